@@ -1,0 +1,117 @@
+"""A stack's services on ECS Fargate, each with its parameters and its deploy pipeline."""
+
+import gc
+
+import pulumi
+import pulumi_aws as aws
+
+import settings
+from components.cluster import Cluster
+from components.delivery_store import DeliveryStore
+from components.deploy_pipeline import DeployPipeline
+from components.ecs_service import EcsService
+from components.image_repository import ImageRepository
+from components.load_balancer import LoadBalancer
+from components.naming import Scope, artifact_prefix
+from components.network import Network
+from components.parameter_store import ParameterStore
+from inputs import load_balancer_args, network_args, parameter_args, ways_in_args
+
+# Half of a large program's time would be collecting what lives to its end.
+gc.freeze()
+gc.set_threshold(100_000, 50, 100)
+
+stack = settings.load()
+config = stack.config
+scope = Scope(
+    stack=stack.stack,
+    partition=aws.get_partition().partition,
+    region=aws.get_region().region,
+    account=aws.get_caller_identity().account_id,
+)
+zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
+
+network = Network("network", network_args(stack))
+cluster = Cluster("cluster", {"cluster_name": scope.stack, "insights": config.cluster.insights})
+balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id))
+store = DeliveryStore(
+    "delivery-store",
+    {
+        "artifact_prefixes": [artifact_prefix(scope.name(name)) for name in config.services],
+        "protect": config.protect,
+    },
+)
+
+for name, service in config.services.items():
+    architecture = service.task.architecture.upper()
+    parameters = ParameterStore(
+        name,
+        {
+            "scope": scope,
+            "service": name,
+            "parameters": parameter_args(service, stack.secrets.get(name, {})),
+            "protect": config.protect,
+        },
+    )
+    images = ImageRepository(name, {"repository_name": scope.name(name), "protect": config.protect})
+    ecs_service = EcsService(
+        name,
+        {
+            "scope": scope,
+            "service": name,
+            "template": stack.templates[name],
+            "cpu": service.task.cpu,
+            "memory": service.task.memory,
+            "architecture": architecture,
+            "port": service.task.port,
+            "cluster_name": cluster.name,
+            "vpc_id": network.vpc_id,
+            "subnet_ids": network.task_subnet_ids,
+            "assign_public_ip": network.assign_public_ip,
+            "repository_url": images.url,
+            "repository_arn": images.arn,
+            "runtime": parameters.runtime,
+            "minimum_tasks": service.tasks.min,
+            "maximum_tasks": service.tasks.most,
+            "target_cpu": service.tasks.target_cpu,
+            "spot": config.cluster.spot,
+            "log_retention_days": config.cluster.log_retention_days,
+            **ways_in_args(stack, service, balancer, zone_id),  # type: ignore[typeddict-item]
+        },
+    )
+    pipeline = DeployPipeline(
+        name,
+        {
+            "scope": scope,
+            "service": name,
+            "bucket": store.bucket,
+            "bucket_arn": store.arn,
+            "repository_name": images.name,
+            "repository_url": images.url,
+            "repository_arn": images.arn,
+            "cluster_name": cluster.name,
+            "service_name": ecs_service.name,
+            "service_arn": ecs_service.arn,
+            "role_arns": ecs_service.role_arns,
+            "record_name": ecs_service.record_name,
+            "record_arn": ecs_service.record_arn,
+            "containers": stack.templates[name].image_containers(),
+            "minimum_tasks": service.tasks.min,
+            "build": parameters.build,
+            "architecture": architecture,
+            "compute_type": service.build.compute,
+            "build_timeout": service.build.timeout,
+            "log_retention_days": config.cluster.log_retention_days,
+        },
+    )
+    pulumi.export(
+        name,
+        {
+            "pipeline": pipeline.name,
+            "upload_to": pulumi.Output.concat("s3://", store.bucket, "/", pipeline.source_key),
+            "uploader": pipeline.uploader,
+            "hosts": sorted({route.host for route in service.routes}),
+        },
+    )
+
+pulumi.export("load_balancer", balancer.dns_name)

@@ -1,0 +1,110 @@
+"""The bucket of sources and artifacts."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.naming import SOURCES
+
+
+class DeliveryStoreArgs(TypedDict):
+    """Inputs of `DeliveryStore`."""
+
+    artifact_prefixes: Sequence[str]
+    """The folders where pipelines keep their artifacts, which age."""
+    retention_days: NotRequired[int]
+    """Days that artifacts and replaced sources are kept; 30 by default. A source's newest version stays."""
+    protect: NotRequired[bool]
+    """Deletion protection; without it the bucket is emptied and deleted with the stack."""
+
+
+class DeliveryStore(pulumi.ComponentResource):
+    """A private, versioned, encrypted bucket whose uploads are events.
+
+    Produces: an `aws.s3.Bucket` (autonamed) with versioning, encryption, ownership, public access block,
+    lifecycle, policy (TLS only) and EventBridge notification.
+    """
+
+    bucket: pulumi.Output[str]
+    """The bucket's name, known once its uploads reach EventBridge."""
+    arn: pulumi.Output[str]
+    """The bucket's ARN."""
+
+    def __init__(self, name: str, args: DeliveryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:DeliveryStore", name, dict(args), opts)
+        child = pulumi.ResourceOptions(parent=self)
+        protect = args.get("protect", False)
+        days = args.get("retention_days", 30)
+        bucket = aws.s3.Bucket(
+            f"{name}-bucket",
+            force_destroy=not protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        versioning = aws.s3.BucketVersioning(
+            f"{name}-versioning",
+            bucket=bucket.bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=child,
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.bucket,
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=child,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket.bucket,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            opts=child,
+        )
+        private = aws.s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=_lifecycle(args["artifact_prefixes"], days),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        aws.s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.bucket,
+            policy=pulumi.Output.json_dumps(policies.secure_transport_only(bucket.arn)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[private]),
+        )
+        events = aws.s3.BucketNotification(f"{name}-events", bucket=bucket.bucket, eventbridge=True, opts=child)
+        self.bucket = events.bucket
+        self.arn = bucket.arn
+        self.register_outputs({"bucket": self.bucket})
+
+
+def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """Replaced sources and all artifacts go after some days; the newest source of a service stays."""
+    sources: aws.s3.BucketLifecycleConfigurationRuleArgsDict = {
+        "id": "replaced-sources",
+        "status": "Enabled",
+        "filter": {"prefix": f"{SOURCES}/"},
+        "noncurrent_version_expiration": {"noncurrent_days": days},
+        "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+    }
+    artifacts: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": f"artifacts-{prefix}",
+            "status": "Enabled",
+            "filter": {"prefix": f"{prefix}/"},
+            "expiration": {"days": days},
+            "noncurrent_version_expiration": {"noncurrent_days": 1},
+        }
+        for prefix in artifact_prefixes
+    ]
+    return [sources, *artifacts]

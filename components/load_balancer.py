@@ -1,0 +1,143 @@
+"""The load balancer that a stack's services share, with its certificate."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+
+class LoadBalancerArgs(TypedDict):
+    """Inputs of `LoadBalancer`."""
+
+    load_balancer_name: pulumi.Input[str]
+    """Its AWS name, at most 32 characters."""
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    """Public subnets in two zones or more."""
+    domain: str
+    """The name of the certificate that is made, which also covers one label below it."""
+    zone_id: NotRequired[pulumi.Input[str]]
+    """The Route 53 zone of the certificate's validation record; needed unless certificate_arn is given."""
+    certificate_arn: NotRequired[pulumi.Input[str]]
+    """An issued certificate to use; none is made then."""
+    allowed_cidrs: NotRequired[Sequence[str]]
+    """Who may connect; everybody by default."""
+    protect: NotRequired[bool]
+    """Deletion protection, Pulumi's and the load balancer's own."""
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """An internet-facing Application Load Balancer: HTTPS with a 404 for unknown hosts, HTTP that redirects.
+
+    Produces: a load balancer, two listeners, a security group with its rules; a certificate with validation
+    record unless one is adopted.
+    """
+
+    https_listener_arn: pulumi.Output[str]
+    """Where services add their rules."""
+    security_group_id: pulumi.Output[str]
+    """Of the load balancer; services let it in, and add what it may reach."""
+    dns_name: pulumi.Output[str]
+    """The name that alias records point to."""
+    zone_id: pulumi.Output[str]
+    """The zone of `dns_name`, AWS's own."""
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:LoadBalancer", name, dict(args), opts)
+        child = pulumi.ResourceOptions(parent=self)
+        protect = args.get("protect", False)
+        group = aws.ec2.SecurityGroup(f"{name}-sg", description="The load balancer", vpc_id=args["vpc_id"], opts=child)
+        for port in (80, 443):
+            for cidr in args.get("allowed_cidrs", ["0.0.0.0/0"]):
+                aws.vpc.SecurityGroupIngressRule(
+                    f"{name}-in-{port}-{cidr}",
+                    security_group_id=group.id,
+                    description=f"Port {port} from {cidr}",
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    cidr_ipv4=None if ":" in cidr else cidr,
+                    cidr_ipv6=cidr if ":" in cidr else None,
+                    opts=child,
+                )
+        balancer = aws.lb.LoadBalancer(
+            f"{name}-alb",
+            name=args["load_balancer_name"],
+            load_balancer_type="application",
+            security_groups=[group.id],
+            subnets=args["subnet_ids"],
+            drop_invalid_header_fields=True,
+            enable_deletion_protection=protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        https = aws.lb.Listener(
+            f"{name}-https",
+            load_balancer_arn=balancer.arn,
+            port=443,
+            protocol="HTTPS",
+            ssl_policy=TLS_POLICY,
+            certificate_arn=args["certificate_arn"] if "certificate_arn" in args else self._certificate(name, args),
+            default_actions=[
+                {
+                    "type": "fixed-response",
+                    "fixed_response": {
+                        "content_type": "text/plain",
+                        "message_body": "No service answers here.",
+                        "status_code": "404",
+                    },
+                }
+            ],
+            opts=child,
+        )
+        aws.lb.Listener(
+            f"{name}-http",
+            load_balancer_arn=balancer.arn,
+            port=80,
+            protocol="HTTP",
+            default_actions=[
+                {
+                    "type": "redirect",
+                    "redirect": {"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301"},
+                }
+            ],
+            opts=child,
+        )
+        self.https_listener_arn = https.arn
+        self.security_group_id = group.id
+        self.dns_name = balancer.dns_name
+        self.zone_id = balancer.zone_id
+        self.register_outputs({"dns_name": self.dns_name})
+
+    def _certificate(self, name: str, args: LoadBalancerArgs) -> pulumi.Output[str]:
+        """A certificate for the domain and one label below it. Both names have one validation record."""
+        if "zone_id" not in args:
+            raise ValueError("LoadBalancer needs zone_id to validate the certificate it makes, or certificate_arn")
+        child = pulumi.ResourceOptions(parent=self)
+        certificate = aws.acm.Certificate(
+            f"{name}-certificate",
+            domain_name=args["domain"],
+            subject_alternative_names=[f"*.{args['domain']}"],
+            validation_method="DNS",
+            opts=child,
+        )
+        option = certificate.domain_validation_options[0]
+        record = aws.route53.Record(
+            f"{name}-certificate-record",
+            zone_id=args["zone_id"],
+            name=option.resource_record_name.apply(lambda value: value or ""),
+            type=option.resource_record_type.apply(lambda value: value or ""),
+            records=[option.resource_record_value.apply(lambda value: value or "")],
+            ttl=300,
+            allow_overwrite=True,
+            opts=child,
+        )
+        validation = aws.acm.CertificateValidation(
+            f"{name}-certificate-validation",
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn],
+            opts=child,
+        )
+        return validation.certificate_arn

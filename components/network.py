@@ -1,0 +1,84 @@
+"""The VPC that a stack's services run in."""
+
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+import pulumi
+import pulumi_awsx as awsx
+
+Nat = Literal["none", "single", "per_zone"]
+
+STRATEGIES = {
+    "none": awsx.ec2.NatGatewayStrategy.NONE,
+    "single": awsx.ec2.NatGatewayStrategy.SINGLE,
+    "per_zone": awsx.ec2.NatGatewayStrategy.ONE_PER_AZ,
+}
+
+
+class AdoptedVpc(TypedDict):
+    """A VPC that exists, by ids."""
+
+    vpc_id: pulumi.Input[str]
+    public_subnet_ids: Sequence[pulumi.Input[str]]
+    private_subnet_ids: Sequence[pulumi.Input[str]]
+
+
+class NetworkArgs(TypedDict):
+    """Inputs of `Network`."""
+
+    vpc_name: str
+    """The Name tag of a VPC that is made."""
+    adopt: NotRequired[AdoptedVpc]
+    """Use this VPC and make none."""
+    cidr: NotRequired[str]
+    """Address range of the VPC that is made."""
+    zones: NotRequired[int]
+    """Its Availability Zones."""
+    nat: NotRequired[Nat]
+    """Its NAT gateways; `none` puts the tasks into public subnets with public addresses."""
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC with public and private subnets, made by `awsx.ec2.Vpc` or adopted.
+
+    Produces: one `awsx:ec2:Vpc`, or nothing for an adopted VPC.
+    """
+
+    vpc_id: pulumi.Output[str]
+    """The VPC."""
+    public_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets of the load balancer."""
+    task_subnet_ids: pulumi.Output[Sequence[str]]
+    """Subnets of the tasks."""
+    assign_public_ip: bool
+    """Whether tasks need a public address to reach anything: there is no NAT."""
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:Network", name, dict(args), opts)
+        if "adopt" in args:
+            adopted = args["adopt"]
+            self.vpc_id = pulumi.Output.from_input(adopted["vpc_id"])
+            self.public_subnet_ids = pulumi.Output.all(*adopted["public_subnet_ids"])
+            self.task_subnet_ids = pulumi.Output.all(*adopted["private_subnet_ids"])
+            self.assign_public_ip = False
+        else:
+            nat = args.get("nat", "single")
+            self.assign_public_ip = nat == "none"
+            vpc = awsx.ec2.Vpc(
+                f"{name}-vpc",
+                cidr_block=args.get("cidr", "10.0.0.0/16"),
+                number_of_availability_zones=args.get("zones", 2),
+                enable_dns_hostnames=True,
+                nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=STRATEGIES[nat]),
+                subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
+                subnet_specs=[
+                    awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC),
+                    *([] if nat == "none" else [awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PRIVATE)]),
+                ],
+                tags={"Name": args["vpc_name"]},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            self.vpc_id = vpc.vpc_id
+            self.public_subnet_ids = vpc.public_subnet_ids
+            self.task_subnet_ids = vpc.public_subnet_ids if nat == "none" else vpc.private_subnet_ids
+        self.register_outputs({"vpc_id": self.vpc_id})

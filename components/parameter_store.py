@@ -1,0 +1,150 @@
+"""A service's Parameter Store values, in two views that cannot read each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.naming import Scope
+
+Reader = Literal["build", "runtime"]
+
+
+class ParameterArgs(TypedDict):
+    """One parameter: a value, a secret value, or the name of one that somebody else keeps."""
+
+    readers: list[Reader]
+    value: NotRequired[str]
+    secret: NotRequired[pulumi.Input[str]]
+    external: NotRequired[str]
+
+
+class ParameterStoreArgs(TypedDict):
+    """Inputs of `ParameterStore`."""
+
+    scope: Scope
+    service: str
+    parameters: Mapping[str, ParameterArgs]
+    """Environment variable → parameter."""
+    protect: NotRequired[bool]
+    """Deletion protection of the key."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What one reader may read.
+
+    Attributes:
+        names: environment variable → Parameter Store name.
+        arns: environment variable → ARN.
+        secret: the variables among them whose values are encrypted.
+        statements: the policy statements that reading takes.
+    """
+
+    names: dict[str, pulumi.Output[str]] = field(default_factory=dict)
+    arns: dict[str, pulumi.Output[str]] = field(default_factory=dict)
+    secret: set[str] = field(default_factory=set)
+    statements: list[policies.Statement] = field(default_factory=list)
+
+
+class ParameterStore(pulumi.ComponentResource):
+    """A KMS key and, for every value and reader, an SSM parameter of its own.
+
+    A runtime value never changes: another value is another parameter, autonamed, made before the task
+    definition that names it. The old one is retained, because ECS's own rollback and earlier revisions run
+    with it (design rule 10). A build value is read by name at the next build and changes in place.
+
+    Produces: an `aws.kms.Key` with alias when there is a secret; an `aws.ssm.Parameter` for each value.
+    """
+
+    build: View
+    """What the image's build reads, by name."""
+    runtime: View
+    """What the task reads, by ARN."""
+
+    def __init__(self, name: str, args: ParameterStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:ParameterStore", name, {"service": args["service"]}, opts)
+        self._scope, self._service, self._key = args["scope"], args["service"], None
+        if any("secret" in parameter for parameter in args["parameters"].values()):
+            self._key = self._make_key(name, args)
+        self.build = self._view(name, "build", args["parameters"])
+        self.runtime = self._view(name, "runtime", args["parameters"])
+        self.register_outputs({})
+
+    _key: aws.kms.Key | None
+
+    def _make_key(self, name: str, args: ParameterStoreArgs) -> aws.kms.Key:
+        service = args["scope"].name(args["service"])
+        key = aws.kms.Key(
+            f"{name}-key",
+            description=f"Parameters of {service}",
+            enable_key_rotation=True,
+            deletion_window_in_days=7,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
+        )
+        aws.kms.Alias(
+            f"{name}-key-alias",
+            name=f"alias/{service}-parameters",
+            target_key_id=key.key_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return key
+
+    def _view(self, name: str, reader: Reader, parameters: Mapping[str, ParameterArgs]) -> View:
+        view = View()
+        for variable, parameter in parameters.items():
+            if reader not in parameter["readers"]:
+                continue
+            if "external" in parameter:
+                path = parameter["external"]
+                view.names[variable] = pulumi.Output.from_input(path)
+                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{path}"))
+                continue
+            made = (
+                self._build_value(name, variable, parameter)
+                if reader == "build"
+                else self._runtime_value(variable, parameter)
+            )
+            view.names[variable], view.arns[variable] = made.name, made.arn
+            if "secret" in parameter:
+                view.secret.add(variable)
+        secret_arns = [view.arns[variable] for variable in sorted(view.secret)]
+        key_arn = self._key.arn if self._key else ""
+        view.statements.extend(policies.read_parameters(list(view.arns.values()), secret_arns, key_arn))
+        return view
+
+    def _build_value(self, name: str, variable: str, parameter: ParameterArgs) -> aws.ssm.Parameter:
+        return self._parameter(
+            f"{name}-build-{variable}",
+            parameter,
+            pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            path=self._scope.parameter_path(self._service, "build", variable),
+        )
+
+    def _runtime_value(self, variable: str, parameter: ParameterArgs) -> aws.ssm.Parameter:
+        return self._parameter(
+            self._scope.parameter_path(self._service, "runtime", variable),  # the autoname adds a random suffix
+            parameter,
+            pulumi.ResourceOptions(
+                parent=self,
+                replace_on_changes=["value", "insecure_value"],
+                retain_on_delete=True,
+            ),
+        )
+
+    def _parameter(
+        self, name: str, parameter: ParameterArgs, opts: pulumi.ResourceOptions, path: str | None = None
+    ) -> aws.ssm.Parameter:
+        secret = parameter.get("secret")
+        return aws.ssm.Parameter(
+            name,
+            name=path,
+            type="String" if secret is None else "SecureString",
+            insecure_value=parameter.get("value"),
+            value=secret,
+            key_id=self._key.key_id if self._key and secret is not None else None,
+            opts=opts,
+        )

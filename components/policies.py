@@ -1,0 +1,181 @@
+"""IAM policy documents: what each role may do, action by action and ARN by ARN.
+
+Functions without resources; a component turns what they return into a policy with `pulumi.Output.json_dumps`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+Statement = dict[str, Any]
+Arns = Sequence[pulumi.Input[str]]
+
+EVERYTHING = ["*"]
+"""Only for actions that take no resource; each use says which."""
+
+
+def document(statements: Sequence[Statement]) -> dict[str, Any]:
+    """A policy of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(sid: str, actions: Sequence[str], resources: Arns, condition: Mapping[str, Any] | None = None) -> Statement:
+    """One Allow statement."""
+    statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def trust(service: str, account: pulumi.Input[str]) -> dict[str, Any]:
+    """Lets an AWS service assume a role, on behalf of this account only (the confused deputy problem)."""
+    return document(
+        [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            }
+        ]
+    )
+
+
+def secure_transport_only(bucket_arn: pulumi.Input[str]) -> dict[str, Any]:
+    """A bucket policy that refuses requests without TLS."""
+    return document(
+        [
+            {
+                "Sid": "SecureTransportOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [bucket_arn, pulumi.Output.concat(bucket_arn, "/*")],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+    )
+
+
+def upload(object_arn: pulumi.Input[str]) -> list[Statement]:
+    """All that an on-premises CI may do: put its own service's source."""
+    return [allow("UploadSource", ["s3:PutObject"], [object_arn])]
+
+
+def write_logs(log_group_arn: pulumi.Input[str]) -> list[Statement]:
+    """Writes to the streams of a log group that exists."""
+    return [
+        allow(
+            "WriteLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [pulumi.Output.concat(log_group_arn, ":*")],
+        )
+    ]
+
+
+def read_parameters(arns: Arns, secret_arns: Arns, key_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads parameters, and decrypts with the key only what belongs to the secret ones among them."""
+    statements = []
+    if arns:
+        statements.append(allow("ReadParameters", ["ssm:GetParameters"], arns))
+    if secret_arns:
+        only_these = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": list(secret_arns)}}
+        statements.append(allow("DecryptParameters", ["kms:Decrypt"], [key_arn], only_these))
+    return statements
+
+
+def log_in_to_registry() -> Statement:
+    """ecr:GetAuthorizationToken takes no resource."""
+    return allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], EVERYTHING)
+
+
+def pull_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """What ECS needs to start a container of an image."""
+    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    return [log_in_to_registry(), allow("PullImage", actions, [repository_arn])]
+
+
+def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """What `docker push` needs, and a look at what is there (ECR, IAM permissions for pushing an image)."""
+    actions = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:InitiateLayerUpload",
+        "ecr:UploadLayerPart",
+        "ecr:CompleteLayerUpload",
+        "ecr:PutImage",
+        "ecr:DescribeImages",
+    ]
+    return [log_in_to_registry(), allow("PushImage", actions, [repository_arn])]
+
+
+def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Gives another tag to an image that is there."""
+    return [allow("TagImage", ["ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]
+
+
+def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads the release record and its history."""
+    return [allow("ReadRelease", ["ssm:GetParameter", "ssm:GetParameterHistory"], [record_arn])]
+
+
+def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads and writes the release record."""
+    return [allow("WriteRelease", ["ssm:GetParameter", "ssm:PutParameter"], [record_arn])]
+
+
+def read_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads a pipeline's artifacts."""
+    return [allow("ReadArtifacts", ["s3:GetObject", "s3:GetObjectVersion"], [artifacts_arn])]
+
+
+def read_and_write_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads and writes a pipeline's artifacts."""
+    return [*read_artifacts(artifacts_arn), allow("WriteArtifacts", ["s3:PutObject"], [artifacts_arn])]
+
+
+def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -> list[Statement]:
+    """What CodePipeline's S3 source action needs (CodePipeline, Amazon S3 source action reference)."""
+    return [
+        allow("FindSource", ["s3:GetBucketVersioning"], [bucket_arn]),
+        allow("FetchSource", ["s3:GetObject", "s3:GetObjectVersion"], [object_arn]),
+    ]
+
+
+def run_builds(project_arns: Arns) -> list[Statement]:
+    """What CodePipeline's CodeBuild action needs."""
+    return [allow("RunBuilds", ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], project_arns)]
+
+
+def deploy_service(
+    service_arn: pulumi.Input[str], task_definition_arn: pulumi.Input[str], role_arns: Arns
+) -> list[Statement]:
+    """What CodePipeline's ECS action needs (CodePipeline, ECS deploy action reference).
+
+    Args:
+        service_arn: the service to update.
+        task_definition_arn: every revision of the family, `…:task-definition/family:*`.
+        role_arns: the execution role and the task role.
+    """
+    created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
+    to_tasks = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
+    return [
+        # Neither action takes a resource.
+        allow("CloneRevision", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
+        allow("DeployService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
+        allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
+        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+    ]
+
+
+def release_service(service_arn: pulumi.Input[str], scalable_target_arn: pulumi.Input[str]) -> list[Statement]:
+    """What the Release step does to a service: looks, and starts it the first time."""
+    return [
+        # Takes no resource.
+        allow("ReadRevision", ["ecs:DescribeTaskDefinition"], EVERYTHING),
+        allow("StartService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
+        allow("ResumeScaling", ["application-autoscaling:RegisterScalableTarget"], [scalable_target_arn]),
+    ]
+
+
+def start_pipeline(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
+    """What the rule needs that starts a pipeline."""
+    return [allow("StartPipeline", ["codepipeline:StartPipelineExecution"], [pipeline_arn])]

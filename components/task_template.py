@@ -1,0 +1,215 @@
+"""Task templates: whole task definitions in RegisterTaskDefinition's words, with placeholders in string values.
+
+A template is valid JSON before it is rendered. `"${cpu}"` stands for a value; what type it takes is
+RegisterTaskDefinition's to say, as botocore's model has it: the same `${port}` becomes a number in
+`containerPort` and a string in an environment variable.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.validate import ParamValidator
+
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
+"""The docker label, on every container, that says which template a revision was made of (design rule 2)."""
+
+STAND_INS: Mapping[str, Any] = {
+    "family": "family",
+    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository:live",
+    "cpu": 256,
+    "memory": 512,
+    "architecture": "X86_64",
+    "port": 80,
+    "region": "us-east-1",
+    "log_group": "/log/group",
+    "execution_role_arn": "arn:aws:iam::123456789012:role/execution",
+    "task_role_arn": "arn:aws:iam::123456789012:role/task",
+    "secrets": [{"name": "KEY", "valueFrom": "arn:aws:ssm:us-east-1:123456789012:parameter/key"}],
+}
+"""A value of the right type for every placeholder there is: what a template is checked with before any
+resource is registered."""
+
+NOT_OFFERED = frozenset({"tags", "placementConstraints", "inferenceAccelerators", "ipcMode"})
+"""Fields of RegisterTaskDefinition that are the program's own (tags) or that Fargate refuses."""
+
+
+class TemplateError(Exception):
+    """A template that cannot become a task definition; the message names the file and says what to do."""
+
+
+@cache
+def _request_shape() -> StructureShape:
+    shape = botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition")
+    if shape.input_shape is None:  # pragma: no cover - botocore's model always has one
+        raise TemplateError("botocore has no model of RegisterTaskDefinition")
+    return shape.input_shape
+
+
+@dataclass(frozen=True)
+class TaskTemplate:
+    """One file of `task_templates/`."""
+
+    path: str
+    document: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> "TaskTemplate":
+        """Read a template.
+
+        Raises:
+            TemplateError: the file is missing, is not JSON, or is not an object.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            there = ", ".join(sorted(p.name for p in path.parent.glob("*.json"))) or "none"
+            raise TemplateError(f"{_shown(path)}: there is no such template; there are: {there}") from None
+        except ValueError as error:
+            raise TemplateError(
+                f"{_shown(path)}: not valid JSON ({error}); placeholders stand inside strings only"
+            ) from None
+        if not isinstance(document, dict):
+            raise TemplateError(f"{_shown(path)}: must be an object, as RegisterTaskDefinition takes it")
+        return cls(_shown(path), document)
+
+    def placeholders(self, field: str | None = None) -> set[str]:
+        """The names that the template, or one of its top-level fields, refers to."""
+        part = self.document if field is None else self.document[field]
+        return {name for text in _strings(part) for name in PLACEHOLDER.findall(text)}
+
+    def image_containers(self) -> list[str]:
+        """The containers that run the service's own image: those whose image is `${image}`."""
+        return [c["name"] for c in self._containers() if c.get("image") == "${image}"]
+
+    def port_container(self) -> str | None:
+        """The container that listens on the service's port: the one that maps `${port}`."""
+        for container in self._containers():
+            for mapping in container.get("portMappings", []):
+                if isinstance(mapping, dict) and mapping.get("containerPort") == "${port}":
+                    return str(container["name"])
+        return None
+
+    def _containers(self) -> list[dict[str, Any]]:
+        containers = self.document.get("containerDefinitions")
+        return [c for c in containers if isinstance(c, dict)] if isinstance(containers, list) else []
+
+    def problems(self, provided: set[str]) -> list[str]:
+        """Everything that is wrong with the template for a service that provides these placeholders."""
+        used = self.placeholders()
+        problems = [self._unknown(name, provided) for name in sorted(used - provided)]
+        problems += [
+            f"{self.path}: ${{{name}}} is not used, so what the service says of it would be lost"
+            for name in sorted(provided - used)
+        ]
+        problems += [
+            f"{self.path}: {key} is not allowed in a template" for key in sorted(NOT_OFFERED & set(self.document))
+        ]
+        problems += [
+            f"{self.path}: containerDefinitions[{index}].name must be a plain name"
+            for index, container in enumerate(self._containers())
+            if not isinstance(container.get("name"), str) or PLACEHOLDER.search(container["name"])
+        ]
+        if not problems and not self.image_containers():
+            problems.append(f'{self.path}: no container has "image": "${{image}}", so nothing would be released')
+        if not problems and "port" in provided and self.port_container() is None:
+            problems.append(f'{self.path}: no container maps "containerPort": "${{port}}"')
+        if problems:
+            return problems
+        try:
+            self.render({name: STAND_INS[name] for name in provided})
+        except TemplateError as error:
+            problems.append(str(error))
+        return problems
+
+    def _unknown(self, name: str, provided: set[str]) -> str:
+        if name == "port":
+            return f"{self.path}: uses ${{port}}, but the service has no task.port"
+        known = ", ".join(f"${{{p}}}" for p in sorted(provided))
+        return f"{self.path}: ${{{name}}} is not a placeholder; there are {known}"
+
+    def render(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The task definition with every placeholder replaced and every container labelled with the fingerprint.
+
+        Raises:
+            TemplateError: botocore's model of RegisterTaskDefinition refuses the result.
+        """
+        document: dict[str, Any] = _render(self.document, _request_shape(), values)
+        report = ParamValidator().validate(document, _request_shape())
+        if report.has_errors():
+            raise TemplateError(f"{self.path}: {_one_line(report.generate_report())}")
+        fingerprint = fingerprint_of(document, self.image_containers())
+        for container in document["containerDefinitions"]:
+            container["dockerLabels"] = {**container.get("dockerLabels", {}), FINGERPRINT_LABEL: fingerprint}
+        return document
+
+    def render_field(self, field: str, values: Mapping[str, Any]) -> Any:
+        """One top-level field with its placeholders replaced."""
+        return _render(self.document[field], _member(_request_shape(), field), values)
+
+
+def fingerprint_of(document: Mapping[str, Any], image_containers: list[str]) -> str:
+    """What a task definition is made of but for the service's own image: 16 hex digits of a SHA-256."""
+    containers = [
+        {**container, "image": "" if container["name"] in image_containers else container["image"]}
+        for container in document["containerDefinitions"]
+    ]
+    canonical = json.dumps({**document, "containerDefinitions": containers}, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _render(value: Any, shape: Shape | None, values: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _render(item, _member(shape, key), values) for key, item in value.items()}
+    if isinstance(value, list):
+        element = shape.member if isinstance(shape, ListShape) else None
+        return [_render(item, element, values) for item in value]
+    if isinstance(value, str):
+        whole = PLACEHOLDER.fullmatch(value)
+        if whole:
+            return _typed(values[whole[1]], shape)
+        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), value)
+    return value
+
+
+def _member(shape: Shape | None, key: str) -> Shape | None:
+    if isinstance(shape, StructureShape):
+        member: Shape | None = shape.members.get(key)
+        return member
+    return shape.value if isinstance(shape, MapShape) else None
+
+
+def _typed(value: Any, shape: Shape | None) -> Any:
+    kind = shape.type_name if shape is not None else None
+    if kind == "string" and not isinstance(value, (list, dict)):
+        return str(value)
+    if kind in ("integer", "long") and isinstance(value, (str, float)) and str(value).removesuffix(".0").isdigit():
+        return int(value)
+    return value
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _shown(path: Path) -> str:
+    return "/".join(path.parts[-2:])
+
+
+def _one_line(report: str) -> str:
+    return "; ".join(line.strip() for line in report.splitlines())

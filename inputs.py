@@ -1,0 +1,87 @@
+"""From checked settings to the components' inputs."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.ecs_service import WaysInArgs
+from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.network import Network, NetworkArgs
+from components.parameter_store import ParameterArgs
+from settings import Service, Settings
+
+
+def network_args(stack: Settings) -> NetworkArgs:
+    """The VPC to make, or the one to adopt."""
+    network = stack.config.network
+    if network.vpc_id is not None:
+        return {
+            "vpc_name": stack.stack,
+            "adopt": {
+                "vpc_id": network.vpc_id,
+                "public_subnet_ids": network.public_subnet_ids,
+                "private_subnet_ids": network.private_subnet_ids,
+            },
+        }
+    return {"vpc_name": stack.stack, "cidr": network.cidr, "zones": network.zones, "nat": network.nat}
+
+
+def load_balancer_args(stack: Settings, network: Network, zone_id: pulumi.Input[str] | None) -> LoadBalancerArgs:
+    """The load balancer, with a certificate to make or to adopt."""
+    domain = stack.config.domain
+    args: LoadBalancerArgs = {
+        "load_balancer_name": stack.stack,
+        "vpc_id": network.vpc_id,
+        "subnet_ids": network.public_subnet_ids,
+        "domain": domain.zone,
+        "allowed_cidrs": stack.config.cluster.allowed_cidrs,
+        "protect": stack.config.protect,
+    }
+    if domain.certificate_arn is not None:
+        args["certificate_arn"] = domain.certificate_arn
+    elif zone_id is not None:
+        args["zone_id"] = zone_id
+    return args
+
+
+def parameter_args(service: Service, secrets: Mapping[str, pulumi.Input[str]]) -> dict[str, ParameterArgs]:
+    """A service's parameters, the secret ones with their values."""
+    parameters: dict[str, ParameterArgs] = {}
+    for name, parameter in service.parameters.items():
+        args: ParameterArgs = {"readers": parameter.readers}
+        if parameter.secret:
+            args["secret"] = secrets[name]
+        elif parameter.external is not None:
+            args["external"] = parameter.external
+        elif parameter.value is not None:
+            args["value"] = parameter.value
+        parameters[name] = args
+    return parameters
+
+
+def ways_in_args(
+    stack: Settings, service: Service, balancer: LoadBalancer, zone_id: pulumi.Input[str] | None
+) -> dict[str, WaysInArgs]:
+    """`{"ways_in": …}` for a service with routes, nothing for a worker."""
+    if not service.routes:
+        return {}
+    check = service.health_check
+    ways_in: WaysInArgs = {
+        "routes": [{"host": route.host, "paths": route.paths, "priority": route.priority} for route in service.routes],
+        "health_check": {
+            "path": check.path,
+            "matcher": check.matcher,
+            "interval": check.interval,
+            "timeout": check.timeout,
+            "healthy_threshold": check.healthy,
+            "unhealthy_threshold": check.unhealthy,
+            "grace_period": check.grace,
+        },
+        "listener_arn": balancer.https_listener_arn,
+        "balancer_security_group_id": balancer.security_group_id,
+        "balancer_dns_name": balancer.dns_name,
+        "balancer_zone_id": balancer.zone_id,
+    }
+    if stack.config.domain.records and zone_id is not None:
+        ways_in["records_zone_id"] = zone_id
+    return {"ways_in": ways_in}

@@ -1,0 +1,3 @@
+from mocked import deploy
+
+__all__ = ["deploy"]

@@ -1,0 +1,191 @@
+"""A stack under mocks: what the program registers, with what inputs, under which parent."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime import settings as runtime_settings
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT, REGION = "123456789012", "ap-northeast-1"
+
+
+def _arn(service: str, resource: str) -> Callable[[mocks.MockResourceArgs], dict[str, Any]]:
+    def computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+        name = args.inputs.get("name", args.name)
+        return {"arn": f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}{name}", "name": name}
+
+    return computed
+
+
+COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
+    "aws:ssm/parameter:Parameter": _arn("ssm", "parameter"),
+    "aws:iam/role:Role": _arn("iam", "role/"),
+    "aws:iam/user:User": _arn("iam", "user/"),
+    "aws:cloudwatch/logGroup:LogGroup": _arn("logs", "log-group:"),
+    "aws:codebuild/project:Project": _arn("codebuild", "project/"),
+    "aws:codepipeline/pipeline:Pipeline": _arn("codepipeline", ""),
+    "aws:ecs/cluster:Cluster": _arn("ecs", "cluster/"),
+    "aws:ecs/service:Service": _arn("ecs", "service/cluster/"),
+    "aws:lb/targetGroup:TargetGroup": _arn("elasticloadbalancing", "targetgroup/"),
+    "aws:lb/listener:Listener": _arn("elasticloadbalancing", "listener/"),
+    "aws:lb/loadBalancer:LoadBalancer": lambda args: {
+        **_arn("elasticloadbalancing", "loadbalancer/")(args),
+        "dnsName": "balancer.example.net",
+        "zoneId": "ZBALANCER",
+    },
+    "aws:ecs/taskDefinition:TaskDefinition": lambda args: {
+        "arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{args.inputs['family']}:1"
+    },
+    "aws:kms/key:Key": lambda args: {
+        "arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{args.name}",
+        "keyId": f"{args.name}-key-id",
+    },
+    "aws:s3/bucket:Bucket": lambda args: {"bucket": f"{args.name}-0a1b2c3", "arn": f"arn:aws:s3:::{args.name}-0a1b2c3"},
+    "aws:ecr/repository:Repository": lambda args: {
+        **_arn("ecr", "repository/")(args),
+        "repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{args.inputs['name']}",
+    },
+    "aws:acm/certificate:Certificate": lambda args: {
+        "arn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/made",
+        "domainValidationOptions": [
+            {
+                "domainName": args.inputs["domainName"],
+                "resourceRecordName": "_validate.example.com",
+                "resourceRecordType": "CNAME",
+                "resourceRecordValue": "_value.acm.example.net",
+            }
+        ],
+    },
+    "aws:route53/record:Record": lambda args: {"fqdn": args.inputs["name"]},
+    "awsx:ec2:Vpc": lambda args: {
+        "vpcId": "vpc-0123",
+        "publicSubnetIds": ["subnet-public-1", "subnet-public-2"],
+        "privateSubnetIds": ["subnet-private-1", "subnet-private-2"],
+    },
+}
+
+INVOKES: dict[str, dict[str, Any]] = {
+    "aws:index/getPartition:getPartition": {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"},
+    "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION, "name": REGION},
+    "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT, "arn": "arn", "id": "id", "userId": "u"},
+    "aws:route53/getZone:getZone": {"zoneId": "ZONE", "id": "ZONE"},
+}
+
+
+class Engine(mocks.Mocks):
+    """Answers as AWS would; a call that nobody mocked fails the test."""
+
+    def __init__(self) -> None:
+        self.invoked: list[str] = []
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        computed = COMPUTED.get(args.typ, lambda _: {})(args)
+        echoed = {} if args.typ.startswith("awsx:") else args.inputs
+        return f"{args.name}-id", {**echoed, **computed}
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        self.invoked.append(args.token)
+        if args.token not in INVOKES:
+            raise AssertionError(f"unmocked invoke {args.token}")
+        return INVOKES[args.token]
+
+
+class Monitor(mocks.MockMonitor):
+    """Keeps what `MockResourceArgs` hides: parents, options, registered outputs."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.requests: list[tuple[str, Any]] = []
+        self.outputs: dict[str, dict[str, Any]] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        self.requests.append((response.urn, request))
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        self.outputs[request.urn] = rpc.deserialize_properties(request.outputs)
+        return super().RegisterResourceOutputs(request)
+
+
+class Recorder:
+    """What a program registered."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self.outputs = monitor.outputs
+
+    def named(self, typ: str) -> dict[str, Any]:
+        """Resource name → request, of one type."""
+        return {request.name: request for _, request in self._monitor.requests if request.type == typ}
+
+    def inputs(self, typ: str, name: str) -> dict[str, Any]:
+        """The plain inputs of one resource."""
+        properties = rpc.deserialize_properties(self.named(typ)[name].object)
+        return {key: rpc.unwrap_rpc_secret(value) for key, value in properties.items()}
+
+    def raw_inputs(self, typ: str, name: str) -> dict[str, Any]:
+        """The inputs of one resource, secrets still wrapped."""
+        return dict(rpc.deserialize_properties(self.named(typ)[name].object))
+
+    def types(self) -> Counter[str]:
+        """How many there are of each type."""
+        return Counter(request.type for _, request in self._monitor.requests)
+
+    def stack_outputs(self) -> dict[str, Any]:
+        """What the stack exports."""
+        (urn,) = [urn for urn in self.outputs if "pulumi:pulumi:Stack" in urn.split("::")[2]]
+        return self.outputs[urn]
+
+
+Deploy = Callable[..., Recorder]
+
+
+@pytest.fixture
+def deploy() -> Iterator[Deploy]:
+    """Runs a program under fresh mocks, to the end of every apply, and gives what it registered."""
+
+    def run(
+        program: Callable[[], object],
+        *,
+        stack: str = "dev",
+        config: dict[str, str] | None = None,
+        secret_keys: list[str] | None = None,
+        preview: bool = False,
+    ) -> Recorder:
+        engine = Engine()
+        monitor = Monitor(engine)
+        mocks.set_mocks(engine, project="fargate-delivery", stack=stack, preview=preview, monitor=monitor)
+        pulumi.runtime.set_all_config(config or {}, secret_keys or [])
+
+        @pulumi.runtime.test
+        def body() -> None:
+            program()
+
+        body()
+        twice = [urn for urn, count in Counter(urn for urn, _ in monitor.requests).items() if count > 1]
+        assert not twice, f"registered twice: {twice}"
+        return Recorder(monitor)
+
+    yield run
+    pulumi.runtime.set_all_config({})
+    runtime_settings.reset_options()
+
+
+def stack_config(stack: str, **changes: Any) -> dict[str, str]:
+    """A committed stack file as the engine hands it over, with a value for every secret it wants."""
+    import json
+
+    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config["fargate-delivery:secrets"] = {
+        name: {key: f"{key} value" for key, parameter in service.get("parameters", {}).items() if "secret" in parameter}
+        for name, service in config["fargate-delivery:services"].items()
+    }
+    config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
