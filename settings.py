@@ -295,8 +295,8 @@ def load() -> Settings:
     """
     config = pulumi.Config(NAMESPACE)
     stack = pulumi.get_stack()
-    raw = {key: value for key in Stack.model_fields if (value := config.get_object(key)) is not None}
-    secrets = config.get_object("secrets") or {}
+    raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
+    secrets = _value(config, "secrets") or {}
     problems: list[str] = []
     try:
         checked = Stack.model_validate(raw)
@@ -325,6 +325,14 @@ def load() -> Settings:
         },
         templates=templates,
     )
+
+
+def _value(config: pulumi.Config, key: str) -> Any:
+    """A top-level key's value; what is not an object, a list, a number or a boolean comes as the text it is."""
+    try:
+        return config.get_object(key)
+    except pulumi.ConfigTypeError:
+        return config.get(key)
 
 
 def placeholders_of(service: Service) -> set[str]:

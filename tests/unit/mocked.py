@@ -89,7 +89,7 @@ class Engine(mocks.Mocks):
         echoed = {} if args.typ.startswith("awsx:") else args.inputs
         return f"{args.name}-id", {**echoed, **computed}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
         self.invoked.append(args.token)
         if args.token not in INVOKES:
             raise AssertionError(f"unmocked invoke {args.token}")
@@ -117,9 +117,17 @@ class Monitor(mocks.MockMonitor):
 class Recorder:
     """What a program registered."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    def __init__(self, monitor: Monitor, engine: Engine) -> None:
+        self._monitor, self._engine = monitor, engine
         self.outputs = monitor.outputs
+
+    def requests(self) -> list[Any]:
+        """Every registration, but the stack's own."""
+        return [request for _, request in self._monitor.requests if request.type != "pulumi:pulumi:Stack"]
+
+    def invoked(self, token: str) -> int:
+        """How often a function was called."""
+        return self._engine.invoked.count(token)
 
     def named(self, typ: str) -> dict[str, Any]:
         """Resource name → request, of one type."""
@@ -137,11 +145,6 @@ class Recorder:
     def types(self) -> Counter[str]:
         """How many there are of each type."""
         return Counter(request.type for _, request in self._monitor.requests)
-
-    def stack_outputs(self) -> dict[str, Any]:
-        """What the stack exports."""
-        (urn,) = [urn for urn in self.outputs if "pulumi:pulumi:Stack" in urn.split("::")[2]]
-        return self.outputs[urn]
 
 
 Deploy = Callable[..., Recorder]
@@ -171,7 +174,7 @@ def deploy() -> Iterator[Deploy]:
         body()
         twice = [urn for urn, count in Counter(urn for urn, _ in monitor.requests).items() if count > 1]
         assert not twice, f"registered twice: {twice}"
-        return Recorder(monitor)
+        return Recorder(monitor, engine)
 
     yield run
     pulumi.runtime.set_all_config({})

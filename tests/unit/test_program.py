@@ -1,14 +1,22 @@
-"""The whole program under mocks, with each committed stack file."""
+"""The whole program under mocks, with each committed stack file: exact inputs, absences, counts and parents."""
 
 import json
 import runpy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from mocked import ROOT, Recorder, stack_config
+from mocked import ACCOUNT, REGION, ROOT, Recorder, stack_config
+from pulumi.runtime import rpc
 
 STACKS = ["dev", "prd", "local"]
 Deploy = Callable[..., Recorder]
+
+SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
+PARAMETER, PIPELINE = "aws:ssm/parameter:Parameter", "aws:codepipeline/pipeline:Pipeline"
+PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"
+BUCKET = "arn:aws:s3:::delivery-store-bucket-0a1b2c3"
+RUNTIME = "/fargate-delivery/dev/chuoi/runtime"
 
 
 def program() -> None:
@@ -16,7 +24,13 @@ def program() -> None:
 
 
 def run(deploy: Deploy, stack: str, **changes: object) -> Recorder:
-    return deploy(program, stack=stack, config=stack_config(stack, **changes), secret_keys=["fargate-delivery:secrets"])
+    config = stack_config(stack, **changes)
+    return deploy(program, stack=stack, config=config, secret_keys=["fargate-delivery:secrets"])
+
+
+@pytest.fixture
+def dev(deploy: Deploy) -> Recorder:
+    return run(deploy, "dev")
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -24,7 +38,248 @@ def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
     recorder = run(deploy, stack)
     services = len(json.loads(stack_config(stack)["fargate-delivery:services"]))
     types = recorder.types()
-    for typ in ("aws:ecs/service:Service", "aws:codepipeline/pipeline:Pipeline", "aws:iam/user:User"):
+    for typ in (SERVICE, PIPELINE, "aws:iam/user:User"):
         assert types[typ] == services
-    assert types["aws:codebuild/project:Project"] == 2 * services
+    assert types[PROJECT] == 2 * services
     assert types["aws:lb/loadBalancer:LoadBalancer"] == 1
+    assert types["aws:iam/accessKey:AccessKey"] == 0
+
+
+def test_every_resource_of_a_component_has_it_as_parent(dev: Recorder) -> None:
+    orphans = [
+        request.name for request in dev.requests() if not request.parent and not request.type.startswith("pulumi:")
+    ]
+    assert orphans == []
+    by_component = {
+        request.parent.split("::")[-2].split("$")[-1]
+        for request in dev.requests()
+        if request.custom and request.type.startswith("aws:")
+    }
+    assert by_component == {
+        f"fargate-delivery:index:{name}"
+        for name in ("Cluster", "LoadBalancer", "DeliveryStore", "ParameterStore", "ImageRepository", "EcsService")
+    } | {"fargate-delivery:index:DeployPipeline"}
+
+
+def test_components_nest_one_level(dev: Recorder) -> None:
+    deep = [r.name for r in dev.requests() if r.parent.split("::")[-2].count("fargate-delivery:index:") > 1]
+    assert deep == []
+
+
+def test_a_new_service_has_no_tasks_and_suspended_scaling(dev: Recorder) -> None:
+    service = dev.inputs(SERVICE, "chuoi-service")
+    assert service["desiredCount"] == 0
+    assert service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert dev.named(SERVICE)["chuoi-service"].ignoreChanges == ["desiredCount"]
+    target = dev.inputs("aws:appautoscaling/target:Target", "chuoi-scaling")
+    assert set(target["suspendedState"].values()) == {True}
+    assert (target["minCapacity"], target["maxCapacity"]) == (1, 2)
+    assert target["resourceId"] == "service/dev/dev-chuoi"
+    assert dev.named("aws:appautoscaling/target:Target")["chuoi-scaling"].ignoreChanges == ["suspendedState"]
+
+
+def test_the_record_is_pulumi_s_to_make_and_the_pipeline_s_to_write(dev: Recorder) -> None:
+    record = dev.inputs(PARAMETER, "chuoi-release")
+    assert (record["name"], record["insecureValue"]) == ("/fargate-delivery/dev/chuoi/release", "none")
+    assert dev.named(PARAMETER)["chuoi-release"].ignoreChanges == ["insecureValue"]
+
+
+def test_the_task_definition_names_the_live_image_and_the_parameters_arns(dev: Recorder) -> None:
+    task = dev.inputs(TASK, "chuoi-task")
+    assert (task["cpu"], task["memory"], task["skipDestroy"]) == ("512", "1024", True)
+    assert task["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
+    (container,) = json.loads(task["containerDefinitions"])
+    assert container["image"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-chuoi:live"
+    arn = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{RUNTIME}"
+    assert container["secrets"] == [
+        {"name": "PHX_HOST", "valueFrom": f"{arn}/PHX_HOST"},
+        {"name": "SECRET_KEY_BASE", "valueFrom": f"{arn}/SECRET_KEY_BASE"},
+    ]
+    assert "value" not in json.dumps(container["secrets"]).replace("valueFrom", "")
+    assert container["dockerLabels"].keys() == {"fargate-delivery.fingerprint"}
+
+
+def test_an_unreleased_service_runs_pulumi_s_own_revision(dev: Recorder) -> None:
+    own = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/dev-chuoi:1"
+    assert dev.inputs(SERVICE, "chuoi-service")["taskDefinition"] == own
+
+
+def test_each_route_has_a_target_group_and_a_rule(dev: Recorder) -> None:
+    groups = [group["targetGroupArn"] for group in dev.inputs(SERVICE, "chuoi-service")["loadBalancers"]]
+    assert [arn.rsplit("/", 1)[1] for arn in groups] == ["chuoi-10", "chuoi-20"]
+    rule = dev.inputs("aws:lb/listenerRule:ListenerRule", "chuoi-20-rule")
+    assert rule["conditions"] == [
+        {"hostHeader": {"values": ["api.dev.example.com"]}},
+        {"pathPattern": {"values": ["/v1/*"]}},
+    ]
+    assert rule["actions"] == [
+        {"type": "forward", "forward": {"targetGroups": [{"arn": groups[1], "weight": 1}]}},
+    ]
+
+
+def test_a_worker_has_no_way_in(dev: Recorder) -> None:
+    service = dev.inputs(SERVICE, "mailer-service")
+    assert "healthCheckGracePeriodSeconds" not in service
+    assert service.get("loadBalancers", []) == []
+    ways_in = ("aws:lb/targetGroup:TargetGroup", "aws:lb/listenerRule:ListenerRule", "aws:route53/record:Record")
+    for typ in (*ways_in, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
+        assert not [name for name in dev.named(typ) if name.startswith("mailer")]
+
+
+def statements(recorder: Recorder, typ: str, name: str) -> dict[str, Any]:
+    policy = json.loads(recorder.inputs(typ, name)["policy"])
+    return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+
+def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Recorder) -> None:
+    granted = statements(dev, "aws:iam/userPolicy:UserPolicy", "chuoi-uploader-policy")
+    assert granted == {
+        "UploadSource": {
+            "Sid": "UploadSource",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject"],
+            "Resource": [f"{BUCKET}/sources/chuoi/source.zip"],
+        }
+    }
+
+
+def test_build_and_runtime_cannot_read_each_other(dev: Recorder) -> None:
+    build = statements(dev, ROLE_POLICY, "chuoi-package-policy")
+    runtime = statements(dev, ROLE_POLICY, "chuoi-execution-policy")
+    prefix = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/chuoi"
+    assert build["ReadParameters"]["Resource"] == [f"{prefix}/build/MIX_ENV", f"{prefix}/build/HEX_API_KEY"]
+    assert runtime["ReadParameters"]["Resource"] == [f"{prefix}/runtime/PHX_HOST", f"{prefix}/runtime/SECRET_KEY_BASE"]
+    for granted, arn in ((build, f"{prefix}/build/HEX_API_KEY"), (runtime, f"{prefix}/runtime/SECRET_KEY_BASE")):
+        assert granted["DecryptParameters"]["Condition"] == {
+            "StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": [arn]}
+        }
+
+
+def test_wildcards_stand_only_where_an_action_takes_no_resource(dev: Recorder) -> None:
+    wild = {
+        (request.name, statement["Sid"])
+        for typ in (ROLE_POLICY, "aws:iam/userPolicy:UserPolicy")
+        for request in dev.named(typ).values()
+        for statement in statements(dev, typ, request.name).values()
+        if "*" in statement["Resource"] or any("*" in action for action in statement["Action"])
+    }
+    services = ("chuoi", "mailer")
+    assert wild == {
+        *((f"{service}-execution-policy", "LogInToRegistry") for service in services),
+        *((f"{service}-package-policy", "LogInToRegistry") for service in services),
+        *((f"{service}-pipeline-policy", "CloneRevision") for service in services),
+        *((f"{service}-release-policy", "ReadRevision") for service in services),
+    }
+
+
+def test_secret_values_reach_the_engine_as_secrets_only(dev: Recorder) -> None:
+    for name in ("chuoi-build-HEX_API_KEY", f"{RUNTIME}/SECRET_KEY_BASE"):
+        inputs = dev.raw_inputs(PARAMETER, name)
+        assert rpc.is_rpc_secret(inputs["value"])
+        assert inputs["type"] == "SecureString"
+        assert "insecureValue" not in inputs
+    secrets = [
+        value
+        for service in json.loads(stack_config("dev")["fargate-delivery:secrets"]).values()
+        for value in service.values()
+    ]
+    assert len(secrets) == 3
+    for request in dev.requests():
+        plain = json.dumps(_without_secrets(dict(rpc.deserialize_properties(request.object))), default=str)
+        assert not [secret for secret in secrets if secret in plain], request.name
+
+
+def _without_secrets(value: Any) -> Any:
+    if rpc.is_rpc_secret(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_changed_runtime_value_is_another_parameter(dev: Recorder) -> None:
+    request = dev.named(PARAMETER)[f"{RUNTIME}/PHX_HOST"]
+    assert request.replaceOnChanges == ["value", "insecureValue"]
+    assert request.retainOnDelete
+    assert "name" not in dev.inputs(PARAMETER, f"{RUNTIME}/PHX_HOST")
+
+
+def test_the_pipeline(dev: Recorder) -> None:
+    pipeline = dev.inputs(PIPELINE, "chuoi-pipeline")
+    assert (pipeline["pipelineType"], pipeline["executionMode"]) == ("V2", "QUEUED")
+    assert [variable["defaultValue"] for variable in pipeline["variables"]] == ["none"]
+    actions = [[action["name"] for action in stage["actions"]] for stage in pipeline["stages"]]
+    assert actions == [["Source"], ["Package"], ["Deploy", "Release"]]
+    (rule,) = pipeline["stages"][2]["beforeEntry"]["condition"]["rules"]
+    assert rule["configuration"] == {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"}
+    assert pipeline["stages"][2]["beforeEntry"]["condition"]["result"] == "SKIP"
+
+
+def test_the_pipeline_starts_with_the_version_that_was_uploaded(dev: Recorder) -> None:
+    rule = json.loads(dev.inputs("aws:cloudwatch/eventRule:EventRule", "chuoi-upload")["eventPattern"])
+    assert rule["detail"] == {
+        "bucket": {"name": ["delivery-store-bucket-0a1b2c3"]},
+        "object": {"key": ["sources/chuoi/source.zip"]},
+    }
+    transformer = dev.inputs("aws:cloudwatch/eventTarget:EventTarget", "chuoi-upload-target")["inputTransformer"]
+    assert transformer["inputPaths"] == {"version": "$.detail.object.version-id"}
+    assert json.loads(transformer["inputTemplate"]) == {
+        "sourceRevisions": [
+            {"actionName": "Source", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "<version>"}
+        ]
+    }
+
+
+def test_the_builder_has_the_task_s_architecture(deploy: Deploy) -> None:
+    for stack, kind in (("dev", "ARM_CONTAINER"), ("local", "LINUX_CONTAINER")):
+        recorder = run(deploy, stack)
+        assert recorder.inputs(PROJECT, "chuoi-package")["environment"]["type"] == kind
+
+
+def test_build_values_are_read_by_the_build_and_not_written_into_it(dev: Recorder) -> None:
+    environment = dev.inputs(PROJECT, "chuoi-package")["environment"]["environmentVariables"]
+    stored = {v["name"]: v["value"] for v in environment if v.get("type") == "PARAMETER_STORE"}
+    plain = {v["name"]: v["value"] for v in environment if v.get("type") != "PARAMETER_STORE"}
+    assert stored == {name: f"/fargate-delivery/dev/chuoi/build/{name}" for name in ("MIX_ENV", "HEX_API_KEY")}
+    assert (plain["BUILD_ARGUMENTS"], plain["BUILD_SECRETS"], plain["CONTAINERS"]) == ("MIX_ENV", "HEX_API_KEY", "web")
+
+
+def test_prd_is_protected_and_dev_is_not(deploy: Deploy) -> None:
+    protected = {
+        stack: {request.name for request in run(deploy, stack).requests() if request.protect}
+        for stack in ("dev", "prd")
+    }
+    assert protected["dev"] == set()
+    assert protected["prd"] == {
+        "delivery-store-bucket",
+        "load-balancer-alb",
+        *(f"{service}-{what}" for service in ("chuoi", "mailer") for what in ("images", "key")),
+    }
+
+
+def test_what_exists_is_adopted_and_not_made(deploy: Deploy) -> None:
+    recorder = run(
+        deploy,
+        "dev",
+        network={"vpc_id": "vpc-0a", "public_subnet_ids": ["subnet-1", "subnet-2"], "private_subnet_ids": ["subnet-3"]},
+        domain={"zone": "dev.example.com", "certificate_arn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1", "records": False},
+    )  # fmt: skip
+    types = recorder.types()
+    for typ in ("awsx:ec2:Vpc", "aws:acm/certificate:Certificate", "aws:route53/record:Record"):
+        assert types[typ] == 0
+    assert recorder.invoked("aws:route53/getZone:getZone") == 0
+    network = recorder.inputs(SERVICE, "chuoi-service")["networkConfiguration"]
+    assert network["subnets"] == ["subnet-3"]
+    assert network["assignPublicIp"] is False
+
+
+def test_adding_a_service_changes_no_other_service_s_names(deploy: Deploy) -> None:
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    first = {"audit": services["mailer"]}
+    secrets = {"chuoi": {"HEX_API_KEY": "a", "SECRET_KEY_BASE": "b"}} | {
+        name: {"SMTP_PASSWORD": "c"} for name in ("mailer", "audit")
+    }
+    before = {request.name for request in run(deploy, "dev").requests()}
+    after = {request.name for request in run(deploy, "dev", services=first | services, secrets=secrets).requests()}
+    assert before < after
+    assert all("audit" in name for name in after - before)

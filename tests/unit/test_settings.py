@@ -1,0 +1,132 @@
+"""Stack files: what is refused, and with which words."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from mocked import ROOT, Recorder, stack_config
+
+import settings
+
+Deploy = Callable[..., Recorder]
+
+
+def load(deploy: Deploy, config: dict[str, Any]) -> settings.Settings:
+    loaded: list[settings.Settings] = []
+    plain = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    deploy(lambda: loaded.append(settings.load()), config=plain, secret_keys=["fargate-delivery:secrets"])
+    return loaded[0]
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The dev stack's configuration with one key set, or taken out (`...`)."""
+    config: dict[str, Any] = {
+        key: yaml.safe_load(text) if key.startswith("fargate-delivery:") else text
+        for key, text in stack_config("dev").items()
+    }
+    first, *rest = path.split(".")
+    parts: list[str | int] = [f"fargate-delivery:{first}", *(int(p) if p.isdigit() else p for p in rest)]
+    place: Any = config
+    for part in parts[:-1]:
+        place = place[part]
+    if value is ...:
+        del place[parts[-1]]
+    else:
+        place[parts[-1]] = value
+    return config
+
+
+def refusal(deploy: Deploy, config: dict[str, Any]) -> str:
+    with pytest.raises(pulumi.RunError) as refused:
+        load(deploy, config)
+    return str(refused.value)
+
+
+MISTAKES = [
+    ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
+    ("services.chuoi.task.cpu", "512", "services.chuoi.task.cpu: '512' is not allowed"),
+    ("services.chuoi.task.memory", 512, "memory 512 does not go with cpu 512; Fargate offers 1024, 2048, 3072, 4096"),
+    ("services.chuoi.task.ports", 1, "services.chuoi.task.ports: there is no such key"),
+    ("services.chuoi.task.template", ..., "services.chuoi.task.template: is missing"),
+    ("services.chuoi.task.template", "wbe.json", "task_templates/wbe.json: there is no such template; there are: web.json"),
+    ("services.chuoi.task.template", "worker.json", "task_templates/worker.json: ${port} is not used"),
+    ("services.mailer.task.template", "web.json", "uses ${port}, but the service has no task.port"),
+    ("services.chuoi.task.port", 70000, "services.chuoi.task.port: 70000 is not allowed"),
+    ("services.chuoi.task.port", ..., "services.chuoi: routes need task.port"),
+    ("services.chuoi.routes.1.priority", 10, "services.chuoi.routes[0].priority: 10 is taken by another route"),
+    ("services.chuoi.routes.0.host", "chuoi.example.org", "'chuoi.example.org' must be dev.example.com or one label"),
+    ("services.chuoi.routes.0.host", "a.b.dev.example.com", "must be dev.example.com or one label below it"),
+    ("services.chuoi.tasks.max", 0, "services.chuoi.tasks.max: 0 is not allowed"),
+    ("services.chuoi.tasks.min", 3, "max 2 is less than min 3"),
+    ("services.chuoi.health_check.timeout", 10, "timeout 10 must be less than interval 10"),
+    ("services.mailer.health_check", {"path": "/"}, "services.mailer: health_check is asked by the load balancer"),
+    ("services.chuoi.deploy", {"strategy": "blue"}, "services.chuoi.deploy.strategy: 'blue' is not allowed"),
+    ("services.chuoi.source", {"type": "git"}, "services.chuoi.source.type: 'git' is not allowed"),
+    ("services.chuoi.parameters.MIX_ENV", {"for": ["build"]}, "exactly one of value, secret: true and external"),
+    ("services.chuoi.parameters.MIX_ENV", {"value": "", "for": ["build"]}, "value must not be empty"),
+    ("services.chuoi.parameters.MIX_ENV", {"value": "x", "for": []}, "services.chuoi.parameters.MIX_ENV.for"),
+    ("services.chuoi.parameters.PATH", {"value": "x", "for": ["build"]}, "PATH: the build uses this name itself"),
+    ("services.chuoi.parameters.A-B", {"value": "x", "for": ["build"]}, "services.chuoi.parameters.A-B: 'A-B' is not"),
+    ("services.Chuoi", {}, "services.Chuoi"),
+    ("services.a-service-of-a-very-long-name", {}, "services.a-service-of-a-very-long-name"),
+    ("network", {"vpc_id": "vpc-1"}, "network: vpc_id needs two or more public_subnet_ids"),
+    ("network", {"public_subnet_ids": ["subnet-1"]}, "public_subnet_ids and private_subnet_ids go with vpc_id"),
+    ("network.nat", "one", "network.nat: 'one' is not allowed"),
+    ("domain", ..., "domain: is missing"),
+    ("protect", "yes", "protect: 'yes' is not allowed"),
+    ("secrets.chuoi.SECRET_KEY_BASE", ..., "pulumi config set --secret --path 'fargate-delivery:secrets.chuoi.SECRET_KEY_BASE' <value>"),
+    ("secrets.chuoi.OTHER", "hidden", "secrets.chuoi.OTHER: no service has a parameter of this name"),
+    ("secrets.chuoi.SECRET_KEY_BASE", "", "secrets.chuoi.SECRET_KEY_BASE: must be a text, and not empty"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "words"), MISTAKES, ids=[f"{path}={value}" for path, value, _ in MISTAKES])
+def test_a_mistake_is_named(deploy: Deploy, path: str, value: Any, words: str) -> None:
+    message = refusal(deploy, changed(path, value))
+    assert message.startswith("Pulumi.dev.yaml is not valid:\n  fargate-delivery:")
+    assert words in message
+    assert "hidden" not in message
+
+
+def test_all_mistakes_are_reported_together(deploy: Deploy) -> None:
+    config = changed("services.chuoi.task.cpu", 300)
+    config["fargate-delivery:services"]["mailer"]["task"]["memory"] = 1
+    config["fargate-delivery:network"] = {"zones": 9}
+    lines = refusal(deploy, config).splitlines()[1:]
+    assert len(lines) == 3
+    assert all(line.startswith("  fargate-delivery:") for line in lines)
+
+
+def test_mistakes_between_services_are_reported_together(deploy: Deploy) -> None:
+    config = changed("services.chuoi.routes.1.priority", 10)
+    del config["fargate-delivery:secrets"]["mailer"]
+    config["fargate-delivery:services"]["mailer"]["task"]["template"] = "none.json"
+    assert len(refusal(deploy, config).splitlines()) == 1 + 2 + 1 + 1
+
+
+@pytest.mark.parametrize(("other", "mixed"), [("chuoi-front-offic2", True), ("chuoi-back-office", False)])
+def test_names_that_codepipeline_would_mix(deploy: Deploy, other: str, mixed: bool) -> None:
+    config = changed("services.chuoi", ...)
+    service, secrets = config["fargate-delivery:services"]["mailer"], config["fargate-delivery:secrets"]["mailer"]
+    config["fargate-delivery:services"] = {"chuoi-front-offic1": service, other: service}
+    config["fargate-delivery:secrets"] = {"chuoi-front-offic1": secrets, other: secrets}
+    if mixed:
+        assert "CodePipeline would mix their artifacts" in refusal(deploy, config)
+    else:
+        assert len(load(deploy, config).templates) == 2
+
+
+def test_secrets_stay_secret(deploy: Deploy) -> None:
+    loaded = load(deploy, changed("protect", True))
+    secret = loaded.secrets["chuoi"]["SECRET_KEY_BASE"]
+    assert isinstance(secret, pulumi.Output)
+    assert "SECRET_KEY_BASE value" not in repr(loaded)
+
+
+@pytest.mark.parametrize("stack", ["dev", "prd", "local"])
+def test_committed_stack_files_have_no_secret_values(stack: str) -> None:
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    assert "fargate-delivery:secrets" not in text

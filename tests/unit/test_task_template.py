@@ -1,0 +1,105 @@
+"""Task templates: rendering by botocore's types, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mocked import ROOT
+
+from components.release import released_or_own
+from components.task_template import FINGERPRINT_LABEL, STAND_INS, TaskTemplate, TemplateError, fingerprint_of
+
+WEB = TaskTemplate.load(ROOT / "task_templates" / "web.json")
+WORKER = TaskTemplate.load(ROOT / "task_templates" / "worker.json")
+PROVIDED = set(STAND_INS)
+
+
+def with_container(**changes: Any) -> TaskTemplate:
+    document = json.loads(json.dumps(WEB.document))
+    document["containerDefinitions"][0].update(changes)
+    return TaskTemplate(WEB.path, document)
+
+
+def test_a_placeholder_takes_the_type_that_ecs_says() -> None:
+    document = WEB.render({**STAND_INS, "port": 4000, "cpu": 512})
+    (container,) = document["containerDefinitions"]
+    assert document["cpu"] == "512"
+    assert container["portMappings"] == [{"containerPort": 4000, "protocol": "tcp"}]
+    assert container["environment"] == [{"name": "PORT", "value": "4000"}]
+    assert container["secrets"] == STAND_INS["secrets"]
+
+
+def test_placeholders_inside_a_text() -> None:
+    template = with_container(command=["--listen", "0.0.0.0:${port}"])
+    assert template.render(STAND_INS)["containerDefinitions"][0]["command"] == ["--listen", "0.0.0.0:80"]
+
+
+@pytest.mark.parametrize("template", [WEB, WORKER])
+def test_committed_templates_fit_their_services(template: TaskTemplate) -> None:
+    provided = PROVIDED - (set() if template is WEB else {"port"})
+    assert template.problems(provided) == []
+    assert template.placeholders() == provided
+
+
+@pytest.mark.parametrize(
+    ("template", "provided", "words"),
+    [
+        (with_container(command=["${nmae}"]), PROVIDED, "task_templates/web.json: ${nmae} is not a placeholder; there are"),
+        (WEB, PROVIDED - {"port"}, "task_templates/web.json: uses ${port}, but the service has no task.port"),
+        (WORKER, PROVIDED, "task_templates/worker.json: ${port} is not used"),
+        (with_container(image="nginx"), PROVIDED, "${image} is not used"),
+        (with_container(image="x-${image}"), PROVIDED, 'no container has "image": "${image}"'),
+        (with_container(portMappings=[]), PROVIDED, 'no container maps "containerPort": "${port}"'),
+        (with_container(imgae="x"), PROVIDED, 'Unknown parameter in containerDefinitions[0]: "imgae"'),
+        (with_container(essential="${port}"), PROVIDED, "Invalid type for parameter containerDefinitions[0].essential"),
+        (with_container(name="${family}"), PROVIDED, "containerDefinitions[0].name must be a plain name"),
+        (TaskTemplate("t", {**WEB.document, "tags": []}), PROVIDED, "t: tags is not allowed in a template"),
+    ],
+)  # fmt: skip
+def test_problems(template: TaskTemplate, provided: set[str], words: str) -> None:
+    assert any(words in problem for problem in template.problems(provided)), template.problems(provided)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not valid JSON"),
+        ('{"cpu": ${cpu}}', "placeholders stand inside strings only"),
+        ("[]", "must be an object"),
+    ],
+)
+def test_files_that_are_no_templates(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(TemplateError, match=words):
+        TaskTemplate.load(path)
+
+
+def test_the_fingerprint_is_of_everything_but_the_image() -> None:
+    def fingerprint(**changes: Any) -> str:
+        return str(WEB.render({**STAND_INS, **changes})["containerDefinitions"][0]["dockerLabels"][FINGERPRINT_LABEL])
+
+    assert fingerprint() == fingerprint(image="registry/other@sha256:abc")
+    changes: list[dict[str, Any]] = [{"cpu": 512}, {"port": 81}, {"secrets": []}, {"task_role_arn": "arn:other"}]
+    assert len({fingerprint(), *(fingerprint(**change) for change in changes)}) == len(changes) + 1
+
+
+def test_a_clone_by_the_pipeline_keeps_the_fingerprint() -> None:
+    document = WEB.render(STAND_INS)
+    container = document["containerDefinitions"][0]
+    label = container["dockerLabels"].pop(FINGERPRINT_LABEL)
+    container["image"] = "registry/repository@sha256:abc"
+    del container["dockerLabels"]
+    assert fingerprint_of(document, ["web"]) == label
+
+
+RECORD = json.dumps({"task_definition": "arn:released", "template_fingerprint": "f1"})
+
+
+@pytest.mark.parametrize(
+    ("record", "fingerprint", "expected"),
+    [("none", "f1", "arn:own"), (RECORD, "f1", "arn:released"), (RECORD, "f2", "arn:own")],
+)
+def test_released_revision_if_same_fingerprint_else_own(record: str, fingerprint: str, expected: str) -> None:
+    assert released_or_own(record, fingerprint, "arn:own") == expected
