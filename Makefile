@@ -1,0 +1,65 @@
+# Everything runs from here. `make` alone lists the targets; each one sets up the tools it needs first.
+
+STACK ?= local
+ARGS ?=
+
+# The first Python of this machine that is new enough: an older `python3` may hide a newer one.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+
+BIN := .venv/bin
+SANDBOX := $(BIN)/sandbox
+
+export PULUMI_SKIP_UPDATE_CHECK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up stop test check format
+
+help: ## This list
+	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  make up STACK=dev            the same program against the AWS account of your credentials'
+	@echo '  make test ARGS="-k naming"   more arguments for pytest'
+	@echo
+	@echo 'Everything is installed into .venv and .tools of this folder, nothing elsewhere.'
+
+# A stamp does not outlive what it stands for: a Python or a linked CLI may have been uninstalled.
+$(shell test -x $(BIN)/python || rm -f .venv/ready; test -x .tools/bin/pulumi || rm -f .tools/ready)
+
+setup: .tools/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
+
+.venv/ready: pyproject.toml uv.lock tools/setup.py
+	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) tools/setup.py packages
+	@touch $@
+
+.tools/ready: tools/go.mod tools/go.sum tools/setup.py .venv/ready
+	@$(BIN)/python tools/setup.py cli
+	@touch $@
+
+ifeq ($(STACK),local)
+up: setup ## Deploy to an offline AWS on this machine, then deliver examples/hello through its pipeline
+	$(SANDBOX) up --stack local
+	$(SANDBOX) ship hello --source examples/hello --stack local
+	$(SANDBOX) status hello --stack local
+else
+up: setup
+	@$(BIN)/python tools/setup.py language-host
+	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" pulumi up --stack $(STACK)
+endif
+
+stop: setup ## Stop the offline AWS and forget what it holds
+	$(SANDBOX) stop --stack $(STACK)
+
+test: setup ## Run all tests, the real Pulumi engine included
+	$(BIN)/pytest $(ARGS)
+
+check: setup ## Lint, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## Format, and fix what the linter can fix
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format

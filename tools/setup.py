@@ -1,0 +1,409 @@
+"""Installs what the project needs into the repository: `.venv` (packages) and `.tools` (uv, Pulumi CLI).
+
+`make setup` runs it. Standard library only, because it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULE = ROOT / "tools"
+VENV = ROOT / ".venv"
+TOOLS = ROOT / ".tools"
+CLI = TOOLS / "bin" / "pulumi"
+
+CLI_MODULE = "github.com/pulumi/pulumi/pkg/v3"
+CLI_PACKAGE = f"{CLI_MODULE}/cmd/pulumi"
+CLI_INSTALLER = "https://get.pulumi.com/install.sh"
+CLI_DOCUMENTATION = "https://www.pulumi.com/docs/install/"
+UV_DOCUMENTATION = "https://docs.astral.sh/uv/getting-started/installation/"
+
+PROBE_SECONDS = 8
+DOWNLOAD_SECONDS = 600
+PROGRESS_SECONDS = 15
+
+
+class SetupError(Exception):
+    """The set-up cannot go on; the message says what failed and what to do next."""
+
+
+class Unavailable(Exception):
+    """A source of the CLI cannot be used on this machine; the message is the reason."""
+
+
+class Version(NamedTuple):
+    """A release of a tool. A pre-release sorts before its release."""
+
+    major: int
+    minor: int
+    patch: int
+    final: bool = True
+
+    @classmethod
+    def find(cls, text: str) -> Version | None:
+        """The first version in what a tool prints: `v3.259.0`, `uv 0.13.9 (…)`, `go version go1.26 …`."""
+        match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?(-[0-9A-Za-z]|rc|beta)?", text)
+        if match is None:
+            return None
+        major, minor, patch, pre_release = match.groups()
+        return cls(int(major), int(minor), int(patch or 0), pre_release is None)
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}{'' if self.final else ' (pre-release)'}"
+
+
+UV_VERSION = Version(0, 13, 9)
+UV_MINIMUM = Version(0, 8, 0)
+GO_MINIMUM = Version(1, 21, 0)
+
+
+# ── What is good enough ──────────────────────────────────────────────────────────────────────────────────
+
+
+def pinned_cli(go_mod: str) -> Version:
+    """The CLI version that tools/go.mod requires: the only place where it is written."""
+    match = re.search(rf"^\s*(?:require\s+)?{re.escape(CLI_MODULE)}\s+(v\S+)", go_mod, re.MULTILINE)
+    version = Version.find(match[1]) if match else None
+    if version is None:
+        raise SetupError(f"tools/go.mod does not require {CLI_MODULE}: restore it from git.")
+    return version
+
+
+def cli_refusal(printed: str | None, wanted: Version) -> str | None:
+    """Why the CLI that printed this for `pulumi version` is not used; None: it is. `printed` None: no CLI."""
+    if printed is None:
+        return "not on PATH"
+    version = Version.find(printed)
+    if version is None:
+        return f"`pulumi version` fails ({last_line(printed)})"
+    if version.major != wanted.major:
+        return f"{version} is another major version than {wanted}"
+    return f"{version} is older than {wanted}" if version < wanted else None
+
+
+def uv_refusal(printed: str | None) -> str | None:
+    """Why the uv that printed this for `uv --version` is not used; None: it is."""
+    if printed is None:
+        return "not on PATH"
+    version = Version.find(printed)
+    if version is None:
+        return f"`uv --version` fails ({last_line(printed)})"
+    return f"{version} is older than {UV_MINIMUM}" if version < UV_MINIMUM else None
+
+
+def go_refusal(printed: str | None) -> str | None:
+    """Why the Go that printed this for `go version` cannot build the CLI; None: it can.
+
+    From 1.21 on, Go fetches by itself the newer toolchain that go.mod asks for.
+    """
+    if printed is None:
+        return "not on PATH"
+    version = Version.find(printed)
+    if version is None:
+        return f"`go version` fails ({last_line(printed)})"
+    return f"{version} is older than {GO_MINIMUM}" if version < GO_MINIMUM else None
+
+
+def fetched(lines: Sequence[str]) -> str:
+    """What `go list` has done so far, from the lines it printed."""
+    return f"{sum(map(is_fetch, lines))} modules fetched"
+
+
+def compiled(lines: Sequence[str], total: int) -> str:
+    """What `go build -v` has done so far, from the lines it printed; it leaves out what Go's cache has."""
+    return f"{sum(map(is_package, lines))} packages compiled, of {total} at most"
+
+
+def is_fetch(line: str) -> bool:
+    """Whether Go printed this line because it fetches a module or its own toolchain."""
+    return line.startswith("go: downloading ")
+
+
+def is_package(line: str) -> bool:
+    """Whether Go printed this line as the name of a package, not as a message."""
+    return bool(line) and " " not in line
+
+
+def last_line(output: str) -> str:
+    """The last line that says something: where tools put the reason of a failure."""
+    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
+
+
+# ── Running things ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def say(message: str) -> None:
+    """One line of progress, at once."""
+    print(message, flush=True)
+
+
+def printed(program: str | Path | None, *arguments: str) -> str | None:
+    """What a program prints; the error when it cannot run; None when there is no program."""
+    if program is None:
+        return None
+    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        result = subprocess.run(
+            [program, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"cannot run: {type(error).__name__}"
+    return result.stdout if result.returncode == 0 else f"exit status {result.returncode}"
+
+
+def run(program: str | Path, *arguments: str, seconds: float | None = None) -> None:
+    """Runs a program quietly; Unavailable with its last line when it fails or takes longer than `seconds`."""
+    with subprocess.Popen(
+        [program, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise Unavailable(f"not finished after {seconds:.0f} s") from None
+            raise
+    if process.returncode != 0:
+        raise Unavailable(last_line(output))
+
+
+def run_go(arguments: Sequence[str], describe: Callable[[Sequence[str]], str]) -> list[str]:
+    """Runs `go` in tools/ and says every few seconds how far it is; returns the lines it printed."""
+    started = time.monotonic()
+    lines: list[str] = []
+    with subprocess.Popen(
+        ["go", *arguments],
+        cwd=MODULE,
+        env={**os.environ, "GOWORK": "off"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+
+        def read() -> None:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        while True:
+            reader.join(PROGRESS_SECONDS)
+            if not reader.is_alive():
+                break
+            minutes, seconds = divmod(round(time.monotonic() - started), 60)
+            say(f"    {minutes} min {seconds:02} s: {describe(lines)}")
+    if process.returncode != 0:
+        messages = [line for line in lines if line and not is_package(line) and not is_fetch(line)]
+        raise Unavailable(f"`go {arguments[0]}` failed: " + " / ".join(messages[-3:]))
+    return lines
+
+
+# ── Python packages ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def install_packages() -> None:
+    """Makes `.venv` what uv.lock says."""
+    uv = find_uv()
+    say("Python packages of uv.lock → .venv")
+    python = [] if (VENV / "bin" / "python").exists() else ["--python", sys.executable]
+    environment = {
+        **os.environ,
+        "UV_PROJECT_ENVIRONMENT": str(VENV),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+    }
+    environment.pop("VIRTUAL_ENV", None)
+    sync = subprocess.run([uv, "sync", "--locked", "--quiet", *python], cwd=ROOT, env=environment)
+    if sync.returncode != 0:
+        raise SetupError(
+            "uv sync failed (above). If pypi.org is unreachable, set HTTPS_PROXY; "
+            "if uv.lock is out of date, run `uv lock` and commit it. Then run `make setup` again."
+        )
+
+
+def find_uv() -> Path:
+    """uv: the one on PATH when new enough, else our own from PyPI in .tools/uv."""
+    own = TOOLS / "uv" / "bin" / "uv"
+    if Version.find(printed(own, "--version") or "") == UV_VERSION:
+        return own
+    on_path = shutil.which("uv")
+    reason = uv_refusal(printed(on_path, "--version"))
+    if on_path and reason is None:
+        return Path(on_path)
+    say(f"uv: {reason}: installing {UV_VERSION} from PyPI → .tools/uv")
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        raise SetupError(
+            f"{sys.executable} cannot make virtual environments (no venv or ensurepip module). "
+            "On Debian and Ubuntu: `apt install python3-venv`. "
+            f"Or install uv ({UV_DOCUMENTATION}), which needs neither. Then run `make setup` again."
+        )
+    try:
+        run(sys.executable, "-m", "venv", "--clear", str(TOOLS / "uv"))
+        run(TOOLS / "uv" / "bin" / "pip", "install", "--no-input", f"uv=={UV_VERSION}")
+    except Unavailable as error:
+        raise SetupError(
+            f"uv cannot be installed from PyPI: {error}\n"
+            "Check the network (HTTPS_PROXY, PIP_INDEX_URL), or install uv yourself "
+            f"({UV_DOCUMENTATION}). Then run `make setup` again."
+        ) from None
+    return own
+
+
+# ── The Pulumi CLI ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place to get the CLI from. `install` leaves it at .tools/bin/pulumi or raises Unavailable."""
+
+    name: str
+    install: Callable[[Version], None]
+
+
+def install_cli() -> None:
+    """Makes .tools/bin/pulumi the pinned CLI or a newer one."""
+    wanted = pinned_cli((MODULE / "go.mod").read_text())
+    if cli_refusal(printed(CLI, "version"), wanted) is None:
+        return
+    shutil.rmtree(CLI.parent, ignore_errors=True)
+    CLI.parent.mkdir(parents=True)
+    say(f"Pulumi CLI {wanted} or newer → .tools/bin/pulumi")
+    install_first(SOURCES, wanted)
+    if refusal := cli_refusal(printed(CLI, "version"), wanted):
+        raise SetupError(f".tools/bin/pulumi does not work: {refusal}. Remove .tools, then `make setup`.")
+
+
+def install_first(sources: Sequence[Source], wanted: Version) -> Source:
+    """Installs from the first source that works, saying why each one before it did not."""
+    reasons = []
+    for source in sources:
+        try:
+            source.install(wanted)
+        except Unavailable as reason:
+            reasons.append(f"  {source.name}: {reason}")
+            say(reasons[-1])
+        else:
+            say(f"  {source.name}: installed")
+            return source
+    raise SetupError(
+        f"There is no way to get the Pulumi CLI {wanted} on this machine:\n" + "\n".join(reasons) + "\n"
+        f"Do one of these, then run `make setup` again: install the CLI ({CLI_DOCUMENTATION}), "
+        "give this machine a network (HTTPS_PROXY), or install Go (https://go.dev/dl/)."
+    )
+
+
+def link_from_path(wanted: Version) -> None:
+    """Links the CLI that is on PATH."""
+    found = shutil.which("pulumi")
+    if refusal := cli_refusal(printed(found, "version"), wanted):
+        raise Unavailable(refusal)
+    CLI.symlink_to(Path(found or "").absolute())
+
+
+def download(wanted: Version) -> None:
+    """The official release, with its Python language host. Gives up within seconds when offline."""
+    own = (VENV / "bin" / "python", str(Path(__file__).resolve()))
+    try:
+        run(*own, "probe", seconds=PROBE_SECONDS)
+    except Unavailable as reason:
+        raise Unavailable(f"{CLI_INSTALLER} cannot be reached ({reason})") from None
+    say(f"  downloading, up to {DOWNLOAD_SECONDS // 60} minutes")
+    run(*own, "download", seconds=DOWNLOAD_SECONDS)
+
+
+def probe_in_this_process() -> None:
+    """Fails when the download site cannot be reached. A process of its own, because DNS has no time limit."""
+    try:
+        urllib.request.urlopen(CLI_INSTALLER, timeout=PROBE_SECONDS).close()
+    except OSError as error:
+        raise SetupError(str(error)) from None
+
+
+def download_in_this_process() -> None:
+    """Downloads with Pulumi's own installer. Needs the packages of `.venv`."""
+    from pulumi.automation import PulumiCommand
+    from semver import VersionInfo
+
+    wanted = pinned_cli((MODULE / "go.mod").read_text())
+    PulumiCommand.install(root=str(TOOLS), version=VersionInfo(wanted.major, wanted.minor, wanted.patch))
+
+
+def build(wanted: Version) -> None:
+    """Compiles the Go module that tools/go.mod and go.sum pin."""
+    if refusal := go_refusal(printed(shutil.which("go"), "version")):
+        raise Unavailable(refusal)
+    say("  building from Go modules: 5 minutes and 3 GB in Go's caches the first time, seconds after that")
+    tags = ("-tags", "osusergo,grpcnotrace")
+    total = sum(map(is_package, run_go(["list", "-deps", *tags, CLI_PACKAGE], fetched)))
+    version = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{wanted}"
+    unfinished = CLI.with_suffix(".new")
+    run_go(
+        ["build", "-v", *tags, "-ldflags", f"-s -w {version}", "-o", str(unfinished), CLI_PACKAGE],
+        lambda lines: compiled(lines, total),
+    )
+    unfinished.replace(CLI)
+
+
+SOURCES = (
+    Source("pulumi on PATH", link_from_path),
+    Source("official download", download),
+    Source("build with Go", build),
+)
+
+
+def require_language_host() -> None:
+    """Fails unless the CLI can run a Python program by itself. A real account needs that, the sandbox not."""
+    folders = os.pathsep.join([str(CLI.resolve().parent), os.environ.get("PATH", "")])
+    if shutil.which("pulumi-language-python", path=folders) is None:
+        raise SetupError(
+            "The Pulumi CLI in .tools/bin was built from Go and has no Python language host, "
+            "which a real account needs (the sandbox does not).\n"
+            f"Install the official CLI ({CLI_DOCUMENTATION}), remove .tools, then run this again."
+        )
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "packages": install_packages,
+    "cli": install_cli,
+    "language-host": require_language_host,
+    "probe": probe_in_this_process,
+    "download": download_in_this_process,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status: 0 done, 1 failed with one message, 2 usage, 130 interrupted."""
+    if len(arguments) != 1 or arguments[0] not in STEPS:
+        print(f"usage: setup.py {'|'.join(STEPS)}", file=sys.stderr)
+        return 2
+    try:
+        STEPS[arguments[0]]()
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
