@@ -232,7 +232,7 @@ def install_packages() -> None:
         "UV_NO_PROGRESS": "1",
     }
     environment.pop("VIRTUAL_ENV", None)
-    sync = subprocess.run([uv, "sync", "--locked", "--quiet", *python], cwd=ROOT, env=environment)
+    sync = subprocess.run([uv, "sync", "--locked", "--quiet", "--compile-bytecode", *python], cwd=ROOT, env=environment)
     if sync.returncode != 0:
         raise SetupError(
             "uv sync failed (above). If pypi.org is unreachable, set HTTPS_PROXY; "

@@ -1,0 +1,1 @@
+"""The operators' command line: what acts on releases, over AWS's APIs."""

@@ -1,0 +1,62 @@
+"""The release record: what the pipeline released last, in Parameter Store."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+UNRELEASED = "none"
+"""What a record holds before the first release."""
+SCHEMA = 1
+
+
+class RecordError(Exception):
+    """A record that no Release step of this version wrote."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release: an image under a task definition.
+
+    Attributes:
+        release: its number; the image has the tag `release-<n>`.
+        image_digest: `sha256:…`.
+        task_definition: the revision's ARN.
+        template_fingerprint: what the revision was made of but for the image.
+        source_version: the version of the source object.
+        execution: the pipeline execution that released it.
+        time: when, in UTC.
+    """
+
+    release: int
+    image_digest: str
+    task_definition: str
+    template_fingerprint: str
+    source_version: str
+    execution: str
+    time: str
+
+    @classmethod
+    def parse(cls, value: str) -> "Release | None":
+        """A record's value; None when nothing was released yet.
+
+        Raises:
+            RecordError: the value is not a record.
+        """
+        if value == UNRELEASED:
+            return None
+        try:
+            fields = json.loads(value)
+            if fields.pop("schema") != SCHEMA:
+                raise RecordError(f"the release record has another schema than {SCHEMA}: {value}")
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise RecordError(f"not a release record: {value}") from None
+
+    def document(self) -> dict[str, Any]:
+        """The record's fields."""
+        return asdict(self)
+
+
+def record_name(stack: str, service: str) -> str:
+    """The record's Parameter Store name."""
+    return f"/fargate-delivery/{stack}/{service}/release"
