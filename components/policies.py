@@ -101,6 +101,7 @@ def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
         "ecr:InitiateLayerUpload",
         "ecr:UploadLayerPart",
         "ecr:CompleteLayerUpload",
+        "ecr:BatchGetImage",
         "ecr:PutImage",
         "ecr:DescribeImages",
     ]

@@ -1,0 +1,61 @@
+"""The `sandbox` command."""
+
+import importlib
+
+import click
+
+WHERE = {
+    "up": "stack",
+    "preview": "stack",
+    "refresh": "stack",
+    "export": "stack",
+    "down": "stack",
+    "ship": "delivery",
+    "status": "operators",
+    "log": "delivery",
+    "env": "server",
+    "stop": "server",
+}
+"""Command → module; only what is called is imported, because the engine's and AWS's SDKs take their time."""
+
+
+class Commands(click.Group):
+    """The commands, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(WHERE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in WHERE:
+            return None
+        commands: list[click.Command] = importlib.import_module(f"sandbox.cli.{WHERE[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+SUMMARIES = {
+    "up": "Deploy the program, starting the sandbox when it is not running",
+    "preview": "Show what up would do",
+    "ship SERVICE": "Upload a source and watch its pipeline",
+    "status SERVICE": "What a service runs, and what was released",
+    "log SERVICE": "The last delivery's and the tasks' logs",
+    "env": 'AWS_* variables for any AWS client: eval "$(sandbox env)"',
+    "refresh": "Read everything anew into the state",
+    "export": "Print the stack's deployment",
+    "down": "Destroy everything that the program made",
+    "stop": "End the sandbox and forget what it holds",
+}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """An AWS on this machine: the real Pulumi engine deploys to it, and deliveries run through it.
+
+    \b
+    sandbox up                                      deploy stack local
+    sandbox ship hello --source examples/hello      deliver an app through its pipeline
+    sandbox status hello                            what runs now
+    """

@@ -1,0 +1,93 @@
+"""The commands that deliver and look at deliveries: ship, log."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.codepipeline.shipping import Account, executions, find_pipeline, source_zip, upload, wait_for_execution
+from sandbox.codepipeline.watching import Watch, container_logs, failure
+from sandbox.stacks import SandboxError, StackFolder
+
+
+@click.command()
+@click.argument("service")
+@click.option("--source", required=True, type=click.Path(path_type=Path), metavar="DIR|ZIP", help="The app's sources.")
+@stack_option
+@json_option
+@one_message
+def ship(service: str, source: Path, stack: str, as_json: bool) -> None:
+    """Upload a source as the service's own uploader and watch the pipeline that this starts.
+
+    Exits with 1 when the pipeline fails.
+
+    Example: sandbox ship hello --source examples/hello
+    """
+    tell = say if as_json else click.echo
+    account = Account(StackFolder(stack).running_server())
+    pipeline = find_pipeline(account.client("codepipeline"), service)
+    content = source_zip(source)
+    uploaded = upload(account, pipeline, content)
+    tell(
+        f"Uploaded {source} ({uploaded.size:,} bytes) as {uploaded.user} to s3://{uploaded.bucket}/{uploaded.key},"
+        f" version {uploaded.version}"
+    )
+    execution = wait_for_execution(account, pipeline, uploaded, tell)
+    tell(f"Execution {execution} of {pipeline['name']}")
+    watch = Watch(account, pipeline, execution, tell)
+    started = time.monotonic()
+    summary = watch.follow()
+    if summary["status"] == "Succeeded":
+        tell(f"Delivered in {time.monotonic() - started:.1f} s")
+    else:
+        for line in failure(account, summary, watch):
+            say(line)
+    if as_json:
+        click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))
+    if summary["status"] != "Succeeded":
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("service")
+@stack_option
+@click.option("--execution", metavar="ID", help="This execution instead of the last one.")
+@click.option("--follow", is_flag=True, help="Go on until interrupted.")
+@one_message
+def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
+    """Print the last delivery's actions and build logs, then what the service's containers say.
+
+    Example: sandbox log hello --follow
+    """
+    account = Account(StackFolder(stack).running_server())
+    pipeline = find_pipeline(account.client("codepipeline"), service)
+    name = pipeline["name"]
+    chosen = [e for e in executions(account, pipeline) if execution in (None, e["pipelineExecutionId"])]
+    if not chosen:
+        wanted = f"an execution {execution}" if execution else "any execution"
+        raise SandboxError(f"the pipeline {name} does not have {wanted}")
+    newest = chosen[0]
+    click.echo(f"Execution {newest['pipelineExecutionId']} of {name}: {newest['status']}")
+    watch = Watch(account, pipeline, newest["pipelineExecutionId"], click.echo)
+    if follow:
+        watch.follow()
+    else:
+        watch.tell()
+    readers = dict(container_logs(account, pipeline, service))
+    while True:
+        for title, reader in readers.items():
+            for line in reader.new_lines():
+                click.echo(f"{title} | {line}")
+        if not follow:
+            return
+        time.sleep(1.0)
+        for title, reader in container_logs(account, pipeline, service):
+            readers.setdefault(title, reader)
+
+
+COMMANDS: list[click.Command] = [ship, log]

@@ -1,0 +1,1 @@
+"""CodePipeline: interprets declared pipelines (V2) and runs their executions."""

@@ -1,0 +1,227 @@
+"""The CodePipeline API. moto keeps declarations and tags; executions are this package's own."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, TypeVar
+
+from moto.codepipeline.models import CodePipeline
+from moto.core.exceptions import JsonRESTError
+from moto.core.utils import utcnow
+
+from sandbox.codepipeline.definition import validate
+from sandbox.codepipeline.model import Execution, Json, utc_now
+from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
+from sandbox.codepipeline.state import backend, begin, pipeline_record, pipeline_state, states_of
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Principal, World
+
+DEFAULT_PAGE = 100
+T = TypeVar("T")
+
+
+def create_pipeline(world: World, principal: Principal, params: Json) -> Json:
+    """Create the pipeline and, as CodePipeline does, start its first execution."""
+    pipeline, tags = copy.deepcopy(params["pipeline"]), params.get("tags") or []
+    name = pipeline["name"]
+    if name in backend(world).pipelines:
+        raise AwsError(
+            "PipelineNameInUseException",
+            f"A pipeline with the name '{name}' already exists in account '{world.account}'",
+            400,
+        )
+    _check(world, pipeline)
+    record = CodePipeline(world.account, world.region, pipeline)
+    try:
+        record.validate_tags(tags)
+    except JsonRESTError as error:
+        raise AwsError(error.error_type, error.message, 400) from error
+    record.tags.update({tag["key"]: tag["value"] for tag in tags})
+    backend(world).pipelines[name] = record
+    states_of(world).pop(name, None)
+    if all("defaultValue" in variable for variable in pipeline.get("variables") or []):
+        begin(world, name, "CreatePipeline", principal.arn, {})
+    return {"pipeline": record.pipeline, "tags": tags}
+
+
+def update_pipeline(world: World, principal: Principal, params: Json) -> Json:
+    pipeline = copy.deepcopy(params["pipeline"])
+    record = pipeline_record(world, pipeline["name"])
+    _check(world, pipeline)
+    pipeline["version"] = record.pipeline["version"] + 1
+    record.pipeline = record.add_default_values(pipeline)
+    record._updated = utcnow()
+    return {"pipeline": record.pipeline}
+
+
+def get_pipeline(world: World, principal: Principal, params: Json) -> Json:
+    record = pipeline_record(world, params["name"])
+    metadata = {
+        "pipelineArn": record._arn,
+        "created": record._created.timestamp(),
+        "updated": record._updated.timestamp(),
+    }
+    return {"pipeline": record.pipeline, "metadata": metadata}
+
+
+def delete_pipeline(world: World, principal: Principal, params: Json) -> Json:
+    name = params["name"]
+    state = states_of(world).pop(name, None)
+    for execution in state.executions if state else []:
+        _stop(execution, "The pipeline was deleted", abandon=True)
+    if state:
+        state.gates.wake()
+    backend(world).pipelines.pop(name, None)
+    return {}
+
+
+def start_pipeline_execution(world: World, principal: Principal, params: Json) -> Json:
+    kind = "CloudWatchEvent" if _started_by_event(world, principal) else "StartPipelineExecution"
+    execution = begin(world, params["name"], kind, principal.arn, params)
+    return {"pipelineExecutionId": execution.id}
+
+
+def get_pipeline_execution(world: World, principal: Principal, params: Json) -> Json:
+    execution = _execution(world, params["pipelineName"], params["pipelineExecutionId"])
+    return {"pipelineExecution": execution_shape(execution)}
+
+
+def list_pipeline_executions(world: World, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(world, params["pipelineName"])
+    stage = ((params.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
+    with state.lock:
+        executions = [e for e in reversed(state.executions) if not stage or _succeeded_in(e, stage)]
+    page, token = _page(executions, params)
+    answer: Json = {"pipelineExecutionSummaries": [summary_shape(execution) for execution in page]}
+    return {**answer, "nextToken": token} if token else answer
+
+
+def get_pipeline_state(world: World, principal: Principal, params: Json) -> Json:
+    record = pipeline_record(world, params["name"])
+    state = pipeline_state(world, params["name"])
+    with state.lock:
+        executions = list(state.executions)
+    stages = record.pipeline["stages"]
+    return {
+        "pipelineName": params["name"],
+        "pipelineVersion": record.pipeline["version"],
+        "stageStates": [stage_state(s, executions, state.gates.waiting(s["name"])) for s in stages],
+        "created": record._created.timestamp(),
+        "updated": record._updated.timestamp(),
+    }
+
+
+def list_action_executions(world: World, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(world, params["pipelineName"])
+    declared = params.get("filter") or {}
+    latest = (declared.get("latestInPipelineExecution") or {}).get("pipelineExecutionId")
+    wanted = declared.get("pipelineExecutionId") or latest
+    if wanted:
+        _execution(world, params["pipelineName"], wanted)
+    with state.lock:
+        executions = [e for e in reversed(state.executions) if wanted in (None, e.id)]
+    actions = [
+        action_shape(execution, action)
+        for execution in executions
+        for stage in reversed(execution.stages)
+        for action in reversed(stage.actions)
+    ]
+    page, token = _page(actions, params)
+    answer: Json = {"actionExecutionDetails": page}
+    return {**answer, "nextToken": token} if token else answer
+
+
+def stop_pipeline_execution(world: World, principal: Principal, params: Json) -> Json:
+    execution = _execution(world, params["pipelineName"], params["pipelineExecutionId"])
+    if execution.status != "InProgress" and not (execution.status == "Stopping" and params.get("abandon")):
+        raise AwsError(
+            "PipelineExecutionNotStoppableException",
+            f"The execution {execution.id} is {execution.status} and cannot be stopped",
+            400,
+        )
+    _stop(execution, params.get("reason", ""), bool(params.get("abandon")))
+    pipeline_state(world, params["pipelineName"]).gates.wake()
+    return {"pipelineExecutionId": execution.id}
+
+
+def put_approval_result(world: World, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(world, params["pipelineName"])
+    stages = {stage["name"]: stage for stage in pipeline_record(world, params["pipelineName"]).pipeline["stages"]}
+    if params["stageName"] not in stages:
+        raise AwsError("StageNotFoundException", f"Stage {params['stageName']} not found", 400)
+    if params["actionName"] not in {action["name"] for action in stages[params["stageName"]]["actions"]}:
+        raise AwsError("ActionNotFoundException", f"Action {params['actionName']} not found", 400)
+    with state.lock:
+        runs = [a for e in state.executions for s in e.stages for a in s.actions if a.token == params["token"]]
+        action = next((a for a in runs if (a.stage, a.name) == (params["stageName"], params["actionName"])), None)
+        if action is None:
+            raise AwsError("InvalidApprovalTokenException", "The approval token is not valid", 400)
+        if action.decision or action.status != "InProgress":
+            raise AwsError("ApprovalAlreadyCompletedException", "The approval was already completed", 400)
+        action.decision = params["result"]["status"], params["result"].get("summary", "")
+        action.updated_by = principal.arn
+        action.decided.set()
+    return {"approvedAt": utc_now().timestamp()}
+
+
+def _check(world: World, pipeline: Json) -> None:
+    validate(pipeline, world.region)
+    role = pipeline["roleArn"]
+    try:
+        world.assume(role, "codepipeline.amazonaws.com", "validation")
+    except AwsError as error:
+        message = f"CodePipeline is not authorized to perform AssumeRole on role {role}"
+        raise AwsError("InvalidStructureException", message, 400) from error
+
+
+def _execution(world: World, name: str, identifier: str) -> Execution:
+    execution = pipeline_state(world, name).execution(identifier)
+    if execution is None:
+        raise AwsError(
+            "PipelineExecutionNotFoundException",
+            f"Account '{world.account}' does not have an execution with id '{identifier}' for pipeline '{name}'",
+            400,
+        )
+    return execution
+
+
+def _stop(execution: Execution, reason: str, abandon: bool) -> None:
+    if execution.over:
+        return
+    execution.status, execution.stop_reason = "Stopping", reason
+    execution.stop.set()
+    if abandon:
+        execution.abandon.set()
+
+
+def _succeeded_in(execution: Execution, stage: str) -> bool:
+    return any(s.name == stage and s.status == "Succeeded" for s in execution.stages)
+
+
+def _started_by_event(world: World, principal: Principal) -> bool:
+    """Whether the caller is the role session that the bus opened, under the event's id, for a rule's target."""
+    session = principal.arn.rsplit("/", 1)[-1]
+    return principal.kind == "role" and any(e["id"].replace("-", "") == session for e in world.bus.history)
+
+
+def _page(items: list[T], params: Json) -> tuple[list[T], str | None]:
+    start = int(params.get("nextToken") or 0)
+    end = start + int(params.get("maxResults") or DEFAULT_PAGE)
+    return items[start:end], str(end) if end < len(items) else None
+
+
+HANDLERS = {
+    ("codepipeline", "CreatePipeline"): create_pipeline,
+    ("codepipeline", "UpdatePipeline"): update_pipeline,
+    ("codepipeline", "GetPipeline"): get_pipeline,
+    ("codepipeline", "DeletePipeline"): delete_pipeline,
+    ("codepipeline", "StartPipelineExecution"): start_pipeline_execution,
+    ("codepipeline", "GetPipelineExecution"): get_pipeline_execution,
+    ("codepipeline", "ListPipelineExecutions"): list_pipeline_executions,
+    ("codepipeline", "GetPipelineState"): get_pipeline_state,
+    ("codepipeline", "ListActionExecutions"): list_action_executions,
+    ("codepipeline", "StopPipelineExecution"): stop_pipeline_execution,
+    ("codepipeline", "PutApprovalResult"): put_approval_result,
+}

@@ -1,0 +1,83 @@
+"""CodePipeline's events on the default bus.
+
+https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, Json, StageExecution
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+
+def publish_pipeline(world: World, execution: Execution, state: str) -> None:
+    detail = {
+        **_common(execution, state),
+        "execution-trigger": {
+            "trigger-type": execution.trigger_type,
+            "trigger-detail": execution.trigger_detail,
+        },
+        "pipeline-execution-attempt": 1.0,
+    }
+    _publish(world, "CodePipeline Pipeline Execution State Change", execution, detail)
+
+
+def publish_stage(world: World, execution: Execution, stage: StageExecution, state: str) -> None:
+    detail = {**_common(execution, state), "stage": stage.name}
+    if state == "FAILED":
+        failed = [action for action in stage.actions if action.status == "Failed"]
+        detail["failed-actions"] = [
+            {"action": action.name, "additional-information": action.error_message or ""} for action in failed
+        ]
+    _publish(world, "CodePipeline Stage Execution State Change", execution, detail)
+
+
+def publish_action(world: World, execution: Execution, action: ActionExecution, state: str) -> None:
+    detail = {
+        **_common(execution, state),
+        "stage": action.stage,
+        "action": action.name,
+        "action-execution-id": action.id,
+        "region": world.region,
+        "type": dict(action.declaration["actionTypeId"]),
+        "input-artifacts": [_artifact(artifact) for artifact in action.inputs],
+    }
+    if state == "SUCCEEDED":
+        detail["output-artifacts"] = [_artifact(artifact) for artifact in action.outputs]
+    if state != "STARTED":
+        result = {
+            "external-execution-id": action.external_id,
+            "external-execution-url": action.external_url,
+            "external-execution-summary": action.summary,
+            "error-code": action.error_code,
+        }
+        detail["execution-result"] = {key: value for key, value in result.items() if value}
+    _publish(world, "CodePipeline Action Execution State Change", execution, detail)
+
+
+def _common(execution: Execution, state: str) -> Json:
+    return {
+        "pipeline": execution.pipeline,
+        "execution-id": execution.id,
+        "start-time": execution.started.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "state": state,
+        "version": float(execution.definition["version"]),
+    }
+
+
+def _artifact(artifact: Artifact) -> Json:
+    return {"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}}
+
+
+def _publish(world: World, detail_type: str, execution: Execution, detail: Json) -> None:
+    world.bus.publish(
+        {
+            "detail-type": detail_type,
+            "source": "aws.codepipeline",
+            "resources": [f"arn:aws:codepipeline:{world.region}:{world.account}:{execution.pipeline}"],
+            "detail": detail,
+        }
+    )

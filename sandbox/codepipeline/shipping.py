@@ -1,0 +1,257 @@
+"""A client of the sandbox that delivers a source: which pipeline, who may upload, what was started.
+
+It knows a service by its name only; the rest is what the deployed pipelines, users and rules say.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from urllib.request import Request, urlopen
+
+import boto3
+from botocore.exceptions import ClientError
+
+from sandbox.iam import evaluator
+from sandbox.stacks import SandboxError, Server
+
+Json = dict[str, Any]
+START_SECONDS = 15.0
+SERVICE_KEYS = ("ServiceName", "ApplicationName", "DeploymentGroupName")
+
+
+class Account:
+    """AWS clients of a running sandbox, as the account root or as one of its users."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._root = self.credentials(None)
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """A client of the account root."""
+        if service not in self._clients:
+            self._clients[service] = self.client_of(service, self._root)
+        return self._clients[service]
+
+    def client_of(self, service: str, credentials: Json) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.server.endpoint,
+            region_name=self.server.region,
+            aws_access_key_id=credentials["access_key"],
+            aws_secret_access_key=credentials["secret_key"],
+            aws_session_token=credentials.get("session_token"),
+        )
+
+    def credentials(self, user: str | None) -> Json:
+        """A user's own access key; the root's without a name."""
+        body = json.dumps({"identity": user}).encode()
+        return dict(self.control("credentials", body))
+
+    def control(self, path: str, body: bytes | None = None) -> Any:
+        """The sandbox's own `/_sandbox/…` interface; a body makes it a POST."""
+        request = Request(f"{self.server.endpoint}/_sandbox/{path}", data=body)  # noqa: S310
+        with urlopen(request, timeout=30) as response:  # noqa: S310
+            return json.load(response)
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """An upload that should start a pipeline."""
+
+    bucket: str
+    key: str
+    version: str
+    user: str
+    size: int
+    earlier: frozenset[str]
+    """Executions that were there before the upload."""
+
+
+def named(candidate: str, service: str) -> bool:
+    """Whether a resource's name is the service's: `service` or `…-service`."""
+    return candidate == service or candidate.endswith(f"-{service}")
+
+
+def find_pipeline(codepipeline: Any, service: str) -> Json:
+    """The declared pipeline that deploys `service`."""
+    pages = codepipeline.get_paginator("list_pipelines").paginate()
+    names = [entry["name"] for page in pages for entry in page["pipelines"]]
+    pipelines = [codepipeline.get_pipeline(name=name)["pipeline"] for name in names]
+    found = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
+    exact = [pipeline for pipeline in found if pipeline["name"] == service]
+    if len(exact or found) == 1:
+        return dict((exact or found)[0])
+    known = ", ".join(names) or "none; is the stack up?"
+    if not found:
+        raise SandboxError(f"no pipeline deploys a service {service}; the pipelines are: {known}")
+    several = ", ".join(pipeline["name"] for pipeline in found)
+    raise SandboxError(f"several pipelines deploy a service {service}: {several}; use the pipeline's full name")
+
+
+def deploys(pipeline: Json, service: str) -> bool:
+    names = [pipeline["name"]]
+    for action in actions_of(pipeline):
+        if action["actionTypeId"]["category"] == "Deploy":
+            names += [action.get("configuration", {}).get(key, "") for key in SERVICE_KEYS]
+    return any(named(name, service) for name in names)
+
+
+def actions_of(pipeline: Json) -> Iterator[Json]:
+    for stage in pipeline["stages"]:
+        yield from stage["actions"]
+
+
+def s3_source(pipeline: Json) -> Json:
+    """The S3 source action of a pipeline."""
+    for action in pipeline["stages"][0]["actions"]:
+        if action["actionTypeId"]["provider"] == "S3":
+            return dict(action)
+    providers = ", ".join(action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"])
+    raise SandboxError(f"the pipeline {pipeline['name']} takes its source from {providers}, not from an S3 upload")
+
+
+def find_uploader(iam: Any, bucket: str, key: str) -> str:
+    """The user whose policies allow `s3:PutObject` on the key; one that may not write beside it if there is one."""
+    able, exact = [], []
+    for page in iam.get_paginator("list_users").paginate():
+        for user in page["Users"]:
+            policies = list(user_policies(iam, user["UserName"]))
+            if _may_put(policies, f"arn:aws:s3:::{bucket}/{key}"):
+                able.append(user["UserName"])
+                if not _may_put(policies, f"arn:aws:s3:::{bucket}/not-{key}"):
+                    exact.append(user["UserName"])
+    if not able:
+        raise SandboxError(f"no IAM user has a policy that allows s3:PutObject on {bucket}/{key}")
+    return str(min(exact or able))
+
+
+def _may_put(policies: list[evaluator.Policy], arn: str) -> bool:
+    request = evaluator.Request("s3:PutObject", arn, {"aws:SecureTransport": "true"})
+    return evaluator.evaluate(request, policies).allowed
+
+
+def user_policies(iam: Any, user: str) -> Iterator[evaluator.Policy]:
+    """A user's inline, attached and group policies."""
+    for name in iam.list_user_policies(UserName=user)["PolicyNames"]:
+        yield _policy(name, iam.get_user_policy(UserName=user, PolicyName=name)["PolicyDocument"])
+    attached = list(iam.list_attached_user_policies(UserName=user)["AttachedPolicies"])
+    for group in iam.list_groups_for_user(UserName=user)["Groups"]:
+        group_name = group["GroupName"]
+        for name in iam.list_group_policies(GroupName=group_name)["PolicyNames"]:
+            yield _policy(name, iam.get_group_policy(GroupName=group_name, PolicyName=name)["PolicyDocument"])
+        attached += iam.list_attached_group_policies(GroupName=group_name)["AttachedPolicies"]
+    for policy in attached:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        answer = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+        yield _policy(policy["PolicyName"], answer["PolicyVersion"]["Document"])
+
+
+def _policy(name: str, document: Any) -> evaluator.Policy:
+    parsed = json.loads(unquote(document)) if isinstance(document, str) else document
+    return evaluator.Policy(name, parsed)
+
+
+def source_zip(source: Path) -> bytes:
+    """The zip itself, or a folder as a zip: the same bytes for the same files, without `.git`."""
+    if source.is_file():
+        if not zipfile.is_zipfile(source):
+            raise SandboxError(f"{source} is neither a folder nor a zip")
+        return source.read_bytes()
+    if not source.is_dir():
+        raise SandboxError(f"{source} does not exist")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(_files(source)):
+            info = zipfile.ZipInfo(path.relative_to(source).as_posix(), (1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (0o100755 if os.access(path, os.X_OK) else 0o100644) << 16
+            archive.writestr(info, path.read_bytes())
+    return buffer.getvalue()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
+        yield from (Path(root) / name for name in files if name != ".git" and (Path(root) / name).is_file())
+
+
+def executions(account: Account, pipeline: Json) -> list[Json]:
+    """The pipeline's newest executions, newest first."""
+    answer = account.client("codepipeline").list_pipeline_executions(pipelineName=pipeline["name"])
+    return list(answer["pipelineExecutionSummaries"])
+
+
+def upload(account: Account, pipeline: Json, content: bytes) -> Uploaded:
+    """Put the source where the pipeline looks for it, with the uploader's own access key."""
+    action = s3_source(pipeline)
+    bucket, key = action["configuration"]["S3Bucket"], action["configuration"]["S3ObjectKey"]
+    user = find_uploader(account.client("iam"), bucket, key)
+    earlier = frozenset(execution["pipelineExecutionId"] for execution in executions(account, pipeline))
+    try:
+        s3 = account.client_of("s3", account.credentials(user))
+        answer = s3.put_object(Bucket=bucket, Key=key, Body=content)
+    except ClientError as error:
+        raise SandboxError(f"{user} could not upload to s3://{bucket}/{key}: {error}") from error
+    version = answer.get("VersionId")
+    if not version:
+        raise SandboxError(f"the bucket {bucket} keeps no versions, which a pipeline's source needs")
+    return Uploaded(bucket, key, version, user, len(content), earlier)
+
+
+def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say: Callable[[str], None]) -> str:
+    """The execution that took the uploaded version; SandboxError, saying why, when none starts."""
+    deadline = time.monotonic() + START_SECONDS
+    patience = time.monotonic() + 2.0
+    while True:
+        waiting = False
+        for execution in executions(account, pipeline):
+            identifier = str(execution["pipelineExecutionId"])
+            revisions = [revision.get("revisionId") for revision in execution.get("sourceRevisions", [])]
+            new = identifier not in uploaded.earlier
+            if uploaded.version in revisions or (new and not revisions and execution["status"] == "Failed"):
+                return identifier
+            waiting = waiting or (new and not revisions and execution["status"] == "InProgress")
+        if waiting and time.monotonic() > patience:
+            say("The execution waits for the one before it.")
+            patience = math.inf
+        if not waiting and time.monotonic() > deadline:
+            raise SandboxError(why_nothing_started(account, pipeline, uploaded))
+        time.sleep(0.3)
+
+
+def why_nothing_started(account: Account, pipeline: Json, uploaded: Uploaded) -> str:
+    """What stands between the upload and the pipeline: notifications, rule, target or its role."""
+    intro = f"nothing started after the upload of s3://{uploaded.bucket}/{uploaded.key}: "
+    if str(s3_source(pipeline)["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
+        intro += "(the sandbox does not poll, although PollForSourceChanges is on) "
+    events = [event for event in account.control("events") if event["source"] == "aws.s3"]
+    ours = [e for e in events if e["detail"].get("object", {}).get("version-id") == uploaded.version]
+    if not ours:
+        return intro + f"the bucket {uploaded.bucket} sends no events (its EventBridge notifications are off)"
+    for entry in account.control("undelivered"):
+        if entry["event"]["id"] == ours[-1]["id"]:
+            return intro + f"the rule {entry['rule']} matched, but its target was not reached: {entry['error']}"
+    rules = list(_rules_for(account.client("events"), account.client("codepipeline"), pipeline["name"]))
+    if not rules:
+        return intro + f"no event rule has the pipeline {pipeline['name']} as its target"
+    patterns = "; ".join(f"{rule['Name']} ({rule['State']}): {rule.get('EventPattern', '')}" for rule in rules)
+    return intro + f"the event did not match the rule {patterns}; the event's detail: {json.dumps(ours[-1]['detail'])}"
+
+
+def _rules_for(events: Any, codepipeline: Any, name: str) -> Iterator[Json]:
+    arn = codepipeline.get_pipeline(name=name)["metadata"]["pipelineArn"]
+    for rule in events.list_rules()["Rules"]:
+        targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if any(target["Arn"] == arn for target in targets):
+            yield rule

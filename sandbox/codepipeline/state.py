@@ -1,0 +1,145 @@
+"""The pipelines of a world: moto keeps their declarations, this keeps their executions."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from moto.backends import get_backend
+
+from sandbox.codepipeline.engine import Runner
+from sandbox.codepipeline.gate import StageGates
+from sandbox.codepipeline.model import Execution, Json
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+MAX_EXECUTIONS = 100
+
+
+class PipelineState:
+    """The executions of one pipeline, oldest first."""
+
+    def __init__(self) -> None:
+        self.gates = StageGates()
+        self.executions: list[Execution] = []
+        self.tokens: dict[str, Execution] = {}
+        self.lock = threading.RLock()
+
+    def execution(self, identifier: str) -> Execution | None:
+        with self.lock:
+            return next((e for e in self.executions if e.id == identifier), None)
+
+    def start(self, world: World, execution: Execution) -> None:
+        with self.lock:
+            over = [known for known in self.executions if known.over]
+            for known in over[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
+                self.executions.remove(known)
+            self.executions.append(execution)
+            self.gates.queue(execution.stages[0].name, execution)
+        world.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(world, execution, self.gates).run)
+
+
+_states: WeakKeyDictionary[World, dict[str, PipelineState]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def states_of(world: World) -> dict[str, PipelineState]:
+    """The pipelines of a world, by name."""
+    with _lock:
+        found = _states.get(world)
+        if found is None:
+            found = _states[world] = {}
+        return found
+
+
+def backend(world: World) -> Any:
+    """moto's CodePipeline, which keeps declarations and tags."""
+    return get_backend("codepipeline")[world.account][world.region]
+
+
+def pipeline_record(world: World, name: str) -> Any:
+    """moto's record; `PipelineNotFoundException` when there is none."""
+    record = backend(world).pipelines.get(name)
+    if record is None:
+        raise AwsError(
+            "PipelineNotFoundException",
+            f"Account '{world.account}' does not have a pipeline with name '{name}'",
+            400,
+        )
+    return record
+
+
+def pipeline_state(world: World, name: str) -> PipelineState:
+    pipeline_record(world, name)
+    states = states_of(world)
+    with _lock:
+        return states.setdefault(name, PipelineState())
+
+
+def begin(world: World, name: str, trigger_type: str, trigger_detail: str, params: Json) -> Execution:
+    """Start an execution of the pipeline as it is declared now."""
+    definition = copy.deepcopy(pipeline_record(world, name).pipeline)
+    state = pipeline_state(world, name)
+    with state.lock:
+        token = params.get("clientRequestToken")
+        if token in state.tokens:
+            return state.tokens[token]
+        overrides = list(params.get("sourceRevisions") or [])
+        check_overrides(definition, overrides)
+        execution = Execution(
+            definition,
+            start_variables(definition, params.get("variables") or []),
+            trigger_type,
+            trigger_detail,
+            overrides,
+        )
+        if token:
+            state.tokens[token] = execution
+        state.start(world, execution)
+    return execution
+
+
+def start_variables(definition: Json, given: list[Json]) -> dict[str, str]:
+    """Declared defaults under the values that were given; ValidationException for unknown or missing ones."""
+    declared = {v["name"]: v.get("defaultValue") for v in definition.get("variables") or []}
+    values = {entry["name"]: str(entry["value"]) for entry in given}
+    unknown = sorted(values.keys() - declared.keys())
+    if unknown:
+        message = f"The pipeline {definition['name']} does not declare the variables: {', '.join(unknown)}"
+        raise AwsError("ValidationException", message, 400)
+    merged = {**declared, **values}
+    missing = sorted(name for name, value in merged.items() if value is None)
+    if missing:
+        message = f"The pipeline variables have no value: {', '.join(missing)}"
+        raise AwsError("ValidationException", message, 400)
+    return {name: str(value) for name, value in merged.items()}
+
+
+OVERRIDES = {
+    "S3": ("S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"),
+    "ECR": ("IMAGE_DIGEST",),
+    "CodeCommit": ("COMMIT_ID",),
+    "CodeStarSourceConnection": ("COMMIT_ID",),
+}
+
+
+def check_overrides(definition: Json, overrides: list[Json]) -> None:
+    """Each override names a source action and a kind of revision that this source has."""
+    sources = {action["name"]: action for action in definition["stages"][0]["actions"]}
+    for entry in overrides:
+        action, kind = sources.get(entry["actionName"]), entry["revisionType"]
+        if action is None:
+            message = f"The source action {entry['actionName']} does not exist in pipeline {definition['name']}"
+            raise AwsError("ValidationException", message, 400)
+        provider = action["actionTypeId"]["provider"]
+        if kind not in OVERRIDES.get(provider, ()):
+            message = f"The revision type {kind} is not supported by the source {provider} of {action['name']}"
+            raise AwsError("ValidationException", message, 400)
+        allowed = str(action["configuration"].get("AllowOverrideForS3ObjectKey", "false")).lower() == "true"
+        if kind == "S3_OBJECT_KEY" and not allowed:
+            message = f"The source action {action['name']} does not allow S3_OBJECT_KEY (AllowOverrideForS3ObjectKey)"
+            raise AwsError("ValidationException", message, 400)

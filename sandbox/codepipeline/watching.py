@@ -1,0 +1,264 @@
+"""A client that follows an execution: stages, actions, the lines of builds and containers as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sandbox.codepipeline.shipping import Account, actions_of, named
+
+Json = dict[str, Any]
+Say = Callable[[str], None]
+POLL_SECONDS = 0.4
+TAIL_LINES = 20
+MARKS = {"Succeeded": "ok", "Failed": "FAILED", "Abandoned": "abandoned", "InProgress": "…"}
+
+
+@dataclass
+class LogReader:
+    """Reads a log stream from where it stopped the last time."""
+
+    logs: Any
+    group: str
+    stream: str
+    _token: str | None = None
+
+    def new_lines(self) -> list[str]:
+        """The lines since the last call; none while the stream does not exist."""
+        lines: list[str] = []
+        while True:
+            position = {"nextToken": self._token} if self._token else {}
+            try:
+                answer = self.logs.get_log_events(
+                    logGroupName=self.group, logStreamName=self.stream, startFromHead=True, **position
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                return lines
+            lines += [event["message"].rstrip("\n") for event in answer["events"]]
+            if answer["nextForwardToken"] == self._token or not answer["events"]:
+                return lines
+            self._token = answer["nextForwardToken"]
+
+
+@dataclass
+class Watch:
+    """Tells of one execution as it goes on."""
+
+    account: Account
+    pipeline: Json
+    execution: str
+    say: Say
+    _stage: str = ""
+    _begun: set[str] = field(default_factory=set)
+    _ended: set[str] = field(default_factory=set)
+    _readers: dict[str, LogReader] = field(default_factory=dict)
+    _skipped: set[str] = field(default_factory=set)
+
+    def follow(self) -> Json:
+        """Until the execution is over; its summary."""
+        while True:
+            status = self._execution()["status"]
+            self.tell()
+            if status not in ("InProgress", "Stopping"):
+                return self.summary()
+            time.sleep(POLL_SECONDS)
+
+    def tell(self) -> None:
+        """Say what is new."""
+        for action in self.actions():
+            identifier = action["actionExecutionId"]
+            if identifier in self._ended:
+                continue
+            if action["stageName"] != self._stage:
+                self._tell_skipped()
+                self._stage = action["stageName"]
+                self.say(self._stage)
+            if identifier not in self._begun:
+                self._begun.add(identifier)
+                self.say(f"  {action['actionName']} …")
+                self._tell_approval(action)
+            self._tell_log(action)
+            if action["status"] != "InProgress":
+                self._ended.add(identifier)
+                self._tell_end(action)
+
+    def actions(self) -> list[Json]:
+        """The execution's actions so far, oldest first."""
+        pages = self.account.client("codepipeline").get_paginator("list_action_executions")
+        found = pages.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": self.execution})
+        return [a for page in found for a in page["actionExecutionDetails"]][::-1]
+
+    def summary(self) -> Json:
+        """What a machine may want to know of the execution."""
+        execution, actions = self._execution(), self.actions()
+        states = self._stage_statuses()
+        variables = {f"variables.{v['name']}": v["resolvedValue"] for v in execution.get("variables", [])}
+        for action in actions:
+            namespace = action["input"].get("namespace")
+            output = action["output"].get("outputVariables") or {}
+            variables |= {f"{namespace}.{name}": value for name, value in output.items() if namespace}
+        stages = [
+            {
+                "name": stage["name"],
+                "status": states.get(stage["name"], "NotStarted"),
+                "actions": [
+                    {
+                        "name": action["actionName"],
+                        "status": action["status"],
+                        "summary": _result(action).get("externalExecutionSummary"),
+                        "error": (_result(action).get("errorDetails") or {}).get("message"),
+                        "seconds": _seconds(action),
+                    }
+                    for action in actions
+                    if action["stageName"] == stage["name"]
+                ],
+            }
+            for stage in self.pipeline["stages"]
+        ]
+        return {
+            "pipeline": self.pipeline["name"],
+            "execution": self.execution,
+            "status": execution["status"],
+            "summary": execution.get("statusSummary"),
+            "stages": stages,
+            "variables": variables,
+        }
+
+    def _execution(self) -> Json:
+        answer = self.account.client("codepipeline").get_pipeline_execution(
+            pipelineName=self.pipeline["name"], pipelineExecutionId=self.execution
+        )
+        return dict(answer["pipelineExecution"])
+
+    def _stage_statuses(self) -> dict[str, str]:
+        state = self.account.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
+        statuses = {action["stageName"]: action["status"] for action in self.actions()}
+        for stage in state["stageStates"]:
+            latest = stage.get("latestExecution") or {}
+            if latest.get("pipelineExecutionId") == self.execution:
+                statuses[stage["stageName"]] = latest["status"]
+        return statuses
+
+    def _tell_skipped(self) -> None:
+        for name, status in self._stage_statuses().items():
+            if status == "Skipped" and name not in self._skipped:
+                self._skipped.add(name)
+                self.say(f"{name}: skipped")
+
+    def _tell_approval(self, action: Json) -> None:
+        if action["input"]["actionTypeId"]["category"] != "Approval":
+            return
+        stage, name = action["stageName"], action["actionName"]
+        state = self.account.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
+        for entry in state["stageStates"]:
+            for known in entry["actionStates"] if entry["stageName"] == stage else []:
+                token = (known.get("latestExecution") or {}).get("token")
+                if known["actionName"] == name and token:
+                    self.say(
+                        f"    waits for approval: aws codepipeline put-approval-result --pipeline-name"
+                        f" {self.pipeline['name']} --stage-name {stage} --action-name {name}"
+                        f" --result status=Approved,summary=ok --token {token}"
+                    )
+
+    def _tell_log(self, action: Json) -> None:
+        reader = self._reader(action)
+        for line in reader.new_lines() if reader else []:
+            self.say(f"    | {line}")
+
+    def _reader(self, action: Json) -> LogReader | None:
+        identifier = action["actionExecutionId"]
+        build = _result(action).get("externalExecutionId")
+        if action["input"]["actionTypeId"]["provider"] != "CodeBuild" or not build:
+            return None
+        if identifier not in self._readers:
+            reader = build_log(self.account, build)
+            if reader is None:
+                return None
+            self._readers[identifier] = reader
+        return self._readers[identifier]
+
+    def _tell_end(self, action: Json) -> None:
+        result = _result(action)
+        mark, text = MARKS[action["status"]], result.get("externalExecutionSummary") or ""
+        self.say(f"  {action['actionName']} {mark} ({_seconds(action):.1f} s) {text}".rstrip())
+        error = result.get("errorDetails")
+        if error and error.get("message") != text:
+            self.say(f"    {error['code']}: {error['message']}")
+
+
+def failure(account: Account, summary: Json, watch: Watch) -> list[str]:
+    """Why the execution failed, and the end of the failed build's log."""
+    lines = [f"The delivery ended as {summary['status']}. {summary['summary'] or ''}".rstrip()]
+    for action in watch.actions():
+        if action["status"] != "Failed":
+            continue
+        result = _result(action)
+        error = result.get("errorDetails") or {}
+        lines.append(f"{action['stageName']}/{action['actionName']}: {error.get('message', '')}")
+        build = result.get("externalExecutionId")
+        if action["input"]["actionTypeId"]["provider"] == "CodeBuild" and build:
+            reader = build_log(account, build)
+            tail = reader.new_lines()[-TAIL_LINES:] if reader else []
+            lines += [f"  | {line}" for line in tail]
+    return lines
+
+
+def build_log(account: Account, build: str) -> LogReader | None:
+    """The log of a build; None when it keeps none or does not exist."""
+    found = account.client("codebuild").batch_get_builds(ids=[build])["builds"]
+    logs = (found[0].get("logs") or {}) if found else {}
+    if not logs.get("groupName") or not logs.get("streamName"):
+        return None
+    return LogReader(account.client("logs"), logs["groupName"], logs["streamName"])
+
+
+def container_logs(account: Account, pipeline: Json, service: str) -> Iterator[tuple[str, LogReader]]:
+    """(task/container, log) of the service's running tasks, or of its last stopped one when none runs."""
+    ecs = account.client("ecs")
+    for cluster, name in service_places(account, pipeline, service):
+        arns = ecs.list_tasks(cluster=cluster, serviceName=name)["taskArns"]
+        if not arns:
+            arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"][-1:]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        for task in tasks:
+            definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
+            task_id = task["taskArn"].rsplit("/", 1)[-1]
+            for container in definition["containerDefinitions"]:
+                options = (container.get("logConfiguration") or {}).get("options") or {}
+                if "awslogs-group" in options:
+                    prefix = options.get("awslogs-stream-prefix")
+                    stream = f"{prefix}/{container['name']}/{task_id}" if prefix else task_id
+                    title = f"{task_id[:8]}/{container['name']} ({task['lastStatus']})"
+                    yield title, LogReader(account.client("logs"), options["awslogs-group"], stream)
+
+
+def service_places(account: Account, pipeline: Json, service: str) -> list[tuple[str, str]]:
+    """(cluster, service) of the pipeline's ECS actions, or else of every service of that name."""
+    places = [
+        (action["configuration"]["ClusterName"], action["configuration"]["ServiceName"])
+        for action in actions_of(pipeline)
+        if action["actionTypeId"]["provider"] == "ECS"
+    ]
+    if places:
+        return places
+    ecs = account.client("ecs")
+    return [
+        (cluster, arn.rsplit("/", 1)[-1])
+        for cluster in ecs.list_clusters()["clusterArns"]
+        for arn in ecs.list_services(cluster=cluster)["serviceArns"]
+        if named(arn.rsplit("/", 1)[-1], service)
+    ]
+
+
+def _result(action: Json) -> Json:
+    return dict((action.get("output") or {}).get("executionResult") or {})
+
+
+def _seconds(action: Json) -> float:
+    return float((action["lastUpdateTime"] - action["startTime"]).total_seconds())

@@ -1,0 +1,1 @@
+"""Container images and containers on plain Linux namespaces, without a container engine."""

@@ -1,0 +1,381 @@
+"""Builds an image from a Dockerfile, stage by stage, in containers of this machine."""
+
+from __future__ import annotations
+
+import platform
+import tarfile
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
+from typing import Any
+
+from sandbox.containers.context import Context, CopyError, Ownership, copy, write_text
+from sandbox.containers.dockerfile import Dockerfile, DockerfileError, Instruction, Stage, split_words
+from sandbox.containers.image import Image, ImageError, extract_archive, make_image, write_layer
+from sandbox.containers.namespace import NamespaceError, find_user, signal_number
+from sandbox.containers.progress import Progress
+from sandbox.containers.rootfs import inside
+from sandbox.containers.runstep import RunError, RunStep
+from sandbox.containers.runtimes import UnknownBaseImage, base_image, runtime
+from sandbox.containers.store import ImageStore
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+PREDEFINED = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY", "SOURCE_DATE_EPOCH"}
+HEALTHCHECK_TIMES = {
+    "interval": "Interval",
+    "timeout": "Timeout",
+    "start-period": "StartPeriod",
+    "start-interval": "StartInterval",
+}
+_STEP_ERRORS = (
+    CopyError,
+    RunError,
+    ImageError,
+    UnknownBaseImage,
+    NamespaceError,
+    LookupError,
+    OSError,
+    ValueError,
+)
+
+
+class BuildError(Exception):
+    """A build failed; the text is what follows "ERROR: failed to solve: "."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What the command line of a build says."""
+
+    context: Path
+    arguments: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    ignore: str = ""
+    target: str = ""
+    platform: str = ""
+
+
+@dataclass
+class Built:
+    """A stage while it is built: its root folder, configuration and variables."""
+
+    root: Path
+    config: dict[str, Any]
+    runtime: str
+    environment: dict[str, str]
+    arguments: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {**self.arguments, **self.environment}
+
+    @property
+    def folder(self) -> str:
+        return str(self.config.get("WorkingDir") or "/")
+
+
+class Builder:
+    """One build. `pull` fetches a base image that has a registry's name, or answers None."""
+
+    def __init__(
+        self,
+        dockerfile: Dockerfile,
+        options: BuildOptions,
+        store: ImageStore,
+        progress: Progress,
+        scratch: Path,
+        pull: Callable[[str], Image | None],
+    ) -> None:
+        self._dockerfile = dockerfile
+        self._options = options
+        self._store = store
+        self._progress = progress
+        self._scratch = scratch
+        self._pull = pull
+        self._context = Context(options.context, options.ignore)
+        self._built: dict[int, Built] = {}
+        self._global: dict[str, str] = {}
+        self._consumed: set[str] = set()
+        for argument in dockerfile.arguments:
+            self._declare(argument, self._global, self._platform_variables)
+
+    def build(self) -> Image:
+        """Build the target stage and what it needs; raises BuildError or DockerfileError."""
+        stage = self._target()
+        built = self._stage(stage)
+        self._warn_unused()
+        config = {**built.config, "Env": [f"{key}={value}" for key, value in built.environment.items()]}
+        if self._options.labels:
+            config["Labels"] = {**config.get("Labels", {}), **self._options.labels}
+        self._progress.start("exporting to image")
+        image = make_image(built.root, config, built.runtime, self._architecture, self._store.blobs)
+        self._progress.line(f"writing image {image.digest}")
+        self._progress.done()
+        return image
+
+    @property
+    def _architecture(self) -> str:
+        own = ARCHITECTURES.get(platform.machine(), platform.machine())
+        return self._options.platform.partition("/")[2].partition("/")[0] or own
+
+    @property
+    def _platform_variables(self) -> dict[str, str]:
+        own = ARCHITECTURES.get(platform.machine(), platform.machine())
+        return {
+            **{"TARGETPLATFORM": f"linux/{self._architecture}", "TARGETOS": "linux", "TARGETVARIANT": ""},
+            **{"TARGETARCH": self._architecture, "BUILDPLATFORM": f"linux/{own}", "BUILDOS": "linux"},
+            **{"BUILDARCH": own, "BUILDVARIANT": ""},
+        }
+
+    def _target(self) -> Stage:
+        stages = self._dockerfile.stages
+        if not self._options.target:
+            return stages[-1]
+        found = self._named(self._options.target, len(stages))
+        if found is None:
+            raise BuildError(f'target stage "{self._options.target}" could not be found')
+        return found
+
+    def _named(self, name: str, before: int) -> Stage | None:
+        """The stage of a name or index among the first `before` stages."""
+        stages = self._dockerfile.stages[:before]
+        for stage in reversed(stages):
+            if (name.lower() == stage.name and stage.name) or name == str(stage.index):
+                return stage
+        return None
+
+    def _stage(self, stage: Stage) -> Built:
+        if stage.index in self._built:
+            return self._built[stage.index]
+        built = self._from(stage)
+        self._built[stage.index] = built
+        for instruction in stage.instructions:
+            for name in instruction.origins:
+                if other := self._named(name, stage.index):
+                    self._stage(other)
+        title = stage.name or f"stage-{stage.index}"
+        for number, instruction in enumerate(stage.instructions, 2):
+            step = f"[{title} {number}/{len(stage.instructions) + 1}] {instruction.text}"
+            self._step(step, stage, built, instruction)
+        return built
+
+    def _step(self, title: str, stage: Stage, built: Built, instruction: Instruction) -> None:
+        action = getattr(self, f"_do_{instruction.name.lower()}")
+        shown = instruction.name in ("RUN", "COPY", "ADD", "WORKDIR")
+        if shown:
+            self._progress.start(title)
+        try:
+            action(stage, built, instruction)
+        except _STEP_ERRORS as error:
+            if shown:
+                self._progress.failed(str(error))
+            raise BuildError(str(error), instruction.line) from error
+        if shown:
+            self._progress.done()
+
+    def _from(self, stage: Stage) -> Built:
+        instruction = Instruction(stage.line, stage.line, "FROM", (), stage.base)
+        name = instruction.expand(stage.base, {**self._platform_variables, **self._global})
+        if not name:
+            raise DockerfileError(stage.line, f"base name ({stage.base}) should not be blank")
+        root = self._scratch / f"stage-{stage.index}"
+        earlier = self._named(name, stage.index)
+        if earlier is not None and not name.isdigit():
+            base = self._stage(earlier)
+            _clone(base.root, root)
+            return Built(root, deepcopy(base.config), base.runtime, dict(base.environment))
+        self._progress.start(f"[internal] load metadata for {name}")
+        image = self._store.find(name) or self._pull(name)
+        if image is not None:
+            image.extract(root)
+            config = {key: value for key, value in image.config.items() if key != "Env"}
+            self._progress.done()
+            return Built(root, config, image.runtime, image.environment)
+        try:
+            base_runtime = base_image(name)
+        except UnknownBaseImage as error:
+            self._progress.failed(f"{name}: not found")
+            raise BuildError(f"{name}: failed to resolve source metadata: {error}", stage.line) from error
+        root.mkdir(parents=True)
+        self._progress.line(f"{name} stands for {base_runtime.description}")
+        self._progress.done()
+        config = {"Cmd": base_runtime.command} if base_runtime.command else {}
+        return Built(root, config, base_runtime.runtime, dict(base_runtime.environment))
+
+    def _declare(self, instruction: Instruction, scope: dict[str, str], known: dict[str, str]) -> None:
+        for word in split_words(instruction.rest, instruction.escape):
+            name, equals, default = word.partition("=")
+            if name in self._options.arguments:
+                self._consumed.add(name)
+                scope[name] = self._options.arguments[name]
+            elif equals:
+                scope[name] = instruction.expand(default, {**known, **scope})
+            elif name in self._platform_variables:
+                scope[name] = self._platform_variables[name]
+            elif name in self._global:
+                scope[name] = self._global[name]
+
+    def _warn_unused(self) -> None:
+        unused = sorted(set(self._options.arguments) - self._consumed - PREDEFINED)
+        if unused:
+            self._progress.start("[internal] build arguments")
+            self._progress.line(f"[Warning] One or more build-args {unused} were not consumed")
+
+    def _do_arg(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        self._declare(instruction, built.arguments, built.variables)
+
+    def _do_env(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        built.environment.update(instruction.pairs(built.variables))
+
+    def _do_label(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        built.config.setdefault("Labels", {}).update(instruction.pairs(built.variables))
+
+    def _do_workdir(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        path = PurePosixPath(built.folder) / instruction.expand(instruction.rest, built.variables)
+        built.config["WorkingDir"] = str(path)
+        folder = inside(built.root, str(path))
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        for parent in reversed(missing):
+            parent.mkdir(mode=0o755)
+            Ownership().apply(parent)
+
+    def _do_user(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        built.config["User"] = instruction.expand(instruction.rest, built.variables)
+
+    def _do_cmd(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        built.config["Cmd"] = self._command(built, instruction)
+
+    def _do_entrypoint(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        built.config["Entrypoint"] = self._command(built, instruction)
+        if not any(other.name == "CMD" for other in stage.instructions):
+            built.config.pop("Cmd", None)
+
+    def _command(self, built: Built, instruction: Instruction) -> list[str]:
+        return instruction.exec_form or [*_shell(built), instruction.rest]
+
+    def _do_shell(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        if instruction.exec_form is None:
+            raise DockerfileError(instruction.line, "SHELL requires the arguments to be in JSON form")
+        built.config["Shell"] = instruction.exec_form
+
+    def _do_stopsignal(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        name = instruction.expand(instruction.rest, built.variables)
+        signal_number(name)
+        built.config["StopSignal"] = name
+
+    def _do_volume(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        built.config.setdefault("Volumes", {}).update({path: {} for path in instruction.words(built.variables)})
+
+    def _do_expose(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        for word in instruction.words(built.variables):
+            port, _, protocol = word.partition("/")
+            if not port.replace("-", "").isdigit():
+                raise DockerfileError(instruction.line, f"invalid containerPort: {word}")
+            built.config.setdefault("ExposedPorts", {})[f"{port}/{protocol or 'tcp'}"] = {}
+
+    def _do_healthcheck(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        instruction.only_flags(*HEALTHCHECK_TIMES, "retries")
+        kind, _, rest = instruction.rest.partition(" ")
+        if kind.upper() == "NONE":
+            built.config["Healthcheck"] = {"Test": ["NONE"]}
+            return
+        if kind.upper() != "CMD":
+            raise DockerfileError(instruction.line, f"unknown type {kind} in HEALTHCHECK (try CMD)")
+        command = Instruction(instruction.line, instruction.last_line, "CMD", (), rest.strip())
+        words = command.exec_form
+        check: dict[str, Any] = {"Test": ["CMD", *words] if words else ["CMD-SHELL", command.rest]}
+        check.update({HEALTHCHECK_TIMES.get(name, "Retries"): value for name, value in instruction.flags})
+        built.config["Healthcheck"] = check
+
+    def _do_copy(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        instruction.only_flags("from", "chown", "chmod", "link")
+        self._copy(stage, built, instruction, unpack=False)
+
+    def _do_add(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        instruction.only_flags("chown", "chmod", "link")
+        if any("://" in word or word.startswith("git@") for word in instruction.words(built.variables)[:-1]):
+            raise DockerfileError(instruction.line, "ADD of a remote source is not supported")
+        self._copy(stage, built, instruction, unpack=True)
+
+    def _copy(self, stage: Stage, built: Built, instruction: Instruction, *, unpack: bool) -> None:
+        *names, last = instruction.words(built.variables)
+        if not names:
+            raise DockerfileError(instruction.line, f"{instruction.name} requires at least two arguments")
+        destination = str(PurePosixPath(built.folder) / last)
+        if last.endswith(("/", "/.", "/..")) or last in (".", ".."):
+            destination = destination.rstrip("/") + "/"
+        ownership = self._ownership(built, instruction)
+        origin = self._context
+        if instruction.flag("from"):
+            origin = Context(self._other_root(stage, instruction.expand(instruction.flag("from"), built.variables)))
+        texts = {heredoc.name: heredoc for heredoc in instruction.heredocs}
+        many = len(names) > 1
+        for name in names:
+            heredoc = texts.get(name.lstrip("<-"))
+            if name.startswith("<<") and heredoc is not None:
+                text = heredoc.text if heredoc.literal else instruction.expand_text(heredoc.text, built.variables)
+                write_text(built.root, destination, heredoc.name, text, ownership)
+            else:
+                copy(origin, origin.find(name), built.root, destination, ownership, many=many, unpack=unpack)
+
+    def _ownership(self, built: Built, instruction: Instruction) -> Ownership:
+        mode = instruction.expand(instruction.flag("chmod"), built.variables)
+        owner = instruction.expand(instruction.flag("chown"), built.variables)
+        number = int(mode, 8) if mode else None
+        if not owner:
+            return Ownership(mode=number)
+        user = find_user(built.root, owner)
+        group = user.gid if ":" in owner or not owner.isdigit() else int(owner)
+        return Ownership(user.uid, group, number)
+
+    def _other_root(self, stage: Stage, name: str) -> Path:
+        """The root of another stage or image that COPY --from or a bind mount names."""
+        other = self._named(name, stage.index)
+        if other is not None:
+            return self._stage(other).root
+        image = self._store.find(name) or self._pull(name)
+        if image is None:
+            raise CopyError(f"{name}: failed to resolve source metadata: not found")
+        root = self._scratch / f"image-{image.digest[7:19]}"
+        if not root.exists():
+            image.extract(root)
+        return root
+
+    def _do_run(self, stage: Stage, built: Built, instruction: Instruction) -> None:
+        instruction.only_flags("mount", "network")
+        name = str(built.config.get("User") or "root")
+        predefined = {name: value for name, value in self._options.arguments.items() if name in PREDEFINED}
+        RunStep(
+            root=built.root,
+            runtime=runtime(built.runtime),
+            shell=_shell(built),
+            folder=built.folder,
+            user=find_user(built.root, name),
+            environment={**predefined, **built.variables},
+            secrets=self._options.secrets,
+            caches=self._store.folder / "caches",
+            scratch=self._scratch,
+            other_root=lambda name: self._other_root(stage, name) if name else self._options.context,
+            output=self._progress.output,
+        ).run(instruction)
+
+
+def _shell(built: Built) -> list[str]:
+    shell: list[str] = built.config.get("Shell") or ["/bin/sh", "-c"]
+    return shell
+
+
+def _clone(root: Path, target: Path) -> None:
+    with TemporaryFile() as file:
+        write_layer(root, file)
+        file.seek(0)
+        target.mkdir(parents=True)
+        with tarfile.open(fileobj=file) as archive:
+            extract_archive(archive, target)

@@ -1,0 +1,306 @@
+"""The stand-in for the `docker` command line: build, push, pull, tag, login, images.
+
+It follows Dockerfiles in namespaces of this machine and speaks ECR's API with the AWS credentials of its
+environment. A command or flag that it does not have is an error (exit code 125) that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandbox.containers.builder import Builder, BuildError, BuildOptions
+from sandbox.containers.dockerfile import DockerfileError, parse
+from sandbox.containers.flags import Arguments, UsageError, parse_arguments
+from sandbox.containers.image import Image, ImageError
+from sandbox.containers.progress import Progress
+from sandbox.containers.registry import Reference, RegistryError, fetch, push
+from sandbox.containers.rootfs import remove_tree
+from sandbox.containers.store import ImageStore
+from sandbox.ecr.tokens import token_account
+
+BUILD_VALUES = {
+    **{"-t": "--tag", "-f": "--file", "--tag": "", "--file": "", "--build-arg": "", "--secret": ""},
+    **{"--platform": "", "--label": "", "--target": "", "--provenance": "", "--sbom": "", "--progress": ""},
+    **{"--iidfile": "", "--metadata-file": "", "--cache-from": "", "--cache-to": ""},
+}
+BUILD_SWITCHES = {"--push": "", "--load": "", "--pull": "", "--no-cache": "", "-q": "--quiet", "--quiet": ""}
+
+
+class DockerError(Exception):
+    """A command failed; the text is printed, and the process ends with `code`."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Docker:
+    """One call of the command. `ecr` makes a client of a region with the environment's credentials."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        environment: dict[str, str],
+        write: Callable[[str], None],
+        note: Callable[[str], None],
+        ecr: Callable[[str], Any],
+    ) -> None:
+        self._store = store
+        self._environment = environment
+        self._write = write
+        self._note = note
+        self._ecr = ecr
+
+    def run(self, arguments: list[str], stdin: Callable[[], str]) -> None:
+        """Do what the arguments say; raises DockerError or UsageError."""
+        command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+        if command == "buildx" and rest[:1] == ["build"]:
+            self.build(rest[1:])
+        elif command == "login":
+            self.login(rest, stdin)
+        elif command in ("build", "push", "pull", "tag", "images"):
+            getattr(self, command)(rest)
+        else:
+            name = " ".join(arguments[:2]) if command == "buildx" else command
+            raise UsageError(f"'docker {name}' is not a command of this stand-in for docker")
+
+    def login(self, arguments: list[str], stdin: Callable[[], str]) -> None:
+        values = {"-u": "--username", "--username": "", "-p": "--password", "--password": ""}
+        given = parse_arguments("login", arguments, values, {"--password-stdin": ""})
+        registry = given.only_operand("login [OPTIONS] SERVER").removeprefix("https://").rstrip("/")
+        password = stdin().strip() if given.has("--password-stdin") else given.last("--password")
+        if given.last("--username") != "AWS" or not _is_token(password, registry):
+            raise DockerError(
+                f"Error response from daemon: login attempt to https://{registry}/v2/ failed with status: "
+                "400 Bad Request"
+            )
+        self._store.log_in(registry)
+        self._write("Login Succeeded")
+
+    def build(self, arguments: list[str]) -> None:
+        given = parse_arguments("build", arguments, BUILD_VALUES, BUILD_SWITCHES)
+        context = Path(given.only_operand("build [OPTIONS] PATH"))
+        if not context.is_dir():
+            raise DockerError(f'ERROR: unable to prepare context: path "{context}" not found')
+        progress = Progress((lambda _: None) if given.has("--quiet") else self._note)
+        names = given.all("--tag")
+        for name in names:
+            _reference(name)
+        image = self._build(given, context, progress)
+        for name in names:
+            self._store.tag(name, image)
+            progress.line(f"naming to {name}")
+        if not names:
+            self._store.tag(f"untagged/{image.digest[7:19]}", image)
+        if given.has("--push"):
+            if not names:
+                raise DockerError("ERROR: failed to build: tag is needed when pushing to registry")
+            for name in names:
+                self._push(name, image, progress.line)
+        _write_results(given, names, image)
+        if given.has("--quiet"):
+            self._write(image.blob_digests[0])
+
+    def push(self, arguments: list[str]) -> None:
+        given = parse_arguments("push", arguments, {}, {"-q": "--quiet", "--quiet": ""})
+        name = given.only_operand("push [OPTIONS] NAME[:TAG]")
+        image = self._store.find(name)
+        reference = _reference(name)
+        self._write(f"The push refers to repository [{reference.host}/{reference.repository}]")
+        if image is None:
+            raise DockerError(f"An image does not exist locally with the tag: {reference.host}/{reference.repository}")
+        self._push(name, image, self._write)
+        self._write(f"{reference.tag}: digest: {image.digest} size: {len(image.manifest)}")
+
+    def pull(self, arguments: list[str]) -> None:
+        given = parse_arguments("pull", arguments, {"--platform": ""}, {"-q": "--quiet", "--quiet": ""})
+        name = given.only_operand("pull [OPTIONS] NAME[:TAG|@DIGEST]")
+        image = self._fetch(name)
+        if image is None:
+            raise DockerError(f"Error response from daemon: {name}: only images of ECR can be pulled here")
+        self._store.tag(name, image)
+        self._write(f"Digest: {image.digest}\nStatus: Downloaded newer image for {name}\n{_reference(name)}")
+
+    def tag(self, arguments: list[str]) -> None:
+        given = parse_arguments("tag", arguments, {}, {})
+        if len(given.operands) != 2:
+            raise UsageError("'docker tag' requires 2 arguments")
+        source, target = given.operands
+        image = self._store.find(source)
+        if image is None:
+            raise DockerError(f"Error response from daemon: No such image: {_reference(source)}")
+        _reference(target)
+        self._store.tag(target, image)
+
+    def images(self, arguments: list[str]) -> None:
+        parse_arguments("images", arguments, {}, {})
+        self._write(f"{'REPOSITORY:TAG':<60} DIGEST")
+        for name, image in self._store.images():
+            self._write(f"{name:<60} {image.digest}")
+
+    def _build(self, given: Arguments, context: Path, progress: Progress) -> Image:
+        file = Path(given.last("--file") or context / "Dockerfile")
+        progress.start("[internal] load build definition from Dockerfile")
+        if not file.is_file():
+            raise DockerError(
+                "ERROR: failed to build: failed to solve: failed to read dockerfile: "
+                f"open {file.name}: no such file or directory"
+            )
+        progress.done()
+        if given.all("--cache-from") or given.all("--cache-to"):
+            progress.line("note: this stand-in for docker keeps no build cache: every step runs")
+        if "," in given.last("--platform"):
+            raise UsageError("'docker build': --platform takes one platform in this stand-in for docker")
+        ignores = (file.with_name(file.name + ".dockerignore"), context / ".dockerignore")
+        options = BuildOptions(
+            context=context.resolve(),
+            arguments=self._build_arguments(given),
+            secrets=self._secrets(given),
+            labels=dict(label.partition("=")[::2] for label in given.all("--label")),
+            ignore=next((path.read_text() for path in ignores if path.is_file()), ""),
+            target=given.last("--target"),
+            platform=given.last("--platform"),
+        )
+        scratch = Path(tempfile.mkdtemp(prefix="build-", dir=self._made(self._store.folder)))
+        text = file.read_text()
+        try:
+            return Builder(parse(text), options, self._store, progress, scratch, self._fetch).build()
+        except (BuildError, DockerfileError) as error:
+            prefix = f"{file.name}:{error.line}\n{_excerpt(text, error.line)}" if error.line else ""
+            raise DockerError(f"{prefix}ERROR: failed to build: failed to solve: {error}") from error
+        finally:
+            remove_tree(scratch)
+
+    def _build_arguments(self, given: Arguments) -> dict[str, str]:
+        found = {}
+        for text in given.all("--build-arg"):
+            name, equals, value = text.partition("=")
+            if equals:
+                found[name] = value
+            elif name in self._environment:
+                found[name] = self._environment[name]
+        return found
+
+    def _secrets(self, given: Arguments) -> dict[str, bytes]:
+        found = {}
+        for text in given.all("--secret"):
+            options = dict(part.partition("=")[::2] for part in text.split(","))
+            name, kind = options.get("id", ""), options.get("type", "")
+            source = options.get("src") or options.get("source") or ""
+            variable = options.get("env") or ("" if source else name)
+            if not name or set(options) - {"id", "type", "src", "source", "env"} or kind not in ("", "env", "file"):
+                raise UsageError(f"'docker build': invalid value {text!r} for --secret")
+            if variable in self._environment and kind != "file":
+                found[name] = self._environment[variable].encode()
+            elif Path(source or name).is_file():
+                found[name] = Path(source or name).read_bytes()
+            else:
+                raise DockerError(f"ERROR: failed to build: secret {name}: not found")
+        return found
+
+    def _push(self, name: str, image: Image, report: Callable[[str], None]) -> None:
+        reference = _reference(name)
+        self._check_login(reference)
+        try:
+            push(self._ecr_of(reference), reference, image, report)
+        except RegistryError as error:
+            raise DockerError(str(error)) from error
+
+    def _fetch(self, name: str) -> Image | None:
+        """The image that a name of an ECR registry stands for; None for another registry's name."""
+        reference = _reference(name)
+        if not reference.account:
+            return None
+        self._check_login(reference)
+        try:
+            return fetch(self._ecr_of(reference), reference, self._made(self._store.blobs))
+        except RegistryError as error:
+            raise DockerError(f"Error response from daemon: {error}") from error
+
+    def _check_login(self, reference: Reference) -> None:
+        if not reference.account:
+            raise DockerError(f"denied: requested access to the resource is denied: {reference} is in no ECR registry")
+        if not self._store.is_logged_in(reference.host):
+            raise DockerError("no basic auth credentials")
+
+    def _ecr_of(self, reference: Reference) -> Any:
+        return self._ecr(reference.host.split(".")[3])
+
+    @staticmethod
+    def _made(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def main(arguments: list[str], state: Path, *, privileged: bool) -> int:
+    """Run the command line and return its exit code. Without `privileged` there is no Docker daemon."""
+
+    def say(text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def note(text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    try:
+        if not privileged:
+            raise DockerError(
+                "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
+                "Is the docker daemon running? (The project's environment is not privileged.)"
+            )
+        Docker(ImageStore(state), dict(os.environ), say, note, _ecr_client).run(arguments, sys.stdin.read)
+    except UsageError as error:
+        note(f"docker: {error}")
+        return 125
+    except (DockerError, ImageError) as error:
+        note(str(error))
+        return error.code if isinstance(error, DockerError) else 1
+    return 0
+
+
+def _ecr_client(region: str) -> Any:
+    import botocore.session
+
+    return botocore.session.get_session().create_client("ecr", region_name=region)
+
+
+def _reference(name: str) -> Reference:
+    try:
+        return Reference.parse(name)
+    except ValueError as error:
+        raise DockerError(f"ERROR: {error}") from error
+
+
+def _is_token(password: str, registry: str) -> bool:
+    """Whether a password is what GetAuthorizationToken gave for a registry."""
+    try:
+        account = Reference.parse(f"{registry}/x").account
+    except ValueError:
+        return False
+    return token_account(password) == account != ""
+
+
+def _excerpt(text: str, line: int) -> str:
+    lines = text.splitlines()
+    shown = range(max(1, line - 2), min(len(lines), line + 2) + 1)
+    marked = (f"{number:4} | {'>>>' if number == line else '   '} {lines[number - 1]}\n" for number in shown)
+    return f"{'-' * 20}\n{''.join(marked)}{'-' * 20}\n"
+
+
+def _write_results(given: Arguments, names: list[str], image: Image) -> None:
+    if given.last("--iidfile"):
+        Path(given.last("--iidfile")).write_text(image.blob_digests[0])
+    if given.last("--metadata-file"):
+        metadata = {
+            "containerimage.config.digest": image.blob_digests[0],
+            "containerimage.digest": image.digest,
+            "image.name": ",".join(names),
+        }
+        Path(given.last("--metadata-file")).write_text(json.dumps(metadata, indent=2))

@@ -1,0 +1,34 @@
+"""BuildKit's plain progress output."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Progress:
+    """Numbers the steps of a build and writes their lines."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._number = 0
+        self._started = 0.0
+
+    def start(self, title: str) -> None:
+        self._number += 1
+        self._started = time.monotonic()
+        self._write(f"#{self._number} {title}")
+
+    def line(self, text: str) -> None:
+        self._write(f"#{self._number} {text}")
+
+    def output(self, text: str) -> None:
+        """A line that the step's command wrote."""
+        self.line(f"{time.monotonic() - self._started:.3f} {text}")
+
+    def done(self) -> None:
+        self.line(f"DONE {time.monotonic() - self._started:.1f}s\n")
+
+    def failed(self, message: str) -> None:
+        self.line(f"ERROR: {message}")
+        self._write("------")

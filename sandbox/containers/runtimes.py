@@ -1,0 +1,137 @@
+"""Base images: each stands for a runtime of this machine.
+
+Without a registry to pull from, `FROM python:3.12-slim` gives this machine's Python, in the places where the
+official image has it. An image whose runtime this machine lacks is refused like one that does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from sandbox.containers.rootfs import Bind, Runtime
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SHELL_IMAGES = {"scratch", "debian", "ubuntu", "alpine", "busybox", "amazonlinux", "buildpack-deps"}
+TOOLS = {
+    "node": "node",
+    "golang": "go",
+    "ruby": "ruby",
+    "elixir": "elixir",
+    "erlang": "erl",
+    "rust": "cargo",
+    "php": "php",
+    "perl": "perl",
+    "eclipse-temurin": "java",
+    "amazoncorretto": "java",
+    "openjdk": "java",
+}
+PIP_NAMES = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack")
+PIP_FOLDER = "/opt/python-base"  # outside sys.prefix: pip upgrades itself without touching it
+
+
+class UnknownBaseImage(Exception):
+    """No runtime of this machine stands for the image."""
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """The configuration that a base image gives, and the name of its runtime ("" for a bare system)."""
+
+    runtime: str
+    description: str
+    environment: dict[str, str] = field(default_factory=dict)
+    command: list[str] = field(default_factory=list)
+
+
+def base_image(reference: str) -> BaseImage:
+    """What `FROM reference` means on this machine; raises UnknownBaseImage."""
+    name = reference.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
+    if name in SHELL_IMAGES:
+        bare = {} if name == "scratch" else {"PATH": SYSTEM_PATH}
+        return BaseImage("", "this machine's system", bare, [] if name == "scratch" else ["/bin/sh"])
+    if name == "python":
+        version = platform.python_version()
+        environment = {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "PYTHON_VERSION": version}
+        if _shared_library():
+            environment["LD_LIBRARY_PATH"] = "/usr/local/lib"
+        return BaseImage("python", f"this machine's Python {version}", environment, ["python3"])
+    tool = TOOLS.get(name)
+    if tool is None:
+        raise UnknownBaseImage(f"no runtime of this machine stands for the image {name}")
+    if shutil.which(tool) is None:
+        raise UnknownBaseImage(f"the image {name} stands for this machine's {tool}, which is not installed")
+    folder = _tool_folder(tool)
+    path = f"{folder}/bin:{SYSTEM_PATH}" if folder else SYSTEM_PATH
+    return BaseImage(name, f"this machine's {tool}", {"PATH": path}, [tool])
+
+
+@cache
+def runtime(name: str) -> Runtime:
+    """The runtime of a base image by the name that BaseImage.runtime gave."""
+    if name == "":
+        return Runtime()
+    if name == "python":
+        return _python()
+    tool = TOOLS.get(name)
+    found = shutil.which(tool) if tool else None
+    if tool is None or found is None:
+        raise UnknownBaseImage(f"the image needs this machine's {tool or name}, which is not installed")
+    folder = _tool_folder(tool)
+    if folder is None:
+        return Runtime()
+    return Runtime(binds=(Bind(Path(os.path.realpath(found)).parent.parent, folder),))
+
+
+def _tool_folder(tool: str) -> str | None:
+    """Where a tool that is installed outside the system's folders is shown; None for a system tool."""
+    prefix = Path(os.path.realpath(shutil.which(tool) or "/usr/bin/x")).parent.parent
+    if prefix in (Path("/usr"), Path("/")) or Path("/usr/lib") in prefix.parents:
+        return None
+    if prefix == Path("/usr/local") or Path("/usr/local") in prefix.parents:
+        return str(prefix)
+    return f"/opt/{tool}"
+
+
+def _shared_library() -> bool:
+    return bool(sysconfig.get_config_var("Py_ENABLE_SHARED")) and sys.base_prefix != "/usr"
+
+
+def _python() -> Runtime:
+    """Python at /usr/local, with pip, and with an empty site-packages of the image's own."""
+    prefix = Path(sys.base_prefix)
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if prefix == Path("/usr"):
+        return Runtime(links={"usr/local/bin/python": f"/usr/bin/{name}"})
+    packages = f"usr/local/lib/{name}/site-packages"
+    binds = [
+        Bind(prefix / "bin" / name, f"/usr/local/bin/{name}"),
+        *(Bind(file, f"/usr/local/lib/{file.name}") for file in sorted(prefix.glob("lib/libpython*.so*"))),
+        *(
+            Bind(child, f"/usr/local/lib/{name}/{child.name}")
+            for child in sorted((prefix / "lib" / name).iterdir())
+            if child.name != "site-packages"
+        ),
+        *(
+            Bind(child, f"{PIP_FOLDER}/{child.name}")
+            for child in sorted((prefix / "lib" / name / "site-packages").iterdir())
+            if child.name.partition("-")[0] in PIP_NAMES
+        ),
+    ]
+    include = prefix / "include" / name
+    if include.is_dir():
+        binds.append(Bind(include, f"/usr/local/include/{name}"))
+    pip = f"#!/usr/local/bin/{name}\nimport sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
+    files = {
+        f"{packages}/_python_base.pth": f"{PIP_FOLDER}\n",
+        "usr/local/bin/pip": pip,
+        "usr/local/bin/pip3": pip,
+    }
+    links = {"usr/local/bin/python": name, "usr/local/bin/python3": name}
+    return Runtime(tuple(binds), files, links)

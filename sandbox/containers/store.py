@@ -1,0 +1,62 @@
+"""The images that one `docker` client knows by name, and the registries that it is logged in to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from sandbox.containers.image import Image, read_blob, write_blob
+from sandbox.containers.registry import Reference
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Names of images in a folder, one file each, so that several clients may run at once."""
+
+    folder: Path
+
+    @property
+    def blobs(self) -> Path:
+        return self.folder / "blobs"
+
+    def find(self, name: str) -> Image | None:
+        """The image of a reference (with `latest` understood) or of a digest or its beginning."""
+        file = self._names / quote(_full(name), safe="")
+        if file.is_file():
+            return Image(read_blob(self.blobs, file.read_text()), self.blobs)
+        for known in self._names.glob("*") if self._names.is_dir() else ():
+            digest = known.read_text()
+            if len(name) >= 12 and digest.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
+                return Image(read_blob(self.blobs, digest), self.blobs)
+        return None
+
+    def tag(self, name: str, image: Image) -> None:
+        """Name an image; raises ValueError for a name that is none."""
+        self._names.mkdir(parents=True, exist_ok=True)
+        file = self._names / quote(_full(name), safe="")
+        new = file.with_name(f".{file.name[:100]}-{image.digest[7:19]}")
+        new.write_text(write_blob(self.blobs, image.manifest))
+        new.replace(file)
+
+    def images(self) -> Iterator[tuple[str, Image]]:
+        for file in sorted(self._names.glob("[!.]*")) if self._names.is_dir() else ():
+            yield unquote(file.name), Image(read_blob(self.blobs, file.read_text()), self.blobs)
+
+    def log_in(self, registry: str) -> None:
+        (self.folder / "logins").mkdir(parents=True, exist_ok=True)
+        (self.folder / "logins" / quote(registry, safe="")).touch()
+
+    def is_logged_in(self, registry: str) -> bool:
+        return (self.folder / "logins" / quote(registry, safe="")).is_file()
+
+    @property
+    def _names(self) -> Path:
+        return self.folder / "names"
+
+
+def _full(name: str) -> str:
+    if name.startswith("sha256:"):
+        return name
+    return str(Reference.parse(name))

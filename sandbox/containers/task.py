@@ -1,0 +1,129 @@
+"""A container of an image, as ECS runs it in a task."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.containers.image import Image
+from sandbox.containers.namespace import (
+    Command,
+    Container,
+    NamespaceError,
+    StartError,
+    find_user,
+    signal_number,
+)
+from sandbox.containers.rootfs import Layout, inside
+from sandbox.containers.runtimes import SYSTEM_PATH, runtime
+
+__all__ = ["ContainerSpec", "NamespaceError", "RunningContainer", "StartError"]
+
+
+@dataclass
+class ContainerSpec:
+    """What a container runs. None for the commands and the folder means the image's own."""
+
+    image: Image
+    command: list[str] | None = None
+    entry_point: list[str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    working_directory: str | None = None
+    ports: list[int] = field(default_factory=list)
+    user: str | None = None
+
+    @property
+    def argv(self) -> list[str]:
+        """Entry point and command together; an overridden entry point drops the image's command."""
+        config = self.image.config
+        entry = config.get("Entrypoint") or [] if self.entry_point is None else self.entry_point
+        inherited = config.get("Cmd") or [] if self.entry_point is None else []
+        return [*entry, *(inherited if self.command is None else self.command)]
+
+
+class RunningContainer:
+    """A started container. All it writes goes to `folder`/output.log; its files are in `folder`/rootfs.
+
+    `network`: another container of the same task, whose network it shares. Raises StartError when the
+    command cannot be started (in a container runtime's words) and NamespaceError when this machine does not
+    let containers be made.
+    """
+
+    def __init__(self, folder: Path, spec: ContainerSpec, network: RunningContainer | None = None) -> None:
+        root = folder / "rootfs"
+        spec.image.extract(root)
+        config = spec.image.config
+        if not spec.argv:
+            raise StartError("no command specified")
+        try:
+            user = find_user(root, spec.user or config.get("User") or "root")
+        except LookupError as error:
+            raise StartError(str(error)) from error
+        environment = {
+            "PATH": SYSTEM_PATH,
+            "HOME": user.home,
+            "HOSTNAME": folder.name,
+            **spec.image.environment,
+            **spec.environment,
+        }
+        cwd = spec.working_directory or config.get("WorkingDir") or "/"
+        inside(root, cwd).mkdir(parents=True, exist_ok=True)
+        self._command = Command(spec.argv, environment, cwd, user)
+        self._stop_signal = signal_number(config.get("StopSignal") or "SIGTERM")
+        layout = Layout(root)
+        layout.prepare(runtime(spec.image.runtime))
+        output = os.open(folder / "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._container: Container = Container(
+                layout,
+                self._command,
+                address=folder / "sock",
+                output=output,
+                network=network._container if network else "own",
+            )
+        finally:
+            os.close(output)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, 128 + signal for a killed command; None while it runs."""
+        return self._container.exit_code
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the end for at most `timeout` seconds; the exit code, None while it runs."""
+        return self._container.wait(timeout)
+
+    def connect(self, port: int, timeout: float | None = None) -> socket.socket:
+        """A connection to a TCP port on the container's own address; raises ConnectionRefusedError."""
+        return self._container.connect(port, timeout)
+
+    def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
+        """The status code of a GET with the given Host header; raises OSError or HTTPException."""
+        connection = http.client.HTTPConnection(host, timeout=timeout)
+        connection.sock = self.connect(port, timeout)
+        try:
+            connection.request("GET", path, headers={"User-Agent": "ELB-HealthChecker/2.0"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def run(self, argv: list[str], timeout: float | None = None) -> int:
+        """Run a further command in the container, as a container health check; its exit code.
+
+        Raises TimeoutError (the command is killed), StartError, or ConnectionError when the container ended.
+        """
+        command = Command(argv, self._command.env, self._command.cwd, self._command.user)
+        return self._container.run(command, timeout)
+
+    def stop(self, timeout: float) -> None:
+        """Ask the command to end (the image's STOPSIGNAL or SIGTERM), and kill it after `timeout` seconds."""
+        if self.exit_code is None:
+            self._container.signal(self._stop_signal)
+            if self.wait(timeout) is None:
+                self._container.signal(signal.SIGKILL)
+                if self.wait(1.0) is None:
+                    self._container.kill()

@@ -1,0 +1,1 @@
+"""ECS services and tasks: what `CreateService`, `UpdateService` and `RunTask` set in motion."""

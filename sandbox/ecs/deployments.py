@@ -1,0 +1,272 @@
+"""Rolling deployments: decides, from what a service's tasks do, which to start and which to stop.
+
+`Scheduler.step` never waits: it looks once and acts, so that its rules can be tested without
+processes or time. AWS: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+and .../deployment-circuit-breaker.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from sandbox.ecs.model import Deployment, Json, Service, Task, utc_now
+
+MAX_REMEMBERED_TASKS = 50
+FIRST_BACKOFF = 5.0
+LONGEST_BACKOFF = 300.0
+
+
+class TaskLauncher(Protocol):
+    """Starts and ends tasks in the background; both calls return at once."""
+
+    def launch(self, service: Service, deployment: Deployment) -> Task: ...
+
+    def stop(self, task: Task, code: str, reason: str) -> None: ...
+
+
+Publish = Callable[[Service, Deployment, str, str], None]
+"""service, deployment, event name (`SERVICE_DEPLOYMENT_…`), reason"""
+
+
+def breaker_threshold(breaker: Json, desired_count: int) -> int:
+    """How many failed tasks fail a deployment: half of the desired count, at least 3, at most 200."""
+    declared = breaker.get("thresholdConfiguration") or {"type": "BOUNDED_PERCENT", "value": 50}
+    if declared["type"] == "COUNT":
+        return max(1, int(declared["value"]))
+    failures = math.ceil(desired_count * int(declared["value"]) / 100)
+    return max(1, failures) if declared["type"] == "UNBOUNDED_PERCENT" else min(200, max(3, failures))
+
+
+def healthy_bounds(configuration: Json, desired_count: int) -> tuple[int, int]:
+    """The fewest healthy and the most running tasks while a deployment is under way."""
+    fewest = math.ceil(desired_count * int(configuration.get("minimumHealthyPercent", 100)) / 100)
+    most = math.floor(desired_count * int(configuration.get("maximumPercent", 200)) / 100)
+    return fewest, most
+
+
+class Scheduler:
+    """Keeps one service at its desired count and moves it to its primary deployment."""
+
+    def __init__(
+        self,
+        service: Service,
+        launcher: TaskLauncher,
+        publish: Publish,
+        scale: Callable[[float], float],
+    ) -> None:
+        self.service = service
+        self.launcher = launcher
+        self.publish = publish
+        self.scale = scale
+        self._seen_stopped: set[str] = set()
+        self._seen_ready: set[str] = set()
+
+    def step(self, now: float) -> None:
+        """Look once. `now` is a monotonic time in real seconds."""
+        with self.service.lock:
+            self._note_ready_tasks()
+            self._note_stopped_tasks(now)
+            self._forget_old_tasks()
+            if self.service.status != "ACTIVE":
+                self._drain()
+                return
+            self._stop_surplus()
+            self._start_missing(now)
+            self._retire_old()
+            self._finish()
+
+    def _note_ready_tasks(self) -> None:
+        for task in self.service.tasks:
+            if not task.ready or task.id in self._seen_ready:
+                continue
+            self._seen_ready.add(task.id)
+            deployment = self._deployment_of(task)
+            if deployment:
+                deployment.not_before = 0.0
+                breaker = self._breaker()
+                if breaker.get("resetOnHealthyTask", True):
+                    deployment.failures_in_a_row = 0
+            for balancer in task.load_balancers:
+                arn = balancer["targetGroupArn"]
+                self.service.add_event(f"registered 1 targets in (target-group {arn})")
+
+    def _note_stopped_tasks(self, now: float) -> None:
+        for task in self.service.tasks:
+            if not task.stopped or task.id in self._seen_stopped:
+                continue
+            self._seen_stopped.add(task.id)
+            deployment = self._deployment_of(task)
+            if deployment is not None and failed(task):
+                self._note_failure(task, deployment, now)
+
+    def _note_failure(self, task: Task, deployment: Deployment, now: float) -> None:
+        service = self.service
+        reason = task.stopped_reason or ""
+        deployment.last_stopped_reason = reason
+        deployment.failed_tasks += deployment.rollout_state == "IN_PROGRESS"
+        deployment.failures_in_a_row += 1
+        deployment.failure_kind = failure_kind(task)
+        deployment.updated_at = utc_now()
+        wait = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (deployment.failures_in_a_row - 1))
+        deployment.not_before = now + self.scale(wait)
+        if task.stop_code == "TaskFailedToStart":
+            service.add_event(f"was unable to place a task. Reason: {reason}.")
+        elif reason.startswith("Task failed ELB"):
+            service.add_event(f"(task {task.id}) failed ELB health checks: {reason}.")
+        breaker = self._breaker()
+        if (
+            deployment.status == "PRIMARY"
+            and deployment.rollout_state == "IN_PROGRESS"
+            and breaker.get("enable")
+            and deployment.failures_in_a_row >= breaker_threshold(breaker, service.desired_count)
+        ):
+            self._fail(deployment, rollback=bool(breaker.get("rollback")))
+
+    def _fail(self, failed: Deployment, rollback: bool) -> None:
+        service = self.service
+        failed.set_state("FAILED", f"ECS deployment circuit breaker: {failed.failure_kind}")
+        service.add_event(f"(deployment {failed.id}) deployment failed: {failed.failure_kind}")
+        self.publish(service, failed, "SERVICE_DEPLOYMENT_FAILED", failed.rollout_reason)
+        if not rollback or failed.rollback_from or service.stable is None:
+            return
+        target = service.stable
+        reason = f"ECS deployment circuit breaker: rolling back to deploymentId {target.id}."
+        begin(
+            service,
+            Deployment(
+                target.task_definition,
+                dict(target.inputs),
+                rollout_reason=reason,
+                rollback_from=failed.id,
+                digests=dict(target.digests),
+            ),
+        )
+        service.add_event(f"rolling back to (deployment {target.id})")
+        self.publish(service, service.primary, "SERVICE_DEPLOYMENT_IN_PROGRESS", reason)
+
+    def _drain(self) -> None:
+        for task in self.service.tasks:
+            if task.active:
+                self._stop([task])
+        if self.service.status == "DRAINING" and all(task.stopped for task in self.service.tasks):
+            self.service.status = "INACTIVE"
+
+    def _stop_surplus(self) -> None:
+        """A lowered desired count: the newest tasks that are not ready go first."""
+        new = self._active(self.service.primary)
+        surplus = len(new) - self.service.desired_count
+        if surplus > 0:
+            self._stop(sorted(new, key=lambda task: task.ready)[:surplus])
+
+    def _start_missing(self, now: float) -> None:
+        service, primary = self.service, self.service.primary
+        if primary.rollout_state == "FAILED" or now < primary.not_before:
+            return
+        _, most = healthy_bounds(self._configuration(), service.desired_count)
+        missing = service.desired_count - len(self._active(primary))
+        room = most - len(self._all_active())
+        for _ in range(min(missing, room)):
+            task = self.launcher.launch(service, primary)
+            service.tasks.append(task)
+            service.add_event(f"has started 1 tasks: (task {task.id}).")
+            service.steady = False
+
+    def _retire_old(self) -> None:
+        """Old tasks go when new ones took their place, or when there is no room for new ones."""
+        service, primary = self.service, self.service.primary
+        if primary.rollout_state == "FAILED":
+            return
+        old = self._old()
+        if not old:
+            return
+        self._stop([task for task in old if not task.ready])
+        fewest, most = healthy_bounds(self._configuration(), service.desired_count)
+        old_ready = [task for task in old if task.active and task.ready]
+        new = self._active(primary)
+        new_ready = sum(task.ready for task in new)
+        may_stop = len(old_ready) + new_ready - fewest
+        surplus = len(old_ready) + new_ready - service.desired_count
+        still_missing = service.desired_count - len(new)
+        blocked = still_missing if len(self._all_active()) >= most else 0
+        self._stop(old_ready[: max(0, min(may_stop, max(surplus, blocked)))])
+        if new_ready >= service.desired_count:
+            self._stop([task for task in old if task.active])
+
+    def _finish(self) -> None:
+        service, primary = self.service, self.service.primary
+        new = self._active(primary)
+        if primary.rollout_state == "FAILED":
+            return
+        old_gone = all(t.stopped for t in service.tasks if t.deployment_id != primary.id)
+        if sum(task.ready for task in new) != service.desired_count or not old_gone:
+            service.steady = False
+            return
+        if primary.rollout_state == "IN_PROGRESS":
+            primary.set_state("COMPLETED", f"ECS deployment {primary.id} completed.")
+            primary.failures_in_a_row = 0
+            service.stable = primary
+            service.deployments = [primary]
+            service.add_event(f"(deployment {primary.id}) deployment completed.")
+            self.publish(service, primary, "SERVICE_DEPLOYMENT_COMPLETED", primary.rollout_reason)
+        if not service.steady:
+            service.steady = True
+            service.add_event("has reached a steady state.")
+
+    def _stop(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            if task.active:
+                reason = f"Scaling activity initiated by (deployment {self.service.primary.id})"
+                self.launcher.stop(task, "ServiceSchedulerInitiated", reason)
+                self.service.add_event(f"has stopped 1 running tasks: (task {task.id}).")
+
+    def _forget_old_tasks(self) -> None:
+        stopped = [task for task in self.service.tasks if task.stopped]
+        for task in stopped[: max(0, len(stopped) - MAX_REMEMBERED_TASKS)]:
+            self.service.tasks.remove(task)
+
+    def _configuration(self) -> Json:
+        return dict(self.service.settings.get("deploymentConfiguration") or {})
+
+    def _breaker(self) -> Json:
+        return dict(self._configuration().get("deploymentCircuitBreaker") or {})
+
+    def _deployment_of(self, task: Task) -> Deployment | None:
+        return next((d for d in self.service.deployments if d.id == task.deployment_id), None)
+
+    def _active(self, deployment: Deployment) -> list[Task]:
+        return [task for task in self.service.tasks_of(deployment) if task.active]
+
+    def _all_active(self) -> list[Task]:
+        return [task for task in self.service.tasks if task.active]
+
+    def _old(self) -> list[Task]:
+        return [task for task in self._all_active() if task.deployment_id != self.service.primary.id]
+
+
+def failed(task: Task) -> bool:
+    """Whether a stopped task ended by its own fault and not because someone asked for its end."""
+    asked = task.stop_code in ("ServiceSchedulerInitiated", "UserInitiated")
+    return not asked or (task.stopped_reason or "").startswith("Task failed")
+
+
+def failure_kind(task: Task) -> str:
+    """The circuit breaker's words for how a task failed."""
+    reason = task.stopped_reason or ""
+    if reason.startswith("Task failed ELB"):
+        return "tasks failed ELB health checks."
+    if reason.startswith("Task failed container"):
+        return "tasks failed container health checks."
+    return "tasks failed to start."
+
+
+def begin(service: Service, deployment: Deployment) -> None:
+    """Make `deployment` the primary one; what was primary drains as an active one."""
+    with service.lock:
+        for previous in service.deployments:
+            previous.status = "ACTIVE"
+        service.deployments.insert(0, deployment)
+        service.history.append(deployment)
+        service.steady = False
+        service.wake.set()

@@ -1,0 +1,44 @@
+"""ECS's events on the default bus.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.ecs.model import Deployment, Json, Service, Task
+from sandbox.ecs.shapes import task_shape
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+
+def publish_deployment(world: World, service: Service, deployment: Deployment, name: str, reason: str) -> None:
+    _publish(
+        world,
+        "ECS Deployment State Change",
+        service.arn,
+        {
+            "eventType": "ERROR" if name == "SERVICE_DEPLOYMENT_FAILED" else "INFO",
+            "eventName": name,
+            "deploymentId": deployment.id,
+            "updatedAt": deployment.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "reason": reason,
+        },
+    )
+
+
+def publish_task(world: World, task: Task) -> None:
+    _publish(world, "ECS Task State Change", task.arn, task_shape(task))
+
+
+def _publish(world: World, detail_type: str, resource: str, detail: Json) -> None:
+    world.bus.publish(
+        {
+            "detail-type": detail_type,
+            "source": "aws.ecs",
+            "resources": [resource],
+            "detail": detail,
+        }
+    )

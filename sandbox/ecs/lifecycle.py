@@ -1,0 +1,236 @@
+"""One task from PROVISIONING to STOPPED, in a thread of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.ecs.containers import Container, ContainerEngine
+from sandbox.ecs.events import publish_task
+from sandbox.ecs.health import Check, container_check, target_check
+from sandbox.ecs.model import Json, Task, utc_now
+from sandbox.ecs.provision import Provisions, TaskStartError, provision
+from sandbox.ecs.state import state_of
+from sandbox.ecs.validation import target_group
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+LOGGER = logging.getLogger(__name__)
+TICK = 0.05
+STEADY_SECONDS = 20.0
+SHORTEST_STEADY = 1.5
+DEFAULT_STOP_TIMEOUT = 30.0
+LONGEST_STOP = 10.0
+
+
+class TaskRun:
+    """Provisions, starts, watches and ends the containers of one task."""
+
+    def __init__(self, world: World, engine: ContainerEngine, task: Task) -> None:
+        self.world = world
+        self.engine = engine
+        self.task = task
+        self.folder = world.folder / "tasks" / task.id
+        self.definitions: dict[str, Json] = {
+            container["name"]: _overridden(container, task.overrides)
+            for container in task.task_definition["containerDefinitions"]
+        }
+        self.containers: dict[str, Container] = {}
+        self.checks: list[Check] = []
+        self.provisions = Provisions()
+        self.running_since: float | None = None
+        self.registered = False
+
+    def run(self) -> None:
+        """To the end of the task; whatever happens, the task is STOPPED afterwards."""
+        try:
+            self._set_status("PENDING")
+            self.task.private_ip = self._address()
+            self.provisions = provision(self.world, self.engine, self.task)
+            self._watch()
+        except TaskStartError as error:
+            self.task.request_stop("TaskFailedToStart", str(error))
+        except Exception as error:
+            LOGGER.exception("task %s", self.task.id)
+            self.task.request_stop("TaskFailedToStart", f"InternalError: {error}")
+        finally:
+            self._end()
+
+    def _watch(self) -> None:
+        next_pump = 0.0
+        while not self.task.stop_requested.is_set():
+            self._start_ready_containers()
+            self._note_exits()
+            now = time.monotonic()
+            if self.running_since is None and len(self.containers) == len(self.definitions):
+                self.running_since = now
+                self.task.was_running = True
+                self.task.started_at = utc_now()
+                state_of(self.world).containers[self.task.id] = dict(self.containers)
+                self.checks += self._target_checks()
+                self._set_status("RUNNING")
+            self._check_health(now)
+            if now >= next_pump:
+                self._pump_logs()
+                next_pump = now + 0.5
+            self.task.stop_requested.wait(TICK)
+
+    def _start_ready_containers(self) -> None:
+        for name, definition in self.definitions.items():
+            if name in self.containers or not self._dependencies_met(definition):
+                continue
+            folder = self.folder / name
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                container = self.engine.start(
+                    folder,
+                    self.provisions.images[name],
+                    definition,
+                    self.provisions.environments[name],
+                    next((running for running in self.containers.values() if running.exit_code is None), None),
+                )
+            except Exception as error:
+                raise TaskStartError(f"CannotStartContainerError: {error}") from error
+            self.containers[name] = container
+            self.task.container(name).last_status = "RUNNING"
+            if definition.get("healthCheck"):
+                grace = self.task.grace_period
+                self.checks.append(container_check(name, definition["healthCheck"], container, grace))
+
+    def _dependencies_met(self, definition: Json) -> bool:
+        for dependency in definition.get("dependsOn", []):
+            name, condition = dependency["containerName"], dependency["condition"]
+            container = self.containers.get(name)
+            if container is None:
+                return False
+            exit_code = container.exit_code
+            if condition in ("COMPLETE", "SUCCESS") and exit_code is None:
+                return False
+            if condition == "SUCCESS" and exit_code != 0:
+                raise TaskStartError(
+                    f"Container {definition['name']} cannot start: its dependency {name} ended with exit"
+                    f" code {exit_code}"
+                )
+            if condition == "HEALTHY" and self.task.container(name).health_status != "HEALTHY":
+                return False
+        return True
+
+    def _note_exits(self) -> None:
+        for name, container in self.containers.items():
+            state = self.task.container(name)
+            if container.exit_code is None or state.last_status == "STOPPED":
+                continue
+            state.last_status, state.exit_code = "STOPPED", container.exit_code
+            if self.definitions[name].get("essential", True):
+                self.task.request_stop("EssentialContainerExited", "Essential container in task exited")
+
+    def _target_checks(self) -> list[Check]:
+        return [
+            target_check(
+                target_group(self.world, balancer["targetGroupArn"]),
+                balancer,
+                self.containers[balancer["containerName"]],
+                self.task.grace_period,
+            )
+            for balancer in self.task.load_balancers
+        ]
+
+    def _check_health(self, now: float) -> None:
+        scale = self.world.clock.scale
+        for check in self.checks:
+            check.run(now, scale)
+            if not check.failure.startswith("Task failed ELB"):
+                self._note_container_health(check)
+            if check.failed(time.monotonic(), scale):
+                self.task.request_stop("ServiceSchedulerInitiated", check.failure)
+        if self.task.stop_requested.is_set() or self.running_since is None:
+            return
+        healthy = all(check.tracker.state == "healthy" for check in self.checks)
+        steady = self.checks or now - self.running_since >= max(scale(STEADY_SECONDS), SHORTEST_STEADY)
+        if healthy and steady and not self.task.ready:
+            self._register_targets(True)
+            self.task.ready = True
+            self.task.on_change()
+
+    def _note_container_health(self, check: Check) -> None:
+        words = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY", "initial": "UNKNOWN"}
+        state = self.task.container(check.container)
+        state.health_status = words[check.tracker.state]
+        checked = [self.task.container(c.container).health_status for c in self.checks if "ELB" not in c.failure]
+        order = ("UNHEALTHY", "UNKNOWN", "HEALTHY")
+        self.task.health_status = next(status for status in order if status in checked)
+
+    def _register_targets(self, register: bool) -> None:
+        """Show the task in its target groups; a target that is not healthy yet is not shown."""
+        if register == self.registered:
+            return
+        self.registered = register
+        client = self.world.client("elbv2")
+        call = client.register_targets if register else client.deregister_targets
+        for balancer in self.task.load_balancers:
+            target = {"Id": self.task.private_ip, "Port": int(balancer["containerPort"])}
+            try:
+                call(TargetGroupArn=balancer["targetGroupArn"], Targets=[target])
+            except (ClientError, BotoCoreError) as error:
+                LOGGER.warning("target of task %s: %s", self.task.id, error)
+
+    def _end(self) -> None:
+        """SIGTERM to every container, SIGKILL after its stop timeout, then STOPPED."""
+        task = self.task
+        state_of(self.world).containers.pop(task.id, None)
+        try:
+            if self.containers:
+                self._set_status("DEACTIVATING")
+                self._register_targets(False)
+            for name, container in reversed(list(self.containers.items())):
+                declared = float(self.definitions[name].get("stopTimeout") or DEFAULT_STOP_TIMEOUT)
+                container.stop(min(declared, LONGEST_STOP))
+            self._pump_logs(last=True)
+        except Exception:
+            LOGGER.exception("end of task %s", task.id)
+        for state in task.containers:
+            started = self.containers.get(state.name)
+            state.exit_code = started.exit_code if started else None
+            state.last_status = "STOPPED"
+            if started is None and task.stop_code == "TaskFailedToStart":
+                state.reason = task.stopped_reason
+        task.stopped_at = utc_now()
+        self._set_status("STOPPED")
+
+    def _pump_logs(self, last: bool = False) -> None:
+        for name, stream in self.provisions.streams.items():
+            stream.pump(self.folder / name / "output.log", last)
+
+    def _set_status(self, status: str) -> None:
+        self.task.last_status = status
+        if status in ("RUNNING", "STOPPED"):
+            publish_task(self.world, self.task)
+        self.task.on_change()
+
+    def _address(self) -> str | None:
+        """An address of the task's own in its first subnet."""
+        subnets = self.task.network_configuration.get("awsvpcConfiguration", {}).get("subnets")
+        if not subnets:
+            return None
+        found = self.world.client("ec2").describe_subnets(SubnetIds=subnets[:1])["Subnets"]
+        network = ipaddress.ip_network(found[0]["CidrBlock"])
+        usable = max(1, network.num_addresses - 6)
+        return str(network[4 + int(self.task.id, 16) % usable])
+
+
+def log_of(folder: Path, task_id: str, container: str) -> Path:
+    """Where a container's output is kept."""
+    return folder / "tasks" / task_id / container / "output.log"
+
+
+def _overridden(container: Json, overrides: Json) -> Json:
+    own: Json = next(
+        (entry for entry in overrides.get("containerOverrides", []) if entry["name"] == container["name"]), {}
+    )
+    return {**container, "command": own.get("command") or container.get("command")}

@@ -1,0 +1,219 @@
+"""What Fargate does before a container can start: roles, secrets, images, log streams.
+
+Each failure is worded as ECS words a task's `stoppedReason`:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.ecs.containers import ContainerEngine
+from sandbox.ecs.logs import LogStream, open_stream
+from sandbox.ecs.model import Json, Task
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Credentials, World
+
+TASKS = "ecs-tasks.amazonaws.com"
+REGISTRY = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
+SECRETS_AND_AUTH = "ResourceInitializationError: unable to pull secrets or registry auth: "
+
+
+class TaskStartError(Exception):
+    """A task cannot start; the text is its `stoppedReason`."""
+
+
+@dataclass
+class Provisions:
+    """What the containers of one task are started with."""
+
+    images: dict[str, Any] = field(default_factory=dict)
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    streams: dict[str, LogStream] = field(default_factory=dict)
+
+
+def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
+    """Everything that must be there before the first container starts; TaskStartError otherwise."""
+    definition = task.task_definition
+    overrides = {entry["name"]: entry for entry in task.overrides.get("containerOverrides", [])}
+    execution = _assume(world, task, task.overrides.get("executionRoleArn") or definition.get("executionRoleArn"))
+    _assume(world, task, task.overrides.get("taskRoleArn") or definition.get("taskRoleArn"))
+    result = Provisions()
+    for container in definition["containerDefinitions"]:
+        name = container["name"]
+        environment = {
+            "AWS_REGION": world.region,
+            "AWS_DEFAULT_REGION": world.region,
+            "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        }
+        for source in (container, overrides.get(name, {})):
+            environment |= {pair["name"]: pair["value"] for pair in source.get("environment", [])}
+        environment |= _secrets(world, execution, container.get("secrets", []))
+        result.environments[name] = environment
+    for container in definition["containerDefinitions"]:
+        result.images[container["name"]] = _pull(world, engine, execution, task, container)
+    for container in definition["containerDefinitions"]:
+        stream = _stream(world, execution, task, container)
+        if stream:
+            result.streams[container["name"]] = stream
+    return result
+
+
+def _assume(world: World, task: Task, role: str | None) -> Credentials | None:
+    if not role:
+        return None
+    try:
+        return world.assume(role, TASKS, task.id)
+    except AwsError as error:
+        raise TaskStartError(
+            f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify"
+            " that the role being passed has the proper trust relationship and permissions and that your"
+            " IAM user has permissions to pass this role."
+        ) from error
+
+
+def describe(error: ClientError | BotoCoreError) -> str:
+    """`Code: message`, as the container agent shows an AWS error."""
+    if not isinstance(error, ClientError):
+        return str(error)
+    answer = error.response["Error"]
+    code = "AccessDeniedException" if answer["Code"] == "AccessDenied" else answer["Code"]
+    return f"{code}: {answer['Message']}"
+
+
+def _secrets(world: World, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
+    if not declared:
+        return {}
+    if execution is None:
+        raise TaskStartError(SECRETS_AND_AUTH + "execution role is required to retrieve secrets, but none is specified")
+    parameters = {s["name"]: parameter_name(s["valueFrom"]) for s in declared if not _is_secret(s)}
+    values = _parameters(world, execution, sorted(set(parameters.values())))
+    environment = {name: values[parameter] for name, parameter in parameters.items()}
+    for secret in declared:
+        if _is_secret(secret):
+            environment[secret["name"]] = _secret_value(world, execution, secret["valueFrom"])
+    return environment
+
+
+def _is_secret(secret: Json) -> bool:
+    return str(secret["valueFrom"]).startswith("arn:") and ":secretsmanager:" in secret["valueFrom"]
+
+
+def parameter_name(value_from: str) -> str:
+    """The name of an SSM parameter that a `valueFrom` gives as a name or an ARN."""
+    if not value_from.startswith("arn:"):
+        return value_from
+    path = value_from.split(":parameter/", 1)[-1]
+    return f"/{path}" if "/" in path else path
+
+
+def _parameters(world: World, execution: Credentials, names: list[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    client = world.client("ssm", execution)
+    prefix = SECRETS_AND_AUTH + "execution resource retrieval failed: unable to retrieve secrets from ssm: "
+    for start in range(0, len(names), 10):
+        try:
+            answer = client.get_parameters(Names=names[start : start + 10], WithDecryption=True)
+        except (ClientError, BotoCoreError) as error:
+            raise TaskStartError(f"{prefix}service call has been retried 1 time(s): {describe(error)}") from error
+        if answer.get("InvalidParameters"):
+            missing = ",".join(answer["InvalidParameters"])
+            raise TaskStartError(f"{prefix}service call has been retried 1 time(s): invalid ssm parameters: {missing}")
+        values |= {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
+    return values
+
+
+def _secret_value(world: World, execution: Credentials, value_from: str) -> str:
+    parts = value_from.split(":")
+    json_key = parts[7] if len(parts) > 7 else ""
+    try:
+        answer = world.client("secretsmanager", execution).get_secret_value(SecretId=":".join(parts[:7]))
+    except (ClientError, BotoCoreError) as error:
+        raise TaskStartError(
+            f"{SECRETS_AND_AUTH}execution resource retrieval failed: unable to retrieve secret from asm:"
+            f" service call has been retried 1 time(s): {describe(error)}"
+        ) from error
+    value = str(answer["SecretString"])
+    if not json_key:
+        return value
+    try:
+        return str(json.loads(value)[json_key])
+    except (ValueError, KeyError) as error:
+        raise TaskStartError(
+            f"{SECRETS_AND_AUTH}execution resource retrieval failed: unable to retrieve secret from asm:"
+            f" retrieved secret from Secrets Manager did not contain json key {json_key}"
+        ) from error
+
+
+def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, task: Task, container: Json) -> Any:
+    """The image by its digest: a deployment's first task resolves the tag for all its tasks."""
+    uri = container["image"]
+    if not REGISTRY.match(uri):
+        raise TaskStartError(
+            f"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve"
+            f" ref {uri}: this sandbox can pull from its own ECR only"
+        )
+    if execution is None:
+        raise TaskStartError(
+            "CannotPullECRContainerError: Fargate requires task definition to have execution role ARN to"
+            " support ECR images."
+        )
+    known = task.digests.get(uri)
+    pinned = f"{_without_tag(uri)}@{known}" if known else uri
+    try:
+        image = engine.pull(world.client("ecr", execution), pinned)
+    except Exception as error:
+        raise TaskStartError(pull_failure(uri, error)) from error
+    task.digests.setdefault(uri, image.digest)
+    state = task.container(container["name"])
+    state.digest = image.digest
+    return image
+
+
+def pull_failure(uri: str, error: Exception) -> str:
+    """The `stoppedReason` of a failed pull; a refused registry login has words of its own."""
+    cause = error.__cause__
+    if isinstance(cause, ClientError) and cause.operation_name == "GetAuthorizationToken":
+        return (
+            f"{SECRETS_AND_AUTH}execution resource retrieval failed: unable to retrieve ecr registry auth:"
+            f" service call has been retried 3 time(s): {describe(cause)}"
+        )
+    problem = str(error).removeprefix(f"failed to resolve ref {uri}: ")
+    return (
+        f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
+        f" {uri}: {problem}"
+    )
+
+
+def _without_tag(uri: str) -> str:
+    base = uri.split("@", 1)[0]
+    head, _, last = base.rpartition("/")
+    return f"{head}/{last.split(':', 1)[0]}"
+
+
+def _stream(world: World, execution: Credentials | None, task: Task, container: Json) -> LogStream | None:
+    declared = container.get("logConfiguration")
+    if not declared:
+        return None
+    if declared["logDriver"] != "awslogs":
+        raise TaskStartError(
+            f"ResourceInitializationError: the log driver {declared['logDriver']} is not simulated by this sandbox"
+        )
+    if execution is None:
+        raise TaskStartError(
+            "ResourceInitializationError: failed to validate logger args: the awslogs driver requires an execution role"
+        )
+    try:
+        return open_stream(world, execution, declared.get("options", {}), container["name"], task.id)
+    except (ClientError, BotoCoreError) as error:
+        raise TaskStartError(
+            "ResourceInitializationError: failed to validate logger args: create stream has been retried 1"
+            f" times: failed to create Cloudwatch log stream: {describe(error)} : exit status 1"
+        ) from error

@@ -1,0 +1,238 @@
+"""The ECS API for services, and the loop that drives each of them.
+
+Clusters, task definitions and tags stay moto's. A service is also put into moto's own table, because
+its tag and scaling calls look there; nothing is ever read back from that record but its tags.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from sandbox.ecs.deployments import Scheduler, begin
+from sandbox.ecs.events import publish_deployment
+from sandbox.ecs.model import Deployment, Json, Service
+from sandbox.ecs.moto_record import forget_service, record_service, service_tags
+from sandbox.ecs.shapes import service_shape
+from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
+from sandbox.ecs.tasks import HANDLERS as TASK_HANDLERS
+from sandbox.ecs.tasks import Launcher
+from sandbox.ecs.validation import (
+    check_deployment_configuration,
+    check_load_balancers,
+    check_network,
+    check_placement,
+    check_update,
+    invalid,
+)
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Principal, World
+
+DEFAULTS: Json = {
+    "schedulingStrategy": "REPLICA",
+    "deploymentController": {"type": "ECS"},
+    "propagateTags": "NONE",
+    "enableECSManagedTags": False,
+    "enableExecuteCommand": False,
+    "availabilityZoneRebalancing": "ENABLED",
+    "loadBalancers": [],
+    "serviceRegistries": [],
+    "placementConstraints": [],
+    "placementStrategy": [],
+}
+DEPLOYMENT_DEFAULTS: Json = {
+    "maximumPercent": 200,
+    "minimumHealthyPercent": 100,
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "strategy": "ROLLING",
+}
+STARTS_DEPLOYMENT = (
+    "networkConfiguration",
+    "platformVersion",
+    "loadBalancers",
+    "serviceRegistries",
+    "capacityProviderStrategy",
+    "volumeConfigurations",
+    "serviceConnectConfiguration",
+)
+NOT_SETTINGS = ("cluster", "service", "serviceName", "taskDefinition", "desiredCount", "tags", "clientToken")
+IDLE_SECONDS = 1.0
+
+
+def create_service(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    name = params["serviceName"]
+    if not params.get("taskDefinition"):
+        raise invalid("TaskDefinition cannot be null or empty.")
+    settings = {**DEFAULTS, **{k: v for k, v in params.items() if k not in NOT_SETTINGS}}
+    _complete(settings)
+    definition = task_definition(world, params["taskDefinition"])
+    _check(world, settings, definition)
+    state = state_of(world)
+    with state.lock:
+        existing = state.service(cluster, name)
+        if existing and existing.status != "INACTIVE":
+            draining = existing.status == "DRAINING"
+            message = "Unable to Start a service that is still Draining." if draining else None
+            raise invalid(message or "Creation of service was not idempotent.")
+        arn = record_service(world, cluster, name, settings["deploymentController"], params.get("tags") or [])
+        deployment = Deployment(definition["taskDefinitionArn"], _inputs(settings))
+        service = Service(
+            name=name,
+            arn=arn,
+            cluster_arn=cluster,
+            desired_count=int(params.get("desiredCount") or 0),
+            settings=settings,
+            deployments=[deployment],
+            history=[deployment],
+            created_by=principal.arn,
+        )
+        state.services[short_name(cluster), name] = service
+    publish_deployment(world, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
+    world.spawn(f"ecs {name}", lambda: drive(world, service))
+    return {"service": _shape(world, service)}
+
+
+def update_service(world: World, principal: Principal, params: Json) -> Json:
+    service = find(world, params)
+    check_update(service, params)
+    changes = {k: v for k, v in params.items() if k not in NOT_SETTINGS and k != "forceNewDeployment"}
+    with service.lock:
+        settings = {**service.settings, **changes}
+        if changes.get("deploymentConfiguration"):
+            kept = service.settings["deploymentConfiguration"]
+            settings["deploymentConfiguration"] = {**kept, **changes["deploymentConfiguration"]}
+        _complete(settings)
+        current = service.primary
+        definition = task_definition(world, params.get("taskDefinition") or current.task_definition)
+        _check(world, settings, definition)
+        revision: str = definition["taskDefinitionArn"]
+        needed = (
+            bool(params.get("forceNewDeployment"))
+            or revision != current.task_definition
+            or any(settings.get(key) != service.settings.get(key) for key in STARTS_DEPLOYMENT)
+        )
+        service.settings = settings
+        if params.get("desiredCount") is not None:
+            service.desired_count = int(params["desiredCount"])
+        if needed:
+            deployment = Deployment(revision, _inputs(settings))
+            begin(service, deployment)
+            publish_deployment(world, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
+        service.wake.set()
+    return {"service": _shape(world, service)}
+
+
+def delete_service(world: World, principal: Principal, params: Json) -> Json:
+    service = find(world, params)
+    with service.lock:
+        if service.status != "ACTIVE":
+            raise AwsError("ServiceNotFoundException", "Service not found.", 400)
+        if service.desired_count > 0 and not params.get("force"):
+            raise invalid("The service cannot be stopped while it is scaled above 0.")
+        service.desired_count = 0
+        service.status = "DRAINING"
+        service.wake.set()
+        answer = _shape(world, service)
+    forget_service(world, service.cluster_arn, service.name)
+    return {"service": answer}
+
+
+def describe_services(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    tags = "TAGS" in params.get("include", [])
+    found, failures = [], []
+    for wanted in params["services"]:
+        service = state_of(world).service(cluster, wanted)
+        if service:
+            found.append(_shape(world, service, tags))
+        else:
+            arn = wanted if wanted.startswith("arn:") else service_arn(cluster, wanted)
+            failures.append({"arn": arn, "reason": "MISSING"})
+    return {"services": found, "failures": failures}
+
+
+def list_services(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    with state_of(world).lock:
+        services = list(state_of(world).services.values())
+    arns = [
+        service.arn
+        for service in services
+        if service.cluster_arn == cluster
+        and service.status != "INACTIVE"
+        and params.get("launchType") in (None, service.settings.get("launchType"))
+        and params.get("schedulingStrategy") in (None, service.settings["schedulingStrategy"])
+    ]
+    return {"serviceArns": sorted(arns)}
+
+
+def find(world: World, params: Json) -> Service:
+    cluster = cluster_arn(world, params.get("cluster"))
+    service = state_of(world).service(cluster, params["service"])
+    if service is None:
+        raise AwsError("ServiceNotFoundException", "Service not found.", 400)
+    return service
+
+
+def service_arn(cluster: str, name: str) -> str:
+    return f"{cluster.replace(':cluster/', ':service/')}/{name}"
+
+
+def drive(world: World, service: Service) -> None:
+    """The service's loop: ends when the service is gone."""
+    scheduler = Scheduler(
+        service,
+        Launcher(world),
+        lambda *event: publish_deployment(world, *event),
+        world.clock.scale,
+    )
+    while service.status != "INACTIVE":
+        service.wake.clear()
+        scheduler.step(time.monotonic())
+        busy = service.primary.not_before > time.monotonic()
+        service.wake.wait(0.1 if busy else IDLE_SECONDS)
+
+
+def _complete(settings: Json) -> None:
+    """Fill in what ECS itself decides: percentages, launch type, platform."""
+    settings["deploymentConfiguration"] = {
+        **DEPLOYMENT_DEFAULTS,
+        **(settings.get("deploymentConfiguration") or {}),
+    }
+    check_placement(settings)
+    if not settings.get("capacityProviderStrategy"):
+        settings.setdefault("launchType", "EC2")
+    else:
+        settings.pop("launchType", None)
+    settings.setdefault("platformVersion", "LATEST")
+    settings.setdefault("platformFamily", "Linux")
+    if settings["loadBalancers"]:
+        settings.setdefault("healthCheckGracePeriodSeconds", 0)
+
+
+def _check(world: World, settings: Json, definition: Json) -> None:
+    check_network(world, definition, settings.get("networkConfiguration"))
+    check_load_balancers(world, settings["loadBalancers"], definition)
+    check_deployment_configuration(settings["deploymentConfiguration"])
+
+
+def _inputs(settings: Json) -> dict[str, Any]:
+    names = (*STARTS_DEPLOYMENT, "launchType", "platformFamily")
+    return {name: settings[name] for name in names if settings.get(name) is not None}
+
+
+def _shape(world: World, service: Service, tags: bool = True) -> Json:
+    return service_shape(service, service_tags(world, service.arn) if tags else None)
+
+
+HANDLERS = {
+    ("ecs", "CreateService"): create_service,
+    ("ecs", "UpdateService"): update_service,
+    ("ecs", "DeleteService"): delete_service,
+    ("ecs", "DescribeServices"): describe_services,
+    ("ecs", "ListServices"): list_services,
+    **TASK_HANDLERS,
+}

@@ -1,0 +1,78 @@
+"""Where the services and tasks of a world live, and how AWS's other parts are asked about them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from botocore.exceptions import ClientError
+
+from sandbox.ecs.model import Json, Service, Task
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+
+class EcsState:
+    """All services (by cluster and name) and tasks (by id) of one world."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.services: dict[tuple[str, str], Service] = {}
+        self.tasks: dict[str, Task] = {}
+        self.containers: dict[str, dict[str, Any]] = {}
+
+    def service(self, cluster: str, name_or_arn: str) -> Service | None:
+        return self.services.get((short_name(cluster), short_name(name_or_arn)))
+
+
+_states: WeakKeyDictionary[World, EcsState] = WeakKeyDictionary()
+_states_lock = threading.Lock()
+
+
+def state_of(world: World) -> EcsState:
+    with _states_lock:
+        state = _states.get(world)
+        if state is None:
+            state = _states[world] = EcsState()
+        return state
+
+
+def short_name(name_or_arn: str) -> str:
+    return name_or_arn.rsplit("/", 1)[-1]
+
+
+def targets(world: World, target_group_arn: str) -> list[tuple[Task, Any, int]]:
+    """Healthy targets of a target group: task, running container, container port."""
+    state = state_of(world)
+    with state.lock:
+        tasks = list(state.tasks.values())
+    return [
+        (task, state.containers[task.id][balancer["containerName"]], int(balancer["containerPort"]))
+        for task in tasks
+        if task.ready and task.id in state.containers
+        for balancer in task.load_balancers
+        if balancer["targetGroupArn"] == target_group_arn
+    ]
+
+
+def cluster_arn(world: World, name_or_arn: str | None) -> str:
+    """The ARN of an active cluster; `ClusterNotFoundException` otherwise."""
+    found = world.client("ecs").describe_clusters(clusters=[name_or_arn or "default"])["clusters"]
+    if not found or found[0]["status"] != "ACTIVE":
+        raise AwsError("ClusterNotFoundException", "Cluster not found.", 400)
+    return str(found[0]["clusterArn"])
+
+
+def task_definition(world: World, name_or_arn: str) -> Json:
+    """A registered, active task definition with its tags under `tags`."""
+    try:
+        answer = world.client("ecs").describe_task_definition(taskDefinition=name_or_arn, include=["TAGS"])
+    except ClientError as error:
+        raise AwsError("ClientException", "Unable to describe task definition.", 400) from error
+    definition: Json = answer["taskDefinition"]
+    if definition.get("status", "ACTIVE") != "ACTIVE":
+        raise AwsError("ClientException", "TaskDefinition is inactive", 400)
+    return {**definition, "tags": answer.get("tags", [])}

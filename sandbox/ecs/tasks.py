@@ -1,0 +1,170 @@
+"""The ECS API for tasks, and the launcher that services start theirs with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.ecs.containers import LocalEngine
+from sandbox.ecs.lifecycle import TaskRun
+from sandbox.ecs.model import Deployment, Json, Service, Task
+from sandbox.ecs.moto_record import service_tags
+from sandbox.ecs.shapes import task_shape
+from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
+from sandbox.ecs.validation import check_network, check_placement, invalid
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Principal, World
+
+MAX_TASKS = 500
+
+
+class Launcher:
+    """Starts a service's tasks; each runs in a thread of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def launch(self, service: Service, deployment: Deployment) -> Task:
+        inputs = deployment.inputs
+        definition = task_definition(self.world, deployment.task_definition)
+        task = Task(
+            cluster_arn=service.cluster_arn,
+            task_definition=definition,
+            region=self.world.region,
+            account=self.world.account,
+            group=f"service:{service.name}",
+            network_configuration=inputs.get("networkConfiguration", {}),
+            launch=_launch(inputs, bool(service.settings.get("enableExecuteCommand"))),
+            load_balancers=list(inputs.get("loadBalancers", [])),
+            grace_period=float(service.settings.get("healthCheckGracePeriodSeconds") or 0),
+            service_name=service.name,
+            deployment_id=deployment.id,
+            digests=deployment.digests,
+            started_by=deployment.id,
+            tags=_propagated(self.world, service, definition),
+        )
+        task.on_change = service.wake.set
+        start(self.world, task)
+        return task
+
+    def stop(self, task: Task, code: str, reason: str) -> None:
+        task.request_stop(code, reason)
+
+
+def start(world: World, task: Task) -> None:
+    state = state_of(world)
+    with state.lock:
+        state.tasks[task.id] = task
+        stopped = [known for known in state.tasks.values() if known.stopped]
+        for old in stopped[: max(0, len(state.tasks) - MAX_TASKS)]:
+            del state.tasks[old.id]
+    engine = LocalEngine(world.folder / "blobs")
+    world.spawn(f"task {task.id}", TaskRun(world, engine, task).run)
+
+
+def run_task(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    definition = task_definition(world, params["taskDefinition"])
+    network = params.get("networkConfiguration")
+    check_placement(params)
+    check_network(world, definition, network)
+    overrides = params.get("overrides") or {}
+    names = {container["name"] for container in definition["containerDefinitions"]}
+    for entry in overrides.get("containerOverrides", []):
+        if entry.get("name") not in names:
+            raise invalid(f"Override for container named {entry.get('name')} is not a container in the TaskDefinition.")
+    count = int(params.get("count") or 1)
+    if not 1 <= count <= 10:
+        raise invalid("Count should be between 1 and 10.")
+    propagated = definition["tags"] if params.get("propagateTags") == "TASK_DEFINITION" else []
+    tasks = []
+    for _ in range(count):
+        task = Task(
+            cluster_arn=cluster,
+            task_definition=definition,
+            region=world.region,
+            account=world.account,
+            group=params.get("group") or f"family:{definition['family']}",
+            network_configuration=network or {},
+            launch=_launch(params, bool(params.get("enableExecuteCommand"))),
+            overrides=overrides,
+            started_by=params.get("startedBy"),
+            tags=[*propagated, *(params.get("tags") or [])],
+        )
+        tasks.append(task_shape(task, tags=True))
+        start(world, task)
+    return {"tasks": tasks, "failures": []}
+
+
+def stop_task(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    task = state_of(world).tasks.get(short_name(params["task"]))
+    if task is None or task.cluster_arn != cluster:
+        raise invalid("The referenced task was not found.")
+    task.request_stop("UserInitiated", params.get("reason") or "Task stopped by user")
+    return {"task": task_shape(task)}
+
+
+def describe_tasks(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    if not params.get("tasks"):
+        raise invalid("Tasks cannot be empty.")
+    tags = "TAGS" in params.get("include", [])
+    found, failures = [], []
+    for wanted in params["tasks"]:
+        task = state_of(world).tasks.get(short_name(wanted))
+        if task and task.cluster_arn == cluster:
+            found.append(task_shape(task, tags))
+        else:
+            arn = f"{cluster.replace(':cluster/', ':task/')}/{short_name(wanted)}"
+            failures.append({"arn": arn, "reason": "MISSING"})
+    return {"tasks": found, "failures": failures}
+
+
+def list_tasks(world: World, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(world, params.get("cluster"))
+    name = params.get("serviceName")
+    if name and state_of(world).service(cluster, name) is None:
+        raise AwsError("ServiceNotFoundException", "Service not found.", 400)
+    status = params.get("desiredStatus") or "RUNNING"
+    with state_of(world).lock:
+        tasks = list(state_of(world).tasks.values())
+    return {
+        "taskArns": [
+            task.arn
+            for task in tasks
+            if task.cluster_arn == cluster
+            and task.desired_status == status
+            and (not name or task.service_name == short_name(name))
+            and params.get("family") in (None, task.task_definition["family"])
+            and params.get("startedBy") in (None, task.started_by)
+            and params.get("launchType") in (None, task.launch.get("launchType"))
+        ]
+    }
+
+
+def _launch(inputs: Json, execute_command: bool) -> Json:
+    strategy = inputs.get("capacityProviderStrategy") or []
+    provider = strategy[0]["capacityProvider"] if strategy else None
+    return {
+        "launchType": "FARGATE" if provider else inputs.get("launchType"),
+        "capacityProviderName": provider,
+        "platformVersion": inputs.get("platformVersion"),
+        "enableExecuteCommand": execute_command,
+    }
+
+
+def _propagated(world: World, service: Service, definition: Json) -> list[Json]:
+    source = service.settings.get("propagateTags")
+    if source == "TASK_DEFINITION":
+        return list(definition["tags"])
+    return service_tags(world, service.arn) if source == "SERVICE" else []
+
+
+HANDLERS = {
+    ("ecs", "RunTask"): run_task,
+    ("ecs", "StopTask"): stop_task,
+    ("ecs", "DescribeTasks"): describe_tasks,
+    ("ecs", "ListTasks"): list_tasks,
+}

@@ -1,0 +1,117 @@
+"""What ECS refuses before it starts anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from sandbox.ecs.model import Json, Service
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+CODE_DEPLOY_REFUSED = {
+    "taskDefinition": "Unable to update task definition on services with a CODE_DEPLOY deployment controller.",
+    "networkConfiguration": (
+        "Unable to update network parameters on services with a CODE_DEPLOY deployment controller."
+    ),
+    "platformVersion": ("Unable to update platform version on services with a CODE_DEPLOY deployment controller."),
+    "loadBalancers": "Unable to update load balancers on services with a CODE_DEPLOY deployment controller.",
+    "serviceRegistries": ("Unable to update service registries on services with a CODE_DEPLOY deployment controller."),
+    "forceNewDeployment": ("Cannot force a new deployment on services with a CODE_DEPLOY deployment controller."),
+}
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message, 400)
+
+
+def check_load_balancers(world: World, balancers: list[Json], definition: Json) -> None:
+    """Each entry names an existing target group, a container of the task and one of its ports."""
+    containers = {container["name"]: container for container in definition["containerDefinitions"]}
+    for balancer in balancers:
+        arn = balancer.get("targetGroupArn")
+        if not arn:
+            raise invalid("Either loadBalancerName or targetGroupArn must be specified.")
+        name, port = balancer.get("containerName"), balancer.get("containerPort")
+        if name not in containers:
+            raise invalid(f"The container {name} does not exist in the task definition.")
+        ports = {mapping.get("containerPort") for mapping in containers[name].get("portMappings", [])}
+        if port not in ports:
+            raise invalid(f"The container {name} did not have a container port {port} defined.")
+        group = target_group(world, arn)
+        if definition.get("networkMode") == "awsvpc" and group.get("TargetType") != "ip":
+            raise invalid(
+                f"The provided target group {arn} has target type {group.get('TargetType')}, which is"
+                " incompatible with the awsvpc network mode specified in the task definition."
+            )
+        if not group.get("LoadBalancerArns"):
+            raise invalid(f"The target group with targetGroupArn {arn} does not have an associated load balancer.")
+
+
+def target_group(world: World, arn: str) -> Json:
+    try:
+        found = world.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+    except ClientError:
+        found = []
+    if not found:
+        raise invalid(f"Unable to assume role and validate the specified targetGroupArn: {arn} not found.")
+    return dict(found[0])
+
+
+def check_network(world: World, definition: Json, network: Json | None) -> None:
+    """A task of the awsvpc network mode needs existing subnets, and no other mode may have them."""
+    declared = (network or {}).get("awsvpcConfiguration")
+    if definition.get("networkMode") == "awsvpc":
+        if not declared:
+            raise invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+        if not declared.get("subnets"):
+            raise invalid("subnets can not be empty.")
+        _check_exists(world, declared)
+    elif declared:
+        raise invalid("Network Configuration is not valid for the given networkMode of this task definition.")
+
+
+def _check_exists(world: World, declared: Json) -> None:
+    ec2 = world.client("ec2")
+    try:
+        ec2.describe_subnets(SubnetIds=declared["subnets"])
+        if declared.get("securityGroups"):
+            ec2.describe_security_groups(GroupIds=declared["securityGroups"])
+    except ClientError as error:
+        answer = error.response["Error"]
+        what = "subnet" if "Subnet" in answer["Code"] else "security group"
+        raise invalid(
+            f"Error retrieving {what} information: {answer['Message']} (ErrorCode: {answer['Code']})"
+        ) from error
+
+
+def check_deployment_configuration(configuration: Json) -> None:
+    strategy = configuration.get("strategy", "ROLLING")
+    if strategy != "ROLLING":
+        raise invalid(f"The deployment strategy {strategy} is not simulated by this sandbox.")
+    fewest = configuration.get("minimumHealthyPercent", 100)
+    most = configuration.get("maximumPercent", 200)
+    if most < 100 or fewest > most or (fewest >= 100 and most <= 100):
+        raise invalid(
+            f"The specified deployment configuration (minimumHealthyPercent={fewest},"
+            f" maximumPercent={most}) would block deployments."
+        )
+
+
+def check_placement(settings: Json) -> None:
+    if settings.get("launchType") and settings.get("capacityProviderStrategy"):
+        raise invalid("Specifying both a launch type and capacity provider strategy is not supported.")
+
+
+def check_update(service: Service, params: Json) -> None:
+    """Refuse updates of what is gone, and what CodeDeploy alone may change."""
+    if service.status != "ACTIVE":
+        raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.", 400)
+    if service.controller != "CODE_DEPLOY":
+        return
+    for name, message in CODE_DEPLOY_REFUSED.items():
+        if params.get(name):
+            raise invalid(f"{message} Use AWS CodeDeploy to trigger a new deployment.")

@@ -1,0 +1,167 @@
+"""The real Pulumi engine, run on the repository's program against the sandbox's providers."""
+
+import json
+import logging
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pulumi import automation as auto
+from pulumi.automation._stack import StackInitMode
+
+from sandbox import program
+from sandbox.reports import Outcome, Reporter
+from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets
+
+Operation = Literal["preview", "up", "refresh", "destroy"]
+PASSPHRASE = "sandbox"  # noqa: S105 - encrypts made-up values only
+LOCKED = "the stack is currently locked"
+
+
+class EngineError(SandboxError):
+    """The operation failed."""
+
+
+@dataclass
+class Engine:
+    """Runs the program of a repository in this process, with the CLI as engine.
+
+    Attributes:
+        folder: the stack's folder.
+        server: the sandbox's server that the stack is in.
+        say: takes progress, line by line.
+        show_diff: whether progress tells old and new values.
+    """
+
+    folder: StackFolder
+    server: Server
+    say: Say
+    show_diff: bool = False
+    _opened: "_Stack | None" = field(default=None, init=False)
+
+    def run(self, operation: Operation, *, refresh: bool | None = None, targets: list[str] | None = None) -> Outcome:
+        """Run one operation, making up secrets that the program asks for.
+
+        Args:
+            operation: what to do.
+            refresh: whether to read the state anew first; by default as `Pulumi.yaml` says.
+            targets: URNs; everything without them.
+
+        Raises:
+            EngineError: it failed; the message is the program's, or AWS's with the resource's name.
+        """
+        with self.folder.locked(self.say):
+            while True:
+                try:
+                    return self._once(operation, refresh, targets)
+                except EngineError as error:
+                    if LOCKED in str(error):
+                        self._release_lock()
+                    elif not self.folder.make_up(missing_secrets(str(error)), self.say):
+                        raise
+
+    def export(self) -> dict[str, Any]:
+        """The stack's deployment, secrets encrypted."""
+        exported: dict[str, Any] = json.loads(self.export_text(show_secrets=False))
+        return exported
+
+    def export_text(self, show_secrets: bool) -> str:
+        """What `pulumi stack export` prints."""
+        arguments = ["stack", "export", "--stack", self.folder.stack]
+        if show_secrets:
+            arguments.append("--show-secrets")
+        workspace = self._stack().workspace
+        environment = {**workspace.env_vars, "PULUMI_HOME": str(self.folder.home)}
+        return str(workspace.pulumi_command.run(arguments, workspace.work_dir, environment).stdout)
+
+    def _once(self, operation: Operation, refresh: bool | None, targets: list[str] | None) -> Outcome:
+        reporter = Reporter(operation, self.say, self.show_diff)
+        options: dict[str, Any] = {"on_event": reporter.take, "on_output": lambda _: None}
+        if targets:
+            options["target"] = targets
+        if refresh and operation in ("preview", "up"):
+            options["refresh"] = True
+        started = time.monotonic()
+        try:
+            stack = self._stack(refresh)
+            with program.as_if_started(self.folder.root, self._aws()):
+                getattr(stack, operation)(**options)
+        except auto.CommandError as error:
+            if os.environ.get("SANDBOX_DEBUG"):
+                logging.getLogger(__name__).exception("engine")
+            raise EngineError(reporter.reason(error)) from None
+        reporter.outcome.seconds = time.monotonic() - started
+        return reporter.outcome
+
+    def _stack(self, refresh: bool | None = None) -> "_Stack":
+        """The stack of the private copy, which is made anew where the repository's files have changed."""
+        changed = self.folder.copy_stack_files(self.say, keep_refresh=refresh is not False)
+        if self._opened is None:
+            workspace = auto.LocalWorkspace(
+                work_dir=str(self.folder.work),
+                pulumi_home=str(self.folder.home),
+                pulumi_command=_command(self.folder.root),
+                program=lambda: program.run(self.folder.root),
+                env_vars=self._environment(),
+            )
+            self._opened = _Stack(self.folder.stack, workspace, StackInitMode.CREATE_OR_SELECT)
+        made_up = {key: auto.ConfigValue(value, secret=True) for key, value in self.folder.made_up().items()}
+        if changed:
+            if made_up:
+                self._opened.set_all_config(made_up, path=True)
+            self.folder.copied()
+        return self._opened
+
+    def _release_lock(self) -> None:
+        """Take away the lock of a run that was killed: nothing else runs, this process holds the folder."""
+        self.say("An earlier run was killed; its lock is taken away.")
+        self._stack().cancel()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PULUMI_BACKEND_URL": self.folder.state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{self.server.aws_port},awsx:{self.server.awsx_port}",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def _aws(self) -> dict[str, str]:
+        """The account's root in the sandbox, as the person who deploys has credentials of the account."""
+        from sandbox.server.world import ROOT_CREDENTIALS
+
+        return {
+            "AWS_ACCESS_KEY_ID": ROOT_CREDENTIALS.access_key,
+            "AWS_SECRET_ACCESS_KEY": ROOT_CREDENTIALS.secret_key,
+            "AWS_REGION": self.server.region,
+            "AWS_DEFAULT_REGION": self.server.region,
+            "AWS_ENDPOINT_URL": self.server.endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+
+class _Stack(auto.Stack):
+    """A stack whose `up` does not ask the CLI for what the events have told: outputs, and the update's record."""
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary | None:
+        return auto.UpdateSummary("", datetime.now(UTC), "", {}, {}, "")
+
+
+@cache
+def _command(root: Path) -> auto.PulumiCommand:
+    installed = root / ".tools"
+    if (installed / "bin" / "pulumi").exists():
+        return auto.PulumiCommand(root=str(installed))
+    if shutil.which("pulumi"):
+        return auto.PulumiCommand()
+    raise SandboxError("there is no Pulumi CLI; run: make setup")

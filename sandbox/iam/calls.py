@@ -1,0 +1,103 @@
+"""The vocabulary of ``requests``: an API call, what it needs to be allowed, what must be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sandbox.iam.patterns import Context, as_list
+
+
+class UnknownOperation(Exception):
+    """An operation that nobody has said which permissions it needs."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One permission: ``action`` on ``resource`` with the call's condition keys."""
+
+    action: str
+    resource: str
+    context: Context = field(default_factory=dict)
+
+
+class Facts(Protocol):
+    """What the account holds and an authorisation depends on."""
+
+    def key_arn(self, key_id: str) -> str:
+        """The key ARN for a key id, key ARN, alias or alias ARN."""
+
+    def ciphertext_key(self, blob: bytes) -> str | None:
+        """The ARN of the key that made a ciphertext."""
+
+    def secure_key(self, parameter: str) -> str | None:
+        """The key ARN of a SecureString parameter by name or ARN, else None."""
+
+    def parameters_under(self, path: str, recursive: bool) -> list[str]:
+        """The names of the parameters below a path."""
+
+    def object_key(self, bucket: str, key: str, version: str | None) -> str | None:
+        """The KMS key ARN that encrypts an object, None without KMS."""
+
+    def object_exists(self, bucket: str, key: str, version: str | None) -> bool:
+        """Whether that object (or version) is there."""
+
+    def object_tagged(self, bucket: str, key: str, version: str | None) -> bool:
+        """Whether that object has tags."""
+
+    def bucket_encryption(self, bucket: str) -> tuple[str | None, bool]:
+        """The bucket's default KMS key (None without KMS) and whether it uses a bucket key."""
+
+    def task_definition(self, name: str) -> tuple[str, list[str]]:
+        """ARN and role ARNs of a task definition by family, family:revision or ARN."""
+
+    def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> str | None:
+        """The ARN of a registered scalable target."""
+
+    def deployment_group(self, deployment_id: str) -> str | None:
+        """``application/group`` of a CodeDeploy deployment."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One API call. ``service`` and ``operation`` are botocore's names, ``params`` its input shape."""
+
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+    account: str
+    region: str
+    facts: Facts
+
+    def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
+        """An ARN in this account, and in this region unless the service is global."""
+        return f"arn:aws:{service}:{self.region if regional else ''}:{self.account}:{resource}"
+
+    def passes(self, role: str, to: str) -> Need:
+        """``iam:PassRole`` of a role, by ARN or name, to a service."""
+        arn = role if role.startswith("arn:") else self.arn("iam", f"role/{role}", regional=False)
+        return Need("iam:PassRole", arn, {"iam:PassedToService": to})
+
+    def values(self, path: str) -> list[Any]:
+        """All values at a dotted path of the parameters; lists on the way are entered."""
+        found: list[Any] = [self.params]
+        for name in path.split("."):
+            found = [
+                item
+                for holder in found
+                if isinstance(holder, Mapping) and holder.get(name) is not None
+                for item in as_list(holder[name])
+            ]
+        return found
+
+
+def tag_context(tags: Any) -> dict[str, str | list[str]]:
+    """``aws:RequestTag/*`` and ``aws:TagKeys`` of the tags in a request, in any of AWS's spellings."""
+    pairs = tags if isinstance(tags, Mapping) else {}
+    if isinstance(tags, list):
+        pairs = {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value", "")) for tag in tags}
+    if not pairs:
+        return {}
+    context: dict[str, str | list[str]] = {f"aws:RequestTag/{key}": value for key, value in pairs.items()}
+    return {**context, "aws:TagKeys": [str(key) for key in pairs]}

@@ -1,0 +1,192 @@
+"""Permissions of ECS, Application Auto Scaling, CodeBuild, CodePipeline and CodeDeploy calls that pass roles,
+name resources in more than one way, or carry condition keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox.iam.calls import Call, Need, tag_context
+
+_TASKS = "ecs-tasks.amazonaws.com"
+
+
+def _cluster_name(call: Call) -> str:
+    return str(call.params.get("cluster") or "default").rpartition("/")[2]
+
+
+def _cluster(call: Call) -> dict[str, str | list[str]]:
+    """``ecs:cluster`` holds the cluster's ARN."""
+    return {"ecs:cluster": call.arn("ecs", f"cluster/{_cluster_name(call)}")}
+
+
+def _in_cluster(call: Call, kind: str, name: str) -> str:
+    """The long ARN of a service or task, by name or ARN."""
+    return name if name.startswith("arn:") else call.arn("ecs", f"{kind}/{_cluster_name(call)}/{name}")
+
+
+def _ecs_resources(kind: str, path: str) -> Callable[[Call], list[Need]]:
+    def rule(call: Call) -> list[Need]:
+        names = [str(name) for name in call.values(path)]
+        return [Need(f"ecs:{call.operation}", _in_cluster(call, kind, name), _cluster(call)) for name in names]
+
+    return rule
+
+
+def _ecs_any(call: Call) -> list[Need]:
+    return [Need(f"ecs:{call.operation}", "*", _cluster(call))]
+
+
+def _tagging(call: Call, resource: str) -> list[Need]:
+    """Tags given on creation need ``ecs:TagResource`` for that creating action."""
+    tags = tag_context(call.params.get("tags"))
+    if not tags:
+        return []
+    return [Need("ecs:TagResource", resource, {**tags, "ecs:CreateAction": call.operation})]
+
+
+def _write_service(call: Call) -> list[Need]:
+    service = str(call.params.get("service") or call.params.get("serviceName"))
+    arn = _in_cluster(call, "service", service)
+    context = {**_cluster(call), **tag_context(call.params.get("tags"))}
+    if name := call.params.get("taskDefinition"):
+        context["ecs:task-definition"] = call.facts.task_definition(str(name))[0]
+    if "enableExecuteCommand" in call.params:
+        context["ecs:enable-execute-command"] = "true" if call.params["enableExecuteCommand"] else "false"
+    found = [Need(f"ecs:{call.operation}", arn, context), *_tagging(call, arn)]
+    if role := call.params.get("role"):
+        found.append(call.passes(str(role), "ecs.amazonaws.com"))
+    return found
+
+
+def _register_task_definition(call: Call) -> list[Need]:
+    """AWS's denial of this action prints ``on resource: *``, and its guides grant it on ``*``."""
+    resource = call.arn("ecs", f"task-definition/{call.params['family']}:*")
+    roles = [call.params.get("taskRoleArn"), call.params.get("executionRoleArn")]
+    return [
+        Need("ecs:RegisterTaskDefinition", "*", tag_context(call.params.get("tags"))),
+        *_tagging(call, resource),
+        *(call.passes(str(role), _TASKS) for role in dict.fromkeys(roles) if role),
+    ]
+
+
+def _run_task(call: Call) -> list[Need]:
+    """Running a task passes the roles of its definition, or those that override them."""
+    arn, roles = call.facts.task_definition(str(call.params["taskDefinition"]))
+    overrides = call.params.get("overrides") or {}
+    passed = [*roles, overrides.get("taskRoleArn"), overrides.get("executionRoleArn")]
+    return [
+        Need(f"ecs:{call.operation}", arn, {**_cluster(call), **tag_context(call.params.get("tags"))}),
+        *_tagging(call, call.arn("ecs", f"task/{_cluster_name(call)}/*")),
+        *(call.passes(str(role), _TASKS) for role in dict.fromkeys(passed) if role),
+    ]
+
+
+def _service_deployments(call: Call) -> list[Need]:
+    arns = [str(arn) for arn in call.values("serviceDeploymentArns")]
+    return [Need(f"ecs:{call.operation}", arn, _cluster_of(call, arn)) for arn in arns]
+
+
+def _cluster_of(call: Call, arn: str) -> dict[str, str]:
+    return {"ecs:cluster": call.arn("ecs", f"cluster/{arn.split('/')[1]}")}
+
+
+def _tag_resource(call: Call) -> list[Need]:
+    return [Need("ecs:TagResource", str(call.params["resourceArn"]), tag_context(call.params.get("tags")))]
+
+
+def _scalable_target(call: Call) -> list[Need]:
+    namespace, dimension = str(call.params["ServiceNamespace"]), str(call.params["ScalableDimension"])
+    known = call.facts.scalable_target(namespace, str(call.params["ResourceId"]), dimension)
+    context: dict[str, str | list[str]] = {
+        "application-autoscaling:service-namespace": namespace,
+        "application-autoscaling:scalable-dimension": dimension,
+        **tag_context(call.params.get("Tags")),
+    }
+    arn = known or call.arn("application-autoscaling", "scalable-target/*")
+    found = [Need(f"application-autoscaling:{call.operation}", arn, context)]
+    if call.params.get("Tags"):
+        found.append(Need("application-autoscaling:TagResource", arn, context))
+    if role := call.params.get("RoleARN"):
+        found.append(call.passes(str(role), "application-autoscaling.amazonaws.com"))
+    return found
+
+
+def _project(call: Call, name: str) -> Need:
+    name = name.rpartition("/")[2] if name.startswith("arn:") else name
+    return Need(f"codebuild:{call.operation}", call.arn("codebuild", f"project/{name.partition(':')[0]}"))
+
+
+def _builds(path: str) -> Callable[[Call], list[Need]]:
+    """A build is authorised as its project; its id is ``project:uuid``."""
+    return lambda call: [_project(call, str(name)) for name in call.values(path)]
+
+
+def _start_build(call: Call) -> list[Need]:
+    found = [_project(call, str(call.params["projectName"]))]
+    if role := call.params.get("serviceRoleOverride"):
+        found.append(call.passes(str(role), "codebuild.amazonaws.com"))
+    return found
+
+
+def _write_project(call: Call) -> list[Need]:
+    found = [_project(call, str(call.params["name"]))]
+    if role := call.params.get("serviceRole"):
+        found.append(call.passes(str(role), "codebuild.amazonaws.com"))
+    return found
+
+
+def _write_pipeline(call: Call) -> list[Need]:
+    pipeline = call.params["pipeline"]
+    arn = call.arn("codepipeline", str(pipeline["name"]))
+    tags = tag_context(call.params.get("tags"))
+    return [
+        Need(f"codepipeline:{call.operation}", arn, tags),
+        call.passes(str(pipeline["roleArn"]), "codepipeline.amazonaws.com"),
+    ]
+
+
+def _get_deployment(call: Call) -> list[Need]:
+    ids = [str(value) for path in ("deploymentId", "deploymentIds") for value in call.values(path)]
+    return [
+        Need(
+            f"codedeploy:{call.operation}",
+            call.arn("codedeploy", f"deploymentgroup:{call.facts.deployment_group(value) or '*'}"),
+        )
+        for value in ids
+    ]
+
+
+RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
+    ("ecs", "DescribeServices"): _ecs_resources("service", "services"),
+    ("ecs", "DeleteService"): _ecs_resources("service", "service"),
+    ("ecs", "ListServiceDeployments"): _ecs_resources("service", "service"),
+    ("ecs", "DescribeServiceDeployments"): _service_deployments,
+    ("ecs", "CreateService"): _write_service,
+    ("ecs", "UpdateService"): _write_service,
+    ("ecs", "ListServices"): _ecs_any,
+    ("ecs", "ListTasks"): _ecs_any,
+    ("ecs", "DescribeTasks"): _ecs_resources("task", "tasks"),
+    ("ecs", "StopTask"): _ecs_resources("task", "task"),
+    ("ecs", "RunTask"): _run_task,
+    ("ecs", "RegisterTaskDefinition"): _register_task_definition,
+    ("ecs", "TagResource"): _tag_resource,
+    **{
+        ("application-autoscaling", name): _scalable_target
+        for name in (
+            "RegisterScalableTarget",
+            "DeregisterScalableTarget",
+            "PutScalingPolicy",
+            "DeleteScalingPolicy",
+        )
+    },
+    ("codebuild", "StartBuild"): _start_build,
+    ("codebuild", "BatchGetBuilds"): _builds("ids"),
+    ("codebuild", "StopBuild"): _builds("id"),
+    ("codebuild", "RetryBuild"): _builds("id"),
+    ("codebuild", "CreateProject"): _write_project,
+    ("codebuild", "UpdateProject"): _write_project,
+    ("codepipeline", "CreatePipeline"): _write_pipeline,
+    ("codepipeline", "UpdatePipeline"): _write_pipeline,
+    ("codedeploy", "GetDeployment"): _get_deployment,
+    ("codedeploy", "BatchGetDeployments"): _get_deployment,
+}

@@ -1,0 +1,145 @@
+"""Permissions of SSM parameters, KMS, STS and EventBridge writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.iam.calls import Call, Need, tag_context
+
+
+def kms_need(call: Call, action: str, key_arn: str, via: str | None, encryption: Mapping[str, Any]) -> Need:
+    """A KMS permission; ``via`` is the service that calls KMS in the caller's name."""
+    context: dict[str, str | list[str]] = {
+        f"kms:EncryptionContext:{key}": str(value) for key, value in encryption.items()
+    }
+    if encryption:
+        context["kms:EncryptionContextKeys"] = list(encryption)
+    if via:
+        context["kms:ViaService"] = f"{via}.{call.region}.amazonaws.com"
+    return Need(f"kms:{action}", key_arn, {**context, "kms:CallerAccount": call.account})
+
+
+def parameter_arn(call: Call, name: str) -> str:
+    """The ARN of a parameter by name or ARN, without its ``:version`` or ``:label`` selector."""
+    if name.startswith("arn:"):
+        return ":".join(name.split(":")[:6])
+    return call.arn("ssm", f"parameter/{name.partition(':')[0].removeprefix('/')}")
+
+
+def _parameters(path: str) -> Callable[[Call], list[Need]]:
+    def rule(call: Call) -> list[Need]:
+        names = [str(name) for name in call.values(path)]
+        found = [Need(f"ssm:{call.operation}", parameter_arn(call, name)) for name in names]
+        if call.params.get("WithDecryption"):
+            found += [need for name in names for need in _decrypts(call, name)]
+        return found
+
+    return rule
+
+
+def _decrypts(call: Call, name: str) -> list[Need]:
+    """SSM decrypts a SecureString in the caller's name (SSM User Guide, "KMS encryption for SecureString")."""
+    key = call.facts.secure_key(name)
+    if key is None:
+        return []
+    return [kms_need(call, "Decrypt", key, "ssm", {"PARAMETER_ARN": parameter_arn(call, name)})]
+
+
+def _by_path(call: Call) -> list[Need]:
+    path = str(call.params["Path"])
+    context = {"ssm:Recursive": "true" if call.params.get("Recursive") else "false"}
+    found = [Need("ssm:GetParametersByPath", parameter_arn(call, path.rstrip("/") or "/"), context)]
+    if call.params.get("WithDecryption"):
+        names = call.facts.parameters_under(path, bool(call.params.get("Recursive")))
+        found += [need for name in names for need in _decrypts(call, name)]
+    return found
+
+
+def _put_parameter(call: Call) -> list[Need]:
+    arn = parameter_arn(call, str(call.params["Name"]))
+    tags = tag_context(call.params.get("Tags"))
+    overwrite = {"ssm:Overwrite": "true" if call.params.get("Overwrite") else "false"}
+    found = [Need("ssm:PutParameter", arn, {**overwrite, **tags})]
+    if tags:
+        found.append(Need("ssm:AddTagsToResource", arn, tags))
+    if call.params.get("Type") == "SecureString":
+        key = call.facts.key_arn(call.params.get("KeyId") or "alias/aws/ssm")
+        action = "GenerateDataKey" if call.params.get("Tier") == "Advanced" else "Encrypt"
+        found.append(kms_need(call, action, key, "ssm", {"PARAMETER_ARN": arn}))
+    return found
+
+
+def _parameter_tags(call: Call) -> list[Need]:
+    if call.params.get("ResourceType") != "Parameter":
+        return [Need(f"ssm:{call.operation}", "*")]
+    tags = tag_context(call.params.get("Tags"))
+    return [Need(f"ssm:{call.operation}", parameter_arn(call, str(call.params["ResourceId"])), tags)]
+
+
+def _kms(call: Call) -> list[Need]:
+    encryption = call.params.get("EncryptionContext") or {}
+    key: str | None
+    if call.params.get("KeyId"):
+        key = call.facts.key_arn(str(call.params["KeyId"]))
+    else:
+        key = call.facts.ciphertext_key(call.params.get("CiphertextBlob", b""))
+    return [kms_need(call, call.operation, key or "*", None, encryption)]
+
+
+def _assume_role(call: Call) -> list[Need]:
+    context: dict[str, str | list[str]] = {"sts:RoleSessionName": str(call.params.get("RoleSessionName", ""))}
+    if call.params.get("ExternalId"):
+        context["sts:ExternalId"] = str(call.params["ExternalId"])
+    tags = tag_context(call.params.get("Tags"))
+    role = str(call.params["RoleArn"])
+    found = [Need("sts:AssumeRole", role, {**context, **tags})]
+    return [*found, Need("sts:TagSession", role, tags)] if tags else found
+
+
+def _put_events(call: Call) -> list[Need]:
+    return [
+        Need(
+            "events:PutEvents",
+            _bus(call, str(entry.get("EventBusName", "default"))),
+            {"events:source": str(entry.get("Source")), "events:detail-type": str(entry.get("DetailType"))},
+        )
+        for entry in call.values("Entries")
+    ]
+
+
+def _bus(call: Call, name: str) -> str:
+    return name if name.startswith("arn:") else call.arn("events", f"event-bus/{name}")
+
+
+def _put_targets(call: Call) -> list[Need]:
+    rule = call.arn("events", f"rule/{call.params['Rule']}")
+    roles = [str(role) for role in call.values("Targets.RoleArn")]
+    targets = [str(arn) for arn in call.values("Targets.Arn")]
+    return [
+        Need("events:PutTargets", rule, {"events:TargetArn": targets}),
+        *(call.passes(role, "events.amazonaws.com") for role in roles),
+    ]
+
+
+_KMS_ON_KEY = ("Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "DescribeKey")
+
+RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
+    **{("ssm", name): _parameters("Name") for name in ("GetParameter", "GetParameterHistory", "DeleteParameter")},
+    ("ssm", "LabelParameterVersion"): _parameters("Name"),
+    ("ssm", "GetParameters"): _parameters("Names"),
+    ("ssm", "DeleteParameters"): _parameters("Names"),
+    ("ssm", "GetParametersByPath"): _by_path,
+    ("ssm", "PutParameter"): _put_parameter,
+    ("ssm", "DescribeParameters"): lambda call: [Need("ssm:DescribeParameters", "*")],
+    **{
+        ("ssm", name): _parameter_tags
+        for name in ("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource")
+    },
+    **{("kms", name): _kms for name in _KMS_ON_KEY},
+    ("kms", "ListAliases"): lambda call: [Need("kms:ListAliases", "*")],
+    ("kms", "ListKeys"): lambda call: [Need("kms:ListKeys", "*")],
+    ("sts", "AssumeRole"): _assume_role,
+    ("events", "PutEvents"): _put_events,
+    ("events", "PutTargets"): _put_targets,
+}

@@ -1,0 +1,46 @@
+"""Stand-ins for pulumi-aws and pulumi-awsx that the real engine attaches to (PULUMI_DEBUG_PROVIDERS)."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+
+class Ports(NamedTuple):
+    """Where the providers listen, on 127.0.0.1."""
+
+    aws: int
+    awsx: int
+
+
+def serve(client: Callable[[str], Any], account: str, region: str) -> Ports:
+    """Serve both providers in this process until it ends.
+
+    Args:
+        client: service → boto3 client of the account's root.
+        account: 12 digits.
+        region: used where a provider's configuration names none.
+    """
+    from sandbox.providers.awsx import AwsxProvider
+    from sandbox.providers.resources import INVOKES, RESOURCES
+    from sandbox.providers.server import AwsProvider
+    from sandbox.providers.types import Aws
+
+    def here(configured: str) -> Aws:
+        return Aws(account=account, region=configured or region, partition="aws", client=client)
+
+    return Ports(_listen(AwsProvider(here, RESOURCES, INVOKES, account)), _listen(AwsxProvider()))
+
+
+_servers: list[grpc.Server] = []
+
+
+def _listen(servicer: provider_pb2_grpc.ResourceProviderServicer) -> int:
+    server = grpc.server(ThreadPoolExecutor(max_workers=32))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port: int = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    _servers.append(server)
+    return port

@@ -1,0 +1,25 @@
+"""What the AWS provider writes through: a handler for every resource type and data source it knows."""
+
+from __future__ import annotations
+
+from sandbox.providers.resources import (
+    code,
+    dns_acm,
+    ec2,
+    ecr,
+    ecs,
+    elbv2,
+    iam,
+    logs_events,
+    s3,
+    scaling,
+    security_groups,
+    ssm_kms,
+)
+from sandbox.providers.resources.invokes import INVOKES
+from sandbox.providers.types import Resource
+
+__all__ = ["INVOKES", "RESOURCES"]
+
+_MODULES = (code, dns_acm, ec2, ecr, ecs, elbv2, iam, logs_events, s3, scaling, security_groups, ssm_kms)
+RESOURCES: dict[str, Resource] = {token: handler for module in _MODULES for token, handler in module.RESOURCES.items()}

@@ -1,0 +1,228 @@
+"""DNS records and certificates."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sandbox.providers.resources.base import AwsResource, Properties, Tagging, is_gone, wait_until
+from sandbox.providers.resources.codec import UnsupportedInputError, reported, text
+from sandbox.providers.types import Aws, Resource
+
+VALIDATION_SECONDS = 75 * 60
+RECORD_INPUTS = {"name", "type", "zoneId", "ttl", "records", "aliases", "allowOverwrite", "setIdentifier",
+                 "healthCheckId", "weightedRoutingPolicies", "multivalueAnswerRoutingPolicy"}  # fmt: skip
+
+
+class Record:
+    """A set of records of one name and type; id "zone_name_type", with the set's identifier last if any."""
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Create it; one that exists is AWS's error unless `allowOverwrite`."""
+        if unknown := set(inputs) - RECORD_INPUTS:
+            raise UnsupportedInputError(f"{min(unknown)}: not supported for a record in the sandbox")
+        overwrite = text(inputs.get("allowOverwrite", False)) == "true"
+        self._change(aws, "UPSERT" if overwrite else "CREATE", inputs)
+        name = inputs["name"].lower().rstrip(".")
+        parts = [_zone(inputs), name, inputs["type"], *filter(None, [inputs.get("setIdentifier")])]
+        return "_".join(parts), {"fqdn": self._fqdn(aws, inputs)}
+
+    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
+        """The set as the zone holds it."""
+        try:
+            found = self._find(aws, props)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        if found is None:
+            return None
+        state: Properties = {k: props[k] for k in ("name", "type", "zoneId") if k in props}
+        values = [_unquoted(props, r["Value"]) for r in found.get("ResourceRecords", [])]
+        state["fqdn"] = found["Name"].rstrip(".")
+        if "ttl" in props:
+            state["ttl"] = reported(found.get("TTL", 0), props["ttl"], {})
+        if "records" in props:
+            state["records"] = reported(values, props["records"], {})
+        if "aliases" in props:
+            alias = found.get("AliasTarget", {})
+            alias = {**alias, "zoneId": alias.get("HostedZoneId"), "name": alias.get("DNSName", "").rstrip(".")}
+            state["aliases"] = reported([alias], props["aliases"], {})
+        return state
+
+    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
+        """Overwrite the set."""
+        self._change(aws, "UPSERT", news)
+        return {"fqdn": self._fqdn(aws, news)}
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """Delete the set that is there now."""
+        try:
+            found = self._find(aws, props)
+            if found is not None:
+                batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": found}]}
+                aws.client("route53").change_resource_record_sets(HostedZoneId=_zone(props), ChangeBatch=batch)
+        except ClientError as error:
+            if not is_gone(error):
+                raise
+
+    def _change(self, aws: Aws, action: str, inputs: Properties) -> None:
+        records: Properties = {"Name": self._fqdn(aws, inputs), "Type": inputs["type"]}
+        if "ttl" in inputs:
+            records["TTL"] = int(inputs["ttl"])
+        if "records" in inputs:
+            records["ResourceRecords"] = [{"Value": _quoted(inputs, r)} for r in inputs["records"]]
+        for alias in inputs.get("aliases", []):
+            records["AliasTarget"] = {
+                "HostedZoneId": alias["zoneId"],
+                "DNSName": alias["name"],
+                "EvaluateTargetHealth": text(alias["evaluateTargetHealth"]) == "true",
+            }
+        for policy in inputs.get("weightedRoutingPolicies", []):
+            records["Weight"] = int(policy["weight"])
+        if text(inputs.get("multivalueAnswerRoutingPolicy", False)) == "true":
+            records["MultiValueAnswer"] = True
+        for name, key in (("setIdentifier", "SetIdentifier"), ("healthCheckId", "HealthCheckId")):
+            records |= {key: inputs[name]} if name in inputs else {}
+        batch = {"Comment": "Managed by Pulumi", "Changes": [{"Action": action, "ResourceRecordSet": records}]}
+        aws.client("route53").change_resource_record_sets(HostedZoneId=_zone(inputs), ChangeBatch=batch)
+
+    def _find(self, aws: Aws, props: Properties) -> Any:
+        fqdn = self._fqdn(aws, props)
+        client = aws.client("route53")
+        pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=_zone(props))
+        return next(
+            (
+                records
+                for page in pages
+                for records in page["ResourceRecordSets"]
+                if records["Name"].rstrip(".").replace("\\052", "*") == fqdn
+                and records["Type"] == props["type"]
+                and records.get("SetIdentifier") == props.get("setIdentifier")
+            ),
+            None,
+        )
+
+    def _fqdn(self, aws: Aws, props: Properties) -> str:
+        """The whole name; a name given within its zone is completed."""
+        zone = aws.client("route53").get_hosted_zone(Id=_zone(props))["HostedZone"]["Name"].rstrip(".")
+        name = str(props["name"]).lower().rstrip(".")
+        if name == zone or name.endswith(f".{zone}"):
+            return name
+        return f"{name}.{zone}" if name else str(zone)
+
+
+class Certificate(AwsResource):
+    """A certificate; its id is its ARN."""
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        found = super().find(aws, id, props)
+        if found is None:
+            return None
+        others = [name for name in found.get("SubjectAlternativeNames", []) if name != found["DomainName"]]
+        validations = found.get("DomainValidationOptions", [])
+        methods = (option.get("ValidationMethod") for option in validations)
+        return {**found, "SubjectAlternativeNames": others, "ValidationMethod": next(methods, None)}
+
+    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+        others = [n for n in props.get("subjectAlternativeNames", []) if n != found["DomainName"]]
+        state = super().reported(aws, found, {k: v for k, v in props.items() if k != "subjectAlternativeNames"})
+        if "subjectAlternativeNames" in props:
+            same = sorted(others) == sorted(found["SubjectAlternativeNames"])
+            names = props["subjectAlternativeNames"] if same else found["SubjectAlternativeNames"]
+            state["subjectAlternativeNames"] = names
+        return state
+
+    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+        options = [
+            {
+                "domainName": option["DomainName"],
+                "resourceRecordName": option["ResourceRecord"]["Name"],
+                "resourceRecordType": option["ResourceRecord"]["Type"],
+                "resourceRecordValue": option["ResourceRecord"]["Value"],
+            }
+            for option in found.get("DomainValidationOptions", [])
+            if "ResourceRecord" in option
+        ]
+        return {
+            **super().computed_from(aws, id, found, inputs),
+            "domainValidationOptions": options,
+            "subjectAlternativeNames": inputs.get("subjectAlternativeNames") or [found["DomainName"]],
+        }
+
+
+class CertificateValidation:
+    """The wait for a certificate to be issued."""
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Wait; a certificate whose DNS records are not all named, or that is not issued in time, is an error."""
+        arn = inputs["certificateArn"]
+        certificate = self._certificate(aws, arn)
+        if "validationRecordFqdns" in inputs:
+            given = {fqdn.rstrip(".") for fqdn in inputs["validationRecordFqdns"]}
+            for option in certificate.get("DomainValidationOptions", []):
+                record = option.get("ResourceRecord", {}).get("Name", "")
+                if record.rstrip(".") not in given:
+                    raise RuntimeError(f"missing {option['DomainName']} DNS validation record: {record}")
+        limit = VALIDATION_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10"))
+        problem = (
+            f"waiting for ACM Certificate ({arn}) to be issued: timeout while waiting for state to become "
+            "'ISSUED' (last state: 'PENDING_VALIDATION', timeout: 1h15m0s)"
+        )
+        wait_until(problem, lambda: self._certificate(aws, arn)["Status"] == "ISSUED", limit)
+        issued = self._certificate(aws, arn)
+        return str(issued.get("IssuedAt") or issued["CreatedAt"]), {"certificateArn": arn}
+
+    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
+        """The properties as they are, None when the certificate is gone or no longer issued."""
+        try:
+            status = self._certificate(aws, props["certificateArn"])["Status"]
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        return dict(props) if status == "ISSUED" else None
+
+    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
+        """Nothing of it changes in place."""
+        return {}
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """There is nothing to delete."""
+
+    def _certificate(self, aws: Aws, arn: str) -> Any:
+        return aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+
+
+def _zone(props: Properties) -> str:
+    return str(props["zoneId"]).removeprefix("/hostedzone/")
+
+
+def _quoted(props: Properties, value: str) -> str:
+    """A text record's value with the quotes the API wants."""
+    return f'"{value}"' if props["type"] in ("TXT", "SPF") and not value.startswith('"') else value
+
+
+def _unquoted(props: Properties, value: str) -> str:
+    return value.strip('"') if props["type"] in ("TXT", "SPF") else value
+
+
+RESOURCES: dict[str, Resource] = {
+    "aws:route53/record:Record": Record(),
+    "aws:acm/certificate:Certificate": Certificate(
+        service="acm",
+        create_call="RequestCertificate",
+        read_call="DescribeCertificate",
+        delete_call="DeleteCertificate",
+        key="CertificateArn",
+        id="CertificateArn",
+        element="Certificate",
+        names={"validationOptions": "DomainValidationOptions"},
+        apart=frozenset({"earlyRenewalDuration"}),
+        outputs={"arn": "CertificateArn", "status": "Status", "type": "Type", "keyAlgorithm": "KeyAlgorithm"},
+        tagging=Tagging("AddTagsToCertificate", "RemoveTagsFromCertificate", "ListTagsForCertificate", "Tags", by="id"),
+    ),
+    "aws:acm/certificateValidation:CertificateValidation": CertificateValidation(),
+}

@@ -1,0 +1,172 @@
+"""ECS services: their settings in the API's shape, and the wait for a steady state."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sandbox.providers.resources.base import AwsResource, Properties, changed, dig, wait_until
+from sandbox.providers.resources.codec import reported, text
+from sandbox.providers.types import Aws
+
+STEADY_STATE_SECONDS = 20 * 60
+# Inputs that are members of the API's deploymentConfiguration.
+DEPLOYMENT = {
+    "deploymentMaximumPercent": "maximumPercent",
+    "deploymentMinimumHealthyPercent": "minimumHealthyPercent",
+    "deploymentCircuitBreaker": "deploymentCircuitBreaker",
+    "alarms": "alarms",
+}
+# What UpdateService takes; the rest replaces the service.
+UPDATABLE = (
+    "alarms",
+    "availabilityZoneRebalancing",
+    "capacityProviderStrategies",
+    "deploymentCircuitBreaker",
+    "deploymentConfiguration",
+    "deploymentMaximumPercent",
+    "deploymentMinimumHealthyPercent",
+    "desiredCount",
+    "enableEcsManagedTags",
+    "enableExecuteCommand",
+    "healthCheckGracePeriodSeconds",
+    "loadBalancers",
+    "networkConfiguration",
+    "orderedPlacementStrategies",
+    "placementConstraints",
+    "platformVersion",
+    "propagateTags",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "taskDefinition",
+    "volumeConfiguration",
+    "vpcLatticeConfigurations",
+)
+
+
+class Service(AwsResource):
+    """A service; its id is its ARN. Only changed settings are sent on an update."""
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Create it, without tasks unless `desiredCount` says so; waits when `waitForSteadyState`."""
+        daemon = inputs.get("schedulingStrategy") == "DAEMON"
+        return super().create(aws, inputs if daemon or "desiredCount" in inputs else {**inputs, "desiredCount": 0})
+
+    def arguments(self, aws: Aws, operation: str, inputs: Properties, *, lenient: bool = False) -> Properties:
+        sent = {k: v for k, v in inputs.items() if k not in (*DEPLOYMENT, "networkConfiguration")}
+        deployment = {api: inputs[name] for name, api in DEPLOYMENT.items() if name in inputs}
+        if "deploymentConfiguration" in inputs or deployment:
+            sent["deploymentConfiguration"] = {**inputs.get("deploymentConfiguration", {}), **deployment}
+        if "networkConfiguration" in inputs:
+            sent["networkConfiguration"] = {"awsvpcConfiguration": _network(inputs["networkConfiguration"])}
+        return super().arguments(aws, operation, sent, lenient=lenient)
+
+    def settle(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        if text(news.get("waitForSteadyState", False)) == "true":
+            self._wait_until_steady(aws, id, news, "update" if olds else "create")
+
+    def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        sent = {name: news[name] for name in UPDATABLE if changed(olds, news, name)}
+        for name in UPDATABLE:
+            if name in olds and name not in news and isinstance(olds[name], list):
+                sent[name] = []
+        if any(name in sent for name in (*DEPLOYMENT, "deploymentConfiguration")):
+            sent |= {k: news[k] for k in (*DEPLOYMENT, "deploymentConfiguration") if k in news}
+        forced = text(news.get("forceNewDeployment", False)) == "true"
+        if not sent and not (forced and changed(olds, news, "triggers", "forceNewDeployment")):
+            return
+        arguments = self.arguments(aws, "UpdateService", sent)
+        if forced:
+            arguments["forceNewDeployment"] = True
+        aws.client("ecs").update_service(cluster=_cluster(news), service=id, **arguments)
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        client = aws.client("ecs")
+        try:
+            answer = client.describe_services(cluster=_cluster(props), services=[id], include=["TAGS"])
+        except client.exceptions.ClusterNotFoundException:
+            return None
+        found = dig(answer, "services.0")
+        return None if found is None or found["status"] == "INACTIVE" else found
+
+    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+        special = {*DEPLOYMENT, "networkConfiguration", "taskDefinition", "cluster", "deploymentConfiguration"}
+        state = super().reported(aws, found, {k: v for k, v in props.items() if k not in special})
+        configuration = found.get("deploymentConfiguration", {})
+        for name, api in DEPLOYMENT.items():
+            if name in props and api in configuration:
+                state[name] = reported(configuration[api], props[name], self.names)
+        if "deploymentConfiguration" in props and "strategy" in configuration:
+            state["deploymentConfiguration"] = reported(configuration, props["deploymentConfiguration"], self.names)
+        network = dig(found, "networkConfiguration.awsvpcConfiguration")
+        if "networkConfiguration" in props and network:
+            public = {"assignPublicIp": network.get("assignPublicIp") == "ENABLED"}
+            state["networkConfiguration"] = reported({**network, **public}, props["networkConfiguration"], {})
+        if "taskDefinition" in props:
+            state["taskDefinition"] = _revision(found["taskDefinition"], props["taskDefinition"])
+        return state
+
+    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+        computed = super().computed_from(aws, id, found, inputs)
+        if "cluster" in inputs and not inputs["cluster"].startswith("arn:"):
+            computed["cluster"] = inputs["cluster"]
+        for name in ("launchType", "platformVersion", "availabilityZoneRebalancing", "desiredCount"):
+            if name in found:
+                computed[name] = found[name]
+        return computed
+
+    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
+        return {t["key"]: t["value"] for t in found.get("tags", []) if not t["key"].startswith("aws:")}
+
+    def remove(self, aws: Aws, id: str, props: Properties) -> None:
+        client, where = aws.client("ecs"), {"cluster": _cluster(props), "service": id}
+        found = self.find(aws, id, props)
+        if found is None:
+            return
+        if found["status"] == "ACTIVE" and found.get("schedulingStrategy") != "DAEMON":
+            client.update_service(**where, desiredCount=0)
+            self._wait(aws, id, props, "delete", lambda service: not service or service["runningCount"] == 0)
+        client.delete_service(**where, force=True)
+        self._wait(aws, id, props, "delete", lambda service: service is None)
+
+    def _wait_until_steady(self, aws: Aws, id: str, props: Properties, doing: str) -> None:
+        started = _primary(self.find(aws, id, props) or {}).get("id")
+
+        def steady(service: Any) -> bool:
+            mine = next((d for d in dig(service, "deployments") or [] if d.get("id") == started), None)
+            if mine is None or mine.get("rolloutState") == "FAILED" or mine.get("status") != "PRIMARY":
+                reason = (mine or {}).get("rolloutStateReason", f"{started} was replaced by another deployment")
+                raise RuntimeError(f"waiting for ECS Service ({id}) {doing}: deployment failed: {reason}")
+            done = mine.get("rolloutState", "COMPLETED") == "COMPLETED"
+            return bool(
+                done and len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
+            )
+
+        self._wait(aws, id, props, doing, steady)
+
+    def _wait(self, aws: Aws, id: str, props: Properties, doing: str, done: Any) -> None:
+        problem = (
+            f"waiting for ECS Service ({id}) {doing}: timeout while waiting for state to become "
+            f"'tfSTABLE' (last state: 'tfPENDING', timeout: {STEADY_STATE_SECONDS // 60}m0s)"
+        )
+        limit = STEADY_STATE_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10"))
+        wait_until(problem, lambda: done(self.find(aws, id, props)), limit)
+
+
+def _cluster(props: Properties) -> str:
+    return str(props.get("cluster", "default"))
+
+
+def _network(network: Properties) -> Properties:
+    public = text(network.get("assignPublicIp", False)) == "true"
+    return {**network, "assignPublicIp": "ENABLED" if public else "DISABLED"}
+
+
+def _primary(service: Properties) -> Properties:
+    return next((d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), {})
+
+
+def _revision(actual: str, wanted: str) -> str:
+    """The task definition the service runs; as it was written when that names the same revision."""
+    short = actual.rsplit("/", 1)[-1]
+    return wanted if wanted in (actual, short, short.rsplit(":", 1)[0]) else actual

@@ -1,0 +1,162 @@
+"""Users, roles and their policies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.providers.resources.base import AwsResource, Properties, Tagging, changed, ignoring_gone
+from sandbox.providers.resources.codec import reported
+from sandbox.providers.types import Aws, Resource
+
+
+class User(AwsResource):
+    """A user; `forceDestroy` deletes its access keys with it."""
+
+    def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        if changed(olds, news, "path"):
+            aws.client("iam").update_user(UserName=id, NewPath=news["path"])
+
+    def remove(self, aws: Aws, id: str, props: Properties) -> None:
+        client = aws.client("iam")
+        if props.get("forceDestroy") is True:
+            for key in client.list_access_keys(UserName=id)["AccessKeyMetadata"]:
+                client.delete_access_key(UserName=id, AccessKeyId=key["AccessKeyId"])
+        super().remove(aws, id, props)
+
+
+class Role(AwsResource):
+    """A role with its trust policy."""
+
+    def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        client = aws.client("iam")
+        if changed(olds, news, "assumeRolePolicy"):
+            client.update_assume_role_policy(RoleName=id, PolicyDocument=document(news["assumeRolePolicy"]))
+        if changed(olds, news, "description", "maxSessionDuration"):
+            client.update_role(
+                RoleName=id,
+                Description=news.get("description", ""),
+                MaxSessionDuration=int(news.get("maxSessionDuration", 3600)),
+            )
+        if olds.get("permissionsBoundary") != news.get("permissionsBoundary"):
+            if news.get("permissionsBoundary"):
+                client.put_role_permissions_boundary(RoleName=id, PermissionsBoundary=news["permissionsBoundary"])
+            else:
+                client.delete_role_permissions_boundary(RoleName=id)
+
+    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+        boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return super().reported(aws, {**found, "PermissionsBoundary": boundary or ""}, props)
+
+    def remove(self, aws: Aws, id: str, props: Properties) -> None:
+        client = aws.client("iam")
+        if props.get("forceDetachPolicies") is True:
+            for policy in client.list_attached_role_policies(RoleName=id)["AttachedPolicies"]:
+                client.detach_role_policy(RoleName=id, PolicyArn=policy["PolicyArn"])
+            for name in client.list_role_policies(RoleName=id)["PolicyNames"]:
+                client.delete_role_policy(RoleName=id, PolicyName=name)
+        super().remove(aws, id, props)
+
+
+@dataclass(frozen=True)
+class InlinePolicy:
+    """A policy inside a user or role (`owner`); id "owner:policy"."""
+
+    owner: str
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Put the policy; as in AWS an older one of that name is overwritten."""
+        self._call(aws, "put", inputs[self.owner], inputs["name"], PolicyDocument=document(inputs["policy"]))
+        return f"{inputs[self.owner]}:{inputs['name']}", {}
+
+    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
+        """The document AWS holds."""
+        owner, name = id.split(":", 1)
+        with ignoring_gone():
+            found = self._call(aws, "get", owner, name)["PolicyDocument"]
+            actual = found if isinstance(found, str) else json.dumps(found)
+            return {"name": name, self.owner: owner, "policy": reported(actual, props.get("policy", ""), {})}
+        return None
+
+    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
+        """Overwrite the document."""
+        owner, name = id.split(":", 1)
+        self._call(aws, "put", owner, name, PolicyDocument=document(news["policy"]))
+        return {}
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """Take the policy away."""
+        with ignoring_gone():
+            self._call(aws, "delete", *id.split(":", 1))
+
+    def _call(self, aws: Aws, verb: str, owner: str, name: str, **arguments: str) -> Any:
+        owned = {f"{self.owner.capitalize()}Name": owner}
+        return getattr(aws.client("iam"), f"{verb}_{self.owner}_policy")(**owned, PolicyName=name, **arguments)
+
+
+class RolePolicyAttachment:
+    """A managed policy attached to a role."""
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Attach the policy."""
+        aws.client("iam").attach_role_policy(RoleName=inputs["role"], PolicyArn=inputs["policyArn"])
+        return f"{inputs['role']}/{inputs['policyArn']}", {}
+
+    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
+        """Whether it is attached still."""
+        role, arn = id.split("/", 1)
+        with ignoring_gone():
+            attached = aws.client("iam").list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+            if any(policy["PolicyArn"] == arn for policy in attached):
+                return {"role": role, "policyArn": arn}
+        return None
+
+    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
+        """Nothing of it changes in place."""
+        return {}
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """Detach the policy."""
+        role, arn = id.split("/", 1)
+        with ignoring_gone():
+            aws.client("iam").detach_role_policy(RoleName=role, PolicyArn=arn)
+
+
+def document(policy: Any) -> str:
+    """A policy that was given as text or as an object, as text."""
+    return policy if isinstance(policy, str) else json.dumps(policy)
+
+
+RESOURCES: dict[str, Resource] = {
+    "aws:iam/user:User": User(
+        service="iam",
+        create_call="CreateUser",
+        read_call="GetUser",
+        delete_call="DeleteUser",
+        key="UserName",
+        id="User.UserName",
+        element="User",
+        names={"name": "UserName"},
+        defaults={"path": "/"},
+        outputs={"arn": "Arn", "uniqueId": "UserId", "path": "Path"},
+        tagging=Tagging("TagUser", "UntagUser", "ListUserTags", "Tags", by="id"),
+    ),
+    "aws:iam/userPolicy:UserPolicy": InlinePolicy("user"),
+    "aws:iam/role:Role": Role(
+        service="iam",
+        create_call="CreateRole",
+        read_call="GetRole",
+        delete_call="DeleteRole",
+        key="RoleName",
+        id="Role.RoleName",
+        element="Role",
+        names={"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"},
+        apart=frozenset({"forceDetachPolicies"}),
+        defaults={"path": "/", "maxSessionDuration": 3600},
+        outputs={"arn": "Arn", "uniqueId": "RoleId", "path": "Path"},
+        tagging=Tagging("TagRole", "UntagRole", "ListRoleTags", "Tags", by="id"),
+    ),
+    "aws:iam/rolePolicy:RolePolicy": InlinePolicy("role"),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": RolePolicyAttachment(),
+}

@@ -1,0 +1,36 @@
+"""What the provider's core and the resource handlers agree on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The account that resources are written to."""
+
+    account: str
+    region: str
+    partition: str
+    client: Callable[[str], Any]
+    """Service → boto3 client of the sandbox's server, as the account's root."""
+
+
+class Resource(Protocol):
+    """One resource type, by Pulumi's property names; inputs are plain, without nulls."""
+
+    def create(self, aws: Aws, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Make it; its id and computed outputs."""
+
+    def read(self, aws: Aws, id: str, props: dict[str, Any]) -> dict[str, Any] | None:
+        """The properties that AWS reports now, None when it is gone."""
+
+    def update(self, aws: Aws, id: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """Change it in place; its computed outputs."""
+
+    def delete(self, aws: Aws, id: str, props: dict[str, Any]) -> None:
+        """Delete it; one that is gone is fine."""
+
+
+Invoke = Callable[[Aws, dict[str, Any]], dict[str, Any]]
+Handlers = Mapping[str, Resource]

@@ -1,0 +1,168 @@
+"""What the engine tells of an operation: lines for people while it runs, and what came of it."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.automation import EngineEvent
+from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
+
+from sandbox.stacks import Say
+
+NO_CHANGE = frozenset({"same", "read", "refresh"})
+"""Operations that change nothing."""
+FAILED = "failed"
+CONSEQUENCES = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
+"""What the engine says after the reason."""
+SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key that marks one
+COLOURS = re.compile(r"<\{%[^%]*%\}>")
+
+DONE = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "create-replacement": "created in place of the old one",
+    "delete-replaced": "deleted, it was replaced",
+    "discard": "forgotten",
+    "discard-replaced": "left alone, it was replaced",
+    "import": "imported",
+}
+DRIFTED = {"update": "found changed", "delete": "found gone"}
+
+
+@dataclass
+class Outcome:
+    """What an operation did, or would do.
+
+    Attributes:
+        steps: as in `pulumi preview --json`: op, urn, provider, oldState, newState, diffReasons, replaceReasons,
+            detailedDiff; none for a resource that stays as it is.
+        diagnostics: errors, each with its resource.
+        summary: operation → count of resources.
+        outputs: of the stack, secret ones masked.
+        seconds: how long it took.
+    """
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    diagnostics: list[str] = field(default_factory=list)
+    summary: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def changes(self) -> dict[str, int]:
+        """Operation → count, of those that change something."""
+        return {op: count for op, count in self.summary.items() if op not in NO_CHANGE and count}
+
+
+class Reporter:
+    """Takes the engine's events of one operation, tells of them and keeps what came of it."""
+
+    def __init__(self, operation: str, say: Say, show_diff: bool) -> None:
+        self.outcome = Outcome()
+        self._operation, self._say, self._show_diff = operation, say, show_diff
+        self._refreshing: set[str] = set()
+
+    def take(self, event: EngineEvent) -> None:
+        """Take one event."""
+        if event.diagnostic_event:
+            self._diagnose(event.diagnostic_event)
+        elif event.resource_pre_event:
+            self._begin(event.resource_pre_event.metadata)
+        elif event.res_outputs_event:
+            self._end(event.res_outputs_event.metadata)
+        elif event.summary_event:
+            self.outcome.summary = {str(op): n for op, n in event.summary_event.resource_changes.items()}
+
+    def reason(self, error: Exception) -> str:
+        """Why it failed: what the program or AWS said, without the engine's frame around it."""
+        said = [_without_frame(line) for line in dict.fromkeys(self.outcome.diagnostics)]
+        said = [line for line in dict.fromkeys(said) if line not in CONSEQUENCES]
+        return "\n".join(said) or str(error).rpartition("stderr: ")[2].strip().removeprefix("error: ")
+
+    def _begin(self, step: StepEventMetadata) -> None:
+        if step.op == "refresh":
+            self._refreshing.add(step.urn)
+        elif self._operation == "preview" and step.op != "same":
+            self._keep(step)
+            if step.op not in NO_CHANGE:
+                self._say(f"  {step.op.value:<20} {shown(step.urn)}{_changed(step, self._show_diff)}")
+
+    def _end(self, step: StepEventMetadata) -> None:
+        if step.type == "pulumi:pulumi:Stack" and step.new:
+            self.outcome.outputs = {name: _masked(value) for name, value in (step.new.outputs or {}).items()}
+        if step.urn in self._refreshing:
+            self._refreshing.remove(step.urn)
+            if step.op in DRIFTED:
+                self._say(f"  {DRIFTED[step.op]}: {shown(step.urn)}{_changed(step, self._show_diff)}")
+                if self._operation == "refresh":
+                    self._keep(step)
+        elif self._operation != "preview" and step.op != "same":
+            self._keep(step)
+            if step.op not in NO_CHANGE:
+                self._say(f"  {DONE.get(step.op, step.op.value)}: {shown(step.urn)}{_changed(step, self._show_diff)}")
+
+    def _keep(self, step: StepEventMetadata) -> None:
+        self.outcome.steps.append(_described(step))
+
+    def _diagnose(self, diagnostic: DiagnosticEvent) -> None:
+        message = COLOURS.sub("", diagnostic.message).strip()
+        if not message or diagnostic.ephemeral:
+            return
+        urn = diagnostic.urn or ""
+        where = f"{shown(urn)}: " if urn and "pulumi:pulumi:Stack" not in urn else ""
+        if diagnostic.severity == "error":
+            self.outcome.diagnostics.append(where + message)
+        elif diagnostic.severity == "warning":
+            self._say(f"  warning: {where}{message}")
+        elif diagnostic.severity == "info":
+            self._say(f"  {where}{message}")
+
+
+def shown(urn: str) -> str:
+    """`type name`, as people know a resource."""
+    parts = urn.split("::")
+    return f"{parts[2].split('$')[-1]} {parts[-1]}" if len(parts) > 3 else urn
+
+
+def _without_frame(message: str) -> str:
+    return message.partition("\nTraceback")[0].removeprefix("python inline source runtime error: ").strip()
+
+
+def _described(step: StepEventMetadata) -> dict[str, Any]:
+    described = {
+        "op": step.op.value,
+        "urn": step.urn,
+        "provider": step.provider,
+        "oldState": _state(step.old),
+        "newState": _state(step.new),
+        "diffReasons": step.diffs,
+        "replaceReasons": step.keys,
+        "detailedDiff": {
+            path: {"kind": diff.diff_kind.value, "inputDiff": diff.input_diff}
+            for path, diff in (step.detailed_diff or {}).items()
+        },
+    }
+    return {name: value for name, value in described.items() if value}
+
+
+def _state(state: Any) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    described = {name: getattr(state, name) for name in ("urn", "type", "id", "parent", "inputs", "outputs", "protect")}
+    return {name: value for name, value in described.items() if value}
+
+
+def _masked(value: Any) -> Any:
+    return "[secret]" if isinstance(value, dict) and SECRET in value else value
+
+
+def _changed(step: StepEventMetadata, show_diff: bool) -> str:
+    """Which properties change; with `show_diff` their old and new values too."""
+    if step.op == "create" or not step.diffs:
+        return ""
+    if not show_diff:
+        return f"  [{', '.join(step.diffs)}]"
+    old = (step.old.inputs if step.old else None) or {}
+    new = (step.new.inputs if step.new else None) or {}
+    return "".join(f"\n      {key}: {old.get(key)!r} → {new.get(key)!r}" for key in step.diffs)

@@ -1,0 +1,185 @@
+"""Authorises calls: the permissions a call needs, the policies that apply, and the record of decisions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sandbox.iam.calls import Call, Need, UnknownOperation
+from sandbox.iam.evaluator import Caller, Decision, Policy, PolicyError, Request, Trust, evaluate
+from sandbox.iam.requests import needs
+from sandbox.server import identity
+from sandbox.server.facts import MotoFacts
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Principal, World
+
+
+class Denied(Exception):
+    """A call that is refused; the message is AWS's."""
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """One decision, as ``GET /_sandbox/decisions`` shows it. ``policy`` and ``statement`` decided it."""
+
+    time: str
+    principal: str
+    call: str
+    action: str
+    resource: str
+    context: dict[str, Any]
+    allowed: bool
+    reason: str
+    policy: str | None
+    statement: str | None
+
+    def json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return asdict(self)
+
+
+def authorise(world: World, principal: Principal, access_key: str, call: Call, source_ip: str) -> None:
+    """Raise ``Denied`` unless ``principal`` may make ``call``. The account root may do anything."""
+    if principal.kind == "root":
+        return
+    try:
+        required = needs(call)
+    except UnknownOperation as error:
+        raise Denied(
+            f"User: {principal.arn} is not authorized to perform: {error}: "
+            "the sandbox does not know which permissions this operation needs"
+        ) from error
+    except KeyError as error:
+        raise Denied(f"{call.operation} lacks the required parameter {error}") from error
+    grants = identity.grants_of(world, principal, access_key)
+    caller_context = {
+        **identity.identity_context(principal, world.account),
+        "aws:SecureTransport": "true",
+        "aws:RequestedRegion": call.region,
+        "aws:SourceIp": source_ip,
+        "aws:CurrentTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(datetime.now(UTC).timestamp())),
+        "aws:ViaAWSService": "false",
+    }
+    for need in required:
+        context = {**caller_context, **need.context}
+        if "kms:ViaService" in need.context:
+            context["aws:ViaAWSService"] = "true"
+        decision = _decide(world, Need(need.action, need.resource, context), grants, call)
+        _record(world, principal.arn, f"{call.service}:{call.operation}", need, decision)
+        if not decision.allowed:
+            raise Denied(
+                f"User: {principal.arn} is not authorized to perform: {need.action} "
+                f"on resource: {need.resource} {decision.reason}"
+            )
+
+
+def service_may_assume(world: World, role_arn: str, service: str, source_arn: str | None = None) -> bool:
+    """Whether a role's trust policy lets an AWS service assume it for this account."""
+    trust = identity.trust_policy(world, role_arn)
+    context = {"aws:SourceAccount": world.account, "aws:SecureTransport": "true"}
+    if source_arn:
+        context["aws:SourceArn"] = source_arn
+    need = Need("sts:AssumeRole", role_arn, context)
+    if trust is None:
+        decision = Decision(False, "because the role does not exist")
+    else:
+        decision = _evaluate(need, identity.Grants(Caller(service=service), []), trust, Trust.RESOURCE_DECIDES)
+    _record(world, service, "sts:AssumeRole", need, decision)
+    return decision.allowed
+
+
+def _decide(world: World, need: Need, grants: identity.Grants, call: Call) -> Decision:
+    policy, trust = _resource_policy(world, need, call)
+    return _evaluate(need, grants, policy, trust)
+
+
+def _evaluate(need: Need, grants: identity.Grants, resource: Policy | None, trust: Trust) -> Decision:
+    try:
+        return evaluate(
+            Request(need.action, need.resource, need.context),
+            grants.policies,
+            caller=grants.caller,
+            resource=resource,
+            trust=trust,
+            boundary=grants.boundary,
+            session=grants.session,
+        )
+    except PolicyError as error:
+        return Decision(False, f"because a policy is malformed: {error}")
+
+
+def _resource_policy(world: World, need: Need, call: Call) -> tuple[Policy | None, Trust]:
+    """The policy of the resource itself, and how it combines with identity-based ones."""
+    facts = MotoFacts(world.account, call.region)
+    service, name = need.resource.split(":")[2:3], need.resource.rpartition(":")[2]
+    if need.action in ("sts:AssumeRole", "sts:TagSession"):
+        return identity.trust_policy(world, need.resource), Trust.RESOURCE_DECIDES
+    if service == ["kms"]:
+        return _key_policy(facts, need.resource), Trust.RESOURCE_DECIDES
+    if service == ["s3"]:
+        bucket = name.partition("/")[0]
+        return _optional(f"{bucket} (bucket policy)", facts.bucket_policy(bucket)), Trust.EITHER
+    if service == ["ecr"]:
+        repository = name.removeprefix("repository/")
+        document = facts.repository_policy(repository)
+        return _optional(f"{repository} (repository policy)", document), Trust.EITHER
+    return None, Trust.EITHER
+
+
+def _key_policy(facts: MotoFacts, arn: str) -> Policy | None:
+    found = facts.key_policy(arn)
+    if found is None:
+        return None
+    document, aws_managed = found
+    if aws_managed:
+        return Policy(f"{arn} (AWS managed key policy)", _aws_managed_key_policy(facts))
+    return Policy(f"{arn} (key policy)", document)
+
+
+def _aws_managed_key_policy(facts: MotoFacts) -> dict[str, Any]:
+    """AWS managed keys let everybody in the account use them through their service."""
+    services = [f"{name}.{facts.region}.amazonaws.com" for name in ("ssm", "s3")]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Allow access through the service for all principals in the account",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"kms:CallerAccount": facts.account, "kms:ViaService": services}},
+            },
+            {
+                "Sid": "Allow direct access to key metadata to the account",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{facts.account}:root"},
+                "Action": ["kms:Describe*", "kms:Get*", "kms:List*"],
+                "Resource": "*",
+            },
+        ],
+    }
+
+
+def _optional(name: str, document: str | None) -> Policy | None:
+    return Policy(name, document) if document else None
+
+
+def _record(world: World, principal: str, call: str, need: Need, decision: Decision) -> None:
+    world.decisions.append(
+        DecisionRecord(
+            time=datetime.now(UTC).isoformat(),
+            principal=principal,
+            call=call,
+            action=need.action,
+            resource=need.resource,
+            context=dict(need.context),
+            allowed=decision.allowed,
+            reason=decision.reason,
+            policy=decision.policy,
+            statement=decision.statement,
+        )
+    )

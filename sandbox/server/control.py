@@ -1,0 +1,107 @@
+"""``/_sandbox/…``: what the sandbox offers besides AWS's own API, for its command line and for tests.
+
+========================= ==================================================================
+GET  /health              the process and its world
+GET  /decisions           every authorisation decision so far
+GET  /events              the published events, oldest first
+GET  /undelivered         events that matched a rule and did not reach its target
+POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
+POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
+========================= ==================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from sandbox.server import identity
+from sandbox.server.protocol import Answer, Environ
+from sandbox.server.world import ROOT_CREDENTIALS, World
+
+PREFIX = "/_sandbox/"
+
+Json = dict[str, Any] | list[Any]
+
+
+class Rejected(Exception):
+    """A control request that cannot be answered; ``details`` are part of the answer."""
+
+    def __init__(self, status: HTTPStatus, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body: dict[str, Any] = {"error": message, **details}
+
+
+def answer(world: World, environ: Environ, body: bytes) -> Answer:
+    """Answer a control request as JSON."""
+    route = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix(PREFIX).strip('/')}"
+    try:
+        return _json(HTTPStatus.OK, _route(world, route, _parse(body)))
+    except Rejected as error:
+        return _json(error.status, error.body)
+
+
+def _route(world: World, route: str, body: dict[str, Any]) -> Json:
+    match route:
+        case "GET health":
+            return {"pid": os.getpid(), "account": world.account, "region": world.region}
+        case "GET decisions":
+            return [decision.json() for decision in list(world.decisions)]
+        case "GET events":
+            return [dict(event) for event in world.bus.history]
+        case "GET undelivered":
+            return [undelivered.json() for undelivered in list(world.undelivered)]
+        case "POST replay-event":
+            return _replay(world, str(body.get("id", "last")))
+        case "POST credentials":
+            return _credentials(world, body.get("identity"), str(body.get("stack", "")))
+    raise Rejected(HTTPStatus.NOT_FOUND, f"the sandbox has no {route}")
+
+
+def _replay(world: World, event_id: str) -> Json:
+    event = world.bus.replay(event_id)
+    if event is None:
+        raise Rejected(HTTPStatus.NOT_FOUND, f"there is no event {event_id}")
+    return event
+
+
+def _credentials(world: World, name: str | None, stack: str) -> Json:
+    if name is None:
+        return asdict(ROOT_CREDENTIALS)
+    kind, exact = find_identity(name, stack, identity.names(world))
+    if kind == "user":
+        return asdict(identity.user_credentials(world, exact))
+    session = identity.open_session(world, identity.role_arn(world, exact), "sandbox-env")
+    return asdict(identity.session_credentials(session))
+
+
+def find_identity(name: str, stack: str, known: dict[str, list[str]]) -> tuple[str, str]:
+    """The user or role of that name, of ``STACK-NAME``, or the only one that ends in ``NAME``."""
+    everyone = [(kind, candidate) for kind, names in known.items() for candidate in names]
+    for wanted in (name, f"{stack}-{name}"):
+        found = [(kind, candidate) for kind, candidate in everyone if candidate == wanted]
+        if found:
+            return found[0]
+    found = [(kind, candidate) for kind, candidate in everyone if candidate.endswith(name)]
+    if len(found) == 1:
+        return found[0]
+    problem = f"several identities end in {name!r}" if found else f"there is no user or role {name!r}"
+    raise Rejected(HTTPStatus.NOT_FOUND, problem, identities=known)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body or b"{}")
+    except ValueError as error:
+        raise Rejected(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise Rejected(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
+    return parsed
+
+
+def _json(status: HTTPStatus, body: Json) -> Answer:
+    return Answer(int(status), [("Content-Type", "application/json")], json.dumps(body, default=str).encode())

@@ -1,0 +1,216 @@
+"""The default EventBridge bus: events, the rules which moto holds, and delivery to their targets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.events.models import events_backends
+
+from sandbox.server.errors import AwsError
+from sandbox.server.transform import TransformError, target_input
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+log = logging.getLogger(__name__)
+
+Event = dict[str, Any]
+
+HISTORY = 1000
+"""Events that are kept for ``GET /_sandbox/events`` and for being delivered again."""
+
+OPERATORS = {
+    "anything-but",
+    "cidr",
+    "equals-ignore-case",
+    "exists",
+    "numeric",
+    "prefix",
+    "suffix",
+    "wildcard",
+}
+"""Content filters that moto's matcher knows. It lets any other operator match everything."""
+
+
+class PatternError(ValueError):
+    """An event pattern that EventBridge does not accept, or that this bus cannot decide."""
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """An event that matched a rule and did not reach a target."""
+
+    event: Event
+    rule: str
+    target: str
+    error: str
+
+    def json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return asdict(self)
+
+
+def check_pattern(pattern: Any, path: str = "") -> None:
+    """Raise ``PatternError`` for what the matcher would take for a match of everything."""
+    if not isinstance(pattern, Mapping) or not pattern:
+        raise PatternError(f"{path or 'the event pattern'} must be a non-empty object")
+    for key, value in pattern.items():
+        here = f"{path}.{key}" if path else key
+        if key == "$or":
+            if not isinstance(value, list) or len(value) < 2:
+                raise PatternError(f"{here} must be a list of two or more patterns")
+            for alternative in value:
+                check_pattern(alternative, here)
+        elif isinstance(value, list):
+            for element in value:
+                _check_filter(element, here)
+        else:
+            check_pattern(value, here)
+
+
+def _check_filter(element: Any, path: str) -> None:
+    if isinstance(element, list):
+        raise PatternError(f"{path} holds a nested list")
+    if not isinstance(element, Mapping):
+        return
+    if len(element) != 1 or (operator := next(iter(element))) not in OPERATORS:
+        raise PatternError(f"{path}: unknown operator {', '.join(map(str, element)) or '{}'}")
+    value = element[operator]
+    nested = isinstance(value, Mapping)
+    if nested and operator not in ("anything-but", "prefix", "suffix"):
+        raise PatternError(f"{path}: {operator} does not take an object")
+    if nested:
+        _check_filter(value, path)
+
+
+class EventBus:
+    """Delivers published events, in order, to the targets of the matching rules."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._queue: queue.Queue[tuple[Event, str]] = queue.Queue()
+        self._history: deque[Event] = deque(maxlen=HISTORY)
+        self._lock = threading.Lock()
+        self._running = False
+
+    @property
+    def history(self) -> list[Event]:
+        """The published events, oldest first."""
+        return list(self._history)
+
+    def publish(self, event: Mapping[str, Any], bus: str = "default") -> Event:
+        """Take an event and return at once. What the envelope lacks (id, time, account…) is filled in."""
+        full = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "account": self._world.account,
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self._world.region,
+            "resources": [],
+            **event,
+        }
+        self._history.append(full)
+        self._enqueue(full, bus)
+        return full
+
+    def replay(self, event_id: str, source: str = "aws.s3") -> Event | None:
+        """Deliver an event a second time: by id, or the ``last`` one of ``source``. None: no such event."""
+        found = [
+            event
+            for event in self._history
+            if event["id"] == event_id or (event_id == "last" and event["source"] == source)
+        ]
+        if not found:
+            return None
+        self._enqueue(found[-1], "default")
+        return found[-1]
+
+    def wait(self) -> None:
+        """Return when everything published so far has been delivered or given up."""
+        self._queue.join()
+
+    def _enqueue(self, event: Event, bus: str) -> None:
+        self._queue.put((event, bus))
+        with self._lock:
+            if not self._running:
+                self._running = True
+                self._world.spawn("event bus", self._run)
+
+    def _run(self) -> None:
+        while True:
+            event, bus = self._queue.get()
+            try:
+                self._dispatch(event, bus)
+            except Exception:
+                log.exception("event %s could not be dispatched", event.get("id"))
+            finally:
+                self._queue.task_done()
+
+    def _dispatch(self, event: Event, bus: str) -> None:
+        backend = events_backends[self._world.account][self._world.region]
+        if bus not in backend.event_buses:
+            return
+        for rule in list(backend.event_buses[bus].rules.values()):
+            if rule.state == "DISABLED" or not self._matches(rule, event):
+                continue
+            for target in list(rule.targets):
+                self._deliver(event, rule.arn, dict(target))
+
+    def _matches(self, rule: Any, event: Event) -> bool:
+        pattern = rule.event_pattern.get_pattern()
+        if not pattern:
+            return False  # A rule with a schedule only.
+        try:
+            check_pattern(pattern)
+        except PatternError as error:
+            self._fail(event, rule.arn, "", f"event pattern: {error}")
+            return False
+        return bool(rule.event_pattern.matches_event(event))
+
+    def _deliver(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
+        arn = str(target["Arn"])
+        try:
+            if arn.split(":")[2] != "codepipeline":
+                raise TransformError("the sandbox does not deliver to this kind of target")
+            self._start_pipeline(event, rule_arn, target)
+        except (AwsError, ClientError, BotoCoreError, TransformError) as error:
+            self._fail(event, rule_arn, arn, str(error))
+
+    def _fail(self, event: Event, rule_arn: str, target: str, error: str) -> None:
+        log.error("event %s of %s was not delivered to %s: %s", event["id"], rule_arn, target, error)
+        self._world.undelivered.append(Undelivered(event, rule_arn, target, error))
+
+    def _start_pipeline(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
+        arn = str(target["Arn"])
+        if not target.get("RoleArn"):
+            raise TransformError("a pipeline target needs a role")
+        parameters = pipeline_parameters(target, event, rule_arn)
+        session = str(event["id"]).replace("-", "")
+        credentials = self._world.assume(str(target["RoleArn"]), "events.amazonaws.com", session)
+        client = self._world.client("codepipeline", credentials)
+        client.start_pipeline_execution(name=arn.rpartition(":")[2], **parameters)
+
+
+def pipeline_parameters(target: Mapping[str, Any], event: Event, rule_arn: str) -> dict[str, Any]:
+    """What the target's input adds to StartPipelineExecution; the plain event adds nothing."""
+    if not target.get("Input") and not target.get("InputTransformer"):
+        return {}
+    text = target_input(target, event, rule_arn)
+    try:
+        parameters = json.loads(text)
+    except ValueError as error:
+        raise TransformError(f"the input of the target is not JSON: {text}") from error
+    allowed = {"sourceRevisions", "variables"}
+    if not isinstance(parameters, dict) or not set(parameters) <= allowed:
+        raise TransformError(f"the input of a pipeline target may hold sourceRevisions and variables: {text}")
+    return parameters

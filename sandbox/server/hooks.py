@@ -1,0 +1,84 @@
+"""What AWS does by itself after a call that succeeded: events of S3 buckets and ECR repositories."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+from urllib.parse import unquote
+
+from moto.s3.models import s3_backends
+
+from sandbox.server.facts import MotoFacts
+from sandbox.server.protocol import Answer, Operation
+from sandbox.server.world import World
+
+log = logging.getLogger(__name__)
+
+_CREATIONS = {
+    "PutObject": "PutObject",
+    "CopyObject": "CopyObject",
+    "CompleteMultipartUpload": "CompleteMultipartUpload",
+}
+"""Operation -> ``detail.reason`` of S3's "Object Created"."""
+
+
+def after(world: World, operation: Operation, answer: Answer, source_ip: str) -> None:
+    """Publish the events that follow from ``operation``. A failure here never fails the call."""
+    try:
+        if operation.service == "s3" and operation.name in _CREATIONS:
+            _object_created(world, operation, answer, source_ip)
+        elif operation.service == "ecr" and operation.name == "PutImage":
+            _image_pushed(world, operation, answer)
+    except Exception:
+        log.exception("no event for %s", operation.name)
+
+
+def _object_created(world: World, operation: Operation, answer: Answer, source_ip: str) -> None:
+    """Source: S3 User Guide, "Using EventBridge": event message structure."""
+    bucket, key = str(operation.params["Bucket"]), str(operation.params["Key"])
+    notifications = s3_backends[world.account]["aws"].get_bucket(bucket).notification_configuration
+    if notifications is None or notifications.event_bridge is None:
+        return
+    version = answer.header("x-amz-version-id")
+    item = MotoFacts(world.account, world.region).s3_object(bucket, key, version)
+    if item is None:
+        return
+    described: dict[str, Any] = {"key": unquote(key), "size": item.size, "etag": item.etag.strip('"')}
+    if version and version != "null":
+        described["version-id"] = version
+    described["sequencer"] = f"{time.time_ns():018X}"
+    world.bus.publish(
+        {
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "resources": [f"arn:aws:s3:::{bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket},
+                "object": described,
+                "request-id": answer.header("x-amz-request-id") or "SANDBOX",
+                "requester": world.account,
+                "source-ip-address": source_ip,
+                "reason": _CREATIONS[operation.name],
+            },
+        }
+    )
+
+
+def _image_pushed(world: World, operation: Operation, answer: Answer) -> None:
+    """Source: ECR User Guide, "Amazon ECR events and EventBridge": event for a completed image push."""
+    image = json.loads(answer.body)["image"]
+    identifier = image["imageId"]
+    detail = {
+        "action-type": "PUSH",
+        "result": "SUCCESS",
+        "repository-name": image["repositoryName"],
+        "image-digest": identifier["imageDigest"],
+        **({"image-tag": identifier["imageTag"]} if identifier.get("imageTag") else {}),
+        "manifest-media-type": image.get("imageManifestMediaType", operation.params.get("imageManifestMediaType")),
+    }
+    world.bus.publish(
+        {"detail-type": "ECR Image Action", "source": "aws.ecr", "detail": {k: v for k, v in detail.items() if v}}
+    )

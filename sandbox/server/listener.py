@@ -1,0 +1,80 @@
+"""A world served over HTTP on this machine."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from sandbox.server.app import Application, Handler, Handlers
+from sandbox.server.world import Clock, World
+
+log = logging.getLogger(__name__)
+
+HANDLER_MODULES = (
+    "sandbox.server.account",
+    "sandbox.ecs.services",
+    "sandbox.codepipeline.api",
+    "sandbox.codebuild.api",
+    "sandbox.ecr.api",
+)
+"""Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
+
+
+def all_handlers() -> dict[tuple[str, str], Handler]:
+    """The sandbox's own operations."""
+    found: dict[tuple[str, str], Handler] = {}
+    for name in HANDLER_MODULES:
+        handlers: Handlers = importlib.import_module(name).HANDLERS
+        found.update(handlers)
+    return found
+
+
+class _QuietHandler(MotoRequestHandler):
+    """Logs what goes wrong, not every request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        log.debug("%s %s", self.requestline, code)
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        log.log(logging.getLevelNamesMapping().get(type.upper(), logging.INFO), message, *args)
+
+
+class Listener:
+    """Serves a new world from construction to ``stop``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        account: str,
+        region: str,
+        handlers: Handlers | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        os.environ["MOTO_ACCOUNT_ID"] = account
+        self._application: Application | None = None
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", 0, self._call, threaded=True, request_handler=_QuietHandler
+        )
+        self.port = int(self._server.server_port)
+        self.world = World(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
+        self._application = Application(self.world, all_handlers() if handlers is None else handlers)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread.start()
+
+    def _call(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if self._application is None:
+            raise RuntimeError("the application is not ready")
+        return self._application(environ, start_response)
+
+    def stop(self) -> None:
+        """Stop serving. Threads of the world go on until their work ends or the process does."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

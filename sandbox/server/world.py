@@ -1,0 +1,133 @@
+"""What every part of the sandbox's server shares: account, clients, identities, clock, event bus."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.loaders import Loader
+
+from sandbox.server import identity
+from sandbox.server.events import EventBus, Undelivered
+
+if TYPE_CHECKING:
+    from sandbox.server.authorization import DecisionRecord
+
+log = logging.getLogger(__name__)
+
+KEPT_CLIENTS = 64
+"""Clients that are kept for their next use; each role session has its own."""
+
+DEFAULT_SPEED = 10.0
+"""AWS seconds that pass in one real second, unless ``SANDBOX_SPEED`` says otherwise."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a client signs with. ``session_token`` belongs to role sessions only."""
+
+    access_key: str
+    secret_key: str
+    session_token: str | None = None
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a call. A role session's ``arn`` is its ``assumed-role`` ARN, ``role_arn`` its role."""
+
+    arn: str
+    kind: Literal["root", "user", "role"]
+    role_arn: str | None = None
+
+
+ROOT_CREDENTIALS = Credentials("AKIASANDBOXROOT00000", "sandbox-root-secret-key")
+"""The account root: the Pulumi provider and service-internal writes. Never denied."""
+
+
+class Clock:
+    """Waits that AWS takes in seconds, shortened by a constant factor."""
+
+    def __init__(self, speed: float | None = None) -> None:
+        self.speed = speed if speed is not None else float(os.environ.get("SANDBOX_SPEED", DEFAULT_SPEED))
+
+    def scale(self, seconds: float) -> float:
+        """Real seconds to wait for ``seconds`` of AWS time."""
+        return seconds / self.speed
+
+    def sleep(self, seconds: float) -> None:
+        """Wait ``seconds`` of AWS time."""
+        time.sleep(self.scale(seconds))
+
+
+class World:
+    """One account in one region, served at ``endpoint`` by this process."""
+
+    def __init__(self, folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> None:
+        self.folder = folder
+        self.account = account
+        self.region = region
+        self.endpoint = endpoint
+        self.clock = clock or Clock()
+        self.decisions: list[DecisionRecord] = []
+        self.undelivered: list[Undelivered] = []
+        self.bus = EventBus(self)
+        self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
+        self._loader = Loader()
+        self._lock = threading.Lock()
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        """A boto3 client at ``endpoint``. Without ``credentials`` it is the account root."""
+        key = (service, credentials or ROOT_CREDENTIALS)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._new_client(*key)
+            self._clients.move_to_end(key)
+            if len(self._clients) > KEPT_CLIENTS:
+                self._clients.popitem(last=False)
+            return self._clients[key]
+
+    def _new_client(self, service: str, credentials: Credentials) -> Any:
+        core = botocore.session.get_session()
+        core.register_component("data_loader", self._loader)
+        session = boto3.session.Session(
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.session_token,
+            region_name=self.region,
+            botocore_session=core,
+        )
+        config = Config(
+            retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=300, max_pool_connections=32
+        )
+        return session.client(service, endpoint_url=self.endpoint, config=config)
+
+    def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials:
+        """A session of ``role_arn`` for an AWS service such as ``codebuild.amazonaws.com``.
+
+        ``source_arn`` is the resource on whose behalf the service acts (``aws:SourceArn``). Raises
+        ``AwsError`` AccessDenied when the role does not exist or its trust policy refuses.
+        """
+        return identity.assume_for_service(self, role_arn, service, session, source_arn)
+
+    def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread:
+        """Run ``target`` in a daemon thread; an exception is logged, not lost."""
+
+        def run() -> None:
+            try:
+                target()
+            except Exception:
+                log.exception("background work %s failed", name)
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        return thread

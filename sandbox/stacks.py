@@ -1,0 +1,270 @@
+"""A stack's folder: its server, its private copy of the stack file, what the sandbox made up for it."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DEFAULT_ACCOUNT = "123456789012"
+DEFAULT_REGION = "us-east-1"
+SECONDS_TO_START = 60
+NOT_COPIED = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")
+"""What belongs to the real stack's secrets; the copy has a passphrase of its own."""
+
+MISSING = re.compile(r"pulumi config set --secret (?:--path )?'?(?P<key>[^'\s`]+)'?(?:\s|$)")
+"""Pulumi's own words, and its programs', for a secret that is not set."""
+
+Say = Callable[[str], None]
+
+
+class SandboxError(Exception):
+    """What a command cannot do; the message says what to do next."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, as `server.json` tells of it."""
+
+    pid: int
+    port: int
+    aws_port: int
+    awsx_port: int
+    account: str
+    region: str
+
+    @property
+    def endpoint(self) -> str:
+        """Where any AWS client reaches it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_alive(self) -> bool:
+        """Whether the process is still there, and no other one that got its number."""
+        try:
+            os.kill(self.pid, 0)
+        except OSError:
+            return False
+        state = Path(f"/proc/{self.pid}/stat")
+        if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return False
+        with socket.socket() as connection:
+            connection.settimeout(5)
+            return connection.connect_ex(("127.0.0.1", self.aws_port)) == 0
+
+
+def repository() -> Path:
+    """The folder with `Pulumi.yaml`: this one or the nearest above.
+
+    Raises:
+        SandboxError: there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder
+    raise SandboxError(f"no Pulumi.yaml in {here} or above; run this inside the repository")
+
+
+class StackFolder:
+    """`.sandbox/<stack>/` of a repository."""
+
+    def __init__(self, stack: str, root: Path | None = None) -> None:
+        self.stack = stack
+        self.root = root or repository()
+        self.folder = self.root / ".sandbox" / stack
+        self.work = self.folder / "work"
+        self.state = self.folder / "pulumi" / "state"
+        self.home = self.folder / "pulumi" / "home"
+        self._made_up_file = self.folder / "made-up.json"
+        self._stack_file = self.root / f"Pulumi.{stack}.yaml"
+        if not self._stack_file.is_file():
+            there = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
+            raise SandboxError(f"there is no Pulumi.{stack}.yaml; the stacks are: {there}")
+
+    def config(self) -> dict[str, Any]:
+        """The stack file's `config`.
+
+        Raises:
+            SandboxError: the file is not YAML, or not a stack file.
+        """
+        config = self._read().get("config") or {}
+        if not isinstance(config, dict):
+            raise SandboxError(f"Pulumi.{self.stack}.yaml: config must be an object")
+        return config
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            document = yaml.safe_load(self._stack_file.read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise SandboxError(f"Pulumi.{self.stack}.yaml is not valid YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(document, dict):
+            raise SandboxError(f"Pulumi.{self.stack}.yaml must be an object")
+        return document
+
+    @property
+    def account(self) -> str:
+        """The account that the stack may be in, or a stand-in."""
+        allowed = self.config().get("aws:allowedAccountIds") or [DEFAULT_ACCOUNT]
+        return str(allowed[0])
+
+    @property
+    def region(self) -> str:
+        """The stack's region."""
+        return str(self.config().get("aws:region", DEFAULT_REGION))
+
+    def server(self) -> Server | None:
+        """The running server, None when there is none."""
+        try:
+            server = Server(**json.loads((self.folder / "server.json").read_text()))
+        except FileNotFoundError:
+            return None
+        return server if server.is_alive() else None
+
+    def running_server(self) -> Server:
+        """The running server.
+
+        Raises:
+            SandboxError: there is none.
+        """
+        server = self.server()
+        if server is None:
+            raise SandboxError(f"stack {self.stack} is not up; run: sandbox up --stack {self.stack}")
+        return server
+
+    def ensure_server(self, say: Say) -> Server:
+        """The running server, started when there is none; then nothing of an earlier one is left.
+
+        Raises:
+            SandboxError: it did not start; the message has the end of its log.
+        """
+        server = self.server()
+        if server is not None:
+            return server
+        if self.state.exists():
+            say(f"The sandbox's server of stack {self.stack} is gone and what it held with it: starting from empty.")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        account, region = self.account, self.region
+        say(f"Starting the sandbox: account {account}, {region}")
+        arguments = ["--stack", self.stack, "--folder", str(self.folder), "--account", account, "--region", region]
+        with (self.folder / "server.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "sandbox.server", *arguments],
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        end = time.monotonic() + SECONDS_TO_START
+        while (server := self.server()) is None:
+            if process.poll() is not None or time.monotonic() > end:
+                tail = "\n".join((self.folder / "server.log").read_text(errors="replace").splitlines()[-15:])
+                raise SandboxError(f"the sandbox's server did not start; the end of its log:\n{tail}")
+            time.sleep(0.1)
+        return server
+
+    def copy_stack_files(self, say: Say, *, keep_refresh: bool = True) -> bool:
+        """Make the private copy that the engine works on, so that no committed file is written to.
+
+        Args:
+            say: is told of secrets that are made up.
+            keep_refresh: whether `options.refresh` of `Pulumi.yaml` holds.
+
+        Returns:
+            Whether the copy is new, so that the made-up secrets must be set in it (`copied` then says so).
+        """
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(parents=True, exist_ok=True)
+        document = {key: value for key, value in self._read().items() if key not in NOT_COPIED}
+        plain, locked = _unlocked(document.get("config") or {})
+        document["config"] = plain
+        self.make_up(locked, say)
+        project = yaml.safe_load((self.root / "Pulumi.yaml").read_text(encoding="utf-8"))
+        if not keep_refresh:
+            project.get("options", {}).pop("refresh", None)
+        text = yaml.safe_dump(project, sort_keys=False)
+        self._source = hashlib.sha256(repr((text, document, self.made_up())).encode()).hexdigest()
+        stamp = self.work / ".source"
+        if stamp.exists() and stamp.read_text() == self._source:
+            return False
+        copy = self.work / self._stack_file.name
+        salt = (yaml.safe_load(copy.read_text()) or {}).get("encryptionsalt") if copy.exists() else None
+        if salt:
+            document["encryptionsalt"] = salt
+        stamp.unlink(missing_ok=True)
+        (self.work / "Pulumi.yaml").write_text(text)
+        copy.write_text(yaml.safe_dump(document, sort_keys=False))
+        return True
+
+    def copied(self) -> None:
+        """The private copy is complete."""
+        (self.work / ".source").write_text(self._source)
+
+    @contextlib.contextmanager
+    def locked(self, say: Say) -> Iterator[None]:
+        """Nothing else works on this stack meanwhile; waits until nothing does."""
+        place = self.folder.with_suffix(".lock")
+        place.parent.mkdir(exist_ok=True)
+        with place.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"Waiting for another command on stack {self.stack} to end")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def made_up(self) -> dict[str, str]:
+        """Config path → the value that the sandbox made up for it."""
+        if not self._made_up_file.exists():
+            return {}
+        values: dict[str, str] = json.loads(self._made_up_file.read_text())
+        return values
+
+    def make_up(self, keys: Iterable[str], say: Say) -> bool:
+        """Make up values for these secrets, and say which; the same ones for ever after. False: nothing new."""
+        values = self.made_up()
+        new = [key for key in dict.fromkeys(keys) if key not in values]
+        for key in new:
+            values[key] = secrets.token_urlsafe(24)
+        if new:
+            self._made_up_file.write_text(json.dumps(values, indent=1))
+            self._made_up_file.chmod(0o600)
+            say("Made up for the sandbox, since these secrets are not set: " + ", ".join(new))
+        return bool(new)
+
+
+def missing_secrets(message: str) -> list[str]:
+    """The config paths that a failed program asks to be set, by the commands in its message."""
+    return [match["key"] for match in MISSING.finditer(message)]
+
+
+def _unlocked(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The config without its encrypted values, and the paths of those."""
+    locked: list[str] = []
+
+    def walk(value: Any, path: str) -> Any:
+        if isinstance(value, dict):
+            if set(value) == {"secure"}:
+                locked.append(path)
+                return None
+            items = {key: walk(item, f"{path}.{key}" if path else key) for key, item in value.items()}
+            return {key: item for key, item in items.items() if item is not None}
+        if isinstance(value, list):
+            return [walk(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return value
+
+    return walk(config, ""), locked

@@ -1,0 +1,445 @@
+"""The API over moto's record, and what each action type asks of AWS."""
+
+import copy
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aws_fakes import FakeWorld, denied, eventually, misfits
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from sandbox.codepipeline.actions import codebuild, ecs, source
+from sandbox.codepipeline.actions.context import ActionContext, ActionFailure
+from sandbox.codepipeline.api import HANDLERS
+from sandbox.codepipeline.artifacts import ArtifactStore, read_file, zip_of
+from sandbox.codepipeline.model import ActionExecution, Artifact, Execution
+from sandbox.server.errors import AwsError
+from sandbox.server.world import Credentials, Principal
+
+Json = dict[str, Any]
+ROLE = "arn:aws:iam::111111111111:role/pipe"
+ME = Principal("arn:aws:iam::111111111111:user/me", "user")
+
+
+class FakeS3:
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], list[bytes]] = {}
+        self.versioning = "Enabled"
+        self.calls: list[str] = []
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes, **_: Any) -> Json:
+        self.calls.append(f"PutObject {Bucket}/{Key}")
+        self.objects.setdefault((Bucket, Key), []).append(Body)
+        return {}
+
+    def get_bucket_versioning(self, Bucket: str) -> Json:
+        return {"Status": self.versioning}
+
+    def get_object(self, Bucket: str, Key: str, VersionId: str | None = None) -> Json:
+        self.calls.append(f"GetObject {Bucket}/{Key} {VersionId}")
+        versions = self.objects.get((Bucket, Key))
+        if versions is None:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
+        number = int(VersionId[1:]) if VersionId else len(versions)
+        if not 0 < number <= len(versions):
+            raise ClientError({"Error": {"Code": "NoSuchVersion", "Message": "no"}}, "GetObject")
+        return {"Body": io.BytesIO(versions[number - 1]), "ETag": '"etag"', "LastModified": datetime.now(UTC), "VersionId": f"v{number}"}
+
+
+def context(
+    world: FakeWorld,
+    configuration: dict[str, str],
+    inputs: list[Artifact] | None = None,
+    outputs: tuple[str, ...] = (),
+    overrides: list[Json] | None = None,
+) -> ActionContext:
+    declaration = {"name": "Act", "actionTypeId": {}, "outputArtifacts": [{"name": name} for name in outputs]}
+    execution = Execution({"name": "pipe", "stages": [], "version": 1}, {}, "t", "d", overrides or [])
+    action = ActionExecution("Stage", declaration, resolved=configuration, inputs=inputs or [])
+    return ActionContext(world, execution, action, Credentials("k", "s"), ArtifactStore("store", "a-pipeline-with-a-long-name"))  # type: ignore[arg-type]
+
+
+S3_SOURCE = {"S3Bucket": "in", "S3ObjectKey": "a.zip"}
+
+
+def test_an_s3_source_takes_the_latest_version_and_says_which() -> None:
+    s3 = FakeS3()
+    s3.objects["in", "a.zip"] = [b"one", b"two"]
+    result = source.run_s3(context(FakeWorld(clients={"s3": s3}), S3_SOURCE, outputs=("source-code",)))
+    (artifact,) = result.outputs
+    assert artifact.revision == "v2"
+    assert artifact.key.startswith("a-pipeline-with-a-lo/source-cod/")
+    assert s3.objects["store", artifact.key] == [b"two"]
+    assert result.variables == {"BucketName": "in", "ETag": "etag", "ObjectKey": "a.zip", "VersionId": "v2"}
+
+
+def test_an_s3_source_takes_the_version_it_was_started_with() -> None:
+    s3 = FakeS3()
+    s3.objects["in", "a.zip"] = [b"one", b"two"]
+    asked = [{"actionName": "Act", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v1"}]
+    result = source.run_s3(context(FakeWorld(clients={"s3": s3}), S3_SOURCE, outputs=("src",), overrides=asked))
+    assert s3.objects["store", result.outputs[0].key] == [b"one"]
+
+
+def test_an_s3_source_without_object_or_versioning_or_permission_fails() -> None:
+    s3 = FakeS3()
+    world = FakeWorld(clients={"s3": s3})
+    with pytest.raises(ActionFailure, match=r"key 'a.zip' does not exist in the bucket 'in'"):
+        source.run_s3(context(world, S3_SOURCE, outputs=("src",)))
+    s3.versioning = ""
+    with pytest.raises(ActionFailure, match="does not have versioning enabled"):
+        source.run_s3(context(world, S3_SOURCE, outputs=("src",)))
+
+    def refuse(Bucket: str) -> Json:
+        raise denied("GetBucketVersioning", "the words of IAM")
+
+    s3.get_bucket_versioning = refuse  # type: ignore[method-assign]
+    with pytest.raises(ActionFailure, match="the words of IAM") as caught:
+        source.run_s3(context(world, S3_SOURCE, outputs=("src",)))
+    assert caught.value.code == "PermissionError"
+
+
+SRC, EXTRA = Artifact("src", "store", "p/src/1", "v1"), Artifact("extra", "store", "p/extra/2")
+
+
+def test_a_build_is_started_with_its_artifacts() -> None:
+    configuration = {"ProjectName": "proj", "PrimarySource": "src", "EnvironmentVariables": '[{"name":"A","value":"1"}]'}
+    act = context(FakeWorld(), configuration, [EXTRA, SRC], ("one", "two"))
+    request = codebuild.start_request(act, [Artifact("one", "store", "p/one/x"), Artifact("two", "store", "p/two/y")])
+    assert request == {
+        "projectName": "proj",
+        "sourceLocationOverride": "store/p/src/1",
+        "sourceVersion": "v1",
+        "secondarySourcesOverride": [{"type": "S3", "location": "store/p/extra/2", "sourceIdentifier": "extra"}],
+        "environmentVariablesOverride": [
+            {"name": "A", "value": "1", "type": "PLAINTEXT"},
+            {"name": "CODEBUILD_INITIATOR", "value": "codepipeline/pipe", "type": "PLAINTEXT"},
+        ],
+        "artifactsOverride": {"type": "NO_ARTIFACTS"},
+        "secondaryArtifactsOverride": [
+            {"type": "S3", "location": "store", "path": "p/one", "name": "x", "packaging": "ZIP", "artifactIdentifier": "one"},
+            {"type": "S3", "location": "store", "path": "p/two", "name": "y", "packaging": "ZIP", "artifactIdentifier": "two"},
+        ],
+    }  # fmt: skip
+    single = codebuild.start_request(context(FakeWorld(), {"ProjectName": "proj"}, [SRC], ("one",)), [EXTRA])
+    assert single["artifactsOverride"]["artifactIdentifier"] == "extra"
+    assert "secondaryArtifactsOverride" not in single
+
+
+class FakeCodeBuild:
+    def __init__(self, *answers: Json) -> None:
+        self.answers = list(answers)
+
+    def start_build(self, **_: Any) -> Json:
+        return {"build": {"id": "proj:1", "buildStatus": "IN_PROGRESS"}}
+
+    def batch_get_builds(self, ids: list[str]) -> Json:
+        return {"builds": [{"id": ids[0], **self.answers.pop(0)}]}
+
+
+def test_a_build_gives_its_exported_variables_and_artifacts() -> None:
+    build = FakeCodeBuild(
+        {"buildStatus": "IN_PROGRESS"},
+        {"buildStatus": "SUCCEEDED", "exportedEnvironmentVariables": [{"name": "DIGEST", "value": "sha256:1"}]},
+    )
+    act = context(FakeWorld(clients={"codebuild": build}), {"ProjectName": "proj"}, [SRC], ("out",))
+    result = codebuild.run(act)
+    assert result.variables == {"DIGEST": "sha256:1"}
+    assert [(a.name, a.revision) for a in result.outputs] == [("out", "v1")]
+    assert act.action.external_id == "proj:1"
+
+
+def test_a_failed_build_gives_the_failing_phases_message() -> None:
+    phases = [
+        {"phaseType": "INSTALL", "phaseStatus": "SUCCEEDED"},
+        {"phaseType": "BUILD", "phaseStatus": "FAILED", "contexts": [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": "Error while executing command: make. Reason: exit status 2"}]},
+    ]  # fmt: skip
+    build = FakeCodeBuild({"buildStatus": "FAILED", "phases": phases})
+    act = context(FakeWorld(clients={"codebuild": build}), {"ProjectName": "proj"}, [SRC])
+    with pytest.raises(ActionFailure) as caught:
+        codebuild.run(act)
+    assert caught.value.code == "JobFailed"
+    assert caught.value.message == (
+        "Build terminated with state: FAILED. Phase: BUILD, COMMAND_EXECUTION_ERROR: "
+        "Error while executing command: make. Reason: exit status 2"
+    )
+
+
+def test_environment_variables_that_are_no_list_fail_the_action() -> None:
+    for text in ("{", '"x"', "[1]"):
+        with pytest.raises(ActionFailure, match="EnvironmentVariables is not a JSON list"):
+            codebuild.environment(text)
+
+
+DEFINITION = {
+    "taskDefinitionArn": "arn:td:7",
+    "family": "web",
+    "revision": 7,
+    "status": "ACTIVE",
+    "registeredBy": "x",
+    "compatibilities": ["FARGATE"],
+    "requiresAttributes": [{"name": "a"}],
+    "cpu": "256",
+    "executionRoleArn": "arn:role",
+    "containerDefinitions": [
+        {"name": "app", "image": "old", "dockerLabels": {"fingerprint": "f"}, "secrets": [{"name": "S", "valueFrom": "p"}]},
+        {"name": "side", "image": "kept"},
+    ],
+}
+
+
+def test_the_ecs_action_clones_everything_but_the_named_images() -> None:
+    tags = [{"key": "k", "value": "v"}]
+    clone = ecs.revised(DEFINITION, tags, {"app": "new"})
+    assert clone == {
+        "family": "web",
+        "cpu": "256",
+        "executionRoleArn": "arn:role",
+        "containerDefinitions": [{**DEFINITION["containerDefinitions"][0], "image": "new"}, {"name": "side", "image": "kept"}],  # type: ignore[index]
+        "tags": tags,
+    }
+    assert "tags" not in ecs.revised(DEFINITION, [], {"app": "new"})
+    with pytest.raises(ActionFailure, match=r"task definition web does not have: nope"):
+        ecs.revised(DEFINITION, [], {"nope": "new"})
+
+
+class FakeEcs:
+    """A service whose deployment goes through the given states after the update."""
+
+    def __init__(self, *states: tuple[str, str]) -> None:
+        self.states = list(states)
+        self.registered: list[Json] = []
+        self.deployments: list[Json] = []
+
+    def describe_services(self, cluster: str, services: list[str]) -> Json:
+        if self.deployments and self.states:
+            state, reason = self.states.pop(0)
+            self.deployments[0] |= {"rolloutState": state, "rolloutStateReason": reason}
+        return {"services": [{"status": "ACTIVE", "taskDefinition": "arn:td:7", "deployments": list(self.deployments)}]}
+
+    def describe_task_definition(self, taskDefinition: str, include: list[str]) -> Json:
+        assert (taskDefinition, include) == ("arn:td:7", ["TAGS"])
+        return {"taskDefinition": DEFINITION, "tags": []}
+
+    def register_task_definition(self, **params: Any) -> Json:
+        self.registered.append(params)
+        return {"taskDefinition": {"taskDefinitionArn": "arn:td:8"}}
+
+    def update_service(self, cluster: str, service: str, taskDefinition: str) -> Json:
+        assert taskDefinition == "arn:td:8"
+        self.deployments = [{"id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}]
+        return {"service": {"deployments": self.deployments}}
+
+    def list_tasks(self, **_: Any) -> Json:
+        return {"taskArns": ["arn:task/1"]}
+
+    def describe_tasks(self, **_: Any) -> Json:
+        task = {"stoppedReason": "Essential container in task exited", "containers": [{"name": "app", "exitCode": 3}]}
+        return {"tasks": [task]}
+
+
+def deploy(service: FakeEcs, files: dict[str, bytes] | None = None) -> ActionContext:
+    s3 = FakeS3()
+    images = {"imagedefinitions.json": json.dumps([{"name": "app", "imageUri": "new"}]).encode()}
+    s3.objects["store", "p/out/1"] = [zip_of(images if files is None else files)]
+    world = FakeWorld(clients={"s3": s3, "ecs": service})
+    return context(world, {"ClusterName": "c", "ServiceName": "s"}, [Artifact("out", "store", "p/out/1")])
+
+
+def test_the_ecs_action_waits_for_its_deployment() -> None:
+    service = FakeEcs(("IN_PROGRESS", ""), ("COMPLETED", ""))
+    result = ecs.run(deploy(service))
+    assert service.registered[0]["containerDefinitions"][0]["image"] == "new"
+    assert result.summary == "Deployment ecs-svc/2 of arn:td:8 completed."
+
+
+def test_a_broken_deployment_fails_the_ecs_action_with_its_reasons() -> None:
+    with pytest.raises(ActionFailure) as caught:
+        ecs.run(deploy(FakeEcs(("FAILED", "ECS deployment circuit breaker: tasks failed to start."))))
+    assert caught.value.message == (
+        "The deployment ecs-svc/2 failed: ECS deployment circuit breaker: tasks failed to start."
+        " Last stopped task: Essential container in task exited (app exit code 3)"
+    )
+
+
+def test_another_deployment_in_between_fails_the_ecs_action() -> None:
+    service = {"deployments": [{"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": "r"}]}
+    assert ecs.deployment_problem(service, "ecs-svc/2") == "The deployment ecs-svc/2 was superseded by ecs-svc/3 (r)"
+    assert ecs.deployment_problem(service, "ecs-svc/3") is None
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"other.json": b"[]"}, "Did not find the image definition file imagedefinitions.json in the input artifacts ZIP file"),
+        ({"imagedefinitions.json": b"{"}, "Invalid image definitions"),
+        ({"imagedefinitions.json": b'[{"name": "app"}]'}, "Invalid image definitions"),
+        ({"imagedefinitions.json": b'[{"name": "web", "imageUri": "i"}]'}, "does not have: web"),
+    ],
+)
+def test_bad_image_definitions(files: dict[str, bytes], words: str) -> None:
+    service = FakeEcs()
+    with pytest.raises(ActionFailure, match=words):
+        ecs.run(deploy(service, files))
+    assert service.registered == []
+
+
+def test_zips_are_the_same_for_the_same_content() -> None:
+    assert zip_of({"b": b"2", "a": b"1"}) == zip_of({"a": b"1", "b": b"2"})
+    assert read_file(zip_of({"a": b"1"}), "a") == b"1"
+    assert read_file(zip_of({"a": b"1"}), "b") is None
+    with pytest.raises(zipfile.BadZipFile):
+        read_file(b"no zip", "a")
+
+
+@pytest.fixture
+def world() -> Iterator[FakeWorld]:
+    with mock_aws():
+        s3 = FakeS3()
+        s3.objects["in", "a.zip"] = [b"one"]
+        yield FakeWorld(clients={"s3": s3})
+
+
+def call(world: FakeWorld, operation: str, **params: Any) -> Json:
+    answer = HANDLERS["codepipeline", operation](world, ME, params)  # type: ignore[arg-type]
+    if answer:
+        assert misfits("codepipeline", operation, answer) == []
+    return answer
+
+
+def declared() -> Json:
+    def act(name: str, category: str, provider: str, configuration: Json, **fields: Any) -> Json:
+        type_id = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+        return {"name": name, "actionTypeId": type_id, "configuration": configuration, **fields}
+
+    get = act("Get", "Source", "S3", S3_SOURCE, outputArtifacts=[{"name": "src"}])
+    return {
+        "name": "pipe",
+        "roleArn": ROLE,
+        "pipelineType": "V2",
+        "executionMode": "QUEUED",
+        "artifactStore": {"type": "S3", "location": "store"},
+        "variables": [{"name": "image", "defaultValue": "none"}],
+        "stages": [
+            {"name": "One", "actions": [get]},
+            {"name": "Two", "actions": [act("Ok", "Approval", "Manual", {})]},
+        ],
+    }
+
+
+def waiting_token(world: FakeWorld) -> str | None:
+    stages = call(world, "GetPipelineState", name="pipe")["stageStates"]
+    token: str | None = stages[1]["actionStates"][0].get("latestExecution", {}).get("token")
+    return token
+
+
+def test_creating_a_pipeline_starts_it_and_keeps_every_field(world: FakeWorld) -> None:
+    call(world, "CreatePipeline", pipeline=declared(), tags=[{"key": "a", "value": "b"}])
+    got = call(world, "GetPipeline", name="pipe")["pipeline"]
+    assert got["version"] == 1
+    assert got["variables"] == declared()["variables"]
+    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    assert first["trigger"]["triggerType"] == "CreatePipeline"
+    eventually(lambda: waiting_token(world))
+    with pytest.raises(AwsError) as caught:
+        call(world, "CreatePipeline", pipeline=declared())
+    assert caught.value.code == "PipelineNameInUseException"
+
+
+def test_a_role_that_codepipeline_may_not_assume_is_refused(world: FakeWorld) -> None:
+    world.untrusted.add(ROLE)
+    with pytest.raises(AwsError, match="not authorized to perform AssumeRole on role"):
+        call(world, "CreatePipeline", pipeline=declared())
+    with pytest.raises(AwsError, match="does not have a pipeline"):
+        call(world, "GetPipeline", name="pipe")
+
+
+def test_an_execution_from_start_to_approval_to_end(world: FakeWorld) -> None:
+    call(world, "CreatePipeline", pipeline=declared())
+    token = eventually(lambda: waiting_token(world))
+    answer = {"status": "Approved", "summary": "fine"}
+    with pytest.raises(AwsError) as caught:
+        call(world, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token="bad", result=answer)  # noqa: S106
+    assert caught.value.code == "InvalidApprovalTokenException"
+    call(world, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token=token, result=answer)
+    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    identifier = first["pipelineExecutionId"]
+
+    def execution() -> Json:
+        answer = call(world, "GetPipelineExecution", pipelineName="pipe", pipelineExecutionId=identifier)
+        return dict(answer["pipelineExecution"])
+
+    eventually(lambda: execution()["status"] == "Succeeded")
+    assert execution()["artifactRevisions"][0]["revisionId"] == "v1"
+    assert execution()["variables"] == [{"name": "image", "resolvedValue": "none"}]
+    actions = call(world, "ListActionExecutions", pipelineName="pipe")["actionExecutionDetails"]
+    assert [(a["actionName"], a["status"], a.get("updatedBy")) for a in actions] == [
+        ("Ok", "Succeeded", ME.arn),
+        ("Get", "Succeeded", None),
+    ]
+    page = call(world, "ListActionExecutions", pipelineName="pipe", maxResults=1)
+    assert [a["actionName"] for a in page["actionExecutionDetails"]] == ["Ok"]
+    rest = call(world, "ListActionExecutions", pipelineName="pipe", nextToken=page["nextToken"])
+    assert [a["actionName"] for a in rest["actionExecutionDetails"]] == ["Get"]
+
+
+def test_executions_run_the_structure_they_started_with(world: FakeWorld) -> None:
+    call(world, "CreatePipeline", pipeline=declared())
+    token = eventually(lambda: waiting_token(world))
+    changed = declared()
+    changed["stages"][1]["name"] = "Renamed"
+    assert call(world, "UpdatePipeline", pipeline=changed)["pipeline"]["version"] == 2
+    actions = call(world, "ListActionExecutions", pipelineName="pipe")["actionExecutionDetails"]
+    assert {(a["stageName"], a["pipelineVersion"]) for a in actions} == {("One", 1), ("Two", 1)}
+    assert token
+
+
+def test_starting_with_variables_and_revisions(world: FakeWorld) -> None:
+    call(world, "CreatePipeline", pipeline=declared())
+    started = call(
+        world,
+        "StartPipelineExecution",
+        name="pipe",
+        variables=[{"name": "image", "value": "live"}],
+        sourceRevisions=[{"actionName": "Get", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v1"}],
+        clientRequestToken="once",
+    )
+    again = call(world, "StartPipelineExecution", name="pipe", clientRequestToken="once")
+    assert again == started
+    execution = call(world, "GetPipelineExecution", pipelineName="pipe", **started)["pipelineExecution"]
+    assert execution["variables"] == [{"name": "image", "resolvedValue": "live"}]
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"variables": [{"name": "nope", "value": "x"}]}, "does not declare the variables: nope"),
+        ({"sourceRevisions": [{"actionName": "Ok", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v"}]}, "source action Ok does not exist"),
+        ({"sourceRevisions": [{"actionName": "Get", "revisionType": "IMAGE_DIGEST", "revisionValue": "v"}]}, "IMAGE_DIGEST is not supported"),
+        ({"sourceRevisions": [{"actionName": "Get", "revisionType": "S3_OBJECT_KEY", "revisionValue": "k"}]}, "does not allow S3_OBJECT_KEY"),
+    ],
+)  # fmt: skip
+def test_bad_starts(world: FakeWorld, params: Json, words: str) -> None:
+    call(world, "CreatePipeline", pipeline=copy.deepcopy(declared()))
+    with pytest.raises(AwsError, match=words):
+        call(world, "StartPipelineExecution", name="pipe", **params)
+
+
+def test_stopping_and_deleting(world: FakeWorld) -> None:
+    call(world, "CreatePipeline", pipeline=declared())
+    eventually(lambda: waiting_token(world))
+    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    which = {"pipelineName": "pipe", "pipelineExecutionId": first["pipelineExecutionId"]}
+    call(world, "StopPipelineExecution", **which, abandon=True, reason="enough")
+    eventually(lambda: call(world, "GetPipelineExecution", **which)["pipelineExecution"]["status"] == "Stopped")
+    with pytest.raises(AwsError) as caught:
+        call(world, "StopPipelineExecution", **which)
+    assert caught.value.code == "PipelineExecutionNotStoppableException"
+    call(world, "DeletePipeline", name="pipe")
+    with pytest.raises(AwsError):
+        call(world, "GetPipelineState", name="pipe")

@@ -1,0 +1,141 @@
+"""How `ship` finds a pipeline and its uploader, packs a source, and says why nothing started."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from sandbox.codepipeline.shipping import Uploaded, deploys, find_uploader, source_zip, why_nothing_started
+from sandbox.stacks import SandboxError
+
+Json = dict[str, Any]
+
+
+def pipeline(name: str, provider: str = "ECS", **configuration: str) -> Json:
+    deploy = {"name": "D", "actionTypeId": {"category": "Deploy", "provider": provider}, "configuration": configuration}
+    place = {"S3Bucket": "b", "S3ObjectKey": "web.zip", "PollForSourceChanges": "false"}
+    source = {"name": "S", "actionTypeId": {"category": "Source", "provider": "S3"}, "configuration": place}
+    return {"name": name, "stages": [{"name": "A", "actions": [source]}, {"name": "B", "actions": [deploy]}]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "service", "found"),
+    [
+        (pipeline("x", ServiceName="local-web"), "web", True),
+        (pipeline("x", ServiceName="web"), "web", True),
+        (pipeline("x", ServiceName="cobweb"), "web", False),
+        (pipeline("local-web", ServiceName="other"), "web", True),
+        (pipeline("x", "CodeDeployToECS", ApplicationName="local-web"), "web", True),
+        (pipeline("x", ServiceName="local-web"), "local-web", True),
+        (pipeline("x", ServiceName="local-web"), "local", False),
+    ],
+)
+def test_which_pipeline_deploys_a_service(declared: Json, service: str, found: bool) -> None:
+    assert deploys(declared, service) is found
+
+
+@pytest.fixture
+def iam() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("iam", region_name="eu-west-1")
+
+
+def allow(iam: Any, user: str, resource: str, effect: str = "Allow") -> None:
+    statement = {"Effect": effect, "Action": "s3:PutObject", "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=user, PolicyName=f"{effect}-{len(resource)}", PolicyDocument=document)
+
+
+def test_the_uploader_is_the_user_of_exactly_that_key(iam: Any) -> None:
+    for user in ("admin", "mine", "other", "refused"):
+        iam.create_user(UserName=user)
+    allow(iam, "admin", "*")
+    allow(iam, "other", "arn:aws:s3:::b/other.zip")
+    allow(iam, "refused", "arn:aws:s3:::b/web.zip")
+    allow(iam, "refused", "arn:aws:s3:::b/*", "Deny")
+    assert find_uploader(iam, "b", "web.zip") == "admin"
+    allow(iam, "mine", "arn:aws:s3:::b/web.zip")
+    assert find_uploader(iam, "b", "web.zip") == "mine"
+
+
+def test_policies_of_groups_and_attached_ones_count(iam: Any) -> None:
+    iam.create_user(UserName="member")
+    with pytest.raises(SandboxError, match=r"no IAM user has a policy that allows s3:PutObject on b/web\.zip"):
+        find_uploader(iam, "b", "web.zip")
+    statement = {"Effect": "Allow", "Action": "s3:Put*", "Resource": "arn:aws:s3:::b/web.zip"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
+    iam.create_group(GroupName="g")
+    iam.attach_group_policy(GroupName="g", PolicyArn=arn)
+    iam.add_user_to_group(GroupName="g", UserName="member")
+    assert find_uploader(iam, "b", "web.zip") == "member"
+
+
+def test_a_folder_is_packed_the_same_way_each_time(tmp_path: Path) -> None:
+    for root in ("one", "two"):
+        folder = tmp_path / root
+        (folder / "bin").mkdir(parents=True)
+        (folder / ".git").mkdir()
+        (folder / ".git" / "HEAD").write_text(root)
+        (folder / ".hidden").write_text("kept")
+        (folder / "bin" / "run").write_text("#!/bin/sh\n")
+        (folder / "bin" / "run").chmod(0o755)
+    packed = source_zip(tmp_path / "one")
+    assert packed == source_zip(tmp_path / "two")
+    with zipfile.ZipFile(BytesIO(packed)) as archive:
+        assert archive.namelist() == [".hidden", "bin/run"]
+        assert archive.getinfo("bin/run").external_attr >> 16 == 0o100755
+    (tmp_path / "ready.zip").write_bytes(packed)
+    assert source_zip(tmp_path / "ready.zip") == packed
+
+
+def test_a_source_that_is_neither_folder_nor_zip(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("text")
+    with pytest.raises(SandboxError, match="neither a folder nor a zip"):
+        source_zip(tmp_path / "x")
+    with pytest.raises(SandboxError, match="does not exist"):
+        source_zip(tmp_path / "y")
+
+
+ARN = "arn:aws:codepipeline:r:1:x"
+EVENT = {"id": "e", "source": "aws.s3", "detail": {"object": {"key": "web.zip", "version-id": "v"}}}
+
+
+class FakeAccount:
+    def __init__(self, events: list[Json], undelivered: list[Json], rules: dict[str, str]) -> None:
+        self.answers = {"events": events, "undelivered": undelivered}
+        listed = [{"Name": name, "State": "ENABLED", "EventPattern": "{pattern}"} for name in rules]
+        self.clients = {
+            "events": SimpleNamespace(
+                list_rules=lambda: {"Rules": listed},
+                list_targets_by_rule=lambda Rule: {"Targets": [{"Arn": rules[Rule]}]},
+            ),
+            "codepipeline": SimpleNamespace(get_pipeline=lambda name: {"metadata": {"pipelineArn": ARN}}),
+        }
+
+    def control(self, path: str) -> list[Json]:
+        return self.answers[path]
+
+    def client(self, service: str) -> Any:
+        return self.clients[service]
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        (FakeAccount([], [], {}), "the bucket b sends no events"),
+        (FakeAccount([EVENT], [{"event": EVENT, "rule": "r", "error": "no trust"}], {}), "the rule r matched, but its target was not reached: no trust"),
+        (FakeAccount([EVENT], [], {"r": "arn:else"}), "no event rule has the pipeline x as its target"),
+        (FakeAccount([EVENT], [], {"r": ARN}), "the event did not match the rule r (ENABLED): {pattern}"),
+    ],
+)  # fmt: skip
+def test_why_nothing_started(account: Any, words: str) -> None:
+    uploaded = Uploaded("b", "web.zip", "v", "me", 1, frozenset())
+    assert words in why_nothing_started(account, pipeline("x", ServiceName="web"), uploaded)

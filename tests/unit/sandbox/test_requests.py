@@ -1,0 +1,302 @@
+"""Which permissions a call needs, against the Service Authorization Reference."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.iam.calls import Call, Need, UnknownOperation
+from sandbox.iam.requests import needs
+
+R, A = "eu-west-1", "111122223333"
+KEY = f"arn:aws:kms:{R}:{A}:key/k"
+ROLE = f"arn:aws:iam::{A}:role/task"
+EXECUTION = f"arn:aws:iam::{A}:role/execution"
+
+
+class Account:
+    """Facts of a small account: a secure parameter, an encrypted bucket, an existing object."""
+
+    def key_arn(self, key_id: str) -> str:
+        return KEY
+
+    def ciphertext_key(self, blob: bytes) -> str | None:
+        return KEY if blob == b"ours" else None
+
+    def secure_key(self, parameter: str) -> str | None:
+        return KEY if "secret" in parameter else None
+
+    def parameters_under(self, path: str, recursive: bool) -> list[str]:
+        return [f"{path}/secret", f"{path}/plain"]
+
+    def object_key(self, bucket: str, key: str, version: str | None) -> str | None:
+        return KEY if bucket == "encrypted" else None
+
+    def object_exists(self, bucket: str, key: str, version: str | None) -> bool:
+        return key != "missing"
+
+    def object_tagged(self, bucket: str, key: str, version: str | None) -> bool:
+        return key == "tagged"
+
+    def bucket_encryption(self, bucket: str) -> tuple[str | None, bool]:
+        return (KEY, False) if bucket == "encrypted" else (None, False)
+
+    def task_definition(self, name: str) -> tuple[str, list[str]]:
+        return f"arn:aws:ecs:{R}:{A}:task-definition/web:3", [ROLE, EXECUTION]
+
+    def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> str | None:
+        return None if "new" in resource_id else f"arn:aws:application-autoscaling:{R}:{A}:scalable-target/1"
+
+    def deployment_group(self, deployment_id: str) -> str | None:
+        return "app/group"
+
+
+def of(service: str, operation: str, /, **params: Any) -> list[Need]:
+    return needs(Call(service, operation, params, A, R, Account()))
+
+
+def pairs(service: str, operation: str, /, **params: Any) -> list[tuple[str, str]]:
+    return [(need.action, need.resource) for need in of(service, operation, **params)]
+
+
+def arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{R}:{A}:{resource}"
+
+
+S3 = "arn:aws:s3:::"
+IN_B = {"Bucket": "b", "Key": "k"}
+IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        # S3
+        (("s3", "GetObject", IN_B), [("s3:GetObject", S3 + "b/k")]),
+        (("s3", "HeadObject", IN_B), [("s3:GetObject", S3 + "b/k")]),
+        (("s3", "GetObject", {**IN_B, "VersionId": "v"}), [("s3:GetObjectVersion", S3 + "b/k")]),
+        (
+            ("s3", "GetObject", {"Bucket": "b", "Key": "missing"}),
+            [("s3:GetObject", S3 + "b/missing"), ("s3:ListBucket", S3 + "b")],
+        ),
+        (("s3", "GetObject", IN_ENCRYPTED), [("s3:GetObject", S3 + "encrypted/k"), ("kms:Decrypt", KEY)]),
+        (("s3", "PutObject", IN_B), [("s3:PutObject", S3 + "b/k")]),
+        (("s3", "PutObject", IN_ENCRYPTED), [("s3:PutObject", S3 + "encrypted/k"), ("kms:GenerateDataKey", KEY)]),
+        (
+            ("s3", "UploadPart", IN_ENCRYPTED),
+            [("s3:PutObject", S3 + "encrypted/k"), ("kms:GenerateDataKey", KEY), ("kms:Decrypt", KEY)],
+        ),
+        (("s3", "CompleteMultipartUpload", IN_B), [("s3:PutObject", S3 + "b/k")]),
+        (("s3", "AbortMultipartUpload", IN_B), [("s3:AbortMultipartUpload", S3 + "b/k")]),
+        (
+            ("s3", "PutObject", {**IN_B, "ACL": "public-read", "Tagging": "a=b"}),
+            [("s3:PutObject", S3 + "b/k"), ("s3:PutObjectAcl", S3 + "b/k"), ("s3:PutObjectTagging", S3 + "b/k")],
+        ),
+        (("s3", "DeleteObject", IN_B), [("s3:DeleteObject", S3 + "b/k")]),
+        (("s3", "DeleteObject", {**IN_B, "VersionId": "v"}), [("s3:DeleteObjectVersion", S3 + "b/k")]),
+        (
+            ("s3", "DeleteObjects", {"Bucket": "b", "Delete": {"Objects": [{"Key": "1"}, {"Key": "2"}]}}),
+            [("s3:DeleteObject", S3 + "b/1"), ("s3:DeleteObject", S3 + "b/2")],
+        ),
+        (
+            ("s3", "CopyObject", {**IN_B, "CopySource": "from/a/b?versionId=v"}),
+            [("s3:GetObjectVersion", S3 + "from/a/b"), ("s3:PutObject", S3 + "b/k")],
+        ),
+        (
+            ("s3", "CopyObject", {**IN_B, "CopySource": "/from/tagged"}),
+            [
+                ("s3:GetObject", S3 + "from/tagged"),
+                ("s3:PutObject", S3 + "b/k"),
+                ("s3:GetObjectTagging", S3 + "from/tagged"),
+                ("s3:PutObjectTagging", S3 + "b/k"),
+            ],
+        ),
+        (("s3", "ListObjectsV2", {"Bucket": "b"}), [("s3:ListBucket", S3 + "b")]),
+        (("s3", "HeadBucket", {"Bucket": "b"}), [("s3:ListBucket", S3 + "b")]),
+        (("s3", "GetBucketVersioning", {"Bucket": "b"}), [("s3:GetBucketVersioning", S3 + "b")]),
+        (("s3", "GetBucketEncryption", {"Bucket": "b"}), [("s3:GetEncryptionConfiguration", S3 + "b")]),
+        (("s3", "ListBuckets", {}), [("s3:ListAllMyBuckets", "*")]),
+        # SSM and KMS
+        (("ssm", "GetParameter", {"Name": "/a/b:3"}), [("ssm:GetParameter", arn("ssm", "parameter/a/b"))]),
+        (("ssm", "GetParameter", {"Name": "plain"}), [("ssm:GetParameter", arn("ssm", "parameter/plain"))]),
+        (
+            ("ssm", "GetParameters", {"Names": ["/a", arn("ssm", "parameter/secret")], "WithDecryption": True}),
+            [
+                ("ssm:GetParameters", arn("ssm", "parameter/a")),
+                ("ssm:GetParameters", arn("ssm", "parameter/secret")),
+                ("kms:Decrypt", KEY),
+            ],
+        ),
+        (("ssm", "GetParameter", {"Name": "/secret"}), [("ssm:GetParameter", arn("ssm", "parameter/secret"))]),
+        (
+            ("ssm", "GetParametersByPath", {"Path": "/a/", "WithDecryption": True}),
+            [("ssm:GetParametersByPath", arn("ssm", "parameter/a")), ("kms:Decrypt", KEY)],
+        ),
+        (
+            ("ssm", "PutParameter", {"Name": "/a", "Type": "SecureString", "Tags": [{"Key": "t", "Value": "v"}]}),
+            [
+                ("ssm:PutParameter", arn("ssm", "parameter/a")),
+                ("ssm:AddTagsToResource", arn("ssm", "parameter/a")),
+                ("kms:Encrypt", KEY),
+            ],
+        ),
+        (("ssm", "DescribeParameters", {}), [("ssm:DescribeParameters", "*")]),
+        (
+            ("ssm", "ListTagsForResource", {"ResourceType": "Parameter", "ResourceId": "/a"}),
+            [("ssm:ListTagsForResource", arn("ssm", "parameter/a"))],
+        ),
+        (("kms", "Decrypt", {"CiphertextBlob": b"ours"}), [("kms:Decrypt", KEY)]),
+        (("kms", "Decrypt", {"CiphertextBlob": b"other"}), [("kms:Decrypt", "*")]),
+        (("kms", "GenerateDataKey", {"KeyId": "alias/x"}), [("kms:GenerateDataKey", KEY)]),
+        # ECR
+        (("ecr", "GetAuthorizationToken", {}), [("ecr:GetAuthorizationToken", "*")]),
+        (("ecr", "PutImage", {"repositoryName": "a/b"}), [("ecr:PutImage", arn("ecr", "repository/a/b"))]),
+        (("ecr", "DescribeRepositories", {}), [("ecr:DescribeRepositories", arn("ecr", "repository/*"))]),
+        # ECS
+        (
+            ("ecs", "DescribeServices", {"cluster": arn("ecs", "cluster/c"), "services": ["s"]}),
+            [("ecs:DescribeServices", arn("ecs", "service/c/s"))],
+        ),
+        (
+            ("ecs", "UpdateService", {"cluster": "c", "service": arn("ecs", "service/c/s")}),
+            [("ecs:UpdateService", arn("ecs", "service/c/s"))],
+        ),
+        (
+            ("ecs", "RegisterTaskDefinition", {"family": "f", "taskRoleArn": ROLE, "executionRoleArn": EXECUTION}),
+            [("ecs:RegisterTaskDefinition", "*"), ("iam:PassRole", ROLE), ("iam:PassRole", EXECUTION)],
+        ),
+        (
+            ("ecs", "RegisterTaskDefinition", {"family": "f", "tags": [{"key": "t", "value": "v"}]}),
+            [("ecs:RegisterTaskDefinition", "*"), ("ecs:TagResource", arn("ecs", "task-definition/f:*"))],
+        ),
+        (
+            ("ecs", "RunTask", {"taskDefinition": "web", "overrides": {"taskRoleArn": "other"}}),
+            [
+                ("ecs:RunTask", arn("ecs", "task-definition/web:3")),
+                ("iam:PassRole", ROLE),
+                ("iam:PassRole", EXECUTION),
+                ("iam:PassRole", f"arn:aws:iam::{A}:role/other"),
+            ],
+        ),
+        (("ecs", "DescribeTaskDefinition", {"taskDefinition": "web"}), [("ecs:DescribeTaskDefinition", "*")]),
+        (("ecs", "ListTasks", {"cluster": "c"}), [("ecs:ListTasks", "*")]),
+        (("ecs", "StopTask", {"cluster": "c", "task": "t"}), [("ecs:StopTask", arn("ecs", "task/c/t"))]),
+        (("ecs", "DescribeTasks", {"cluster": "c", "tasks": ["t"]}), [("ecs:DescribeTasks", arn("ecs", "task/c/t"))]),
+        # CodeBuild, CodePipeline, CodeDeploy
+        (("codebuild", "StartBuild", {"projectName": "p"}), [("codebuild:StartBuild", arn("codebuild", "project/p"))]),
+        (
+            ("codebuild", "BatchGetBuilds", {"ids": ["p:1", "q:2"]}),
+            [
+                ("codebuild:BatchGetBuilds", arn("codebuild", "project/p")),
+                ("codebuild:BatchGetBuilds", arn("codebuild", "project/q")),
+            ],
+        ),
+        (
+            ("codepipeline", "StartPipelineExecution", {"name": "p"}),
+            [("codepipeline:StartPipelineExecution", arn("codepipeline", "p"))],
+        ),
+        (
+            ("codepipeline", "PutApprovalResult", {"pipelineName": "p", "stageName": "s", "actionName": "a"}),
+            [("codepipeline:PutApprovalResult", arn("codepipeline", "p/s/a"))],
+        ),
+        (
+            ("codepipeline", "RetryStageExecution", {"pipelineName": "p", "stageName": "s"}),
+            [("codepipeline:RetryStageExecution", arn("codepipeline", "p/s"))],
+        ),
+        (
+            ("codepipeline", "UpdatePipeline", {"pipeline": {"name": "p", "roleArn": ROLE}}),
+            [("codepipeline:UpdatePipeline", arn("codepipeline", "p")), ("iam:PassRole", ROLE)],
+        ),
+        (
+            ("codedeploy", "CreateDeployment", {"applicationName": "a", "deploymentGroupName": "g"}),
+            [("codedeploy:CreateDeployment", arn("codedeploy", "deploymentgroup:a/g"))],
+        ),
+        (
+            ("codedeploy", "GetDeployment", {"deploymentId": "d"}),
+            [("codedeploy:GetDeployment", arn("codedeploy", "deploymentgroup:app/group"))],
+        ),
+        # Logs: group actions are decided with an empty stream
+        (
+            ("logs", "CreateLogGroup", {"logGroupName": "/g"}),
+            [("logs:CreateLogGroup", arn("logs", "log-group:/g:log-stream:"))],
+        ),
+        (
+            ("logs", "PutLogEvents", {"logGroupName": "/g", "logStreamName": "s"}),
+            [("logs:PutLogEvents", arn("logs", "log-group:/g:log-stream:s"))],
+        ),
+        # The rest
+        (
+            ("events", "PutTargets", {"Rule": "r", "Targets": [{"Arn": "x", "RoleArn": ROLE}]}),
+            [("events:PutTargets", arn("events", "rule/r")), ("iam:PassRole", ROLE)],
+        ),
+        (("sts", "GetCallerIdentity", {}), []),
+        (("elbv2", "DescribeTargetHealth", {}), [("elasticloadbalancing:DescribeTargetHealth", "*")]),
+        (("iam", "GetRole", {"RoleName": "r"}), [("iam:GetRole", f"arn:aws:iam::{A}:role/r")]),
+    ],
+    ids=lambda value: f"{value[0]}-{value[1]}" if isinstance(value, tuple) else "",
+)
+def test_needs(call: tuple[str, str, dict[str, Any]], expected: list[tuple[str, str]]) -> None:
+    service, operation, params = call
+    assert pairs(service, operation, **params) == expected
+
+
+def context_of(found: list[Need], action: str) -> dict[str, Any]:
+    return dict(next(need.context for need in found if need.action == action))
+
+
+def test_context_of_passed_roles() -> None:
+    found = of("ecs", "RegisterTaskDefinition", family="f", taskRoleArn=ROLE)
+    assert context_of(found, "iam:PassRole") == {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    found = of("codebuild", "CreateProject", name="p", serviceRole=ROLE)
+    assert context_of(found, "iam:PassRole") == {"iam:PassedToService": "codebuild.amazonaws.com"}
+
+
+def test_context_of_tags_on_creation() -> None:
+    found = of("ecs", "RegisterTaskDefinition", family="f", tags=[{"key": "t", "value": "v"}])
+    assert context_of(found, "ecs:TagResource") == {
+        "aws:RequestTag/t": "v",
+        "aws:TagKeys": ["t"],
+        "ecs:CreateAction": "RegisterTaskDefinition",
+    }
+
+
+def test_context_of_a_cluster() -> None:
+    for operation, params in {"ListTasks": {}, "RunTask": {"taskDefinition": "web"}, "StopTask": {"task": "t"}}.items():
+        found = of("ecs", operation, cluster="c", **params)
+        assert context_of(found, f"ecs:{operation}")["ecs:cluster"] == arn("ecs", "cluster/c")
+
+
+def test_context_of_a_decryption_by_ssm() -> None:
+    found = of("ssm", "GetParameter", Name="/secret", WithDecryption=True)
+    assert context_of(found, "kms:Decrypt") == {
+        "kms:EncryptionContext:PARAMETER_ARN": arn("ssm", "parameter/secret"),
+        "kms:EncryptionContextKeys": ["PARAMETER_ARN"],
+        "kms:ViaService": f"ssm.{R}.amazonaws.com",
+        "kms:CallerAccount": A,
+    }
+
+
+def test_context_of_a_decryption_by_s3() -> None:
+    found = of("s3", "GetObject", **IN_ENCRYPTED)
+    context = context_of(found, "kms:Decrypt")
+    assert context["kms:EncryptionContext:aws:s3:arn"] == S3 + "encrypted/k"
+    assert context["kms:ViaService"] == f"s3.{R}.amazonaws.com"
+
+
+def test_context_of_a_listing() -> None:
+    found = of("s3", "ListObjectsV2", Bucket="b", Prefix="p/", Delimiter="/")
+    assert context_of(found, "s3:ListBucket") == {"s3:prefix": "p/", "s3:delimiter": "/"}
+
+
+def test_scalable_targets() -> None:
+    target = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+    known = of("application-autoscaling", "RegisterScalableTarget", ResourceId="service/c/s", **target)
+    assert known[0].resource == arn("application-autoscaling", "scalable-target/1")
+    assert known[0].context["application-autoscaling:service-namespace"] == "ecs"
+    new = of("application-autoscaling", "RegisterScalableTarget", ResourceId="service/c/new", **target)
+    assert new[0].resource == arn("application-autoscaling", "scalable-target/*")
+
+
+@pytest.mark.parametrize(("service", "operation"), [("s3", "SelectObjectContent"), ("glue", "GetDatabases")])
+def test_an_unknown_operation_is_named(service: str, operation: str) -> None:
+    with pytest.raises(UnknownOperation, match=f"{service}:{operation}"):
+        of(service, operation, Bucket="b")

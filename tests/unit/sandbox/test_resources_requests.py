@@ -1,0 +1,171 @@
+"""What is sent for a service and a build project, and how long a service is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from resource_account import Account, Props
+
+from sandbox.providers.resources import RESOURCES
+
+SERVICE = "aws:ecs/service:Service"
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    monkeypatch.setenv("SANDBOX_SPEED", "1000")
+    with mock_aws():
+        yield Account()
+
+
+class Calls:
+    """Stands in for a client: answers by operation and keeps what was sent."""
+
+    def __init__(self, client: Any, **answers: Callable[[Props], Any]) -> None:
+        self.client, self.answers = client, answers
+        self.sent: list[tuple[str, Props]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.answers:
+            return getattr(self.client, name)
+
+        def call(**arguments: Any) -> Any:
+            self.sent.append((name, arguments))
+            return self.answers[name](arguments)
+
+        return call
+
+
+def described(*deployments: Props, running: int = 2) -> Props:
+    common = {"serviceArn": "arn:s", "serviceName": "web", "status": "ACTIVE", "desiredCount": 2}
+    return {"services": [{**common, "runningCount": running, "deployments": list(deployments)}]}
+
+
+def deployment(id: str, status: str, rollout: str, **more: Any) -> Props:
+    return {"id": id, "status": status, "rolloutState": rollout, **more}
+
+
+def service_with(account: Account, *answers: Props) -> tuple[Any, Calls]:
+    left = list(answers)
+
+    def describe(arguments: Props) -> Props:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    def delete(arguments: Props) -> None:
+        left[:] = [{"services": []}]
+
+    calls = Calls(
+        account.aws.client("ecs"),
+        create_service=lambda a: {"service": {"serviceArn": "arn:s"}},
+        update_service=lambda a: {},
+        describe_services=describe,
+        delete_service=delete,
+        tag_resource=lambda a: {},
+    )
+    return replace(account.aws, client=lambda service: calls), calls
+
+
+SERVICE_INPUTS = {"name": "web", "cluster": "main", "taskDefinition": "web:1", "waitForSteadyState": True}
+NEW = deployment("ecs-svc/1", "PRIMARY", "IN_PROGRESS")
+DONE = deployment("ecs-svc/1", "PRIMARY", "COMPLETED")
+OLD = deployment("ecs-svc/0", "ACTIVE", "COMPLETED")
+
+
+def test_service_is_sent_in_the_apis_shape(account: Account) -> None:
+    aws, calls = service_with(account, described(DONE))
+    RESOURCES[SERVICE].create(
+        aws,
+        {
+            **SERVICE_INPUTS,
+            "capacityProviderStrategies": [{"capacityProvider": "FARGATE", "weight": 1}],
+            "networkConfiguration": {"subnets": ["s"], "assignPublicIp": True},
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+            "loadBalancers": [{"targetGroupArn": "t", "containerName": "app", "containerPort": "80"}],
+            "tags": {"a": "b"},
+        },
+    )
+    assert calls.sent[0][1] == {
+        "cluster": "main",
+        "serviceName": "web",
+        "taskDefinition": "web:1",
+        "desiredCount": 0,
+        "schedulingStrategy": "REPLICA",
+        "enableECSManagedTags": False,
+        "enableExecuteCommand": False,
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"], "assignPublicIp": "ENABLED"}},
+        "deploymentConfiguration": {
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+        },
+        "loadBalancers": [{"targetGroupArn": "t", "containerName": "app", "containerPort": 80}],
+        "tags": [{"key": "a", "value": "b"}],
+    }
+
+
+def test_service_waits_until_its_deployment_is_the_only_one(account: Account) -> None:
+    aws, calls = service_with(account, described(NEW, OLD), described(NEW), described(DONE, OLD), described(DONE))
+    RESOURCES[SERVICE].create(aws, SERVICE_INPUTS)
+    assert sum(name == "describe_services" for name, _ in calls.sent) == 5
+
+
+def test_service_that_rolls_back_is_an_error(account: Account) -> None:
+    failed = deployment("ecs-svc/1", "INACTIVE", "FAILED", rolloutStateReason="tasks failed to start.")
+    back = deployment("ecs-svc/2", "PRIMARY", "IN_PROGRESS")
+    aws, calls = service_with(account, described(NEW), described(back, failed))
+    with pytest.raises(RuntimeError, match=r"ECS Service \(arn:s\) update: deployment failed: tasks failed to start"):
+        RESOURCES[SERVICE].update(aws, "arn:s", SERVICE_INPUTS, {**SERVICE_INPUTS, "taskDefinition": "web:2"})
+    assert [a for name, a in calls.sent if name == "update_service"] == [
+        {"cluster": "main", "service": "arn:s", "taskDefinition": "web:2"}
+    ]
+
+
+def test_service_that_never_settles_is_an_error(account: Account) -> None:
+    aws, _ = service_with(account, described(NEW))
+    with pytest.raises(TimeoutError, match=r"last state: 'tfPENDING', timeout: 20m0s"):
+        RESOURCES[SERVICE].update(aws, "arn:s", SERVICE_INPUTS, {**SERVICE_INPUTS, "desiredCount": 3})
+
+
+def test_service_is_drained_before_it_is_deleted(account: Account) -> None:
+    aws, calls = service_with(account, described(DONE), described(DONE), described(DONE, running=0))
+    RESOURCES[SERVICE].delete(aws, "arn:s", SERVICE_INPUTS)
+    names = [name for name, _ in calls.sent]
+    assert names == [
+        *("describe_services", "update_service", "describe_services", "describe_services"),
+        *("delete_service", "describe_services"),
+    ]
+    assert calls.sent[1][1]["desiredCount"] == 0
+
+
+def test_project_update_sends_every_setting(account: Account) -> None:
+    calls = Calls(
+        account.aws.client("codebuild"),
+        update_project=lambda a: {},
+        batch_get_projects=lambda a: {"projects": [{"arn": "arn:x/builder", "name": "builder"}]},
+    )
+    aws = replace(account.aws, client=lambda service: calls)
+    news = {
+        "name": "builder",
+        "serviceRole": "r",
+        "buildTimeout": 5,
+        "source": {"type": "CODEPIPELINE", "buildspec": "version: 0.2"},
+        "environment": {"type": "T", "image": "i", "computeType": "C", "privilegedMode": "true"},
+        "logsConfig": {"cloudwatchLogs": {"groupName": "g"}},
+        "tags": {"a": "b"},
+    }
+    RESOURCES["aws:codebuild/project:Project"].update(aws, "arn:x/builder", {}, news)
+    assert calls.sent[0][1] == {
+        "name": "builder",
+        "serviceRole": "r",
+        "timeoutInMinutes": 5,
+        "queuedTimeoutInMinutes": 480,
+        "source": {"type": "CODEPIPELINE", "buildspec": "version: 0.2"},
+        "environment": {"type": "T", "image": "i", "computeType": "C", "privilegedMode": True},
+        "logsConfig": {"cloudWatchLogs": {"status": "ENABLED", "groupName": "g"}},
+        "tags": [{"key": "a", "value": "b"}],
+    }
