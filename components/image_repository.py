@@ -48,7 +48,7 @@ class ImageRepositoryArgs(TypedDict):
 
 
 class ImageRepository(pulumi.ComponentResource):
-    """The release repository of a service: tags are immutable, except `live`.
+    """The release repository of a service, written by the pipeline's Package and Release steps only.
 
     Made before the service that runs its images and the pipeline that pushes them.
 
@@ -68,8 +68,7 @@ class ImageRepository(pulumi.ComponentResource):
         repository = aws.ecr.Repository(
             f"{name}-images",
             name=args["repository_name"],
-            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION",
-            image_tag_mutability_exclusion_filters=[{"filter": "live", "filter_type": "WILDCARD"}],
+            image_tag_mutability="MUTABLE",  # `live` moves; see docs/decisions/0003-tags.md
             image_scanning_configuration={"scan_on_push": True},
             force_delete=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),

@@ -109,8 +109,8 @@ def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
 
 
 def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
-    """Gives another tag to an image that is there."""
-    return [allow("TagImage", ["ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]
+    """Looks at tags, and gives another one to an image that is there."""
+    return [allow("TagImage", ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]
 
 
 def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:

@@ -24,7 +24,15 @@ LOCKED = "the stack is currently locked"
 
 
 class EngineError(SandboxError):
-    """The operation failed."""
+    """The operation failed.
+
+    Attributes:
+        outcome: what it had done before.
+    """
+
+    def __init__(self, message: str, outcome: Outcome | None = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome or Outcome()
 
 
 @dataclass
@@ -55,15 +63,18 @@ class Engine:
         Raises:
             EngineError: it failed; the message is the program's, or AWS's with the resource's name.
         """
+        done = Outcome()
         with self.folder.locked(self.say):
             while True:
                 try:
-                    return self._once(operation, refresh, targets)
+                    return self._once(operation, refresh, targets).after(done)
                 except EngineError as error:
                     if LOCKED in str(error):
                         self._release_lock()
                     elif not self.folder.make_up(missing_secrets(str(error)), self.say):
                         raise
+                    if operation != "preview":
+                        done = error.outcome.after(done)
 
     def export(self) -> dict[str, Any]:
         """The stack's deployment, secrets encrypted."""
@@ -87,6 +98,7 @@ class Engine:
         if refresh and operation in ("preview", "up"):
             options["refresh"] = True
         started = time.monotonic()
+        outcome = reporter.outcome
         try:
             stack = self._stack(refresh)
             with program.as_if_started(self.folder.root, self._aws()):
@@ -94,9 +106,10 @@ class Engine:
         except auto.CommandError as error:
             if os.environ.get("SANDBOX_DEBUG"):
                 logging.getLogger(__name__).exception("engine")
-            raise EngineError(reporter.reason(error)) from None
-        reporter.outcome.seconds = time.monotonic() - started
-        return reporter.outcome
+            raise EngineError(reporter.reason(error), outcome) from None
+        finally:
+            outcome.seconds = time.monotonic() - started
+        return outcome
 
     def _stack(self, refresh: bool | None = None) -> "_Stack":
         """The stack of the private copy, which is made anew where the repository's files have changed."""

@@ -1,7 +1,9 @@
 """What the engine tells of an operation: lines for people while it runs, and what came of it."""
 
+import builtins
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pulumi.automation import EngineEvent
@@ -14,7 +16,19 @@ NO_CHANGE = frozenset({"same", "read", "refresh"})
 FAILED = "failed"
 CONSEQUENCES = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
 """What the engine says after the reason."""
-SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key that marks one
+SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""What marks a secret in an event."""
+CLOSING = "the client connection is closing"
+"""What fails because something else has failed already."""
+FRAMES = ("an unhandled error occurred: ", "Program failed with an unhandled exception: ", "error: ")
+INLINE = "python inline source runtime error: "
+CHECKED = re.compile(
+    r"\S+ resource '[^']*'(?:: property (?P<path>\S+) value \{.*?\})? has a problem: (?P<problem>.*)", re.S
+)
+"""How the engine words a failed check of inputs."""
+SAY_ENOUGH = frozenset({"Exception", "RuntimeError", "ValueError", "SystemExit"})
+"""Python's own exceptions that programs raise with a message for people."""
+PLACE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 COLOURS = re.compile(r"<\{%[^%]*%\}>")
 
 DONE = {
@@ -50,6 +64,16 @@ class Outcome:
     outputs: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def after(self, earlier: "Outcome") -> "Outcome":
+        """What both did, this one second."""
+        counts = {op: earlier.summary.get(op, 0) + n for op, n in self.summary.items() if op not in NO_CHANGE}
+        return replace(
+            self,
+            steps=[*earlier.steps, *self.steps],
+            summary={**earlier.changes(), **self.summary, **counts},
+            seconds=earlier.seconds + self.seconds,
+        )
+
     def changes(self) -> dict[str, int]:
         """Operation → count, of those that change something."""
         return {op: count for op, count in self.summary.items() if op not in NO_CHANGE and count}
@@ -76,8 +100,8 @@ class Reporter:
 
     def reason(self, error: Exception) -> str:
         """Why it failed: what the program or AWS said, without the engine's frame around it."""
-        said = [_without_frame(line) for line in dict.fromkeys(self.outcome.diagnostics)]
-        said = [line for line in dict.fromkeys(said) if line not in CONSEQUENCES]
+        reasons = dict.fromkeys(_without_frame(line) for line in self.outcome.diagnostics)
+        said = [line for line in reasons if line not in CONSEQUENCES and CLOSING not in line]
         return "\n".join(said) or str(error).rpartition("stderr: ")[2].strip().removeprefix("error: ")
 
     def _begin(self, step: StepEventMetadata) -> None:
@@ -85,7 +109,7 @@ class Reporter:
             self._refreshing.add(step.urn)
         elif self._operation == "preview" and step.op != "same":
             self._keep(step)
-            if step.op not in NO_CHANGE:
+            if _is_told(step):
                 self._say(f"  {step.op.value:<20} {shown(step.urn)}{_changed(step, self._show_diff)}")
 
     def _end(self, step: StepEventMetadata) -> None:
@@ -99,7 +123,7 @@ class Reporter:
                     self._keep(step)
         elif self._operation != "preview" and step.op != "same":
             self._keep(step)
-            if step.op not in NO_CHANGE:
+            if _is_told(step):
                 self._say(f"  {DONE.get(step.op, step.op.value)}: {shown(step.urn)}{_changed(step, self._show_diff)}")
 
     def _keep(self, step: StepEventMetadata) -> None:
@@ -111,12 +135,18 @@ class Reporter:
             return
         urn = diagnostic.urn or ""
         where = f"{shown(urn)}: " if urn and "pulumi:pulumi:Stack" not in urn else ""
+        if checked := CHECKED.fullmatch(message):
+            message = f"{checked['path']}: {checked['problem']}" if checked["path"] else checked["problem"]
         if diagnostic.severity == "error":
             self.outcome.diagnostics.append(where + message)
         elif diagnostic.severity == "warning":
             self._say(f"  warning: {where}{message}")
         elif diagnostic.severity == "info":
             self._say(f"  {where}{message}")
+
+
+def _is_told(step: StepEventMetadata) -> bool:
+    return step.op not in NO_CHANGE and not step.type.startswith("pulumi:")
 
 
 def shown(urn: str) -> str:
@@ -126,7 +156,22 @@ def shown(urn: str) -> str:
 
 
 def _without_frame(message: str) -> str:
-    return message.partition("\nTraceback")[0].removeprefix("python inline source runtime error: ").strip()
+    for frame in FRAMES:
+        message = message.removeprefix(frame)
+    if message.startswith(INLINE):
+        return _exception(message.removeprefix(INLINE))
+    return message.strip()
+
+
+def _exception(message: str) -> str:
+    """An exception's own message; for one of Python's own, which may say little, its kind and place too."""
+    said, _, traceback = message.partition("\nTraceback")
+    kind = next((line for line in reversed(traceback.splitlines()) if line and not line.startswith(" ")), "")
+    kind = kind.partition(":")[0]
+    places = [place for place in PLACE.finditer(traceback) if "/.venv/" not in place["file"]]
+    if not hasattr(builtins, kind) or kind in SAY_ENOUGH or not places:
+        return said.strip()
+    return f"{kind}: {said.strip()} ({Path(places[-1]['file']).name}, line {places[-1]['line']})"
 
 
 def _described(step: StepEventMetadata) -> dict[str, Any]:
@@ -154,7 +199,9 @@ def _state(state: Any) -> dict[str, Any] | None:
 
 
 def _masked(value: Any) -> Any:
-    return "[secret]" if isinstance(value, dict) and SECRET in value else value
+    if isinstance(value, dict):
+        return "[secret]" if value.get(SIGNATURE) == SECRET else {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 def _changed(step: StepEventMetadata, show_diff: bool) -> str:
@@ -165,4 +212,4 @@ def _changed(step: StepEventMetadata, show_diff: bool) -> str:
         return f"  [{', '.join(step.diffs)}]"
     old = (step.old.inputs if step.old else None) or {}
     new = (step.new.inputs if step.new else None) or {}
-    return "".join(f"\n      {key}: {old.get(key)!r} → {new.get(key)!r}" for key in step.diffs)
+    return "".join(f"\n      {key}: {_masked(old.get(key))!r} → {_masked(new.get(key))!r}" for key in step.diffs)

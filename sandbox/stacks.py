@@ -194,6 +194,7 @@ class StackFolder:
         document["config"] = plain
         self.make_up(locked, say)
         project = yaml.safe_load((self.root / "Pulumi.yaml").read_text(encoding="utf-8"))
+        project["main"] = str(self.root)  # relative paths of assets are the repository's
         if not keep_refresh:
             project.get("options", {}).pop("refresh", None)
         text = yaml.safe_dump(project, sort_keys=False)

@@ -113,34 +113,41 @@ def end(folder: Path) -> bool:
     """
     if not folder.exists():
         return False
-    server = _server(folder)
-    if server is not None:
-        _end_process(server)
+    pid = _process(folder)
+    if pid is not None:
+        _end_process(pid)
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         raise SandboxError(f"{folder} cannot be removed")
     return True
 
 
-def _server(folder: Path) -> Server | None:
-    """The server that runs for this folder; not another process which got its old id."""
+def _process(folder: Path) -> int | None:
+    """The id of the server process of this folder, even of one that does not answer any more."""
     try:
-        server = Server(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
-        command = Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")
+        pid = int(json.loads((folder / "server.json").read_text(encoding="utf-8"))["pid"])
     except FileNotFoundError:
         return None
-    return server if b"sandbox.server" in command and server.is_alive() else None
+    return pid if _is_server(pid) else None
 
 
-def _end_process(server: Server) -> None:
+def _is_server(pid: int) -> bool:
+    """Whether that process lives and is a server, not another one which got an old id."""
+    try:
+        return b"sandbox.server" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _end_process(pid: int) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(server.pid, number)
+        os.kill(pid, number)
         deadline = time.monotonic() + SECONDS_TO_END
         while time.monotonic() < deadline:
-            if not server.is_alive():
+            if not _is_server(pid):
                 return
             time.sleep(0.05)
-    raise SandboxError(f"the sandbox's server (process {server.pid}) does not end")
+    raise SandboxError(f"the sandbox's server (process {pid}) does not end")
 
 
 COMMANDS = [env, stop]

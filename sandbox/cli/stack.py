@@ -1,14 +1,16 @@
 """The commands that run the real Pulumi engine: up, preview, refresh, export, down."""
 
 import json
-import time
 from typing import Any
 
 import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.engine import Engine, EngineError, Outcome
+from sandbox.engine import Engine, EngineError
+from sandbox.reports import DONE, Outcome, shown
 from sandbox.stacks import StackFolder
+
+WOULD = "Would change"
 
 diff_option = click.option("--diff", "show_diff", is_flag=True, help="Show each changed property, old and new.")
 target_option = click.option(
@@ -21,13 +23,14 @@ def _engine(stack: str, show_diff: bool = False) -> Engine:
     return Engine(folder, folder.ensure_server(say), say, show_diff)
 
 
-def _print(outcome: Outcome, as_json: bool, seconds: float, nothing: str, done: str) -> None:
+def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
     if as_json:
-        click.echo(json.dumps({"steps": outcome.steps, "changeSummary": outcome.summary}, indent=2))
+        document = {"steps": outcome.steps, "changeSummary": outcome.summary, "outputs": outcome.outputs}
+        click.echo(json.dumps(document, indent=2))
         return
     changes = outcome.changes()
-    counted = ", ".join(f"{count} to {op}" for op, count in sorted(changes.items()))
-    click.echo(f"{done if changes else nothing}{': ' + counted if changes else ''} ({seconds:.1f} s)")
+    counted = ", ".join(f"{count} to {op}" if done == WOULD else f"{count} {DONE[op]}" for op, count in changes.items())
+    click.echo(f"{done if changes else nothing}{f': {counted}' if changes else ''} ({outcome.seconds:.1f} s)")
 
 
 @click.command()
@@ -41,11 +44,11 @@ def up(stack: str, as_json: bool, show_diff: bool, targets: tuple[str, ...]) -> 
 
     Example: sandbox up --stack dev
     """
-    started = time.monotonic()
     outcome = _engine(stack, show_diff).run("up", targets=list(targets))
-    _print(
-        outcome, as_json, time.monotonic() - started, f"Stack {stack} is up, nothing changed", f"Stack {stack} is up"
-    )
+    if not as_json:
+        for name, value in outcome.outputs.items():
+            click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+    _print(outcome, as_json, f"Stack {stack} is up, nothing changed", f"Stack {stack} is up")
 
 
 @click.command()
@@ -60,9 +63,8 @@ def preview(stack: str, as_json: bool, show_diff: bool, refresh: bool | None, ta
 
     Example: sandbox preview --stack dev --diff
     """
-    started = time.monotonic()
     outcome = _engine(stack, show_diff).run("preview", refresh=refresh, targets=list(targets))
-    _print(outcome, as_json, time.monotonic() - started, "Nothing would change", "Would change")
+    _print(outcome, as_json, "Nothing would change", WOULD)
 
 
 @click.command()
@@ -71,9 +73,8 @@ def preview(stack: str, as_json: bool, show_diff: bool, refresh: bool | None, ta
 @one_message
 def refresh(stack: str, as_json: bool) -> None:
     """Read everything anew from the sandbox's AWS into the state."""
-    started = time.monotonic()
     outcome = _engine(stack).run("refresh")
-    _print(outcome, as_json, time.monotonic() - started, "The state is as AWS is", "Found changed")
+    _print(outcome, as_json, "The state is as AWS is", "Found changed")
 
 
 @click.command()
@@ -92,19 +93,18 @@ def export(stack: str, show_secrets: bool) -> None:
 @one_message
 def down(stack: str, as_json: bool) -> None:
     """Destroy everything that the program made. A protected stack refuses."""
-    started = time.monotonic()
     folder = StackFolder(stack)
     engine = Engine(folder, folder.running_server(), say)
     protected = _protected(engine.export())
     if protected:
-        names = "\n".join(f"  {urn.split('::')[2].split('$')[-1]} {urn.split('::')[-1]}" for urn in protected)
+        names = "\n".join(f"  {shown(urn)}" for urn in protected)
         raise EngineError(
             f"stack {stack} is protected, nothing was destroyed. Protected are:\n{names}\n"
             f"To destroy it all the same: take the protection out of Pulumi.{stack}.yaml, deploy that "
             f"(sandbox up --stack {stack}), and destroy again."
         )
     outcome = engine.run("destroy")
-    _print(outcome, as_json, time.monotonic() - started, "There was nothing to destroy", "Destroyed")
+    _print(outcome, as_json, "There was nothing to destroy", "Destroyed")
 
 
 def _protected(export: dict[str, Any]) -> list[str]:

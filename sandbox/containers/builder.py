@@ -29,6 +29,7 @@ HEALTHCHECK_TIMES = {
     "start-period": "StartPeriod",
     "start-interval": "StartInterval",
 }
+_SHOWN = ("RUN", "COPY", "ADD", "WORKDIR")
 _STEP_ERRORS = (
     CopyError,
     RunError,
@@ -161,14 +162,15 @@ class Builder:
                 if other := self._named(name, stage.index):
                     self._stage(other)
         title = stage.name or f"stage-{stage.index}"
-        for number, instruction in enumerate(stage.instructions, 2):
-            step = f"[{title} {number}/{len(stage.instructions) + 1}] {instruction.text}"
-            self._step(step, stage, built, instruction)
+        steps = [instruction for instruction in stage.instructions if instruction.name in _SHOWN]
+        for instruction in stage.instructions:
+            number = steps.index(instruction) + 2 if instruction in steps else 0
+            self._step(f"[{title} {number}/{len(steps) + 1}] {instruction.text}", stage, built, instruction)
         return built
 
     def _step(self, title: str, stage: Stage, built: Built, instruction: Instruction) -> None:
         action = getattr(self, f"_do_{instruction.name.lower()}")
-        shown = instruction.name in ("RUN", "COPY", "ADD", "WORKDIR")
+        shown = instruction.name in _SHOWN
         if shown:
             self._progress.start(title)
         try:

@@ -129,7 +129,9 @@ class Container:
     def kill(self) -> None:
         """End every process of the container now."""
         with suppress(OSError, IndexError):
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)  # its parent is left to reap it
+        self._ended.join(5)
+        self._process.kill()
         self._ended.join()
 
     def connect(self, port: int, timeout: float | None = None) -> socket.socket:

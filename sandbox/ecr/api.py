@@ -93,7 +93,7 @@ def get_download_url_for_layer(world: World, principal: Principal, params: dict[
 
 
 def put_image(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    """Store a manifest, or give a stored one another tag; announces the push on the event bus."""
+    """Store a manifest, or give a stored one another tag. (The server announces the push.)"""
     repository = _repository(world, params)
     manifest, tag = params["imageManifest"], params.get("imageTag")
     description = _parse_manifest(manifest)
@@ -116,7 +116,6 @@ def put_image(world: World, principal: Principal, params: dict[str, Any]) -> dic
             repository.images.append(image)
         if tag:
             _move_tag(repository, image, tag)
-    world.bus.publish(_push_event(repository, digest, tag))
     return {"image": _shape(image, {"imageTag": tag} if tag else {})}
 
 
@@ -226,14 +225,6 @@ def _shape(image: Image, wanted: dict[str, str]) -> dict[str, Any]:
         "imageManifest": image.image_manifest,
         "imageManifestMediaType": image.image_manifest_media_type,
     }
-
-
-def _push_event(repository: Repository, digest: str, tag: str | None) -> dict[str, Any]:
-    detail = {"result": "SUCCESS", "action-type": "PUSH", "image-digest": digest}
-    detail["repository-name"] = repository.name
-    if tag:
-        detail["image-tag"] = tag
-    return {"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": detail}
 
 
 def _blob(world: World, digest: str) -> Path:

@@ -21,17 +21,15 @@ def serve(client: Callable[[str], Any], account: str, region: str) -> Ports:
     Args:
         client: service → boto3 client of the account's root.
         account: 12 digits.
-        region: used where a provider's configuration names none.
+        region: the only one there is.
     """
     from sandbox.providers.awsx import AwsxProvider
     from sandbox.providers.resources import INVOKES, RESOURCES
     from sandbox.providers.server import AwsProvider
     from sandbox.providers.types import Aws
 
-    def here(configured: str) -> Aws:
-        return Aws(account=account, region=configured or region, partition="aws", client=client)
-
-    return Ports(_listen(AwsProvider(here, RESOURCES, INVOKES, account)), _listen(AwsxProvider()))
+    aws = Aws(account=account, region=region, partition="aws", client=client)
+    return Ports(_listen(AwsProvider(aws, RESOURCES, INVOKES)), _listen(AwsxProvider()))
 
 
 _servers: list[grpc.Server] = []

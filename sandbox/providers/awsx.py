@@ -1,34 +1,40 @@
 """The stand-in for pulumi-awsx: `awsx:ec2:Vpc` as its children, registered with the real engine.
 
-Names of the children, NAT strategies and the layout of subnets follow pulumi-awsx 3 (awsx/ec2/vpc.ts). Of its
-outputs there are the ids.
+Children, their names, tags and order follow pulumi-awsx 3 (awsx/ec2/vpc.ts).
 """
 
-import ipaddress
-import math
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, resource_pb2, resource_pb2_grpc
 
-from sandbox.providers.values import UNKNOWN, decode, encode
+from sandbox.providers.plugin import Plugin
+from sandbox.providers.schema import check_arguments
+from sandbox.providers.subnets import Subnet, layout
+from sandbox.providers.values import SIGNATURE, UNKNOWN, decode, encode, is_unknown
 
 VPC = "awsx:ec2:Vpc"
-KNOWN_INPUTS = frozenset(
-    {
-        "cidrBlock",
-        "enableDnsHostnames",
-        "enableDnsSupport",
-        "natGateways",
-        "numberOfAvailabilityZones",
-        "subnetSpecs",
-        "subnetStrategy",
-        "tags",
-    }
+RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+"""What marks a reference to a resource (pulumi sdk/go/common/resource/properties.go)."""
+NOT_YET = {
+    "subnetNameTagStrategy": "Legacy",
+    "subnetStrategy": ("Auto", "Exact", "Legacy"),
+    "vpcEndpointStrategy": "Legacy",
+}
+"""Inputs of which the sandbox knows these values only."""
+OF_VPC = (
+    "assignGeneratedIpv6CidrBlock",
+    "enableDnsHostnames",
+    "enableDnsSupport",
+    "enableNetworkAddressUsageMetrics",
+    "instanceTenancy",
 )
+"""Inputs that the component hands on to the VPC."""
+NO_IPAM = "the sandbox's awsx:ec2:Vpc has no address ranges from IPAM and no IPv6 yet"
 
 
 @dataclass(frozen=True)
@@ -37,80 +43,116 @@ class Child:
 
     urn: str
     id: str
+    outputs: Mapping[str, Any]
+
+    def reference(self) -> dict[str, str]:
+        """It as an output of the component."""
+        return {SIGNATURE: RESOURCE, "urn": self.urn, "id": self.id}
+
+    def output(self, name: str) -> "Attribute":
+        """One of its outputs, as an input of another."""
+        return Attribute(self, self.id if name == "id" else self.outputs.get(name) or UNKNOWN)
 
 
-class AwsxProvider(provider_pb2_grpc.ResourceProviderServicer):
+@dataclass(frozen=True)
+class Attribute:
+    """A value that comes from a resource."""
+
+    source: Child
+    value: str
+
+
+class AwsxProvider(Plugin):
     """Constructs components; everything else is the aws provider's."""
 
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        return empty_pb2.Empty()
-
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=version("pulumi-awsx"))
-
-    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ConfigureResponse:
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=False)
-
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        return empty_pb2.Empty()
+    def __init__(self) -> None:
+        super().__init__(version("pulumi-awsx"), accepts_secrets=True)  # the engine asks it of components
 
     def Construct(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ConstructResponse:
-        if request.type != VPC:
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the sandbox has no {request.type} yet")
-        inputs = decode(request.inputs)
-        unknown = sorted(inputs.keys() - KNOWN_INPUTS)
-        if unknown:
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the sandbox's {VPC} has no {', '.join(unknown)} yet")
-        with grpc.insecure_channel(request.monitorEndpoint) as channel:
+        with self.telling(context), grpc.insecure_channel(request.monitorEndpoint) as channel:
+            inputs = decode(request.inputs)
+            _refuse(request.type, inputs)
             monitor = Monitor(resource_pb2_grpc.ResourceMonitorStub(channel), request)
-            outputs = construct_vpc(monitor, request.name, inputs)
+            outputs = Network(monitor, request.name, inputs).build()
             monitor.finish(outputs)
             return provider_pb2.ConstructResponse(urn=monitor.urn, state=encode(outputs))
+        raise AssertionError("unreachable: the call was aborted")
+
+
+def _refuse(token: str, inputs: Mapping[str, Any]) -> None:
+    """Raise ValueError for what the component, or the sandbox's, does not take."""
+    if token != VPC:
+        raise ValueError(f"the sandbox has no {token} yet")
+    problems = check_arguments(importlib.import_module("pulumi_awsx.ec2").VpcArgs, inputs)
+    if problems:
+        raise ValueError("; ".join(f"{problem.path}: {problem.reason}" for problem in problems))
+    for name, known in NOT_YET.items():
+        if name in inputs and inputs[name] not in known:
+            raise ValueError(f"{name}: the sandbox has no {inputs[name]} yet")
+    if any(name.startswith(("ipv4", "ipv6")) for name in inputs) or is_unknown(inputs.get("cidrBlock")):
+        raise ValueError(NO_IPAM)
+    if "availabilityZoneNames" in inputs and "numberOfAvailabilityZones" in inputs:
+        raise ValueError("Only one of [availabilityZoneNames] and [numberOfAvailabilityZones] can be specified")
 
 
 class Monitor:
-    """Registers the component and its children."""
+    """Registers the component and its children with the engine that asked for them."""
 
     def __init__(self, stub: Any, request: Any) -> None:
         self._stub = stub
-        self._aws_version = version("pulumi-aws")
+        self._aws = {"provider": request.providers.get("aws", ""), "version": version("pulumi-aws")}
+        self._inherited = {
+            name: getattr(request, name) for name in ("protect", "retainOnDelete") if request.HasField(name)
+        }
+        self._inherited["deletedWith"] = request.deletedWith
+        self._given = {urn for dependencies in request.inputDependencies.values() for urn in dependencies.urns}
         registered = stub.RegisterResource(
             resource_pb2.RegisterResourceRequest(
-                type=request.type, name=request.name, parent=request.parent, acceptSecrets=True, acceptResources=True
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                dependencies=request.dependencies,
+                providers=request.providers,
+                aliases=request.aliases,
+                acceptSecrets=True,
+                acceptResources=True,
+                **self._inherited,
             )
         )
         self.urn: str = registered.urn
 
-    def register(self, token: str, name: str, inputs: dict[str, Any], parent: str = "") -> Child:
-        """Registers one child."""
+    def register(self, token: str, name: str, inputs: Mapping[str, Any], parent: Child | None = None) -> Child:
+        """Registers one child, after its parent and whatever its inputs come from."""
+        sources = {key: sorted({child.urn for child in _sources(value)}) for key, value in inputs.items()}
+        urns = {urn for found in sources.values() for urn in found} | ({parent.urn} if parent else set()) | self._given
+        dependencies = resource_pb2.RegisterResourceRequest.PropertyDependencies
         response = self._stub.RegisterResource(
             resource_pb2.RegisterResourceRequest(
                 type=token,
                 name=name,
-                parent=parent or self.urn,
+                parent=parent.urn if parent else self.urn,
                 custom=True,
-                object=encode(inputs),
-                version=self._aws_version,
+                object=encode(_values(inputs)),
+                dependencies=sorted(urns),
+                propertyDependencies={key: dependencies(urns=found) for key, found in sources.items()},
                 acceptSecrets=True,
                 acceptResources=True,
                 supportsPartialValues=True,
+                **self._aws,
+                **self._inherited,
             )
         )
-        return Child(response.urn, response.id or UNKNOWN)
+        return Child(response.urn, response.id or UNKNOWN, decode(response.object))
 
-    def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
+    def invoke(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Calls a function of the aws provider."""
         response = self._stub.Invoke(
             resource_pb2.ResourceInvokeRequest(
-                tok=token, args=encode(args), version=self._aws_version, acceptResources=True
+                tok=token, args=encode(dict(arguments)), acceptResources=True, **self._aws
             )
         )
+        if response.failures:
+            raise ValueError("; ".join(failure.reason for failure in response.failures))
         return decode(getattr(response, "return"))
 
     def finish(self, outputs: dict[str, Any]) -> None:
@@ -120,92 +162,170 @@ class Monitor:
         )
 
 
-def construct_vpc(monitor: Monitor, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """A VPC, its internet gateway, and per zone a subnet of each kind with its routes, and NAT gateways."""
-    tags = inputs.get("tags", {})
-    zones = monitor.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {})["names"]
-    zones = zones[: inputs.get("numberOfAvailabilityZones", 3)]
-    kinds = [spec["type"] for spec in inputs.get("subnetSpecs", [{"type": "Private"}, {"type": "Public"}])]
-    strategy = inputs.get("natGateways", {}).get("strategy", "OnePerAz")
-    cidr = inputs.get("cidrBlock", "10.0.0.0/16")
-    vpc = monitor.register(
-        "aws:ec2/vpc:Vpc",
-        name,
-        {
-            "cidrBlock": cidr,
-            "enableDnsHostnames": inputs.get("enableDnsHostnames", True),
-            "enableDnsSupport": inputs.get("enableDnsSupport", True),
-            "tags": {"Name": name, **tags},
-        },
-    )
-    gateway = monitor.register(
-        "aws:ec2/internetGateway:InternetGateway", name, {"vpcId": vpc.id, "tags": {"Name": name, **tags}}, vpc.urn
-    )
-    blocks = layout(cidr, len(zones), kinds)
-    subnets: dict[str, list[str]] = {"Public": [], "Private": [], "Isolated": []}
-    nat_gateways: list[Child] = []
-    for kind in sorted(kinds, key=lambda kind: kind != "Public"):  # a private subnet's route needs a NAT gateway
-        for index, zone in enumerate(zones):
-            subnet_name = f"{name}-{kind.lower()}-{index + 1}"
-            named = {"Name": subnet_name, "SubnetType": kind, **tags}
-            subnet = monitor.register(
-                "aws:ec2/subnet:Subnet",
-                subnet_name,
-                {
-                    "vpcId": vpc.id,
-                    "availabilityZone": zone,
-                    "cidrBlock": blocks[index][kind],
-                    "mapPublicIpOnLaunch": kind == "Public",
-                    "tags": named,
-                },
-                vpc.urn,
+class Network:
+    """The children of one `awsx:ec2:Vpc`."""
+
+    def __init__(self, monitor: Monitor, name: str, inputs: Mapping[str, Any]) -> None:
+        self._monitor, self._name, self._inputs = monitor, name, inputs
+        self._tags: dict[str, str] = inputs.get("tags", {})
+        self._shared = {"Name": name, **self._tags}
+        self._nat = inputs.get("natGateways", {})
+        self._strategy = self._nat.get("strategy", "OnePerAz")
+        self._addresses: list[str] = self._nat.get("elasticIpAllocationIds", [])
+        self._made: dict[str, list[Child]] = {
+            kind: []
+            for kind in (
+                "subnets",
+                "routeTables",
+                "routeTableAssociations",
+                "routes",
+                "natGateways",
+                "eips",
+                "vpcEndpoints",
             )
-            table = monitor.register(
-                "aws:ec2/routeTable:RouteTable", subnet_name, {"vpcId": vpc.id, "tags": named}, subnet.urn
+        }
+
+    def build(self) -> dict[str, Any]:
+        """Register them all; the component's outputs."""
+        zones = self._zones()
+        block = self._inputs.get("cidrBlock", "10.0.0.0/16")
+        subnets, specs = layout(
+            self._name,
+            block,
+            zones,
+            self._inputs.get("subnetSpecs"),
+            self._inputs.get("subnetStrategy", "Legacy"),
+            self._inputs.get("availabilityZoneCidrMask"),
+        )
+        self._check_nat(subnets, len(zones))
+        handed_on = {name: self._inputs[name] for name in OF_VPC if name in self._inputs}
+        vpc = self._register("aws:ec2/vpc:Vpc", self._name, {**handed_on, "cidrBlock": block, "tags": self._shared})
+        gateway = self._register(
+            "aws:ec2/internetGateway:InternetGateway",
+            self._name,
+            {"vpcId": vpc.output("id"), "tags": self._shared},
+            vpc,
+        )
+        for spec in self._inputs.get("vpcEndpointSpecs", []):
+            endpoint = {**spec, "vpcId": vpc.output("id")}
+            self._keep("vpcEndpoints", "aws:ec2/vpcEndpoint:VpcEndpoint", spec["serviceName"], endpoint, vpc)
+        ids: dict[str, list[str]] = {"Public": [], "Private": [], "Isolated": []}
+        for subnet in subnets:
+            ids[subnet.kind].append(self._subnet(subnet, vpc, gateway).id)
+        return {
+            **{kind: [child.reference() for child in children] for kind, children in self._made.items()},
+            "vpc": vpc.reference(),
+            "vpcId": vpc.id,
+            "internetGateway": gateway.reference(),
+            "publicSubnetIds": ids["Public"],
+            "privateSubnetIds": ids["Private"],
+            "isolatedSubnetIds": ids["Isolated"],
+            "subnetLayout": specs,
+        }
+
+    def _zones(self) -> list[str]:
+        if "availabilityZoneNames" in self._inputs:
+            return list(self._inputs["availabilityZoneNames"])
+        wanted = self._inputs.get("numberOfAvailabilityZones", 3)
+        there = self._monitor.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {})["names"]
+        if len(there) < wanted:
+            raise ValueError(
+                f"The configured region for this provider does not have at least {wanted} Availability Zones."
             )
-            monitor.register(
-                "aws:ec2/routeTableAssociation:RouteTableAssociation",
-                subnet_name,
-                {"routeTableId": table.id, "subnetId": subnet.id},
-                table.urn,
+        return list(there[:wanted])
+
+    def _check_nat(self, subnets: Sequence[Subnet], zones: int) -> None:
+        if self._strategy != "None" and not {"Public", "Private"} <= {subnet.kind for subnet in subnets}:
+            raise ValueError(
+                "If NAT Gateway strategy is 'OnePerAz' or 'Single', both private and public subnets must be declared."
             )
-            wanted = {"None": 0, "Single": 1, "OnePerAz": len(zones)}[strategy]
-            if kind == "Public" and index < wanted:
-                nat_gateways.append(nat_gateway(monitor, f"{name}-{index + 1}", vpc, subnet, tags))
-            route: dict[str, Any] = {"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0"}
-            if kind == "Public":
-                route["gatewayId"] = gateway.id
-            elif kind == "Private" and nat_gateways:
-                route["natGatewayId"] = nat_gateways[min(index, len(nat_gateways) - 1)].id
-            if len(route) == 3:
-                monitor.register("aws:ec2/route:Route", subnet_name, route, table.urn)
-            subnets[kind].append(subnet.id)
-    return {
-        "vpcId": vpc.id,
-        "publicSubnetIds": subnets["Public"],
-        "privateSubnetIds": subnets["Private"],
-        "isolatedSubnetIds": subnets["Isolated"],
-    }
+        allowed = {"None": 0, "Single": 1, "OnePerAz": zones}[self._strategy]
+        if self._addresses and len(self._addresses) != allowed:
+            raise ValueError(f"NAT Gateway strategy '{self._strategy}' takes {allowed} Elastic IPs")
+
+    def _subnet(self, subnet: Subnet, vpc: Child, gateway: Child) -> Child:
+        """One subnet with its route table, its NAT gateway if it has one, and its way out."""
+        named = {"Name": subnet.name, "SubnetType": subnet.kind}
+        made = self._keep(
+            "subnets",
+            "aws:ec2/subnet:Subnet",
+            subnet.name,
+            {
+                "vpcId": vpc.output("id"),
+                "availabilityZone": subnet.zone,
+                "mapPublicIpOnLaunch": subnet.kind == "Public",
+                "cidrBlock": subnet.block,
+                "tags": {**self._shared, **subnet.tags, **named},
+            },
+            vpc,
+        )
+        table = self._keep(
+            "routeTables",
+            "aws:ec2/routeTable:RouteTable",
+            subnet.name,
+            {"vpcId": vpc.output("id"), "tags": {**self._shared, **named}},
+            made,
+        )
+        self._keep(
+            "routeTableAssociations",
+            "aws:ec2/routeTableAssociation:RouteTableAssociation",
+            subnet.name,
+            {"routeTableId": table.output("id"), "subnetId": made.output("id")},
+            table,
+        )
+        if subnet.kind == "Public" and self._hosts_nat(subnet.zone_index):
+            self._nat_gateway(subnet.zone_index, made)
+        out = self._way_out(subnet, gateway)
+        if out:
+            inputs = {"routeTableId": table.output("id"), "destinationCidrBlock": "0.0.0.0/0", **out}
+            self._keep("routes", "aws:ec2/route:Route", subnet.name, inputs, table)
+        return made
+
+    def _hosts_nat(self, zone: int) -> bool:
+        gateways = len(self._made["natGateways"])
+        return {"None": False, "Single": gateways < 1, "OnePerAz": gateways < zone + 1}[self._strategy]
+
+    def _nat_gateway(self, zone: int, subnet: Child) -> None:
+        name = f"{self._name}-{zone + 1}"
+        tags = {**self._tags, "Name": name}
+        if self._addresses:
+            address: Any = self._addresses[zone]
+        else:
+            address = self._keep("eips", "aws:ec2/eip:Eip", name, {"tags": tags}, subnet).output("allocationId")
+        inputs = {"subnetId": subnet.output("id"), "allocationId": address, "tags": tags}
+        self._keep("natGateways", "aws:ec2/natGateway:NatGateway", name, inputs, subnet)
+
+    def _way_out(self, subnet: Subnet, gateway: Child) -> dict[str, Attribute]:
+        if subnet.kind == "Public":
+            return {"gatewayId": gateway.output("id")}
+        if subnet.kind == "Private" and self._strategy != "None":
+            gateways = self._made["natGateways"]
+            return {"natGatewayId": gateways[0 if self._strategy == "Single" else subnet.zone_index].output("id")}
+        return {}
+
+    def _keep(self, kind: str, token: str, name: str, inputs: Mapping[str, Any], parent: Child) -> Child:
+        child = self._register(token, name, inputs, parent)
+        self._made[kind].append(child)
+        return child
+
+    def _register(self, token: str, name: str, inputs: Mapping[str, Any], parent: Child | None = None) -> Child:
+        return self._monitor.register(token, name, inputs, parent)
 
 
-def nat_gateway(monitor: Monitor, name: str, vpc: Child, subnet: Child, tags: dict[str, str]) -> Child:
-    """A NAT gateway with its address."""
-    named = {"Name": name, **tags}
-    address = monitor.register("aws:ec2/eip:Eip", name, {"domain": "vpc", "tags": named}, subnet.urn)
-    return monitor.register(
-        "aws:ec2/natGateway:NatGateway",
-        name,
-        {"allocationId": address.id, "subnetId": subnet.id, "tags": named},
-        subnet.urn,
-    )
+def _sources(value: Any) -> Iterator[Child]:
+    if isinstance(value, Attribute):
+        yield value.source
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _sources(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _sources(item)
 
 
-def layout(cidr: str, zones: int, kinds: list[str]) -> list[dict[str, str]]:
-    """For each zone the address range of each kind of subnet: the VPC cut evenly."""
-    network = ipaddress.ip_network(cidr)
-    by_zone = network.subnets(prefixlen_diff=max(1, math.ceil(math.log2(zones))))
-    bits = math.ceil(math.log2(len(kinds))) if len(kinds) > 1 else 0
-    return [
-        {kind: str(block) for kind, block in zip(kinds, zone.subnets(prefixlen_diff=bits), strict=False)}
-        for zone, _ in zip(by_zone, range(zones), strict=False)
-    ]
+def _values(value: Any) -> Any:
+    if isinstance(value, Attribute):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _values(item) for key, item in value.items()}
+    return [_values(item) for item in value] if isinstance(value, list) else value

@@ -5,6 +5,7 @@ is silent, `createOnlyProperties` of CloudFormation's resource schemas (AWS, Clo
 schemas). A type that is not here is refused, so that no change passes as an update by default.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 ALL = "*"
@@ -57,7 +58,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:lb/listener:Listener": "loadBalancerArn",
         "aws:lb/listenerRule:ListenerRule": "listenerArn",
         "aws:lb/loadBalancer:LoadBalancer": "name namePrefix internal loadBalancerType customerOwnedIpv4Pool",
-        "aws:lb/targetGroup:TargetGroup": "name namePrefix port protocol protocolVersion targetType vpcId ipAddressType",
+        "aws:lb/targetGroup:TargetGroup": "name namePrefix port protocol protocolVersion targetType vpcId",
         "aws:route53/record:Record": "zoneId setIdentifier",
         "aws:s3/bucket:Bucket": "bucket bucketPrefix objectLockEnabled",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "bucket expectedBucketOwner",
@@ -75,13 +76,18 @@ REPLACES: Mapping[str, frozenset[str]] = {
 }
 
 
-def replacing(token: str, changed: Iterable[str]) -> list[str]:
-    """Those of the changed top-level properties that replace the resource.
+def replacing(token: str, changed: Iterable[str]) -> frozenset[str]:
+    """Those of the changed property paths that replace the resource.
 
     Raises:
         KeyError: the type is not in the table.
     """
     names = REPLACES[token]
     if ALL in names:
-        return sorted(set(changed) - EXCEPT[token])
-    return sorted(set(changed) & names)
+        return frozenset(path for path in changed if top_level(path) not in EXCEPT[token])
+    return frozenset(path for path in changed if top_level(path) in names)
+
+
+def top_level(path: str) -> str:
+    """The property that a path begins with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]

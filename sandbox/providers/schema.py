@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pulumi import _types
+from pulumi import Archive, Asset, _types
 
-from sandbox.providers.values import is_unknown
+from sandbox.providers.values import is_asset, is_unknown
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,28 @@ class Schema:
 
     def check(self, inputs: Mapping[str, Any]) -> list[Problem]:
         """Unknown, missing and mistyped inputs."""
-        return list(_check_object(inputs, self.arguments, ""))
+        return check_arguments(self.arguments, inputs)
 
     def inputs(self) -> frozenset[str]:
         """The names of its input properties."""
         return frozenset(_properties(self.arguments))
+
+
+def check_arguments(arguments: type, inputs: Mapping[str, Any]) -> list[Problem]:
+    """Unknown, missing and mistyped inputs of one of the SDK's argument classes."""
+    return list(_check_object(inputs, arguments, ""))
+
+
+def check_provider(settings: Mapping[str, Any]) -> list[Problem]:
+    """Unknown and mistyped settings of the provider itself."""
+    arguments = importlib.import_module("pulumi_aws").ProviderArgs
+    return check_arguments(arguments, {name: value for name, value in settings.items() if name not in ENGINES_OWN})
+
+
+ENGINES_OWN = frozenset({"version", "pluginDownloadURL", "pluginChecksums"})
+
+
+NAMES = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
 
 
 class UnknownType(Exception):
@@ -124,7 +141,7 @@ def _required(arguments: type) -> tuple[str, ...]:
 
 
 def _check(value: Any, expected: tuple[Any, ...], path: str) -> Iterator[Problem]:
-    if value is None or is_unknown(value) or Any in expected:
+    if value is None or is_unknown(value) or Any in expected or (is_asset(value) and _takes_assets(expected)):
         return
     for kind in expected:
         if typing.get_origin(kind) in (Sequence, list) and isinstance(value, list):
@@ -141,7 +158,7 @@ def _check(value: Any, expected: tuple[Any, ...], path: str) -> Iterator[Problem
             yield from _check_object(value, kind, path)
             return
     if not any(_is_scalar(value, kind) for kind in expected):
-        wanted = " or ".join(sorted(_described(kind) for kind in expected))
+        wanted = " or ".join(sorted({_described(kind) for kind in expected}))
         yield Problem(path, f"must be {wanted}, not {_described(type(value))}")
 
 
@@ -178,18 +195,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
 
 
+def _takes_assets(expected: tuple[Any, ...]) -> bool:
+    return any(isinstance(kind, type) and issubclass(kind, Asset | Archive) for kind in expected)
+
+
 def _described(kind: Any) -> str:
-    names = {
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "an object",
-    }
-    if kind in names:
-        return names[kind]
-    origin = typing.get_origin(kind)
-    if origin in (Sequence, list):
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " or ".join(str(member.value) for member in kind)
+    if isinstance(kind, type) and issubclass(kind, Asset | Archive):
+        return "a file"
+    if typing.get_origin(kind) in (Sequence, list):
         return "a list"
-    return "an object"
+    return NAMES.get(kind, "an object")

@@ -21,6 +21,8 @@ UNKNOWNS = frozenset(
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the mark of a secret, not one
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
+DEFAULTS = "__defaults"
+"""Which inputs the real provider filled in itself."""
 
 
 def is_unknown(value: object) -> bool:
@@ -29,7 +31,7 @@ def is_unknown(value: object) -> bool:
 
 
 def decode(properties: struct_pb2.Struct) -> dict[str, Any]:
-    """The engine's properties as Python values: whole numbers as int, text assets as text, secrets unwrapped, no nulls."""
+    """The engine's properties as Python values: whole numbers as int, secrets unwrapped, no nulls."""
     return {key: _plain(value) for key, value in json_format.MessageToDict(properties).items() if value is not None}
 
 
@@ -40,12 +42,19 @@ def encode(properties: dict[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-def without_unknowns(value: Any) -> Any:
-    """The value with everything unknown left out, for a handler that is not to see it."""
+def is_asset(value: object) -> bool:
+    """Whether a value is a file, or a text that stands for one."""
+    return isinstance(value, dict) and value.get(SIGNATURE) == ASSET
+
+
+def for_handler(value: Any) -> Any:
+    """The value as a handler sees it: nothing unknown, an asset as its text or its file's path."""
+    if is_asset(value):
+        return value.get("text") or value.get("path", "")
     if isinstance(value, dict):
-        return {key: without_unknowns(item) for key, item in value.items() if not is_unknown(item)}
+        return {key: for_handler(item) for key, item in value.items() if not is_unknown(item)}
     if isinstance(value, list):
-        return [without_unknowns(item) for item in value if not is_unknown(item)]
+        return [for_handler(item) for item in value if not is_unknown(item)]
     return value
 
 
@@ -57,9 +66,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
             return _plain(value.get("value"))
-        if value.get(SIGNATURE) == ASSET:
-            return value.get("text", value.get("path", ""))
-        return {key: _plain(item) for key, item in value.items() if item is not None and not key.startswith("__")}
+        return {key: _plain(item) for key, item in value.items() if item is not None and key != DEFAULTS}
     return value
 
 

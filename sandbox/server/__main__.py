@@ -49,6 +49,7 @@ def _prepare_environment(account: str) -> None:
         del os.environ[name]
     os.environ |= {
         "MOTO_ACCOUNT_ID": account,
+        "MOTO_ACM_VALIDATION_WAIT": "0",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -64,10 +64,14 @@ class Program:
         """One operation on it."""
         return Engine(self.folder, self.server, self.said.append).run(operation, **options)
 
-    def state(self) -> dict[str, Any]:
-        """Name → resource, as `pulumi stack export` has them."""
+    def resources(self) -> list[dict[str, Any]]:
+        """What `pulumi stack export` has."""
         exported = Engine(self.folder, self.server, self.said.append).export()
-        return {resource["urn"].split("::")[-1]: resource for resource in exported["deployment"]["resources"]}
+        return list(exported["deployment"].get("resources", []))
+
+    def state(self) -> dict[str, Any]:
+        """Name → resource."""
+        return {resource["urn"].split("::")[-1]: resource for resource in self.resources()}
 
     def client(self, service: str) -> Any:
         """A boto3 client of the sandbox, as the account's root."""

@@ -79,7 +79,15 @@ def misfits(service: str, operation: str, answer: dict[str, Any]) -> list[str]:
 
 
 def _misfits(shape: Any, value: Any, path: str) -> Iterator[str]:
-    types: dict[str, type] = {"structure": dict, "map": dict, "list": list, "string": str, "boolean": bool, "integer": int, "long": int}
+    types: dict[str, type] = {
+        "structure": dict,
+        "map": dict,
+        "list": list,
+        "string": str,
+        "boolean": bool,
+        "integer": int,
+        "long": int,
+    }
     expected: Any = types.get(shape.type_name, (int, float))
     if not isinstance(value, expected):
         yield f"{path}: {type(value).__name__}, not {shape.type_name}"

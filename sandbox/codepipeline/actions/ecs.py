@@ -127,7 +127,7 @@ def deployment_problem(service: Json, mine: str) -> str | None:
     """Why the deployment will not complete: it failed, or another one took its place."""
     deployments = {deployment["id"]: deployment for deployment in service["deployments"]}
     own = deployments.get(mine)
-    if own and False:
+    if own and own["rolloutState"] == "FAILED":
         return f"The deployment {mine} failed: {own['rolloutStateReason']}"
     if own is None or own["status"] != "PRIMARY":
         primary = next(d for d in service["deployments"] if d["status"] == "PRIMARY")

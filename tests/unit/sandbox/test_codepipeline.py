@@ -48,7 +48,12 @@ class FakeS3:
         number = int(VersionId[1:]) if VersionId else len(versions)
         if not 0 < number <= len(versions):
             raise ClientError({"Error": {"Code": "NoSuchVersion", "Message": "no"}}, "GetObject")
-        return {"Body": io.BytesIO(versions[number - 1]), "ETag": '"etag"', "LastModified": datetime.now(UTC), "VersionId": f"v{number}"}
+        return {
+            "Body": io.BytesIO(versions[number - 1]),
+            "ETag": '"etag"',
+            "LastModified": datetime.now(UTC),
+            "VersionId": f"v{number}",
+        }
 
 
 def context(
@@ -61,7 +66,9 @@ def context(
     declaration = {"name": "Act", "actionTypeId": {}, "outputArtifacts": [{"name": name} for name in outputs]}
     execution = Execution({"name": "pipe", "stages": [], "version": 1}, {}, "t", "d", overrides or [])
     action = ActionExecution("Stage", declaration, resolved=configuration, inputs=inputs or [])
-    return ActionContext(world, execution, action, Credentials("k", "s"), ArtifactStore("store", "a-pipeline-with-a-long-name"))  # type: ignore[arg-type]
+    return ActionContext(
+        world, execution, action, Credentials("k", "s"), ArtifactStore("store", "a-pipeline-with-a-long-name")
+    )  # type: ignore[arg-type]
 
 
 S3_SOURCE = {"S3Bucket": "in", "S3ObjectKey": "a.zip"}
@@ -108,7 +115,11 @@ SRC, EXTRA = Artifact("src", "store", "p/src/1", "v1"), Artifact("extra", "store
 
 
 def test_a_build_is_started_with_its_artifacts() -> None:
-    configuration = {"ProjectName": "proj", "PrimarySource": "src", "EnvironmentVariables": '[{"name":"A","value":"1"}]'}
+    configuration = {
+        "ProjectName": "proj",
+        "PrimarySource": "src",
+        "EnvironmentVariables": '[{"name":"A","value":"1"}]',
+    }
     act = context(FakeWorld(), configuration, [EXTRA, SRC], ("one", "two"))
     request = codebuild.start_request(act, [Artifact("one", "store", "p/one/x"), Artifact("two", "store", "p/two/y")])
     assert request == {
@@ -187,7 +198,12 @@ DEFINITION = {
     "cpu": "256",
     "executionRoleArn": "arn:role",
     "containerDefinitions": [
-        {"name": "app", "image": "old", "dockerLabels": {"fingerprint": "f"}, "secrets": [{"name": "S", "valueFrom": "p"}]},
+        {
+            "name": "app",
+            "image": "old",
+            "dockerLabels": {"fingerprint": "f"},
+            "secrets": [{"name": "S", "valueFrom": "p"}],
+        },
         {"name": "side", "image": "kept"},
     ],
 }
@@ -200,7 +216,10 @@ def test_the_ecs_action_clones_everything_but_the_named_images() -> None:
         "family": "web",
         "cpu": "256",
         "executionRoleArn": "arn:role",
-        "containerDefinitions": [{**DEFINITION["containerDefinitions"][0], "image": "new"}, {"name": "side", "image": "kept"}],  # type: ignore[index]
+        "containerDefinitions": [
+            {**DEFINITION["containerDefinitions"][0], "image": "new"},
+            {"name": "side", "image": "kept"},
+        ],  # type: ignore[index]
         "tags": tags,
     }
     assert "tags" not in ecs.revised(DEFINITION, [], {"app": "new"})
@@ -232,7 +251,9 @@ class FakeEcs:
 
     def update_service(self, cluster: str, service: str, taskDefinition: str) -> Json:
         assert taskDefinition == "arn:td:8"
-        self.deployments = [{"id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}]
+        self.deployments = [
+            {"id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}
+        ]
         return {"service": {"deployments": self.deployments}}
 
     def list_tasks(self, **_: Any) -> Json:
@@ -268,7 +289,11 @@ def test_a_broken_deployment_fails_the_ecs_action_with_its_reasons() -> None:
 
 
 def test_another_deployment_in_between_fails_the_ecs_action() -> None:
-    service = {"deployments": [{"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": "r"}]}
+    service = {
+        "deployments": [
+            {"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "rolloutStateReason": "r"}
+        ]
+    }
     assert ecs.deployment_problem(service, "ecs-svc/2") == "The deployment ecs-svc/2 was superseded by ecs-svc/3 (r)"
     assert ecs.deployment_problem(service, "ecs-svc/3") is None
 
@@ -276,7 +301,10 @@ def test_another_deployment_in_between_fails_the_ecs_action() -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"other.json": b"[]"}, "Did not find the image definition file imagedefinitions.json in the input artifacts ZIP file"),
+        (
+            {"other.json": b"[]"},
+            "Did not find the image definition file imagedefinitions.json in the input artifacts ZIP file",
+        ),
         ({"imagedefinitions.json": b"{"}, "Invalid image definitions"),
         ({"imagedefinitions.json": b'[{"name": "app"}]'}, "Invalid image definitions"),
         ({"imagedefinitions.json": b'[{"name": "web", "imageUri": "i"}]'}, "does not have: web"),
@@ -364,7 +392,15 @@ def test_an_execution_from_start_to_approval_to_end(world: FakeWorld) -> None:
     token = eventually(lambda: waiting_token(world))
     answer = {"status": "Approved", "summary": "fine"}
     with pytest.raises(AwsError) as caught:
-        call(world, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token="bad", result=answer)  # noqa: S106
+        call(
+            world,
+            "PutApprovalResult",
+            pipelineName="pipe",
+            stageName="Two",
+            actionName="Ok",
+            token="bad",
+            result=answer,
+        )
     assert caught.value.code == "InvalidApprovalTokenException"
     call(world, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token=token, result=answer)
     (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]

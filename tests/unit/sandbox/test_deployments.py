@@ -64,7 +64,9 @@ class Rig:
     def become_ready(self, task: Task) -> None:
         task.last_status, task.was_running, task.ready = "RUNNING", True, True
 
-    def crash(self, task: Task, reason: str = "Essential container in task exited", code: str = "EssentialContainerExited") -> None:
+    def crash(
+        self, task: Task, reason: str = "Essential container in task exited", code: str = "EssentialContainerExited"
+    ) -> None:
         task.request_stop(code, reason)
         task.last_status = "STOPPED"
 
@@ -168,6 +170,18 @@ def test_without_room_an_old_task_goes_first() -> None:
     assert r.state == "COMPLETED"
 
 
+def test_with_room_no_old_task_goes_before_a_new_one_is_ready() -> None:
+    r = rig(desired=2, least=0, most=200)
+    r.settle()
+    old = r.service.primary
+    begin(r.service, Deployment("td:2", {}))
+    r.step()
+    assert len(r.active(old)) == 2
+    r.become_ready(r.active()[0])
+    r.look()
+    assert len(r.active(old)) == 1
+
+
 def test_never_fewer_healthy_tasks_than_the_minimum() -> None:
     r = rig(desired=4, least=75, most=150)
     r.settle()
@@ -198,7 +212,9 @@ def test_a_breaker_fails_after_the_threshold_and_rolls_back() -> None:
     assert bad.rollout_state == "FAILED"
     assert bad.rollout_reason == "ECS deployment circuit breaker: tasks failed to start."
     assert r.service.primary.task_definition == "td:1"
-    assert r.service.primary.rollout_reason == f"ECS deployment circuit breaker: rolling back to deploymentId {good.id}."
+    assert (
+        r.service.primary.rollout_reason == f"ECS deployment circuit breaker: rolling back to deploymentId {good.id}."
+    )
     assert f"(service web) (deployment {bad.id}) deployment failed: tasks failed to start." in r.messages()
     shape = service_shape(r.service)
     assert [(d["status"], d["rolloutState"], d["failedTasks"]) for d in shape["deployments"]][:2] == [

@@ -149,14 +149,14 @@ def test_what_put_image_refuses(ecr: Any) -> None:
     assert code(caught) == "ImageDigestDoesNotMatchException"
 
 
-def test_a_push_is_announced(world: World, ecr: Any) -> None:
+def test_a_push_is_announced_once(world: World, ecr: Any) -> None:
     repository(ecr)
     digest = put(ecr, "1", "v1")
     (event,) = world.bus.history
     assert (event["source"], event["detail-type"]) == ("aws.ecr", "ECR Image Action")
     assert event["detail"] == {
         **{"action-type": "PUSH", "result": "SUCCESS", "repository-name": "app"},
-        **{"image-digest": digest, "image-tag": "v1"},
+        **{"image-digest": digest, "image-tag": "v1", "manifest-media-type": "application/x"},
     }
 
 

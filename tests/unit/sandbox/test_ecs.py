@@ -60,7 +60,9 @@ class FakeEngine:
         self.pulled.append(uri)
         return SimpleNamespace(digest="sha256:1")
 
-    def start(self, folder: Path, image: Any, definition: Json, environment: dict[str, str], peer: Any) -> FakeContainer:
+    def start(
+        self, folder: Path, image: Any, definition: Json, environment: dict[str, str], peer: Any
+    ) -> FakeContainer:
         self.started.append((definition["name"], environment))
         name = definition["name"]
         self.running[name] = replace(self.prepared.get(name) or FakeContainer())
@@ -128,7 +130,9 @@ class Aws:
     def run_to_end(self, *containers: Json, **fields: Any) -> Json:
         self.register(*containers, **fields)
         network = {"awsvpcConfiguration": {"subnets": self.subnets}}
-        arn = self.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network)["tasks"][0]["taskArn"]
+        arn = self.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network)["tasks"][0][
+            "taskArn"
+        ]
 
         def stopped() -> Json | None:
             answer = self.ecs.describe_tasks(cluster="main", tasks=[arn])
@@ -162,7 +166,13 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         ]
         balancer = elb.create_load_balancer(Name="lb", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
         group = elb.create_target_group(
-            Name="tg", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip", HealthCheckPath="/", UnhealthyThresholdCount=2
+            Name="tg",
+            Protocol="HTTP",
+            Port=80,
+            VpcId=vpc,
+            TargetType="ip",
+            HealthCheckPath="/",
+            UnhealthyThresholdCount=2,
         )["TargetGroups"][0]["TargetGroupArn"]
         forward = [{"Type": "forward", "TargetGroupArn": group}]
         elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
@@ -235,7 +245,9 @@ def test_an_unhealthy_task_is_stopped_in_elbs_words(aws: Aws) -> None:
     assert reason == "ECS deployment circuit breaker: tasks failed ELB health checks."
     arns = aws.ecs.list_tasks(cluster="main", serviceName="web", desiredStatus="STOPPED")["taskArns"]
     stopped = aws.ecs.describe_tasks(cluster="main", tasks=arns)["tasks"]
-    assert {t["stoppedReason"] for t in stopped} == {f"Task failed ELB health checks in (target-group {aws.target_group})"}
+    assert {t["stoppedReason"] for t in stopped} == {
+        f"Task failed ELB health checks in (target-group {aws.target_group})"
+    }
 
 
 REFUSED: list[tuple[Json, str, str]] = [
@@ -299,7 +311,10 @@ def container(name: str, **fields: Any) -> Json:
 def test_a_task_ends_with_its_essential_container(aws: Aws) -> None:
     aws.engine.prepared |= {"app": FakeContainer(exit_code=3), "side": FakeContainer()}
     task = aws.run_to_end(container("app"), container("side", essential=False))
-    assert (task["stopCode"], task["stoppedReason"]) == ("EssentialContainerExited", "Essential container in task exited")
+    assert (task["stopCode"], task["stoppedReason"]) == (
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    )
     assert {c["name"]: c["exitCode"] for c in task["containers"]} == {"app": 3, "side": 143}
     states = [e["detail"]["lastStatus"] for e in aws.world.bus.events if e["detail-type"] == "ECS Task State Change"]
     assert states == ["RUNNING", "STOPPED"]
@@ -344,12 +359,17 @@ def test_environment_and_secrets_reach_the_container(aws: Aws) -> None:
 def test_what_a_task_lacks_is_named(aws: Aws) -> None:
     prefix = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): "
     secret = {"name": "SECRET", "valueFrom": "/a/missing"}
-    assert aws.run_to_end(container("app", secrets=[secret]))["stoppedReason"] == prefix + "invalid ssm parameters: /a/missing"
+    assert (
+        aws.run_to_end(container("app", secrets=[secret]))["stoppedReason"]
+        == prefix + "invalid ssm parameters: /a/missing"
+    )
 
     ssm = aws.world.clients["ssm"]
     words = "User: arn:aws:sts::1:assumed-role/exec/t is not authorized to perform: ssm:GetParameters on resource: arn"
     aws.world.clients["ssm"] = SimpleNamespace(get_parameters=_raise(denied("GetParameters", words)))
-    assert aws.run_to_end(container("app", secrets=[secret]))["stoppedReason"] == f"{prefix}AccessDeniedException: {words}"
+    assert (
+        aws.run_to_end(container("app", secrets=[secret]))["stoppedReason"] == f"{prefix}AccessDeniedException: {words}"
+    )
     aws.world.clients["ssm"] = ssm
 
     refused = RuntimeError("registry says no")
@@ -359,12 +379,17 @@ def test_what_a_task_lacks_is_named(aws: Aws) -> None:
     aws.engine.refuse = RuntimeError(f"failed to resolve ref {REPO}:live: not found")
     task = aws.run_to_end(container("app"))
     assert task["stopCode"] == "TaskFailedToStart"
-    assert task["stoppedReason"] == f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {REPO}:live: not found"
+    assert (
+        task["stoppedReason"]
+        == f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {REPO}:live: not found"
+    )
     aws.engine.refuse = None
 
     options = {"awslogs-group": "/nope", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "p"}
     logged = container("app", logConfiguration={"logDriver": "awslogs", "options": options})
-    assert "failed to create Cloudwatch log stream: ResourceNotFoundException" in aws.run_to_end(logged)["stoppedReason"]
+    assert (
+        "failed to create Cloudwatch log stream: ResourceNotFoundException" in aws.run_to_end(logged)["stoppedReason"]
+    )
 
     aws.world.untrusted.add("arn:aws:iam::111111111111:role/exec")
     assert aws.run_to_end(container("app"))["stoppedReason"].startswith(
@@ -415,7 +440,11 @@ def test_services_are_visible_to_scaling(aws: Aws) -> None:
     aws.register()
     aws.service()
     moto_client("application-autoscaling").register_scalable_target(
-        ServiceNamespace="ecs", ResourceId="service/main/web", ScalableDimension="ecs:service:DesiredCount", MinCapacity=0, MaxCapacity=2
+        ServiceNamespace="ecs",
+        ResourceId="service/main/web",
+        ScalableDimension="ecs:service:DesiredCount",
+        MinCapacity=0,
+        MaxCapacity=2,
     )
 
 
@@ -457,4 +486,3 @@ def test_a_container_that_boots_is_not_yet_unhealthy() -> None:
 )
 def test_parameter_name(value_from: str, name: str) -> None:
     assert parameter_name(value_from) == name
-

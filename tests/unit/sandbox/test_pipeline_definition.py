@@ -24,8 +24,18 @@ def names(*artifacts: str) -> list[Json]:
 
 
 def pipeline() -> Json:
-    source = action("Get", "Source", "S3", {"S3Bucket": "b", "S3ObjectKey": "k.zip"}, outputArtifacts=names("src"), namespace="got")
-    build = action("Make", "Build", "CodeBuild", {"ProjectName": "p"}, inputArtifacts=names("src"), outputArtifacts=names("out"), namespace="made")
+    source = action(
+        "Get", "Source", "S3", {"S3Bucket": "b", "S3ObjectKey": "k.zip"}, outputArtifacts=names("src"), namespace="got"
+    )
+    build = action(
+        "Make",
+        "Build",
+        "CodeBuild",
+        {"ProjectName": "p"},
+        inputArtifacts=names("src"),
+        outputArtifacts=names("out"),
+        namespace="made",
+    )
     ship = action("Ship", "Deploy", "ECS", {"ClusterName": "c", "ServiceName": "s"}, inputArtifacts=names("out"))
     return {
         "name": "pipe",

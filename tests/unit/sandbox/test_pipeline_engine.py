@@ -227,12 +227,18 @@ def test_parallel_executions_do_not_wait() -> None:
 
 @pytest.mark.parametrize(("answer", "status"), [("Approved", "Succeeded"), ("Rejected", "Failed")])
 def test_an_approval_waits_for_its_answer(answer: str, status: str) -> None:
-    manual = {**step("ok"), "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}
+    manual = {
+        **step("ok"),
+        "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
+    }
     r = Rig(stage("One", manual))
     execution = r.start()
     action = eventually(lambda: next((a for a in execution.stages[0].actions if a.token), None))
     assert not execution.over
-    assert stage_state(r.definition["stages"][0], [execution], [])["actionStates"][0]["latestExecution"]["token"] == action.token
+    assert (
+        stage_state(r.definition["stages"][0], [execution], [])["actionStates"][0]["latestExecution"]["token"]
+        == action.token
+    )
     action.decision = (answer, "because")
     action.decided.set()
     eventually(lambda: execution.over)

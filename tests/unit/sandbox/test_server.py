@@ -411,7 +411,8 @@ def run(command: Any, *arguments: str) -> Result:
 def test_env_and_stop(repository: Path, world: World) -> None:
     folder = repository / ".sandbox" / "local"
     folder.mkdir(parents=True)
-    described = {"pid": os.getpid(), "port": int(world.endpoint.rpartition(":")[2]), "aws_port": 1, "awsx_port": 2}
+    port = int(world.endpoint.rpartition(":")[2])
+    described = {"pid": os.getpid(), "port": port, "aws_port": port, "awsx_port": port}
     (folder / "server.json").write_text(json.dumps({**described, "account": A, "region": R}))
     make_role(world, {"Service": "a.amazonaws.com"}, name="local-deployer")
     printed = run(env, "--as", "deployer").output
@@ -449,3 +450,27 @@ def test_the_daemon_serves_until_sigterm(repository: Path) -> None:
     finally:
         daemon.kill()
         daemon.wait()
+
+
+def test_no_process_outlives_the_server(tmp_path: Path) -> None:
+    """Neither a child, nor an orphan in a session of its own that ignores SIGTERM."""
+    pids = tmp_path / "pids"
+    script = f"""
+import subprocess, time
+from sandbox.server.processes import adopt_orphans, end_descendants
+adopt_orphans()
+subprocess.Popen(["sh", "-c", "echo $$ >> {pids}; exec sleep 60"])
+subprocess.run(["sh", "-c", "setsid sh -c 'trap : TERM; echo $$ >> {pids}; while :; do sleep 1; done' &"])
+while len(open("{pids}").read().split()) < 2: time.sleep(0.05)
+end_descendants(grace=0.5)
+"""
+    pids.touch()
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    started = pids.read_text().split()
+    assert len(started) == 2
+    states = [path.read_text().rpartition(")")[2].split()[0] for pid in started if (path := _stat(pid)).exists()]
+    assert set(states) <= {"Z"}
+
+
+def _stat(pid: str) -> Path:
+    return Path(f"/proc/{pid}/stat")

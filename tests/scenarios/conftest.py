@@ -1,0 +1,182 @@
+"""A stack of the committed program, up in a sandbox of its own, and the commands that an operator has."""
+
+import json
+import os
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PROGRAM = ("components", "task_templates", "buildspecs")
+SPEED = "40"
+
+DOCKERFILE = """\
+FROM python:3.12-slim
+WORKDIR /app
+COPY . .
+CMD ["python", "server.py"]
+"""
+
+SERVER = """\
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(STATUS if self.path == HEALTH else 404)
+        self.end_headers()
+        self.wfile.write(b"VERSION")
+
+    def log_message(self, *args):
+        pass
+
+http.server.HTTPServer(("0.0.0.0", PORT), Handler).serve_forever()
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A repository with the program, and one of its stacks."""
+
+    root: Path
+    name: str
+
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """A command of the sandbox."""
+        variables = {**os.environ, "SANDBOX_SPEED": SPEED, **environment}
+        command = [str(REPOSITORY / ".venv/bin/sandbox"), *arguments, "--stack", self.name]
+        done = subprocess.run(command, cwd=self.root, env=variables, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *arguments: str) -> Done:
+        """A command that must succeed."""
+        done = self.run(*arguments)
+        assert done.code == 0, done.out + done.err
+        return done
+
+    def changes(self) -> dict[str, int]:
+        """What `up` would change now."""
+        summary: dict[str, int] = self.ok("preview", "--json").json["changeSummary"]
+        return {op: count for op, count in summary.items() if op not in ("same", "read", "refresh")}
+
+    def status(self, service: str) -> dict[str, Any]:
+        """What a service runs."""
+        status: dict[str, Any] = self.ok("status", service, "--json").json
+        return status
+
+    def ship(self, service: str, source: Path) -> Done:
+        """Upload a source and wait for its pipeline."""
+        return self.run("ship", service, "--source", str(source))
+
+    def aws(self, identity: str, *arguments: str) -> Done:
+        """The aws command line, as an identity."""
+        environment = self.ok("env", "--as", identity, "--json").json
+        variables = {**os.environ, **environment}
+        command = [str(REPOSITORY / ".venv/bin/aws"), *arguments]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client, as the account's root."""
+        aws = self.ok("env", "--json").json
+        return boto3.client(
+            service,
+            endpoint_url=aws["AWS_ENDPOINT_URL"],
+            region_name=aws["AWS_REGION"],
+            aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The sandbox server's own interface."""
+        endpoint = self.ok("env", "--json").json["AWS_ENDPOINT_URL"]
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(f"{endpoint}/_sandbox/{path}", data=data), timeout=30) as response:  # noqa: S310
+            return json.load(response)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text in a file of the repository."""
+        path = self.root / file
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new))
+
+    def builds(self) -> int:
+        """How many builds have run."""
+        return len(list((self.root / ".sandbox" / self.name / "builds").glob("*")))
+
+
+def _up(folder: Path, name: str) -> Iterator[Stack]:
+    for part in PROGRAM:
+        shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in [*REPOSITORY.glob("Pulumi*.yaml"), *REPOSITORY.glob("*.py")]:
+        shutil.copy(file, folder)
+    (folder / ".tools").symlink_to(REPOSITORY / ".tools")
+    stack = Stack(folder, name)
+    stack.ok("up")
+    yield stack
+    stack.ok("stop")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Stack `local`, fresh for each module."""
+    yield from _up(tmp_path_factory.mktemp("repository"), "local")
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Stack `dev`, fresh for each module."""
+    yield from _up(tmp_path_factory.mktemp("repository"), "dev")
+
+
+@dataclass(frozen=True)
+class Apps:
+    """Makes small apps, as an app team's repository would be."""
+
+    folder: Path
+
+    def make(
+        self,
+        version: str,
+        *,
+        port: int | str = 'int(os.environ["PORT"])',
+        health: str = "/healthz",
+        status: int = 200,
+        dockerfile: str = DOCKERFILE,
+        server: str = SERVER,
+    ) -> Path:
+        """An app that answers `version`; with these faults, if any."""
+        source = self.folder / version
+        source.mkdir()
+        filled = server.replace("STATUS", str(status)).replace("HEALTH", repr(health)).replace("PORT)", f"{port})")
+        (source / "server.py").write_text(filled.replace("VERSION", version))
+        (source / "Dockerfile").write_text(textwrap.dedent(dockerfile))
+        return source
+
+
+@pytest.fixture
+def apps(tmp_path: Path) -> Apps:
+    """Where a test makes its apps."""
+    return Apps(tmp_path)

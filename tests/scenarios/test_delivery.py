@@ -1,0 +1,212 @@
+"""Deliveries through the declared pipeline, one after another on one stack."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.scenarios.conftest import Apps, Stack
+
+KEPT = ("cpu", "memory", "environment", "secrets")
+
+
+def executions(stack: Stack, service: str) -> list[dict[str, Any]]:
+    """Newest first."""
+    pages = stack.client("codepipeline").list_pipeline_executions(pipelineName=f"{stack.name}-{service}")
+    found: list[dict[str, Any]] = pages["pipelineExecutionSummaries"]
+    return found
+
+
+def wait_for_pipeline(stack: Stack, service: str, count: int) -> list[dict[str, Any]]:
+    """The executions, once there are this many and none runs."""
+    for _ in range(600):
+        found = executions(stack, service)
+        if len(found) >= count and not any(e["status"] in ("InProgress", "Queued") for e in found):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"still {executions(stack, service)}")
+
+
+def tags(stack: Stack, service: str) -> dict[str, str]:
+    """Tag → digest in the service's repository."""
+    images = stack.client("ecr").list_images(repositoryName=f"{stack.name}-{service}")["imageIds"]
+    return {image["imageTag"]: image["imageDigest"] for image in images if "imageTag" in image}
+
+
+def scaling(stack: Stack, service: str) -> set[bool]:
+    """Whether each kind of scaling is suspended."""
+    found = stack.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[f"service/{stack.name}/{stack.name}-{service}"]
+    )
+    return set(found["ScalableTargets"][0]["SuspendedState"].values())
+
+
+def test_a_new_pipeline_starts_itself_once_and_fails_at_source(local: Stack) -> None:
+    (execution,) = wait_for_pipeline(local, "hello", 1)
+    assert execution["status"] == "Failed"
+
+
+def test_the_first_release_starts_the_service(local: Stack, apps: Apps) -> None:
+    before = local.status("hello")
+    assert (before["desired"], before["release"], before["image_digest"]) == (0, None, None)
+    assert scaling(local, "hello") == {True}
+    done = local.ship("hello", apps.make("v1"))
+    assert done.code == 0, done.out + done.err
+    after = local.status("hello")
+    assert (after["desired"], after["running"], after["release"]["release"]) == (1, 1, 1)
+    assert after["image_digest"] == after["release"]["image_digest"]
+    assert scaling(local, "hello") == {False}
+    tagged = tags(local, "hello")
+    assert tagged["live"] == tagged["release-1"] == after["image_digest"]
+
+
+def test_nothing_would_change_after_a_release(local: Stack) -> None:
+    assert local.changes() == {}
+
+
+def test_the_next_release_changes_the_image_only(local: Stack, apps: Apps) -> None:
+    before = local.status("hello")
+    assert local.ship("hello", apps.make("v2")).code == 0
+    after = local.status("hello")
+    assert after["image_digest"] != before["image_digest"]
+    assert after["revision"] == before["revision"] + 1
+    assert {key: after[key] for key in KEPT} == {key: before[key] for key in KEPT}
+    assert local.changes() == {}
+
+
+def test_an_edit_ships_with_the_live_image_and_without_a_build(local: Stack) -> None:
+    before, builds = local.status("hello"), local.builds()
+    local.edit("Pulumi.local.yaml", "hello:\n      task: {template: web.json, cpu: 256, memory: 512",
+               "hello:\n      task: {template: web.json, cpu: 256, memory: 1024")  # fmt: skip
+    local.ok("up")
+    after = local.status("hello")
+    assert (after["memory"], after["image_digest"]) == (1024, before["image_digest"])
+    assert after["revision"] > before["revision"]
+    assert local.builds() == builds
+    assert local.changes() == {}
+
+
+def test_a_changed_runtime_value_is_a_new_parameter_and_ships(local: Stack) -> None:
+    before = {secret["name"]: secret["arn"] for secret in local.status("hello")["secrets"]}
+    local.edit("Pulumi.local.yaml", "Hello from the sandbox", "Another greeting")
+    local.ok("up")
+    after = {secret["name"]: secret["arn"] for secret in local.status("hello")["secrets"]}
+    assert after["GREETING"] != before["GREETING"]
+    assert after["SECRET_KEY_BASE"] == before["SECRET_KEY_BASE"]
+    names = [arn.partition(":parameter")[2] for arn in (before["GREETING"], after["GREETING"])]
+    kept = local.client("ssm").get_parameters(Names=names)
+    assert [p["Value"] for n in names for p in kept["Parameters"] if p["Name"] == n] == [
+        "Hello from the sandbox",
+        "Another greeting",
+    ]
+
+
+def test_the_release_after_an_edit_keeps_the_edit(local: Stack, apps: Apps) -> None:
+    before = local.status("hello")
+    assert local.ship("hello", apps.make("v3")).code == 0
+    after = local.status("hello")
+    assert {key: after[key] for key in KEPT} == {key: before[key] for key in KEPT}
+    assert after["image_digest"] != before["image_digest"]
+    assert local.changes() == {}
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "a RUN that fails": ({"dockerfile": "FROM python:3.12-slim\nRUN echo broken here && exit 3\n"}, "exit code: 3"),
+    "a COPY of nothing": ({"dockerfile": "FROM python:3.12-slim\nCOPY nothing.txt /app/\n"}, '"/nothing.txt": not found'),
+    "a health check that fails": ({"status": 500}, "failed"),
+    "another health path": ({"health": "/up"}, "failed"),
+    "another port": ({"port": 9999}, "failed"),
+    "a CMD that exits": ({"server": "raise SystemExit(7)"}, "failed"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_app_fails_and_the_running_release_stays(local: Stack, apps: Apps, fault: str) -> None:
+    changes, words = BROKEN[fault]
+    before = local.status("hello")
+    done = local.ship("hello", apps.make(fault.replace(" ", "-"), **changes))
+    assert done.code == 1
+    assert words in done.out + done.err
+    after = local.status("hello")
+    assert (after["image_digest"], after["release"], after["running"]) == (
+        before["image_digest"],
+        before["release"],
+        before["running"],
+    )
+    assert tags(local, "hello")["live"] == before["image_digest"]
+    assert local.changes() == {}
+
+
+def zipped(path: Path, entries: dict[str, str]) -> Path:
+    import zipfile
+
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in entries.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "words"),
+    [
+        ("not-a-zip", None, "zip"),
+        ("empty", {}, "zip"),
+        ("no-dockerfile", {"server.py": "pass"}, "no Dockerfile"),
+        ("outside", {"../outside": "x", "Dockerfile": "FROM scratch"}, "outside"),
+    ],
+)
+def test_a_source_that_is_none_fails_in_package(
+    local: Stack, tmp_path: Path, name: str, entries: dict[str, str] | None, words: str
+) -> None:
+    before = local.status("hello")
+    path = tmp_path / f"{name}.zip"
+    if entries is None:
+        path.write_text("this is no archive")
+    else:
+        zipped(path, entries)
+    done = local.ship("hello", path)
+    assert done.code == 1
+    assert "Package" in done.out + done.err
+    assert words in (done.out + done.err).lower().replace("dockerfile", "Dockerfile")
+    assert local.status("hello") == before
+
+
+def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:
+    assert local.ship("hello", apps.make("v4")).code == 0
+    before, count = local.status("hello"), len(executions(local, "hello"))
+    local.control("replay-event", {"id": "last"})
+    newest = wait_for_pipeline(local, "hello", count + 1)[0]
+    assert newest["status"] == "Succeeded"
+    assert local.status("hello") == before
+    states = local.client("codepipeline").list_action_executions(
+        pipelineName="local-hello", filter={"pipelineExecutionId": newest["pipelineExecutionId"]}
+    )["actionExecutionDetails"]
+    assert {action["stageName"] for action in states} == {"Source", "Package"}
+
+
+def test_two_uploads_while_a_deployment_runs_are_released_in_order(local: Stack, apps: Apps) -> None:
+    import shutil
+
+    before, count = local.status("hello"), len(executions(local, "hello"))
+    output = json.loads(local.ok("export").out)["deployment"]["resources"][0]["outputs"]["hello"]["upload_to"]
+    bucket, _, key = output.removeprefix("s3://").partition("/")
+    for version in ("v5", "v6", "v7"):
+        archive = shutil.make_archive(str(apps.folder / version), "zip", apps.make(version))
+        done = local.aws("hello-uploader", "s3api", "put-object", "--bucket", bucket, "--key", key, "--body", archive)
+        assert done.code == 0, done.err
+    finished = wait_for_pipeline(local, "hello", count + 3)
+    assert [execution["status"] for execution in finished[:3]] == ["Succeeded"] * 3
+    after = local.status("hello")
+    assert after["release"]["release"] == before["release"]["release"] + 3
+    assert after["revision"] == before["revision"] + 3
+    versions = local.client("s3").list_object_versions(Bucket=bucket, Prefix=key)["Versions"]
+    assert after["release"]["source_version"] == next(v["VersionId"] for v in versions if v["IsLatest"])
+    assert local.changes() == {}
+
+
+def test_a_worker_is_released_without_any_way_in(local: Stack, apps: Apps) -> None:
+    worker = apps.make("worker", server="import time\nwhile True: time.sleep(1)\n")
+    done = local.ship("mailer", worker)
+    assert done.code == 0, done.out + done.err
+    assert local.status("mailer")["running"] == 1
