@@ -114,8 +114,8 @@ def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
 
 
 def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:
-    """Reads the release record and its history."""
-    return [allow("ReadRelease", ["ssm:GetParameter", "ssm:GetParameterHistory"], [record_arn])]
+    """Reads what was released, now and before."""
+    return [allow("ReadReleases", ["ssm:GetParameterHistory"], [record_arn])]
 
 
 def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
@@ -125,7 +125,7 @@ def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
 
 def read_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads a pipeline's artifacts."""
-    return [allow("ReadArtifacts", ["s3:GetObject", "s3:GetObjectVersion"], [artifacts_arn])]
+    return [allow("ReadArtifacts", ["s3:GetObject"], [artifacts_arn])]
 
 
 def read_and_write_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:

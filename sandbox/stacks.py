@@ -25,7 +25,7 @@ SECONDS_TO_START = 60
 NOT_COPIED = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """What belongs to the real stack's secrets; the copy has a passphrase of its own."""
 
-MISSING = re.compile(r"pulumi config set --secret (?:--path )?'?(?P<key>[^'\s`]+)'?(?:\s|$)")
+MISSING = re.compile(r"pulumi config set (?:--path )?--secret (?:--path )?'?(?P<key>[^'\s`]+)'?(?:\s|$)")
 """Pulumi's own words, and its programs', for a secret that is not set."""
 
 Say = Callable[[str], None]
@@ -118,7 +118,7 @@ class StackFolder:
     def account(self) -> str:
         """The account that the stack may be in, or a stand-in."""
         allowed = self.config().get("aws:allowedAccountIds") or [DEFAULT_ACCOUNT]
-        return str(allowed[0])
+        return str((yaml.safe_load(allowed) if isinstance(allowed, str) else allowed)[0])
 
     @property
     def region(self) -> str:

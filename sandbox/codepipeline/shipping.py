@@ -163,10 +163,8 @@ def _policy(name: str, document: Any) -> evaluator.Policy:
 
 
 def source_zip(source: Path) -> bytes:
-    """The zip itself, or a folder as a zip: the same bytes for the same files, without `.git`."""
+    """A file as it is (the pipeline judges it), or a folder as a zip: the same bytes for the same files."""
     if source.is_file():
-        if not zipfile.is_zipfile(source):
-            raise SandboxError(f"{source} is neither a folder nor a zip")
         return source.read_bytes()
     if not source.is_dir():
         raise SandboxError(f"{source} does not exist")

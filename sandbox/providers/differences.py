@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.providers.values import is_unknown
 
-NOTHING = (None, [], {})
+NOTHING: tuple[Any, ...] = (None, [], {})
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

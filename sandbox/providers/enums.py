@@ -26,7 +26,7 @@ def check_values(handler: object, inputs: Mapping[str, Any]) -> list[Problem]:
     shape = _input_shape(service, operation) if service and operation else None
     if shape is None:
         return []
-    apart = getattr(handler, "apart", frozenset())
+    apart: frozenset[str] = getattr(handler, "apart", frozenset())
     checked = {name: value for name, value in inputs.items() if name not in apart}
     return list(_check(checked, shape, getattr(handler, "names", {}), ""))
 

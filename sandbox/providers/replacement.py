@@ -6,7 +6,8 @@ schemas). A type that is not here is refused, so that no change passes as an upd
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 ALL = "*"
 """Every property but the ones named in `EXCEPT`."""
@@ -32,21 +33,26 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:cloudwatch/metricAlarm:MetricAlarm": "name",
         "aws:codebuild/project:Project": "name",
         "aws:codepipeline/pipeline:Pipeline": "name",
-        "aws:ec2/eip:Eip": "domain publicIpv4Pool networkBorderGroup",
+        "aws:ec2/eip:Eip": "address customerOwnedIpv4Pool domain ipamPoolId networkBorderGroup publicIpv4Pool",
         "aws:ec2/internetGateway:InternetGateway": "",
-        "aws:ec2/natGateway:NatGateway": "allocationId subnetId connectivityType privateIp",
+        "aws:ec2/natGateway:NatGateway": "allocationId availabilityMode connectivityType privateIp subnetId vpcId",
         "aws:ec2/route:Route": "routeTableId destinationCidrBlock destinationIpv6CidrBlock destinationPrefixListId",
         "aws:ec2/routeTable:RouteTable": "vpcId",
         "aws:ec2/routeTableAssociation:RouteTableAssociation": "subnetId gatewayId",
         "aws:ec2/securityGroup:SecurityGroup": "name namePrefix description vpcId",
-        "aws:ec2/subnet:Subnet": "vpcId cidrBlock availabilityZone availabilityZoneId outpostArn",
+        "aws:ec2/subnet:Subnet": (
+            "vpcId cidrBlock availabilityZone availabilityZoneId outpostArn "
+            "ipv4IpamPoolId ipv4NetmaskLength ipv6IpamPoolId ipv6Native ipv6NetmaskLength"
+        ),
         "aws:ec2/vpc:Vpc": "cidrBlock instanceTenancy ipv4IpamPoolId ipv4NetmaskLength",
-        "aws:ec2/vpcEndpoint:VpcEndpoint": "vpcId serviceName vpcEndpointType",
+        "aws:ec2/vpcEndpoint:VpcEndpoint": (
+            "vpcId serviceName serviceRegion vpcEndpointType resourceConfigurationArn serviceNetworkArn"
+        ),
         "aws:ecr/lifecyclePolicy:LifecyclePolicy": "repository",
         "aws:ecr/repository:Repository": "name encryptionConfigurations",
         "aws:ecs/cluster:Cluster": "name",
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "clusterName",
-        "aws:ecs/service:Service": "name cluster launchType schedulingStrategy iamRole deploymentController",
+        "aws:ecs/service:Service": "name cluster launchType schedulingStrategy iamRole",
         "aws:ecs/taskDefinition:TaskDefinition": ALL,
         "aws:iam/role:Role": "name namePrefix path",
         "aws:iam/rolePolicy:RolePolicy": "name namePrefix role",
@@ -58,17 +64,21 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:lb/listener:Listener": "loadBalancerArn",
         "aws:lb/listenerRule:ListenerRule": "listenerArn",
         "aws:lb/loadBalancer:LoadBalancer": "name namePrefix internal loadBalancerType customerOwnedIpv4Pool",
-        "aws:lb/targetGroup:TargetGroup": "name namePrefix port protocol protocolVersion targetType vpcId",
-        "aws:route53/record:Record": "zoneId setIdentifier",
-        "aws:s3/bucket:Bucket": "bucket bucketPrefix objectLockEnabled",
+        "aws:lb/targetGroup:TargetGroup": (
+            "name namePrefix port protocol protocolVersion targetType vpcId ipAddressType"
+        ),
+        "aws:route53/record:Record": "name setIdentifier zoneId",
+        "aws:s3/bucket:Bucket": "bucket bucketNamespace bucketPrefix objectLockEnabled",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "bucket expectedBucketOwner",
         "aws:s3/bucketNotification:BucketNotification": "bucket",
         "aws:s3/bucketObjectv2:BucketObjectv2": "bucket key",
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "bucket",
         "aws:s3/bucketPolicy:BucketPolicy": "bucket",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "bucket",
-        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "bucket",
-        "aws:s3/bucketVersioning:BucketVersioning": "bucket expectedBucketOwner mfa",
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
+            "bucket expectedBucketOwner"
+        ),
+        "aws:s3/bucketVersioning:BucketVersioning": "bucket expectedBucketOwner",
         "aws:ssm/parameter:Parameter": "name",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "securityGroupId",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "securityGroupId",
@@ -76,16 +86,48 @@ REPLACES: Mapping[str, frozenset[str]] = {
 }
 
 
-def replacing(token: str, changed: Iterable[str]) -> frozenset[str]:
+def _leaves_advanced(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    return olds.get("tier") == "Advanced" and news.get("tier", "Standard") == "Standard"
+
+
+def _is_not_forced(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """Capacity providers change in place with a forced deployment only, and not from or to none."""
+    forced = str(news.get("forceNewDeployment", False)).lower() == "true"
+    return not forced or bool(olds.get("capacityProviderStrategies")) != bool(news.get("capacityProviderStrategies"))
+
+
+def _changes_controller(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    kinds = [inputs.get("deploymentController", {}).get("type", "ECS") for inputs in (olds, news)]
+    return kinds[0] != kinds[1]
+
+
+WHEN: Mapping[tuple[str, str], Callable[[Mapping[str, Any], Mapping[str, Any]], bool]] = {
+    ("aws:ecs/service:Service", "capacityProviderStrategies"): _is_not_forced,
+    ("aws:ecs/service:Service", "deploymentController"): _changes_controller,
+    ("aws:ssm/parameter:Parameter", "tier"): _leaves_advanced,
+}
+"""Properties that replace in some changes only (the provider's CustomizeDiff functions)."""
+
+
+def replacing(token: str, changed: Iterable[str], olds: Mapping[str, Any], news: Mapping[str, Any]) -> frozenset[str]:
     """Those of the changed property paths that replace the resource.
+
+    Args:
+        token: the resource's type.
+        changed: paths such as `healthCheck.path`.
+        olds: its inputs until now.
+        news: its inputs from now on.
 
     Raises:
         KeyError: the type is not in the table.
     """
-    names = REPLACES[token]
-    if ALL in names:
-        return frozenset(path for path in changed if top_level(path) not in EXCEPT[token])
-    return frozenset(path for path in changed if top_level(path) in names)
+    return frozenset(path for path in changed if _replaces(token, top_level(path), olds, news))
+
+
+def _replaces(token: str, name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    if ALL in REPLACES[token]:
+        return name not in EXCEPT[token]
+    return name in REPLACES[token] or ((token, name) in WHEN and WHEN[token, name](olds, news))
 
 
 def top_level(path: str) -> str:

@@ -80,8 +80,9 @@ class AwsProvider(Plugin):
         return provider_pb2.CheckResponse(inputs=encode(news))
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        found = {path: (was, will) for path, was, will in differences(decode(request.old_inputs), decode(request.news))}
-        replaces = replacing(_token(request.urn), found)
+        olds, news = decode(request.old_inputs), decode(request.news)
+        found = {path: (was, will) for path, was, will in differences(olds, news)}
+        replaces = replacing(_token(request.urn), found, olds, news)
         kinds, outcomes = provider_pb2.PropertyDiff, provider_pb2.DiffResponse
         detailed = {
             path: kinds(kind=_kind(was, will, path in replaces), inputDiff=True) for path, (was, will) in found.items()
@@ -150,7 +151,9 @@ def _token(urn: str) -> str:
 
 
 def _elsewhere(wanted: str, here: str) -> str:
-    return f"the sandbox of this stack is in {here}, not in {wanted}"
+    return (
+        f"the sandbox of this stack is in {here}, not in {wanted}; after a change of aws:region: sandbox stop, then up"
+    )
 
 
 def _failures(problems: list[Problem]) -> provider_pb2.CheckResponse:

@@ -40,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("0.0.0.0", PORT), Handler).serve_forever()
 """
 
+WORKER = "import time\nwhile True: time.sleep(1)\n"
+
 
 @dataclass(frozen=True)
 class Done:

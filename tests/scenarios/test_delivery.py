@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenarios.conftest import Apps, Stack
+
+from tests.scenarios.conftest import WORKER, Apps, Stack
 
 KEPT = ("cpu", "memory", "environment", "secrets")
 
@@ -113,7 +114,10 @@ def test_the_release_after_an_edit_keeps_the_edit(local: Stack, apps: Apps) -> N
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a RUN that fails": ({"dockerfile": "FROM python:3.12-slim\nRUN echo broken here && exit 3\n"}, "exit code: 3"),
-    "a COPY of nothing": ({"dockerfile": "FROM python:3.12-slim\nCOPY nothing.txt /app/\n"}, '"/nothing.txt": not found'),
+    "a COPY of nothing": (
+        {"dockerfile": "FROM python:3.12-slim\nCOPY nothing.txt /app/\n"},
+        '"/nothing.txt": not found',
+    ),
     "a health check that fails": ({"status": 500}, "failed"),
     "another health path": ({"health": "/up"}, "failed"),
     "another port": ({"port": 9999}, "failed"),
@@ -206,7 +210,7 @@ def test_two_uploads_while_a_deployment_runs_are_released_in_order(local: Stack,
 
 
 def test_a_worker_is_released_without_any_way_in(local: Stack, apps: Apps) -> None:
-    worker = apps.make("worker", server="import time\nwhile True: time.sleep(1)\n")
+    worker = apps.make("worker", server=WORKER)
     done = local.ship("mailer", worker)
     assert done.code == 0, done.out + done.err
     assert local.status("mailer")["running"] == 1

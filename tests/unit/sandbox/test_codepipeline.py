@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aws_fakes import FakeWorld, denied, eventually, misfits
@@ -19,7 +19,7 @@ from sandbox.codepipeline.api import HANDLERS
 from sandbox.codepipeline.artifacts import ArtifactStore, read_file, zip_of
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution
 from sandbox.server.errors import AwsError
-from sandbox.server.world import Credentials, Principal
+from sandbox.server.world import Credentials, Principal, World
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/pipe"
@@ -66,9 +66,8 @@ def context(
     declaration = {"name": "Act", "actionTypeId": {}, "outputArtifacts": [{"name": name} for name in outputs]}
     execution = Execution({"name": "pipe", "stages": [], "version": 1}, {}, "t", "d", overrides or [])
     action = ActionExecution("Stage", declaration, resolved=configuration, inputs=inputs or [])
-    return ActionContext(
-        world, execution, action, Credentials("k", "s"), ArtifactStore("store", "a-pipeline-with-a-long-name")
-    )  # type: ignore[arg-type]
+    store = ArtifactStore("store", "a-pipeline-with-a-long-name")
+    return ActionContext(cast("World", world), execution, action, Credentials("k", "s"), store)
 
 
 S3_SOURCE = {"S3Bucket": "in", "S3ObjectKey": "a.zip"}
@@ -187,7 +186,7 @@ def test_environment_variables_that_are_no_list_fail_the_action() -> None:
             codebuild.environment(text)
 
 
-DEFINITION = {
+DEFINITION: Json = {
     "taskDefinitionArn": "arn:td:7",
     "family": "web",
     "revision": 7,
@@ -219,7 +218,7 @@ def test_the_ecs_action_clones_everything_but_the_named_images() -> None:
         "containerDefinitions": [
             {**DEFINITION["containerDefinitions"][0], "image": "new"},
             {"name": "side", "image": "kept"},
-        ],  # type: ignore[index]
+        ],
         "tags": tags,
     }
     assert "tags" not in ecs.revised(DEFINITION, [], {"app": "new"})
@@ -398,7 +397,7 @@ def test_an_execution_from_start_to_approval_to_end(world: FakeWorld) -> None:
             pipelineName="pipe",
             stageName="Two",
             actionName="Ok",
-            token="bad",
+            token="bad",  # noqa: S106
             result=answer,
         )
     assert caught.value.code == "InvalidApprovalTokenException"

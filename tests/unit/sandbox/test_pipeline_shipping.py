@@ -96,12 +96,14 @@ def test_a_folder_is_packed_the_same_way_each_time(tmp_path: Path) -> None:
     assert source_zip(tmp_path / "ready.zip") == packed
 
 
-def test_a_source_that_is_neither_folder_nor_zip(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("text")
-    with pytest.raises(SandboxError, match="neither a folder nor a zip"):
-        source_zip(tmp_path / "x")
-    with pytest.raises(SandboxError, match="does not exist"):
-        source_zip(tmp_path / "y")
+def test_a_file_is_uploaded_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "any").write_text("this is no archive")
+    assert source_zip(tmp_path / "any") == b"this is no archive"
+
+
+def test_a_source_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="none does not exist"):
+        source_zip(tmp_path / "none")
 
 
 ARN = "arn:aws:codepipeline:r:1:x"

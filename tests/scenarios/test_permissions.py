@@ -1,0 +1,90 @@
+"""Least privilege: who may upload what, and that no grant is there for nothing."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sandbox.iam.evaluator import Policy, Request, evaluate
+from tests.scenarios.conftest import WORKER, Apps, Stack
+
+
+def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Stack) -> None:
+    outputs = json.loads(dev.ok("export").out)["deployment"]["resources"][0]["outputs"]
+    bucket, _, key = outputs["chuoi"]["upload_to"].removeprefix("s3://").partition("/")
+    other = outputs["mailer"]["upload_to"].removeprefix("s3://").partition("/")[2]
+
+    def s3(operation: str, *arguments: str) -> str:
+        done = dev.aws("chuoi-uploader", "s3api", operation, "--bucket", bucket, *arguments)
+        return "ok" if done.code == 0 else done.err
+
+    body = str(dev.root / "Pulumi.yaml")
+    assert s3("put-object", "--key", key, "--body", body) == "ok"
+    refused = {
+        "s3:GetObject": s3("get-object", "--key", key, "/dev/null"),
+        "s3:ListBucket": s3("list-objects-v2"),
+        "s3:DeleteObject": s3("delete-object", "--key", key),
+        "s3:PutObject": s3("put-object", "--key", other, "--body", body),
+    }
+    for action, message in refused.items():
+        assert "AccessDenied" in message
+        assert f"is not authorized to perform: {action}" in message
+
+
+def start_with_live_image(stack: Stack, service: str) -> None:
+    """Start the pipeline by hand, with the image that is live and no source named."""
+    pipeline, name = stack.client("codepipeline"), f"{stack.name}-{service}"
+    started = pipeline.start_pipeline_execution(name=name, variables=[{"name": "image", "value": "live"}])
+    execution = started["pipelineExecutionId"]
+    for _ in range(300):
+        found = pipeline.get_pipeline_execution(pipelineName=name, pipelineExecutionId=execution)
+        if found["pipelineExecution"]["status"] not in ("InProgress", "Queued"):
+            break
+        time.sleep(0.2)
+    assert found["pipelineExecution"]["status"] == "Succeeded"
+
+
+def granted(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any], int, str]]:
+    """Role, policy name, policy, statement's index and action, of every action that the program grants."""
+    iam = stack.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+            for index, statement in enumerate(document["Statement"]):
+                for action in statement["Action"]:
+                    yield role["RoleName"], name, document, index, action
+
+
+def without(document: dict[str, Any], index: int, action: str) -> dict[str, Any]:
+    """The policy less one action of one statement."""
+    copy: dict[str, Any] = json.loads(json.dumps(document))
+    copy["Statement"][index]["Action"].remove(action)
+    if not copy["Statement"][index]["Action"]:
+        del copy["Statement"][index]
+    return copy
+
+
+def test_every_grant_is_needed(dev: Stack, apps: Apps) -> None:
+    """What a delivery asks for, asked again with each granted action taken out: one answer at least is no."""
+    for service, app in (("chuoi", apps.make("g1")), ("mailer", apps.make("g2", server=WORKER))):
+        done = dev.ship(service, app)
+        assert done.code == 0, done.out + done.err
+    for service in ("chuoi", "mailer"):
+        start_with_live_image(dev, service)
+    decisions = [d for d in dev.control("decisions") if d["allowed"]]
+    needless = [
+        f"{role}: {action} in {name}"
+        for role, name, document, index, action in granted(dev)
+        if not _is_needed(role, without(document, index, action), action, decisions)
+    ]
+    assert needless == []
+
+
+def _is_needed(role: str, policy: dict[str, Any], action: str, decisions: list[dict[str, Any]]) -> bool:
+    asked = [d for d in decisions if f":assumed-role/{role}/" in d["principal"] and d["action"] == action]
+    return any(
+        not evaluate(
+            Request(action=d["action"], resource=d["resource"], context=d["context"]), [Policy("less", policy)]
+        ).allowed
+        for d in asked
+    )

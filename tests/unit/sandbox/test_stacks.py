@@ -1,0 +1,189 @@
+"""A stack's folder: the private copy, made-up secrets, the server."""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox.stacks import SandboxError, Server, StackFolder, missing_secrets, repository
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text("name: tiny\nruntime: python\noptions: {refresh: always}\n")
+    return tmp_path
+
+
+def stack(root: Path, document: dict[str, Any] | None = None) -> StackFolder:
+    (root / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document or {}))
+    return StackFolder("dev", root)
+
+
+def copy_of(folder: StackFolder) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((folder.work / "Pulumi.dev.yaml").read_text())
+    return document
+
+
+def test_what_belongs_to_the_real_stack_is_taken_out_of_the_copy(root: Path) -> None:
+    said: list[str] = []
+    secure = {"secure": "v1:abc"}
+    document = {
+        "encryptionsalt": "v1:real",
+        "secretsprovider": "awskms://alias/x",
+        "encryptedkey": "abc",
+        "environment": ["some/where"],
+        "config": {
+            "aws:region": "eu-west-1",
+            "tiny:token": secure,
+            "tiny:nested": {"a": {"password": secure, "kept": 1}, "list": [secure, "x"]},
+        },
+    }
+    folder = stack(root, document)
+    before = (root / "Pulumi.dev.yaml").read_text()
+    assert folder.copy_stack_files(said.append)
+    assert copy_of(folder) == {
+        "config": {"aws:region": "eu-west-1", "tiny:nested": {"a": {"kept": 1}, "list": [None, "x"]}}
+    }
+    assert said == [
+        "Made up for the sandbox, since these secrets are not set: "
+        "tiny:nested.a.password, tiny:nested.list[0], tiny:token"
+    ]
+    assert (root / "Pulumi.dev.yaml").read_text() == before
+
+
+def test_made_up_values_stay_and_differ(root: Path) -> None:
+    folder = stack(root)
+    folder.folder.mkdir(parents=True)
+    assert folder.make_up(["a", "b", "a"], lambda _: None)
+    values = folder.made_up()
+    assert len(set(values.values())) == 2
+    assert not folder.make_up(["a"], lambda _: None)
+    assert folder.make_up(["a", "c"], lambda _: None)
+    assert {key: folder.made_up()[key] for key in ("a", "b")} == values
+
+
+def test_the_copy_is_made_anew_only_when_something_changed(root: Path) -> None:
+    folder = stack(root, {"config": {"tiny:a": 1}})
+    assert folder.copy_stack_files(lambda _: None)
+    assert folder.copy_stack_files(lambda _: None), "an interrupted copy is made again"
+    folder.copied()
+    assert not folder.copy_stack_files(lambda _: None)
+    stack(root, {"config": {"tiny:a": 2}})
+    assert folder.copy_stack_files(lambda _: None)
+    folder.copied()
+    folder.make_up(["tiny:b"], lambda _: None)
+    assert folder.copy_stack_files(lambda _: None)
+
+
+def test_the_copys_own_salt_survives(root: Path) -> None:
+    folder = stack(root, {"config": {"tiny:a": 1}, "encryptionsalt": "v1:real"})
+    folder.copy_stack_files(lambda _: None)
+    (folder.work / "Pulumi.dev.yaml").write_text("encryptionsalt: v1:own\n")
+    folder.copy_stack_files(lambda _: None)
+    assert copy_of(folder)["encryptionsalt"] == "v1:own"
+
+
+def test_refresh_always_can_be_left_out(root: Path) -> None:
+    folder = stack(root)
+    folder.copy_stack_files(lambda _: None)
+    assert yaml.safe_load((folder.work / "Pulumi.yaml").read_text())["options"] == {"refresh": "always"}
+    folder.copy_stack_files(lambda _: None, keep_refresh=False)
+    assert yaml.safe_load((folder.work / "Pulumi.yaml").read_text())["options"] == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "account", "region"),
+    [
+        ({}, "123456789012", "us-east-1"),
+        (
+            {"aws:allowedAccountIds": ["222222222222", "333333333333"], "aws:region": "eu-west-1"},
+            "222222222222",
+            "eu-west-1",
+        ),
+        ({"aws:allowedAccountIds": '["222222222222"]'}, "222222222222", "us-east-1"),
+    ],
+)
+def test_account_and_region_are_the_stacks(root: Path, config: dict[str, Any], account: str, region: str) -> None:
+    folder = stack(root, {"config": config})
+    assert (folder.account, folder.region) == (account, region)
+
+
+@pytest.mark.parametrize(
+    ("message", "keys"),
+    [
+        (
+            "Missing required configuration variable 'tiny:pw'\n\tplease set a value using the command "
+            "`pulumi config set --secret tiny:pw <value>`",
+            ["tiny:pw"],
+        ),
+        (
+            "two are missing:\n  pulumi config set --secret --path 'tiny:secrets.web.A' <value>\n"
+            "  pulumi config set --secret --path 'tiny:secrets.web.B' <value>",
+            ["tiny:secrets.web.A", "tiny:secrets.web.B"],
+        ),
+        ("  pulumi config set --path --secret 'tiny:secrets.web.A' <value>", ["tiny:secrets.web.A"]),
+        ("pulumi config set tiny:colour <value>", []),
+        ("something else", []),
+    ],
+)
+def test_the_secrets_that_a_message_asks_for(message: str, keys: list[str]) -> None:
+    assert missing_secrets(message) == keys
+
+
+def test_a_stack_that_is_not_there_names_those_that_are(root: Path) -> None:
+    stack(root)
+    with pytest.raises(SandboxError, match=r"no Pulumi\.prd\.yaml; the stacks are: dev"):
+        StackFolder("prd", root)
+
+
+@pytest.mark.parametrize("text", ["config: [", "- a", "config: 3"])
+def test_a_stack_file_that_is_none_is_one_message(root: Path, text: str) -> None:
+    folder = stack(root)
+    (root / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(SandboxError, match=r"Pulumi\.dev\.yaml"):
+        _ = folder.account
+
+
+def test_the_repository_is_found_from_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = root / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert repository() == root
+
+
+def test_a_server_that_is_gone_is_none(root: Path) -> None:
+    folder = stack(root)
+    folder.folder.mkdir(parents=True)
+    gone = Server(pid=2**22 - 1, port=1, aws_port=1, awsx_port=1, account="1", region="r")
+    (folder.folder / "server.json").write_text(json.dumps(gone.__dict__))
+    assert folder.server() is None
+    another = {**gone.__dict__, "pid": os.getpid()}
+    (folder.folder / "server.json").write_text(json.dumps(another))
+    assert folder.server() is None, "another process that got the number serves nothing"
+    with pytest.raises(SandboxError, match="sandbox up --stack dev"):
+        folder.running_server()
+
+
+def test_commands_on_one_stack_wait_for_each_other(root: Path) -> None:
+    folder, said, order = stack(root), [], []  # type: ignore[var-annotated]
+    inside = threading.Event()
+
+    def second() -> None:
+        inside.wait()
+        with StackFolder("dev", root).locked(said.append):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with folder.locked(said.append):
+        inside.set()
+        while not said:
+            pass
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert said == ["Waiting for another command on stack dev to end"]
