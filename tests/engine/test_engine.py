@@ -180,8 +180,9 @@ def test_an_explicit_provider_has_its_own_tags(program: Program) -> None:
 def test_a_file_of_the_repository_is_uploaded_and_its_change_seen(program: Program) -> None:
     (program.root / "file.bin").write_bytes(b"\xff\x00one")
     program.write("""
+        import os
         bucket = aws.s3.Bucket("files")
-        aws.s3.BucketObjectv2("file", bucket=bucket.bucket, key="k", source=pulumi.FileAsset("file.bin"))
+        aws.s3.BucketObjectv2("file", bucket=bucket.bucket, key="k", source=pulumi.FileAsset(os.path.abspath("file.bin")))
         pulumi.export("name", bucket.bucket)
     """)
     name = program.run("up").outputs["name"]

@@ -67,7 +67,9 @@ class Stack:
         """A command of the sandbox."""
         variables = {**os.environ, "SANDBOX_SPEED": SPEED, **environment}
         command = [str(REPOSITORY / ".venv/bin/sandbox"), *arguments, "--stack", self.name]
-        done = subprocess.run(command, cwd=self.root, env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.root, env=variables, capture_output=True, text=True, check=False, timeout=400
+        )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
@@ -96,7 +98,7 @@ class Stack:
         environment = self.ok("env", "--as", identity, "--json").json
         variables = {**os.environ, **environment}
         command = [str(REPOSITORY / ".venv/bin/aws"), *arguments]
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=400)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def client(self, service: str) -> Any:

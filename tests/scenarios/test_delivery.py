@@ -9,6 +9,7 @@ import pytest
 
 from tests.scenarios.conftest import WORKER, Apps, Stack
 
+SOURCE = "sources/hello/source.zip"
 KEPT = ("cpu", "memory", "environment", "secrets")
 
 
@@ -179,7 +180,8 @@ def test_a_source_that_is_none_fails_in_package(
 def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:
     assert local.ship("hello", apps.make("v4")).code == 0
     before, count = local.status("hello"), len(executions(local, "hello"))
-    local.control("replay-event", {"id": "last"})
+    uploads = [e for e in local.control("events") if e.get("detail", {}).get("object", {}).get("key") == SOURCE]
+    local.control("replay-event", {"id": uploads[-1]["id"]})
     newest = wait_for_pipeline(local, "hello", count + 1)[0]
     assert newest["status"] == "Succeeded"
     assert local.status("hello") == before

@@ -1,6 +1,7 @@
 """Values between the engine and Python, their differences, and names."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +24,14 @@ def test_what_the_engine_adds_is_taken_off() -> None:
     assert decode(struct_pb2.Struct()) == {}
 
 
-def test_a_handler_sees_nothing_unknown_and_files_as_text() -> None:
-    asset = {SIGNATURE: ASSET, "hash": "x", "text": "content"}
-    file = {SIGNATURE: ASSET, "hash": "x", "path": "/a/file"}
-    assert for_handler({"a": UNKNOWN, "b": [UNKNOWN, 1], "c": asset, "d": file}) == {
-        "b": [1],
-        "c": "content",
-        "d": "/a/file",
-    }
+def test_a_handler_sees_nothing_unknown_and_files_as_text(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    text = {SIGNATURE: ASSET, "hash": "x", "text": "content"}
+    file = {SIGNATURE: ASSET, "hash": "x", "path": str(tmp_path / "file")}
+    seen = for_handler({"a": UNKNOWN, "b": [UNKNOWN, 1], "c": text, "d": file})
+    assert seen == {"b": [1], "c": "content", "d": str(tmp_path / "file")}
+    with pytest.raises(FileNotFoundError):
+        for_handler({SIGNATURE: ASSET, "path": str(tmp_path / "none")})
 
 
 @pytest.mark.parametrize(
