@@ -13,7 +13,7 @@ from typing import Any
 
 def run(root: Path) -> None:
     """Run `__main__.py` as it is now: no module of an earlier run is used again."""
-    kept = (f"{root}/.venv/", f"{root}/sandbox/")
+    kept = (f"{root}/.venv/", f"{root}/sandbox/", f"{root}/tests/")
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
         if name != "__main__" and file.startswith(f"{root}/") and not file.startswith(kept):

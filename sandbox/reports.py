@@ -102,6 +102,7 @@ class Reporter:
         """Why it failed: what the program or AWS said, without the engine's frame around it."""
         reasons = dict.fromkeys(_without_frame(line) for line in self.outcome.diagnostics)
         said = [line for line in reasons if line not in CONSEQUENCES and CLOSING not in line]
+        said = [line for line in said if not any(line != other and line in other for other in said)]
         return "\n".join(said) or str(error).rpartition("stderr: ")[2].strip().removeprefix("error: ")
 
     def _begin(self, step: StepEventMetadata) -> None:

@@ -97,8 +97,8 @@ def _is_not_forced(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
 
 
 def _changes_controller(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
-    kinds = [inputs.get("deploymentController", {}).get("type", "ECS") for inputs in (olds, news)]
-    return kinds[0] != kinds[1]
+    old, new = (str(inputs.get("deploymentController", {}).get("type", "ECS")) for inputs in (olds, news))
+    return old != new
 
 
 WHEN: Mapping[tuple[str, str], Callable[[Mapping[str, Any], Mapping[str, Any]], bool]] = {

@@ -118,7 +118,8 @@ class AwsProvider(Plugin):
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         token, olds, news = _token(request.urn), decode(request.olds), decode(request.news)
-        kept = {key: value for key, value in olds.items() if key not in schema_of(token).inputs()}
+        given = decode(request.old_inputs)
+        kept = {key: value for key, value in olds.items() if key not in given}
         if request.preview:
             return provider_pb2.UpdateResponse(properties=encode({**kept, **news}))
         with self.telling(context, request.urn):

@@ -1,5 +1,6 @@
 """Property values between the engine and Python."""
 
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -48,9 +49,13 @@ def is_asset(value: object) -> bool:
 
 
 def for_handler(value: Any) -> Any:
-    """The value as a handler sees it: nothing unknown, an asset as its text or its file's path."""
+    """The value as a handler sees it: nothing unknown, an asset as its text or its file's path.
+
+    Raises:
+        FileNotFoundError: an asset's file is not there; a relative path begins where the server was started.
+    """
     if is_asset(value):
-        return value.get("text") or value.get("path", "")
+        return str(Path(value["path"]).resolve(strict=True)) if value.get("path") else value.get("text", "")
     if isinstance(value, dict):
         return {key: for_handler(item) for key, item in value.items() if not is_unknown(item)}
     if isinstance(value, list):

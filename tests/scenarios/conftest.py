@@ -37,10 +37,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+print("listening", flush=True)
 http.server.HTTPServer(("0.0.0.0", PORT), Handler).serve_forever()
 """
 
-WORKER = "import time\nwhile True: time.sleep(1)\n"
+WORKER = "import time\nprint('working', flush=True)\nwhile True: time.sleep(1)\n"
 
 
 @dataclass(frozen=True)
