@@ -15,6 +15,7 @@ from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
 from sandbox import program
+from sandbox.pulumi_cli import PatientCommand
 from sandbox.reports import Outcome, Reporter
 from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets
 
@@ -131,9 +132,15 @@ class Engine:
         return self._opened
 
     def _release_lock(self) -> None:
-        """Take away the lock of a run that was killed: nothing else runs, this process holds the folder."""
-        self.say("An earlier run was killed; its lock is taken away.")
-        self._stack().cancel()
+        """Wait for the engine of a run that was killed to end; take away its lock if that was killed too.
+
+        No other run is alive: this process holds the folder.
+        """
+        self.say("An earlier run was killed; waiting for its engine to end.")
+        while self.folder.locking_processes():
+            time.sleep(0.2)
+        if self.folder.lock_files():
+            self._stack().cancel()
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -174,7 +181,7 @@ class _Stack(auto.Stack):
 def _command(root: Path) -> auto.PulumiCommand:
     installed = root / ".tools"
     if (installed / "bin" / "pulumi").exists():
-        return auto.PulumiCommand(root=str(installed))
-    if shutil.which("pulumi"):
-        return auto.PulumiCommand()
+        return PatientCommand(root=str(installed))
+    if found := shutil.which("pulumi"):
+        return PatientCommand(root=str(Path(found).parents[1]))
     raise SandboxError("there is no Pulumi CLI; run: make setup")

@@ -53,16 +53,27 @@ class Server:
 
     def is_alive(self) -> bool:
         """Whether the process is still there, and no other one that got its number."""
-        try:
-            os.kill(self.pid, 0)
-        except OSError:
-            return False
-        state = Path(f"/proc/{self.pid}/stat")
-        if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":
+        if not _runs(self.pid):
             return False
         with socket.socket() as connection:
             connection.settimeout(5)
             return connection.connect_ex(("127.0.0.1", self.aws_port)) == 0
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def repository() -> Path:
@@ -227,6 +238,18 @@ class StackFolder:
                 say(f"Waiting for another command on stack {self.stack} to end")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def lock_files(self) -> list[Path]:
+        """Pulumi's own locks on the state."""
+        return list((self.state / ".pulumi" / "locks").rglob("*.json"))
+
+    def locking_processes(self) -> list[int]:
+        """The engines that hold such a lock and still run."""
+        pids = []
+        for file in self.lock_files():
+            with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+                pids.append(int(json.loads(file.read_text())["pid"]))
+        return [pid for pid in pids if _runs(pid) and "pulumi" in _command_line(pid)]
 
     def made_up(self) -> dict[str, str]:
         """Config path → the value that the sandbox made up for it."""

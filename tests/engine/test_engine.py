@@ -1,9 +1,14 @@
 """What the commands do with a program: the real engine, the providers, the stack's private copy."""
 
+import os
+import subprocess
+import sys
+import time
+
 import pytest
 
 from sandbox.engine import Engine, EngineError
-from tests.engine.conftest import Program, changed
+from tests.engine.conftest import REPOSITORY, Program, changed
 
 PARAMETER = """
     secret = pulumi.Config().require_secret("password")
@@ -229,7 +234,33 @@ def test_a_lock_that_a_killed_run_left_is_taken_away(program: Program) -> None:
     program.run("up")
     lock = program.folder.state / ".pulumi/locks/organization/tiny/test/0c0ffee0-dead.json"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    lock.write_text('{"pid": 1, "username": "x", "hostname": "y", "timestamp": "2026-01-01T00:00:00Z"}')
+    lock.write_text('{"pid": 4194303, "username": "x", "hostname": "y", "timestamp": "2026-01-01T00:00:00Z"}')
     assert program.run("up").changes() == {}
     assert any("killed" in line for line in program.said)
+    program.run("destroy")
+
+
+def test_a_run_that_is_killed_forgets_nothing_it_made(program: Program) -> None:
+    program.write("""
+        last = []
+        for i in range(40):
+            options = pulumi.ResourceOptions(depends_on=last)
+            last = [aws.ssm.Parameter(f"killed-{i}", name=f"/killed/{i}", type="String", value="x", opts=options)]
+    """)
+    _ = program.folder
+    command = [sys.executable, "-c", "from sandbox.cli import main; main()", "up", "--stack", "test"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    run = subprocess.Popen(
+        command, cwd=program.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    ssm = program.client("ssm")
+    while len(ssm.get_parameters_by_path(Path="/killed")["Parameters"]) < 3:
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    up = program.run("up")
+    assert 0 < up.changes()["create"] < 40
+    assert changed(program.run("preview", refresh=True)) == {}
+    assert len(program.state()) == 42
     program.run("destroy")

@@ -1,5 +1,6 @@
 """A stack of the committed program, up in a sandbox of its own, and the commands that an operator has."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -132,28 +133,35 @@ class Stack:
         return len(list((self.root / ".sandbox" / self.name / "builds").glob("*")))
 
 
-def _up(folder: Path, name: str) -> Iterator[Stack]:
+@contextlib.contextmanager
+def new_stack(folder: Path, name: str) -> Iterator[Stack]:
+    """A copy of the program in a folder, with one of its stacks, which is stopped in the end."""
     for part in PROGRAM:
         shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in [*REPOSITORY.glob("Pulumi*.yaml"), *REPOSITORY.glob("*.py")]:
         shutil.copy(file, folder)
     (folder / ".tools").symlink_to(REPOSITORY / ".tools")
     stack = Stack(folder, name)
-    stack.ok("up")
-    yield stack
-    stack.ok("stop")
+    try:
+        yield stack
+    finally:
+        stack.ok("stop")
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `local`, fresh for each module."""
-    yield from _up(tmp_path_factory.mktemp("repository"), "local")
+    with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
+        stack.ok("up")
+        yield stack
 
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `dev`, fresh for each module."""
-    yield from _up(tmp_path_factory.mktemp("repository"), "dev")
+    with new_stack(tmp_path_factory.mktemp("repository"), "dev") as stack:
+        stack.ok("up")
+        yield stack
 
 
 @dataclass(frozen=True)
