@@ -298,6 +298,8 @@ def main() -> None:
         if plan["single_user"]:
             fake_ownership()
     wakeup_reader, wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_DFL)  # a container starts with none ignored, whoever started the sandbox
     signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     container = Container(plan, output)
