@@ -10,8 +10,9 @@ import pulumi_aws as aws
 from components import policies
 from components.naming import Scope
 from components.parameter_store import View
-from components.release import UNRELEASED, released_or_own
+from components.release import released_or_own
 from components.task_template import FINGERPRINT_LABEL, TaskTemplate
+from delivery.record import UNRELEASED
 
 SECONDS_TO_FINISH_REQUESTS = 30
 

@@ -2,8 +2,7 @@
 
 import json
 
-UNRELEASED = "none"
-"""What a release record holds before the first release."""
+from delivery.record import UNRELEASED
 
 
 def released_or_own(record: str, fingerprint: str, own_arn: str) -> str:

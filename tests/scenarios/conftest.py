@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-PROGRAM = ("components", "task_templates", "buildspecs")
+PROGRAM = ("components", "delivery", "task_templates", "buildspecs")
 SPEED = "40"
 
 DOCKERFILE = """\
