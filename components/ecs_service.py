@@ -12,7 +12,7 @@ from components.naming import Scope
 from components.parameter_store import View
 from components.release import released_or_own
 from components.task_template import FINGERPRINT_LABEL, TaskTemplate
-from delivery.record import UNRELEASED
+from delivery.record import UNRELEASED, record_name
 
 SECONDS_TO_FINISH_REQUESTS = 30
 
@@ -118,7 +118,7 @@ class EcsService(pulumi.ComponentResource):
         task_role = self._role("task")
         record = aws.ssm.Parameter(
             f"{name}-release",
-            name=args["scope"].parameter_path(args["service"], "release"),
+            name=record_name(args["scope"].stack, args["service"]),
             type="String",
             insecure_value=UNRELEASED,
             description="What the pipeline released last; written by its Release step only",

@@ -1,8 +1,6 @@
 """Which task definition a service runs: Pulumi's own revision, or the one that the pipeline released."""
 
-import json
-
-from delivery.record import UNRELEASED
+from delivery.record import Release
 
 
 def released_or_own(record: str, fingerprint: str, own_arn: str) -> str:
@@ -17,8 +15,9 @@ def released_or_own(record: str, fingerprint: str, own_arn: str) -> str:
         record: the release record's value, `none` or a JSON object.
         fingerprint: the fingerprint of the program's template.
         own_arn: the revision that Pulumi registered.
+
+    Raises:
+        RecordError: the value is not a record.
     """
-    if record == UNRELEASED:
-        return own_arn
-    release = json.loads(record)
-    return str(release["task_definition"]) if release["template_fingerprint"] == fingerprint else own_arn
+    release = Release.parse(record)
+    return release.task_definition if release and release.template_fingerprint == fingerprint else own_arn

@@ -1,0 +1,130 @@
+"""Names that two files agree on: one end renamed fails naming it, both ends renamed works, the sandbox unedited."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import DOCKERFILE, Apps, Done, Stack
+
+Edit = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name, the edits of one end and of the other, and what the failure of the first alone says.
+
+    Each edit is a file, a text in it, and the text that replaces it everywhere.
+    """
+
+    what: str
+    one_end: Sequence[Edit]
+    other_end: Sequence[Edit]
+    says: Sequence[str]
+    at: str = "ship"
+
+
+PIPELINE = "components/deploy_pipeline.py"
+NAMES = [
+    Name(
+        "an artifact",
+        [(PIPELINE, '"output_artifacts": ["package"]', '"output_artifacts": ["images"]')],
+        [(PIPELINE, '"input_artifacts": ["package"]', '"input_artifacts": ["images"]')],
+        ["package", "Deploy"],
+        at="up",
+    ),
+    Name(
+        "an artifact's file",
+        [(PIPELINE, "imagedefinitions.json", "images.json")],
+        [("buildspecs/package.yaml", "imagedefinitions.json", "images.json")],
+        ["images.json", "Deploy"],
+    ),
+    Name(
+        "a pipeline variable",
+        [(PIPELINE, '"name": "image"', '"name": "chosen"')],
+        [(PIPELINE, "#{variables.image}", "#{variables.chosen}")],
+        ["variables.image"],
+    ),
+    Name(
+        "an action's namespace",
+        [(PIPELINE, '"namespace": "Package"', '"namespace": "Packed"')],
+        [(PIPELINE, "#{Package.", "#{Packed.")],
+        ["Package.DEPLOY"],
+        at="up",
+    ),
+    Name(
+        "an exported variable",
+        [("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST")],
+        [(PIPELINE, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}")],
+        ["Package.IMAGE_DIGEST"],
+    ),
+    Name(
+        "a build variable",
+        [(PIPELINE, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
+        [("buildspecs/package.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY")],
+        ["REPOSITORY_URI"],
+    ),
+    Name(
+        "a container",
+        [(PIPELINE, '" ".join(args["containers"])', '"app"')],
+        [("task_templates/web.json", '"name": "web"', '"name": "app"')],
+        ["app"],
+    ),
+    Name(
+        "a parameter",
+        [("Pulumi.local.yaml", "APP_ENV", "APP_MODE")],
+        [("Dockerfile", "APP_ENV", "APP_MODE")],
+        ["APP_ENV: parameter not set"],
+    ),
+]
+
+
+DOCKERFILE_WITH_A_PARAMETER = f"""\
+{DOCKERFILE}ARG APP_ENV
+RUN test -n "${{APP_ENV:?}}"
+"""
+
+
+@pytest.fixture
+def app(local: Stack, apps: Apps) -> Path:
+    """An app whose build asks for a parameter; its Dockerfile is edited as a file of the repository's."""
+    (local.root / "Dockerfile").write_text(DOCKERFILE_WITH_A_PARAMETER)
+    return apps.make("app")
+
+
+def ship(stack: Stack, app: Path) -> Done:
+    shutil.copy(stack.root / "Dockerfile", app)
+    return stack.ship("hello", app)
+
+
+def edit(stack: Stack, edits: Sequence[Edit]) -> None:
+    for file, old, new in edits:
+        stack.edit(file, old, new)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name.what)
+def test_one_end_renamed_fails_naming_it(local: Stack, app: Path, name: Name) -> None:
+    texts = {file: (local.root / file).read_text() for file, _, _ in [*name.one_end, *name.other_end]}
+    edit(local, name.one_end)
+    try:
+        done = local.run("up")
+        if name.at == "ship":
+            assert done.code == 0, done.err
+            done = ship(local, app)
+    finally:
+        for file, text in texts.items():
+            (local.root / file).write_text(text)
+    assert done.code == 1
+    for word in name.says:
+        assert word in done.out + done.err
+
+
+def test_both_ends_renamed_work(local: Stack, app: Path) -> None:
+    for name in NAMES:
+        edit(local, [*name.one_end, *name.other_end])
+    local.ok("up")
+    done = ship(local, app)
+    assert done.code == 0, done.out + done.err
+    assert local.status("hello")["release"]["release"] == 1
