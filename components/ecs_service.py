@@ -11,8 +11,8 @@ from components import policies
 from components.naming import Scope
 from components.parameter_store import View
 from components.release import released_or_own
-from components.task_template import FINGERPRINT_LABEL, TaskTemplate
-from delivery.record import UNRELEASED, record_name
+from components.task_template import TaskTemplate
+from delivery.record import FINGERPRINT_LABEL, UNRELEASED, record_name
 
 SECONDS_TO_FINISH_REQUESTS = 30
 

@@ -18,10 +18,9 @@ import botocore.session
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
-FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
-"""The docker label, on every container, that says which template a revision was made of (design rule 2)."""
+from delivery.record import FINGERPRINT_LABEL
 
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 STAND_INS: Mapping[str, Any] = {
     "family": "family",
     "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository:live",

@@ -7,6 +7,8 @@ from typing import Any
 UNRELEASED = "none"
 """What a record holds before the first release."""
 SCHEMA = 1
+FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
+"""The docker label, on every container, that says which template a revision was made of (design rule 2)."""
 
 
 class RecordError(Exception):
