@@ -1,33 +1,94 @@
-"""`python -m delivery`: look at services, with the AWS credentials of the environment."""
+"""`python -m delivery`: look at and act on services, with the AWS credentials of the environment."""
 
+import functools
 import json
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
+import boto3
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
+from delivery import approval, prune, rollback
+from delivery.errors import PROGRAM, DeliveryError, explained
+from delivery.history import KEPT, history
+from delivery.lookup import find
 from delivery.record import RecordError
-from delivery.status import DeliveryError, status
+from delivery.repair import repair
+from delivery.repository import Repository
+from delivery.state import LIVE
+from delivery.status import status
+
+stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
+service_argument = click.argument("service")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
+execution_option = click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Look at and act on the services of a stack, with the AWS credentials of the environment."""
+class Connection:
+    """AWS, by boto3's chain of credentials; made when a command first needs it, so that --help needs none."""
+
+    def __init__(self, profile: str | None, region: str | None) -> None:
+        self._profile, self._region = profile, region
+
+    @functools.cached_property
+    def session(self) -> boto3.Session:
+        """The session of the chosen profile and region."""
+        return boto3.Session(profile_name=self._profile, region_name=self._region)
+
+
+def one_line(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that fails says why in one line, without a traceback, and exits with 1."""
+
+    @click.pass_obj
+    @functools.wraps(command)
+    def run(connection: Connection, *args: Any, **kwargs: Any) -> None:
+        try:
+            command(connection.session, *args, **kwargs)
+        except (DeliveryError, RecordError) as error:
+            message = str(error)
+        except (ClientError, BotoCoreError) as error:
+            message = explained(error)
+        except KeyboardInterrupt:
+            click.echo("interrupted; what was started at AWS goes on", err=True)
+            sys.exit(130)
+        else:
+            return
+        click.echo(f"error: {message}", err=True)
+        sys.exit(1)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--profile", help="A profile of ~/.aws/config; without it, boto3's usual order decides.")
+@click.option("--region", help="The AWS region; without it, AWS_REGION or the profile's.")
+@click.pass_context
+def main(context: click.Context, profile: str | None, region: str | None) -> None:
+    """Look at and act on the services of a stack, with the AWS credentials of the environment.
+
+    \b
+    delivery status chuoi --stack dev               what runs, and what was released
+    delivery rollback chuoi --stack dev             back to the image before
+    delivery --profile prd approve chuoi --stack prd
+    """
+    context.obj = Connection(profile, region)
 
 
 @main.command("status")
-@click.argument("service")
-@click.option("--stack", required=True, help="The stack, such as dev.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
-def status_command(service: str, stack: str, as_json: bool) -> None:
-    """What SERVICE runs, and what was released.
+@service_argument
+@stack_option
+@json_option
+@one_line
+def status_command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
+    """What SERVICE runs, what was released, what is in flight, and whether it all agrees.
 
     Example: delivery status chuoi --stack dev
     """
-    try:
-        found = status(stack, service)
-    except (DeliveryError, RecordError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    found = status(session, stack, service)
     if as_json:
         click.echo(json.dumps(found.document(), indent=2))
     else:
@@ -35,5 +96,135 @@ def status_command(service: str, stack: str, as_json: bool) -> None:
             click.echo(f"{label:<16} {text}")
 
 
+@main.command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
+@service_argument
+@stack_option
+@json_option
+@one_line
+def history_command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
+    """The releases of SERVICE, the newest first.
+
+    Example: delivery history chuoi --stack dev
+    """
+    find(session, stack, service)
+    past = history(session, stack, service)
+    if as_json:
+        click.echo(json.dumps(past.documents(), indent=2))
+    else:
+        click.echo("\n".join(past.lines(Repository(session, f"{stack}-{service}").digest(LIVE))))
+
+
+@main.command("rollback")
+@service_argument
+@stack_option
+@click.option("--to", "number", type=int, metavar="N", help="This release; else the newest with another image.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
+@one_line
+def rollback_command(
+    session: boto3.Session, service: str, stack: str, number: int | None, yes: bool, wait: bool
+) -> None:
+    """Deploy the image of an earlier release of SERVICE again, without a build.
+
+    Shows first what else differs from that release: only the image goes back, the rest is Pulumi's.
+
+    Example: delivery rollback chuoi --stack dev --to 12
+    """
+    chosen = rollback.plan(session, stack, service, number)
+    click.echo("\n".join(chosen.lines()))
+    _confirm("Roll back?", yes)
+    rollback.start(session, chosen, click.echo, wait=wait)
+
+
+@main.command("repair")
+@service_argument
+@stack_option
+@one_line
+def repair_command(session: boto3.Session, service: str, stack: str) -> None:
+    """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
+
+    What runs wins. Can be run again after a crash of its own. docs/operations.md has all cases.
+
+    Example: delivery repair chuoi --stack dev
+    """
+    repair(session, stack, service, click.echo)
+
+
+@main.command("approve")
+@service_argument
+@stack_option
+@reason_option
+@execution_option
+@one_line
+def approve_command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
+    """Let the release of SERVICE go on that waits for an approval.
+
+    Example: delivery approve chuoi --stack prd
+    """
+    _decide(session, stack, service, "Approved", reason, execution)
+
+
+@main.command("reject")
+@service_argument
+@stack_option
+@reason_option
+@execution_option
+@one_line
+def reject_command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
+    """End the release of SERVICE that waits for an approval; what runs stays.
+
+    Example: delivery reject chuoi --stack prd --reason "not before the holidays"
+    """
+    _decide(session, stack, service, "Rejected", reason, execution)
+
+
+@main.command("prune")
+@stack_option
+@click.option("--yes", is_flag=True, help="Remove what is listed.")
+@one_line
+def prune_command(session: boto3.Session, stack: str, yes: bool) -> None:
+    """List what no release of the stack needs any more, and with --yes remove it.
+
+    Runtime values in Parameter Store that were replaced, and old revisions of migrations.
+
+    Example: delivery prune --stack dev --yes
+    """
+    found = prune.leftovers(session, stack, datetime.now(UTC))
+    lines = found.lines()
+    click.echo("\n".join(lines) if lines else "Nothing to remove.")
+    if lines and yes:
+        prune.remove(session, found)
+        click.echo(f"Removed {len(lines)}.")
+    elif lines:
+        click.echo(f"Nothing was removed; `{PROGRAM} prune --stack {stack} --yes` removes these {len(lines)}.")
+
+
+def _decide(
+    session: boto3.Session, stack: str, service: str, decision: approval.Decision, reason: str, execution: str | None
+) -> None:
+    waiting = approval.pending(session, stack, service)
+    click.echo(f"Execution {waiting.execution} waits in {waiting.stage}.")
+    if waiting.details:
+        click.echo(waiting.details)
+    if execution not in (None, waiting.execution):
+        raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
+    approval.decide(session, f"{stack}-{service}", waiting, decision, reason)
+    click.echo(f"{decision}.")
+
+
+def _confirm(question: str, yes: bool) -> None:
+    """Ask, unless the answer was given.
+
+    Raises:
+        DeliveryError: the answer is no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise DeliveryError("nothing was changed; nobody can be asked here, so run it again with --yes")
+    if not click.confirm(question):
+        raise DeliveryError("nothing was changed")
+
+
 if __name__ == "__main__":
-    main(prog_name="delivery")
+    main(prog_name=PROGRAM)

@@ -1,17 +1,14 @@
 """What a service runs, and what was released."""
 
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
-from delivery.record import Release, record_name
-
-
-class DeliveryError(Exception):
-    """What a command cannot do; the message says what to do next."""
+from delivery.lookup import find, how_to_wait
+from delivery.record import Release
+from delivery.repair import Finding, Mend, command, inspect, judge
+from delivery.state import ServiceState, own_containers
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,12 @@ class Status:
         running: tasks that run.
         deployment: the newest deployment's state.
         release: the release record, None before the first release.
+        live: the digest that is live, None when none is.
+        in_flight: what changes the service now, in words; None when nothing does.
+        wait: how to wait for that; None when nothing is in flight.
+        disagreement: in what running, live and release record differ; None when they agree, or while something is in
+            flight, which may be about to make them agree.
+        repair: the command that mends the disagreement.
     """
 
     service: str
@@ -53,6 +56,11 @@ class Status:
     running: int
     deployment: str
     release: Release | None
+    live: str | None
+    in_flight: str | None
+    wait: str | None
+    disagreement: str | None
+    repair: str | None
 
     def document(self) -> dict[str, Any]:
         """For machines."""
@@ -65,46 +73,38 @@ class Status:
         return [
             ("service", self.service),
             ("image", self.image_digest or "no task runs"),
+            ("live", self.live or "no image"),
             ("release", released),
             ("task definition", self.task_definition.rpartition("/")[2]),
             ("size", f"{self.cpu} CPU units, {self.memory} MiB"),
             ("tasks", f"{self.running} running, {self.desired} desired"),
             ("deployment", self.deployment),
+            *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
+            *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
             *(("environment", f"{name}={value}") for name, value in sorted(self.environment.items())),
             *(("secret", f"{secret.name} from {secret.arn.partition(':parameter')[2]}") for secret in self.secrets),
         ]
 
 
-def status(stack: str, service: str) -> Status:
+def status(session: boto3.Session, stack: str, service: str) -> Status:
     """Look at a service.
 
     Raises:
-        DeliveryError: there is no such service, or AWS refuses to tell.
+        DeliveryError: there is no such service.
+        RecordError: the release record is none.
+        botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    try:
-        return _status(stack, service)
-    except ClientError as error:
-        raise DeliveryError(str(error)) from None
-
-
-def _status(stack: str, service: str) -> Status:
-    ecs, name = boto3.client("ecs"), f"{stack}-{service}"
-    found = ecs.describe_services(cluster=stack, services=[name])["services"]
-    if not found or found[0]["status"] == "INACTIVE":
-        there = sorted(arn.rpartition("/")[2] for arn in ecs.list_services(cluster=stack)["serviceArns"])
-        names = ", ".join(other.removeprefix(f"{stack}-") for other in there) or "none"
-        raise DeliveryError(f"there is no service {service} in stack {stack}; there are: {names}")
-    described = found[0]
-    definition = ecs.describe_task_definition(taskDefinition=described["taskDefinition"])["taskDefinition"]
-    of_service = re.compile(rf"/{re.escape(name)}[:@]")
-    own = [c for c in definition["containerDefinitions"] if of_service.search(c["image"])]
-    arns = ecs.list_tasks(cluster=stack, serviceName=name)["taskArns"]
-    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
-    value = boto3.client("ssm").get_parameter(Name=record_name(stack, service))["Parameter"]["Value"]
+    state, ecs, name = find(session, stack, service), session.client("ecs"), f"{stack}-{service}"
+    described = ecs.describe_services(cluster=stack, services=[name])["services"][0]
+    definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    names = own_containers(definition, name)
+    own = [container for container in definition["containerDefinitions"] if container["name"] in names]
+    evidence = inspect(session, stack, state)
+    disagreement, repair = _disagreement(stack, state, judge(evidence))
     return Status(
         service=service,
-        image_digest=_running_digest(tasks, described["taskDefinition"], {c["name"] for c in own}),
-        task_definition=described["taskDefinition"],
+        image_digest=evidence.images.running,
+        task_definition=state.task_definition,
         revision=definition["revision"],
         cpu=int(definition["cpu"]),
         memory=int(definition["memory"]),
@@ -112,18 +112,18 @@ def _status(stack: str, service: str) -> Status:
         secrets=[Secret(s["name"], s["valueFrom"]) for c in own for s in c.get("secrets", [])],
         desired=described["desiredCount"],
         running=described["runningCount"],
-        deployment=next((d.get("rolloutState", d["status"]) for d in described["deployments"]), "none"),
-        release=Release.parse(value),
+        deployment=state.deployments[0].state,
+        release=state.release,
+        live=evidence.images.live,
+        in_flight=state.in_flight,
+        wait=how_to_wait(stack, state) if state.in_flight else None,
+        disagreement=disagreement,
+        repair=repair,
     )
 
 
-def _running_digest(tasks: list[dict[str, Any]], revision: str, containers: set[str]) -> str | None:
-    """The digest that the service's tasks run, of its newest revision first."""
-    ordered = sorted(tasks, key=lambda task: task["taskDefinitionArn"] != revision)
-    digests = [
-        container.get("imageDigest")
-        for task in ordered
-        for container in task["containers"]
-        if container["name"] in containers
-    ]
-    return next((digest for digest in digests if digest), None)
+def _disagreement(stack: str, state: ServiceState, finding: Finding) -> tuple[str | None, str | None]:
+    """The disagreement and the command that mends it."""
+    if state.in_flight or finding.mend is Mend.NOTHING:
+        return None, None
+    return finding.words, command(stack, state.service)

@@ -1,0 +1,52 @@
+"""Finding a service, and saying how to wait for what changes it."""
+
+import boto3
+
+from delivery.errors import DeliveryError
+from delivery.state import ServiceState, look
+
+
+def find(session: boto3.Session, stack: str, service: str) -> ServiceState:
+    """A service as it is now.
+
+    Raises:
+        DeliveryError: there is no such service; the message names those there are.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    found = look(session, stack, [service])
+    if service in found:
+        return found[service]
+    there = ", ".join(services(session, stack)) or "none"
+    raise DeliveryError(f"there is no service {service} in stack {stack}; there are: {there}")
+
+
+def services(session: boto3.Session, stack: str) -> list[str]:
+    """The names of a stack's services, sorted; none when there is no cluster."""
+    ecs = session.client("ecs")
+    try:
+        pages = ecs.get_paginator("list_services").paginate(cluster=stack, maxResults=100)
+        arns = [arn for page in pages for arn in page["serviceArns"]]
+    except ecs.exceptions.ClusterNotFoundException:
+        return []
+    return sorted(arn.rpartition("/")[2].removeprefix(f"{stack}-") for arn in arns)
+
+
+def refuse_in_flight(stack: str, state: ServiceState) -> None:
+    """Stop a command while something changes the service.
+
+    Raises:
+        DeliveryError: what does, and how to wait for it.
+    """
+    if state.in_flight:
+        raise DeliveryError(f"{state.in_flight} is in flight; {how_to_wait(stack, state)}, then run this again")
+
+
+def how_to_wait(stack: str, state: ServiceState) -> str:
+    """Words and a command for waiting until nothing is in flight."""
+    name = f"{stack}-{state.service}"
+    if state.execution:
+        return (
+            f"wait until execution {state.execution} is over: `aws codepipeline get-pipeline-execution --pipeline-name "
+            f"{name} --pipeline-execution-id {state.execution} --query pipelineExecution.status`"
+        )
+    return f"wait for it: `aws ecs wait services-stable --cluster {stack} --services {name}`"

@@ -1,0 +1,137 @@
+"""A service's pipeline: what runs in it, starting it with an image, and following an execution."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from delivery.errors import PROGRAM, DeliveryError
+
+RUNNING = frozenset({"InProgress", "Stopping"})
+"""An execution's states that are not its end."""
+SECONDS_BETWEEN_LOOKS = 3.0
+IMAGE = "image"
+"""The pipeline's variable that names the image to deploy without a build."""
+NO_IMAGE = "none"
+"""The variable's value when the source is built."""
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a deployed image came from.
+
+    Attributes:
+        source_version: the version of the source object, or `unknown`.
+        execution: the pipeline execution that deployed it, or `unknown`.
+    """
+
+    source_version: str
+    execution: str
+
+
+class Pipeline:
+    """The pipeline `{stack}-{service}`."""
+
+    def __init__(self, session: boto3.Session, name: str) -> None:
+        self._codepipeline, self.name = session.client("codepipeline"), name
+
+    def running(self) -> list[str]:
+        """The executions that are not over, the newest first."""
+        return [e["pipelineExecutionId"] for e in self._executions() if e["status"] in RUNNING]
+
+    def doing(self) -> str:
+        """What the pipeline does now, or did last, in words."""
+        newest = next(self._executions(), None)
+        if newest is None:
+            return "the pipeline never ran"
+        running = self.running()
+        if not running:
+            return f"nothing runs, and the last execution {newest['pipelineExecutionId']} ended as {newest['status']}"
+        actions = self.actions(running[-1])
+        where = f" in {actions[-1]['stageName']}, action {actions[-1]['actionName']}" if actions else ""
+        return f"execution {running[-1]} is{where}"
+
+    def actions(self, execution: str) -> list[dict[str, Any]]:
+        """The actions of an execution, the oldest first."""
+        pages = self._codepipeline.get_paginator("list_action_executions").paginate(
+            pipelineName=self.name, filter={"pipelineExecutionId": execution}
+        )
+        found = [action for page in pages for action in page["actionExecutionDetails"]]
+        found.reverse()  # the newest comes first, and two may have begun in one moment
+        return sorted(found, key=lambda action: action["startTime"])
+
+    def origin(self, digest: str) -> Origin:
+        """The newest execution that deployed an image, as far as CodePipeline remembers (12 months)."""
+        for summary in self._executions():
+            execution = summary["pipelineExecutionId"]
+            actions = self.actions(execution)
+            outputs = [action.get("output", {}).get("outputVariables", {}) for action in actions]
+            deployed = any(
+                action["status"] == "Succeeded" and action["input"]["actionTypeId"]["category"] == "Deploy"
+                for action in actions
+            )
+            if deployed and any(output.get("IMAGE_DIGEST") == digest for output in outputs):
+                built = self._variable(execution) in (None, NO_IMAGE)
+                version = next((output["VersionId"] for output in outputs if "VersionId" in output), UNKNOWN)
+                return Origin(version if built else UNKNOWN, execution)
+        return Origin(UNKNOWN, UNKNOWN)
+
+    def start(self, digest: str) -> str:
+        """Deploy an image without a build; the execution's id."""
+        variables = [{"name": IMAGE, "value": digest}]
+        started = self._codepipeline.start_pipeline_execution(name=self.name, variables=variables)
+        return str(started["pipelineExecutionId"])
+
+    def follow(self, execution: str, tell: Callable[[str], None]) -> None:
+        """Wait for an execution's end, telling each action's states.
+
+        Raises:
+            DeliveryError: it did not succeed; the message has the reasons.
+        """
+        told: set[tuple[str, str]] = set()
+        while True:
+            status, summary = self._status(execution)
+            actions = self.actions(execution)
+            for action in actions:
+                seen = action["actionExecutionId"], action["status"]
+                if seen not in told:
+                    told.add(seen)
+                    tell(f"{action['stageName']} / {action['actionName']}: {action['status']}{_waits(action)}")
+            if status not in RUNNING:
+                break
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        tell(f"Execution {execution}: {status}")
+        if status != "Succeeded":
+            reasons = "; ".join(_reasons(actions)) or summary or "CodePipeline gives no reason"
+            raise DeliveryError(f"execution {execution} of {self.name} ended as {status}: {reasons}")
+
+    def _status(self, execution: str) -> tuple[str, str]:
+        answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
+        found = answer["pipelineExecution"]
+        return found["status"], found.get("statusSummary", "")
+
+    def _variable(self, execution: str) -> str | None:
+        answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
+        variables = answer["pipelineExecution"].get("variables", [])
+        return next((variable["resolvedValue"] for variable in variables if variable["name"] == IMAGE), None)
+
+    def _executions(self) -> Iterator[dict[str, Any]]:
+        pages = self._codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=self.name)
+        for page in pages:
+            yield from page["pipelineExecutionSummaries"]
+
+
+def _waits(action: dict[str, Any]) -> str:
+    waits = action["status"] == "InProgress" and action["input"]["actionTypeId"]["category"] == "Approval"
+    return f", waits for `{PROGRAM} approve`" if waits else ""
+
+
+def _reasons(actions: list[dict[str, Any]]) -> Iterator[str]:
+    for action in actions:
+        if action["status"] in ("Failed", "Abandoned"):
+            result = action.get("output", {}).get("executionResult", {})
+            reason = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
+            yield f"{action['stageName']} / {action['actionName']} {reason}".strip()

@@ -1,0 +1,48 @@
+"""A service's image repository: which image a tag points to, and moving a tag."""
+
+import boto3
+
+from delivery.errors import DeliveryError
+
+
+class Repository:
+    """The release repository `{stack}-{service}`."""
+
+    def __init__(self, session: boto3.Session, name: str) -> None:
+        self._ecr, self.name = session.client("ecr"), name
+
+    def digest(self, tag: str) -> str | None:
+        """The digest that a tag points to."""
+        return self._found({"imageTag": tag})
+
+    def has(self, digest: str) -> bool:
+        """Whether the image is still there."""
+        return self._found({"imageDigest": digest}) is not None
+
+    def tag(self, digest: str, tag: str) -> None:
+        """Point a tag to an image that is there, from wherever it points now.
+
+        Raises:
+            DeliveryError: the image is not in the repository.
+        """
+        images = self._ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])["images"]
+        if not images:
+            raise DeliveryError(f"the image {digest} is not in {self.name}, so it cannot get the tag {tag}")
+        media_type = {key: images[0][key] for key in ("imageManifestMediaType",) if key in images[0]}
+        try:
+            self._ecr.put_image(
+                repositoryName=self.name,
+                imageTag=tag,
+                imageDigest=digest,
+                imageManifest=images[0]["imageManifest"],
+                **media_type,
+            )
+        except self._ecr.exceptions.ImageAlreadyExistsException:
+            return  # the tag points there already
+
+    def _found(self, image: dict[str, str]) -> str | None:
+        try:
+            found = self._ecr.describe_images(repositoryName=self.name, imageIds=[image])["imageDetails"]
+        except (self._ecr.exceptions.ImageNotFoundException, self._ecr.exceptions.RepositoryNotFoundException):
+            return None
+        return str(found[0]["imageDigest"])

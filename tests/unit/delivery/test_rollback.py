@@ -1,0 +1,214 @@
+"""What a rollback goes to, what it says before, and how it is started."""
+
+import re
+from typing import Any
+
+import pytest
+from delivery_aws import STACK, FakeAws, RefusedError, action, digest
+
+from delivery.differences import differences
+from delivery.errors import DeliveryError
+from delivery.rollback import plan, start
+
+A, B, C = digest("a"), digest("b"), digest("c")
+
+
+def account(*released: str) -> FakeAws:
+    """Releases of these images, each under a revision of its own; the last one runs and is live."""
+    aws = FakeAws()
+    aws.record("none")
+    for number, image in enumerate(released, 1):
+        aws.release(number, image, aws.revision(number, f"@{image}"))
+        aws.image(image, f"release-{number}", *(["live"] if number == len(released) else []))
+    aws.service(list(aws.definitions)[-1], released[-1])
+    return aws
+
+
+@pytest.mark.parametrize(
+    ("released", "number", "expected"),
+    [
+        ((A, B), None, 1),
+        ((A, B, C), None, 2),
+        ((A, B, A), None, 2),
+        ((A, B, B), None, 1),
+        ((A, B, C), 1, 1),
+        ((A, B, A, C), 1, 1),
+    ],
+)
+def test_the_target(released: tuple[str, ...], number: int | None, expected: int) -> None:
+    chosen = plan(account(*released).session(), STACK, "web", number)
+    assert chosen.target.release == expected
+    assert f"image now   {released[-1]}" in "\n".join(chosen.lines())
+    assert f"image then  {released[expected - 1]}" in "\n".join(chosen.lines())
+
+
+def unreleased() -> FakeAws:
+    aws = FakeAws()
+    aws.record("none")
+    aws.service(aws.revision(1, ":live"), None, desired=0)
+    return aws
+
+
+def without_image() -> FakeAws:
+    aws = account(A, B)
+    del aws.images[A]
+    return aws
+
+
+def deploying(*released: str) -> FakeAws:
+    aws = account(*released)
+    run = aws.executing("InProgress", action("Deploy", "Deploy", "Deploy", "InProgress"))
+    latest = {"pipelineExecutionId": run, "status": "InProgress"}
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}]
+    return aws
+
+
+@pytest.mark.parametrize(
+    ("aws", "number", "words"),
+    [
+        (account(A, B), 7, "there is no release 7 of web; there are: 2, 1"),
+        (account(A, B), 2, "web runs the image of release-2 already"),
+        (account(A, A), None, "every release of web that is known has the live image"),
+        (unreleased(), None, "web has no releases yet"),
+        (without_image(), None, f"the image {A} of release-1 is no longer in the repository dev-web"),
+        (deploying(A, B), None, "pipeline execution run-1 is in flight, so it is not sure what to go back from"),
+    ],
+)
+def test_what_is_refused(aws: FakeAws, number: int | None, words: str) -> None:
+    with pytest.raises(DeliveryError, match=re.escape(words)):
+        plan(aws.session(), STACK, "web", number)
+    assert aws.writes == []
+
+
+def test_a_named_release_waits_for_what_is_in_flight() -> None:
+    aws = deploying(A, B)
+    chosen = plan(aws.session(), STACK, "web", 2)
+    assert (chosen.target.release, chosen.waiting) == (2, ["run-1"])
+    assert "Execution run-1 of the pipeline ends first." in chosen.lines()
+
+
+def test_a_release_that_is_live_but_does_not_run_can_be_gone_back_to() -> None:
+    aws = account(A, B)
+    aws.service(aws.revision(3, f"@{C}"), C)
+    assert plan(aws.session(), STACK, "web", 2).target.release == 2
+
+
+def test_more_than_one_page_of_history() -> None:
+    aws = account(*[digest("0123456789abcdef"[n % 16]) for n in range(120)])
+    found = plan(aws.session(), STACK, "web", 30)
+    assert found.target.release == 30
+    with pytest.raises(DeliveryError, match="there is no release 20 of web"):
+        plan(aws.session(), STACK, "web", 20)
+
+
+SSM = "arn:aws:ssm:eu-west-1:111111111111:parameter"
+DIFFERENT: list[tuple[dict[str, Any], str, str]] = [
+    ({"memory": "1024"}, "memory: then 1024, now 512", "services.web.task.memory in Pulumi.dev.yaml"),
+    ({"cpu": "512"}, "cpu: then 512, now 256", "services.web.task.cpu in Pulumi.dev.yaml"),
+    (
+        {"runtimePlatform": {"cpuArchitecture": "ARM64"}},
+        "runtimePlatform.cpuArchitecture: then ARM64, now -",
+        "services.web.task.architecture in Pulumi.dev.yaml",
+    ),
+    (
+        {"secrets": {"KEY": f"{SSM}/fargate-delivery/dev/web/runtime/KEY-1234567"}},
+        "web.secrets.KEY: then /fargate-delivery/dev/web/runtime/KEY-1234567, now -",
+        "services.web.parameters.KEY in Pulumi.dev.yaml, or if that is a secret `pulumi config set --secret",
+    ),
+    (
+        {"environment": {"LEVEL": "debug"}},
+        "web.environment.LEVEL: then debug, now -",
+        "the template in task_templates/",
+    ),
+    ({"environment": {"PORT": "80"}}, "web.environment.PORT: then 80, now -", "services.web.task.port"),
+    ({"container": {"command": ["a", "b"]}}, 'web.command: then ["a", "b"], now -', "the template in task_templates/"),
+    (
+        {"container": {"portMappings": [{"containerPort": 80}]}},
+        'web.portMappings: then [{"containerPort": 80}], now -',
+        "services.web.task.port",
+    ),
+    ({"executionRoleArn": "role"}, "executionRoleArn: then role, now -", "components/ecs_service.py makes it"),
+    (
+        {"container": {"logConfiguration": {"options": {"awslogs-group": "g"}}}},
+        "web.logConfiguration.options.awslogs-group: then g, now -",
+        "components/ecs_service.py makes it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "shown", "where"), DIFFERENT)
+def test_what_else_differs_and_where_it_is_written(fields: dict[str, Any], shown: str, where: str) -> None:
+    aws = account(A, B)
+    aws.revision(1, f"@{A}", fingerprint="f0", **fields)
+    lines = plan(aws.session(), STACK, "web", None).lines()
+    at = lines.index(f"  {shown}")
+    assert where in lines[at + 1]
+    assert "Only the image goes back. dev-web:2 stays, and differs from dev-web:1 also in:" in lines
+    assert any("git log -p --since=2030-01-01T00:00:00Z -- Pulumi.dev.yaml task_templates/" in line for line in lines)
+    assert sum(": then " in line for line in lines) == 1
+
+
+def test_image_fingerprint_and_what_ecs_adds_are_no_difference() -> None:
+    aws = account(A, B)
+    aws.revision(1, f"@{A}", fingerprint="f0", registeredAt=1, requiresAttributes=[{"name": "x"}], volumes=[])
+    assert plan(aws.session(), STACK, "web", None).differences == []
+
+
+def test_another_container_s_image_is_a_difference() -> None:
+    sidecar = {"name": "proxy", "image": "nginx:1"}
+    then = {"containerDefinitions": [{"name": "web", "image": "r/dev-web@sha256:1"}, sidecar]}
+    now = {"containerDefinitions": [{"name": "web", "image": "r/dev-web:live"}, {**sidecar, "image": "nginx:2"}]}
+    (found,) = differences(then, now, "dev-web")
+    assert (found.field, found.then, found.now) == ("proxy.image", "nginx:1", "nginx:2")
+
+
+def test_a_revision_that_was_deleted_cannot_be_compared() -> None:
+    aws = account(A, B)
+    del aws.definitions[next(iter(aws.definitions))]
+    assert any("is no longer there" in line for line in plan(aws.session(), STACK, "web", None).lines())
+
+
+def test_it_starts_the_pipeline_with_the_image() -> None:
+    aws, told = account(A, B), list[str]()
+    start(aws.session(), plan(aws.session(), STACK, "web", None), told.append, wait=False)
+    (given,) = [given for operation, given in aws.calls if operation == "StartPipelineExecution"]
+    assert (given["name"], given["variables"]) == ("dev-web", [{"name": "image", "value": A}])
+    assert told[0] == "Started execution run-1 of dev-web."
+    assert "pipelineExecutionId=run-1" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "words"),
+    [
+        ("Succeeded", {}, None),
+        ("Failed", {"errorDetails": {"message": "no health"}}, "ended as Failed: Deploy / Deploy no health"),
+        ("Stopped", {}, "ended as Stopped"),
+    ],
+)
+def test_it_follows_to_the_end(
+    monkeypatch: pytest.MonkeyPatch, status: str, result: dict[str, object], words: str | None
+) -> None:
+    aws, told = account(A, B), list[str]()
+    chosen = plan(aws.session(), STACK, "web", None)
+
+    def later(_: float) -> None:
+        aws.pipeline["executions"][0]["status"] = status
+        ended = "Failed" if status == "Failed" else "Succeeded"
+        aws.pipeline["actions"]["run-1"] = [action("Deploy", "Deploy", "Deploy", ended, result=result)]
+
+    monkeypatch.setattr("delivery.pipeline.time.sleep", later)
+    if words is None:
+        start(aws.session(), chosen, told.append, wait=True)
+    else:
+        with pytest.raises(DeliveryError, match=words):
+            start(aws.session(), chosen, told.append, wait=True)
+    assert told[-1] == f"Execution run-1: {status}"
+    assert any(line.startswith("Deploy / Deploy: ") for line in told)
+
+
+def test_a_pipeline_that_cannot_be_started_started_nothing() -> None:
+    aws = account(A, B)
+    aws.refuse["StartPipelineExecution"] = RefusedError("ConcurrentPipelineExecutionsLimitExceededException", "51")
+    chosen = plan(aws.session(), STACK, "web", None)
+    with pytest.raises(Exception, match="51"):
+        start(aws.session(), chosen, print, wait=False)

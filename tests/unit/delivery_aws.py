@@ -1,0 +1,314 @@
+"""An AWS for the operators' commands: real boto3 clients, whose requests botocore checks, over plain tables."""
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+
+STACK = "dev"
+NOW = datetime(2030, 1, 10, tzinfo=UTC)
+LONG_AGO = datetime(2030, 1, 1, tzinfo=UTC)
+REGISTRY = "111111111111.dkr.ecr.eu-west-1.amazonaws.com"
+ARN = "arn:aws:ecs:eu-west-1:111111111111"
+WRITES = frozenset(
+    {
+        "PutImage",
+        "PutParameter",
+        "DeleteParameters",
+        "DeregisterTaskDefinition",
+        "RegisterScalableTarget",
+        "StartPipelineExecution",
+        "PutApprovalResult",
+    }
+)
+
+
+def digest(letter: str) -> str:
+    return "sha256:" + letter * 64
+
+
+class RefusedError(Exception):
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(code)
+        self.code, self.message = code, message
+
+
+class CrashError(Exception):
+    """The command ends here, as if it was killed."""
+
+
+@dataclass
+class Parameter:
+    versions: list[str]
+    modified: datetime = LONG_AGO
+
+
+@dataclass
+class FakeAws:
+    """Tables that a test fills, and what was written to them.
+
+    `crash_before` ends the command before its write of that number, counted from 1. `refuse` answers operations with
+    an error code.
+    """
+
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    images: dict[str, set[str]] = field(default_factory=dict)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
+    scaling: dict[str, bool] = field(default_factory=dict)
+    refuse: dict[str, RefusedError] = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    crash_before: int | None = None
+
+    def session(self) -> boto3.Session:
+        """A session that this one answers from now on."""
+        global _answering
+        _answering = self
+        return _session()
+
+    def revision(self, number: int, image: str, family: str = "dev-web", **fields: Any) -> str:
+        """A task definition whose one own container is `web`; `image` is what follows the repository's name."""
+        container = {
+            "name": "web",
+            "image": f"{REGISTRY}/dev-web{image}",
+            "dockerLabels": {"fargate-delivery.fingerprint": fields.pop("fingerprint", "f1")},
+            "environment": [{"name": k, "value": v} for k, v in fields.pop("environment", {}).items()],
+            "secrets": [{"name": k, "valueFrom": v} for k, v in fields.pop("secrets", {}).items()],
+            **fields.pop("container", {}),
+        }
+        arn = f"{ARN}:task-definition/{family}:{number}"
+        self.definitions[arn] = {
+            "taskDefinitionArn": arn,
+            "family": family,
+            "revision": number,
+            "status": "ACTIVE",
+            "cpu": "256",
+            "memory": "512",
+            **fields,
+            "containerDefinitions": [container],
+        }
+        return arn
+
+    def service(self, revision: str, running: str | None, *, desired: int = 1, state: str = "COMPLETED") -> None:
+        """The service `web`, with a task of the revision when one runs."""
+        deployment = {"id": "ecs-svc/1", "status": "PRIMARY", "taskDefinition": revision, "rolloutState": state}
+        self.services["dev-web"] = {
+            "serviceName": "dev-web",
+            "status": "ACTIVE",
+            "taskDefinition": revision,
+            "desiredCount": desired,
+            "runningCount": 0 if running is None else 1,
+            "deployments": [{**deployment, "rolloutStateReason": "reason" if state == "FAILED" else ""}],
+        }
+        self.tasks = [] if running is None else [self.task(revision, running)]
+
+    def task(self, revision: str, image_digest: str) -> dict[str, Any]:
+        return {
+            "taskArn": f"{ARN}:task/dev/{len(self.tasks)}",
+            "taskDefinitionArn": revision,
+            "containers": [{"name": "web", "imageDigest": image_digest}],
+        }
+
+    def image(self, image_digest: str, *tags: str) -> None:
+        self.images.setdefault(image_digest, set()).update(tags)
+
+    def release(self, number: int, image_digest: str, revision: str, **fields: str) -> None:
+        """A version of the record; its number is the release's, as the Release step counts."""
+        record = {
+            "schema": 1,
+            "release": number,
+            "image_digest": image_digest,
+            "task_definition": revision,
+            "template_fingerprint": "f1",
+            "source_version": f"source-{number}",
+            "execution": f"execution-{number}",
+            "time": f"2030-01-0{min(number, 9)}T00:00:00Z",
+            **fields,
+        }
+        self.record(json.dumps(record))
+
+    def record(self, value: str, service: str = "web") -> None:
+        name = f"/fargate-delivery/dev/{service}/release"
+        self.parameters.setdefault(name, Parameter([])).versions.append(value)
+
+    def released(self) -> dict[str, Any]:
+        """The record now."""
+        found: dict[str, Any] = json.loads(self.parameters["/fargate-delivery/dev/web/release"].versions[-1])
+        return found
+
+    def tagged(self, tag: str) -> str | None:
+        return next((image for image, tags in self.images.items() if tag in tags), None)
+
+    def executing(self, status: str, *actions: dict[str, Any], variables: dict[str, str] | None = None) -> str:
+        """Another execution of the pipeline, the newest."""
+        identifier = f"run-{len(self.pipeline['executions']) + 1}"
+        shown = [{"name": name, "resolvedValue": value} for name, value in (variables or {}).items()]
+        execution = {"pipelineExecutionId": identifier, "status": status, "variables": shown}
+        self.pipeline["executions"].insert(0, execution)
+        self.pipeline["actions"][identifier] = list(actions)
+        return identifier
+
+    def answer(self, operation: str, given: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
+        self.calls.append((operation, given))
+        if operation in WRITES:
+            if self.crash_before == len(self.writes) + 1:
+                raise CrashError
+            self.writes.append(operation)
+        try:
+            if operation in self.refuse:
+                raise self.refuse[operation]
+            answer = getattr(self, f"_{operation}")(given) or {}
+        except RefusedError as refused:
+            error = {"Error": {"Code": refused.code, "Message": refused.message}}
+            return AWSResponse("", 400, {}, None), {**error, "ResponseMetadata": {}}
+        return AWSResponse("", 200, {}, None), {**answer, "ResponseMetadata": {}}
+
+    def _DescribeServices(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"services": [self.services[name] for name in given["services"] if name in self.services]}
+
+    def _ListServices(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"serviceArns": [f"{ARN}:service/dev/{name}" for name in self.services]}
+
+    def _DescribeTaskDefinition(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["taskDefinition"] not in self.definitions:
+            raise RefusedError("ClientException", "Unable to describe task definition.")
+        return {"taskDefinition": self.definitions[given["taskDefinition"]]}
+
+    def _ListTaskDefinitions(self, given: dict[str, Any]) -> dict[str, Any]:
+        found = (d for d in self.definitions.values() if d["status"] == given["status"])
+        return {"taskDefinitionArns": [d["taskDefinitionArn"] for d in found if d["family"] == given["familyPrefix"]]}
+
+    def _DeregisterTaskDefinition(self, given: dict[str, Any]) -> None:
+        self.definitions[given["taskDefinition"]]["status"] = "INACTIVE"
+
+    def _ListTasks(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"taskArns": [task["taskArn"] for task in self._of(given)]}
+
+    def _of(self, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        family = given.get("family") or given["serviceName"]
+        return (t for t in self.tasks if self.definitions[t["taskDefinitionArn"]]["family"] == family)
+
+    def _DescribeTasks(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"tasks": [task for task in self.tasks if task["taskArn"] in given["tasks"]]}
+
+    def _DescribeImages(self, given: dict[str, Any]) -> dict[str, Any]:
+        (wanted,) = given["imageIds"]
+        found = wanted.get("imageDigest") or self.tagged(wanted["imageTag"])
+        if found not in self.images:
+            raise RefusedError("ImageNotFoundException")
+        return {"imageDetails": [{"imageDigest": found}]}
+
+    def _BatchGetImage(self, given: dict[str, Any]) -> dict[str, Any]:
+        (wanted,) = given["imageIds"]
+        there = wanted["imageDigest"] in self.images
+        return {"images": [{"imageManifest": wanted["imageDigest"]}] if there else [], "failures": []}
+
+    def _PutImage(self, given: dict[str, Any]) -> None:
+        wanted, tag = given["imageManifest"], given["imageTag"]
+        assert given["imageDigest"] == wanted
+        if tag in self.images[wanted]:
+            raise RefusedError("ImageAlreadyExistsException")
+        for tags in self.images.values():
+            tags.discard(tag)
+        self.images[wanted].add(tag)
+
+    def _GetParameter(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["Name"] not in self.parameters:
+            raise RefusedError("ParameterNotFound")
+        versions = self.parameters[given["Name"]].versions
+        return {"Parameter": {"Name": given["Name"], "Value": versions[-1], "Version": len(versions)}}
+
+    def _GetParameters(self, given: dict[str, Any]) -> dict[str, Any]:
+        there = [name for name in given["Names"] if name in self.parameters]
+        return {"Parameters": [{"Name": n, "Value": self.parameters[n].versions[-1]} for n in there]}
+
+    def _GetParameterHistory(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["Name"] not in self.parameters:
+            raise RefusedError("ParameterNotFound")
+        versions = list(enumerate(self.parameters[given["Name"]].versions, 1))[-100:]
+        start = int(given.get("NextToken", 0))
+        page = [{"Name": given["Name"], "Value": v, "Version": n} for n, v in versions[start : start + 50]]
+        more = start + 50 < len(versions)
+        return {"Parameters": page, **({"NextToken": str(start + 50)} if more else {})}
+
+    def _PutParameter(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert given["Overwrite"]
+        self.parameters[given["Name"]].versions.append(given["Value"])
+        return {"Version": len(self.parameters[given["Name"]].versions)}
+
+    def _DescribeParameters(self, given: dict[str, Any]) -> dict[str, Any]:
+        (only,) = given["ParameterFilters"]
+        assert (only["Key"], only["Option"]) == ("Name", "BeginsWith")
+        there = {n: p for n, p in self.parameters.items() if n.startswith(only["Values"][0])}
+        return {"Parameters": [{"Name": n, "LastModifiedDate": p.modified} for n, p in there.items()]}
+
+    def _DeleteParameters(self, given: dict[str, Any]) -> None:
+        assert len(given["Names"]) <= 10
+        for name in given["Names"]:
+            self.parameters.pop(name, None)
+
+    def _DescribeScalableTargets(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"ScalableTargets": [{"ResourceId": r} for r in given["ResourceIds"] if r in self.scaling]}
+
+    def _RegisterScalableTarget(self, given: dict[str, Any]) -> None:
+        self.scaling[given["ResourceId"]] = any(given["SuspendedState"].values())
+
+    def _GetPipelineState(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["name"] != "dev-web":
+            raise RefusedError("PipelineNotFoundException")
+        return {"stageStates": self.pipeline["stages"]}
+
+    def _ListPipelineExecutions(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"pipelineExecutionSummaries": self.pipeline["executions"]}
+
+    def _GetPipelineExecution(self, given: dict[str, Any]) -> dict[str, Any]:
+        wanted = given["pipelineExecutionId"]
+        found = next(e for e in self.pipeline["executions"] if e["pipelineExecutionId"] == wanted)
+        return {"pipelineExecution": found}
+
+    def _ListActionExecutions(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"actionExecutionDetails": self.pipeline["actions"][given["filter"]["pipelineExecutionId"]][::-1]}
+
+    def _StartPipelineExecution(self, given: dict[str, Any]) -> dict[str, Any]:
+        variables = {variable["name"]: variable["value"] for variable in given["variables"]}
+        return {"pipelineExecutionId": self.executing("InProgress", variables=variables)}
+
+    def _PutApprovalResult(self, given: dict[str, Any]) -> None:
+        if given["token"] != self.pipeline.get("token"):
+            raise RefusedError("InvalidApprovalTokenException")
+
+
+_answering = FakeAws()
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """One for all tests, because boto3 reads the services' models anew for each."""
+
+    def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["given"] = params
+
+    def answer(model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        return _answering.answer(model.name, context["given"])
+
+    session = boto3.Session("key", "secret", region_name="eu-west-1")
+    session.events.register("before-parameter-build", remember)
+    session.events.register("before-call", answer)
+    return session
+
+
+def action(stage: str, name: str, category: str, status: str = "Succeeded", **fields: Any) -> dict[str, Any]:
+    """An entry of ListActionExecutions."""
+    given = {"actionTypeId": {"category": category}, "resolvedConfiguration": fields.pop("configuration", {})}
+    output = {"outputVariables": fields.pop("variables", {}), "executionResult": fields.pop("result", {})}
+    began = datetime(2030, 1, 1, tzinfo=UTC)
+    shown = {"stageName": stage, "actionName": name, "actionExecutionId": f"{stage}-{name}", "startTime": began}
+    return {**shown, "status": status, "input": given, "output": output, **fields}
