@@ -1,0 +1,191 @@
+"""The command line: one line for every mistake, help without an account, questions."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import boto3
+import pytest
+from botocore import exceptions
+from click.testing import CliRunner, Result
+from delivery_aws import FakeAws, RefusedError, action, digest
+
+from delivery.__main__ import Connection, main
+from delivery.errors import explained
+
+A, B = digest("a"), digest("b")
+COMMANDS = ("status", "history", "rollback", "repair", "approve", "reject", "prune")
+
+
+@pytest.fixture
+def aws() -> FakeAws:
+    """Two releases; the second runs."""
+    aws = FakeAws()
+    aws.record("none")
+    for number, image in ((1, A), (2, B)):
+        arn = aws.revision(number, f"@{image}", environment={"LEVEL": "info"})
+        aws.release(number, image, arn)
+        aws.image(image, f"release-{number}")
+    aws.image(B, "live")
+    aws.service(arn, B)
+    return aws
+
+
+@pytest.fixture
+def run(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a command line against the fake."""
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+
+    def call(*arguments: str) -> Result:
+        result = CliRunner().invoke(main, [*arguments, "--stack", "dev"])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_needs_no_account(command: str) -> None:
+    result = CliRunner().invoke(main, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: delivery {command} " in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_sandbox_has_the_same_help_without_running(command: str) -> None:
+    program = [sys.executable, "-c", "from sandbox.cli import main; main()", command, "--help"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Usage: sandbox {command} " in done.stdout
+
+
+def test_status_as_json_keeps_its_fields_and_tells_of_disagreement(run: Any, aws: FakeAws) -> None:
+    assert run("status", "web").output.count("disagreement") == 0
+    aws.image(A, "live")
+    aws.images[B].discard("live")
+    shown = json.loads(run("status", "web", "--json").output)
+    assert (shown["image_digest"], shown["live"], shown["release"]["image_digest"]) == (B, A, B)
+    assert shown["environment"] == {"LEVEL": "info"}
+    assert shown["repair"] == "delivery repair web --stack dev"
+    assert "mend it: delivery repair web --stack dev" in run("status", "web").output
+
+
+def test_status_tells_what_is_in_flight(run: Any, aws: FakeAws) -> None:
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+    shown = json.loads(run("status", "web", "--json").output)
+    assert shown["in_flight"] == "deployment ecs-svc/1 of dev-web:2"
+    assert "aws ecs wait services-stable" in shown["wait"]
+
+
+def test_history_newest_first(run: Any) -> None:
+    shown = json.loads(run("history", "web", "--json").output)
+    assert [release["release"] for release in shown] == [2, 1]
+    lines = run("history", "web").output.splitlines()
+    assert lines[0].startswith("release-2 ")
+    assert lines[0].endswith("live")
+    assert "Parameter Store" not in lines[-1]
+
+
+def test_history_says_what_parameter_store_forgot(run: Any, aws: FakeAws) -> None:
+    for number in range(3, 110):
+        aws.release(number, A, aws.services["dev-web"]["taskDefinition"])
+    assert "Parameter Store keeps 100 versions" in run("history", "web").output
+
+
+def test_history_goes_on_past_what_is_no_release(run: Any, aws: FakeAws) -> None:
+    aws.parameters["/fargate-delivery/dev/web/release"].versions[1] = "junk"
+    assert "version 2 of the record is not a release" in run("history", "web").output
+    assert "there are: 2\n" in run("rollback", "web", "--to", "1").stderr
+
+
+def test_rollback_asks_only_who_can_answer(run: Any, aws: FakeAws) -> None:
+    refused = run("rollback", "web")
+    assert refused.exit_code == 1
+    assert "image then" in refused.stdout
+    assert refused.stderr == "error: nothing was changed; nobody can be asked here, so run it again with --yes\n"
+    assert aws.writes == []
+    assert run("rollback", "web", "--yes").exit_code == 0
+    assert aws.writes == ["StartPipelineExecution"]
+
+
+def test_prune_removes_with_yes_only(run: Any, aws: FakeAws) -> None:
+    assert run("prune").output == "Nothing to remove.\n"
+    for number in (1, 2):
+        aws.revision(number, "@x", family="dev-web-migrate")
+    assert "delivery prune --stack dev --yes` removes these 1" in run("prune").output
+    assert aws.writes == []
+    assert run("prune", "--yes").output.endswith("Removed 1.\n")
+    assert aws.writes == ["DeregisterTaskDefinition"]
+
+
+def test_approve_says_what_it_decides_and_only_for_that_execution(run: Any, aws: FakeAws) -> None:
+    waits = action("Approve", "Approve", "Approval", "InProgress", configuration={"CustomData": "B after A"})
+    identifier = aws.executing("InProgress", waits)
+    latest = {"pipelineExecutionId": identifier, "status": "InProgress"}
+    shown = {"actionName": "Approve", "latestExecution": {"status": "InProgress", "token": "t"}}
+    aws.pipeline["stages"] = [{"stageName": "Approve", "latestExecution": latest, "actionStates": [shown]}]
+    aws.pipeline["token"] = "t"  # noqa: S105
+    refused = run("approve", "web", "--execution", "another")
+    assert refused.stderr == f"error: execution {identifier} is waiting, not another; nothing was decided\n"
+    assert aws.writes == []
+    done = run("reject", "web", "--reason", "no")
+    assert done.output == f"Execution {identifier} waits in Approve.\nB after A\nRejected.\n"
+
+
+CLIENT_ERRORS = [
+    (
+        "AccessDeniedException",
+        "User: u is not authorized to perform: ecs:DescribeServices on resource: *",
+        "may not ecs:",
+    ),
+    ("AccessDeniedException", "no", "may not DescribeServices"),
+    ("ExpiredTokenException", "The security token is expired", "the AWS credentials have expired; log in again"),
+    ("UnrecognizedClientException", "The security token is invalid", "AWS does not know the credentials"),
+    ("PipelineNotFoundException", "no such pipeline", "check --stack"),
+    ("ThrottlingException", "Rate\nexceeded", "AWS refuses DescribeServices: Rate exceeded (ThrottlingException)"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS[:4])
+@pytest.mark.parametrize(("code", "message", "words"), CLIENT_ERRORS)
+def test_what_aws_refuses_is_one_line(
+    run: Any, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, command: str, code: str, message: str, words: str
+) -> None:
+    monkeypatch.setattr("botocore.retryhandler.delay_exponential", lambda **_: 0)
+    aws.refuse["DescribeServices"] = RefusedError(code, message)
+    done = run(command, "web")
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (exceptions.NoCredentialsError(), "there are no AWS credentials; log in"),
+        (exceptions.PartialCredentialsError(provider="env", cred_var="x"), "there are no AWS credentials; log in"),
+        (exceptions.ProfileNotFound(profile="p"), "list-profiles"),
+        (exceptions.NoRegionError(), "no AWS region is set"),
+        (exceptions.UnauthorizedSSOTokenError(), "log in again"),
+        (exceptions.EndpointConnectionError(endpoint_url="https://x"), "AWS does not answer"),
+        (exceptions.ParamValidationError(report="r"), "check the credentials and the region"),
+    ],
+)
+def test_what_stops_before_aws_is_one_line(error: exceptions.BotoCoreError, words: str) -> None:
+    assert words in explained(error)
+    assert "\n" not in explained(error)
+
+
+def test_a_profile_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    done = CliRunner().invoke(main, ["--profile", "nope", "status", "web", "--stack", "dev"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: The config profile (nope) could not be found")
+
+
+def test_a_record_that_cannot_be_read_is_one_line(run: Any, aws: FakeAws) -> None:
+    aws.record("junk")
+    done = run("status", "web")
+    assert (done.exit_code, done.stderr) == (1, "error: not a release record: junk\n")
