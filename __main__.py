@@ -15,7 +15,7 @@ from components.load_balancer import LoadBalancer
 from components.naming import Scope, artifact_prefix
 from components.network import Network
 from components.parameter_store import ParameterStore
-from inputs import load_balancer_args, network_args, parameter_args, ways_in_args
+from inputs import load_balancer_args, migrate_args, network_args, parameter_args, ways_in_args
 
 # Half of a large program's time would be collecting what lives to its end.
 gc.freeze()
@@ -96,12 +96,15 @@ for name, service in config.services.items():
             "record_name": ecs_service.record_name,
             "record_arn": ecs_service.record_arn,
             "containers": stack.templates[name].image_containers(),
+            "log_group_arn": scope.arn("logs", f"log-group:/ecs/{scope.name(name)}"),
+            "approve": config.approves(service),
             "minimum_tasks": service.tasks.min,
             "build": parameters.build,
             "architecture": architecture,
             "compute_type": service.build.compute,
             "build_timeout": service.build.timeout,
             "log_retention_days": config.cluster.log_retention_days,
+            **migrate_args(service),  # type: ignore[typeddict-item]
         },
     )
     pulumi.export(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.deploy_pipeline import MigrationArgs
 from components.ecs_service import WaysInArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.network import Network, NetworkArgs
@@ -85,3 +86,10 @@ def ways_in_args(
     if stack.config.domain.records and zone_id is not None:
         ways_in["records_zone_id"] = zone_id
     return {"ways_in": ways_in}
+
+
+def migrate_args(service: Service) -> dict[str, MigrationArgs]:
+    """`{"migrate": …}` for a service with migrations, nothing for another."""
+    if service.migrate is None:
+        return {}
+    return {"migrate": {"command": service.migrate.command, "timeout": service.migrate.timeout}}

@@ -5,8 +5,7 @@ value (never a secret one) and what is allowed, before any resource is registere
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,11 +13,10 @@ from typing import Annotated, Any, Literal, Self
 import pulumi
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from components.naming import PIPELINE_PREFIX_LENGTH
 from components.task_template import TaskTemplate, TemplateError
+from problems import NAMESPACE, between_services, described, secret_problems
 
 TEMPLATES = Path(__file__).parent / "task_templates"
-NAMESPACE = "fargate-delivery"
 
 FARGATE_MEMORY: Mapping[int, list[int]] = {
     256: [512, 1024, 2048],
@@ -33,7 +31,7 @@ FARGATE_MEMORY: Mapping[int, list[int]] = {
 
 RESERVED_VARIABLES = re.compile(
     r"AWS_.*|CODEBUILD_.*|PATH|HOME|SHELL|DOCKER_.*|IMAGE|IMAGE_DIGEST|DEPLOY|REPOSITORY_URI|"
-    r"CONTAINERS|BUILD_ARGUMENTS|BUILD_SECRETS|PLATFORM|RELEASE_RECORD|SOURCE_VERSION"
+    r"CONTAINERS|BUILD_ARGUMENTS|BUILD_SECRETS|PLATFORM|RELEASE_RECORD|SOURCE|SOURCE_VERSION|SUMMARY"
 )
 """What CodeBuild, its tools and our buildspecs use themselves."""
 
@@ -208,6 +206,19 @@ class Build(Model):
     """Minutes."""
 
 
+class Migrate(Model):
+    """What runs once per release with the new image, after the build and before the deployment.
+
+    It runs in a task of its own, with the service's network, roles and parameters. An exit code other than 0
+    ends the release, and what runs stays. A release that is tried again runs it again.
+    """
+
+    command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    """Run by the image's entry point, such as `[bin/migrate]`."""
+    timeout: Annotated[int, Field(ge=1, le=120)] = 15
+    """Minutes until it is stopped, and the release with it."""
+
+
 class Parameter(Model):
     """One value of Parameter Store."""
 
@@ -242,6 +253,10 @@ class Service(Model):
     deploy: Deploy = Deploy()
     source: Source = Source()
     build: Build = Build()
+    migrate: Migrate | None = None
+    """Without it a release migrates nothing."""
+    approve: bool | None = None
+    """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
     parameters: dict[ParameterName, Parameter] = {}
 
     @model_validator(mode="after")
@@ -268,6 +283,10 @@ class Stack(Model):
     protect: bool = False
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
     services: dict[ServiceName, Service]
+
+    def approves(self, service: Service) -> bool:
+        """Whether a service's releases wait for somebody's approval."""
+        return self.protect if service.approve is None else service.approve
 
 
 @dataclass(frozen=True)
@@ -301,7 +320,7 @@ def load() -> Settings:
     try:
         checked = Stack.model_validate(raw)
     except ValidationError as error:
-        raise _refused(stack, [_described(e) for e in error.errors(include_url=False)]) from None
+        raise _refused(stack, [described(e) for e in error.errors(include_url=False)]) from None
     templates: dict[str, TaskTemplate] = {}
     for name, service in checked.services.items():
         try:
@@ -313,7 +332,7 @@ def load() -> Settings:
             f"services.{name}.task.template: {problem}"
             for problem in templates[name].problems(placeholders_of(service))
         ]
-    problems += [*_between_services(stack, checked), *_secret_problems(checked, secrets)]
+    problems += [*between_services(stack, checked), *secret_problems(checked, secrets)]
     if problems:
         raise _refused(stack, problems)
     return Settings(
@@ -345,69 +364,3 @@ def placeholders_of(service: Service) -> set[str]:
 def _refused(stack: str, problems: list[str]) -> pulumi.RunError:
     lines = "\n".join(f"  {NAMESPACE}:{problem}" for problem in problems)
     return pulumi.RunError(f"Pulumi.{stack}.yaml is not valid:\n{lines}")
-
-
-def _described(error: Any) -> str:
-    """One pydantic error as `key.path: what is wrong`."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
-    path = path.removesuffix(".[key]")
-    message = error["msg"].removeprefix("Value error, ")
-    given = error["input"]
-    if error["type"] == "extra_forbidden":
-        return f"{path}: there is no such key"
-    if error["type"] == "missing":
-        return f"{path}: is missing"
-    if isinstance(given, (str, int, float, bool)):
-        return f"{path}: {given!r} is not allowed: {_lowered(message)}"
-    return f"{path}: {message}"
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def _between_services(stack: str, config: Stack) -> Iterator[str]:
-    """What only shows when services are seen together, or with the stack."""
-    priorities = Counter(route.priority for service in config.services.values() for route in service.routes)
-    zone = config.domain.zone
-    for name, service in config.services.items():
-        if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
-            yield f"services.{name}: {stack}-{name} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
-        for index, route in enumerate(service.routes):
-            where = f"services.{name}.routes[{index}]"
-            if priorities[route.priority] > 1:
-                yield f"{where}.priority: {route.priority} is taken by another route; each route needs its own"
-            label = route.host.removesuffix(zone).removesuffix(".")
-            if not (route.host == zone or (route.host.endswith(f".{zone}") and "." not in label)):
-                yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
-    prefixes = Counter(f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH] for name in config.services)
-    for name in config.services:
-        if prefixes[f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH]] > 1:
-            yield (
-                f"services.{name}: {stack}-{name} is like another service's name in its first "
-                f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
-            )
-
-
-def _secret_problems(config: Stack, secrets: Mapping[str, Any]) -> Iterator[str]:
-    """Secrets that are declared but not set, and the other way round. Values are never shown."""
-    if not isinstance(secrets, dict) or not all(isinstance(values, dict) for values in secrets.values()):
-        yield "secrets: must be service → parameter → value"
-        return
-    declared = {
-        (name, key)
-        for name, service in config.services.items()
-        for key, parameter in service.parameters.items()
-        if parameter.secret
-    }
-    given = {(name, key) for name, values in secrets.items() for key in values}
-    for name, key in sorted(declared - given):
-        yield (
-            f"services.{name}.parameters.{key}: the secret is not set; set it using the command "
-            f"`pulumi config set --secret --path '{NAMESPACE}:secrets.{name}.{key}' <value>`"
-        )
-    for name, key in sorted(given - declared):
-        yield f"secrets.{name}.{key}: no service has a parameter of this name with secret: true"
-    for name, key in sorted(given & declared):
-        if not isinstance(secrets[name][key], str) or not secrets[name][key]:
-            yield f"secrets.{name}.{key}: must be a text, and not empty"

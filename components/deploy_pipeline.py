@@ -3,15 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
+from components import pipeline_stages, policies
 from components.naming import Scope, artifact_prefix, source_key
 from components.parameter_store import View
-from components.task_template import FINGERPRINT_LABEL
+from delivery.record import FINGERPRINT_LABEL
 
 BUILDSPECS = Path(__file__).parent.parent / "buildspecs"
 
@@ -36,9 +36,22 @@ BUILDERS: Mapping[str, Builder] = {
 }
 """The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
 
+CALLER: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
+"""The machine of a build that only calls AWS."""
+
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
-RELEASE_MINUTES = 60
 DEPLOY_MINUTES = 60
+SPARE_MINUTES = 15
+"""What a build needs beside the waiting that it is there for."""
+
+
+class MigrationArgs(TypedDict):
+    """What runs once per release, before the new version serves."""
+
+    command: Sequence[str]
+    """Run by the entry point of the first of `containers`, in a task of its own."""
+    timeout: int
+    """Minutes."""
 
 
 class DeployPipelineArgs(TypedDict):
@@ -57,10 +70,16 @@ class DeployPipelineArgs(TypedDict):
     service_arn: pulumi.Input[str]
     role_arns: Sequence[pulumi.Input[str]]
     """The execution and task roles, to be passed with a new revision."""
+    log_group_arn: pulumi.Input[str]
+    """Where the service's containers log."""
     record_name: pulumi.Input[str]
     record_arn: pulumi.Input[str]
     containers: Sequence[str]
     """The containers that run the service's own image."""
+    migrate: NotRequired[MigrationArgs]
+    """Without it a release migrates nothing."""
+    approve: bool
+    """Whether somebody has to approve each release."""
     minimum_tasks: int
     """What the first release starts."""
     build: View
@@ -75,10 +94,12 @@ class DeployPipelineArgs(TypedDict):
 
 
 class DeployPipeline(pulumi.ComponentResource):
-    """Source → Package → Deploy (Deploy, Release), started by the upload of a source and by nothing else.
+    """Source → Package → Approve → Deploy (Migrate, Deploy, Release), started by the upload of a source only.
 
-    Produces: the uploader (an IAM user that may put one object), two CodeBuild projects with log groups and
-    roles, a CodePipeline V2 with its role, and the EventBridge rule that starts it with the uploaded version.
+    Approve and Migrate are there for a service that asks for them.
+
+    Produces: the uploader (an IAM user that may put one object), two or three CodeBuild projects with log groups
+    and roles, a CodePipeline V2 with its role, and the EventBridge rule that starts it with the uploaded version.
     """
 
     name: pulumi.Output[str]
@@ -104,6 +125,7 @@ class DeployPipeline(pulumi.ComponentResource):
             opts=self._child,
         )
         package = self._package_project()
+        migrate = self._migrate_project(args["migrate"]) if "migrate" in args else None
         release = self._release_project()
         role, permissions = self._role(
             "pipeline",
@@ -111,7 +133,7 @@ class DeployPipeline(pulumi.ComponentResource):
             [
                 *policies.fetch_source(args["bucket_arn"], source_arn),
                 *policies.read_and_write_artifacts(self._artifacts_arn),
-                *policies.run_builds([package.arn, release.arn]),
+                *policies.run_builds([project.arn for project in (package, migrate, release) if project]),
                 *policies.deploy_service(
                     args["service_arn"],
                     args["scope"].arn("ecs", f"task-definition/{self._full_name}:*"),
@@ -119,7 +141,7 @@ class DeployPipeline(pulumi.ComponentResource):
                 ),
             ],
         )
-        pipeline = self._pipeline(package, release, role, permissions)
+        pipeline = self._pipeline(package, migrate, release, role, permissions)
         self._start_on_upload(pipeline)
         self.name = pipeline.name
         self.uploader = uploader.name
@@ -165,14 +187,41 @@ class DeployPipeline(pulumi.ComponentResource):
         ]
         return self._project("package", machine, variables, build.names, permissions, args["build_timeout"])
 
+    def _migrate_project(self, migrate: MigrationArgs) -> aws.codebuild.Project:
+        args, scope = self._args, self._args["scope"]
+        family = f"{self._full_name}-migrate"
+        variables: dict[str, pulumi.Input[str]] = {
+            "CLUSTER": args["cluster_name"],
+            "SERVICE": args["service_name"],
+            "CONTAINERS": " ".join(args["containers"]),
+            "REPOSITORY_URI": args["repository_url"],
+            "FAMILY": family,
+            "COMMAND": json.dumps(list(migrate["command"])),
+            "TIMEOUT": str(migrate["timeout"]),
+        }
+        permissions = [
+            *policies.migrate_service(
+                service_arn=args["service_arn"],
+                cluster_arn=pulumi.Output.concat(scope.arn("ecs", "cluster/"), args["cluster_name"]),
+                task_definition_arn=scope.arn("ecs", f"task-definition/{family}:*"),
+                tasks_arn=pulumi.Output.concat(scope.arn("ecs", "task/"), args["cluster_name"], "/*"),
+                role_arns=args["role_arns"],
+                log_group_arn=args["log_group_arn"],
+            ),
+            *policies.read_artifacts(self._artifacts_arn),
+        ]
+        # Besides its own migration it may have to wait for one that an execution before left running.
+        timeout = 2 * migrate["timeout"] + SPARE_MINUTES
+        return self._project("migrate", CALLER, variables, {}, permissions, timeout)
+
     def _release_project(self) -> aws.codebuild.Project:
         args = self._args
-        machine: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
         variables: dict[str, pulumi.Input[str]] = {
             "CLUSTER": args["cluster_name"],
             "SERVICE": args["service_name"],
             "CONTAINERS": " ".join(args["containers"]),
             "MINIMUM_TASKS": str(args["minimum_tasks"]),
+            "TIMEOUT": str(DEPLOY_MINUTES),
             "REPOSITORY": args["repository_name"],
             "RELEASE_RECORD": args["record_name"],
             "FINGERPRINT_LABEL": FINGERPRINT_LABEL,
@@ -185,7 +234,7 @@ class DeployPipeline(pulumi.ComponentResource):
             *policies.write_release(args["record_arn"]),
             *policies.read_artifacts(self._artifacts_arn),
         ]
-        return self._project("release", machine, variables, {}, permissions, RELEASE_MINUTES)
+        return self._project("release", CALLER, variables, {}, permissions, DEPLOY_MINUTES + SPARE_MINUTES)
 
     def _project(
         self,
@@ -226,71 +275,24 @@ class DeployPipeline(pulumi.ComponentResource):
     def _pipeline(
         self,
         package: aws.codebuild.Project,
+        migrate: aws.codebuild.Project | None,
         release: aws.codebuild.Project,
         role: aws.iam.Role,
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
         args = self._args
-        source: aws.codepipeline.PipelineStageActionArgsDict = {
-            "name": "Source",
-            "category": "Source",
-            "owner": "AWS",
-            "provider": "S3",
-            "version": "1",
-            "namespace": "Source",
-            "output_artifacts": ["source"],
-            "configuration": {
-                "S3Bucket": args["bucket"],
-                "S3ObjectKey": self.source_key,
-                "PollForSourceChanges": "false",
-            },
-        }
-        build: aws.codepipeline.PipelineStageActionArgsDict = {
-            "name": "Package",
-            "category": "Build",
-            "owner": "AWS",
-            "provider": "CodeBuild",
-            "version": "1",
-            "namespace": "Package",
-            "input_artifacts": ["source"],
-            "output_artifacts": ["package"],
-            "configuration": {
-                "ProjectName": package.name,
-                "EnvironmentVariables": _variables(IMAGE="#{variables.image}", SOURCE_VERSION="#{Source.VersionId}"),
-            },
-        }
-        deploy: aws.codepipeline.PipelineStageActionArgsDict = {
-            "name": "Deploy",
-            "category": "Deploy",
-            "owner": "AWS",
-            "provider": "ECS",
-            "version": "1",
-            "run_order": 1,
-            "input_artifacts": ["package"],
-            "configuration": {
-                "ClusterName": args["cluster_name"],
-                "ServiceName": args["service_name"],
-                "FileName": "imagedefinitions.json",
-                "DeploymentTimeout": str(DEPLOY_MINUTES),
-            },
-        }
-        release_action: aws.codepipeline.PipelineStageActionArgsDict = {
-            "name": "Release",
-            "category": "Build",
-            "owner": "AWS",
-            "provider": "CodeBuild",
-            "version": "1",
-            "run_order": 2,
-            "input_artifacts": ["package"],
-            "configuration": {
-                "ProjectName": release.name,
-                "EnvironmentVariables": _variables(
-                    IMAGE_DIGEST="#{Package.IMAGE_DIGEST}",
-                    SOURCE_VERSION="#{Source.VersionId}",
-                    EXECUTION="#{codepipeline.PipelineExecutionId}",
-                ),
-            },
-        }
+        stages = [pipeline_stages.source(args["bucket"], self.source_key), pipeline_stages.package(package.name)]
+        if args["approve"]:
+            stages.append(pipeline_stages.approve())
+        stages.append(
+            pipeline_stages.deploy(
+                cluster_name=args["cluster_name"],
+                service_name=args["service_name"],
+                timeout=DEPLOY_MINUTES,
+                migrate=None if migrate is None else migrate.name,
+                release=release.name,
+            )
+        )
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,
@@ -305,15 +307,7 @@ class DeployPipeline(pulumi.ComponentResource):
                     "description": "none: build the source; live: the image that runs; or a digest",
                 }
             ],
-            stages=[
-                {"name": "Source", "actions": [source]},
-                {"name": "Package", "actions": [build]},
-                {
-                    "name": "Deploy",
-                    "before_entry": {"condition": _only_if("#{Package.DEPLOY}", "yes")},
-                    "actions": [deploy, release_action],
-                },
-            ],
+            stages=stages,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )
 
@@ -351,27 +345,3 @@ class DeployPipeline(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )
-
-
-def _variables(**variables: str) -> str:
-    """A CodeBuild action's EnvironmentVariables."""
-    return json.dumps([{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in variables.items()])
-
-
-def _only_if(variable: str, value: str) -> aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict:
-    """A stage condition: the stage is skipped, and the execution succeeds, unless the variable has the value."""
-    return {
-        "result": "SKIP",
-        "rules": [
-            {
-                "name": "OnlyIf",
-                "rule_type_id": {
-                    "category": "Rule",
-                    "owner": "AWS",
-                    "provider": "VariableCheck",
-                    "version": "1",
-                },
-                "configuration": {"Variable": variable, "Value": value, "Operator": "EQ"},
-            }
-        ],
-    }

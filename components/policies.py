@@ -167,6 +167,41 @@ def deploy_service(
     ]
 
 
+def migrate_service(
+    *,
+    service_arn: pulumi.Input[str],
+    cluster_arn: pulumi.Input[str],
+    task_definition_arn: pulumi.Input[str],
+    tasks_arn: pulumi.Input[str],
+    role_arns: Arns,
+    log_group_arn: pulumi.Input[str],
+) -> list[Statement]:
+    """What the Migrate step does: runs a task like the service's, in the service's cluster, and reads its log.
+
+    Args:
+        service_arn: the service to look at.
+        cluster_arn: where the task runs.
+        task_definition_arn: every revision of the migration's family, `…:task-definition/family:*`.
+        tasks_arn: `…:task/cluster/*`, every task of the cluster: a task's ARN ends in an id that AWS makes up,
+            and says nothing of its family.
+        role_arns: the execution role and the task role.
+        log_group_arn: where the service's containers log.
+    """
+    in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
+    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    return [
+        # Neither action takes a resource.
+        allow("RegisterMigration", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
+        # Takes a container instance, which Fargate has none of.
+        allow("FindMigrations", ["ecs:ListTasks"], EVERYTHING, in_cluster),
+        allow("ReadService", ["ecs:DescribeServices"], [service_arn]),
+        allow("RunMigration", ["ecs:RunTask"], [task_definition_arn], in_cluster),
+        allow("FollowMigration", ["ecs:DescribeTasks", "ecs:StopTask"], [tasks_arn]),
+        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+        allow("ReadLog", ["logs:GetLogEvents"], [pulumi.Output.concat(log_group_arn, ":*")]),
+    ]
+
+
 def release_service(service_arn: pulumi.Input[str], scalable_target_arn: pulumi.Input[str]) -> list[Statement]:
     """What the Release step does to a service: looks, and starts it the first time."""
     return [

@@ -23,6 +23,7 @@ DOCKERFILE = """\
 FROM python:3.12-slim
 WORKDIR /app
 COPY . .
+RUN chmod 755 bin/migrate
 CMD ["python", "server.py"]
 """
 
@@ -40,6 +41,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 print("listening", flush=True)
 http.server.HTTPServer(("0.0.0.0", PORT), Handler).serve_forever()
+"""
+
+MIGRATE = """\
+#!/bin/sh
+echo "migrating to VERSION"
 """
 
 WORKER = "import time\nprint('working', flush=True)\nwhile True: time.sleep(1)\n"
@@ -179,10 +185,12 @@ class Apps:
         status: int = 200,
         dockerfile: str = DOCKERFILE,
         server: str = SERVER,
+        migrate: str = MIGRATE,
     ) -> Path:
         """An app that answers `version`; with these faults, if any."""
         source = self.folder / version
-        source.mkdir()
+        (source / "bin").mkdir(parents=True)
+        (source / "bin/migrate").write_text(migrate.replace("VERSION", version))
         filled = server.replace("STATUS", str(status)).replace("HEALTH", repr(health)).replace("PORT)", f"{port})")
         (source / "server.py").write_text(filled.replace("VERSION", version))
         (source / "Dockerfile").write_text(textwrap.dedent(dockerfile))

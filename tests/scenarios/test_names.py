@@ -26,44 +26,47 @@ class Name:
     at: str = "ship"
 
 
-PIPELINE = "components/deploy_pipeline.py"
+PIPELINE, STAGES = "components/deploy_pipeline.py", "components/pipeline_stages.py"
 NAMES = [
     Name(
         "an artifact",
-        [(PIPELINE, '"output_artifacts": ["package"]', '"output_artifacts": ["images"]')],
-        [(PIPELINE, '"input_artifacts": ["package"]', '"input_artifacts": ["images"]')],
+        [(STAGES, '"output_artifacts": ["package"]', '"output_artifacts": ["images"]')],
+        [(STAGES, '"input_artifacts": ["package"]', '"input_artifacts": ["images"]')],
         ["package", "Deploy"],
         at="up",
     ),
     Name(
         "an artifact's file",
-        [(PIPELINE, "imagedefinitions.json", "images.json")],
+        [(STAGES, "imagedefinitions.json", "images.json")],
         [("buildspecs/package.yaml", "imagedefinitions.json", "images.json")],
         ["images.json", "Deploy"],
     ),
     Name(
         "a pipeline variable",
         [(PIPELINE, '"name": "image"', '"name": "chosen"')],
-        [(PIPELINE, "#{variables.image}", "#{variables.chosen}")],
+        [(STAGES, "#{variables.image}", "#{variables.chosen}")],
         ["variables.image"],
     ),
     Name(
         "an action's namespace",
-        [(PIPELINE, '"namespace": "Package"', '"namespace": "Packed"')],
-        [(PIPELINE, "#{Package.", "#{Packed.")],
+        [(STAGES, '"namespace": "Package"', '"namespace": "Packed"')],
+        [(STAGES, "#{Package.", "#{Packed.")],
         ["Package.DEPLOY"],
         at="up",
     ),
     Name(
         "an exported variable",
         [("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST")],
-        [(PIPELINE, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}")],
+        [(STAGES, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}")],
         ["Package.IMAGE_DIGEST"],
     ),
     Name(
         "a build variable",
         [(PIPELINE, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
-        [("buildspecs/package.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY")],
+        [
+            ("buildspecs/package.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
+            ("buildspecs/migrate.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
+        ],
         ["REPOSITORY_URI"],
     ),
     Name(

@@ -40,7 +40,9 @@ def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
     types = recorder.types()
     for typ in (SERVICE, PIPELINE, "aws:iam/user:User"):
         assert types[typ] == services
-    assert types[PROJECT] == 2 * services
+    migrating = [name for name, service in json.loads(stack_config(stack)["fargate-delivery:services"]).items()
+                 if "migrate" in service]  # fmt: skip
+    assert types[PROJECT] == 2 * services + len(migrating)
     assert types["aws:lb/loadBalancer:LoadBalancer"] == 1
     assert types["aws:iam/accessKey:AccessKey"] == 0
 
@@ -169,6 +171,8 @@ def test_wildcards_stand_only_where_an_action_takes_no_resource(dev: Recorder) -
         *((f"{service}-package-policy", "LogInToRegistry") for service in services),
         *((f"{service}-pipeline-policy", "CloneRevision") for service in services),
         *((f"{service}-release-policy", "ReadRevision") for service in services),
+        ("chuoi-migrate-policy", "RegisterMigration"),
+        ("chuoi-migrate-policy", "FindMigrations"),
     }
 
 
@@ -204,15 +208,138 @@ def test_a_changed_runtime_value_is_another_parameter(dev: Recorder) -> None:
     assert "name" not in dev.inputs(PARAMETER, f"{RUNTIME}/PHX_HOST")
 
 
+def stages(recorder: Recorder, service: str) -> dict[str, list[str]]:
+    """Stage → its actions, both in their order."""
+    pipeline = recorder.inputs(PIPELINE, f"{service}-pipeline")
+    return {stage["name"]: [action["name"] for action in stage["actions"]] for stage in pipeline["stages"]}
+
+
+def actions(recorder: Recorder, service: str) -> dict[str, dict[str, Any]]:
+    pipeline = recorder.inputs(PIPELINE, f"{service}-pipeline")
+    return {action["name"]: action for stage in pipeline["stages"] for action in stage["actions"]}
+
+
+def handed(action: dict[str, Any]) -> dict[str, str]:
+    """The variables that an action hands to its build."""
+    return {entry["name"]: entry["value"] for entry in json.loads(action["configuration"]["EnvironmentVariables"])}
+
+
 def test_the_pipeline(dev: Recorder) -> None:
     pipeline = dev.inputs(PIPELINE, "chuoi-pipeline")
     assert (pipeline["pipelineType"], pipeline["executionMode"]) == ("V2", "QUEUED")
     assert [variable["defaultValue"] for variable in pipeline["variables"]] == ["none"]
-    actions = [[action["name"] for action in stage["actions"]] for stage in pipeline["stages"]]
-    assert actions == [["Source"], ["Package"], ["Deploy", "Release"]]
-    (rule,) = pipeline["stages"][2]["beforeEntry"]["condition"]["rules"]
-    assert rule["configuration"] == {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"}
-    assert pipeline["stages"][2]["beforeEntry"]["condition"]["result"] == "SKIP"
+    assert stages(dev, "mailer") == {"Source": ["Source"], "Package": ["Package"], "Deploy": ["Deploy", "Release"]}
+    assert stages(dev, "chuoi") == stages(dev, "mailer") | {"Deploy": ["Migrate", "Deploy", "Release"]}
+    deploy = [(action["name"], action["runOrder"]) for action in pipeline["stages"][-1]["actions"]]
+    assert deploy == [("Migrate", 1), ("Deploy", 2), ("Release", 3)]
+
+
+@pytest.mark.parametrize(
+    ("stack", "approve", "waits"),
+    [
+        ("dev", None, False),
+        ("dev", True, True),
+        ("prd", None, True),
+        ("prd", False, False),
+        ("local", None, False),
+    ],
+)
+def test_who_waits_for_approval(deploy: Deploy, stack: str, approve: bool | None, waits: bool) -> None:
+    services = json.loads(stack_config(stack)["fargate-delivery:services"])
+    if approve is not None:
+        services["mailer"]["approve"] = approve
+    recorder = run(deploy, stack, services=services)
+    named = ["Source", "Package", "Approve", "Deploy"] if waits else ["Source", "Package", "Deploy"]
+    assert list(stages(recorder, "mailer")) == named
+
+
+def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing_to_deploy(deploy: Deploy) -> None:
+    pipeline = run(deploy, "prd").inputs(PIPELINE, "chuoi-pipeline")
+    source, package, approve, release = pipeline["stages"]
+    (action,) = approve["actions"]
+    assert {key: action[key] for key in ("category", "owner", "provider", "configuration")} == {
+        "category": "Approval",
+        "owner": "AWS",
+        "provider": "Manual",
+        "configuration": {"CustomData": "#{Package.SUMMARY}"},
+    }
+    assert {"inputArtifacts", "outputArtifacts", "namespace"}.isdisjoint(action)
+    for stage in (approve, release):
+        condition = stage["beforeEntry"]["condition"]
+        (rule,) = condition["rules"]
+        assert rule["ruleTypeId"]["provider"] == "VariableCheck"
+        assert rule["configuration"] == {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"}
+        assert condition["result"] == "SKIP"
+    assert "beforeEntry" not in source | package
+
+
+def test_what_the_actions_hand_on(dev: Recorder) -> None:
+    found = actions(dev, "chuoi")
+    execution = "#{codepipeline.PipelineExecutionId}"
+    assert handed(found["Package"]) == {"IMAGE": "#{variables.image}", "SOURCE_VERSION": "#{Source.VersionId}"}
+    assert handed(found["Migrate"]) == {"IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}", "EXECUTION": execution}
+    assert handed(found["Release"]) == {
+        "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
+        "SOURCE_VERSION": "#{Package.SOURCE}",
+        "EXECUTION": execution,
+    }
+    assert {name: action.get("inputArtifacts") for name, action in found.items()} == {
+        "Source": None,
+        "Package": ["source"],
+        "Migrate": ["package"],
+        "Deploy": ["package"],
+        "Release": ["package"],
+    }
+
+
+def test_the_migration_s_project(dev: Recorder) -> None:
+    project = dev.inputs(PROJECT, "chuoi-migrate")
+    variables = {v["name"]: v["value"] for v in project["environment"]["environmentVariables"]}
+    assert variables == {
+        "CLUSTER": "dev",
+        "SERVICE": "dev-chuoi",
+        "CONTAINERS": "web",
+        "REPOSITORY_URI": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-chuoi",
+        "FAMILY": "dev-chuoi-migrate",
+        "COMMAND": '["bin/migrate"]',
+        "TIMEOUT": "15",
+    }
+    assert (project["buildTimeout"], project["environment"]["privilegedMode"]) == (45, False)
+    assert "chuoi-migrate" in actions(dev, "chuoi")["Migrate"]["configuration"]["ProjectName"]
+    assert "mailer-migrate" not in dev.named(PROJECT)
+
+
+def test_what_the_migration_may_do(dev: Recorder) -> None:
+    ecs, role = f"arn:aws:ecs:{REGION}:{ACCOUNT}", f"arn:aws:iam:{REGION}:{ACCOUNT}:role"
+    in_cluster = {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/dev"}}
+    granted = statements(dev, ROLE_POLICY, "chuoi-migrate-policy")
+    plain = {
+        sid: (statement["Action"], statement["Resource"], statement.get("Condition"))
+        for sid, statement in granted.items()
+    }
+    assert plain == {
+        "WriteLogs": (
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/codebuild/dev-chuoi-migrate:*"],
+            None,
+        ),
+        "RegisterMigration": (["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], ["*"], None),
+        "FindMigrations": (["ecs:ListTasks"], ["*"], in_cluster),
+        "ReadService": (["ecs:DescribeServices"], [f"{ecs}:service/cluster/dev-chuoi"], None),
+        "RunMigration": (["ecs:RunTask"], [f"{ecs}:task-definition/dev-chuoi-migrate:*"], in_cluster),
+        "FollowMigration": (["ecs:DescribeTasks", "ecs:StopTask"], [f"{ecs}:task/dev/*"], None),
+        "PassRoles": (
+            ["iam:PassRole"],
+            [f"{role}/dev-chuoi-execution", f"{role}/dev-chuoi-task"],
+            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        ),
+        "ReadLog": (["logs:GetLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi:*"], None),
+        "ReadArtifacts": (["s3:GetObject"], [f"{BUCKET}/dev-chuoi/*"], None),
+    }
+    builds = statements(dev, ROLE_POLICY, "chuoi-pipeline-policy")["RunBuilds"]["Resource"]
+    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-chuoi-package", "dev-chuoi-migrate", "dev-chuoi-release"]
+    builds = statements(dev, ROLE_POLICY, "mailer-pipeline-policy")["RunBuilds"]["Resource"]
+    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-mailer-package", "dev-mailer-release"]
 
 
 def test_the_pipeline_starts_with_the_version_that_was_uploaded(dev: Recorder) -> None:

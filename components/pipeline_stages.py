@@ -1,0 +1,139 @@
+"""The deploy pipeline's stages and actions, as CodePipeline takes them: functions without resources."""
+
+import json
+from collections.abc import Mapping
+from typing import Literal, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+Stage = aws.codepipeline.PipelineStageArgsDict
+Action = aws.codepipeline.PipelineStageActionArgsDict
+Condition = aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict
+
+IMAGE_DEFINITIONS = "imagedefinitions.json"
+
+
+class Flow(TypedDict, total=False):
+    """What goes in and out of an action."""
+
+    namespace: str
+    """What its variables are referred to by."""
+    input_artifacts: list[str]
+    output_artifacts: list[str]
+
+
+def source(bucket: pulumi.Input[str], key: str) -> Stage:
+    """Source: the uploaded zip, in the version that the execution was started with."""
+    configuration = {"S3Bucket": bucket, "S3ObjectKey": key, "PollForSourceChanges": "false"}
+    action = _action("Source", "Source", "S3", configuration, {"namespace": "Source", "output_artifacts": ["source"]})
+    return {"name": "Source", "actions": [action]}
+
+
+def package(project: pulumi.Input[str]) -> Stage:
+    """Package: an image digest, whether it is to be deployed, and what the later stages say and need of it."""
+    action = _build(
+        "Package",
+        project,
+        {"IMAGE": "#{variables.image}", "SOURCE_VERSION": "#{Source.VersionId}"},
+        {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": ["package"]},
+    )
+    return {"name": "Package", "actions": [action]}
+
+
+def approve() -> Stage:
+    """Approve: somebody reads what would be deployed, and says yes or no within CodePipeline's 7 days.
+
+    CodePipeline shows CustomData to whoever approves; a configuration value has at most 1000 characters.
+    """
+    action = _action("Approve", "Approval", "Manual", {"CustomData": "#{Package.SUMMARY}"}, {})
+    return {"name": "Approve", "before_entry": {"condition": _something_to_deploy()}, "actions": [action]}
+
+
+def deploy(
+    *,
+    cluster_name: pulumi.Input[str],
+    service_name: pulumi.Input[str],
+    timeout: int,
+    migrate: pulumi.Input[str] | None,
+    release: pulumi.Input[str],
+) -> Stage:
+    """Deploy: one stage, so that no second release slips in between its actions.
+
+    Args:
+        cluster_name: the service's cluster.
+        service_name: the service to update.
+        timeout: minutes that the deployment may take.
+        migrate: the CodeBuild project that migrates, if the service has migrations.
+        release: the CodeBuild project that makes the deployed image the released one.
+    """
+    execution = {"EXECUTION": "#{codepipeline.PipelineExecutionId}"}
+    image = {"IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}"}
+    update = {
+        "ClusterName": cluster_name,
+        "ServiceName": service_name,
+        "FileName": IMAGE_DEFINITIONS,
+        "DeploymentTimeout": str(timeout),
+    }
+    packaged: Flow = {"input_artifacts": ["package"]}
+    actions = [] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, packaged)]
+    actions += [
+        _action("Deploy", "Deploy", "ECS", update, packaged),
+        _build("Release", release, {**image, "SOURCE_VERSION": "#{Package.SOURCE}", **execution}, packaged),
+    ]
+    return {
+        "name": "Deploy",
+        "before_entry": {"condition": _something_to_deploy()},
+        "actions": [{**action, "run_order": order} for order, action in enumerate(actions, start=1)],
+    }
+
+
+def _build(name: str, project: pulumi.Input[str], variables: Mapping[str, str], flow: Flow) -> Action:
+    """A CodeBuild action that hands these variables to the build."""
+    handed = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+    configuration = {"ProjectName": project, "EnvironmentVariables": json.dumps(handed)}
+    return _action(name, "Build", "CodeBuild", configuration, flow)
+
+
+def _action(
+    name: str,
+    category: Literal["Source", "Build", "Approval", "Deploy"],
+    provider: str,
+    configuration: Mapping[str, pulumi.Input[str]],
+    flow: Flow,
+) -> Action:
+    """An action of AWS's own."""
+    action: Action = {
+        "name": name,
+        "category": category,
+        "owner": "AWS",
+        "provider": provider,
+        "version": "1",
+        "configuration": configuration,
+    }
+    if "namespace" in flow:
+        action["namespace"] = flow["namespace"]
+    if "input_artifacts" in flow:
+        action["input_artifacts"] = flow["input_artifacts"]
+    if "output_artifacts" in flow:
+        action["output_artifacts"] = flow["output_artifacts"]
+    return action
+
+
+def _something_to_deploy() -> Condition:
+    """The stage is skipped, and the execution succeeds, unless Package says that there is something to deploy."""
+    return {
+        "result": "SKIP",
+        "rules": [
+            {
+                "name": "OnlyIf",
+                "rule_type_id": {
+                    "category": "Rule",
+                    "owner": "AWS",
+                    "provider": "VariableCheck",
+                    "version": "1",
+                },
+                "configuration": {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"},
+            }
+        ],
+    }

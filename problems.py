@@ -1,0 +1,79 @@
+"""What is wrong with a stack file, in words: `key.path: the problem`, never with a secret's value."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from components.naming import PIPELINE_PREFIX_LENGTH
+
+if TYPE_CHECKING:
+    from settings import Stack
+
+NAMESPACE = "fargate-delivery"
+"""What the keys of a stack file start with."""
+
+
+def described(error: Any) -> str:
+    """One pydantic error as `key.path: what is wrong`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    path = path.removesuffix(".[key]")
+    message = error["msg"].removeprefix("Value error, ")
+    given = error["input"]
+    if error["type"] == "extra_forbidden":
+        return f"{path}: there is no such key"
+    if error["type"] == "missing":
+        return f"{path}: is missing"
+    if isinstance(given, (str, int, float, bool)):
+        return f"{path}: {given!r} is not allowed: {_lowered(message)}"
+    return f"{path}: {message}"
+
+
+def _lowered(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def between_services(stack: str, config: "Stack") -> Iterator[str]:
+    """What only shows when services are seen together, or with the stack."""
+    priorities = Counter(route.priority for service in config.services.values() for route in service.routes)
+    zone = config.domain.zone
+    for name, service in config.services.items():
+        if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
+            yield f"services.{name}: {stack}-{name} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
+        for index, route in enumerate(service.routes):
+            where = f"services.{name}.routes[{index}]"
+            if priorities[route.priority] > 1:
+                yield f"{where}.priority: {route.priority} is taken by another route; each route needs its own"
+            label = route.host.removesuffix(zone).removesuffix(".")
+            if not (route.host == zone or (route.host.endswith(f".{zone}") and "." not in label)):
+                yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
+    prefixes = Counter(f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH] for name in config.services)
+    for name in config.services:
+        if prefixes[f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH]] > 1:
+            yield (
+                f"services.{name}: {stack}-{name} is like another service's name in its first "
+                f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
+            )
+
+
+def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str]:
+    """Secrets that are declared but not set, and the other way round. Values are never shown."""
+    if not isinstance(secrets, dict) or not all(isinstance(values, dict) for values in secrets.values()):
+        yield "secrets: must be service → parameter → value"
+        return
+    declared = {
+        (name, key)
+        for name, service in config.services.items()
+        for key, parameter in service.parameters.items()
+        if parameter.secret
+    }
+    given = {(name, key) for name, values in secrets.items() for key in values}
+    for name, key in sorted(declared - given):
+        yield (
+            f"services.{name}.parameters.{key}: the secret is not set; set it using the command "
+            f"`pulumi config set --secret --path '{NAMESPACE}:secrets.{name}.{key}' <value>`"
+        )
+    for name, key in sorted(given - declared):
+        yield f"secrets.{name}.{key}: no service has a parameter of this name with secret: true"
+    for name, key in sorted(given & declared):
+        if not isinstance(secrets[name][key], str) or not secrets[name][key]:
+            yield f"secrets.{name}.{key}: must be a text, and not empty"

@@ -1,0 +1,115 @@
+"""The migration of a release: before the deployment, with the new image, what it may read, and how it fails."""
+
+import hashlib
+from typing import Any
+
+from tests.scenarios.conftest import Apps, Stack
+from tests.scenarios.test_delivery import executions, tags
+
+TELLS = """\
+#!/bin/sh
+echo "VERSION, $GREETING, $(printf %s "$SECRET_KEY_BASE" | sha256sum)"
+"""
+FAILS = """\
+#!/bin/sh
+for line in $(seq 1 40); do echo "step $line"; done
+echo "column users.email is missing" >&2
+exit 7
+"""
+
+
+def migrations(stack: Stack, service: str) -> list[dict[str, Any]]:
+    """The tasks that migrated, oldest first, each with the definition that it ran."""
+    ecs, family = stack.client("ecs"), f"{stack.name}-{service}-migrate"
+    arns = ecs.list_tasks(cluster=stack.name, family=family, desiredStatus="STOPPED")["taskArns"]
+    tasks: list[dict[str, Any]] = ecs.describe_tasks(cluster=stack.name, tasks=arns)["tasks"] if arns else []
+    for task in tasks:
+        task["definition"] = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
+    return sorted(tasks, key=lambda task: task["createdAt"])
+
+
+def actions(stack: Stack, service: str) -> list[str]:
+    """What the newest execution did, in its order."""
+    found = stack.client("codepipeline").list_action_executions(
+        pipelineName=f"{stack.name}-{service}",
+        filter={"pipelineExecutionId": executions(stack, service)[0]["pipelineExecutionId"]},
+    )["actionExecutionDetails"]
+    return [action["actionName"] for action in reversed(found)]
+
+
+def service_of(stack: Stack, service: str) -> dict[str, Any]:
+    found: dict[str, Any] = stack.client("ecs").describe_services(
+        cluster=stack.name, services=[f"{stack.name}-{service}"]
+    )["services"][0]
+    return found
+
+
+def secret_value(stack: Stack, service: str, name: str) -> str:
+    arn = next(s["arn"] for s in stack.status(service)["secrets"] if s["name"] == name)
+    found = stack.client("ssm").get_parameter(Name=arn.partition(":parameter")[2], WithDecryption=True)
+    return str(found["Parameter"]["Value"])
+
+
+def test_the_first_release_migrates_before_anything_runs(local: Stack, apps: Apps) -> None:
+    done = local.ship("hello", apps.make("m1", migrate=TELLS))
+    assert done.code == 0, done.out + done.err
+    assert actions(local, "hello") == ["Source", "Package", "Migrate", "Deploy", "Release"]
+    secret = hashlib.sha256(secret_value(local, "hello", "SECRET_KEY_BASE").encode()).hexdigest()
+    assert f"m1, Hello from the sandbox, {secret}" in done.out
+    (task,) = migrations(local, "hello")
+    (container,) = task["containers"]
+    assert (container["exitCode"], container["imageDigest"]) == (0, local.status("hello")["image_digest"])
+
+
+def test_the_migration_runs_as_the_service_does(local: Stack) -> None:
+    service, (task,) = service_of(local, "hello"), migrations(local, "hello")
+    ecs = local.client("ecs")
+    running = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    (own,), (ran,) = running["containerDefinitions"], task["definition"]["containerDefinitions"]
+    assert ran == {**own, "command": ["bin/migrate"]}
+    same = ("taskRoleArn", "executionRoleArn", "cpu", "memory", "networkMode", "runtimePlatform")
+    assert {key: task["definition"].get(key) for key in same} == {key: running.get(key) for key in same}
+    assert task["definition"]["family"] == "local-hello-migrate"
+    assert task["capacityProviderName"] == service["capacityProviderStrategy"][0]["capacityProvider"]
+    assert task["startedBy"] == executions(local, "hello")[0]["pipelineExecutionId"]
+
+
+def test_a_failing_migration_stops_the_release_and_leaves_everything(local: Stack, apps: Apps) -> None:
+    before, tagged = local.status("hello"), tags(local, "hello")
+    service = service_of(local, "hello")
+    done = local.ship("hello", apps.make("m2", migrate=FAILS))
+    assert done.code == 1
+    said = done.out + done.err
+    assert "column users.email is missing" in said
+    assert "step 40" in said
+    assert "step 20\n" not in said
+    assert "exit code 7" in said
+    assert "exit status 7" in said
+    assert actions(local, "hello") == ["Source", "Package", "Migrate"]
+    assert local.status("hello") == before
+    after = tags(local, "hello")
+    assert {tag: after[tag] for tag in tagged} == tagged
+    assert service_of(local, "hello")["taskDefinition"] == service["taskDefinition"]
+    assert local.changes() == {}
+
+
+def test_an_image_without_the_command_stops_the_release(local: Stack, apps: Apps) -> None:
+    before, source = local.status("hello"), apps.make("m3", dockerfile="FROM python:3.12-slim\nCOPY server.py /\n")
+    done = local.ship("hello", source)
+    assert done.code == 1
+    assert "The migration did not run: CannotStartContainerError" in done.out + done.err
+    assert local.status("hello") == before
+
+
+def test_the_next_release_goes_on(local: Stack, apps: Apps) -> None:
+    before = local.status("hello")
+    done = local.ship("hello", apps.make("m4"))
+    assert done.code == 0, done.out + done.err
+    assert "migrating to m4" in done.out
+    assert local.status("hello")["release"]["release"] == before["release"]["release"] + 1
+
+
+def test_a_service_without_migrations_has_none(local: Stack, apps: Apps) -> None:
+    assert local.ship("chuoi", apps.make("m5")).code == 0
+    assert actions(local, "chuoi") == ["Source", "Package", "Deploy", "Release"]
+    assert migrations(local, "chuoi") == []
