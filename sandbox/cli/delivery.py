@@ -11,7 +11,7 @@ import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.codepipeline.shipping import Account, executions, find_pipeline, source_zip, upload, wait_for_execution
-from sandbox.codepipeline.watching import Watch, container_logs, failure
+from sandbox.codepipeline.watching import Watch, container_logs, failure, how_to_answer
 from sandbox.stacks import SandboxError, StackFolder
 
 
@@ -24,7 +24,7 @@ from sandbox.stacks import SandboxError, StackFolder
 def ship(service: str, source: Path, stack: str, as_json: bool) -> None:
     """Upload a source as the service's own uploader and watch the pipeline that this starts.
 
-    Exits with 1 when the pipeline fails.
+    Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
 
     Example: sandbox ship hello --source examples/hello
     """
@@ -41,15 +41,19 @@ def ship(service: str, source: Path, stack: str, as_json: bool) -> None:
     tell(f"Execution {execution} of {pipeline['name']}")
     watch = Watch(account, pipeline, execution, tell)
     started = time.monotonic()
-    summary = watch.follow()
-    if summary["status"] == "Succeeded":
+    approval = watch.follow(past_approvals=False)
+    summary = watch.summary()
+    if approval:
+        for line in how_to_answer(approval, execution, service, stack):
+            tell(line)
+    elif summary["status"] == "Succeeded":
         tell(f"Delivered in {time.monotonic() - started:.1f} s")
     else:
         for line in failure(account, summary, watch):
             say(line)
     if as_json:
         click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))
-    if summary["status"] != "Succeeded":
+    if not approval and summary["status"] != "Succeeded":
         sys.exit(1)
 
 

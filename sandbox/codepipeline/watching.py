@@ -46,6 +46,19 @@ class LogReader:
             self._token = answer["nextForwardToken"]
 
 
+@dataclass(frozen=True)
+class Approval:
+    """A question that nobody has answered yet."""
+
+    stage: str
+    action: str
+    execution: str
+    """The execution that asks."""
+    token: str
+    question: str
+    """The action's CustomData, its variables resolved."""
+
+
 @dataclass
 class Watch:
     """Tells of one execution as it goes on."""
@@ -60,14 +73,38 @@ class Watch:
     _readers: dict[str, LogReader] = field(default_factory=dict)
     _skipped: set[str] = field(default_factory=set)
 
-    def follow(self) -> Json:
-        """Until the execution is over; its summary."""
+    def follow(self, *, past_approvals: bool = True) -> Approval | None:
+        """Until the execution is over, or else up to the approval that it waits for."""
         while True:
             status = self._execution()["status"]
             self.tell()
             if status not in ("InProgress", "Stopping"):
-                return self.summary()
+                return None
+            if not past_approvals and (approval := self.approval()):
+                return approval
             time.sleep(POLL_SECONDS)
+
+    def approval(self) -> Approval | None:
+        """What this execution waits for: an approval of its own, or that of the one in front of it."""
+        state = self.account.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
+        for stage in state["stageStates"]:
+            inside = str((stage.get("latestExecution") or {}).get("pipelineExecutionId"))
+            queued = [inbound["pipelineExecutionId"] for inbound in stage.get("inboundExecutions", [])]
+            for action in stage["actionStates"]:
+                latest = action.get("latestExecution") or {}
+                if latest.get("token") and latest["status"] == "InProgress" and self.execution in (inside, *queued):
+                    name = action["actionName"]
+                    question = self._question(inside, stage["stageName"], name)
+                    return Approval(stage["stageName"], name, inside, latest["token"], question)
+        return None
+
+    def _question(self, execution: str, stage: str, action: str) -> str:
+        pages = self.account.client("codepipeline").get_paginator("list_action_executions")
+        found = pages.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": execution})
+        for run in (run for page in found for run in page["actionExecutionDetails"]):
+            if (run["stageName"], run["actionName"]) == (stage, action):
+                return str(run["input"].get("resolvedConfiguration", {}).get("CustomData", ""))
+        return ""
 
     def tell(self) -> None:
         """Say what is new."""
@@ -152,19 +189,9 @@ class Watch:
                 self.say(f"{name}: skipped")
 
     def _tell_approval(self, action: Json) -> None:
-        if action["input"]["actionTypeId"]["category"] != "Approval":
-            return
-        stage, name = action["stageName"], action["actionName"]
-        state = self.account.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
-        for entry in state["stageStates"]:
-            for known in entry["actionStates"] if entry["stageName"] == stage else []:
-                token = (known.get("latestExecution") or {}).get("token")
-                if known["actionName"] == name and token:
-                    self.say(
-                        f"    waits for approval: aws codepipeline put-approval-result --pipeline-name"
-                        f" {self.pipeline['name']} --stage-name {stage} --action-name {name}"
-                        f" --result status=Approved,summary=ok --token {token}"
-                    )
+        if action["input"]["actionTypeId"]["category"] == "Approval":
+            question = action["input"].get("resolvedConfiguration", {}).get("CustomData", "")
+            self.say(f"    {question}".rstrip())
 
     def _tell_log(self, action: Json) -> None:
         reader = self._reader(action)
@@ -190,6 +217,16 @@ class Watch:
         error = result.get("errorDetails")
         if error and error.get("message") != text:
             self.say(f"    {error['code']}: {error['message']}")
+
+
+def how_to_answer(approval: Approval, execution: str, service: str, stack: str) -> list[str]:
+    """That an execution waits for an approval, and how to give it."""
+    who = "The execution" if approval.execution == execution else f"Execution {approval.execution}, in front of it,"
+    return [
+        f"{who} waits for approval: {approval.question}",
+        f"  sandbox approve {service} --stack {stack}",
+        f"  sandbox reject {service} --stack {stack}",
+    ]
 
 
 def failure(account: Account, summary: Json, watch: Watch) -> list[str]:
