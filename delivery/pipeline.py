@@ -14,8 +14,6 @@ RUNNING = frozenset({"InProgress", "Stopping"})
 SECONDS_BETWEEN_LOOKS = 3.0
 IMAGE = "image"
 """The pipeline's variable that names the image to deploy without a build."""
-NO_IMAGE = "none"
-"""The variable's value when the source is built."""
 UNKNOWN = "unknown"
 
 
@@ -68,15 +66,14 @@ class Pipeline:
         for summary in self._executions():
             execution = summary["pipelineExecutionId"]
             actions = self.actions(execution)
-            outputs = [action.get("output", {}).get("outputVariables", {}) for action in actions]
+            outputs = (action.get("output", {}).get("outputVariables", {}) for action in actions)
+            package = next((output for output in outputs if output.get("IMAGE_DIGEST") == digest), None)
             deployed = any(
                 action["status"] == "Succeeded" and action["input"]["actionTypeId"]["category"] == "Deploy"
                 for action in actions
             )
-            if deployed and any(output.get("IMAGE_DIGEST") == digest for output in outputs):
-                built = self._variable(execution) in (None, NO_IMAGE)
-                version = next((output["VersionId"] for output in outputs if "VersionId" in output), UNKNOWN)
-                return Origin(version if built else UNKNOWN, execution)
+            if package is not None and deployed:
+                return Origin(package.get("SOURCE", UNKNOWN), execution)
         return Origin(UNKNOWN, UNKNOWN)
 
     def start(self, digest: str) -> str:
@@ -112,11 +109,6 @@ class Pipeline:
         answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
         found = answer["pipelineExecution"]
         return found["status"], found.get("statusSummary", "")
-
-    def _variable(self, execution: str) -> str | None:
-        answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
-        variables = answer["pipelineExecution"].get("variables", [])
-        return next((variable["resolvedValue"] for variable in variables if variable["name"] == IMAGE), None)
 
     def _executions(self) -> Iterator[dict[str, Any]]:
         pages = self._codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=self.name)

@@ -87,10 +87,8 @@ def account(row: Row) -> FakeAws:
         del aws.images[row.gone]
     aws.executing(
         "Failed",
-        action("Source", "Source", "Source", variables={"VersionId": "uploaded"}),
-        action("Package", "Package", "Build", variables={"IMAGE_DIGEST": row.running or ""}),
+        action("Package", "Package", "Build", variables={"IMAGE_DIGEST": row.running or "", "SOURCE": "uploaded"}),
         action("Deploy", "Deploy", "Deploy"),
-        variables={"image": "none"},
     )
     return aws
 
@@ -189,17 +187,20 @@ def test_the_origin_is_that_of_the_earlier_release_of_the_same_image() -> None:
 @pytest.mark.parametrize(
     ("variables", "category", "origin"),
     [
-        ({"image": "none"}, "Deploy", ("uploaded", "run-1")),
-        ({"image": NEW}, "Deploy", ("unknown", "run-1")),
-        ({"image": "none"}, "Test", ("unknown", "unknown")),
+        ({"IMAGE_DIGEST": NEW, "SOURCE": "uploaded"}, "Deploy", ("uploaded", "run-1")),
+        ({"IMAGE_DIGEST": NEW}, "Deploy", ("unknown", "run-1")),
+        ({"IMAGE_DIGEST": OLD, "SOURCE": "uploaded"}, "Deploy", ("unknown", "unknown")),
+        ({"IMAGE_DIGEST": NEW, "SOURCE": "uploaded"}, "Test", ("unknown", "unknown")),
     ],
 )
 def test_else_the_origin_is_the_execution_that_deployed_it(
     variables: dict[str, str], category: str, origin: tuple[str, str]
 ) -> None:
     aws = account(ROWS["4"])
-    aws.pipeline["executions"][0]["variables"] = [{"name": n, "resolvedValue": v} for n, v in variables.items()]
-    aws.pipeline["actions"]["run-1"][2] = action("Deploy", "Deploy", category)
+    aws.pipeline["actions"]["run-1"] = [
+        action("Package", "Package", "Build", variables=variables),
+        action("Deploy", "Deploy", category),
+    ]
     run(aws)
     assert (aws.released()["source_version"], aws.released()["execution"]) == origin
 
