@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sandbox.iam.evaluator import Policy, Request, evaluate
@@ -44,6 +45,21 @@ def start_with_live_image(stack: Stack, service: str) -> None:
     assert found["pipelineExecution"]["status"] == "Succeeded"
 
 
+MIGRATES_FOR_EVER = "#!/bin/sh\ntrap 'echo interrupted; exit 0' TERM\nwhile true; do sleep 1; done\n"
+
+
+def let_a_migration_run_out_of_time(stack: Stack, app: Path) -> None:
+    """It is stopped and fails the release, even if it then ends in peace."""
+    before = stack.status("chuoi")["release"]
+    stack.edit("Pulumi.dev.yaml", "migrate: {command: [bin/migrate]}", "migrate: {command: [bin/migrate], timeout: 1}")
+    stack.ok("up")
+    done = stack.ship("chuoi", app)
+    assert done.code == 1
+    assert "The migration did not end in 1 min" in done.out + done.err
+    assert "interrupted" in done.out + done.err
+    assert stack.status("chuoi")["release"] == before
+
+
 def granted(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any], int, str]]:
     """Role, policy name, policy, statement's index and action, of every action that the program grants."""
     iam = stack.client("iam")
@@ -71,6 +87,7 @@ def test_every_grant_is_needed(dev: Stack, apps: Apps) -> None:
         assert done.code == 0, done.out + done.err
     for service in ("chuoi", "mailer"):
         start_with_live_image(dev, service)
+    let_a_migration_run_out_of_time(dev, apps.make("g3", migrate=MIGRATES_FOR_EVER))
     decisions = [d for d in dev.control("decisions") if d["allowed"]]
     needless = [
         f"{role}: {action} in {name}"
