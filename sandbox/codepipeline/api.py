@@ -146,6 +146,23 @@ def stop_pipeline_execution(world: World, principal: Principal, params: Json) ->
     return {"pipelineExecutionId": execution.id}
 
 
+def retry_stage_execution(world: World, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(world, params["pipelineName"])
+    execution, name = _execution(world, params["pipelineName"], params["pipelineExecutionId"]), params["stageName"]
+    stage = next((stage for stage in execution.stages if stage.name == name), None)
+    if stage is None:
+        raise AwsError("StageNotFoundException", f"Stage {name} not found", 400)
+    with state.lock:
+        if not execution.over or stage.status != "Failed":
+            raise AwsError("StageNotRetryableException", f"Stage {name} of {execution.id} did not fail", 400)
+        later = state.executions[state.executions.index(execution) + 1 :]
+        if any(other.name == name and other.status != "Waiting" for e in later for other in e.stages):
+            message = f"{execution.id} is not the latest execution in stage {name}"
+            raise AwsError("NotLatestPipelineExecutionException", message, 400)
+        state.retry(world, execution, stage, params["retryMode"])
+    return {"pipelineExecutionId": execution.id}
+
+
 def put_approval_result(world: World, principal: Principal, params: Json) -> Json:
     state = pipeline_state(world, params["pipelineName"])
     stages = {stage["name"]: stage for stage in pipeline_record(world, params["pipelineName"]).pipeline["stages"]}
@@ -224,4 +241,5 @@ HANDLERS = {
     ("codepipeline", "ListActionExecutions"): list_action_executions,
     ("codepipeline", "StopPipelineExecution"): stop_pipeline_execution,
     ("codepipeline", "PutApprovalResult"): put_approval_result,
+    ("codepipeline", "RetryStageExecution"): retry_stage_execution,
 }

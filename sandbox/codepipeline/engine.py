@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -57,17 +57,30 @@ class Runner:
 
     def run(self) -> None:
         """All stages in order, up to the first that fails; the first one's place was taken at the start."""
+        publish_pipeline(self.world, self.execution, "STARTED")
+        self._run(self.execution.stages, None)
+
+    def retry(self, stage: StageExecution, mode: str) -> None:
+        """A stage that failed once more, then those behind it; its place was taken before."""
+        publish_pipeline(self.world, self.execution, "RESUMED")
+        self._run(self.execution.stages[self.execution.stages.index(stage) :], mode)
+
+    def _run(self, stages: Sequence[StageExecution], retry_mode: str | None) -> None:
+        """These stages in order, the first one retried if a mode says so."""
         execution = self.execution
         try:
-            publish_pipeline(self.world, execution, "STARTED")
-            for index, stage in enumerate(execution.stages):
+            for index, stage in enumerate(stages):
                 if index:
                     self.gates.queue(stage.name, execution)
                 if not self.gates.enter(stage.name, execution):
                     self._finish()
                     return
                 try:
-                    self._run_stage(stage)
+                    if retry_mode and not index:
+                        self._retry(stage, retry_mode)
+                        self._end_stage(stage)
+                    else:
+                        self._run_stage(stage)
                 finally:
                     self.gates.leave(stage.name, execution)
                 if stage.status not in ("Succeeded", "Skipped"):
@@ -108,7 +121,11 @@ class Runner:
         stage.status = self._run_actions(stage)
         on_failure = stage.declaration.get("onFailure") or {}
         if stage.status == "Failed" and on_failure.get("result") == "RETRY":
-            self._retry(stage, on_failure)
+            self._retry(stage, (on_failure.get("retryConfiguration") or {}).get("retryMode", "ALL_ACTIONS"))
+        self._end_stage(stage)
+
+    def _end_stage(self, stage: StageExecution) -> None:
+        on_failure = stage.declaration.get("onFailure") or {}
         if stage.status == "Failed":
             self._after_failure(stage, on_failure)
         elif stage.status == "Succeeded":
@@ -122,9 +139,8 @@ class Runner:
             stage.conditions.append(run)
         return run
 
-    def _retry(self, stage: StageExecution, on_failure: Json) -> None:
-        """CodePipeline retries a failed stage by itself once."""
-        mode = (on_failure.get("retryConfiguration") or {}).get("retryMode", "ALL_ACTIONS")
+    def _retry(self, stage: StageExecution, mode: str) -> None:
+        """What CodePipeline does by itself once where the stage says so, and for RetryStageExecution."""
         succeeded = {action.name for action in stage.actions if action.status == "Succeeded"}
         stage.retries += 1
         stage.status = "InProgress"

@@ -11,7 +11,7 @@ from moto.backends import get_backend
 
 from sandbox.codepipeline.engine import Runner
 from sandbox.codepipeline.gate import StageGates
-from sandbox.codepipeline.model import Execution, Json
+from sandbox.codepipeline.model import Execution, Json, StageExecution
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ class PipelineState:
             self.executions.append(execution)
             self.gates.queue(execution.stages[0].name, execution)
         world.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(world, execution, self.gates).run)
+
+    def retry(self, world: World, execution: Execution, stage: StageExecution, mode: str) -> None:
+        """Go on with an execution at the stage in which it failed."""
+        with self.lock:
+            execution.status, execution.summary = "InProgress", None
+            self.gates.queue(stage.name, execution)
+        runner = Runner(world, execution, self.gates)
+        world.spawn(f"retry of {execution.pipeline} {execution.id}", lambda: runner.retry(stage, mode))
 
 
 _states: WeakKeyDictionary[World, dict[str, PipelineState]] = WeakKeyDictionary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from sandbox.ecs.containers import LocalEngine
 from sandbox.ecs.lifecycle import TaskRun
@@ -77,6 +78,10 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
     count = int(params.get("count") or 1)
     if not 1 <= count <= 10:
         raise invalid("Count should be between 1 and 10.")
+    token = params.get("clientToken")
+    known = _by_token(world).get(token, []) if token else []
+    if known:
+        return {"tasks": [task_shape(task, tags=True) for task in known], "failures": []}
     propagated = definition["tags"] if params.get("propagateTags") == "TASK_DEFINITION" else []
     tasks = []
     for _ in range(count):
@@ -92,9 +97,21 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
             started_by=params.get("startedBy"),
             tags=[*propagated, *(params.get("tags") or [])],
         )
-        tasks.append(task_shape(task, tags=True))
+        tasks.append(task)
+    if token:
+        _by_token(world)[token] = tasks
+    shapes = [task_shape(task, tags=True) for task in tasks]
+    for task in tasks:
         start(world, task)
-    return {"tasks": tasks, "failures": []}
+    return {"tasks": shapes, "failures": []}
+
+
+def _by_token(world: World) -> dict[str, list[Task]]:
+    """What RunTask started for each client token: the same token again starts nothing."""
+    return _tokens.setdefault(world, {})
+
+
+_tokens: WeakKeyDictionary[World, dict[str, list[Task]]] = WeakKeyDictionary()
 
 
 def stop_task(world: World, principal: Principal, params: Json) -> Json:

@@ -1,10 +1,13 @@
 """The migration of a release: before the deployment, with the new image, what it may read, and how it fails."""
 
 import hashlib
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.scenarios.conftest import Apps, Stack
-from tests.scenarios.test_delivery import executions, tags
+from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 
 TELLS = """\
 #!/bin/sh
@@ -48,6 +51,15 @@ def secret_value(stack: Stack, service: str, name: str) -> str:
     arn = next(s["arn"] for s in stack.status(service)["secrets"] if s["name"] == name)
     found = stack.client("ssm").get_parameter(Name=arn.partition(":parameter")[2], WithDecryption=True)
     return str(found["Parameter"]["Value"])
+
+
+def eventually(look: Callable[[], list[str]]) -> list[str]:
+    """What there is to see, as soon as there is something."""
+    for _ in range(300):
+        if found := look():
+            return found
+        time.sleep(0.2)
+    raise AssertionError("nothing came")
 
 
 def test_the_first_release_migrates_before_anything_runs(local: Stack, apps: Apps) -> None:
@@ -107,6 +119,53 @@ def test_the_next_release_goes_on(local: Stack, apps: Apps) -> None:
     assert done.code == 0, done.out + done.err
     assert "migrating to m4" in done.out
     assert local.status("hello")["release"]["release"] == before["release"]["release"] + 1
+
+
+SLOW = """\
+#!/bin/sh
+echo "begun"; sleep 12; echo "done"
+"""
+
+
+def test_a_build_that_is_cut_off_leaves_its_migration_to_the_retry(local: Stack, apps: Apps) -> None:
+    """The stage is retried while the task still runs: it is followed to its end, not started twice."""
+    count = len(migrations(local, "hello"))
+    shipping = threading.Thread(target=local.ship, args=("hello", apps.make("m6", migrate=SLOW)))
+    shipping.start()
+    running = {"cluster": "local", "family": "local-hello-migrate"}
+    task = eventually(lambda: local.client("ecs").list_tasks(**running)["taskArns"])[0]
+    codebuild = local.client("codebuild")
+    codebuild.stop_build(id=codebuild.list_builds_for_project(projectName="local-hello-migrate")["ids"][0])
+    shipping.join()
+    (failed, *_) = executions(local, "hello")
+    assert failed["status"] == "Failed"
+    local.client("codepipeline").retry_stage_execution(
+        pipelineName="local-hello",
+        stageName="Deploy",
+        pipelineExecutionId=failed["pipelineExecutionId"],
+        retryMode="FAILED_ACTIONS",
+    )
+    assert wait_for_pipeline(local, "hello", 1)[0]["status"] == "Succeeded"
+    assert [ran["taskArn"] for ran in migrations(local, "hello")[count:]] == [task]
+    assert local.status("hello")["release"]["execution"] == failed["pipelineExecutionId"]
+
+
+def test_a_migration_that_still_runs_has_to_end_first(local: Stack, apps: Apps) -> None:
+    ecs, service = local.client("ecs"), service_of(local, "hello")
+    (earlier,) = ecs.run_task(
+        cluster="local",
+        taskDefinition="local-hello-migrate",
+        launchType="FARGATE",
+        networkConfiguration=service["networkConfiguration"],
+        overrides={"containerOverrides": [{"name": "web", "command": ["sleep", "15"]}]},
+        startedBy="another",
+    )["tasks"]
+    done = local.ship("hello", apps.make("m7"))
+    assert done.code == 0, done.out + done.err
+    assert f"An earlier migration is still running: {earlier['taskArn']}" in done.out
+    ran = migrations(local, "hello")
+    assert ran[-2]["taskArn"] == earlier["taskArn"]
+    assert ran[-1]["createdAt"] > ran[-2]["stoppedAt"]
 
 
 def test_a_service_without_migrations_has_none(local: Stack, apps: Apps) -> None:
