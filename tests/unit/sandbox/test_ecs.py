@@ -436,6 +436,18 @@ def test_stop_task_and_overrides(aws: Aws) -> None:
     assert (task.stop_code, task.stopped_reason) == ("UserInitiated", "enough")
 
 
+def test_a_client_token_starts_its_task_once(aws: Aws) -> None:
+    aws.register(container("app"))
+    network = {"awsvpcConfiguration": {"subnets": aws.subnets}}
+
+    def run(token: str) -> str:
+        answer = aws.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network, clientToken=token)
+        return str(answer["tasks"][0]["taskArn"])
+
+    assert run("one") == run("one") != run("two")
+    assert len(aws.ecs.list_tasks(cluster="main")["taskArns"]) == 2
+
+
 def test_services_are_visible_to_scaling(aws: Aws) -> None:
     aws.register()
     aws.service()
