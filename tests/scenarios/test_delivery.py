@@ -216,3 +216,18 @@ def test_a_worker_is_released_without_any_way_in(local: Stack, apps: Apps) -> No
     done = local.ship("mailer", worker)
     assert done.code == 0, done.out + done.err
     assert local.status("mailer")["running"] == 1
+
+
+def test_a_first_release_that_fails_goes_back_to_no_tasks_and_the_next_one_starts_the_service(
+    local: Stack, apps: Apps
+) -> None:
+    done = local.ship("chuoi", apps.make("never-healthy", status=500))
+    assert done.code == 1
+    assert "The first release failed and the service is back at 0 tasks" in done.out + done.err
+    after = local.status("chuoi")
+    assert (after["desired"], after["release"]) == (0, None)
+    assert scaling(local, "chuoi") == {True}
+    assert "live" not in tags(local, "chuoi")
+    assert local.ship("chuoi", apps.make("healthy")).code == 0
+    after = local.status("chuoi")
+    assert (after["running"], after["release"]["release"]) == (1, 1)
