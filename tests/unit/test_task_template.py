@@ -95,7 +95,18 @@ def test_a_clone_by_the_pipeline_keeps_the_fingerprint() -> None:
     assert fingerprint_of(document, ["web"]) == label
 
 
-RECORD = json.dumps({"task_definition": "arn:released", "template_fingerprint": "f1"})
+RECORD = json.dumps(
+    {
+        "schema": 1,
+        "release": 3,
+        "image_digest": "sha256:" + "0" * 64,
+        "task_definition": "arn:released",
+        "template_fingerprint": "f1",
+        "source_version": "v",
+        "execution": "e",
+        "time": "2026-01-01T00:00:00Z",
+    }
+)
 
 
 @pytest.mark.parametrize(
