@@ -10,6 +10,7 @@ from components.cluster import Cluster
 from components.delivery_store import DeliveryStore
 from components.deploy_pipeline import DeployPipeline
 from components.ecs_service import EcsService
+from components.guards import end_with, guards, look_once
 from components.image_repository import ImageRepository
 from components.load_balancer import LoadBalancer
 from components.naming import Scope, artifact_prefix
@@ -29,6 +30,7 @@ scope = Scope(
     region=aws.get_region().region,
     account=aws.get_caller_identity().account_id,
 )
+seen = look_once(stack.provider, scope, list(config.services))
 zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
 
 network = Network("network", network_args(stack))
@@ -42,6 +44,7 @@ store = DeliveryStore(
     },
 )
 
+waiting: list[pulumi.Output[str | None]] = []
 for name, service in config.services.items():
     architecture = service.task.architecture.upper()
     parameters = ParameterStore(
@@ -76,9 +79,12 @@ for name, service in config.services.items():
             "target_cpu": service.tasks.target_cpu,
             "spot": config.cluster.spot,
             "log_retention_days": config.cluster.log_retention_days,
+            "state": seen.states.get(name),
+            "hooks": guards(seen.session, scope.stack, seen.states.get(name)),
             **ways_in_args(stack, service, balancer, zone_id),  # type: ignore[typeddict-item]
         },
     )
+    waiting.append(ecs_service.waiting)
     pipeline = DeployPipeline(
         name,
         {
@@ -118,3 +124,4 @@ for name, service in config.services.items():
     )
 
 pulumi.export("load_balancer", balancer.dns_name)
+end_with(waiting)

@@ -14,6 +14,7 @@ import pulumi
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.task_template import TaskTemplate, TemplateError
+from delivery.session import Provider, Role
 from problems import NAMESPACE, between_services, described, secret_problems
 
 TEMPLATES = Path(__file__).parent / "task_templates"
@@ -298,12 +299,14 @@ class Settings:
         config: the plain part.
         secrets: service → parameter → value, each a Pulumi secret.
         templates: the task template of each service.
+        provider: how the AWS provider signs in.
     """
 
     stack: str
     config: Stack
     secrets: Mapping[str, Mapping[str, pulumi.Output[str]]]
     templates: Mapping[str, TaskTemplate]
+    provider: Provider
 
 
 def load() -> Settings:
@@ -343,6 +346,16 @@ def load() -> Settings:
             for service, values in secrets.items()
         },
         templates=templates,
+        provider=_provider(pulumi.Config("aws")),
+    )
+
+
+def _provider(config: pulumi.Config) -> Provider:
+    roles = _value(config, "assumeRoles") or []
+    return Provider(
+        region=config.get("region"),
+        profile=config.get("profile"),
+        roles=[Role(role["roleArn"], role.get("externalId")) for role in roles],
     )
 
 

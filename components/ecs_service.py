@@ -10,9 +10,10 @@ import pulumi_aws as aws
 from components import policies
 from components.naming import Scope
 from components.parameter_store import View
-from components.release import released_or_own
+from components.release import task_definition, waiting
 from components.task_template import TaskTemplate
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, record_name
+from delivery.state import ServiceState
 
 SECONDS_TO_FINISH_REQUESTS = 30
 
@@ -77,6 +78,10 @@ class EcsServiceArgs(TypedDict):
     target_cpu: NotRequired[int | None]
     spot: NotRequired[bool]
     log_retention_days: int
+    state: NotRequired[ServiceState | None]
+    """The service as it is before this run; None when there is none yet."""
+    hooks: NotRequired[pulumi.ResourceHookBinding | None]
+    """What guards a change of the service."""
 
 
 class EcsService(pulumi.ComponentResource):
@@ -101,6 +106,8 @@ class EcsService(pulumi.ComponentResource):
     """The release record's ARN."""
     task_role_arn: pulumi.Output[str]
     """The role of the app itself."""
+    waiting: pulumi.Output[str | None]
+    """Why the declared task definition does not run for good yet; None when it does."""
 
     def __init__(self, name: str, args: EcsServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:EcsService", name, {"service": args["service"]}, opts)
@@ -125,15 +132,14 @@ class EcsService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["insecure_value"]),
         )
         definition, fingerprint = self._task_definition(logs, execution_role, task_role)
+        state, own = args.get("state"), pulumi.Output.all(fingerprint, definition.arn)
         group = self._security_group()
         rules, load_balancers = self._ways_in(group)
         service = aws.ecs.Service(
             f"{name}-service",
             name=full_name,
             cluster=args["cluster_name"],
-            task_definition=pulumi.Output.all(record.insecure_value, fingerprint, definition.arn).apply(
-                lambda known: released_or_own(*known)
-            ),
+            task_definition=own.apply(lambda known: task_definition(state, *known)),
             desired_count=0,
             capacity_provider_strategies=[
                 {"capacity_provider": "FARGATE_SPOT" if args.get("spot") else "FARGATE", "weight": 1}
@@ -152,9 +158,11 @@ class EcsService(pulumi.ComponentResource):
             ),
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
-            wait_for_steady_state=True,
             opts=pulumi.ResourceOptions(
-                parent=self, ignore_changes=["desired_count"], depends_on=[permissions, *rules]
+                parent=self,
+                ignore_changes=["desired_count"],
+                depends_on=[permissions, *rules],
+                hooks=args.get("hooks"),
             ),
         )
         self._scaling(service)
@@ -163,6 +171,7 @@ class EcsService(pulumi.ComponentResource):
         self.role_arns = [execution_role.arn, task_role.arn]
         self.record_name, self.record_arn = record.name, record.arn
         self.task_role_arn = task_role.arn
+        self.waiting = own.apply(lambda known: waiting(args["scope"].stack, state, *known))
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def _role(self, purpose: str) -> aws.iam.Role:

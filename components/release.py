@@ -1,23 +1,60 @@
 """Which task definition a service runs: Pulumi's own revision, or the one that the pipeline released."""
 
-from delivery.record import Release
+from delivery.lookup import how_to_wait
+from delivery.state import ServiceState
 
 
-def released_or_own(record: str, fingerprint: str, own_arn: str) -> str:
+def task_definition(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
+    """The task definition for the service; the one it has while something is in flight (design rule 9)."""
+    if state is not None and state.in_flight:
+        return state.task_definition
+    return released_or_own(state, fingerprint, own_arn)
+
+
+def released_or_own(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
     """The task definition for the service (design rule 2).
 
     The released revision when it was made of the program's template: then it differs from Pulumi's own in the
     image only, which is the pipeline's to choose. Else Pulumi's own, whose image is `:live`: so an edit ships
     with the image that runs. Unlike `max(own, newest)` this neither loses an edit that was registered but
-    never deployed nor picks up a revision that failed.
+    never deployed nor picks up a revision that failed. Before the first release, whatever revision of the
+    program's template the service has is left to it.
 
     Args:
-        record: the release record's value, `none` or a JSON object.
+        state: the service as it is; None when there is none yet.
         fingerprint: the fingerprint of the program's template.
         own_arn: the revision that Pulumi registered.
 
     Raises:
-        RecordError: the value is not a record.
+        RecordError: the release record is none.
     """
-    release = Release.parse(record)
-    return release.task_definition if release and release.template_fingerprint == fingerprint else own_arn
+    if state is None:
+        return own_arn
+    if state.release is None:
+        return state.task_definition if state.fingerprint == fingerprint else own_arn
+    return state.release.task_definition if state.release.template_fingerprint == fingerprint else own_arn
+
+
+def waiting(stack: str, state: ServiceState | None, fingerprint: str, own_arn: str) -> str | None:
+    """Why the program's template does not run for good yet, and what to do; None when it does.
+
+    It waits when something else is being deployed; and when it is being deployed but was never released, because
+    ECS may still roll it back.
+    """
+    if state is None or not state.in_flight:
+        return None
+    if state.fingerprint == fingerprint and not _may_be_lost(state, fingerprint, own_arn):
+        return None
+    return (
+        f"{state.service}: what is declared is not for good what runs, because {state.in_flight} is in flight; "
+        f"{how_to_wait(stack, state)}, then run this again"
+    )
+
+
+def _may_be_lost(state: ServiceState, fingerprint: str, own_arn: str) -> bool:
+    release = state.release
+    if release is None:
+        return False
+    deploying = state.deployments[0].state == "IN_PROGRESS"
+    chosen = released_or_own(state, fingerprint, own_arn)
+    return release.template_fingerprint != fingerprint or (deploying and state.task_definition == chosen)

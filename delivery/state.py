@@ -65,10 +65,12 @@ class ServiceState:
     @property
     def in_flight(self) -> str | None:
         """What changes the service right now, in words; None when nothing does."""
+        if self.execution:
+            return f"pipeline execution {self.execution}"
         primary = self.deployments[0]
         if primary.state == "IN_PROGRESS" or len(self.deployments) > 1:
             return f"deployment {primary.id} of {revision_name(primary.task_definition)}"
-        return f"pipeline execution {self.execution}" if self.execution else None
+        return None
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,22 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
             task_definition=service["taskDefinition"],
             fingerprint=_fingerprint(ecs, service["taskDefinition"]),
             desired=service["desiredCount"],
-            deployments=tuple(sorted(map(_deployment, service["deployments"]), key=_not_primary(service))),
+            deployments=tuple(_deployments(service)),
             record=records.get(name, UNRELEASED),
             execution=_deploying(pipelines, f"{stack}-{name}"),
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip(there, pool.map(state, there), strict=True))
+
+
+def deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
+    """A service's deployments, the primary one first; none when there is no such service.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    return [deployment for found in _describe(session, stack, [service]) for deployment in _deployments(found)]
 
 
 def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
@@ -166,6 +177,10 @@ def _some(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
         yield items[start : start + most]
 
 
+def _deployments(service: dict[str, Any]) -> list[Deployment]:
+    return list(map(_deployment, sorted(service["deployments"], key=lambda found: found["status"] != "PRIMARY")))
+
+
 def _deployment(deployment: dict[str, Any]) -> Deployment:
     return Deployment(
         id=deployment["id"],
@@ -173,11 +188,6 @@ def _deployment(deployment: dict[str, Any]) -> Deployment:
         state=deployment.get("rolloutState", "COMPLETED"),
         reason=deployment.get("rolloutStateReason", ""),
     )
-
-
-def _not_primary(service: dict[str, Any]) -> Any:
-    primary = {d["id"] for d in service["deployments"] if d["status"] == "PRIMARY"}
-    return lambda deployment: deployment.id not in primary
 
 
 def _fingerprint(ecs: Any, task_definition: str) -> str:

@@ -1,15 +1,18 @@
 """A stack under mocks: what the program registers, with what inputs, under which parent."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pulumi
 import pytest
 import yaml
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
+
+from delivery.state import ServiceState
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
@@ -151,8 +154,9 @@ Deploy = Callable[..., Recorder]
 
 
 @pytest.fixture
-def deploy() -> Iterator[Deploy]:
+def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
     """Runs a program under fresh mocks, to the end of every apply, and gives what it registered."""
+    monkeypatch.setattr("components.guards.connect", lambda *_: boto3.Session())
 
     def run(
         program: Callable[[], object],
@@ -161,7 +165,9 @@ def deploy() -> Iterator[Deploy]:
         config: dict[str, str] | None = None,
         secret_keys: list[str] | None = None,
         preview: bool = False,
+        states: Mapping[str, ServiceState] | None = None,
     ) -> Recorder:
+        monkeypatch.setattr("components.guards.look", lambda *_: states or {})
         engine = Engine()
         monitor = Monitor(engine)
         mocks.set_mocks(engine, project="fargate-delivery", stack=stack, preview=preview, monitor=monitor)

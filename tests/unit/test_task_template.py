@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from mocked import ROOT
 
-from components.release import released_or_own
 from components.task_template import STAND_INS, TaskTemplate, TemplateError, fingerprint_of
 from delivery.record import FINGERPRINT_LABEL
 
@@ -93,25 +92,3 @@ def test_a_clone_by_the_pipeline_keeps_the_fingerprint() -> None:
     container["image"] = "registry/repository@sha256:abc"
     del container["dockerLabels"]
     assert fingerprint_of(document, ["web"]) == label
-
-
-RECORD = json.dumps(
-    {
-        "schema": 1,
-        "release": 3,
-        "image_digest": "sha256:" + "0" * 64,
-        "task_definition": "arn:released",
-        "template_fingerprint": "f1",
-        "source_version": "v",
-        "execution": "e",
-        "time": "2026-01-01T00:00:00Z",
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("record", "fingerprint", "expected"),
-    [("none", "f1", "arn:own"), (RECORD, "f1", "arn:released"), (RECORD, "f2", "arn:own")],
-)
-def test_released_revision_if_same_fingerprint_else_own(record: str, fingerprint: str, expected: str) -> None:
-    assert released_or_own(record, fingerprint, "arn:own") == expected

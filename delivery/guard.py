@@ -1,0 +1,130 @@
+"""Whether `pulumi up` may change a service now, and how its deployment ended (design rule 9)."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import boto3
+
+from delivery import repair
+from delivery.errors import DeliveryError
+from delivery.lookup import how_to_wait
+from delivery.repair import Evidence, Mend
+from delivery.state import Deployment, ServiceState, deployments, look, revision_name
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+"""In seconds, between looks at a deployment: most services are steady soon or late."""
+LONGEST_WAIT = 20 * 60.0
+"""In seconds; the AWS provider's own default for a service to become steady."""
+LOG_LINES = 10
+
+
+def refusal(stack: str, read: ServiceState, now: ServiceState, evidence: Evidence) -> str | None:
+    """Why a service must not be changed, with what to do; None when it may be.
+
+    Args:
+        stack: the Pulumi stack's name.
+        read: the service as the program read it when it started, and chose its task definition by.
+        now: the service right before the change.
+        evidence: which images `now` runs, has live and recorded.
+    """
+    if now.in_flight:
+        return f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
+    if now.record != read.record:
+        released = now.release
+        what = f"release-{released.release} was recorded" if released else "the release record was reset"
+        return f"{what} while this was running; run it again"
+    finding = repair.judge(evidence)
+    if finding.mend is not Mend.NOTHING:
+        return (
+            f"what runs, what is live and what was released disagree: {finding.words}; an edit would ship with the "
+            f"wrong image. Run `{repair.command(stack, now.service)}`, then run this again"
+        )
+    return None
+
+
+def check(session: boto3.Session, stack: str, read: ServiceState) -> str | None:
+    """Look at a service now, and say why it must not be changed; None when it may be."""
+    now = look(session, stack, [read.service]).get(read.service)
+    if now is None:
+        return None  # gone: what follows is AWS's to refuse
+    return refusal(stack, read, now, repair.inspect(session, stack, now))
+
+
+def follow(session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None]) -> None:
+    """Wait until a revision is all that a service runs.
+
+    Raises:
+        DeliveryError: ECS rolled it back, something else took its place, or it took longer than LONGEST_WAIT; the
+            message has ECS's reason and the end of the log of the task that stopped last.
+    """
+    found = deployments(session, stack, service)
+    mine, end, pause = found[0], time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
+    if mine.task_definition != revision:
+        raise DeliveryError(
+            f"{service} was to run {revision_name(revision)} and runs {revision_name(mine.task_definition)}: "
+            "something else has deployed it meanwhile; run this again"
+        )
+    while not (found == [mine] and mine.state == "COMPLETED"):
+        if ended := _ended(found, mine.id):
+            raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, mine.id)}")
+        if time.monotonic() > end:
+            raise DeliveryError(
+                f"{service}: deployment {mine.id} of {revision_name(revision)} has not completed within "
+                f"{LONGEST_WAIT / 60:g} minutes and goes on{_last_stopped(session, stack, service, mine.id)}"
+            )
+        tell(f"{service}: deployment {mine.id} of {revision_name(revision)}: {mine.reason or mine.state}")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.5)
+        found = deployments(session, stack, service)
+        mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
+
+
+def _ended(found: Sequence[Deployment], mine: str) -> str | None:
+    """Why a deployment will not complete; None while it may."""
+    primary, own = found[0], next((d for d in found if d.id == mine), None)
+    if own and own.state == "FAILED":
+        return f"ECS has failed deployment {mine} of {revision_name(own.task_definition)}: {own.reason.rstrip('.')}"
+    if primary.id != mine:
+        now = revision_name(primary.task_definition)
+        return f"deployment {mine} has ended and {now} is deployed instead: {primary.reason.rstrip('.')}"
+    return None
+
+
+def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
+    """What a deployment's last failed task said: its reason, exit codes, and the end of its log."""
+    ecs = session.client("ecs")
+    arns = ecs.list_tasks(cluster=stack, serviceName=f"{stack}-{service}", desiredStatus="STOPPED")["taskArns"]
+    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
+    failed = [t for t in tasks if t.get("startedBy") == deployment and not _was_asked_to(t)]
+    if not failed:
+        return ""
+    task = max(failed, key=lambda task: str(task.get("stoppedAt", "")))
+    codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
+    said = f". Its last task stopped: {task['stoppedReason']}" + (f" ({', '.join(codes)})" if codes else "")
+    lines = _log_end(session, ecs, task)
+    return said + "".join(f"\n  {line}" for line in lines)
+
+
+def _was_asked_to(task: dict[str, Any]) -> bool:
+    return str(task.get("stoppedReason", "")).startswith("Scaling activity")
+
+
+def _log_end(session: boto3.Session, ecs: Any, task: dict[str, Any]) -> list[str]:
+    """The last lines that a task's containers wrote, where they write to CloudWatch Logs."""
+    definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
+    logs, task_id = session.client("logs"), task["taskArn"].rpartition("/")[2]
+    lines: list[str] = []
+    for container in definition["containerDefinitions"]:
+        options = container.get("logConfiguration", {}).get("options", {})
+        if "awslogs-stream-prefix" not in options:
+            continue
+        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task_id}"
+        try:
+            events = logs.get_log_events(
+                logGroupName=options["awslogs-group"], logStreamName=stream, limit=LOG_LINES, startFromHead=False
+            )["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            continue  # it stopped before it wrote anything
+        lines += [f"{container['name']}: {event['message'].rstrip()}" for event in events]
+    return lines

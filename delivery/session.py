@@ -1,0 +1,69 @@
+"""AWS as the stack's provider reaches it, for what a program must ask beside its resources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import boto3
+
+from delivery.errors import DeliveryError
+
+SESSION_NAME = "fargate-delivery"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role to assume: an entry of `aws:assumeRoles`.
+
+    Attributes:
+        arn: the role's ARN.
+        external_id: what its trust policy may ask for.
+    """
+
+    arn: str
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """How the AWS provider signs in; what is None comes from the environment, as it does for the provider.
+
+    Attributes:
+        region: `aws:region`.
+        profile: `aws:profile`.
+        roles: `aws:assumeRoles`, each assumed with the one before it.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    roles: Sequence[Role] = ()
+
+
+def connect(provider: Provider, account: str) -> boto3.Session:
+    """A session with the provider's credentials.
+
+    Args:
+        provider: how the provider signs in.
+        account: the account that the provider is in.
+
+    Raises:
+        DeliveryError: these credentials are another account's.
+        botocore.exceptions.ClientError: a role refuses to be assumed.
+        botocore.exceptions.BotoCoreError: there are no credentials.
+    """
+    session = boto3.Session(profile_name=provider.profile, region_name=provider.region)
+    for role in provider.roles:
+        external = {"ExternalId": role.external_id} if role.external_id else {}
+        assumed = session.client("sts").assume_role(RoleArn=role.arn, RoleSessionName=SESSION_NAME, **external)
+        session = boto3.Session(
+            aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
+            aws_secret_access_key=assumed["Credentials"]["SecretAccessKey"],
+            aws_session_token=assumed["Credentials"]["SessionToken"],
+            region_name=provider.region,
+        )
+    found = session.client("sts").get_caller_identity()["Account"]
+    if found != account:
+        raise DeliveryError(
+            f"the AWS provider is in account {account}, and the credentials that the program finds are of {found}; "
+            "give them by aws:profile, aws:assumeRoles or the AWS_* variables, which both read"
+        )
+    return session
