@@ -53,7 +53,7 @@ stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)
 
 test: setup ## Run all tests, the real Pulumi engine included
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check

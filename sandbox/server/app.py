@@ -72,7 +72,9 @@ class Application:
             with self._moto_lock:
                 principal = self._principal(signature, wire)
                 self._authorise(principal, signature, operation, environ)
+            self.world.holds.pass_by(operation, principal.arn, after=False)
             answer = self._perform(principal, operation, environ, body)
+            self.world.holds.pass_by(operation, principal.arn, after=True)
         except AwsError as error:
             return protocol.error_answer(signature.service, wire, error)
         except NotImplementedError as error:

@@ -7,6 +7,9 @@ GET  /events              the published events, oldest first
 GET  /undelivered         events that matched a rule and did not reach its target
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
+POST /hold                ``{"operation": "ecs:UpdateService", "by": …, "mentions": …, "after": …}``
+POST /held                ``{"hold": NUMBER}``: whether such a call is held now
+POST /release             ``{"hold": NUMBER, "abort": false}``: let it go on, or end it with an error
 ========================= ==================================================================
 """
 
@@ -18,7 +21,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
-from sandbox.server import identity
+from sandbox.server import holds, identity
 from sandbox.server.protocol import Answer, Environ
 from sandbox.server.world import ROOT_CREDENTIALS, World
 
@@ -59,6 +62,12 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
             return _replay(world, str(body.get("id", "last")))
         case "POST credentials":
             return _credentials(world, body.get("identity"), str(body.get("stack", "")))
+        case "POST hold":
+            return {"hold": world.holds.add(holds.parsed(body))}
+        case "POST held":
+            return {"held": world.holds.reached(int(body["hold"]))}
+        case "POST release":
+            return {"held": world.holds.release(int(body["hold"]), bool(body.get("abort", False)))}
     raise Rejected(HTTPStatus.NOT_FOUND, f"the sandbox has no {route}")
 
 

@@ -19,6 +19,7 @@ from botocore.loaders import Loader
 
 from sandbox.server import identity
 from sandbox.server.events import EventBus, Undelivered
+from sandbox.server.holds import Holds
 
 if TYPE_CHECKING:
     from sandbox.server.authorization import DecisionRecord
@@ -80,6 +81,7 @@ class World:
         self.clock = clock or Clock()
         self.decisions: list[DecisionRecord] = []
         self.undelivered: list[Undelivered] = []
+        self.holds = Holds()
         self.bus = EventBus(self)
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
         self._loader = Loader()

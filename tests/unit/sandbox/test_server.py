@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,27 @@ def test_a_body_with_trailing_checksum(world: World) -> None:
 
 
 # The sandbox's own API and command line
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("abort", [False, True])
+def test_a_held_call_waits_for_who_holds_it(world: World, after: bool, abort: bool) -> None:
+    iam = world.client("iam")
+    hold = sandbox_api(world, "hold", {"operation": "iam:CreateUser", "by": ":root", "mentions": "ann", "after": after})
+    iam.create_user(UserName="bob")
+    assert sandbox_api(world, "held", hold) == {"held": False}
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(iam.create_user, UserName="ann")
+        while not sandbox_api(world, "held", hold)["held"]:
+            time.sleep(0.01)
+        assert ("ann" in {user["UserName"] for user in iam.list_users()["Users"]}) is after
+        assert sandbox_api(world, "release", {**hold, "abort": abort}) == {"held": True}
+        if abort:
+            with pytest.raises(ClientError, match="was held, and ended by who held it"):
+                held.result()
+        else:
+            held.result()
+    assert ("ann" in {user["UserName"] for user in iam.list_users()["Users"]}) is (after or not abort)
 
 
 def test_identities_are_found_by_name_stack_and_ending(world: World) -> None:
