@@ -99,6 +99,7 @@ def guards(session: boto3.Session, stack: str, state: ServiceState | None) -> pu
             loop.call_soon_threadsafe(lambda: pulumi.log.info(progress, ephemeral=True))
 
         await asyncio.to_thread(guard.follow, session, stack, state.service, revision, tell)
+        await asyncio.to_thread(guard.confirm, session, stack, state)
 
     return pulumi.ResourceHookBinding(
         before_update=[

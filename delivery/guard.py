@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from delivery import repair
-from delivery.errors import DeliveryError
+from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import how_to_wait
 from delivery.repair import Evidence, Mend
 from delivery.state import Deployment, ServiceState, deployments, look, revision_name
@@ -16,6 +17,8 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """In seconds, between looks at a deployment: most services are steady soon or late."""
 LONGEST_WAIT = 20 * 60.0
 """In seconds; the AWS provider's own default for a service to become steady."""
+LOOKS_FOR_A_NEW_DEPLOYMENT = 5
+"""ECS's answers are eventually consistent, so one of them may be of before the change."""
 LOG_LINES = 10
 
 
@@ -58,9 +61,14 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
         DeliveryError: ECS rolled it back, something else took its place, or it took longer than LONGEST_WAIT; the
             message has ECS's reason and the end of the log of the task that stopped last.
     """
-    found = deployments(session, stack, service)
-    mine, end, pause = found[0], time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
-    if mine.task_definition != revision:
+    end, pause = time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
+    for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
+        found = deployments(session, stack, service)
+        mine = found[0]
+        if mine.task_definition == revision:
+            break
+        time.sleep(pause)
+    else:
         raise DeliveryError(
             f"{service} was to run {revision_name(revision)} and runs {revision_name(mine.task_definition)}: "
             "something else has deployed it meanwhile; run this again"
@@ -91,8 +99,35 @@ def _ended(found: Sequence[Deployment], mine: str) -> str | None:
     return None
 
 
+def confirm(session: boto3.Session, stack: str, read: ServiceState) -> None:
+    """See that no release was undone by what was deployed.
+
+    Between the look before a change and the change itself the pipeline may have released another image.
+
+    Raises:
+        DeliveryError: it has, and that image does not run; the message names the command that brings it back.
+    """
+    now = look(session, stack, [read.service]).get(read.service)
+    if now is None or now.in_flight or now.record == read.record or now.release is None:
+        return
+    if repair.judge(repair.inspect(session, stack, now)).mend is not Mend.NOTHING:
+        raise DeliveryError(
+            f"{read.service}: release-{now.release.release} was recorded while this was running, and its image does "
+            f"not run; bring it back with `{PROGRAM} rollback {read.service} --to {now.release.release} "
+            f"--stack {stack}`"
+        )
+
+
 def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
-    """What a deployment's last failed task said: its reason, exit codes, and the end of its log."""
+    """What a deployment's last failed task said, as far as the credentials may see it; "" when nothing is known."""
+    try:
+        return _said(session, stack, service, deployment)
+    except ClientError:
+        return ""
+
+
+def _said(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
+    """The last failed task's reason, exit codes, and the end of its log."""
     ecs = session.client("ecs")
     arns = ecs.list_tasks(cluster=stack, serviceName=f"{stack}-{service}", desiredStatus="STOPPED")["taskArns"]
     tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
