@@ -64,7 +64,7 @@ class Engine:
         Raises:
             EngineError: it failed; the message is the program's, or AWS's with the resource's name.
         """
-        done = Outcome()
+        done, forgot = Outcome(), False
         with self.folder.locked(self.say):
             while True:
                 try:
@@ -73,7 +73,9 @@ class Engine:
                     if LOCKED in str(error):
                         self._release_lock()
                     elif not self.folder.make_up(missing_secrets(str(error)), self.say):
-                        raise
+                        if forgot or not self.folder.forget(str(error), self.say):
+                            raise
+                        forgot = True
                     if operation != "preview":
                         done = error.outcome.after(done)
 

@@ -270,6 +270,17 @@ class StackFolder:
             say("Made up for the sandbox, since these secrets are not set: " + ", ".join(new))
         return bool(new)
 
+    def forget(self, refusal: str, say: Say) -> bool:
+        """Drop the values that a program refuses by name: what they were for is gone. False: it names none."""
+        values = self.made_up()
+        refused = [key for key in values if f"{key}: " in refusal]
+        for key in refused:
+            del values[key]
+        if refused:
+            self._made_up_file.write_text(json.dumps(values, indent=1))
+            say("Forgot what was made up for: " + ", ".join(refused))
+        return bool(refused)
+
 
 def missing_secrets(message: str) -> list[str]:
     """The config paths that a failed program asks to be set, by the commands in its message."""

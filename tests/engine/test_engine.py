@@ -48,6 +48,26 @@ def test_a_missing_secret_is_made_up_once_said_and_secret_in_the_state(program: 
     assert not any(value in text for text in stored)
 
 
+def test_a_made_up_secret_that_the_program_refuses_is_forgotten(program: Program) -> None:
+    program.write(PARAMETER)
+    program.run("up")
+    program.write(
+        """
+        if pulumi.Config().get_secret("password"):
+            raise pulumi.RunError("tiny:password: nothing takes it")
+        """
+    )
+    assert changed(program.run("up")) == {"login": "delete", "things": "delete"}
+    assert program.folder.made_up() == {}
+
+
+def test_a_refusal_that_stays_is_raised(program: Program) -> None:
+    program.config["tiny:password"] = {"secure": "v1:abc:def"}
+    program.write('raise pulumi.RunError("tiny:password: nothing takes it")')
+    with pytest.raises(EngineError, match="nothing takes it"):
+        program.run("up")
+
+
 def test_locked_config_is_replaced_by_made_up_values(program: Program) -> None:
     program.config["tiny:password"] = {"secure": "v1:abc:def"}
     program.environment = {"encryptionsalt": "v1:x:y", "environment": ["some/where"]}

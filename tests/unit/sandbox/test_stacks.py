@@ -66,6 +66,18 @@ def test_made_up_values_stay_and_differ(root: Path) -> None:
     assert {key: folder.made_up()[key] for key in ("a", "b")} == values
 
 
+def test_made_up_values_that_a_program_refuses_are_forgotten(root: Path) -> None:
+    folder, said = stack(root), list[str]()
+    folder.folder.mkdir(parents=True)
+    folder.make_up(["app:services.old.secrets.KEY", "app:services.new.secrets.KEY"], lambda _: None)
+    kept = folder.made_up()["app:services.new.secrets.KEY"]
+    refusal = "app:services.old: unknown service\napp:services.old.secrets.KEY: a value without its declaration"
+    assert folder.forget(refusal, said.append)
+    assert folder.made_up() == {"app:services.new.secrets.KEY": kept}
+    assert said == ["Forgot what was made up for: app:services.old.secrets.KEY"]
+    assert not folder.forget(refusal, said.append)
+
+
 def test_the_copy_is_made_anew_only_when_something_changed(root: Path) -> None:
     folder = stack(root, {"config": {"tiny:a": 1}})
     assert folder.copy_stack_files(lambda _: None)
