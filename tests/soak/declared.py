@@ -1,0 +1,83 @@
+"""The edits that an SRE makes in the stack file and in the task templates."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.soak.expected import Variant
+
+STACK = "dev"
+WEB, WORKER, EXTRA = "chuoi", "mailer", "extra"
+TEMPLATES = {WEB: "web.json", WORKER: "worker.json", EXTRA: "worker.json"}
+PARAMETERS = {WEB: "PHX_HOST", WORKER: "SMTP_HOST", EXTRA: "SMTP_HOST"}
+EDITED = "EDIT"
+"""The environment variable that an edit of a template changes."""
+
+
+class Declared:
+    """The files of stack `dev` in a copy of the repository.
+
+    Args:
+        root: the copy's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._stack_file, self._templates = root / f"Pulumi.{STACK}.yaml", root / "task_templates"
+
+    def variants(self) -> dict[str, Variant]:
+        """What the files say now, by service."""
+        return {
+            name: Variant(self._edited(name), service["parameters"][PARAMETERS[name]]["value"])
+            for name, service in self._services(self._content()).items()
+        }
+
+    def edit_template(self, service: str, value: int) -> None:
+        """Change a task template; both workers have the same one."""
+        path = self._templates / TEMPLATES[service]
+        document = json.loads(path.read_text())
+        kept = [v for v in document["containerDefinitions"][0].get("environment", []) if v["name"] != EDITED]
+        document["containerDefinitions"][0]["environment"] = [*kept, {"name": EDITED, "value": str(value)}]
+        path.write_text(json.dumps(document, indent=2))
+
+    def edit_parameter(self, service: str, value: int) -> None:
+        """Change a parameter's value."""
+        self._change(lambda services: services[service]["parameters"][PARAMETERS[service]].update(value=f"v{value}"))
+
+    def add_service(self) -> None:
+        """A third service, a copy of the worker."""
+        self._change(lambda services: services.update({EXTRA: json.loads(json.dumps(services[WORKER]))}))
+
+    def remove_service(self) -> None:
+        """The third service goes, with all it has."""
+        self._change(lambda services: services.pop(EXTRA))
+
+    def reorder_services(self) -> None:
+        """The same services in the opposite order."""
+
+        def turn(services: dict[str, Any]) -> None:
+            items = list(services.items())[::-1]
+            services.clear()
+            services.update(items)
+
+        self._change(turn)
+
+    def _edited(self, service: str) -> str:
+        document = json.loads((self._templates / TEMPLATES[service]).read_text())
+        environment = document["containerDefinitions"][0].get("environment", [])
+        return next((variable["value"] for variable in environment if variable["name"] == EDITED), "")
+
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = yaml.safe_load(self._stack_file.read_text())
+        return content
+
+    def _services(self, content: dict[str, Any]) -> dict[str, Any]:
+        services: dict[str, Any] = content["config"]["fargate-delivery:services"]
+        return services
+
+    def _change(self, change: Callable[[dict[str, Any]], Any]) -> None:
+        content = self._content()
+        change(self._services(content))
+        self._stack_file.write_text(yaml.safe_dump(content, sort_keys=False))

@@ -1,0 +1,175 @@
+"""What is there in the account, read as root and without the program's own eyes where those are under test."""
+
+import json
+import os
+import time
+from typing import Any
+
+import boto3
+
+from delivery import repair
+from delivery.pipeline import RUNNING, Pipeline
+from delivery.state import Images, ServiceState, images, look
+from sandbox.codepipeline.shipping import Account
+from sandbox.engine import Engine
+from tests.soak.beside import SECONDS_TO_SETTLE, Call, Held
+from tests.soak.declared import EDITED, EXTRA, PARAMETERS, STACK, WEB, WORKER
+from tests.soak.expected import Variant, must
+
+NOT_IN_THE_STATE = "/runtime/"
+"""Parameter values stay while a revision needs them; their retention has tests of its own."""
+
+
+class Observer:
+    """The account of a sandbox.
+
+    Args:
+        engine: of the stack.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.account = engine, Account(engine.server)
+        os.environ["AWS_ENDPOINT_URL"] = engine.server.endpoint  # for the clients of `session`
+        root = self.account.credentials(None)
+        self.session = boto3.Session(root["access_key"], root["secret_key"], region_name=engine.server.region)
+
+    def aws(self, service: str) -> Any:
+        """A client as the account's root."""
+        return self.account.client(service)
+
+    def hold(self, call: Call) -> Held:
+        """Let the next such call stand still."""
+        answer = self.control("hold", operation=call.operation, by=call.by, mentions=call.mentions, after=call.after)
+        return Held(self.control, answer["hold"])
+
+    def control(self, path: str, **body: Any) -> Any:
+        """The sandbox's own interface."""
+        return self.account.control(path, json.dumps(body).encode() if body else None)
+
+    # Services
+
+    def look(self) -> dict[str, ServiceState]:
+        """All services, those that are removed included."""
+        return look(self.session, STACK, [WEB, WORKER, EXTRA])
+
+    def state(self, service: str) -> ServiceState:
+        """One that is there."""
+        return self.look()[service]
+
+    def images(self, state: ServiceState) -> Images:
+        """What runs, is live and is recorded."""
+        return images(self.session, STACK, state)
+
+    def runs(self, state: ServiceState) -> Variant:
+        """The template and the parameter that a service's revision has."""
+        definition = self.aws("ecs").describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+        container = definition["containerDefinitions"][0]
+        template = next((v["value"] for v in container.get("environment", []) if v["name"] == EDITED), "")
+        secrets = {secret["name"]: secret["valueFrom"] for secret in container["secrets"]}
+        name = secrets[PARAMETERS[state.service]].partition(":parameter")[2]
+        value = self.aws("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        return Variant(template, value)
+
+    def disagrees(self, service: str) -> bool:
+        """Whether an operator would have to repair."""
+        state = self.look().get(service)
+        return state is not None and repair.judge(repair.inspect(self.session, STACK, state)).words != ""
+
+    def busy(self) -> str | None:
+        """What is in flight."""
+        for name, state in self.look().items():
+            running = self.pipeline(name).running()
+            if state.in_flight or running:
+                return f"{name}: {state.in_flight or running}"
+        return None
+
+    # Pipelines
+
+    def pipeline(self, service: str) -> Pipeline:
+        """A service's pipeline."""
+        return Pipeline(self.session, f"{STACK}-{service}")
+
+    def executions(self, service: str) -> list[str]:
+        """All of a pipeline's executions."""
+        pages = (
+            self.aws("codepipeline")
+            .get_paginator("list_pipeline_executions")
+            .paginate(pipelineName=f"{STACK}-{service}")
+        )
+        return [e["pipelineExecutionId"] for page in pages for e in page["pipelineExecutionSummaries"]]
+
+    def follow(self, service: str, execution: str) -> tuple[str, str | None]:
+        """Wait for an execution: its status, and the digest that it has packaged."""
+        end = time.monotonic() + SECONDS_TO_SETTLE
+        while self.runs_still(service, execution):
+            must(time.monotonic() < end, f"execution {execution} of {service} does not end")
+            time.sleep(0.1)
+        return self._status(service, execution), self.packaged(service, execution)
+
+    def runs_still(self, service: str, execution: str) -> bool:
+        """Whether an execution is not over."""
+        return self._status(service, execution) in RUNNING
+
+    def _status(self, service: str, execution: str) -> str:
+        answer = self.aws("codepipeline").get_pipeline_execution(
+            pipelineName=f"{STACK}-{service}", pipelineExecutionId=execution
+        )
+        return str(answer["pipelineExecution"]["status"])
+
+    def packaged(self, service: str, execution: str) -> str | None:
+        """The digest that an execution's Package stage gave."""
+        actions = self.pipeline(service).actions(execution)
+        outputs = (action.get("output", {}).get("outputVariables", {}) for action in actions)
+        return next((output["IMAGE_DIGEST"] for output in outputs if "IMAGE_DIGEST" in output), None)
+
+    def digests(self, service: str) -> list[str]:
+        """All images of a service, in the order of their digests."""
+        found = self.aws("ecr").describe_images(repositoryName=f"{STACK}-{service}")["imageDetails"]
+        return sorted(image["imageDigest"] for image in found)
+
+    def built(self) -> int:
+        """How many images there are."""
+        repositories = self.aws("ecr").describe_repositories()["repositories"]
+        ecr = self.aws("ecr")
+        return sum(len(ecr.describe_images(repositoryName=r["repositoryName"])["imageDetails"]) for r in repositories)
+
+    # All there is
+
+    def writes(self) -> dict[str, Any]:
+        """Every revision, every deployment and every image that there is."""
+        revisions = self.aws("ecs").list_task_definitions()["taskDefinitionArns"]
+        deployed = {name: [d.id for d in state.deployments] for name, state in self.look().items()}
+        return {"revisions": revisions, "deployments": deployed, "images": self.built()}
+
+    def urns(self, typ: str) -> list[str]:
+        """The state's resources of one type."""
+        return [r["urn"] for r in self.engine.export()["deployment"].get("resources", []) if r["type"] == typ]
+
+    def no_orphans(self) -> None:
+        """AWS has what the state has; but old revisions, and values that a revision names."""
+        state = self.engine.export()["deployment"]
+        ids = {str(resource["id"]) for resource in state["resources"] if "id" in resource}
+        must(not state.get("pending_operations"), f"pending operations: {state.get('pending_operations')}")
+        must(not [r for r in state["resources"] if r.get("delete")], "resources wait to be deleted")
+        orphans = [name for name in self._names() if name not in ids and not any(name in known for known in ids)]
+        must(not orphans, f"in AWS, but not in the state: {orphans}")
+
+    def _names(self) -> list[str]:
+        """Of what AWS holds of the kinds that services come with."""
+        ecs, iam, elb, ssm = (self.aws(name) for name in ("ecs", "iam", "elbv2", "ssm"))
+        (cluster,) = ecs.list_clusters()["clusterArns"]
+        parameters = [
+            p["Name"] for page in ssm.get_paginator("describe_parameters").paginate() for p in page["Parameters"]
+        ]
+        return [
+            *ecs.list_services(cluster=cluster)["serviceArns"],
+            *(role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith(STACK)),
+            *(user["UserName"] for user in iam.list_users()["Users"]),
+            *(group["TargetGroupArn"] for group in elb.describe_target_groups()["TargetGroups"]),
+            *(group["logGroupName"] for group in self.aws("logs").describe_log_groups()["logGroups"]),
+            *(r["repositoryName"] for r in self.aws("ecr").describe_repositories()["repositories"]),
+            *(pipeline["name"] for pipeline in self.aws("codepipeline").list_pipelines()["pipelines"]),
+            *self.aws("codebuild").list_projects()["projects"],
+            *(rule["Name"] for rule in self.aws("events").list_rules()["Rules"]),
+            *(name for name in parameters if NOT_IN_THE_STATE not in name),
+        ]

@@ -1,0 +1,226 @@
+"""A stack that two writers work on.
+
+Each step of `World` acts, waits until nothing is in flight, and checks. What it expects comes from what was asked,
+never from what the program answers.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from delivery import repair, rollback
+from delivery.errors import DeliveryError
+from sandbox.codepipeline.shipping import find_pipeline, source_zip, upload, wait_for_execution
+from sandbox.engine import Engine, EngineError
+from sandbox.reports import Outcome
+from sandbox.stacks import StackFolder
+from tests.scenarios.conftest import Apps
+from tests.soak.beside import SECONDS_TO_SETTLE
+from tests.soak.declared import STACK, TEMPLATES, Declared
+from tests.soak.expected import Expected, Variant, Violation, must
+from tests.soak.observer import Observer
+
+WORKING = "import time\nprint('VERSION', flush=True)\nwhile True: time.sleep(1)\n"
+SERVICE = "aws:ecs/service:Service"
+
+
+class World:
+    """A copy of the repository with stack `dev` up, and the expectation.
+
+    Args:
+        root: the copy's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.said: list[str] = []
+        folder = StackFolder(STACK, root)
+        self.engine = Engine(folder, folder.ensure_server(self.said.append), self.said.append)
+        self.see = Observer(self.engine)
+        self.declared = Declared(root)
+        self.services: dict[str, Expected] = {}
+        self._apps, self._shipped = Apps(root / "apps"), 0
+        self._interrupted = False
+        """Whether an `up` since the last one that succeeded has failed or was killed."""
+        self.up()
+
+    # Pulumi's side
+
+    def up(self, targets: Iterable[str] = ()) -> None:
+        """Deploy all, or only these services; an `up` that is refused names the repair, and succeeds after it."""
+        self.settle()
+        urns = [urn for urn in self.see.urns(SERVICE) if any(f"::{target}-service" in urn for target in targets)]
+        try:
+            self.run_up(urns)
+        except EngineError as error:
+            self.failed_up()
+            torn = [name for name in self.services if self.see.disagrees(name)]
+            if not torn or "repair" not in str(error):
+                raise Violation(f"up failed: {error}") from None
+            for name in torn:
+                self.repair(name)
+            self.run_up(urns)
+        self.settle()
+
+    def run_up(self, urns: list[str]) -> Outcome:
+        """An `up` with nothing in flight: what it may write, and what is expected after it."""
+        declared, before = self.declared.variants(), self.see.writes()
+        idle = not self._interrupted and declared == {name: known.applied for name, known in self.services.items()}
+        torn = any(self.see.disagrees(name) for name in self.services)
+        kept = [name for name, known in self.services.items() if self._has_what_is(declared.get(name), known, name)]
+        outcome = self.engine.run("up", targets=urns)
+        after = self.see.writes()
+        deployed = {name for name, ids in after["deployments"].items() if ids != before["deployments"].get(name)}
+        must(not deployed & set(kept), f"an up deployed {deployed & set(kept)}, which ran what is declared")
+        for name in deployed & set(self.services):
+            must(not self.see.disagrees(name), f"an up deployed {name}, and its images disagree")
+        if urns:
+            self._interrupted = self._interrupted or not idle
+            for name, expected in self.services.items():
+                expected.attempted.add(declared.get(name, expected.applied))
+            return outcome
+        if idle and not torn:
+            must(after == before, f"an up without edits registered or deployed: {outcome.steps}")
+            must(not outcome.changes(), f"an up without edits changed {outcome.changes()}")
+        self.succeeded(declared)
+        self.see.no_orphans()
+        return outcome
+
+    def _has_what_is(self, declared: Variant | None, known: Expected, name: str) -> bool:
+        """Whether the service runs the revision that was released, and just that is declared."""
+        state = self.see.look().get(name)
+        released = state.release if state else None
+        return (
+            state is not None
+            and released is not None
+            and released.task_definition == state.task_definition
+            and known.released_with == declared
+            and not known.candidates
+        )
+
+    def succeeded(self, declared: dict[str, Variant]) -> None:
+        """An `up` of all that is declared was green."""
+        self._interrupted = False
+        known = self.services
+        self.services = {name: known.get(name, Expected(variant)) for name, variant in declared.items()}
+        for name, variant in declared.items():
+            self.services[name].applied = variant
+            self.services[name].attempted.clear()
+
+    def failed_up(self) -> None:
+        """An `up` was refused, failed or killed: what is declared may run or not."""
+        self._interrupted = True
+        declared = self.declared.variants()
+        for name, expected in self.services.items():
+            if name in declared:
+                expected.attempted.add(declared[name])
+
+    def refresh(self) -> None:
+        """Read everything anew into the state."""
+        self.settle()
+        before = self.see.writes()
+        self.engine.run("refresh")
+        must(self.see.writes() == before, "a refresh changed something")
+
+    # The pipeline's side
+
+    def ship(self, service: str, **faults: Any) -> None:
+        """Upload an app, broken or not, and wait for what comes of it."""
+        self.settle()
+        status, digest = self.see.follow(service, self.start(service, **faults))
+        must(
+            (status == "Succeeded") == (not faults),
+            f"the pipeline of {service} with {faults or 'a good app'}: {status}",
+        )
+        if not faults:
+            self.released(service, digest)
+        self.settle()
+
+    def start(self, service: str, **faults: Any) -> str:
+        """Upload an app; the execution."""
+        self._shipped += 1
+        if TEMPLATES[service] == "worker.json":
+            faults.setdefault("server", WORKING)
+        source = self._apps.make(f"app-{self._shipped}", **faults)
+        pipeline = find_pipeline(self.see.aws("codepipeline"), f"{STACK}-{service}")
+        uploaded = upload(self.see.account, pipeline, source_zip(source))
+        return wait_for_execution(self.see.account, pipeline, uploaded, lambda _: None)
+
+    def released(self, service: str, digest: str | None) -> None:
+        """A pipeline was green: its image is what the service has from now on."""
+        must(digest is not None, "a release without an image")
+        expected, state = self.services[service], self.see.state(service)
+        expected.released = digest
+        expected.released_with = self.see.runs(state)
+        expected.candidates.clear()
+
+    def rollback(self, service: str, to: int | None = None) -> bool:
+        """Go back to an earlier image, by default the one before this; False when there is none."""
+        self.settle()
+        if to is None and self.see.disagrees(service):
+            self.repair(service)
+        try:
+            chosen = rollback.plan(self.see.session, STACK, service, to)
+        except DeliveryError as error:
+            if "nothing to go back to" in str(error) or "there is no other one" in str(error):
+                return False
+            raise
+        built = self.see.built()
+        rollback.start(self.see.session, chosen, lambda _: None, wait=True)
+        must(self.see.built() == built, "a rollback has built")
+        self.released(service, chosen.target.image_digest)
+        self.settle()
+        return True
+
+    def repair(self, service: str) -> None:
+        """Make running, live and record agree, as an operator does."""
+        repair.repair(self.see.session, STACK, service, self.said.append)
+        expected, state = self.services[service], self.see.state(service)
+        seen = self.see.images(state)
+        must(
+            seen.agree and seen.live in expected.images,
+            f"after a repair of {service}: {seen}, and not {expected.images}",
+        )
+        expected.released = seen.live
+        if state.release and state.release.task_definition == state.task_definition:
+            expected.released_with = self.see.runs(state)
+        expected.candidates.clear()
+
+    # Rest
+
+    def settle(self) -> None:
+        """Wait until nothing is in flight, and check."""
+        end = time.monotonic() + SECONDS_TO_SETTLE
+        while busy := self.see.busy():
+            must(time.monotonic() < end, f"never comes to rest: {busy}")
+            time.sleep(0.2)
+        for name in self.services:
+            self._check(name)
+
+    def rest(self) -> None:
+        """Repair what is torn, deploy what is declared, and see that nothing is left to do."""
+        self.settle()
+        for name in self.services:
+            if self.see.disagrees(name):
+                self.repair(name)
+        self.up()
+        self.up()
+
+    def _check(self, service: str) -> None:
+        """The invariants of one service at rest."""
+        expected, state = self.services[service], self.see.look().get(service)
+        if state is None:
+            return  # removed
+        seen = self.see.images(state)
+        for place, digest in (("runs", seen.running), ("has live", seen.live), ("recorded", seen.released)):
+            if place != "runs" or state.desired:
+                must(digest in expected.images, f"{service} {place} {digest}, and not one of {expected.images}")
+        if not expected.candidates:
+            must(seen.agree, f"{service}: {seen}")
+            must((state.desired > 0) == (state.record != "none"), f"{service}: {state}")
+        runs = self.see.runs(state)
+        must(runs in expected.variants, f"{service} runs {runs}, and not one of {expected.variants}")
+
+
+Take = Callable[[World], bool]
+"""A step; whether it came to what it is for."""
