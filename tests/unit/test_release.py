@@ -1,0 +1,139 @@
+"""Which task definition a service runs, and when an edit waits: every case of design rules 2 and 9."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from components.release import released_or_own, task_definition, waiting
+from delivery.record import RecordError
+from delivery.state import Deployment, ServiceState
+
+OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
+MINE, EARLIER = "the program's template", "another template"
+EXECUTION = "2c3d"
+
+
+def record(fingerprint: str) -> str:
+    """A record of the released revision."""
+    release = {"release": 4, "image_digest": "sha256:a", "task_definition": RELEASED}
+    origin = {"source_version": "s", "execution": "e", "time": "2030-01-04T00:00:00Z"}
+    return json.dumps({"schema": 1, **release, "template_fingerprint": fingerprint, **origin})
+
+
+def service(runs: str, made_of: str, released: str | None) -> ServiceState:
+    """A quiet service; `released` is the template of the released revision."""
+    return ServiceState(
+        service="web",
+        task_definition=runs,
+        fingerprint=made_of,
+        desired=1,
+        deployments=(Deployment("ecs-svc/1", runs, "COMPLETED", ""),),
+        record="none" if released is None else record(released),
+        execution=None,
+    )
+
+
+def deploying(state: ServiceState) -> ServiceState:
+    """The same with its deployment under way."""
+    return replace(state, deployments=(replace(state.deployments[0], state="IN_PROGRESS"),))
+
+
+def draining(state: ServiceState) -> ServiceState:
+    """The same, its deployment completed and the tasks of the one before not yet gone."""
+    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", OTHER, "COMPLETED", "")))
+
+
+def executing(state: ServiceState) -> ServiceState:
+    """The same with an execution in the Deploy stage."""
+    return replace(state, execution=EXECUTION)
+
+
+CHOSEN = {
+    "there is no service": (None, OWN),
+    "never released, runs this template": (service(OTHER, MINE, None), OTHER),
+    "never released, runs another template": (service(OTHER, EARLIER, None), OWN),
+    "never released, runs what says nothing of its template": (service(OTHER, "", None), OWN),
+    "released of this template, runs it": (service(RELEASED, MINE, MINE), RELEASED),
+    "released of this template, runs another revision": (service(OTHER, EARLIER, MINE), RELEASED),
+    "released of another template, runs it": (service(RELEASED, EARLIER, EARLIER), OWN),
+    "released of another template, runs the edit": (service(OWN, MINE, EARLIER), OWN),
+    "released of another template, runs an earlier revision of this one": (service(OTHER, MINE, EARLIER), OWN),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_the_released_revision_or_pulumi_s_own(case: str) -> None:
+    state, chosen = CHOSEN[case]
+    assert released_or_own(state, MINE, OWN) == chosen
+    assert task_definition(state, MINE, OWN) == chosen
+
+
+@pytest.mark.parametrize("busy", [deploying, draining, executing])
+@pytest.mark.parametrize("case", [case for case, (state, _) in CHOSEN.items() if state])
+def test_a_service_with_something_in_flight_keeps_what_it_has(
+    case: str, busy: Callable[[ServiceState], ServiceState]
+) -> None:
+    state, chosen = CHOSEN[case]
+    assert state is not None
+    assert task_definition(busy(state), MINE, OWN) == state.task_definition
+    assert released_or_own(busy(state), MINE, OWN) == chosen, "what it is to have later is another matter"
+
+
+def test_a_record_that_is_none_is_not_taken_for_unreleased() -> None:
+    state = replace(service(OTHER, MINE, None), record="{}")
+    with pytest.raises(RecordError, match=r"^not a release record: \{\}$"):
+        released_or_own(state, MINE, OWN)
+
+
+TO_WAIT = (
+    "web: what is declared is not for good what runs, because deployment ecs-svc/1 of {revision} is in flight; wait for "
+    "it: `aws ecs wait services-stable --cluster dev --services dev-web`, then run this again"
+)
+TO_WAIT_FOR_THE_PIPELINE = (
+    "web: what is declared is not for good what runs, because pipeline execution 2c3d is in flight; wait until execution "
+    "2c3d is over: `aws codepipeline get-pipeline-execution --pipeline-name dev-web --pipeline-execution-id 2c3d --query "
+    "pipelineExecution.status`, then run this again"
+)
+
+QUIET: dict[str, ServiceState | None] = {
+    "there is no service": None,
+    "quiet, runs the edit": service(OWN, MINE, EARLIER),
+    "quiet, the edit does not run: `up` has a step for it": service(RELEASED, EARLIER, EARLIER),
+    "never released, what is deployed is this template": deploying(service(OTHER, MINE, None)),
+    "released, and the released revision's old tasks drain": draining(service(RELEASED, MINE, MINE)),
+    "released, and the next release is in Deploy": executing(service(RELEASED, MINE, MINE)),
+    "released, and the next release of this template deploys": deploying(service(OTHER, MINE, MINE)),
+}
+WAITS = {
+    "an edit, while a deployment of what was released runs": (deploying(service(RELEASED, EARLIER, EARLIER)), RELEASED),
+    "an edit, while old tasks drain": (draining(service(RELEASED, EARLIER, EARLIER)), RELEASED),
+    "an edit before the first release, while something deploys": (deploying(service(OTHER, EARLIER, None)), OTHER),
+    "an edit that an earlier `up` deploys": (deploying(service(OWN, MINE, EARLIER)), OWN),
+    "an edit that is deployed and not released, while old tasks drain": (draining(service(OWN, MINE, EARLIER)), OWN),
+    "back to what was released, which an earlier `up` deploys": (deploying(service(RELEASED, MINE, MINE)), RELEASED),
+    "back to what was released, while the edit deploys": (deploying(service(OTHER, EARLIER, MINE)), OTHER),
+}
+WAITS_FOR_THE_PIPELINE = {
+    "an edit, while a release is in Deploy": executing(service(RELEASED, EARLIER, EARLIER)),
+    "an edit that runs, while the release that takes it over is in Deploy": executing(service(OWN, MINE, EARLIER)),
+    "an edit, while a release is in Deploy and deploys": executing(deploying(service(OTHER, EARLIER, EARLIER))),
+    "an edit before the first release, which is in Deploy": executing(service(OTHER, EARLIER, None)),
+}
+
+
+@pytest.mark.parametrize("case", QUIET)
+def test_nothing_waits(case: str) -> None:
+    assert waiting("dev", QUIET[case], MINE, OWN) is None
+
+
+@pytest.mark.parametrize("case", WAITS)
+def test_what_waits_says_for_which_deployment(case: str) -> None:
+    state, deployed = WAITS[case]
+    assert waiting("dev", state, MINE, OWN) == TO_WAIT.format(revision=deployed.rpartition("/")[2])
+
+
+@pytest.mark.parametrize("case", WAITS_FOR_THE_PIPELINE)
+def test_what_waits_says_for_which_execution(case: str) -> None:
+    assert waiting("dev", WAITS_FOR_THE_PIPELINE[case], MINE, OWN) == TO_WAIT_FOR_THE_PIPELINE
