@@ -46,7 +46,7 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
             if state.in_flight:
                 waiting = f"{state.in_flight} is in flight; its task definition is left alone in this run"
                 pulumi.log.warn(f"{state.service}: {waiting}")
-            _ = state.release
+            state.check_record()
     except (DeliveryError, RecordError) as error:
         raise pulumi.RunError(str(error)) from None
     except (BotoCoreError, ClientError) as error:

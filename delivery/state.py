@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from delivery.record import FINGERPRINT_LABEL, UNRELEASED, Release, record_name
+from delivery.record import FINGERPRINT_LABEL, UNRELEASED, RecordError, Release, record_name
 
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
@@ -59,8 +59,23 @@ class ServiceState:
 
     @property
     def release(self) -> Release | None:
-        """What was released last."""
+        """What was released last.
+
+        Raises:
+            RecordError: the record's value is not a release.
+        """
         return Release.parse(self.record)
+
+    def check_record(self) -> None:
+        """Read the record now, so that one that no Release step wrote is found before it is needed.
+
+        Raises:
+            RecordError: the record's value is not a release; the message names the service.
+        """
+        try:
+            Release.parse(self.record)
+        except RecordError as error:
+            raise RecordError(f"{self.service}: {error}") from None
 
     @property
     def in_flight(self) -> str | None:
