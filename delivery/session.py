@@ -1,5 +1,6 @@
 """AWS as the stack's provider reaches it, for what a program must ask beside its resources."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +51,8 @@ def connect(provider: Provider, account: str) -> boto3.Session:
         botocore.exceptions.ClientError: a role refuses to be assumed.
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
-    session = boto3.Session(profile_name=provider.profile, region_name=provider.region)
+    region = provider.region or os.environ.get("AWS_REGION")  # the provider reads it, boto3 does not
+    session = boto3.Session(profile_name=provider.profile, region_name=region)
     for role in provider.roles:
         external = {"ExternalId": role.external_id} if role.external_id else {}
         assumed = session.client("sts").assume_role(RoleArn=role.arn, RoleSessionName=SESSION_NAME, **external)
@@ -58,7 +60,7 @@ def connect(provider: Provider, account: str) -> boto3.Session:
             aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
             aws_secret_access_key=assumed["Credentials"]["SecretAccessKey"],
             aws_session_token=assumed["Credentials"]["SessionToken"],
-            region_name=provider.region,
+            region_name=session.region_name,
         )
     found = session.client("sts").get_caller_identity()["Account"]
     if found != account:
