@@ -58,12 +58,12 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
     """Wait until a revision is all that a service runs.
 
     Raises:
-        DeliveryError: ECS rolled it back, something else took its place, or it took longer than LONGEST_WAIT; the
-            message has ECS's reason and the end of the log of the task that stopped last.
+        DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
+            than LONGEST_WAIT; the message has ECS's reason and the end of the log of the task that stopped last.
     """
     end, pause = time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
-        found = deployments(session, stack, service)
+        found = _deployments(session, stack, service)
         mine = found[0]
         if mine.task_definition == revision:
             break
@@ -84,8 +84,16 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
         tell(f"{service}: deployment {mine.id} of {revision_name(revision)}: {mine.reason or mine.state}")
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 1.5)
-        found = deployments(session, stack, service)
+        found = _deployments(session, stack, service)
         mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
+
+
+def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
+    """The deployments of a service that is there, the primary one first."""
+    found = deployments(session, stack, service)
+    if not found:
+        raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
+    return found
 
 
 def _ended(found: Sequence[Deployment], mine: str) -> str | None:

@@ -1,0 +1,267 @@
+"""After a change: how a deployment ends, with ECS's words and the log of its last task."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from delivery_aws import NOW, STACK, FakeAws, RefusedError, digest
+
+from delivery import guard
+from delivery.errors import DeliveryError
+
+REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
+MINE, BEFORE, OTHERS = "ecs-svc/mine", "ecs-svc/before", "ecs-svc/other"
+
+
+@dataclass
+class Clock:
+    """Time passes only while somebody sleeps."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        assert self.now < 3600, "it waits for ever"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What the guard takes for the time."""
+    clock = Clock()
+    monkeypatch.setattr(guard, "time", clock)
+    return clock
+
+
+@dataclass
+class Deploying(FakeAws):
+    """An AWS in which deployments go on.
+
+    Attributes:
+        answers: what DescribeServices says of the deployments, one answer after another; the last one stays.
+        stopped: tasks that have stopped.
+        logs: log stream → lines.
+    """
+
+    answers: list[list[dict[str, Any]]] = field(default_factory=list)
+    stopped: list[dict[str, Any]] = field(default_factory=list)
+    logs: dict[str, list[str]] = field(default_factory=dict)
+
+    def _DescribeServices(self, given: dict[str, Any]) -> dict[str, Any]:
+        if self.answers:
+            self.services["dev-web"]["deployments"] = self.answers.pop(0)
+        return super()._DescribeServices(given)
+
+    def _ListTasks(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("desiredStatus") == "STOPPED":
+            assert given["serviceName"] == "dev-web"
+            return {"taskArns": [task["taskArn"] for task in self.stopped]}
+        return super()._ListTasks(given)
+
+    def _DescribeTasks(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"tasks": [task for task in [*self.tasks, *self.stopped] if task["taskArn"] in given["tasks"]]}
+
+    def _GetLogEvents(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert (given["logGroupName"], given["startFromHead"]) == ("/ecs/dev-web", False)
+        if given["logStreamName"] not in self.logs:
+            raise RefusedError("ResourceNotFoundException")
+        return {"events": [{"message": line} for line in self.logs[given["logStreamName"]][-given["limit"] :]]}
+
+    def stop(self, task: str, reason: str, minute: int, *, by: str = MINE, **codes: int | None) -> None:
+        """A task of the newest revision stops."""
+        containers = [{"name": name} | ({} if code is None else {"exitCode": code}) for name, code in codes.items()]
+        self.stopped.append(
+            {
+                "taskArn": f"arn:aws:ecs:eu-west-1:111111111111:task/dev/{task}",
+                "taskDefinitionArn": REVISION.format(2),
+                "startedBy": by,
+                "stoppedReason": reason,
+                "stoppedAt": NOW + timedelta(minutes=minute),
+                "containers": containers,
+            }
+        )
+
+
+def deployment(identifier: str, revision: int, state: str = "COMPLETED", reason: str = "") -> dict[str, Any]:
+    """As DescribeServices shows it; whichever comes first of an answer is the primary one."""
+    arn = REVISION.format(revision)
+    return {"id": identifier, "taskDefinition": arn, "rolloutState": state, "rolloutStateReason": reason}
+
+
+def answer(primary: dict[str, Any], *others: dict[str, Any]) -> list[dict[str, Any]]:
+    """One answer's deployments; ECS promises no order, so the primary one is the last."""
+    return [*({**other, "status": "ACTIVE"} for other in others), {**primary, "status": "PRIMARY"}]
+
+
+START = deployment(MINE, 2, "IN_PROGRESS", "ECS deployment ecs-svc/mine in progress.")
+DONE, GONE = deployment(MINE, 2), deployment(BEFORE, 1)
+FAILED = deployment(MINE, 2, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
+BACK = deployment(OTHERS, 1, "IN_PROGRESS", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.")
+CIRCUIT_BREAKER = (
+    "web: ECS has failed deployment ecs-svc/mine of dev-web:2: ECS deployment circuit breaker: tasks failed to start"
+)
+
+
+def deploying(*answers: list[dict[str, Any]]) -> Deploying:
+    """The service `web`, which goes from revision 1 to 2; both run an image of the repository and write a log."""
+    aws = Deploying()
+    options = {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}
+    aws.service(aws.revision(1, ":live"), digest("a"))
+    aws.revision(2, ":live", container={"logConfiguration": {"logDriver": "awslogs", "options": options}})
+    aws.answers = list(answers)
+    return aws
+
+
+def follow(aws: Deploying) -> list[str]:
+    """What is told while revision 2 is followed."""
+    told: list[str] = []
+    guard.follow(aws.session(), STACK, "web", REVISION.format(2), told.append)
+    return told
+
+
+def failure(aws: Deploying) -> str:
+    """Why following it fails."""
+    with pytest.raises(DeliveryError) as failed:
+        follow(aws)
+    return str(failed.value)
+
+
+PROGRESS = "web: deployment ecs-svc/mine of dev-web:2: ECS deployment ecs-svc/mine in progress."
+FOLLOWED = {
+    "at once": ([answer(DONE)], [], []),
+    "after a while": ([answer(START, GONE), answer(START, GONE), answer(DONE)], [PROGRESS, PROGRESS], [0.5, 0.75]),
+    "when the old tasks have gone": (
+        [answer(DONE, GONE), answer(DONE)],
+        ["web: deployment ecs-svc/mine of dev-web:2: COMPLETED"],
+        [0.5],
+    ),
+    "after answers of before the change": ([answer(GONE)] * 4 + [answer(DONE)], [], [0.5] * 4),
+}
+
+
+@pytest.mark.parametrize("case", FOLLOWED)
+def test_a_deployment_completes(case: str, clock: Clock) -> None:
+    answers, told, slept = FOLLOWED[case]
+    assert follow(deploying(*answers)) == told
+    assert clock.slept == slept
+
+
+def test_the_pauses_grow_up_to_a_limit(clock: Clock) -> None:
+    follow(deploying(*[answer(START, GONE)] * 9, answer(DONE)))
+    assert clock.slept == [0.5, 0.75, 1.125, 1.6875, 2.53125, 3.796875, 5.0, 5.0, 5.0]
+
+
+def test_something_else_was_deployed_before_it_could_be_seen(clock: Clock) -> None:
+    assert failure(deploying(answer(deployment(OTHERS, 3)))) == (
+        "web was to run dev-web:2 and runs dev-web:3: something else has deployed it meanwhile; run this again"
+    )
+    assert clock.slept == [0.5] * 5
+
+
+@pytest.mark.parametrize("seen", [1, 2], ids=["before it was seen", "afterwards"])
+def test_the_service_is_deleted_meanwhile(seen: int) -> None:
+    aws = deploying(*[answer(START, GONE)] * seen, [])
+    if seen == 1:
+        del aws.services["dev-web"]
+        aws.answers = []
+    assert failure(aws) == "web is not there any more: something else has deleted it; run this again"
+
+
+ENDED = {
+    "failed, and nothing to go back to": ([answer(START), answer(FAILED)], CIRCUIT_BREAKER),
+    "failed, and being rolled back": ([answer(START, GONE), answer(BACK, FAILED)], CIRCUIT_BREAKER),
+    "rolled back, and no longer listed": (
+        [answer(START, GONE), answer(BACK)],
+        "web: deployment ecs-svc/mine has ended and dev-web:1 is deployed instead: ECS deployment circuit breaker: rolling "
+        "back to deploymentId ecs-svc/1",
+    ),
+    "somebody else's took its place": (
+        [answer(START, GONE), answer(deployment(OTHERS, 3, "IN_PROGRESS", "by somebody."), START)],
+        "web: deployment ecs-svc/mine has ended and dev-web:3 is deployed instead: by somebody",
+    ),
+    "the same revision's again": (
+        [answer(START, GONE), answer(deployment(OTHERS, 2, "IN_PROGRESS", "forced."), START)],
+        "web: deployment ecs-svc/mine has ended and dev-web:2 is deployed instead: forced",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDED)
+def test_a_deployment_ends_otherwise(case: str) -> None:
+    answers, words = ENDED[case]
+    assert failure(deploying(*answers)) == words
+
+
+def test_it_takes_too_long(clock: Clock) -> None:
+    aws = deploying(answer(START, GONE))
+    aws.stop("t1", "Task failed to start", 1)
+    assert failure(aws) == (
+        "web: deployment ecs-svc/mine of dev-web:2 has not completed within 20 minutes and goes on. "
+        "Its last task stopped: Task failed to start"
+    )
+    assert 20 * 60 < clock.now <= 20 * 60 + 5
+
+
+def failed() -> Deploying:
+    """A deployment that has failed."""
+    return deploying(answer(START, GONE), answer(BACK, FAILED))
+
+
+EXITED = f"{CIRCUIT_BREAKER}. Its last task stopped: Essential container in task exited"
+
+
+def test_the_last_task_s_reason_exit_codes_and_log() -> None:
+    aws = failed()
+    aws.stop("t1", "Essential container in task exited", 1, web=1)
+    aws.stop("t3", "Essential container in task exited", 3, web=7, router=None, proxy=0)
+    aws.stop("t2", "Essential container in task exited", 2, web=2)
+    aws.logs = {"web/web/t3": [f"line {n}\n" for n in range(1, 13)], "web/web/t2": ["another task's"]}
+    said = "".join(f"\n  web: line {n}" for n in range(3, 13))
+    assert failure(aws) == f"{EXITED} (web exit code 7, proxy exit code 0){said}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "by"),
+    [
+        ("Scaling activity initiated by (deployment ecs-svc/mine)", MINE),
+        ("Task failed ELB health checks in (target-group x)", BEFORE),
+    ],
+    ids=["that ECS ended itself", "of another deployment"],
+)
+def test_a_task_that_says_nothing_of_the_failure(reason: str, by: str) -> None:
+    aws = failed()
+    aws.stop("t9", reason, 9, by=by, web=137)
+    assert failure(aws) == CIRCUIT_BREAKER
+    aws = failed()
+    aws.stop("t1", "Essential container in task exited", 1)
+    aws.stop("t9", reason, 9, by=by, web=137)
+    assert failure(aws) == EXITED
+
+
+def test_a_task_that_ended_before_it_wrote_anything() -> None:
+    aws = failed()
+    aws.stop("t1", "Essential container in task exited", 1, web=3)
+    assert failure(aws) == f"{EXITED} (web exit code 3)"
+
+
+def test_a_container_that_writes_elsewhere() -> None:
+    aws = failed()
+    aws.stop("t1", "Essential container in task exited", 1, web=3)
+    aws.logs = {"web/web/t1": ["never asked for"]}
+    for options in ({}, {"logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "x"}}}):
+        aws.revision(2, ":live", container=options)
+        aws.answers = [answer(START, GONE), answer(BACK, FAILED)]
+        assert failure(aws) == f"{EXITED} (web exit code 3)"
+
+
+@pytest.mark.parametrize("operation", ["ListTasks", "DescribeTasks", "DescribeTaskDefinition", "GetLogEvents"])
+def test_what_may_not_be_asked_does_not_hide_ecs_s_reason(operation: str) -> None:
+    aws = failed()
+    aws.stop("t1", "Essential container in task exited", 1, web=3)
+    aws.refuse[operation] = RefusedError("AccessDeniedException")
+    assert failure(aws) == CIRCUIT_BREAKER

@@ -1,0 +1,192 @@
+"""Before a change: every refusal. After it: that no release was undone."""
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+from delivery_aws import STACK, FakeAws, RefusedError, digest
+
+from delivery import guard
+from delivery.errors import DeliveryError
+from delivery.repair import Evidence
+from delivery.state import Deployment, Images, ServiceState, look
+
+OLD, NEW = digest("a"), digest("b")
+REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
+
+
+QUIET = ServiceState(
+    service="web",
+    task_definition=REVISION.format(1),
+    fingerprint="f1",
+    desired=1,
+    deployments=(Deployment("ecs-svc/before", REVISION.format(1), "COMPLETED", ""),),
+    record="none",
+    execution=None,
+)
+RELEASED = (
+    '{"schema":1,"release":7,"image_digest":"d","task_definition":"t","template_fingerprint":"f1",'
+    '"source_version":"s","execution":"e","time":"2030-01-01T00:00:00Z"}'
+)
+AGREE, DISAGREE = Evidence(Images(OLD, OLD, OLD)), Evidence(Images(NEW, OLD, OLD))
+NOTHING_RUNS = Evidence(Images(None, NEW, None))
+WAIT_FOR_THE_DEPLOYMENT = (
+    "deployment ecs-svc/before of dev-web:1 is in flight; wait for it: "
+    "`aws ecs wait services-stable --cluster dev --services dev-web`, then run this again"
+)
+WAIT_FOR_THE_PIPELINE = (
+    "pipeline execution run-9 is in flight; wait until execution run-9 is over: `aws codepipeline "
+    "get-pipeline-execution --pipeline-name dev-web --pipeline-execution-id run-9 --query pipelineExecution.status`, "
+    "then run this again"
+)
+REPAIR = "an edit would ship with the wrong image. Run `delivery repair web --stack dev`, then run this again"
+WRONG_IMAGE = (
+    "what runs, what is live and what was released disagree: running sha256:bbbbbbbbbbbb, live sha256:aaaaaaaaaaaa, "
+    f"release record sha256:aaaaaaaaaaaa; {REPAIR}"
+)
+DEPLOYING = replace(QUIET, deployments=(replace(QUIET.deployments[0], state="IN_PROGRESS"),))
+REFUSALS: dict[str, tuple[ServiceState, ServiceState, Evidence, str | None]] = {
+    "all agree": (QUIET, QUIET, AGREE, None),
+    "never released": (QUIET, QUIET, Evidence(Images(None, None, None)), None),
+    "a deployment": (QUIET, DEPLOYING, AGREE, WAIT_FOR_THE_DEPLOYMENT),
+    "the Deploy stage": (QUIET, replace(QUIET, execution="run-9"), AGREE, WAIT_FOR_THE_PIPELINE),
+    "both": (QUIET, replace(DEPLOYING, execution="run-9"), AGREE, WAIT_FOR_THE_PIPELINE),
+    "a deployment, before all else": (QUIET, replace(DEPLOYING, record=RELEASED), DISAGREE, WAIT_FOR_THE_DEPLOYMENT),
+    "a release meanwhile": (
+        QUIET,
+        replace(QUIET, record=RELEASED),
+        AGREE,
+        "release-7 was recorded while this was running; run it again",
+    ),
+    "a release meanwhile, before a disagreement": (
+        QUIET,
+        replace(QUIET, record=RELEASED),
+        DISAGREE,
+        "release-7 was recorded while this was running; run it again",
+    ),
+    "a record that was reset": (
+        replace(QUIET, record=RELEASED),
+        QUIET,
+        AGREE,
+        "the release record was reset while this was running; run it again",
+    ),
+    "what can be mended": (QUIET, QUIET, DISAGREE, WRONG_IMAGE),
+    "what nothing proves": (
+        QUIET,
+        QUIET,
+        NOTHING_RUNS,
+        "what runs, what is live and what was released disagree: running nothing, live sha256:bbbbbbbbbbbb, release "
+        f"record nothing; no task runs, so nothing proves which image is right; {REPAIR}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_change_is_refused(case: str) -> None:
+    read, now, evidence, words = REFUSALS[case]
+    assert guard.refusal(STACK, read, now, evidence) == words
+
+
+def released(*, record: bool = True) -> FakeAws:
+    """One release, which runs."""
+    aws = FakeAws()
+    aws.record("none")
+    before = aws.revision(1, f"@{OLD}")
+    aws.image(NEW)
+    if record:
+        aws.release(1, OLD, before)
+        aws.image(OLD, "release-1", "live")
+    aws.service(before, OLD if record else None)
+    return aws
+
+
+def read(aws: FakeAws) -> ServiceState:
+    """The service as it is now."""
+    return look(aws.session(), STACK, ["web"])["web"]
+
+
+def test_the_look_right_before_a_change() -> None:
+    aws = released()
+    before = read(aws)
+    session = aws.session()
+    assert guard.check(session, STACK, before) is None
+    aws.image(NEW, "live")
+    aws.images[OLD].discard("live")
+    assert guard.check(session, STACK, before) == (
+        "what runs, what is live and what was released disagree: running sha256:aaaaaaaaaaaa, live sha256:bbbbbbbbbbbb, "
+        f"release record sha256:aaaaaaaaaaaa; {REPAIR}"
+    )
+    aws.release(2, NEW, aws.revision(2, f"@{NEW}"))
+    assert guard.check(session, STACK, before) == "release-2 was recorded while this was running; run it again"
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+    assert (guard.check(session, STACK, before) or "").startswith(
+        "deployment ecs-svc/1 of dev-web:1 is in flight; wait"
+    )
+    del aws.services["dev-web"]
+    assert guard.check(session, STACK, before) is None
+    assert aws.writes == []
+
+
+def test_what_may_not_be_asked_before_a_change_is_no_yes() -> None:
+    aws = released()
+    before = read(aws)
+    aws.refuse["DescribeImages"] = RefusedError("AccessDeniedException")
+    with pytest.raises(ClientError):
+        guard.check(aws.session(), STACK, before)
+
+
+def test_no_release_was_recorded_meanwhile() -> None:
+    aws = released()
+    before = read(aws)
+    aws.image(NEW, "live")
+    aws.images[OLD].discard("live")
+    guard.confirm(aws.session(), STACK, before)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["a later release", "the first release"])
+def test_a_release_meanwhile_whose_image_runs(first: bool) -> None:
+    aws = released(record=not first)
+    before = read(aws)
+    aws.release(2, NEW, aws.revision(2, f"@{NEW}"))
+    aws.image(NEW, "release-2", "live")
+    aws.images.get(OLD, set()).discard("live")
+    aws.service(aws.revision(3, ":live", fingerprint="f2"), NEW)
+    guard.confirm(aws.session(), STACK, before)
+
+
+def undone() -> tuple[FakeAws, ServiceState]:
+    """Release 2 was recorded after the look, and then the service went back to the revision of release 1."""
+    aws = released()
+    before = read(aws)
+    aws.release(2, NEW, aws.revision(2, f"@{NEW}"))
+    aws.image(NEW, "release-2", "live")
+    aws.images[OLD].discard("live")
+    return aws, before
+
+
+def test_a_release_meanwhile_whose_image_does_not_run() -> None:
+    aws, before = undone()
+    with pytest.raises(DeliveryError) as failed:
+        guard.confirm(aws.session(), STACK, before)
+    assert str(failed.value) == (
+        "web: release-2 was recorded while this was running, and its image does not run; bring it back with "
+        "`delivery rollback web --to 2 --stack dev`"
+    )
+
+
+def test_what_is_in_flight_is_not_judged() -> None:
+    aws, before = undone()
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+    guard.confirm(aws.session(), STACK, before)
+
+
+def test_a_record_that_was_reset_is_no_release() -> None:
+    aws, before = undone()
+    aws.record("none")
+    guard.confirm(aws.session(), STACK, before)
+
+
+def test_a_service_that_is_gone_has_no_release_to_be_undone() -> None:
+    aws, before = undone()
+    del aws.services["dev-web"]
+    guard.confirm(aws.session(), STACK, before)
