@@ -10,6 +10,7 @@ import yaml
 from mocked import ROOT, Recorder, stack_config
 
 import settings
+from delivery.session import Provider, Role
 
 Deploy = Callable[..., Recorder]
 
@@ -140,3 +141,24 @@ def test_secrets_stay_secret(deploy: Deploy) -> None:
 def test_committed_stack_files_have_no_secret_values(stack: str) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
     assert "fargate-delivery:secrets" not in text
+
+
+REGION, ROLE = "ap-northeast-1", "arn:aws:iam::111111111111:role/deploys"
+PROVIDERS: dict[str, tuple[dict[str, Any], Provider]] = {
+    "a region": ({}, Provider(REGION, None, [])),
+    "nothing": ({"aws:region": ...}, Provider(None, None, [])),
+    "a profile": ({"aws:profile": "deploys"}, Provider(REGION, "deploys", [])),
+    "no roles": ({"aws:assumeRoles": []}, Provider(REGION, None, [])),
+    "a role": ({"aws:assumeRoles": [{"roleArn": ROLE, "sessionName": "up"}]}, Provider(REGION, None, [Role(ROLE)])),
+    "two roles, in their order": (
+        {"aws:assumeRoles": [{"roleArn": "first", "externalId": "agreed"}, {"roleArn": ROLE}]},
+        Provider(REGION, None, [Role("first", "agreed"), Role(ROLE)]),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROVIDERS)
+def test_how_the_provider_signs_in(deploy: Deploy, case: str) -> None:
+    changes, provider = PROVIDERS[case]
+    config = {key: value for key, value in (changed("protect", True) | changes).items() if value is not ...}
+    assert load(deploy, config).provider == provider

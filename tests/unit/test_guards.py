@@ -1,0 +1,228 @@
+"""How the program is bound to the guards: the look at its start, the hooks, and the error at its end."""
+
+import asyncio
+import re
+import runpy
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pulumi
+import pytest
+from aws_fakes import denied
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from mocked import ACCOUNT, REGION, ROOT, Recorder, stack_config
+
+from components.guards import guards, look_once
+from components.naming import Scope
+from delivery import guard
+from delivery.errors import DeliveryError
+from delivery.session import Provider
+from delivery.state import Deployment, ServiceState
+
+Deploy = Callable[..., Recorder]
+SERVICE = "aws:ecs/service:Service"
+RUNS = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/dev-chuoi:7"
+OWN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/dev-chuoi:1"
+SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
+
+QUIET = ServiceState(
+    service="chuoi",
+    task_definition=RUNS,
+    fingerprint="an earlier template",
+    desired=1,
+    deployments=(Deployment("ecs-svc/7", RUNS, "COMPLETED", ""),),
+    record="none",
+    execution=None,
+)
+DEPLOYING = replace(QUIET, deployments=(Deployment("ecs-svc/7", RUNS, "IN_PROGRESS", "in progress"),))
+LEFT_ALONE = "chuoi: deployment ecs-svc/7 of dev-chuoi:7 is in flight; its task definition is left alone in this run"
+WAITS = (
+    "chuoi: what is declared is not for good what runs, because deployment ecs-svc/7 of dev-chuoi:7 is in flight; wait "
+    "for it: `aws ecs wait services-stable --cluster dev --services dev-chuoi`, then run this again"
+)
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The program's warnings."""
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
+    return warned
+
+
+def run(deploy: Deploy, *states: ServiceState, preview: bool = False) -> Recorder:
+    """The whole program, with the services as they are."""
+    return deploy(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        config=stack_config("dev"),
+        secret_keys=["fargate-delivery:secrets"],
+        states={state.service: state for state in states},
+        preview=preview,
+    )
+
+
+def test_the_hooks_are_on_the_service_that_is_there_and_nowhere_else(deploy: Deploy) -> None:
+    recorder = run(deploy, QUIET)
+    hooked = {request.name: request.hooks for request in recorder.requests() if request.hooks.ListFields()}
+    assert hooked.keys() == {"chuoi-service"}
+    hooks = hooked["chuoi-service"]
+    assert (hooks.before_update, hooks.after_update) == (["chuoi-guard"], ["chuoi-follow"])
+    assert len(hooks.ListFields()) == 2
+    assert "mailer-service" in recorder.named(SERVICE), "which is new"
+
+
+def test_a_quiet_service_gets_what_is_declared(deploy: Deploy, warned: list[str]) -> None:
+    assert run(deploy, QUIET).inputs(SERVICE, "chuoi-service")["taskDefinition"] == OWN
+    assert warned == []
+
+
+def test_a_service_in_flight_is_left_alone_and_the_preview_says_what_will_wait(
+    deploy: Deploy, warned: list[str]
+) -> None:
+    recorder = run(deploy, DEPLOYING, preview=True)
+    assert recorder.inputs(SERVICE, "chuoi-service")["taskDefinition"] == RUNS
+    assert warned == [LEFT_ALONE, WAITS]
+
+
+def test_up_does_all_else_and_fails_in_its_end(deploy: Deploy, warned: list[str]) -> None:
+    both = (replace(DEPLOYING, service="mailer"), DEPLOYING)
+    with pytest.raises(pulumi.RunError) as failed:
+        run(deploy, *both)
+    assert str(failed.value).splitlines() == [
+        WAITS,
+        WAITS.replace("chuoi: ", "mailer: ").replace("dev-chuoi`", "dev-mailer`"),
+    ]
+    assert len(warned) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            denied("DescribeServices", "User: u is not authorized to perform: ecs:DescribeServices on resource: r"),
+            "the program looks at its services before it changes them: these credentials may not ecs:DescribeServices; "
+            "use others, or have it allowed: User: u is not authorized to perform: ecs:DescribeServices on resource: r",
+        ),
+        (
+            NoCredentialsError(),
+            "the program looks at its services before it changes them: there are no AWS credentials; log in (`aws sso "
+            "login`), set AWS_PROFILE, or name one with --profile",
+        ),
+        (DeliveryError("another account"), "another account"),
+    ],
+    ids=["AWS refuses", "no credentials", "another account"],
+)
+@pytest.mark.parametrize("where", ["connect", "look"])
+def test_the_look_fails_with_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, where: str, error: ClientError | BotoCoreError | DeliveryError, words: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("components.guards.connect", lambda *_: boto3.Session())
+    monkeypatch.setattr("components.guards.look", lambda *_: {})
+    monkeypatch.setattr(f"components.guards.{where}", fail)
+    with pytest.raises(pulumi.RunError, match=f"^{re.escape(words)}$") as failed:
+        look_once(Provider(), SCOPE, ["chuoi"])
+    assert failed.value.__suppress_context__
+
+
+def test_a_record_that_is_none_ends_the_program_at_its_start(deploy: Deploy) -> None:
+    with pytest.raises(pulumi.RunError, match=r"^chuoi: not a release record: \{\}$"):
+        run(deploy, replace(QUIET, record="{}"))
+
+
+def test_the_look_asks_once_and_in_the_provider_s_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    session = boto3.Session()
+
+    def connect(*given: Any) -> boto3.Session:
+        asked.append(given)
+        return session
+
+    def look(*given: Any) -> dict[str, ServiceState]:
+        asked.append(given)
+        return {"chuoi": QUIET}
+
+    monkeypatch.setattr("components.guards.connect", connect)
+    monkeypatch.setattr("components.guards.look", look)
+    seen = look_once(Provider(profile="deploys"), SCOPE, ["chuoi", "mailer"])
+    assert asked == [(Provider(profile="deploys"), ACCOUNT), (session, "dev", ["chuoi", "mailer"])]
+    assert (seen.session, seen.states) == (session, {"chuoi": QUIET})
+
+
+Hook = Callable[[Any], Coroutine[Any, Any, None]]
+
+
+def finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end in a loop of its own; `asyncio.run` would take away the one that the mocks use."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
+    """What runs before and after a change of the service; no engine asks for it."""
+    monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
+    binding = guards(boto3.Session(), "dev", QUIET)
+    assert binding is not None
+    (before,), (after,) = binding.before_update or [], binding.after_update or []
+    assert isinstance(before, pulumi.ResourceHook)
+    assert isinstance(after, pulumi.ResourceHook)
+    assert before.opts is not None
+    assert before.opts.on_dry_run, "a preview warns"
+    assert after.opts is None
+    return before.callback, after.callback  # type: ignore[return-value]
+
+
+def test_a_service_that_is_new_is_not_guarded() -> None:
+    assert guards(boto3.Session(), "dev", None) is None
+
+
+@pytest.mark.parametrize("refusal", [None, "not now"])
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_a_refusal_fails_the_up_and_warns_in_a_preview(
+    monkeypatch: pytest.MonkeyPatch, hooks: tuple[Hook, Hook], warned: list[str], preview: bool, refusal: str | None
+) -> None:
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
+    monkeypatch.setattr(guard, "check", lambda _, stack, read: refusal if (stack, read) == ("dev", QUIET) else "?")
+    changing = hooks[0](SimpleNamespace())
+    if refusal and not preview:
+        with pytest.raises(DeliveryError, match=r"^chuoi is left as it is: not now$"):
+            finish(changing)
+    else:
+        finish(changing)
+    assert warned == (["chuoi: not now"] if refusal and preview else [])
+
+
+@pytest.mark.parametrize("rolled_back", [False, True], ids=["completes", "rolled back"])
+def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
+    monkeypatch: pytest.MonkeyPatch, hooks: tuple[Hook, Hook], rolled_back: bool
+) -> None:
+    done: list[Any] = []
+    shown: list[Any] = []
+
+    def follow(_: Any, stack: str, service: str, revision: str, tell: Callable[[str], None]) -> None:
+        tell("it goes on")
+        done.append(("follow", stack, service, revision))
+        if rolled_back:
+            raise DeliveryError("rolled back")
+
+    monkeypatch.setattr(guard, "follow", follow)
+    monkeypatch.setattr(guard, "confirm", lambda _, stack, read: done.append(("confirm", stack, read)))
+    monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
+    changed = hooks[1](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
+    if rolled_back:
+        with pytest.raises(DeliveryError, match=r"^rolled back$"):
+            finish(changed)
+    else:
+        finish(changed)
+    followed = ("follow", "dev", "chuoi", OWN)
+    assert done == ([followed] if rolled_back else [followed, ("confirm", "dev", QUIET)])
+    assert shown == [("it goes on", True)]
