@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,6 @@ class Listener:
         handlers: Handlers | None = None,
         clock: Clock | None = None,
     ) -> None:
-        os.environ["MOTO_ACCOUNT_ID"] = account
         self._application: Application | None = None
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", 0, self._call, threaded=True, request_handler=_QuietHandler

@@ -101,7 +101,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     for service in ("codebuild", "ecr", "iam", "logs", "s3", "ssm", "sts"):
         get_backend(service).reset()
     listener = Listener(tmp_path / "world", ACCOUNT, REGION, {**CODEBUILD, **ECR})

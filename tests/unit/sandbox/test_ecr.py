@@ -26,7 +26,8 @@ TRUST = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"},
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     for service in ("ecr", "iam", "sts"):
         get_backend(service).reset()
     listener = Listener(tmp_path / "world", ACCOUNT, REGION, HANDLERS)

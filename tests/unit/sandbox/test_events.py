@@ -159,7 +159,8 @@ def started() -> Started:
 
 
 @pytest.fixture
-def world(tmp_path: Path, started: Started) -> Iterator[World]:
+def world(tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     handlers: dict[tuple[str, str], Handler] = {**account.HANDLERS, ("codepipeline", "StartPipelineExecution"): started}
     listener = Listener(tmp_path, A, R, handlers)
     yield listener.world

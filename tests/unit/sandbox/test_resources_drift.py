@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws, settings
-from resource_account import ACCOUNT, CONTAINERS, Account, Props, policy, trust
+from resource_account import CONTAINERS, Account, Props, policy, trust
 
 from sandbox.providers.resources import RESOURCES
 from sandbox.providers.resources.codec import UnsupportedInputError, reported
@@ -25,7 +25,6 @@ NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("SANDBOX_SPEED", "1000")
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)  # a server in this process sets another one
     with mock_aws():
         yield Account()
 

@@ -17,7 +17,6 @@ from sandbox.providers.resources import INVOKES
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("SANDBOX_SPEED", "1000")
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)  # a server in this process sets another one
     with mock_aws():
         yield Account()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
-from resource_account import ACCOUNT, Account, Props
+from resource_account import Account, Props
 
 from sandbox.providers.resources import RESOURCES
 
@@ -18,7 +18,6 @@ SERVICE = "aws:ecs/service:Service"
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("SANDBOX_SPEED", "1000")
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)  # a server in this process sets another one
     with mock_aws():
         yield Account()
 

@@ -36,7 +36,8 @@ def list_pipelines(world: World, principal: Principal, params: Json) -> Json:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     listener = Listener(tmp_path, A, R, {**account.HANDLERS, ("codepipeline", "ListPipelines"): list_pipelines})
     yield listener.world
     listener.stop()
