@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up stop test check format
+.PHONY: help setup up stop test soak check format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -54,6 +54,9 @@ stop: setup ## Stop the offline AWS and forget what it holds
 
 test: setup ## Run all tests, the real Pulumi engine included
 	$(BIN)/pytest --numprocesses 3 --dist loadfile $(ARGS)
+
+soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check

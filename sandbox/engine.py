@@ -86,12 +86,17 @@ class Engine:
 
     def export_text(self, show_secrets: bool) -> str:
         """What `pulumi stack export` prints."""
-        arguments = ["stack", "export", "--stack", self.folder.stack]
-        if show_secrets:
-            arguments.append("--show-secrets")
+        return self.pulumi("stack", "export", *(["--show-secrets"] if show_secrets else []))
+
+    def pulumi(self, *arguments: str) -> str:
+        """Run the CLI on the stack without the program: what it prints.
+
+        Raises:
+            pulumi.automation.CommandError: it failed.
+        """
         workspace = self._stack().workspace
-        environment = {**workspace.env_vars, "PULUMI_HOME": str(self.folder.home)}
-        return str(workspace.pulumi_command.run(arguments, workspace.work_dir, environment).stdout)
+        environment = {**workspace.env_vars, "PULUMI_HOME": str(self.folder.home), "PULUMI_STACK": self.folder.stack}
+        return str(workspace.pulumi_command.run(list(arguments), workspace.work_dir, environment).stdout)
 
     def _once(self, operation: Operation, refresh: bool | None, targets: list[str] | None) -> Outcome:
         reporter = Reporter(operation, self.say, self.show_diff)

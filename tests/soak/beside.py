@@ -53,15 +53,19 @@ class Call:
 
     Attributes:
         operation: such as `ecs:UpdateService`.
-        by: a part of the caller's ARN.
+        by: a part of the caller's ARN; "" is any.
         mentions: a part of the call's parameters; "" is any.
         after: whether it is held when it was done, and not before.
     """
 
     operation: str
-    by: str
+    by: str = ""
     mentions: str = ""
     after: bool = False
+
+    def __str__(self) -> str:
+        mentioned = f" of {self.mentions}" if self.mentions else ""
+        return f"{'after' if self.after else 'before'} {self.operation}{mentioned}"
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,11 @@ class World:
                 expected.attempted.add(declared[name])
 
     def refresh(self) -> None:
-        """Read everything anew into the state."""
+        """Read everything anew into the state, and clear the creations that were cut off."""
         self.settle()
         before = self.see.writes()
-        self.engine.run("refresh")
+        self.engine.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--non-interactive")
+        must(not self.see.pending(), f"pending operations after a refresh: {self.see.pending()}")
         must(self.see.writes() == before, "a refresh changed something")
 
     # The pipeline's side

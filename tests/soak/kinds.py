@@ -1,0 +1,154 @@
+"""The kinds of steps, and what Hypothesis may choose for each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.soak import disturbances
+from tests.soak.beside import Call
+from tests.soak.declared import EXTRA, WEB, WORKER
+from tests.soak.disturbances import UPDATE_SERVICE
+from tests.soak.world import World
+
+REGISTER = "ecs:RegisterTaskDefinition"
+PUT_IMAGE, PUT_PARAMETER = "ecr:PutImage", "ssm:PutParameter"
+RELEASE_TAG, LIVE_TAG = "'release-", "'live'"
+
+DEPLOY_CALLS = tuple(Call(name, after=after) for name in (REGISTER, UPDATE_SERVICE) for after in (False, True))
+"""Of both writers. The only creation of the engine's among them is a revision: cut off from its record, it is never
+taken."""
+RELEASE_CALLS = (
+    Call(PUT_IMAGE, mentions=RELEASE_TAG),
+    Call(PUT_IMAGE, mentions=LIVE_TAG),
+    Call(PUT_PARAMETER),
+    Call(PUT_PARAMETER, after=True),
+)
+BUILD_CALLS = (Call(PUT_IMAGE), Call(PUT_IMAGE, after=True))
+
+SERVICES, DEPLOYED = (WORKER, WEB), (WORKER, WEB, EXTRA)
+VALUES = st.integers(0, 2)
+"""Few, so that an edit is often taken back."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of step.
+
+    Attributes:
+        name: for the report.
+        take: does it; False when it did not come to what it is for. None is True.
+        arguments: what Hypothesis draws for it.
+        times: how often it comes in a sequence.
+        after: the kind that comes before it in a sequence; "" is none.
+    """
+
+    name: str
+    take: Callable[..., bool | None]
+    arguments: tuple[st.SearchStrategy[Any], ...] = ()
+    times: int = 1
+    after: str = ""
+
+
+def edit(world: World, service: str, value: int) -> None:
+    """Change the template to a value, or to the next one where it has that."""
+    if world.declared.variants()[service].template == str(value):
+        value = (value + 1) % 3
+    world.declared.edit_template(service, value)
+
+
+def edit_parameter(world: World, service: str, value: int) -> None:
+    """Change the parameter's value, or take its edit back."""
+    if world.declared.variants()[service].parameter == f"v{value}":
+        value = (value + 1) % 3
+    world.declared.edit_parameter(service, value)
+
+
+def ship(world: World, service: str) -> bool:
+    """Ship a good image; a service that is not there has none."""
+    if service not in world.services:
+        return False
+    world.ship(service)
+    return True
+
+
+def add(world: World) -> None:
+    world.declared.add_service()
+    world.up()
+
+
+def remove(world: World) -> None:
+    world.declared.remove_service()
+    world.up()
+
+
+def reorder(world: World) -> None:
+    world.declared.reorder_services()
+    world.up()
+
+
+def up_target(world: World, service: str, value: int) -> None:
+    """An edit, and an `up` of its service only; or of another one."""
+    edit(world, WORKER, value)
+    world.up([service])
+
+
+def up_killed(world: World, call: Call, service: str, value: int) -> bool:
+    edit(world, service, value)
+    return disturbances.up_killed(world, call)
+
+
+def race(world: World, service: str, call: Call, value: int) -> bool:
+    edit(world, service, value)
+    return disturbances.race(world, service, call)
+
+
+def race_within_up(world: World, service: str, value: int, whole: bool) -> bool:
+    edit(world, service, value)
+    return disturbances.race_within_up(world, service, whole=whole)
+
+
+def ship_unhealthy(world: World) -> None:
+    world.ship(WEB, status=500)
+
+
+def ship_bad_migration(world: World) -> None:
+    world.ship(WEB, migrate="#!/bin/sh\nexit 3\n")
+
+
+def ship_unbuildable(world: World, service: str) -> None:
+    world.ship(service, dockerfile="FROM nowhere\n")
+
+
+def pipeline_killed(world: World, service: str, call: Call, retry: bool) -> bool:
+    return disturbances.pipeline_killed(world, service, call, retry=retry)
+
+
+SERVICE, RETRY = st.sampled_from(SERVICES), st.booleans()
+SHIPPED, ADDED, REMOVED = "ship a good image", "add a service", "remove a service"
+
+KINDS = (
+    Kind(SHIPPED, ship, (st.sampled_from(DEPLOYED),), times=2),
+    Kind("edit a template", edit, (SERVICE, VALUES), times=2),
+    Kind("up", World.up, times=3),
+    Kind("edit a parameter", edit_parameter, (SERVICE, VALUES)),
+    Kind("refresh", World.refresh),
+    Kind("ship an image that fails its health check", ship_unhealthy),
+    Kind("ship an image whose migration fails", ship_bad_migration),
+    Kind("ship a source whose build fails", ship_unbuildable, (SERVICE,)),
+    Kind("roll back", World.rollback, (SERVICE,), after=SHIPPED),
+    Kind("deliver an event twice", disturbances.event_twice, (SERVICE,), after=SHIPPED),
+    Kind("a guard refuses", disturbances.live_moved, (SERVICE, VALUES), after=SHIPPED),
+    Kind(ADDED, add),
+    Kind(REMOVED, remove, after=ADDED),
+    Kind("add a service again", add, after=REMOVED),
+    Kind("reorder the services", reorder),
+    Kind("up of one target", up_target, (SERVICE, VALUES)),
+    Kind("kill the engine", up_killed, (st.sampled_from(DEPLOY_CALLS), SERVICE, VALUES), times=2),
+    Kind("kill the build", pipeline_killed, (SERVICE, st.sampled_from(BUILD_CALLS), RETRY)),
+    Kind("kill the deployment", pipeline_killed, (SERVICE, st.sampled_from(DEPLOY_CALLS), RETRY)),
+    Kind("kill the Release step", pipeline_killed, (SERVICE, st.sampled_from(RELEASE_CALLS), RETRY)),
+    Kind("up beside a release", race, (SERVICE, st.sampled_from((*DEPLOY_CALLS, *RELEASE_CALLS)), VALUES)),
+    Kind("a release within an up", race_within_up, (SERVICE, VALUES, st.booleans())),
+)
