@@ -27,12 +27,14 @@ class Deployment:
         task_definition: the revision's ARN.
         state: `IN_PROGRESS`, `COMPLETED` or `FAILED`.
         reason: ECS's words for the state.
+        tasks: how many of its tasks run or are about to.
     """
 
     id: str
     task_definition: str
     state: str
     reason: str
+    tasks: int
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,11 @@ class ServiceState:
         """What changes the service right now, in words; None when nothing does."""
         if self.execution:
             return f"pipeline execution {self.execution}"
-        primary = self.deployments[0]
-        if primary.state == "IN_PROGRESS" or len(self.deployments) > 1:
+        primary, *others = self.deployments
+        # Beside one that has failed, those before it stay; while they have tasks, ECS may be about to roll back.
+        if primary.state == "FAILED":
+            others = [other for other in others if other.tasks]
+        if primary.state == "IN_PROGRESS" or others:
             return f"deployment {primary.id} of {revision_name(primary.task_definition)}"
         return None
 
@@ -202,6 +207,7 @@ def _deployment(deployment: dict[str, Any]) -> Deployment:
         task_definition=deployment["taskDefinition"],
         state=deployment.get("rolloutState", "COMPLETED"),
         reason=deployment.get("rolloutStateReason", ""),
+        tasks=deployment.get("runningCount", 0) + deployment.get("pendingCount", 0),
     )
 
 

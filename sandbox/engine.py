@@ -53,22 +53,35 @@ class Engine:
     show_diff: bool = False
     _opened: "_Stack | None" = field(default=None, init=False)
 
-    def run(self, operation: Operation, *, refresh: bool | None = None, targets: list[str] | None = None) -> Outcome:
+    def run(
+        self,
+        operation: Operation,
+        *,
+        refresh: bool | None = None,
+        targets: list[str] | None = None,
+        clear_pending_creates: bool = False,
+    ) -> Outcome:
         """Run one operation, making up secrets that the program asks for.
 
         Args:
             operation: what to do.
             refresh: whether to read the state anew first; by default as `Pulumi.yaml` says.
             targets: URNs; everything without them.
+            clear_pending_creates: for `refresh`: forget the creations of which a kill left unknown how they ended.
 
         Raises:
             EngineError: it failed; the message is the program's, or AWS's with the resource's name.
         """
+        options: dict[str, Any] = {"target": targets} if targets else {}
+        if refresh and operation in ("preview", "up"):
+            options["refresh"] = True
+        if clear_pending_creates:
+            options["clear_pending_creates"] = True
         done, forgot = Outcome(), False
         with self.folder.locked(self.say):
             while True:
                 try:
-                    return self._once(operation, refresh, targets).after(done)
+                    return self._once(operation, refresh, options).after(done)
                 except EngineError as error:
                     if LOCKED in str(error):
                         self._release_lock()
@@ -98,19 +111,14 @@ class Engine:
         environment = {**workspace.env_vars, "PULUMI_HOME": str(self.folder.home), "PULUMI_STACK": self.folder.stack}
         return str(workspace.pulumi_command.run(list(arguments), workspace.work_dir, environment).stdout)
 
-    def _once(self, operation: Operation, refresh: bool | None, targets: list[str] | None) -> Outcome:
+    def _once(self, operation: Operation, refresh: bool | None, options: dict[str, Any]) -> Outcome:
         reporter = Reporter(operation, self.say, self.show_diff)
-        options: dict[str, Any] = {"on_event": reporter.take, "on_output": lambda _: None}
-        if targets:
-            options["target"] = targets
-        if refresh and operation in ("preview", "up"):
-            options["refresh"] = True
         started = time.monotonic()
         outcome = reporter.outcome
         try:
             stack = self._stack(refresh)
             with program.as_if_started(self.folder.root, self._aws()):
-                getattr(stack, operation)(**options)
+                getattr(stack, operation)(on_event=reporter.take, on_output=lambda _: None, **options)
         except auto.CommandError as error:
             if os.environ.get("SANDBOX_DEBUG"):
                 logging.getLogger(__name__).exception("engine")

@@ -70,10 +70,11 @@ def preview(stack: str, as_json: bool, show_diff: bool, refresh: bool | None, ta
 @click.command()
 @stack_option
 @json_option
+@click.option("--clear-pending-creates", is_flag=True, help="Forget creations that a kill cut off.")
 @one_message
-def refresh(stack: str, as_json: bool) -> None:
+def refresh(stack: str, as_json: bool, clear_pending_creates: bool) -> None:
     """Read everything anew from the sandbox's AWS into the state."""
-    outcome = _engine(stack).run("refresh")
+    outcome = _engine(stack).run("refresh", clear_pending_creates=clear_pending_creates)
     _print(outcome, as_json, "The state is as AWS is", "Found changed")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.engine import EngineError
-from tests.soak.beside import Call, Running
+from tests.soak.beside import Call, Held, Running
 from tests.soak.declared import STACK
 from tests.soak.expected import Variant, Violation, must
 from tests.soak.world import World
@@ -26,12 +26,17 @@ def up_killed(world: World, call: Call) -> bool:
         run.result()
         return False
     world.failed_up()
-    for pid in world.engine.folder.locking_processes():
-        os.kill(pid, signal.SIGKILL)
-    held.release(abort=not call.after)
-    run.error()
+    kill(world, run, held, abort=not call.after)
     world.settle()
     return True
+
+
+def kill(world: World, run: Running[Any], held: Held, *, abort: bool) -> None:
+    """Kill the engine of an `up` that stands still at a call, which is then done or not."""
+    for pid in world.engine.folder.locking_processes():
+        os.kill(pid, signal.SIGKILL)
+    held.release(abort=abort)
+    run.error()
 
 
 def pipeline_killed(world: World, service: str, call: Call, *, retry: bool) -> bool:

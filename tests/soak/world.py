@@ -119,7 +119,7 @@ class World:
         """Read everything anew into the state, and clear the creations that were cut off."""
         self.settle()
         before = self.see.writes()
-        self.engine.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--non-interactive")
+        self.engine.run("refresh", clear_pending_creates=True)
         must(not self.see.pending(), f"pending operations after a refresh: {self.see.pending()}")
         must(self.see.writes() == before, "a refresh changed something")
 

@@ -33,11 +33,11 @@ QUIET = ServiceState(
     task_definition=RUNS,
     fingerprint="an earlier template",
     desired=1,
-    deployments=(Deployment("ecs-svc/7", RUNS, "COMPLETED", ""),),
+    deployments=(Deployment("ecs-svc/7", RUNS, "COMPLETED", "", 1),),
     record="none",
     execution=None,
 )
-DEPLOYING = replace(QUIET, deployments=(Deployment("ecs-svc/7", RUNS, "IN_PROGRESS", "in progress"),))
+DEPLOYING = replace(QUIET, deployments=(Deployment("ecs-svc/7", RUNS, "IN_PROGRESS", "in progress", 1),))
 LEFT_ALONE = "chuoi: deployment ecs-svc/7 of dev-chuoi:7 is in flight; its task definition is left alone in this run"
 WAITS = (
     "chuoi: what is declared is not for good what runs, because deployment ecs-svc/7 of dev-chuoi:7 is in flight; wait "

@@ -29,7 +29,7 @@ def service(runs: str, made_of: str, released: str | None) -> ServiceState:
         task_definition=runs,
         fingerprint=made_of,
         desired=1,
-        deployments=(Deployment("ecs-svc/1", runs, "COMPLETED", ""),),
+        deployments=(Deployment("ecs-svc/1", runs, "COMPLETED", "", 1),),
         record="none" if released is None else record(released),
         execution=None,
     )
@@ -42,7 +42,7 @@ def deploying(state: ServiceState) -> ServiceState:
 
 def draining(state: ServiceState) -> ServiceState:
     """The same, its deployment completed and the tasks of the one before not yet gone."""
-    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", OTHER, "COMPLETED", "")))
+    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", OTHER, "COMPLETED", "", 1)))
 
 
 def executing(state: ServiceState) -> ServiceState:

@@ -20,7 +20,7 @@ QUIET = ServiceState(
     task_definition=REVISION.format(1),
     fingerprint="f1",
     desired=1,
-    deployments=(Deployment("ecs-svc/before", REVISION.format(1), "COMPLETED", ""),),
+    deployments=(Deployment("ecs-svc/before", REVISION.format(1), "COMPLETED", "", 1),),
     record="none",
     execution=None,
 )

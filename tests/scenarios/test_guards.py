@@ -1,0 +1,120 @@
+"""Edits at the wrong time and edits that fail: what `up` says, what the service runs then, and how it goes on."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import SERVER, Apps, Done, Stack
+from tests.scenarios.test_delivery import executions, tags
+from tests.scenarios.test_operators import agree, move_live
+
+GREETING = "Hello from the sandbox"
+HELLO = "hello:\n      task: {template: web.json, cpu: 256, memory: "
+PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)').replace(
+    'print("listening"', 'print("greeting with", os.environ["GREETING"]'
+)
+"""An app that is not healthy under one greeting."""
+
+
+@pytest.fixture(scope="module")
+def beside() -> Iterator[ThreadPoolExecutor]:
+    """Where something runs beside the test."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def until_held(stack: Stack, hold: int, work: "Future[Done]") -> None:
+    """Wait until a call stands still; it is a failure when what should make it ends before."""
+    while not stack.control("held", {"hold": hold})["held"]:
+        assert not work.done(), work.result()
+        time.sleep(0.1)
+
+
+def rolled_back(stack: Stack) -> None:
+    """Wait until ECS has put back what ran."""
+    while stack.status("hello")["in_flight"]:
+        time.sleep(0.1)
+
+
+def failed(done: Done) -> str:
+    """What a command that had to fail said."""
+    assert done.code == 1, done.out
+    return done.out + done.err
+
+
+def running(stack: Stack) -> dict[str, Any]:
+    """What the service is, but for how it is doing."""
+    return {key: value for key, value in agree(stack).items() if key not in ("deployment", "desired", "running")}
+
+
+def test_an_edit_while_a_release_is_in_deploy_is_left_alone(
+    local: Stack, apps: Apps, beside: ThreadPoolExecutor
+) -> None:
+    assert local.ship("hello", apps.make("v1", server=PICKY)).code == 0
+    before = running(local)
+    held = local.control("hold", {"operation": "ecs:UpdateService", "by": "role/", "mentions": "local-hello"})["hold"]
+    release = beside.submit(local.ship, "hello", apps.make("v2", server=PICKY))
+    until_held(local, held, release)
+    execution = executions(local, "hello")[0]["pipelineExecutionId"]
+    local.edit("Pulumi.local.yaml", f"{HELLO}512", f"{HELLO}1024")
+    said = failed(local.run("up"))
+    assert f"hello: pipeline execution {execution} is in flight; its task definition is left alone in this run" in said
+    assert (
+        f"hello: what is declared is not for good what runs, because pipeline execution {execution} is in flight; wait "
+        f"until execution {execution} is over: `aws codepipeline get-pipeline-execution --pipeline-name local-hello "
+        f"--pipeline-execution-id {execution} --query pipelineExecution.status`, then run this again"
+    ) in said
+    assert local.status("hello")["task_definition"] == before["task_definition"]
+    local.control("release", {"hold": held})
+    done = release.result()
+    assert done.code == 0, done.out + done.err
+    after = running(local)
+    assert (after["release"]["release"], after["memory"]) == (2, 512)
+    assert after["image_digest"] != before["image_digest"]
+
+
+def test_the_edit_is_refused_while_live_disagrees_and_ships_after_the_repair(local: Stack) -> None:
+    before, tagged = running(local), tags(local, "hello")
+    move_live(local, tagged["release-1"])
+    refusal = (
+        f"what runs, what is live and what was released disagree: running {tagged['release-2'][:19]}, live "
+        f"{tagged['release-1'][:19]}, release record {tagged['release-2'][:19]}; an edit would ship with the wrong image."
+    )
+    warned = local.ok("preview")
+    assert f"hello: {refusal}" in warned.out + warned.err
+    said = failed(local.run("up"))
+    assert f"hello is left as it is: {refusal}" in said
+    assert "repair hello --stack local`, then run this again" in said
+    assert local.status("hello")["task_definition"] == before["task_definition"]
+    local.ok("repair", "hello")
+    local.ok("up")
+    after = running(local)
+    assert (after["memory"], after["image_digest"], after["live"]) == (1024, tagged["release-2"], tagged["release-2"])
+    assert after["release"] == before["release"]
+
+
+def test_an_edit_that_fails_its_health_check_says_why_and_what_ran_goes_on(local: Stack) -> None:
+    before = running(local)
+    local.edit("Pulumi.local.yaml", GREETING, "broken")
+    said = failed(local.run("up"))
+    (line,) = [line for line in said.splitlines() if "ECS has failed" in line]
+    assert "hello: ECS has failed deployment ecs-svc/" in line
+    assert (
+        ": ECS deployment circuit breaker: tasks failed ELB health checks. Its last task stopped: Task failed ELB"
+        in line
+    )
+    assert line.endswith("(web exit code 143)")
+    assert f"{line}\n  web: greeting with broken\n" in said
+    rolled_back(local)
+    assert running(local) == before
+
+
+def test_when_it_is_taken_back_nothing_is_left_to_do(local: Stack) -> None:
+    local.edit("Pulumi.local.yaml", "broken", GREETING)
+    local.ok("up")
+    before = running(local)
+    assert "Stack local is up, nothing changed" in local.ok("up").out
+    assert running(local) == before

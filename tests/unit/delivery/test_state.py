@@ -1,0 +1,34 @@
+"""What is in flight."""
+
+import pytest
+
+from delivery.state import Deployment, ServiceState
+
+PRIMARY = "deployment ecs-svc/0 of dev-web:1"
+
+
+def state(execution: str | None, *deployments: tuple[str, int]) -> ServiceState:
+    """A service with deployments in these states, with so many tasks, the primary one first."""
+    arn = "arn:aws:ecs:eu-west-1:1:task-definition/dev-web:1"
+    found = [Deployment(f"ecs-svc/{n}", arn, state, "", tasks) for n, (state, tasks) in enumerate(deployments)]
+    return ServiceState("web", arn, "", 1, tuple(found), "none", execution)
+
+
+@pytest.mark.parametrize(
+    ("execution", "deployments", "in_flight"),
+    [
+        (None, [("COMPLETED", 1)], None),
+        (None, [("IN_PROGRESS", 0)], PRIMARY),
+        (None, [("COMPLETED", 1), ("COMPLETED", 1)], PRIMARY),
+        (None, [("COMPLETED", 1), ("COMPLETED", 0)], PRIMARY),
+        (None, [("FAILED", 0), ("COMPLETED", 1)], PRIMARY),
+        (None, [("IN_PROGRESS", 0), ("FAILED", 0)], PRIMARY),
+        (None, [("FAILED", 0)], None),
+        (None, [("FAILED", 0), ("FAILED", 0), ("COMPLETED", 0)], None),
+        ("run-9", [("COMPLETED", 1)], "pipeline execution run-9"),
+        ("run-9", [("IN_PROGRESS", 1)], "pipeline execution run-9"),
+    ],
+    ids=["steady", "starts", "drains", "drained", "fails", "rolls back", "failed", "rollback failed", "stage", "both"],
+)
+def test_in_flight(execution: str | None, deployments: list[tuple[str, int]], in_flight: str | None) -> None:
+    assert state(execution, *deployments).in_flight == in_flight
