@@ -46,6 +46,9 @@ class PipelineState:
         """Go on with an execution at the stage in which it failed."""
         with self.lock:
             execution.status, execution.summary = "InProgress", None
+            execution.stop_reason = None
+            execution.stop.clear()
+            execution.abandon.clear()
             self.gates.queue(stage.name, execution)
         runner = Runner(world, execution, self.gates)
         world.spawn(f"retry of {execution.pipeline} {execution.id}", lambda: runner.retry(stage, mode))

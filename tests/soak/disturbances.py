@@ -46,7 +46,7 @@ def pipeline_killed(world: World, service: str, call: Call, *, retry: bool) -> b
     execution = world.start(service)
     there = held.wait(lambda: not world.see.runs_still(service, execution))
     if there:
-        _cut_off(world, service, execution)
+        _cut_off(world, service, execution, abandon=call.after)
     held.release(abort=there and not call.after)
     status, digest = world.see.follow(service, execution)
     _ended(world, service, status, digest)
@@ -56,8 +56,8 @@ def pipeline_killed(world: World, service: str, call: Call, *, retry: bool) -> b
     return there
 
 
-def _cut_off(world: World, service: str, execution: str) -> None:
-    """End what works for an execution: its build, or the pipeline's own action."""
+def _cut_off(world: World, service: str, execution: str, *, abandon: bool) -> None:
+    """End what works for an execution: its build, or the pipeline's own action; without abandon, its call fails."""
     if digest := world.see.packaged(service, execution):
         world.services[service].candidates.add(digest)
     codebuild = world.see.aws("codebuild")
@@ -65,7 +65,7 @@ def _cut_off(world: World, service: str, execution: str) -> None:
     running = [build["id"] for build in builds if build["buildStatus"] == "IN_PROGRESS"]
     for build in running:
         codebuild.stop_build(id=build)
-    if not running:
+    if abandon and not running:
         world.see.aws("codepipeline").stop_pipeline_execution(
             pipelineName=f"{STACK}-{service}", pipelineExecutionId=execution, abandon=True
         )
@@ -83,7 +83,9 @@ def _retry(world: World, service: str, execution: str) -> None:
                 retryMode="FAILED_ACTIONS",
             )  # fmt: skip
             status, digest = world.see.follow(service, execution)
-            must(status == "Succeeded", f"the stage {stage['stageName']} ran again and {status}")
+            must(
+                status == "Succeeded", f"the stage {stage['stageName']} ran again: {world.see.why(service, execution)}"
+            )
             world.released(service, digest)
 
 

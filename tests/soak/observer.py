@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 
 from delivery import repair
+from delivery.errors import DeliveryError
 from delivery.pipeline import RUNNING, Pipeline
 from delivery.state import Images, ServiceState, images, look
 from sandbox.codepipeline.shipping import Account
@@ -122,6 +123,14 @@ class Observer:
         outputs = (action.get("output", {}).get("outputVariables", {}) for action in actions)
         return next((output["IMAGE_DIGEST"] for output in outputs if "IMAGE_DIGEST" in output), None)
 
+    def why(self, service: str, execution: str) -> str:
+        """How an execution has ended, in the operator's words."""
+        try:
+            self.pipeline(service).follow(execution, lambda _: None)
+        except DeliveryError as error:
+            return str(error)
+        return "it has succeeded"
+
     def digests(self, service: str) -> list[str]:
         """All images of a service, in the order of their digests."""
         found = self.aws("ecr").describe_images(repositoryName=f"{STACK}-{service}")["imageDetails"]
@@ -159,13 +168,18 @@ class Observer:
         cut_off = self.pending()
         must(all("TaskDefinition" in urn for urn in cut_off), f"pending operations: {cut_off}")
         must(not [r for r in state["resources"] if r.get("delete")], "resources wait to be deleted")
-        orphans = [name for name in self._names() if name not in ids and not any(name in known for known in ids)]
+        known = ids | {id.rpartition("/")[2] for id in ids}
+        orphans = [name for name in self._names() if name not in known]
         must(not orphans, f"in AWS, but not in the state: {orphans}")
 
     def _names(self) -> list[str]:
         """Of what AWS holds of the kinds that services come with."""
         ecs, iam, elb, ssm = (self.aws(name) for name in ("ecs", "iam", "elbv2", "ssm"))
         (cluster,) = ecs.list_clusters()["clusterArns"]
+        groups = self.aws("ec2").describe_security_groups()["SecurityGroups"]
+        targets = self.aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")[
+            "ScalableTargets"
+        ]
         parameters = [
             p["Name"] for page in ssm.get_paginator("describe_parameters").paginate() for p in page["Parameters"]
         ]
@@ -174,6 +188,9 @@ class Observer:
             *(role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith(STACK)),
             *(user["UserName"] for user in iam.list_users()["Users"]),
             *(group["TargetGroupArn"] for group in elb.describe_target_groups()["TargetGroups"]),
+            *self._rules(),
+            *(group["GroupId"] for group in groups if group["GroupName"] != "default"),
+            *(target["ResourceId"] for target in targets),
             *(group["logGroupName"] for group in self.aws("logs").describe_log_groups()["logGroups"]),
             *(r["repositoryName"] for r in self.aws("ecr").describe_repositories()["repositories"]),
             *(pipeline["name"] for pipeline in self.aws("codepipeline").list_pipelines()["pipelines"]),
@@ -181,3 +198,13 @@ class Observer:
             *(rule["Name"] for rule in self.aws("events").list_rules()["Rules"]),
             *(name for name in parameters if NOT_IN_THE_STATE not in name),
         ]
+
+    def _rules(self) -> list[str]:
+        """The load balancer's listener rules."""
+        elb = self.aws("elbv2")
+        balancers = [balancer["LoadBalancerArn"] for balancer in elb.describe_load_balancers()["LoadBalancers"]]
+        listeners = [
+            one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+        ]
+        rules = [rule for arn in listeners for rule in elb.describe_rules(ListenerArn=arn)["Rules"]]
+        return [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]

@@ -128,11 +128,10 @@ class World:
     def ship(self, service: str, **faults: Any) -> None:
         """Upload an app, broken or not, and wait for what comes of it."""
         self.settle()
-        status, digest = self.see.follow(service, self.start(service, **faults))
-        must(
-            (status == "Succeeded") == (not faults),
-            f"the pipeline of {service} with {faults or 'a good app'}: {status}",
-        )
+        execution = self.start(service, **faults)
+        status, digest = self.see.follow(service, execution)
+        if (status == "Succeeded") != (not faults):
+            raise Violation(f"{service} with {faults or 'a good app'}: {self.see.why(service, execution)}")
         if not faults:
             self.released(service, digest)
         self.settle()

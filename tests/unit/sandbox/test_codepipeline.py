@@ -478,3 +478,35 @@ def test_stopping_and_deleting(world: FakeWorld) -> None:
     call(world, "DeletePipeline", name="pipe")
     with pytest.raises(AwsError):
         call(world, "GetPipelineState", name="pipe")
+
+
+def test_a_retry_takes_a_stop_back(world: FakeWorld) -> None:
+    pipeline = declared()
+    pipeline["stages"].append({**copy.deepcopy(pipeline["stages"][1]), "name": "Three"})
+    call(world, "CreatePipeline", pipeline=pipeline)
+    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    which = {"pipelineName": "pipe", "pipelineExecutionId": first["pipelineExecutionId"]}
+
+    def answer(stage: str, status: str) -> None:
+        def token() -> str | None:
+            found = next(
+                s for s in call(world, "GetPipelineState", name="pipe")["stageStates"] if s["stageName"] == stage
+            )
+            latest = found["actionStates"][0].get("latestExecution", {})
+            return latest.get("token") if latest.get("status") == "InProgress" else None
+
+        result = {"status": status, "summary": ""}
+        where = {"pipelineName": "pipe", "stageName": stage, "actionName": "Ok", "token": eventually(token)}
+        call(world, "PutApprovalResult", **where, result=result)
+
+    def ends_as(status: str) -> None:
+        eventually(lambda: call(world, "GetPipelineExecution", **which)["pipelineExecution"]["status"] == status)
+
+    eventually(lambda: waiting_token(world))
+    call(world, "StopPipelineExecution", **which)
+    answer("Two", "Rejected")
+    ends_as("Failed")
+    call(world, "RetryStageExecution", **which, stageName="Two", retryMode="FAILED_ACTIONS")
+    answer("Two", "Approved")
+    answer("Three", "Approved")
+    ends_as("Succeeded")
