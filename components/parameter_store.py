@@ -111,10 +111,22 @@ class ParameterStore(pulumi.ComponentResource):
             view.names[variable], view.arns[variable] = made.name, made.arn
             if "secret" in parameter:
                 view.secret.add(variable)
-        secret_arns = [view.arns[variable] for variable in sorted(view.secret)]
-        key_arn = self._key.arn if self._key else ""
-        view.statements.extend(policies.read_parameters(list(view.arns.values()), secret_arns, key_arn))
+        view.statements.extend(self._grants(reader, view, parameters))
         return view
+
+    def _grants(self, reader: Reader, view: View, parameters: Mapping[str, ParameterArgs]) -> list[policies.Statement]:
+        """What reading a view takes.
+
+        At runtime that is every value the service has ever had: earlier revisions name earlier values, and ECS starts
+        tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
+        """
+        key_arn = self._key.arn if self._key else ""
+        if reader == "build":
+            secret_arns = [view.arns[variable] for variable in sorted(view.secret)]
+            return policies.read_parameters(list(view.arns.values()), secret_arns, key_arn)
+        every_value = self._scope.arn("ssm", f"parameter{self._scope.parameter_path(self._service, 'runtime', '*')}")
+        external = [arn for variable, arn in view.arns.items() if "external" in parameters[variable]]
+        return policies.read_parameters([every_value, *external], [every_value] if self._key else [], key_arn)
 
     def _build_value(self, name: str, variable: str, parameter: ParameterArgs) -> aws.ssm.Parameter:
         return self._parameter(

@@ -73,12 +73,15 @@ def write_logs(log_group_arn: pulumi.Input[str]) -> list[Statement]:
 
 
 def read_parameters(arns: Arns, secret_arns: Arns, key_arn: pulumi.Input[str]) -> list[Statement]:
-    """Reads parameters, and decrypts with the key only what belongs to the secret ones among them."""
+    """Reads parameters, and decrypts with the key only what belongs to the secret ones among them.
+
+    Both may be patterns. SSM decrypts with the parameter's ARN as the encryption context (Parameter Store and KMS).
+    """
     statements = []
     if arns:
         statements.append(allow("ReadParameters", ["ssm:GetParameters"], arns))
     if secret_arns:
-        only_these = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": list(secret_arns)}}
+        only_these = {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": list(secret_arns)}}
         statements.append(allow("DecryptParameters", ["kms:Decrypt"], [key_arn], only_these))
     return statements
 

@@ -1,7 +1,7 @@
 """The orders of steps in which simpler rules than those of decision 0001 lose an edit or a release.
 
 An exploration of every order found them: the first when Pulumi's own revision always wins, the last without a look at
-what is in flight, the others when the newest revision wins.
+what is in flight, the others when the newest revision wins. In the end, what Pulumi itself may lose.
 """
 
 import time
@@ -12,7 +12,7 @@ import pytest
 from sandbox.engine import EngineError
 from tests.scenarios.conftest import SERVER, new_stack
 from tests.soak.beside import Call, Running
-from tests.soak.declared import EDITED, STACK, WEB, WORKER, Declared
+from tests.soak.declared import EDITED, EXTRA, STACK, WEB, WORKER, Declared
 from tests.soak.disturbances import BY_PIPELINE, BY_PULUMI, kill, pipeline_killed, up_killed
 from tests.soak.world import World
 
@@ -103,6 +103,39 @@ def test_an_edit_cut_off_within_a_release_that_goes_on(world: World) -> None:
     world.up()
     assert template(world, WORKER) == wanted
     assert world.see.images(world.see.state(WORKER)).running == digest
+
+
+def made_and_not_recorded(world: World, operation: str) -> str:
+    """Add a service, and kill the engine when AWS has made one of its resources; what is pending then."""
+    world.declared.add_service()
+    held = world.see.hold(Call(operation, BY_PULUMI, after=True))
+    run = Running(lambda: world.engine.run("up"))
+    assert held.wait(run.over)
+    while len(world.see.pending()) > 1:  # the others are still being recorded
+        time.sleep(0.1)
+    kill(world, run, held, abort=False)
+    (urn,) = world.see.pending()
+    world.engine.pulumi("cancel", "--yes")
+    return urn
+
+
+def test_what_was_made_and_not_recorded_is_imported(world: World) -> None:
+    urn = made_and_not_recorded(world, "ecr:CreateRepository")
+    to_import = [f"--import-pending-creates={value}" for value in (urn, f"{STACK}-{EXTRA}")]
+    world.engine.pulumi("refresh", "--yes", "--skip-preview", *to_import)
+    assert world.see.pending() == []
+    world.up()
+    world.declared.remove_service()
+    world.up()
+
+
+def test_what_was_made_and_forgotten_is_deleted_by_hand(world: World) -> None:
+    made_and_not_recorded(world, "logs:CreateLogGroup")
+    world.engine.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    with pytest.raises(EngineError, match=f"{EXTRA}-logs: .* already exists"):
+        world.engine.run("up")
+    world.see.aws("logs").delete_log_group(logGroupName=f"/ecs/{STACK}-{EXTRA}")
+    world.up()
 
 
 def test_an_edit_cut_off_and_not_proven_yet_is_not_called_done(world: World) -> None:
