@@ -17,7 +17,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = ("components", "delivery", "task_templates", "buildspecs")
-SPEED = "40"
+SPEED = "200"
 
 DOCKERFILE = """\
 FROM python:3.12-slim

@@ -14,7 +14,7 @@ from tests.scenarios.conftest import SERVER, new_stack
 from tests.soak.beside import Call, Running
 from tests.soak.declared import EDITED, EXTRA, STACK, WEB, WORKER, Declared
 from tests.soak.disturbances import BY_PIPELINE, BY_PULUMI, kill, pipeline_killed, up_killed
-from tests.soak.world import World
+from tests.soak.world import SPEED, World
 
 UPDATE_SERVICE = "ecs:UpdateService"
 PICKY = SERVER.replace("STATUS", f'(500 if os.environ.get("{EDITED}") == "2" else 200)')
@@ -25,7 +25,7 @@ PICKY = SERVER.replace("STATUS", f'(500 if os.environ.get("{EDITED}") == "2" els
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A stack whose worker is released with edit 1. Each test leaves it at rest, with the next edit deployed or not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SANDBOX_SPEED", "200")
+        patch.setenv("SANDBOX_SPEED", SPEED)
         with new_stack(tmp_path_factory.mktemp("repository"), STACK) as stack:
             Declared(stack.root).edit_template(WORKER, 1)
             world = World(stack.root)
@@ -158,5 +158,5 @@ def test_an_edit_cut_off_and_not_proven_yet_is_not_called_done(world: World) -> 
     while world.see.busy():
         time.sleep(0.1)
     assert template(world, WEB) == "1"
-    with pytest.raises(EngineError, match=f"{WEB}: ECS has failed deployment"):
+    with pytest.raises(EngineError, match=f"{WEB}: .*deployment ecs-svc/.*Its last task stopped: Task failed ELB"):
         world.engine.run("up")

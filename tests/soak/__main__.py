@@ -11,10 +11,7 @@ from tests.scenarios.conftest import new_stack
 from tests.soak.declared import STACK
 from tests.soak.expected import Violation
 from tests.soak.machine import Soak, run
-from tests.soak.world import World
-
-SPEED = "200"
-"""How much faster the sandbox's clock runs."""
+from tests.soak.world import SPEED, World
 
 
 @click.command()

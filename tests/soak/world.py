@@ -23,6 +23,8 @@ from tests.soak.observer import Observer
 
 WORKING = "import time\nprint('VERSION', flush=True)\nwhile True: time.sleep(1)\n"
 SERVICE = "aws:ecs/service:Service"
+SPEED = "200"
+"""How much faster the sandbox's clock runs."""
 
 
 class World:
@@ -82,9 +84,19 @@ class World:
         if idle and not torn:
             must(after == before, f"an up without edits registered or deployed: {outcome.steps}")
             must(not outcome.changes(), f"an up without edits changed {outcome.changes()}")
+        added = declared.keys() - self.services.keys()
         self.succeeded(declared)
         self.see.no_orphans()
+        for name in added:
+            self._first_execution(name)
         return outcome
+
+    def _first_execution(self, service: str) -> None:
+        """CodePipeline runs a pipeline once when it is made: that releases what was uploaded before, if anything."""
+        (execution,) = self.see.executions(service)
+        status, digest = self.see.follow(service, execution)
+        if status == "Succeeded":
+            self.released(service, digest)
 
     def _has_what_is(self, declared: Variant | None, known: Expected, name: str) -> bool:
         """Whether the service runs the revision that was released, and just that is declared."""

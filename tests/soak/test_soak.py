@@ -1,0 +1,21 @@
+"""Both writers at work for a few minutes: one sequence, in which each kind of step comes."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import new_stack
+from tests.soak.declared import STACK
+from tests.soak.machine import Soak, run
+from tests.soak.world import SPEED, World
+
+SEED = 1
+
+
+def test_neither_writer_undoes_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX_SPEED", SPEED)
+    with new_stack(tmp_path, STACK) as stack:
+        soak = Soak(World(stack.root), print, until=time.monotonic())
+        run(soak, SEED)
+    assert soak.missing() == []
