@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import sandbox
+from sandbox.codebuild import aws_command
 from sandbox.containers.namespace import Container
 from sandbox.containers.rootfs import Bind, Layout, Runtime
 from sandbox.containers.runtimes import SYSTEM_PATH
@@ -21,7 +22,6 @@ sys.path.insert(0, {package!r})
 from sandbox.containers.docker import main
 sys.exit(main(sys.argv[1:], Path("/codebuild/docker"), privileged={privileged!r}))
 """
-AWS = "import sys\nfrom awscli.clidriver import main\nsys.exit(main())\n"
 
 
 def open_room(folder: Path, blobs: Path, output: int, *, privileged: bool) -> Container:
@@ -33,8 +33,8 @@ def open_room(folder: Path, blobs: Path, output: int, *, privileged: bool) -> Co
     tools = root / TOOLS.lstrip("/")
     tools.mkdir(parents=True, exist_ok=True)
     package = str(Path(sandbox.__file__).parent.parent)
-    _write_tool(tools / "docker", DOCKER.format(package=package, privileged=privileged))
-    _write_tool(tools / "aws", AWS)
+    _write_tool(tools / "docker", "-I", "-c", DOCKER.format(package=package, privileged=privileged))
+    _write_tool(tools / "aws", "-I", "-S", str(Path(aws_command.__file__)))
     for name in ("python", "python3"):
         (tools / name).symlink_to(os.path.realpath(sys.executable))
     blobs.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,6 @@ def _outermost(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _write_tool(file: Path, code: str) -> None:
-    file.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(code)} "$@"\n')
+def _write_tool(file: Path, *python: str) -> None:
+    file.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *python])} "$@"\n')
     file.chmod(0o755)

@@ -444,6 +444,25 @@ DOCKERFILE = (
     'FROM python:3.12-slim\nARG NOTE\nWORKDIR /app\nCOPY app.py .\nRUN echo $NOTE > note\nCMD ["python", "app.py"]\n'
 )
 IMAGE = f"{REGISTRY}/app:one"
+
+
+def test_each_aws_command_has_its_own_streams_folder_variables_and_exit_code(site: Site) -> None:
+    commands = [
+        "AWS_DEFAULT_OUTPUT=text aws sts get-caller-identity --query Account",
+        "aws sts get-caller-identity --query Account",
+        "mkdir below && cd below && echo '{\"a\": 1}' > input.json",
+        "aws ssm get-parameter --cli-input-json file://input.json 2>&1 | grep -o 'Missing required parameter'",
+        "aws sts nonsense 2> /dev/null || echo code $?",
+        "for n in 1 2 3; do aws sts get-caller-identity --query Account --output text & done; wait",
+        "aws --version | grep -c aws-cli",
+    ]
+    site.project()
+    build = site.build(spec(build=commands))
+    assert build["buildStatus"] == "SUCCEEDED", site.log(build)
+    missing = "Missing required parameter"
+    assert site.output(build) == [ACCOUNT, f'"{ACCOUNT}"', missing, "code 2", *[ACCOUNT] * 3, "1"]
+
+
 LOGIN = f"aws ecr get-login-password | docker login --username AWS --password-stdin {REGISTRY}"
 
 
