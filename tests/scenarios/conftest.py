@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
-import boto3
 import pytest
+
+from sandbox.codepipeline.shipping import Account
+from sandbox.stacks import StackFolder
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = ("components", "delivery", "task_templates", "buildspecs")
@@ -109,23 +110,18 @@ class Stack:
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=400)
         return Done(done.returncode, done.stdout, done.stderr)
 
+    @property
+    def account(self) -> Account:
+        """The account that the stack is in."""
+        return Account(StackFolder(self.name, self.root).running_server())
+
     def client(self, service: str) -> Any:
         """A boto3 client, as the account's root."""
-        aws = self.ok("env", "--json").json
-        return boto3.client(
-            service,
-            endpoint_url=aws["AWS_ENDPOINT_URL"],
-            region_name=aws["AWS_REGION"],
-            aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
-        )
+        return self.account.client(service)
 
     def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """The sandbox server's own interface."""
-        endpoint = self.ok("env", "--json").json["AWS_ENDPOINT_URL"]
-        data = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(f"{endpoint}/_sandbox/{path}", data=data), timeout=30) as response:  # noqa: S310
-            return json.load(response)
+        return self.account.control(path, None if body is None else json.dumps(body).encode())
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace a text in a file of the repository."""
