@@ -23,12 +23,21 @@ def up_killed(world: World, call: Call) -> bool:
     run = Running(lambda: world.run_up([]))
     if not held.wait(run.over):
         held.release()
-        run.result()
+        _refused_or_done(world, run)
         return False
     world.failed_up()
     kill(world, run, held, abort=not call.after)
     world.settle()
     return True
+
+
+def _refused_or_done(world: World, run: Running[Any]) -> None:
+    """An `up` that never came to a call: it had nothing to do, or was refused because images disagree."""
+    try:
+        run.result()
+    except EngineError as error:
+        must("repair" in str(error), f"up failed: {error}")
+        world.failed_up()
 
 
 def kill(world: World, run: Running[Any], held: Held, *, abort: bool) -> None:
