@@ -173,31 +173,31 @@ def _ended(world: World, service: str, status: str, digest: str | None) -> None:
         world.services[service].candidates.add(digest)
 
 
-def event_twice(world: World, service: str) -> bool:
-    """The newest upload's event comes once more; nothing is built or deployed. False before the first upload."""
-    world.settle()
+def event_twice(world: World, service: str) -> None:
+    """The newest upload's event comes once more; nothing is built or deployed."""
+    _whole(world, service, images=1)
     key = f"sources/{service}/source.zip"
     uploads = [e for e in world.see.control("events") if e.get("detail", {}).get("object", {}).get("key") == key]
-    if not uploads or world.services[service].candidates:
-        return False
     before, known = world.see.writes(), world.see.executions(service)
     world.see.control("replay-event", id=uploads[-1]["id"])
     while world.see.executions(service) == known:
         time.sleep(0.1)
     world.settle()
     must(world.see.writes() == before, "an event that came twice was deployed twice")
-    return True
 
 
-def live_moved(world: World, service: str, value: int) -> bool:
-    """Somebody moves `live` by hand: an edit is refused until it is repaired. False when there is one image."""
+def _whole(world: World, service: str, *, images: int) -> None:
+    """Ship until the newest upload is what is released, and the service has so many images."""
     world.settle()
-    if world.see.disagrees(service):
-        world.repair(service)
+    while world.services[service].candidates or len(world.see.digests(service)) < images:
+        world.ship(service)
+
+
+def live_moved(world: World, service: str, value: int) -> None:
+    """Somebody moves `live` by hand: an edit is refused until it is repaired."""
+    _whole(world, service, images=2)
     ecr, repository = world.see.aws("ecr"), f"{STACK}-{service}"
-    other = next((d for d in world.see.digests(service) if d != world.services[service].released), None)
-    if other is None or world.services[service].released is None:
-        return False
+    other = next(digest for digest in world.see.digests(service) if digest != world.services[service].released)
     (image,) = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": other}])["images"]
     ecr.put_image(repositoryName=repository, imageTag="live", imageManifest=image["imageManifest"])
     world.declared.edit_template(service, value)
@@ -212,4 +212,3 @@ def live_moved(world: World, service: str, value: int) -> bool:
     must(world.see.state(service).deployments == before.deployments, "what was refused was deployed")
     world.repair(service)
     world.settle()
-    return True
