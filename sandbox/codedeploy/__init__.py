@@ -1,0 +1,1 @@
+"""CodeDeploy for ECS: applications, deployment groups, and blue/green deployments of task sets."""
