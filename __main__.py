@@ -102,7 +102,7 @@ for name, service in config.services.items():
             "record_name": ecs_service.record_name,
             "record_arn": ecs_service.record_arn,
             "containers": stack.templates[name].image_containers(),
-            "log_group_arn": scope.arn("logs", f"log-group:/ecs/{scope.name(name)}"),
+            "log_group_arn": ecs_service.log_group_arn,
             "approve": config.approves(service),
             "minimum_tasks": service.tasks.min,
             "build": parameters.build,

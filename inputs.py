@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pulumi
 
 from components.deploy_pipeline import MigrationArgs
-from components.ecs_service import WaysInArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.network import Network, NetworkArgs
 from components.parameter_store import ParameterArgs
+from components.ways_in import WaysInArgs
 from settings import Service, Settings
 
 

@@ -12,43 +12,9 @@ from components.naming import Scope
 from components.parameter_store import View
 from components.release import task_definition, waiting
 from components.task_template import TaskTemplate
+from components.ways_in import Listening, WaysIn, WaysInArgs, task_security_group, ways_in
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, record_name
 from delivery.state import ServiceState
-
-SECONDS_TO_FINISH_REQUESTS = 30
-
-
-class HealthCheckArgs(TypedDict):
-    """How a target group asks for health; times in seconds."""
-
-    path: str
-    matcher: str
-    interval: int
-    timeout: int
-    healthy_threshold: int
-    unhealthy_threshold: int
-    grace_period: int
-
-
-class RouteArgs(TypedDict):
-    """One target group and its listener rule."""
-
-    host: str
-    paths: Sequence[str]
-    priority: int
-
-
-class WaysInArgs(TypedDict):
-    """How requests reach a service."""
-
-    routes: Sequence[RouteArgs]
-    health_check: HealthCheckArgs
-    listener_arn: pulumi.Input[str]
-    balancer_security_group_id: pulumi.Input[str]
-    balancer_dns_name: pulumi.Input[str]
-    balancer_zone_id: pulumi.Input[str]
-    records_zone_id: NotRequired[pulumi.Input[str]]
-    """Where alias records for the hosts are made; none without it."""
 
 
 class EcsServiceArgs(TypedDict):
@@ -106,6 +72,8 @@ class EcsService(pulumi.ComponentResource):
     """The release record's ARN."""
     task_role_arn: pulumi.Output[str]
     """The role of the app itself."""
+    log_group_arn: pulumi.Output[str]
+    """Where its containers log."""
     waiting: pulumi.Output[str | None]
     """Why the declared task definition does not run for good yet; None when it does."""
 
@@ -133,8 +101,8 @@ class EcsService(pulumi.ComponentResource):
         )
         definition, fingerprint = self._task_definition(logs, execution_role, task_role)
         state, own = args.get("state"), pulumi.Output.all(fingerprint, definition.arn)
-        group = self._security_group()
-        rules, load_balancers = self._ways_in(group)
+        group = task_security_group(name, args["service"], args["vpc_id"], self)
+        ways_in = self._ways_in(group)
         service = aws.ecs.Service(
             f"{name}-service",
             name=full_name,
@@ -152,7 +120,7 @@ class EcsService(pulumi.ComponentResource):
                 "security_groups": [group.id],
                 "assign_public_ip": args["assign_public_ip"],
             },
-            load_balancers=load_balancers,
+            load_balancers=ways_in.load_balancers if ways_in else [],
             health_check_grace_period_seconds=(
                 args["ways_in"]["health_check"]["grace_period"] if "ways_in" in args else None
             ),
@@ -161,7 +129,7 @@ class EcsService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 ignore_changes=["desired_count"],
-                depends_on=[permissions, *rules],
+                depends_on=[permissions, *(ways_in.rules if ways_in else [])],
                 hooks=args.get("hooks"),
             ),
         )
@@ -171,6 +139,7 @@ class EcsService(pulumi.ComponentResource):
         self.role_arns = [execution_role.arn, task_role.arn]
         self.record_name, self.record_arn = record.name, record.arn
         self.task_role_arn = task_role.arn
+        self.log_group_arn = logs.arn
         self.waiting = own.apply(lambda known: waiting(args["scope"].stack, state, *known))
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -230,117 +199,12 @@ class EcsService(pulumi.ComponentResource):
         )
         return definition, fingerprint
 
-    def _security_group(self) -> aws.ec2.SecurityGroup:
-        group = aws.ec2.SecurityGroup(
-            f"{self._name}-sg",
-            description=f"Tasks of {self._args['service']}",
-            vpc_id=self._args["vpc_id"],
-            opts=self._child,
-        )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self._name}-out",
-            security_group_id=group.id,
-            description="Out to anywhere: AWS's APIs have no fixed addresses, and what the app calls is its own matter",
-            ip_protocol="-1",
-            cidr_ipv4="0.0.0.0/0",
-            opts=self._child,
-        )
-        return group
-
-    def _ways_in(
-        self, group: aws.ec2.SecurityGroup
-    ) -> tuple[list[pulumi.Resource], list[aws.ecs.ServiceLoadBalancerArgsDict]]:
-        """A target group, a listener rule and a record for each route; the rules, and the service's side of it."""
-        ways_in = self._args.get("ways_in")
+    def _ways_in(self, group: aws.ec2.SecurityGroup) -> WaysIn | None:
         port, container = self._args.get("port"), self._args["template"].port_container()
-        if ways_in is None or port is None or container is None:
-            return [], []
-        aws.vpc.SecurityGroupIngressRule(
-            f"{self._name}-in",
-            security_group_id=group.id,
-            referenced_security_group_id=ways_in["balancer_security_group_id"],
-            description="From the load balancer",
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            opts=self._child,
-        )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self._name}-balancer-out",
-            security_group_id=ways_in["balancer_security_group_id"],
-            referenced_security_group_id=group.id,
-            description=f"To {self._args['service']}",
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            opts=self._child,
-        )
-        rules: list[pulumi.Resource] = []
-        load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
-        for route in ways_in["routes"]:
-            target_group = self._target_group(route, ways_in)
-            rules.append(self._listener_rule(route, ways_in, target_group))
-            load_balancers.append(
-                {
-                    "target_group_arn": target_group.arn,
-                    "container_name": container,
-                    "container_port": port,
-                }
-            )
-        for host in sorted({route["host"] for route in ways_in["routes"]} if "records_zone_id" in ways_in else ()):
-            self._record(host, ways_in)
-        return rules, load_balancers
-
-    def _target_group(self, route: RouteArgs, ways_in: WaysInArgs) -> aws.lb.TargetGroup:
-        check = ways_in["health_check"]
-        return aws.lb.TargetGroup(
-            f"{self._name}-{route['priority']}",  # autonamed: a replacement is up before the old one goes
-            vpc_id=self._args["vpc_id"],
-            target_type="ip",
-            protocol="HTTP",
-            port=self._args.get("port"),
-            deregistration_delay=SECONDS_TO_FINISH_REQUESTS,
-            health_check={
-                "path": check["path"],
-                "matcher": check["matcher"],
-                "interval": check["interval"],
-                "timeout": check["timeout"],
-                "healthy_threshold": check["healthy_threshold"],
-                "unhealthy_threshold": check["unhealthy_threshold"],
-            },
-            opts=self._child,
-        )
-
-    def _listener_rule(
-        self, route: RouteArgs, ways_in: WaysInArgs, target_group: aws.lb.TargetGroup
-    ) -> aws.lb.ListenerRule:
-        conditions: list[aws.lb.ListenerRuleConditionArgsDict] = [{"host_header": {"values": [route["host"]]}}]
-        if route["paths"]:
-            conditions.append({"path_pattern": {"values": list(route["paths"])}})
-        return aws.lb.ListenerRule(
-            f"{self._name}-{route['priority']}-rule",
-            listener_arn=ways_in["listener_arn"],
-            priority=route["priority"],
-            conditions=conditions,
-            actions=[{"type": "forward", "forward": {"target_groups": [{"arn": target_group.arn, "weight": 1}]}}],
-            opts=self._child,
-        )
-
-    def _record(self, host: str, ways_in: WaysInArgs) -> None:
-        aws.route53.Record(
-            f"{self._name}-{host}",
-            zone_id=ways_in["records_zone_id"],
-            name=host,
-            type="A",
-            aliases=[
-                {
-                    "name": ways_in["balancer_dns_name"],
-                    "zone_id": ways_in["balancer_zone_id"],
-                    "evaluate_target_health": True,
-                }
-            ],
-            opts=self._child,
-        )
+        if "ways_in" not in self._args or port is None or container is None:
+            return None
+        service = Listening(self._name, self._args["service"], container, port, self._args["vpc_id"], group)
+        return ways_in(service, self._args["ways_in"], self)
 
     def _scaling(self, service: aws.ecs.Service) -> None:
         """Suspended from the start; the first release resumes it (design rule 7)."""
