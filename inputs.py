@@ -9,7 +9,8 @@ from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.network import Network, NetworkArgs
 from components.parameter_store import ParameterArgs
 from components.ways_in import WaysInArgs
-from settings import Service, Settings
+from settings import Settings
+from stack_file import Service
 
 
 def network_args(stack: Settings) -> NetworkArgs:

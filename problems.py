@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from components.naming import PIPELINE_PREFIX_LENGTH
 
 if TYPE_CHECKING:
-    from settings import Stack
+    from stack_file import Stack
 
 NAMESPACE = "fargate-delivery"
 """What the keys of a stack file start with."""

@@ -200,8 +200,9 @@ def live_moved(world: World, service: str, value: int) -> None:
     other = next(digest for digest in world.see.digests(service) if digest != world.services[service].released)
     (image,) = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": other}])["images"]
     ecr.put_image(repositoryName=repository, imageTag="live", imageManifest=image["imageManifest"])
-    world.declared.edit_template(service, value)
     before = world.see.state(service)
+    running = world.see.runs(before).template
+    world.declared.edit_template(service, (value + 1) % 3 if str(value) == running else value)
     try:
         world.engine.run("up")
     except EngineError as error:

@@ -1,0 +1,277 @@
+"""The keys of a stack file, as pydantic models: types, limits, defaults and what goes together."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FARGATE_MEMORY: Mapping[int, list[int]] = {
+    256: [512, 1024, 2048],
+    512: list(range(1024, 4096 + 1, 1024)),
+    1024: list(range(2048, 8192 + 1, 1024)),
+    2048: list(range(4096, 16384 + 1, 1024)),
+    4096: list(range(8192, 30720 + 1, 1024)),
+    8192: list(range(16384, 61440 + 1, 4096)),
+    16384: list(range(32768, 122880 + 1, 8192)),
+}
+"""MiB of memory that Fargate offers for each number of CPU units (ECS, task definition parameters: task size)."""
+
+RESERVED_VARIABLES = re.compile(
+    r"AWS_.*|CODEBUILD_.*|PATH|HOME|SHELL|DOCKER_.*|IMAGE|IMAGE_DIGEST|DEPLOY|REPOSITORY_URI|"
+    r"CONTAINERS|BUILD_ARGUMENTS|BUILD_SECRETS|PLATFORM|RELEASE_RECORD|SOURCE|SOURCE_VERSION|SUMMARY"
+)
+"""What CodeBuild, its tools and our buildspecs use themselves."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Host = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")]
+
+
+class Model(BaseModel):
+    """No unknown keys, no silent conversions: `"256"` is not a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Network(Model):
+    """A VPC of the stack's own, or one that exists."""
+
+    cidr: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+\.\d+/(1[6-9]|2[0-4])$")] = "10.0.0.0/16"
+    """The address range of a VPC that is made, /16 to /24."""
+    zones: Annotated[int, Field(ge=2, le=4)] = 2
+    """Availability Zones of a VPC that is made; a load balancer needs two."""
+    nat: Literal["none", "single", "per_zone"] = "single"
+    """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses."""
+    vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
+    """An existing VPC to adopt; then both subnet lists are needed and cidr, zones and nat are not allowed."""
+    public_subnet_ids: list[str] = []
+    """Subnets of the adopted VPC for the load balancer, in two zones at least."""
+    private_subnet_ids: list[str] = []
+    """Subnets of the adopted VPC for the tasks; they must reach ECR, S3, SSM and CloudWatch Logs."""
+
+    @model_validator(mode="after")
+    def _made_or_adopted(self) -> Self:
+        if self.vpc_id is None:
+            if self.public_subnet_ids or self.private_subnet_ids:
+                raise ValueError("public_subnet_ids and private_subnet_ids go with vpc_id")
+            return self
+        made = sorted({"cidr", "zones", "nat"} & self.model_fields_set)
+        if made:
+            raise ValueError(f"{', '.join(made)}: not with vpc_id, the VPC exists")
+        if len(self.public_subnet_ids) < 2 or not self.private_subnet_ids:
+            raise ValueError("vpc_id needs two or more public_subnet_ids and one or more private_subnet_ids")
+        return self
+
+
+class Domain(Model):
+    """Where the services answer, by DNS zone and certificate."""
+
+    zone: Host
+    """The public Route 53 zone. Routes' hosts are the zone itself or one label below it."""
+    certificate_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:acm:")] | None = None
+    """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
+    records: bool = True
+    """Whether alias records for the routes' hosts are made. False: DNS is somebody else's."""
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether anything is written into the zone."""
+        return self.records or self.certificate_arn is None
+
+
+class Cluster(Model):
+    """What the stack's services share."""
+
+    insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
+    """CloudWatch Container Insights; costs by the metric."""
+    spot: bool = False
+    """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
+    """Days that CloudWatch keeps logs."""
+    allowed_cidrs: list[str] = ["0.0.0.0/0"]
+    """Who may open connections to the load balancer."""
+
+
+class Task(Model):
+    """The task definition's template and size."""
+
+    template: str
+    """A file of task_templates/."""
+    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384]
+    """CPU units; 1024 are one vCPU."""
+    memory: int
+    """MiB, as Fargate offers for the cpu."""
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Of the tasks, and so of the machine that builds the image."""
+    port: Port | None = None
+    """Where the container listens. A service with routes needs one."""
+
+    @model_validator(mode="after")
+    def _offered_by_fargate(self) -> Self:
+        offered = FARGATE_MEMORY[self.cpu]
+        if self.memory not in offered:
+            raise ValueError(
+                f"memory {self.memory} does not go with cpu {self.cpu}; Fargate offers {', '.join(map(str, offered))}"
+            )
+        return self
+
+
+class HealthCheck(Model):
+    """How the load balancer asks whether a task is healthy."""
+
+    path: Annotated[str, Field(pattern=r"^/[^\s]*$")] = "/"
+    matcher: Annotated[str, Field(pattern=r"^\d{3}([-,]\d{3})*$")] = "200"
+    """HTTP codes that mean healthy: `200`, `200,302`, `200-299`."""
+    interval: Annotated[int, Field(ge=5, le=300)] = 10
+    """Seconds between two requests."""
+    timeout: Annotated[int, Field(ge=2, le=120)] = 5
+    """Seconds to wait for an answer; less than the interval."""
+    healthy: Annotated[int, Field(ge=2, le=10)] = 2
+    """Good answers in a row that make a task healthy."""
+    unhealthy: Annotated[int, Field(ge=2, le=10)] = 3
+    """Bad answers in a row that make it unhealthy."""
+    grace: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Seconds after a task's start in which bad answers do not count."""
+
+    @model_validator(mode="after")
+    def _answers_before_the_next(self) -> Self:
+        if self.timeout >= self.interval:
+            raise ValueError(f"timeout {self.timeout} must be less than interval {self.interval}")
+        return self
+
+
+class Route(Model):
+    """One way in: a target group and a listener rule."""
+
+    host: Host
+    paths: Annotated[list[Annotated[str, Field(pattern=r"^/[^\s]*$")]], Field(max_length=4)] = []
+    """Path patterns such as `/api/*`; none means every path. A rule has at most five conditions' values."""
+    priority: Annotated[int, Field(ge=1, le=50000)]
+    """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
+
+
+class Tasks(Model):
+    """How many tasks run."""
+
+    min: Annotated[int, Field(ge=1, le=1000)] = 1
+    max: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """The most that scaling may start; without it, `min`."""
+    target_cpu: Annotated[int, Field(ge=10, le=90)] | None = None
+    """Per cent of CPU that scaling aims at; without it nothing scales."""
+
+    @property
+    def most(self) -> int:
+        """The upper bound, given or not."""
+        return self.min if self.max is None else self.max
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most < self.min:
+            raise ValueError(f"max {self.max} is less than min {self.min}")
+        if self.target_cpu is not None and self.most == self.min:
+            raise ValueError("target_cpu has no effect unless max is greater than min")
+        return self
+
+
+class Deploy(Model):
+    """How a new image replaces the old one."""
+
+    strategy: Literal["rolling"] = "rolling"
+
+
+class Source(Model):
+    """Where a release comes from."""
+
+    type: Literal["s3"] = "s3"
+    """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else."""
+
+
+class Build(Model):
+    """The machine that builds the image."""
+
+    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = "BUILD_GENERAL1_SMALL"
+    timeout: Annotated[int, Field(ge=5, le=480)] = 60
+    """Minutes."""
+
+
+class Migrate(Model):
+    """What runs once per release with the new image, after the build and before the deployment.
+
+    It runs in a task of its own, with the service's network, roles and parameters. An exit code other than 0
+    ends the release, and what runs stays. A release that is tried again runs it again.
+    """
+
+    command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    """Run by the image's entry point, such as `[bin/migrate]`."""
+    timeout: Annotated[int, Field(ge=1, le=120)] = 15
+    """Minutes until it is stopped, and the release with it."""
+
+
+class Parameter(Model):
+    """One value of Parameter Store."""
+
+    value: str | None = None
+    """A plain value."""
+    secret: bool = False
+    """The value is in the encrypted config `secrets`, under the service's name and this one."""
+    external: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$")] | None = None
+    """The name of a parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
+    readers: Annotated[list[Literal["build", "runtime"]], Field(alias="for", min_length=1)]
+    """Who reads it: the image's build, the running task, or both."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.value is not None) + self.secret + (self.external is not None) != 1:
+            raise ValueError("takes exactly one of value, secret: true and external")
+        if self.value == "":
+            raise ValueError("value must not be empty; Parameter Store has no empty values")
+        return self
+
+
+ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
+
+
+class Service(Model):
+    """A service, its pipeline and its parameters."""
+
+    task: Task
+    health_check: HealthCheck = HealthCheck()
+    routes: list[Route] = []
+    tasks: Tasks = Tasks()
+    deploy: Deploy = Deploy()
+    source: Source = Source()
+    build: Build = Build()
+    migrate: Migrate | None = None
+    """Without it a release migrates nothing."""
+    approve: bool | None = None
+    """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
+    parameters: dict[ParameterName, Parameter] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.routes and self.task.port is None:
+            raise ValueError("routes need task.port")
+        if "health_check" in self.model_fields_set and not self.routes:
+            raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        reserved = [name for name in self.parameters if RESERVED_VARIABLES.fullmatch(name)]
+        if reserved:
+            raise ValueError(f"parameters: {', '.join(reserved)}: the build uses this name itself")
+        return self
+
+
+ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=18)]
+
+
+class Stack(Model):
+    """Everything under the `fargate-delivery:` keys but the secrets."""
+
+    network: Network = Network()
+    domain: Domain
+    cluster: Cluster = Cluster()
+    protect: bool = False
+    """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
+    services: dict[ServiceName, Service]
+
+    def approves(self, service: Service) -> bool:
+        """Whether a service's releases wait for somebody's approval."""
+        return self.protect if service.approve is None else service.approve
