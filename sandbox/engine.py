@@ -159,7 +159,8 @@ class Engine:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PULUMI_BACKEND_URL": self.folder.state.as_uri(),
+            # Without sidecar files: they are not written at once, so a kill could leave one that cannot be read.
+            "PULUMI_BACKEND_URL": f"{self.folder.state.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_DEBUG_PROVIDERS": f"aws:{self.server.aws_port},awsx:{self.server.awsx_port}",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
