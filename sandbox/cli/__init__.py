@@ -19,6 +19,7 @@ WHERE = {
     "reject": "operators",
     "prune": "operators",
     "log": "delivery",
+    "load": "load",
     "env": "server",
     "stop": "server",
 }
@@ -53,6 +54,7 @@ SUMMARIES = {
     "approve SERVICE": "Let the release go on that waits; reject ends it",
     "prune": "List and remove what no release needs any more",
     "log SERVICE": "The last delivery's and the tasks' logs",
+    "load SERVICE": "Ask for pages, and count those that are broken while something is deployed",
     "env": 'AWS_* variables for any AWS client: eval "$(sandbox env)"',
     "refresh": "Read everything anew into the state",
     "export": "Print the stack's deployment",

@@ -12,6 +12,28 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
+def _canary(minutes: int) -> Json:
+    return {"type": "TimeBasedCanary", "timeBasedCanary": {"canaryPercentage": 10, "canaryInterval": minutes}}
+
+
+def _linear(minutes: int) -> Json:
+    return {"type": "TimeBasedLinear", "timeBasedLinear": {"linearPercentage": 10, "linearInterval": minutes}}
+
+
+OWN_CONFIGS: dict[str, Json] = {
+    "CodeDeployDefault.ECSAllAtOnce": {"type": "AllAtOnce"},
+    "CodeDeployDefault.ECSCanary10Percent5Minutes": _canary(5),
+    "CodeDeployDefault.ECSCanary10Percent15Minutes": _canary(15),
+    "CodeDeployDefault.ECSLinear10PercentEvery1Minutes": _linear(1),
+    "CodeDeployDefault.ECSLinear10PercentEvery3Minutes": _linear(3),
+}
+"""AWS's own (CodeDeploy, predefined deployment configurations for ECS)."""
+
+
+def _own(name: str, routing: Json) -> Json:
+    return {"deploymentConfigName": name, "computePlatform": "ECS", "trafficRoutingConfig": routing}
+
+
 class CodeDeployState:
     """One world's applications, groups and configurations.
 
@@ -20,14 +42,20 @@ class CodeDeployState:
         groups: by application's and group's name, as `DeploymentGroupInfo`.
         configs: by name, as `DeploymentConfigInfo`; AWS's own `CodeDeployDefault.ECS…` are there from the start.
         tags: by ARN.
+        deployments: by id, as `DeploymentInfo`.
+        revisions: by application's name and content, as `GenericRevisionInfo`.
+        runs: by the deployment's id, what the server does for it.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.applications: dict[str, Json] = {}
         self.groups: dict[tuple[str, str], Json] = {}
-        self.configs: dict[str, Json] = {}
+        self.configs: dict[str, Json] = {name: _own(name, routing) for name, routing in OWN_CONFIGS.items()}
+        self.revisions: dict[tuple[str, str], Json] = {}
         self.tags: dict[str, dict[str, str]] = {}
+        self.deployments: dict[str, Json] = {}
+        self.runs: dict[str, Any] = {}
 
 
 _states: WeakKeyDictionary[World, CodeDeployState] = WeakKeyDictionary()

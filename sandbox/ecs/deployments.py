@@ -16,6 +16,8 @@ from sandbox.ecs.model import Deployment, Json, Service, Task, utc_now
 MAX_REMEMBERED_TASKS = 50
 FIRST_BACKOFF = 5.0
 LONGEST_BACKOFF = 300.0
+SECONDS_TO_REACT = 15.0
+"""Between a new task's health and the end of an old one: ECS looks at its services in a rhythm of its own."""
 
 
 class TaskLauncher(Protocol):
@@ -61,12 +63,12 @@ class Scheduler:
         self.publish = publish
         self.scale = scale
         self._seen_stopped: set[str] = set()
-        self._seen_ready: set[str] = set()
+        self._seen_ready: dict[str, float] = {}
 
     def step(self, now: float) -> None:
         """Look once. `now` is a monotonic time in real seconds."""
         with self.service.lock:
-            self._note_ready_tasks()
+            self._note_ready_tasks(now)
             self._note_stopped_tasks(now)
             self._forget_old_tasks()
             if self.service.status != "ACTIVE":
@@ -74,14 +76,14 @@ class Scheduler:
                 return
             self._stop_surplus()
             self._start_missing(now)
-            self._retire_old()
+            self._retire_old(now)
             self._finish()
 
-    def _note_ready_tasks(self) -> None:
+    def _note_ready_tasks(self, now: float) -> None:
         for task in self.service.tasks:
             if not task.ready or task.id in self._seen_ready:
                 continue
-            self._seen_ready.add(task.id)
+            self._seen_ready[task.id] = now
             deployment = self._deployment_of(task)
             if deployment:
                 deployment.not_before = 0.0
@@ -173,7 +175,7 @@ class Scheduler:
             service.add_event(f"has started 1 tasks: (task {task.id}).")
             service.steady = False
 
-    def _retire_old(self) -> None:
+    def _retire_old(self, now: float) -> None:
         """Old tasks go when new ones took their place, or when there is no room for new ones."""
         service, primary = self.service, self.service.primary
         if primary.rollout_state == "FAILED":
@@ -185,7 +187,8 @@ class Scheduler:
         fewest, most = healthy_bounds(self._configuration(), service.desired_count)
         old_ready = [task for task in old if task.active and task.ready]
         new = self._active(primary)
-        new_ready = sum(task.ready for task in new)
+        noticed = now - self.scale(SECONDS_TO_REACT)
+        new_ready = sum(task.ready and self._seen_ready.get(task.id, now) <= noticed for task in new)
         may_stop = len(old_ready) + new_ready - fewest
         surplus = len(old_ready) + new_ready - service.desired_count
         still_missing = service.desired_count - len(new)

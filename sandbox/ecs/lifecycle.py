@@ -188,6 +188,7 @@ class TaskRun:
             if self.containers:
                 self._set_status("DEACTIVATING")
                 self._register_targets(False)
+                self._finish_requests()
             for name, container in reversed(list(self.containers.items())):
                 declared = float(self.definitions[name].get("stopTimeout") or DEFAULT_STOP_TIMEOUT)
                 container.stop(min(declared, LONGEST_STOP))
@@ -202,6 +203,18 @@ class TaskRun:
                 state.reason = task.stopped_reason
         task.stopped_at = utc_now()
         self._set_status("STOPPED")
+
+    def _finish_requests(self) -> None:
+        """What a target was asked before, it answers, within its group's deregistration delay."""
+        from sandbox.balancer.proxy import balancers_of
+
+        in_flight, elbv2 = balancers_of(self.world).in_flight, self.world.client("elbv2")
+        if not in_flight.any(self.task.id):
+            return
+        arn = self.task.load_balancers[0]["targetGroupArn"]
+        attributes = elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+        delay = next(float(a["Value"]) for a in attributes if a["Key"] == "deregistration_delay.timeout_seconds")
+        in_flight.drain(self.task.id, self.world.clock.scale(delay))
 
     def _pump_logs(self, last: bool = False) -> None:
         for name, stream in self.provisions.streams.items():

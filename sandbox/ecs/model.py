@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
-DeploymentStatus = Literal["PRIMARY", "ACTIVE"]
+DeploymentStatus = Literal["PRIMARY", "ACTIVE", "DRAINING"]
 MAX_EVENTS = 100
 
 
@@ -128,7 +128,11 @@ class Task:
 
 @dataclass
 class Deployment:
-    """One attempt to make a service run one revision with one set of placement inputs."""
+    """One attempt to make a service run one revision with one set of placement inputs.
+
+    With the CODE_DEPLOY controller it is a task set: `scale` is its share of the desired count in per cent, and
+    `external_id` CodeDeploy's deployment. Only a task set is ever DRAINING.
+    """
 
     task_definition: str
     inputs: Json
@@ -145,6 +149,8 @@ class Deployment:
     updated_at: datetime = field(default_factory=utc_now)
     digests: dict[str, str] = field(default_factory=dict)
     not_before: float = 0.0
+    scale: float = 100.0
+    external_id: str | None = None
 
     def __post_init__(self) -> None:
         self.rollout_reason = self.rollout_reason or f"ECS deployment {self.id} in progress."

@@ -15,9 +15,12 @@ from sandbox.ecs.model import Deployment, Json, Service
 from sandbox.ecs.moto_record import forget_service, record_service, service_tags
 from sandbox.ecs.shapes import service_shape
 from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
+from sandbox.ecs.task_sets import HANDLERS as TASK_SET_HANDLERS
+from sandbox.ecs.task_sets import TaskSetScheduler
 from sandbox.ecs.tasks import HANDLERS as TASK_HANDLERS
 from sandbox.ecs.tasks import Launcher
 from sandbox.ecs.validation import (
+    check_controller,
     check_deployment_configuration,
     check_load_balancers,
     check_network,
@@ -90,7 +93,8 @@ def create_service(world: World, principal: Principal, params: Json) -> Json:
             created_by=principal.arn,
         )
         state.services[short_name(cluster), name] = service
-    publish_deployment(world, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
+    if service.controller == "ECS":
+        publish_deployment(world, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
     world.spawn(f"ecs {name}", lambda: drive(world, service))
     return {"service": _shape(world, service)}
 
@@ -109,7 +113,7 @@ def update_service(world: World, principal: Principal, params: Json) -> Json:
         definition = task_definition(world, params.get("taskDefinition") or current.task_definition)
         _check(world, settings, definition)
         revision: str = definition["taskDefinitionArn"]
-        needed = (
+        needed = service.controller == "ECS" and (
             bool(params.get("forceNewDeployment"))
             or revision != current.task_definition
             or any(settings.get(key) != service.settings.get(key) for key in STARTS_DEPLOYMENT)
@@ -183,7 +187,8 @@ def service_arn(cluster: str, name: str) -> str:
 
 def drive(world: World, service: Service) -> None:
     """The service's loop: ends when the service is gone."""
-    scheduler = Scheduler(
+    kind = TaskSetScheduler if service.controller == "CODE_DEPLOY" else Scheduler
+    scheduler = kind(
         service,
         Launcher(world),
         lambda *event: publish_deployment(world, *event),
@@ -192,7 +197,7 @@ def drive(world: World, service: Service) -> None:
     while service.status != "INACTIVE":
         service.wake.clear()
         scheduler.step(time.monotonic())
-        busy = service.primary.not_before > time.monotonic()
+        busy = len(service.deployments) > 1 or service.primary.not_before > time.monotonic()
         service.wake.wait(0.1 if busy else IDLE_SECONDS)
 
 
@@ -217,6 +222,7 @@ def _check(world: World, settings: Json, definition: Json) -> None:
     check_network(world, definition, settings.get("networkConfiguration"))
     check_load_balancers(world, settings["loadBalancers"], definition)
     check_deployment_configuration(settings["deploymentConfiguration"])
+    check_controller(settings)
 
 
 def _inputs(settings: Json) -> dict[str, Any]:
@@ -235,4 +241,5 @@ HANDLERS = {
     ("ecs", "DescribeServices"): describe_services,
     ("ecs", "ListServices"): list_services,
     **TASK_HANDLERS,
+    **TASK_SET_HANDLERS,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -86,13 +87,15 @@ def task_set_shape(service: Service, deployment: Deployment) -> Json:
             "clusterArn": service.cluster_arn,
             "status": deployment.status,
             "taskDefinition": deployment.task_definition,
-            "computedDesiredCount": service.desired_count if deployment.status == "PRIMARY" else 0,
+            "computedDesiredCount": math.ceil(service.desired_count * deployment.scale / 100),
             "pendingCount": pending,
             "runningCount": running,
             "createdAt": seconds(deployment.created_at),
             "updatedAt": seconds(deployment.updated_at),
             "loadBalancers": deployment.inputs.get("loadBalancers", []),
-            "scale": {"value": 100.0, "unit": "PERCENT"},
+            "externalId": deployment.external_id,
+            "startedBy": "CODE_DEPLOY" if deployment.external_id else None,
+            "scale": {"value": deployment.scale, "unit": "PERCENT"},
             "stabilityStatus": "STEADY_STATE" if stable else "STABILIZING",
             **{name: deployment.inputs.get(name) for name in DEPLOYMENT_INPUTS},
         }

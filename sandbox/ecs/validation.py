@@ -101,6 +101,19 @@ def check_deployment_configuration(configuration: Json) -> None:
         )
 
 
+def check_controller(settings: Json) -> None:
+    """What does not go with a deployment controller (API reference, CreateService)."""
+    controller = settings["deploymentController"]["type"]
+    if controller == "EXTERNAL":
+        raise invalid("The deployment controller EXTERNAL is not simulated by this sandbox.")
+    if controller != "CODE_DEPLOY":
+        return
+    if len(settings["loadBalancers"]) != 1:
+        raise invalid("Services with a CODE_DEPLOY deployment controller need exactly one target group.")
+    if settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {}).get("enable"):
+        raise invalid("DeploymentCircuitBreaker feature can be configured with ECS deployment controller only.")
+
+
 def check_placement(settings: Json) -> None:
     if settings.get("launchType") and settings.get("capacityProviderStrategy"):
         raise invalid("Specifying both a launch type and capacity provider strategy is not supported.")

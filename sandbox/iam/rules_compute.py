@@ -32,6 +32,28 @@ def _ecs_resources(kind: str, path: str) -> Callable[[Call], list[Need]]:
     return rule
 
 
+def _task_set_arn(call: Call, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    service = str(call.params["service"]).rpartition("/")[2]
+    return call.arn("ecs", f"task-set/{_cluster_name(call)}/{service}/{name}")
+
+
+def _task_sets(path: str) -> Callable[[Call], list[Need]]:
+    def rule(call: Call) -> list[Need]:
+        names = [str(name) for name in call.values(path)] or ["*"]
+        return [Need(f"ecs:{call.operation}", _task_set_arn(call, name), _cluster(call)) for name in names]
+
+    return rule
+
+
+def _create_task_set(call: Call) -> list[Need]:
+    """A task set that is not there yet has an id that nobody knows; its tasks' roles are passed."""
+    roles = call.facts.task_definition(str(call.params["taskDefinition"]))[1]
+    created = Need("ecs:CreateTaskSet", _task_set_arn(call, "ecs-svc/0"), _cluster(call))
+    return [created, *(call.passes(role, _TASKS) for role in roles)]
+
+
 def _ecs_any(call: Call) -> list[Need]:
     return [Need(f"ecs:{call.operation}", "*", _cluster(call))]
 
@@ -145,6 +167,12 @@ def _write_pipeline(call: Call) -> list[Need]:
     ]
 
 
+def _invoke(call: Call) -> list[Need]:
+    """The API calls it Invoke, the permission is InvokeFunction."""
+    name = str(call.params["FunctionName"])
+    return [Need("lambda:InvokeFunction", name if name.startswith("arn:") else call.arn("lambda", f"function:{name}"))]
+
+
 def _get_deployment(call: Call) -> list[Need]:
     ids = [str(value) for path in ("deploymentId", "deploymentIds") for value in call.values(path)]
     return [
@@ -163,6 +191,11 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("ecs", "DescribeServiceDeployments"): _service_deployments,
     ("ecs", "CreateService"): _write_service,
     ("ecs", "UpdateService"): _write_service,
+    ("ecs", "UpdateServicePrimaryTaskSet"): _ecs_resources("service", "service"),
+    ("ecs", "CreateTaskSet"): _create_task_set,
+    ("ecs", "DescribeTaskSets"): _task_sets("taskSets"),
+    ("ecs", "UpdateTaskSet"): _task_sets("taskSet"),
+    ("ecs", "DeleteTaskSet"): _task_sets("taskSet"),
     ("ecs", "ListServices"): _ecs_any,
     ("ecs", "ListTasks"): _ecs_any,
     ("ecs", "DescribeTasks"): _ecs_resources("task", "tasks"),
@@ -187,6 +220,7 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("codebuild", "UpdateProject"): _write_project,
     ("codepipeline", "CreatePipeline"): _write_pipeline,
     ("codepipeline", "UpdatePipeline"): _write_pipeline,
+    ("lambda", "Invoke"): _invoke,
     ("codedeploy", "GetDeployment"): _get_deployment,
     ("codedeploy", "BatchGetDeployments"): _get_deployment,
 }

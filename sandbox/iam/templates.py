@@ -179,7 +179,8 @@ TEMPLATES: dict[str, dict[str, str]] = {
             "DescribeTargetHealth",
         ),
         ANY,
-    ),
+    )
+    | {"ModifyListener": "{ListenerArn}", "ModifyRule": "{RuleArn}"},
     "ec2": dict.fromkeys(
         (
             "DescribeAvailabilityZones",

@@ -4,6 +4,7 @@
 GET  /health              the process and its world
 GET  /decisions           every authorisation decision so far
 GET  /events              the published events, oldest first
+GET  /listeners           the load balancers' listeners, each with its local address
 GET  /undelivered         events that matched a rule and did not reach its target
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
@@ -56,6 +57,10 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
             return [decision.json() for decision in list(world.decisions)]
         case "GET events":
             return [dict(event) for event in world.bus.history]
+        case "GET listeners":
+            from sandbox.balancer.proxy import balancers_of
+
+            return balancers_of(world).listeners(world)
         case "GET undelivered":
             return [undelivered.json() for undelivered in list(world.undelivered)]
         case "POST replay-event":

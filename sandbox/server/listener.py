@@ -21,6 +21,8 @@ HANDLER_MODULES = (
     "sandbox.ecs.services",
     "sandbox.codepipeline.api",
     "sandbox.codebuild.api",
+    "sandbox.codedeploy.registry",
+    "sandbox.codedeploy.deployments",
     "sandbox.ecr.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""

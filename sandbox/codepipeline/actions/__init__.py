@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.codepipeline.actions import approval, codebuild, ecs, source
+from sandbox.codepipeline.actions import approval, codebuild, codedeploy_ecs, ecs, source
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, ActionResult, ActionRunner
 
 ACTIONS: dict[tuple[str, str], ActionRunner] = {
@@ -11,6 +11,7 @@ ACTIONS: dict[tuple[str, str], ActionRunner] = {
     ("Build", "CodeBuild"): codebuild.run,
     ("Test", "CodeBuild"): codebuild.run,
     ("Deploy", "ECS"): ecs.run,
+    ("Deploy", "CodeDeployToECS"): codedeploy_ecs.run,
     ("Approval", "Manual"): approval.run,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.providers.resources import (
     code,
+    codedeploy,
     dns_acm,
     ec2,
     ecr,
@@ -21,5 +22,5 @@ from sandbox.providers.types import Resource
 
 __all__ = ["INVOKES", "RESOURCES"]
 
-_MODULES = (code, dns_acm, ec2, ecr, ecs, elbv2, iam, logs_events, s3, scaling, security_groups, ssm_kms)
+_MODULES = (code, codedeploy, dns_acm, ec2, ecr, ecs, elbv2, iam, logs_events, s3, scaling, security_groups, ssm_kms)
 RESOURCES: dict[str, Resource] = {token: handler for module in _MODULES for token, handler in module.RESOURCES.items()}

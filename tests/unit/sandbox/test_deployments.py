@@ -179,6 +179,8 @@ def test_with_room_no_old_task_goes_before_a_new_one_is_ready() -> None:
     assert len(r.active(old)) == 2
     r.become_ready(r.active()[0])
     r.look()
+    assert len(r.active(old)) == 2, "ECS takes a while to see it"
+    r.step()
     assert len(r.active(old)) == 1
 
 

@@ -214,6 +214,28 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
             ("codedeploy", "GetDeployment", {"deploymentId": "d"}),
             [("codedeploy:GetDeployment", arn("codedeploy", "deploymentgroup:app/group"))],
         ),
+        (
+            ("ecs", "CreateTaskSet", {"cluster": "c", "service": "web", "taskDefinition": "web:3"}),
+            [
+                ("ecs:CreateTaskSet", arn("ecs", "task-set/c/web/ecs-svc/0")),
+                ("iam:PassRole", ROLE),
+                ("iam:PassRole", EXECUTION),
+            ],
+        ),
+        (
+            ("ecs", "DeleteTaskSet", {"cluster": "c", "service": "web", "taskSet": "ecs-svc/1"}),
+            [("ecs:DeleteTaskSet", arn("ecs", "task-set/c/web/ecs-svc/1"))],
+        ),
+        (
+            ("ecs", "UpdateServicePrimaryTaskSet", {"cluster": "c", "service": "web", "primaryTaskSet": "ecs-svc/1"}),
+            [("ecs:UpdateServicePrimaryTaskSet", arn("ecs", "service/c/web"))],
+        ),
+        (
+            ("lambda", "Invoke", {"FunctionName": "smoke"}),
+            [("lambda:InvokeFunction", arn("lambda", "function:smoke"))],
+        ),
+        (("elbv2", "ModifyRule", {"RuleArn": "arn:rule"}), [("elasticloadbalancing:ModifyRule", "arn:rule")]),
+        (("elbv2", "ModifyListener", {"ListenerArn": "arn:l"}), [("elasticloadbalancing:ModifyListener", "arn:l")]),
         # Logs: group actions are decided with an empty stream
         (
             ("logs", "CreateLogGroup", {"logGroupName": "/g"}),

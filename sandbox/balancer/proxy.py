@@ -1,0 +1,212 @@
+"""The listeners' local ports: a request goes to a healthy task of the target group that the rules choose."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sandbox.balancer.rules import Json, NotSimulated, decide, target_group
+from sandbox.ecs.state import targets
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+SECONDS_TO_ANSWER = 60.0
+"""How long a target may take: the idle timeout of a load balancer by default."""
+SECONDS_OF_RULES = 0.02
+"""How long rules are taken for what they were, so that not every request asks for them."""
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "host"}
+
+
+class InFlight:
+    """How many requests each task is answering."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def request(self, task: str) -> Iterator[None]:
+        with self._changed:
+            self._counts[task] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._counts[task] -= 1
+                if not self._counts[task]:
+                    del self._counts[task]
+                self._changed.notify_all()
+
+    def drain(self, task: str, seconds: float) -> None:
+        """Wait until a task answers no request, at most so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: task not in self._counts, seconds)
+
+    def any(self, task: str) -> bool:
+        """Whether a task answers a request."""
+        with self._changed:
+            return task in self._counts
+
+
+class Listener:
+    """One listener's local port."""
+
+    def __init__(self, world: World, described: Json, in_flight: InFlight) -> None:
+        self.world, self.arn, self.in_flight = world, described["ListenerArn"], in_flight
+        self.protocol, self.port = described["Protocol"], described["Port"]
+        self._rules: list[Json] = []
+        self._read = 0.0
+        self._lock = threading.Lock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        world.spawn(f"listener {self.port}", lambda: self.server.serve_forever(0.05))
+
+    @property
+    def address(self) -> str:
+        host, port = self.server.server_address[:2]
+        return f"{host!s}:{port}"
+
+    def rules(self) -> list[Json]:
+        with self._lock:
+            if time.monotonic() > self._read + SECONDS_OF_RULES:
+                self._rules = self.world.client("elbv2").describe_rules(ListenerArn=self.arn)["Rules"]
+                self._read = time.monotonic()
+            return self._rules
+
+
+def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, answer = self._answer(body)
+            self.send_response(status)
+            for name, value in headers:
+                if name.lower() not in HOP_BY_HOP:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer)
+
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+
+        def _answer(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            host, path = self.headers.get("Host", "").partition(":")[0], self.path.partition("?")[0]
+            try:
+                action = decide(listener.rules(), host, path)
+            except NotSimulated as error:
+                return _page(501, str(error))
+            if action["Type"] == "forward":
+                return self._forward(target_group(action, random.random()), body)  # noqa: S311
+            if action["Type"] == "fixed-response":
+                fixed = action["FixedResponseConfig"]
+                kind = [("Content-Type", fixed.get("ContentType", "text/plain"))]
+                return int(fixed["StatusCode"]), kind, str(fixed.get("MessageBody", "")).encode()
+            if action["Type"] == "redirect":
+                return self._redirect(action["RedirectConfig"], host)
+            return _page(501, f"the sandbox's load balancer does not do {action['Type']}")
+
+        def _redirect(self, config: Json, host: str) -> tuple[int, list[tuple[str, str]], bytes]:
+            path, _, query = self.path.partition("?")
+            known = {"protocol": listener.protocol, "host": host, "port": str(listener.port), "path": path.lstrip("/")}
+            given = {"Protocol": "#{protocol}", "Host": "#{host}", "Port": "#{port}", "Path": "/#{path}"} | config
+            parts = {name: str(given[name]) for name in ("Protocol", "Host", "Port", "Path")}
+            for placeholder, value in known.items():
+                parts = {name: text.replace(f"#{{{placeholder}}}", value) for name, text in parts.items()}
+            url = f"{parts['Protocol'].lower()}://{parts['Host']}:{parts['Port']}{parts['Path']}"
+            return int(config["StatusCode"].removeprefix("HTTP_")), [("Location", url + (query and f"?{query}"))], b""
+
+        def _forward(self, group: str | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            while group and (there := targets(listener.world, group)):
+                task, container, port = random.choice(there)  # noqa: S311
+                with listener.in_flight.request(task.id):
+                    if not any(task is each for each, *_ in targets(listener.world, group)):
+                        continue  # it began to stop before this request counted
+                    try:
+                        return self._ask(container, port, body)
+                    except TimeoutError:
+                        return _page(504, "Gateway Time-out")
+                    except (OSError, http.client.HTTPException):
+                        return _page(502, "Bad Gateway")
+            return _page(503, "Service Temporarily Unavailable")
+
+        def _ask(self, container: Any, port: int, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+            headers |= {
+                "Host": self.headers.get("Host", ""),
+                "X-Forwarded-For": self.client_address[0],
+                "X-Forwarded-Proto": listener.protocol.lower(),
+                "X-Forwarded-Port": str(listener.port),
+                "Connection": "close",
+            }
+            connection = http.client.HTTPConnection("target", port, timeout=SECONDS_TO_ANSWER)
+            connection.sock = container.connect(port, SECONDS_TO_ANSWER)
+            try:
+                connection.request(self.command, self.path, body or None, headers)
+                answer = connection.getresponse()
+                return answer.status, answer.getheaders(), answer.read()
+            finally:
+                connection.close()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Requests are not logged."""
+
+    return Handler
+
+
+def _page(status: int, title: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    """What a load balancer answers by itself."""
+    text = f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1></body></html>"
+    return status, [("Content-Type", "text/html"), ("Server", "awselb/2.0")], text.encode()
+
+
+class Balancers:
+    """All listeners of one world; each begins to listen when somebody asks for it first."""
+
+    def __init__(self) -> None:
+        self.in_flight = InFlight()
+        self._listeners: dict[str, Listener] = {}
+        self._lock = threading.Lock()
+
+    def listeners(self, world: World) -> list[Json]:
+        """Every listener with its local address."""
+        elbv2, found = world.client("elbv2"), []
+        for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
+            for described in elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
+                with self._lock:
+                    listener = self._listeners.get(described["ListenerArn"])
+                    if listener is None:
+                        listener = Listener(world, described, self.in_flight)
+                        self._listeners[described["ListenerArn"]] = listener
+                found.append(
+                    {
+                        "load_balancer": balancer["LoadBalancerName"],
+                        "dns_name": balancer["DNSName"],
+                        "arn": listener.arn,
+                        "protocol": listener.protocol,
+                        "port": listener.port,
+                        "address": listener.address,
+                    }
+                )
+        return found
+
+
+_balancers: WeakKeyDictionary[World, Balancers] = WeakKeyDictionary()
+_balancers_lock = threading.Lock()
+
+
+def balancers_of(world: World) -> Balancers:
+    """A world's listeners."""
+    with _balancers_lock:
+        return _balancers.setdefault(world, Balancers())

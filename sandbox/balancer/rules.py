@@ -1,0 +1,67 @@
+"""Which target group a request goes to: a listener's rules, in DescribeRules' shapes.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class NotSimulated(Exception):
+    """A rule that this sandbox does not know to judge."""
+
+
+def decide(rules: Sequence[Json], host: str, path: str) -> Json:
+    """The last action of the rule that fits first; the default rule fits always.
+
+    Raises:
+        NotSimulated: a rule has a condition of another kind than host-header and path-pattern.
+    """
+    in_order = sorted(rules, key=lambda rule: (rule["IsDefault"], 0 if rule["IsDefault"] else int(rule["Priority"])))
+    rule = next(rule for rule in in_order if all(_fits(c, host, path) for c in rule.get("Conditions", [])))
+    action: Json = max(rule["Actions"], key=lambda action: int(action.get("Order") or 0))
+    return action
+
+
+def _fits(condition: Json, host: str, path: str) -> bool:
+    field = condition["Field"]
+    if field == "host-header":
+        return any(fits(pattern, host.lower()) for pattern in values(condition, "HostHeaderConfig"))
+    if field == "path-pattern":
+        return any(fits(pattern, path) for pattern in values(condition, "PathPatternConfig"))
+    raise NotSimulated(f"the sandbox's load balancer does not judge conditions of {field}")
+
+
+def values(condition: Json, config: str) -> list[str]:
+    """A condition's patterns, in either of the two places where the API has them."""
+    return list((condition.get(config) or {}).get("Values") or condition.get("Values") or [])
+
+
+def fits(pattern: str, text: str) -> bool:
+    """`*` is any text, `?` any character."""
+    expression = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)
+    return re.fullmatch(expression, text) is not None
+
+
+def target_group(action: Json, lot: float) -> str | None:
+    """The group that a forward action chooses by its weights.
+
+    Args:
+        action: the action.
+        lot: 0 to 1, drawn for the request.
+    """
+    config = action.get("ForwardConfig")
+    if not config:
+        return str(action["TargetGroupArn"])
+    groups = [(str(each["TargetGroupArn"]), int(each.get("Weight", 1))) for each in config["TargetGroups"]]
+    left = lot * sum(weight for _, weight in groups)
+    for arn, weight in groups:
+        if weight and left < weight:
+            return arn
+        left -= weight
+    return None

@@ -1,0 +1,54 @@
+"""The command that asks a service for pages: load."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+
+import click
+
+from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.codepipeline.shipping import Account
+from sandbox.load import Views, find_site
+from sandbox.load import load as ask
+from sandbox.stacks import StackFolder
+
+
+@click.command()
+@click.argument("service")
+@click.option("--assets", is_flag=True, help="Ask for the assets that each page names, too, as a browser does.")
+@click.option("--seconds", default=30.0, show_default=True, help="How long; Ctrl-C ends it earlier.")
+@click.option("--workers", default=4, show_default=True, help="Page views at a time.")
+@click.option("--path", default="/", show_default=True, help="The page.")
+@click.option("--pause", default=0.02, show_default=True, help="Seconds before each request.")
+@stack_option
+@json_option
+@one_message
+def load(
+    service: str, assets: bool, seconds: float, workers: int, path: str, pause: float, stack: str, as_json: bool
+) -> None:
+    """Ask a service for pages through its load balancer, and count those that are broken.
+
+    A page view is broken when the page, or an asset that it names, is not there: while two versions serve, a page may
+    name assets that only the other one has. Run it beside `sandbox ship`.
+
+    Example: sandbox load hello --assets --seconds 60
+    """
+    account = Account(StackFolder(stack).running_server())
+    site = find_site(account.client, account.control("listeners"), stack, service)
+    say(f"Asking {site.host}{path} at {site.address} for {seconds:g} seconds.")
+    stopped, end = threading.Event(), time.monotonic() + seconds
+
+    def over() -> bool:
+        return stopped.is_set() or time.monotonic() > end
+
+    views = Views()
+    with contextlib.suppress(KeyboardInterrupt):
+        ask(site, views, path, workers, pause, over, assets=assets)
+    stopped.set()
+    click.echo(json.dumps(views.document(), indent=2) if as_json else views.line())
+
+
+COMMANDS = [load]

@@ -1,0 +1,34 @@
+"""CodeDeploy's events on the default bus.
+
+https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-cloudwatch-events.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.codedeploy.state import Json
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+
+def publish(world: World, info: Json, state: str) -> None:
+    """START, READY, STOP, SUCCESS or FAILURE of a deployment."""
+    application, group = info["applicationName"], info["deploymentGroupName"]
+    where = f"arn:aws:codedeploy:{world.region}:{world.account}"
+    world.bus.publish(
+        {
+            "detail-type": "CodeDeploy Deployment State-change Notification",
+            "source": "aws.codedeploy",
+            "resources": [f"{where}:application:{application}", f"{where}:deploymentgroup:{application}/{group}"],
+            "detail": {
+                "region": world.region,
+                "deploymentId": info["deploymentId"],
+                "instanceGroupId": info["deploymentId"],
+                "deploymentGroup": group,
+                "state": state,
+                "application": application,
+            },
+        }
+    )

@@ -1,0 +1,245 @@
+"""The CodeDeploy API for applications, deployment configurations, groups and revisions: the ECS platform only."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from sandbox.codedeploy.checks import check_config, check_group
+from sandbox.codedeploy.state import Json, state_of
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Principal, World
+
+
+def create_application(world: World, principal: Principal, params: Json) -> Json:
+    state, name = state_of(world), params["applicationName"]
+    if params.get("computePlatform") != "ECS":
+        raise AwsError("InvalidComputePlatformException", "This sandbox simulates the compute platform ECS only.")
+    with state.lock:
+        if name in state.applications:
+            raise AwsError("ApplicationAlreadyExistsException", f"Application already exists: {name}")
+        id = str(uuid.uuid4())
+        state.applications[name] = {
+            "applicationId": id,
+            "applicationName": name,
+            "createTime": time.time(),
+            "linkedToGitHub": False,
+            "computePlatform": "ECS",
+        }
+        _tag(world, f"application:{name}", params)
+    return {"applicationId": id}
+
+
+def get_application(world: World, principal: Principal, params: Json) -> Json:
+    return {"application": _application(world, params["applicationName"])}
+
+
+def update_application(world: World, principal: Principal, params: Json) -> Json:
+    state, new = state_of(world), params["newApplicationName"]
+    with state.lock:
+        application = _application(world, params["applicationName"])
+        if new in state.applications:
+            raise AwsError("ApplicationAlreadyExistsException", f"Application already exists: {new}")
+        state.applications[new] = {**state.applications.pop(application["applicationName"]), "applicationName": new}
+    return {}
+
+
+def list_applications(world: World, principal: Principal, params: Json) -> Json:
+    return {"applications": sorted(state_of(world).applications)}
+
+
+def delete_application(world: World, principal: Principal, params: Json) -> Json:
+    """With its groups; one that is not there is no error."""
+    state, name = state_of(world), params["applicationName"]
+    with state.lock:
+        state.applications.pop(name, None)
+        for key in [key for key in state.groups if key[0] == name]:
+            del state.groups[key]
+    return {}
+
+
+def create_deployment_config(world: World, principal: Principal, params: Json) -> Json:
+    state, name = state_of(world), params["deploymentConfigName"]
+    check_config(params)
+    with state.lock:
+        if name in state.configs:
+            raise AwsError("DeploymentConfigAlreadyExistsException", f"Deployment Config already exists: {name}")
+        id = str(uuid.uuid4())
+        state.configs[name] = {
+            "deploymentConfigId": id,
+            "deploymentConfigName": name,
+            "createTime": time.time(),
+            "computePlatform": "ECS",
+            "trafficRoutingConfig": params["trafficRoutingConfig"],
+        }
+    return {"deploymentConfigId": id}
+
+
+def get_deployment_config(world: World, principal: Principal, params: Json) -> Json:
+    found = state_of(world).configs.get(params["deploymentConfigName"])
+    if found is None:
+        name = params["deploymentConfigName"]
+        raise AwsError("DeploymentConfigDoesNotExistException", f"No Deployment Configuration found for {name}")
+    return {"deploymentConfigInfo": found}
+
+
+def list_deployment_configs(world: World, principal: Principal, params: Json) -> Json:
+    return {"deploymentConfigsList": sorted(state_of(world).configs)}
+
+
+def delete_deployment_config(world: World, principal: Principal, params: Json) -> Json:
+    state, name = state_of(world), params["deploymentConfigName"]
+    with state.lock:
+        if any(group["deploymentConfigName"] == name for group in state.groups.values()):
+            raise AwsError("DeploymentConfigInUseException", f"The deployment configuration {name} is in use")
+        state.configs.pop(name, None)
+    return {}
+
+
+def create_deployment_group(world: World, principal: Principal, params: Json) -> Json:
+    state = state_of(world)
+    application, name = params["applicationName"], params["deploymentGroupName"]
+    _application(world, application)
+    with state.lock:
+        if (application, name) in state.groups:
+            raise AwsError("DeploymentGroupAlreadyExistsException", f"Deployment group already exists: {name}")
+        group = _group_info(params, {})
+        check_group(world, group)
+        group["deploymentGroupId"] = str(uuid.uuid4())
+        state.groups[application, name] = group
+        _tag(world, f"deploymentgroup:{application}/{name}", params)
+    return {"deploymentGroupId": group["deploymentGroupId"]}
+
+
+def get_deployment_group(world: World, principal: Principal, params: Json) -> Json:
+    return {"deploymentGroupInfo": _group(world, params["applicationName"], params["deploymentGroupName"])}
+
+
+def list_deployment_groups(world: World, principal: Principal, params: Json) -> Json:
+    application = _application(world, params["applicationName"])["applicationName"]
+    names = sorted(name for app, name in state_of(world).groups if app == application)
+    return {"applicationName": application, "deploymentGroups": names}
+
+
+def update_deployment_group(world: World, principal: Principal, params: Json) -> Json:
+    state, application, name = state_of(world), params["applicationName"], params["currentDeploymentGroupName"]
+    with state.lock:
+        old = _group(world, application, name)
+        new_name = params.get("newDeploymentGroupName") or name
+        group = _group_info({**params, "deploymentGroupName": new_name}, old)
+        check_group(world, group)
+        del state.groups[application, name]
+        state.groups[application, new_name] = group
+    return {"hooksNotCleanedUp": []}
+
+
+def delete_deployment_group(world: World, principal: Principal, params: Json) -> Json:
+    state_of(world).groups.pop((params["applicationName"], params["deploymentGroupName"]), None)
+    return {"hooksNotCleanedUp": []}
+
+
+GROUP_DEFAULTS: Json = {
+    "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce",
+    "alarmConfiguration": {"enabled": False, "ignorePollAlarmFailure": False, "alarms": []},
+    "autoRollbackConfiguration": {"enabled": False, "events": []},
+    "blueGreenDeploymentConfiguration": {},
+    "outdatedInstancesStrategy": "UPDATE",
+}
+GROUP_INPUTS = (
+    "applicationName", "deploymentGroupName", "deploymentConfigName", "serviceRoleArn", "deploymentStyle",
+    "blueGreenDeploymentConfiguration", "loadBalancerInfo", "ecsServices", "alarmConfiguration",
+    "autoRollbackConfiguration", "outdatedInstancesStrategy", "triggerConfigurations", "terminationHookEnabled",
+)  # fmt: skip
+
+
+def _group_info(params: Json, old: Json) -> Json:
+    given = {name: params[name] for name in GROUP_INPUTS if params.get(name) is not None}
+    return {**GROUP_DEFAULTS, **old, **given, "computePlatform": "ECS"}
+
+
+def register_application_revision(world: World, principal: Principal, params: Json) -> Json:
+    application = _application(world, params["applicationName"])
+    state_of(world).revisions[application["applicationName"], _revision_key(params["revision"])] = {
+        "registerTime": time.time(),
+        "description": params.get("description", ""),
+    }
+    return {}
+
+
+def get_application_revision(world: World, principal: Principal, params: Json) -> Json:
+    application = _application(world, params["applicationName"])["applicationName"]
+    found = state_of(world).revisions.get((application, _revision_key(params["revision"])))
+    if found is None:
+        raise AwsError("RevisionDoesNotExistException", "There is no such revision of the application.")
+    return {"applicationName": application, "revision": params["revision"], "revisionInfo": found}
+
+
+def _revision_key(revision: Json) -> str:
+    content = revision.get("appSpecContent") or revision.get("string") or {}
+    if "content" in content:
+        return hashlib.sha256(str(content["content"]).encode()).hexdigest()
+    return str(content.get("sha256") or sorted((revision.get("s3Location") or {}).items()))
+
+
+def tag_resource(world: World, principal: Principal, params: Json) -> Json:
+    tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+    state_of(world).tags.setdefault(params["ResourceArn"], {}).update(tags)
+    return {}
+
+
+def untag_resource(world: World, principal: Principal, params: Json) -> Json:
+    for key in params["TagKeys"]:
+        state_of(world).tags.get(params["ResourceArn"], {}).pop(key, None)
+    return {}
+
+
+def list_tags(world: World, principal: Principal, params: Json) -> Json:
+    tags = state_of(world).tags.get(params["ResourceArn"], {})
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+
+def _tag(world: World, resource: str, params: Json) -> None:
+    arn = f"arn:aws:codedeploy:{world.region}:{world.account}:{resource}"
+    state_of(world).tags[arn] = {tag["Key"]: tag["Value"] for tag in params.get("tags") or []}
+
+
+def _application(world: World, name: str) -> Json:
+    found = state_of(world).applications.get(name)
+    if found is None:
+        raise AwsError("ApplicationDoesNotExistException", f"No application found for name: {name}")
+    return found
+
+
+def _group(world: World, application: str, name: str) -> Json:
+    _application(world, application)
+    found = state_of(world).groups.get((application, name))
+    if found is None:
+        raise AwsError("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
+    return found
+
+
+HANDLERS = {
+    ("codedeploy", "CreateApplication"): create_application,
+    ("codedeploy", "GetApplication"): get_application,
+    ("codedeploy", "UpdateApplication"): update_application,
+    ("codedeploy", "ListApplications"): list_applications,
+    ("codedeploy", "DeleteApplication"): delete_application,
+    ("codedeploy", "CreateDeploymentConfig"): create_deployment_config,
+    ("codedeploy", "GetDeploymentConfig"): get_deployment_config,
+    ("codedeploy", "ListDeploymentConfigs"): list_deployment_configs,
+    ("codedeploy", "DeleteDeploymentConfig"): delete_deployment_config,
+    ("codedeploy", "CreateDeploymentGroup"): create_deployment_group,
+    ("codedeploy", "GetDeploymentGroup"): get_deployment_group,
+    ("codedeploy", "ListDeploymentGroups"): list_deployment_groups,
+    ("codedeploy", "UpdateDeploymentGroup"): update_deployment_group,
+    ("codedeploy", "DeleteDeploymentGroup"): delete_deployment_group,
+    ("codedeploy", "RegisterApplicationRevision"): register_application_revision,
+    ("codedeploy", "GetApplicationRevision"): get_application_revision,
+    ("codedeploy", "TagResource"): tag_resource,
+    ("codedeploy", "UntagResource"): untag_resource,
+    ("codedeploy", "ListTagsForResource"): list_tags,
+}

@@ -1,0 +1,170 @@
+"""Page views through a load balancer: what browsers would see while something is deployed."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from sandbox.balancer.rules import values
+from sandbox.stacks import SandboxError
+
+ASSET = re.compile(r"""\b(?:src|href)=["']([^"'#]+)["']""")
+SECONDS_TO_ANSWER = 10.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a service answers.
+
+    Attributes:
+        host: the Host header.
+        address: the listener's local address.
+    """
+
+    host: str
+    address: str
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """A GET's status and body; 0 when nobody answers."""
+        connection = http.client.HTTPConnection(self.address, timeout=SECONDS_TO_ANSWER)
+        try:
+            connection.request("GET", path, headers={"Host": self.host})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+        finally:
+            connection.close()
+
+
+@dataclass
+class Views:
+    """What was seen.
+
+    Attributes:
+        total: page views; each is a page, and its assets when those are asked for.
+        broken_at: when views were broken, in seconds since the start: the page or an asset of it was not there.
+        statuses: of all answers.
+    """
+
+    total: int = 0
+    broken_at: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, statuses: list[int], at: float) -> None:
+        """One page view: the page's status, and its assets'."""
+        with self._lock:
+            self.total += 1
+            self.statuses.update(statuses)
+            if any(status != http.HTTPStatus.OK for status in statuses):
+                self.broken_at.append(round(at, 2))
+
+    @property
+    def server_errors(self) -> int:
+        """5xx answers, and none at all."""
+        return sum(count for status, count in self.statuses.items() if status == 0 or status >= 500)
+
+    def document(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "views": self.total,
+            "broken": len(self.broken_at),
+            "missing": self.statuses[http.HTTPStatus.NOT_FOUND],
+            "server_errors": self.server_errors,
+            "seconds": round(self.seconds, 1),
+            "broken_at": sorted(self.broken_at),
+        }
+
+    def line(self) -> str:
+        """For people."""
+        spread = f", from second {min(self.broken_at)} to {max(self.broken_at)}" if self.broken_at else ""
+        return (
+            f"{self.total} page views: {len(self.broken_at)} broken{spread}; {self.statuses[404]} answers 404, "
+            f"{self.server_errors} answers 5xx"
+        )
+
+
+def assets_of(page: str, path: str) -> list[str]:
+    """The paths of what a page loads from its own host, each once."""
+    found = (urljoin(path, reference) for reference in ASSET.findall(page))
+    own = [urlsplit(each) for each in found]
+    return list(dict.fromkeys(each.path for each in own if not each.netloc and each.path != path))
+
+
+def view(site: Site, path: str, pause: float, *, assets: bool) -> list[int]:
+    """One page view; the statuses of its answers."""
+    status, body = site.get(path)
+    statuses = [status]
+    if assets and status == http.HTTPStatus.OK:
+        for asset in assets_of(body.decode(errors="replace"), path):
+            time.sleep(pause)
+            statuses.append(site.get(asset)[0])
+    return statuses
+
+
+def load(
+    site: Site, views: Views, path: str, workers: int, pause: float, over: Callable[[], bool], *, assets: bool
+) -> None:
+    """Page views by several workers, one after another each, until it is over; `views` has what was seen."""
+    started = time.monotonic()
+
+    def work() -> None:
+        while not over():
+            at = time.monotonic() - started
+            views.add(view(site, path, pause, assets=assets), at)
+            views.seconds = time.monotonic() - started
+            time.sleep(pause)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], stack: str, service: str) -> Site:
+    """Where a service answers: the first host whose rule forwards to one of its target groups.
+
+    Args:
+        client: makes a boto3 client.
+        listeners: as the sandbox's server lists them.
+        stack: the cluster, and what the ECS service's name begins with.
+        service: what it goes on with.
+
+    Raises:
+        SandboxError: there is no such service, or no rule leads to it.
+    """
+    ecs, elbv2, wanted = client("ecs"), client("elbv2"), f"{stack}-{service}"
+    arns = ecs.list_services(cluster=stack, maxResults=100)["serviceArns"]
+    names = sorted(name for name in (arn.rpartition("/")[2] for arn in arns) if name.startswith(wanted))
+    exact = [name for name in names if name == wanted] or names[:1]
+    if not exact:
+        raise SandboxError(f"there is no ECS service {wanted} in cluster {stack}")
+    (found,) = ecs.describe_services(cluster=stack, services=exact)["services"]
+    sets = [found, *found.get("taskSets", [])]
+    groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}
+    for listener in sorted(listeners, key=lambda listener: int(listener["port"])):
+        for rule in elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]:
+            forwards = {
+                group["TargetGroupArn"]
+                for action in rule["Actions"]
+                for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+            }
+            hosts = [
+                host
+                for c in rule["Conditions"]
+                if c["Field"] == "host-header"
+                for host in values(c, "HostHeaderConfig")
+            ]
+            if forwards & groups and hosts:
+                return Site(hosts[0], listener["address"])
+    raise SandboxError(f"no listener's rule leads to the ECS service {exact[0]}: it has no route")

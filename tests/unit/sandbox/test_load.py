@@ -1,0 +1,107 @@
+"""Page views: what a page loads, what is broken, and where a service answers."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sandbox.load import Site, Views, assets_of, find_site, load, view
+from sandbox.stacks import SandboxError
+
+PAGE = """<link rel="stylesheet" href="/assets/app-1.css"><img src='logo-2.svg'>
+<a href="#top">up</a><script src="https://cdn.example.com/x.js"></script><img src="/assets/app-1.css">"""
+
+
+def test_the_assets_of_a_page() -> None:
+    assert assets_of(PAGE, "/shop/") == ["/assets/app-1.css", "/shop/logo-2.svg"]
+    assert assets_of('<a href="/">home</a>', "/") == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "broken", "errors"),
+    [([200, 200], 0, 0), ([200, 404], 1, 0), ([503], 1, 1), ([200, 502, 404], 1, 1), ([0], 1, 1)],
+)
+def test_what_is_counted(statuses: list[int], broken: int, errors: int) -> None:
+    views = Views()
+    views.add(statuses, 1.234)
+    found = views.document()
+    assert (found["views"], found["broken"], found["server_errors"]) == (1, broken, errors)
+    assert found["missing"] == statuses.count(404)
+    assert found["broken_at"] == ([1.23] if broken else [])
+
+
+class App(BaseHTTPRequestHandler):
+    there = True
+
+    def do_GET(self) -> None:
+        status = 200 if self.path == "/" or (self.there and self.headers["Host"] == "www.example.com") else 404
+        body = PAGE.encode() if self.path == "/" else b""
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    App.there = True
+    yield Site("www.example.com", f"127.0.0.1:{server.server_address[1]}")
+    server.shutdown()
+
+
+def test_a_view_with_and_without_assets(site: Site) -> None:
+    assert view(site, "/", 0, assets=False) == [200]
+    assert view(site, "/", 0, assets=True) == [200, 200, 200]
+    App.there = False
+    assert view(site, "/", 0, assets=True) == [200, 404, 404]
+    assert Site("h", "127.0.0.1:1").get("/") == (0, b"")
+
+
+def test_views_until_it_is_over(site: Site) -> None:
+    left = [20]
+
+    def over() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    views = Views()
+    load(site, views, "/", 2, 0, over, assets=True)
+    assert views.total == 20
+    assert views.line() == "20 page views: 0 broken; 0 answers 404, 0 answers 5xx"
+
+
+def account(*services: str) -> Any:
+    """Services that all have group `g`, and two listeners whose rules lead there."""
+    described = {"serviceName": "s", "taskSets": [{"loadBalancers": [{"targetGroupArn": "g"}]}]}
+    forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "g"}]}}
+    host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["www.example.com"]}}
+    rules = [{"Actions": [{"Type": "fixed-response"}], "Conditions": []}, {"Actions": [forward], "Conditions": [host]}]
+    ecs = SimpleNamespace(
+        list_services=lambda **_: {"serviceArns": [f"arn/{name}" for name in services]},
+        describe_services=lambda **_: {"services": [described]},
+    )
+    elbv2 = SimpleNamespace(describe_rules=lambda **_: {"Rules": rules})
+    return lambda service: {"ecs": ecs, "elbv2": elbv2}[service]
+
+
+LISTENERS = [{"arn": "test", "port": 8443, "address": "b"}, {"arn": "prod", "port": 443, "address": "a"}]
+
+
+@pytest.mark.parametrize("service", ["dev-web", "dev-web-codedeploy"])
+def test_where_a_service_answers(service: str) -> None:
+    assert find_site(account(service), LISTENERS, "dev", "web") == Site("www.example.com", "a")
+
+
+def test_a_service_that_is_not_there_or_has_no_route() -> None:
+    with pytest.raises(SandboxError, match="there is no ECS service dev-web in cluster dev"):
+        find_site(account("dev-other"), LISTENERS, "dev", "web")
+    with pytest.raises(SandboxError, match="it has no route"):
+        find_site(account("dev-web"), [], "dev", "web")
