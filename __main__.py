@@ -7,16 +7,19 @@ import pulumi_aws as aws
 
 import settings
 from components.cluster import Cluster
+from components.code_deploy import CodeDeploy
 from components.delivery_store import DeliveryStore
 from components.deploy_pipeline import DeployPipeline
 from components.ecs_service import EcsService
-from components.guards import end_with, guards, look_once
+from components.guards import end_with, guards, look_once, replaced, take_over, template_guard
 from components.image_repository import ImageRepository
 from components.load_balancer import LoadBalancer
 from components.naming import Scope, artifact_prefix
 from components.network import Network
 from components.parameter_store import ParameterStore
-from inputs import load_balancer_args, migrate_args, network_args, parameter_args, ways_in_args
+from components.pipeline_builds import BlueGreenArgs
+from inputs import code_deploy_args, load_balancer_args, migrate_args, network_args, parameter_args, ways_in_args
+from stack_file import Service
 
 # Half of a large program's time would be collecting what lives to its end.
 gc.freeze()
@@ -31,6 +34,10 @@ scope = Scope(
     account=aws.get_caller_identity().account_id,
 )
 seen = look_once(stack.provider, scope, list(config.services))
+replacing = {
+    name: replaced(seen.states.get(name), name, service.deploy.controller, allowed=service.deploy.replace)
+    for name, service in config.services.items()
+}
 zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
 
 network = Network("network", network_args(stack))
@@ -44,6 +51,33 @@ store = DeliveryStore(
     },
 )
 
+
+def code_deploy(name: str, service: Service, ecs_service: EcsService) -> dict[str, BlueGreenArgs]:
+    """CodeDeploy for a service; what its pipeline needs of it."""
+    made = CodeDeploy(
+        name,
+        {
+            "scope": scope,
+            "service": name,
+            "cluster_name": cluster.name,
+            "service_name": ecs_service.name,
+            "service_arn": ecs_service.arn,
+            "role_arns": ecs_service.role_arns,
+            **code_deploy_args(service, ecs_service, balancer),
+        },
+    )
+    return {
+        "blue_green": {
+            "template": ecs_service.template,
+            "app_spec": ecs_service.app_spec,
+            "application_name": made.application_name,
+            "group_name": made.group_name,
+            "config_name": made.config_name,
+            "hooks": template_guard(seen.session, scope.stack, seen.states.get(name)),
+        }
+    }
+
+
 waiting: list[pulumi.Output[str | None]] = []
 for name, service in config.services.items():
     architecture = service.task.architecture.upper()
@@ -56,6 +90,7 @@ for name, service in config.services.items():
             "protect": config.protect,
         },
     )
+    state, controller = seen.states.get(name), service.deploy.controller
     images = ImageRepository(name, {"repository_name": scope.name(name), "protect": config.protect})
     ecs_service = EcsService(
         name,
@@ -79,12 +114,21 @@ for name, service in config.services.items():
             "target_cpu": service.tasks.target_cpu,
             "spot": config.cluster.spot,
             "log_retention_days": config.cluster.log_retention_days,
-            "state": seen.states.get(name),
-            "hooks": guards(seen.session, scope.stack, seen.states.get(name)),
-            **ways_in_args(stack, service, balancer, zone_id),  # type: ignore[typeddict-item]
+            "controller": controller,
+            "app_spec_hooks": service.deploy.hooks,
+            "alarms": service.deploy.alarms,
+            "balancer_arn_suffix": balancer.arn_suffix,
+            "state": state,
+            "hooks": (
+                take_over(seen.session, scope.stack, name)
+                if replacing[name]
+                else guards(seen.session, scope.stack, state)
+            ),
+            **ways_in_args(stack, service, state, balancer, zone_id),  # type: ignore[typeddict-item]
         },
     )
     waiting.append(ecs_service.waiting)
+    blue_green = code_deploy(name, service, ecs_service) if controller == "CODE_DEPLOY" else {}
     pipeline = DeployPipeline(
         name,
         {
@@ -110,7 +154,9 @@ for name, service in config.services.items():
             "compute_type": service.build.compute,
             "build_timeout": service.build.timeout,
             "log_retention_days": config.cluster.log_retention_days,
-            **migrate_args(service),  # type: ignore[typeddict-item]
+            "controller": controller,
+            **blue_green,  # type: ignore[typeddict-item]
+            **migrate_args(service),
         },
     )
     pulumi.export(

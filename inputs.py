@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.deploy_pipeline import MigrationArgs
+from components.code_deploy import StrategyArgs, TrafficArgs
+from components.ecs_service import EcsService
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.network import Network, NetworkArgs
 from components.parameter_store import ParameterArgs
+from components.pipeline_builds import MigrationArgs
 from components.ways_in import WaysInArgs
+from delivery.state import ServiceState
 from settings import Settings
 from stack_file import Service
 
@@ -38,6 +41,9 @@ def load_balancer_args(stack: Settings, network: Network, zone_id: pulumi.Input[
         "domain": domain.zone,
         "allowed_cidrs": stack.config.cluster.allowed_cidrs,
         "protect": stack.config.protect,
+        "test_ports": sorted(
+            {service.deploy.test_port for service in stack.config.services.values() if service.deploy.test_port}
+        ),
     }
     if domain.certificate_arn is not None:
         args["certificate_arn"] = domain.certificate_arn
@@ -62,7 +68,11 @@ def parameter_args(service: Service, secrets: Mapping[str, pulumi.Input[str]]) -
 
 
 def ways_in_args(
-    stack: Settings, service: Service, balancer: LoadBalancer, zone_id: pulumi.Input[str] | None
+    stack: Settings,
+    service: Service,
+    state: ServiceState | None,
+    balancer: LoadBalancer,
+    zone_id: pulumi.Input[str] | None,
 ) -> dict[str, WaysInArgs]:
     """`{"ways_in": …}` for a service with routes, nothing for a worker."""
     if not service.routes:
@@ -86,6 +96,11 @@ def ways_in_args(
     }
     if stack.config.domain.records and zone_id is not None:
         ways_in["records_zone_id"] = zone_id
+    if service.deploy.strategy == "codedeploy":
+        shifting = state is not None and state.controller == "CODE_DEPLOY"
+        ways_in["blue_green"] = {"shifting": shifting}
+        if service.deploy.test_port is not None:
+            ways_in["blue_green"]["test_listener_arn"] = balancer.test_listener_arns[service.deploy.test_port]
     return {"ways_in": ways_in}
 
 
@@ -94,3 +109,26 @@ def migrate_args(service: Service) -> dict[str, MigrationArgs]:
     if service.migrate is None:
         return {}
     return {"migrate": {"command": service.migrate.command, "timeout": service.migrate.timeout}}
+
+
+def code_deploy_args(service: Service, ecs_service: EcsService, balancer: LoadBalancer) -> StrategyArgs:
+    """How CodeDeploy shifts a service's traffic."""
+    deploy, ways_in = service.deploy, ecs_service.ways_in
+    if ways_in is None:
+        raise ValueError("CodeDeploy needs a route")
+    traffic: TrafficArgs = {
+        "target_group_names": [group.name for group in ways_in.target_groups],
+        "listener_arn": balancer.https_listener_arn,
+        "rule_arns": [rule.arn for rule in ways_in.rules],
+    }
+    if deploy.test_port is not None:
+        traffic["test_listener_arn"] = balancer.test_listener_arns[deploy.test_port]
+    args: StrategyArgs = {
+        "traffic": traffic,
+        "wait": deploy.wait,
+        "alarm_names": ecs_service.alarm_names,
+        "hook_arns": sorted(set(deploy.hooks.values())),
+    }
+    if deploy.percent is not None and deploy.interval is not None:
+        args["shift"] = {"type": deploy.shift, "percent": deploy.percent, "interval": deploy.interval}
+    return args

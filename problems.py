@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.naming import PIPELINE_PREFIX_LENGTH
+from delivery.services import SUFFIXES
 
 if TYPE_CHECKING:
     from stack_file import Stack
@@ -37,6 +38,8 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
     priorities = Counter(route.priority for service in config.services.values() for route in service.routes)
     zone = config.domain.zone
     for name, service in config.services.items():
+        if name.endswith(SUFFIXES["CODE_DEPLOY"]):
+            yield f"services.{name}: a name must not end in -codedeploy, which marks CodeDeploy's services"
         if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
             yield f"services.{name}: {stack}-{name} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
         for index, route in enumerate(service.routes):

@@ -6,6 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from components.alarms import AlarmName
+from delivery.services import Controller
+
 FARGATE_MEMORY: Mapping[int, list[int]] = {
     256: [512, 1024, 2048],
     512: list(range(1024, 4096 + 1, 1024)),
@@ -19,7 +22,8 @@ FARGATE_MEMORY: Mapping[int, list[int]] = {
 
 RESERVED_VARIABLES = re.compile(
     r"AWS_.*|CODEBUILD_.*|PATH|HOME|SHELL|DOCKER_.*|IMAGE|IMAGE_DIGEST|DEPLOY|REPOSITORY_URI|"
-    r"CONTAINERS|BUILD_ARGUMENTS|BUILD_SECRETS|PLATFORM|RELEASE_RECORD|SOURCE|SOURCE_VERSION|SUMMARY"
+    r"CONTAINERS|BUILD_ARGUMENTS|BUILD_SECRETS|PLATFORM|RELEASE_RECORD|SOURCE|SOURCE_VERSION|SUMMARY|"
+    r"TEMPLATE_BUCKET|TEMPLATE_FOLDER"
 )
 """What CodeBuild, its tools and our buildspecs use themselves."""
 
@@ -173,10 +177,57 @@ class Tasks(Model):
         return self
 
 
+LIFECYCLE_EVENTS = Literal[
+    "BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"
+]
+"""Where CodeDeploy calls a hook of an ECS deployment, in their order (CodeDeploy, AppSpec hooks for ECS)."""
+
+
 class Deploy(Model):
     """How a new image replaces the old one."""
 
-    strategy: Literal["rolling"] = "rolling"
+    strategy: Literal["rolling", "codedeploy"] = "rolling"
+    """`rolling`: ECS replaces tasks a few at a time. `codedeploy`: new tasks beside the old ones, then the traffic
+    shifts, and back when something fails."""
+    shift: Literal["all_at_once", "canary", "linear"] = "all_at_once"
+    """How traffic shifts: at once, `percent` and after `interval` the rest, or `percent` every `interval`."""
+    percent: Annotated[int, Field(ge=1, le=99)] | None = None
+    """Of the traffic, for canary and linear."""
+    interval: Annotated[int, Field(ge=1, le=2880)] | None = None
+    """Minutes, for canary and linear."""
+    wait: Annotated[int, Field(ge=0, le=2880)] = 5
+    """Minutes that the old tasks stay after the shift; until they are over, going back is a shift of traffic."""
+    test_port: Port | None = None
+    """Where the load balancer shows the new tasks before the traffic shifts."""
+    alarms: list[AlarmName] = []
+    """The service's alarms that end a deployment and take the traffic back."""
+    hooks: dict[
+        LIFECYCLE_EVENTS, Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$")]
+    ] = {}
+    """Lambda functions that CodeDeploy calls and waits for, at most an hour each."""
+    replace: bool = False
+    """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
+
+    @property
+    def controller(self) -> Controller:
+        """Who deploys the ECS service."""
+        return "CODE_DEPLOY" if self.strategy == "codedeploy" else "ECS"
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        blue_green_only = {"shift", "percent", "interval", "wait", "test_port", "alarms", "hooks"}
+        if self.strategy == "rolling" and (given := sorted(blue_green_only & self.model_fields_set)):
+            raise ValueError(f"{', '.join(given)}: only with strategy codedeploy")
+        in_steps = self.percent is not None and self.interval is not None
+        if self.shift == "all_at_once" and (self.percent is not None or self.interval is not None):
+            raise ValueError("percent and interval go with shift canary or linear")
+        if self.shift != "all_at_once" and not in_steps:
+            raise ValueError(f"shift {self.shift} needs percent and interval")
+        if self.test_port in (80, 443):
+            raise ValueError(
+                f"test_port {self.test_port} is a port of production traffic; choose another, such as 8443"
+            )
+        return self
 
 
 class Source(Model):
@@ -253,6 +304,11 @@ class Service(Model):
             raise ValueError("routes need task.port")
         if "health_check" in self.model_fields_set and not self.routes:
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        if self.deploy.strategy == "codedeploy" and len(self.routes) != 1:
+            raise ValueError(
+                f"deploy.strategy codedeploy takes exactly one route, and there are {len(self.routes)}: CodeDeploy "
+                "shifts the traffic of one target group"
+            )
         reserved = [name for name in self.parameters if RESERVED_VARIABLES.fullmatch(name)]
         if reserved:
             raise ValueError(f"parameters: {', '.join(reserved)}: the build uses this name itself")

@@ -3,94 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components import pipeline_builds as builds
 from components import pipeline_stages, policies
-from components.naming import Scope, artifact_prefix, source_key
-from components.parameter_store import View
-from delivery.record import FINGERPRINT_LABEL
+from components.code_deploy import IMAGE_PLACEHOLDER
+from components.naming import artifact_prefix, source_key
+from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
+from delivery import template
 
 BUILDSPECS = Path(__file__).parent.parent / "buildspecs"
-
-
-class Builder(TypedDict):
-    """A kind of CodeBuild machine."""
-
-    type: str
-    image: str
-
-
-class Machine(Builder):
-    """A CodeBuild machine."""
-
-    compute_type: str
-    privileged_mode: bool
-
-
-BUILDERS: Mapping[str, Builder] = {
-    "X86_64": {"type": "LINUX_CONTAINER", "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0"},
-    "ARM64": {"type": "ARM_CONTAINER", "image": "aws/codebuild/amazonlinux-aarch64-standard:3.0"},
-}
-"""The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
-
-CALLER: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
-"""The machine of a build that only calls AWS."""
-
-PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
-DEPLOY_MINUTES = 60
-SPARE_MINUTES = 15
-"""What a build needs beside the waiting that it is there for."""
-
-
-class MigrationArgs(TypedDict):
-    """What runs once per release, before the new version serves."""
-
-    command: Sequence[str]
-    """Run by the entry point of the first of `containers`, in a task of its own."""
-    timeout: int
-    """Minutes."""
-
-
-class DeployPipelineArgs(TypedDict):
-    """Inputs of `DeployPipeline`."""
-
-    scope: Scope
-    service: str
-    bucket: pulumi.Input[str]
-    """Where sources arrive and artifacts are kept."""
-    bucket_arn: pulumi.Input[str]
-    repository_name: pulumi.Input[str]
-    repository_url: pulumi.Input[str]
-    repository_arn: pulumi.Input[str]
-    cluster_name: pulumi.Input[str]
-    service_name: pulumi.Input[str]
-    service_arn: pulumi.Input[str]
-    role_arns: Sequence[pulumi.Input[str]]
-    """The execution and task roles, to be passed with a new revision."""
-    log_group_arn: pulumi.Input[str]
-    """Where the service's containers log."""
-    record_name: pulumi.Input[str]
-    record_arn: pulumi.Input[str]
-    containers: Sequence[str]
-    """The containers that run the service's own image."""
-    migrate: NotRequired[MigrationArgs]
-    """Without it a release migrates nothing."""
-    approve: bool
-    """Whether somebody has to approve each release."""
-    minimum_tasks: int
-    """What the first release starts."""
-    build: View
-    """The parameters that the image's build reads."""
-    architecture: str
-    """`X86_64` or `ARM64`."""
-    compute_type: str
-    """CodeBuild's compute type for the image's build."""
-    build_timeout: int
-    """Minutes."""
-    log_retention_days: int
+Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
+"""Who starts the pipeline, and that it may."""
 
 
 class DeployPipeline(pulumi.ComponentResource):
@@ -124,25 +51,28 @@ class DeployPipeline(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
             opts=self._child,
         )
-        package = self._package_project()
-        migrate = self._migrate_project(args["migrate"]) if "migrate" in args else None
-        release = self._release_project()
+        wanted = {
+            "package": builds.package(args, self._artifacts_arn),
+            **({"template": builds.fetch_template(args, self._artifacts_arn)} if "blue_green" in args else {}),
+            **({"migrate": builds.migrate(args, args["migrate"], self._artifacts_arn)} if "migrate" in args else {}),
+            "release": builds.release(args, self._artifacts_arn),
+        }
+        projects = {purpose: self._project(build) for purpose, build in wanted.items()}
         role, permissions = self._role(
             "pipeline",
             "codepipeline",
             [
                 *policies.fetch_source(args["bucket_arn"], source_arn),
                 *policies.read_and_write_artifacts(self._artifacts_arn),
-                *policies.run_builds([project.arn for project in (package, migrate, release) if project]),
-                *policies.deploy_service(
-                    args["service_arn"],
-                    args["scope"].arn("ecs", f"task-definition/{self._full_name}:*"),
-                    args["role_arns"],
-                ),
+                *policies.run_builds([project.arn for project in projects.values()]),
+                *self._may_deploy(),
             ],
         )
-        pipeline = self._pipeline(package, migrate, release, role, permissions)
-        self._start_on_upload(pipeline)
+        pipeline = self._pipeline(projects, role, permissions)
+        starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
+        self._start_on_upload(pipeline, starter)
+        if "blue_green" in args:
+            self._start_on_template(args["blue_green"], pipeline, starter)
         self.name = pipeline.name
         self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
@@ -164,135 +94,78 @@ class DeployPipeline(pulumi.ComponentResource):
         )
         return role, policy
 
-    def _package_project(self) -> aws.codebuild.Project:
-        args, build = self._args, self._args["build"]
-        machine: Machine = {
-            **BUILDERS[args["architecture"]],
-            "compute_type": args["compute_type"],
-            "privileged_mode": True,  # docker build needs it
-        }
-        variables: dict[str, pulumi.Input[str]] = {
-            "REPOSITORY_URI": args["repository_url"],
-            "CONTAINERS": " ".join(args["containers"]),
-            "PLATFORM": PLATFORMS[args["architecture"]],
-            "RELEASE_RECORD": args["record_name"],
-            "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
-            "BUILD_SECRETS": " ".join(sorted(build.secret)),
-        }
-        permissions = [
-            *policies.push_image(args["repository_arn"]),
-            *policies.read_release(args["record_arn"]),
-            *build.statements,
-            *policies.read_and_write_artifacts(self._artifacts_arn),
-        ]
-        return self._project("package", machine, variables, build.names, permissions, args["build_timeout"])
-
-    def _migrate_project(self, migrate: MigrationArgs) -> aws.codebuild.Project:
+    def _may_deploy(self) -> list[policies.Statement]:
         args, scope = self._args, self._args["scope"]
-        family = f"{self._full_name}-migrate"
-        variables: dict[str, pulumi.Input[str]] = {
-            "CLUSTER": args["cluster_name"],
-            "SERVICE": args["service_name"],
-            "CONTAINERS": " ".join(args["containers"]),
-            "REPOSITORY_URI": args["repository_url"],
-            "FAMILY": family,
-            "COMMAND": json.dumps(list(migrate["command"])),
-            "TIMEOUT": str(migrate["timeout"]),
-        }
-        permissions = [
-            *policies.migrate_service(
-                service_arn=args["service_arn"],
-                cluster_arn=pulumi.Output.concat(scope.arn("ecs", "cluster/"), args["cluster_name"]),
-                task_definition_arn=scope.arn("ecs", f"task-definition/{family}:*"),
-                tasks_arn=pulumi.Output.concat(scope.arn("ecs", "task/"), args["cluster_name"], "/*"),
-                role_arns=args["role_arns"],
-                log_group_arn=args["log_group_arn"],
+        revisions = scope.arn("ecs", f"task-definition/{self._full_name}:*")
+        if "blue_green" not in args:
+            return policies.deploy_service(args["service_arn"], revisions, args["role_arns"])
+        application, group = args["blue_green"]["application_name"], args["blue_green"]["group_name"]
+        return policies.start_blue_green(
+            application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), application),
+            group_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentgroup:"), application, "/", group),
+            config_arn=pulumi.Output.concat(
+                scope.arn("codedeploy", "deploymentconfig:"), args["blue_green"]["config_name"]
             ),
-            *policies.read_artifacts(self._artifacts_arn),
-        ]
-        # Besides its own migration it may have to wait for one that an execution before left running.
-        timeout = 2 * migrate["timeout"] + SPARE_MINUTES
-        return self._project("migrate", CALLER, variables, {}, permissions, timeout)
+            task_definition_arn=revisions,
+            role_arns=args["role_arns"],
+        )
 
-    def _release_project(self) -> aws.codebuild.Project:
-        args = self._args
-        variables: dict[str, pulumi.Input[str]] = {
-            "CLUSTER": args["cluster_name"],
-            "SERVICE": args["service_name"],
-            "CONTAINERS": " ".join(args["containers"]),
-            "MINIMUM_TASKS": str(args["minimum_tasks"]),
-            "TIMEOUT": str(DEPLOY_MINUTES),
-            "REPOSITORY": args["repository_name"],
-            "RELEASE_RECORD": args["record_name"],
-            "FINGERPRINT_LABEL": FINGERPRINT_LABEL,
-        }
-        scalable_targets = args["scope"].arn("application-autoscaling", "scalable-target/*")
-        permissions = [
-            # A scalable target's ARN ends in an id that AWS makes up and no output gives.
-            *policies.release_service(args["service_arn"], scalable_targets),
-            *policies.tag_image(args["repository_arn"]),
-            *policies.write_release(args["record_arn"]),
-            *policies.read_artifacts(self._artifacts_arn),
-        ]
-        return self._project("release", CALLER, variables, {}, permissions, DEPLOY_MINUTES + SPARE_MINUTES)
-
-    def _project(
-        self,
-        purpose: str,
-        machine: Machine,
-        variables: Mapping[str, pulumi.Input[str]],
-        parameters: Mapping[str, pulumi.Input[str]],
-        permissions: Sequence[policies.Statement],
-        timeout: int,
-    ) -> aws.codebuild.Project:
+    def _project(self, build: Build) -> aws.codebuild.Project:
         """A CodeBuild project of the pipeline's, with its log group and role."""
+        purpose = build.purpose
         logs = aws.cloudwatch.LogGroup(
             f"{self._name}-{purpose}-logs",
             name=f"/codebuild/{self._full_name}-{purpose}",
             retention_in_days=self._args["log_retention_days"],
             opts=self._child,
         )
-        role, policy = self._role(purpose, "codebuild", [*policies.write_logs(logs.arn), *permissions])
+        role, policy = self._role(purpose, "codebuild", [*policies.write_logs(logs.arn), *build.permissions])
         environment = [
-            *(aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v) for n, v in variables.items()),
+            *(
+                aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v)
+                for n, v in build.variables.items()
+            ),
             *(
                 aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v, type="PARAMETER_STORE")
-                for n, v in parameters.items()
+                for n, v in build.parameters.items()
             ),
         ]
         return aws.codebuild.Project(
             f"{self._name}-{purpose}",
             name=f"{self._full_name}-{purpose}",
             service_role=role.arn,
-            build_timeout=timeout,
+            build_timeout=build.timeout,
             source={"type": "CODEPIPELINE", "buildspec": (BUILDSPECS / f"{purpose}.yaml").read_text("utf-8")},
             artifacts={"type": "CODEPIPELINE"},
-            environment=aws.codebuild.ProjectEnvironmentArgs(**machine, environment_variables=environment),
+            environment=aws.codebuild.ProjectEnvironmentArgs(**build.machine, environment_variables=environment),
             logs_config={"cloudwatch_logs": {"group_name": logs.name}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
     def _pipeline(
         self,
-        package: aws.codebuild.Project,
-        migrate: aws.codebuild.Project | None,
-        release: aws.codebuild.Project,
+        projects: Mapping[str, aws.codebuild.Project],
         role: aws.iam.Role,
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
-        args = self._args
-        stages = [pipeline_stages.source(args["bucket"], self.source_key), pipeline_stages.package(package.name)]
+        args, names = self._args, {purpose: project.name for purpose, project in projects.items()}
+        stages = [pipeline_stages.source(args["bucket"], self.source_key), pipeline_stages.package(names["package"])]
         if args["approve"]:
             stages.append(pipeline_stages.approve())
-        stages.append(
-            pipeline_stages.deploy(
-                cluster_name=args["cluster_name"],
-                service_name=args["service_name"],
-                timeout=DEPLOY_MINUTES,
-                migrate=None if migrate is None else migrate.name,
-                release=release.name,
+        actions = (
+            pipeline_stages.blue_green(
+                {
+                    "template": names["template"],
+                    "application_name": args["blue_green"]["application_name"],
+                    "group_name": args["blue_green"]["group_name"],
+                    "image_placeholder": IMAGE_PLACEHOLDER,
+                }
             )
+            if "blue_green" in args
+            else pipeline_stages.rolling(args["cluster_name"], args["service_name"], builds.DEPLOY_MINUTES)
         )
+        migrate = names.get("migrate")
+        stages.append(pipeline_stages.deploy(actions=actions, migrate=migrate, release=names["release"]))
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,
@@ -311,37 +184,80 @@ class DeployPipeline(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )
 
-    def _start_on_upload(self, pipeline: aws.codepipeline.Pipeline) -> None:
+    def _start_on_upload(self, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
         """Starts the pipeline with exactly the version that was uploaded, so a later upload is not taken twice."""
-        role, permissions = self._role("start", "events", policies.start_pipeline(pipeline.arn))
-        rule = aws.cloudwatch.EventRule(
-            f"{self._name}-upload",
-            name=f"{self._full_name}-upload",
-            event_pattern=pulumi.Output.json_dumps(
-                {
-                    "source": ["aws.s3"],
-                    "detail-type": ["Object Created"],
-                    "detail": {
-                        "bucket": {"name": [self._args["bucket"]]},
-                        "object": {"key": [self.source_key]},
-                    },
-                }
-            ),
-            opts=self._child,
-        )
         revision = {
             "actionName": "Source",
             "revisionType": "S3_OBJECT_VERSION_ID",
             "revisionValue": "<version>",
         }
-        aws.cloudwatch.EventTarget(
-            f"{self._name}-upload-target",
-            rule=rule.name,
-            arn=pipeline.arn,
-            role_arn=role.arn,
+        self._start_on(
+            "upload",
+            self.source_key,
+            pipeline,
+            starter,
             input_transformer={
                 "input_paths": {"version": "$.detail.object.version-id"},
                 "input_template": json.dumps({"sourceRevisions": [revision]}),
             },
+        )
+
+    def _start_on_template(
+        self, blue_green: BlueGreenArgs, pipeline: aws.codepipeline.Pipeline, starter: Starter
+    ) -> None:
+        """Writes the task definition; when it changes, the image that is live is deployed with it, without a build."""
+        folder = template.folder(self._args["service"])
+        self._start_on(
+            "template",
+            f"{folder}/{template.APPSPEC}",
+            pipeline,
+            starter,
+            input=json.dumps({"variables": [{"name": "image", "value": "live"}]}),
+        )
+        definition = aws.s3.BucketObjectv2(
+            f"{self._name}-taskdef",
+            bucket=self._args["bucket"],
+            key=f"{folder}/{template.TASK_DEFINITION}",
+            content=blue_green["template"],
+            content_type="application/json",
+            opts=pulumi.ResourceOptions(parent=self, hooks=blue_green["hooks"]),
+        )
+        aws.s3.BucketObjectv2(
+            f"{self._name}-appspec",
+            bucket=self._args["bucket"],
+            key=f"{folder}/{template.APPSPEC}",
+            content=blue_green["app_spec"],
+            content_type="application/yaml",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[definition]),
+        )
+
+    def _start_on(
+        self,
+        purpose: str,
+        key: str,
+        pipeline: aws.codepipeline.Pipeline,
+        starter: Starter,
+        **given: Any,
+    ) -> None:
+        """Starts the pipeline when an object is written; `given` is what the execution is given of the event."""
+        role, permissions = starter
+        rule = aws.cloudwatch.EventRule(
+            f"{self._name}-{purpose}",
+            name=f"{self._full_name}-{purpose}",
+            event_pattern=pulumi.Output.json_dumps(
+                {
+                    "source": ["aws.s3"],
+                    "detail-type": ["Object Created"],
+                    "detail": {"bucket": {"name": [self._args["bucket"]]}, "object": {"key": [key]}},
+                }
+            ),
+            opts=self._child,
+        )
+        aws.cloudwatch.EventTarget(
+            f"{self._name}-{purpose}-target",
+            rule=rule.name,
+            arn=pipeline.arn,
+            role_arn=role.arn,
+            **given,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )

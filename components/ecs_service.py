@@ -8,13 +8,17 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.alarms import AlarmName, target_group_alarms
+from components.code_deploy import IMAGE_PLACEHOLDER, app_spec
 from components.naming import Scope
 from components.parameter_store import View
-from components.release import task_definition, waiting
+from components.release import not_deployed, task_definition, waiting
 from components.task_template import TaskTemplate
 from components.ways_in import Listening, WaysIn, WaysInArgs, task_security_group, ways_in
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, record_name
+from delivery.services import Controller, ecs_name
 from delivery.state import ServiceState
+from delivery.template import headed
 
 
 class EcsServiceArgs(TypedDict):
@@ -44,6 +48,14 @@ class EcsServiceArgs(TypedDict):
     target_cpu: NotRequired[int | None]
     spot: NotRequired[bool]
     log_retention_days: int
+    controller: Controller
+    """Who deploys: ECS itself, or CodeDeploy."""
+    app_spec_hooks: NotRequired[Mapping[str, str]]
+    """For CodeDeploy: lifecycle event → Lambda function's ARN."""
+    alarms: NotRequired[Sequence[AlarmName]]
+    """For CodeDeploy: those that end a deployment."""
+    balancer_arn_suffix: NotRequired[pulumi.Input[str]]
+    """What the alarms' metrics are called by; needed with them."""
     state: NotRequired[ServiceState | None]
     """The service as it is before this run; None when there is none yet."""
     hooks: NotRequired[pulumi.ResourceHookBinding | None]
@@ -51,7 +63,7 @@ class EcsServiceArgs(TypedDict):
 
 
 class EcsService(pulumi.ComponentResource):
-    """One service, ECS controller, rolling deployments with the circuit breaker's rollback.
+    """One service: rolling deployments by ECS, with the circuit breaker's rollback, or CodeDeploy's.
 
     A new service has no tasks and suspended scaling until the pipeline's first release. From then on the
     pipeline owns which image runs, and Pulumi everything else of the task (design section 5).
@@ -76,6 +88,13 @@ class EcsService(pulumi.ComponentResource):
     """Where its containers log."""
     waiting: pulumi.Output[str | None]
     """Why the declared task definition does not run for good yet; None when it does."""
+    ways_in: WaysIn | None
+    """How requests reach it; None for a worker."""
+    alarm_names: Sequence[pulumi.Output[str]]
+    template: pulumi.Output[str]
+    """For CodeDeploy: the task definition, with a placeholder for the image."""
+    app_spec: pulumi.Output[str]
+    """For CodeDeploy: how the task definition is deployed."""
 
     def __init__(self, name: str, args: EcsServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:EcsService", name, {"service": args["service"]}, opts)
@@ -99,40 +118,12 @@ class EcsService(pulumi.ComponentResource):
             description="What the pipeline released last; written by its Release step only",
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["insecure_value"]),
         )
-        definition, fingerprint = self._task_definition(logs, execution_role, task_role)
-        state, own = args.get("state"), pulumi.Output.all(fingerprint, definition.arn)
+        deferred = self._deferred(logs, execution_role, task_role)
+        definition, fingerprint = self._task_definition(deferred)
+        own = pulumi.Output.all(fingerprint, definition.arn)
         group = task_security_group(name, args["service"], args["vpc_id"], self)
         ways_in = self._ways_in(group)
-        service = aws.ecs.Service(
-            f"{name}-service",
-            name=full_name,
-            cluster=args["cluster_name"],
-            task_definition=own.apply(lambda known: task_definition(state, *known)),
-            desired_count=0,
-            capacity_provider_strategies=[
-                {"capacity_provider": "FARGATE_SPOT" if args.get("spot") else "FARGATE", "weight": 1}
-            ],
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            deployment_circuit_breaker={"enable": True, "rollback": True},
-            network_configuration={
-                "subnets": args["subnet_ids"],
-                "security_groups": [group.id],
-                "assign_public_ip": args["assign_public_ip"],
-            },
-            load_balancers=ways_in.load_balancers if ways_in else [],
-            health_check_grace_period_seconds=(
-                args["ways_in"]["health_check"]["grace_period"] if "ways_in" in args else None
-            ),
-            enable_ecs_managed_tags=True,
-            propagate_tags="SERVICE",
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                ignore_changes=["desired_count"],
-                depends_on=[permissions, *(ways_in.rules if ways_in else [])],
-                hooks=args.get("hooks"),
-            ),
-        )
+        service = self._service(own, group, ways_in, permissions)
         self._scaling(service)
         self.name = service.name
         self.arn = service.arn
@@ -140,7 +131,11 @@ class EcsService(pulumi.ComponentResource):
         self.record_name, self.record_arn = record.name, record.arn
         self.task_role_arn = task_role.arn
         self.log_group_arn = logs.arn
-        self.waiting = own.apply(lambda known: waiting(args["scope"].stack, state, *known))
+        self.ways_in = ways_in
+        self.alarm_names = self._alarms(ways_in)
+        self.waiting = own.apply(lambda known: self._why_not(*known))
+        if args["controller"] == "CODE_DEPLOY":
+            self._write_template(deferred, fingerprint, group)
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def _role(self, purpose: str) -> aws.iam.Role:
@@ -166,13 +161,99 @@ class EcsService(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _task_definition(
-        self, logs: aws.cloudwatch.LogGroup, execution_role: aws.iam.Role, task_role: aws.iam.Role
-    ) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
-        """Pulumi's own revision, and the fingerprint of the template that it was made of."""
+    def _service(
+        self,
+        own: pulumi.Output[Sequence[Any]],
+        group: aws.ec2.SecurityGroup,
+        ways_in: WaysIn | None,
+        permissions: aws.iam.RolePolicy,
+    ) -> aws.ecs.Service:
+        """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
+        args, state = self._args, self._args.get("state")
+        by_code_deploy, replaces = args["controller"] == "CODE_DEPLOY", self._replaces()
+        theirs = ["task_definition", "load_balancers", "network_configuration", "capacity_provider_strategies"]
+        return aws.ecs.Service(
+            f"{self._name}-service",
+            name=ecs_name(args["scope"].stack, args["service"], args["controller"]),
+            cluster=args["cluster_name"],
+            task_definition=own.apply(lambda known: task_definition(state, *known)),
+            desired_count=state.desired if state is not None and replaces else 0,
+            capacity_provider_strategies=[{"capacity_provider": self._capacity_provider(), "weight": 1}],
+            deployment_controller={"type": "CODE_DEPLOY"} if by_code_deploy else None,
+            deployment_minimum_healthy_percent=100,
+            deployment_maximum_percent=200,
+            deployment_circuit_breaker=None if by_code_deploy else {"enable": True, "rollback": True},
+            network_configuration={
+                "subnets": args["subnet_ids"],
+                "security_groups": [group.id],
+                "assign_public_ip": args["assign_public_ip"],
+            },
+            load_balancers=ways_in.load_balancers if ways_in else [],
+            health_check_grace_period_seconds=(
+                args["ways_in"]["health_check"]["grace_period"] if "ways_in" in args else None
+            ),
+            enable_ecs_managed_tags=True,
+            propagate_tags="SERVICE",
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=[] if replaces else ["desired_count", *(theirs if by_code_deploy else [])],
+                depends_on=[permissions, *(ways_in.rules if ways_in else [])],
+                hooks=args.get("hooks"),
+            ),
+        )
+
+    def _alarms(self, ways_in: WaysIn | None) -> list[pulumi.Output[str]]:
         args = self._args
-        arns = args["runtime"].arns
-        plain: dict[str, Any] = {
+        if ways_in is None or "alarms" not in args or "balancer_arn_suffix" not in args:
+            return []
+        full_name = args["scope"].name(args["service"])
+        return target_group_alarms(
+            self._name, full_name, args["alarms"], ways_in.target_groups, args["balancer_arn_suffix"], self
+        )
+
+    def _why_not(self, fingerprint: str, own_arn: str) -> str | None:
+        stack, state = self._args["scope"].stack, self._args.get("state")
+        if self._args["controller"] == "CODE_DEPLOY":
+            return not_deployed(stack, state, fingerprint)
+        return waiting(stack, state, fingerprint, own_arn)
+
+    def _replaces(self) -> bool:
+        """Whether there is an ECS service with another controller."""
+        state = self._args.get("state")
+        return state is not None and state.controller != self._args["controller"]
+
+    def _capacity_provider(self) -> str:
+        return "FARGATE_SPOT" if self._args.get("spot") else "FARGATE"
+
+    def _write_template(
+        self, deferred: Mapping[str, pulumi.Input[Any]], fingerprint: pulumi.Output[str], group: aws.ec2.SecurityGroup
+    ) -> None:
+        args, template, port = self._args, self._args["template"], self._args.get("port")
+        container = template.port_container()
+        if port is None or container is None:
+            raise ValueError("CodeDeploy needs a container that listens on a port")
+        with_placeholder = pulumi.Output.all(**{**deferred, "image": f"<{IMAGE_PLACEHOLDER}>"})
+        self.template = with_placeholder.apply(lambda known: json.dumps(template.render({**self._plain(), **known})))
+
+        def spec(known: dict[str, Any]) -> str:
+            document = app_spec(
+                container=container,
+                port=port,
+                subnet_ids=known["subnet_ids"],
+                security_group_ids=[known["group"]],
+                assign_public_ip=args["assign_public_ip"],
+                capacity_provider=self._capacity_provider(),
+                hooks=args.get("app_spec_hooks", {}),
+            )
+            return headed(known["fingerprint"], json.dumps(document, indent=2))
+
+        known = pulumi.Output.all(subnet_ids=args["subnet_ids"], group=group.id, fingerprint=fingerprint)
+        self.app_spec = known.apply(spec)
+
+    def _plain(self) -> dict[str, Any]:
+        """What the template's placeholders stand for, as far as it is known before anything is made."""
+        args = self._args
+        return {
             "family": args["scope"].name(args["service"]),
             "cpu": args["cpu"],
             "memory": args["memory"],
@@ -180,17 +261,29 @@ class EcsService(pulumi.ComponentResource):
             "region": args["scope"].region,
             **({} if args.get("port") is None else {"port": args["port"]}),
         }
-        deferred: dict[str, pulumi.Input[Any]] = {
-            "image": pulumi.Output.concat(args["repository_url"], ":live"),
+
+    def _deferred(
+        self, logs: aws.cloudwatch.LogGroup, execution_role: aws.iam.Role, task_role: aws.iam.Role
+    ) -> dict[str, pulumi.Input[Any]]:
+        """What else they stand for."""
+        arns = self._args["runtime"].arns
+        return {
+            "image": pulumi.Output.concat(self._args["repository_url"], ":live"),
             "log_group": logs.name,
             "execution_role_arn": execution_role.arn,
             "task_role_arn": task_role.arn,
             "secrets": [{"name": variable, "valueFrom": arns[variable]} for variable in sorted(arns)],
         }
-        rendered = pulumi.Output.all(**deferred).apply(lambda known: args["template"].render({**plain, **known}))
+
+    def _task_definition(
+        self, deferred: Mapping[str, pulumi.Input[Any]]
+    ) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
+        """Pulumi's own revision, and the fingerprint of the template that it was made of."""
+        template, plain = self._args["template"], self._plain()
+        rendered = pulumi.Output.all(**deferred).apply(lambda known: template.render({**plain, **known}))
         definition = aws.ecs.TaskDefinition(
             f"{self._name}-task",
-            **_task_definition_inputs(args["template"], rendered, plain),
+            **_task_definition_inputs(template, rendered, plain),
             skip_destroy=True,
             opts=self._child,
         )
@@ -208,6 +301,8 @@ class EcsService(pulumi.ComponentResource):
 
     def _scaling(self, service: aws.ecs.Service) -> None:
         """Suspended from the start; the first release resumes it (design rule 7)."""
+        state, replaces = self._args.get("state"), self._replaces()
+        suspended = not (replaces and state is not None and state.release)
         target = aws.appautoscaling.Target(
             f"{self._name}-scaling",
             service_namespace="ecs",
@@ -216,11 +311,11 @@ class EcsService(pulumi.ComponentResource):
             min_capacity=self._args["minimum_tasks"],
             max_capacity=self._args["maximum_tasks"],
             suspended_state={
-                "dynamic_scaling_in_suspended": True,
-                "dynamic_scaling_out_suspended": True,
-                "scheduled_scaling_suspended": True,
+                "dynamic_scaling_in_suspended": suspended,
+                "dynamic_scaling_out_suspended": suspended,
+                "scheduled_scaling_suspended": suspended,
             },
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["suspended_state"]),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if replaces else ["suspended_state"]),
         )
         target_cpu = self._args.get("target_cpu")
         if target_cpu is not None:

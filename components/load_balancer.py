@@ -1,6 +1,6 @@
 """The load balancer that a stack's services share, with its certificate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -25,6 +25,8 @@ class LoadBalancerArgs(TypedDict):
     """An issued certificate to use; none is made then."""
     allowed_cidrs: NotRequired[Sequence[str]]
     """Who may connect; everybody by default."""
+    test_ports: NotRequired[Sequence[int]]
+    """Where new tasks are shown before they get traffic, by HTTPS as well."""
     protect: NotRequired[bool]
     """Deletion protection, Pulumi's and the load balancer's own."""
 
@@ -38,6 +40,10 @@ class LoadBalancer(pulumi.ComponentResource):
 
     https_listener_arn: pulumi.Output[str]
     """Where services add their rules."""
+    test_listener_arns: Mapping[int, pulumi.Output[str]]
+    """By port, where they add those for their new tasks."""
+    arn_suffix: pulumi.Output[str]
+    """What its metrics are called by."""
     security_group_id: pulumi.Output[str]
     """Of the load balancer; services let it in, and add what it may reach."""
     dns_name: pulumi.Output[str]
@@ -50,7 +56,8 @@ class LoadBalancer(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         protect = args.get("protect", False)
         group = aws.ec2.SecurityGroup(f"{name}-sg", description="The load balancer", vpc_id=args["vpc_id"], opts=child)
-        for port in (80, 443):
+        test_ports = args.get("test_ports", [])
+        for port in (80, 443, *test_ports):
             for cidr in args.get("allowed_cidrs", ["0.0.0.0/0"]):
                 aws.vpc.SecurityGroupIngressRule(
                     f"{name}-in-{port}-{cidr}",
@@ -73,25 +80,8 @@ class LoadBalancer(pulumi.ComponentResource):
             enable_deletion_protection=protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        https = aws.lb.Listener(
-            f"{name}-https",
-            load_balancer_arn=balancer.arn,
-            port=443,
-            protocol="HTTPS",
-            ssl_policy=TLS_POLICY,
-            certificate_arn=args["certificate_arn"] if "certificate_arn" in args else self._certificate(name, args),
-            default_actions=[
-                {
-                    "type": "fixed-response",
-                    "fixed_response": {
-                        "content_type": "text/plain",
-                        "message_body": "No service answers here.",
-                        "status_code": "404",
-                    },
-                }
-            ],
-            opts=child,
-        )
+        certificate_arn = args["certificate_arn"] if "certificate_arn" in args else self._certificate(name, args)
+        https = _https_listener(f"{name}-https", 443, balancer.arn, certificate_arn, child)
         aws.lb.Listener(
             f"{name}-http",
             load_balancer_arn=balancer.arn,
@@ -106,6 +96,11 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         self.https_listener_arn = https.arn
+        self.test_listener_arns = {
+            port: _https_listener(f"{name}-test-{port}", port, balancer.arn, certificate_arn, child).arn
+            for port in test_ports
+        }
+        self.arn_suffix = balancer.arn_suffix
         self.security_group_id = group.id
         self.dns_name = balancer.dns_name
         self.zone_id = balancer.zone_id
@@ -141,3 +136,32 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         return validation.certificate_arn
+
+
+def _https_listener(
+    name: str,
+    port: int,
+    balancer_arn: pulumi.Input[str],
+    certificate_arn: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> aws.lb.Listener:
+    """A listener that knows no host until services add their rules."""
+    return aws.lb.Listener(
+        name,
+        load_balancer_arn=balancer_arn,
+        port=port,
+        protocol="HTTPS",
+        ssl_policy=TLS_POLICY,
+        certificate_arn=certificate_arn,
+        default_actions=[
+            {
+                "type": "fixed-response",
+                "fixed_response": {
+                    "content_type": "text/plain",
+                    "message_body": "No service answers here.",
+                    "status_code": "404",
+                },
+            }
+        ],
+        opts=opts,
+    )

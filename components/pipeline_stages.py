@@ -1,11 +1,13 @@
 """The deploy pipeline's stages and actions, as CodePipeline takes them: functions without resources."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 import pulumi
 import pulumi_aws as aws
+
+from delivery.template import APPSPEC, TASK_DEFINITION
 
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
@@ -50,41 +52,77 @@ def approve() -> Stage:
     return {"name": "Approve", "before_entry": {"condition": _something_to_deploy()}, "actions": [action]}
 
 
-def deploy(
-    *,
-    cluster_name: pulumi.Input[str],
-    service_name: pulumi.Input[str],
-    timeout: int,
-    migrate: pulumi.Input[str] | None,
-    release: pulumi.Input[str],
-) -> Stage:
-    """Deploy: one stage, so that no second release slips in between its actions.
+class BlueGreen(TypedDict):
+    """How CodeDeploy deploys."""
 
-    Args:
-        cluster_name: the service's cluster.
-        service_name: the service to update.
-        timeout: minutes that the deployment may take.
-        migrate: the CodeBuild project that migrates, if the service has migrations.
-        release: the CodeBuild project that makes the deployed image the released one.
-    """
-    execution = {"EXECUTION": "#{codepipeline.PipelineExecutionId}"}
-    image = {"IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}"}
+    template: pulumi.Input[str]
+    """The CodeBuild project that fetches the task definition."""
+    application_name: pulumi.Input[str]
+    group_name: pulumi.Input[str]
+    image_placeholder: str
+    """Stands in the task definition for the image."""
+
+
+def rolling(cluster_name: pulumi.Input[str], service_name: pulumi.Input[str], timeout: int) -> list[Action]:
+    """ECS replaces the tasks of a service within some minutes."""
     update = {
         "ClusterName": cluster_name,
         "ServiceName": service_name,
         "FileName": IMAGE_DEFINITIONS,
         "DeploymentTimeout": str(timeout),
     }
+    return [_action("Deploy", "Deploy", "ECS", update, {"input_artifacts": ["package"]})]
+
+
+def blue_green(code_deploy: BlueGreen) -> list[Action]:
+    """CodeDeploy starts the tasks of the template beside the service's, and shifts the traffic."""
+    artifact = "deployment"
+    files = {f"{purpose}TemplateArtifact": artifact for purpose in ("TaskDefinition", "AppSpec")}
+    paths = {"TaskDefinitionTemplatePath": TASK_DEFINITION, "AppSpecTemplatePath": APPSPEC}
+    deployment = {
+        "ApplicationName": code_deploy["application_name"],
+        "DeploymentGroupName": code_deploy["group_name"],
+        "Image1ArtifactName": artifact,
+        "Image1ContainerName": code_deploy["image_placeholder"],
+        **files,
+        **paths,
+    }
+    chosen = {
+        "IMAGE": "#{variables.image}",
+        "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
+        "SOURCE": "#{Package.SOURCE}",
+    }
+    fetch: Flow = {"namespace": "Template", "input_artifacts": ["package"], "output_artifacts": [artifact]}
+    return [
+        _build("Template", code_deploy["template"], chosen, fetch),
+        _action("Deploy", "Deploy", "CodeDeployToECS", deployment, {"input_artifacts": [artifact]}),
+    ]
+
+
+def deploy(*, actions: Sequence[Action], migrate: pulumi.Input[str] | None, release: pulumi.Input[str]) -> Stage:
+    """Deploy: one stage, so that no second release slips in between its actions.
+
+    Args:
+        actions: those of the strategy; the last one deploys.
+        migrate: the CodeBuild project that migrates, if the service has migrations.
+        release: the CodeBuild project that makes the deployed image the released one.
+    """
+    *before, last = actions
+    chosen = "Template" if before else "Package"
+    execution = {"EXECUTION": "#{codepipeline.PipelineExecutionId}"}
+    image = {"IMAGE_DIGEST": f"#{{{chosen}.IMAGE_DIGEST}}"}
+    source = {"SOURCE_VERSION": f"#{{{chosen}.SOURCE}}"}
     packaged: Flow = {"input_artifacts": ["package"]}
-    actions = [] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, packaged)]
-    actions += [
-        _action("Deploy", "Deploy", "ECS", update, packaged),
-        _build("Release", release, {**image, "SOURCE_VERSION": "#{Package.SOURCE}", **execution}, packaged),
+    in_order = [
+        *before,
+        *([] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, packaged)]),
+        last,
+        _build("Release", release, {**image, **source, **execution}, packaged),
     ]
     return {
         "name": "Deploy",
         "before_entry": {"condition": _something_to_deploy()},
-        "actions": [{**action, "run_order": order} for order, action in enumerate(actions, start=1)],
+        "actions": [{**action, "run_order": order} for order, action in enumerate(in_order, start=1)],
     }
 
 

@@ -116,6 +116,16 @@ def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("TagImage", ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]
 
 
+def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks at tags."""
+    return [allow("FindImage", ["ecr:DescribeImages"], [repository_arn])]
+
+
+def find_tasks(cluster_arn: pulumi.Input[str]) -> list[Statement]:
+    """Lists a cluster's tasks; the action takes a container instance, which Fargate has none of."""
+    return [allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, {"ArnEquals": {"ecs:cluster": cluster_arn}})]
+
+
 def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads what was released, now and before."""
     return [allow("ReadReleases", ["ssm:GetParameterHistory"], [record_arn])]
@@ -213,6 +223,69 @@ def release_service(service_arn: pulumi.Input[str], scalable_target_arn: pulumi.
         allow("StartService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
         allow("ResumeScaling", ["application-autoscaling:RegisterScalableTarget"], [scalable_target_arn]),
     ]
+
+
+def shift_traffic(
+    *,
+    service_arn: pulumi.Input[str],
+    task_sets_arn: pulumi.Input[str],
+    rule_arns: Arns,
+    role_arns: Arns,
+    alarm_arns: Arns,
+    hook_arns: Arns,
+) -> list[Statement]:
+    """What CodeDeploy does for a blue/green deployment: of AWSCodeDeployRoleForECS that which this service needs.
+
+    Args:
+        service_arn: the service.
+        task_sets_arn: `…:task-set/cluster/service/*`; a task set's ARN ends in an id that AWS makes up.
+        rule_arns: the listener rules that it rewrites.
+        role_arns: the execution role and the task role.
+        alarm_arns: the alarms that end a deployment.
+        hook_arns: the functions that it calls.
+    """
+    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    describe = ["DescribeListeners", "DescribeRules", "DescribeTargetGroups"]
+    statements = [
+        allow("ReadService", ["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"], [service_arn]),
+        allow("ReplaceTaskSet", ["ecs:CreateTaskSet", "ecs:DeleteTaskSet"], [task_sets_arn]),
+        # None of them takes a resource.
+        allow("ReadTraffic", [f"elasticloadbalancing:{action}" for action in describe], EVERYTHING),
+        allow("ShiftTraffic", ["elasticloadbalancing:ModifyRule"], rule_arns),
+        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+    ]
+    if alarm_arns:
+        statements.append(allow("ReadAlarms", ["cloudwatch:DescribeAlarms"], alarm_arns))
+    if hook_arns:
+        statements.append(allow("CallHooks", ["lambda:InvokeFunction"], hook_arns))
+    return statements
+
+
+def start_blue_green(
+    application_arn: pulumi.Input[str],
+    group_arn: pulumi.Input[str],
+    config_arn: pulumi.Input[str],
+    task_definition_arn: pulumi.Input[str],
+    role_arns: Arns,
+) -> list[Statement]:
+    """What CodePipeline's CodeDeployToECS action needs (CodePipeline, how to manage the service role)."""
+    created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
+    to_tasks = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
+    revision = ["GetApplication", "GetApplicationRevision", "RegisterApplicationRevision"]
+    return [
+        # Takes no resource.
+        allow("RegisterRevision", ["ecs:RegisterTaskDefinition"], EVERYTHING),
+        allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
+        allow("NameRevision", [f"codedeploy:{action}" for action in revision], [application_arn]),
+        allow("Deploy", ["codedeploy:CreateDeployment", "codedeploy:GetDeployment"], [group_arn]),
+        allow("ReadConfig", ["codedeploy:GetDeploymentConfig"], [config_arn]),
+        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+    ]
+
+
+def read_template(objects_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads the task definition that is to be deployed."""
+    return [allow("ReadTemplate", ["s3:GetObject"], [objects_arn])]
 
 
 def start_pipeline(pipeline_arn: pulumi.Input[str]) -> list[Statement]:

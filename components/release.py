@@ -1,5 +1,7 @@
 """Which task definition a service runs: Pulumi's own revision, or the one that the pipeline released."""
 
+from components.ways_in import OTHER_GROUP
+from delivery.errors import PROGRAM
 from delivery.lookup import how_to_wait
 from delivery.state import ServiceState
 
@@ -49,6 +51,46 @@ def waiting(stack: str, state: ServiceState | None, fingerprint: str, own_arn: s
         f"{state.service}: what is declared is not for good what runs, because {state.in_flight} is in flight; "
         f"{how_to_wait(stack, state)}, then run this again"
     )
+
+
+def not_deployed(stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
+    """Why the program's template does not run under CodeDeploy, and what to do; None when it does, or soon will.
+
+    A template that this run writes starts the pipeline. One that was there before has been tried: the pipeline is
+    still at it, or it has failed and is not tried again by itself (design rule 5).
+    """
+    if state is None or state.template is None or state.release is None:
+        return None
+    template = state.template
+    if template.fingerprint != fingerprint or state.release.template_fingerprint == fingerprint:
+        return None
+    if template.running:
+        return (
+            f"{state.service}: what is declared does not run yet, because execution {template.execution} of the "
+            f"pipeline goes on; follow it with `{PROGRAM} status {state.service} --stack {stack}`, then run this again"
+        )
+    return (
+        f"{state.service}: what is declared does not run, because its deployment has failed: execution "
+        f"{template.execution} {template.reason or 'has deployed something else'}; change the template, or try it "
+        f"again with `{PROGRAM} redeploy {state.service} --stack {stack}`"
+    )
+
+
+def replacement_refusal(state: ServiceState, *, allowed: bool) -> str | None:
+    """Why an ECS service is not replaced by one with another controller, and what to do; None when it may be.
+
+    The new one's tasks join the first target group, so the traffic has to be there.
+    """
+    if not allowed:
+        return "that is refused unless the stack file says deploy.replace: true"
+    if state.in_flight:
+        return f"{state.in_flight} is in flight; wait until it is over, then run this again"
+    if any(f"/{state.service}{OTHER_GROUP}-" in group for group in state.target_groups):
+        return (
+            "its traffic is on the second target group; deploy once more, which shifts it back, with "
+            f"`{PROGRAM} redeploy {state.service}`, then run this again"
+        )
+    return None
 
 
 def _may_be_lost(state: ServiceState, fingerprint: str, own_arn: str) -> bool:

@@ -11,6 +11,8 @@ import pulumi
 import pulumi_aws as aws
 
 SECONDS_TO_FINISH_REQUESTS = 30
+OTHER_GROUP = "-green"
+"""What follows a service's name in the name of the target group that CodeDeploy shifts to first."""
 
 
 class HealthCheckArgs(TypedDict):
@@ -33,6 +35,15 @@ class RouteArgs(TypedDict):
     priority: int
 
 
+class BlueGreenArgs(TypedDict):
+    """Two target groups that CodeDeploy shifts traffic between."""
+
+    shifting: bool
+    """Whether CodeDeploy has the service already: the weights are its own then."""
+    test_listener_arn: NotRequired[pulumi.Input[str]]
+    """Where the new tasks are shown before the traffic shifts."""
+
+
 class WaysInArgs(TypedDict):
     """How requests reach a service."""
 
@@ -44,6 +55,8 @@ class WaysInArgs(TypedDict):
     balancer_zone_id: pulumi.Input[str]
     records_zone_id: NotRequired[pulumi.Input[str]]
     """Where alias records for the hosts are made; none without it."""
+    blue_green: NotRequired[BlueGreenArgs]
+    """For a service of CodeDeploy's, which has one route."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +86,12 @@ class WaysIn:
 
     Attributes:
         rules: the listener rules, without which ECS takes no target group.
+        target_groups: one a route; with CodeDeploy the other one follows.
         load_balancers: the service's side of it.
     """
 
-    rules: Sequence[pulumi.Resource]
+    rules: Sequence[aws.lb.ListenerRule]
+    target_groups: Sequence[aws.lb.TargetGroup]
     load_balancers: Sequence[aws.ecs.ServiceLoadBalancerArgsDict]
 
 
@@ -98,19 +113,30 @@ def task_security_group(
 
 
 def ways_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> WaysIn:
-    """A target group, a listener rule and a record for each route."""
+    """A target group, a listener rule and a record for each route; with CodeDeploy a second group and a test rule."""
     _let_in(service, args, parent)
-    rules: list[pulumi.Resource] = []
+    rules: list[aws.lb.ListenerRule] = []
+    groups: list[aws.lb.TargetGroup] = []
     load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
     for route in args["routes"]:
-        group = _target_group(service, route, args["health_check"], parent)
-        rules.append(_listener_rule(service, route, args["listener_arn"], group, parent))
+        name = f"{service.name}-{route['priority']}"
+        group = _target_group(name, service, args["health_check"], parent)
         load_balancers.append(
             {"target_group_arn": group.arn, "container_name": service.container, "container_port": service.port}
         )
+        groups.append(group)
+        if "blue_green" not in args:
+            rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], {"groups": [group]}, parent))
+            continue
+        groups.append(_target_group(f"{service.name}{OTHER_GROUP}", service, args["health_check"], parent))
+        shifted: _Forward = {"groups": groups, "shifting": args["blue_green"]["shifting"]}
+        rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], shifted, parent))
+        if "test_listener_arn" in args["blue_green"]:
+            listener_arn = args["blue_green"]["test_listener_arn"]
+            rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, shifted, parent))
     for host in sorted({route["host"] for route in args["routes"]} if "records_zone_id" in args else ()):
         _record(service, host, args, parent)
-    return WaysIn(rules, load_balancers)
+    return WaysIn(rules, groups, load_balancers)
 
 
 def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> None:
@@ -137,11 +163,9 @@ def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> No
     )
 
 
-def _target_group(
-    service: Listening, route: RouteArgs, check: HealthCheckArgs, parent: pulumi.Resource
-) -> aws.lb.TargetGroup:
+def _target_group(name: str, service: Listening, check: HealthCheckArgs, parent: pulumi.Resource) -> aws.lb.TargetGroup:
     return aws.lb.TargetGroup(
-        f"{service.name}-{route['priority']}",  # autonamed: a replacement is up before the old one goes
+        name,  # autonamed: a replacement is up before the old one goes
         vpc_id=service.vpc_id,
         target_type="ip",
         protocol="HTTP",
@@ -159,23 +183,30 @@ def _target_group(
     )
 
 
+class _Forward(TypedDict):
+    groups: Sequence[aws.lb.TargetGroup]
+    shifting: NotRequired[bool]
+
+
 def _listener_rule(
-    service: Listening,
-    route: RouteArgs,
-    listener_arn: pulumi.Input[str],
-    group: aws.lb.TargetGroup,
-    parent: pulumi.Resource,
+    name: str, route: RouteArgs, listener_arn: pulumi.Input[str], forward: _Forward, parent: pulumi.Resource
 ) -> aws.lb.ListenerRule:
+    """All traffic goes to the first group; whose weights shift keeps its own."""
     conditions: list[aws.lb.ListenerRuleConditionArgsDict] = [{"host_header": {"values": [route["host"]]}}]
     if route["paths"]:
         conditions.append({"path_pattern": {"values": list(route["paths"])}})
+    first, *others = forward["groups"]
+    weighted: list[aws.lb.ListenerRuleActionForwardTargetGroupArgsDict] = [{"arn": first.arn, "weight": 1}]
+    weighted += [{"arn": other.arn, "weight": 0} for other in others]
     return aws.lb.ListenerRule(
-        f"{service.name}-{route['priority']}-rule",
+        name,
         listener_arn=listener_arn,
         priority=route["priority"],
         conditions=conditions,
-        actions=[{"type": "forward", "forward": {"target_groups": [{"arn": group.arn, "weight": 1}]}}],
-        opts=pulumi.ResourceOptions(parent=parent),
+        actions=[{"type": "forward", "forward": {"target_groups": weighted}}],
+        opts=pulumi.ResourceOptions(
+            parent=parent, ignore_changes=["actions"] if forward.get("shifting", False) else None
+        ),
     )
 
 

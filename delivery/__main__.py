@@ -16,6 +16,7 @@ from delivery.errors import PROGRAM, DeliveryError, explained
 from delivery.history import KEPT, history
 from delivery.lookup import find
 from delivery.record import RecordError
+from delivery.redeploy import redeploy
 from delivery.repair import repair
 from delivery.repository import Repository
 from delivery.state import LIVE
@@ -134,6 +135,21 @@ def rollback_command(
     click.echo("\n".join(chosen.lines()))
     _confirm("Roll back?", yes)
     rollback.start(session, chosen, click.echo, wait=wait)
+
+
+@main.command("redeploy")
+@service_argument
+@stack_option
+@click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
+@one_line
+def redeploy_command(session: boto3.Session, service: str, stack: str, wait: bool) -> None:
+    """Deploy the live image of SERVICE once more, without a build.
+
+    Where CodeDeploy deploys, it takes the newest template: so an edit is tried again that has failed.
+
+    Example: delivery redeploy chuoi --stack dev --wait
+    """
+    redeploy(session, stack, service, click.echo, wait=wait)
 
 
 @main.command("repair")

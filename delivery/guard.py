@@ -11,6 +11,7 @@ from delivery import repair
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import how_to_wait
 from delivery.repair import Evidence, Mend
+from delivery.services import describe
 from delivery.state import Deployment, ServiceState, deployments, look, revision_name
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
@@ -25,15 +26,19 @@ LOG_LINES = 10
 def refusal(stack: str, read: ServiceState, now: ServiceState, evidence: Evidence) -> str | None:
     """Why a service must not be changed, with what to do; None when it may be.
 
+    What CodeDeploy deploys waits for its turn in the pipeline, and takes the image that is live then: only a
+    disagreement that nothing in flight will end stands in its way.
+
     Args:
         stack: the Pulumi stack's name.
         read: the service as the program read it when it started, and chose its task definition by.
         now: the service right before the change.
         evidence: which images `now` runs, has live and recorded.
     """
+    waits = now.controller == "CODE_DEPLOY"
     if now.in_flight:
-        return f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
-    if now.record != read.record:
+        return None if waits else f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
+    if now.record != read.record and not waits:
         released = now.release
         what = f"release-{released.release} was recorded" if released else "the release record was reset"
         return f"{what} while this was running; run it again"
@@ -86,6 +91,33 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
         pause = min(LONGEST_PAUSE, pause * 1.5)
         found = _deployments(session, stack, service)
         mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
+
+
+def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None]) -> None:
+    """Wait until a new ECS service runs all its tasks, so that the one that it replaces can go.
+
+    Raises:
+        DeliveryError: it took longer than LONGEST_WAIT; the message has ECS's last words.
+    """
+    end, pause = time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
+    while True:
+        found = describe(session, stack, [service])[service]
+        name, running, desired = found["serviceName"], found["runningCount"], found["desiredCount"]
+        steady = all(
+            each.get("rolloutState", each.get("stabilityStatus")) in ("COMPLETED", "STEADY_STATE")
+            for each in [*found.get("deployments", []), *found.get("taskSets", [])]
+        )
+        if steady and running >= desired:
+            return
+        said = found["events"][0]["message"] if found.get("events") else "no event"
+        if time.monotonic() > end:
+            raise DeliveryError(
+                f"{service}: {name} runs {running} of {desired} tasks after {LONGEST_WAIT / 60:g} minutes, and the "
+                f"service that it replaces stays: {said}"
+            )
+        tell(f"{service}: {name} runs {running} of {desired} tasks")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.5)
 
 
 def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:

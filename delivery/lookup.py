@@ -3,6 +3,7 @@
 import boto3
 
 from delivery.errors import DeliveryError
+from delivery.services import service_of
 from delivery.state import ServiceState, look
 
 
@@ -28,7 +29,7 @@ def services(session: boto3.Session, stack: str) -> list[str]:
         arns = [arn for page in pages for arn in page["serviceArns"]]
     except ecs.exceptions.ClusterNotFoundException:
         return []
-    return sorted(arn.rpartition("/")[2].removeprefix(f"{stack}-") for arn in arns)
+    return sorted({service_of(stack, arn.rpartition("/")[2]) for arn in arns})
 
 
 def refuse_in_flight(stack: str, state: ServiceState) -> None:
@@ -43,10 +44,9 @@ def refuse_in_flight(stack: str, state: ServiceState) -> None:
 
 def how_to_wait(stack: str, state: ServiceState) -> str:
     """Words and a command for waiting until nothing is in flight."""
-    name = f"{stack}-{state.service}"
     if state.execution:
         return (
             f"wait until execution {state.execution} is over: `aws codepipeline get-pipeline-execution --pipeline-name "
-            f"{name} --pipeline-execution-id {state.execution} --query pipelineExecution.status`"
+            f"{stack}-{state.service} --pipeline-execution-id {state.execution} --query pipelineExecution.status`"
         )
-    return f"wait for it: `aws ecs wait services-stable --cluster {stack} --services {name}`"
+    return f"wait for it: `aws ecs wait services-stable --cluster {stack} --services {state.name}`"

@@ -40,14 +40,25 @@ class Pipeline:
         """The executions that are not over, the newest first."""
         return [e["pipelineExecutionId"] for e in self._executions() if e["status"] in RUNNING]
 
+    def newest(self) -> tuple[str, str] | None:
+        """The newest execution and its status; None before the first one."""
+        found = next(self._executions(), None)
+        return (found["pipelineExecutionId"], found["status"]) if found else None
+
+    def why(self, execution: str) -> str:
+        """How an execution ended, with the reasons of the actions that failed."""
+        status, summary = self._status(execution)
+        reasons = "; ".join(_reasons(self.actions(execution))) or summary or "CodePipeline gives no reason"
+        return f"ended as {status}: {reasons}"
+
     def doing(self) -> str:
         """What the pipeline does now, or did last, in words."""
-        newest = next(self._executions(), None)
+        newest = self.newest()
         if newest is None:
             return "the pipeline never ran"
         running = self.running()
         if not running:
-            return f"nothing runs, and the last execution {newest['pipelineExecutionId']} ended as {newest['status']}"
+            return f"nothing runs, and the last execution {newest[0]} ended as {newest[1]}"
         actions = self.actions(running[-1])
         where = f" in {actions[-1]['stageName']}, action {actions[-1]['actionName']}" if actions else ""
         return f"execution {running[-1]} is{where}"
@@ -90,7 +101,7 @@ class Pipeline:
         """
         told: set[tuple[str, str]] = set()
         while True:
-            status, summary = self._status(execution)
+            status, _ = self._status(execution)
             actions = self.actions(execution)
             for action in actions:
                 seen = action["actionExecutionId"], action["status"]
@@ -102,8 +113,7 @@ class Pipeline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         tell(f"Execution {execution}: {status}")
         if status != "Succeeded":
-            reasons = "; ".join(_reasons(actions)) or summary or "CodePipeline gives no reason"
-            raise DeliveryError(f"execution {execution} of {self.name} ended as {status}: {reasons}")
+            raise DeliveryError(f"execution {execution} of {self.name} {self.why(execution)}")
 
     def _status(self, execution: str) -> tuple[str, str]:
         answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)

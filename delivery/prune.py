@@ -17,7 +17,8 @@ from delivery.errors import DeliveryError
 from delivery.history import history
 from delivery.lookup import services
 from delivery.record import Release
-from delivery.state import AT_ONCE, own_containers, revision_name
+from delivery.services import AT_ONCE
+from delivery.state import own_containers, revision_name
 
 YOUNG = timedelta(hours=1)
 """A value this new may be one that an `up` is about to name."""

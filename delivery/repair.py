@@ -156,7 +156,7 @@ def _release_what_runs(
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
     number, origin = _number(repository, running, found["Version"]), _origin(session, stack, state.service, running)
     if state.release is None:
-        _resume_scaling(session, stack, state.service, tell)
+        _resume_scaling(session, stack, state.name, tell)
     repository.tag(running, f"release-{number}")
     tell(f"release-{number} points to {running}.")
     repository.tag(running, LIVE)
@@ -191,14 +191,14 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
     return Pipeline(session, f"{stack}-{service}").origin(digest)
 
 
-def _resume_scaling(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None]) -> None:
+def _resume_scaling(session: boto3.Session, stack: str, name: str, tell: Callable[[str], None]) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
     scaling = session.client("application-autoscaling")
     target = {
         "ServiceNamespace": "ecs",
         "ScalableDimension": SCALABLE_DIMENSION,
     }
-    resource = f"service/{stack}/{stack}-{service}"
+    resource = f"service/{stack}/{name}"
     if scaling.describe_scalable_targets(ResourceIds=[resource], **target)["ScalableTargets"]:
         kinds = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
         scaling.register_scalable_target(ResourceId=resource, SuspendedState=dict.fromkeys(kinds, False), **target)

@@ -15,6 +15,7 @@ from delivery.history import History, history
 from delivery.lookup import find, how_to_wait
 from delivery.pipeline import Pipeline
 from delivery.record import Release
+from delivery.redeploy import deploy
 from delivery.repository import Repository
 from delivery.state import Images, ServiceState, images, revision_name
 
@@ -113,17 +114,7 @@ def start(session: boto3.Session, chosen: Plan, tell: Callable[[str], None], *, 
     Raises:
         DeliveryError: the execution did not succeed.
     """
-    pipeline = Pipeline(session, f"{chosen.stack}-{chosen.service}")
-    execution = pipeline.start(chosen.target.image_digest)
-    tell(f"Started execution {execution} of {pipeline.name}.")
-    if wait:
-        pipeline.follow(execution, tell)
-        return
-    tell(
-        f"Watch it: `aws codepipeline list-action-executions --pipeline-name {pipeline.name} --filter "
-        f"pipelineExecutionId={execution} --query 'actionExecutionDetails[].[stageName,actionName,status]' "
-        f"--output table`, or `{PROGRAM} status {chosen.service} --stack {chosen.stack}`"
-    )
+    deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, tell, wait=wait)
 
 
 def _target(past: History, seen: Images, service: str, number: int | None) -> Release:

@@ -1,6 +1,6 @@
 """What AWS says of a stack's services: what each runs, what is in flight, what is live and what was released."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -8,24 +8,26 @@ from typing import Any
 import boto3
 
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, RecordError, Release, record_name
+from delivery.services import AT_ONCE, Controller, describe, in_parts
+from delivery.template import Stored, stored
 
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
 LIVE = "live"
 """The tag of the image that was released last."""
-MOST_SERVICES, MOST_PARAMETERS = 10, 10
-"""How many DescribeServices and GetParameters take at once."""
-AT_ONCE = 16
+MOST_PARAMETERS = 10
+"""How many GetParameters takes at once."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment of an ECS service.
+    """A deployment of an ECS service; with the CODE_DEPLOY controller, one of its task sets.
 
     Attributes:
         id: `ecs-svc/…`.
         task_definition: the revision's ARN.
-        state: `IN_PROGRESS`, `COMPLETED` or `FAILED`.
+        state: `IN_PROGRESS`, `COMPLETED` or `FAILED`; of a task set always COMPLETED, because there is only one unless
+            CodeDeploy deploys.
         reason: ECS's words for the state.
         tasks: how many of its tasks run or are about to.
     """
@@ -43,21 +45,29 @@ class ServiceState:
 
     Attributes:
         service: its name in the stack file.
+        name: the ECS service's.
+        controller: who deploys: ECS itself, or CodeDeploy.
         task_definition: the revision that it should run: its primary deployment's.
         fingerprint: the template that this revision was made of; "" when it says nothing of it.
         desired: tasks that should run.
+        target_groups: the ARNs of those that its tasks are in.
         deployments: the primary deployment first.
         record: the release record's value.
         execution: the pipeline execution that is in the Deploy stage, None when none is.
+        template: what CodeDeploy deploys next; None with the ECS controller.
     """
 
     service: str
+    name: str
+    controller: Controller
     task_definition: str
     fingerprint: str
     desired: int
+    target_groups: tuple[str, ...]
     deployments: tuple[Deployment, ...]
     record: str
     execution: str | None
+    template: Stored | None = None
 
     @property
     def release(self) -> Release | None:
@@ -119,21 +129,26 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    described = {service["serviceName"]: service for service in _describe(session, stack, services)}
-    there = [name for name in services if f"{stack}-{name}" in described]
+    described = describe(session, stack, services)
+    there = [name for name in services if name in described]
     records = _records(session, stack, there)
     pipelines, ecs = session.client("codepipeline"), session.client("ecs")
 
     def state(name: str) -> ServiceState:
-        service = described[f"{stack}-{name}"]
+        service = described[name]
+        deployments, controller = tuple(_deployments(service)), _controller(service)
         return ServiceState(
             service=name,
-            task_definition=service["taskDefinition"],
-            fingerprint=_fingerprint(ecs, service["taskDefinition"]),
+            name=service["serviceName"],
+            controller=controller,
+            task_definition=deployments[0].task_definition,
+            fingerprint=_fingerprint(ecs, deployments[0].task_definition),
             desired=service["desiredCount"],
-            deployments=tuple(_deployments(service)),
+            target_groups=tuple(_target_groups(service)),
+            deployments=deployments,
             record=records.get(name, UNRELEASED),
             execution=_deploying(pipelines, f"{stack}-{name}"),
+            template=stored(session, stack, name) if controller == "CODE_DEPLOY" else None,
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -146,7 +161,7 @@ def deployments(session: boto3.Session, stack: str, service: str) -> list[Deploy
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    return [deployment for found in _describe(session, stack, [service]) for deployment in _deployments(found)]
+    return [found for each in describe(session, stack, [service]).values() for found in _deployments(each)]
 
 
 def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
@@ -173,32 +188,45 @@ def revision_name(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _describe(session: boto3.Session, stack: str, services: Sequence[str]) -> Iterator[dict[str, Any]]:
-    ecs = session.client("ecs")
-    for names in _some(services, MOST_SERVICES):
-        try:
-            answer = ecs.describe_services(cluster=stack, services=[f"{stack}-{name}" for name in names])
-        except ecs.exceptions.ClusterNotFoundException:
-            return
-        yield from (service for service in answer["services"] if service["status"] == "ACTIVE")
-
-
 def _records(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, str]:
     ssm, named = session.client("ssm"), {record_name(stack, service): service for service in services}
     values = {}
-    for names in _some(list(named), MOST_PARAMETERS):
+    for names in in_parts(list(named), MOST_PARAMETERS):
         for parameter in ssm.get_parameters(Names=list(names))["Parameters"]:
             values[named[parameter["Name"]]] = parameter["Value"]
     return values
 
 
-def _some(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), most):
-        yield items[start : start + most]
+def _controller(service: dict[str, Any]) -> Controller:
+    code_deploy = service.get("deploymentController", {}).get("type") == "CODE_DEPLOY"
+    return "CODE_DEPLOY" if code_deploy else "ECS"
+
+
+def _target_groups(service: dict[str, Any]) -> list[str]:
+    """Of the primary task set, where there are task sets."""
+    primary = next((found for found in service.get("taskSets", []) if found["status"] == "PRIMARY"), service)
+    return [balancer["targetGroupArn"] for balancer in primary.get("loadBalancers", [])]
 
 
 def _deployments(service: dict[str, Any]) -> list[Deployment]:
-    return list(map(_deployment, sorted(service["deployments"], key=lambda found: found["status"] != "PRIMARY")))
+    """The primary one first."""
+    if _controller(service) == "CODE_DEPLOY":
+        return list(map(_task_set, _primary_first(service["taskSets"])))
+    return list(map(_deployment, _primary_first(service["deployments"])))
+
+
+def _primary_first(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(found, key=lambda each: each["status"] != "PRIMARY")
+
+
+def _task_set(task_set: dict[str, Any]) -> Deployment:
+    return Deployment(
+        id=task_set["id"],
+        task_definition=task_set["taskDefinition"],
+        state="COMPLETED",
+        reason=task_set["stabilityStatus"],
+        tasks=task_set.get("runningCount", 0) + task_set.get("pendingCount", 0),
+    )
 
 
 def _deployment(deployment: dict[str, Any]) -> Deployment:
@@ -232,7 +260,7 @@ def _deploying(codepipeline: Any, pipeline: str) -> str | None:
 
 def _running(ecs: Any, stack: str, state: ServiceState) -> str | None:
     """The digest that the tasks of the primary deployment's revision run."""
-    arns = ecs.list_tasks(cluster=stack, serviceName=f"{stack}-{state.service}")["taskArns"]
+    arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"]
     if not arns:
         return None
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]

@@ -95,7 +95,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     state, ecs, name = find(session, stack, service), session.client("ecs"), f"{stack}-{service}"
-    described = ecs.describe_services(cluster=stack, services=[name])["services"][0]
+    described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
     names = own_containers(definition, name)
     own = [container for container in definition["containerDefinitions"] if container["name"] in names]

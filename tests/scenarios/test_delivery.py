@@ -38,8 +38,13 @@ def tags(stack: Stack, service: str) -> dict[str, str]:
 
 def scaling(stack: Stack, service: str) -> set[bool]:
     """Whether each kind of scaling is suspended."""
+    return scaling_of(stack, f"{stack.name}-{service}")
+
+
+def scaling_of(stack: Stack, name: str) -> set[bool]:
+    """The same of an ECS service."""
     found = stack.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="ecs", ResourceIds=[f"service/{stack.name}/{stack.name}-{service}"]
+        ServiceNamespace="ecs", ResourceIds=[f"service/{stack.name}/{name}"]
     )
     return set(found["ScalableTargets"][0]["SuspendedState"].values())
 

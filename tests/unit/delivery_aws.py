@@ -1,6 +1,7 @@
 """An AWS for the operators' commands: real boto3 clients, whose requests botocore checks, over plain tables."""
 
 import functools
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ class FakeAws:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, set[str]] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
@@ -109,6 +111,31 @@ class FakeAws:
             "deployments": [{**deployment, "rolloutStateReason": "reason" if state == "FAILED" else ""}],
         }
         self.tasks = [] if running is None else [self.task(revision, running)]
+
+    def blue_green(self, *revisions: str, running: str) -> None:
+        """The service `web` of CodeDeploy's: a task set of each revision, the primary one first."""
+        self.services["dev-web-codedeploy"] = {
+            "serviceName": "dev-web-codedeploy",
+            "status": "ACTIVE",
+            "deploymentController": {"type": "CODE_DEPLOY"},
+            "taskDefinition": "the one that it was made with",
+            "desiredCount": 1,
+            "runningCount": 1,
+            "deployments": [],
+            "taskSets": [
+                {
+                    "id": f"ecs-svc/{number}",
+                    "status": "ACTIVE" if number else "PRIMARY",
+                    "taskDefinition": revision,
+                    "stabilityStatus": "STEADY_STATE",
+                    "runningCount": 1,
+                    "loadBalancers": [{"targetGroupArn": f"group-{number}"}],
+                }
+                for number, revision in reversed(list(enumerate(revisions)))
+            ],
+            "createdAt": NOW,
+        }
+        self.tasks = [self.task(revisions[0], running)]
 
     def task(self, revision: str, image_digest: str) -> dict[str, Any]:
         return {
@@ -193,7 +220,7 @@ class FakeAws:
         return {"taskArns": [task["taskArn"] for task in self._of(given)]}
 
     def _of(self, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        family = given.get("family") or given["serviceName"]
+        family = given.get("family") or given["serviceName"].removesuffix("-codedeploy")
         return (t for t in self.tasks if self.definitions[t["taskDefinitionArn"]]["family"] == family)
 
     def _DescribeTasks(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -265,6 +292,16 @@ class FakeAws:
         if given["name"] != "dev-web":
             raise RefusedError("PipelineNotFoundException")
         return {"stageStates": self.pipeline["stages"]}
+
+    def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["name"] != "dev-web":
+            raise RefusedError("PipelineNotFoundException")
+        return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}}}
+
+    def _GetObject(self, given: dict[str, Any]) -> dict[str, Any]:
+        if (given["Bucket"], given["Key"]) not in self.objects:
+            raise RefusedError("NoSuchKey")
+        return {"Body": io.BytesIO(self.objects[given["Bucket"], given["Key"]])}
 
     def _ListPipelineExecutions(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"pipelineExecutionSummaries": self.pipeline["executions"]}

@@ -37,6 +37,7 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:ecs/service:Service": _arn("ecs", "service/cluster/"),
     "aws:lb/targetGroup:TargetGroup": _arn("elasticloadbalancing", "targetgroup/"),
     "aws:lb/listener:Listener": _arn("elasticloadbalancing", "listener/"),
+    "aws:lb/listenerRule:ListenerRule": _arn("elasticloadbalancing", "listener-rule/"),
     "aws:lb/loadBalancer:LoadBalancer": lambda args: {
         **_arn("elasticloadbalancing", "loadbalancer/")(args),
         "dnsName": "balancer.example.net",

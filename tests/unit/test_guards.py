@@ -30,9 +30,12 @@ SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
 
 QUIET = ServiceState(
     service="chuoi",
+    name="dev-chuoi",
+    controller="ECS",
     task_definition=RUNS,
     fingerprint="an earlier template",
     desired=1,
+    target_groups=(),
     deployments=(Deployment("ecs-svc/7", RUNS, "COMPLETED", "", 1),),
     record="none",
     execution=None,
@@ -88,7 +91,7 @@ def test_a_service_in_flight_is_left_alone_and_the_preview_says_what_will_wait(
 
 
 def test_up_does_all_else_and_fails_in_its_end(deploy: Deploy, warned: list[str]) -> None:
-    both = (replace(DEPLOYING, service="mailer"), DEPLOYING)
+    both = (replace(DEPLOYING, service="mailer", name="dev-mailer"), DEPLOYING)
     with pytest.raises(pulumi.RunError) as failed:
         run(deploy, *both)
     assert str(failed.value).splitlines() == [

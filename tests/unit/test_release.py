@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.release import released_or_own, task_definition, waiting
+from components.release import released_or_own, replacement_refusal, task_definition, waiting
 from delivery.record import RecordError
 from delivery.state import Deployment, ServiceState
 
@@ -26,9 +26,12 @@ def service(runs: str, made_of: str, released: str | None) -> ServiceState:
     """A quiet service; `released` is the template of the released revision."""
     return ServiceState(
         service="web",
+        name="dev-web",
+        controller="ECS",
         task_definition=runs,
         fingerprint=made_of,
         desired=1,
+        target_groups=(),
         deployments=(Deployment("ecs-svc/1", runs, "COMPLETED", "", 1),),
         record="none" if released is None else record(released),
         execution=None,
@@ -137,3 +140,25 @@ def test_what_waits_says_for_which_deployment(case: str) -> None:
 @pytest.mark.parametrize("case", WAITS_FOR_THE_PIPELINE)
 def test_what_waits_says_for_which_execution(case: str) -> None:
     assert waiting("dev", WAITS_FOR_THE_PIPELINE[case], MINE, OWN) == TO_WAIT_FOR_THE_PIPELINE
+
+
+SHIFTED = replace(
+    service(RELEASED, "f1", "f1"), controller="CODE_DEPLOY", target_groups=("a:targetgroup/web-green-1/2",)
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "allowed", "words"),
+    [
+        (SHIFTED, False, "refused unless the stack file says deploy.replace: true"),
+        (replace(SHIFTED, execution="e"), True, "pipeline execution e is in flight"),
+        (SHIFTED, True, "`delivery redeploy web`, then run this again"),
+        (replace(SHIFTED, target_groups=("a:targetgroup/web-10-1/2",)), True, None),
+        (service(RELEASED, "f1", "f1"), True, None),
+    ],
+)
+def test_a_service_is_replaced_only_where_its_traffic_stays(
+    state: ServiceState, allowed: bool, words: str | None
+) -> None:
+    refusal = replacement_refusal(state, allowed=allowed)
+    assert (refusal is None) if words is None else (refusal is not None and words in refusal)

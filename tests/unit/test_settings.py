@@ -46,6 +46,9 @@ def refusal(deploy: Deploy, config: dict[str, Any]) -> str:
     return str(refused.value)
 
 
+CODE_DEPLOY = {"strategy": "codedeploy"}
+HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
+WORKER = {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}
 MISTAKES = [
     ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
     ("services.chuoi.task.cpu", "512", "services.chuoi.task.cpu: '512' is not allowed"),
@@ -65,6 +68,20 @@ MISTAKES = [
     ("services.chuoi.health_check.timeout", 10, "timeout 10 must be less than interval 10"),
     ("services.mailer.health_check", {"path": "/"}, "services.mailer: health_check is asked by the load balancer"),
     ("services.chuoi.deploy", {"strategy": "blue"}, "services.chuoi.deploy.strategy: 'blue' is not allowed"),
+    ("services.chuoi.deploy", {"strategy": "codedeploy"}, "codedeploy takes exactly one route, and there are 2"),
+    ("services.mailer.deploy", {"strategy": "codedeploy"}, "codedeploy takes exactly one route, and there are 0"),
+    ("services.chuoi.deploy", {"wait": 5, "test_port": 8443}, "services.chuoi.deploy: test_port, wait: only with strategy codedeploy"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "test_port": 443}, "test_port 443 is a port of production traffic"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "test_port": 80}, "test_port 80 is a port of production traffic"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "shift": "canary"}, "shift canary needs percent and interval"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "percent": 10}, "percent and interval go with shift canary or linear"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "percent": 100}, "services.chuoi.deploy.percent: 100 is not allowed: input should be less than or equal to 99"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "interval": 0}, "services.chuoi.deploy.interval: 0 is not allowed"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "wait": 2881}, "services.chuoi.deploy.wait: 2881 is not allowed"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "alarms": ["latency"]}, "services.chuoi.deploy.alarms[0]: 'latency' is not allowed: input should be 'server_errors' or 'unhealthy_hosts'"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"AfterEverything": HOOK}}, "services.chuoi.deploy.hooks.AfterEverything"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"BeforeInstall": "smoke"}}, "services.chuoi.deploy.hooks.BeforeInstall: 'smoke' is not allowed"),
+    ("services.chuoi-codedeploy", WORKER, "a name must not end in -codedeploy"),
     ("services.chuoi.source", {"type": "git"}, "services.chuoi.source.type: 'git' is not allowed"),
     ("services.chuoi.migrate", {}, "services.chuoi.migrate.command: is missing"),
     ("services.chuoi.migrate", {"command": []}, "services.chuoi.migrate.command: List should have at least 1 item"),

@@ -265,3 +265,34 @@ def test_what_may_not_be_asked_does_not_hide_ecs_s_reason(operation: str) -> Non
     aws.stop("t1", "Essential container in task exited", 1, web=3)
     aws.refuse[operation] = RefusedError("AccessDeniedException")
     assert failure(aws) == CIRCUIT_BREAKER
+
+
+def taking_over(*looks: tuple[int, str]) -> FakeAws:
+    """A new service of CodeDeploy's: how many of its tasks run, and its stability, one look after another."""
+
+    class TakingOver(FakeAws):
+        def _DescribeServices(self, given: dict[str, Any]) -> dict[str, Any]:
+            running, stability = looks[min(len(self.calls) - 1, len(looks) - 1)]
+            service = self.services["dev-web-codedeploy"]
+            service |= {"desiredCount": 2, "runningCount": running, "events": [{"message": "unable to pull"}]}
+            service["taskSets"][0]["stabilityStatus"] = stability
+            return super()._DescribeServices(given)
+
+    aws = TakingOver()
+    aws.blue_green(aws.revision(1, ":live"), running=digest("a"))
+    return aws
+
+
+def test_a_new_service_serves_before_the_old_one_goes(clock: Clock) -> None:
+    told: list[str] = []
+    guard.serve(
+        taking_over((0, "STABILIZING"), (2, "STABILIZING"), (2, "STEADY_STATE")).session(), STACK, "web", told.append
+    )
+    assert told == [f"web: dev-web-codedeploy runs {running} of 2 tasks" for running in (0, 2)]
+
+
+def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:
+    with pytest.raises(
+        DeliveryError, match=r"runs 1 of 2 tasks after 20 minutes, and the service .* stays: unable to pull"
+    ):
+        guard.serve(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None)

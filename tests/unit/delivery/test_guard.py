@@ -17,9 +17,12 @@ REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
 
 QUIET = ServiceState(
     service="web",
+    name="dev-web",
+    controller="ECS",
     task_definition=REVISION.format(1),
     fingerprint="f1",
     desired=1,
+    target_groups=(),
     deployments=(Deployment("ecs-svc/before", REVISION.format(1), "COMPLETED", "", 1),),
     record="none",
     execution=None,
@@ -45,6 +48,7 @@ WRONG_IMAGE = (
     f"release record sha256:aaaaaaaaaaaa; {REPAIR}"
 )
 DEPLOYING = replace(QUIET, deployments=(replace(QUIET.deployments[0], state="IN_PROGRESS"),))
+BY_CODE_DEPLOY = replace(QUIET, controller="CODE_DEPLOY")
 REFUSALS: dict[str, tuple[ServiceState, ServiceState, Evidence, str | None]] = {
     "all agree": (QUIET, QUIET, AGREE, None),
     "never released": (QUIET, QUIET, Evidence(Images(None, None, None)), None),
@@ -70,6 +74,9 @@ REFUSALS: dict[str, tuple[ServiceState, ServiceState, Evidence, str | None]] = {
         AGREE,
         "the release record was reset while this was running; run it again",
     ),
+    "CodeDeploy, at work": (BY_CODE_DEPLOY, replace(BY_CODE_DEPLOY, execution="run-9"), DISAGREE, None),
+    "CodeDeploy, a release meanwhile": (BY_CODE_DEPLOY, replace(BY_CODE_DEPLOY, record=RELEASED), AGREE, None),
+    "CodeDeploy, a disagreement": (BY_CODE_DEPLOY, BY_CODE_DEPLOY, DISAGREE, WRONG_IMAGE),
     "what can be mended": (QUIET, QUIET, DISAGREE, WRONG_IMAGE),
     "what nothing proves": (
         QUIET,

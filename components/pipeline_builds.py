@@ -1,0 +1,257 @@
+"""The builds of a deploy pipeline: which machine runs them, what they are given, and what they may do.
+
+Functions without resources; `DeployPipeline` makes a CodeBuild project of each.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from components import policies
+from components.naming import Scope
+from components.parameter_store import View
+from delivery import template
+from delivery.record import FINGERPRINT_LABEL
+from delivery.services import Controller
+
+
+class Builder(TypedDict):
+    """A kind of CodeBuild machine."""
+
+    type: str
+    image: str
+
+
+class Machine(Builder):
+    """A CodeBuild machine."""
+
+    compute_type: str
+    privileged_mode: bool
+
+
+BUILDERS: Mapping[str, Builder] = {
+    "X86_64": {"type": "LINUX_CONTAINER", "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0"},
+    "ARM64": {"type": "ARM_CONTAINER", "image": "aws/codebuild/amazonlinux-aarch64-standard:3.0"},
+}
+"""The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
+
+CALLER: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
+"""The machine of a build that only calls AWS."""
+
+PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+DEPLOY_MINUTES = 60
+SPARE_MINUTES = 15
+"""What a build needs beside the waiting that it is there for."""
+
+
+class MigrationArgs(TypedDict):
+    """What runs once per release, before the new version serves."""
+
+    command: Sequence[str]
+    """Run by the entry point of the first of `containers`, in a task of its own."""
+    timeout: int
+    """Minutes."""
+
+
+class BlueGreenArgs(TypedDict):
+    """For CodeDeploy: what it deploys, and by what."""
+
+    template: pulumi.Input[str]
+    """The task definition, with IMAGE_PLACEHOLDER for the image."""
+    app_spec: pulumi.Input[str]
+    application_name: pulumi.Input[str]
+    group_name: pulumi.Input[str]
+    config_name: pulumi.Input[str]
+    hooks: pulumi.ResourceHookBinding | None
+    """What guards a change of the template."""
+
+
+class DeployPipelineArgs(TypedDict):
+    """Inputs of `DeployPipeline`."""
+
+    scope: Scope
+    service: str
+    bucket: pulumi.Input[str]
+    """Where sources arrive and artifacts are kept."""
+    bucket_arn: pulumi.Input[str]
+    repository_name: pulumi.Input[str]
+    repository_url: pulumi.Input[str]
+    repository_arn: pulumi.Input[str]
+    cluster_name: pulumi.Input[str]
+    service_name: pulumi.Input[str]
+    service_arn: pulumi.Input[str]
+    controller: Controller
+    """Who deploys the service: ECS itself, or CodeDeploy."""
+    blue_green: NotRequired[BlueGreenArgs]
+    """With CodeDeploy."""
+    role_arns: Sequence[pulumi.Input[str]]
+    """The execution and task roles, to be passed with a new revision."""
+    log_group_arn: pulumi.Input[str]
+    """Where the service's containers log."""
+    record_name: pulumi.Input[str]
+    record_arn: pulumi.Input[str]
+    containers: Sequence[str]
+    """The containers that run the service's own image."""
+    migrate: NotRequired[MigrationArgs]
+    """Without it a release migrates nothing."""
+    approve: bool
+    """Whether somebody has to approve each release."""
+    minimum_tasks: int
+    """What the first release starts."""
+    build: View
+    """The parameters that the image's build reads."""
+    architecture: str
+    """`X86_64` or `ARM64`."""
+    compute_type: str
+    """CodeBuild's compute type for the image's build."""
+    build_timeout: int
+    """Minutes."""
+    log_retention_days: int
+
+
+@dataclass(frozen=True)
+class Build:
+    """A CodeBuild project to be.
+
+    Attributes:
+        purpose: its buildspec's name, and what its own ends with.
+        machine: what runs it.
+        variables: plain environment variables.
+        permissions: what it may do besides writing its log.
+        timeout: minutes.
+        parameters: environment variable → Parameter Store name.
+    """
+
+    purpose: str
+    machine: Machine
+    variables: Mapping[str, pulumi.Input[str]]
+    permissions: Sequence[policies.Statement]
+    timeout: int
+    parameters: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+
+
+def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
+    """Makes an image of a source, unless there is one."""
+    build, blue_green = args["build"], "blue_green" in args
+    machine: Machine = {
+        **BUILDERS[args["architecture"]],
+        "compute_type": args["compute_type"],
+        "privileged_mode": True,  # docker build needs it
+    }
+    return Build(
+        "package",
+        machine,
+        {
+            "REPOSITORY_URI": args["repository_url"],
+            "CONTAINERS": " ".join(args["containers"]),
+            "PLATFORM": PLATFORMS[args["architecture"]],
+            "RELEASE_RECORD": args["record_name"],
+            "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
+            "BUILD_SECRETS": " ".join(sorted(build.secret)),
+            "TEMPLATE_BUCKET": args["bucket"] if blue_green else "",
+            "TEMPLATE_FOLDER": template.folder(args["service"]) if blue_green else "",
+        },
+        [
+            *policies.push_image(args["repository_arn"]),
+            *policies.read_release(args["record_arn"]),
+            *(policies.read_template(_objects(args)) if blue_green else []),
+            *build.statements,
+            *policies.read_and_write_artifacts(artifacts_arn),
+        ],
+        args["build_timeout"],
+        build.names,
+    )
+
+
+def fetch_template(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
+    """Fetches the task definition that CodeDeploy deploys."""
+    return Build(
+        "template",
+        CALLER,
+        {
+            "REPOSITORY_URI": args["repository_url"],
+            "RELEASE_RECORD": args["record_name"],
+            "TEMPLATE_BUCKET": args["bucket"],
+            "TEMPLATE_FOLDER": template.folder(args["service"]),
+        },
+        [
+            *policies.find_image(args["repository_arn"]),
+            *policies.read_release(args["record_arn"]),
+            *policies.read_template(_objects(args)),
+            *policies.read_and_write_artifacts(artifacts_arn),
+        ],
+        SPARE_MINUTES,
+    )
+
+
+def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: pulumi.Input[str]) -> Build:
+    """Runs the service's migration."""
+    scope = args["scope"]
+    full_name = scope.name(args["service"])
+    family = f"{full_name}-migrate"
+    return Build(
+        "migrate",
+        CALLER,
+        {
+            "CLUSTER": args["cluster_name"],
+            "SERVICE": args["service_name"],
+            "CONTAINERS": " ".join(args["containers"]),
+            "REPOSITORY_URI": args["repository_url"],
+            "FAMILY": family,
+            "COMMAND": json.dumps(list(migration["command"])),
+            "TIMEOUT": str(migration["timeout"]),
+        },
+        [
+            *policies.migrate_service(
+                service_arn=args["service_arn"],
+                cluster_arn=_cluster_arn(args),
+                task_definition_arn=scope.arn("ecs", f"task-definition/{family}:*"),
+                tasks_arn=pulumi.Output.concat(scope.arn("ecs", "task/"), args["cluster_name"], "/*"),
+                role_arns=args["role_arns"],
+                log_group_arn=args["log_group_arn"],
+            ),
+            *policies.read_artifacts(artifacts_arn),
+        ],
+        # Besides its own migration it may have to wait for one that an execution before left running.
+        2 * migration["timeout"] + SPARE_MINUTES,
+    )
+
+
+def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
+    """Makes what was deployed the released one."""
+    scalable_targets = args["scope"].arn("application-autoscaling", "scalable-target/*")
+    return Build(
+        "release",
+        CALLER,
+        {
+            "CLUSTER": args["cluster_name"],
+            "SERVICE": args["service_name"],
+            "CONTROLLER": args["controller"],
+            "CONTAINERS": " ".join(args["containers"]),
+            "MINIMUM_TASKS": str(args["minimum_tasks"]),
+            "TIMEOUT": str(DEPLOY_MINUTES),
+            "REPOSITORY": args["repository_name"],
+            "RELEASE_RECORD": args["record_name"],
+            "FINGERPRINT_LABEL": FINGERPRINT_LABEL,
+        },
+        [
+            # A scalable target's ARN ends in an id that AWS makes up and no output gives.
+            *policies.release_service(args["service_arn"], scalable_targets),
+            *(policies.find_tasks(_cluster_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
+            *policies.tag_image(args["repository_arn"]),
+            *policies.write_release(args["record_arn"]),
+            *policies.read_artifacts(artifacts_arn),
+        ],
+        DEPLOY_MINUTES + SPARE_MINUTES,
+    )
+
+
+def _cluster_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
+    return pulumi.Output.concat(args["scope"].arn("ecs", "cluster/"), args["cluster_name"])
+
+
+def _objects(args: DeployPipelineArgs) -> pulumi.Output[str]:
+    return pulumi.Output.concat(args["bucket_arn"], "/", template.folder(args["service"]), "/*")

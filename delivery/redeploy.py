@@ -1,0 +1,46 @@
+"""Deploying an image that is there, through the pipeline and without a build."""
+
+from collections.abc import Callable
+
+import boto3
+
+from delivery.errors import PROGRAM, DeliveryError
+from delivery.lookup import find
+from delivery.pipeline import Pipeline
+from delivery.repository import Repository
+from delivery.state import LIVE
+
+
+def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:
+    """Deploy the image that is live once more: with the newest template, where CodeDeploy deploys.
+
+    Raises:
+        DeliveryError: nothing was released yet, or the execution did not succeed.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    find(session, stack, service)
+    live = Repository(session, f"{stack}-{service}").digest(LIVE)
+    if live is None:
+        raise DeliveryError(f"no image of {service} is live yet, so there is nothing to deploy; upload a source first")
+    deploy(session, stack, service, live, tell, wait=wait)
+
+
+def deploy(
+    session: boto3.Session, stack: str, service: str, digest: str, tell: Callable[[str], None], *, wait: bool
+) -> None:
+    """Start the pipeline with an image, and follow it when asked.
+
+    Raises:
+        DeliveryError: the execution did not succeed.
+    """
+    pipeline = Pipeline(session, f"{stack}-{service}")
+    execution = pipeline.start(digest)
+    tell(f"Started execution {execution} of {pipeline.name}.")
+    if wait:
+        pipeline.follow(execution, tell)
+        return
+    tell(
+        f"Watch it: `aws codepipeline list-action-executions --pipeline-name {pipeline.name} --filter "
+        f"pipelineExecutionId={execution} --query 'actionExecutionDetails[].[stageName,actionName,status]' "
+        f"--output table`, or `{PROGRAM} status {service} --stack {stack}`"
+    )
