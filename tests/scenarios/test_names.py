@@ -27,6 +27,7 @@ class Name:
 
 
 PIPELINE, STAGES = "components/deploy_pipeline.py", "components/pipeline_stages.py"
+BUILDS = "components/pipeline_builds.py"
 NAMES = [
     Name(
         "an artifact",
@@ -50,7 +51,7 @@ NAMES = [
     Name(
         "an action's namespace",
         [(STAGES, '"namespace": "Package"', '"namespace": "Packed"')],
-        [(STAGES, "#{Package.", "#{Packed.")],
+        [(STAGES, "#{Package.", "#{Packed."), (STAGES, 'else "Package"', 'else "Packed"')],
         ["Package.DEPLOY"],
         at="up",
     ),
@@ -62,16 +63,17 @@ NAMES = [
     ),
     Name(
         "a build variable",
-        [(PIPELINE, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
+        [(BUILDS, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
         [
             ("buildspecs/package.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
             ("buildspecs/migrate.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
+            ("buildspecs/template.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
         ],
         ["REPOSITORY_URI"],
     ),
     Name(
         "a container",
-        [(PIPELINE, '" ".join(args["containers"])', '"app"')],
+        [(BUILDS, '" ".join(args["containers"])', '"app"')],
         [("task_templates/web.json", '"name": "web"', '"name": "app"')],
         ["app"],
     ),
