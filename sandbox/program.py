@@ -8,16 +8,15 @@ import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+NOT_THE_PROGRAMS = ("sandbox", "tests")
+"""Packages beside a program that it does not use."""
 
 
 def run(root: Path) -> None:
-    """Run `__main__.py` as it is now: no module of an earlier run is used again."""
-    kept = (f"{root}/.venv/", f"{root}/sandbox/", f"{root}/tests/")
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None) or ""
-        if name != "__main__" and file.startswith(f"{root}/") and not file.startswith(kept):
-            del sys.modules[name]
+    """Run `__main__.py` as it is now."""
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
@@ -25,10 +24,12 @@ def run(root: Path) -> None:
 def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
     """What a program finds when it starts, and nothing of it afterwards.
 
-    The folder, `sys.path` and `sys.argv` are those of `python __main__.py`; of the AWS variables there are only
-    those in `aws`, so that nothing it calls reaches a real account; what it prints goes to standard error, since
-    standard output is the command's.
+    The folder, `sys.path` and `sys.argv` are those of `python __main__.py`; its modules are none that an earlier run,
+    another folder's program or this process has imported; of the AWS variables there are only those in `aws`, so that
+    nothing it calls reaches a real account; what it prints goes to standard error, since standard output is the
+    command's.
     """
+    modules = _taken_out(root)
     path, arguments, thresholds = list(sys.path), list(sys.argv), gc.get_threshold()
     environment = dict(os.environ)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -41,11 +42,20 @@ def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
             yield
     finally:
         sys.path[:], sys.argv = path, arguments
+        _taken_out(root)
+        sys.modules.update(modules)
         gc.unfreeze()
         gc.set_threshold(*thresholds)
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
+
+
+def _taken_out(root: Path) -> dict[str, ModuleType]:
+    """The modules that go by the names of a program's own, out of those that are imported."""
+    own = {file.stem for file in root.glob("*.py")} | {file.parent.name for file in root.glob("*/*.py")}
+    own -= {"__main__", *NOT_THE_PROGRAMS}
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own}
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import signal
 import threading
 import time
 
@@ -32,7 +32,7 @@ def load(
     """Ask a service for pages through its load balancer, and count those that are broken.
 
     A page view is broken when the page, or an asset that it names, is not there: while two versions serve, a page may
-    name assets that only the other one has. Run it beside `sandbox ship`.
+    name assets that only the other one has. Run it beside `sandbox ship`; Ctrl-C, or SIGTERM, ends it and counts.
 
     Example: sandbox load hello --assets --seconds 60
     """
@@ -44,10 +44,10 @@ def load(
     def over() -> bool:
         return stopped.is_set() or time.monotonic() > end
 
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT unless it asks for it
+        signal.signal(ending, lambda *_: stopped.set())
     views = Views()
-    with contextlib.suppress(KeyboardInterrupt):
-        ask(site, views, path, workers, pause, over, assets=assets)
-    stopped.set()
+    ask(site, views, path, workers, pause, over, assets=assets)
     click.echo(json.dumps(views.document(), indent=2) if as_json else views.line())
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ def seen_while_shipping(stack: Stack, service: str, app: Path) -> dict[str, Any]
     with subprocess.Popen([*command, "--stack", stack.name], cwd=stack.root, stdout=subprocess.PIPE) as loading:
         time.sleep(3)
         done = stack.ship(service, app)
-        loading.send_signal(signal.SIGINT)
+        loading.terminate()
         printed, _ = loading.communicate(timeout=60)
     assert done.code == 0, done.out + done.err
     views: dict[str, Any] = json.loads(printed)
