@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.naming import SOURCES
+from delivery.template import TEMPLATES
 
 
 class DeliveryStoreArgs(TypedDict):
@@ -16,7 +17,7 @@ class DeliveryStoreArgs(TypedDict):
     artifact_prefixes: Sequence[str]
     """The folders where pipelines keep their artifacts, which age."""
     retention_days: NotRequired[int]
-    """Days that artifacts and replaced sources are kept; 30 by default. A source's newest version stays."""
+    """Days that artifacts, and replaced sources and templates, are kept; 30 by default. Their newest versions stay."""
     protect: NotRequired[bool]
     """Deletion protection; without it the bucket is emptied and deleted with the stack."""
 
@@ -89,14 +90,17 @@ class DeliveryStore(pulumi.ComponentResource):
 
 
 def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Replaced sources and all artifacts go after some days; the newest source of a service stays."""
-    sources: aws.s3.BucketLifecycleConfigurationRuleArgsDict = {
-        "id": "replaced-sources",
-        "status": "Enabled",
-        "filter": {"prefix": f"{SOURCES}/"},
-        "noncurrent_version_expiration": {"noncurrent_days": days},
-        "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
-    }
+    """What was replaced and all artifacts go after some days; the newest source and template of a service stay."""
+    replaced: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": f"replaced-{prefix}",
+            "status": "Enabled",
+            "filter": {"prefix": f"{prefix}/"},
+            "noncurrent_version_expiration": {"noncurrent_days": days},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+        }
+        for prefix in (SOURCES, TEMPLATES)
+    ]
     artifacts: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
             "id": f"artifacts-{prefix}",
@@ -107,4 +111,4 @@ def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.Bucke
         }
         for prefix in artifact_prefixes
     ]
-    return [sources, *artifacts]
+    return [*replaced, *artifacts]

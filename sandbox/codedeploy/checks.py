@@ -88,8 +88,16 @@ def _check_service(world: World, group: Json) -> None:
         )
     mine = (group["applicationName"], group.get("deploymentGroupId"))
     for other in state_of(world).groups.values():
-        if services == other["ecsServices"] and mine != (other["applicationName"], other["deploymentGroupId"]):
+        if _names(services) == _names(other["ecsServices"]) and mine != (
+            other["applicationName"],
+            other["deploymentGroupId"],
+        ):
             raise AwsError("ECSServiceMappingLimitExceededException", "The ECS service is in another group already.")
+
+
+def _names(services: list[Json]) -> list[tuple[str, ...]]:
+    """Clusters and services by name, where an ARN is given too."""
+    return [tuple(service[key].rpartition("/")[2] for key in ("clusterName", "serviceName")) for service in services]
 
 
 def _check_pair(world: World, balancer: Json) -> None:

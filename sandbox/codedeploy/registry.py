@@ -44,7 +44,12 @@ def update_application(world: World, principal: Principal, params: Json) -> Json
         application = _application(world, params["applicationName"])
         if new in state.applications:
             raise AwsError("ApplicationAlreadyExistsException", f"Application already exists: {new}")
-        state.applications[new] = {**state.applications.pop(application["applicationName"]), "applicationName": new}
+        old = application["applicationName"]
+        state.applications[new] = {**state.applications.pop(old), "applicationName": new}
+        for _, name in [key for key in state.groups if key[0] == old]:
+            state.groups[new, name] = {**state.groups.pop((old, name)), "applicationName": new}
+            _move_tags(world, f"deploymentgroup:{old}/{name}", f"deploymentgroup:{new}/{name}")
+        _move_tags(world, f"application:{old}", f"application:{new}")
     return {}
 
 
@@ -203,8 +208,15 @@ def list_tags(world: World, principal: Principal, params: Json) -> Json:
 
 
 def _tag(world: World, resource: str, params: Json) -> None:
-    arn = f"arn:aws:codedeploy:{world.region}:{world.account}:{resource}"
-    state_of(world).tags[arn] = {tag["Key"]: tag["Value"] for tag in params.get("tags") or []}
+    state_of(world).tags[_arn(world, resource)] = {tag["Key"]: tag["Value"] for tag in params.get("tags") or []}
+
+
+def _move_tags(world: World, old: str, new: str) -> None:
+    state_of(world).tags[_arn(world, new)] = state_of(world).tags.pop(_arn(world, old), {})
+
+
+def _arn(world: World, resource: str) -> str:
+    return f"arn:aws:codedeploy:{world.region}:{world.account}:{resource}"
 
 
 def _application(world: World, name: str) -> Json:

@@ -5,7 +5,7 @@ GET  /health              the process and its world
 GET  /decisions           every authorisation decision so far
 GET  /events              the published events, oldest first
 GET  /listeners           the load balancers' listeners, each with its local address
-GET  /undelivered         events that matched a rule and did not reach its target
+GET  /undelivered         events that matched a rule and did not reach its target, once all were tried
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
 POST /hold                ``{"operation": "ecs:UpdateService", "by": …, "mentions": …, "after": …}``
@@ -62,6 +62,7 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
 
             return balancers_of(world).listeners(world)
         case "GET undelivered":
+            world.bus.wait()
             return [undelivered.json() for undelivered in list(world.undelivered)]
         case "POST replay-event":
             return _replay(world, str(body.get("id", "last")))

@@ -371,6 +371,19 @@ def test_build_values_are_read_by_the_build_and_not_written_into_it(dev: Recorde
     assert (plain["BUILD_ARGUMENTS"], plain["BUILD_SECRETS"], plain["CONTAINERS"]) == ("MIX_ENV", "HEX_API_KEY", "web")
 
 
+def test_what_the_store_keeps(dev: Recorder) -> None:
+    rules = dev.inputs("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "delivery-store-lifecycle")
+    kept = {
+        rule["filter"]["prefix"]: (
+            rule.get("expiration", {}).get("days"), rule["noncurrentVersionExpiration"]["noncurrentDays"]
+        )
+        for rule in rules["rules"]
+    }  # fmt: skip
+    assert kept == {
+        "sources/": (None, 30), "templates/": (None, 30), "dev-chuoi/": (30, 1), "dev-mailer/": (30, 1)
+    }  # fmt: skip
+
+
 def test_prd_is_protected_and_dev_is_not(deploy: Deploy) -> None:
     protected = {
         stack: {request.name for request in run(deploy, stack).requests() if request.protect}

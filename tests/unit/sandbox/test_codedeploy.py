@@ -342,6 +342,28 @@ def test_a_group_is_kept_changed_and_deleted() -> None:
     assert call(world, "ListDeploymentGroups", applicationName="app")["deploymentGroups"] == []
 
 
+def test_an_application_that_is_renamed_keeps_all() -> None:
+    world = account()
+    arns = [f"arn:aws:codedeploy:{world.region}:{world.account}:application:{name}" for name in ("app", "new")]
+    id = call(world, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
+    call(world, "TagResource", ResourceArn=arns[0], Tags=[{"Key": "team", "Value": "web"}])
+    call(world, "UpdateApplication", applicationName="app", newApplicationName="new")
+    found = call(world, "GetDeploymentGroup", applicationName="new", deploymentGroupName="group")
+    assert (found["deploymentGroupInfo"]["deploymentGroupId"], found["deploymentGroupInfo"]["applicationName"]) == (
+        id, "new"
+    )  # fmt: skip
+    tags = [call(world, "ListTagsForResource", ResourceArn=arn)["Tags"] for arn in arns]
+    assert tags == [[], [{"Key": "team", "Value": "web"}]]
+
+
+def test_a_service_is_in_one_group() -> None:
+    world = account()
+    call(world, "CreateDeploymentGroup", **GROUP)
+    by_arn = [{"clusterName": "arn:aws:ecs:ap-northeast-1:1:cluster/c", "serviceName": "web"}]
+    with pytest.raises(AwsError, match="ECSServiceMappingLimitExceededException"):
+        call(world, "CreateDeploymentGroup", **{**GROUP, "deploymentGroupName": "other", "ecsServices": by_arn})
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
