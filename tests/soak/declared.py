@@ -10,9 +10,10 @@ import yaml
 from tests.soak.expected import Variant
 
 STACK = "dev"
-WEB, WORKER, EXTRA = "chuoi", "mailer", "extra"
-TEMPLATES = {WEB: "web.json", WORKER: "worker.json", EXTRA: "worker.json"}
-PARAMETERS = {WEB: "PHX_HOST", WORKER: "SMTP_HOST", EXTRA: "SMTP_HOST"}
+WEB, WORKER, SHOP, EXTRA = "chuoi", "mailer", "shop", "extra"
+"""Two that ECS deploys, one that CodeDeploy deploys, and one that comes and goes."""
+TEMPLATES = {WEB: "web.json", WORKER: "worker.json", SHOP: "shop.json", EXTRA: "worker.json"}
+PARAMETERS = {WEB: "PHX_HOST", WORKER: "SMTP_HOST", SHOP: "PHX_HOST", EXTRA: "SMTP_HOST"}
 EDITED = "EDIT"
 """The environment variable that an edit of a template changes."""
 
@@ -45,6 +46,18 @@ class Declared:
     def edit_parameter(self, service: str, value: int) -> None:
         """Change a parameter's value."""
         self._change(lambda services: services[service]["parameters"][PARAMETERS[service]].update(value=f"v{value}"))
+
+    def add_blue_green(self) -> None:
+        """A service that CodeDeploy deploys, with a template of its own."""
+        (self._templates / TEMPLATES[SHOP]).write_text((self._templates / TEMPLATES[WEB]).read_text())
+
+        def add(services: dict[str, Any]) -> None:
+            shop = json.loads(json.dumps(services[WEB]))
+            shop["task"]["template"] = TEMPLATES[SHOP]
+            shop["routes"] = [{"host": "shop.dev.example.com", "priority": 30}]
+            services[SHOP] = {**shop, "deploy": {"strategy": "codedeploy", "wait": 1}}
+
+        self._change(add)
 
     def add_service(self) -> None:
         """A third service, a copy of the worker."""

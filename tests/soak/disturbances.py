@@ -3,9 +3,11 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from delivery.state import ServiceState
 from sandbox.engine import EngineError
 from tests.soak.beside import Call, Held, Running
 from tests.soak.declared import STACK
@@ -13,7 +15,7 @@ from tests.soak.expected import Variant, Violation, must
 from tests.soak.world import World
 
 BY_PULUMI, BY_PIPELINE = ":root", "role/"
-UPDATE_SERVICE = "ecs:UpdateService"
+UPDATE_SERVICE, PUT_OBJECT = "ecs:UpdateService", "s3:PutObject"
 
 
 def up_killed(world: World, call: Call) -> bool:
@@ -98,14 +100,41 @@ def _retry(world: World, service: str, execution: str) -> None:
             world.released(service, digest)
 
 
+def edit_killed(world: World, service: str, call: Call, edit: Callable[[], None], *, retry: bool) -> bool:
+    """Cut the deployment of an edit off, which the pipeline has begun by itself; whether it came there.
+
+    From then on every `up` names the command that tries it again; so may its failed stage be.
+    """
+    _whole(world, service, images=1)
+    world.up()
+    known, before = world.see.executions(service), world.services[service].applied
+    edit()
+    held = world.see.hold(replace(call, by=BY_PIPELINE))
+    world.engine.run("up")
+    world.succeeded(world.declared.variants())
+    world.services[service].attempted.add(before)
+    (execution,) = set(world.see.templates()[service][1]) - set(known)
+    there = held.wait(lambda: not world.see.runs_still(service, execution))
+    if there:
+        _cut_off(world, service, execution, abandon=call.after)
+    held.release(abort=there and not call.after)
+    _ended(world, service, *world.see.follow(service, execution))
+    if retry:
+        _retry(world, service, execution)
+    world.up()
+    return there
+
+
 def race(world: World, service: str, call: Call) -> bool:
     """An `up` while a release stands still at one of its calls; whether it came there."""
     world.settle()
     held = world.see.hold(replace(call, by=BY_PIPELINE))
     execution = world.start(service)
     there = held.wait(lambda: not world.see.runs_still(service, execution))
+    before = world.see.weights()
     try:
         _judge_up(world, Running(lambda: world.engine.run("up")), world.declared.variants())
+        must(not there or world.see.weights() == before, "an up has moved traffic")
     finally:
         held.release()
     _ended(world, service, *world.see.follow(service, execution))
@@ -121,7 +150,7 @@ def race_within_up(world: World, service: str, *, whole: bool) -> bool:
     """
     world.settle()
     declared, before = world.declared.variants(), world.see.state(service)
-    held = world.see.hold(Call(UPDATE_SERVICE, BY_PULUMI, mentions=f"{STACK}-{service}"))
+    held = world.see.hold(_write_of_pulumi(service, before))
     run = Running(lambda: world.engine.run("up"))
     there = held.wait(run.over)
     execution = world.start(service)
@@ -131,7 +160,7 @@ def race_within_up(world: World, service: str, *, whole: bool) -> bool:
         time.sleep(0.1)
     if whole:
         _ended(world, service, *world.see.follow(service, execution))
-        if images := world.see.images(before).released:
+        if before.controller == "ECS" and (images := world.see.images(before).released):
             world.services[service].candidates.add(images)
     held.release()
     advice = _judge_up(world, run, declared)
@@ -141,6 +170,13 @@ def race_within_up(world: World, service: str, *, whole: bool) -> bool:
         _bring_back(world, service, advice)
     world.settle()
     return there
+
+
+def _write_of_pulumi(service: str, state: ServiceState) -> Call:
+    """The call by which an `up` deploys an edit."""
+    if state.controller == "CODE_DEPLOY":
+        return Call(PUT_OBJECT, BY_PULUMI, mentions=f"templates/{service}/appspec.yaml")
+    return Call(UPDATE_SERVICE, BY_PULUMI, mentions=f"{STACK}-{service}")
 
 
 def _bring_back(world: World, service: str, advice: str) -> None:
@@ -169,7 +205,7 @@ def _ended(world: World, service: str, status: str, digest: str | None) -> None:
     """A pipeline that was disturbed: it has released, or it has failed and its image may run until a repair."""
     if status == "Succeeded":
         world.released(service, digest)
-    elif digest:
+    elif digest and digest != world.services[service].released:
         world.services[service].candidates.add(digest)
 
 

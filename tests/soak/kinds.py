@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.soak import disturbances
 from tests.soak.beside import Call
-from tests.soak.declared import EXTRA, WEB, WORKER
-from tests.soak.disturbances import UPDATE_SERVICE
+from tests.soak.declared import EXTRA, SHOP, WEB, WORKER
+from tests.soak.disturbances import PUT_OBJECT, UPDATE_SERVICE
 from tests.soak.world import World
 
 REGISTER = "ecs:RegisterTaskDefinition"
@@ -27,7 +27,21 @@ RELEASE_CALLS = (
 )
 BUILD_CALLS = (Call(PUT_IMAGE), Call(PUT_IMAGE, after=True))
 
-SERVICES, DEPLOYED = (WORKER, WEB), (WORKER, WEB, EXTRA)
+TEMPLATE_CALLS = tuple(
+    Call(PUT_OBJECT, mentions=f"templates/{SHOP}/{name}", after=after)
+    for name in ("taskdef.json", "appspec.yaml")
+    for after in (False, True)
+)
+"""The engine's, of a service that CodeDeploy deploys."""
+SHIFT_CALLS = tuple(
+    Call(name, after=after)
+    for name in ("codedeploy:CreateDeployment", "ecs:CreateTaskSet", "ecs:UpdateServicePrimaryTaskSet")
+    for after in (False, True)
+)
+"""The pipeline's and CodeDeploy's."""
+RACE_CALLS = (*SHIFT_CALLS, *RELEASE_CALLS)
+
+BY_ECS, SERVICES, DEPLOYED = (WORKER, WEB), (WORKER, WEB, SHOP), (WORKER, WEB, SHOP, EXTRA)
 VALUES = st.integers(0, 2)
 """Few, so that an edit is often taken back."""
 
@@ -99,6 +113,10 @@ def up_killed(world: World, call: Call, service: str, value: int) -> bool:
     return disturbances.up_killed(world, call)
 
 
+def edit_killed(world: World, call: Call, value: int, retry: bool) -> bool:
+    return disturbances.edit_killed(world, SHOP, call, lambda: edit(world, SHOP, value), retry=retry)
+
+
 def race(world: World, service: str, call: Call, value: int) -> bool:
     edit(world, service, value)
     return disturbances.race(world, service, call)
@@ -109,12 +127,12 @@ def race_within_up(world: World, service: str, value: int, whole: bool) -> bool:
     return disturbances.race_within_up(world, service, whole=whole)
 
 
-def ship_unhealthy(world: World) -> None:
-    world.ship(WEB, status=500)
+def ship_unhealthy(world: World, service: str) -> None:
+    world.ship(service, status=500)
 
 
-def ship_bad_migration(world: World) -> None:
-    world.ship(WEB, migrate="#!/bin/sh\nexit 3\n")
+def ship_bad_migration(world: World, service: str) -> None:
+    world.ship(service, migrate="#!/bin/sh\nexit 3\n")
 
 
 def ship_unbuildable(world: World, service: str) -> None:
@@ -125,7 +143,8 @@ def pipeline_killed(world: World, service: str, call: Call, retry: bool) -> bool
     return disturbances.pipeline_killed(world, service, call, retry=retry)
 
 
-SERVICE, RETRY = st.sampled_from(SERVICES), st.booleans()
+SERVICE, WITH_ROUTES, ECS_DEPLOYS = st.sampled_from(SERVICES), st.sampled_from((WEB, SHOP)), st.sampled_from(BY_ECS)
+BLUE_GREEN, RETRY = st.just(SHOP), st.booleans()
 SHIPPED, ADDED, REMOVED = "ship a good image", "add a service", "remove a service"
 
 KINDS = (
@@ -134,8 +153,8 @@ KINDS = (
     Kind("up", World.up, times=3),
     Kind("edit a parameter", edit_parameter, (SERVICE, VALUES)),
     Kind("refresh", World.refresh),
-    Kind("ship an image that fails its health check", ship_unhealthy),
-    Kind("ship an image whose migration fails", ship_bad_migration),
+    Kind("ship an image that fails its health check", ship_unhealthy, (WITH_ROUTES,)),
+    Kind("ship an image whose migration fails", ship_bad_migration, (WITH_ROUTES,)),
     Kind("ship a source whose build fails", ship_unbuildable, (SERVICE,)),
     Kind("roll back", World.rollback, (SERVICE,), after=SHIPPED),
     Kind("deliver an event twice", disturbances.event_twice, (SERVICE,), after=SHIPPED),
@@ -145,10 +164,14 @@ KINDS = (
     Kind("add a service again", add, after=REMOVED),
     Kind("reorder the services", reorder),
     Kind("up of one target", up_target, (SERVICE, VALUES)),
-    Kind("kill the engine", up_killed, (st.sampled_from(DEPLOY_CALLS), SERVICE, VALUES), times=2),
+    Kind("kill the engine", up_killed, (st.sampled_from(DEPLOY_CALLS), ECS_DEPLOYS, VALUES), times=2),
     Kind("kill the build", pipeline_killed, (SERVICE, st.sampled_from(BUILD_CALLS), RETRY)),
-    Kind("kill the deployment", pipeline_killed, (SERVICE, st.sampled_from(DEPLOY_CALLS), RETRY)),
+    Kind("kill the deployment", pipeline_killed, (ECS_DEPLOYS, st.sampled_from(DEPLOY_CALLS), RETRY)),
     Kind("kill the Release step", pipeline_killed, (SERVICE, st.sampled_from(RELEASE_CALLS), RETRY)),
-    Kind("up beside a release", race, (SERVICE, st.sampled_from((*DEPLOY_CALLS, *RELEASE_CALLS)), VALUES)),
+    Kind("up beside a release", race, (ECS_DEPLOYS, st.sampled_from((*DEPLOY_CALLS, *RELEASE_CALLS)), VALUES)),
+    Kind("kill the engine at a template", up_killed, (st.sampled_from(TEMPLATE_CALLS), BLUE_GREEN, VALUES)),
+    Kind("kill CodeDeploy's deployment", pipeline_killed, (BLUE_GREEN, st.sampled_from(SHIFT_CALLS), RETRY)),
+    Kind("kill the deployment of an edit", edit_killed, (st.sampled_from(SHIFT_CALLS), VALUES, RETRY)),
+    Kind("up beside CodeDeploy's deployment", race, (BLUE_GREEN, st.sampled_from(RACE_CALLS), VALUES)),
     Kind("a release within an up", race_within_up, (SERVICE, VALUES, st.booleans())),
 )

@@ -14,11 +14,15 @@ from delivery.state import Images, ServiceState, images, look
 from sandbox.codepipeline.shipping import Account
 from sandbox.engine import Engine
 from tests.soak.beside import SECONDS_TO_SETTLE, Call, Held
-from tests.soak.declared import EDITED, EXTRA, PARAMETERS, STACK, WEB, WORKER
+from tests.soak.declared import EDITED, EXTRA, PARAMETERS, SHOP, STACK, WEB, WORKER
 from tests.soak.expected import Variant, must
 
 NOT_IN_THE_STATE = "/runtime/"
 """Parameter values stay while a revision needs them; their retention has tests of its own."""
+UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
+"""A deployment of CodeDeploy's that is not over."""
+
+Template = tuple[str, list[str]]
 
 
 class Observer:
@@ -51,7 +55,7 @@ class Observer:
 
     def look(self) -> dict[str, ServiceState]:
         """All services, those that are removed included."""
-        return look(self.session, STACK, [WEB, WORKER, EXTRA])
+        return look(self.session, STACK, [WEB, WORKER, SHOP, EXTRA])
 
     def state(self, service: str) -> ServiceState:
         """One that is there."""
@@ -77,12 +81,29 @@ class Observer:
         return state is not None and repair.judge(repair.inspect(self.session, STACK, state)).words != ""
 
     def busy(self) -> str | None:
-        """What is in flight."""
+        """What is in flight, when every event that was published has started what it starts."""
+        self.control("undelivered")
+        if deploying := self.aws("codedeploy").list_deployments(includeOnlyStatuses=list(UNDER_WAY))["deployments"]:
+            return f"CodeDeploy's {deploying}"
         for name, state in self.look().items():
             running = self.pipeline(name).running()
             if state.in_flight or running:
                 return f"{name}: {state.in_flight or running}"
         return None
+
+    def templates(self) -> dict[str, Template]:
+        """Of what CodeDeploy deploys: the template that is written, and the pipeline's executions so far."""
+        self.control("undelivered")
+        return {
+            name: (state.template.fingerprint, self.executions(name))
+            for name, state in self.look().items()
+            if state.template
+        }
+
+    def weights(self) -> list[dict[str, int]]:
+        """The target groups that each rule of the load balancer forwards to, with their shares."""
+        forwards = [rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", []) for rule in self._rules()]
+        return [{group["TargetGroupArn"]: group.get("Weight", 1) for group in groups} for groups in forwards]
 
     # Pipelines
 
@@ -168,7 +189,7 @@ class Observer:
         cut_off = self.pending()
         must(all("TaskDefinition" in urn for urn in cut_off), f"pending operations: {cut_off}")
         must(not [r for r in state["resources"] if r.get("delete")], "resources wait to be deleted")
-        known = ids | {id.rpartition("/")[2] for id in ids}
+        known = ids | {id.rpartition(separator)[2] for id in ids for separator in "/:"}
         orphans = [name for name in self._names() if name not in known]
         must(not orphans, f"in AWS, but not in the state: {orphans}")
 
@@ -188,7 +209,9 @@ class Observer:
             *(role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith(STACK)),
             *(user["UserName"] for user in iam.list_users()["Users"]),
             *(group["TargetGroupArn"] for group in elb.describe_target_groups()["TargetGroups"]),
-            *self._rules(),
+            *(rule["RuleArn"] for rule in self._rules()),
+            *self.aws("codedeploy").list_applications()["applications"],
+            *self._alarms(),
             *(group["GroupId"] for group in groups if group["GroupName"] != "default"),
             *(target["ResourceId"] for target in targets),
             *(group["logGroupName"] for group in self.aws("logs").describe_log_groups()["logGroups"]),
@@ -199,12 +222,17 @@ class Observer:
             *(name for name in parameters if NOT_IN_THE_STATE not in name),
         ]
 
-    def _rules(self) -> list[str]:
-        """The load balancer's listener rules."""
+    def _alarms(self) -> list[str]:
+        """The services' own; scaling makes others by itself."""
+        found = self.aws("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]
+        return [alarm["AlarmName"] for alarm in found]
+
+    def _rules(self) -> list[dict[str, Any]]:
+        """The load balancer's listener rules, without the default ones."""
         elb = self.aws("elbv2")
         balancers = [balancer["LoadBalancerArn"] for balancer in elb.describe_load_balancers()["LoadBalancers"]]
         listeners = [
             one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
         ]
         rules = [rule for arn in listeners for rule in elb.describe_rules(ListenerArn=arn)["Rules"]]
-        return [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
+        return [rule for rule in rules if not rule["IsDefault"]]

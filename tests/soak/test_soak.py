@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import new_stack
-from tests.soak.declared import STACK
+from tests.soak.declared import STACK, Declared
 from tests.soak.machine import Soak, run
 from tests.soak.world import SPEED, World
 
@@ -16,6 +16,7 @@ SEED = 1
 def test_neither_writer_undoes_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_SPEED", SPEED)
     with new_stack(tmp_path, STACK) as stack:
+        Declared(stack.root).add_blue_green()
         soak = Soak(World(stack.root), print, until=time.monotonic())
         run(soak, SEED)
     assert soak.missing() == []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from delivery import repair, rollback
+from delivery import redeploy, repair, rollback
 from delivery.errors import DeliveryError
 from sandbox.codepipeline.shipping import find_pipeline, source_zip, upload, wait_for_execution
 from sandbox.engine import Engine, EngineError
@@ -19,7 +19,7 @@ from tests.scenarios.conftest import Apps
 from tests.soak.beside import SECONDS_TO_SETTLE
 from tests.soak.declared import STACK, TEMPLATES, Declared
 from tests.soak.expected import Expected, Variant, Violation, must
-from tests.soak.observer import Observer
+from tests.soak.observer import Observer, Template
 
 WORKING = "import time\nprint('VERSION', flush=True)\nwhile True: time.sleep(1)\n"
 SERVICE = "aws:ecs/service:Service"
@@ -57,20 +57,24 @@ class World:
         except EngineError as error:
             self.failed_up()
             torn = [name for name in self.services if self.see.disagrees(name)]
-            if not torn or "repair" not in str(error):
+            failed = [name for name in self.services if f"redeploy {name} --stack {STACK}`" in str(error)]
+            if not (torn and "repair" in str(error)) and not failed:
                 raise Violation(f"up failed: {error}") from None
             for name in torn:
                 self.repair(name)
+            for name in failed:
+                self.redeploy(name)
             self.run_up(urns)
         self.settle()
 
     def run_up(self, urns: list[str]) -> Outcome:
         """An `up` with nothing in flight: what it may write, and what is expected after it."""
-        declared, before = self.declared.variants(), self.see.writes()
+        declared, before, templates = self.declared.variants(), self.see.writes(), self.see.templates()
         idle = not self._interrupted and declared == {name: known.applied for name, known in self.services.items()}
         torn = any(self.see.disagrees(name) for name in self.services)
         kept = [name for name, known in self.services.items() if self._has_what_is(declared.get(name), known, name)]
         outcome = self.engine.run("up", targets=urns)
+        self._edits_by_pipeline(templates)
         after = self.see.writes()
         deployed = {name for name, ids in after["deployments"].items() if ids != before["deployments"].get(name)}
         must(not deployed & set(kept), f"an up deployed {deployed & set(kept)}, which ran what is declared")
@@ -93,10 +97,25 @@ class World:
 
     def _first_execution(self, service: str) -> None:
         """CodePipeline runs a pipeline once when it is made: that releases what was uploaded before, if anything."""
-        (execution,) = self.see.executions(service)
-        status, digest = self.see.follow(service, execution)
-        if status == "Succeeded":
-            self.released(service, digest)
+        for execution in self.see.executions(service):
+            status, digest = self.see.follow(service, execution)
+            if status == "Succeeded" and digest:
+                self.released(service, digest)
+
+    def _edits_by_pipeline(self, before: dict[str, Template]) -> None:
+        """A template that CodeDeploy deploys next starts its pipeline when it changes, and never without."""
+        for name, (template, executions) in before.items():
+            now, ran = self.see.templates()[name]
+            started = [execution for execution in ran if execution not in executions]
+            expected = [1] if now != template else [0, 1] if self._interrupted else [0]
+            must(len(started) in expected, f"{name}: {template} → {now} started {started}")
+            for execution in started:
+                status, digest = self.see.follow(name, execution)
+                live = self.services[name].images
+                must(status == "Succeeded" or live == {None}, f"an edit: {self.see.why(name, execution)}")
+                must((digest or None) in live, f"an edit of {name} deployed {digest}, and not one of {live}")
+                if digest:
+                    self.released(name, digest)
 
     def _has_what_is(self, declared: Variant | None, known: Expected, name: str) -> bool:
         """Whether the service runs the revision that was released, and just that is declared."""
@@ -166,6 +185,15 @@ class World:
         expected.released_with = self.see.runs(state)
         expected.candidates.clear()
 
+    def redeploy(self, service: str) -> None:
+        """Try an edit again whose deployment was cut off; it is not what runs."""
+        known, built = self.services[service], self.see.built()
+        must(known.released_with != self.declared.variants()[service], f"{service} runs what is declared")
+        redeploy.redeploy(self.see.session, STACK, service, lambda _: None, wait=True)
+        must(self.see.built() == built, "a redeployment has built")
+        self.released(service, known.released)
+        self.settle()
+
     def rollback(self, service: str, to: int | None = None) -> bool:
         """Go back to an earlier image, by default the one before this; False when there is none."""
         self.settle()
@@ -208,6 +236,7 @@ class World:
             time.sleep(0.2)
         for name in self.services:
             self._check(name)
+            self._released_by_itself(name)
 
     def rest(self) -> None:
         """Repair what is torn, deploy what is declared, and see that nothing is left to do."""
@@ -232,6 +261,18 @@ class World:
             must((state.desired > 0) == (state.record != "none"), f"{service}: {state}")
         runs = self.see.runs(state)
         must(runs in expected.variants, f"{service} runs {runs}, and not one of {expected.variants}")
+        if state.controller == "CODE_DEPLOY":
+            serving = [{group for group, share in rule.items() if share} for rule in self.see.weights()]
+            must(
+                {state.target_groups[0]} in serving, f"{service}'s traffic is on {serving}, and its tasks are elsewhere"
+            )
+
+    def _released_by_itself(self, service: str) -> None:
+        """What CodeDeploy deploys is released by the pipeline when it is edited, whoever waits for it."""
+        expected, state = self.services[service], self.see.look().get(service)
+        released = state.release if state and state.controller == "CODE_DEPLOY" else None
+        if state and released and released.task_definition == state.task_definition:
+            expected.released_with = self.see.runs(state)
 
 
 Take = Callable[[World], bool]
