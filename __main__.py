@@ -16,6 +16,7 @@ from components.image_repository import ImageRepository
 from components.load_balancer import LoadBalancer
 from components.naming import Scope, artifact_prefix
 from components.network import Network
+from components.notifications import Notifications
 from components.parameter_store import ParameterStore
 from components.pipeline_builds import BlueGreenArgs
 from inputs import code_deploy_args, load_balancer_args, migrate_args, network_args, parameter_args, ways_in_args
@@ -166,6 +167,17 @@ for name, service in config.services.items():
             "upload_to": pulumi.Output.concat("s3://", store.bucket, "/", pipeline.source_key),
             "uploader": pipeline.uploader,
             "hosts": sorted({route.host for route in service.routes}),
+        },
+    )
+
+if stack.slack_webhook is not None:
+    Notifications(
+        "slack",
+        {
+            "scope": scope,
+            "pipelines": [scope.name(name) for name in config.services],
+            "webhook": stack.slack_webhook,
+            "production": config.protect,
         },
     )
 

@@ -1,9 +1,11 @@
 """What is wrong with a stack file, in words: `key.path: the problem`, never with a secret's value."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
 
@@ -56,6 +58,28 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
                 f"services.{name}: {stack}-{name} is like another service's name in its first "
                 f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
             )
+
+
+WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/(services|triggers|workflows)/\S+")
+
+
+def slack_problems(stack: str, config: "Stack", webhook: Any) -> Iterator[str]:
+    """Slack's webhook, which goes with `notifications.slack` and is never shown; and how many services there are."""
+    length = longest_pattern([f"{stack}-{name}" for name in config.services])
+    if config.notifications.slack and length > LONGEST_PATTERN:
+        yield (
+            f"notifications.slack: the names of {len(config.services)} services make an event pattern of {length} "
+            f"characters; EventBridge takes {LONGEST_PATTERN}; use shorter names, or two stacks"
+        )
+    if config.notifications.slack and webhook is None:
+        yield (
+            "notifications.slack: the webhook is not set; set it using the command "
+            f"`pulumi config set --secret --path '{NAMESPACE}:slack_webhook' <value>`"
+        )
+    elif webhook is not None and not config.notifications.slack:
+        yield "slack_webhook: is for nothing, because notifications.slack is not true"
+    elif webhook is not None and not (isinstance(webhook, str) and WEBHOOK.fullmatch(webhook)):
+        yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"
 
 
 def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from components.task_template import TaskTemplate, TemplateError
 from delivery.session import Provider, Role
-from problems import NAMESPACE, between_services, described, secret_problems
+from problems import NAMESPACE, between_services, described, secret_problems, slack_problems
 from stack_file import Service, Stack
 
 TEMPLATES = Path(__file__).parent / "task_templates"
@@ -30,6 +30,7 @@ class Settings:
         secrets: service → parameter → value, each a Pulumi secret.
         templates: the task template of each service.
         provider: how the AWS provider signs in.
+        slack_webhook: where Slack takes messages; None when it is not told.
     """
 
     stack: str
@@ -37,6 +38,7 @@ class Settings:
     secrets: Mapping[str, Mapping[str, pulumi.Output[str]]]
     templates: Mapping[str, TaskTemplate]
     provider: Provider
+    slack_webhook: pulumi.Output[str] | None
 
 
 def load() -> Settings:
@@ -48,7 +50,7 @@ def load() -> Settings:
     config = pulumi.Config(NAMESPACE)
     stack = pulumi.get_stack()
     raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
-    secrets = _value(config, "secrets") or {}
+    secrets, webhook = _value(config, "secrets") or {}, _value(config, "slack_webhook")
     problems: list[str] = []
     try:
         checked = Stack.model_validate(raw)
@@ -65,7 +67,11 @@ def load() -> Settings:
             f"services.{name}.task.template: {problem}"
             for problem in templates[name].problems(placeholders_of(service))
         ]
-    problems += [*between_services(stack, checked), *secret_problems(checked, secrets)]
+    problems += [
+        *between_services(stack, checked),
+        *secret_problems(checked, secrets),
+        *slack_problems(stack, checked, webhook),
+    ]
     if problems:
         raise _refused(stack, problems)
     return Settings(
@@ -77,6 +83,7 @@ def load() -> Settings:
         },
         templates=templates,
         provider=_provider(pulumi.Config("aws")),
+        slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
     )
 
 

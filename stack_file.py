@@ -318,6 +318,13 @@ class Service(Model):
 ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=18)]
 
 
+class Notifications(Model):
+    """Who is told of what the pipelines do."""
+
+    slack: bool = False
+    """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
+
+
 class Stack(Model):
     """Everything under the `fargate-delivery:` keys but the secrets."""
 
@@ -326,6 +333,7 @@ class Stack(Model):
     cluster: Cluster = Cluster()
     protect: bool = False
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
+    notifications: Notifications = Notifications()
     services: dict[ServiceName, Service]
 
     def approves(self, service: Service) -> bool:

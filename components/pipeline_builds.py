@@ -11,6 +11,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from components import policies
+from components.messages import RELEASED, SOURCE
 from components.naming import Scope
 from components.parameter_store import View
 from delivery import template
@@ -243,6 +244,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *(policies.find_tasks(_cluster_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
             *policies.tag_image(args["repository_arn"]),
             *policies.write_release(args["record_arn"]),
+            *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, RELEASED),
             *policies.read_artifacts(artifacts_arn),
         ],
         DEPLOY_MINUTES + SPARE_MINUTES,

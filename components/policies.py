@@ -56,6 +56,22 @@ def secure_transport_only(bucket_arn: pulumi.Input[str]) -> dict[str, Any]:
     )
 
 
+def receive_undelivered(queue_arn: pulumi.Input[str], rule_arns: Arns) -> dict[str, Any]:
+    """A dead-letter queue's policy: EventBridge may put what these rules could not deliver."""
+    return document(
+        [
+            {
+                "Sid": "Undelivered",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": list(rule_arns)}},
+            }
+        ]
+    )
+
+
 def upload(object_arn: pulumi.Input[str]) -> list[Statement]:
     """All that an on-premises CI may do: put its own service's source."""
     return [allow("UploadSource", ["s3:PutObject"], [object_arn])]
@@ -134,6 +150,12 @@ def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:
 def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads and writes the release record."""
     return [allow("WriteRelease", ["ssm:GetParameter", "ssm:PutParameter"], [record_arn])]
+
+
+def announce(bus_arn: pulumi.Input[str], source: str, detail_type: str) -> list[Statement]:
+    """Publishes one kind of event."""
+    condition = {"StringEquals": {"events:source": source, "events:detail-type": detail_type}}
+    return [allow("Announce", ["events:PutEvents"], [bus_arn], condition)]
 
 
 def read_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:

@@ -263,7 +263,8 @@ class StackFolder:
         values = self.made_up()
         new = [key for key in dict.fromkeys(keys) if key not in values]
         for key in new:
-            values[key] = secrets.token_urlsafe(24)
+            made = secrets.token_urlsafe(24)
+            values[key] = f"https://hooks.slack.com/services/{made}" if key.endswith(":slack_webhook") else made
         if new:
             self._made_up_file.write_text(json.dumps(values, indent=1))
             self._made_up_file.chmod(0o600)

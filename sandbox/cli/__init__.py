@@ -21,6 +21,7 @@ WHERE = {
     "prune": "operators",
     "log": "delivery",
     "load": "load",
+    "slack": "slack",
     "env": "server",
     "stop": "server",
 }
@@ -57,6 +58,7 @@ SUMMARIES = {
     "prune": "List and remove what no release needs any more",
     "log SERVICE": "The last delivery's and the tasks' logs",
     "load SERVICE": "Ask for pages, and count those that are broken while something is deployed",
+    "slack": "What the stack's Slack channel has been told",
     "env": 'AWS_* variables for any AWS client: eval "$(sandbox env)"',
     "refresh": "Read everything anew into the state",
     "export": "Print the stack's deployment",

@@ -13,7 +13,7 @@ from sandbox.server import identity
 from sandbox.server.facts import MotoFacts
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.server.world import Credentials, Principal, World
 
 
 class Denied(Exception):
@@ -88,6 +88,24 @@ def service_may_assume(world: World, role_arn: str, service: str, source_arn: st
     else:
         decision = _evaluate(need, identity.Grants(Caller(service=service), []), trust, Trust.RESOURCE_DECIDES)
     _record(world, service, "sts:AssumeRole", need, decision)
+    return decision.allowed
+
+
+def role_may(world: World, credentials: Credentials, need: Need) -> bool:
+    """Whether a role's session may do what no call of the API asks for."""
+    principal = identity.principal_of(world, credentials.access_key, credentials.session_token)
+    context = {**identity.identity_context(principal, world.account), **need.context}
+    asked = Need(need.action, need.resource, context)
+    decision = _evaluate(asked, identity.grants_of(world, principal, credentials.access_key), None, Trust.EITHER)
+    _record(world, principal.arn, need.action, asked, decision)
+    return decision.allowed
+
+
+def service_may(world: World, service: str, need: Need, document: str | None) -> bool:
+    """Whether a resource's policy lets an AWS service do something to it."""
+    grants = identity.Grants(Caller(service=service), [])
+    decision = _evaluate(need, grants, _optional(need.resource, document), Trust.RESOURCE_DECIDES)
+    _record(world, service, need.action, need, decision)
     return decision.allowed
 
 

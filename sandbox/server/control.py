@@ -6,6 +6,8 @@ GET  /decisions           every authorisation decision so far
 GET  /events              the published events, oldest first
 GET  /listeners           the load balancers' listeners, each with its local address
 GET  /undelivered         events that matched a rule and did not reach its target, once all were tried
+GET  /slack               what was posted to Slack, and whether anything is on its way; both once all were tried
+POST /slack               ``{"mood": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
 POST /hold                ``{"operation": "ecs:UpdateService", "by": …, "mentions": …, "after": …}``
@@ -25,6 +27,7 @@ from typing import Any
 from sandbox.server import holds, identity
 from sandbox.server.protocol import Answer, Environ
 from sandbox.server.world import ROOT_CREDENTIALS, World
+from sandbox.slack.receiver import MOODS
 
 PREFIX = "/_sandbox/"
 
@@ -64,6 +67,11 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
         case "GET undelivered":
             world.bus.wait()
             return [undelivered.json() for undelivered in list(world.undelivered)]
+        case "GET slack":
+            world.bus.wait()
+            return {"posted": list(world.slack.posted), "mood": world.slack.mood, "idle": world.destinations.idle()}
+        case "POST slack":
+            return _mood(world, str(body.get("mood", "ok")))
         case "POST replay-event":
             return _replay(world, str(body.get("id", "last")))
         case "POST credentials":
@@ -82,6 +90,14 @@ def _replay(world: World, event_id: str) -> Json:
     if event is None:
         raise Rejected(HTTPStatus.NOT_FOUND, f"there is no event {event_id}")
     return event
+
+
+def _mood(world: World, mood: str) -> Json:
+    known = next((each for each in MOODS if each == mood), None)
+    if known is None:
+        raise Rejected(HTTPStatus.BAD_REQUEST, f"Slack's mood is one of {', '.join(MOODS)}, not {mood!r}")
+    world.slack.mood = known
+    return {"mood": known}
 
 
 def _credentials(world: World, name: str | None, stack: str) -> Json:

@@ -173,20 +173,24 @@ class EventBus:
         try:
             check_pattern(pattern)
         except PatternError as error:
-            self._fail(event, rule.arn, "", f"event pattern: {error}")
+            self.fail(event, rule.arn, "", f"event pattern: {error}")
             return False
         return bool(rule.event_pattern.matches_event(event))
 
     def _deliver(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
         arn = str(target["Arn"])
         try:
-            if arn.split(":")[2] != "codepipeline":
+            if arn.split(":")[2] == "codepipeline":
+                self._start_pipeline(event, rule_arn, target)
+            elif ":api-destination/" in arn:
+                self._world.destinations.send(target_input(target, event, rule_arn), event, rule_arn, target)
+            else:
                 raise TransformError("the sandbox does not deliver to this kind of target")
-            self._start_pipeline(event, rule_arn, target)
         except (AwsError, ClientError, BotoCoreError, TransformError) as error:
-            self._fail(event, rule_arn, arn, str(error))
+            self.fail(event, rule_arn, arn, str(error))
 
-    def _fail(self, event: Event, rule_arn: str, target: str, error: str) -> None:
+    def fail(self, event: Event, rule_arn: str, target: str, error: str) -> None:
+        """Keep an event that did not reach a target, for `GET /_sandbox/undelivered`."""
         log.error("event %s of %s was not delivered to %s: %s", event["id"], rule_arn, target, error)
         self._world.undelivered.append(Undelivered(event, rule_arn, target, error))
 

@@ -18,8 +18,10 @@ from botocore.config import Config
 from botocore.loaders import Loader
 
 from sandbox.server import identity
+from sandbox.server.destinations import Destinations
 from sandbox.server.events import EventBus, Undelivered
 from sandbox.server.holds import Holds
+from sandbox.slack.receiver import Slack
 
 if TYPE_CHECKING:
     from sandbox.server.authorization import DecisionRecord
@@ -83,6 +85,8 @@ class World:
         self.undelivered: list[Undelivered] = []
         self.holds = Holds()
         self.bus = EventBus(self)
+        self.destinations = Destinations(self)
+        self.slack = Slack()
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
         self._loader = Loader()
         self._lock = threading.Lock()

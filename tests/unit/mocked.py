@@ -33,6 +33,10 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:cloudwatch/logGroup:LogGroup": _arn("logs", "log-group:"),
     "aws:codebuild/project:Project": _arn("codebuild", "project/"),
     "aws:codepipeline/pipeline:Pipeline": _arn("codepipeline", ""),
+    "aws:cloudwatch/eventConnection:EventConnection": _arn("events", "connection/"),
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": _arn("events", "api-destination/"),
+    "aws:cloudwatch/eventRule:EventRule": _arn("events", "rule/"),
+    "aws:sqs/queue:Queue": _arn("sqs", ""),
     "aws:ecs/cluster:Cluster": _arn("ecs", "cluster/"),
     "aws:ecs/service:Service": _arn("ecs", "service/cluster/"),
     "aws:lb/targetGroup:TargetGroup": _arn("elasticloadbalancing", "targetgroup/"),
@@ -188,6 +192,10 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
     runtime_settings.reset_options()
 
 
+WEBHOOK = "https://hooks.slack.com/services/T0/B0/webhook-value"
+SECRET_KEYS = ["fargate-delivery:secrets", "fargate-delivery:slack_webhook"]
+
+
 def stack_config(stack: str, **changes: Any) -> dict[str, str]:
     """A committed stack file as the engine hands it over, with a value for every secret it wants."""
     import json
@@ -197,5 +205,7 @@ def stack_config(stack: str, **changes: Any) -> dict[str, str]:
         name: {key: f"{key} value" for key, parameter in service.get("parameters", {}).items() if "secret" in parameter}
         for name, service in config["fargate-delivery:services"].items()
     }
+    if config["fargate-delivery:notifications"]["slack"]:
+        config["fargate-delivery:slack_webhook"] = WEBHOOK
     config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}

@@ -13,7 +13,7 @@ import pulumi
 import pytest
 from aws_fakes import denied
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from mocked import ACCOUNT, REGION, ROOT, Recorder, stack_config
+from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
 from components.guards import guards, look_once
 from components.naming import Scope
@@ -61,7 +61,7 @@ def run(deploy: Deploy, *states: ServiceState, preview: bool = False) -> Recorde
     return deploy(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         config=stack_config("dev"),
-        secret_keys=["fargate-delivery:secrets"],
+        secret_keys=SECRET_KEYS,
         states={state.service: state for state in states},
         preview=preview,
     )

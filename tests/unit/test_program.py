@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, ROOT, Recorder, stack_config
+from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, WEBHOOK, Recorder, stack_config
 from pulumi.runtime import rpc
 
 STACKS = ["dev", "prd", "local"]
@@ -25,7 +25,7 @@ def program() -> None:
 
 def run(deploy: Deploy, stack: str, **changes: object) -> Recorder:
     config = stack_config(stack, **changes)
-    return deploy(program, stack=stack, config=config, secret_keys=["fargate-delivery:secrets"])
+    return deploy(program, stack=stack, config=config, secret_keys=SECRET_KEYS)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_every_resource_of_a_component_has_it_as_parent(dev: Recorder) -> None:
     assert by_component == {
         f"fargate-delivery:index:{name}"
         for name in ("Cluster", "LoadBalancer", "DeliveryStore", "ParameterStore", "ImageRepository", "EcsService")
-    } | {"fargate-delivery:index:DeployPipeline"}
+    } | {"fargate-delivery:index:DeployPipeline", "fargate-delivery:index:Notifications"}
 
 
 def test_components_nest_one_level(dev: Recorder) -> None:
@@ -188,6 +188,7 @@ def test_secret_values_reach_the_engine_as_secrets_only(dev: Recorder) -> None:
         for value in service.values()
     ]
     assert len(secrets) == 3
+    secrets.append(WEBHOOK)
     for request in dev.requests():
         plain = json.dumps(_without_secrets(dict(rpc.deserialize_properties(request.object))), default=str)
         assert not [secret for secret in secrets if secret in plain], request.name

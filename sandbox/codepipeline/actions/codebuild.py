@@ -25,6 +25,7 @@ def run(context: ActionContext) -> ActionResult:
     try:
         build = client.start_build(**request)["build"]
         context.action.external_id = build["id"]
+        context.action.external_url = context.console("codebuild", f"builds/{build['id']}/view/new")
         build = _wait(context, client, build)
     except ClientError as error:
         doing = f"to run the AWS CodeBuild project named {request['projectName']}"
@@ -108,7 +109,6 @@ def _wait(context: ActionContext, client: Any, build: Json) -> Json:
     deadline = context.deadline(LONGEST_BUILD_MINUTES)
     while True:
         logs = build.get("logs") or {}
-        context.action.external_url = logs.get("deepLink") or context.action.external_url
         context.action.log_stream_arn = logs.get("cloudWatchLogsArn") or context.action.log_stream_arn
         if build["buildStatus"] != "IN_PROGRESS":
             return build

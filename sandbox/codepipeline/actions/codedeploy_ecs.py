@@ -47,6 +47,7 @@ def run(context: ActionContext) -> ActionResult:
             applicationName=application, deploymentGroupName=group, revision=location
         )["deploymentId"]
         context.action.external_id = deployment
+        context.action.external_url = context.console("codedeploy", f"deployments/{deployment}")
         info = codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]
         codedeploy.get_deployment_config(deploymentConfigName=info["deploymentConfigName"])
         return _wait(context, codedeploy, deployment)

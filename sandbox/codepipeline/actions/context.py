@@ -67,6 +67,11 @@ class ActionContext:
     def client(self, service: str) -> Any:
         return self.world.client(service, self.credentials)
 
+    def console(self, service: str, place: str) -> str:
+        """A page of the AWS console's."""
+        region = self.world.region
+        return f"https://console.aws.amazon.com/{service}/home?region={region}#/{place}"
+
     def pause(self, seconds: float) -> None:
         """Wait some AWS seconds; Abandoned when the execution is abandoned meanwhile."""
         if self.execution.abandon.wait(max(SHORTEST_POLL, self.world.clock.scale(seconds))):

@@ -46,6 +46,7 @@ def run(context: ActionContext) -> ActionResult:
         if deployment is None:
             raise ActionFailure("ConfigurationError", f"The service {name} is not deployed by ECS itself.")
         context.action.external_id = deployment["id"]
+        context.action.external_url = context.console("ecs", f"clusters/{cluster}/services/{name}/events")
         return _wait(context, ecs, cluster, name, deployment["id"], revision)
     except ClientError as error:
         raise permission_or(error, "ConfigurationError", f"to deploy the Amazon ECS service {name}") from error

@@ -12,6 +12,7 @@ from sandbox.providers.resources import (
     elbv2,
     iam,
     logs_events,
+    messaging,
     s3,
     scaling,
     security_groups,
@@ -22,5 +23,20 @@ from sandbox.providers.types import Resource
 
 __all__ = ["INVOKES", "RESOURCES"]
 
-_MODULES = (code, codedeploy, dns_acm, ec2, ecr, ecs, elbv2, iam, logs_events, s3, scaling, security_groups, ssm_kms)
+_MODULES = (
+    code,
+    codedeploy,
+    dns_acm,
+    ec2,
+    ecr,
+    ecs,
+    elbv2,
+    iam,
+    logs_events,
+    messaging,
+    s3,
+    scaling,
+    security_groups,
+    ssm_kms,
+)
 RESOURCES: dict[str, Resource] = {token: handler for module in _MODULES for token, handler in module.RESOURCES.items()}

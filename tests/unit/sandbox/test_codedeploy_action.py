@@ -43,6 +43,9 @@ class Context:
         self.action = type("Action", (), {"external_id": None})()
         self.abandon = threading.Event()
 
+    def console(self, service: str, place: str) -> str:
+        return f"{service}/{place}"
+
     def client(self, service: str) -> Any:
         return type("Client", (), {"__getattr__": lambda _, name: lambda **given: self.answer(name, given)})()
 
@@ -78,7 +81,7 @@ def test_a_deployment(artifacts: dict[str, bytes]) -> None:
     context = act(artifacts)
     result = run(context)  # type: ignore[arg-type]
     assert (result.summary, result.variables) == ("Deployment d-1 succeeded", {})
-    assert context.action.external_id == "d-1"
+    assert (context.action.external_id, context.action.external_url) == ("d-1", "codedeploy/deployments/d-1")
     assert [name for name, _ in context.calls] == [
         "register_task_definition", "get_application", "register_application_revision", "get_application_revision",
         "create_deployment", "get_deployment", "get_deployment_config", "get_deployment", "get_deployment",

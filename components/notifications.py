@@ -1,0 +1,137 @@
+"""Progress in Slack: what the pipelines do, as EventBridge tells it, without a function to keep."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.messages import MESSAGES, pattern, transformer
+from components.naming import Scope
+
+MESSAGES_PER_SECOND = 1
+"""What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
+DAYS_KEPT = 14
+"""Of messages that Slack did not take; the most that SQS keeps."""
+
+
+class NotificationsArgs(TypedDict):
+    """Inputs of `Notifications`."""
+
+    scope: Scope
+    pipelines: Sequence[str]
+    """The names of those that are told of."""
+    webhook: pulumi.Input[str]
+    """The URL of a Slack app's incoming webhook; a secret."""
+    production: NotRequired[bool]
+    """Whether the messages stand out."""
+
+
+class Notifications(pulumi.ComponentResource):
+    """Messages to a Slack channel, through an EventBridge API destination.
+
+    The destination is an incoming webhook and not `chat.postMessage`: that one answers errors with HTTP status 200,
+    which EventBridge takes for success. A webhook's errors have a status of their own, so EventBridge tries again what
+    can succeed (429, 5xx) for a day, and the rest goes to a dead-letter queue, whose alarm goes off.
+
+    Produces: a connection, an API destination, the role that EventBridge calls it with, a dead-letter queue with its
+    policy and alarm, and for each message a rule and its target.
+    """
+
+    alarm_name: pulumi.Output[str]
+    """The alarm that goes off when a message was not delivered."""
+
+    def __init__(self, name: str, args: NotificationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:Notifications", name, None, opts)
+        child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
+        full_name = scope.name(name)
+        connection = aws.cloudwatch.EventConnection(
+            f"{name}-connection",
+            name=full_name,
+            description="Slack's webhooks need no header: their URL is the secret",
+            authorization_type="API_KEY",
+            auth_parameters={"api_key": {"key": "X-Sent-By", "value": "fargate-delivery"}},
+            opts=child,
+        )
+        destination = aws.cloudwatch.EventApiDestination(
+            f"{name}-destination",
+            name=full_name,
+            connection_arn=connection.arn,
+            http_method="POST",
+            invocation_endpoint=pulumi.Output.secret(args["webhook"]),
+            invocation_rate_limit_per_second=MESSAGES_PER_SECOND,
+            opts=child,
+        )
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=full_name,
+            assume_role_policy=pulumi.Output.json_dumps(policies.trust("events", scope.account)),
+            opts=child,
+        )
+        permission = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(
+                policies.document([policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])])
+            ),
+            opts=child,
+        )
+        queue = aws.sqs.Queue(
+            f"{name}-undelivered",
+            name=f"{full_name}-undelivered",
+            message_retention_seconds=DAYS_KEPT * 24 * 60 * 60,
+            sqs_managed_sse_enabled=True,
+            opts=child,
+        )
+        rules = {
+            kind: aws.cloudwatch.EventRule(
+                f"{name}-{kind}",
+                name=f"{full_name}-{kind}",
+                event_pattern=pattern(message, args["pipelines"]),
+                opts=child,
+            )
+            for kind, message in MESSAGES.items()
+        }
+        given = aws.sqs.QueuePolicy(
+            f"{name}-undelivered-policy",
+            queue_url=queue.url,
+            policy=pulumi.Output.json_dumps(
+                policies.receive_undelivered(queue.arn, [rule.arn for rule in rules.values()])
+            ),
+            opts=child,
+        )
+        for kind, rule in rules.items():
+            paths, template = transformer(
+                MESSAGES[kind], scope.stack, scope.region, production=args.get("production", False)
+            )
+            aws.cloudwatch.EventTarget(
+                f"{name}-{kind}-target",
+                rule=rule.name,
+                target_id="slack",
+                arn=destination.arn,
+                role_arn=role.arn,
+                input_transformer={"input_paths": paths, "input_template": template},
+                dead_letter_config={"arn": queue.arn},
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, given]),
+            )
+        self.alarm_name = self._alarm(name, full_name, queue)
+        self.register_outputs({"alarm_name": self.alarm_name})
+
+    def _alarm(self, name: str, full_name: str, queue: aws.sqs.Queue) -> pulumi.Output[str]:
+        alarm = aws.cloudwatch.MetricAlarm(
+            f"{name}-undelivered-alarm",
+            name=f"{full_name}-undelivered",
+            alarm_description="Slack did not take a message; the queue has it, and why",
+            namespace="AWS/SQS",
+            metric_name="ApproximateNumberOfMessagesVisible",
+            dimensions={"QueueName": queue.name},
+            statistic="Maximum",
+            period=60,
+            evaluation_periods=1,
+            comparison_operator="GreaterThanThreshold",
+            threshold=0,
+            treat_missing_data="notBreaching",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return alarm.name

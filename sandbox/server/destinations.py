@@ -1,0 +1,192 @@
+"""EventBridge's API destinations: calls over HTTP with a rate, tried again, and a dead-letter queue.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html and eb-rule-retry-policy.html
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sandbox.iam.calls import Need
+from sandbox.server.authorization import role_may, service_may
+from sandbox.server.errors import AwsError
+from sandbox.slack.receiver import HOSTS, Answer
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+LOGGER = logging.getLogger(__name__)
+MOST_ATTEMPTS, LONGEST_AGE = 185, 24 * 60 * 60
+"""A target's retry policy, when it says nothing else; the age in seconds."""
+LONGEST_PAUSE = 300
+"""Seconds between two attempts at most; AWS tells only that the pauses grow."""
+DEPTH = "ApproximateNumberOfMessagesVisible"
+
+
+@dataclass(order=True)
+class Delivery:
+    """One event's way to one destination; `due` and `number` say whose turn it is."""
+
+    due: float
+    number: int
+    body: str = field(compare=False)
+    event: dict[str, Any] = field(compare=False)
+    rule: str = field(compare=False)
+    target: Mapping[str, Any] = field(compare=False)
+    began: float = field(compare=False)
+    attempts: int = field(default=0, compare=False)
+
+
+class Destination:
+    """The deliveries to one API destination, one after another at its rate."""
+
+    def __init__(self, world: World, arn: str) -> None:
+        self._world, self._arn = world, arn
+        self._waiting: list[Delivery] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        world.spawn(f"destination {arn}", self._run)
+
+    def add(self, body: str, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
+        """Deliver it from now on; returns at once."""
+        now = time.monotonic()
+        with self._changed:
+            heapq.heappush(self._waiting, Delivery(now, next(self._numbers), body, event, rule, target, now))
+            self._changed.notify()
+
+    def idle(self) -> bool:
+        """Whether everything was delivered or given up."""
+        with self._changed:
+            return not self._waiting
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting or self._waiting[0].due > time.monotonic():
+                    self._changed.wait(self._waiting[0].due - time.monotonic() if self._waiting else None)
+                delivery = self._waiting[0]
+            again = self._attempt(delivery)
+            with self._changed:
+                self._waiting.remove(delivery)
+                heapq.heapify(self._waiting)
+                if again is not None:
+                    delivery.due = time.monotonic() + self._world.clock.scale(again)
+                    heapq.heappush(self._waiting, delivery)
+
+    def _attempt(self, delivery: Delivery) -> float | None:
+        """One call; in how many seconds it is tried again, None when it is over."""
+        described = find(self._world, self._arn)
+        answer = Answer(0, "the API destination is not there") if described is None else self._call(described, delivery)
+        delivery.attempts += 1
+        if described is not None:
+            self._world.clock.sleep(1 / described["InvocationRateLimitPerSecond"])
+        if 200 <= answer.status < 300:
+            return None
+        policy = delivery.target.get("RetryPolicy", {})
+        age = (time.monotonic() - delivery.began) * self._world.clock.speed
+        exhausted = (
+            "MaximumRetryAttempts"
+            if delivery.attempts > policy.get("MaximumRetryAttempts", MOST_ATTEMPTS)
+            else "MaximumEventAgeInSeconds"
+            if age > policy.get("MaximumEventAgeInSeconds", LONGEST_AGE)
+            else None
+        )
+        worth_it = described is not None and (answer.status in (409, 429) or answer.status >= 500)
+        if worth_it and exhausted is None:
+            return float(answer.retry_after or min(2**delivery.attempts, LONGEST_PAUSE))
+        give_up(self._world, delivery, f"{answer.status} {answer.text}", exhausted)
+        return None
+
+    def _call(self, described: Mapping[str, Any], delivery: Delivery) -> Answer:
+        host = urlsplit(described["InvocationEndpoint"]).hostname
+        if host in HOSTS:
+            return self._world.slack.post(delivery.body)
+        return Answer(404, f"the sandbox reaches no {host}")
+
+
+class Destinations:
+    """All of an account's, by ARN."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._lock = world, threading.Lock()
+        self._known: dict[str, Destination] = {}
+
+    def send(self, body: str, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
+        """Deliver an event with the target's role.
+
+        Raises:
+            AwsError: the role may not, or there is no such destination.
+        """
+        arn = str(target["Arn"])
+        if find(self._world, arn) is None:
+            raise AwsError("ResourceNotFoundException", f"the API destination {arn} does not exist")
+        need = Need("events:InvokeApiDestination", arn, {})
+        credentials = self._world.assume(str(target.get("RoleArn")), "events.amazonaws.com", "destination")
+        if not role_may(self._world, credentials, need):
+            raise AwsError("AccessDeniedException", f"{target.get('RoleArn')} may not {need.action} on {arn}", 403)
+        with self._lock:
+            if arn not in self._known:
+                self._known[arn] = Destination(self._world, arn)
+        self._known[arn].add(body, event, rule, target)
+
+    def idle(self) -> bool:
+        """Whether everything was delivered or given up."""
+        with self._lock:
+            return all(destination.idle() for destination in self._known.values())
+
+
+def find(world: World, arn: str) -> dict[str, Any] | None:
+    """What an API destination is; None when there is none."""
+    events = world.client("events")
+    try:
+        found: dict[str, Any] = events.describe_api_destination(Name=arn.split("/")[1])
+    except events.exceptions.ResourceNotFoundException:
+        return None
+    return found if found["ApiDestinationArn"] == arn else None
+
+
+def give_up(world: World, delivery: Delivery, error: str, exhausted: str | None) -> None:
+    """Keep what could not be delivered: in the dead-letter queue, if the target has one and may use it."""
+    world.bus.fail(delivery.event, delivery.rule, str(delivery.target["Arn"]), error)
+    queue = delivery.target.get("DeadLetterConfig", {}).get("Arn")
+    if queue is None:
+        return
+    sqs, name = world.client("sqs"), queue.rpartition(":")[2]
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {}).get("Policy")
+    need = Need("sqs:SendMessage", queue, {"aws:SourceArn": delivery.rule})
+    if not service_may(world, "events.amazonaws.com", need, policy):
+        LOGGER.error("%s may not write to %s: the message is lost", delivery.rule, queue)
+        return
+    said = {
+        "RULE_ARN": delivery.rule,
+        "TARGET_ARN": str(delivery.target["Arn"]),
+        "ERROR_CODE": "SDK_CLIENT_ERROR",
+        "ERROR_MESSAGE": error,
+        "RETRY_ATTEMPTS": str(delivery.attempts - 1),
+        **({"EXHAUSTED_RETRY_CONDITION": exhausted} if exhausted else {}),
+    }
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=json.dumps(delivery.event),
+        MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in said.items()},
+    )
+    _alarm(world, name)
+
+
+def _alarm(world: World, queue: str) -> None:
+    """The alarms on the queue's depth go off; CloudWatch would see it within their period."""
+    cloudwatch = world.client("cloudwatch")
+    dimension = {"Name": "QueueName", "Value": queue}
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        if alarm.get("MetricName") == DEPTH and dimension in alarm["Dimensions"]:
+            cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason=f"{queue} has one")

@@ -1,0 +1,100 @@
+"""Slack's side of an incoming webhook.
+
+https://api.slack.com/messaging/webhooks and https://api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+LONGEST_HEADER, LONGEST_TEXT, MOST_BLOCKS = 150, 3000, 50
+"""Block Kit's limits."""
+
+Mood = Literal["ok", "down", "rate_limited", "gone"]
+MOODS: tuple[Mood, ...] = get_args(Mood)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `retry_after` in seconds."""
+
+    status: int
+    text: str
+    retry_after: int | None = None
+
+
+REFUSALS: Mapping[Mood, Answer] = {
+    "down": Answer(503, "service_unavailable"),
+    "rate_limited": Answer(429, "rate_limited", retry_after=30),
+    "gone": Answer(404, "no_service"),
+}
+
+
+@dataclass
+class Slack:
+    """A workspace.
+
+    Attributes:
+        mood: how it answers.
+        posted: what it has taken, with the time.
+    """
+
+    mood: Mood = "ok"
+    posted: list[dict[str, Any]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def post(self, body: str) -> Answer:
+        """A POST to a webhook."""
+        if self.mood != "ok":
+            return REFUSALS[self.mood]
+        try:
+            message = json.loads(body)
+        except ValueError:
+            return Answer(400, "invalid_payload")
+        if not isinstance(message, dict):
+            return Answer(400, "invalid_payload")
+        if not message.get("text") and not message.get("attachments"):
+            return Answer(400, "no_text")
+        if any(True for _ in problems(message)):
+            return Answer(400, "invalid_blocks")
+        with self._lock:
+            self.posted.append({"time": datetime.now(UTC).strftime("%H:%M:%S"), **message})
+        return Answer(200, "ok")
+
+
+def problems(message: Mapping[str, Any]) -> Iterator[str]:
+    """What Slack refuses in a message's blocks."""
+    for attachment in [message, *message.get("attachments", [])]:
+        blocks = attachment.get("blocks", [])
+        if len(blocks) > MOST_BLOCKS:
+            yield f"{len(blocks)} blocks"
+        for block in blocks:
+            longest = LONGEST_HEADER if block["type"] == "header" else LONGEST_TEXT
+            for text in texts(block):
+                if not 1 <= len(text) <= longest:
+                    yield f"a {block['type']} of {len(text)} characters"
+
+
+def texts(block: Mapping[str, Any]) -> list[str]:
+    """What a block says."""
+    return [element["text"] for element in [block.get("text"), *block.get("elements", [])] if element]
+
+
+def as_seen(message: Mapping[str, Any]) -> list[str]:
+    """A message's lines, as a person sees them."""
+    attachments = message.get("attachments", [])
+    if not attachments:
+        return str(message["text"]).splitlines()
+    return [
+        line
+        for attachment in attachments
+        for block in attachment.get("blocks", [])
+        for text in texts(block)
+        for line in text.splitlines()
+    ]

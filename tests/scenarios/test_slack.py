@@ -1,0 +1,121 @@
+"""What Slack is told of deliveries: the messages of each, with the reason, and no others."""
+
+import json
+import time
+from typing import Any
+
+from tests.scenarios.conftest import Apps, Stack
+from tests.scenarios.test_delivery import wait_for_pipeline
+
+ROUTE = "routes: [{host: hello.local.example.com, priority: 10}]"
+
+
+def told(stack: Stack, seen: int = 0) -> list[list[str]]:
+    """The messages but for the first ones, each as its lines without the link."""
+    shown = stack.ok("slack").out
+    messages: list[list[str]] = []
+    for line in shown.splitlines():
+        if line[0] == " ":
+            messages[-1].append(line.strip())
+        else:
+            messages.append([line.partition("  ")[2]])
+    assert all(
+        message[-1].startswith("https://ap-northeast-1.console.aws.amazon.com/codesuite/") for message in messages
+    )
+    return [message[:-1] for message in messages[seen:]]
+
+
+def titles(messages: list[list[str]]) -> list[str]:
+    return [message[0] for message in messages]
+
+
+def queue(stack: Stack) -> list[dict[str, Any]]:
+    sqs = stack.client("sqs")
+    url = sqs.get_queue_url(QueueName="local-slack-undelivered")["QueueUrl"]
+    found: list[dict[str, Any]] = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
+    ).get("Messages", [])
+    return found
+
+
+def test_a_release(local: Stack, apps: Apps) -> None:
+    assert told(local) == []
+    assert local.ship("hello", apps.make("one")).code == 0
+    messages = told(local)
+    assert titles(messages) == [
+        "[local] local-hello has started", "[local] local-hello deploys", "[local] local-hello has released release-1"
+    ]  # fmt: skip
+    release = local.status("hello")["release"]
+    assert messages[2][1:] == [
+        f"Image {release['image_digest']}", f"from source {release['source_version']}, as {release['task_definition']}"
+    ]  # fmt: skip
+
+
+def test_a_failed_build(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("unbuildable", dockerfile="FROM nowhere\n")).code == 1
+    messages = told(local, before)
+    assert titles(messages) == ["[local] local-hello has started", "[local] local-hello has failed in Package"]
+    assert messages[1][1].startswith("Package: Build terminated with state: FAILED. Phase: BUILD")
+    assert messages[1][2].startswith("More: https://")
+
+
+def test_a_failed_migration(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("unmigrated", migrate="#!/bin/sh\nexit 3\n")).code == 1
+    messages = told(local, before)
+    assert titles(messages)[1:] == ["[local] local-hello deploys", "[local] local-hello has failed in Deploy"]
+    assert messages[2][1].startswith("Migrate: Build terminated with state: FAILED")
+
+
+def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("sick", status=500)).code == 1
+    messages = told(local, before)
+    assert titles(messages)[1:] == ["[local] local-hello deploys", "[local] local-hello has failed in Deploy"]
+    assert "circuit breaker" in messages[2][1]
+
+
+def test_an_approval(local: Stack, apps: Apps) -> None:
+    local.edit("Pulumi.local.yaml", ROUTE, f"approve: true\n      {ROUTE}")
+    local.ok("up")
+    before = len(told(local))
+    local.ship("hello", apps.make("asked"))
+    local.ok("approve", "hello")
+    wait_for_pipeline(local, "hello", 1)
+    assert titles(told(local, before)) == [
+        "[local] local-hello has started", "[local] local-hello waits for approval", "[local] local-hello deploys",
+        "[local] local-hello has released release-2",
+    ]  # fmt: skip
+    before = len(told(local))
+    local.ship("hello", apps.make("unwanted"))
+    local.ok("reject", "hello", "--reason", "not on a Friday")
+    wait_for_pipeline(local, "hello", 1)
+    messages = told(local, before)
+    assert titles(messages)[2:] == ["[local] local-hello: the approval has ended without a yes"]
+    assert "not on a Friday" in messages[2][1]
+    local.edit("Pulumi.local.yaml", f"approve: true\n      {ROUTE}", ROUTE)
+    local.ok("up")
+
+
+def test_what_slack_does_not_take_arrives_later_or_is_kept(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    local.ok("slack", "--mood", "down")
+    assert local.ship("hello", apps.make("unseen")).code == 0
+    assert told(local, before) == []
+    local.ok("slack", "--mood", "ok")
+    assert sorted(titles(told(local, before))) == [
+        "[local] local-hello deploys", "[local] local-hello has released release-3", "[local] local-hello has started"
+    ]  # fmt: skip
+    assert queue(local) == []
+    local.ok("slack", "--mood", "gone")
+    assert local.ship("hello", apps.make("lost")).code == 0
+    while not local.control("slack")["idle"]:
+        time.sleep(0.1)
+    kept = queue(local)
+    assert {json.loads(message["Body"])["detail"]["pipeline"] for message in kept} == {"local-hello"}
+    assert len(kept) == 3
+    assert kept[0]["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"] == "404 no_service"
+    (alarm,) = local.client("cloudwatch").describe_alarms(AlarmNames=["local-slack-undelivered"])["MetricAlarms"]
+    assert alarm["StateValue"] == "ALARM"
+    assert len(told(local)) == before + 3

@@ -1,0 +1,181 @@
+"""Events to an API destination: with which role, how often it is tried, and where the rest goes."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.moto_api._internal.models import moto_api_backend
+
+from sandbox.server.app import Handler
+from sandbox.server.listener import Listener
+from sandbox.server.world import World
+from sandbox.slack.receiver import Answer, Mood, Slack
+
+A, R = "111122223333", "eu-west-1"
+RULE, QUEUE = f"arn:aws:events:{R}:{A}:rule/told", f"arn:aws:sqs:{R}:{A}:dead"
+URL = "https://hooks.slack.com/services/x"
+ALLOWED = {"Action": "events:InvokeApiDestination", "Resource": f"arn:aws:events:{R}:{A}:api-destination/slack/*"}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
+    monkeypatch.setenv("SANDBOX_SPEED", "2000")
+    handlers: dict[tuple[str, str], Handler] = {}
+    listener = Listener(tmp_path, A, R, handlers)
+    yield listener.world
+    listener.stop()
+    moto_api_backend.reset()
+
+
+def document(**statement: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def make_target(world: World, *, may: dict[str, str] = ALLOWED, url: str = URL, **target: Any) -> None:
+    """A rule for all of `app`'s events, whose target is Slack's webhook."""
+    events, iam = world.client("events"), world.client("iam")
+    trust = document(Action="sts:AssumeRole", Principal={"Service": "events.amazonaws.com"})
+    role = iam.create_role(RoleName="post", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="post", PolicyName="p", PolicyDocument=document(**may))
+    key = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "v"}}
+    connection = events.create_connection(Name="c", AuthorizationType="API_KEY", AuthParameters=key)["ConnectionArn"]
+    destination = events.create_api_destination(
+        Name="slack", ConnectionArn=connection, HttpMethod="POST", InvocationEndpoint=url,
+        InvocationRateLimitPerSecond=10,
+    )["ApiDestinationArn"]  # fmt: skip
+    transformer = {"InputPathsMap": {"n": "$.detail.n"}, "InputTemplate": '{"text": "number <n>"}'}
+    events.put_rule(Name="told", EventPattern=json.dumps({"source": ["app"]}))
+    events.put_targets(
+        Rule="told",
+        Targets=[{"Id": "t", "Arn": destination, "RoleArn": role, "InputTransformer": transformer, **target}],
+    )
+
+
+def make_queue(world: World, rule: str = RULE) -> Any:
+    sqs = world.client("sqs")
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    policy = document(
+        Action="sqs:SendMessage", Resource=QUEUE, Principal={"Service": "events.amazonaws.com"},
+        Condition={"ArnEquals": {"aws:SourceArn": rule}},
+    )  # fmt: skip
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    world.client("cloudwatch").put_metric_alarm(
+        AlarmName="dead", Namespace="AWS/SQS", MetricName="ApproximateNumberOfMessagesVisible", Statistic="Maximum",
+        Dimensions=[{"Name": "QueueName", "Value": "dead"}], Period=60, EvaluationPeriods=1, Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    return sqs
+
+
+def publish(world: World, *numbers: int) -> None:
+    for n in numbers:
+        world.bus.publish({"source": "app", "detail-type": "d", "detail": {"n": n}})
+    world.bus.wait()
+
+
+def settled(world: World) -> list[str]:
+    """What Slack was told, when nothing is on its way any more."""
+    while not world.destinations.idle():
+        time.sleep(0.01)
+    return [message["text"] for message in world.slack.posted]
+
+
+def kept(world: World) -> list[dict[str, Any]]:
+    sqs = world.client("sqs")
+    found: list[dict[str, Any]] = sqs.receive_message(
+        QueueUrl=sqs.get_queue_url(QueueName="dead")["QueueUrl"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages", [])
+    return found
+
+
+def alarm(world: World) -> str:
+    return str(world.client("cloudwatch").describe_alarms(AlarmNames=["dead"])["MetricAlarms"][0]["StateValue"])
+
+
+def test_events_are_posted_in_their_order(world: World) -> None:
+    make_target(world)
+    publish(world, 1, 2, 3)
+    assert settled(world) == ["number 1", "number 2", "number 3"]
+    assert world.undelivered == []
+
+
+@pytest.mark.parametrize("mood", ["down", "rate_limited"])
+def test_what_can_succeed_is_tried_again(world: World, mood: Mood) -> None:
+    make_target(world)
+    world.slack.mood = mood
+    publish(world, 1, 2)
+    time.sleep(0.2)
+    assert world.slack.posted == []
+    world.slack.mood = "ok"
+    assert sorted(settled(world)) == ["number 1", "number 2"]
+    assert world.undelivered == []
+
+
+def test_what_cannot_succeed_is_kept_at_once(world: World) -> None:
+    make_queue(world)
+    make_target(world, DeadLetterConfig={"Arn": QUEUE})
+    world.slack.mood = "gone"
+    publish(world, 7)
+    assert settled(world) == []
+    (message,) = kept(world)
+    assert json.loads(message["Body"])["detail"] == {"n": 7}
+    said = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert (said["ERROR_MESSAGE"], said["RETRY_ATTEMPTS"], said["RULE_ARN"]) == ("404 no_service", "0", RULE)
+    assert alarm(world) == "ALARM"
+
+
+def test_what_was_tried_often_enough_is_kept(world: World) -> None:
+    make_queue(world)
+    make_target(world, DeadLetterConfig={"Arn": QUEUE}, RetryPolicy={"MaximumRetryAttempts": 2})
+    world.slack.mood = "down"
+    publish(world, 7)
+    assert settled(world) == []
+    (message,) = kept(world)
+    said = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert (said["RETRY_ATTEMPTS"], said["EXHAUSTED_RETRY_CONDITION"]) == ("2", "MaximumRetryAttempts")
+
+
+def test_a_queue_takes_only_what_its_policy_allows(world: World) -> None:
+    make_queue(world, rule=f"{RULE}-other")
+    make_target(world, DeadLetterConfig={"Arn": QUEUE})
+    world.slack.mood = "gone"
+    publish(world, 7)
+    assert settled(world) == []
+    assert kept(world) == []
+    assert alarm(world) != "ALARM"
+
+
+def test_the_role_must_be_allowed(world: World) -> None:
+    make_target(world, may={**ALLOWED, "Resource": f"arn:aws:events:{R}:{A}:api-destination/other/*"})
+    publish(world, 1)
+    assert settled(world) == []
+    assert "may not events:InvokeApiDestination" in world.undelivered[0].error
+
+
+def test_only_slack_is_reached(world: World) -> None:
+    make_target(world, url="https://example.com/hook")
+    publish(world, 1)
+    assert settled(world) == []
+    assert world.undelivered[0].error == "404 the sandbox reaches no example.com"
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ('{"text": "hello"}', Answer(200, "ok")),
+        ('{"text": "hello', Answer(400, "invalid_payload")),
+        ('["hello"]', Answer(400, "invalid_payload")),
+        ('{"color": "#fff"}', Answer(400, "no_text")),
+        ('{"text": "t", "blocks": [{"type": "header", "text": {"text": ""}}]}', Answer(400, "invalid_blocks")),
+        (json.dumps({"attachments": [{"blocks": [{"type": "section", "text": {"text": "x" * 3001}}]}]}),
+         Answer(400, "invalid_blocks")),
+    ],
+)  # fmt: skip
+def test_what_slack_answers(body: str, answer: Answer) -> None:
+    slack = Slack()
+    assert slack.post(body) == answer
+    assert len(slack.posted) == (answer.status == 200)
