@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up stop test soak check format
+.PHONY: help setup up stop test soak check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -62,6 +62,9 @@ check: setup ## Lint, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: setup ## Draw the pictures in docs/ anew
+	$(BIN)/python -m docs.draw
 
 format: setup ## Format, and fix what the linter can fix
 	$(BIN)/ruff check --fix

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import settings
 from components.cluster import Cluster
 from components.code_deploy import CodeDeploy
+from components.dashboard import ChartedArgs, Dashboard
 from components.delivery_store import DeliveryStore
 from components.deploy_pipeline import DeployPipeline
 from components.ecs_service import EcsService
@@ -80,6 +81,7 @@ def code_deploy(name: str, service: Service, ecs_service: EcsService) -> dict[st
 
 
 waiting: list[pulumi.Output[str | None]] = []
+charted: list[ChartedArgs] = []
 for name, service in config.services.items():
     architecture = service.task.architecture.upper()
     parameters = ParameterStore(
@@ -160,6 +162,17 @@ for name, service in config.services.items():
             **migrate_args(service),
         },
     )
+    charted.append(
+        {
+            "service": name,
+            "ecs_name": ecs_service.name,
+            "log_group": ecs_service.log_group_name,
+            "pipeline": pipeline.name,
+            "target_groups": [group.arn_suffix for group in ecs_service.ways_in.target_groups]
+            if ecs_service.ways_in
+            else [],
+        }
+    )
     pulumi.export(
         name,
         {
@@ -170,6 +183,16 @@ for name, service in config.services.items():
         },
     )
 
+Dashboard(
+    "overview",
+    {
+        "stack": scope.stack,
+        "region": scope.region,
+        "cluster_name": cluster.name,
+        "balancer_arn_suffix": balancer.arn_suffix,
+        "services": charted,
+    },
+)
 if stack.slack_webhook is not None:
     Notifications(
         "slack",

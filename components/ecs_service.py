@@ -86,6 +86,8 @@ class EcsService(pulumi.ComponentResource):
     """The role of the app itself."""
     log_group_arn: pulumi.Output[str]
     """Where its containers log."""
+    log_group_name: pulumi.Output[str]
+    """The name of that log group."""
     waiting: pulumi.Output[str | None]
     """Why the declared task definition does not run for good yet; None when it does."""
     ways_in: WaysIn | None
@@ -130,7 +132,7 @@ class EcsService(pulumi.ComponentResource):
         self.role_arns = [execution_role.arn, task_role.arn]
         self.record_name, self.record_arn = record.name, record.arn
         self.task_role_arn = task_role.arn
-        self.log_group_arn = logs.arn
+        self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.ways_in = ways_in
         self.alarm_names = self._alarms(ways_in)
         self.waiting = own.apply(lambda known: self._why_not(*known))

@@ -60,7 +60,7 @@ def test_every_resource_of_a_component_has_it_as_parent(dev: Recorder) -> None:
     assert by_component == {
         f"fargate-delivery:index:{name}"
         for name in ("Cluster", "LoadBalancer", "DeliveryStore", "ParameterStore", "ImageRepository", "EcsService")
-    } | {"fargate-delivery:index:DeployPipeline", "fargate-delivery:index:Notifications"}
+    } | {f"fargate-delivery:index:{name}" for name in ("DeployPipeline", "Notifications", "Dashboard")}
 
 
 def test_components_nest_one_level(dev: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""Log groups, EventBridge rules and targets, and alarms."""
+"""Log groups, EventBridge rules and targets, alarms and dashboards."""
 
 from __future__ import annotations
 
@@ -175,6 +175,17 @@ RESOURCES: dict[str, Resource] = {
         tagging=Tagging(path="Tags"),
     ),
     "aws:cloudwatch/eventTarget:EventTarget": EventTarget(),
+    "aws:cloudwatch/dashboard:Dashboard": AwsResource(
+        service="cloudwatch",
+        create_call="PutDashboard",
+        read_call="GetDashboard",
+        update_call="PutDashboard",
+        delete_call="DeleteDashboards",
+        key="DashboardName",
+        id="@dashboardName",
+        element="",
+        outputs={"dashboardArn": "DashboardArn"},
+    ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": MetricAlarm(
         service="cloudwatch",
         create_call="PutMetricAlarm",

@@ -1,0 +1,165 @@
+"""What an on-call person looks at first: each service's requests, tasks and log, and how deliveries go."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+WIDTH, ROW, HEADER = 24, 6, 1
+"""The grid's columns, and the height of a row of charts and of a headline (CloudWatch, dashboard body structure)."""
+RED, ORANGE, BLUE = "#d62728", "#ff7f0e", "#1f77b4"
+ERRORS = "fields @timestamp, @message | filter @message like /(?i)(error|exception|fatal|panic)/ | sort @timestamp desc"
+
+Widget = dict[str, Any]
+Metric = list[Any]
+
+
+@dataclass(frozen=True)
+class Charted:
+    """A service as its metrics know it.
+
+    Attributes:
+        service: its name in the stack file.
+        ecs_name: the ECS service's.
+        log_group: where its containers log.
+        pipeline: its pipeline's name.
+        target_groups: the last parts of their ARNs; none for a worker.
+    """
+
+    service: str
+    ecs_name: str
+    log_group: str
+    pipeline: str
+    target_groups: Sequence[str] = ()
+
+
+class ChartedArgs(TypedDict):
+    """A service on the dashboard; the keys are those of `Charted`."""
+
+    service: str
+    ecs_name: pulumi.Input[str]
+    log_group: pulumi.Input[str]
+    pipeline: pulumi.Input[str]
+    target_groups: Sequence[pulumi.Input[str]]
+
+
+class DashboardArgs(TypedDict):
+    """Inputs of `Dashboard`."""
+
+    stack: str
+    region: str
+    cluster_name: pulumi.Input[str]
+    balancer_arn_suffix: pulumi.Input[str]
+    services: Sequence[ChartedArgs]
+
+
+class Dashboard(pulumi.ComponentResource):
+    """The stack's dashboard.
+
+    Produces: an `aws.cloudwatch.Dashboard` with the stack's name.
+    """
+
+    def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:Dashboard", name, None, opts)
+
+        def rendered(known: Mapping[str, Any]) -> str:
+            services = [Charted(**service) for service in known["services"]]
+            return json.dumps(body(args["stack"], args["region"], known["cluster"], known["balancer"], services))
+
+        known = pulumi.Output.all(
+            services=args["services"], cluster=args["cluster_name"], balancer=args["balancer_arn_suffix"]
+        )
+        dashboard = aws.cloudwatch.Dashboard(
+            f"{name}-dashboard",
+            dashboard_name=args["stack"],
+            dashboard_body=known.apply(rendered),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"name": dashboard.dashboard_name})
+
+
+def body(stack: str, region: str, cluster: str, balancer: str, services: Sequence[Charted]) -> dict[str, Any]:
+    """The dashboard's JSON: a row for the deliveries of all services, then two rows for each service.
+
+    Args:
+        stack: the headline.
+        region: where the metrics are.
+        cluster: the ECS cluster.
+        balancer: the last part of the load balancer's ARN.
+        services: in the order of the stack file.
+    """
+    rows: list[tuple[int, list[Widget]]] = [
+        (HEADER, [_headline(f"# {stack}")]),
+        (ROW, list(_deliveries(region, [service.pipeline for service in services]))),
+    ]
+    for service in services:
+        rows.append((HEADER, [_headline(f"## {service.service}")]))
+        rows.append((ROW, list(_charts(region, cluster, balancer, service))))
+        rows.append((ROW, [_errors(region, service)]))
+    return {"widgets": list(_placed(rows))}
+
+
+def _placed(rows: Sequence[tuple[int, list[Widget]]]) -> Iterator[Widget]:
+    """The widgets of each row side by side, all as wide."""
+    y = 0
+    for height, widgets in rows:
+        width = WIDTH // len(widgets)
+        for index, widget in enumerate(widgets):
+            yield {**widget, "x": index * width, "y": y, "width": width, "height": height}
+        y += height
+
+
+def _deliveries(region: str, pipelines: Sequence[str]) -> Iterator[Widget]:
+    duration: list[Metric] = [["AWS/CodePipeline", "PipelineDuration", "PipelineName", name] for name in pipelines]
+    failed: list[Metric] = [
+        ["AWS/CodePipeline", "FailedPipelineExecutions", "PipelineName", name] for name in pipelines
+    ]
+    ended = [[*metric, {"stat": "SampleCount", "label": metric[-1]}] for metric in duration]
+    yield _chart(region, "Deliveries", ended, stat="SampleCount", period=3600, view="bar")
+    yield _chart(region, "Duration of a delivery, seconds", duration, stat="Average", period=3600)
+    yield _chart(region, "Deliveries that failed", failed, stat="Sum", period=3600)
+
+
+def _charts(region: str, cluster: str, balancer: str, service: Charted) -> Iterator[Widget]:
+    place = ["ClusterName", cluster, "ServiceName", service.ecs_name]
+    usage: list[Metric] = [
+        ["AWS/ECS", name, *place, {"label": name}] for name in ("CPUUtilization", "MemoryUtilization")
+    ]
+    if service.target_groups:
+        groups = [["LoadBalancer", balancer, "TargetGroup", group] for group in service.target_groups]
+        alb = "AWS/ApplicationELB"
+        yield _chart(
+            region,
+            "Requests and errors",
+            [
+                *([alb, "RequestCount", *group, {"color": BLUE}] for group in groups),
+                *([alb, "HTTPCode_Target_4XX_Count", *group, {"color": ORANGE}] for group in groups),
+                *([alb, "HTTPCode_Target_5XX_Count", *group, {"color": RED}] for group in groups),
+            ],
+            stat="Sum",
+        )
+        times = [[alb, "TargetResponseTime", *group, {"stat": stat}] for group in groups for stat in ("p50", "p99")]
+        yield _chart(region, "Response time, seconds", times, stat="p50")
+        counts = [[alb, name, *group] for group in groups for name in ("HealthyHostCount", "UnHealthyHostCount")]
+        yield _chart(region, "Tasks that answer", counts, stat="Maximum")
+    yield _chart(region, "CPU and memory, %", usage, stat="Maximum")
+
+
+def _chart(
+    region: str, title: str, metrics: Sequence[Metric], *, stat: str, period: int = 60, view: str = "timeSeries"
+) -> Widget:
+    given = {"title": title, "region": region, "view": view, "stat": stat, "period": period, "metrics": list(metrics)}
+    return {"type": "metric", "properties": given}
+
+
+def _errors(region: str, service: Charted) -> Widget:
+    query = f"SOURCE '{service.log_group}' | {ERRORS} | limit 50"
+    title = f"Errors in the log of {service.service}"
+    return {"type": "log", "properties": {"title": title, "region": region, "view": "table", "query": query}}
+
+
+def _headline(markdown: str) -> Widget:
+    return {"type": "text", "properties": {"markdown": markdown}}

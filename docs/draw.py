@@ -1,0 +1,60 @@
+"""Draws the dashboard's layout from its JSON: `make docs` writes docs/dashboard.svg."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from components.dashboard import WIDTH, Charted, body
+
+PICTURE = Path(__file__).parent / "dashboard.svg"
+COLUMN, LINE = 40, 26
+"""Pixels of a grid unit."""
+PAPER = '<rect width="100%" height="100%" fill="#ffffff"/>'
+SERVICES = [
+    Charted("chuoi", "prd-chuoi", "/ecs/prd-chuoi", "prd-chuoi", ["targetgroup/chuoi-10/1", "targetgroup/chuoi-20/2"]),
+    Charted("mailer", "prd-mailer", "/ecs/prd-mailer", "prd-mailer"),
+]
+"""Those of stack prd."""
+
+
+def drawn(dashboard: Mapping[str, Any]) -> str:
+    """The layout as SVG: each widget with its title and what it charts."""
+    widgets = dashboard["widgets"]
+    height = max(widget["y"] + widget["height"] for widget in widgets) * LINE
+    shapes = "\n".join(line for widget in widgets for line in _widget(widget))
+    size = f'width="{WIDTH * COLUMN}" height="{height}"'
+    font = 'font-family="sans-serif" font-size="12"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>\n{PAPER}\n{shapes}\n</svg>\n'
+
+
+def _widget(widget: Mapping[str, Any]) -> Iterator[str]:
+    left, top = widget["x"] * COLUMN, widget["y"] * LINE
+    given = widget["properties"]
+    if widget["type"] == "text":
+        yield f'<text x="{left + 8}" y="{top + 19}" font-size="16">{escape(given["markdown"].lstrip("# "))}</text>'
+        return
+    place = f'x="{left + 3}" y="{top + 3}"'
+    size = f'width="{widget["width"] * COLUMN - 6}" height="{widget["height"] * LINE - 6}"'
+    yield f'<rect {place} {size} rx="6" fill="#f6f8fa" stroke="#8c959f"/>'
+    yield f'<text x="{left + 14}" y="{top + 24}" font-weight="bold">{escape(given["title"])}</text>'
+    for index, line in enumerate(_content(given)):
+        yield f'<text x="{left + 14}" y="{top + 46 + 18 * index}" fill="#57606a">{escape(line)}</text>'
+
+
+def _content(given: Mapping[str, Any]) -> list[str]:
+    """The names of the metrics, each once, with the statistic; or the steps of the query."""
+    if "query" in given:
+        return [step.strip() for step in given["query"].split(" | ")][:6]
+    names = dict.fromkeys(metric[1] for metric in given["metrics"])
+    stats = dict.fromkeys([m[-1]["stat"] for m in given["metrics"] if isinstance(m[-1], dict) and "stat" in m[-1]])
+    return [f"{name} ({', '.join(stats) or given['stat']})" for name in names]
+
+
+def picture() -> str:
+    """The picture of stack prd's dashboard."""
+    return drawn(body("prd", "ap-northeast-1", "prd", "app/prd/1", SERVICES))
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture())
