@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secre
 Operation = Literal["preview", "up", "refresh", "destroy"]
 PASSPHRASE = "sandbox"  # noqa: S105 - encrypts made-up values only
 LOCKED = "the stack is currently locked"
+KILLED = re.compile(r"\s*code: -")
+"""What the CLI's error begins with when a signal has ended it."""
 
 
 class EngineError(SandboxError):
@@ -119,7 +122,10 @@ class Engine:
             stack = self._stack(refresh)
             with program.as_if_started(self.folder.root, self._aws()):
                 getattr(stack, operation)(on_event=reporter.take, on_output=lambda _: None, **options)
+            reporter.wait()
         except auto.CommandError as error:
+            if not KILLED.match(str(error)):
+                reporter.wait()
             if os.environ.get("SANDBOX_DEBUG"):
                 logging.getLogger(__name__).exception("engine")
             raise EngineError(reporter.reason(error), outcome) from None

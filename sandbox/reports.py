@@ -2,6 +2,7 @@
 
 import builtins
 import re
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ DONE = {
     "discard-replaced": "left alone, it was replaced",
     "import": "imported",
 }
+SECONDS_FOR_EVENTS = 10.0
 DRIFTED = {"update": "found changed", "delete": "found gone"}
 
 
@@ -86,10 +88,14 @@ class Reporter:
         self.outcome = Outcome()
         self._operation, self._say, self._show_diff = operation, say, show_diff
         self._refreshing: set[str] = set()
+        self._begun, self._over = threading.Event(), threading.Event()
 
     def take(self, event: EngineEvent) -> None:
         """Take one event."""
-        if event.diagnostic_event:
+        self._begun.set()
+        if event.cancel_event:
+            self._over.set()
+        elif event.diagnostic_event:
             self._diagnose(event.diagnostic_event)
         elif event.resource_pre_event:
             self._begin(event.resource_pre_event.metadata)
@@ -97,6 +103,11 @@ class Reporter:
             self._end(event.res_outputs_event.metadata)
         elif event.summary_event:
             self.outcome.summary = {str(op): n for op, n in event.summary_event.resource_changes.items()}
+
+    def wait(self) -> None:
+        """Until the last event has come: the CLI ends before they are all taken, and a late one may be the reason."""
+        if self._begun.is_set():
+            self._over.wait(SECONDS_FOR_EVENTS)
 
     def reason(self, error: Exception) -> str:
         """Why it failed: what the program or AWS said, without the engine's frame around it."""
