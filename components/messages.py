@@ -124,7 +124,7 @@ def transformer(message: Message, stack: str, region: str, *, production: bool) 
         region: for links to the console.
         production: whether it stands out.
     """
-    title = f"{':rotating_light: ' if production else ''}[{stack}] {message.title}"
+    title = f"{'🚨 ' if production else ''}[{stack}] {message.title}"
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
         *({"type": "section", "text": {"type": "plain_text", "text": line}} for line in message.lines),

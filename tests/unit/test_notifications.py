@@ -137,5 +137,5 @@ def test_production_stands_out() -> None:
         for stack, production in (("dev", False), ("prd", True))
     }
     assert titles == {
-        False: "[dev] <pipeline> has failed in <stage>", True: ":rotating_light: [prd] <pipeline> has failed in <stage>"
+        False: "[dev] <pipeline> has failed in <stage>", True: "🚨 [prd] <pipeline> has failed in <stage>"
     }  # fmt: skip
