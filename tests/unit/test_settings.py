@@ -50,6 +50,11 @@ CODE_DEPLOY = {"strategy": "codedeploy"}
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
 WORKER = {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}
 MISTAKES = [
+    ("slack_webhook", ..., "notifications.slack: the webhook is not set; set it using the command `pulumi config set --secret --path 'fargate-delivery:slack_webhook' <value>`"),
+    ("slack_webhook", "http://example.com/s3cret", "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"),
+    ("slack_webhook", 7, "slack_webhook: must be the URL of an incoming webhook"),
+    ("notifications", {"slack": False}, "slack_webhook: is for nothing, because notifications.slack is not true"),
+    ("notifications", {"slack": "#deploys"}, "notifications.slack: '#deploys' is not allowed: input should be a valid boolean"),
     ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
     ("services.chuoi.task.cpu", "512", "services.chuoi.task.cpu: '512' is not allowed"),
     ("services.chuoi.task.memory", 512, "memory 512 does not go with cpu 512; Fargate offers 1024, 2048, 3072, 4096"),
@@ -145,6 +150,24 @@ def test_names_that_codepipeline_would_mix(deploy: Deploy, other: str, mixed: bo
         assert "CodePipeline would mix their artifacts" in refusal(deploy, config)
     else:
         assert len(load(deploy, config).templates) == 2
+
+
+def test_the_webhook_is_never_shown(deploy: Deploy) -> None:
+    assert "s3cret" not in refusal(deploy, changed("slack_webhook", "http://example.com/s3cret"))
+
+
+@pytest.mark.parametrize("host", ["hooks.slack.com", "hooks.slack-gov.com"])
+def test_where_slack_takes_messages(deploy: Deploy, host: str) -> None:
+    assert load(deploy, changed("slack_webhook", f"https://{host}/services/T0/B0/x")).slack_webhook is not None
+    silent = {key: value for key, value in changed("notifications", {}).items() if not key.endswith("slack_webhook")}
+    assert load(deploy, silent).slack_webhook is None
+
+
+def test_more_services_than_a_pattern_names(deploy: Deploy) -> None:
+    config = changed("protect", False)
+    services = config["fargate-delivery:services"]
+    services |= {f"worker-{number:02}-{'x' * 8}": services["mailer"] | {"parameters": {}} for number in range(99)}
+    assert "notifications.slack: the names of 101 services make an event pattern of " in refusal(deploy, config)
 
 
 def test_secrets_stay_secret(deploy: Deploy) -> None:
