@@ -148,7 +148,7 @@ def _action_state(declared: Json, entered: list[tuple[Execution, StageExecution]
             "status": action.status,
             "summary": action.summary,
             "lastStatusChange": action.updated.timestamp(),
-            "token": action.token if action.status == "InProgress" else None,
+            "token": action.token if action.status == "InProgress" and action.decision is None else None,
             "lastUpdatedBy": action.updated_by,
             "externalExecutionId": action.external_id,
             "externalExecutionUrl": action.external_url,

@@ -402,6 +402,7 @@ def test_an_execution_from_start_to_approval_to_end(world: FakeWorld) -> None:
         )
     assert caught.value.code == "InvalidApprovalTokenException"
     call(world, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token=token, result=answer)
+    assert waiting_token(world) is None, "nobody is asked what is decided"
     (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
     identifier = first["pipelineExecutionId"]
 
