@@ -27,6 +27,9 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:acm/certificateValidation:CertificateValidation": ALL,
         "aws:appautoscaling/policy:Policy": "name resourceId scalableDimension serviceNamespace",
         "aws:appautoscaling/target:Target": "resourceId scalableDimension serviceNamespace",
+        "aws:cloudwatch/dashboard:Dashboard": "dashboardName",
+        "aws:cloudwatch/eventApiDestination:EventApiDestination": "name",
+        "aws:cloudwatch/eventConnection:EventConnection": "name",
         "aws:cloudwatch/eventRule:EventRule": "name namePrefix eventBusName",
         "aws:cloudwatch/eventTarget:EventTarget": "rule targetId eventBusName",
         "aws:cloudwatch/logGroup:LogGroup": "name namePrefix logGroupClass",
@@ -82,6 +85,8 @@ REPLACES: Mapping[str, frozenset[str]] = {
             "bucket expectedBucketOwner"
         ),
         "aws:s3/bucketVersioning:BucketVersioning": "bucket expectedBucketOwner",
+        "aws:sqs/queue:Queue": "name namePrefix fifoQueue",
+        "aws:sqs/queuePolicy:QueuePolicy": "queueUrl",
         "aws:ssm/parameter:Parameter": "name",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "securityGroupId",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "securityGroupId",

@@ -13,7 +13,11 @@ from sandbox.providers.schema import schema_of
 CLOUDFORMATION = {
     "aws:appautoscaling/policy:Policy": "ApplicationAutoScaling::ScalingPolicy",
     "aws:appautoscaling/target:Target": "ApplicationAutoScaling::ScalableTarget",
+    "aws:cloudwatch/dashboard:Dashboard": "CloudWatch::Dashboard",
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": "Events::ApiDestination",
+    "aws:cloudwatch/eventConnection:EventConnection": "Events::Connection",
     "aws:cloudwatch/eventRule:EventRule": "Events::Rule",
+    "aws:sqs/queue:Queue": "SQS::Queue",
     "aws:cloudwatch/logGroup:LogGroup": "Logs::LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "CloudWatch::Alarm",
     "aws:codebuild/project:Project": "CodeBuild::Project",
@@ -120,7 +124,7 @@ def test_replacing(
 
 def test_a_type_without_a_row_is_an_error() -> None:
     with pytest.raises(KeyError):
-        replacing("aws:sqs/queue:Queue", ["name"], {}, {})
+        replacing("aws:sns/topic:Topic", ["name"], {}, {})
 
 
 @pytest.mark.parametrize(("path", "name"), [("a", "a"), ("a.b", "a"), ("a[0].b", "a"), ('tags["x.y"]', "tags")])
