@@ -1,8 +1,8 @@
 """What is there in the account, read as root and without the program's own eyes where those are under test."""
 
 import json
-import os
 import time
+from functools import partial
 from typing import Any
 
 import boto3
@@ -34,9 +34,9 @@ class Observer:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.account = engine, Account(engine.server)
-        os.environ["AWS_ENDPOINT_URL"] = engine.server.endpoint  # for the clients of `session`
         root = self.account.credentials(None)
         self.session = boto3.Session(root["access_key"], root["secret_key"], region_name=engine.server.region)
+        self.session.client = partial(self.session.client, endpoint_url=engine.server.endpoint)
 
     def aws(self, service: str) -> Any:
         """A client as the account's root."""

@@ -1,0 +1,20 @@
+"""What holds for every test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """The tests of a worker share one process: what one leaves in `os.environ` decides what another's clients reach."""
+    before = _own()
+    yield
+    left = {name for name, _ in _own() ^ before}
+    assert left == set(), f"left in the environment: {sorted(left)}"
+
+
+def _own() -> set[tuple[str, str]]:
+    """The variables without those that pytest sets."""
+    return {(name, value) for name, value in os.environ.items() if not name.startswith("PYTEST_")}
