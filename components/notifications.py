@@ -1,4 +1,4 @@
-"""Progress in Slack: what the pipelines do, as EventBridge tells it, without a function to keep."""
+"""Progress in Slack: what pipelines and services do, as EventBridge tells it, without a function to keep."""
 
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
@@ -21,7 +21,7 @@ class NotificationsArgs(TypedDict):
 
     scope: Scope
     pipelines: Sequence[str]
-    """The names of those that are told of."""
+    """The names of the stack's."""
     webhook: pulumi.Input[str]
     """The URL of a Slack app's incoming webhook; a secret."""
     production: NotRequired[bool]
@@ -88,7 +88,7 @@ class Notifications(pulumi.ComponentResource):
             kind: aws.cloudwatch.EventRule(
                 f"{name}-{kind}",
                 name=f"{full_name}-{kind}",
-                event_pattern=pattern(message, args["pipelines"]),
+                event_pattern=pattern(message, scope, args["pipelines"]),
                 opts=child,
             )
             for kind, message in MESSAGES.items()
@@ -102,9 +102,7 @@ class Notifications(pulumi.ComponentResource):
             opts=child,
         )
         for kind, rule in rules.items():
-            paths, template = transformer(
-                MESSAGES[kind], scope.stack, scope.region, production=args.get("production", False)
-            )
+            paths, template = transformer(MESSAGES[kind], scope, production=args.get("production", False))
             aws.cloudwatch.EventTarget(
                 f"{name}-{kind}-target",
                 rule=rule.name,

@@ -12,7 +12,7 @@ import pulumi
 
 from components import policies
 from components.messages import RELEASED, SOURCE
-from components.naming import Scope
+from components.naming import Scope, source_key
 from components.parameter_store import View
 from delivery import template
 from delivery.record import FINGERPRINT_LABEL
@@ -148,16 +148,18 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         {
             "REPOSITORY_URI": args["repository_url"],
             "CONTAINERS": " ".join(args["containers"]),
+            "SOURCE_BUCKET": args["bucket"],
+            "SOURCE_KEY": source_key(args["service"]),
             "PLATFORM": PLATFORMS[args["architecture"]],
             "RELEASE_RECORD": args["record_name"],
             "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
             "BUILD_SECRETS": " ".join(sorted(build.secret)),
-            "TEMPLATE_BUCKET": args["bucket"] if blue_green else "",
             "TEMPLATE_FOLDER": template.folder(args["service"]) if blue_green else "",
         },
         [
             *policies.push_image(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),
+            *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
             *(policies.read_template(_objects(args)) if blue_green else []),
             *build.statements,
             *policies.read_and_write_artifacts(artifacts_arn),

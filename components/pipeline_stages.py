@@ -87,11 +87,8 @@ def blue_green(code_deploy: BlueGreen) -> list[Action]:
         **files,
         **paths,
     }
-    chosen = {
-        "IMAGE": "#{variables.image}",
-        "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
-        "SOURCE": "#{Package.SOURCE}",
-    }
+    given = ("IMAGE_DIGEST", "SOURCE", "COMMIT", "COMMIT_REPOSITORY")
+    chosen = {"IMAGE": "#{variables.image}", **{name: f"#{{Package.{name}}}" for name in given}}
     fetch: Flow = {"namespace": "Template", "input_artifacts": ["package"], "output_artifacts": [artifact]}
     return [
         _build("Template", code_deploy["template"], chosen, fetch),
@@ -111,7 +108,12 @@ def deploy(*, actions: Sequence[Action], migrate: pulumi.Input[str] | None, rele
     chosen = "Template" if before else "Package"
     execution = {"EXECUTION": "#{codepipeline.PipelineExecutionId}"}
     image = {"IMAGE_DIGEST": f"#{{{chosen}.IMAGE_DIGEST}}"}
-    source = {"SOURCE_VERSION": f"#{{{chosen}.SOURCE}}"}
+    source = {
+        "SOURCE_VERSION": f"#{{{chosen}.SOURCE}}",
+        "COMMIT": f"#{{{chosen}.COMMIT}}",
+        "COMMIT_REPOSITORY": f"#{{{chosen}.COMMIT_REPOSITORY}}",
+        "UPLOADED": "#{Package.UPLOADED}",
+    }
     packaged: Flow = {"input_artifacts": ["package"]}
     in_order = [
         *before,

@@ -176,6 +176,11 @@ def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -
     ]
 
 
+def read_upload(object_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads what an uploaded version says of itself."""
+    return [allow("ReadUpload", ["s3:GetObjectVersion"], [object_arn])]
+
+
 def run_builds(project_arns: Arns) -> list[Statement]:
     """What CodePipeline's CodeBuild action needs."""
     return [allow("RunBuilds", ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], project_arns)]

@@ -49,7 +49,7 @@ class History:
         """
         lines = [
             f"release-{release.release:<5} {release.time}  {release.image_digest[:19]}  "
-            f"{revision_name(release.task_definition)}  source {release.source_version}  "
+            f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  source {release.source_version}  "
             f"execution {release.execution}{'  live' if release.image_digest == live else ''}"
             for release in self.releases
         ]

@@ -8,13 +8,13 @@ from typing import Any
 import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
+from delivery.record import UNKNOWN
 
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""
 SECONDS_BETWEEN_LOOKS = 3.0
 IMAGE = "image"
 """The pipeline's variable that names the image to deploy without a build."""
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,14 @@ class Origin:
     Attributes:
         source_version: the version of the source object, or `unknown`.
         execution: the pipeline execution that deployed it, or `unknown`.
+        commit: what the source's upload said that it was made of, or `unknown`.
+        repository: where that commit is, or `unknown`.
     """
 
-    source_version: str
-    execution: str
+    source_version: str = UNKNOWN
+    execution: str = UNKNOWN
+    commit: str = UNKNOWN
+    repository: str = UNKNOWN
 
 
 class Pipeline:
@@ -84,8 +88,9 @@ class Pipeline:
                 for action in actions
             )
             if package is not None and deployed:
-                return Origin(package.get("SOURCE", UNKNOWN), execution)
-        return Origin(UNKNOWN, UNKNOWN)
+                said = (package.get(name, UNKNOWN) for name in ("COMMIT", "COMMIT_REPOSITORY"))
+                return Origin(package.get("SOURCE", UNKNOWN), execution, *said)
+        return Origin()
 
     def start(self, digest: str) -> str:
         """Deploy an image without a build; the execution's id."""

@@ -6,6 +6,8 @@ from typing import Any
 
 UNRELEASED = "none"
 """What a record holds before the first release."""
+UNKNOWN = "unknown"
+"""What nobody said."""
 SCHEMA = 1
 FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
 """The docker label, on every container, that says which template a revision was made of (design rule 2)."""
@@ -27,6 +29,8 @@ class Release:
         source_version: the version of the source object.
         execution: the pipeline execution that released it.
         time: when, in UTC.
+        commit: what the source's upload said that it was made of, or `unknown`.
+        repository: where that commit is, or `unknown`.
     """
 
     release: int
@@ -36,6 +40,8 @@ class Release:
     source_version: str
     execution: str
     time: str
+    commit: str = UNKNOWN
+    repository: str = UNKNOWN
 
     @classmethod
     def parse(cls, value: str) -> "Release | None":

@@ -7,7 +7,7 @@ been judged healthy. The table of all cases is in docs/operations.md.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -166,8 +166,7 @@ def _release_what_runs(
         image_digest=running,
         task_definition=state.task_definition,
         template_fingerprint=state.fingerprint,
-        source_version=origin.source_version,
-        execution=origin.execution,
+        **asdict(origin),
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     if ssm.get_parameter(Name=name)["Parameter"]["Version"] != found["Version"]:
@@ -187,7 +186,7 @@ def _number(repository: Repository, digest: str, version: int) -> int:
 def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Origin:
     earlier = history(session, stack, service).with_digest(digest)
     if earlier is not None:
-        return Origin(earlier.source_version, earlier.execution)
+        return Origin(earlier.source_version, earlier.execution, earlier.commit, earlier.repository)
     return Pipeline(session, f"{stack}-{service}").origin(digest)
 
 

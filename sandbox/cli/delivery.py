@@ -18,10 +18,12 @@ from sandbox.stacks import SandboxError, StackFolder
 @click.command()
 @click.argument("service")
 @click.option("--source", required=True, type=click.Path(path_type=Path), metavar="DIR|ZIP", help="The app's sources.")
+@click.option("--commit", metavar="SHA", help="Metadata of the upload: the commit that the sources are.")
+@click.option("--repository", metavar="OWNER/NAME", help="Metadata of the upload: where that commit is.")
 @stack_option
 @json_option
 @one_message
-def ship(service: str, source: Path, stack: str, as_json: bool) -> None:
+def ship(service: str, source: Path, commit: str | None, repository: str | None, stack: str, as_json: bool) -> None:
     """Upload a source as the service's own uploader and watch the pipeline that this starts.
 
     Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
@@ -32,7 +34,8 @@ def ship(service: str, source: Path, stack: str, as_json: bool) -> None:
     account = Account(StackFolder(stack).running_server())
     pipeline = find_pipeline(account.client("codepipeline"), service)
     content = source_zip(source)
-    uploaded = upload(account, pipeline, content)
+    metadata = {name: value for name, value in (("commit", commit), ("repository", repository)) if value}
+    uploaded = upload(account, pipeline, content, metadata)
     tell(
         f"Uploaded {source} ({uploaded.size:,} bytes) as {uploaded.user} to s3://{uploaded.bucket}/{uploaded.key},"
         f" version {uploaded.version}"

@@ -11,7 +11,7 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,7 @@ def executions(account: Account, pipeline: Json) -> list[Json]:
     return list(answer["pipelineExecutionSummaries"])
 
 
-def upload(account: Account, pipeline: Json, content: bytes) -> Uploaded:
+def upload(account: Account, pipeline: Json, content: bytes, metadata: Mapping[str, str]) -> Uploaded:
     """Put the source where the pipeline looks for it, with the uploader's own access key."""
     action = s3_source(pipeline)
     bucket, key = action["configuration"]["S3Bucket"], action["configuration"]["S3ObjectKey"]
@@ -198,7 +198,7 @@ def upload(account: Account, pipeline: Json, content: bytes) -> Uploaded:
     earlier = frozenset(execution["pipelineExecutionId"] for execution in executions(account, pipeline))
     try:
         s3 = account.client_of("s3", account.credentials(user))
-        answer = s3.put_object(Bucket=bucket, Key=key, Body=content)
+        answer = s3.put_object(Bucket=bucket, Key=key, Body=content, Metadata=metadata)
     except ClientError as error:
         raise SandboxError(f"{user} could not upload to s3://{bucket}/{key}: {error}") from error
     version = answer.get("VersionId")

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import events_backends
 
 from sandbox.server.errors import AwsError
+from sandbox.server.patterns import PatternError, check_pattern, matches
 from sandbox.server.transform import TransformError, target_input
 
 if TYPE_CHECKING:
@@ -28,22 +29,6 @@ Event = dict[str, Any]
 
 HISTORY = 1000
 """Events that are kept for ``GET /_sandbox/events`` and for being delivered again."""
-
-OPERATORS = {
-    "anything-but",
-    "cidr",
-    "equals-ignore-case",
-    "exists",
-    "numeric",
-    "prefix",
-    "suffix",
-    "wildcard",
-}
-"""Content filters that moto's matcher knows. It lets any other operator match everything."""
-
-
-class PatternError(ValueError):
-    """An event pattern that EventBridge does not accept, or that this bus cannot decide."""
 
 
 @dataclass(frozen=True)
@@ -58,39 +43,6 @@ class Undelivered:
     def json(self) -> dict[str, Any]:
         """As a JSON object."""
         return asdict(self)
-
-
-def check_pattern(pattern: Any, path: str = "") -> None:
-    """Raise ``PatternError`` for what the matcher would take for a match of everything."""
-    if not isinstance(pattern, Mapping) or not pattern:
-        raise PatternError(f"{path or 'the event pattern'} must be a non-empty object")
-    for key, value in pattern.items():
-        here = f"{path}.{key}" if path else key
-        if key == "$or":
-            if not isinstance(value, list) or len(value) < 2:
-                raise PatternError(f"{here} must be a list of two or more patterns")
-            for alternative in value:
-                check_pattern(alternative, here)
-        elif isinstance(value, list):
-            for element in value:
-                _check_filter(element, here)
-        else:
-            check_pattern(value, here)
-
-
-def _check_filter(element: Any, path: str) -> None:
-    if isinstance(element, list):
-        raise PatternError(f"{path} holds a nested list")
-    if not isinstance(element, Mapping):
-        return
-    if len(element) != 1 or (operator := next(iter(element))) not in OPERATORS:
-        raise PatternError(f"{path}: unknown operator {', '.join(map(str, element)) or '{}'}")
-    value = element[operator]
-    nested = isinstance(value, Mapping)
-    if nested and operator not in ("anything-but", "prefix", "suffix"):
-        raise PatternError(f"{path}: {operator} does not take an object")
-    if nested:
-        _check_filter(value, path)
 
 
 class EventBus:
@@ -175,7 +127,7 @@ class EventBus:
         except PatternError as error:
             self.fail(event, rule.arn, "", f"event pattern: {error}")
             return False
-        return bool(rule.event_pattern.matches_event(event))
+        return matches(pattern, event)
 
     def _deliver(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
         arn = str(target["Arn"])

@@ -98,9 +98,9 @@ class Stack:
         status: dict[str, Any] = self.ok("status", service, "--json").json
         return status
 
-    def ship(self, service: str, source: Path) -> Done:
+    def ship(self, service: str, source: Path, *more: str) -> Done:
         """Upload a source and wait for its pipeline."""
-        return self.run("ship", service, "--source", str(source))
+        return self.run("ship", service, "--source", str(source), *more)
 
     def aws(self, identity: str, *arguments: str) -> Done:
         """The aws command line, as an identity."""

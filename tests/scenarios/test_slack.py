@@ -1,12 +1,15 @@
 """What Slack is told of deliveries: the messages of each, with the reason, and no others."""
 
 import json
+import re
 import time
 from typing import Any
 
 from tests.scenarios.conftest import Apps, Stack
 from tests.scenarios.test_delivery import wait_for_pipeline
+from tests.scenarios.test_guards import GREETING, PICKY
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROUTE = "routes: [{host: hello.local.example.com, priority: 10}]"
 
 
@@ -19,9 +22,7 @@ def told(stack: Stack, seen: int = 0) -> list[list[str]]:
             messages[-1].append(line.strip())
         else:
             messages.append([line.partition("  ")[2]])
-    assert all(
-        message[-1].startswith("https://ap-northeast-1.console.aws.amazon.com/codesuite/") for message in messages
-    )
+    assert all(message[-1].startswith("https://ap-northeast-1.console.aws.amazon.com/") for message in messages)
     return [message[:-1] for message in messages[seen:]]
 
 
@@ -40,15 +41,34 @@ def queue(stack: Stack) -> list[dict[str, Any]]:
 
 def test_a_release(local: Stack, apps: Apps) -> None:
     assert told(local) == []
-    assert local.ship("hello", apps.make("one")).code == 0
+    assert local.ship("hello", apps.make("one"), "--commit", COMMIT, "--repository", "team/hello").code == 0
     messages = told(local)
     assert titles(messages) == [
         "[local] local-hello has started", "[local] local-hello deploys", "[local] local-hello has released release-1"
     ]  # fmt: skip
     release = local.status("hello")["release"]
-    assert messages[2][1:] == [
+    assert (release["commit"], release["repository"]) == (COMMIT, "team/hello")
+    commit, *rest = messages[2][1:]
+    assert re.fullmatch(rf"Commit {COMMIT}, (\d+ min )?\d+ s after its upload", commit)
+    assert rest == [
         f"Image {release['image_digest']}", f"from source {release['source_version']}, as {release['task_definition']}"
     ]  # fmt: skip
+
+
+def test_a_redeployment_is_of_the_same_commit(local: Stack) -> None:
+    before = len(told(local))
+    local.ok("redeploy", "hello", "--wait")
+    released = told(local, before)[-1]
+    assert released[:2] == ["[local] local-hello has released release-2", f"Commit {COMMIT}, without a new source"]
+    assert local.status("hello")["release"]["repository"] == "team/hello"
+
+
+def test_what_is_no_commit_is_not_told(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("told"), "--commit", "x, <!channel>", "--repository", "../team").code == 0
+    assert told(local, before)[-1][1].startswith("Commit unknown, ")
+    release = local.status("hello")["release"]
+    assert (release["commit"], release["repository"]) == ("unknown", "unknown")
 
 
 def test_a_failed_build(local: Stack, apps: Apps) -> None:
@@ -72,8 +92,23 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     before = len(told(local))
     assert local.ship("hello", apps.make("sick", status=500)).code == 1
     messages = told(local, before)
-    assert titles(messages)[1:] == ["[local] local-hello deploys", "[local] local-hello has failed in Deploy"]
-    assert "circuit breaker" in messages[2][1]
+    assert titles(messages)[1:] == [
+        "[local] local-hello deploys", "[local] A deployment has failed", "[local] local-hello has failed in Deploy"
+    ]  # fmt: skip
+    service, reason = messages[2][1:]
+    assert service.endswith(":service/local/local-hello")
+    assert reason == "Reason: ECS deployment circuit breaker: tasks failed to start."
+    assert "circuit breaker" in messages[3][1]
+
+
+def test_an_edit_that_is_rolled_back(local: Stack, apps: Apps) -> None:
+    assert local.ship("hello", apps.make("picky", server=PICKY)).code == 0
+    before = len(told(local))
+    local.edit("Pulumi.local.yaml", GREETING, "broken")
+    assert local.run("up").code == 1
+    local.edit("Pulumi.local.yaml", "broken", GREETING)
+    assert titles(told(local, before)) == ["[local] A deployment has failed"]
+    local.ok("up")
 
 
 def test_an_approval(local: Stack, apps: Apps) -> None:
@@ -85,7 +120,7 @@ def test_an_approval(local: Stack, apps: Apps) -> None:
     wait_for_pipeline(local, "hello", 1)
     assert titles(told(local, before)) == [
         "[local] local-hello has started", "[local] local-hello waits for approval", "[local] local-hello deploys",
-        "[local] local-hello has released release-2",
+        "[local] local-hello has released release-5",
     ]  # fmt: skip
     before = len(told(local))
     local.ship("hello", apps.make("unwanted"))
@@ -105,7 +140,7 @@ def test_what_slack_does_not_take_arrives_later_or_is_kept(local: Stack, apps: A
     assert told(local, before) == []
     local.ok("slack", "--mood", "ok")
     assert sorted(titles(told(local, before))) == [
-        "[local] local-hello deploys", "[local] local-hello has released release-3", "[local] local-hello has started"
+        "[local] local-hello deploys", "[local] local-hello has released release-6", "[local] local-hello has started"
     ]  # fmt: skip
     assert queue(local) == []
     local.ok("slack", "--mood", "gone")

@@ -174,7 +174,7 @@ class World:
             faults.setdefault("server", WORKING)
         source = self._apps.make(f"app-{self._shipped}", **faults)
         pipeline = find_pipeline(self.see.aws("codepipeline"), f"{STACK}-{service}")
-        uploaded = upload(self.see.account, pipeline, source_zip(source))
+        uploaded = upload(self.see.account, pipeline, source_zip(source), {})
         return wait_for_execution(self.see.account, pipeline, uploaded, lambda _: None)
 
     def released(self, service: str, digest: str | None) -> None:

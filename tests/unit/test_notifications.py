@@ -7,12 +7,12 @@ from typing import Any
 import pulumi
 import pytest
 from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
-from moto.events.models import EventPattern
 from pulumi.runtime import rpc
 
 from components.messages import LONGEST_TEMPLATE, MESSAGES, pattern, transformer
 from components.naming import Scope
 from components.notifications import Notifications
+from sandbox.server.patterns import matches
 from sandbox.server.transform import apply_template
 from sandbox.slack.receiver import as_seen, problems
 
@@ -20,16 +20,17 @@ RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget
 EVENTS = f"arn:aws:events:{REGION}:{ACCOUNT}"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dev-slack-undelivered"
 LONGEST_NAME = "a" * 32
+SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
+PIPELINES = ["dev-a", "dev-b"]
+ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+OF_PIPELINES = [kind for kind, message in MESSAGES.items() if message.of == "pipeline"]
 NASTY = 'an "error" in\nline 2\\n of C:\\app <!channel> & {"json": true}'
 
 
 @pytest.fixture
 def slack(deploy: Callable[..., Recorder]) -> Recorder:
     def program() -> None:
-        scope = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
-        Notifications(
-            "slack", {"scope": scope, "pipelines": ["dev-a", "dev-b"], "webhook": pulumi.Output.secret(WEBHOOK)}
-        )
+        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "webhook": pulumi.Output.secret(WEBHOOK)})
 
     return deploy(program, stack="dev")
 
@@ -38,7 +39,7 @@ def test_each_message_is_a_rule_with_one_target(slack: Recorder) -> None:
     assert [slack.types()[typ] for typ in (RULE, TARGET)] == [len(MESSAGES), len(MESSAGES)]
     for kind, message in MESSAGES.items():
         rule = slack.inputs(RULE, f"slack-{kind}")
-        assert (rule["name"], rule["eventPattern"]) == (f"dev-slack-{kind}", pattern(message, ["dev-a", "dev-b"]))
+        assert (rule["name"], rule["eventPattern"]) == (f"dev-slack-{kind}", pattern(message, SCOPE, PIPELINES))
         target = slack.inputs(TARGET, f"slack-{kind}-target")
         assert target["rule"] == f"dev-slack-{kind}"
         assert target["deadLetterConfig"] == {"arn": QUEUE}
@@ -80,20 +81,69 @@ def event(kind: str, pipeline: str, **detail: Any) -> dict[str, Any]:
         "failed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Build"}},
         "released": {"release": 12},
     }
+    return of(kind, {"pipeline": pipeline, "execution-id": "e", **details[kind], **detail})
+
+
+def of(kind: str, detail: dict[str, Any], *resources: str) -> dict[str, Any]:
+    """An event of a message's source and type."""
     return {
         "source": MESSAGES[kind].source,
         "detail-type": MESSAGES[kind].detail_type,
-        "detail": {"pipeline": pipeline, "execution-id": "e", **details[kind], **detail},
+        "resources": list(resources),
+        "detail": detail,
     }
 
 
-@pytest.mark.parametrize("kind", MESSAGES)
+def task(cluster: str = "dev", group: str = "service:dev-a", **container: Any) -> dict[str, Any]:
+    """A task that has ended."""
+    containers = [{"name": "side", "exitCode": 0}, {"name": "web", "exitCode": 137, **container}]
+    arn = f"{ECS}:cluster/{cluster}"
+    detail = {"clusterArn": arn, "group": group, "lastStatus": "STOPPED", "containers": containers}
+    return of("out_of_memory", {**detail, "taskArn": "t", "taskDefinitionArn": "d"})
+
+
+def told(kind: str, event: dict[str, Any]) -> bool:
+    return matches(json.loads(pattern(MESSAGES[kind], SCOPE, PIPELINES)), event)
+
+
+@pytest.mark.parametrize("kind", OF_PIPELINES)
 @pytest.mark.parametrize(
-    ("pipeline", "told"), [("dev-a", True), ("dev-ab", False), ("prd-a", False), ("dev-other", False)]
+    ("pipeline", "ours"), [("dev-a", True), ("dev-ab", False), ("prd-a", False), ("dev-other", False)]
 )
-def test_no_message_of_another_stack_s_or_pipeline_s(kind: str, pipeline: str, told: bool) -> None:
-    matcher = EventPattern.load(pattern(MESSAGES[kind], ["dev-a", "dev-b"]))
-    assert matcher.matches_event(event(kind, pipeline)) is told  # type: ignore[arg-type]
+def test_no_message_of_another_stack_s_or_pipeline_s(kind: str, pipeline: str, ours: bool) -> None:
+    assert told(kind, event(kind, pipeline)) is ours
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "cluster", "ours"),
+    [
+        ("rolled_back", "SERVICE_DEPLOYMENT_FAILED", "dev", True),
+        ("rolled_back", "SERVICE_DEPLOYMENT_FAILED", "dev-2", False),
+        ("rolled_back", "SERVICE_DEPLOYMENT_COMPLETED", "dev", False),
+        ("rolled_back", "SERVICE_DEPLOYMENT_IN_PROGRESS", "dev", False),
+        ("impaired", "SERVICE_TASK_START_IMPAIRED", "dev", True),
+        ("impaired", "SERVICE_TASK_PLACEMENT_FAILURE", "dev", True),
+        ("impaired", "SERVICE_TASK_START_IMPAIRED", "prd", False),
+        ("impaired", "SERVICE_STEADY_STATE", "dev", False),
+    ],
+)
+def test_what_ecs_tells_of_this_stack_s_services(kind: str, name: str, cluster: str, ours: bool) -> None:
+    happened = of(kind, {"eventName": name, "reason": "r"}, f"{ECS}:service/{cluster}/dev-a")
+    assert told(kind, happened) is ours
+
+
+@pytest.mark.parametrize(
+    ("ended", "ours"),
+    [
+        (task(reason="OutOfMemoryError: Container killed due to memory usage"), True),
+        (task(reason="OutOfMemoryError: …", cluster="prd"), False),
+        (task(reason="OutOfMemoryError: …", group="family:dev-a-migrate"), False),
+        (task(reason="CannotPullContainerError: …"), False),
+        (task(), False),
+    ],
+)
+def test_a_task_that_ran_out_of_memory(ended: dict[str, Any], ours: bool) -> None:
+    assert told("out_of_memory", ended) is ours
 
 
 @pytest.mark.parametrize(
@@ -111,19 +161,21 @@ def test_no_message_of_another_stack_s_or_pipeline_s(kind: str, pipeline: str, t
     ],
 )
 def test_what_nobody_waits_for_is_not_told(kind: str, detail: dict[str, Any]) -> None:
-    matcher = EventPattern.load(pattern(MESSAGES[kind], ["dev-a"]))
-    assert not matcher.matches_event(event(kind, "dev-a", **detail))  # type: ignore[arg-type]
+    assert not told(kind, event(kind, "dev-a", **detail))
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
 @pytest.mark.parametrize("text", [NASTY, "x" * 2048, ""], ids=["nasty", "long", "missing"])
 def test_a_body_is_one_that_slack_takes(kind: str, text: str) -> None:
-    paths, template = transformer(MESSAGES[kind], LONGEST_NAME, "ap-northeast-1", production=True)
+    scope = Scope(stack=LONGEST_NAME, partition="aws", region="ap-northeast-1", account=ACCOUNT)
+    paths, template = transformer(MESSAGES[kind], scope, production=True)
     assert len(template) <= LONGEST_TEMPLATE
     result = {"external-execution-summary": text, "external-execution-url": text}
     trigger = {"trigger-type": "StartPipelineExecution", "trigger-detail": text}
-    happened = event(
-        kind, LONGEST_NAME, **{"execution-result": result, "execution-trigger": trigger, "action": "Build"}
+    happened = (
+        event(kind, LONGEST_NAME, **{"execution-result": result, "execution-trigger": trigger, "action": "Build"})
+        if kind in OF_PIPELINES
+        else of(kind, {"reason": text, "taskArn": text, "eventName": "SERVICE_DEPLOYMENT_FAILED"}, text)
     )
     body = json.loads(apply_template(template, paths, happened, f"{EVENTS}:rule/r"))
     assert list(problems(body)) == []
@@ -133,7 +185,9 @@ def test_a_body_is_one_that_slack_takes(kind: str, text: str) -> None:
 
 def test_production_stands_out() -> None:
     titles = {
-        production: json.loads(transformer(MESSAGES["failed"], stack, "eu-west-1", production=production)[1])["text"]
+        production: json.loads(
+            transformer(MESSAGES["failed"], Scope(stack, "aws", REGION, ACCOUNT), production=production)[1]
+        )["text"]
         for stack, production in (("dev", False), ("prd", True))
     }
     assert titles == {

@@ -282,6 +282,9 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
     assert handed(found["Release"]) == {
         "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
         "SOURCE_VERSION": "#{Package.SOURCE}",
+        "COMMIT": "#{Package.COMMIT}",
+        "COMMIT_REPOSITORY": "#{Package.COMMIT_REPOSITORY}",
+        "UPLOADED": "#{Package.UPLOADED}",
         "EXECUTION": execution,
     }
     assert {name: action.get("inputArtifacts") for name, action in found.items()} == {
