@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import settings
 from components.cluster import Cluster
 from components.code_deploy import CodeDeploy
+from components.commit_feedback import CommitFeedback
 from components.dashboard import ChartedArgs, Dashboard
 from components.delivery_store import DeliveryStore
 from components.deploy_pipeline import DeployPipeline
@@ -201,6 +202,19 @@ if stack.slack_webhook is not None:
             "pipelines": [scope.name(name) for name in config.services],
             "webhook": stack.slack_webhook,
             "production": config.protect,
+        },
+    )
+if stack.commit_token is not None and config.notifications.commits is not None:
+    CommitFeedback(
+        "commits",
+        {
+            "scope": scope,
+            "pipelines": [scope.name(name) for name in config.services],
+            "host": config.notifications.commits.host,
+            "api": config.notifications.commits.api,
+            "token": stack.commit_token,
+            "bucket_arn": store.arn,
+            "log_retention_days": config.cluster.log_retention_days,
         },
     )
 

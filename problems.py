@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from components import commit_messages
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
@@ -60,26 +61,55 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
             )
 
 
+TOKEN = re.compile(r"[\x21-\x7e]+")
 WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/(services|triggers|workflows)/\S+")
 
 
 def slack_problems(stack: str, config: "Stack", webhook: Any) -> Iterator[str]:
     """Slack's webhook, which goes with `notifications.slack` and is never shown; and how many services there are."""
-    length = longest_pattern([f"{stack}-{name}" for name in config.services])
-    if config.notifications.slack and length > LONGEST_PATTERN:
+    if config.notifications.slack:
+        yield from _too_many("slack", longest_pattern(_pipelines(stack, config)), config)
+    yield from _goes_with("slack", "slack_webhook", "the webhook", webhook, wanted=config.notifications.slack)
+    if config.notifications.slack and webhook is not None and not _fits(WEBHOOK, webhook):
+        yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"
+
+
+def commit_problems(stack: str, config: "Stack", token: Any) -> Iterator[str]:
+    """The token of the host of commits, which goes with `notifications.commits`; and how many services there are."""
+    wanted = config.notifications.commits is not None
+    if wanted:
+        yield from _too_many("commits", commit_messages.longest_pattern(_pipelines(stack, config)), config)
+    yield from _goes_with("commits", "commit_token", "the token", token, wanted=wanted)
+    if wanted and token is not None and not _fits(TOKEN, token):
+        yield "commit_token: must be a token of the host's, without spaces"
+
+
+def _pipelines(stack: str, config: "Stack") -> list[str]:
+    return [f"{stack}-{name}" for name in config.services]
+
+
+def _too_many(key: str, length: int, config: "Stack") -> Iterator[str]:
+    if length > LONGEST_PATTERN:
         yield (
-            f"notifications.slack: the names of {len(config.services)} services make an event pattern of {length} "
+            f"notifications.{key}: the names of {len(config.services)} services make an event pattern of {length} "
             f"characters; EventBridge takes {LONGEST_PATTERN}; use shorter names, or two stacks"
         )
-    if config.notifications.slack and webhook is None:
+
+
+def _goes_with(key: str, secret: str, what: str, value: Any, *, wanted: bool) -> Iterator[str]:
+    """A secret that is there exactly when something needs it."""
+    if wanted and value is None:
         yield (
-            "notifications.slack: the webhook is not set; set it using the command "
-            f"`pulumi config set --secret --path '{NAMESPACE}:slack_webhook' <value>`"
+            f"notifications.{key}: {what} is not set; set it using the command "
+            f"`pulumi config set --secret --path '{NAMESPACE}:{secret}' <value>`"
         )
-    elif webhook is not None and not config.notifications.slack:
-        yield "slack_webhook: is for nothing, because notifications.slack is not true"
-    elif webhook is not None and not (isinstance(webhook, str) and WEBHOOK.fullmatch(webhook)):
-        yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"
+    elif value is not None and not wanted:
+        reason = "is not true" if key == "slack" else "is not set"
+        yield f"{secret}: is for nothing, because notifications.{key} {reason}"
+
+
+def _fits(form: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
 
 
 def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from components.task_template import TaskTemplate, TemplateError
 from delivery.session import Provider, Role
-from problems import NAMESPACE, between_services, described, secret_problems, slack_problems
+from problems import NAMESPACE, between_services, commit_problems, described, secret_problems, slack_problems
 from stack_file import Service, Stack
 
 TEMPLATES = Path(__file__).parent / "task_templates"
@@ -31,6 +31,7 @@ class Settings:
         templates: the task template of each service.
         provider: how the AWS provider signs in.
         slack_webhook: where Slack takes messages; None when it is not told.
+        commit_token: what may tell commits; None when they are not told.
     """
 
     stack: str
@@ -39,6 +40,7 @@ class Settings:
     templates: Mapping[str, TaskTemplate]
     provider: Provider
     slack_webhook: pulumi.Output[str] | None
+    commit_token: pulumi.Output[str] | None
 
 
 def load() -> Settings:
@@ -51,6 +53,7 @@ def load() -> Settings:
     stack = pulumi.get_stack()
     raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
     secrets, webhook = _value(config, "secrets") or {}, _value(config, "slack_webhook")
+    token = _value(config, "commit_token")
     problems: list[str] = []
     try:
         checked = Stack.model_validate(raw)
@@ -71,6 +74,7 @@ def load() -> Settings:
         *between_services(stack, checked),
         *secret_problems(checked, secrets),
         *slack_problems(stack, checked, webhook),
+        *commit_problems(stack, checked, token),
     ]
     if problems:
         raise _refused(stack, problems)
@@ -84,6 +88,7 @@ def load() -> Settings:
         templates=templates,
         provider=_provider(pulumi.Config("aws")),
         slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
+        commit_token=None if token is None else pulumi.Output.secret(token),
     )
 
 

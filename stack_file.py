@@ -318,11 +318,21 @@ class Service(Model):
 ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=18)]
 
 
+class Commits(Model):
+    """A host of the app repositories; the secret `commit_token` may set statuses and comment there."""
+
+    host: Literal["github", "gitlab"]
+    api: Annotated[str, Field(pattern=r"^https://[^\s*?#]+$")] | None = None
+    """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
+
+
 class Notifications(Model):
     """Who is told of what the pipelines do."""
 
     slack: bool = False
     """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
+    commits: Commits | None = None
+    """Where the commits are that uploads name, which are told how their release goes; none are without it."""
 
 
 class Stack(Model):

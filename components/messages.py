@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from components.naming import Scope
 
-SOURCE, RELEASED = "fargate-delivery", "Service Released"
-"""The event of ours that the Release step publishes; its detail is the release record, with the pipeline's name."""
+SOURCE, STARTED, RELEASED, FAILED = "fargate-delivery", "Release Started", "Service Released", "Release Failed"
+"""The events of ours: of the Package step; of the Release step, whose detail is the release record with the pipeline's
+name; and of the build that looks why an execution has ended."""
 LONGEST_TEMPLATE, LONGEST_PATTERN = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 GOOD, BAD, NEWS, ASKING = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"

@@ -6,14 +6,12 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
+from components import policies, undelivered
 from components.messages import MESSAGES, pattern, transformer
 from components.naming import Scope
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
-DAYS_KEPT = 14
-"""Of messages that Slack did not take; the most that SQS keeps."""
 
 
 class NotificationsArgs(TypedDict):
@@ -77,13 +75,7 @@ class Notifications(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        queue = aws.sqs.Queue(
-            f"{name}-undelivered",
-            name=f"{full_name}-undelivered",
-            message_retention_seconds=DAYS_KEPT * 24 * 60 * 60,
-            sqs_managed_sse_enabled=True,
-            opts=child,
-        )
+        queue = undelivered.dead_letters(name, full_name, child)
         rules = {
             kind: aws.cloudwatch.EventRule(
                 f"{name}-{kind}",
@@ -93,14 +85,7 @@ class Notifications(pulumi.ComponentResource):
             )
             for kind, message in MESSAGES.items()
         }
-        given = aws.sqs.QueuePolicy(
-            f"{name}-undelivered-policy",
-            queue_url=queue.url,
-            policy=pulumi.Output.json_dumps(
-                policies.receive_undelivered(queue.arn, [rule.arn for rule in rules.values()])
-            ),
-            opts=child,
-        )
+        given = undelivered.let_in(name, queue, list(rules.values()), child)
         for kind, rule in rules.items():
             paths, template = transformer(MESSAGES[kind], scope, production=args.get("production", False))
             aws.cloudwatch.EventTarget(
@@ -113,23 +98,7 @@ class Notifications(pulumi.ComponentResource):
                 dead_letter_config={"arn": queue.arn},
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, given]),
             )
-        self.alarm_name = self._alarm(name, full_name, queue)
-        self.register_outputs({"alarm_name": self.alarm_name})
-
-    def _alarm(self, name: str, full_name: str, queue: aws.sqs.Queue) -> pulumi.Output[str]:
-        alarm = aws.cloudwatch.MetricAlarm(
-            f"{name}-undelivered-alarm",
-            name=f"{full_name}-undelivered",
-            alarm_description="Slack did not take a message; the queue has it, and why",
-            namespace="AWS/SQS",
-            metric_name="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": queue.name},
-            statistic="Maximum",
-            period=60,
-            evaluation_periods=1,
-            comparison_operator="GreaterThanThreshold",
-            threshold=0,
-            treat_missing_data="notBreaching",
-            opts=pulumi.ResourceOptions(parent=self),
+        self.alarm_name = undelivered.alarm(
+            name, full_name, queue, "Slack did not take a message; the queue has it, and why", child
         )
-        return alarm.name
+        self.register_outputs({"alarm_name": self.alarm_name})

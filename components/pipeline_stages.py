@@ -37,7 +37,11 @@ def package(project: pulumi.Input[str]) -> Stage:
     action = _build(
         "Package",
         project,
-        {"IMAGE": "#{variables.image}", "SOURCE_VERSION": "#{Source.VersionId}"},
+        {
+            "IMAGE": "#{variables.image}",
+            "SOURCE_VERSION": "#{Source.VersionId}",
+            "EXECUTION": "#{codepipeline.PipelineExecutionId}",
+        },
         {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": ["package"]},
     )
     return {"name": "Package", "actions": [action]}

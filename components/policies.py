@@ -152,6 +152,33 @@ def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("WriteRelease", ["ssm:GetParameter", "ssm:PutParameter"], [record_arn])]
 
 
+def look_into(
+    *,
+    pipeline_arns: Arns,
+    builds_arn: pulumi.Input[str],
+    logs_arn: pulumi.Input[str],
+    sources_arn: pulumi.Input[str],
+) -> list[Statement]:
+    """Reads why executions have ended.
+
+    The builds, logs and sources are those of all services, by a pattern: a role's policies have 10,240 characters,
+    which a stack's services would fill.
+
+    Args:
+        pipeline_arns: whose executions.
+        builds_arn: the CodeBuild projects.
+        logs_arn: what they log.
+        sources_arn: what was uploaded.
+    """
+    executions = ["codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"]
+    return [
+        allow("ReadExecutions", executions, pipeline_arns),
+        allow("ReadBuilds", ["codebuild:BatchGetBuilds"], [builds_arn]),
+        allow("ReadLogs", ["logs:GetLogEvents"], [logs_arn]),
+        *read_upload(sources_arn),
+    ]
+
+
 def announce(bus_arn: pulumi.Input[str], source: str, detail_type: str) -> list[Statement]:
     """Publishes one kind of event."""
     condition = {"StringEquals": {"events:source": source, "events:detail-type": detail_type}}

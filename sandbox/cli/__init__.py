@@ -22,6 +22,7 @@ WHERE = {
     "log": "delivery",
     "load": "load",
     "slack": "slack",
+    "commits": "commits",
     "env": "server",
     "stop": "server",
 }
@@ -59,6 +60,7 @@ SUMMARIES = {
     "log SERVICE": "The last delivery's and the tasks' logs",
     "load SERVICE": "Ask for pages, and count those that are broken while something is deployed",
     "slack": "What the stack's Slack channel has been told",
+    "commits": "What GitHub or GitLab has been told of the commits that uploads named",
     "env": 'AWS_* variables for any AWS client: eval "$(sandbox env)"',
     "refresh": "Read everything anew into the state",
     "export": "Print the stack's deployment",

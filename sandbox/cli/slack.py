@@ -9,7 +9,7 @@ import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.codepipeline.shipping import Account
-from sandbox.slack.receiver import MOODS, as_seen
+from sandbox.receivers.slack import MOODS, as_seen
 from sandbox.stacks import StackFolder
 
 SECONDS_TO_DELIVER = 60.0

@@ -93,6 +93,11 @@ def batch_get_builds(world: World, principal: Principal, params: dict[str, Any])
     }
 
 
+def building(world: World) -> bool:
+    """Whether a build runs."""
+    return bool(builds_of(world).running)
+
+
 def stop_build(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     builds, name = builds_of(world), params["id"].rsplit("build/", 1)[-1]
     record, build = builds.records.get(name), builds.running.get(name)

@@ -7,6 +7,7 @@ GET  /events              the published events, oldest first
 GET  /listeners           the load balancers' listeners, each with its local address
 GET  /undelivered         events that matched a rule and did not reach its target, once all were tried
 GET  /slack               what was posted to Slack, and whether anything is on its way; both once all were tried
+GET  /commits             what GitHub or GitLab was told, and whether anything is on its way
 POST /slack               ``{"mood": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
@@ -24,10 +25,11 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from sandbox.codebuild.api import building
+from sandbox.receivers.slack import MOODS
 from sandbox.server import holds, identity
 from sandbox.server.protocol import Answer, Environ
 from sandbox.server.world import ROOT_CREDENTIALS, World
-from sandbox.slack.receiver import MOODS
 
 PREFIX = "/_sandbox/"
 
@@ -70,6 +72,9 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
         case "GET slack":
             world.bus.wait()
             return {"posted": list(world.slack.posted), "mood": world.slack.mood, "idle": world.destinations.idle()}
+        case "GET commits":
+            world.bus.wait()
+            return {"told": list(world.commits.told), "idle": world.destinations.idle() and not building(world)}
         case "POST slack":
             return _mood(world, str(body.get("mood", "ok")))
         case "POST replay-event":

@@ -11,15 +11,19 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from moto.events.models import events_backends
 
 from sandbox.iam.calls import Need
+from sandbox.receivers.answer import Answer
+from sandbox.receivers.slack import HOSTS
 from sandbox.server.authorization import role_may, service_may
 from sandbox.server.errors import AwsError
-from sandbox.slack.receiver import HOSTS, Answer
+from sandbox.server.transform import TransformError, lookup
 
 if TYPE_CHECKING:
     from sandbox.server.world import World
@@ -107,10 +111,37 @@ class Destination:
         return None
 
     def _call(self, described: Mapping[str, Any], delivery: Delivery) -> Answer:
-        host = urlsplit(described["InvocationEndpoint"]).hostname
-        if host in HOSTS:
+        called = urlsplit(described["InvocationEndpoint"])
+        if called.hostname in HOSTS:
             return self._world.slack.post(delivery.body)
-        return Answer(404, f"the sandbox reaches no {host}")
+        values = delivery.target.get("HttpParameters", {}).get("PathParameterValues", [])
+        try:
+            path = filled(called.path, values, delivery.event)
+        except TransformError as error:
+            return Answer(0, str(error))
+        return self._world.commits.post(path, self._headers(described["ConnectionArn"]), delivery.body)
+
+    def _headers(self, connection: str) -> dict[str, str]:
+        """What a connection adds to a call: an API key."""
+        known = events_backends[self._world.account][self._world.region].connections
+        parameters = known[connection.split("/")[1]].auth_parameters["ApiKeyAuthParameters"]
+        return {parameters["ApiKeyName"].lower(): parameters["ApiKeyValue"]}
+
+
+def filled(path: str, values: Sequence[str], event: Mapping[str, Any]) -> str:
+    """A path with a value for each `*`: itself, or what a JSON path finds in the event.
+
+    Raises:
+        TransformError: there are more wildcards than values, or the event has no such text.
+    """
+    parts = path.split("*")
+    if len(parts) != len(values) + 1:
+        raise TransformError(f"{path} takes {len(parts) - 1} values, and there are {len(values)}")
+    found = [lookup(event, value) if value.startswith("$") else value for value in values]
+    for value, text in zip(values, found, strict=True):
+        if not isinstance(text, str) or not text:
+            raise TransformError(f"the event has no {value}")
+    return "".join(f"{part}{quote(text, safe='')}" for part, text in zip(parts, [*found, ""], strict=True))
 
 
 class Destinations:

@@ -134,6 +134,8 @@ class EventBus:
         try:
             if arn.split(":")[2] == "codepipeline":
                 self._start_pipeline(event, rule_arn, target)
+            elif arn.split(":")[2] == "codebuild":
+                self._start_build(event, rule_arn, target)
             elif ":api-destination/" in arn:
                 self._world.destinations.send(target_input(target, event, rule_arn), event, rule_arn, target)
             else:
@@ -145,6 +147,17 @@ class EventBus:
         """Keep an event that did not reach a target, for `GET /_sandbox/undelivered`."""
         log.error("event %s of %s was not delivered to %s: %s", event["id"], rule_arn, target, error)
         self._world.undelivered.append(Undelivered(event, rule_arn, target, error))
+
+    def _start_build(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
+        """The target's input is StartBuild's parameters but for the project."""
+        if not target.get("RoleArn"):
+            raise TransformError("a build target needs a role")
+        given = target.get("Input") or target.get("InputTransformer")
+        parameters = json.loads(target_input(target, event, rule_arn)) if given else {}
+        session = str(event["id"]).replace("-", "")
+        credentials = self._world.assume(str(target["RoleArn"]), "events.amazonaws.com", session)
+        client = self._world.client("codebuild", credentials)
+        client.start_build(projectName=str(target["Arn"]).rpartition("/")[2], **parameters)
 
     def _start_pipeline(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
         arn = str(target["Arn"])

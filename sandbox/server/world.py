@@ -17,11 +17,12 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
+from sandbox.receivers.commits import Commits
+from sandbox.receivers.slack import Slack
 from sandbox.server import identity
 from sandbox.server.destinations import Destinations
 from sandbox.server.events import EventBus, Undelivered
 from sandbox.server.holds import Holds
-from sandbox.slack.receiver import Slack
 
 if TYPE_CHECKING:
     from sandbox.server.authorization import DecisionRecord
@@ -87,6 +88,7 @@ class World:
         self.bus = EventBus(self)
         self.destinations = Destinations(self)
         self.slack = Slack()
+        self.commits = Commits()
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
         self._loader = Loader()
         self._lock = threading.Lock()

@@ -93,6 +93,12 @@ class Stack:
         summary: dict[str, int] = self.ok("preview", "--json").json["changeSummary"]
         return {op: count for op, count in summary.items() if op not in ("same", "read", "refresh")}
 
+    def outputs(self) -> dict[str, Any]:
+        """What the stack exports; a provider may stand before it in the state."""
+        resources = json.loads(self.ok("export").out)["deployment"]["resources"]
+        (found,) = [resource["outputs"] for resource in resources if resource["type"] == "pulumi:pulumi:Stack"]
+        return dict(found)
+
     def status(self, service: str) -> dict[str, Any]:
         """What a service runs."""
         status: dict[str, Any] = self.ok("status", service, "--json").json

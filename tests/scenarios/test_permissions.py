@@ -11,7 +11,7 @@ from tests.scenarios.conftest import WORKER, Apps, Stack
 
 
 def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Stack) -> None:
-    outputs = json.loads(dev.ok("export").out)["deployment"]["resources"][0]["outputs"]
+    outputs = dev.outputs()
     bucket, _, key = outputs["chuoi"]["upload_to"].removeprefix("s3://").partition("/")
     other = outputs["mailer"]["upload_to"].removeprefix("s3://").partition("/")[2]
 

@@ -97,7 +97,7 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     ]  # fmt: skip
     service, reason = messages[2][1:]
     assert service.endswith(":service/local/local-hello")
-    assert reason == "Reason: ECS deployment circuit breaker: tasks failed to start."
+    assert reason == "Reason: ECS deployment circuit breaker: tasks failed ELB health checks."
     assert "circuit breaker" in messages[3][1]
 
 

@@ -193,7 +193,7 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
 
 
 WEBHOOK = "https://hooks.slack.com/services/T0/B0/webhook-value"
-SECRET_KEYS = ["fargate-delivery:secrets", "fargate-delivery:slack_webhook"]
+SECRET_KEYS = [f"fargate-delivery:{key}" for key in ("secrets", "slack_webhook", "commit_token")]
 
 
 def stack_config(stack: str, **changes: Any) -> dict[str, str]:
@@ -207,5 +207,7 @@ def stack_config(stack: str, **changes: Any) -> dict[str, str]:
     }
     if config["fargate-delivery:notifications"]["slack"]:
         config["fargate-delivery:slack_webhook"] = WEBHOOK
+    if "commits" in config["fargate-delivery:notifications"]:
+        config["fargate-delivery:commit_token"] = "commit-token-value"  # noqa: S105
     config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}

@@ -12,9 +12,9 @@ from pulumi.runtime import rpc
 from components.messages import LONGEST_TEMPLATE, MESSAGES, pattern, transformer
 from components.naming import Scope
 from components.notifications import Notifications
+from sandbox.receivers.slack import as_seen, problems
 from sandbox.server.patterns import matches
 from sandbox.server.transform import apply_template
-from sandbox.slack.receiver import as_seen, problems
 
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 EVENTS = f"arn:aws:events:{REGION}:{ACCOUNT}"

@@ -277,7 +277,11 @@ def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing
 def test_what_the_actions_hand_on(dev: Recorder) -> None:
     found = actions(dev, "chuoi")
     execution = "#{codepipeline.PipelineExecutionId}"
-    assert handed(found["Package"]) == {"IMAGE": "#{variables.image}", "SOURCE_VERSION": "#{Source.VersionId}"}
+    assert handed(found["Package"]) == {
+        "IMAGE": "#{variables.image}",
+        "SOURCE_VERSION": "#{Source.VersionId}",
+        "EXECUTION": execution,
+    }
     assert handed(found["Migrate"]) == {"IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}", "EXECUTION": execution}
     assert handed(found["Release"]) == {
         "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",

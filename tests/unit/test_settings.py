@@ -53,6 +53,10 @@ MISTAKES = [
     ("slack_webhook", ..., "notifications.slack: the webhook is not set; set it using the command `pulumi config set --secret --path 'fargate-delivery:slack_webhook' <value>`"),
     ("slack_webhook", "http://example.com/s3cret", "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"),
     ("slack_webhook", 7, "slack_webhook: must be the URL of an incoming webhook"),
+    ("notifications", {"slack": True, "commits": {"host": "github"}}, "notifications.commits: the token is not set; set it using the command `pulumi config set --secret --path 'fargate-delivery:commit_token' <value>`"),
+    ("notifications", {"slack": True, "commits": {"host": "bitbucket"}}, "notifications.commits.host: 'bitbucket' is not allowed: input should be 'github' or 'gitlab'"),
+    ("notifications", {"slack": True, "commits": {"host": "gitlab", "api": "http://git.example.com"}}, "notifications.commits.api: 'http://git.example.com' is not allowed"),
+    ("commit_token", "t0ken", "commit_token: is for nothing, because notifications.commits is not set"),
     ("notifications", {"slack": False}, "slack_webhook: is for nothing, because notifications.slack is not true"),
     ("notifications", {"slack": "#deploys"}, "notifications.slack: '#deploys' is not allowed: input should be a valid boolean"),
     ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
@@ -161,6 +165,15 @@ def test_where_slack_takes_messages(deploy: Deploy, host: str) -> None:
     assert load(deploy, changed("slack_webhook", f"https://{host}/services/T0/B0/x")).slack_webhook is not None
     silent = {key: value for key, value in changed("notifications", {}).items() if not key.endswith("slack_webhook")}
     assert load(deploy, silent).slack_webhook is None
+
+
+def test_the_token_of_commits(deploy: Deploy) -> None:
+    config = changed("notifications", {"slack": True, "commits": {"host": "gitlab"}})
+    assert load(deploy, {**config, "fargate-delivery:commit_token": "glpat-x"}).commit_token is not None
+    assert load(deploy, changed("protect", False)).commit_token is None
+    refused = refusal(deploy, {**config, "fargate-delivery:commit_token": "two words"})
+    assert "commit_token: must be a token of the host's, without spaces" in refused
+    assert "two words" not in refused
 
 
 def test_more_services_than_a_pattern_names(deploy: Deploy) -> None:

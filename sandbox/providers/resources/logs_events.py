@@ -15,7 +15,7 @@ from sandbox.providers.resources.base import (
 from sandbox.providers.resources.codec import encode_inputs, text
 from sandbox.providers.types import Aws, Resource
 
-TARGET_NAMES = {"inputPaths": "InputPathsMap", "targetId": "Id"}
+TARGET_NAMES = {"inputPaths": "InputPathsMap", "targetId": "Id", "httpTarget": "HttpParameters"}
 
 
 class LogGroup(AwsResource):

@@ -270,6 +270,7 @@ CASES = [
          lambda a: {"rule": a.rule(), "targetId": "t", "arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:p",
                     "roleArn": a.role(), "inputTransformer": {
                         "inputPaths": {"key": "$.detail.object.key"}, "inputTemplate": '{"key": <key>}'},
+                    "httpTarget": {"pathParameterValues": ["$.detail.commit", "x"]},
                     "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 2},
                     "deadLetterConfig": {"arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead"}},
          lambda a: {"inputTransformer": {"inputPaths": {"id": "$.id"}, "inputTemplate": "<id>"}},

@@ -12,21 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from sandbox.receivers.answer import Answer
+
 HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 LONGEST_HEADER, LONGEST_TEXT, MOST_BLOCKS = 150, 3000, 50
 """Block Kit's limits."""
 
 Mood = Literal["ok", "down", "rate_limited", "gone"]
 MOODS: tuple[Mood, ...] = get_args(Mood)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; `retry_after` in seconds."""
-
-    status: int
-    text: str
-    retry_after: int | None = None
 
 
 REFUSALS: Mapping[Mood, Answer] = {

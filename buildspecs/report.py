@@ -1,0 +1,89 @@
+"""Looks why a pipeline's execution has ended without a release, and publishes it for whoever uploaded.
+
+The event is `Release Failed`. Given: PIPELINE, EXECUTION. Nobody is told when the upload has named no commit.
+"""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+LONGEST_REASON, LOG_LINES, LONGEST_LOG = 110, 40, 8000
+"""Characters, lines, characters. A status takes 140 characters, and the stage's name comes before the reason."""
+UNKNOWN = "unknown"
+
+
+def main() -> None:
+    """Look, and publish."""
+    pipeline, execution = os.environ["PIPELINE"], os.environ["EXECUTION"]
+    found = aws(
+        "codepipeline", "get-pipeline-execution", "--pipeline-name", pipeline, "--pipeline-execution-id", execution
+    )
+    listed = aws(
+        "codepipeline", "list-action-executions",
+        "--pipeline-name", pipeline, "--filter", f"pipelineExecutionId={execution}",
+    )  # fmt: skip
+    actions = listed["actionExecutionDetails"]
+    commit, repository = named(found["pipelineExecution"], actions)
+    if UNKNOWN in (commit, repository):
+        print("The upload named no commit and repository: nobody to tell.")
+        return
+    failed = next((action for action in actions if action["status"] in ("Failed", "Abandoned")), None)
+    owner, _, name = repository.partition("/")
+    detail = {
+        "pipeline": pipeline, "execution-id": execution, "commit": commit, "repository": repository,
+        "owner": owner, "name": name, **why(failed), "log": log(failed),
+    }  # fmt: skip
+    entry = {"Source": "fargate-delivery", "DetailType": "Release Failed", "Detail": json.dumps(detail)}
+    answer = aws("events", "put-events", "--entries", json.dumps([entry]))
+    if answer["FailedEntryCount"]:
+        raise SystemExit(f"EventBridge did not take the event: {answer['Entries'][0]}")
+    print(f"Told {repository} {commit}: {detail['stage']}, {detail['action']}: {detail['reason']}")
+
+
+def named(execution: dict[str, Any], actions: list[dict[str, Any]]) -> tuple[str, str]:
+    """The commit and the repository of what was to be released."""
+    outputs = {a["actionName"]: a.get("output", {}).get("outputVariables", {}) for a in actions}
+    packaged, source = outputs.get("Package", {}), outputs.get("Source", {})
+    if "COMMIT" in packaged:
+        return packaged["COMMIT"], packaged["COMMIT_REPOSITORY"]
+    built = any(v["name"] == "image" and v["resolvedValue"] == "none" for v in execution.get("variables", []))
+    if not built or "VersionId" not in source:
+        return UNKNOWN, UNKNOWN
+    place = ["--bucket", source["BucketName"], "--key", source["ObjectKey"], "--version-id", source["VersionId"]]
+    metadata = aws("s3api", "head-object", *place)["Metadata"]
+    return metadata.get("commit", UNKNOWN), metadata.get("repository", UNKNOWN)
+
+
+def why(action: dict[str, Any] | None) -> dict[str, str]:
+    """Where an execution has ended, and the reason in one line."""
+    if action is None:
+        return {"stage": "Pipeline", "action": "none", "reason": "somebody has stopped it"}
+    result = action.get("output", {}).get("executionResult", {})
+    reason = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
+    line = " ".join(reason.split()) or "CodePipeline gives no reason"
+    short = line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+    return {"stage": action["stageName"], "action": action["actionName"], "reason": short}
+
+
+def log(action: dict[str, Any] | None) -> str:
+    """The end of a failed build's log."""
+    build = (action or {}).get("output", {}).get("executionResult", {}).get("externalExecutionId")
+    if action is None or not build or action["input"]["actionTypeId"]["provider"] != "CodeBuild":
+        return "There is no log of a build."
+    logs = aws("codebuild", "batch-get-builds", "--ids", build)["builds"][0]["logs"]
+    if "streamName" not in logs:
+        return "The build has not come as far as a log."
+    place = ["--log-group-name", logs["groupName"], "--log-stream-name", logs["streamName"]]
+    events = aws("logs", "get-log-events", *place, "--limit", str(LOG_LINES))["events"]
+    return "".join(event["message"] for event in events)[-LONGEST_LOG:].replace("```", "'''")
+
+
+def aws(*arguments: str) -> Any:
+    """What the command line answers."""
+    done = subprocess.run(["aws", *arguments, "--output", "json"], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What the commits are told that uploads name: how their release goes, and why there was none."""
+
+from typing import Any
+
+from tests.scenarios.conftest import Apps, Stack
+
+COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
+NAMED = ("--commit", COMMIT, "--repository", "team/hello")
+
+
+def told(stack: Stack, seen: int = 0) -> list[dict[str, Any]]:
+    """The statuses and comments but for the first ones."""
+    found: list[dict[str, Any]] = stack.ok("commits", "--json").json
+    assert all((each["repository"], each["commit"]) == ("team/hello", COMMIT) for each in found)
+    return found[seen:]
+
+
+def states(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The statuses among them."""
+    return [(entry["state"], entry["description"]) for entry in entries if "state" in entry]
+
+
+def test_a_release(local: Stack, apps: Apps) -> None:
+    assert local.ship("hello", apps.make("one"), *NAMED).code == 0
+    entries = told(local)
+    assert [entry["state"] for entry in entries] == ["pending", "success"]
+    assert entries[0]["context"] == "local-hello"
+    assert entries[1]["description"].startswith("release-1, ")
+    assert entries[1]["description"].endswith(" s after its upload")
+
+
+def test_an_upload_that_names_no_commit_is_nobody_s(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("nameless")).code == 0
+    assert local.ship("hello", apps.make("unbuildable", dockerfile="FROM nowhere\n")).code == 1
+    assert told(local, before) == []
+
+
+def test_a_failed_build_is_a_comment_with_the_log_s_end(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("broken", dockerfile="FROM nowhere\n"), *NAMED).code == 1
+    entries = told(local, before)
+    assert [state for state, _ in states(entries)] == ["pending", "failure"]
+    assert states(entries)[1][1].startswith("Package: Build terminated with state: FAILED")
+    (comment,) = [entry["body"] for entry in entries if "body" in entry]
+    assert comment.startswith("`local-hello` did not release this commit. Package, Package: Build terminated")
+    assert "ERROR: failed to build: failed to solve: nowhere" in comment
+
+
+def test_a_failed_migration(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    migrate = "#!/bin/sh\necho no such column >&2\nexit 3\n"
+    assert local.ship("hello", apps.make("unmigrated", migrate=migrate), *NAMED).code == 1
+    entries = told(local, before)
+    assert states(entries)[1][1].startswith("Deploy: Build terminated with state: FAILED")
+    (comment,) = [entry["body"] for entry in entries if "body" in entry]
+    assert "Deploy, Migrate: " in comment
+    assert "no such column" in comment
+
+
+def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    assert local.ship("hello", apps.make("sick", status=500), *NAMED).code == 1
+    entries = told(local, before)
+    assert [state for state, _ in states(entries)] == ["pending", "failure"]
+    assert "circuit breaker: tasks failed ELB health checks" in states(entries)[1][1]
+
+
+def test_nothing_was_left_undelivered(local: Stack) -> None:
+    assert local.control("undelivered") == []
+    sqs = local.client("sqs")
+    url = sqs.get_queue_url(QueueName="local-commits-undelivered")["QueueUrl"]
+    assert sqs.receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages", []) == []
