@@ -8,8 +8,8 @@ import os
 import subprocess
 from typing import Any
 
-LONGEST_REASON, LOG_LINES, LONGEST_LOG = 110, 40, 8000
-"""Characters, lines, characters. A status takes 140 characters, and the stage's name comes before the reason."""
+LONGEST_REASON, LOG_LINES, LONGEST_LOG = 128, 40, 8000
+"""Characters, lines, characters. A status takes 140 characters, and the stage's name comes first."""
 UNKNOWN = "unknown"
 
 
@@ -56,14 +56,15 @@ def named(execution: dict[str, Any], actions: list[dict[str, Any]]) -> tuple[str
 
 
 def why(action: dict[str, Any] | None) -> dict[str, str]:
-    """Where an execution has ended, and the reason in one line."""
+    """Where an execution has ended, and why: the whole message, and as much of it as a status takes."""
     if action is None:
-        return {"stage": "Pipeline", "action": "none", "reason": "somebody has stopped it"}
+        stopped = "somebody has stopped it"
+        return {"stage": "Pipeline", "action": "none", "reason": stopped, "message": stopped}
     result = action.get("output", {}).get("executionResult", {})
     reason = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
     line = " ".join(reason.split()) or "CodePipeline gives no reason"
     short = line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
-    return {"stage": action["stageName"], "action": action["actionName"], "reason": short}
+    return {"stage": action["stageName"], "action": action["actionName"], "reason": short, "message": line}
 
 
 def log(action: dict[str, Any] | None) -> str:

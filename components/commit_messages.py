@@ -19,8 +19,8 @@ DESCRIPTIONS: Mapping[Outcome, str] = {
     "failed": "<stage>: <reason>",
 }
 """GitHub takes 140 characters (REST API, commit statuses); buildspecs/report.py cuts the reason."""
-COMMENT = "`<pipeline>` did not release this commit. <stage>, <action>: <reason>\n\n```\n<log>\n```"
-DETAILS = ("release", "took", "stage", "action", "reason", "log")
+COMMENT = "`<pipeline>` did not release this commit. <stage>, <action>: <message>\n\n```\n<log>\n```"
+DETAILS = ("release", "took", "stage", "action", "reason", "message", "log")
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
     assert "circuit breaker: tasks failed ELB health checks" in states(entries)[1][1]
+    (comment,) = [entry["body"] for entry in entries if "body" in entry]
+    assert "Last stopped task: Task failed ELB health checks" in comment
 
 
 def test_nothing_was_left_undelivered(local: Stack) -> None:

@@ -50,7 +50,13 @@ def event(outcome: Outcome, **detail: Any) -> dict[str, Any]:
     details: dict[Outcome, dict[str, Any]] = {
         "started": {},
         "released": {"release": 12, "took": "3 min 20 s after its upload"},
-        "failed": {"stage": "Package", "action": "Package", "reason": "the build failed", "log": "line 1\nline 2\n"},
+        "failed": {
+            "stage": "Package",
+            "action": "Package",
+            "reason": "the build failed",
+            "message": "the build failed",
+            "log": "line 1\nline 2\n",
+        },
     }
     owned = {"owner": "team", "name": "a"}
     return {
@@ -200,7 +206,7 @@ def test_a_status(outcome: Outcome, state: dict[str, str], text: str, host: str,
 
 @pytest.mark.parametrize(("host", "repository"), [("github", "team/a"), ("gitlab", "42")])
 def test_a_comment_has_the_log_s_end(host: str, repository: str) -> None:
-    happened = event("failed", repository=repository, reason=NASTY, log=f"{NASTY}\n" * 100)
+    happened = event("failed", repository=repository, message=NASTY, log=f"{NASTY}\n" * 100)
     answer, receiver = called(host, HOSTS[host].comments, comment(HOSTS[host]), happened)
     assert answer == Answer(201, "Created")
     (told,) = receiver.told

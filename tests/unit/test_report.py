@@ -78,7 +78,7 @@ def test_a_failed_build(run: Any) -> None:
     assert (event["Source"], event["DetailType"]) == ("fargate-delivery", "Release Failed")
     assert event["Detail"] == {
         "pipeline": "dev-a", "execution-id": "e1", "commit": COMMIT, "repository": "team/a", "owner": "team",
-        "name": "a", "stage": "Package", "action": "Package", "reason": "exit status 1",
+        "name": "a", "stage": "Package", "action": "Package", "reason": "exit status 1", "message": "exit status 1",
         "log": "'''no'''\nsuch column\n",
     }  # fmt: skip
     assert (
@@ -123,11 +123,12 @@ def test_one_that_was_stopped(run: Any) -> None:
 
 @pytest.mark.parametrize(
     ("message", "reason"),
-    [("two\nlines  of it", "two lines of it"), ("x" * 200, "x" * 109 + "…"), ("x" * 110, "x" * 110), ("", "short")],
+    [("two\nlines  of it", "two lines of it"), ("x" * 200, "x" * 127 + "…"), ("x" * 128, "x" * 128), ("", "short")],
 )
 def test_a_reason_is_one_short_line(run: Any, message: str, reason: str) -> None:
     (event,) = run(Aws([source(), packaged(), failed("Migrate", "Deploy", message)]))
     assert event["Detail"]["reason"] == reason
+    assert event["Detail"]["message"] == " ".join((message or "short").split())
 
 
 def test_no_log_and_no_reason() -> None:
