@@ -77,6 +77,11 @@ class Commits:
         return Answer(201, "Created")
 
 
+def is_api(path: str) -> bool:
+    """Whether a path is one of GitHub's or GitLab's, wherever they are."""
+    return re.search(r"/(repos|projects)/[^/]+/", path) is not None
+
+
 def _problem(route: Route, sent: Mapping[str, Any]) -> str:
     """Why a body is refused; empty when it is not."""
     if missing := [name for name in route.needs if not sent.get(name)]:

@@ -20,6 +20,7 @@ from moto.events.models import events_backends
 
 from sandbox.iam.calls import Need
 from sandbox.receivers.answer import Answer
+from sandbox.receivers.commits import is_api
 from sandbox.receivers.slack import HOSTS
 from sandbox.server.authorization import role_may, service_may
 from sandbox.server.errors import AwsError
@@ -114,6 +115,8 @@ class Destination:
         called = urlsplit(described["InvocationEndpoint"])
         if called.hostname in HOSTS:
             return self._world.slack.post(delivery.body)
+        if not is_api(called.path):
+            return Answer(404, f"the sandbox reaches no {called.hostname}")
         values = delivery.target.get("HttpParameters", {}).get("PathParameterValues", [])
         try:
             path = filled(called.path, values, delivery.event)

@@ -42,7 +42,9 @@ def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
         assert types[typ] == services
     migrating = [name for name, service in json.loads(stack_config(stack)["fargate-delivery:services"]).items()
                  if "migrate" in service]  # fmt: skip
-    assert types[PROJECT] == 2 * services + len(migrating) + types["aws:codedeploy/application:Application"]
+    told = types["fargate-delivery:index:CommitFeedback"]  # its build looks why an execution has ended
+    assert types[PROJECT] == 2 * services + len(migrating) + types["aws:codedeploy/application:Application"] + told
+    assert told == (1 if stack == "local" else 0)
     assert types["aws:lb/loadBalancer:LoadBalancer"] == 1
     assert types["aws:iam/accessKey:AccessKey"] == 0
 
