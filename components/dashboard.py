@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from components.messages import SOURCE
+
 WIDTH, ROW, HEADER = 24, 6, 1
 """The grid's columns, and the height of a row of charts and of a headline (CloudWatch, dashboard body structure)."""
 RED, ORANGE, BLUE = "#d62728", "#ff7f0e", "#1f77b4"
@@ -120,6 +122,8 @@ def _deliveries(region: str, pipelines: Sequence[str]) -> Iterator[Widget]:
     ended = [[*metric, {"stat": "SampleCount", "label": metric[-1]}] for metric in duration]
     yield _chart(region, "Deliveries", ended, stat="SampleCount", period=3600, view="bar")
     yield _chart(region, "Duration of a delivery, seconds", duration, stat="Average", period=3600)
+    lead: list[Metric] = [[SOURCE, "LeadTime", "PipelineName", name] for name in pipelines]
+    yield _chart(region, "From upload to release, seconds", lead, stat="Average", period=3600)
     yield _chart(region, "Deliveries that failed", failed, stat="Sum", period=3600)
 
 

@@ -248,6 +248,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *policies.tag_image(args["repository_arn"]),
             *policies.write_release(args["record_arn"]),
             *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, RELEASED),
+            *policies.measure(SOURCE),
             *policies.read_artifacts(artifacts_arn),
         ],
         DEPLOY_MINUTES + SPARE_MINUTES,

@@ -185,6 +185,12 @@ def announce(bus_arn: pulumi.Input[str], source: str, detail_type: str) -> list[
     return [allow("Announce", ["events:PutEvents"], [bus_arn], condition)]
 
 
+def measure(namespace: str) -> list[Statement]:
+    """Writes metrics of one namespace; the action takes no resource."""
+    condition = {"StringEquals": {"cloudwatch:namespace": namespace}}
+    return [allow("Measure", ["cloudwatch:PutMetricData"], EVERYTHING, condition)]
+
+
 def read_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads a pipeline's artifacts."""
     return [allow("ReadArtifacts", ["s3:GetObject"], [artifacts_arn])]

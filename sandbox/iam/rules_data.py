@@ -108,6 +108,10 @@ def _put_events(call: Call) -> list[Need]:
     ]
 
 
+def _put_metric_data(call: Call) -> list[Need]:
+    return [Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": str(call.params["Namespace"])})]
+
+
 def _bus(call: Call, name: str) -> str:
     return name if name.startswith("arn:") else call.arn("events", f"event-bus/{name}")
 
@@ -141,5 +145,6 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("kms", "ListKeys"): lambda call: [Need("kms:ListKeys", "*")],
     ("sts", "AssumeRole"): _assume_role,
     ("events", "PutEvents"): _put_events,
+    ("cloudwatch", "PutMetricData"): _put_metric_data,
     ("events", "PutTargets"): _put_targets,
 }

@@ -140,7 +140,6 @@ TEMPLATES: dict[str, dict[str, str]] = {
         "SetAlarmState": "alarm:{AlarmName}",
         "EnableAlarmActions": _ALARM,
         "DisableAlarmActions": _ALARM,
-        "PutMetricData": ANY,
         "GetMetricData": ANY,
         "GetMetricStatistics": ANY,
         "ListMetrics": ANY,

@@ -55,6 +55,13 @@ def test_a_release(local: Stack, apps: Apps) -> None:
     ]  # fmt: skip
 
 
+def test_how_long_it_took_from_the_upload_is_a_metric(local: Stack) -> None:
+    (metric,) = local.client("cloudwatch").list_metrics(Namespace="fargate-delivery")["Metrics"]
+    assert (metric["MetricName"], metric["Dimensions"]) == (
+        "LeadTime", [{"Name": "PipelineName", "Value": "local-hello"}]
+    )  # fmt: skip
+
+
 def test_a_redeployment_is_of_the_same_commit(local: Stack) -> None:
     before = len(told(local))
     local.ok("redeploy", "hello", "--wait")

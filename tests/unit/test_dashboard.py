@@ -46,15 +46,22 @@ def test_a_service_s_charts() -> None:
 def test_a_worker_has_no_requests() -> None:
     titles = [w["properties"].get("title") for w in widgets(WORKER) if w["type"] != "text"]
     assert titles == [
-        "Deliveries", "Duration of a delivery, seconds", "Deliveries that failed", "CPU and memory, %",
-        "Errors in the log of worker",
+        "Deliveries", "Duration of a delivery, seconds", "From upload to release, seconds", "Deliveries that failed",
+        "CPU and memory, %", "Errors in the log of worker",
     ]  # fmt: skip
 
 
-def test_deliveries_are_those_of_all_pipelines() -> None:
-    failed = next(w for w in widgets(WEB, WORKER) if w["properties"].get("title") == "Deliveries that failed")
-    assert charted(failed["properties"]["metrics"]) == {
-        ("AWS/CodePipeline", "FailedPipelineExecutions", "PipelineName", name) for name in ("dev-web", "dev-worker")
+@pytest.mark.parametrize(
+    ("title", "metric"),
+    [
+        ("Deliveries that failed", ("AWS/CodePipeline", "FailedPipelineExecutions")),
+        ("From upload to release, seconds", ("fargate-delivery", "LeadTime")),
+    ],
+)
+def test_deliveries_are_those_of_all_pipelines(title: str, metric: tuple[str, str]) -> None:
+    chart = next(w for w in widgets(WEB, WORKER) if w["properties"].get("title") == title)
+    assert charted(chart["properties"]["metrics"]) == {
+        (*metric, "PipelineName", name) for name in ("dev-web", "dev-worker")
     }
 
 

@@ -287,6 +287,12 @@ def test_context_of_a_cluster() -> None:
         assert context_of(found, f"ecs:{operation}")["ecs:cluster"] == arn("ecs", "cluster/c")
 
 
+def test_context_of_metrics() -> None:
+    found = of("cloudwatch", "PutMetricData", Namespace="n", MetricData=[])
+    assert [(need.action, need.resource) for need in found] == [("cloudwatch:PutMetricData", "*")]
+    assert context_of(found, "cloudwatch:PutMetricData") == {"cloudwatch:namespace": "n"}
+
+
 def test_context_of_a_decryption_by_ssm() -> None:
     found = of("ssm", "GetParameter", Name="/secret", WithDecryption=True)
     assert context_of(found, "kms:Decrypt") == {
