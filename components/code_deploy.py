@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.naming import Scope
+from components.roles import service_role
 
 ALL_AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
 IMAGE_PLACEHOLDER = "IMAGE1_NAME"
@@ -76,17 +77,8 @@ class CodeDeploy(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:CodeDeploy", name, {"service": args["service"]}, opts)
         child = pulumi.ResourceOptions(parent=self)
         full_name, traffic = args["scope"].name(args["service"]), args["traffic"]
-        role = aws.iam.Role(
-            f"{name}-deploy-role",
-            name=f"{full_name}-deploy",
-            assume_role_policy=pulumi.Output.json_dumps(policies.trust("codedeploy", args["scope"].account)),
-            opts=child,
-        )
-        permissions = aws.iam.RolePolicy(
-            f"{name}-deploy-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(policies.document(_statements(args))),
-            opts=child,
+        role, permissions = service_role(
+            f"{name}-deploy", f"{full_name}-deploy", "codedeploy", _statements(args), args["scope"].account, child
         )
         application = aws.codedeploy.Application(f"{name}-deploy", name=full_name, compute_platform="ECS", opts=child)
         self.config_name = _config(name, full_name, args["shift"], child) if "shift" in args else _own(ALL_AT_ONCE)

@@ -14,6 +14,7 @@ from components.commit_messages import HOSTS, Outcome, comment, ended, path_valu
 from components.messages import FAILED, SOURCE
 from components.naming import SOURCES, Scope
 from components.pipeline_builds import CALLER
+from components.roles import service_role
 
 SCRIPT = Path(__file__).parent.parent / "buildspecs" / "report.py"
 CALLS_PER_SECOND = 5
@@ -140,19 +141,14 @@ class CommitFeedback(pulumi.ComponentResource):
     def _role(
         self, purpose: str, service: str, statements: Sequence[policies.Statement]
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        role = aws.iam.Role(
-            f"{self._name}-{purpose}-role",
-            name=f"{self._full_name}-{purpose}",
-            assume_role_policy=pulumi.Output.json_dumps(policies.trust(service, self._args["scope"].account)),
-            opts=self._child,
+        return service_role(
+            f"{self._name}-{purpose}",
+            f"{self._full_name}-{purpose}",
+            service,
+            statements,
+            self._args["scope"].account,
+            self._child,
         )
-        policy = aws.iam.RolePolicy(
-            f"{self._name}-{purpose}-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(policies.document(statements)),
-            opts=self._child,
-        )
-        return role, policy
 
     def _report(self) -> aws.codebuild.Project:
         """The build that looks why an execution has ended."""

@@ -13,6 +13,7 @@ from components import pipeline_stages, policies
 from components.code_deploy import IMAGE_PLACEHOLDER
 from components.naming import artifact_prefix, source_key
 from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
+from components.roles import service_role
 from delivery import template
 
 BUILDSPECS = Path(__file__).parent.parent / "buildspecs"
@@ -80,19 +81,14 @@ class DeployPipeline(pulumi.ComponentResource):
     def _role(
         self, purpose: str, service: str, statements: Sequence[policies.Statement]
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        role = aws.iam.Role(
-            f"{self._name}-{purpose}-role",
-            name=f"{self._full_name}-{purpose}",
-            assume_role_policy=pulumi.Output.json_dumps(policies.trust(service, self._args["scope"].account)),
-            opts=self._child,
+        return service_role(
+            f"{self._name}-{purpose}",
+            f"{self._full_name}-{purpose}",
+            service,
+            statements,
+            self._args["scope"].account,
+            self._child,
         )
-        policy = aws.iam.RolePolicy(
-            f"{self._name}-{purpose}-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(policies.document(statements)),
-            opts=self._child,
-        )
-        return role, policy
 
     def _may_deploy(self) -> list[policies.Statement]:
         args, scope = self._args, self._args["scope"]

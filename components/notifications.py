@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components import policies, undelivered
 from components.messages import MESSAGES, pattern, transformer
 from components.naming import Scope
+from components.roles import service_role
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
@@ -61,20 +62,8 @@ class Notifications(pulumi.ComponentResource):
             invocation_rate_limit_per_second=MESSAGES_PER_SECOND,
             opts=child,
         )
-        role = aws.iam.Role(
-            f"{name}-role",
-            name=full_name,
-            assume_role_policy=pulumi.Output.json_dumps(policies.trust("events", scope.account)),
-            opts=child,
-        )
-        permission = aws.iam.RolePolicy(
-            f"{name}-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                policies.document([policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])])
-            ),
-            opts=child,
-        )
+        may_post = policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])
+        role, permission = service_role(name, full_name, "events", [may_post], scope.account, child)
         queue = undelivered.dead_letters(name, full_name, child)
         rules = {
             kind: aws.cloudwatch.EventRule(

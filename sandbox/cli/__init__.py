@@ -21,8 +21,8 @@ WHERE = {
     "prune": "operators",
     "log": "delivery",
     "load": "load",
-    "slack": "slack",
-    "commits": "commits",
+    "slack": "receivers",
+    "commits": "receivers",
     "env": "server",
     "stop": "server",
 }

@@ -172,7 +172,7 @@ def test_wildcards_stand_only_where_an_action_takes_no_resource(dev: Recorder) -
         *((f"{service}-execution-policy", "LogInToRegistry") for service in services),
         *((f"{service}-package-policy", "LogInToRegistry") for service in services),
         *((f"{service}-pipeline-policy", "CloneRevision") for service in services),
-        *((f"{service}-release-policy", "ReadRevision") for service in services),
+        *((f"{service}-release-policy", sid) for service in services for sid in ("ReadRevision", "Measure")),
         ("chuoi-migrate-policy", "RegisterMigration"),
         ("chuoi-migrate-policy", "FindMigrations"),
     }

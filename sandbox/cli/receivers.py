@@ -1,0 +1,86 @@
+"""The commands that show what was told outside of AWS: slack, commits."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.codepipeline.shipping import Account
+from sandbox.receivers import commits as hosts
+from sandbox.receivers import slack as channel
+from sandbox.stacks import StackFolder
+
+SECONDS_TO_DELIVER = 60.0
+Entry = Mapping[str, Any]
+
+
+@click.command()
+@click.option("--mood", type=click.Choice(channel.MOODS), help="How Slack answers from now on; shows nothing.")
+@stack_option
+@json_option
+@one_message
+def slack(mood: str | None, stack: str, as_json: bool) -> None:
+    """What the stack's Slack channel has been told, as a person sees it.
+
+    A stack tells Slack when its file says `notifications: {slack: true}`. Let Slack be down with --mood down, and see
+    the messages arrive after --mood ok, or in the dead-letter queue.
+
+    Example: sandbox slack --stack local
+    """
+    account = Account(StackFolder(stack).running_server())
+    if mood is not None:
+        account.control("slack", json.dumps({"mood": mood}).encode())
+        say(f"Slack's answers are those of a Slack that is {mood.replace('_', ' ')}.")
+        return
+    seen = _delivered(account, "slack", lambda seen: seen["idle"] or seen["mood"] != "ok")
+    _show(seen["posted"], channel.as_seen, idle=seen["idle"], as_json=as_json, nothing="Slack was told nothing yet.")
+
+
+@click.command()
+@stack_option
+@json_option
+@one_message
+def commits(stack: str, as_json: bool) -> None:
+    """What GitHub or GitLab was told of commits, as a person sees it.
+
+    A stack tells them when its file says `notifications: {commits: {host: github}}`, and of uploads that name their
+    commit: sandbox ship hello --source examples/hello --commit SHA --repository OWNER/NAME
+
+    Example: sandbox commits --stack local
+    """
+    account = Account(StackFolder(stack).running_server())
+    seen = _delivered(account, "commits", lambda seen: bool(seen["idle"]))
+    _show(seen["told"], hosts.as_seen, idle=seen["idle"], as_json=as_json, nothing="No commit was told anything yet.")
+
+
+def _delivered(account: Account, path: str, over: Callable[[Entry], bool]) -> Any:
+    """What there is when nothing is on its way any more, or after a minute."""
+    end = time.monotonic() + SECONDS_TO_DELIVER
+    while not over(seen := account.control(path)) and time.monotonic() < end:
+        time.sleep(0.2)
+    return seen
+
+
+def _show(
+    entries: Sequence[Entry], as_seen: Callable[[Entry], list[str]], *, idle: bool, as_json: bool, nothing: str
+) -> None:
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+        return
+    for entry in entries:
+        first, *others = as_seen(entry)
+        click.echo(f"{entry['time']}  {first}")
+        for line in others:
+            click.echo(f"          {line}")
+    if not idle:
+        say("More is on its way.")
+    if not entries:
+        say(nothing)
+
+
+COMMANDS = [slack, commits]
