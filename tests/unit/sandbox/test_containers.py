@@ -87,9 +87,7 @@ def children_of_this_process() -> set[str]:
 
 
 def test_an_http_service(start: Starter, tmp_path: Path) -> None:
-    begin = time.monotonic()
     container = start()
-    took = time.monotonic() - begin
     assert status(container, "/200") == 200
     assert status(container, "/503") == 503
     assert container.exit_code is None
@@ -100,7 +98,6 @@ def test_an_http_service(start: Starter, tmp_path: Path) -> None:
     assert output(tmp_path) == "started hello /app\nserved example.com\nserved example.com\nending\n"
     with pytest.raises(ConnectionRefusedError):
         container.connect(8000)
-    assert took < 1
 
 
 def test_two_containers_use_the_same_port(start: Starter) -> None:
