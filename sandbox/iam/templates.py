@@ -140,6 +140,7 @@ TEMPLATES: dict[str, dict[str, str]] = {
         "SetAlarmState": "alarm:{AlarmName}",
         "EnableAlarmActions": _ALARM,
         "DisableAlarmActions": _ALARM,
+        "PutCompositeAlarm": ANY,
         "PutMetricData": ANY,
         "GetMetricData": ANY,
         "GetMetricStatistics": ANY,
