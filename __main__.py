@@ -21,7 +21,15 @@ from components.network import Network
 from components.notifications import Notifications
 from components.parameter_store import ParameterStore
 from components.pipeline_builds import BlueGreenArgs
-from inputs import code_deploy_args, load_balancer_args, migrate_args, network_args, parameter_args, ways_in_args
+from inputs import (
+    alarms_args,
+    code_deploy_args,
+    load_balancer_args,
+    migrate_args,
+    network_args,
+    parameter_args,
+    ways_in_args,
+)
 from stack_file import Service
 
 # Half of a large program's time would be collecting what lives to its end.
@@ -120,7 +128,7 @@ for name, service in config.services.items():
             "log_retention_days": config.cluster.log_retention_days,
             "controller": controller,
             "app_spec_hooks": service.deploy.hooks,
-            "alarms": service.deploy.alarms,
+            "alarms": alarms_args(service),
             "balancer_arn_suffix": balancer.arn_suffix,
             "state": state,
             "hooks": (
@@ -172,6 +180,7 @@ for name, service in config.services.items():
             "target_groups": [group.arn_suffix for group in ecs_service.ways_in.target_groups]
             if ecs_service.ways_in
             else [],
+            "alarms": ecs_service.alarms.arns,
         }
     )
     pulumi.export(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.alarms import AlarmsArgs
 from components.code_deploy import StrategyArgs, TrafficArgs
 from components.ecs_service import EcsService
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -104,6 +105,16 @@ def ways_in_args(
     return {"ways_in": ways_in}
 
 
+def alarms_args(service: Service) -> AlarmsArgs:
+    """From where on a service has an alarm."""
+    alarms = service.alarms
+    return {
+        "server_errors": alarms.server_errors,
+        "latency": alarms.latency,
+        "unhealthy_hosts": alarms.unhealthy_hosts,
+    }
+
+
 def migrate_args(service: Service) -> dict[str, MigrationArgs]:
     """`{"migrate": …}` for a service with migrations, nothing for another."""
     if service.migrate is None:
@@ -126,7 +137,7 @@ def code_deploy_args(service: Service, ecs_service: EcsService, balancer: LoadBa
     args: StrategyArgs = {
         "traffic": traffic,
         "wait": deploy.wait,
-        "alarm_names": ecs_service.alarm_names,
+        "alarm_names": ecs_service.alarms.names,
         "hook_arns": sorted(set(deploy.hooks.values())),
     }
     if deploy.percent is not None and deploy.interval is not None:

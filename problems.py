@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components import commit_messages
+from components.alarms import MEASURES, alarm_name
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
@@ -40,9 +41,13 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
     """What only shows when services are seen together, or with the stack."""
     priorities = Counter(route.priority for service in config.services.values() for route in service.routes)
     zone = config.domain.zone
+    routed = [name for name, service in config.services.items() if service.routes]
+    alarms = {"slack-undelivered", *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
     for name, service in config.services.items():
         if name.endswith(SUFFIXES["CODE_DEPLOY"]):
             yield f"services.{name}: a name must not end in -codedeploy, which marks CodeDeploy's services"
+        if name in alarms and service.routes:
+            yield f"services.{name}: {stack}-{name}, as its alarm is called, is the name of another alarm"
         if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
             yield f"services.{name}: {stack}-{name} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
         for index, route in enumerate(service.routes):

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from components.alarms import AlarmName
 from delivery.services import Controller
 
 FARGATE_MEMORY: Mapping[int, list[int]] = {
@@ -177,6 +176,36 @@ class Tasks(Model):
         return self
 
 
+def _off(given: Any) -> Any:
+    if given is None:
+        raise ValueError("is empty; false switches the alarm off")
+    return None if given is False else given
+
+
+OFF = BeforeValidator(_off, json_schema_input_type=float | Literal[False])
+"""`false` is none."""
+
+
+class Alarms(Model):
+    """From where on a service has an alarm; `false` switches one off.
+
+    Each of them rolls back what is being deployed. All of them together are one more alarm, which has the service's
+    name, for whoever is to be paged. Each target group is judged by itself (`components/alarms.py`).
+    """
+
+    server_errors: Annotated[Annotated[float, Field(gt=0, le=100)] | None, OFF] = 5
+    """Per cent of a minute's requests that the tasks answer with 5xx, in two of five minutes. 5 is what one of twenty
+    tasks causes that always fails. Fewer than 5 errors in a minute never count: at night one is many per cent."""
+    latency: Annotated[Annotated[float, Field(gt=0)] | None, OFF] = 2
+    """Seconds in which 95 % of a minute's requests are answered, in three of five minutes. p95, because p99 of less
+    than a hundred requests is the slowest of them; fewer than 20 requests in a minute never count. A service that is
+    slower by its nature needs its own number: while an alarm is in ALARM, a deployment that ECS begins is not watched,
+    and CodeDeploy's ends at once."""
+    unhealthy_hosts: Annotated[Annotated[int, Field(ge=1)] | None, OFF] = 1
+    """Tasks that do not pass the load balancer's health check, in three of five minutes: longer than a task that starts
+    slowly."""
+
+
 LIFECYCLE_EVENTS = Literal[
     "BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"
 ]
@@ -199,8 +228,6 @@ class Deploy(Model):
     """Minutes that the old tasks stay after the shift; until they are over, going back is a shift of traffic."""
     test_port: Port | None = None
     """Where the load balancer shows the new tasks before the traffic shifts."""
-    alarms: list[AlarmName] = []
-    """The service's alarms that end a deployment and take the traffic back."""
     hooks: dict[
         LIFECYCLE_EVENTS, Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$")]
     ] = {}
@@ -213,9 +240,19 @@ class Deploy(Model):
         """Who deploys the ECS service."""
         return "CODE_DEPLOY" if self.strategy == "codedeploy" else "ECS"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _alarms_are_the_service_s(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "alarms" in given:
+            raise ValueError(
+                "alarms is a key of the service now, for every strategy, and all are on; take it away here, and write "
+                "what shall differ as alarms: {server_errors: 5, latency: 2, unhealthy_hosts: false}"
+            )
+        return given
+
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        blue_green_only = {"shift", "percent", "interval", "wait", "test_port", "alarms", "hooks"}
+        blue_green_only = {"shift", "percent", "interval", "wait", "test_port", "hooks"}
         if self.strategy == "rolling" and (given := sorted(blue_green_only & self.model_fields_set)):
             raise ValueError(f"{', '.join(given)}: only with strategy codedeploy")
         in_steps = self.percent is not None and self.interval is not None
@@ -290,6 +327,8 @@ class Service(Model):
     routes: list[Route] = []
     tasks: Tasks = Tasks()
     deploy: Deploy = Deploy()
+    alarms: Alarms = Alarms()
+    """With routes only; they watch what the load balancer sees."""
     source: Source = Source()
     build: Build = Build()
     migrate: Migrate | None = None
@@ -304,6 +343,8 @@ class Service(Model):
             raise ValueError("routes need task.port")
         if "health_check" in self.model_fields_set and not self.routes:
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        if "alarms" in self.model_fields_set and not self.routes:
+            raise ValueError("alarms watch what the load balancer sees, and there are no routes")
         if self.deploy.strategy == "codedeploy" and len(self.routes) != 1:
             raise ValueError(
                 f"deploy.strategy codedeploy takes exactly one route, and there are {len(self.routes)}: CodeDeploy "

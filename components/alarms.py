@@ -1,51 +1,162 @@
-"""The alarms of a service that can end a deployment."""
+"""The alarms of a service that has routes: each rolls a deployment back, and one of them all is what to page on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-AlarmName = Literal["server_errors", "unhealthy_hosts"]
-METRICS: Mapping[AlarmName, tuple[str, str, float]] = {
-    "server_errors": ("HTTPCode_Target_5XX_Count", "Sum", 5),
-    "unhealthy_hosts": ("UnHealthyHostCount", "Maximum", 0),
+FEWEST_ERRORS, FEWEST_REQUESTS = 5, 20
+"""Within a minute: below them one request weighs too much. 20 are what a 95th percentile is of."""
+MINUTES = 5
+"""How far an alarm looks back."""
+
+
+class AlarmsArgs(TypedDict):
+    """From where on it is too much; None switches an alarm off."""
+
+    server_errors: float | None
+    """Per cent of a minute's requests."""
+    latency: float | None
+    """Seconds."""
+    unhealthy_hosts: int | None
+    """Targets."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an alarm measures of one target group.
+
+    Attributes:
+        words: what it is called in the alarm's description.
+        metrics: those of the load balancer with their statistics, by what the expression calls them.
+        expression: metric math; `{n}` is the target group's number.
+        minutes: how many of the last MINUTES must be too much.
+    """
+
+    words: str
+    metrics: Mapping[str, tuple[str, str]]
+    expression: str
+    minutes: int
+
+
+REQUESTS = ("RequestCount", "Sum")
+MEASURES: Mapping[str, Measure] = {
+    "server_errors": Measure(
+        "per cent of a minute's requests that the tasks answer with 5xx",
+        {"errors": ("HTTPCode_Target_5XX_Count", "Sum"), "requests": REQUESTS},
+        f"IF(errors{{n}} >= {FEWEST_ERRORS}, 100 * errors{{n}} / requests{{n}}, 0)",
+        minutes=2,
+    ),
+    "latency": Measure(
+        "seconds in which 95 % of a minute's requests are answered",
+        {"seconds": ("TargetResponseTime", "p95"), "requests": REQUESTS},
+        f"IF(requests{{n}} >= {FEWEST_REQUESTS}, seconds{{n}}, 0)",
+        minutes=3,
+    ),
+    "unhealthy_hosts": Measure(
+        "tasks that do not pass the load balancer's health check",
+        {"hosts": ("UnHealthyHostCount", "Maximum")},
+        "hosts{n}",
+        minutes=3,
+    ),
 }
-"""Metric, statistic, and what must be exceeded within a minute (CloudWatch metrics for the ALB)."""
+"""The keys are those of `AlarmsArgs`.
+
+Each target group is judged by itself, and the worst one counts: so the new tasks of a blue/green deployment are seen
+however little of the traffic they get, and so is a route with few requests. It is one alarm all the same: CodeDeploy
+takes ten, and an alarm takes ten metrics, which are those of the five target groups that an ECS service may have.
+
+Two minutes of errors are enough, as CloudWatch has the load balancer's numbers some minutes late, and a deployment is
+watched for less than five minutes after its tasks are steady (ECS, deployment-alarm-failure). Slow answers and failed
+health checks take three minutes, because a task that starts cold has two. A minute without data is a good one: the
+load balancer reports no number that would be 0, and `FILL`, which says so for each target group, wants alarms that
+look at M of N (CloudWatch, using metric math).
+
+The load balancer's own 5xx (502, when a task closes the connection) are in no metric of a target group; tasks that end
+like that fail their health check, or the circuit breaker counts them.
+"""
 
 
-def alarm_name(full_name: str, alarm: AlarmName, color: str) -> str:
-    """An alarm's AWS name; there is one for each target group, so that the new tasks are seen by themselves."""
-    return f"{full_name}-{alarm.replace('_', '-')}-{color}"
+@dataclass(frozen=True)
+class ServiceAlarms:
+    """What was made.
+
+    Attributes:
+        names: the alarms that roll a deployment back.
+        arns: the composite alarm's and theirs; none when all are off.
+    """
+
+    names: Sequence[pulumi.Output[str]] = ()
+    arns: Sequence[pulumi.Output[str]] = ()
 
 
-def target_group_alarms(
+def alarm_name(full_name: str, alarm: str) -> str:
+    """An alarm's name, which the service's name starts; the composite alarm is called like the service."""
+    return f"{full_name}-{alarm.replace('_', '-')}"
+
+
+def service_alarms(
     name: str,
     full_name: str,
-    alarms: Sequence[AlarmName],
+    limits: AlarmsArgs,
     groups: Sequence[aws.lb.TargetGroup],
     balancer_arn_suffix: pulumi.Input[str],
     parent: pulumi.Resource,
-) -> list[pulumi.Output[str]]:
-    """Make them, as a component's children; their names."""
-    made = []
-    for alarm in alarms:
-        metric, statistic, most = METRICS[alarm]
-        for color, group in zip(("blue", "green"), groups, strict=True):
-            found = aws.cloudwatch.MetricAlarm(
-                f"{name}-{alarm.replace('_', '-')}-{color}",
-                name=alarm_name(full_name, alarm, color),
-                alarm_description=f"{full_name}: {metric} of the {color} target group",
-                namespace="AWS/ApplicationELB",
-                metric_name=metric,
-                statistic=statistic,
-                period=60,
-                evaluation_periods=1,
-                comparison_operator="GreaterThanThreshold",
-                threshold=most,
-                treat_missing_data="notBreaching",
-                dimensions={"LoadBalancer": balancer_arn_suffix, "TargetGroup": group.arn_suffix},
-                opts=pulumi.ResourceOptions(parent=parent),
+) -> ServiceAlarms:
+    """An alarm for each limit, and one that is in ALARM when any of them is; as a component's children."""
+    child = pulumi.ResourceOptions(parent=parent)
+    made = [
+        aws.cloudwatch.MetricAlarm(
+            alarm_name(name, alarm),
+            name=alarm_name(full_name, alarm),
+            alarm_description=f"{full_name}: {MEASURES[alarm].words}",
+            metric_queries=queries(MEASURES[alarm], [group.arn_suffix for group in groups], balancer_arn_suffix),
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=limit,
+            evaluation_periods=MINUTES,
+            datapoints_to_alarm=MEASURES[alarm].minutes,
+            treat_missing_data="notBreaching",
+            opts=child,
+        )
+        for alarm, limit in limits.items()
+        if isinstance(limit, (int, float))
+    ]
+    if not made:
+        return ServiceAlarms()
+    names = [alarm.name for alarm in made]
+    together = aws.cloudwatch.CompositeAlarm(
+        f"{name}-alarm",
+        alarm_name=full_name,
+        alarm_description=f"{full_name}: one of its alarms has gone off",
+        alarm_rule=pulumi.Output.all(*names).apply(lambda known: " OR ".join(f'ALARM("{each}")' for each in known)),
+        opts=child,
+    )
+    return ServiceAlarms(names, [together.arn, *(alarm.arn for alarm in made)])
+
+
+def queries(
+    measure: Measure, groups: Sequence[pulumi.Input[str]], balancer_arn_suffix: pulumi.Input[str]
+) -> list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict]:
+    """The metrics of each target group, and the expression that the alarm is on: the worst group's."""
+    terms = [measure.expression.format(n=n) for n in range(len(groups))]
+    worst = terms[0] if len(terms) == 1 else f"MAX([{', '.join(f'FILL({term}, 0)' for term in terms)}])"
+    found: list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict] = [
+        {"id": "worst", "expression": worst, "label": measure.words, "return_data": True}
+    ]
+    for n, group in enumerate(groups):
+        for called, (metric, statistic) in measure.metrics.items():
+            found.append(
+                {
+                    "id": f"{called}{n}",
+                    "metric": {
+                        "namespace": "AWS/ApplicationELB",
+                        "metric_name": metric,
+                        "dimensions": {"LoadBalancer": balancer_arn_suffix, "TargetGroup": group},
+                        "period": 60,
+                        "stat": statistic,
+                    },
+                }
             )
-            made.append(found.name)
-    return made
+    return found

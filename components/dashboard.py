@@ -10,8 +10,9 @@ import pulumi_aws as aws
 
 from components.messages import SOURCE
 
-WIDTH, ROW, HEADER = 24, 6, 1
-"""The grid's columns, and the height of a row of charts and of a headline (CloudWatch, dashboard body structure)."""
+WIDTH, ROW, ALARMS, HEADER = 24, 6, 3, 1
+"""The grid's columns, and the height of a row of charts, of alarms and of a headline (CloudWatch, dashboard body
+structure)."""
 RED, ORANGE, BLUE = "#d62728", "#ff7f0e", "#1f77b4"
 ERRORS = "fields @timestamp, @message | filter @message like /(?i)(error|exception|fatal|panic)/ | sort @timestamp desc"
 
@@ -29,6 +30,7 @@ class Charted:
         log_group: where its containers log.
         pipeline: its pipeline's name.
         target_groups: the last parts of their ARNs; none for a worker.
+        alarms: their ARNs, that of the composite one first.
     """
 
     service: str
@@ -36,6 +38,7 @@ class Charted:
     log_group: str
     pipeline: str
     target_groups: Sequence[str] = ()
+    alarms: Sequence[str] = ()
 
 
 class ChartedArgs(TypedDict):
@@ -46,6 +49,7 @@ class ChartedArgs(TypedDict):
     log_group: pulumi.Input[str]
     pipeline: pulumi.Input[str]
     target_groups: Sequence[pulumi.Input[str]]
+    alarms: Sequence[pulumi.Input[str]]
 
 
 class DashboardArgs(TypedDict):
@@ -84,7 +88,7 @@ class Dashboard(pulumi.ComponentResource):
 
 
 def body(stack: str, region: str, cluster: str, balancer: str, services: Sequence[Charted]) -> dict[str, Any]:
-    """The dashboard's JSON: a row for the deliveries of all services, then two rows for each service.
+    """The dashboard's JSON: a row for the deliveries of all services, then for each service its alarms and two rows.
 
     Args:
         stack: the headline.
@@ -99,6 +103,8 @@ def body(stack: str, region: str, cluster: str, balancer: str, services: Sequenc
     ]
     for service in services:
         rows.append((HEADER, [_headline(f"## {service.service}")]))
+        if service.alarms:
+            rows.append((ALARMS, [_alarms(service)]))
         rows.append((ROW, list(_charts(region, cluster, balancer, service))))
         rows.append((ROW, [_errors(region, service)]))
     return {"widgets": list(_placed(rows))}
@@ -157,6 +163,11 @@ def _chart(
 ) -> Widget:
     given = {"title": title, "region": region, "view": view, "stat": stat, "period": period, "metrics": list(metrics)}
     return {"type": "metric", "properties": given}
+
+
+def _alarms(service: Charted) -> Widget:
+    title = f"What rolls a deployment of {service.service} back"
+    return {"type": "alarm", "properties": {"title": title, "alarms": list(service.alarms)}}
 
 
 def _errors(region: str, service: Charted) -> Widget:

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.alarms import AlarmName, target_group_alarms
+from components.alarms import AlarmsArgs, ServiceAlarms, service_alarms
 from components.code_deploy import IMAGE_PLACEHOLDER, app_spec
 from components.naming import Scope
 from components.parameter_store import View
@@ -52,10 +52,10 @@ class EcsServiceArgs(TypedDict):
     """Who deploys: ECS itself, or CodeDeploy."""
     app_spec_hooks: NotRequired[Mapping[str, str]]
     """For CodeDeploy: lifecycle event → Lambda function's ARN."""
-    alarms: NotRequired[Sequence[AlarmName]]
-    """For CodeDeploy: those that end a deployment."""
-    balancer_arn_suffix: NotRequired[pulumi.Input[str]]
-    """What the alarms' metrics are called by; needed with them."""
+    alarms: AlarmsArgs
+    """A worker has none all the same."""
+    balancer_arn_suffix: pulumi.Input[str]
+    """What the alarms' metrics are called by."""
     state: NotRequired[ServiceState | None]
     """The service as it is before this run; None when there is none yet."""
     hooks: NotRequired[pulumi.ResourceHookBinding | None]
@@ -69,7 +69,7 @@ class EcsService(pulumi.ComponentResource):
     pipeline owns which image runs, and Pulumi everything else of the task (design section 5).
 
     Produces: a log group, execution role, task role, security group with rules, target group, listener rule
-    and alias record for each route, release record, task definition, service, scalable target and policy.
+    and alias record for each route, alarms, release record, task definition, service, scalable target and policy.
     """
 
     name: pulumi.Output[str]
@@ -92,7 +92,8 @@ class EcsService(pulumi.ComponentResource):
     """Why the declared task definition does not run for good yet; None when it does."""
     ways_in: WaysIn | None
     """How requests reach it; None for a worker."""
-    alarm_names: Sequence[pulumi.Output[str]]
+    alarms: ServiceAlarms
+    """Those that roll a deployment back."""
     template: pulumi.Output[str]
     """For CodeDeploy: the task definition, with a placeholder for the image."""
     app_spec: pulumi.Output[str]
@@ -125,6 +126,7 @@ class EcsService(pulumi.ComponentResource):
         own = pulumi.Output.all(fingerprint, definition.arn)
         group = task_security_group(name, args["service"], args["vpc_id"], self)
         ways_in = self._ways_in(group)
+        self.alarms = self._alarms(ways_in)
         service = self._service(own, group, ways_in, permissions)
         self._scaling(service)
         self.name = service.name
@@ -134,7 +136,6 @@ class EcsService(pulumi.ComponentResource):
         self.task_role_arn = task_role.arn
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.ways_in = ways_in
-        self.alarm_names = self._alarms(ways_in)
         self.waiting = own.apply(lambda known: self._why_not(*known))
         if args["controller"] == "CODE_DEPLOY":
             self._write_template(deferred, fingerprint, group)
@@ -185,6 +186,7 @@ class EcsService(pulumi.ComponentResource):
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=None if by_code_deploy else {"enable": True, "rollback": True},
+            alarms=None if by_code_deploy else self._watched(),
             network_configuration={
                 "subnets": args["subnet_ids"],
                 "security_groups": [group.id],
@@ -204,14 +206,18 @@ class EcsService(pulumi.ComponentResource):
             ),
         )
 
-    def _alarms(self, ways_in: WaysIn | None) -> list[pulumi.Output[str]]:
+    def _alarms(self, ways_in: WaysIn | None) -> ServiceAlarms:
         args = self._args
-        if ways_in is None or "alarms" not in args or "balancer_arn_suffix" not in args:
-            return []
+        if ways_in is None:
+            return ServiceAlarms()
         full_name = args["scope"].name(args["service"])
-        return target_group_alarms(
+        return service_alarms(
             self._name, full_name, args["alarms"], ways_in.target_groups, args["balancer_arn_suffix"], self
         )
+
+    def _watched(self) -> aws.ecs.ServiceAlarmsArgsDict:
+        """Which alarms ECS watches; none is said too, because UpdateService keeps what it is not told to change."""
+        return {"alarm_names": self.alarms.names, "enable": bool(self.alarms.names), "rollback": True}
 
     def _why_not(self, fingerprint: str, own_arn: str) -> str | None:
         stack, state = self._args["scope"].stack, self._args.get("state")

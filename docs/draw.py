@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from components.alarms import MEASURES, alarm_name
 from components.dashboard import WIDTH, Charted, body
 
 PICTURE = Path(__file__).parent / "dashboard.svg"
@@ -12,7 +13,14 @@ COLUMN, LINE = 40, 26
 """Pixels of a grid unit."""
 PAPER = '<rect width="100%" height="100%" fill="#ffffff"/>'
 SERVICES = [
-    Charted("chuoi", "prd-chuoi", "/ecs/prd-chuoi", "prd-chuoi", ["targetgroup/chuoi-10/1", "targetgroup/chuoi-20/2"]),
+    Charted(
+        "chuoi",
+        "prd-chuoi",
+        "/ecs/prd-chuoi",
+        "prd-chuoi",
+        ["targetgroup/chuoi-10/1", "targetgroup/chuoi-20/2"],
+        ["alarm:prd-chuoi", *(f"alarm:{alarm_name('prd-chuoi', alarm)}" for alarm in MEASURES)],
+    ),
     Charted("mailer", "prd-mailer", "/ecs/prd-mailer", "prd-mailer"),
 ]
 """Those of stack prd."""
@@ -43,7 +51,9 @@ def _widget(widget: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _content(given: Mapping[str, Any]) -> list[str]:
-    """The names of the metrics, each once, with the statistic; or the steps of the query."""
+    """The names of the metrics, each once, with the statistic; or the steps of the query, or the alarms."""
+    if "alarms" in given:
+        return [", ".join(arn.rpartition(":")[2] for arn in given["alarms"])]
     if "query" in given:
         return [step.strip() for step in given["query"].split(" | ")][:6]
     names = dict.fromkeys(metric[1] for metric in given["metrics"])

@@ -2,7 +2,7 @@
 
 `Scheduler.step` never waits: it looks once and acts, so that its rules can be tested without
 processes or time. AWS: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
-and .../deployment-circuit-breaker.html
+.../deployment-circuit-breaker.html and .../deployment-alarm-failure.html
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
+from sandbox.ecs import alarms
 from sandbox.ecs.model import Deployment, Json, Service, Task, utc_now
 
 MAX_REMEMBERED_TASKS = 50
 FIRST_BACKOFF = 5.0
 LONGEST_BACKOFF = 300.0
+SECONDS_BETWEEN_LOOKS = 5.0
+"""At a deployment's alarms."""
 SECONDS_TO_REACT = 15.0
 """Between a new task's health and the end of an old one: ECS looks at its services in a rhythm of its own."""
 
@@ -57,11 +60,14 @@ class Scheduler:
         launcher: TaskLauncher,
         publish: Publish,
         scale: Callable[[float], float],
+        describe_alarms: alarms.Describe = lambda _: [],
     ) -> None:
         self.service = service
         self.launcher = launcher
         self.publish = publish
         self.scale = scale
+        self.describe_alarms = describe_alarms
+        self._next_look = 0.0
         self._seen_stopped: set[str] = set()
         self._seen_ready: dict[str, float] = {}
 
@@ -74,10 +80,11 @@ class Scheduler:
             if self.service.status != "ACTIVE":
                 self._drain()
                 return
+            self._watch_alarms(now)
             self._stop_surplus()
             self._start_missing(now)
             self._retire_old(now)
-            self._finish()
+            self._finish(now)
 
     def _note_ready_tasks(self, now: float) -> None:
         for task in self.service.tasks:
@@ -124,17 +131,29 @@ class Scheduler:
             and breaker.get("enable")
             and deployment.failures_in_a_row >= breaker_threshold(breaker, service.desired_count)
         ):
-            self._fail(deployment, rollback=bool(breaker.get("rollback")))
+            self._fail(deployment, "circuit breaker", deployment.failure_kind, rollback=bool(breaker.get("rollback")))
 
-    def _fail(self, failed: Deployment, rollback: bool) -> None:
+    def _watch_alarms(self, now: float) -> None:
+        """Fail the deployment when an alarm goes off, from its first running task to the end of its bake time."""
+        primary = self.service.primary
+        if primary.watch is None:
+            primary.watch = alarms.begin(self._configuration(), self.describe_alarms)
+        under_way = primary.rollout_state == "IN_PROGRESS" and any(t.was_running for t in self._active(primary))
+        if not primary.watch.names or not under_way or now < self._next_look:
+            return
+        self._next_look = now + self.scale(SECONDS_BETWEEN_LOOKS)
+        if alarms.gone_off(self.describe_alarms(primary.watch.names)):
+            self._fail(primary, "alarm", "alarm detected.", rollback=primary.watch.rollback)
+
+    def _fail(self, failed: Deployment, by: str, why: str, rollback: bool) -> None:
         service = self.service
-        failed.set_state("FAILED", f"ECS deployment circuit breaker: {failed.failure_kind}")
-        service.add_event(f"(deployment {failed.id}) deployment failed: {failed.failure_kind}")
+        failed.set_state("FAILED", f"ECS deployment {by}: {why}")
+        service.add_event(f"(deployment {failed.id}) deployment failed: {why}")
         self.publish(service, failed, "SERVICE_DEPLOYMENT_FAILED", failed.rollout_reason)
         if not rollback or failed.rollback_from or service.stable is None:
             return
         target = service.stable
-        reason = f"ECS deployment circuit breaker: rolling back to deploymentId {target.id}."
+        reason = f"ECS deployment {by}: rolling back to deploymentId {target.id}."
         begin(
             service,
             Deployment(
@@ -145,7 +164,7 @@ class Scheduler:
                 digests=dict(target.digests),
             ),
         )
-        service.add_event(f"rolling back to (deployment {target.id})")
+        service.add_event(f"rolling back to deployment {target.id}.")
         self.publish(service, service.primary, "SERVICE_DEPLOYMENT_IN_PROGRESS", reason)
 
     def _drain(self) -> None:
@@ -197,7 +216,7 @@ class Scheduler:
         if new_ready >= service.desired_count:
             self._stop([task for task in old if task.active])
 
-    def _finish(self) -> None:
+    def _finish(self, now: float) -> None:
         service, primary = self.service, self.service.primary
         new = self._active(primary)
         if primary.rollout_state == "FAILED":
@@ -205,6 +224,9 @@ class Scheduler:
         old_gone = all(t.stopped for t in service.tasks if t.deployment_id != primary.id)
         if sum(task.ready for task in new) != service.desired_count or not old_gone:
             service.steady = False
+            primary.steady_since = None
+            return
+        if primary.rollout_state == "IN_PROGRESS" and not self._baked(primary, now):
             return
         if primary.rollout_state == "IN_PROGRESS":
             primary.set_state("COMPLETED", f"ECS deployment {primary.id} completed.")
@@ -216,6 +238,13 @@ class Scheduler:
         if not service.steady:
             service.steady = True
             service.add_event("has reached a steady state.")
+
+    def _baked(self, deployment: Deployment, now: float) -> bool:
+        """Whether it has been steady for its bake time; one without tasks has nothing to watch."""
+        if deployment.steady_since is None:
+            deployment.steady_since = now
+        bake = deployment.watch.bake if deployment.watch and self.service.desired_count else 0.0
+        return now >= deployment.steady_since + self.scale(bake)
 
     def _stop(self, tasks: list[Task]) -> None:
         for task in tasks:

@@ -9,7 +9,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from sandbox.ecs.alarms import Watch
 
 Json = dict[str, Any]
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
@@ -130,6 +133,7 @@ class Task:
 class Deployment:
     """One attempt to make a service run one revision with one set of placement inputs.
 
+    `watch` is None until its scheduler has seen it for the first time.
     With the CODE_DEPLOY controller it is a task set: `scale` is its share of the desired count in per cent, and
     `external_id` CodeDeploy's deployment. Only a task set is ever DRAINING.
     """
@@ -149,6 +153,8 @@ class Deployment:
     updated_at: datetime = field(default_factory=utc_now)
     digests: dict[str, str] = field(default_factory=dict)
     not_before: float = 0.0
+    watch: Watch | None = None
+    steady_since: float | None = None
     scale: float = 100.0
     external_id: str | None = None
 

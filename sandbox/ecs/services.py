@@ -193,11 +193,13 @@ def drive(world: World, service: Service) -> None:
         Launcher(world),
         lambda *event: publish_deployment(world, *event),
         world.clock.scale,
+        lambda names: list(world.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]),
     )
     while service.status != "INACTIVE":
         service.wake.clear()
         scheduler.step(time.monotonic())
-        busy = len(service.deployments) > 1 or service.primary.not_before > time.monotonic()
+        under_way = len(service.deployments) > 1 or service.primary.rollout_state == "IN_PROGRESS"
+        busy = under_way or service.primary.not_before > time.monotonic()
         service.wake.wait(0.1 if busy else IDLE_SECONDS)
 
 

@@ -112,6 +112,8 @@ def check_controller(settings: Json) -> None:
         raise invalid("Services with a CODE_DEPLOY deployment controller need exactly one target group.")
     if settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {}).get("enable"):
         raise invalid("DeploymentCircuitBreaker feature can be configured with ECS deployment controller only.")
+    if settings["deploymentConfiguration"].get("alarms", {}).get("enable"):
+        raise invalid("Deployment alarms can be configured with ECS deployment controller only.")
 
 
 def check_placement(settings: Json) -> None:

@@ -140,6 +140,7 @@ TEMPLATES: dict[str, dict[str, str]] = {
         "SetAlarmState": "alarm:{AlarmName}",
         "EnableAlarmActions": _ALARM,
         "DisableAlarmActions": _ALARM,
+        "PutCompositeAlarm": ANY,
         "GetMetricData": ANY,
         "GetMetricStatistics": ANY,
         "ListMetrics": ANY,

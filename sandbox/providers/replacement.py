@@ -27,6 +27,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:acm/certificateValidation:CertificateValidation": ALL,
         "aws:appautoscaling/policy:Policy": "name resourceId scalableDimension serviceNamespace",
         "aws:appautoscaling/target:Target": "resourceId scalableDimension serviceNamespace",
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm": "alarmName actionsEnabled",
         "aws:cloudwatch/dashboard:Dashboard": "dashboardName",
         "aws:cloudwatch/eventApiDestination:EventApiDestination": "name",
         "aws:cloudwatch/eventConnection:EventConnection": "name",

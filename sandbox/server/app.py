@@ -14,6 +14,7 @@ from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket
 
+from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.iam.calls import Call
 from sandbox.server import authorization, control, hooks, identity, protocol
 from sandbox.server.errors import AwsError
@@ -43,6 +44,7 @@ class Application:
 
     def __init__(self, world: World, handlers: Handlers) -> None:
         leave_authorisation_to_the_front()
+        serve_composite_alarms()
         self.world = world
         self.handlers = handlers
         self._moto = DomainDispatcherApplication(_backend_app)

@@ -14,7 +14,7 @@ from tests.soak.beside import Running
 SERVICE = "dev-chuoi-codedeploy"
 ROUTE = "        - {host: api.dev.example.com, paths: [/v1/*], priority: 20}\n"
 MIGRATE = "      migrate: {command: [bin/migrate]}\n"
-STRATEGY = "      deploy: {strategy: codedeploy, wait: 1, alarms: [server_errors]}\n"
+STRATEGY = "      deploy: {strategy: codedeploy, wait: 1}\n"
 HOST = "PHX_HOST: {value: chuoi.dev.example.com"
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["PHX_HOST"] == "broken" else 200)')
 """An app that is not healthy under one value of a parameter."""
@@ -147,7 +147,7 @@ def test_an_alarm_takes_the_traffic_back(dev: Stack, apps: Apps) -> None:
         time.sleep(0.1)
     assert weights(dev)[group] == 0
     cloudwatch = dev.client("cloudwatch")
-    alarm = "dev-chuoi-server-errors-blue"
+    alarm = "dev-chuoi-server-errors"
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="for a test")
     dev.control("release", {"hold": hold["hold"], "abort": False})
     done = release.result()

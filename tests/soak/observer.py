@@ -224,8 +224,9 @@ class Observer:
 
     def _alarms(self) -> list[str]:
         """The services' own; scaling makes others by itself."""
-        found = self.aws("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]
-        return [alarm["AlarmName"] for alarm in found]
+        types = ["MetricAlarm", "CompositeAlarm"]
+        found = self.aws("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-", AlarmTypes=types)
+        return [alarm["AlarmName"] for kind in types for alarm in found[f"{kind}s"]]
 
     def _rules(self) -> list[dict[str, Any]]:
         """The load balancer's listener rules, without the default ones."""

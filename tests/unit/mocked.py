@@ -31,6 +31,10 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:iam/role:Role": _arn("iam", "role/"),
     "aws:iam/user:User": _arn("iam", "user/"),
     "aws:cloudwatch/logGroup:LogGroup": _arn("logs", "log-group:"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _arn("cloudwatch", "alarm:"),
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": lambda args: {
+        "arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{args.inputs['alarmName']}"
+    },
     "aws:codebuild/project:Project": _arn("codebuild", "project/"),
     "aws:codepipeline/pipeline:Pipeline": _arn("codepipeline", ""),
     "aws:cloudwatch/eventConnection:EventConnection": _arn("events", "connection/"),
@@ -39,11 +43,15 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:sqs/queue:Queue": _arn("sqs", ""),
     "aws:ecs/cluster:Cluster": _arn("ecs", "cluster/"),
     "aws:ecs/service:Service": _arn("ecs", "service/cluster/"),
-    "aws:lb/targetGroup:TargetGroup": _arn("elasticloadbalancing", "targetgroup/"),
+    "aws:lb/targetGroup:TargetGroup": lambda args: {
+        **_arn("elasticloadbalancing", "targetgroup/")(args),
+        "arnSuffix": f"targetgroup/{args.name}/1",
+    },
     "aws:lb/listener:Listener": _arn("elasticloadbalancing", "listener/"),
     "aws:lb/listenerRule:ListenerRule": _arn("elasticloadbalancing", "listener-rule/"),
     "aws:lb/loadBalancer:LoadBalancer": lambda args: {
         **_arn("elasticloadbalancing", "loadbalancer/")(args),
+        "arnSuffix": "app/balancer/1",
         "dnsName": "balancer.example.net",
         "zoneId": "ZBALANCER",
     },

@@ -109,6 +109,20 @@ class Account:
     def rule(self) -> str:
         return self.id("aws:cloudwatch/eventRule:EventRule", name="rule", eventPattern='{"source": ["aws.s3"]}')
 
+    def alarm(self) -> str:
+        self.count += 1
+        return self.id(
+            "aws:cloudwatch/metricAlarm:MetricAlarm",
+            name=f"alarm-{self.count}",
+            comparisonOperator="GreaterThanThreshold",
+            evaluationPeriods=1,
+            metricName="m",
+            namespace="n",
+            period=60,
+            statistic="Sum",
+            threshold=1,
+        )
+
     def cluster(self) -> str:
         return self.id("aws:ecs/cluster:Cluster", name="main")
 

@@ -2,16 +2,24 @@
 
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from mocked import REGION, Recorder, stack_config
+from mocked import ACCOUNT, REGION, Recorder, stack_config
 from test_program import Deploy, run
 
 from components.dashboard import WIDTH, Charted, body
 from docs.draw import PICTURE, picture
 
-WEB = Charted("web", "dev-web-codedeploy", "/ecs/dev-web", "dev-web", ["targetgroup/blue/1", "targetgroup/green/2"])
+WEB = Charted(
+    "web",
+    "dev-web-codedeploy",
+    "/ecs/dev-web",
+    "dev-web",
+    ["targetgroup/blue/1", "targetgroup/green/2"],
+    ["arn:all", "arn:errors"],
+)
 WORKER = Charted("worker", "dev-worker", "/ecs/dev-worker", "dev-worker")
 BALANCER = "app/dev/0"
 
@@ -41,6 +49,11 @@ def test_a_service_s_charts() -> None:
         ("AWS/ECS", name, *place) for name in ("CPUUtilization", "MemoryUtilization")
     }
     assert by_title["Errors in the log of web"]["query"].startswith("SOURCE '/ecs/dev-web' | ")
+
+
+def test_a_service_s_alarms() -> None:
+    (found,) = [w for w in widgets(WEB, WORKER) if w["type"] == "alarm"]
+    assert found["properties"]["alarms"] == ["arn:all", "arn:errors"]
 
 
 def test_a_worker_has_no_requests() -> None:
@@ -85,6 +98,24 @@ def test_a_stack_has_one_with_all_its_services(deploy: Deploy, stack: str) -> No
     ]
     services = list(json.loads(stack_config(stack)["fargate-delivery:services"]))
     assert (given["dashboardName"], headlines) == (stack, [f"# {stack}", *(f"## {name}" for name in services)])
+    shown = [w["properties"]["alarms"] for w in json.loads(given["dashboardBody"])["widgets"] if w["type"] == "alarm"]
+    made = {arn for typ in ("metricAlarm:MetricAlarm", "compositeAlarm:CompositeAlarm") for arn in arns(recorder, typ)}
+    assert {arn for each in shown for arn in each} == made
+    assert all(arn.endswith(f":{stack}-{name}") for (arn, *_), name in zip(shown, routed(stack), strict=True))
+
+
+def arns(recorder: Recorder, typ: str) -> Iterator[str]:
+    """Of the services' alarms."""
+    for name in recorder.named(f"aws:cloudwatch/{typ}"):
+        given = recorder.inputs(f"aws:cloudwatch/{typ}", name)
+        if not name.startswith("slack"):
+            yield f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{given.get('alarmName') or given['name']}"
+
+
+def routed(stack: str) -> list[str]:
+    """The services that have alarms."""
+    services = json.loads(stack_config(stack)["fargate-delivery:services"])
+    return [name for name, service in services.items() if service.get("routes")]
 
 
 def test_the_picture_is_of_today() -> None:

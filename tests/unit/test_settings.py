@@ -49,6 +49,10 @@ def refusal(deploy: Deploy, config: dict[str, Any]) -> str:
 CODE_DEPLOY = {"strategy": "codedeploy"}
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
 WORKER = {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}
+ROUTED = {
+    "task": {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000},
+    "routes": [{"host": "other.dev.example.com", "priority": 90}],
+}
 MISTAKES = [
     ("slack_webhook", ..., "notifications.slack: the webhook is not set; set it using the command `pulumi config set --secret --path 'fargate-delivery:slack_webhook' <value>`"),
     ("slack_webhook", "http://example.com/s3cret", "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"),
@@ -87,7 +91,19 @@ MISTAKES = [
     ("services.chuoi.deploy", {**CODE_DEPLOY, "percent": 100}, "services.chuoi.deploy.percent: 100 is not allowed: input should be less than or equal to 99"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "interval": 0}, "services.chuoi.deploy.interval: 0 is not allowed"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "wait": 2881}, "services.chuoi.deploy.wait: 2881 is not allowed"),
-    ("services.chuoi.deploy", {**CODE_DEPLOY, "alarms": ["latency"]}, "services.chuoi.deploy.alarms[0]: 'latency' is not allowed: input should be 'server_errors' or 'unhealthy_hosts'"),
+    ("services.chuoi.deploy", {**CODE_DEPLOY, "alarms": ["server_errors"]}, "services.chuoi.deploy: alarms is a key of the service now, for every strategy, and all are on; take it away here"),
+    ("services.chuoi.deploy", {"alarms": []}, "services.chuoi.deploy: alarms is a key of the service now"),
+    ("services.chuoi.alarms", {"errors": 1}, "services.chuoi.alarms.errors: there is no such key"),
+    ("services.chuoi.alarms", {"server_errors": True}, "services.chuoi.alarms.server_errors: True is not allowed: input should be a valid number"),
+    ("services.chuoi.alarms", {"server_errors": 0}, "services.chuoi.alarms.server_errors: 0 is not allowed: input should be greater than 0"),
+    ("services.chuoi.alarms", {"server_errors": 101}, "services.chuoi.alarms.server_errors: 101 is not allowed: input should be less than or equal to 100"),
+    ("services.chuoi.alarms", {"latency": "2"}, "services.chuoi.alarms.latency: '2' is not allowed: input should be a valid number"),
+    ("services.chuoi.alarms", {"latency": None}, "services.chuoi.alarms.latency: is empty; false switches the alarm off"),
+    ("services.chuoi.alarms", {"unhealthy_hosts": 0}, "services.chuoi.alarms.unhealthy_hosts: 0 is not allowed: input should be greater than or equal to 1"),
+    ("services.chuoi.alarms", {"unhealthy_hosts": 1.5}, "services.chuoi.alarms.unhealthy_hosts: 1.5 is not allowed"),
+    ("services.mailer.alarms", {"latency": False}, "services.mailer: alarms watch what the load balancer sees, and there are no routes"),
+    ("services.chuoi-latency", ROUTED, "services.chuoi-latency: dev-chuoi-latency, as its alarm is called, is the name of another alarm"),
+    ("services.slack-undelivered", ROUTED, "services.slack-undelivered: dev-slack-undelivered, as its alarm is called, is the name of"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"AfterEverything": HOOK}}, "services.chuoi.deploy.hooks.AfterEverything"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"BeforeInstall": "smoke"}}, "services.chuoi.deploy.hooks.BeforeInstall: 'smoke' is not allowed"),
     ("services.chuoi-codedeploy", WORKER, "a name must not end in -codedeploy"),
@@ -135,6 +151,10 @@ def test_all_mistakes_are_reported_together(deploy: Deploy) -> None:
     lines = refusal(deploy, config).splitlines()[1:]
     assert len(lines) == 3
     assert all(line.startswith("  fargate-delivery:") for line in lines)
+
+
+def test_a_worker_s_name_is_no_alarm_s(deploy: Deploy) -> None:
+    assert "chuoi-latency" in load(deploy, changed("services.chuoi-latency", WORKER)).config.services
 
 
 def test_mistakes_between_services_are_reported_together(deploy: Deploy) -> None:

@@ -10,6 +10,7 @@ from sandbox.providers.resources.base import (
     Properties,
     Tagging,
     declared,
+    dig,
     ignoring_gone,
 )
 from sandbox.providers.resources.codec import encode_inputs, text
@@ -137,6 +138,13 @@ class MetricAlarm(AwsResource):
         return super().reported(aws, found, {k: v for k, v in props.items() if k != "metricQueries"})
 
 
+class CompositeAlarm(AwsResource):
+    """An alarm on the states of others."""
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        return dig(self.call(aws, self.read_call, {"AlarmTypes": ["CompositeAlarm"]}, id), self.element)
+
+
 def _query(query: Properties) -> Properties:
     """A metric query, its metric's statistic beside the metric as in the API."""
     if "metric" not in query:
@@ -185,6 +193,19 @@ RESOURCES: dict[str, Resource] = {
         id="@dashboardName",
         element="",
         outputs={"dashboardArn": "DashboardArn"},
+    ),
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": CompositeAlarm(
+        service="cloudwatch",
+        create_call="PutCompositeAlarm",
+        read_call="DescribeAlarms",
+        update_call="PutCompositeAlarm",
+        delete_call="DeleteAlarms",
+        key="AlarmName",
+        id="@alarmName",
+        element="CompositeAlarms.0",
+        names={"okActions": "OKActions"},
+        outputs={"arn": "AlarmArn"},
+        tagging=Tagging(path="Tags"),
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": MetricAlarm(
         service="cloudwatch",

@@ -13,6 +13,7 @@ from sandbox.providers.schema import schema_of
 CLOUDFORMATION = {
     "aws:appautoscaling/policy:Policy": "ApplicationAutoScaling::ScalingPolicy",
     "aws:appautoscaling/target:Target": "ApplicationAutoScaling::ScalableTarget",
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": "CloudWatch::CompositeAlarm",
     "aws:cloudwatch/dashboard:Dashboard": "CloudWatch::Dashboard",
     "aws:cloudwatch/eventApiDestination:EventApiDestination": "Events::ApiDestination",
     "aws:cloudwatch/eventConnection:EventConnection": "Events::Connection",

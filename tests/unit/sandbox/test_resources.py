@@ -11,11 +11,13 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from resource_account import ACCOUNT, CONTAINERS, REGION, Account, Props, policy, trust
 
+from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.providers.resources import RESOURCES
 
 
 @pytest.fixture
 def account() -> Iterator[Account]:
+    serve_composite_alarms()
     with mock_aws():
         yield Account()
 
@@ -281,6 +283,18 @@ CASES = [
                     "threshold": 1, "dimensions": {"LoadBalancer": "app/x"}, "tags": TAGS,
                     "treatMissingData": "notBreaching"},
          lambda a: {"threshold": 5, **OTHER_TAGS}, ("arn",), "errors", twice_fails=False),
+    Case("aws:cloudwatch/metricAlarm:MetricAlarm",
+         lambda a: {"name": "rate", "comparisonOperator": "GreaterThanOrEqualToThreshold", "evaluationPeriods": 5,
+                    "datapointsToAlarm": 2, "threshold": 0.5, "metricQueries": [
+                        {"id": "all", "expression": "MAX([m0, m0])", "returnData": True},
+                        {"id": "m0", "metric": {"metricName": "m", "namespace": "n", "period": 60, "stat": "p95",
+                                                "dimensions": {"LoadBalancer": "app/x"}}}]},
+         lambda a: {"threshold": 1, "datapointsToAlarm": 3}, ("arn",), "rate", twice_fails=False,
+         unreported={"metricQueries"}, label="math"),
+    Case("aws:cloudwatch/compositeAlarm:CompositeAlarm",
+         lambda a: {"alarmName": "web", "alarmRule": f'ALARM("{a.alarm()}") OR ALARM("{a.alarm()}")',
+                    "alarmDescription": "d", "tags": TAGS},
+         lambda a: {"alarmRule": f'ALARM("{a.alarm()}")', **OTHER_TAGS}, ("arn",), "web", twice_fails=False),
     Case("aws:cloudwatch/dashboard:Dashboard",
          lambda a: {"dashboardName": "dev", "dashboardBody": json.dumps({"widgets": []}, indent=1)},
          lambda a: {"dashboardBody": json.dumps({"widgets": [{"type": "text"}]})}, ("dashboardArn",), "dev",

@@ -1,0 +1,1 @@
+"""What moto's CloudWatch lacks: composite alarms."""

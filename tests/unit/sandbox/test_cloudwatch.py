@@ -1,0 +1,102 @@
+"""Composite alarms: the rule's language, and what moto's calls do with them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from sandbox.cloudwatch.composite import serve_composite_alarms
+from sandbox.cloudwatch.rule import MalformedRule, parse
+
+
+@pytest.mark.parametrize(
+    ("rule", "names", "holds"),
+    [
+        ("ALARM(a)", ("a",), True),
+        ('ALARM("b")', ("b",), False),
+        ('OK("b")', ("b",), True),
+        ("INSUFFICIENT_DATA(c)", ("c",), True),
+        ("ALARM(b) OR ALARM(a)", ("b", "a"), True),
+        ("ALARM(a) AND ALARM(b)", ("a", "b"), False),
+        ("NOT ALARM(b) AND TRUE", ("b",), True),
+        ("TRUE OR TRUE AND FALSE", (), True),
+        ("(TRUE OR TRUE) AND FALSE", (), False),
+        ("NOT (ALARM(a) OR ALARM(b))", ("a", "b"), False),
+        ('ALARM("with a space") OR ALARM(a)', ("with a space", "a"), True),
+        ("ALARM(arn:aws:cloudwatch:r:1:alarm:a)", ("a",), True),
+        ("ALARM(a) OR OK(a)", ("a",), True),
+    ],
+)
+def test_a_rule(rule: str, names: tuple[str, ...], holds: bool) -> None:
+    states = {"a": "ALARM", "b": "OK", "c": "INSUFFICIENT_DATA", "with a space": "OK"}
+    assert (parse(rule).names, parse(rule).holds(states.__getitem__)) == (names, holds)
+
+
+@pytest.mark.parametrize(
+    "rule", ["", "ALARM(a) OR", "ALARM a", "(ALARM(a)", "ALARM(a))", "ALARM(a) ALARM(b)", "alarm(a)", "AND", "ALARM()"]
+)
+def test_no_rule(rule: str) -> None:
+    with pytest.raises(MalformedRule):
+        parse(rule)
+
+
+@pytest.fixture
+def cloudwatch() -> Iterator[Any]:
+    """A CloudWatch with the alarms `one` and `two`, and the composite alarm `any` of both."""
+    serve_composite_alarms()
+    with mock_aws():
+        client = boto3.client("cloudwatch", region_name="eu-west-1")
+        for name in ("one", "two"):
+            client.put_metric_alarm(
+                AlarmName=name, MetricName="m", Namespace="n", Period=60, EvaluationPeriods=1, Threshold=1,
+                ComparisonOperator="GreaterThanThreshold", Statistic="Sum",
+            )  # fmt: skip
+        client.put_composite_alarm(AlarmName="any", AlarmRule='ALARM("one") OR ALARM("two")')
+        yield client
+
+
+def composite(cloudwatch: Any, name: str = "any") -> dict[str, Any]:
+    (found,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    alarm: dict[str, Any] = found
+    return alarm
+
+
+def test_its_state_is_that_of_its_rule(cloudwatch: Any) -> None:
+    assert composite(cloudwatch)["StateValue"] == "OK"
+    cloudwatch.set_alarm_state(AlarmName="two", StateValue="ALARM", StateReason="r")
+    assert composite(cloudwatch)["StateValue"] == "ALARM"
+    cloudwatch.put_composite_alarm(AlarmName="above", AlarmRule="NOT ALARM(any)")
+    assert composite(cloudwatch, "above")["StateValue"] == "OK"
+    cloudwatch.set_alarm_state(AlarmName="two", StateValue="OK", StateReason="r")
+    assert [composite(cloudwatch, name)["StateValue"] for name in ("any", "above")] == ["OK", "ALARM"]
+
+
+def test_only_metric_alarms_are_told_of_unless_asked(cloudwatch: Any) -> None:
+    def told(*types: str) -> list[str]:
+        found = cloudwatch.describe_alarms(**{"AlarmTypes": list(types)} if types else {})
+        return [alarm["AlarmName"] for kind in ("MetricAlarms", "CompositeAlarms") for alarm in found.get(kind, [])]
+
+    assert told() == told("MetricAlarm") == ["one", "two"]
+    assert told("CompositeAlarm") == ["any"]
+    assert told("MetricAlarm", "CompositeAlarm") == ["one", "two", "any"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [("ALARM(", "Could not parse"), ("ALARM(one) OR ALARM(three)", r"alarms \[three\] .* do not exist")],
+)
+def test_a_rule_that_is_refused(cloudwatch: Any, rule: str, words: str) -> None:
+    with pytest.raises(ClientError, match=words):
+        cloudwatch.put_composite_alarm(AlarmName="other", AlarmRule=rule)
+
+
+def test_an_alarm_that_a_rule_names_stays(cloudwatch: Any) -> None:
+    with pytest.raises(ClientError, match="the composite alarm any depends on it"):
+        cloudwatch.delete_alarms(AlarmNames=["one"])
+    cloudwatch.put_composite_alarm(AlarmName="any", AlarmRule="ALARM(two)")
+    cloudwatch.delete_alarms(AlarmNames=["one"])
+    cloudwatch.delete_alarms(AlarmNames=["any", "two"])
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
