@@ -186,7 +186,7 @@ class EcsService(pulumi.ComponentResource):
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker=None if by_code_deploy else {"enable": True, "rollback": True},
-            alarms=None if by_code_deploy else self._watched(),
+            alarms=self._watched(),
             network_configuration={
                 "subnets": args["subnet_ids"],
                 "security_groups": [group.id],
@@ -215,9 +215,17 @@ class EcsService(pulumi.ComponentResource):
             self._name, full_name, args["alarms"], ways_in.target_groups, args["balancer_arn_suffix"], self
         )
 
-    def _watched(self) -> aws.ecs.ServiceAlarmsArgsDict:
-        """Which alarms ECS watches; none is said too, because UpdateService keeps what it is not told to change."""
-        return {"alarm_names": self.alarms.names, "enable": bool(self.alarms.names), "rollback": True}
+    def _watched(self) -> aws.ecs.ServiceAlarmsArgsDict | None:
+        """What ECS watches. None of them is said too: UpdateService keeps the alarms that it is not told of.
+
+        The provider refuses a list without a name, and ECS asks of no name whether there is such an alarm.
+        """
+        if "ways_in" not in self._args or self._args["controller"] == "CODE_DEPLOY":
+            return None
+        if not self.alarms.names:
+            nothing = self._args["scope"].name(self._args["service"])
+            return {"alarm_names": [nothing], "enable": False, "rollback": False}
+        return {"alarm_names": self.alarms.names, "enable": True, "rollback": True}
 
     def _why_not(self, fingerprint: str, own_arn: str) -> str | None:
         stack, state = self._args["scope"].stack, self._args.get("state")

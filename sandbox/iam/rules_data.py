@@ -1,4 +1,4 @@
-"""Permissions of SSM parameters, KMS, STS and EventBridge writes."""
+"""Permissions of SSM parameters, KMS, STS, EventBridge writes and alarms."""
 
 from __future__ import annotations
 
@@ -126,6 +126,14 @@ def _put_targets(call: Call) -> list[Need]:
     ]
 
 
+def _describe_alarms(call: Call) -> list[Need]:
+    """Of composite alarms only who may describe all alarms is told (API reference, DescribeAlarms)."""
+    composite = "CompositeAlarm" in call.values("AlarmTypes")
+    names = [f"alarm:{name}" for name in call.values("AlarmNames") or ["*"]]
+    resources = ["*"] if composite else [call.arn("cloudwatch", name) for name in names]
+    return [Need("cloudwatch:DescribeAlarms", resource) for resource in resources]
+
+
 _KMS_ON_KEY = ("Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "DescribeKey")
 
 RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
@@ -144,6 +152,7 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("kms", "ListAliases"): lambda call: [Need("kms:ListAliases", "*")],
     ("kms", "ListKeys"): lambda call: [Need("kms:ListKeys", "*")],
     ("sts", "AssumeRole"): _assume_role,
+    ("cloudwatch", "DescribeAlarms"): _describe_alarms,
     ("events", "PutEvents"): _put_events,
     ("cloudwatch", "PutMetricData"): _put_metric_data,
     ("events", "PutTargets"): _put_targets,

@@ -135,7 +135,6 @@ TEMPLATES: dict[str, dict[str, str]] = {
         "DescribeScheduledActions": ANY,
     },
     "cloudwatch": {
-        "DescribeAlarms": _ALARM,
         "DescribeAlarmHistory": "alarm:{AlarmName}",
         "SetAlarmState": "alarm:{AlarmName}",
         "EnableAlarmActions": _ALARM,

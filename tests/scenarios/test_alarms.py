@@ -94,7 +94,7 @@ def test_an_alarm_that_is_switched_off_is_gone(local: Stack) -> None:
     local.ok("up")
     assert alarms(local) == {}
     assert described(local)["deploymentConfiguration"]["alarms"] == {
-        "alarmNames": [], "enable": False, "rollback": True,
+        "alarmNames": ["local-hello"], "enable": False, "rollback": False,
     }  # fmt: skip
     assert described(local)["deployments"][0]["id"] == deployment, "nothing was deployed for it"
     assert local.changes() == {}

@@ -113,9 +113,7 @@ def test_ecs_watches_them(deploy: Deploy) -> None:
     assert recorder.inputs(SERVICE, "chuoi-service")["alarms"] == {
         "alarmNames": list(NAMES.values()), "enable": True, "rollback": True,
     }  # fmt: skip
-    assert recorder.inputs(SERVICE, "mailer-service")["alarms"] == {
-        "alarmNames": [], "enable": False, "rollback": True,
-    }  # fmt: skip
+    assert "alarms" not in recorder.inputs(SERVICE, "mailer-service"), "a worker"
 
 
 @pytest.mark.parametrize("off", MEASURES)
@@ -132,8 +130,8 @@ def test_all_are_switched_off(deploy: Deploy) -> None:
     assert of_services(recorder) == {}
     assert recorder.types()[COMPOSITE] == 0
     assert recorder.inputs(SERVICE, "chuoi-service")["alarms"] == {
-        "alarmNames": [], "enable": False, "rollback": True,
-    }, "ECS would keep those that it is not told to forget"  # fmt: skip
+        "alarmNames": ["dev-chuoi"], "enable": False, "rollback": False,
+    }, "ECS would keep those that it is not told of"  # fmt: skip
 
 
 def test_from_where_on_it_is_too_much(deploy: Deploy) -> None:

@@ -55,6 +55,12 @@ class Service(AwsResource):
     def arguments(self, aws: Aws, operation: str, inputs: Properties, *, lenient: bool = False) -> Properties:
         sent = {k: v for k, v in inputs.items() if k not in (*DEPLOYMENT, "networkConfiguration")}
         deployment = {api: inputs[name] for name, api in DEPLOYMENT.items() if name in inputs}
+        if "alarms" in deployment and not deployment["alarms"].get("alarmNames"):
+            # The provider leaves out an empty set, and the SDK that it calls with wants the field.
+            field = f"{operation}Input.DeploymentConfiguration.Alarms.AlarmNames"
+            raise RuntimeError(
+                f"operation error ECS: {operation}, 1 validation error(s) found. - missing required field, {field}."
+            )
         if "deploymentConfiguration" in inputs or deployment:
             sent["deploymentConfiguration"] = {**inputs.get("deploymentConfiguration", {}), **deployment}
         if "networkConfiguration" in inputs:

@@ -70,6 +70,19 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
+        # CloudWatch
+        (
+            ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a", "b"]}),
+            [("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{R}:{A}:alarm:{name}") for name in "ab"],
+        ),
+        (
+            ("cloudwatch", "DescribeAlarms", {}),
+            [("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{R}:{A}:alarm:*")],
+        ),
+        (
+            ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a"], "AlarmTypes": ["CompositeAlarm"]}),
+            [("cloudwatch:DescribeAlarms", "*")],
+        ),
         # S3
         (("s3", "GetObject", IN_B), [("s3:GetObject", S3 + "b/k")]),
         (("s3", "HeadObject", IN_B), [("s3:GetObject", S3 + "b/k")]),

@@ -108,6 +108,18 @@ def test_service_is_sent_in_the_apis_shape(account: Account) -> None:
     }
 
 
+def test_a_service_s_alarms_need_a_name_and_stay_when_they_are_not_said(account: Account) -> None:
+    watched = {"alarmNames": ["a"], "enable": True, "rollback": True}
+    aws, calls = service_with(account, described(DONE))
+    id, _ = RESOURCES[SERVICE].create(aws, {**SERVICE_INPUTS, "alarms": watched})
+    assert calls.sent[0][1]["deploymentConfiguration"]["alarms"] == watched
+    nothing = {"alarmNames": [], "enable": False, "rollback": False}
+    with pytest.raises(RuntimeError, match=r"missing required field, CreateServiceInput\..*\.Alarms\.AlarmNames"):
+        RESOURCES[SERVICE].create(aws, {**SERVICE_INPUTS, "alarms": nothing})
+    RESOURCES[SERVICE].update(aws, id, {**SERVICE_INPUTS, "alarms": watched}, SERVICE_INPUTS)
+    assert [name for name, _ in calls.sent].count("update_service") == 0
+
+
 def test_service_waits_until_its_deployment_is_the_only_one(account: Account) -> None:
     aws, calls = service_with(account, described(NEW, OLD), described(NEW), described(DONE, OLD), described(DONE))
     RESOURCES[SERVICE].create(aws, SERVICE_INPUTS)
