@@ -113,14 +113,15 @@ def test_who_waits_behind_a_rejected_one_goes_on(asking: Stack, apps: Apps) -> N
     before = asking.status(SERVICE)["release"]
     rejected = asking.ship(SERVICE, apps.make("a3"))
     first = approval(asking)["execution"]
-    done = asking.ship(SERVICE, apps.make("a4"))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    done = asking.ship(SERVICE, apps.make("a4"), "--commit", commit)
     assert (rejected.code, done.code) == (0, 0)
     assert f"Execution {first}, in front of it, waits for approval: " in done.out
     answer(asking, "Rejected")
     second = approval(asking)["execution"]
     assert second != first
     replaced = f"when packaged, it replaces release 1, {before['image_digest'][:19]}"
-    assert question(asking, second).endswith(f" from source {version_of(done.out)}; {replaced}")
+    assert question(asking, second).endswith(f" from source {version_of(done.out)}, commit {commit}; {replaced}")
     answer(asking, "Approved")
     assert [execution["status"] for execution in ended(asking)[:2]] == ["Succeeded", "Failed"]
     after = asking.status(SERVICE)["release"]
