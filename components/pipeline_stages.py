@@ -91,8 +91,13 @@ def blue_green(code_deploy: BlueGreen) -> list[Action]:
         **files,
         **paths,
     }
-    given = ("IMAGE_DIGEST", "SOURCE", "COMMIT", "COMMIT_REPOSITORY")
-    chosen = {"IMAGE": "#{variables.image}", **{name: f"#{{Package.{name}}}" for name in given}}
+    chosen = {
+        "IMAGE": "#{variables.image}",
+        "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
+        "SOURCE": "#{Package.SOURCE}",
+        "COMMIT": "#{Package.COMMIT}",
+        "COMMIT_REPOSITORY": "#{Package.COMMIT_REPOSITORY}",
+    }
     fetch: Flow = {"namespace": "Template", "input_artifacts": ["package"], "output_artifacts": [artifact]}
     return [
         _build("Template", code_deploy["template"], chosen, fetch),
