@@ -18,6 +18,7 @@ from pulumi.automation._stack import StackInitMode
 from sandbox import program
 from sandbox.pulumi_cli import PatientCommand
 from sandbox.reports import Outcome, Reporter
+from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets
 
 Operation = Literal["preview", "up", "refresh", "destroy"]
@@ -137,6 +138,7 @@ class Engine:
         """The stack of the private copy, which is made anew where the repository's files have changed."""
         changed = self.folder.copy_stack_files(self.say, keep_refresh=refresh is not False)
         if self._opened is None:
+            self._keep_no_logs()
             workspace = auto.LocalWorkspace(
                 work_dir=str(self.folder.work),
                 pulumi_home=str(self.folder.home),
@@ -151,6 +153,11 @@ class Engine:
                 self._opened.set_all_config(made_up, path=True)
             self.folder.copied()
         return self._opened
+
+    def _keep_no_logs(self) -> None:
+        """The CLI writes all it does to `logs`, for a third of its time, unless that can be no folder."""
+        self.folder.home.mkdir(parents=True, exist_ok=True)
+        (self.folder.home / "logs").touch()
 
     def _release_lock(self) -> None:
         """Wait for the engine of a run that was killed to end; take away its lock if that was killed too.
@@ -175,8 +182,6 @@ class Engine:
 
     def _aws(self) -> dict[str, str]:
         """The account's root in the sandbox, as the person who deploys has credentials of the account."""
-        from sandbox.server.world import ROOT_CREDENTIALS
-
         return {
             "AWS_ACCESS_KEY_ID": ROOT_CREDENTIALS.access_key,
             "AWS_SECRET_ACCESS_KEY": ROOT_CREDENTIALS.secret_key,

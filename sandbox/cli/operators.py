@@ -1,8 +1,6 @@
 """The operators' commands, run with the sandbox's variables: what they do is `delivery`'s, over AWS's APIs."""
 
 import os
-import subprocess
-import sys
 
 import click
 
@@ -25,18 +23,24 @@ SUMMARIES = {
 """Command → what it does; each is `delivery`'s, which has the options and the help."""
 
 
-def _variables(stack: str) -> dict[str, str | None]:
+def _enter(stack: str) -> None:
+    """Give this process the sandbox's variables."""
     server = StackFolder(stack).running_server()
-    return environment(server, credentials(server, None, stack))
+    for name, value in environment(server, credentials(server, None, stack)).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _run(command: str, stack: str, arguments: tuple[str, ...]) -> None:
     """End as the operators' command ends. Its help needs no sandbox."""
-    aws = {} if HELP & set(arguments) else _variables(stack)
-    changed = {**os.environ, **aws, "DELIVERY_PROGRAM": "sandbox"}
-    variables = {name: value for name, value in changed.items() if value is not None}
-    program = [sys.executable, "-m", "delivery", command, *arguments, "--stack", stack]
-    sys.exit(subprocess.run(program, env=variables, check=False).returncode)
+    if not HELP & set(arguments):
+        _enter(stack)
+    os.environ["DELIVERY_PROGRAM"] = "sandbox"
+    from delivery.__main__ import main  # which reads that variable
+
+    main([command, *arguments, "--stack", stack], prog_name="sandbox")
 
 
 def _command(name: str, summary: str) -> click.Command:

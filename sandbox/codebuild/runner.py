@@ -30,7 +30,8 @@ from sandbox.containers.rootfs import inside, remove_tree
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Credentials, World
+    from sandbox.server.credentials import Credentials
+    from sandbox.server.world import World
 
 log = logging.getLogger(__name__)
 

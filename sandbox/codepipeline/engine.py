@@ -29,8 +29,8 @@ from sandbox.codepipeline.model import (
     utc_now,
 )
 from sandbox.codepipeline.variables import UnknownVariable, resolve_all
+from sandbox.server.credentials import Credentials
 from sandbox.server.errors import AwsError
-from sandbox.server.world import Credentials
 
 if TYPE_CHECKING:
     from sandbox.server.world import World

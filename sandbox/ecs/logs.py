@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.ecs.model import Json
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Credentials, World
+    from sandbox.server.credentials import Credentials
+    from sandbox.server.world import World
 
 LOGGER = logging.getLogger(__name__)
 BATCH_LINES = 1000

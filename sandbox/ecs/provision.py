@@ -19,7 +19,8 @@ from sandbox.ecs.model import Json, Task
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Credentials, World
+    from sandbox.server.credentials import Credentials
+    from sandbox.server.world import World
 
 TASKS = "ecs-tasks.amazonaws.com"
 REGISTRY = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")

@@ -13,7 +13,8 @@ from sandbox.server import identity
 from sandbox.server.facts import MotoFacts
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Credentials, Principal, World
+    from sandbox.server.credentials import Credentials
+    from sandbox.server.world import Principal, World
 
 
 class Denied(Exception):

@@ -28,8 +28,9 @@ from typing import Any
 from sandbox.codebuild.api import building
 from sandbox.receivers.slack import MOODS
 from sandbox.server import holds, identity
+from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.server.protocol import Answer, Environ
-from sandbox.server.world import ROOT_CREDENTIALS, World
+from sandbox.server.world import World
 
 PREFIX = "/_sandbox/"
 

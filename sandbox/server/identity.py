@@ -13,10 +13,11 @@ from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
 from sandbox.iam.evaluator import Caller, Policy
+from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Credentials, Principal, World
+    from sandbox.server.world import Principal, World
 
 PARTITION = "aws"
 
@@ -41,7 +42,7 @@ class Grants:
 
 def principal_of(world: World, access_key: str, token: str | None) -> Principal:
     """The principal of an access key. Raises ``UnknownKey`` or ``ExpiredToken``."""
-    from sandbox.server.world import ROOT_CREDENTIALS, Principal
+    from sandbox.server.world import Principal
 
     if access_key == ROOT_CREDENTIALS.access_key:
         return Principal(f"arn:aws:iam::{world.account}:root", "root")
@@ -120,8 +121,6 @@ def open_session(
 
 def session_credentials(session: AssumedRole) -> Credentials:
     """What a client signs with to act as ``session``."""
-    from sandbox.server.world import Credentials
-
     return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
 
 
@@ -138,8 +137,6 @@ def assume_for_service(
 
 def user_credentials(world: World, name: str) -> Credentials:
     """A user's first access key; it is made when the user has none."""
-    from sandbox.server.world import Credentials
-
     backend = iam_backends[world.account][PARTITION]
     keys = backend.list_access_keys(name) or [backend.create_access_key(name, "AKIA")]
     return Credentials(keys[0].access_key_id, keys[0].secret_access_key)

@@ -20,6 +20,7 @@ from botocore.loaders import Loader
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
 from sandbox.server import identity
+from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.destinations import Destinations
 from sandbox.server.events import EventBus, Undelivered
 from sandbox.server.holds import Holds
@@ -37,25 +38,12 @@ DEFAULT_SPEED = 10.0
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """What a client signs with. ``session_token`` belongs to role sessions only."""
-
-    access_key: str
-    secret_key: str
-    session_token: str | None = None
-
-
-@dataclass(frozen=True)
 class Principal:
     """Who makes a call. A role session's ``arn`` is its ``assumed-role`` ARN, ``role_arn`` its role."""
 
     arn: str
     kind: Literal["root", "user", "role"]
     role_arn: str | None = None
-
-
-ROOT_CREDENTIALS = Credentials("AKIASANDBOXROOT00000", "sandbox-root-secret-key")
-"""The account root: the Pulumi provider and service-internal writes. Never denied."""
 
 
 class Clock:

@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.engine import Engine, Operation
 from sandbox.reports import Outcome
+from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server, StackFolder
 
 REPOSITORY = Path(__file__).parents[2]
@@ -75,8 +76,6 @@ class Program:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the sandbox, as the account's root."""
-        from sandbox.server.world import ROOT_CREDENTIALS
-
         return boto3.client(
             service,
             endpoint_url=self.server.endpoint,

@@ -10,8 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
+from sandbox.server.credentials import Credentials
 from sandbox.server.errors import AwsError
-from sandbox.server.world import Clock, Credentials
+from sandbox.server.world import Clock
 
 
 @dataclass

@@ -13,7 +13,8 @@ from sandbox.codepipeline.artifacts import ArtifactStore
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, SourceRevision
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Credentials, World
+    from sandbox.server.credentials import Credentials
+    from sandbox.server.world import World
 
 SHORTEST_POLL = 0.2
 

@@ -18,8 +18,9 @@ from sandbox.codepipeline.actions.context import ActionContext, ActionFailure
 from sandbox.codepipeline.api import HANDLERS
 from sandbox.codepipeline.artifacts import ArtifactStore, read_file, zip_of
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution
+from sandbox.server.credentials import Credentials
 from sandbox.server.errors import AwsError
-from sandbox.server.world import Credentials, Principal, World
+from sandbox.server.world import Principal, World
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/pipe"

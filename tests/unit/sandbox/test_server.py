@@ -20,9 +20,10 @@ from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.cli.server import env, stop
 from sandbox.server import account, control, identity
+from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.errors import AwsError
 from sandbox.server.listener import Listener
-from sandbox.server.world import ROOT_CREDENTIALS, Credentials, Principal, World
+from sandbox.server.world import Principal, World
 
 A, R = "111122223333", "eu-west-1"
 AWS = Path(sys.executable).parent / "aws"
