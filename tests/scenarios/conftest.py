@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.codepipeline.shipping import Account
 from sandbox.stacks import StackFolder
+from tests.scenarios import loaded
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = ("components", "delivery", "task_templates", "buildspecs")
@@ -75,10 +76,7 @@ class Stack:
     def run(self, *arguments: str, **environment: str) -> Done:
         """A command of the sandbox."""
         variables = {**os.environ, "SANDBOX_SPEED": SPEED, **environment}
-        command = [str(REPOSITORY / ".venv/bin/sandbox"), *arguments, "--stack", self.name]
-        done = subprocess.run(
-            command, cwd=self.root, env=variables, capture_output=True, text=True, check=False, timeout=400
-        )
+        done = loaded.run([*arguments, "--stack", self.name], self.root, variables)
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
