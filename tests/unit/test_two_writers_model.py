@@ -8,6 +8,7 @@ from two_writers_model import (
     EDIT_LOST,
     EDIT_NOT_DEPLOYED,
     FOR_NOTHING,
+    RELEASE_UNDONE,
     VARIANTS,
     Rules,
     explore,
@@ -24,9 +25,14 @@ BROKEN = {
         "up: registers | up: guard passes | up: UpdateService | ECS: completed | up: green",
     },
     "own always": {FOR_NOTHING: ""},
-    "without a look": {
+    "without a look before": {
         EDIT_LOST: "edit→2 | up: registers | up: guard passes | up: UpdateService, killed | up: registers | "
         "up: green, nothing to do",
+    },
+    "without a look after": {
+        RELEASE_UNDONE: "edit→2 | up: registers | up: guard passes | up: UpdateService, killed | edit→1 | "
+        "ECS: completed | up: registers | up: guard passes | B: starts | B: deploys | ECS: completed | B: deployed | "
+        "B: moves live | up: UpdateService | B: writes the record | ECS: completed | up: green",
     },
 }
 

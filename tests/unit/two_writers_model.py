@@ -115,10 +115,12 @@ class Rules:
     Attributes:
         chosen: which revision a quiet service runs.
         looks: whether it looks at what is in flight, before it starts and before it changes the service.
+        confirms: whether it looks, after its deployment, that no release was undone.
     """
 
     chosen: Rule = release.released_or_own
     looks: bool = True
+    confirms: bool = True
 
 
 def greatest(state: ServiceState | None, _: str, own: str) -> str:
@@ -136,7 +138,8 @@ VARIANTS: Mapping[str, Rules] = {
     "these rules": Rules(),
     "max(own, released)": Rules(chosen=greatest),
     "own always": Rules(chosen=always_own),
-    "without a look": Rules(looks=False),
+    "without a look before": Rules(looks=False),
+    "without a look after": Rules(confirms=False),
 }
 
 
@@ -232,9 +235,19 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
         yield "up: UpdateService, killed", after._replace(up=None)
         yield "up: killed before UpdateService", idle
     else:
-        if world.pending is None:
-            yield ("up: green" if world.current.revision == wanted else "up: fails, rolled back or replaced"), idle
+        if world.pending is None and world.current.revision != wanted:
+            yield "up: fails, rolled back or replaced", idle
+        elif world.pending is None:
+            undone = rules.confirms and _undone(world, state)
+            yield ("up: fails, a release was undone" if undone else "up: green"), idle
         yield "up: killed while it follows", idle
+
+
+def _undone(world: World, before: ServiceState) -> bool:
+    """Whether `guard.confirm` says so."""
+    now = seen(world)
+    judged = repair.judge(evidence(world))
+    return not now.in_flight and now.record != before.record and judged.mend is not Mend.NOTHING
 
 
 def _pipeline(world: World) -> Iterator[Step]:
@@ -292,6 +305,7 @@ def at_rest(world: World, rules: Rules) -> tuple[World, bool]:
 EDIT_LOST = "an up says that there is nothing to do, and its edit does not run or may be rolled back"
 EDIT_NOT_DEPLOYED = "an up is green after its deployment, and its edit does not run"
 IMAGE_CHANGED = "an up has changed the image, and nothing was released"
+RELEASE_UNDONE = "an up is green after its deployment, and the image runs that was released before"
 EDIT_GONE = "after repair and up, the edit does not run"
 IMAGE_GONE = "after repair and up, another image runs"
 NEVER_IDLE = "the second of two ups deploys"
@@ -305,7 +319,11 @@ def _broken_by(name: str, before: World, after: World) -> Iterator[str]:
     """What a step has broken."""
     if name in GREEN and any(before.runs(each) != before.declared for each in (before.current, before.primary)):
         yield GREEN[name]
-    if name == "ECS: completed" and before.pipeline is None:
+    if before.pipeline:
+        return
+    if name == "up: green" and before.current.digest not in (before.live, before.record.digest):
+        yield RELEASE_UNDONE
+    if name == "ECS: completed":
         of_pulumi = before.revisions[after.current.revision].image == LIVE
         if of_pulumi and after.current.digest not in (before.current.digest, before.live):
             yield IMAGE_CHANGED
