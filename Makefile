@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up stop test soak check docs format
+.PHONY: help setup up stop test soak mutants check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -57,6 +57,9 @@ test: setup ## Run all tests, the real Pulumi engine included
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+mutants: setup ## Break the contract of both writers in code, and see that the steps of `make soak` find each break
+	$(BIN)/python -m tests.soak.mutants --seed $(or $(SEED),1) $(ARGS)
 
 check: setup ## Lint, formatting and types
 	$(BIN)/ruff check

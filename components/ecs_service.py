@@ -231,7 +231,7 @@ class EcsService(pulumi.ComponentResource):
         stack, state = self._args["scope"].stack, self._args.get("state")
         if self._args["controller"] == "CODE_DEPLOY":
             return not_deployed(stack, state, fingerprint)
-        return waiting(stack, state, fingerprint, own_arn)
+        return waiting(stack, state, fingerprint)
 
     def _replaces(self) -> bool:
         """Whether there is an ECS service with another controller."""

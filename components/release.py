@@ -37,15 +37,14 @@ def released_or_own(state: ServiceState | None, fingerprint: str, own_arn: str) 
     return state.release.task_definition if state.release.template_fingerprint == fingerprint else own_arn
 
 
-def waiting(stack: str, state: ServiceState | None, fingerprint: str, own_arn: str) -> str | None:
+def waiting(stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
     """Why the program's template does not run for good yet, and what to do; None when it does.
 
-    It waits when something else is being deployed; and when it is being deployed but was never released, because
-    ECS may still roll it back.
+    It waits when something else is being deployed, and when ECS may still go back to something else.
     """
     if state is None or not state.in_flight:
         return None
-    if state.fingerprint == fingerprint and not _may_be_lost(state, fingerprint, own_arn):
+    if state.fingerprint == fingerprint and not _may_be_lost(state, fingerprint):
         return None
     return (
         f"{state.service}: what is declared is not for good what runs, because {state.in_flight} is in flight; "
@@ -93,10 +92,16 @@ def replacement_refusal(state: ServiceState, *, allowed: bool) -> str | None:
     return None
 
 
-def _may_be_lost(state: ServiceState, fingerprint: str, own_arn: str) -> bool:
+def _may_be_lost(state: ServiceState, fingerprint: str) -> bool:
+    """Whether ECS, when it rolls back what is being deployed, would run another template."""
     release = state.release
     if release is None:
         return False
-    deploying = state.deployments[0].state == "IN_PROGRESS"
-    chosen = released_or_own(state, fingerprint, own_arn)
-    return release.template_fingerprint != fingerprint or (deploying and state.task_definition == chosen)
+    if release.template_fingerprint != fingerprint:
+        return True
+    primary, *others = state.deployments
+    others = [other for other in others if other.state != "FAILED"]
+    return primary.state == "IN_PROGRESS" and (
+        primary.task_definition == release.task_definition
+        or any(other.task_definition != release.task_definition for other in others)
+    )

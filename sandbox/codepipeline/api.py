@@ -153,8 +153,8 @@ def retry_stage_execution(world: World, principal: Principal, params: Json) -> J
     if stage is None:
         raise AwsError("StageNotFoundException", f"Stage {name} not found", 400)
     with state.lock:
-        if not execution.over or stage.status != "Failed":
-            raise AwsError("StageNotRetryableException", f"Stage {name} of {execution.id} did not fail", 400)
+        if not execution.over or stage.status not in ("Failed", "Stopped"):
+            raise AwsError("StageNotRetryableException", f"Stage {name} of {execution.id} is {stage.status}", 400)
         later = state.executions[state.executions.index(execution) + 1 :]
         if any(other.name == name and other.status != "Waiting" for e in later for other in e.stages):
             message = f"{execution.id} is not the latest execution in stage {name}"

@@ -43,7 +43,7 @@ class PipelineState:
         world.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(world, execution, self.gates).run)
 
     def retry(self, world: World, execution: Execution, stage: StageExecution, mode: str) -> None:
-        """Go on with an execution at the stage in which it failed."""
+        """Go on with an execution at the stage in which it failed or was stopped."""
         with self.lock:
             execution.status, execution.summary = "InProgress", None
             execution.stop_reason = None

@@ -1,7 +1,9 @@
 """The orders of steps in which simpler rules than those of decision 0001 lose an edit or a release.
 
-An exploration of every order found them: the first when Pulumi's own revision always wins, the last without a look at
-what is in flight, the others when the newest revision wins. In the end, what Pulumi itself may lose.
+An exploration of every order (`tests/unit/two_writers_model.py`) found them: the first when Pulumi's own revision always
+wins, the last without a look at what is in flight, the one taken back within a release when that look sees only the
+newest deployment, the others when the newest revision wins. Then what Pulumi itself may lose, and a first release cut
+off wherever it can be.
 """
 
 import time
@@ -13,10 +15,21 @@ from sandbox.engine import EngineError
 from tests.scenarios.conftest import SERVER, new_stack
 from tests.soak.beside import Call, Running
 from tests.soak.declared import EDITED, EXTRA, STACK, WEB, WORKER, Declared
-from tests.soak.disturbances import BY_PIPELINE, BY_PULUMI, kill, pipeline_killed, up_killed
+from tests.soak.disturbances import (
+    BY_PIPELINE,
+    BY_PULUMI,
+    UPDATE_SERVICE,
+    cut_off_at_each,
+    kill,
+    pipeline_killed,
+    up_killed,
+)
+from tests.soak.kinds import LIVE_TAG, MIGRATE, PUT_IMAGE, PUT_PARAMETER, REGISTER, RELEASE_TAG, RUN_TASK
 from tests.soak.world import SPEED, World
 
-UPDATE_SERVICE = "ecs:UpdateService"
+READ_VALUES = "ssm:GetParameters"
+"""What ECS does before it starts a task."""
+RESUME_SCALING = "application-autoscaling:RegisterScalableTarget"
 PICKY = SERVER.replace("STATUS", f'(500 if os.environ.get("{EDITED}") == "2" else 200)')
 """An app that is not healthy under one edit."""
 
@@ -105,6 +118,56 @@ def test_an_edit_cut_off_within_a_release_that_goes_on(world: World) -> None:
     assert world.see.images(world.see.state(WORKER)).running == digest
 
 
+def test_an_edit_taken_back_and_cut_off_within_a_release_is_not_called_done(world: World) -> None:
+    """The release that is in flight has what is declared; what ECS would go back to has the edit that was taken back."""
+    world.ship(WORKER)
+    before = template(world, WORKER)
+    edit(world, WORKER)
+    assert up_killed(world, Call(UPDATE_SERVICE, after=True))
+    world.declared.edit_template(WORKER, int(before))
+    held_up = world.see.hold(Call(UPDATE_SERVICE, BY_PULUMI, after=True))
+    held_tasks = [world.see.hold(Call(READ_VALUES, f"{STACK}-{WORKER}-execution"))]
+    run = Running(lambda: world.engine.run("up"))
+    assert held_up.wait(run.over)
+    world.failed_up()
+    kill(world, run, held_up, abort=False)
+    assert held_tasks[0].wait(lambda: False)
+    held_tasks.append(world.see.hold(Call(READ_VALUES, f"{STACK}-{WORKER}-execution")))
+    execution = world.start(WORKER)
+    assert held_tasks[1].wait(lambda: not world.see.runs_still(WORKER, execution))
+    assert template(world, WORKER) == before
+    with pytest.raises(EngineError, match=f"{WORKER}: what is declared is not for good what runs"):
+        world.engine.run("up")
+    for held in held_tasks:
+        held.release()
+    status, digest = world.see.follow(WORKER, execution)
+    assert status == "Succeeded"
+    world.released(WORKER, digest)
+    world.up()
+    assert template(world, WORKER) == before
+
+
+def test_a_first_release_is_cut_off_after_each_of_its_writes_and_run_again(world: World) -> None:
+    writes = (
+        Call(PUT_IMAGE, after=True),
+        Call(REGISTER, mentions=MIGRATE, after=True),
+        Call(RUN_TASK, after=True),
+        Call(REGISTER, mentions=f"'{STACK}-{WEB}'", after=True),
+        Call(UPDATE_SERVICE, after=True),
+        Call(UPDATE_SERVICE, mentions="desiredCount", after=True),
+        Call(RESUME_SCALING, after=True),
+        Call(PUT_IMAGE, mentions=RELEASE_TAG, after=True),
+        Call(PUT_IMAGE, mentions=LIVE_TAG, after=True),
+        Call(PUT_PARAMETER, after=True),
+    )
+    cut_off_at_each(world, WEB, writes)
+    release = world.see.state(WEB).release
+    assert release is not None
+    assert (release.release, release.image_digest) == (1, world.services[WEB].released)
+    assert len(world.see.digests(WEB)) == 1
+    world.up()
+
+
 def test_what_was_made_and_not_recorded_is_named(world: World) -> None:
     world.declared.add_service()
     held = world.see.hold(Call("ecr:CreateRepository", BY_PULUMI, after=True))
@@ -130,7 +193,7 @@ def test_an_edit_cut_off_and_not_proven_yet_is_not_called_done(world: World) -> 
     world.released(WEB, digest)
     assert edit(world, WEB) == "2"
     held_up = world.see.hold(Call(UPDATE_SERVICE, BY_PULUMI, after=True))
-    held_task = world.see.hold(Call("ssm:GetParameters", f"{STACK}-{WEB}-execution"))
+    held_task = world.see.hold(Call(READ_VALUES, f"{STACK}-{WEB}-execution"))
     run = Running(lambda: world.engine.run("up"))
     assert held_up.wait(run.over)
     kill(world, run, held_up, abort=False)

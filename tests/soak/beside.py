@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 from tests.soak.expected import Violation
 
 SECONDS_TO_SETTLE = 240.0
+PAUSE = 0.3
+"""In seconds, between two looks: a look is work for the sandbox, which has other work."""
 T = TypeVar("T")
 
 
@@ -85,7 +87,7 @@ class Held:
         while not self._there():
             if over():
                 return self._there()
-            time.sleep(0.05)
+            time.sleep(PAUSE)
         return True
 
     def release(self, *, abort: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Hypothesis chooses the order of the steps and what each does."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class Soak:
         world: what they work on; it comes to rest between two of them.
         tell: takes a line for each step.
         until: `time.monotonic()` when the run ends, if each kind was taken by then.
+        most: after how many whole sequences it ends in any case.
         sequences: how many are complete.
         taken: how many steps of each kind came to what they are for.
         steps: the present sequence's, in words.
@@ -36,7 +38,8 @@ class Soak:
 
     world: World
     tell: Callable[[str], None]
-    until: float
+    until: float = math.inf
+    most: float = math.inf
     sequences: int = 0
     taken: Counter[str] = field(default_factory=Counter)
     steps: list[str] = field(default_factory=list)
@@ -49,10 +52,10 @@ class Soak:
         """One step.
 
         Raises:
-            Enough: the time is up.
+            Enough: the time is up, or there were sequences enough.
             Violation: the contract is broken.
         """
-        if time.monotonic() > self.until and not self.missing():
+        if self.sequences >= self.most or (time.monotonic() > self.until and not self.missing()):
             raise Enough
         words = ", ".join([kind.name, *map(str, arguments)])
         self.steps.append(words)
@@ -135,4 +138,4 @@ def run(soak: Soak, number: int) -> None:
     try:
         run_state_machine_as_test(seed(number)(Sequence), settings=chosen)
     except Enough:
-        soak.tell("The time is up.")
+        soak.tell("Enough.")

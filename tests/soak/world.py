@@ -6,17 +6,18 @@ never from what the program answers.
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from delivery import redeploy, repair, rollback
+from delivery import prune, redeploy, repair, rollback
 from delivery.errors import DeliveryError
 from sandbox.codepipeline.shipping import find_pipeline, source_zip, upload, wait_for_execution
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import Outcome
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import Apps
-from tests.soak.beside import SECONDS_TO_SETTLE
+from tests.soak.beside import PAUSE, SECONDS_TO_SETTLE
 from tests.soak.declared import STACK, TEMPLATES, Declared
 from tests.soak.expected import Expected, Variant, Violation, must
 from tests.soak.observer import Observer, Template
@@ -226,6 +227,15 @@ class World:
             expected.released_with = self.see.runs(state)
         expected.candidates.clear()
 
+    def prune(self) -> None:
+        """Remove the values that no release needs, as if all of them were old enough."""
+        self.settle()
+        needed, wanted = self.see.needed_values(), self.see.wanted_values()
+        prune.remove(self.see.session, prune.leftovers(self.see.session, STACK, datetime.now(UTC) + 2 * prune.YOUNG))
+        left = self.see.values()
+        must(needed <= left, f"prune has removed what a release needs: {needed - left}")
+        must(left <= needed | wanted, f"prune has left what nothing needs: {left - needed - wanted}")
+
     # Rest
 
     def settle(self) -> None:
@@ -233,7 +243,7 @@ class World:
         end = time.monotonic() + SECONDS_TO_SETTLE
         while busy := self.see.busy():
             must(time.monotonic() < end, f"never comes to rest: {busy}")
-            time.sleep(0.2)
+            time.sleep(PAUSE)
         for name in self.services:
             self._check(name)
             self._released_by_itself(name)

@@ -43,9 +43,14 @@ def deploying(state: ServiceState) -> ServiceState:
     return replace(state, deployments=(replace(state.deployments[0], state="IN_PROGRESS"),))
 
 
+def instead_of(runs: str, state: ServiceState, how: str = "COMPLETED") -> ServiceState:
+    """The same while the tasks of another revision go on."""
+    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", runs, how, "", 1)))
+
+
 def draining(state: ServiceState) -> ServiceState:
     """The same, its deployment completed and the tasks of the one before not yet gone."""
-    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", OTHER, "COMPLETED", "", 1)))
+    return instead_of(OTHER, state)
 
 
 def executing(state: ServiceState) -> ServiceState:
@@ -108,6 +113,8 @@ QUIET: dict[str, ServiceState | None] = {
     "released, and the released revision's old tasks drain": draining(service(RELEASED, MINE, MINE)),
     "released, and the next release is in Deploy": executing(service(RELEASED, MINE, MINE)),
     "released, and the next release of this template deploys": deploying(service(OTHER, MINE, MINE)),
+    "the same, beside the released revision": instead_of(RELEASED, deploying(service(OTHER, MINE, MINE))),
+    "the same, beside what has failed": instead_of(OWN, deploying(service(OTHER, MINE, MINE)), "FAILED"),
 }
 WAITS = {
     "an edit, while a deployment of what was released runs": (deploying(service(RELEASED, EARLIER, EARLIER)), RELEASED),
@@ -116,6 +123,10 @@ WAITS = {
     "an edit that an earlier `up` deploys": (deploying(service(OWN, MINE, EARLIER)), OWN),
     "an edit that is deployed and not released, while old tasks drain": (draining(service(OWN, MINE, EARLIER)), OWN),
     "back to what was released, which an earlier `up` deploys": (deploying(service(RELEASED, MINE, MINE)), RELEASED),
+    "the next release of this template deploys, beside another one": (
+        instead_of(OWN, deploying(service(OTHER, MINE, MINE))),
+        OTHER,
+    ),
     "back to what was released, while the edit deploys": (deploying(service(OTHER, EARLIER, MINE)), OTHER),
 }
 WAITS_FOR_THE_PIPELINE = {
@@ -128,18 +139,18 @@ WAITS_FOR_THE_PIPELINE = {
 
 @pytest.mark.parametrize("case", QUIET)
 def test_nothing_waits(case: str) -> None:
-    assert waiting("dev", QUIET[case], MINE, OWN) is None
+    assert waiting("dev", QUIET[case], MINE) is None
 
 
 @pytest.mark.parametrize("case", WAITS)
 def test_what_waits_says_for_which_deployment(case: str) -> None:
     state, deployed = WAITS[case]
-    assert waiting("dev", state, MINE, OWN) == TO_WAIT.format(revision=deployed.rpartition("/")[2])
+    assert waiting("dev", state, MINE) == TO_WAIT.format(revision=deployed.rpartition("/")[2])
 
 
 @pytest.mark.parametrize("case", WAITS_FOR_THE_PIPELINE)
 def test_what_waits_says_for_which_execution(case: str) -> None:
-    assert waiting("dev", WAITS_FOR_THE_PIPELINE[case], MINE, OWN) == TO_WAIT_FOR_THE_PIPELINE
+    assert waiting("dev", WAITS_FOR_THE_PIPELINE[case], MINE) == TO_WAIT_FOR_THE_PIPELINE
 
 
 SHIFTED = replace(

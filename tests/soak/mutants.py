@@ -1,0 +1,155 @@
+"""The contract broken in code: `make mutants` shows that the steps of `make soak` find each break.
+
+A break is applied to a copy of the program, and both writers work on that, with the same seed and so in the same order
+as `make soak SEED=…`. Decision 0001 says of each what is wrong with it.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tests.scenarios.conftest import new_stack
+from tests.soak.declared import STACK, Declared
+from tests.soak.expected import Violation
+from tests.soak.machine import HAND, Soak, run
+from tests.soak.world import SPEED, World
+
+
+class StaleError(Exception):
+    """A break's text is not in the program, or more than once."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A text in a file of the program, and what is put in its place."""
+
+    file: str
+    old: str
+    new: str
+
+    def apply(self, root: Path) -> None:
+        """Edit the program in a folder.
+
+        Raises:
+            StaleError: the text is not there just once.
+        """
+        path = root / self.file
+        text = path.read_text("utf-8")
+        if text.count(self.old) != 1:
+            raise StaleError(f"{self.file} has {text.count(self.old)} times: {self.old}")
+        path.write_text(text.replace(self.old, self.new), "utf-8")
+
+
+RELEASED_OR_OWN = (
+    "return state.release.task_definition if state.release.template_fingerprint == fingerprint else own_arn"
+)
+NEWEST = """\
+import boto3
+
+    family = own_arn.rpartition("/")[2].rpartition(":")[0]
+    return str(boto3.client("ecs").describe_task_definition(taskDefinition=family)["taskDefinition"]["taskDefinitionArn"])"""
+MAX = 'return max(own_arn, state.release.task_definition, key=lambda arn: int(arn.rpartition(":")[2]))'
+LIVE = '"image": pulumi.Output.concat(self._args["repository_url"], ":live"),'
+DIGEST = """\
+"image": pulumi.Output.concat(
+                self._args["repository_url"],
+                f"@{state.release.image_digest}" if (state := self._args.get("state")) and state.release else ":live",
+            ),"""
+BUILD = 'docker build "${arguments[@]}" --tag "$REPOSITORY_URI:$tag" .'
+PUSH = 'docker push "$REPOSITORY_URI:$tag"'
+MOVE_LIVE, WRITE_RECORD = (
+    "        tag live\n",
+    '        aws ssm put-parameter --name "$RELEASE_RECORD" --overwrite --value "$record" > /dev/null\n',
+)
+REFUSE = 'raise DeliveryError(f"{state.service} is left as it is: {refusal}")'
+
+MUTANTS: Mapping[str, tuple[Edit, ...]] = {
+    "newest": (Edit("components/release.py", RELEASED_OR_OWN, NEWEST),),
+    "max": (Edit("components/release.py", RELEASED_OR_OWN, MAX),),
+    "own": (Edit("components/release.py", RELEASED_OR_OWN, "return own_arn"),),
+    "digest": (Edit("components/ecs_service.py", LIVE, DIGEST),),
+    "live-first": (
+        Edit("buildspecs/package.yaml", BUILD, BUILD.replace(" .", ' --tag "$REPOSITORY_URI:live" .')),
+        Edit("buildspecs/package.yaml", PUSH, f'{PUSH}\n          docker push "$REPOSITORY_URI:live"'),
+    ),
+    "record-first": (
+        Edit("buildspecs/release.yaml", MOVE_LIVE, ""),
+        Edit("buildspecs/release.yaml", WRITE_RECORD, WRITE_RECORD + MOVE_LIVE),
+        Edit("components/guards.py", REFUSE, "pulumi.log.warn(refusal)"),
+    ),
+}
+"""By name: the family's newest revision; plain max() of own and released; Pulumi's own revision always; a digest in
+Pulumi's own revision; `live` moved before Deploy; the record written before `live` is moved, and nothing refused."""
+
+
+def break_contract(root: Path, name: str) -> None:
+    """Apply a break to the program in a folder.
+
+    Raises:
+        StaleError: the program has changed, and the break does not fit it any more.
+    """
+    for edit in MUTANTS[name]:
+        edit.apply(root)
+
+
+@dataclass(frozen=True)
+class Found:
+    """How a break was found.
+
+    Attributes:
+        sequence: the number of the sequence, from 1; None when it was not found.
+        steps: how many steps were taken in all.
+        seconds: how long that took.
+        step: the last one.
+        violation: what was wrong.
+    """
+
+    sequence: int | None
+    steps: int
+    seconds: float
+    step: str = ""
+    violation: str = ""
+
+
+def search(name: str, seed: int, sequences: int) -> Found:
+    """Let both writers work on a broken program until that shows."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, new_stack(Path(folder), STACK) as stack:
+        break_contract(stack.root, name)
+        Declared(stack.root).add_blue_green()
+        soak = Soak(World(stack.root), click.echo, most=sequences)
+        try:
+            run(soak, seed)
+        except Violation as violation:
+            taken = soak.sequences * len(HAND) + len(soak.steps)
+            last = soak.steps[-1] if soak.steps else "the sequence's end"
+            return Found(soak.sequences + 1, taken, time.monotonic() - began, last, str(violation))
+    return Found(None, soak.sequences * len(HAND), time.monotonic() - began)
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(MUTANTS)))
+@click.option("--seed", default=1, show_default=True, help="That of `make soak`.")
+@click.option("--sequences", default=5, show_default=True, help="Within how many a break must be found.")
+def main(names: tuple[str, ...], seed: int, sequences: int) -> None:
+    """Break the contract in each way that NAMES say, by default in all, and fail unless the soak finds each."""
+    os.environ["SANDBOX_SPEED"] = SPEED
+    results = {}
+    for name in names or MUTANTS:
+        click.echo(f"{name}, seed {seed}:")
+        results[name] = search(name, seed, sequences)
+        click.echo(f"    {results[name].violation or 'not found'}")
+    click.echo(f"{'break':<13} {'sequence':>8} {'steps':>5} {'seconds':>7}  in the step")
+    for name, found in results.items():
+        click.echo(f"{name:<13} {found.sequence or '-':>8} {found.steps:>5} {found.seconds:>7.0f}  {found.step}")
+    if missed := [name for name, found in results.items() if found.sequence is None]:
+        raise click.ClickException(f"not found within {sequences} sequences of seed {seed}: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
