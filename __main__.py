@@ -46,7 +46,7 @@ scope = Scope(
 )
 seen = look_once(stack.provider, scope, list(config.services))
 replacing = {
-    name: replaced(seen.states.get(name), name, service.deploy.controller, allowed=service.deploy.replace)
+    name: replaced(scope.stack, seen.states.get(name), name, service.deploy.controller, allowed=service.deploy.replace)
     for name, service in config.services.items()
 }
 zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None

@@ -1,5 +1,6 @@
 """The keys of a stack file, as pydantic models: types, limits, defaults and what goes together."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -210,6 +211,9 @@ LIFECYCLE_EVENTS = Literal[
     "BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"
 ]
 """Where CodeDeploy calls a hook of an ECS deployment, in their order (CodeDeploy, AppSpec hooks for ECS)."""
+LONGEST_SHIFT = 2880
+"""Minutes between the first and the last step of a shift (CodeDeploy quotas). With the wait and an hour for each
+lifecycle event that is less than the five days that CodePipeline gives the action."""
 
 
 class Deploy(Model):
@@ -222,16 +226,18 @@ class Deploy(Model):
     """How traffic shifts: at once, `percent` and after `interval` the rest, or `percent` every `interval`."""
     percent: Annotated[int, Field(ge=1, le=99)] | None = None
     """Of the traffic, for canary and linear."""
-    interval: Annotated[int, Field(ge=1, le=2880)] | None = None
-    """Minutes, for canary and linear."""
+    interval: Annotated[int, Field(ge=1, le=LONGEST_SHIFT)] | None = None
+    """Minutes, for canary and linear; the whole shift takes two days at most."""
     wait: Annotated[int, Field(ge=0, le=2880)] = 5
     """Minutes that the old tasks stay after the shift; until they are over, going back is a shift of traffic."""
     test_port: Port | None = None
-    """Where the load balancer shows the new tasks before the traffic shifts."""
+    """Where the load balancer shows the new tasks before the traffic shifts, to whoever may connect to it
+    (`cluster.allowed_cidrs`). Services may share one."""
     hooks: dict[
         LIFECYCLE_EVENTS, Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$")]
     ] = {}
-    """Lambda functions that CodeDeploy calls and waits for, at most an hour each."""
+    """Lambda functions that CodeDeploy calls and waits for, at most an hour each; not in the first release, whose tasks
+    start when it is over."""
     replace: bool = False
     """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
 
@@ -260,6 +266,13 @@ class Deploy(Model):
             raise ValueError("percent and interval go with shift canary or linear")
         if self.shift != "all_at_once" and not in_steps:
             raise ValueError(f"shift {self.shift} needs percent and interval")
+        if self.percent is not None and self.interval is not None and self.shift == "linear":
+            minutes = (math.ceil(100 / self.percent) - 1) * self.interval
+            if minutes > LONGEST_SHIFT:
+                raise ValueError(
+                    f"{self.percent} % every {self.interval} minutes take {minutes} minutes; CodeDeploy allows "
+                    f"{LONGEST_SHIFT} between the first step and the last"
+                )
         if self.test_port in (80, 443):
             raise ValueError(
                 f"test_port {self.test_port} is a port of production traffic; choose another, such as 8443"

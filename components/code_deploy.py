@@ -151,7 +151,8 @@ def app_spec(
     }
     resource = {"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}
     in_order = [{event: arn} for event, arn in hooks.items()]
-    return {"version": 0.0, "Resources": [resource], **({"Hooks": in_order} if in_order else {})}
+    # The hooks first: the first release takes them out by their lines (buildspecs/template.yaml).
+    return {"version": 0.0, **({"Hooks": in_order} if in_order else {}), "Resources": [resource]}
 
 
 def _statements(args: CodeDeployArgs) -> list[policies.Statement]:

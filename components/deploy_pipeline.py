@@ -203,7 +203,7 @@ class DeployPipeline(pulumi.ComponentResource):
     ) -> None:
         """Writes the task definition; when it changes, the image that is live is deployed with it, without a build."""
         folder = template.folder(self._args["service"])
-        self._start_on(
+        started_by = self._start_on(
             "template",
             f"{folder}/{template.APPSPEC}",
             pipeline,
@@ -224,7 +224,7 @@ class DeployPipeline(pulumi.ComponentResource):
             key=f"{folder}/{template.APPSPEC}",
             content=blue_green["app_spec"],
             content_type="application/yaml",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[definition]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[definition, started_by]),
         )
 
     def _start_on(
@@ -234,7 +234,7 @@ class DeployPipeline(pulumi.ComponentResource):
         pipeline: aws.codepipeline.Pipeline,
         starter: Starter,
         **given: Any,
-    ) -> None:
+    ) -> aws.cloudwatch.EventTarget:
         """Starts the pipeline when an object is written; `given` is what the execution is given of the event."""
         role, permissions = starter
         rule = aws.cloudwatch.EventRule(
@@ -249,7 +249,7 @@ class DeployPipeline(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
-        aws.cloudwatch.EventTarget(
+        return aws.cloudwatch.EventTarget(
             f"{self._name}-{purpose}-target",
             rule=rule.name,
             arn=pipeline.arn,

@@ -122,9 +122,10 @@ class EcsService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["insecure_value"]),
         )
         deferred = self._deferred(logs, execution_role, task_role)
-        definition, fingerprint = self._task_definition(deferred)
-        own = pulumi.Output.all(fingerprint, definition.arn)
         group = task_security_group(name, args["service"], args["vpc_id"], self)
+        spec = self._app_spec(group) if args["controller"] == "CODE_DEPLOY" else None
+        definition, fingerprint = self._task_definition(deferred, spec)
+        own = pulumi.Output.all(fingerprint, definition.arn)
         ways_in = self._ways_in(group)
         self.alarms = self._alarms(ways_in)
         service = self._service(own, group, ways_in, permissions)
@@ -137,8 +138,11 @@ class EcsService(pulumi.ComponentResource):
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.ways_in = ways_in
         self.waiting = own.apply(lambda known: self._why_not(*known))
-        if args["controller"] == "CODE_DEPLOY":
-            self._write_template(deferred, fingerprint, group)
+        if spec is not None:
+            self.template = self._rendered({**deferred, "image": f"<{IMAGE_PLACEHOLDER}>"}, spec).apply(json.dumps)
+            self.app_spec = pulumi.Output.all(fingerprint, spec).apply(
+                lambda known: headed(known[0], json.dumps(known[1], indent=2))
+            )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def _role(self, purpose: str) -> aws.iam.Role:
@@ -241,30 +245,21 @@ class EcsService(pulumi.ComponentResource):
     def _capacity_provider(self) -> str:
         return "FARGATE_SPOT" if self._args.get("spot") else "FARGATE"
 
-    def _write_template(
-        self, deferred: Mapping[str, pulumi.Input[Any]], fingerprint: pulumi.Output[str], group: aws.ec2.SecurityGroup
-    ) -> None:
-        args, template, port = self._args, self._args["template"], self._args.get("port")
-        container = template.port_container()
+    def _app_spec(self, group: aws.ec2.SecurityGroup) -> pulumi.Output[dict[str, Any]]:
+        args, port, container = self._args, self._args.get("port"), self._args["template"].port_container()
         if port is None or container is None:
             raise ValueError("CodeDeploy needs a container that listens on a port")
-        with_placeholder = pulumi.Output.all(**{**deferred, "image": f"<{IMAGE_PLACEHOLDER}>"})
-        self.template = with_placeholder.apply(lambda known: json.dumps(template.render({**self._plain(), **known})))
-
-        def spec(known: dict[str, Any]) -> str:
-            document = app_spec(
+        return pulumi.Output.all(subnet_ids=args["subnet_ids"], group_id=group.id).apply(
+            lambda known: app_spec(
                 container=container,
                 port=port,
                 subnet_ids=known["subnet_ids"],
-                security_group_ids=[known["group"]],
+                security_group_ids=[known["group_id"]],
                 assign_public_ip=args["assign_public_ip"],
                 capacity_provider=self._capacity_provider(),
                 hooks=args.get("app_spec_hooks", {}),
             )
-            return headed(known["fingerprint"], json.dumps(document, indent=2))
-
-        known = pulumi.Output.all(subnet_ids=args["subnet_ids"], group=group.id, fingerprint=fingerprint)
-        self.app_spec = known.apply(spec)
+        )
 
     def _plain(self) -> dict[str, Any]:
         """What the template's placeholders stand for, as far as it is known before anything is made."""
@@ -291,12 +286,24 @@ class EcsService(pulumi.ComponentResource):
             "secrets": [{"name": variable, "valueFrom": arns[variable]} for variable in sorted(arns)],
         }
 
+    def _rendered(
+        self, deferred: Mapping[str, pulumi.Input[Any]], spec: pulumi.Output[dict[str, Any]] | None
+    ) -> pulumi.Output[dict[str, Any]]:
+        """The task definition. Its fingerprint covers the AppSpec but for the hooks, which change nothing that runs."""
+        template, plain = self._args["template"], self._plain()
+
+        def render(known: Sequence[Any]) -> dict[str, Any]:
+            values, document = known
+            return template.render({**plain, **values}, document and {"Resources": document["Resources"]})
+
+        return pulumi.Output.all(pulumi.Output.all(**deferred), spec).apply(render)
+
     def _task_definition(
-        self, deferred: Mapping[str, pulumi.Input[Any]]
+        self, deferred: Mapping[str, pulumi.Input[Any]], spec: pulumi.Output[dict[str, Any]] | None
     ) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
         """Pulumi's own revision, and the fingerprint of the template that it was made of."""
         template, plain = self._args["template"], self._plain()
-        rendered = pulumi.Output.all(**deferred).apply(lambda known: template.render({**plain, **known}))
+        rendered = self._rendered(deferred, spec)
         definition = aws.ecs.TaskDefinition(
             f"{self._name}-task",
             **_task_definition_inputs(template, rendered, plain),

@@ -73,7 +73,7 @@ def end_with(waiting: Sequence[pulumi.Output[str | None]]) -> None:
     pulumi.Output.all(*waiting).apply(check)
 
 
-def replaced(state: ServiceState | None, service: str, wanted: Controller, *, allowed: bool) -> bool:
+def replaced(stack: str, state: ServiceState | None, service: str, wanted: Controller, *, allowed: bool) -> bool:
     """Whether an ECS service is replaced because another controller is wanted; said plainly.
 
     Raises:
@@ -85,7 +85,7 @@ def replaced(state: ServiceState | None, service: str, wanted: Controller, *, al
         f"{service}: the ECS service {state.name} is replaced, because AWS cannot change the controller of one: a new "
         f"one takes over its image and its {state.desired} task(s), and serves before it goes"
     )
-    if refusal := replacement_refusal(state, allowed=allowed):
+    if refusal := replacement_refusal(stack, state, allowed=allowed):
         raise pulumi.RunError(f"{service}: {refusal}")
     return True
 

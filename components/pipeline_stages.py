@@ -14,6 +14,8 @@ Action = aws.codepipeline.PipelineStageActionArgsDict
 Condition = aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict
 
 IMAGE_DEFINITIONS = "imagedefinitions.json"
+PACKAGE, DEPLOYMENT = "package", "deployment"
+"""The artifacts: of Package, and of Template, which is what CodeDeploy deploys."""
 
 
 class Flow(TypedDict, total=False):
@@ -42,7 +44,7 @@ def package(project: pulumi.Input[str]) -> Stage:
             "SOURCE_VERSION": "#{Source.VersionId}",
             "EXECUTION": "#{codepipeline.PipelineExecutionId}",
         },
-        {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": ["package"]},
+        {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": [PACKAGE]},
     )
     return {"name": "Package", "actions": [action]}
 
@@ -75,18 +77,17 @@ def rolling(cluster_name: pulumi.Input[str], service_name: pulumi.Input[str], ti
         "FileName": IMAGE_DEFINITIONS,
         "DeploymentTimeout": str(timeout),
     }
-    return [_action("Deploy", "Deploy", "ECS", update, {"input_artifacts": ["package"]})]
+    return [_action("Deploy", "Deploy", "ECS", update, {"input_artifacts": [PACKAGE]})]
 
 
 def blue_green(code_deploy: BlueGreen) -> list[Action]:
     """CodeDeploy starts the tasks of the template beside the service's, and shifts the traffic."""
-    artifact = "deployment"
-    files = {f"{purpose}TemplateArtifact": artifact for purpose in ("TaskDefinition", "AppSpec")}
+    files = {f"{purpose}TemplateArtifact": DEPLOYMENT for purpose in ("TaskDefinition", "AppSpec")}
     paths = {"TaskDefinitionTemplatePath": TASK_DEFINITION, "AppSpecTemplatePath": APPSPEC}
     deployment = {
         "ApplicationName": code_deploy["application_name"],
         "DeploymentGroupName": code_deploy["group_name"],
-        "Image1ArtifactName": artifact,
+        "Image1ArtifactName": DEPLOYMENT,
         "Image1ContainerName": code_deploy["image_placeholder"],
         **files,
         **paths,
@@ -98,10 +99,10 @@ def blue_green(code_deploy: BlueGreen) -> list[Action]:
         "COMMIT": "#{Package.COMMIT}",
         "COMMIT_REPOSITORY": "#{Package.COMMIT_REPOSITORY}",
     }
-    fetch: Flow = {"namespace": "Template", "input_artifacts": ["package"], "output_artifacts": [artifact]}
+    fetch: Flow = {"namespace": "Template", "input_artifacts": [PACKAGE], "output_artifacts": [DEPLOYMENT]}
     return [
         _build("Template", code_deploy["template"], chosen, fetch),
-        _action("Deploy", "Deploy", "CodeDeployToECS", deployment, {"input_artifacts": [artifact]}),
+        _action("Deploy", "Deploy", "CodeDeployToECS", deployment, {"input_artifacts": [DEPLOYMENT]}),
     ]
 
 
@@ -123,10 +124,11 @@ def deploy(*, actions: Sequence[Action], migrate: pulumi.Input[str] | None, rele
         "COMMIT_REPOSITORY": f"#{{{chosen}.COMMIT_REPOSITORY}}",
         "UPLOADED": "#{Package.UPLOADED}",
     }
-    packaged: Flow = {"input_artifacts": ["package"]}
+    packaged: Flow = {"input_artifacts": [PACKAGE]}
+    deployed: Flow = {"input_artifacts": [DEPLOYMENT if before else PACKAGE]}
     in_order = [
         *before,
-        *([] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, packaged)]),
+        *([] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, deployed)]),
         last,
         _build("Release", release, {**image, **source, **execution}, packaged),
     ]

@@ -68,14 +68,19 @@ def not_deployed(stack: str, state: ServiceState | None, fingerprint: str) -> st
             f"{state.service}: what is declared does not run yet, because execution {template.execution} of the "
             f"pipeline goes on; follow it with `{PROGRAM} status {state.service} --stack {stack}`, then run this again"
         )
+    command = f"`{PROGRAM} redeploy {state.service} --stack {stack}`"
+    if template.execution is None:
+        return (
+            f"{state.service}: what is declared does not run, and no execution of the pipeline has begun since it was "
+            f"written; run this again in a minute, or deploy it with {command}"
+        )
     return (
         f"{state.service}: what is declared does not run, because its deployment has failed: execution "
-        f"{template.execution} {template.reason or 'has deployed something else'}; change the template, or try it "
-        f"again with `{PROGRAM} redeploy {state.service} --stack {stack}`"
+        f"{template.execution} {template.reason}; change the template, or try it again with {command}"
     )
 
 
-def replacement_refusal(state: ServiceState, *, allowed: bool) -> str | None:
+def replacement_refusal(stack: str, state: ServiceState, *, allowed: bool) -> str | None:
     """Why an ECS service is not replaced by one with another controller, and what to do; None when it may be.
 
     The new one's tasks join the first target group, so the traffic has to be there.
@@ -87,7 +92,7 @@ def replacement_refusal(state: ServiceState, *, allowed: bool) -> str | None:
     if any(f"/{state.service}{OTHER_GROUP}-" in group for group in state.target_groups):
         return (
             "its traffic is on the second target group; deploy once more, which shifts it back, with "
-            f"`{PROGRAM} redeploy {state.service}`, then run this again"
+            f"`{PROGRAM} redeploy {state.service} --stack {stack}`, then run this again"
         )
     return None
 

@@ -135,8 +135,12 @@ class TaskTemplate:
         known = ", ".join(f"${{{p}}}" for p in sorted(provided))
         return f"{self.path}: ${{{name}}} is not a placeholder; there are {known}"
 
-    def render(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def render(self, values: Mapping[str, Any], deployed_by: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The task definition with every placeholder replaced and every container labelled with the fingerprint.
+
+        Args:
+            values: what the placeholders stand for.
+            deployed_by: how it is deployed, where that too is an edit to be deployed.
 
         Raises:
             TemplateError: botocore's model of RegisterTaskDefinition refuses the result.
@@ -145,7 +149,7 @@ class TaskTemplate:
         report = ParamValidator().validate(document, _request_shape())
         if report.has_errors():
             raise TemplateError(f"{self.path}: {_one_line(report.generate_report())}")
-        fingerprint = fingerprint_of(document, self.image_containers())
+        fingerprint = fingerprint_of({**document, **(deployed_by or {})}, self.image_containers())
         for container in document["containerDefinitions"]:
             container["dockerLabels"] = {**container.get("dockerLabels", {}), FINGERPRINT_LABEL: fingerprint}
         return document

@@ -13,6 +13,8 @@ import pulumi_aws as aws
 SECONDS_TO_FINISH_REQUESTS = 30
 OTHER_GROUP = "-green"
 """What follows a service's name in the name of the target group that CodeDeploy shifts to first."""
+ANY_PORT = 80
+"""A target group needs a port, which cannot change, and ECS registers each task with its own."""
 
 
 class HealthCheckArgs(TypedDict):
@@ -119,27 +121,45 @@ def ways_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> Wa
     groups: list[aws.lb.TargetGroup] = []
     load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
     for route in args["routes"]:
-        name = f"{service.name}-{route['priority']}"
-        group = _target_group(name, service, args["health_check"], parent)
+        name, former = _names(service, route, args)
+        group = _target_group(name, service, args["health_check"], _options(parent, former))
         load_balancers.append(
             {"target_group_arn": group.arn, "container_name": service.container, "container_port": service.port}
         )
         groups.append(group)
-        if "blue_green" not in args:
-            rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], {"groups": [group]}, parent))
-            continue
-        groups.append(_target_group(f"{service.name}{OTHER_GROUP}", service, args["health_check"], parent))
-        shifted: _Forward = {"groups": groups, "shifting": args["blue_green"]["shifting"]}
-        rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], shifted, parent))
-        if "test_listener_arn" in args["blue_green"]:
+        forward: _Forward = {"groups": [group], "shifting": False}
+        if "blue_green" in args:
+            other = _target_group(f"{service.name}{OTHER_GROUP}", service, args["health_check"], _options(parent))
+            groups.append(other)
+            forward = {"groups": groups, "shifting": args["blue_green"]["shifting"]}
+        of_rule = _options(parent, former and f"{former}-rule")
+        rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule))
+        if "test_listener_arn" in args.get("blue_green", {}):
             listener_arn = args["blue_green"]["test_listener_arn"]
-            rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, shifted, parent))
+            rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, forward, _options(parent)))
     for host in sorted({route["host"] for route in args["routes"]} if "records_zone_id" in args else ()):
         _record(service, host, args, parent)
     return WaysIn(rules, groups, load_balancers)
 
 
+def _names(service: Listening, route: RouteArgs, args: WaysInArgs) -> tuple[str, str | None]:
+    """What the resources of a route are called, and what they were called with another strategy.
+
+    By the priority; but by none where CodeDeploy shifts the traffic of the only route, so that a change of the priority
+    makes no new target group, which nothing would be in before the next deployment.
+    """
+    by_priority, only = f"{service.name}-{route['priority']}", f"{service.name}-blue"
+    if "blue_green" in args:
+        return only, by_priority
+    return by_priority, only if len(args["routes"]) == 1 else None
+
+
+def _options(parent: pulumi.Resource, former: str | None = None) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=former)] if former else None)
+
+
 def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> None:
+    """On every port: when `task.port` is edited, the tasks of before serve on theirs until the new ones do."""
     child = pulumi.ResourceOptions(parent=parent)
     aws.vpc.SecurityGroupIngressRule(
         f"{service.name}-in",
@@ -147,8 +167,8 @@ def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> No
         referenced_security_group_id=args["balancer_security_group_id"],
         description="From the load balancer",
         ip_protocol="tcp",
-        from_port=service.port,
-        to_port=service.port,
+        from_port=1,
+        to_port=65535,
         opts=child,
     )
     aws.vpc.SecurityGroupEgressRule(
@@ -157,19 +177,21 @@ def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> No
         referenced_security_group_id=service.group.id,
         description=f"To {service.service}",
         ip_protocol="tcp",
-        from_port=service.port,
-        to_port=service.port,
+        from_port=1,
+        to_port=65535,
         opts=child,
     )
 
 
-def _target_group(name: str, service: Listening, check: HealthCheckArgs, parent: pulumi.Resource) -> aws.lb.TargetGroup:
+def _target_group(
+    name: str, service: Listening, check: HealthCheckArgs, opts: pulumi.ResourceOptions
+) -> aws.lb.TargetGroup:
     return aws.lb.TargetGroup(
         name,  # autonamed: a replacement is up before the old one goes
         vpc_id=service.vpc_id,
         target_type="ip",
         protocol="HTTP",
-        port=service.port,
+        port=ANY_PORT,
         deregistration_delay=SECONDS_TO_FINISH_REQUESTS,
         health_check={
             "path": check["path"],
@@ -179,17 +201,17 @@ def _target_group(name: str, service: Listening, check: HealthCheckArgs, parent:
             "healthy_threshold": check["healthy_threshold"],
             "unhealthy_threshold": check["unhealthy_threshold"],
         },
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=opts,
     )
 
 
 class _Forward(TypedDict):
     groups: Sequence[aws.lb.TargetGroup]
-    shifting: NotRequired[bool]
+    shifting: bool
 
 
 def _listener_rule(
-    name: str, route: RouteArgs, listener_arn: pulumi.Input[str], forward: _Forward, parent: pulumi.Resource
+    name: str, route: RouteArgs, listener_arn: pulumi.Input[str], forward: _Forward, opts: pulumi.ResourceOptions
 ) -> aws.lb.ListenerRule:
     """All traffic goes to the first group; whose weights shift keeps its own."""
     conditions: list[aws.lb.ListenerRuleConditionArgsDict] = [{"host_header": {"values": [route["host"]]}}]
@@ -204,8 +226,8 @@ def _listener_rule(
         priority=route["priority"],
         conditions=conditions,
         actions=[{"type": "forward", "forward": {"target_groups": weighted}}],
-        opts=pulumi.ResourceOptions(
-            parent=parent, ignore_changes=["actions"] if forward.get("shifting", False) else None
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(ignore_changes=["actions"] if forward["shifting"] else None)
         ),
     )
 

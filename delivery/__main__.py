@@ -15,11 +15,11 @@ from delivery import approval, prune, rollback
 from delivery.errors import PROGRAM, DeliveryError, explained
 from delivery.history import KEPT, history
 from delivery.lookup import find
+from delivery.pipeline import LIVE
 from delivery.record import RecordError
 from delivery.redeploy import redeploy
 from delivery.repair import repair
 from delivery.repository import Repository
-from delivery.state import LIVE
 from delivery.status import status
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")

@@ -49,4 +49,10 @@ def how_to_wait(stack: str, state: ServiceState) -> str:
             f"wait until execution {state.execution} is over: `aws codepipeline get-pipeline-execution --pipeline-name "
             f"{stack}-{state.service} --pipeline-execution-id {state.execution} --query pipelineExecution.status`"
         )
+    if state.controller == "CODE_DEPLOY":
+        name = f"{stack}-{state.service}"
+        return (
+            f"wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name {name} "
+            f"--deployment-group-name {name} --include-only-statuses Created Queued InProgress Ready`"
+        )
     return f"wait for it: `aws ecs wait services-stable --cluster {stack} --services {state.name}`"

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 import boto3
@@ -13,8 +15,12 @@ from delivery.record import UNKNOWN
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""
 SECONDS_BETWEEN_LOOKS = 3.0
+DEPLOY_STAGE = "Deploy"
+"""The pipeline's stage that changes what a service runs."""
 IMAGE = "image"
 """The pipeline's variable that names the image to deploy without a build."""
+LIVE = "live"
+"""That variable's value for the image that was released last, and the tag of it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,18 @@ class Pipeline:
         """The newest execution and its status; None before the first one."""
         found = next(self._executions(), None)
         return (found["pipelineExecutionId"], found["status"]) if found else None
+
+    def since(self, moment: datetime) -> list[tuple[str, str]]:
+        """The executions that have begun since then, and their statuses, the newest first."""
+        begun = takewhile(lambda found: found["startTime"] >= moment, self._executions())
+        return [(found["pipelineExecutionId"], found["status"]) for found in begun]
+
+    def deployed_or_live(self, execution: str) -> bool:
+        """Whether an execution came as far as the Deploy stage, or was started for the image that is live."""
+        if any(action["stageName"] == DEPLOY_STAGE for action in self.actions(execution)):
+            return True
+        variables = self._execution(execution).get("variables", [])
+        return {"name": IMAGE, "resolvedValue": LIVE} in variables
 
     def why(self, execution: str) -> str:
         """How an execution ended, with the reasons of the actions that failed."""
@@ -121,9 +139,13 @@ class Pipeline:
             raise DeliveryError(f"execution {execution} of {self.name} {self.why(execution)}")
 
     def _status(self, execution: str) -> tuple[str, str]:
-        answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
-        found = answer["pipelineExecution"]
+        found = self._execution(execution)
         return found["status"], found.get("statusSummary", "")
+
+    def _execution(self, execution: str) -> dict[str, Any]:
+        answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
+        found: dict[str, Any] = answer["pipelineExecution"]
+        return found
 
     def _executions(self) -> Iterator[dict[str, Any]]:
         pages = self._codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=self.name)

@@ -5,20 +5,26 @@ from collections.abc import Callable
 import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
-from delivery.lookup import find
-from delivery.pipeline import Pipeline
+from delivery.lookup import find, refuse_in_flight
+from delivery.pipeline import LIVE, Pipeline
 from delivery.repository import Repository
-from delivery.state import LIVE
 
 
 def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:
     """Deploy the image that is live once more: with the newest template, where CodeDeploy deploys.
 
+    While something else is on its way, the image that is live now would undo what comes before its turn.
+
     Raises:
-        DeliveryError: nothing was released yet, or the execution did not succeed.
+        DeliveryError: nothing was released yet, something is on its way, or the execution did not succeed.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    find(session, stack, service)
+    refuse_in_flight(stack, find(session, stack, service))
+    if waiting := Pipeline(session, f"{stack}-{service}").running():
+        raise DeliveryError(
+            f"execution {waiting[0]} of the pipeline is not over, and may make another image live; wait for its end, "
+            f"or decide about it with `{PROGRAM} approve` or `reject`, then run this again"
+        )
     live = Repository(session, f"{stack}-{service}").digest(LIVE)
     if live is None:
         raise DeliveryError(f"no image of {service} is live yet, so there is nothing to deploy; upload a source first")

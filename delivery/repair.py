@@ -16,10 +16,10 @@ import boto3
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.history import history
 from delivery.lookup import find, refuse_in_flight
-from delivery.pipeline import Origin, Pipeline
+from delivery.pipeline import LIVE, Origin, Pipeline
 from delivery.record import SCHEMA, Release, record_name
 from delivery.repository import Repository
-from delivery.state import LIVE, Images, ServiceState, images, own_containers, revision_name
+from delivery.state import Images, ServiceState, images, own_containers, revision_name
 
 SCALABLE_DIMENSION = "ecs:service:DesiredCount"
 

@@ -7,14 +7,11 @@ from typing import Any
 
 import boto3
 
+from delivery.pipeline import DEPLOY_STAGE, LIVE
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, RecordError, Release, record_name
 from delivery.services import AT_ONCE, Controller, describe, in_parts
 from delivery.template import Stored, stored
 
-DEPLOY_STAGE = "Deploy"
-"""The pipeline's stage that changes what a service runs."""
-LIVE = "live"
-"""The tag of the image that was released last."""
 MOST_PARAMETERS = 10
 """How many GetParameters takes at once."""
 
@@ -137,6 +134,7 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
     def state(name: str) -> ServiceState:
         service = described[name]
         deployments, controller = tuple(_deployments(service)), _controller(service)
+        record = records.get(name, UNRELEASED)
         return ServiceState(
             service=name,
             name=service["serviceName"],
@@ -146,9 +144,9 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
             desired=service["desiredCount"],
             target_groups=tuple(_target_groups(service)),
             deployments=deployments,
-            record=records.get(name, UNRELEASED),
+            record=record,
             execution=_deploying(pipelines, f"{stack}-{name}"),
-            template=stored(session, stack, name) if controller == "CODE_DEPLOY" else None,
+            template=stored(session, stack, name, record) if controller == "CODE_DEPLOY" else None,
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -6,10 +6,12 @@ says which template the two are made of, so that it changes whenever either does
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 import boto3
 
 from delivery.pipeline import RUNNING, Pipeline
+from delivery.record import UNRELEASED
 
 TEMPLATES = "templates"
 """The bucket's folder of task definitions that wait to be deployed."""
@@ -23,9 +25,10 @@ class Stored:
 
     Attributes:
         fingerprint: the template that the objects are made of.
-        execution: the pipeline's newest execution; None before the first.
+        execution: while it is not released, the newest execution of the pipeline that tries it, or has tried it in
+            vain; None when none has begun.
         running: whether that execution is not over.
-        reason: why it did not succeed; "" when it did, or is not over.
+        reason: why it did not succeed; "" while it is not over.
     """
 
     fingerprint: str
@@ -50,8 +53,14 @@ def fingerprint_in(appspec: str) -> str:
     return found[1] if found else ""
 
 
-def stored(session: boto3.Session, stack: str, service: str) -> Stored | None:
+def stored(session: boto3.Session, stack: str, service: str, record: str) -> Stored | None:
     """What is in S3 for a service; None when there is no pipeline or no template yet.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        service: the service's name in the stack file.
+        record: the release record's value.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
@@ -60,11 +69,26 @@ def stored(session: boto3.Session, stack: str, service: str) -> Stored | None:
     name = f"{stack}-{service}"
     try:
         bucket = codepipeline.get_pipeline(name=name)["pipeline"]["artifactStore"]["location"]
-        body = s3.get_object(Bucket=bucket, Key=f"{folder(service)}/{APPSPEC}")["Body"].read().decode()
+        found = s3.get_object(Bucket=bucket, Key=f"{folder(service)}/{APPSPEC}")
     except (codepipeline.exceptions.PipelineNotFoundException, s3.exceptions.NoSuchKey):
         return None
-    pipeline = Pipeline(session, name)
-    execution, status = pipeline.newest() or (None, "")
-    running = status in RUNNING
-    ended_well = execution is None or running or status == "Succeeded"
-    return Stored(fingerprint_in(body), execution, running, "" if ended_well else pipeline.why(str(execution)))
+    fingerprint = fingerprint_in(found["Body"].read().decode())
+    if record == UNRELEASED or fingerprint in record:
+        return Stored(fingerprint)
+    return _tried(Pipeline(session, name), fingerprint, found["LastModified"])
+
+
+def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> Stored:
+    """What became of a template since it was written.
+
+    Whatever comes to the Deploy stage deploys it. An upload that does not build, that is not approved, or that there is
+    nothing to do for, has not tried it; the execution that the template has started has, even when it was not approved.
+    """
+    begun = pipeline.since(written)
+    for execution, status in begun:
+        if status in RUNNING:
+            return Stored(fingerprint, execution, running=True)
+    for execution, status in begun:
+        if status != "Succeeded" and pipeline.deployed_or_live(execution):
+            return Stored(fingerprint, execution, reason=pipeline.why(execution))
+    return Stored(fingerprint)

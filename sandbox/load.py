@@ -146,9 +146,11 @@ def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], sta
     ecs, elbv2, wanted = client("ecs"), client("elbv2"), f"{stack}-{service}"
     arns = ecs.list_services(cluster=stack, maxResults=100)["serviceArns"]
     names = sorted(name for name in (arn.rpartition("/")[2] for arn in arns) if name.startswith(wanted))
-    exact = [name for name in names if name == wanted] or names[:1]
+    exact = [name for name in names if name == wanted] or names
     if not exact:
         raise SandboxError(f"there is no ECS service {wanted} in cluster {stack}")
+    if len(exact) > 1:
+        raise SandboxError(f"{wanted} begins the names of several ECS services: {', '.join(exact)}; go on with one")
     (found,) = ecs.describe_services(cluster=stack, services=exact)["services"]
     sets = [found, *found.get("taskSets", [])]
     groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}

@@ -264,12 +264,18 @@ class Run:
             id = str(uuid.uuid4())
             self.hooks[id] = None
             payload = f'{{"DeploymentId":"{self.info["deploymentId"]}","LifecycleEventHookExecutionId":"{id}"}}'
-            self._lambda.invoke(FunctionName=self.spec.hooks[name], InvocationType="Event", Payload=payload.encode())
+            self._call(self.spec.hooks[name], payload)
             limit = time.monotonic() + self.world.clock.scale(HOOK_MINUTES * 60)
             while self.hooks[id] is None and time.monotonic() < limit:
                 self._look()
             if self.hooks[id] != "Succeeded":
                 raise DeploymentFailed("HOOK_EXECUTION_FAILURE", f"The hook at {name} did not succeed.")
+
+    def _call(self, function: str, payload: str) -> None:
+        try:
+            self._lambda.invoke(FunctionName=function, InvocationType="Event", Payload=payload.encode())
+        except self._lambda.exceptions.ResourceNotFoundException as error:
+            raise DeploymentFailed("HOOK_EXECUTION_FAILURE", error.response["Error"]["Message"]) from error
 
     def _pause(self, minutes: float) -> None:
         end = time.monotonic() + self.world.clock.scale(minutes * 60)

@@ -1,8 +1,10 @@
 """Blue/green deployments by CodeDeploy, edits and rollbacks of such a service, and the change of strategy."""
 
+import io
 import json
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +16,43 @@ from tests.soak.beside import Running
 SERVICE = "dev-chuoi-codedeploy"
 ROUTE = "        - {host: api.dev.example.com, paths: [/v1/*], priority: 20}\n"
 MIGRATE = "      migrate: {command: [bin/migrate]}\n"
-STRATEGY = "      deploy: {strategy: codedeploy, wait: 1}\n"
+SMOKE = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
+STRATEGY = (
+    "      deploy: {strategy: codedeploy, shift: canary, percent: 20, interval: 1, wait: 1, test_port: 8443, "
+    f"hooks: {{AfterAllowTestTraffic: '{SMOKE}'}}}}\n"
+)
 HOST = "PHX_HOST: {value: chuoi.dev.example.com"
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["PHX_HOST"] == "broken" else 200)')
 """An app that is not healthy under one value of a parameter."""
+
+
+SMOKE_TEST = """
+import boto3, os, urllib.request
+
+def handler(event, context):
+    request = urllib.request.Request(os.environ["URL"], headers={"Host": "chuoi.dev.example.com"})
+    status = "Failed" if b"wrong" in urllib.request.urlopen(request).read() else "Succeeded"
+    names = {name[0].lower() + name[1:]: value for name, value in event.items()}
+    boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(status=status, **names)
+"""
+"""Asks the new tasks on the test port, and reports to CodeDeploy."""
+
+
+def make_smoke_test(stack: Stack) -> None:
+    """The Lambda function that the AppSpec names; somebody else's, like the listener's address that it is given."""
+    service = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    report = {"Effect": "Allow", "Action": "codedeploy:PutLifecycleEventHookExecutionStatus", "Resource": "*"}
+    trusts, allows = (json.dumps({"Version": "2012-10-17", "Statement": [each]}) for each in (service, report))
+    iam, code = stack.client("iam"), io.BytesIO()
+    role = iam.create_role(RoleName="smoke", AssumeRolePolicyDocument=trusts)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="smoke", PolicyName="report", PolicyDocument=allows)
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("smoke.py", SMOKE_TEST)
+    (address,) = [found["address"] for found in stack.control("listeners") if int(found["port"]) == 8443]
+    stack.client("lambda").create_function(
+        FunctionName="smoke", Runtime="python3.12", Role=role, Handler="smoke.handler", Timeout=60,
+        Code={"ZipFile": code.getvalue()}, Environment={"Variables": {"URL": f"http://{address}/healthz"}},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +62,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.edit("Pulumi.dev.yaml", ROUTE, "")
         stack.edit("Pulumi.dev.yaml", MIGRATE, MIGRATE + STRATEGY)
         stack.ok("up")
+        make_smoke_test(stack)
         yield stack
 
 
@@ -81,7 +117,7 @@ def test_a_release_shifts_the_traffic(dev: Stack, apps: Apps) -> None:
     assert scaling_of(dev, SERVICE) == {False}
     assert dev.changes() == {}
     ship(dev, apps, "v2")
-    assert serves(dev) == "chuoi-10"
+    assert serves(dev) == "chuoi-blue"
     second = dev.status("chuoi")
     assert second["image_digest"] == second["live"] == second["release"]["image_digest"] != first["image_digest"]
     assert second["revision"] == first["revision"] + 1
@@ -99,6 +135,8 @@ def test_an_edit_starts_the_pipeline_which_builds_nothing(dev: Stack) -> None:
     after = dev.status("chuoi")
     assert after["image_digest"] == before["image_digest"]
     assert (before["cpu"], after["cpu"], after["memory"]) == (512, 1024, 2048)
+    migrated = dev.client("ecs").describe_task_definition(taskDefinition="dev-chuoi-migrate")["taskDefinition"]
+    assert migrated["cpu"] == "1024", "it migrates with what is deployed, not with what runs"
     assert len(dev.client("ecr").describe_images(repositoryName="dev-chuoi")["imageDetails"]) == images
     assert len(executions(dev, "chuoi")) == ran + 1
     assert dev.changes() == {}
@@ -109,18 +147,25 @@ def test_an_up_in_the_middle_of_a_deployment_moves_no_traffic(dev: Stack, apps: 
     hold = dev.control(
         "hold", {"operation": "ecs:UpdateServicePrimaryTaskSet", "by": "", "mentions": "", "after": False}
     )
-    source = apps.make("v3", server=PICKY)
+    source, ran = apps.make("v3", server=PICKY), len(executions(dev, "chuoi"))
     release = Running(lambda: dev.ship("chuoi", source))
     while not dev.control("held", {"hold": hold["hold"]})["held"]:
         assert not release.over()
         time.sleep(0.1)
     before = weights(dev)
     assert before[serving := max(before, key=lambda name: before[name])] == 100
+    dev.edit("Pulumi.dev.yaml", "priority: 10}", "priority: 15}")
+    dev.edit("Pulumi.dev.yaml", HOST, "PHX_HOST: {value: www.dev.example.com")
     dev.ok("up")
     assert weights(dev) == before
     dev.control("release", {"hold": hold["hold"], "abort": False})
     assert release.result().code == 0
-    assert serves(dev) == serving
+    wait_for_pipeline(dev, "chuoi", ran + 2)
+    assert dev.status("chuoi")["environment"]["PHX_HOST"] == "www.dev.example.com"
+    assert serves(dev) != serving, "the edit is another deployment"
+    dev.edit("Pulumi.dev.yaml", "PHX_HOST: {value: www.dev.example.com", HOST)
+    dev.ok("up")
+    wait_for_pipeline(dev, "chuoi", ran + 3)
 
 
 def test_an_unhealthy_release_leaves_the_traffic(dev: Stack, apps: Apps) -> None:
@@ -135,26 +180,56 @@ def test_an_unhealthy_release_leaves_the_traffic(dev: Stack, apps: Apps) -> None
     dev.ok("up")
 
 
-def test_an_alarm_takes_the_traffic_back(dev: Stack, apps: Apps) -> None:
+def set_alarm(stack: Stack, value: str) -> None:
+    stack.client("cloudwatch").set_alarm_state(
+        AlarmName="dev-chuoi-server-errors", StateValue=value, StateReason="for a test"
+    )
+
+
+def stop(stack: Stack) -> None:
+    stack.client("codedeploy").stop_deployment(deploymentId=newest(stack)["deploymentId"])
+
+
+ENDS: dict[str, tuple[Callable[[Stack], None], str]] = {
+    "alarm": (
+        lambda stack: set_alarm(stack, "ALARM"),
+        "ALARM_ACTIVE: One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, "
+        "and the affected deployments have been stopped. Activated alarms: dev-chuoi-server-errors",
+    ),
+    "stop": (stop, "MANUAL_STOP: The deployment was stopped by a user."),
+}
+"""What ends a deployment whose traffic has shifted, and the pipeline's words for it."""
+
+
+def test_a_release_that_fails_its_smoke_test_never_has_traffic(dev: Stack, apps: Apps) -> None:
+    before, group = dev.status("chuoi"), serves(dev)
+    done = dev.ship("chuoi", apps.make("wrong", server=PICKY))
+    assert done.code == 1
+    assert "HOOK_EXECUTION_FAILURE: The hook at AfterAllowTestTraffic did not succeed" in done.out + done.err
+    assert dev.status("chuoi")["image_digest"] == before["image_digest"]
+    assert serves(dev) == group
+    assert dev.changes() == {}
+
+
+@pytest.mark.parametrize("ended_by", ENDS)
+def test_the_traffic_goes_back(dev: Stack, apps: Apps, ended_by: str) -> None:
+    end, words = ENDS[ended_by]
     before, group = dev.status("chuoi"), serves(dev)
     hold = dev.control(
         "hold", {"operation": "ecs:UpdateServicePrimaryTaskSet", "by": "", "mentions": "", "after": True}
     )
-    source = apps.make("alarming", server=PICKY)
+    source = apps.make(ended_by, server=PICKY)
     release = Running(lambda: dev.ship("chuoi", source))
     while not dev.control("held", {"hold": hold["hold"]})["held"]:
         assert not release.over()
         time.sleep(0.1)
     assert weights(dev)[group] == 0
-    cloudwatch = dev.client("cloudwatch")
-    alarm = "dev-chuoi-server-errors"
-    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="for a test")
+    end(dev)
     dev.control("release", {"hold": hold["hold"], "abort": False})
     done = release.result()
-    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="for a test")
+    set_alarm(dev, "OK")
     assert done.code == 1
-    assert "ALARM_ACTIVE: One or more alarms have been activated" in done.out + done.err
-    assert alarm in done.out + done.err
+    assert words in done.out + done.err
     assert newest(dev)["rollbackInfo"]["rollbackDeploymentId"].startswith("d-")
     wait_until_one_task_set(dev)
     assert serves(dev) == group
@@ -167,22 +242,28 @@ def wait_until_one_task_set(stack: Stack) -> None:
         time.sleep(0.1)
 
 
-def test_an_edit_that_fails_is_named_until_it_is_deployed(dev: Stack) -> None:
+def test_an_edit_that_fails_is_named_until_it_is_deployed(dev: Stack, apps: Apps) -> None:
     before, ran = dev.status("chuoi"), len(executions(dev, "chuoi"))
     dev.edit("Pulumi.dev.yaml", HOST, "PHX_HOST: {value: broken")
     dev.ok("up")
     wait_for_pipeline(dev, "chuoi", ran + 1)
     wait_until_one_task_set(dev)
     assert dev.status("chuoi")["task_definition"] == before["task_definition"]
+    edit = executions(dev, "chuoi")[0]["pipelineExecutionId"]
+    assert dev.ship("chuoi", apps.make("no-build", dockerfile="FROM python:3.12-slim\nRUN false\n")).code == 1
     for _ in range(2):
         refused = dev.run("up")
         assert refused.code == 1
-        assert "chuoi: what is declared does not run, because its deployment has failed: execution" in refused.err
+        assert (
+            f"chuoi: what is declared does not run, because its deployment has failed: execution {edit} ended as"
+            in (refused.err)
+        )
+        assert "timed out while waiting for the replacement task set to become healthy" in refused.err
         assert "redeploy chuoi --stack dev`" in refused.err
-    assert len(executions(dev, "chuoi")) == ran + 1, "it is not tried again by itself"
+    assert len(executions(dev, "chuoi")) == ran + 2, "it is not tried again by itself"
     dev.edit("Pulumi.dev.yaml", "PHX_HOST: {value: broken", HOST)
     dev.ok("up")
-    wait_for_pipeline(dev, "chuoi", ran + 2)
+    wait_for_pipeline(dev, "chuoi", ran + 3)
     assert dev.status("chuoi")["image_digest"] == before["image_digest"]
     assert dev.changes() == {}
     dev.ok("up")
@@ -220,9 +301,10 @@ def test_another_strategy_replaces_the_service_when_that_is_allowed(dev: Stack, 
     dev.edit(
         "Pulumi.dev.yaml", "      deploy: {replace: true}\n", STRATEGY.replace("wait: 1", "wait: 1, replace: true")
     )
-    rolling = dev.status("chuoi")
+    rolling, ran = dev.status("chuoi"), len(executions(dev, "chuoi"))
     dev.ok("up")
+    wait_for_pipeline(dev, "chuoi", ran + 1)
     assert dev.status("chuoi")["image_digest"] == rolling["image_digest"]
-    assert serves(dev) == "chuoi-10"
+    assert serves(dev) == "chuoi-green", "the AppSpec is an edit: the pipeline has deployed it"
     assert json.loads(dev.ok("export").out)["deployment"].get("pending_operations", []) == []
     assert dev.changes() == {}

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -63,6 +63,7 @@ class FakeAws:
     images: dict[str, set[str]] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    written: datetime = LONG_AGO
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
@@ -178,7 +179,8 @@ class FakeAws:
         """Another execution of the pipeline, the newest."""
         identifier = f"run-{len(self.pipeline['executions']) + 1}"
         shown = [{"name": name, "resolvedValue": value} for name, value in (variables or {}).items()]
-        execution = {"pipelineExecutionId": identifier, "status": status, "variables": shown}
+        began = NOW + timedelta(minutes=len(self.pipeline["executions"]))
+        execution = {"pipelineExecutionId": identifier, "status": status, "variables": shown, "startTime": began}
         self.pipeline["executions"].insert(0, execution)
         self.pipeline["actions"][identifier] = list(actions)
         return identifier
@@ -301,7 +303,7 @@ class FakeAws:
     def _GetObject(self, given: dict[str, Any]) -> dict[str, Any]:
         if (given["Bucket"], given["Key"]) not in self.objects:
             raise RefusedError("NoSuchKey")
-        return {"Body": io.BytesIO(self.objects[given["Bucket"], given["Key"]])}
+        return {"Body": io.BytesIO(self.objects[given["Bucket"], given["Key"]]), "LastModified": self.written}
 
     def _ListPipelineExecutions(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"pipelineExecutionSummaries": self.pipeline["executions"]}

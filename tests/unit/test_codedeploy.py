@@ -2,8 +2,10 @@
 
 import json
 import runpy
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -43,7 +45,12 @@ SHIFTED = replace(RUNS, name="dev-chuoi-codedeploy", controller="CODE_DEPLOY")
 
 
 def run(
-    deploy: Deploy, *states: ServiceState, preview: bool = False, alarms: dict[str, Any] | None = None, **how: Any
+    deploy: Deploy,
+    *states: ServiceState,
+    preview: bool = False,
+    alarms: dict[str, Any] | None = None,
+    cluster: dict[str, Any] | None = None,
+    **how: Any,
 ) -> Recorder:
     """The dev stack, whose service chuoi has one route; `how` is its `deploy`."""
     config = stack_config("dev")
@@ -51,6 +58,8 @@ def run(
     services["chuoi"]["routes"] = services["chuoi"]["routes"][:1]
     services["chuoi"]["deploy"] = {"strategy": "codedeploy", **how}
     services["chuoi"]["alarms"] = OFF if alarms is None else alarms
+    if cluster is not None:
+        config = {**config, "fargate-delivery:cluster": json.dumps(cluster)}
     return deploy(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         config={**config, "fargate-delivery:services": json.dumps(services)},
@@ -72,24 +81,24 @@ def test_a_new_service(deploy: Deploy) -> None:
     assert service["deploymentController"] == {"type": "CODE_DEPLOY"}
     assert service["desiredCount"] == 0
     assert "deploymentCircuitBreaker" not in service
-    assert [group["targetGroupArn"].rsplit("/", 1)[1] for group in service["loadBalancers"]] == ["chuoi-10"]
+    assert [group["targetGroupArn"].rsplit("/", 1)[1] for group in service["loadBalancers"]] == ["chuoi-blue"]
     request = recorder.named(SERVICE)["chuoi-service"]
     assert list(request.ignoreChanges) == [
         "desiredCount", "taskDefinition", "loadBalancers", "networkConfiguration", "capacityProviderStrategies",
     ]  # fmt: skip
     assert not request.hooks.ListFields()
-    assert set(recorder.named(GROUP)) == {"chuoi-10", "chuoi-green"}
+    assert set(recorder.named(GROUP)) == {"chuoi-blue", "chuoi-green"}
 
 
 def test_all_traffic_goes_to_the_first_group_until_codedeploy_has_the_service(deploy: Deploy) -> None:
     for states, ignored in (((), []), ((SHIFTED,), ["actions"])):
-        rule = (recorder := run(deploy, *states, test_port=8443)).inputs(RULE, "chuoi-10-rule")
+        rule = (recorder := run(deploy, *states, test_port=8443)).inputs(RULE, "chuoi-blue-rule")
         (action,) = rule["actions"]
         assert [(g["arn"].rsplit("/", 1)[1], g["weight"]) for g in action["forward"]["targetGroups"]] == [
-            ("chuoi-10", 1),
+            ("chuoi-blue", 1),
             ("chuoi-green", 0),
         ]
-        for name in ("chuoi-10-rule", "chuoi-10-test-rule"):
+        for name in ("chuoi-blue-rule", "chuoi-blue-test-rule"):
             assert list(recorder.named(RULE)[name].ignoreChanges) == ignored
 
 
@@ -97,7 +106,7 @@ def test_the_test_listener(deploy: Deploy) -> None:
     recorder = run(deploy, test_port=8443)
     listener = recorder.inputs("aws:lb/listener:Listener", "load-balancer-test-8443")
     assert (listener["port"], listener["protocol"]) == (8443, "HTTPS")
-    assert recorder.inputs(RULE, "chuoi-10-test-rule")["listenerArn"].endswith("load-balancer-test-8443")
+    assert recorder.inputs(RULE, "chuoi-blue-test-rule")["listenerArn"].endswith("load-balancer-test-8443")
     ingress = recorder.inputs(
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "load-balancer-in-8443-0.0.0.0/0"
     )
@@ -151,7 +160,7 @@ def test_alarms_watch_both_groups_and_end_a_deployment(deploy: Deploy) -> None:
     assert {recorder.inputs(ALARM, name)["name"] for name in of_service} == set(names)
     for name in of_service:
         watched = [q["metric"]["dimensions"] for q in recorder.inputs(ALARM, name)["metricQueries"] if "metric" in q]
-        assert {each["TargetGroup"] for each in watched} == {"targetgroup/chuoi-10/1", "targetgroup/chuoi-green/1"}
+        assert {each["TargetGroup"] for each in watched} == {"targetgroup/chuoi-blue/1", "targetgroup/chuoi-green/1"}
     group = recorder.inputs(DEPLOYMENT_GROUP, "chuoi-deploy-group")
     assert group["alarmConfiguration"] == {"enabled": True, "alarms": names}
     assert group["autoRollbackConfiguration"]["events"][-1] == "DEPLOYMENT_STOP_ON_ALARM"
@@ -167,7 +176,7 @@ def test_what_codedeploy_may_do(deploy: Deploy) -> None:
     found = statements(recorder, "chuoi-deploy-policy")
     assert found.keys() == {"ReadService", "ReplaceTaskSet", "ReadTraffic", "ShiftTraffic", "PassRoles", "CallHooks"}
     assert found["ReplaceTaskSet"][1] == [f"{ECS}:task-set/dev/dev-chuoi-codedeploy/*"]
-    assert [arn.rsplit("/", 1)[1] for arn in found["ShiftTraffic"][1]] == ["chuoi-10-rule"]
+    assert [arn.rsplit("/", 1)[1] for arn in found["ShiftTraffic"][1]] == ["chuoi-blue-rule"]
     assert found["CallHooks"] == (["lambda:InvokeFunction"], [HOOK], None)
 
 
@@ -204,6 +213,53 @@ def test_the_template_goes_to_s3_and_starts_the_pipeline(deploy: Deploy) -> None
     assert pattern["detail"]["object"] == {"key": ["templates/chuoi/appspec.yaml"]}
 
 
+def test_an_edit_of_how_it_is_deployed_is_another_template(deploy: Deploy) -> None:
+    """Else the pipeline would find nothing to do. Hooks change nothing that runs: the next deployment calls them."""
+    without, hooked = stored(deploy), stored(deploy, hooks={"BeforeAllowTraffic": HOOK})
+    on_demand = stored(deploy, cluster={"spot": False})
+    assert without == hooked != on_demand
+
+
+def test_the_first_release_takes_out_the_hooks(deploy: Deploy, tmp_path: Path) -> None:
+    command = next(
+        line.strip() for line in (ROOT / "buildspecs/template.yaml").read_text().splitlines() if "sed -i" in line
+    )
+    (tmp_path / ".deployment").mkdir()
+    written = tmp_path / ".deployment/appspec.yaml"
+    plain = run(deploy).inputs(OBJECT, "chuoi-appspec")["content"]
+    hooks = {"AfterInstall": HOOK, "BeforeAllowTraffic": HOOK}
+    for content in (plain, run(deploy, hooks=hooks).inputs(OBJECT, "chuoi-appspec")["content"]):
+        written.write_text(content)
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+        assert written.read_text() == plain
+
+
+def test_a_route_of_another_priority_keeps_its_target_groups(deploy: Deploy) -> None:
+    """A new one would be empty until the next deployment, and so would be the answers."""
+    recorder = run(deploy, SHIFTED, test_port=8443)
+    aliases = {name: _former(recorder, type, name) for type in (GROUP, RULE) for name in recorder.named(type)}
+    assert aliases == {
+        "chuoi-blue": ["chuoi-10"],
+        "chuoi-green": [],
+        "chuoi-blue-rule": ["chuoi-10-rule"],
+        "chuoi-blue-test-rule": [],
+    }
+    config = stack_config("dev")
+    services = json.loads(config["fargate-delivery:services"])
+    services["chuoi"]["routes"] = services["chuoi"]["routes"][:1]
+    rolling = deploy(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        config={**config, "fargate-delivery:services": json.dumps(services)},
+        secret_keys=SECRET_KEYS,
+    )
+    assert _former(rolling, GROUP, "chuoi-10") == ["chuoi-blue"]
+    assert _former(rolling, RULE, "chuoi-10-rule") == ["chuoi-blue-rule"]
+
+
+def _former(recorder: Recorder, type: str, name: str) -> list[str]:
+    return [alias.spec.name for alias in recorder.named(type)[name].aliases if alias.spec.name]
+
+
 def test_the_deploy_stage(deploy: Deploy) -> None:
     stages = run(deploy).inputs(PIPELINE, "chuoi-pipeline")["stages"]
     actions = stages[-1]["actions"]
@@ -212,6 +268,12 @@ def test_the_deploy_stage(deploy: Deploy) -> None:
         ("Migrate", "CodeBuild", 2),
         ("Deploy", "CodeDeployToECS", 3),
         ("Release", "CodeBuild", 4),
+    ]
+    assert [action["inputArtifacts"] for action in actions] == [
+        ["package"],
+        ["deployment"],
+        ["deployment"],
+        ["package"],
     ]
     assert actions[2]["configuration"] == {
         "ApplicationName": "dev-chuoi",
@@ -261,9 +323,9 @@ def test_a_change_of_the_template_is_guarded(deploy: Deploy) -> None:
     assert list(hooked["chuoi-taskdef"].before_update) == ["chuoi-guard"]
 
 
-def stored(deploy: Deploy) -> str:
+def stored(deploy: Deploy, cluster: dict[str, Any] | None = None, **how: Any) -> str:
     """The fingerprint of the program's template."""
-    content: str = run(deploy).inputs(OBJECT, "chuoi-appspec")["content"]
+    content: str = run(deploy, cluster=cluster, **how).inputs(OBJECT, "chuoi-appspec")["content"]
     return content.split()[2]
 
 
@@ -275,6 +337,8 @@ def test_a_template_that_was_tried_ends_up_with_the_command(deploy: Deploy) -> N
     at_it = replace(SHIFTED, template=Stored(fingerprint, "e9", running=True))
     with pytest.raises(pulumi.RunError, match="because execution e9 of the pipeline goes on"):
         run(deploy, at_it)
+    with pytest.raises(pulumi.RunError, match="no execution of the pipeline has begun since it was written; run this"):
+        run(deploy, replace(SHIFTED, template=Stored(fingerprint)))
     done = replace(failed, record=json.dumps({**RECORD, "template_fingerprint": fingerprint}))
     run(deploy, done)
     run(deploy, replace(failed, template=Stored("another", "e9", reason="ended as Failed")))

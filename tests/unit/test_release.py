@@ -163,7 +163,7 @@ SHIFTED = replace(
     [
         (SHIFTED, False, "refused unless the stack file says deploy.replace: true"),
         (replace(SHIFTED, execution="e"), True, "pipeline execution e is in flight"),
-        (SHIFTED, True, "`delivery redeploy web`, then run this again"),
+        (SHIFTED, True, "`delivery redeploy web --stack dev`, then run this again"),
         (replace(SHIFTED, target_groups=("a:targetgroup/web-10-1/2",)), True, None),
         (service(RELEASED, "f1", "f1"), True, None),
     ],
@@ -171,5 +171,5 @@ SHIFTED = replace(
 def test_a_service_is_replaced_only_where_its_traffic_stays(
     state: ServiceState, allowed: bool, words: str | None
 ) -> None:
-    refusal = replacement_refusal(state, allowed=allowed)
+    refusal = replacement_refusal("dev", state, allowed=allowed)
     assert (refusal is None) if words is None else (refusal is not None and words in refusal)

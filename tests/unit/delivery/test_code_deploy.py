@@ -1,10 +1,12 @@
 """A service that CodeDeploy deploys, as the operators' commands and the program see it."""
 
+from datetime import timedelta
+
 import pytest
-from delivery_aws import STACK, FakeAws, action, digest
+from delivery_aws import NOW, STACK, FakeAws, action, digest
 
 from delivery.errors import DeliveryError
-from delivery.lookup import services
+from delivery.lookup import how_to_wait, services
 from delivery.redeploy import redeploy
 from delivery.services import ecs_name, service_of
 from delivery.state import images, look
@@ -60,21 +62,76 @@ def test_the_template_says_what_it_is_made_of() -> None:
     assert fingerprint_in("version: 0.0\n") == ""
 
 
+UNRELEASED_TEMPLATE = headed("f2", "{}").encode()
+UNHEALTHY = action("Deploy", "Deploy", "Deploy", "Failed", result={"errorDetails": {"message": "unhealthy"}})
+NO_BUILD = action("Package", "Package", "Build", "Failed")
+REJECTED = action("Approve", "Approve", "Approval", "Failed", result={"externalExecutionSummary": "not today"})
+EDIT = {"image": "live"}
+
+
+def tried(aws: FakeAws) -> Stored | None:
+    return stored(aws.session(), STACK, "web", aws.parameters["/fargate-delivery/dev/web/release"].versions[-1])
+
+
+def test_where_no_template_is() -> None:
+    aws = account("f1")
+    assert tried(aws) is None
+    assert stored(aws.session(), STACK, "other", "none") is None
+
+
+def test_what_was_released_is_not_looked_for() -> None:
+    aws = account("f1")
+    aws.objects["bucket", "templates/web/appspec.yaml"] = headed("f1", "{}").encode()
+    aws.executing("Failed", UNHEALTHY)
+    assert tried(aws) == Stored("f1")
+
+
 def test_what_became_of_the_template() -> None:
     aws = account("f1")
-    assert stored(aws.session(), STACK, "web") is None
-    assert stored(aws.session(), STACK, "other") is None
-    aws.objects["bucket", "templates/web/appspec.yaml"] = headed("f2", "{}").encode()
-    assert stored(aws.session(), STACK, "web") == Stored("f2")
-    execution = aws.executing("InProgress")
-    assert stored(aws.session(), STACK, "web") == Stored("f2", execution, running=True)
-    failed = aws.executing(
-        "Failed", action("Deploy", "Deploy", "Deploy", "Failed", result={"errorDetails": {"message": "unhealthy"}})
+    aws.executing("Failed", UNHEALTHY, variables=EDIT)
+    aws.objects["bucket", "templates/web/appspec.yaml"] = UNRELEASED_TEMPLATE
+    aws.written = NOW + timedelta(minutes=1)
+    assert tried(aws) == Stored("f2"), "what came before it says nothing of it"
+    edit = aws.executing("InProgress", variables=EDIT)
+    assert tried(aws) == Stored("f2", edit, running=True)
+    aws.executing("Succeeded")  # an upload's second event, with nothing to do
+    assert tried(aws) == Stored("f2", edit, running=True)
+    aws.pipeline["executions"][1]["status"] = "Failed"
+    aws.pipeline["actions"][edit] = [UNHEALTHY]
+    failed = Stored("f2", edit, reason="ended as Failed: Deploy / Deploy unhealthy")
+    assert tried(aws) == failed
+    aws.executing("Failed", NO_BUILD)
+    aws.executing("Failed", REJECTED)
+    aws.executing("Stopped")
+    assert tried(aws) == failed, "none of them came to deploy it"
+    upload = aws.executing("Failed", UNHEALTHY)
+    assert tried(aws) == Stored("f2", upload, reason="ended as Failed: Deploy / Deploy unhealthy")
+
+
+def test_an_edit_that_was_not_approved() -> None:
+    aws = account("f1")
+    aws.objects["bucket", "templates/web/appspec.yaml"] = UNRELEASED_TEMPLATE
+    edit = aws.executing("Failed", REJECTED, variables=EDIT)
+    assert tried(aws) == Stored("f2", edit, reason="ended as Failed: Approve / Approve not today")
+
+
+def test_how_to_wait_for_codedeploy() -> None:
+    state = look(account("f1", "f2").session(), STACK, ["web"])["web"]
+    assert how_to_wait(STACK, state) == (
+        "wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name dev-web "
+        "--deployment-group-name dev-web --include-only-statuses Created Queued InProgress Ready`"
     )
-    found = stored(aws.session(), STACK, "web")
-    assert found == Stored("f2", failed, reason="ended as Failed: Deploy / Deploy unhealthy")
-    succeeded = aws.executing("Succeeded")
-    assert stored(aws.session(), STACK, "web") == Stored("f2", succeeded)
+
+
+def test_nothing_is_deployed_again_while_another_image_is_on_its_way() -> None:
+    aws = account("f1")
+    upload = aws.executing("InProgress")
+    with pytest.raises(DeliveryError, match=f"execution {upload} of the pipeline is not over, and may make another"):
+        redeploy(aws.session(), STACK, "web", print, wait=False)
+    aws = account("f1", "f2")
+    with pytest.raises(DeliveryError, match="wait until CodeDeploy has no deployment"):
+        redeploy(aws.session(), STACK, "web", print, wait=False)
+    assert "StartPipelineExecution" not in aws.writes
 
 
 def test_a_redeployment_takes_the_live_image_without_a_build() -> None:

@@ -1,6 +1,7 @@
 """CodeDeploy without processes or time: the steps of a shift, AppSpecs, and a deployment's calls."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,8 @@ from sandbox.server.world import Principal
 Json = dict[str, Any]
 ME = Principal("arn:aws:iam::111111111111:user/me", "user")
 BLUE, GREEN = "arn:…:targetgroup/blue/1", "arn:…:targetgroup/green/2"
-LISTENER, ROLE = "arn:…:listener/1", "arn:aws:iam::111111111111:role/deploy"
+LISTENER, TEST_LISTENER = "arn:…:listener/1", "arn:…:listener/2"
+ROLE = "arn:aws:iam::111111111111:role/deploy"
 PROPERTIES: Json = {
     "TaskDefinition": "arn:…:task-definition/web:2",
     "LoadBalancerInfo": {"ContainerName": "web", "ContainerPort": 80},
@@ -194,7 +196,12 @@ class Rig:
         return [[group["Weight"] for group in found] for found in groups]
 
     def run(
-        self, config: str = "CodeDeployDefault.ECSAllAtOnce", *, alarms: bool = False, rollback: bool = True
+        self,
+        config: str = "CodeDeployDefault.ECSAllAtOnce",
+        *,
+        alarms: bool = False,
+        rollback: bool = True,
+        hooks: Sequence[str] = (),
     ) -> Run:
         group = {
             "serviceRoleArn": ROLE,
@@ -217,7 +224,8 @@ class Rig:
             "deploymentId": "d-1", "applicationName": "app", "deploymentGroupName": "group", "status": "Created",
             "autoRollbackConfiguration": {"enabled": rollback, "events": events},
         }  # fmt: skip
-        return Run(self, info, group, {"trafficRoutingConfig": OWN_CONFIGS[config]}, parse(json.dumps(SPEC)))  # type: ignore[arg-type]
+        spec = {**SPEC, "Hooks": [{name: name} for name in hooks]}
+        return Run(self, info, group, {"trafficRoutingConfig": OWN_CONFIGS[config]}, parse(json.dumps(spec)))  # type: ignore[arg-type]
 
 
 def test_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +287,41 @@ def test_without_a_rollback_the_traffic_stays() -> None:
     assert rig.weights() == [[0, 100]]
     assert "rollbackInfo" not in run.info
     assert len(rig.sets) == 2
+
+
+@pytest.mark.parametrize("reported", ["Succeeded", "Failed", None])
+def test_a_hook_is_waited_for(reported: str | None) -> None:
+    """Nothing reported is a failure after an hour, which this clock makes no time at all."""
+    rig, asked = Rig(), list[Any]()
+    run = rig.run(hooks=["AfterInstall", "BeforeAllowTraffic"])
+
+    def invoke(FunctionName: str, InvocationType: str, Payload: bytes) -> Json:
+        event = json.loads(Payload)
+        asked.append((FunctionName, InvocationType, event["DeploymentId"], rig.weights()))
+        if FunctionName == "AfterInstall" or reported is not None:
+            run.hooks[event["LifecycleEventHookExecutionId"]] = reported or "Succeeded"
+        return {}
+
+    rig.invoke = invoke  # type: ignore[attr-defined]
+    run.run(lambda *_: "d-2")
+    if reported == "Failed":
+        assert asked == [("AfterInstall", "Event", "d-1", [])]
+        assert [each["id"] for each in rig.sets] == ["ecs-svc/1"]
+        assert run.info["errorInformation"]["message"] == "The hook at AfterInstall did not succeed."
+    else:
+        assert asked == [(name, "Event", "d-1", []) for name in ("AfterInstall", "BeforeAllowTraffic")]
+    assert run.info["status"] == ("Succeeded" if reported == "Succeeded" else "Failed")
+    assert (rig.forward[1]["Weight"] == 100) == (reported == "Succeeded")
+
+
+def test_a_test_listener_shows_the_new_tasks_first() -> None:
+    rig = Rig()
+    run = rig.run()
+    pair = run.group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+    pair["testTrafficRoute"] = {"listenerArns": [TEST_LISTENER]}
+    run.run(lambda *_: "d-2")
+    described = [given["ListenerArn"] for name, given in rig.calls if name == "describe_rules"]
+    assert described == [TEST_LISTENER, LISTENER]
 
 
 def test_a_stop() -> None:

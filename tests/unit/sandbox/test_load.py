@@ -103,5 +103,7 @@ def test_where_a_service_answers(service: str) -> None:
 def test_a_service_that_is_not_there_or_has_no_route() -> None:
     with pytest.raises(SandboxError, match="there is no ECS service dev-web in cluster dev"):
         find_site(account("dev-other"), LISTENERS, "dev", "web")
+    with pytest.raises(SandboxError, match="dev-web begins the names of several ECS services: dev-web-a, dev-web-code"):
+        find_site(account("dev-web-codedeploy", "dev-web-a"), LISTENERS, "dev", "web")
     with pytest.raises(SandboxError, match="it has no route"):
         find_site(account("dev-web"), [], "dev", "web")
