@@ -24,6 +24,7 @@ HANDLER_MODULES = (
     "sandbox.codedeploy.registry",
     "sandbox.codedeploy.deployments",
     "sandbox.ecr.api",
+    "sandbox.chatbot.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 
