@@ -1,7 +1,7 @@
 """Amazon Q Developer in chat applications, once AWS Chatbot: an SNS topic whose messages are in a Slack channel."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TypedDict, final
 
 import pulumi
 import pulumi_aws as aws
@@ -11,6 +11,7 @@ from components.naming import Scope
 from components.roles import service_role
 
 
+@final
 class AmazonQArgs(TypedDict):
     """A Slack channel."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, final
 
 import pulumi
 import pulumi_aws as aws
@@ -17,6 +17,7 @@ MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
 
 
+@final
 class WebhookArgs(TypedDict):
     """A Slack app's incoming webhook."""
 
