@@ -152,6 +152,17 @@ def test_an_approval(local: Stack, apps: Apps) -> None:
     local.ok("up")
 
 
+def test_a_source_that_is_gone(local: Stack) -> None:
+    before = len(told(local))
+    bucket, _, key = local.outputs()["hello"]["upload_to"].removeprefix("s3://").partition("/")
+    local.client("s3").delete_object(Bucket=bucket, Key=key)
+    local.client("codepipeline").start_pipeline_execution(name="local-hello")
+    wait_for_pipeline(local, "hello", 1)
+    messages = told(local, before)
+    assert titles(messages) == ["[local] local-hello has started", "[local] local-hello has failed in Source"]
+    assert re.fullmatch(r"Source: \S.+", messages[1][1])
+
+
 def test_what_slack_does_not_take_arrives_later_or_is_kept(local: Stack, apps: Apps) -> None:
     before = len(told(local))
     local.ok("slack", "--mood", "down")
@@ -174,3 +185,19 @@ def test_what_slack_does_not_take_arrives_later_or_is_kept(local: Stack, apps: A
     (alarm,) = local.client("cloudwatch").describe_alarms(AlarmNames=["local-slack-undelivered"])["MetricAlarms"]
     assert alarm["StateValue"] == "ALARM"
     assert len(told(local)) == before + 4
+
+
+def test_amazon_q_says_the_same(local: Stack, apps: Apps) -> None:
+    local.ok("slack", "--mood", "ok")
+    local.edit("Pulumi.local.yaml", "{slack: true,", "{amazon_q: {workspace: T0123456789, channel: C0123456789},")
+    local.ok("up")
+    assert local.changes() == {}
+    before, undelivered = len(told(local)), len(local.control("undelivered"))
+    assert local.ship("hello", apps.make("asked-of-q")).code == 0
+    messages = told(local, before)
+    assert titles(messages) == [
+        "[local] local-hello has started", "[local] local-hello has an image to deploy", "[local] local-hello deploys",
+        "[local] local-hello has released release-8",
+    ]  # fmt: skip
+    assert messages[3][2] == f"Image {local.status('hello')['image_digest']}"
+    assert len(local.control("undelivered")) == undelivered
