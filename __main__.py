@@ -28,6 +28,7 @@ from inputs import (
     migrate_args,
     network_args,
     parameter_args,
+    slack_args,
     ways_in_args,
 )
 from stack_file import Service
@@ -130,6 +131,7 @@ for name, service in config.services.items():
             "app_spec_hooks": service.deploy.hooks,
             "alarms": alarms_args(service),
             "balancer_arn_suffix": balancer.arn_suffix,
+            "page": config.notifications.page,
             "state": state,
             "hooks": (
                 take_over(seen.session, scope.stack, name)
@@ -203,14 +205,15 @@ Dashboard(
         "services": charted,
     },
 )
-if stack.slack_webhook is not None:
+if (slack := slack_args(stack)) is not None:
     Notifications(
         "slack",
         {
             "scope": scope,
             "pipelines": [scope.name(name) for name in config.services],
-            "webhook": stack.slack_webhook,
+            "to": slack,
             "production": config.protect,
+            "page": config.notifications.page,
         },
     )
 if stack.commit_token is not None and config.notifications.commits is not None:
@@ -224,6 +227,7 @@ if stack.commit_token is not None and config.notifications.commits is not None:
             "token": stack.commit_token,
             "bucket_arn": store.arn,
             "log_retention_days": config.cluster.log_retention_days,
+            "page": config.notifications.page,
         },
     )
 

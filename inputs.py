@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import pulumi
 
 from components.alarms import AlarmsArgs
+from components.amazon_q import AmazonQArgs
 from components.code_deploy import StrategyArgs, TrafficArgs
 from components.ecs_service import EcsService
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
 from components.network import Network, NetworkArgs
+from components.notifications import WebhookArgs
 from components.parameter_store import ParameterArgs
 from components.pipeline_builds import MigrationArgs
 from components.ways_in import WaysInArgs
@@ -113,6 +115,14 @@ def alarms_args(service: Service) -> AlarmsArgs:
         "latency": alarms.latency,
         "unhealthy_hosts": alarms.unhealthy_hosts,
     }
+
+
+def slack_args(stack: Settings) -> WebhookArgs | AmazonQArgs | None:
+    """The way to the Slack channel, if there is one."""
+    if stack.slack_webhook is not None:
+        return {"url": stack.slack_webhook}
+    channel = stack.config.notifications.amazon_q
+    return None if channel is None else {"workspace": channel.workspace, "channel": channel.channel}
 
 
 def migrate_args(service: Service) -> dict[str, MigrationArgs]:

@@ -380,13 +380,36 @@ class Commits(Model):
     """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
 
 
+class AmazonQ(Model):
+    """A Slack channel that Amazon Q Developer in chat applications (once AWS Chatbot) writes to.
+
+    The workspace is authorized once, by hand, in Amazon Q's console.
+    """
+
+    workspace: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,255}$")]
+    """Slack's ID of it, such as T0123456789."""
+    channel: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,255}$")]
+    """Slack's ID of it, such as C0123456789."""
+
+
 class Notifications(Model):
-    """Who is told of what the pipelines do."""
+    """Who is told of what the pipelines and services do."""
 
     slack: bool = False
     """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
+    amazon_q: AmazonQ | None = None
+    """The other way to a Slack channel; not both."""
+    page: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$")] | None = None
+    """An SNS topic that is told when a service's alarm goes on and off, and when a message could not be delivered. Its
+    policy must let `cloudwatch.amazonaws.com` publish."""
     commits: Commits | None = None
     """Where the commits are that uploads name, which are told how their release goes; none are without it."""
+
+    @model_validator(mode="after")
+    def _one_way_to_slack(self) -> Self:
+        if self.slack and self.amazon_q is not None:
+            raise ValueError("slack and amazon_q are two ways to one channel: take one of them")
+        return self
 
 
 class Stack(Model):

@@ -103,9 +103,13 @@ def service_alarms(
     limits: AlarmsArgs,
     groups: Sequence[aws.lb.TargetGroup],
     balancer_arn_suffix: pulumi.Input[str],
+    page: str | None,
     parent: pulumi.Resource,
 ) -> ServiceAlarms:
-    """An alarm for each limit, and one that is in ALARM when any of them is; as a component's children."""
+    """An alarm for each limit, and one that is in ALARM when any of them is; as a component's children.
+
+    The last one tells `page`, an SNS topic, when it goes on and off.
+    """
     child = pulumi.ResourceOptions(parent=parent)
     made = [
         aws.cloudwatch.MetricAlarm(
@@ -130,6 +134,8 @@ def service_alarms(
         f"{name}-alarm",
         alarm_name=full_name,
         alarm_description=f"{full_name}: one of its alarms has gone off",
+        alarm_actions=None if page is None else [page],
+        ok_actions=None if page is None else [page],
         alarm_rule=pulumi.Output.all(*names).apply(lambda known: " OR ".join(f'ALARM("{each}")' for each in known)),
         opts=child,
     )

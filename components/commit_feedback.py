@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -46,6 +46,8 @@ class CommitFeedbackArgs(TypedDict):
     bucket_arn: pulumi.Input[str]
     """Where sources arrive."""
     log_retention_days: int
+    page: NotRequired[str | None]
+    """The SNS topic that the alarm tells."""
 
 
 class CommitFeedback(pulumi.ComponentResource):
@@ -100,7 +102,12 @@ class CommitFeedback(pulumi.ComponentResource):
         self._target("failed-comment", rules["failed"], comments.arn, input_transformer=body, http_target=path)
         self._target("ended-report", stopped, report.arn, input_transformer=report_input())
         self.alarm_name = undelivered.alarm(
-            name, self._full_name, queue, "A commit was not told; the queue has what, and why", self._child
+            name,
+            self._full_name,
+            queue,
+            "A commit was not told; the queue has what, and why",
+            args.get("page"),
+            self._child,
         )
         self.register_outputs({"alarm_name": self.alarm_name})
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.messages import CONSOLE, FAILED, LINKS, PATHS, RELEASED, SOURCE, STARTED
+from components.messages import EXECUTION, EXECUTION_PAGE, FAILED, PATHS, RELEASED, SOURCE, STARTED, console
 from components.naming import Scope
 
 Outcome = Literal["started", "released", "failed"]
@@ -87,17 +87,16 @@ def pattern(outcome: Outcome, pipelines: Sequence[str]) -> str:
 
 
 def ended(pipelines: Sequence[str]) -> str:
-    """The executions that have ended without a release; not the one that CodePipeline starts by itself."""
+    """The executions that have ended without a release; not the one that CodePipeline starts by itself.
+
+    AWS documents the trigger for the event of a start only, so one without it is looked into too.
+    """
     detail = {
         "pipeline": list(pipelines),
         "state": ["FAILED", "STOPPED"],
-        "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}]},
+        "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}, {"exists": False}]},
     }
-    found = {
-        "source": ["aws.codepipeline"],
-        "detail-type": ["CodePipeline Pipeline Execution State Change"],
-        "detail": detail,
-    }
+    found = {"source": ["aws.codepipeline"], "detail-type": [EXECUTION], "detail": detail}
     return json.dumps(found, separators=(",", ":"))
 
 
@@ -113,12 +112,11 @@ def path_values(host: Host) -> list[str]:
 
 def status(host: Host, outcome: Outcome, scope: Scope) -> dict[str, Any]:
     """The input transformer of a status."""
-    link = CONSOLE.format(region=scope.region, page=LINKS["pipeline"])
     body = {
         "state": host.states[outcome],
         host.context: "<pipeline>",
         "description": DESCRIPTIONS[outcome],
-        "target_url": link,
+        "target_url": console(scope, EXECUTION_PAGE),
     }
     return _transformer(body)
 

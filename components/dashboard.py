@@ -1,4 +1,7 @@
-"""What an on-call person looks at first: each service's requests, tasks and log, and how deliveries go."""
+"""What an on-call person looks at first: each service's requests, tasks and log, and how deliveries go.
+
+The release step writes the metrics of deliveries (buildspecs/release.yaml), CodePipeline that an execution has failed.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +16,18 @@ from components.messages import SOURCE
 WIDTH, ROW, ALARMS, HEADER = 24, 6, 3, 1
 """The grid's columns, and the height of a row of charts, of alarms and of a headline (CloudWatch, dashboard body
 structure)."""
-RED, ORANGE, BLUE = "#d62728", "#ff7f0e", "#1f77b4"
+RED, ORANGE, BLUE, GREEN = "#d62728", "#ff7f0e", "#1f77b4", "#2ca02c"
+HOUR, DAY = 3600, 86400
+"""Seconds."""
 ERRORS = "fields @timestamp, @message | filter @message like /(?i)(error|exception|fatal|panic)/ | sort @timestamp desc"
+QUERIES = {
+    "errors": f"{ERRORS} | limit 200",
+    "one task": "fields @timestamp, @message | filter @logStream like 'TASK ID' | sort @timestamp | limit 1000",
+    "lines by service": "stats count(*) as lines by @log, bin(5m) | sort lines desc",
+}
+"""Saved for CloudWatch Logs Insights, over the logs of all services."""
+GROUPS_OF_A_QUERY = 50
+"""Log groups (CloudWatch Logs, PutQueryDefinition)."""
 
 Widget = dict[str, Any]
 Metric = list[Any]
@@ -63,9 +76,10 @@ class DashboardArgs(TypedDict):
 
 
 class Dashboard(pulumi.ComponentResource):
-    """The stack's dashboard.
+    """The stack's dashboard, and queries of its services' logs.
 
-    Produces: an `aws.cloudwatch.Dashboard` with the stack's name.
+    Produces: an `aws.cloudwatch.Dashboard` with the stack's name, and an `aws.cloudwatch.QueryDefinition` for each of
+    QUERIES, one more for every 50 services.
     """
 
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -84,6 +98,17 @@ class Dashboard(pulumi.ComponentResource):
             dashboard_body=known.apply(rendered),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        groups = [service["log_group"] for service in args["services"]]
+        for first in range(0, len(groups), GROUPS_OF_A_QUERY):
+            part = f" {first + 1}-{first + GROUPS_OF_A_QUERY}" if len(groups) > GROUPS_OF_A_QUERY else ""
+            for purpose, query in QUERIES.items():
+                aws.cloudwatch.QueryDefinition(
+                    f"{name}-{purpose.replace(' ', '-')}-{first + 1}",
+                    name=f"{args['stack']}/{purpose}{part}",
+                    query_string=query,
+                    log_group_names=groups[first : first + GROUPS_OF_A_QUERY],
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
         self.register_outputs({"name": dashboard.dashboard_name})
 
 
@@ -121,16 +146,37 @@ def _placed(rows: Sequence[tuple[int, list[Widget]]]) -> Iterator[Widget]:
 
 
 def _deliveries(region: str, pipelines: Sequence[str]) -> Iterator[Widget]:
-    duration: list[Metric] = [["AWS/CodePipeline", "PipelineDuration", "PipelineName", name] for name in pipelines]
-    failed: list[Metric] = [
-        ["AWS/CodePipeline", "FailedPipelineExecutions", "PipelineName", name] for name in pipelines
-    ]
-    ended = [[*metric, {"stat": "SampleCount", "label": metric[-1]}] for metric in duration]
-    yield _chart(region, "Deliveries", ended, stat="SampleCount", period=3600, view="bar")
-    yield _chart(region, "Duration of a delivery, seconds", duration, stat="Average", period=3600)
-    lead: list[Metric] = [[SOURCE, "LeadTime", "PipelineName", name] for name in pipelines]
-    yield _chart(region, "From upload to release, seconds", lead, stat="Average", period=3600)
-    yield _chart(region, "Deliveries that failed", failed, stat="Sum", period=3600)
+    def of_all(name: str) -> list[Metric]:
+        return [[SOURCE, name, "PipelineName", pipeline, {"label": pipeline}] for pipeline in pipelines]
+
+    yield _chart(region, "Releases", of_all("Releases"), stat="Sum", period=HOUR)
+    yield _chart(region, "Failed deliveries, %", list(_failures(pipelines)), stat="Sum", period=DAY)
+    yield _chart(region, "Upload to release, seconds", of_all("LeadTime"), stat="Average", period=HOUR)
+    yield _chart(region, "Deployment, seconds", of_all("DeploymentDuration"), stat="Average", period=HOUR)
+
+
+def _failures(pipelines: Sequence[str]) -> Iterator[Metric]:
+    """Of the executions that released or failed, those that failed; one that had nothing to do counts for neither."""
+    for n, pipeline in enumerate(pipelines):
+        share = f"100 * FILL(failed{n}, 0) / (FILL(failed{n}, 0) + FILL(released{n}, 0))"
+        yield [{"expression": share, "label": pipeline}]
+        yield ["AWS/CodePipeline", "FailedPipelineExecutions", "PipelineName", pipeline, _hidden(f"failed{n}")]
+        yield [SOURCE, "Releases", "PipelineName", pipeline, _hidden(f"released{n}")]
+
+
+def _releases(pipeline: str) -> list[Metric]:
+    """A line from the bottom to the top at each release.
+
+    CloudWatch's own vertical annotations have fixed times: somebody would have to write the dashboard anew after each
+    release, beside Pulumi.
+    """
+    line = {"expression": "FILL(released, 0)", "label": "release", "color": GREEN, "yAxis": "right", "stat": "Sum"}
+    return [[line], [SOURCE, "Releases", "PipelineName", pipeline, {**_hidden("released"), "stat": "Sum"}]]
+
+
+def _hidden(name: str) -> dict[str, Any]:
+    """How a metric is drawn that an expression calls by this name."""
+    return {"id": name, "visible": False}
 
 
 def _charts(region: str, cluster: str, balancer: str, service: Charted) -> Iterator[Widget]:
@@ -138,6 +184,9 @@ def _charts(region: str, cluster: str, balancer: str, service: Charted) -> Itera
     usage: list[Metric] = [
         ["AWS/ECS", name, *place, {"label": name}] for name in ("CPUUtilization", "MemoryUtilization")
     ]
+    # Each task reports once a minute (ECS, CloudWatch metrics: service RUNNING task count).
+    tasks: list[Metric] = [["AWS/ECS", "CPUUtilization", *place, {"stat": "SampleCount", "label": "running"}]]
+    releases = _releases(service.pipeline)
     if service.target_groups:
         groups = [["LoadBalancer", balancer, "TargetGroup", group] for group in service.target_groups]
         alb = "AWS/ApplicationELB"
@@ -148,21 +197,21 @@ def _charts(region: str, cluster: str, balancer: str, service: Charted) -> Itera
                 *([alb, "RequestCount", *group, {"color": BLUE}] for group in groups),
                 *([alb, "HTTPCode_Target_4XX_Count", *group, {"color": ORANGE}] for group in groups),
                 *([alb, "HTTPCode_Target_5XX_Count", *group, {"color": RED}] for group in groups),
+                *releases,
             ],
             stat="Sum",
         )
         times = [[alb, "TargetResponseTime", *group, {"stat": stat}] for group in groups for stat in ("p50", "p99")]
-        yield _chart(region, "Response time, seconds", times, stat="p50")
-        counts = [[alb, name, *group] for group in groups for name in ("HealthyHostCount", "UnHealthyHostCount")]
-        yield _chart(region, "Tasks that answer", counts, stat="Maximum")
-    yield _chart(region, "CPU and memory, %", usage, stat="Maximum")
+        yield _chart(region, "Response time, seconds", [*times, *releases], stat="p50")
+        tasks += [[alb, name, *group] for group in groups for name in ("HealthyHostCount", "UnHealthyHostCount")]
+    yield _chart(region, "Tasks", [*tasks, *releases], stat="Maximum")
+    yield _chart(region, "CPU and memory, %", [*usage, *releases], stat="Maximum")
 
 
-def _chart(
-    region: str, title: str, metrics: Sequence[Metric], *, stat: str, period: int = 60, view: str = "timeSeries"
-) -> Widget:
-    given = {"title": title, "region": region, "view": view, "stat": stat, "period": period, "metrics": list(metrics)}
-    return {"type": "metric", "properties": given}
+def _chart(region: str, title: str, metrics: Sequence[Metric], *, stat: str, period: int = 60) -> Widget:
+    given = {"title": title, "region": region, "view": "timeSeries", "stat": stat, "period": period}
+    axes = {"left": {"min": 0}, "right": {"min": 0, "max": 1, "showUnits": False}}
+    return {"type": "metric", "properties": {**given, "yAxis": axes, "metrics": list(metrics)}}
 
 
 def _alarms(service: Charted) -> Widget:

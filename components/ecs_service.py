@@ -56,6 +56,8 @@ class EcsServiceArgs(TypedDict):
     """A worker has none all the same."""
     balancer_arn_suffix: pulumi.Input[str]
     """What the alarms' metrics are called by."""
+    page: NotRequired[str | None]
+    """The SNS topic that the composite alarm tells."""
     state: NotRequired[ServiceState | None]
     """The service as it is before this run; None when there is none yet."""
     hooks: NotRequired[pulumi.ResourceHookBinding | None]
@@ -216,7 +218,13 @@ class EcsService(pulumi.ComponentResource):
             return ServiceAlarms()
         full_name = args["scope"].name(args["service"])
         return service_alarms(
-            self._name, full_name, args["alarms"], ways_in.target_groups, args["balancer_arn_suffix"], self
+            self._name,
+            full_name,
+            args["alarms"],
+            ways_in.target_groups,
+            args["balancer_arn_suffix"],
+            args.get("page"),
+            self,
         )
 
     def _watched(self) -> aws.ecs.ServiceAlarmsArgsDict | None:

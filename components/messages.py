@@ -1,7 +1,8 @@
 """What Slack is told: which events, and in which words.
 
 Each message is an EventBridge rule's pattern and its target's input transformer, which makes the body that Slack's
-incoming webhooks take. What an event says stands in `plain_text` blocks, where Slack reads no markup.
+incoming webhooks take. What an event says stands in `plain_text` blocks, where Slack reads no markup. The last block
+has the links, as markup, of nothing but names and addresses that AWS gives.
 """
 
 import json
@@ -9,28 +10,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pulumi_aws as aws
+
 from components.naming import Scope
 
-SOURCE, STARTED, RELEASED, FAILED = "fargate-delivery", "Release Started", "Service Released", "Release Failed"
-"""The events of ours: of the Package step; of the Release step, whose detail is the release record with the pipeline's
-name; and of the build that looks why an execution has ended."""
+SOURCE = "fargate-delivery"
+STARTED, PACKAGED, RELEASED, FAILED = "Release Started", "Release Packaged", "Service Released", "Release Failed"
+"""The events of ours: of the Package step, before a build and when there is an image to deploy; of the Release step,
+whose detail is the release record with the pipeline's name; and of the build that looks why an execution has ended."""
 LONGEST_TEMPLATE, LONGEST_PATTERN = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 GOOD, BAD, NEWS, ASKING = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
-CONSOLE = "https://{region}.console.aws.amazon.com/{page}?region={region}"
-Subject = Literal["pipeline", "service", "task"]
-LINKS: Mapping[Subject, str] = {
-    "pipeline": "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization",
-    "service": "ecs/v2/clusters/{cluster}/services",
-    "task": "ecs/v2/clusters/{cluster}/tasks",
+Subject = Literal["pipeline", "service", "task", "alarm"]
+EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
+CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
+LOG_PAGE, LOGS_PAGE = (
+    f"{CLOUDWATCH}logsV2:log-groups{which}"
+    for which in ("/log-group/$252Fecs$252F", "$3FlogGroupNameFilter$3D$252Fecs$252F{stack}-")
+)
+DASHBOARD = {"Dashboard": f"{CLOUDWATCH}dashboards/dashboard/{{stack}}"}
+LINKS: Mapping[Subject, Mapping[str, str]] = {
+    "pipeline": {"Pipeline": EXECUTION_PAGE, "Log": f"{LOG_PAGE}<pipeline>", **DASHBOARD},
+    "service": {"Services": f"{CLUSTER}/services?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
+    "task": {"Tasks": f"{CLUSTER}/tasks?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
+    "alarm": {"Alarm": f"{CLOUDWATCH}alarmsV2:alarm/<alarm>", "Log": f"{LOG_PAGE}<alarm>", **DASHBOARD},
 }
-"""Where in the AWS console to look further."""
+"""Where in the AWS console to look further. A service's log group ends in what its pipeline and its alarm are called.
+ECS's events have that name only within an ARN, of which a template cannot take a part: they link to all logs."""
 PATHS: Mapping[Subject, Mapping[str, str]] = {
     "pipeline": {"pipeline": "$.detail.pipeline", "execution": "$.detail.execution-id"},
     "service": {"service": "$.resources[0]"},
     "task": {"group": "$.detail.group", "task": "$.detail.taskArn"},
+    "alarm": {"alarm": "$.detail.alarmName"},
 }
 """What every message of a subject has of its event."""
+Transformer = aws.cloudwatch.EventTargetInputTransformerArgsDict
+OPEN, CLOSE = "\ue000", "\ue001"
+"""Of a link in Slack's markup. Angle brackets are variables to EventBridge, so they become JSON's escapes."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class Message:
         lines: what follows the title.
         source: the events' `source`.
         of: what the events are about, which says how the stack's own are known.
+        more: a variable that is one more link, or empty.
     """
 
     title: str
@@ -56,9 +73,20 @@ class Message:
     lines: Sequence[str] = ()
     source: str = "aws.codepipeline"
     of: Subject = "pipeline"
+    more: str = ""
 
 
 EXECUTION, STAGE, ACTION = (f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage", "Action"))
+OUTCOME = {
+    "stage": "$.detail.stage",
+    "action": "$.detail.action",
+    "reason": "$.detail.execution-result.external-execution-summary",
+    "details": "$.detail.execution-result.external-execution-url",
+}
+ALARM = "CloudWatch Alarm State Change"
+ALARM_REASON = {"reason": "$.detail.state.reason"}
+HOOK = "ECS Hook State Change"
+HOOK_PATHS = {"hook": "$.detail.hookId", "stage": "$.detail.lifecycleStage", "event": "$.detail.eventName"}
 MESSAGES: Mapping[str, Message] = {
     "started": Message(
         "<pipeline> has started",
@@ -67,21 +95,40 @@ MESSAGES: Mapping[str, Message] = {
         # The one that CodePipeline starts when a pipeline is made finds no source: nobody waits for it.
         {"state": ["STARTED"], "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}]}},
         {"by": "$.detail.execution-trigger.trigger-type", "who": "$.detail.execution-trigger.trigger-detail"},
-        ["by <by> <who>"],
+        ["Started by <by> <who>"],
+    ),
+    # The same one fails in Source, with a reason like any other's; it is of the pipeline's first version.
+    "no_source": Message(
+        "<pipeline> has failed in <stage>",
+        BAD,
+        ACTION,
+        {"state": ["FAILED"], "type": {"category": ["Source"]}, "version": [{"numeric": [">", 1]}]},
+        OUTCOME,
+        ["<action>: <reason>"],
+        more="details",
+    ),
+    "packaged": Message(
+        "<pipeline> has an image to deploy",
+        NEWS,
+        PACKAGED,
+        {},
+        {"summary": "$.detail.summary"},
+        ["Image <summary>"],
+        source=SOURCE,
     ),
     "approval": Message(
         "<pipeline> waits for approval",
         ASKING,
         ACTION,
         {"state": ["STARTED"], "type": {"category": ["Approval"]}},
-        lines=["Approve or reject it there, or with `delivery approve` or `delivery reject`."],
+        lines=["Approve or reject it in the pipeline, or with `delivery approve` or `delivery reject`."],
     ),
     "rejected": Message(
         "<pipeline>: the approval has ended without a yes",
         BAD,
         ACTION,
         {"state": ["FAILED"], "type": {"category": ["Approval"]}},
-        {"reason": "$.detail.execution-result.external-execution-summary"},
+        {"reason": OUTCOME["reason"]},
         ["Reason: <reason>"],
     ),
     "deploying": Message("<pipeline> deploys", NEWS, STAGE, {"state": ["STARTED"], "stage": ["Deploy"]}),
@@ -90,13 +137,9 @@ MESSAGES: Mapping[str, Message] = {
         BAD,
         ACTION,
         {"state": ["FAILED"], "type": {"category": [{"anything-but": ["Source", "Approval"]}]}},
-        {
-            "stage": "$.detail.stage",
-            "action": "$.detail.action",
-            "reason": "$.detail.execution-result.external-execution-summary",
-            "log": "$.detail.execution-result.external-execution-url",
-        },
-        ["<action>: <reason>", "More: <log>"],
+        OUTCOME,
+        ["<action>: <reason>"],
+        more="details",
     ),
     "released": Message(
         "<pipeline> has released release-<release>",
@@ -122,6 +165,26 @@ MESSAGES: Mapping[str, Message] = {
         {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
         {"reason": "$.detail.reason"},
         ["Service <service>", "Reason: <reason>"],
+        source="aws.ecs",
+        of="service",
+    ),
+    "hook_waits": Message(
+        "A deployment waits to be continued or rolled back",
+        ASKING,
+        HOOK,
+        {"eventName": ["HOOK_AWAITING_ACTION"]},
+        HOOK_PATHS,
+        ["Service <service>", "Hook <hook> at <stage>; `aws ecs continue-service-deployment` answers it."],
+        source="aws.ecs",
+        of="service",
+    ),
+    "hook_failed": Message(
+        "A deployment's hook has failed",
+        BAD,
+        HOOK,
+        {"eventName": ["HOOK_FAILED", "HOOK_TIMED_OUT"]},
+        HOOK_PATHS,
+        ["Service <service>", "<event>: hook <hook> at <stage>"],
         source="aws.ecs",
         of="service",
     ),
@@ -152,6 +215,26 @@ MESSAGES: Mapping[str, Message] = {
         source="aws.ecs",
         of="task",
     ),
+    "alarm": Message(
+        "<alarm> is in ALARM",
+        BAD,
+        ALARM,
+        {"state": {"value": ["ALARM"]}},
+        ALARM_REASON,
+        ["Reason: <reason>"],
+        source="aws.cloudwatch",
+        of="alarm",
+    ),
+    "alarm_over": Message(
+        "<alarm> is OK again",
+        GOOD,
+        ALARM,
+        {"state": {"value": ["OK"]}, "previousState": {"value": ["ALARM"]}},
+        ALARM_REASON,
+        ["Reason: <reason>"],
+        source="aws.cloudwatch",
+        of="alarm",
+    ),
 }
 
 
@@ -161,13 +244,15 @@ def pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
     Args:
         message: what is told.
         scope: the stack, whose cluster has its name.
-        pipelines: its pipelines' names.
+        pipelines: its pipelines' names, which its services' composite alarms have too.
     """
     detail = dict(message.detail)
     found: dict[str, Any] = {"source": [message.source], "detail-type": [message.detail_type], "detail": detail}
     match message.of:
         case "pipeline":
             detail["pipeline"] = list(pipelines)
+        case "alarm":
+            detail["alarmName"] = list(pipelines)
         case "service":
             found["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
         case "task":  # a service's; a migration's are told by its build
@@ -182,20 +267,55 @@ def longest_pattern(pipelines: Sequence[str]) -> int:
     return max(len(pattern(message, nowhere, pipelines)) for message in MESSAGES.values())
 
 
-def transformer(message: Message, scope: Scope, *, production: bool) -> tuple[dict[str, str], str]:
-    """A target's input transformer, its paths and its template: the body for Slack.
+def console(scope: Scope, page: str) -> str:
+    """The address of a page of the AWS console."""
+    return f"https://{scope.region}.console.aws.amazon.com/{page.format(region=scope.region, stack=scope.stack)}"
+
+
+def webhook_body(message: Message, scope: Scope, *, production: bool) -> Transformer:
+    """What an incoming webhook of Slack's takes.
 
     Args:
         message: what to say.
         scope: the stack.
         production: whether it stands out.
     """
-    title = f"{'🚨 ' if production else ''}[{scope.stack}] {message.title}"
-    link = CONSOLE.format(region=scope.region, page=LINKS[message.of].format(cluster=scope.stack))
+    title = _title(message, scope, production)
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
         *({"type": "section", "text": {"type": "plain_text", "text": line}} for line in message.lines),
-        {"type": "context", "elements": [{"type": "plain_text", "text": link}]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": _links(message, scope)}]},
     ]
     body = {"text": title, "attachments": [{"color": message.color, "blocks": blocks}]}
-    return {**PATHS[message.of], **message.paths}, json.dumps(body, ensure_ascii=False)
+    return _transformer(message, body)
+
+
+def custom_notification(message: Message, scope: Scope, *, production: bool) -> Transformer:
+    """What Amazon Q takes: all that is said of an execution is one thread.
+
+    https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    """
+    title = _title(message, scope, production)
+    description = "\n".join([*message.lines, _links(message, scope)])
+    thread = {"threadId": "<execution>"} if message.of == "pipeline" else {}
+    body = {
+        "version": "1.0",
+        "source": "custom",
+        "content": {"textType": "client-markdown", "title": title, "description": description},
+        "metadata": {"summary": title, **thread},
+    }
+    return _transformer(message, body)
+
+
+def _title(message: Message, scope: Scope, production: bool) -> str:
+    return f"{'🚨 ' if production else ''}[{scope.stack}] {message.title}"
+
+
+def _links(message: Message, scope: Scope) -> str:
+    links = [f"{OPEN}{console(scope, page)}|{label}{CLOSE}" for label, page in LINKS[message.of].items()]
+    return " · ".join([*links, *([f"<{message.more}>"] if message.more else [])])
+
+
+def _transformer(message: Message, body: Mapping[str, Any]) -> Transformer:
+    template = json.dumps(body, ensure_ascii=False).replace(OPEN, r"\u003c").replace(CLOSE, r"\u003e")
+    return {"input_paths": {**PATHS[message.of], **message.paths}, "input_template": template}

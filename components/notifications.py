@@ -1,18 +1,28 @@
 """Progress in Slack: what pipelines and services do, as EventBridge tells it, without a function to keep."""
 
-from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict, final
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies, undelivered
-from components.messages import MESSAGES, pattern, transformer
+from components.amazon_q import AmazonQArgs, channel_topic
+from components.messages import MESSAGES, Message, Transformer, custom_notification, pattern, webhook_body
 from components.naming import Scope
 from components.roles import service_role
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
+
+
+@final
+class WebhookArgs(TypedDict):
+    """A Slack app's incoming webhook."""
+
+    url: pulumi.Input[str]
+    """Its URL; a secret."""
 
 
 class NotificationsArgs(TypedDict):
@@ -21,21 +31,38 @@ class NotificationsArgs(TypedDict):
     scope: Scope
     pipelines: Sequence[str]
     """The names of the stack's."""
-    webhook: pulumi.Input[str]
-    """The URL of a Slack app's incoming webhook; a secret."""
+    to: WebhookArgs | AmazonQArgs
+    """The way to the channel."""
     production: NotRequired[bool]
     """Whether the messages stand out."""
+    page: NotRequired[str | None]
+    """The SNS topic that the alarm tells."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where the targets send to, the role for it, in which words, and what has to be there first."""
+
+    arn: pulumi.Output[str]
+    role_arn: pulumi.Output[str] | None
+    words: Callable[..., Transformer]
+    first: Sequence[pulumi.Resource]
+
+    def transformer(self, message: Message, args: NotificationsArgs) -> Transformer:
+        """What is said of an event."""
+        return self.words(message, args["scope"], production=args.get("production", False))
 
 
 class Notifications(pulumi.ComponentResource):
-    """Messages to a Slack channel, through an EventBridge API destination.
+    """Messages to a Slack channel, through an EventBridge API destination, or through Amazon Q.
 
     The destination is an incoming webhook and not `chat.postMessage`: that one answers errors with HTTP status 200,
     which EventBridge takes for success. A webhook's errors have a status of their own, so EventBridge tries again what
     can succeed (429, 5xx) for a day, and the rest goes to a dead-letter queue, whose alarm goes off.
 
-    Produces: a connection, an API destination, the role that EventBridge calls it with, a dead-letter queue with its
-    policy and alarm, and for each message a rule and its target.
+    Produces: for each message a rule and its target, a dead-letter queue with its policy and alarm; for a webhook a
+    connection, an API destination and the role that EventBridge calls it with; for Amazon Q a topic with its policy,
+    and the channel's configuration with its role and guardrail.
     """
 
     alarm_name: pulumi.Output[str]
@@ -43,28 +70,8 @@ class Notifications(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NotificationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:Notifications", name, None, opts)
-        child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
+        child, scope, to = pulumi.ResourceOptions(parent=self), args["scope"], args["to"]
         full_name = scope.name(name)
-        connection = aws.cloudwatch.EventConnection(
-            f"{name}-connection",
-            name=full_name,
-            description="Slack's webhooks need no header: their URL is the secret",
-            authorization_type="API_KEY",
-            auth_parameters={"api_key": {"key": "X-Sent-By", "value": "fargate-delivery"}},
-            opts=child,
-        )
-        destination = aws.cloudwatch.EventApiDestination(
-            f"{name}-destination",
-            name=full_name,
-            connection_arn=connection.arn,
-            http_method="POST",
-            invocation_endpoint=pulumi.Output.secret(args["webhook"]),
-            invocation_rate_limit_per_second=MESSAGES_PER_SECOND,
-            opts=child,
-        )
-        may_post = policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])
-        role, permission = service_role(name, full_name, "events", [may_post], scope.account, child)
-        queue = undelivered.dead_letters(name, full_name, child)
         rules = {
             kind: aws.cloudwatch.EventRule(
                 f"{name}-{kind}",
@@ -74,20 +81,48 @@ class Notifications(pulumi.ComponentResource):
             )
             for kind, message in MESSAGES.items()
         }
+        queue = undelivered.dead_letters(name, full_name, child)
         given = undelivered.let_in(name, queue, list(rules.values()), child)
+        if "url" in to:
+            way = _webhook(name, to["url"], scope, child)
+        else:
+            topic, policy = channel_topic(name, to, scope, list(rules.values()), child)
+            way = Way(topic.arn, None, custom_notification, [policy])
         for kind, rule in rules.items():
-            paths, template = transformer(MESSAGES[kind], scope, production=args.get("production", False))
             aws.cloudwatch.EventTarget(
                 f"{name}-{kind}-target",
                 rule=rule.name,
                 target_id="slack",
-                arn=destination.arn,
-                role_arn=role.arn,
-                input_transformer={"input_paths": paths, "input_template": template},
+                arn=way.arn,
+                role_arn=way.role_arn,
+                input_transformer=way.transformer(MESSAGES[kind], args),
                 dead_letter_config={"arn": queue.arn},
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, given]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, *way.first]),
             )
-        self.alarm_name = undelivered.alarm(
-            name, full_name, queue, "Slack did not take a message; the queue has it, and why", child
-        )
+        words = "Slack did not take a message; the queue has it, and why"
+        self.alarm_name = undelivered.alarm(name, full_name, queue, words, args.get("page"), child)
         self.register_outputs({"alarm_name": self.alarm_name})
+
+
+def _webhook(name: str, url: pulumi.Input[str], scope: Scope, opts: pulumi.ResourceOptions) -> Way:
+    full_name = scope.name(name)
+    connection = aws.cloudwatch.EventConnection(
+        f"{name}-connection",
+        name=full_name,
+        description="Slack's webhooks need no header: their URL is the secret",
+        authorization_type="API_KEY",
+        auth_parameters={"api_key": {"key": "X-Sent-By", "value": "fargate-delivery"}},
+        opts=opts,
+    )
+    destination = aws.cloudwatch.EventApiDestination(
+        f"{name}-destination",
+        name=full_name,
+        connection_arn=connection.arn,
+        http_method="POST",
+        invocation_endpoint=pulumi.Output.secret(url),
+        invocation_rate_limit_per_second=MESSAGES_PER_SECOND,
+        opts=opts,
+    )
+    may_post = policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])
+    role, permission = service_role(name, full_name, "events", [may_post], scope.account, opts)
+    return Way(destination.arn, role.arn, webhook_body, [permission])

@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from components import policies
-from components.messages import RELEASED, SOURCE, STARTED
+from components.messages import PACKAGED, RELEASED, SOURCE, STARTED
 from components.naming import Scope, source_key
 from components.parameter_store import View
 from delivery import template
@@ -159,7 +159,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         [
             *policies.push_image(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),
-            *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED),
+            *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED),
             *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
             *(policies.read_template(_objects(args)) if blue_green else []),
             *build.statements,

@@ -33,13 +33,20 @@ def let_in(
 
 
 def alarm(
-    name: str, full_name: str, queue: aws.sqs.Queue, description: str, opts: pulumi.ResourceOptions
+    name: str,
+    full_name: str,
+    queue: aws.sqs.Queue,
+    description: str,
+    page: str | None,
+    opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    """The alarm on the queue; its name."""
+    """The alarm on the queue, which tells `page`, an SNS topic; its name."""
     made = aws.cloudwatch.MetricAlarm(
         f"{name}-undelivered-alarm",
         name=f"{full_name}-undelivered",
         alarm_description=description,
+        alarm_actions=None if page is None else [page],
+        ok_actions=None if page is None else [page],
         namespace="AWS/SQS",
         metric_name="ApproximateNumberOfMessagesVisible",
         dimensions={"QueueName": queue.name},

@@ -1,6 +1,6 @@
 """Draws the dashboard's layout from its JSON: `make docs` writes docs/dashboard.svg."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from components.alarms import MEASURES, alarm_name
 from components.dashboard import WIDTH, Charted, body
 
 PICTURE = Path(__file__).parent / "dashboard.svg"
-COLUMN, LINE = 40, 26
+COLUMN, LINE = 44, 26
 """Pixels of a grid unit."""
+DEFAULT = "#8c959f"
+"""Of what CloudWatch chooses a color for."""
 PAPER = '<rect width="100%" height="100%" fill="#ffffff"/>'
 SERVICES = [
     Charted(
@@ -46,19 +48,26 @@ def _widget(widget: Mapping[str, Any]) -> Iterator[str]:
     size = f'width="{widget["width"] * COLUMN - 6}" height="{widget["height"] * LINE - 6}"'
     yield f'<rect {place} {size} rx="6" fill="#f6f8fa" stroke="#8c959f"/>'
     yield f'<text x="{left + 14}" y="{top + 24}" font-weight="bold">{escape(given["title"])}</text>'
-    for index, line in enumerate(_content(given)):
-        yield f'<text x="{left + 14}" y="{top + 46 + 18 * index}" fill="#57606a">{escape(line)}</text>'
+    for index, (color, line) in enumerate(_content(given)):
+        y = top + 46 + 18 * index
+        yield f'<rect x="{left + 14}" y="{y - 8}" width="8" height="8" fill="{color}"/>'
+        yield f'<text x="{left + 28}" y="{y}" fill="#57606a">{escape(line)}</text>'
 
 
-def _content(given: Mapping[str, Any]) -> list[str]:
-    """The names of the metrics, each once, with the statistic; or the steps of the query, or the alarms."""
+def _content(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is charted, each once, the alarms, or the steps of the query; with its color."""
     if "alarms" in given:
-        return [", ".join(arn.rpartition(":")[2] for arn in given["alarms"])]
+        return [("none", ", ".join(arn.rpartition(":")[2] for arn in given["alarms"]))]
     if "query" in given:
-        return [step.strip() for step in given["query"].split(" | ")][:6]
-    names = dict.fromkeys(metric[1] for metric in given["metrics"])
-    stats = dict.fromkeys([m[-1]["stat"] for m in given["metrics"] if isinstance(m[-1], dict) and "stat" in m[-1]])
-    return [f"{name} ({', '.join(stats) or given['stat']})" for name in names]
+        return [("none", step.strip()) for step in given["query"].split(" | ")]
+    shown = [(metric, metric[-1] if isinstance(metric[-1], dict) else {}) for metric in given["metrics"]]
+    names = {_name(metric, drawn, given["stat"]): drawn for metric, drawn in shown if drawn.get("visible", True)}
+    return [(drawn.get("color", DEFAULT), name) for name, drawn in names.items()]
+
+
+def _name(metric: Sequence[Any], drawn: Mapping[str, Any], stat: str) -> str:
+    """A metric's, with its statistic; an expression's is its label."""
+    return str(drawn["label"]) if "expression" in drawn else f"{metric[1]} ({drawn.get('stat', stat)})"
 
 
 def picture() -> str:

@@ -6,6 +6,7 @@ https://api.slack.com/messaging/webhooks and https://api.slack.com/changelog/201
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from sandbox.receivers.answer import Answer
 HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 LONGEST_HEADER, LONGEST_TEXT, MOST_BLOCKS = 150, 3000, 50
 """Block Kit's limits."""
+
+LINK = re.compile(r"<([^|<>]+)\|([^<>]+)>")
+"""In `mrkdwn`: an address, and what is shown for it."""
 
 Mood = Literal["ok", "down", "rate_limited", "gone"]
 MOODS: tuple[Mood, ...] = get_args(Mood)
@@ -74,9 +78,13 @@ def problems(message: Mapping[str, Any]) -> Iterator[str]:
                     yield f"a {block['type']} of {len(text)} characters"
 
 
-def texts(block: Mapping[str, Any]) -> list[str]:
-    """What a block says."""
-    return [element["text"] for element in [block.get("text"), *block.get("elements", [])] if element]
+def texts(block: Mapping[str, Any], *, shown: bool = False) -> list[str]:
+    """What a block says; `shown` with links as a person sees them, and where they lead."""
+    elements = [element for element in [block.get("text"), *block.get("elements", [])] if element]
+    return [
+        LINK.sub(r"\2 (\1)", element["text"]) if shown and element["type"] == "mrkdwn" else element["text"]
+        for element in elements
+    ]
 
 
 def as_seen(message: Mapping[str, Any]) -> list[str]:
@@ -88,6 +96,6 @@ def as_seen(message: Mapping[str, Any]) -> list[str]:
         line
         for attachment in attachments
         for block in attachment.get("blocks", [])
-        for text in texts(block)
+        for text in texts(block, shown=True)
         for line in text.splitlines()
     ]

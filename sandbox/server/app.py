@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import FakeBucket
 
 from sandbox.cloudwatch.composite import serve_composite_alarms
+from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
 from sandbox.server import authorization, control, hooks, identity, protocol
 from sandbox.server.errors import AwsError
@@ -44,7 +45,8 @@ class Application:
 
     def __init__(self, world: World, handlers: Handlers) -> None:
         leave_authorisation_to_the_front()
-        serve_composite_alarms()
+        serve_composite_alarms(world.bus.publish)
+        serve_query_definitions()
         self.world = world
         self.handlers = handlers
         self._moto = DomainDispatcherApplication(_backend_app)

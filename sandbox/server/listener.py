@@ -25,6 +25,7 @@ HANDLER_MODULES = (
     "sandbox.codedeploy.deployments",
     "sandbox.ecr.api",
     "sandbox.functions",
+    "sandbox.chatbot.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 

@@ -149,7 +149,7 @@ def test_outputs_are_unknown_in_a_preview(program: Program) -> None:
             "aws.ssm.Parameter('p', type='Strng', value='x')",
             "ssm/parameter:Parameter p: type: Strng is no value of it; did you mean",
         ),
-        ("aws.sns.Topic('t')", "aws:sns/topic:Topic t: the sandbox has no aws:sns/topic:Topic yet"),
+        ("aws.kinesis.Stream('t')", "aws:kinesis/stream:Stream t: the sandbox has no aws:kinesis/stream:Stream yet"),
         ("aws.lb.TargetGroup('t' * 30, port=1)", "longer than maximum length 32"),
         ("aws.s3.Bucket('far', region='us-west-2')", "the sandbox of this stack is in eu-west-1, not in us-west-2"),
         ("aws.ec2.get_vpc(id='vpc-0')", "DescribeVpcs: InvalidVpcID.NotFound: VpcID"),

@@ -108,6 +108,14 @@ def test_one_alarm_of_them_all_has_the_service_s_name(deploy: Deploy) -> None:
     assert recorder.named(COMPOSITE)["chuoi-alarm"].parent.endswith("fargate-delivery:index:EcsService::chuoi")
 
 
+def test_the_composite_alarm_pages_and_the_others_do_not(deploy: Deploy) -> None:
+    pager = "arn:aws:sns:eu-west-1:111122223333:pager"
+    recorder = run(deploy, "dev", notifications={"slack": True, "page": pager})
+    found = recorder.inputs(COMPOSITE, "chuoi-alarm")
+    assert (found["alarmActions"], found["okActions"]) == ([pager], [pager])
+    assert not any("alarmActions" in inputs for inputs in of_services(recorder).values())
+
+
 def test_ecs_watches_them(deploy: Deploy) -> None:
     recorder = run(deploy, "dev")
     assert recorder.inputs(SERVICE, "chuoi-service")["alarms"] == {

@@ -11,6 +11,7 @@ from pulumi.runtime import rpc
 
 from components.commit_feedback import OUTCOMES, CommitFeedback
 from components.commit_messages import DETAIL_TYPES, HOSTS, Outcome, comment, ended, path_values, pattern, status
+from components.messages import LONGEST_TEMPLATE
 from components.naming import Scope
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import Commits, as_seen
@@ -155,12 +156,14 @@ def test_only_commits_that_somebody_named(outcome: Outcome, detail: dict[str, st
         ("FAILED", "StartPipelineExecution", "dev-a", True),
         ("STOPPED", "StartPipelineExecution", "dev-b", True),
         ("FAILED", "CreatePipeline", "dev-a", False),
+        ("FAILED", None, "dev-a", True),
         ("SUCCEEDED", "StartPipelineExecution", "dev-a", False),
         ("FAILED", "StartPipelineExecution", "prd-a", False),
     ],
 )
-def test_which_executions_are_looked_into(state: str, trigger: str, pipeline: str, looked: bool) -> None:
-    detail = {"pipeline": pipeline, "state": state, "execution-trigger": {"trigger-type": trigger}}
+def test_which_executions_are_looked_into(state: str, trigger: str | None, pipeline: str, looked: bool) -> None:
+    triggered = {} if trigger is None else {"execution-trigger": {"trigger-type": trigger}}
+    detail = {"pipeline": pipeline, "state": state, **triggered}
     happened = {
         "source": "aws.codepipeline",
         "detail-type": "CodePipeline Pipeline Execution State Change",
@@ -171,6 +174,7 @@ def test_which_executions_are_looked_into(state: str, trigger: str, pipeline: st
 
 def called(host: str, path: str, transformer: dict[str, Any], happened: dict[str, Any]) -> tuple[Answer, Commits]:
     """A call as EventBridge makes it."""
+    assert len(transformer["input_template"]) <= LONGEST_TEMPLATE
     target = {
         "InputTransformer": {
             "InputPathsMap": transformer["input_paths"],

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, stack_config
 from test_program import Deploy, run
 
-from components.dashboard import WIDTH, Charted, body
+from components.dashboard import QUERIES, WIDTH, Charted, ChartedArgs, Dashboard, DashboardArgs, body
 from docs.draw import PICTURE, picture
 
 WEB = Charted(
@@ -30,24 +31,27 @@ def widgets(*services: Charted) -> list[dict[str, Any]]:
 
 
 def charted(metrics: list[list[Any]]) -> set[tuple[str, ...]]:
-    """Metric and dimensions, without how they are drawn."""
-    return {tuple(part for part in metric if isinstance(part, str)) for metric in metrics}
+    """Metric and dimensions, without how they are drawn; no expressions."""
+    return {names for metric in metrics if (names := tuple(part for part in metric if isinstance(part, str)))}
 
 
 def test_a_service_s_charts() -> None:
     by_title = {w["properties"].get("title"): w["properties"] for w in widgets(WEB)}
     alb = [("LoadBalancer", BALANCER, "TargetGroup", group) for group in WEB.target_groups]
     requests = ("RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count")
+    release = ("fargate-delivery", "Releases", "PipelineName", "dev-web")
     assert charted(by_title["Requests and errors"]["metrics"]) == {
-        ("AWS/ApplicationELB", name, *group) for name in requests for group in alb
-    }
+        release, *(("AWS/ApplicationELB", name, *group) for name in requests for group in alb)
+    }  # fmt: skip
     assert by_title["Requests and errors"]["stat"] == "Sum"
     times = by_title["Response time, seconds"]["metrics"]
-    assert [metric[-1]["stat"] for metric in times] == ["p50", "p99", "p50", "p99"]
+    assert [metric[-1]["stat"] for metric in times[:-2]] == ["p50", "p99", "p50", "p99"]
     place = ("ClusterName", "dev", "ServiceName", "dev-web-codedeploy")
     assert charted(by_title["CPU and memory, %"]["metrics"]) == {
-        ("AWS/ECS", name, *place) for name in ("CPUUtilization", "MemoryUtilization")
-    }
+        release, *(("AWS/ECS", name, *place) for name in ("CPUUtilization", "MemoryUtilization"))
+    }  # fmt: skip
+    running, *_ = by_title["Tasks"]["metrics"]
+    assert running == ["AWS/ECS", "CPUUtilization", *place, {"stat": "SampleCount", "label": "running"}]
     assert by_title["Errors in the log of web"]["query"].startswith("SOURCE '/ecs/dev-web' | ")
 
 
@@ -59,23 +63,49 @@ def test_a_service_s_alarms() -> None:
 def test_a_worker_has_no_requests() -> None:
     titles = [w["properties"].get("title") for w in widgets(WORKER) if w["type"] != "text"]
     assert titles == [
-        "Deliveries", "Duration of a delivery, seconds", "From upload to release, seconds", "Deliveries that failed",
-        "CPU and memory, %", "Errors in the log of worker",
+        "Releases", "Failed deliveries, %", "Upload to release, seconds", "Deployment, seconds",
+        "Tasks", "CPU and memory, %", "Errors in the log of worker",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("title", "metric"),
+    ("title", "metrics"),
     [
-        ("Deliveries that failed", ("AWS/CodePipeline", "FailedPipelineExecutions")),
-        ("From upload to release, seconds", ("fargate-delivery", "LeadTime")),
+        ("Releases", [("fargate-delivery", "Releases")]),
+        ("Upload to release, seconds", [("fargate-delivery", "LeadTime")]),
+        ("Deployment, seconds", [("fargate-delivery", "DeploymentDuration")]),
+        (
+            "Failed deliveries, %",
+            [("AWS/CodePipeline", "FailedPipelineExecutions"), ("fargate-delivery", "Releases")],
+        ),
     ],
 )
-def test_deliveries_are_those_of_all_pipelines(title: str, metric: tuple[str, str]) -> None:
+def test_deliveries_are_those_of_all_pipelines(title: str, metrics: list[tuple[str, str]]) -> None:
     chart = next(w for w in widgets(WEB, WORKER) if w["properties"].get("title") == title)
     assert charted(chart["properties"]["metrics"]) == {
-        (*metric, "PipelineName", name) for name in ("dev-web", "dev-worker")
+        (*metric, "PipelineName", name) for metric in metrics for name in ("dev-web", "dev-worker")
     }
+
+
+def test_an_expression_is_of_metrics_of_its_chart() -> None:
+    for chart in (w["properties"]["metrics"] for w in widgets(WEB, WORKER) if w["type"] == "metric"):
+        drawn = [metric[-1] for metric in chart if isinstance(metric[-1], dict)]
+        ids = [each["id"] for each in drawn if "id" in each]
+        used = {name for each in drawn for name in re.findall(r"\b[a-z]+\d*\b", each.get("expression", ""))}
+        assert (len(ids), set(ids)) == (len(used), used)
+
+
+def test_a_release_is_a_line_in_every_chart_of_its_service() -> None:
+    own = [w["properties"] for w in widgets(WEB) if w["type"] == "metric" and w["y"] > 1 + 6]
+    assert len(own) == 4
+    for given in own:
+        line, metric = given["metrics"][-2:]
+        assert (line[0]["expression"], line[0]["yAxis"]) == ("FILL(released, 0)", "right")
+        assert metric == [
+            "fargate-delivery", "Releases", "PipelineName", "dev-web",
+            {"id": "released", "visible": False, "stat": "Sum"},
+        ]  # fmt: skip
+        assert given["yAxis"]["right"]["max"] == 1
 
 
 @pytest.mark.parametrize("services", [[WEB], [WORKER], [WEB, WORKER, WEB]])
@@ -102,6 +132,27 @@ def test_a_stack_has_one_with_all_its_services(deploy: Deploy, stack: str) -> No
     made = {arn for typ in ("metricAlarm:MetricAlarm", "compositeAlarm:CompositeAlarm") for arn in arns(recorder, typ)}
     assert {arn for each in shown for arn in each} == made
     assert all(arn.endswith(f":{stack}-{name}") for (arn, *_), name in zip(shown, routed(stack), strict=True))
+
+
+def test_queries_are_saved_for_all_services_fifty_at_a_time(deploy: Deploy) -> None:
+    def program() -> None:
+        services: list[ChartedArgs] = [
+            {"service": name, "ecs_name": name, "log_group": f"/ecs/{name}", "pipeline": name, "target_groups": [],
+             "alarms": []}
+            for name in (f"s{n}" for n in range(51))
+        ]  # fmt: skip
+        args: DashboardArgs = {
+            "stack": "dev", "region": REGION, "cluster_name": "dev", "balancer_arn_suffix": BALANCER,
+            "services": services,
+        }  # fmt: skip
+        Dashboard("overview", args)
+
+    recorder, typ = deploy(program, stack="dev"), "aws:cloudwatch/queryDefinition:QueryDefinition"
+    saved = {given["name"]: given for name in recorder.named(typ) for given in [recorder.inputs(typ, name)]}
+    assert set(saved) == {f"dev/{purpose} {part}" for purpose in QUERIES for part in ("1-50", "51-100")}
+    assert saved["dev/errors 1-50"]["logGroupNames"] == [f"/ecs/s{n}" for n in range(50)]
+    assert saved["dev/errors 51-100"]["logGroupNames"] == ["/ecs/s50"]
+    assert saved["dev/errors 1-50"]["queryString"] == QUERIES["errors"]
 
 
 def arns(recorder: Recorder, typ: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What Slack is told: the component under mocks, and the patterns and bodies of the messages."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
 from pulumi.runtime import rpc
 
-from components.messages import LONGEST_TEMPLATE, MESSAGES, pattern, transformer
+from components.amazon_q import AmazonQArgs
+from components.messages import LINKS, LONGEST_TEMPLATE, MESSAGES, custom_notification, pattern, webhook_body
 from components.naming import Scope
 from components.notifications import Notifications
-from sandbox.receivers.slack import as_seen, problems
+from sandbox.receivers.slack import as_seen, problems, texts
 from sandbox.server.patterns import matches
 from sandbox.server.transform import apply_template
 
@@ -23,6 +25,7 @@ LONGEST_NAME = "a" * 32
 SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
 PIPELINES = ["dev-a", "dev-b"]
 ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+PAGER = f"arn:aws:sns:{REGION}:{ACCOUNT}:pager"
 OF_PIPELINES = [kind for kind, message in MESSAGES.items() if message.of == "pipeline"]
 NASTY = 'an "error" in\nline 2\\n of C:\\app <!channel> & {"json": true}'
 
@@ -30,9 +33,53 @@ NASTY = 'an "error" in\nline 2\\n of C:\\app <!channel> & {"json": true}'
 @pytest.fixture
 def slack(deploy: Callable[..., Recorder]) -> Recorder:
     def program() -> None:
-        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "webhook": pulumi.Output.secret(WEBHOOK)})
+        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "to": {"url": pulumi.Output.secret(WEBHOOK)}})
 
     return deploy(program, stack="dev")
+
+
+@pytest.fixture
+def amazon_q(deploy: Callable[..., Recorder]) -> Recorder:
+    def program() -> None:
+        to: AmazonQArgs = {"workspace": "T1", "channel": "C1"}
+        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "to": to, "page": PAGER})
+
+    return deploy(program, stack="dev")
+
+
+def test_amazon_q_has_a_topic_that_these_rules_publish_to(amazon_q: Recorder) -> None:
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:dev-slack"
+    targets = [amazon_q.inputs(TARGET, name) for name in amazon_q.named(TARGET)]
+    assert len(targets) == len(MESSAGES)
+    assert {(target["arn"], target["deadLetterConfig"]["arn"]) for target in targets} == {(topic, QUEUE)}
+    assert not any("roleArn" in target for target in targets), "EventBridge publishes to topics by their policy"
+    bodies = [json.loads(target["inputTransformer"]["inputTemplate"]) for target in targets]
+    assert all((body["version"], body["source"]) == ("1.0", "custom") for body in bodies)
+    policy = json.loads(amazon_q.inputs("aws:sns/topicPolicy:TopicPolicy", "slack-topic-policy")["policy"])
+    rules = [f"{EVENTS}:rule/dev-slack-{kind}" for kind in MESSAGES]
+    (statement,) = policy["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("sns:Publish", topic)
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
+
+
+def test_amazon_q_only_reads(amazon_q: Recorder) -> None:
+    typ = "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
+    channel = amazon_q.inputs(typ, "slack-channel")
+    assert (channel["slackTeamId"], channel["slackChannelId"]) == ("T1", "C1")
+    guardrail = json.loads(amazon_q.inputs("aws:iam/policy:Policy", "slack-guardrail")["policy"])
+    assert channel["guardrailPolicyArns"] == [f"arn:aws:iam:{REGION}:{ACCOUNT}:policy/dev-slack-guardrail"]
+    actions = [action.partition(":")[2] for each in guardrail["Statement"] for action in each["Action"]]
+    assert all(action.startswith(("Get", "List", "Describe")) for action in actions)
+    assert all("*" not in each["Resource"] for each in guardrail["Statement"]), "none on everything"
+    role = json.loads(amazon_q.inputs("aws:iam/rolePolicy:RolePolicy", "slack-channel-policy")["policy"])
+    assert role == guardrail
+
+
+def test_who_is_paged_is_told_of_what_was_not_delivered(amazon_q: Recorder, slack: Recorder) -> None:
+    alarm = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    paging = amazon_q.inputs(alarm, "slack-undelivered-alarm")
+    assert (paging["alarmActions"], paging["okActions"]) == ([PAGER], [PAGER])
+    assert "alarmActions" not in slack.inputs(alarm, "slack-undelivered-alarm")
 
 
 def test_each_message_is_a_rule_with_one_target(slack: Recorder) -> None:
@@ -79,6 +126,8 @@ def event(kind: str, pipeline: str, **detail: Any) -> dict[str, Any]:
         "deploying": {"state": "STARTED", "stage": "Deploy"},
         "rejected": {"state": "FAILED", "type": {"category": "Approval"}},
         "failed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Build"}},
+        "no_source": {"state": "FAILED", "stage": "Source", "type": {"category": "Source"}, "version": 2.0},
+        "packaged": {"summary": "sha256:0 from source v"},
         "released": {"release": 12},
     }
     return of(kind, {"pipeline": pipeline, "execution-id": "e", **details[kind], **detail})
@@ -125,11 +174,34 @@ def test_no_message_of_another_stack_s_or_pipeline_s(kind: str, pipeline: str, o
         ("impaired", "SERVICE_TASK_PLACEMENT_FAILURE", "dev", True),
         ("impaired", "SERVICE_TASK_START_IMPAIRED", "prd", False),
         ("impaired", "SERVICE_STEADY_STATE", "dev", False),
+        ("hook_waits", "HOOK_AWAITING_ACTION", "dev", True),
+        ("hook_waits", "HOOK_IN_PROGRESS", "dev", False),
+        ("hook_failed", "HOOK_FAILED", "dev", True),
+        ("hook_failed", "HOOK_TIMED_OUT", "dev", True),
+        ("hook_failed", "HOOK_TIMED_OUT", "dev-2", False),
+        ("hook_failed", "HOOK_SUCCEEDED", "dev", False),
     ],
 )
 def test_what_ecs_tells_of_this_stack_s_services(kind: str, name: str, cluster: str, ours: bool) -> None:
     happened = of(kind, {"eventName": name, "reason": "r"}, f"{ECS}:service/{cluster}/dev-a")
     assert told(kind, happened) is ours
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now", "kinds"),
+    [
+        ("dev-a", "OK", "ALARM", ["alarm"]),
+        ("dev-a", "INSUFFICIENT_DATA", "ALARM", ["alarm"]),
+        ("dev-a", "ALARM", "OK", ["alarm_over"]),
+        ("dev-a", "INSUFFICIENT_DATA", "OK", []),
+        ("dev-a", "ALARM", "INSUFFICIENT_DATA", []),
+        ("dev-a-latency", "OK", "ALARM", []),
+        ("prd-a", "OK", "ALARM", []),
+    ],
+)
+def test_a_service_s_alarm(name: str, before: str, now: str, kinds: list[str]) -> None:
+    detail = {"alarmName": name, "state": {"value": now, "reason": "r"}, "previousState": {"value": before}}
+    assert [kind for kind in MESSAGES if told(kind, of("alarm", detail))] == kinds
 
 
 @pytest.mark.parametrize(
@@ -155,6 +227,8 @@ def test_a_task_that_ran_out_of_memory(ended: dict[str, Any], ours: bool) -> Non
         ("approval", {"state": "SUCCEEDED"}),
         ("deploying", {"stage": "Package"}),
         ("failed", {"type": {"category": "Source"}}),
+        ("no_source", {"version": 1.0}),
+        ("no_source", {"state": "SUCCEEDED"}),
         ("failed", {"type": {"category": "Approval"}}),
         ("rejected", {"type": {"category": "Build"}}),
         ("failed", {"state": "ABANDONED"}),
@@ -164,30 +238,69 @@ def test_what_nobody_waits_for_is_not_told(kind: str, detail: dict[str, Any]) ->
     assert not told(kind, event(kind, "dev-a", **detail))
 
 
+def given_of(kind: str, scope: Scope = SCOPE, *, production: bool = False) -> str:
+    """A message's template."""
+    template = webhook_body(MESSAGES[kind], scope, production=production)["input_template"]
+    assert isinstance(template, str)
+    return template
+
+
+def filled(given: Any, happened: dict[str, Any]) -> dict[str, Any]:
+    """What is sent of an event; EventBridge refuses a longer template, and a variable without a path."""
+    template = given["input_template"]
+    assert len(template) <= LONGEST_TEMPLATE
+    assert set(re.findall(r"<(\w+)>", template)) <= set(given["input_paths"])
+    body: dict[str, Any] = json.loads(apply_template(template, given["input_paths"], happened, f"{EVENTS}:rule/r"))
+    return body
+
+
 @pytest.mark.parametrize("kind", MESSAGES)
 @pytest.mark.parametrize("text", [NASTY, "x" * 2048, ""], ids=["nasty", "long", "missing"])
 def test_a_body_is_one_that_slack_takes(kind: str, text: str) -> None:
     scope = Scope(stack=LONGEST_NAME, partition="aws", region="ap-northeast-1", account=ACCOUNT)
-    paths, template = transformer(MESSAGES[kind], scope, production=True)
-    assert len(template) <= LONGEST_TEMPLATE
+    given = webhook_body(MESSAGES[kind], scope, production=True)
     result = {"external-execution-summary": text, "external-execution-url": text}
     trigger = {"trigger-type": "StartPipelineExecution", "trigger-detail": text}
-    happened = (
-        event(kind, LONGEST_NAME, **{"execution-result": result, "execution-trigger": trigger, "action": "Build"})
-        if kind in OF_PIPELINES
-        else of(kind, {"reason": text, "taskArn": text, "eventName": "SERVICE_DEPLOYMENT_FAILED"}, text)
-    )
-    body = json.loads(apply_template(template, paths, happened, f"{EVENTS}:rule/r"))
+    details = {
+        "execution-result": result, "execution-trigger": trigger, "action": "Build", "summary": text,
+        "reason": text, "taskArn": text, "eventName": "SERVICE_TASK_CONFIGURATION_FAILURE", "hookId": text,
+        "alarmName": LONGEST_NAME, "state": {"reason": text},
+    }  # fmt: skip
+    happened = event(kind, LONGEST_NAME, **details) if kind in OF_PIPELINES else of(kind, details, text)
+    body = filled(given, happened)
     assert list(problems(body)) == []
+    custom = filled(custom_notification(MESSAGES[kind], scope, production=True), happened)
+    title, *others = (words for block in body["attachments"][0]["blocks"] for words in texts(block))
+    assert custom["content"] == {"textType": "client-markdown", "title": title, "description": "\n".join(others)}
     if kind == "failed" and text:
-        assert as_seen(body)[1:-1] == [*f"Build: {text}".splitlines(), *f"More: {text}".splitlines()]
+        assert [block["text"]["text"] for block in body["attachments"][0]["blocks"][1:-1]] == [f"Build: {text}"]
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_what_an_event_says_is_no_markup_and_links_lead_to_aws(kind: str) -> None:
+    *others, last = json.loads(given_of(kind))["attachments"][0]["blocks"]
+    assert {block["text"]["type"] for block in others} == {"plain_text"}
+    (element,) = last["elements"]
+    addresses = re.findall(r"<(https://[^|]+)\|\w+>", element["text"])
+    assert len(addresses) == len(LINKS[MESSAGES[kind].of]) == 3
+    assert all(address.startswith(f"https://{REGION}.console.aws.amazon.com/") for address in addresses)
+    assert all(f"region={REGION}" in address for address in addresses)
+
+
+def test_links_are_those_of_the_service() -> None:
+    failed = event("failed", "dev-a", **{"execution-result": {"external-execution-url": "https://codebuild/1"}})
+    seen = as_seen(filled(webhook_body(MESSAGES["failed"], SCOPE, production=False), failed))[-1]
+    console = f"https://{REGION}.console.aws.amazon.com"
+    assert seen == (
+        f"Pipeline ({console}/codesuite/codepipeline/pipelines/dev-a/executions/e/visualization?region={REGION})"
+        f" · Log ({console}/cloudwatch/home?region={REGION}#logsV2:log-groups/log-group/$252Fecs$252Fdev-a)"
+        f" · Dashboard ({console}/cloudwatch/home?region={REGION}#dashboards/dashboard/dev) · https://codebuild/1"
+    )
 
 
 def test_production_stands_out() -> None:
     titles = {
-        production: json.loads(
-            transformer(MESSAGES["failed"], Scope(stack, "aws", REGION, ACCOUNT), production=production)[1]
-        )["text"]
+        production: json.loads(given_of("failed", Scope(stack, "aws", REGION, ACCOUNT), production=production))["text"]
         for stack, production in (("dev", False), ("prd", True))
     }
     assert titles == {

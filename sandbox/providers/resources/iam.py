@@ -10,6 +10,9 @@ from sandbox.providers.resources.base import AwsResource, Properties, Tagging, c
 from sandbox.providers.resources.codec import reported
 from sandbox.providers.types import Aws, Resource
 
+VERSIONS = 5
+"""Of a managed policy (IAM quotas)."""
+
 
 class User(AwsResource):
     """A user; `forceDestroy` deletes its access keys with it."""
@@ -95,6 +98,35 @@ class InlinePolicy:
         return getattr(aws.client("iam"), f"{verb}_{self.owner}_policy")(**owned, PolicyName=name, **arguments)
 
 
+class ManagedPolicy(AwsResource):
+    """A policy of its own; a new document is a new version, and AWS keeps five."""
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        found = super().find(aws, id, props)
+        if found is None:
+            return None
+        version = aws.client("iam").get_policy_version(PolicyArn=id, VersionId=found["DefaultVersionId"])
+        actual = version["PolicyVersion"]["Document"]
+        return {**found, "PolicyDocument": actual if isinstance(actual, str) else json.dumps(actual)}
+
+    def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        if not changed(olds, news, "policy"):
+            return
+        client = aws.client("iam")
+        versions = client.list_policy_versions(PolicyArn=id)["Versions"]
+        if len(versions) == VERSIONS:
+            oldest = min((v for v in versions if not v["IsDefaultVersion"]), key=lambda v: v["CreateDate"])
+            client.delete_policy_version(PolicyArn=id, VersionId=oldest["VersionId"])
+        client.create_policy_version(PolicyArn=id, PolicyDocument=document(news["policy"]), SetAsDefault=True)
+
+    def remove(self, aws: Aws, id: str, props: Properties) -> None:
+        client = aws.client("iam")
+        for version in client.list_policy_versions(PolicyArn=id)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                client.delete_policy_version(PolicyArn=id, VersionId=version["VersionId"])
+        super().remove(aws, id, props)
+
+
 class RolePolicyAttachment:
     """A managed policy attached to a role."""
 
@@ -158,5 +190,17 @@ RESOURCES: dict[str, Resource] = {
         tagging=Tagging("TagRole", "UntagRole", "ListRoleTags", "Tags", by="id"),
     ),
     "aws:iam/rolePolicy:RolePolicy": InlinePolicy("role"),
+    "aws:iam/policy:Policy": ManagedPolicy(
+        service="iam",
+        create_call="CreatePolicy",
+        read_call="GetPolicy",
+        delete_call="DeletePolicy",
+        key="PolicyArn",
+        id="Policy.Arn",
+        element="Policy",
+        names={"name": "PolicyName", "policy": "PolicyDocument"},
+        outputs={"arn": "Arn", "policyId": "PolicyId"},
+        tagging=Tagging("TagPolicy", "UntagPolicy", "ListPolicyTags", "Tags"),
+    ),
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": RolePolicyAttachment(),
 }

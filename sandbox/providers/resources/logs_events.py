@@ -1,4 +1,4 @@
-"""Log groups, EventBridge rules and targets, alarms and dashboards."""
+"""Log groups, saved queries, EventBridge rules and targets, alarms and dashboards."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ class LogGroup(AwsResource):
             client.associate_kms_key(logGroupName=id, kmsKeyId=news["kmsKeyId"])
         else:
             client.disassociate_kms_key(logGroupName=id)
+
+
+class QueryDefinition(AwsResource):
+    """A saved query; none is described by its id."""
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        known = aws.client("logs").describe_query_definitions(maxResults=1000)["queryDefinitions"]
+        return next((each for each in known if each["queryDefinitionId"] == id), None)
 
 
 class EventRule(AwsResource):
@@ -168,6 +176,17 @@ RESOURCES: dict[str, Resource] = {
         apart=frozenset({"retentionInDays"}),
         outputs={"arn": "arn", "logGroupClass": "logGroupClass"},
         tagging=Tagging(),
+    ),
+    "aws:cloudwatch/queryDefinition:QueryDefinition": QueryDefinition(
+        service="logs",
+        create_call="PutQueryDefinition",
+        read_call="DescribeQueryDefinitions",
+        update_call="PutQueryDefinition",
+        delete_call="DeleteQueryDefinition",
+        key="queryDefinitionId",
+        id="queryDefinitionId",
+        element="",
+        outputs={"queryDefinitionId": "queryDefinitionId"},
     ),
     "aws:cloudwatch/eventRule:EventRule": EventRule(
         service="events",

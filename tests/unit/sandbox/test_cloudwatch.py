@@ -1,4 +1,4 @@
-"""Composite alarms: the rule's language, and what moto's calls do with them."""
+"""Composite alarms: the rule's language, and what moto's calls do with them. And the events of alarms."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,9 +44,15 @@ def test_no_rule(rule: str) -> None:
 
 
 @pytest.fixture
-def cloudwatch() -> Iterator[Any]:
+def events() -> list[dict[str, Any]]:
+    """What is published."""
+    return []
+
+
+@pytest.fixture
+def cloudwatch(events: list[dict[str, Any]]) -> Iterator[Any]:
     """A CloudWatch with the alarms `one` and `two`, and the composite alarm `any` of both."""
-    serve_composite_alarms()
+    serve_composite_alarms(events.append)
     with mock_aws():
         client = boto3.client("cloudwatch", region_name="eu-west-1")
         for name in ("one", "two"):
@@ -72,6 +78,25 @@ def test_its_state_is_that_of_its_rule(cloudwatch: Any) -> None:
     assert composite(cloudwatch, "above")["StateValue"] == "OK"
     cloudwatch.set_alarm_state(AlarmName="two", StateValue="OK", StateReason="r")
     assert [composite(cloudwatch, name)["StateValue"] for name in ("any", "above")] == ["OK", "ALARM"]
+
+
+def test_a_change_of_state_is_an_event_of_the_alarm_and_of_the_composite_one(
+    cloudwatch: Any, events: list[dict[str, Any]]
+) -> None:
+    cloudwatch.set_alarm_state(AlarmName="two", StateValue="ALARM", StateReason="too many")
+    cloudwatch.set_alarm_state(AlarmName="two", StateValue="ALARM", StateReason="still too many")
+    cloudwatch.set_alarm_state(AlarmName="one", StateValue="ALARM", StateReason="r")
+    assert {(event["source"], event["detail-type"]) for event in events} == {
+        ("aws.cloudwatch", "CloudWatch Alarm State Change")
+    }
+    changes = [
+        (event["detail"]["alarmName"], *(event["detail"][when]["value"] for when in ("previousState", "state")))
+        for event in events
+    ]
+    assert changes == [("two", "OK", "ALARM"), ("any", "OK", "ALARM"), ("one", "OK", "ALARM")]
+    two, both, _ = events
+    assert two["detail"]["state"]["reason"] == "too many"
+    assert both["detail"]["state"]["reason"].startswith(f"{two['resources'][0]} transitioned to ALARM at ")
 
 
 def test_only_metric_alarms_are_told_of_unless_asked(cloudwatch: Any) -> None:

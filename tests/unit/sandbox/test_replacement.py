@@ -18,9 +18,13 @@ CLOUDFORMATION = {
     "aws:cloudwatch/eventApiDestination:EventApiDestination": "Events::ApiDestination",
     "aws:cloudwatch/eventConnection:EventConnection": "Events::Connection",
     "aws:cloudwatch/eventRule:EventRule": "Events::Rule",
+    "aws:iam/policy:Policy": "IAM::ManagedPolicy",
+    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "Chatbot::SlackChannelConfiguration",
+    "aws:sns/topic:Topic": "SNS::Topic",
     "aws:sqs/queue:Queue": "SQS::Queue",
     "aws:cloudwatch/logGroup:LogGroup": "Logs::LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "CloudWatch::Alarm",
+    "aws:cloudwatch/queryDefinition:QueryDefinition": "Logs::QueryDefinition",
     "aws:codebuild/project:Project": "CodeBuild::Project",
     "aws:codepipeline/pipeline:Pipeline": "CodePipeline::Pipeline",
     "aws:ec2/eip:Eip": "EC2::EIP",
@@ -125,7 +129,7 @@ def test_replacing(
 
 def test_a_type_without_a_row_is_an_error() -> None:
     with pytest.raises(KeyError):
-        replacing("aws:sns/topic:Topic", ["name"], {}, {})
+        replacing("aws:kinesis/stream:Stream", ["name"], {}, {})
 
 
 @pytest.mark.parametrize(("path", "name"), [("a", "a"), ("a.b", "a"), ("a[0].b", "a"), ('tags["x.y"]', "tags")])

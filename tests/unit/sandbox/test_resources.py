@@ -12,12 +12,14 @@ from moto import mock_aws
 from resource_account import ACCOUNT, CONTAINERS, REGION, Account, Props, policy, trust
 
 from sandbox.cloudwatch.composite import serve_composite_alarms
+from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.providers.resources import RESOURCES
 
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    serve_composite_alarms()
+    serve_composite_alarms(lambda _: None)
+    serve_query_definitions()
     with mock_aws():
         yield Account()
 
@@ -299,6 +301,10 @@ CASES = [
          lambda a: {"dashboardName": "dev", "dashboardBody": json.dumps({"widgets": []}, indent=1)},
          lambda a: {"dashboardBody": json.dumps({"widgets": [{"type": "text"}]})}, ("dashboardArn",), "dev",
          twice_fails=False),
+    Case("aws:cloudwatch/queryDefinition:QueryDefinition",
+         lambda a: {"name": "dev/errors", "queryString": "fields @message", "logGroupNames": ["/ecs/a"]},
+         lambda a: {"queryString": "fields @timestamp", "logGroupNames": ["/ecs/a", "/ecs/b"]},
+         ("queryDefinitionId",), twice_fails=False),
     Case("aws:cloudwatch/eventConnection:EventConnection",
          lambda a: {"name": "slack", "description": "d", "authorizationType": "API_KEY",
                     "authParameters": {"apiKey": {"key": "X-Key", "value": "v"}}},
@@ -310,6 +316,14 @@ CASES = [
                     "httpMethod": "POST", "invocationEndpoint": "https://hooks.slack.com/services/x",
                     "invocationRateLimitPerSecond": 1},
          lambda a: {"invocationEndpoint": "https://hooks.slack.com/services/y"}, ("arn",), "slack", twice_fails=False),
+    Case("aws:sns/topic:Topic", lambda a: {"name": "told", "tags": TAGS}, lambda a: OTHER_TAGS, ("arn", "owner"),
+         twice_fails=False),
+    Case("aws:sns/topicPolicy:TopicPolicy",
+         lambda a: {"arn": a.make("aws:sns/topic:Topic", name="t")[1]["arn"], "policy": policy("sns:Publish")},
+         lambda a: {"policy": policy("sns:Subscribe")}, ("owner",), twice_fails=False, stays=True),
+    Case("aws:iam/policy:Policy",
+         lambda a: {"name": "guardrail", "policy": policy("ecs:DescribeServices"), "tags": TAGS},
+         lambda a: {"policy": policy("ecs:ListTasks"), **OTHER_TAGS}, ("arn", "policyId")),
     Case("aws:sqs/queue:Queue",
          lambda a: {"name": "undelivered", "messageRetentionSeconds": 1209600, "sqsManagedSseEnabled": True,
                     "tags": TAGS},

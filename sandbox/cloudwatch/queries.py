@@ -1,0 +1,58 @@
+"""Saved queries of CloudWatch Logs Insights, which moto lacks: they are kept, and answer nothing.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
+from moto.logs.responses import LogsResponse
+
+MOST_GROUPS = 50
+
+
+def serve_query_definitions() -> None:
+    """Have moto keep them beside its log groups."""
+    LogsResponse.put_query_definition = _put  # type: ignore[attr-defined]
+    LogsResponse.describe_query_definitions = _describe  # type: ignore[attr-defined]
+    LogsResponse.delete_query_definition = _delete  # type: ignore[attr-defined]
+
+
+def _kept(self: LogsResponse) -> dict[str, Any]:
+    kept: dict[str, Any] = self.logs_backend.__dict__.setdefault("query_definitions", {})
+    return kept
+
+
+def _put(self: LogsResponse) -> str:
+    kept, given = _kept(self), self._get_param("queryDefinitionId")
+    if given is not None and given not in kept:
+        raise ResourceNotFoundException
+    groups = self._get_param("logGroupNames") or []
+    if len(groups) > MOST_GROUPS:
+        raise InvalidParameterException(constraint=f"at most {MOST_GROUPS}", parameter="logGroupNames", value=groups)
+    id = given or str(uuid.uuid4())
+    kept[id] = {
+        "queryDefinitionId": id,
+        "name": self._get_param("name"),
+        "queryString": self._get_param("queryString"),
+        "logGroupNames": groups,
+        "lastModified": int(time.time() * 1000),
+    }
+    return json.dumps({"queryDefinitionId": id})
+
+
+def _describe(self: LogsResponse) -> str:
+    prefix = self._get_param("queryDefinitionNamePrefix") or ""
+    found = [each for each in _kept(self).values() if each["name"].startswith(prefix)]
+    return json.dumps({"queryDefinitions": found})
+
+
+def _delete(self: LogsResponse) -> str:
+    if _kept(self).pop(self._get_param("queryDefinitionId"), None) is None:
+        raise ResourceNotFoundException
+    return json.dumps({"success": True})
