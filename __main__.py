@@ -28,7 +28,9 @@ from inputs import (
     migrate_args,
     network_args,
     parameter_args,
+    shared_by,
     slack_args,
+    to_share,
     ways_in_args,
 )
 from stack_file import Service
@@ -52,9 +54,10 @@ replacing = {
 }
 zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
 
-network = Network("network", network_args(stack))
+shared = shared_by(stack)
+network = Network("network", network_args(stack, shared))
 cluster = Cluster("cluster", {"cluster_name": scope.stack, "insights": config.cluster.insights})
-balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id))
+balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id, shared))
 store = DeliveryStore(
     "delivery-store",
     {
@@ -195,16 +198,18 @@ for name, service in config.services.items():
         },
     )
 
-Dashboard(
-    "overview",
-    {
-        "stack": scope.stack,
-        "region": scope.region,
-        "cluster_name": cluster.name,
-        "balancer_arn_suffix": balancer.arn_suffix,
-        "services": charted,
-    },
-)
+if shared is None:
+    pulumi.export("shared", to_share(network, balancer))
+    Dashboard(
+        "overview",
+        {
+            "stack": scope.stack,
+            "region": scope.region,
+            "cluster_name": cluster.name,
+            "balancer_arn_suffix": balancer.arn_suffix,
+            "services": charted,
+        },
+    )
 if (slack := slack_args(stack)) is not None:
     Notifications(
         "slack",

@@ -1,6 +1,7 @@
 """From checked settings to the components' inputs."""
 
 from collections.abc import Mapping
+from typing import TypedDict, cast
 
 import pulumi
 
@@ -8,34 +9,77 @@ from components.alarms import AlarmsArgs
 from components.amazon_q import AmazonQArgs
 from components.code_deploy import StrategyArgs, TrafficArgs
 from components.ecs_service import EcsService
-from components.load_balancer import LoadBalancer, LoadBalancerArgs
-from components.network import Network, NetworkArgs
+from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
+from components.network import AdoptedVpc, Network, NetworkArgs
 from components.notifications import WebhookArgs
 from components.parameter_store import ParameterArgs
 from components.pipeline_builds import MigrationArgs
 from components.ways_in import WaysInArgs
 from delivery.state import ServiceState
+from review import number_of, priority
 from settings import Settings
 from stack_file import Service
 
 
-def network_args(stack: Settings) -> NetworkArgs:
+class Shared(TypedDict):
+    """What a stack lets its reviews use, as its output `shared`."""
+
+    network: AdoptedVpc
+    load_balancer: AdoptedLoadBalancer
+
+
+def to_share(network: Network, balancer: LoadBalancer) -> Shared:
+    """What a stack's reviews adopt."""
+    return {
+        "network": {
+            "vpc_id": network.vpc_id,
+            "public_subnet_ids": network.public_subnet_ids,
+            "task_subnet_ids": network.task_subnet_ids,
+            "assign_public_ip": network.assign_public_ip,
+        },
+        "load_balancer": {
+            "https_listener_arn": balancer.https_listener_arn,
+            "arn_suffix": balancer.arn_suffix,
+            "security_group_id": balancer.security_group_id,
+            "dns_name": balancer.dns_name,
+            "zone_id": balancer.zone_id,
+        },
+    }
+
+
+def shared_by(stack: Settings) -> Shared | None:
+    """What this review adopts of another stack; None for a stack that is no review."""
+    if stack.shared is None:
+        return None
+    output = pulumi.StackReference(stack.shared).require_output("shared")
+    network, balancer = output["network"], output["load_balancer"]
+    return {
+        "network": cast(AdoptedVpc, {key: network[key] for key in AdoptedVpc.__annotations__}),
+        "load_balancer": cast(AdoptedLoadBalancer, {key: balancer[key] for key in AdoptedLoadBalancer.__annotations__}),
+    }
+
+
+def network_args(stack: Settings, shared: Shared | None) -> NetworkArgs:
     """The VPC to make, or the one to adopt."""
     network = stack.config.network
+    if shared is not None:
+        return {"vpc_name": stack.stack, "adopt": shared["network"]}
     if network.vpc_id is not None:
         return {
             "vpc_name": stack.stack,
             "adopt": {
                 "vpc_id": network.vpc_id,
                 "public_subnet_ids": network.public_subnet_ids,
-                "private_subnet_ids": network.private_subnet_ids,
+                "task_subnet_ids": network.private_subnet_ids,
             },
         }
     return {"vpc_name": stack.stack, "cidr": network.cidr, "zones": network.zones, "nat": network.nat}
 
 
-def load_balancer_args(stack: Settings, network: Network, zone_id: pulumi.Input[str] | None) -> LoadBalancerArgs:
-    """The load balancer, with a certificate to make or to adopt."""
+def load_balancer_args(
+    stack: Settings, network: Network, zone_id: pulumi.Input[str] | None, shared: Shared | None
+) -> LoadBalancerArgs:
+    """The load balancer, with a certificate to make or to adopt; or another stack's."""
     domain = stack.config.domain
     args: LoadBalancerArgs = {
         "load_balancer_name": stack.stack,
@@ -48,7 +92,9 @@ def load_balancer_args(stack: Settings, network: Network, zone_id: pulumi.Input[
             {service.deploy.test_port for service in stack.config.services.values() if service.deploy.test_port}
         ),
     }
-    if domain.certificate_arn is not None:
+    if shared is not None:
+        args["adopt"] = shared["load_balancer"]
+    elif domain.certificate_arn is not None:
         args["certificate_arn"] = domain.certificate_arn
     elif zone_id is not None:
         args["zone_id"] = zone_id
@@ -80,9 +126,12 @@ def ways_in_args(
     """`{"ways_in": …}` for a service with routes, nothing for a worker."""
     if not service.routes:
         return {}
-    check = service.health_check
+    check, number = service.health_check, number_of(stack.stack)
     ways_in: WaysInArgs = {
-        "routes": [{"host": route.host, "paths": route.paths, "priority": route.priority} for route in service.routes],
+        "routes": [
+            {"host": route.host, "paths": route.paths, "priority": priority(route.priority, number)}
+            for route in service.routes
+        ],
         "health_check": {
             "path": check.path,
             "matcher": check.matcher,

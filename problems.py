@@ -10,6 +10,7 @@ from components.alarms import MEASURES, alarm_name
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
+from review import HIGHEST_PRIORITY, NUMBER, number_of
 
 if TYPE_CHECKING:
     from stack_file import Stack
@@ -64,6 +65,28 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
                 f"services.{name}: {stack}-{name} is like another service's name in its first "
                 f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
             )
+
+
+def review_problems(stack: str, config: "Stack") -> Iterator[str]:
+    """What a pull request's own stack may not have, and what only it has."""
+    number = number_of(stack)
+    if config.review is None:
+        if number is not None:
+            yield f"review: is missing; stack {stack} is a pull request's, by its name: copy Pulumi.pr.yaml"
+        return
+    if config.network.model_fields_set:
+        yield f"network: is that of stack {config.review.of}; take it away"
+    if config.protect:
+        yield "protect: must be false; a review is taken down by itself"
+    for name, service in config.services.items():
+        if service.deploy.test_port is not None:
+            yield f"services.{name}.deploy.test_port: not in a review; the load balancer is another stack's"
+        for index, route in enumerate(service.routes):
+            where = f"services.{name}.routes[{index}]"
+            if route.priority > HIGHEST_PRIORITY:
+                yield f"{where}.priority: {route.priority} is more than {HIGHEST_PRIORITY}, the highest of a review"
+            if str(number) not in route.host:
+                yield f"{where}.host: {route.host!r} must contain {NUMBER}, as each review needs its own"
 
 
 TOKEN = re.compile(r"[\x21-\x7e]+")

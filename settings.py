@@ -14,7 +14,16 @@ from pydantic import ValidationError
 
 from components.task_template import TaskTemplate, TemplateError
 from delivery.session import Provider, Role
-from problems import NAMESPACE, between_services, commit_problems, described, secret_problems, slack_problems
+from problems import (
+    NAMESPACE,
+    between_services,
+    commit_problems,
+    described,
+    review_problems,
+    secret_problems,
+    slack_problems,
+)
+from review import number_of, numbered
 from stack_file import Service, Stack
 
 TEMPLATES = Path(__file__).parent / "task_templates"
@@ -30,6 +39,7 @@ class Settings:
         secrets: service → parameter → value, each a Pulumi secret.
         templates: the task template of each service.
         provider: how the AWS provider signs in.
+        shared: the full name of the stack whose network and load balancer this one uses; None when they are its own.
         slack_webhook: where Slack takes messages; None when it is not told.
         commit_token: what may tell commits; None when they are not told.
     """
@@ -39,6 +49,7 @@ class Settings:
     secrets: Mapping[str, Mapping[str, pulumi.Output[str]]]
     templates: Mapping[str, TaskTemplate]
     provider: Provider
+    shared: str | None
     slack_webhook: pulumi.Output[str] | None
     commit_token: pulumi.Output[str] | None
 
@@ -54,6 +65,10 @@ def load() -> Settings:
     raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
     secrets, webhook = _value(config, "secrets") or {}, _value(config, "slack_webhook")
     token = _value(config, "commit_token")
+    if "review" in raw:
+        if (number := number_of(stack)) is None:
+            raise _refused(stack, [f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"])
+        raw["services"] = numbered(raw.get("services"), number)
     problems: list[str] = []
     try:
         checked = Stack.model_validate(raw)
@@ -72,6 +87,7 @@ def load() -> Settings:
         ]
     problems += [
         *between_services(stack, checked),
+        *review_problems(stack, checked),
         *secret_problems(checked, secrets),
         *slack_problems(stack, checked, webhook),
         *commit_problems(stack, checked, token),
@@ -87,6 +103,7 @@ def load() -> Settings:
         },
         templates=templates,
         provider=_provider(pulumi.Config("aws")),
+        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{checked.review.of}" if checked.review else None),
         slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
         commit_token=None if token is None else pulumi.Output.secret(token),
     )

@@ -412,9 +412,22 @@ class Notifications(Model):
         return self
 
 
+class Review(Model):
+    """A pull request's own short-lived stack, `pr-<number>`, on the network and the load balancer of another stack.
+
+    `${number}` in its services' hosts and values is the pull request's.
+    """
+
+    of: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """The stack whose network and load balancer it uses."""
+    days: Annotated[int, Field(ge=1, le=30)]
+    """Since its last update, until `delivery review sweep` takes it down."""
+
+
 class Stack(Model):
     """Everything under the `fargate-delivery:` keys but the secrets."""
 
+    review: Review | None = None
     network: Network = Network()
     domain: Domain
     cluster: Cluster = Cluster()

@@ -36,7 +36,7 @@ class EcsServiceArgs(TypedDict):
     cluster_name: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
-    assign_public_ip: bool
+    assign_public_ip: pulumi.Input[bool]
     repository_url: pulumi.Input[str]
     repository_arn: pulumi.Input[str]
     runtime: View
@@ -257,13 +257,15 @@ class EcsService(pulumi.ComponentResource):
         args, port, container = self._args, self._args.get("port"), self._args["template"].port_container()
         if port is None or container is None:
             raise ValueError("CodeDeploy needs a container that listens on a port")
-        return pulumi.Output.all(subnet_ids=args["subnet_ids"], group_id=group.id).apply(
+        return pulumi.Output.all(
+            subnet_ids=args["subnet_ids"], group_id=group.id, assign_public_ip=args["assign_public_ip"]
+        ).apply(
             lambda known: app_spec(
                 container=container,
                 port=port,
                 subnet_ids=known["subnet_ids"],
                 security_group_ids=[known["group_id"]],
-                assign_public_ip=args["assign_public_ip"],
+                assign_public_ip=known["assign_public_ip"],
                 capacity_provider=self._capacity_provider(),
                 hooks=args.get("app_spec_hooks", {}),
             )

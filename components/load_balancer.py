@@ -9,8 +9,21 @@ import pulumi_aws as aws
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
+class AdoptedLoadBalancer(TypedDict):
+    """A load balancer that exists."""
+
+    https_listener_arn: pulumi.Input[str]
+    arn_suffix: pulumi.Input[str]
+    security_group_id: pulumi.Input[str]
+    dns_name: pulumi.Input[str]
+    zone_id: pulumi.Input[str]
+
+
 class LoadBalancerArgs(TypedDict):
     """Inputs of `LoadBalancer`."""
+
+    adopt: NotRequired[AdoptedLoadBalancer]
+    """Use this one and make none; all other inputs are for one that is made."""
 
     load_balancer_name: pulumi.Input[str]
     """Its AWS name, at most 32 characters."""
@@ -35,7 +48,7 @@ class LoadBalancer(pulumi.ComponentResource):
     """An internet-facing Application Load Balancer: HTTPS with a 404 for unknown hosts, HTTP that redirects.
 
     Produces: a load balancer, two listeners, a security group with its rules; a certificate with validation
-    record unless one is adopted.
+    record unless one is adopted. Nothing for an adopted load balancer.
     """
 
     https_listener_arn: pulumi.Output[str]
@@ -53,6 +66,21 @@ class LoadBalancer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:LoadBalancer", name, dict(args), opts)
+        if "adopt" in args:
+            self._adopt(args["adopt"])
+        else:
+            self._make(name, args)
+        self.register_outputs({"dns_name": self.dns_name})
+
+    def _adopt(self, adopted: AdoptedLoadBalancer) -> None:
+        self.https_listener_arn = pulumi.Output.from_input(adopted["https_listener_arn"])
+        self.test_listener_arns = {}
+        self.arn_suffix = pulumi.Output.from_input(adopted["arn_suffix"])
+        self.security_group_id = pulumi.Output.from_input(adopted["security_group_id"])
+        self.dns_name = pulumi.Output.from_input(adopted["dns_name"])
+        self.zone_id = pulumi.Output.from_input(adopted["zone_id"])
+
+    def _make(self, name: str, args: LoadBalancerArgs) -> None:
         child = pulumi.ResourceOptions(parent=self)
         protect = args.get("protect", False)
         group = aws.ec2.SecurityGroup(f"{name}-sg", description="The load balancer", vpc_id=args["vpc_id"], opts=child)
@@ -104,7 +132,6 @@ class LoadBalancer(pulumi.ComponentResource):
         self.security_group_id = group.id
         self.dns_name = balancer.dns_name
         self.zone_id = balancer.zone_id
-        self.register_outputs({"dns_name": self.dns_name})
 
     def _certificate(self, name: str, args: LoadBalancerArgs) -> pulumi.Output[str]:
         """A certificate for the domain and one label below it. Both names have one validation record."""

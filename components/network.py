@@ -19,8 +19,10 @@ class AdoptedVpc(TypedDict):
     """A VPC that exists, by ids."""
 
     vpc_id: pulumi.Input[str]
-    public_subnet_ids: Sequence[pulumi.Input[str]]
-    private_subnet_ids: Sequence[pulumi.Input[str]]
+    public_subnet_ids: pulumi.Input[Sequence[str]]
+    task_subnet_ids: pulumi.Input[Sequence[str]]
+    assign_public_ip: NotRequired[pulumi.Input[bool]]
+    """Whether tasks need a public address there; they do not by default."""
 
 
 class NetworkArgs(TypedDict):
@@ -50,7 +52,7 @@ class Network(pulumi.ComponentResource):
     """Subnets of the load balancer."""
     task_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets of the tasks."""
-    assign_public_ip: bool
+    assign_public_ip: pulumi.Output[bool]
     """Whether tasks need a public address to reach anything: there is no NAT."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -58,12 +60,12 @@ class Network(pulumi.ComponentResource):
         if "adopt" in args:
             adopted = args["adopt"]
             self.vpc_id = pulumi.Output.from_input(adopted["vpc_id"])
-            self.public_subnet_ids = pulumi.Output.all(*adopted["public_subnet_ids"])
-            self.task_subnet_ids = pulumi.Output.all(*adopted["private_subnet_ids"])
-            self.assign_public_ip = False
+            self.public_subnet_ids = pulumi.Output.from_input(adopted["public_subnet_ids"])
+            self.task_subnet_ids = pulumi.Output.from_input(adopted["task_subnet_ids"])
+            self.assign_public_ip = pulumi.Output.from_input(adopted.get("assign_public_ip", False))
         else:
             nat = args.get("nat", "single")
-            self.assign_public_ip = nat == "none"
+            self.assign_public_ip = pulumi.Output.from_input(nat == "none")
             vpc = awsx.ec2.Vpc(
                 f"{name}-vpc",
                 cidr_block=args.get("cidr", "10.0.0.0/16"),

@@ -96,14 +96,27 @@ class StackFolder:
         self.stack = stack
         self.root = root or repository()
         self.folder = self.root / ".sandbox" / stack
-        self.work = self.folder / "work"
+        self.work = self.folder / "work" / stack
         self.state = self.folder / "pulumi" / "state"
         self.home = self.folder / "pulumi" / "home"
-        self._made_up_file = self.folder / "made-up.json"
+        self._made_up_file = self.work / "made-up.json"
         self._stack_file = self.root / f"Pulumi.{stack}.yaml"
         if not self._stack_file.is_file():
             there = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
             raise SandboxError(f"there is no Pulumi.{stack}.yaml; the stacks are: {there}")
+
+    def settle_in(self, host: str) -> None:
+        """Put this stack into another one's sandbox: one account and one Pulumi backend for both.
+
+        Raises:
+            SandboxError: the other stack is not up, or this one has a sandbox of its own.
+        """
+        StackFolder(host, self.root).running_server()
+        if self.folder.is_symlink():
+            self.folder.unlink()
+        elif self.folder.exists():
+            raise SandboxError(f"stack {self.stack} has a sandbox of its own; run: sandbox stop --stack {self.stack}")
+        self.folder.symlink_to(host)
 
     def config(self) -> dict[str, Any]:
         """The stack file's `config`.
@@ -164,6 +177,11 @@ class StackFolder:
         server = self.server()
         if server is not None:
             return server
+        if self.folder.is_symlink():
+            host = self.folder.readlink()
+            raise SandboxError(
+                f"stack {self.stack} is in the sandbox of stack {host}, which is not up; run: sandbox up --stack {host}"
+            )
         if self.state.exists():
             say(f"The sandbox's server of stack {self.stack} is gone and what it held with it: starting from empty.")
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -32,7 +32,7 @@ def ship(service: str, source: Path, commit: str | None, repository: str | None,
     """
     tell = say if as_json else click.echo
     account = Account(StackFolder(stack).running_server())
-    pipeline = find_pipeline(account.client("codepipeline"), service)
+    pipeline = find_pipeline(account.client("codepipeline"), service, stack)
     content = source_zip(source)
     metadata = {name: value for name, value in (("commit", commit), ("repository", repository)) if value}
     uploaded = upload(account, pipeline, content, metadata)
@@ -72,7 +72,7 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
     Example: sandbox log hello --follow
     """
     account = Account(StackFolder(stack).running_server())
-    pipeline = find_pipeline(account.client("codepipeline"), service)
+    pipeline = find_pipeline(account.client("codepipeline"), service, stack)
     name = pipeline["name"]
     chosen = [e for e in executions(account, pipeline) if execution in (None, e["pipelineExecutionId"])]
     if not chosen:

@@ -18,8 +18,15 @@ target_option = click.option(
 )
 
 
-def _engine(stack: str, show_diff: bool = False) -> Engine:
+host_option = click.option(
+    "--in", "host", metavar="STACK", help="Put it into the sandbox of this stack, whose resources it uses."
+)
+
+
+def _engine(stack: str, show_diff: bool = False, host: str | None = None) -> Engine:
     folder = StackFolder(stack)
+    if host is not None:
+        folder.settle_in(host)
     return Engine(folder, folder.ensure_server(say), say, show_diff)
 
 
@@ -38,13 +45,14 @@ def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
 @json_option
 @diff_option
 @target_option
+@host_option
 @one_message
-def up(stack: str, as_json: bool, show_diff: bool, targets: tuple[str, ...]) -> None:
+def up(stack: str, as_json: bool, show_diff: bool, targets: tuple[str, ...], host: str | None) -> None:
     """Deploy the program, starting the sandbox when it is not running.
 
     Example: sandbox up --stack dev
     """
-    outcome = _engine(stack, show_diff).run("up", targets=list(targets))
+    outcome = _engine(stack, show_diff, host).run("up", targets=list(targets))
     if not as_json:
         for name, value in outcome.outputs.items():
             click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
@@ -57,13 +65,16 @@ def up(stack: str, as_json: bool, show_diff: bool, targets: tuple[str, ...]) -> 
 @diff_option
 @click.option("--refresh/--no-refresh", default=None, help="Read everything anew first [default: as Pulumi.yaml says].")
 @target_option
+@host_option
 @one_message
-def preview(stack: str, as_json: bool, show_diff: bool, refresh: bool | None, targets: tuple[str, ...]) -> None:
+def preview(
+    stack: str, as_json: bool, show_diff: bool, refresh: bool | None, targets: tuple[str, ...], host: str | None
+) -> None:
     """Show what `up` would do, and do nothing.
 
     Example: sandbox preview --stack dev --diff
     """
-    outcome = _engine(stack, show_diff).run("preview", refresh=refresh, targets=list(targets))
+    outcome = _engine(stack, show_diff, host).run("preview", refresh=refresh, targets=list(targets))
     _print(outcome, as_json, "Nothing would change", WOULD)
 
 

@@ -83,13 +83,13 @@ def named(candidate: str, service: str) -> bool:
     return candidate == service or candidate.endswith(f"-{service}")
 
 
-def find_pipeline(codepipeline: Any, service: str) -> Json:
-    """The declared pipeline that deploys `service`."""
+def find_pipeline(codepipeline: Any, service: str, stack: str = "") -> Json:
+    """The declared pipeline that deploys `service`; of several, the one that is named for the stack."""
     pages = codepipeline.get_paginator("list_pipelines").paginate()
     names = [entry["name"] for page in pages for entry in page["pipelines"]]
     pipelines = [codepipeline.get_pipeline(name=name)["pipeline"] for name in names]
     found = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
-    exact = [pipeline for pipeline in found if pipeline["name"] == service]
+    exact = [pipeline for pipeline in found if pipeline["name"] in (service, f"{stack}-{service}")]
     if len(exact or found) == 1:
         return dict((exact or found)[0])
     known = ", ".join(names) or "none; is the stack up?"

@@ -19,7 +19,7 @@ def test_a_stack_file_comes_up_as_it_is(tmp_path_factory: pytest.TempPathFactory
         assert stack.changes() == {}
         exported = json.loads(stack.ok("export").out)
         secrets = stack.ok("export", "--show-secrets").out
-        made_up = json.loads((stack.root / ".sandbox" / name / "made-up.json").read_text())
+        made_up = json.loads((stack.root / ".sandbox" / name / "work" / name / "made-up.json").read_text())
         assert made_up
         for value in made_up.values():
             assert value in secrets

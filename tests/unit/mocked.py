@@ -185,7 +185,14 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
         monkeypatch.setattr("components.guards.look", lambda *_: states or {})
         engine = Engine()
         monitor = Monitor(engine)
-        mocks.set_mocks(engine, project="fargate-delivery", stack=stack, preview=preview, monitor=monitor)
+        mocks.set_mocks(
+            engine,
+            project="fargate-delivery",
+            stack=stack,
+            preview=preview,
+            monitor=monitor,
+            organization="organization",
+        )
         pulumi.runtime.set_all_config(config or {}, secret_keys or [])
 
         @pulumi.runtime.test
@@ -215,9 +222,10 @@ def stack_config(stack: str, **changes: Any) -> dict[str, str]:
         name: {key: f"{key} value" for key, parameter in service.get("parameters", {}).items() if "secret" in parameter}
         for name, service in config["fargate-delivery:services"].items()
     }
-    if config["fargate-delivery:notifications"]["slack"]:
+    told = config.get("fargate-delivery:notifications", {})
+    if told.get("slack"):
         config["fargate-delivery:slack_webhook"] = WEBHOOK
-    if "commits" in config["fargate-delivery:notifications"]:
+    if "commits" in told:
         config["fargate-delivery:commit_token"] = "commit-token-value"  # noqa: S105
     config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def test_what_belongs_to_the_real_stack_is_taken_out_of_the_copy(root: Path) -> 
 
 def test_made_up_values_stay_and_differ(root: Path) -> None:
     folder = stack(root)
-    folder.folder.mkdir(parents=True)
+    folder.work.mkdir(parents=True)
     assert folder.make_up(["a", "b", "a"], lambda _: None)
     values = folder.made_up()
     assert len(set(values.values())) == 2
@@ -68,7 +69,7 @@ def test_made_up_values_stay_and_differ(root: Path) -> None:
 
 def test_made_up_values_that_a_program_refuses_are_forgotten(root: Path) -> None:
     folder, said = stack(root), list[str]()
-    folder.folder.mkdir(parents=True)
+    folder.work.mkdir(parents=True)
     folder.make_up(["app:services.old.secrets.KEY", "app:services.new.secrets.KEY"], lambda _: None)
     kept = folder.made_up()["app:services.new.secrets.KEY"]
     refusal = "app:services.old: unknown service\napp:services.old.secrets.KEY: a value without its declaration"
@@ -169,7 +170,7 @@ def test_the_repository_is_found_from_below(root: Path, monkeypatch: pytest.Monk
 
 def test_a_server_that_is_gone_is_none(root: Path) -> None:
     folder = stack(root)
-    folder.folder.mkdir(parents=True)
+    folder.work.mkdir(parents=True)
     gone = Server(pid=2**22 - 1, port=1, aws_port=1, awsx_port=1, account="1", region="r")
     (folder.folder / "server.json").write_text(json.dumps(gone.__dict__))
     assert folder.server() is None
@@ -199,3 +200,33 @@ def test_commands_on_one_stack_wait_for_each_other(root: Path) -> None:
     thread.join()
     assert order == ["first", "second"]
     assert said == ["Waiting for another command on stack dev to end"]
+
+
+def test_a_stack_in_another_one_s_sandbox(root: Path) -> None:
+    host = stack(root)
+    (root / "Pulumi.pr-7.yaml").write_text("")
+    guest = StackFolder("pr-7", root)
+    with pytest.raises(SandboxError, match="stack dev is not up"):
+        guest.settle_in("dev")
+    host.work.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        running = Server(pid=os.getpid(), port=port, aws_port=port, awsx_port=port, account="1", region="r")
+        (host.folder / "server.json").write_text(json.dumps(running.__dict__))
+        guest.settle_in("dev")
+        guest.settle_in("dev")
+        assert guest.running_server() == running
+        assert (guest.state.resolve(), guest.work == host.work) == (host.state, False)
+    assert guest.server() is None
+    with pytest.raises(SandboxError, match="in the sandbox of stack dev, which is not up; run: sandbox up --stack dev"):
+        guest.ensure_server(print)
+
+
+def test_a_stack_with_a_sandbox_of_its_own_stays_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack(root)
+    (root / "Pulumi.pr-7.yaml").write_text("")
+    guest = StackFolder("pr-7", root)
+    guest.work.mkdir(parents=True)
+    monkeypatch.setattr(StackFolder, "running_server", lambda _: None)
+    with pytest.raises(SandboxError, match="has a sandbox of its own; run: sandbox stop --stack pr-7"):
+        guest.settle_in("dev")
