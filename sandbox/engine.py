@@ -63,6 +63,7 @@ class Engine:
         *,
         refresh: bool | None = None,
         targets: list[str] | None = None,
+        policy_packs: list[Path] | None = None,
         clear_pending_creates: bool = False,
     ) -> Outcome:
         """Run one operation, making up secrets that the program asks for.
@@ -71,6 +72,7 @@ class Engine:
             operation: what to do.
             refresh: whether to read the state anew first; by default as `Pulumi.yaml` says.
             targets: URNs; everything without them.
+            policy_packs: for `preview` and `up`: the folders of the policy packs that must pass.
             clear_pending_creates: for `refresh`: forget the creations of which a kill left unknown how they ended.
 
         Raises:
@@ -79,6 +81,8 @@ class Engine:
         options: dict[str, Any] = {"target": targets} if targets else {}
         if refresh and operation in ("preview", "up"):
             options["refresh"] = True
+        if policy_packs:
+            options["policy_packs"] = [str(pack.resolve()) for pack in policy_packs]
         if clear_pending_creates:
             options["clear_pending_creates"] = True
         done, forgot = Outcome(), False

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,8 @@ class PatientCommand(auto.PulumiCommand):
         Raises:
             auto.CommandError: it failed.
         """
-        path = os.pathsep.join([str(Path(self.command).parent), os.environ.get("PATH", os.defpath)])
+        plugins = [Path(self.command).parent, Path(sys.executable).parent]  # the CLI's own, and sandbox/analyzer.py
+        path = os.pathsep.join([*map(str, plugins), os.environ.get("PATH", os.defpath)])
         environment = {**os.environ, **additional_env, "PATH": path, "PULUMI_AUTOMATION_API": "true"}
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             process = subprocess.Popen(

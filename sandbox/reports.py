@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi.automation import EngineEvent
-from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
+from pulumi.automation.events import DiagnosticEvent, PolicyEvent, StepEventMetadata
 
 from sandbox.stacks import Say
 
@@ -97,6 +97,8 @@ class Reporter:
             self._over.set()
         elif event.diagnostic_event:
             self._diagnose(event.diagnostic_event)
+        elif event.policy_event:
+            self._judge(event.policy_event)
         elif event.resource_pre_event:
             self._begin(event.resource_pre_event.metadata)
         elif event.res_outputs_event:
@@ -155,6 +157,14 @@ class Reporter:
             self._say(f"  warning: {where}{message}")
         elif diagnostic.severity == "info":
             self._say(f"  {where}{message}")
+
+    def _judge(self, violation: PolicyEvent) -> None:
+        where = f"{shown(violation.resource_urn)}: " if violation.resource_urn else ""
+        what = " ".join(COLOURS.sub("", violation.message).split())
+        if violation.enforcement_level == "mandatory":
+            self.outcome.diagnostics.append(f"{where}{what} (policy {violation.policy_name})")
+        else:
+            self._say(f"  {violation.enforcement_level}: {where}{what} (policy {violation.policy_name})")
 
 
 def _is_told(step: StepEventMetadata) -> bool:

@@ -1,6 +1,7 @@
 """The commands that run the real Pulumi engine: up, preview, refresh, export, down."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,13 @@ WOULD = "Would change"
 diff_option = click.option("--diff", "show_diff", is_flag=True, help="Show each changed property, old and new.")
 target_option = click.option(
     "--target", "targets", multiple=True, metavar="URN", help="Only this resource; repeatable."
+)
+policy_option = click.option(
+    "--policy-pack",
+    "policy_packs",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A policy pack that must pass; repeatable.",
 )
 
 
@@ -45,14 +53,22 @@ def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
 @json_option
 @diff_option
 @target_option
+@policy_option
 @host_option
 @one_message
-def up(stack: str, as_json: bool, show_diff: bool, targets: tuple[str, ...], host: str | None) -> None:
+def up(
+    stack: str,
+    as_json: bool,
+    show_diff: bool,
+    targets: tuple[str, ...],
+    policy_packs: tuple[Path, ...],
+    host: str | None,
+) -> None:
     """Deploy the program, starting the sandbox when it is not running.
 
     Example: sandbox up --stack dev
     """
-    outcome = _engine(stack, show_diff, host).run("up", targets=list(targets))
+    outcome = _engine(stack, show_diff, host).run("up", targets=list(targets), policy_packs=list(policy_packs))
     if not as_json:
         for name, value in outcome.outputs.items():
             click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
@@ -65,16 +81,25 @@ def up(stack: str, as_json: bool, show_diff: bool, targets: tuple[str, ...], hos
 @diff_option
 @click.option("--refresh/--no-refresh", default=None, help="Read everything anew first [default: as Pulumi.yaml says].")
 @target_option
+@policy_option
 @host_option
 @one_message
 def preview(
-    stack: str, as_json: bool, show_diff: bool, refresh: bool | None, targets: tuple[str, ...], host: str | None
+    stack: str,
+    as_json: bool,
+    show_diff: bool,
+    refresh: bool | None,
+    targets: tuple[str, ...],
+    policy_packs: tuple[Path, ...],
+    host: str | None,
 ) -> None:
     """Show what `up` would do, and do nothing.
 
     Example: sandbox preview --stack dev --diff
     """
-    outcome = _engine(stack, show_diff, host).run("preview", refresh=refresh, targets=list(targets))
+    outcome = _engine(stack, show_diff, host).run(
+        "preview", refresh=refresh, targets=list(targets), policy_packs=list(policy_packs)
+    )
     _print(outcome, as_json, "Nothing would change", WOULD)
 
 

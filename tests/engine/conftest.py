@@ -41,6 +41,7 @@ class Program:
 
     root: Path
     server: Server
+    stack: str = "test"
     said: list[str] = field(default_factory=list)
     project: dict[str, Any] = field(default_factory=lambda: {"name": "tiny", "runtime": "python"})
     config: dict[str, Any] = field(default_factory=lambda: {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT]})
@@ -55,8 +56,8 @@ class Program:
     def folder(self) -> StackFolder:
         """The stack's folder, of the shared server."""
         (self.root / "Pulumi.yaml").write_text(json.dumps(self.project))
-        (self.root / "Pulumi.test.yaml").write_text(json.dumps({"config": self.config, **self.environment}))
-        folder = StackFolder("test", self.root)
+        (self.root / f"Pulumi.{self.stack}.yaml").write_text(json.dumps({"config": self.config, **self.environment}))
+        folder = StackFolder(self.stack, self.root)
         folder.folder.mkdir(parents=True, exist_ok=True)
         (folder.folder / "server.json").write_text(json.dumps(self.server.__dict__))
         return folder
