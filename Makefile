@@ -23,15 +23,20 @@ help: ## This list
 	@echo '  make up STACK=dev            the same program against the AWS account of your credentials'
 	@echo '  make test ARGS="-k naming"   more arguments for pytest'
 	@echo
-	@echo 'Everything is installed into .venv and .tools of this folder, nothing elsewhere.'
+	@echo 'Everything is installed into .venv, .tools and policy/.venv of this folder, nothing elsewhere.'
 
 # A stamp does not outlive what it stands for: a Python or a linked CLI may have been uninstalled.
-$(shell test -x $(BIN)/python || rm -f .venv/ready; test -x .tools/bin/pulumi || rm -f .tools/ready)
+$(shell for tool in .venv/bin/python policy/.venv/bin/python .tools/bin/pulumi; do \
+	test -x $$tool || rm -f $${tool%/bin/*}/ready; done)
 
-setup: .tools/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
+setup: .tools/ready policy/.venv/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
 
 .venv/ready: pyproject.toml uv.lock tools/setup.py
 	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) tools/setup.py packages
+	@touch $@
+
+policy/.venv/ready: policy/pyproject.toml policy/uv.lock .venv/ready
+	@$(BIN)/python tools/setup.py policy
 	@touch $@
 
 .tools/ready: tools/go.mod tools/go.sum tools/setup.py .venv/ready
@@ -46,13 +51,14 @@ up: setup ## Deploy to an offline AWS on this machine, then deliver examples/hel
 else
 up: setup
 	@$(BIN)/python tools/setup.py language-host
-	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" pulumi up --stack $(STACK)
+	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" pulumi up --stack $(STACK) --policy-pack policy
 endif
 
 stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)
 
 test: setup ## Run all tests, the real Pulumi engine included
+	cd policy && .venv/bin/pytest --quiet
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
@@ -65,6 +71,7 @@ check: setup ## Lint, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	cd policy && .venv/bin/mypy
 
 docs: setup ## Draw the pictures in docs/ anew
 	$(BIN)/python -m docs.draw

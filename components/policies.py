@@ -12,7 +12,7 @@ Statement = dict[str, Any]
 Arns = Sequence[pulumi.Input[str]]
 
 EVERYTHING = ["*"]
-"""Only for actions that take no resource; each use says which."""
+"""Only for actions of policy/wildcards.py, which has the reason for each."""
 
 
 def document(statements: Sequence[Statement]) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def announce(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> lis
 
 
 def measure(namespace: str) -> list[Statement]:
-    """Writes metrics of one namespace; the action takes no resource."""
+    """Writes metrics of one namespace, which is no resource."""
     condition = {"StringEquals": {"cloudwatch:namespace": namespace}}
     return [allow("Measure", ["cloudwatch:PutMetricData"], EVERYTHING, condition)]
 
@@ -261,7 +261,7 @@ def deploy_service(
     created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
     to_tasks = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
     return [
-        # Neither action takes a resource.
+        # DescribeTaskDefinition takes no resource, and RegisterTaskDefinition is decided on none.
         allow("CloneRevision", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
         allow("DeployService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
         allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
@@ -292,7 +292,7 @@ def migrate_service(
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     return [
-        # Neither action takes a resource.
+        # As CloneRevision of `deploy_service`.
         allow("RegisterMigration", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
         # Takes a container instance, which Fargate has none of.
         allow("FindMigrations", ["ecs:ListTasks"], EVERYTHING, in_cluster),
@@ -362,7 +362,7 @@ def start_blue_green(
     to_tasks = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
     revision = ["GetApplication", "GetApplicationRevision", "RegisterApplicationRevision"]
     return [
-        # Takes no resource.
+        # Is decided on no resource.
         allow("RegisterRevision", ["ecs:RegisterTaskDefinition"], EVERYTHING),
         allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
         allow("NameRevision", [f"codedeploy:{action}" for action in revision], [application_arn]),

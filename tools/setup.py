@@ -1,4 +1,4 @@
-"""Installs what the project needs into the repository: `.venv` (packages) and `.tools` (uv, Pulumi CLI).
+"""Installs what the project needs into the repository: `.venv` (packages), `.tools` (uv, Pulumi CLI), `policy/.venv`.
 
 `make setup` runs it. Standard library only, because it runs before anything is installed.
 """
@@ -23,6 +23,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "tools"
 VENV = ROOT / ".venv"
+POLICY = ROOT / "policy"
 TOOLS = ROOT / ".tools"
 CLI = TOOLS / "bin" / "pulumi"
 
@@ -220,19 +221,21 @@ def run_go(arguments: Sequence[str], describe: Callable[[Sequence[str]], str]) -
 # ── Python packages ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def install_packages() -> None:
-    """Makes `.venv` what uv.lock says."""
-    uv = find_uv()
-    say("Python packages of uv.lock → .venv")
-    python = [] if (VENV / "bin" / "python").exists() else ["--python", sys.executable]
+def install_packages(project: Path = ROOT) -> None:
+    """Makes the `.venv` of a project what its uv.lock says."""
+    uv, venv = find_uv(), project / ".venv"
+    say(f"Python packages of {(project / 'uv.lock').relative_to(ROOT)} → {venv.relative_to(ROOT)}")
+    python = [] if (venv / "bin" / "python").exists() else ["--python", sys.executable]
     environment = {
         **os.environ,
-        "UV_PROJECT_ENVIRONMENT": str(VENV),
+        "UV_PROJECT_ENVIRONMENT": str(venv),
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
     }
     environment.pop("VIRTUAL_ENV", None)
-    sync = subprocess.run([uv, "sync", "--locked", "--quiet", "--compile-bytecode", *python], cwd=ROOT, env=environment)
+    sync = subprocess.run(
+        [uv, "sync", "--locked", "--quiet", "--compile-bytecode", *python], cwd=project, env=environment
+    )
     if sync.returncode != 0:
         raise SetupError(
             "uv sync failed (above). If pypi.org is unreachable, set HTTPS_PROXY; "
@@ -383,6 +386,7 @@ def require_language_host() -> None:
 
 STEPS: dict[str, Callable[[], None]] = {
     "packages": install_packages,
+    "policy": lambda: install_packages(POLICY),
     "cli": install_cli,
     "language-host": require_language_host,
     "probe": probe_in_this_process,

@@ -1,21 +1,25 @@
-"""Every committed stack file on the real engine: up, nothing left to do, and down again where that is allowed."""
+"""Every committed stack file on the real engine: up, nothing left to do, and down again where that is allowed.
+
+It must pass the policy pack: the preview, which does not know everything yet, and the `up`, which does.
+"""
 
 import json
 
 import pytest
 
-from tests.scenarios.conftest import Stack, new_stack
+from tests.scenarios.conftest import REPOSITORY, Stack, new_stack
 
 FREE = ("local", "dev")
+PACK = ("--policy-pack", str(REPOSITORY / "policy"))
 
 
 @pytest.mark.parametrize("name", [*FREE, "prd"])
 def test_a_stack_file_comes_up_as_it_is(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     with new_stack(tmp_path_factory.mktemp("repository"), name) as stack:
-        preview = stack.ok("preview", "--json")
+        preview = stack.ok("preview", "--json", *PACK)
         assert "Made up for the sandbox" in preview.err
         assert preview.json["changeSummary"].keys() == {"create"}
-        stack.ok("up")
+        stack.ok("up", *PACK)
         assert stack.changes() == {}
         exported = json.loads(stack.ok("export").out)
         secrets = stack.ok("export", "--show-secrets").out

@@ -1,0 +1,100 @@
+"""What is kept, and what is sent to S3, is encrypted.
+
+Container images, logs and what a load balancer keeps are so always, by AWS; nothing in a program could switch it off.
+"""
+
+from collections.abc import Iterator
+
+from pulumi_policy import PolicyResource, ResourceValidationArgs
+
+from rule import known, rule, service_key, stack_rule, statements
+
+
+def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+    kind = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    encrypted = _buckets_of(resources, kind)
+    policies = _buckets_of(resources, "aws:s3/bucketPolicy:BucketPolicy")
+    for bucket in resources:
+        if bucket.resource_type != "aws:s3/bucket:Bucket":
+            continue
+        if bucket.urn not in encrypted:
+            yield bucket, "it does not say how it is encrypted. Add an aws.s3.BucketServerSideEncryptionConfiguration."
+        if not any(_refuses_plain_http(policy) for policy in policies.get(bucket.urn, [])):
+            yield (
+                bucket,
+                "it takes requests without TLS. Give it an aws.s3.BucketPolicy with policies.secure_transport_only.",
+            )
+
+
+def _buckets_of(resources: list[PolicyResource], kind: str) -> dict[str, list[PolicyResource]]:
+    """Bucket → what of this kind is about it."""
+    found: dict[str, list[PolicyResource]] = {}
+    for resource in resources:
+        if resource.resource_type == kind:
+            for bucket in resource.property_dependencies.get("bucket", []):
+                found.setdefault(bucket.urn, []).append(resource)
+    return found
+
+
+def _refuses_plain_http(policy: PolicyResource) -> bool:
+    """Also of a policy that a preview does not know yet."""
+    document = known(policy.props, "policy")
+    return document is None or any(
+        statement["Effect"] == "Deny"
+        and statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport") in ("false", False)
+        for statement in statements(document)
+    )
+
+
+def _queue(args: ResourceValidationArgs) -> Iterator[str]:
+    if not args.props.get("sqsManagedSseEnabled") and "kmsMasterKeyId" not in args.props:
+        yield "its messages are not encrypted. Set sqs_managed_sse_enabled=True."
+
+
+def _topic(args: ResourceValidationArgs) -> Iterator[str]:
+    if "kmsMasterKeyId" not in args.props:
+        yield "its messages are not encrypted. Set kms_master_key_id."
+
+
+def _parameter(args: ResourceValidationArgs) -> Iterator[str]:
+    """The provider takes a plain value as insecureValue, so that `value` is a secret one."""
+    kind = args.props["type"]
+    if kind == "SecureString" and "keyId" not in args.props:
+        yield (
+            "whoever may read parameters of this account can decrypt it: it has the account's key. Set key_id to the "
+            "service's own, as components/parameter_store.py does."
+        )
+    elif kind != "SecureString" and "value" in args.props:
+        yield (
+            f"a secret value is kept as plain {kind}. Mark it `secret: true` under {service_key(args, 'parameters')}, "
+            'or give it as insecure_value if it is none; type="SecureString" encrypts.'
+        )
+
+
+def _key(args: ResourceValidationArgs) -> Iterator[str]:
+    if not args.props.get("enableKeyRotation"):
+        yield "its key material is never exchanged. Set enable_key_rotation=True."
+
+
+def _at_rest(args: ResourceValidationArgs) -> Iterator[str]:
+    if not args.props.get("storageEncrypted") and not args.props.get("encrypted"):
+        yield "what it keeps is not encrypted. Set storage_encrypted=True (encrypted=True of a file system or volume)."
+
+
+RULES = [
+    stack_rule("buckets-are-encrypted", "A bucket encrypts what it keeps, and refuses requests without TLS.", _buckets),
+    rule(
+        "encrypted-at-rest",
+        "What is kept is encrypted, secrets with a key of their own.",
+        {
+            "aws:sqs/queue:Queue": _queue,
+            "aws:sns/topic:Topic": _topic,
+            "aws:ssm/parameter:Parameter": _parameter,
+            "aws:kms/key:Key": _key,
+            "aws:rds/instance:Instance": _at_rest,
+            "aws:rds/cluster:Cluster": _at_rest,
+            "aws:efs/fileSystem:FileSystem": _at_rest,
+            "aws:ebs/volume:Volume": _at_rest,
+        },
+    ),
+]

@@ -1,0 +1,228 @@
+"""What the internet may reach: the load balancer, and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulumi_policy import PolicyResource, ResourceValidationArgs
+
+from rule import in_production, known, listed, rule, stack_key, stack_rule, statements
+
+EVERYBODY = ("0.0.0.0/0", "::/0")
+BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+BINDING = (
+    "aws:sourcearn",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "kms:calleraccount",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+)
+"""Condition keys that name who, or where from. A condition's keys have no case."""
+TLS_POLICIES = ("ELBSecurityPolicy-TLS13-1-2-", "ELBSecurityPolicy-TLS13-1-3-", "ELBSecurityPolicy-TLS-1-2-")
+
+
+def _open_ports(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+    """What lets everybody in, but for a load balancer's security group and the ports that it listens on.
+
+    Which group a rule belongs to, and which one a load balancer has, is known by what the property comes from.
+    """
+    listened = _listened(resources)
+    for resource in resources:
+        for groups, source in _ingress(resource):
+            first, last = known(source, "fromPort"), known(source, "toPort")
+            balancers = first == last and any(first in listened.get(group, ()) for group in groups)
+            for cidr in EVERYBODY:
+                if cidr in _cidrs(source) and not balancers:
+                    yield (
+                        resource,
+                        f"{cidr} may reach {_ports(first, last)}, where no load balancer listens. Let in the load "
+                        "balancer's security group (referenced_security_group_id), or name addresses; the load "
+                        "balancer's own are `fargate-delivery:cluster.allowed_cidrs`.",
+                    )
+
+
+def _listened(resources: list[PolicyResource]) -> dict[str, set[float]]:
+    """The security groups of load balancers, and the ports that those listen on."""
+    ports: dict[str, set[float]] = {}
+    for listener in (resource for resource in resources if resource.resource_type == "aws:lb/listener:Listener"):
+        for balancer in listener.property_dependencies.get("loadBalancerArn", []):
+            for group in balancer.property_dependencies.get("securityGroups", []):
+                ports.setdefault(group.urn, set()).add(known(listener.props, "port"))
+    return ports
+
+
+def _ingress(resource: PolicyResource) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
+    """To which groups it lets in what."""
+    groups = [group.urn for group in resource.property_dependencies.get("securityGroupId", [])]
+    match resource.resource_type:
+        case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
+            yield groups, resource.props
+        case "aws:ec2/securityGroupRule:SecurityGroupRule" if known(resource.props, "type") == "ingress":
+            yield groups, resource.props
+        case "aws:ec2/securityGroup:SecurityGroup" | "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
+            for ingress in listed(known(resource.props, "ingress")):
+                yield [resource.urn], ingress
+
+
+def _ports(first: float | None, last: float | None) -> str:
+    if first is None or last is None:
+        return "every port"
+    return f"port {first:g}" if first == last else f"ports {first:g} to {last:g}"
+
+
+def _cidrs(source: Mapping[str, Any]) -> set[str]:
+    names = ("cidrIpv4", "cidrIpv6", "cidrBlocks", "ipv6CidrBlocks")
+    return {cidr for name in names for cidr in listed(known(source, name))}
+
+
+def _service(args: ResourceValidationArgs) -> Iterator[str]:
+    if in_production(args.urn) and (args.props.get("networkConfiguration") or {}).get("assignPublicIp"):
+        yield f"its tasks have public addresses. Set {stack_key(args, 'network.nat')} to single or per_zone."
+
+
+def _instance(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("associatePublicIpAddress"):
+        yield "it has a public address. Set associate_public_ip_address=False."
+
+
+def _address(args: ResourceValidationArgs) -> Iterator[str]:
+    """NAT gateways have addresses too, and let nobody in."""
+    if args.props.get("instance") or args.props.get("networkInterface"):
+        yield "it gives a machine a public address. Put the machine behind the load balancer."
+
+
+def _database(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("publiclyAccessible"):
+        yield "the internet may reach it. Set publicly_accessible=False."
+
+
+def _function_url(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("authorizationType") == "NONE":
+        yield 'everybody may call it. Set authorization_type="AWS_IAM".'
+
+
+def _acl(args: ResourceValidationArgs) -> Iterator[str]:
+    acl = args.props.get("acl") or ""
+    if acl.startswith("public-") or acl == "authenticated-read":
+        yield f"everybody has access by the ACL {acl}. Take it away: the bucket's policy says who may read."
+
+
+def _public_access_block(args: ResourceValidationArgs) -> Iterator[str]:
+    off = [name for name in BLOCKS if not args.props.get(name)]
+    if off:
+        yield f"{' and '.join(off)} {'are' if off[1:] else 'is'} off. Set all four to True."
+
+
+def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+    kind = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    blocked = {
+        bucket.urn
+        for block in resources
+        if block.resource_type == kind
+        for bucket in block.property_dependencies.get("bucket", [])
+    }
+    for bucket in resources:
+        if bucket.resource_type == "aws:s3/bucket:Bucket" and bucket.urn not in blocked:
+            yield bucket, "it may be made public. Add an aws.s3.BucketPublicAccessBlock with all four set."
+
+
+def _resource_policy(args: ResourceValidationArgs) -> Iterator[str]:
+    for statement in statements(args.props.get("policy")):
+        if statement["Effect"] == "Allow" and _everybody(statement) and not _bound(statement):
+            yield (
+                "its policy lets everybody in. Name the principals, or hold it to aws:SourceArn or aws:PrincipalOrgID "
+                "by a condition."
+            )
+
+
+def _trust(args: ResourceValidationArgs) -> Iterator[str]:
+    for statement in statements(args.props.get("assumeRolePolicy")):
+        if statement["Effect"] != "Allow":
+            continue
+        if _everybody(statement) and not _bound(statement):
+            yield "everybody may assume it. Name the principals in assume_role_policy."
+        if "Federated" in _principals(statement):
+            keys = {key.rpartition(":")[2] for key in _condition_keys(statement)}
+            for key in sorted({"aud", "sub"} - keys):
+                yield (
+                    f"every token of the identity provider may assume it, whatever its {key}. Hold it to a {key} by a "
+                    "condition in assume_role_policy."
+                )
+
+
+def _everybody(statement: Mapping[str, Any]) -> bool:
+    principals = _principals(statement)
+    return "NotPrincipal" in statement or any("*" in listed(principals.get(kind)) for kind in ("*", "AWS"))
+
+
+def _principals(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    principal = statement.get("Principal", {})
+    return {"*": "*"} if principal == "*" else principal
+
+
+def _bound(statement: Mapping[str, Any]) -> bool:
+    return bool(_condition_keys(statement) & set(BINDING))
+
+
+def _condition_keys(statement: Mapping[str, Any]) -> set[str]:
+    return {key.lower() for operator in statement.get("Condition", {}).values() for key in operator}
+
+
+def _listener(args: ResourceValidationArgs) -> Iterator[str]:
+    protocol, actions = args.props.get("protocol"), listed(args.props.get("defaultActions"))
+    if protocol in ("HTTPS", "TLS"):
+        policy = args.props.get("sslPolicy") or "none"
+        if not policy.startswith(TLS_POLICIES):
+            yield f"it takes TLS before 1.2 (ssl_policy {policy}). See TLS_POLICY in components/load_balancer.py."
+    elif not actions or any(not _to_https(action) for action in actions):
+        yield f"{protocol} is not encrypted. Make it HTTPS with a certificate, or let it redirect to HTTPS only."
+
+
+def _to_https(action: Mapping[str, Any]) -> bool:
+    """Only an action that redirects has a redirect."""
+    return (action.get("redirect") or {}).get("protocol") == "HTTPS"
+
+
+RULES = [
+    stack_rule(
+        "only-the-load-balancer-is-open",
+        "Everybody may reach a load balancer where it listens, and nothing else.",
+        _open_ports,
+    ),
+    rule(
+        "nothing-else-is-public",
+        "Nothing but the load balancer has a public address or lets everybody in.",
+        {
+            "aws:ecs/service:Service": _service,
+            "aws:ec2/instance:Instance": _instance,
+            "aws:ec2/eip:Eip": _address,
+            "aws:rds/instance:Instance": _database,
+            "aws:rds/clusterInstance:ClusterInstance": _database,
+            "aws:lambda/functionUrl:FunctionUrl": _function_url,
+            "aws:s3/bucketAcl:BucketAcl": _acl,
+            "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _public_access_block,
+        },
+    ),
+    stack_rule("buckets-are-private", "A bucket has a public access block.", _buckets),
+    rule(
+        "no-policy-for-everybody",
+        "A policy of a resource, and a role's trust, name who is let in.",
+        {
+            "aws:s3/bucketPolicy:BucketPolicy": _resource_policy,
+            "aws:sqs/queuePolicy:QueuePolicy": _resource_policy,
+            "aws:sns/topicPolicy:TopicPolicy": _resource_policy,
+            "aws:ecr/repositoryPolicy:RepositoryPolicy": _resource_policy,
+            "aws:kms/key:Key": _resource_policy,
+            "aws:kms/keyPolicy:KeyPolicy": _resource_policy,
+            "aws:iam/role:Role": _trust,
+        },
+    ),
+    rule(
+        "listeners-use-tls",
+        "A listener takes TLS 1.2 or newer, or sends whoever comes without to where it is.",
+        {"aws:lb/listener:Listener": _listener},
+    ),
+]

@@ -1,0 +1,43 @@
+"""Actions that may be allowed on any resource, each with the reason.
+
+What the engine hands to a policy pack is JSON, without the program's comments; so a reason that counts is written here,
+beside the action. A test compares the list with AWS's Service Authorization Reference.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an action is allowed on any resource.
+
+    Attributes:
+        why: what the reference, or AWS itself, says.
+        condition: the condition key that must hold it to something instead.
+    """
+
+    why: str
+    condition: str | None = None
+
+
+TAKES_NO_RESOURCE = Reason("takes no resource")
+
+ANY_RESOURCE = {
+    "cloudwatch:PutMetricData": Reason(
+        "takes an OTLP dataset at most, which a metric of one's own is in none of", condition="cloudwatch:namespace"
+    ),
+    "ecr:GetAuthorizationToken": TAKES_NO_RESOURCE,
+    "ecs:DescribeTaskDefinition": TAKES_NO_RESOURCE,
+    "elasticloadbalancing:DescribeListeners": TAKES_NO_RESOURCE,
+    "elasticloadbalancing:DescribeRules": TAKES_NO_RESOURCE,
+    "elasticloadbalancing:DescribeTargetGroups": TAKES_NO_RESOURCE,
+    "application-autoscaling:RegisterScalableTarget": Reason(
+        "takes a scalable target, whose ARN ends in an id that AWS makes up and no output gives"
+    ),
+    "ecs:ListTasks": Reason("takes a container instance, which Fargate has none of", condition="ecs:cluster"),
+    "ecs:RegisterTaskDefinition": Reason(
+        "takes a task definition by the reference, but is decided on `*`: so say ECS's own denials, and CodePipeline's "
+        "documentation of its role"
+    ),
+}
+"""`*`, or an ARN that names nothing but the kind of resource."""
