@@ -51,11 +51,6 @@ def _queue(args: ResourceValidationArgs) -> Iterator[str]:
         yield "its messages are not encrypted. Set sqs_managed_sse_enabled=True."
 
 
-def _topic(args: ResourceValidationArgs) -> Iterator[str]:
-    if "kmsMasterKeyId" not in args.props:
-        yield "its messages are not encrypted. Set kms_master_key_id."
-
-
 def _parameter(args: ResourceValidationArgs) -> Iterator[str]:
     """The provider takes a plain value as insecureValue, so that `value` is a secret one."""
     kind = args.props["type"]
@@ -88,7 +83,6 @@ RULES = [
         "What is kept is encrypted, secrets with a key of their own.",
         {
             "aws:sqs/queue:Queue": _queue,
-            "aws:sns/topic:Topic": _topic,
             "aws:ssm/parameter:Parameter": _parameter,
             "aws:kms/key:Key": _key,
             "aws:rds/instance:Instance": _at_rest,

@@ -25,7 +25,6 @@ def policy(effect: str) -> str:
     [
         ("aws:sqs/queue:Queue", {}, "sqs_managed_sse_enabled=True"),
         ("aws:sqs/queue:Queue", {"sqsManagedSseEnabled": False}, "not encrypted"),
-        ("aws:sns/topic:Topic", {}, "Set kms_master_key_id"),
         (PARAMETER, {"type": "SecureString", "value": "x"}, "components/parameter_store.py"),
         (
             PARAMETER,
@@ -48,7 +47,6 @@ def test_what_is_not_encrypted_is_refused(token: str, properties: dict[str, Any]
     [
         ("aws:sqs/queue:Queue", {"sqsManagedSseEnabled": True}),
         ("aws:sqs/queue:Queue", {"kmsMasterKeyId": UNKNOWN}),
-        ("aws:sns/topic:Topic", {"kmsMasterKeyId": UNKNOWN}),
         (PARAMETER, {"type": "SecureString", "value": "x", "keyId": UNKNOWN}),
         (PARAMETER, {"type": "String", "insecureValue": "x"}),
         ("aws:kms/key:Key", {"enableKeyRotation": True}),
