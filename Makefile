@@ -67,11 +67,16 @@ soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 mutants: setup ## Break the contract of both writers in code, and see that the steps of `make soak` find each break
 	$(BIN)/python -m tests.soak.mutants --seed $(or $(SEED),1) $(ARGS)
 
-check: setup ## Lint, formatting and types
+.tools/lint/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum | setup
+	@$(BIN)/python tools/setup.py actionlint
+
+check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workflows of GitHub and GitLab
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	cd policy && .venv/bin/mypy
+	.tools/lint/actionlint
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
 docs: setup ## Draw the pictures in docs/ anew
 	$(BIN)/python -m docs.draw

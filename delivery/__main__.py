@@ -4,8 +4,9 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import boto3
 import click
@@ -20,6 +21,9 @@ from delivery.record import RecordError
 from delivery.redeploy import redeploy
 from delivery.repair import repair
 from delivery.repository import Repository
+from delivery.review import comment, report
+from delivery.review.preview import Preview, parse
+from delivery.state import look
 from delivery.status import status
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
@@ -44,11 +48,10 @@ class Connection:
 def one_line(command: Callable[..., None]) -> Callable[..., None]:
     """A command that fails says why in one line, without a traceback, and exits with 1."""
 
-    @click.pass_obj
     @functools.wraps(command)
-    def run(connection: Connection, *args: Any, **kwargs: Any) -> None:
+    def run(*args: Any, **kwargs: Any) -> None:
         try:
-            command(connection.session, *args, **kwargs)
+            command(*args, **kwargs)
         except (DeliveryError, RecordError) as error:
             message = str(error)
         except (ClientError, BotoCoreError) as error:
@@ -62,6 +65,17 @@ def one_line(command: Callable[..., None]) -> Callable[..., None]:
         sys.exit(1)
 
     return run
+
+
+def with_session(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that is given AWS's session."""
+
+    @click.pass_obj
+    @functools.wraps(command)
+    def run(connection: Connection, *args: Any, **kwargs: Any) -> None:
+        command(connection.session, *args, **kwargs)
+
+    return one_line(run)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -83,7 +97,7 @@ def main(context: click.Context, profile: str | None, region: str | None) -> Non
 @service_argument
 @stack_option
 @json_option
-@one_line
+@with_session
 def status_command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
     """What SERVICE runs, what was released, what is in flight, and whether it all agrees.
 
@@ -101,7 +115,7 @@ def status_command(session: boto3.Session, service: str, stack: str, as_json: bo
 @service_argument
 @stack_option
 @json_option
-@one_line
+@with_session
 def history_command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
     """The releases of SERVICE, the newest first.
 
@@ -121,7 +135,7 @@ def history_command(session: boto3.Session, service: str, stack: str, as_json: b
 @click.option("--to", "number", type=int, metavar="N", help="This release; else the newest with another image.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
-@one_line
+@with_session
 def rollback_command(
     session: boto3.Session, service: str, stack: str, number: int | None, yes: bool, wait: bool
 ) -> None:
@@ -141,7 +155,7 @@ def rollback_command(
 @service_argument
 @stack_option
 @click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
-@one_line
+@with_session
 def redeploy_command(session: boto3.Session, service: str, stack: str, wait: bool) -> None:
     """Deploy the live image of SERVICE once more, without a build.
 
@@ -155,7 +169,7 @@ def redeploy_command(session: boto3.Session, service: str, stack: str, wait: boo
 @main.command("repair")
 @service_argument
 @stack_option
-@one_line
+@with_session
 def repair_command(session: boto3.Session, service: str, stack: str) -> None:
     """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
 
@@ -171,7 +185,7 @@ def repair_command(session: boto3.Session, service: str, stack: str) -> None:
 @stack_option
 @reason_option
 @execution_option
-@one_line
+@with_session
 def approve_command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
     """Let the release of SERVICE go on that waits for an approval.
 
@@ -185,7 +199,7 @@ def approve_command(session: boto3.Session, service: str, stack: str, reason: st
 @stack_option
 @reason_option
 @execution_option
-@one_line
+@with_session
 def reject_command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
     """End the release of SERVICE that waits for an approval; what runs stays.
 
@@ -197,7 +211,7 @@ def reject_command(session: boto3.Session, service: str, stack: str, reason: str
 @main.command("prune")
 @stack_option
 @click.option("--yes", is_flag=True, help="Remove what is listed.")
-@one_line
+@with_session
 def prune_command(session: boto3.Session, stack: str, yes: bool) -> None:
     """List what no release of the stack needs any more, and with --yes remove it.
 
@@ -213,6 +227,73 @@ def prune_command(session: boto3.Session, stack: str, yes: bool) -> None:
         click.echo(f"Removed {len(lines)}.")
     elif lines:
         click.echo(f"Nothing was removed; `{PROGRAM} prune --stack {stack} --yes` removes these {len(lines)}.")
+
+
+@main.command("preview-report")
+@click.argument("preview", type=click.File("r", encoding="utf-8"), default="-")
+@stack_option
+@click.option("--log", type=click.File("r", encoding="utf-8"), help="What Pulumi wrote to standard error.")
+@click.option("--failed", is_flag=True, help="Pulumi ended with an error, whatever PREVIEW says.")
+@click.option("--live/--no-live", default=True, show_default=True, help="Ask AWS which release each service has.")
+@click.pass_obj
+def preview_report_command(
+    connection: Connection, preview: TextIO, stack: str, log: TextIO | None, failed: bool, live: bool
+) -> None:
+    """Say in Markdown, for a reviewer, what PREVIEW would do to the stack.
+
+    PREVIEW is what `pulumi preview --json` printed, - or nothing is standard input. Service by service: whether
+    something is deployed or a pipeline starts, which image stays live, what is replaced or deleted and what that
+    interrupts, who may do more, what becomes public, what a month costs more; and every change, folded. It fits a
+    comment on GitHub, and `delivery comment` posts it. Of a preview that failed it has the error.
+
+    \b
+    pulumi preview --stack dev --json --refresh=false > preview.json 2> preview.log
+    delivery preview-report preview.json --log preview.log --stack dev > report.md
+    delivery comment report.md --github
+    """
+    text, said = preview.read(), log.read() if log else ""
+    try:
+        document = parse(text)
+    except DeliveryError as error:
+        document = Preview(errors=(said or str(error),))
+    if failed and not document.errors:
+        document = replace(document, errors=(said or "Pulumi did not say why",))
+    services = sorted({change.service for change in document.changes if change.service})
+    asked = _live(connection, stack, services) if live and services and not document.errors else None
+    click.echo(report.report(stack, document, asked), nl=False)
+
+
+@main.command("comment")
+@click.argument("text", type=click.File("r", encoding="utf-8"), metavar="REPORT", default="-")
+@click.option("--github", "host", flag_value="github", help="By GITHUB_TOKEN and the variables of a workflow.")
+@click.option("--gitlab", "host", flag_value="gitlab", help="By GITLAB_TOKEN and the variables of a job.")
+@one_line
+def comment_command(text: TextIO, host: str | None) -> None:
+    """Post REPORT on the pull request or merge request that this job is for, or edit the one that is there.
+
+    REPORT is what `delivery preview-report` printed, - or nothing is standard input. There is one comment for each
+    stack, which its hidden first line tells. The token needs "Pull requests: write" on GitHub, and on GitLab is a
+    project access token with the scope api.
+
+    Example: delivery comment report.md --github
+    """
+    if host is None:
+        raise click.UsageError("say where: --github or --gitlab")
+    found = comment.post({"github": comment.github, "gitlab": comment.gitlab}[host](), text.read())
+    click.echo("The comment is edited." if found else "The comment is posted.")
+
+
+def _live(connection: Connection, stack: str, services: list[str]) -> report.Live:
+    """What AWS says of services; a preview is worth reading without it too."""
+    try:
+        states = look(connection.session, stack, services)
+        for state in states.values():
+            state.check_record()
+    except RecordError as error:
+        return report.Live({}, str(error))
+    except (ClientError, BotoCoreError) as error:
+        return report.Live({}, explained(error))
+    return report.Live(states)
 
 
 def _decide(

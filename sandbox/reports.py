@@ -55,6 +55,8 @@ class Outcome:
         steps: as in `pulumi preview --json`: op, urn, provider, oldState, newState, diffReasons, replaceReasons,
             detailedDiff; none for a resource that stays as it is.
         diagnostics: errors, each with its resource.
+        said: errors, warnings and information as in `pulumi preview --json`: urn, message, severity.
+        config: the stack's, secret values masked.
         summary: operation → count of resources.
         outputs: of the stack, secret ones masked.
         seconds: how long it took.
@@ -62,6 +64,8 @@ class Outcome:
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     diagnostics: list[str] = field(default_factory=list)
+    said: list[dict[str, str]] = field(default_factory=list)
+    config: dict[str, str] = field(default_factory=dict)
     summary: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -103,6 +107,8 @@ class Reporter:
             self._begin(event.resource_pre_event.metadata)
         elif event.res_outputs_event:
             self._end(event.res_outputs_event.metadata)
+        elif event.prelude_event:
+            self.outcome.config = dict(event.prelude_event.config)
         elif event.summary_event:
             self.outcome.summary = {str(op): n for op, n in event.summary_event.resource_changes.items()}
 
@@ -148,6 +154,7 @@ class Reporter:
         if not message or diagnostic.ephemeral:
             return
         urn = diagnostic.urn or ""
+        self.outcome.said.append({"urn": urn, "message": message, "severity": diagnostic.severity})
         where = f"{shown(urn)}: " if urn and "pulumi:pulumi:Stack" not in urn else ""
         if checked := CHECKED.fullmatch(message):
             message = f"{checked['path']}: {checked['problem']}" if checked["path"] else checked["problem"]
@@ -216,7 +223,10 @@ def _described(step: StepEventMetadata) -> dict[str, Any]:
 def _state(state: Any) -> dict[str, Any] | None:
     if state is None:
         return None
-    described = {name: getattr(state, name) for name in ("urn", "type", "id", "parent", "inputs", "outputs", "protect")}
+    same = ("urn", "type", "id", "parent", "protect")
+    described = {name: getattr(state, name) for name in same}
+    masked = {name: _masked(getattr(state, name) or {}) for name in ("inputs", "outputs")}
+    described |= {**masked, "retainOnDelete": state.retain_on_delete}
     return {name: value for name, value in described.items() if value}
 
 

@@ -1,4 +1,4 @@
-"""Installs what the project needs into the repository: `.venv` (packages), `.tools` (uv, Pulumi CLI), `policy/.venv`.
+"""Installs what the project needs: `.venv` and `policy/.venv` (packages), `.tools` (uv, Pulumi CLI, actionlint).
 
 `make setup` runs it. Standard library only, because it runs before anything is installed.
 """
@@ -26,6 +26,9 @@ VENV = ROOT / ".venv"
 POLICY = ROOT / "policy"
 TOOLS = ROOT / ".tools"
 CLI = TOOLS / "bin" / "pulumi"
+
+ACTIONLINT = TOOLS / "lint" / "actionlint"
+ACTIONLINT_MODULE = MODULE / "actionlint"
 
 CLI_MODULE = "github.com/pulumi/pulumi/pkg/v3"
 CLI_PACKAGE = f"{CLI_MODULE}/cmd/pulumi"
@@ -187,13 +190,13 @@ def run(program: str | Path, *arguments: str, seconds: float | None = None) -> N
         raise Unavailable(last_line(output))
 
 
-def run_go(arguments: Sequence[str], describe: Callable[[Sequence[str]], str]) -> list[str]:
-    """Runs `go` in tools/ and says every few seconds how far it is; returns the lines it printed."""
+def run_go(arguments: Sequence[str], describe: Callable[[Sequence[str]], str], module: Path = MODULE) -> list[str]:
+    """Runs `go` in a module and says every few seconds how far it is; returns the lines it printed."""
     started = time.monotonic()
     lines: list[str] = []
     with subprocess.Popen(
         ["go", *arguments],
-        cwd=MODULE,
+        cwd=module,
         env={**os.environ, "GOWORK": "off"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -373,6 +376,21 @@ SOURCES = (
 )
 
 
+def install_actionlint() -> None:
+    """Makes .tools/lint/actionlint the linter of GitHub's workflows that tools/actionlint pins. Go alone builds it."""
+    say("actionlint → .tools/lint")
+    try:
+        if refusal := go_refusal(printed(shutil.which("go"), "version")):
+            raise Unavailable(refusal)
+        package = "github.com/rhysd/actionlint/cmd/actionlint"
+        run_go(["build", "-v", "-ldflags", "-s -w", "-o", str(ACTIONLINT), package], fetched, ACTIONLINT_MODULE)
+    except Unavailable as reason:
+        raise SetupError(
+            f"actionlint, which `make check` runs, cannot be built with Go: {reason}.\n"
+            "Install Go (https://go.dev/dl/), then run `make check` again."
+        ) from None
+
+
 def require_language_host() -> None:
     """Fails unless the CLI can run a Python program by itself. A real account needs that, the sandbox not."""
     folders = os.pathsep.join([str(CLI.resolve().parent), os.environ.get("PATH", "")])
@@ -388,6 +406,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "packages": install_packages,
     "policy": lambda: install_packages(POLICY),
     "cli": install_cli,
+    "actionlint": install_actionlint,
     "language-host": require_language_host,
     "probe": probe_in_this_process,
     "download": download_in_this_process,

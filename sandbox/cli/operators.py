@@ -18,6 +18,7 @@ SUMMARIES = {
     "repair": "Make what runs, what is live and the release record agree again, after a crash.",
     "approve": "Let the release go on that waits for an approval.",
     "reject": "End the release that waits for an approval.",
+    "preview-report": "Say in Markdown what a preview would do, for a reviewer.",
     "prune": "List what no release needs any more, and with --yes remove it.",
 }
 """Command → what it does; each is `delivery`'s, which has the options and the help."""

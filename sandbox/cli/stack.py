@@ -40,7 +40,13 @@ def _engine(stack: str, show_diff: bool = False, host: str | None = None) -> Eng
 
 def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
     if as_json:
-        document = {"steps": outcome.steps, "changeSummary": outcome.summary, "outputs": outcome.outputs}
+        document = {
+            "config": outcome.config,
+            "steps": outcome.steps,
+            "diagnostics": outcome.said,
+            "changeSummary": outcome.summary,
+            "outputs": outcome.outputs,
+        }
         click.echo(json.dumps(document, indent=2))
         return
     changes = outcome.changes()

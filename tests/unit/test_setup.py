@@ -235,6 +235,22 @@ def test_the_build_replaces_the_cli_only_when_it_is_finished(machine: Path) -> N
     assert [path.name for path in setup.CLI.parent.iterdir()] == ["pulumi"]
 
 
+def test_actionlint_is_built_of_its_own_module(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "ACTIONLINT", machine / "actionlint")
+    script = f"""case "$1" in
+        version) echo go version go1.26.0 linux/amd64;;
+        build) while [ "$1" != -o ]; do shift; done; {sys.executable} -c 'import os; open("'$2'", "w").write(os.getcwd())';;
+    esac"""
+    program(machine / "bin" / "go", script)
+    setup.install_actionlint()
+    assert Path(setup.ACTIONLINT.read_text()) == setup.MODULE / "actionlint"
+
+
+def test_without_go_there_is_no_actionlint(machine: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot be built with Go: not on PATH\.\nInstall Go"):
+        setup.install_actionlint()
+
+
 def test_progress_counts_what_go_prints() -> None:
     lines = ["go: downloading a v1.0.0", "go: downloading b v2.0.0", "fmt", "a/b/c", "", "# a/b", "x.go:1:2: no"]
     assert setup.fetched(lines) == "2 modules fetched"

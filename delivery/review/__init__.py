@@ -1,0 +1,1 @@
+"""What a pull request would do to a stack, for those who review it."""

@@ -1,0 +1,276 @@
+"""What a reviewer reads, on recorded previews of stack `local` (tests/previews)."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from delivery.__main__ import main
+from delivery.review.effects import effect, is_revision_alone
+from delivery.review.preview import COMPUTED, SIGNATURE, UNKNOWN, Change, Preview, parse
+from delivery.review.report import LONGEST, Live, marker, report
+from delivery.state import Deployment, ServiceState
+
+RECORDED = Path(__file__).parents[2] / "previews"
+FAMILY = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/local-hello"
+RELEASED = {
+    "schema": 1,
+    "release": 12,
+    "image_digest": "sha256:" + "a" * 64,
+    "task_definition": f"{FAMILY}:7",
+    "template_fingerprint": "f",
+    "source_version": "v",
+    "execution": "e",
+    "time": "2026-11-01T00:00:00Z",
+    "commit": "0123456789abcdef",
+    "repository": "team/hello",
+}
+
+
+def document(name: str) -> dict[str, Any]:
+    """A recording; `removed` is that of the new service, backwards."""
+    if name == "removed":
+        added = document("new")
+        fresh = [step for step in added["steps"] if step["op"] == "create"]
+        gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in fresh]
+        return {**added, "steps": gone}
+    found: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())
+    return found
+
+
+def recorded(name: str) -> Preview:
+    return parse(json.dumps(document(name)))
+
+
+def hundredfold(name: str, service: str) -> Preview:
+    """A recorded preview whose changes of one service are those of a hundred."""
+    one = document(name)
+    steps = [json.dumps(step) for step in one["steps"] if f"::{service}" in step["urn"]]
+    hundred = [json.loads(step.replace(service, f"{service}{n:02}")) for n in range(100) for step in steps]
+    return parse(json.dumps({**one, "steps": hundred}))
+
+
+def state(**changes: Any) -> ServiceState:
+    """The service `hello`, which runs release 12."""
+    running = ServiceState(
+        service="hello",
+        name="local-hello",
+        controller="ECS",
+        task_definition=f"{FAMILY}:7",
+        fingerprint="f",
+        desired=2,
+        target_groups=(),
+        deployments=(Deployment("ecs-svc/1", f"{FAMILY}:7", "COMPLETED", "", 2),),
+        record=json.dumps(RELEASED),
+        execution=None,
+    )
+    return replace(running, **changes)
+
+
+def row(text: str, first: str) -> str:
+    """The row of a table that begins with this."""
+    (found,) = [line for line in text.splitlines() if line.startswith(f"| {first} ")]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nothing", ["## `local`: nothing changes"]),
+        (
+            "memory",
+            [
+                "2 to replace",
+                "| `hello` | **deployment by ECS**: memory 512 → 1024 | the live one stays | +$2.02 |",
+                "**a pipeline run starts**: CodeDeploy deploys the edit with the live image",
+                "Cost: +$4.04 a month",
+                "-   memory: 512\n+   memory: 1024",
+            ],
+        ),
+        (
+            "new",
+            [
+                "| `fresh` | **new**: no tasks until its first release<br>**a pipeline run starts** by itself",
+                "| none yet |",
+                "6 new roles and 1 new user",
+                "`codepipeline:GetPipelineExecution`",
+            ],
+        ),
+        (
+            "removed",
+            [
+                "| `fresh` | **removed**: its tasks stop, its hosts answer 404 | none | -$15.90 |",
+                "**deleted** Repository | `fresh-images` | its images are gone: there is nothing to roll back to",
+                "**deleted** User | `fresh-uploader`",
+                "**deleted** ListenerRule | `fresh-50-rule` | its host answers 404",
+                "| 1 task of 0.25 vCPU, 0.5 GB | -$14.90 |",
+            ],
+        ),
+        (
+            "strategy",
+            [
+                "**another ECS service** (ECS → CodeDeploy): it takes over the image and the tasks, and serves before",
+                "the pipeline itself is changed; that starts nothing",
+                "| `local-{service}-package` | `s3:GetObject` on `arn:aws:s3:::",
+                "| `local-{service}-pipeline` | a changed policy that is known only after `up` | `hello` |",
+                "The program says",
+                "hello: the ECS service local-hello is replaced",
+            ],
+        ),
+        (
+            "opened",
+            [
+                "### Public now",
+                "tcp port 443 open to 0.0.0.0/0 | `load-balancer-in-443-0.0.0.0/0` |",
+                "tcp port 80 open to 0.0.0.0/0 | `load-balancer-in-80-0.0.0.0/0` |",
+            ],
+        ),
+        (
+            "permissions",
+            [
+                "| `local-{service}-execution` | `ssm:GetParameters` on "
+                "`arn:aws:ssm:ap-northeast-1:123456789012:parameter/shared/key` | `mailer` |",
+                "**deployment by ECS**: worker.secrets.SHARED - → /shared/key",
+            ],
+        ),
+        (
+            "failed",
+            ["## `local`: the preview failed", "services.chuoi.task: memory 3000 does not go with cpu 512"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said(name: str, said: list[str]) -> None:
+    text = report("local", recorded(name))
+    for words in said:
+        assert words in text
+
+
+@pytest.mark.parametrize("name", ["memory", "new", "strategy", "permissions"])
+def test_nothing_ends_that_is_not_said(name: str) -> None:
+    assert "### Replaced or deleted" not in report("local", recorded(name))
+
+
+@pytest.mark.parametrize("name", ["memory", "new", "removed", "strategy", "permissions"])
+def test_what_is_not_opened_is_not_said_to_be(name: str) -> None:
+    assert "open to" not in report("local", recorded(name))
+
+
+@pytest.mark.parametrize("name", ["memory", "removed", "opened"])
+def test_what_is_not_widened_is_not_said_to_be(name: str) -> None:
+    assert "### Permissions" not in report("local", recorded(name))
+
+
+@pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json")), ids=lambda path: path.stem)
+def test_every_report_fits_and_is_whole(path: Path) -> None:
+    text = path.read_text()
+    said = report("local", parse(text))
+    assert len(said) <= LONGEST
+    assert said.startswith(marker("local") + "\n")
+    assert said == report("local", parse(text))
+    assert said.count("```") % 2 == 0
+    assert said.count("<details>") == said.count("</details>")
+    assert SIGNATURE not in said
+    assert COMPUTED not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "said"),
+    [
+        ("memory", "hello", "**deployment by ECS**: memory 512 → 1024 | the live one stays | +$2.02 |"),
+        ("new", "fresh", "**new**: no tasks until its first release"),
+        ("removed", "fresh", "**removed**: its tasks stop"),
+        ("strategy", "hello", "**another ECS service** (ECS → CodeDeploy)"),
+    ],
+)
+def test_a_hundred_services_are_all_in_the_table_and_only_the_folded_part_is_cut(
+    name: str, service: str, said: str
+) -> None:
+    text = report("local", hundredfold(name, service))
+    assert len(text) <= LONGEST
+    head, _, folded = text.partition("<details>")
+    assert all(said in row(head, f"`{service}{n:02}`") for n in range(100))
+    assert "The rest of this report is left out" not in text
+    if len(text) > LONGEST - 1_000:
+        assert "more lines are left out, a comment is full; `pulumi preview --diff --stack local` shows" in folded
+
+
+@pytest.mark.parametrize("longest", [400, 1_000, 5_000, 20_000, LONGEST])
+@pytest.mark.parametrize("name", ["removed", "new", "failed"])
+def test_it_fits_whatever_room_there_is(name: str, longest: int) -> None:
+    assert len(report("local", recorded(name), longest=longest)) <= longest
+
+
+def test_aws_says_which_release_stays() -> None:
+    text = report("local", recorded("memory"), Live({"hello": state()}))
+    assert "release 12 stays live (`sha256:aaaaaaaaaaaa`, commit 0123456789ab)" in row(text, "`hello`")
+
+
+def test_without_an_answer_of_aws_it_is_said_that_nobody_knows() -> None:
+    text = report("local", recorded("memory"), Live({}, "these credentials may not ecs:DescribeServices"))
+    assert "| the live one stays |" in row(text, "`hello`")
+    assert "What is live is not known: these credentials may not ecs:DescribeServices" in text
+
+
+def service(new: Any, fields: tuple[str, ...] = ("taskDefinition",)) -> Change:
+    urn = "urn:pulumi:local::p::fargate-delivery:index:EcsService$aws:ecs/service:Service::hello-service"
+    return Change(urn, "update", "hello", {"taskDefinition": f"{FAMILY}:5"}, {"taskDefinition": new}, fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "running", "alone"),
+    [
+        (service(f"{FAMILY}:7"), None, True),
+        (service(f"{FAMILY}:7"), state(), True),
+        (service(f"{FAMILY}:8"), state(), False),
+        (service(UNKNOWN), None, False),
+        (service(f"{FAMILY}:7", ("taskDefinition", "networkConfiguration.subnets[0]")), state(), False),
+    ],
+)
+def test_a_revision_alone_is_no_change(change: Change, running: ServiceState | None, alone: bool) -> None:
+    assert is_revision_alone(change, running) is alone
+
+
+@pytest.mark.parametrize(
+    ("change", "running", "line"),
+    [
+        (service(f"{FAMILY}:8"), state(), "**deployment by ECS**: an edit that was registered and does not run"),
+        (service(f"{FAMILY}:8"), state(desired=0), "**deployment by ECS** of no tasks: an edit that was registered and does not run"),
+        (service(f"{FAMILY}:5", ("networkConfiguration.subnets[0]",)), state(), "**deployment by ECS**: networkConfiguration"),
+        (service(f"{FAMILY}:5", ("tags.a",)), state(), "service changed without a deployment: tags"),
+        (service(UNKNOWN), state(execution="e1"), "left alone while pipeline execution e1 is in flight; run `up` again after it"),
+    ],
+)  # fmt: skip
+def test_what_a_changed_service_does(change: Change, running: ServiceState, line: str) -> None:
+    assert effect("hello", [change], running, asked=True).lines == (line,)
+
+
+def run(*arguments: str, given: str) -> str:
+    done = CliRunner().invoke(main, ["preview-report", "--stack", "dev", "--no-live", *arguments], input=given)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_preview_that_never_was_is_reported_with_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("error: passphrase must be set\n")
+    text = run("--log", str(tmp_path / "log"), given="")
+    assert text == f"{marker('dev')}\n## `dev`: the preview failed\n\n```\nerror: passphrase must be set\n```\n"
+
+
+def test_an_error_that_the_document_does_not_have_is_the_log_s(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("error: 2 policy violations\n")
+    text = run("--failed", "--log", str(tmp_path / "log"), given=(RECORDED / "memory.json").read_text())
+    assert "the preview failed" in text
+    assert "error: 2 policy violations" in text
+    assert "-   memory: 512" in text
+
+
+def test_nothing_in_a_value_is_markdown() -> None:
+    urn = "urn:pulumi:dev::p::aws:s3/bucket:Bucket::x"
+    evil = "```\n</details> @everyone | <!-- "
+    text = report("dev", Preview((Change(urn, "create", None, {}, {"bucket": evil}),), warnings=(evil,)))
+    assert "- ````` ``` </details> @everyone" not in text
+    assert "- ```` ``` </details> @everyone \\| <!-- ````" in text
+    assert "````diff" in text

@@ -1,0 +1,181 @@
+"""What a reviewer is told of a change: permissions, exposure and cost, as tables of single changes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from delivery.review.cost import items, prices
+from delivery.review.exposure import exposed
+from delivery.review.permissions import Grant, compare, widened
+from delivery.review.preview import UNKNOWN, Change, Preview
+
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+SERVICE, DEFINITION = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
+SCALING, ALB = "aws:appautoscaling/target:Target", "aws:lb/loadBalancer:LoadBalancer"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+
+
+def change(kind: str, old: Any = None, new: Any = None, *, service: str | None = None, name: str = "x") -> Change:
+    """A change of one resource; without `old` it is new, without `new` it goes."""
+    action: Any = "update" if old and new else "create" if new else "delete"
+    return Change(f"urn:pulumi:dev::p::{kind}::{name}", action, service, old or {}, new or {})
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(action: Any, resource: Any = "arn:b", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action: str, resource: str = "arn:b") -> dict[str, Any]:
+    return {"Effect": "Deny", "Action": action, "Resource": resource}
+
+
+TLS = {"Bool": {"aws:SecureTransport": "true"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "allowed"),
+    [
+        ([allow("s3:Get*")], [allow("s3:GetObject")], []),
+        ([allow("s3:getobject")], [allow("s3:GetObject")], []),
+        ([allow(["a:B", "a:C"])], [allow("a:C"), allow("a:B")], []),
+        ([allow("a:B", "*")], [allow("a:B", "arn:b/x")], []),
+        ([allow("a:B", "arn:b/*")], [allow("a:B", "arn:b/x/*")], []),
+        ([allow("a:B"), allow("a:C")], [allow("a:B")], []),
+        ([allow("a:B")], [allow("a:B", Condition=TLS)], []),
+        ([allow("a:B")], [allow("a:B"), allow("a:C")], ["a:C arn:b"]),
+        ([allow("a:B")], [allow("a:*")], ["a:* arn:b"]),
+        ([allow("a:B")], [allow("a:B", ["arn:b", "arn:c"])], ["a:B arn:c"]),
+        ([allow("a:B", "arn:b/?")], [allow("a:B", "arn:b/*")], ["a:B arn:b/*"]),
+        ([allow("a:B", "arn:b/x")], [allow("a:B", "arn:b/*")], ["a:B arn:b/*"]),
+        ([allow("a:B", Condition=TLS)], [allow("a:B")], ["a:B arn:b"]),
+        ([], [allow("a:B")], ["a:B arn:b"]),
+        ([], [deny("a:B")], []),
+        ([allow("a:B")], [{"Effect": "Allow", "NotAction": ["a:C", "a:B"], "Resource": "*"}], ["!a:B, a:C *"]),
+    ],
+)
+def test_what_is_newly_allowed(old: list[Any], new: list[Any], allowed: list[str]) -> None:
+    known = compare(policy(*old), policy(*new))
+    assert known is not None
+    assert [f"{grant.action} {grant.resource}" for grant in known[0]] == allowed
+
+
+def test_a_denial_that_goes_is_widening_too() -> None:
+    known = compare(policy(deny("a:*")), policy(deny("a:B")))
+    assert known == ((), (Grant("", "a:*", "arn:b"),))
+
+
+def test_a_trust_policy_tells_whom() -> None:
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    service, everybody = {"Service": "ecs-tasks.amazonaws.com"}, {"AWS": "*"}
+    known = compare(policy({**trust, "Principal": service}), policy({**trust, "Principal": everybody}))
+    assert known == ((Grant("*", "sts:AssumeRole", ""),), ())
+
+
+@pytest.mark.parametrize("document", [UNKNOWN, "[secret]", "no JSON"])
+def test_what_is_not_known_is_said(document: str) -> None:
+    (found,) = widened([change(ROLE_POLICY, {"role": "r", "policy": policy()}, {"role": "r", "policy": document})])
+    assert (found.who, found.known) == ("r", False)
+
+
+def test_what_a_new_role_brings_along_is_no_widening() -> None:
+    new = {"name": "r", "assumeRolePolicy": policy(allow("sts:AssumeRole"))}
+    brought = change(ROLE_POLICY, None, {"role": "r", "policy": policy(allow("a:B"))})
+    unnamed = change(ROLE_POLICY, None, {"role": UNKNOWN, "policy": UNKNOWN})
+    other = change(ROLE_POLICY, None, {"role": "old", "policy": policy(allow("a:B"))}, name="y")
+    assert [found.change for found in widened([change(ROLE, None, new), brought, unnamed, other])] == [other]
+
+
+def test_a_managed_policy_that_is_attached() -> None:
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    (found,) = widened([change(attachment, None, {"role": "old", "policyArn": "arn:admin"})])
+    assert (found.who, found.managed) == ("old", "arn:admin")
+
+
+def rule(cidr: str, first: Any = 22, last: Any = 22, protocol: str = "tcp") -> dict[str, Any]:
+    key = "cidrIpv6" if ":" in cidr else "cidrIpv4"
+    return {key: cidr, "ipProtocol": protocol, "fromPort": first, "toPort": last}
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "how"),
+    [
+        (INGRESS, None, rule("0.0.0.0/0"), ["tcp port 22 open to 0.0.0.0/0"]),
+        (INGRESS, None, rule("::/0", 80, 90), ["tcp ports 80-90 open to ::/0"]),
+        (INGRESS, None, rule("0.0.0.0/0", None, None, "-1"), ["all ports open to 0.0.0.0/0"]),
+        (INGRESS, None, rule("203.0.114.0/24"), ["tcp port 22 open to 203.0.114.0/24"]),
+        (INGRESS, None, rule("10.0.0.0/8"), []),
+        (INGRESS, None, rule(UNKNOWN), [f"tcp port 22 open to {UNKNOWN}"]),
+        (INGRESS, None, {"referencedSecurityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 1, "toPort": 1}, []),
+        (INGRESS, rule("10.0.0.0/8"), rule("0.0.0.0/0"), ["tcp port 22 open to 0.0.0.0/0"]),
+        (INGRESS, rule("0.0.0.0/0"), rule("8.8.8.0/24"), []),
+        (INGRESS, rule("0.0.0.0/0"), None, []),
+        (GROUP, None, {"ingress": [{"cidrBlocks": ["0.0.0.0/0", "10.0.0.0/8"], "protocol": "tcp", "fromPort": 1, "toPort": 2}]}, ["tcp ports 1-2 open to 0.0.0.0/0"]),
+        (GROUP, None, {"egress": [{"cidrBlocks": ["0.0.0.0/0"], "protocol": "-1"}]}, []),
+        (SERVICE, {"networkConfiguration": {"assignPublicIp": False}}, {"networkConfiguration": {"assignPublicIp": True}}, ["gives its tasks public addresses"]),
+        (SERVICE, {"networkConfiguration": {"assignPublicIp": True}}, {"networkConfiguration": {"assignPublicIp": True}}, []),
+        (ALB, None, {"internal": False}, ["faces the internet"]),
+        (ALB, None, {"internal": True}, []),
+        (ALB, {"internal": False}, {"internal": False, "tags": {}}, []),
+        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal="*"))}, ["lets anybody s3:GetObject"]),
+        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal={"AWS": "*"}))}, ["lets anybody s3:GetObject"]),
+        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal="*", Condition=TLS))}, []),
+        (BUCKET_POLICY, None, {"policy": policy({**deny("s3:*"), "Principal": "*"})}, []),
+        (BLOCK, {"blockPublicAcls": True, "blockPublicPolicy": True}, {"blockPublicAcls": True}, ["is no longer kept from being public: blockPublicPolicy"]),
+        (BLOCK, {"blockPublicAcls": True}, None, ["is no longer kept from being public"]),
+    ],
+)  # fmt: skip
+def test_what_is_newly_public(kind: str, old: Any, new: Any, how: list[str]) -> None:
+    assert [found.how for found in exposed([change(kind, old, new)])] == how
+
+
+TOKYO = prices("ap-northeast-1")
+CONFIG = {
+    "aws:region": "ap-northeast-1",
+    "p:network": json.dumps({"nat": "single"}),
+    "p:services": json.dumps(
+        {"web": {"task": {"cpu": 512, "memory": 1024, "architecture": "arm64"}, "tasks": {"min": 2}}}
+    ),
+}
+ARM = {"runtimePlatform": {"cpuArchitecture": "ARM64"}}
+VCPU, GB, IPV4 = 0.04045 * 730, 0.00442 * 730, 0.005 * 730
+"""A month of each in Tokyo, on arm64."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([change(DEFINITION, {"cpu": "512", "memory": "1024", **ARM}, {"cpu": "512", "memory": "2048", **ARM}, service="web")], {"2 tasks of 0.5 vCPU, 1 GB → 2 tasks of 0.5 vCPU, 2 GB": 2 * GB}),
+        ([change(SCALING, {"minCapacity": 2}, {"minCapacity": 3}, service="web")], {"2 tasks of 0.5 vCPU, 1 GB → 3 tasks of 0.5 vCPU, 1 GB": 0.5 * VCPU + GB}),
+        ([change(SCALING, {"maxCapacity": 2}, {"maxCapacity": 3}, service="web")], {}),
+        ([change(SERVICE, None, {"networkConfiguration": {"assignPublicIp": True}}, service="web")], {"2 tasks of 0.5 vCPU, 1 GB": 2 * (0.5 * VCPU + GB + IPV4)}),
+        ([change(SERVICE, {"name": "x"}, None, service="web")], {"2 tasks of 0.5 vCPU, 1 GB": -2 * (0.5 * VCPU + GB)}),
+        ([change(SERVICE, {"networkConfiguration": {"assignPublicIp": True}}, {"networkConfiguration": {"assignPublicIp": False}}, service="web")], {"2 tasks of 0.5 vCPU, 1 GB → 2 tasks of 0.5 vCPU, 1 GB": -2 * IPV4}),
+        ([change(SCALING, {"minCapacity": 2}, {"minCapacity": 3}, service="nobody-knows")], {}),
+        ([change(ALB, None, {"subnets": ["a", "b"]})], {"load balancer": 0.0243 * 730 + 2 * IPV4}),
+        ([change(ALB, None, {"subnets": ["a", "b"], "internal": True})], {"load balancer": 0.0243 * 730}),
+        ([change("aws:ec2/natGateway:NatGateway", {"subnetId": "a"})], {"NAT gateway": -0.062 * 730}),
+        ([change("aws:kms/key:Key", None, {"description": "x"})], {"KMS key": 1.0}),
+        ([change(ALARM, None, {"metricName": "x"})], {"alarm": 0.1}),
+        ([change(ALARM, None, {"metricQueries": [{"id": "a", "metric": {"x": 1}}, {"id": "b", "metric": {"x": 1}}, {"id": "c", "expression": "a/b"}]})], {"alarm": 0.2}),
+        ([change("aws:s3/bucket:Bucket", None, {"bucket": "x"})], {}),
+    ],
+)  # fmt: skip
+def test_what_a_month_costs_more(changes: list[Change], expected: dict[str, float]) -> None:
+    assert TOKYO is not None
+    found = items(Preview(tuple(changes), CONFIG), TOKYO)
+    assert {item.what: round(item.difference, 6) for item in found} == {
+        what: round(cost, 6) for what, cost in expected.items()
+    }
+
+
+def test_a_region_without_prices_has_none() -> None:
+    assert prices("mars-1") is None

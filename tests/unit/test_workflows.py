@@ -1,0 +1,361 @@
+"""The workflows of GitHub and GitLab: their shell steps against stand-ins of both APIs, and who sees a credential."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from code_hosts import TOKEN, CodeHost, serving
+
+from delivery.review.report import marker
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
+GITLAB = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
+PREVIEWS = ROOT / "tests/previews"
+ROLE, CREDENTIAL = "arn:aws:iam::111111111111:role/preview", "AKIAPLANTED"
+SECRETS = {"PULUMI_ACCESS_TOKEN": "pul-planted", "PULUMI_CONFIG_PASSPHRASE": "planted"}
+PULUMI = """\
+#!/bin/sh
+echo "$*" > "$STANDIN/pulumi-arguments"
+cat "$STANDIN/preview.json"
+cat "$STANDIN/preview.log" >&2
+exit "$(cat "$STANDIN/status")"
+"""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A checkout whose set-up is done, with a stand-in for the CLI that prints a recorded preview."""
+
+    root: Path
+
+    def says(self, preview: str, log: str = "", status: int = 0) -> None:
+        """What the CLI says from now on."""
+        for name, text in (("preview.json", preview), ("preview.log", log), ("status", str(status))):
+            (self.root / "standin" / name).write_text(text)
+
+    def run(self, script: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """A step, with no more variables than these and what every runner has."""
+        common = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "STANDIN": str(self.root / "standin"),
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+        return subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=self.root,
+            env={**common, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / "Makefile").write_text("setup:\n\t@true\n")
+    (tmp_path / ".tools/bin").mkdir(parents=True)
+    (tmp_path / "standin").mkdir()
+    (tmp_path / ".tools/bin/pulumi").write_text(PULUMI)
+    (tmp_path / ".tools/bin/pulumi").chmod(0o755)
+    return Checkout(tmp_path)
+
+
+def recorded(name: str) -> str:
+    """A real preview (tests/previews)."""
+    return (PREVIEWS / f"{name}.json").read_text()
+
+
+# ── GitHub ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Event:
+    """A pull request's event, as GitHub's contexts tell of it."""
+
+    fork: bool = False
+
+    @property
+    def contexts(self) -> dict[str, Any]:
+        head = "stranger/infra" if self.fork else "team/infra"
+        return {
+            "github.event_name": "pull_request",
+            "github.event.pull_request.head.repo.full_name": head,
+            "github.event.number": 12,
+            "github.repository": "team/infra",
+            "github.ref": "refs/pull/12/merge",
+            "github.token": TOKEN,
+            **{f"secrets.{name}": "" if self.fork else value for name, value in SECRETS.items()},
+            "vars.PREVIEW_ROLE_ARN": ROLE,
+            "vars.AWS_REGION": "ap-northeast-1",
+            "vars.DEPLOY_ON_MERGE": "true",
+        }
+
+
+def evaluated(expression: str, contexts: Mapping[str, Any]) -> Any:
+    """An expression of GitHub's; a context that is not there is null."""
+    names = re.compile(r"'[^']*'|[a-z_]+(?:\.[A-Za-z_-]+)+")
+    python = names.sub(lambda m: m[0] if m[0][0] == "'" else repr(contexts.get(m[0])), expression)
+    python = python.replace("&&", " and ").replace("||", " or ").replace("!cancelled()", "True")
+    return eval(python, {"__builtins__": {}})  # noqa: S307 - the repository's own workflows
+
+
+def filled(value: Any, contexts: Mapping[str, Any]) -> str:
+    """A text with its `${{ }}`."""
+    return re.sub(r"\$\{\{\s*(.+?)\s*\}\}", lambda m: str(evaluated(m[1], contexts) or ""), str(value))
+
+
+def jobs_of(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The jobs that GitHub runs for a pull request."""
+    for name, workflow in WORKFLOWS.items():
+        triggers = workflow[True]  # YAML 1.1 reads `on` so
+        if "pull_request" not in triggers:
+            continue
+        for job in workflow["jobs"].values():
+            if evaluated(str(job.get("if", "True")), event.contexts):
+                yield name, job
+
+
+def run_job(checkout: Checkout, host: CodeHost, job: Mapping[str, Any], event: Event, stack: str) -> list[str]:
+    """Run a job's steps as a runner does: the names of those that failed."""
+    (checkout.root / "event.json").write_text(json.dumps({"number": 12, "pull_request": {"number": 12}}))
+    contexts = {**event.contexts, "matrix.stack": stack, "steps.preview.conclusion": "skipped"}
+    environment = {
+        "GITHUB_API_URL": host.address,
+        "GITHUB_REPOSITORY": "team/infra",
+        "GITHUB_EVENT_PATH": str(checkout.root / "event.json"),
+    }
+    failed: list[str] = []
+    for step in job["steps"]:
+        condition = str(step.get("if", "")).removeprefix("${{").removesuffix("}}")
+        if failed and not condition:
+            continue
+        if condition and not evaluated(condition, contexts):
+            continue
+        if step.get("uses", "").startswith("aws-actions/configure-aws-credentials@"):
+            assert filled(step["with"]["role-to-assume"], contexts) == ROLE
+            environment |= {
+                "AWS_ACCESS_KEY_ID": CREDENTIAL,
+                "AWS_SECRET_ACCESS_KEY": "planted",
+                "AWS_REGION": filled(step["with"]["aws-region"], contexts),
+                "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            }
+        if "run" in step:
+            own = {name: filled(value, contexts) for name, value in step.get("env", {}).items()}
+            done = checkout.run(filled(step["run"], contexts), {**environment, **own})
+            if step.get("id") == "preview":
+                contexts["steps.preview.conclusion"] = "failure" if done.returncode else "success"
+            if done.returncode:
+                failed.append(step.get("name", step["run"]))
+            assert CREDENTIAL not in done.stdout + done.stderr
+    return failed
+
+
+@pytest.fixture
+def github() -> Iterator[CodeHost]:
+    with serving(CodeHost("github")) as host:
+        yield host
+
+
+def preview_job(event: Event) -> dict[str, Any]:
+    (job,) = [job for name, job in jobs_of(event) if name == "preview"]
+    return job
+
+
+def test_github_the_first_push_comments_and_the_second_edits(checkout: Checkout, github: CodeHost) -> None:
+    job = preview_job(Event())
+    assert job["strategy"]["matrix"]["stack"] == ["dev", "prd"]
+    for number in range(120):
+        github.write(f"comment {number}")
+    for preview, words in (("memory", "memory 512 → 1024"), ("nothing", "nothing changes")):
+        checkout.says(recorded(preview))
+        assert run_job(checkout, github, job, Event(), "dev") == []
+        (comment,) = github.comments[120:]
+        assert comment["body"].startswith(marker("dev"))
+        assert words in comment["body"]
+    arguments = (checkout.root / "standin/pulumi-arguments").read_text()
+    assert arguments == "preview --stack dev --json --refresh=false --policy-pack policy --non-interactive\n"
+
+
+def test_github_a_failed_preview_comments_with_the_error_and_fails_the_job(
+    checkout: Checkout, github: CodeHost
+) -> None:
+    checkout.says("", log="error: no stack named 'dev' found\n", status=255)
+    assert run_job(checkout, github, preview_job(Event()), Event(), "dev") == ["Preview"]
+    (comment,) = github.comments
+    assert "`dev`: the preview failed" in comment["body"]
+    assert "error: no stack named 'dev' found" in comment["body"]
+
+
+def test_github_what_the_program_refuses_is_in_the_comment(checkout: Checkout, github: CodeHost) -> None:
+    checkout.says(recorded("failed"), status=255)
+    assert run_job(checkout, github, preview_job(Event()), Event(), "prd") == ["Preview"]
+    (comment,) = github.comments
+    assert comment["body"].startswith(marker("prd"))
+    assert "memory 3000 does not go with cpu 512" in comment["body"]
+
+
+def test_github_a_fork_gets_the_tests_only() -> None:
+    assert sorted(name for name, _ in jobs_of(Event())) == ["preview", "tests"]
+    ((name, job),) = jobs_of(Event(fork=True))
+    assert name == "tests"
+    assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    said = yaml.safe_dump(job)
+    assert "secrets." not in said
+    assert "vars." not in said
+    assert "github.token" not in said
+    assert "permissions" not in job
+    assert "environment" not in job
+
+
+def test_github_nothing_runs_with_a_credential_on_code_of_a_fork() -> None:
+    for workflow in WORKFLOWS.values():
+        assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(workflow[True])
+        assert workflow["permissions"] in ({}, {"contents": "read"})
+
+
+def test_github_actions_are_pinned_to_commits() -> None:
+    used = [
+        step["uses"]
+        for workflow in WORKFLOWS.values()
+        for job in workflow["jobs"].values()
+        for step in job.get("steps", [])
+        if "uses" in step
+    ]
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name) for name in used)
+
+
+def test_github_deploys_one_stack_at_a_time_and_asks_for_prd() -> None:
+    jobs = WORKFLOWS["deploy"]["jobs"]
+    assert {name: job["with"]["stack"] for name, job in jobs.items()} == {"dev": "dev", "prd": "prd"}
+    assert jobs["prd"]["needs"] == "dev"
+    (up,) = WORKFLOWS["up"]["jobs"].values()
+    assert up["environment"] == "${{ inputs.stack }}"
+    assert up["concurrency"] == {"group": "up-${{ inputs.stack }}", "cancel-in-progress": False}
+
+
+# ── GitLab ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def gitlab_job(name: str) -> dict[str, Any]:
+    """A job with what it extends."""
+    job = dict(GITLAB[name])
+    parent = job.pop("extends", None)
+    if parent is None:
+        return job
+    inherited = gitlab_job(parent)
+    return {**inherited, **job, "variables": {**inherited.get("variables", {}), **job.get("variables", {})}}
+
+
+def applies(job: Mapping[str, Any], variables: Mapping[str, str]) -> bool:
+    """Whether a job's rules let it into a pipeline with these variables."""
+
+    def holds(condition: str) -> bool:
+        python = re.sub(r"\$(\w+)", lambda m: repr(variables.get(m[1], "")), condition)
+        return bool(eval(python.replace("&&", " and "), {"__builtins__": {}}))  # noqa: S307 - as above
+
+    return any(holds(rule["if"]) for rule in job.get("rules", [{"if": "True"}]))
+
+
+MERGE_REQUEST = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_PROJECT_ID": "5",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "5",
+    "CI_DEFAULT_BRANCH": "main",
+    "DEPLOY_ON_MERGE": "true",
+}
+FORK = {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "6"}
+PUSH = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
+MERGED = {**PUSH, "DEPLOY_ON_MERGE": "true"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "jobs"),
+    [
+        (MERGE_REQUEST, ["preview-dev", "preview-prd", "tests"]),
+        (FORK, ["tests"]),
+        (PUSH, ["tests"]),
+        (MERGED, ["tests", "up-dev", "up-prd"]),
+    ],
+)
+def test_gitlab_which_jobs_run(variables: dict[str, str], jobs: list[str]) -> None:
+    names = [
+        name for name, job in GITLAB.items() if name[0] != "." and isinstance(job, dict) and "stage" in gitlab_job(name)
+    ]
+    assert sorted(name for name in names if applies(gitlab_job(name), variables)) == jobs
+
+
+def test_gitlab_the_tests_have_no_identity() -> None:
+    assert "id_tokens" not in gitlab_job("tests")
+    assert "environment" not in gitlab_job("tests")
+    assert not re.search(r"TOKEN|ROLE|PASSPHRASE", yaml.safe_dump(GITLAB["tests"]) + yaml.safe_dump(GITLAB["default"]))
+
+
+def run_gitlab_job(checkout: Checkout, host: CodeHost, name: str) -> subprocess.CompletedProcess[str]:
+    """Run a job's script as a runner does."""
+    job = gitlab_job(name)
+    variables = {
+        **MERGE_REQUEST,
+        "CI_API_V4_URL": host.address,
+        "CI_MERGE_REQUEST_IID": "12",
+        "CI_BUILDS_DIR": str(checkout.root),
+        "CI_JOB_ID": "99",
+        "GITLAB_TOKEN": TOKEN,
+        "AWS_ID_TOKEN": "eyJ.planted",
+        "AWS_ACCESS_KEY_ID": CREDENTIAL,
+        "AWS_SECRET_ACCESS_KEY": "planted",
+        "AWS_REGION": "ap-northeast-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }
+    for variable, value in job["variables"].items():
+        variables[variable] = re.sub(r"\$(\w+)", lambda m: variables[m[1]], value)
+    done = checkout.run("\n".join([*job["before_script"], *job["script"]]), variables)
+    assert TOKEN not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def gitlab() -> Iterator[CodeHost]:
+    with serving(CodeHost("gitlab")) as host:
+        yield host
+
+
+def test_gitlab_the_first_push_comments_and_the_second_edits(checkout: Checkout, gitlab: CodeHost) -> None:
+    for preview, words in (("memory", "memory 512 → 1024"), ("nothing", "nothing changes")):
+        checkout.says(recorded(preview))
+        assert run_gitlab_job(checkout, gitlab, "preview-dev").returncode == 0
+        (note,) = gitlab.comments
+        assert words in note["body"]
+    token = checkout.root / "aws-id-token-99"
+    assert token.read_text() == "eyJ.planted"
+    assert token.stat().st_mode & 0o077 == 0
+
+
+def test_gitlab_a_failed_preview_comments_with_the_error_and_fails_the_job(
+    checkout: Checkout, gitlab: CodeHost
+) -> None:
+    checkout.says(recorded("failed"), status=255)
+    assert run_gitlab_job(checkout, gitlab, "preview-prd").returncode == 1
+    (note,) = gitlab.comments
+    assert note["body"].startswith(marker("prd"))
+    assert "memory 3000 does not go with cpu 512" in note["body"]
+
+
+def test_gitlab_deploys_one_stack_at_a_time_and_asks_for_prd() -> None:
+    assert gitlab_job("up-dev")["resource_group"] == gitlab_job("up-prd")["resource_group"] == "up-$STACK"
+    assert gitlab_job("up-prd")["needs"] == ["up-dev"]
+    assert all(rule["when"] == "manual" for rule in gitlab_job("up-prd")["rules"])
+    assert not gitlab_job("up-dev")["interruptible"]
