@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 import boto3
@@ -23,11 +24,13 @@ from delivery.repair import repair
 from delivery.repository import Repository
 from delivery.review import comment, report
 from delivery.review.preview import Preview, parse
+from delivery.review_stacks import Reviews
 from delivery.state import look
 from delivery.status import status
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
 service_argument = click.argument("service")
+number_argument = click.argument("number", type=click.IntRange(min=1))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
 execution_option = click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
@@ -281,6 +284,50 @@ def comment_command(text: TextIO, host: str | None) -> None:
         raise click.UsageError("say where: --github or --gitlab")
     found = comment.post({"github": comment.github, "gitlab": comment.gitlab}[host](), text.read())
     click.echo("The comment is edited." if found else "The comment is posted.")
+
+
+@main.group("review", context_settings={"help_option_names": ["-h", "--help"]})
+def review_group() -> None:
+    """Pull requests' own stacks: pr-<number>, on another stack's network and load balancer, from Pulumi.pr.yaml.
+
+    The Pulumi CLI does the work, with the backend and the credentials of the environment.
+    """
+
+
+@review_group.command("up")
+@number_argument
+@one_line
+def review_up_command(number: int) -> None:
+    """Put up the stack of pull request NUMBER, or bring it up to date.
+
+    Example: delivery review up 12
+    """
+    _reviews().up(number)
+
+
+@review_group.command("down")
+@number_argument
+@one_line
+def review_down_command(number: int) -> None:
+    """Take down the stack of pull request NUMBER, with all that is in it.
+
+    Example: delivery review down 12
+    """
+    _reviews().down(number)
+
+
+@review_group.command("sweep")
+@one_line
+def review_sweep_command() -> None:
+    """Take down those whose last update is longer ago than review.days of Pulumi.pr.yaml.
+
+    Example: delivery review sweep
+    """
+    _reviews().sweep(datetime.now(UTC))
+
+
+def _reviews() -> Reviews:
+    return Reviews(Path.cwd(), functools.partial(click.echo, err=True))
 
 
 def _live(connection: Connection, stack: str, services: list[str]) -> report.Live:

@@ -100,8 +100,6 @@ class Reviews:
 
     def _declare(self, number: int) -> str:
         """Copy the template to the stack's own file, which git ignores."""
-        if number < 1:
-            raise DeliveryError(f"{number} is no pull request's number; they begin at 1")
         self._template()
         shutil.copyfile(self.root / TEMPLATE, self.root / f"Pulumi.pr-{number}.yaml")
         return f"pr-{number}"

@@ -11,7 +11,7 @@ from pulumi.runtime import mocks
 
 from review import FIRST_PRIORITY, HIGHEST_PRIORITY, number_of, numbered, priority
 
-SHARED = {
+SHARED: dict[str, dict[str, Any]] = {
     "network": {
         "vpc_id": "vpc-dev",
         "public_subnet_ids": ["subnet-p"],
@@ -97,8 +97,8 @@ def test_who_is_no_review_shares(deploy: Deploy) -> None:
             secret_keys=SECRET_KEYS,
         )
     shared: dict[str, dict[str, Any]] = exported["shared"]
-    assert {part: values.keys() for part, values in shared.items()} == {
-        part: values.keys() for part, values in SHARED.items()
+    assert {part: list(values) for part, values in shared.items()} == {
+        part: list(values) for part, values in SHARED.items()
     }
 
 

@@ -86,6 +86,8 @@ class Event:
     """A pull request's event, as GitHub's contexts tell of it."""
 
     fork: bool = False
+    action: str = "synchronize"
+    review_stacks: str = ""
 
     @property
     def contexts(self) -> dict[str, Any]:
@@ -94,6 +96,9 @@ class Event:
             "github.event_name": "pull_request",
             "github.event.pull_request.head.repo.full_name": head,
             "github.event.number": 12,
+            "github.event.action": self.action,
+            "vars.DEPLOY_ROLE_ARN": ROLE,
+            "vars.REVIEW_STACKS": self.review_stacks,
             "github.repository": "team/infra",
             "github.ref": "refs/pull/12/merge",
             "github.token": TOKEN,
@@ -209,7 +214,7 @@ def test_github_what_the_program_refuses_is_in_the_comment(checkout: Checkout, g
 
 def test_github_a_fork_gets_the_tests_only() -> None:
     assert sorted(name for name, _ in jobs_of(Event())) == ["preview", "tests"]
-    ((name, job),) = jobs_of(Event(fork=True))
+    ((name, job),) = jobs_of(Event(fork=True, review_stacks="true"))
     assert name == "tests"
     assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
     said = yaml.safe_dump(job)
@@ -218,6 +223,26 @@ def test_github_a_fork_gets_the_tests_only() -> None:
     assert "github.token" not in said
     assert "permissions" not in job
     assert "environment" not in job
+
+
+@pytest.mark.parametrize(
+    ("action", "asked"),
+    [
+        ("opened", "up --yes --skip-preview --stack pr-12"),
+        ("synchronize", "up --yes --skip-preview --stack pr-12"),
+        ("closed", "destroy --yes --skip-preview --remove --stack pr-12"),
+    ],
+)
+def test_github_a_pull_request_s_own_stack_comes_and_goes(
+    checkout: Checkout, github: CodeHost, action: str, asked: str
+) -> None:
+    event = Event(action=action, review_stacks="true")
+    (job,) = [job for name, job in jobs_of(event) if name == "review"]
+    shutil.copy(ROOT / "Pulumi.pr.yaml", checkout.root)
+    checkout.says(json.dumps([{"name": "pr-12"}]))
+    assert run_job(checkout, github, job, event, "") == []
+    assert (checkout.root / "standin/pulumi-arguments").read_text() == f"{asked} --non-interactive\n"
+    assert (checkout.root / "Pulumi.pr-12.yaml").exists()
 
 
 def test_github_nothing_runs_with_a_credential_on_code_of_a_fork() -> None:

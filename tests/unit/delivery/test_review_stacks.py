@@ -89,9 +89,13 @@ def test_sweep_takes_the_old_ones_and_one_that_fails_keeps_none_of_the_others(ri
 
 def test_without_a_template_nothing_is_done(rig: Rig) -> None:
     (rig.root / "Pulumi.pr.yaml").unlink()
-    for act in (lambda: rig.reviews.up(1), lambda: rig.reviews.down(1), lambda: rig.reviews.sweep(NOW)):
-        with pytest.raises(DeliveryError, match=r"there is no .*Pulumi\.pr\.yaml; run this in the repository's folder"):
-            act()
+    refused = pytest.raises(DeliveryError, match=r"there is no .*Pulumi\.pr\.yaml; run this in the repository's folder")
+    with refused:
+        rig.reviews.up(1)
+    with refused:
+        rig.reviews.down(1)
+    with refused:
+        rig.reviews.sweep(NOW)
     assert rig.asked() == []
 
 
