@@ -88,7 +88,7 @@ class Stack:
 
     def changes(self) -> dict[str, int]:
         """What `up` would change now."""
-        summary: dict[str, int] = self.ok("preview", "--refresh", "--json").json["changeSummary"]
+        summary: dict[str, int] = self.ok("preview", "--json").json["changeSummary"]
         return {op: count for op, count in summary.items() if op not in ("same", "read", "refresh")}
 
     def outputs(self) -> dict[str, Any]:

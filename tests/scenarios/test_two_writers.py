@@ -2,8 +2,7 @@
 
 An exploration of every order (`tests/unit/two_writers_model.py`) found them: the first when Pulumi's own revision always
 wins, the last without a look at what is in flight, the one taken back within a release when that look sees only the
-newest deployment, the others when the newest revision wins. Then what Pulumi itself may lose, and a first release cut
-off wherever it can be.
+newest deployment, the others when the newest revision wins. Then what Pulumi itself may lose.
 """
 
 import time
@@ -19,17 +18,14 @@ from tests.soak.disturbances import (
     BY_PIPELINE,
     BY_PULUMI,
     UPDATE_SERVICE,
-    cut_off_at_each,
     kill,
     pipeline_killed,
     up_killed,
 )
-from tests.soak.kinds import LIVE_TAG, MIGRATE, PUT_IMAGE, PUT_PARAMETER, REGISTER, RELEASE_TAG, RUN_TASK
 from tests.soak.world import SPEED, World
 
 READ_VALUES = "ssm:GetParameters"
 """What ECS does before it starts a task."""
-RESUME_SCALING = "application-autoscaling:RegisterScalableTarget"
 PICKY = SERVER.replace("STATUS", f'(500 if os.environ.get("{EDITED}") == "2" else 200)')
 """An app that is not healthy under one edit."""
 
@@ -145,27 +141,6 @@ def test_an_edit_taken_back_and_cut_off_within_a_release_is_not_called_done(worl
     world.released(WORKER, digest)
     world.up()
     assert template(world, WORKER) == before
-
-
-def test_a_first_release_is_cut_off_after_each_of_its_writes_and_run_again(world: World) -> None:
-    writes = (
-        Call(PUT_IMAGE, after=True),
-        Call(REGISTER, mentions=MIGRATE, after=True),
-        Call(RUN_TASK, after=True),
-        Call(REGISTER, mentions=f"'{STACK}-{WEB}'", after=True),
-        Call(UPDATE_SERVICE, after=True),
-        Call(UPDATE_SERVICE, mentions="desiredCount", after=True),
-        Call(RESUME_SCALING, after=True),
-        Call(PUT_IMAGE, mentions=RELEASE_TAG, after=True),
-        Call(PUT_IMAGE, mentions=LIVE_TAG, after=True),
-        Call(PUT_PARAMETER, after=True),
-    )
-    cut_off_at_each(world, WEB, writes)
-    release = world.see.state(WEB).release
-    assert release is not None
-    assert (release.release, release.image_digest) == (1, world.services[WEB].released)
-    assert len(world.see.digests(WEB)) == 1
-    world.up()
 
 
 def test_what_was_made_and_not_recorded_is_named(world: World) -> None:

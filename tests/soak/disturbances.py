@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -83,48 +83,21 @@ def _cut_off(world: World, service: str, execution: str, *, abandon: bool) -> No
 
 
 def _retry(world: World, service: str, execution: str) -> None:
-    """Run the stage again in which a pipeline was cut off, to its end."""
+    """Run the failed stage again, as an operator does from the console."""
     world.settle()
-    _run_again(world, service, execution)
-    _released_after_all(world, service, execution)
-
-
-def _run_again(world: World, service: str, execution: str) -> None:
-    """Run the failed or stopped stage again, as an operator does from the console."""
     pipelines, name = world.see.aws("codepipeline"), f"{STACK}-{service}"
     for stage in pipelines.get_pipeline_state(name=name)["stageStates"]:
         latest = stage.get("latestExecution", {})
-        if latest.get("pipelineExecutionId") == execution and latest.get("status") in ("Failed", "Stopped"):
+        if latest.get("pipelineExecutionId") == execution and latest.get("status") == "Failed":
             pipelines.retry_stage_execution(
                 pipelineName=name, stageName=stage["stageName"], pipelineExecutionId=execution,
                 retryMode="FAILED_ACTIONS",
             )  # fmt: skip
-
-
-def _released_after_all(world: World, service: str, execution: str) -> None:
-    status, digest = world.see.follow(service, execution)
-    must(status == "Succeeded", f"a stage ran again: {world.see.why(service, execution)}")
-    world.released(service, digest)
-
-
-def cut_off_at_each(world: World, service: str, calls: Sequence[Call]) -> None:
-    """Release a new version with its pipeline cut off at each of these calls in turn, and the stage run again."""
-    world.settle()
-    held = world.see.hold(replace(calls[0], by=BY_PIPELINE))
-    execution = world.start(service)
-    for call, following in zip(calls, [*calls[1:], None], strict=True):
-        there = held.wait(lambda: not world.see.runs_still(service, execution))
-        still = world.see.runs_still(service, execution)
-        must(there and still, f"{service} was not cut off {call}: {world.see.why(service, execution)}")
-        _cut_off(world, service, execution, abandon=call.after)
-        held.release(abort=not call.after)
-        _ended(world, service, *world.see.follow(service, execution))
-        world.settle()
-        if following:
-            held = world.see.hold(replace(following, by=BY_PIPELINE))
-        _run_again(world, service, execution)
-    _released_after_all(world, service, execution)
-    world.settle()
+            status, digest = world.see.follow(service, execution)
+            must(
+                status == "Succeeded", f"the stage {stage['stageName']} ran again: {world.see.why(service, execution)}"
+            )
+            world.released(service, digest)
 
 
 def edit_killed(world: World, service: str, call: Call, edit: Callable[[], None], *, retry: bool) -> bool:

@@ -12,18 +12,13 @@ from tests.soak.declared import EXTRA, SHOP, WEB, WORKER
 from tests.soak.disturbances import PUT_OBJECT, UPDATE_SERVICE
 from tests.soak.world import World
 
-REGISTER, RUN_TASK = "ecs:RegisterTaskDefinition", "ecs:RunTask"
+REGISTER = "ecs:RegisterTaskDefinition"
 PUT_IMAGE, PUT_PARAMETER = "ecr:PutImage", "ssm:PutParameter"
-RELEASE_TAG, LIVE_TAG, MIGRATE = "'release-", "'live'", "-migrate'"
+RELEASE_TAG, LIVE_TAG = "'release-", "'live'"
 
 DEPLOY_CALLS = tuple(Call(name, after=after) for name in (REGISTER, UPDATE_SERVICE) for after in (False, True))
 """Of both writers. The only creation of the engine's among them is a revision: cut off from its record, it is never
 taken."""
-MIGRATE_CALLS = (
-    Call(REGISTER, mentions=MIGRATE, after=True),
-    Call(RUN_TASK),
-    Call(RUN_TASK, after=True),
-)
 RELEASE_CALLS = (
     Call(PUT_IMAGE, mentions=RELEASE_TAG),
     Call(PUT_IMAGE, mentions=LIVE_TAG),
@@ -171,7 +166,6 @@ KINDS = (
     Kind("up of one target", up_target, (SERVICE, VALUES)),
     Kind("kill the engine", up_killed, (st.sampled_from(DEPLOY_CALLS), ECS_DEPLOYS, VALUES), times=2),
     Kind("kill the build", pipeline_killed, (SERVICE, st.sampled_from(BUILD_CALLS), RETRY)),
-    Kind("kill the migration", pipeline_killed, (WITH_ROUTES, st.sampled_from(MIGRATE_CALLS), RETRY)),
     Kind("kill the deployment", pipeline_killed, (ECS_DEPLOYS, st.sampled_from(DEPLOY_CALLS), RETRY)),
     Kind("kill the Release step", pipeline_killed, (SERVICE, st.sampled_from(RELEASE_CALLS), RETRY)),
     Kind("up beside a release", race, (ECS_DEPLOYS, st.sampled_from((*DEPLOY_CALLS, *RELEASE_CALLS)), VALUES)),
@@ -179,6 +173,5 @@ KINDS = (
     Kind("kill CodeDeploy's deployment", pipeline_killed, (BLUE_GREEN, st.sampled_from(SHIFT_CALLS), RETRY)),
     Kind("kill the deployment of an edit", edit_killed, (st.sampled_from(SHIFT_CALLS), VALUES, RETRY)),
     Kind("up beside CodeDeploy's deployment", race, (BLUE_GREEN, st.sampled_from(RACE_CALLS), VALUES)),
-    Kind("prune", World.prune),
     Kind("a release within an up", race_within_up, (SERVICE, VALUES, st.booleans())),
 )

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,6 @@ import boto3
 from delivery import repair
 from delivery.errors import DeliveryError
 from delivery.pipeline import RUNNING, Pipeline
-from delivery.record import UNRELEASED, record_name
 from delivery.state import Images, ServiceState, images, look
 from sandbox.codepipeline.shipping import Account
 from sandbox.engine import Engine
@@ -19,8 +17,8 @@ from tests.soak.beside import PAUSE, SECONDS_TO_SETTLE, Call, Held
 from tests.soak.declared import EDITED, EXTRA, PARAMETERS, SHOP, STACK, WEB, WORKER
 from tests.soak.expected import Variant, must
 
-VALUES = "/runtime/"
-"""A part of the names of runtime values, which stay while a revision needs them; then `prune` has them."""
+NOT_IN_THE_STATE = "/runtime/"
+"""Parameter values stay while a revision needs them; their retention has tests of its own."""
 UNDER_WAY = ("Created", "Queued", "InProgress", "Baking", "Ready")
 """A deployment of CodeDeploy's that is not over."""
 
@@ -69,7 +67,8 @@ class Observer:
 
     def runs(self, state: ServiceState) -> Variant:
         """The template and the parameter that a service's revision has."""
-        container = self._definition(state.task_definition)["containerDefinitions"][0]
+        definition = self.aws("ecs").describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+        container = definition["containerDefinitions"][0]
         template = next((v["value"] for v in container.get("environment", []) if v["name"] == EDITED), "")
         secrets = {secret["name"]: secret["valueFrom"] for secret in container["secrets"]}
         name = secrets[PARAMETERS[state.service]].partition(":parameter")[2]
@@ -164,42 +163,6 @@ class Observer:
         ecr = self.aws("ecr")
         return sum(len(ecr.describe_images(repositoryName=r["repositoryName"])["imageDetails"]) for r in repositories)
 
-    # Runtime values
-
-    def values(self) -> set[str]:
-        """The names of all that there are."""
-        return {name for name in self._parameters() if VALUES in name}
-
-    def needed_values(self) -> set[str]:
-        """Those of what is deployed, and of every release that is known."""
-        revisions = [deployment.task_definition for state in self.look().values() for deployment in state.deployments]
-        return self._values_of({*revisions, *(arn for name in self.look() for arn in self._released(name))})
-
-    def wanted_values(self) -> set[str]:
-        """Those of edits that may still be deployed: in the state, or of revisions newer than the last release."""
-        newer = []
-        for name in self.look():
-            last = max([0, *map(_number, self._released(name))])
-            found = self.aws("ecs").list_task_definitions(familyPrefix=f"{STACK}-{name}")["taskDefinitionArns"]
-            newer += [arn for arn in found if f"/{STACK}-{name}:" in arn and _number(arn) > last]
-        resources = self.engine.export()["deployment"]["resources"]
-        return {str(resource["id"]) for resource in resources if "id" in resource} | self._values_of(newer)
-
-    def _released(self, service: str) -> list[str]:
-        """The revisions that the versions of a release record name."""
-        pages = self.aws("ssm").get_paginator("get_parameter_history").paginate(Name=record_name(STACK, service))
-        values = [version["Value"] for page in pages for version in page["Parameters"]]
-        return [json.loads(value)["task_definition"] for value in values if value != UNRELEASED]
-
-    def _values_of(self, revisions: Iterable[str]) -> set[str]:
-        definitions = [self._definition(arn) for arn in set(revisions)]
-        secrets = [s["valueFrom"] for d in definitions for c in d["containerDefinitions"] for s in c.get("secrets", [])]
-        return {secret.partition(":parameter")[2] for secret in secrets if VALUES in secret}
-
-    def _definition(self, revision: str) -> dict[str, Any]:
-        found = self.aws("ecs").describe_task_definition(taskDefinition=revision)["taskDefinition"]
-        return dict(found)
-
     # All there is
 
     def writes(self) -> dict[str, Any]:
@@ -232,11 +195,14 @@ class Observer:
 
     def _names(self) -> list[str]:
         """Of what AWS holds of the kinds that services come with."""
-        ecs, iam, elb = (self.aws(name) for name in ("ecs", "iam", "elbv2"))
+        ecs, iam, elb, ssm = (self.aws(name) for name in ("ecs", "iam", "elbv2", "ssm"))
         (cluster,) = ecs.list_clusters()["clusterArns"]
         groups = self.aws("ec2").describe_security_groups()["SecurityGroups"]
         targets = self.aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")[
             "ScalableTargets"
+        ]
+        parameters = [
+            p["Name"] for page in ssm.get_paginator("describe_parameters").paginate() for p in page["Parameters"]
         ]
         return [
             *ecs.list_services(cluster=cluster)["serviceArns"],
@@ -253,12 +219,8 @@ class Observer:
             *(pipeline["name"] for pipeline in self.aws("codepipeline").list_pipelines()["pipelines"]),
             *self.aws("codebuild").list_projects()["projects"],
             *(rule["Name"] for rule in self.aws("events").list_rules()["Rules"]),
-            *(name for name in self._parameters() if VALUES not in name),
+            *(name for name in parameters if NOT_IN_THE_STATE not in name),
         ]
-
-    def _parameters(self) -> list[str]:
-        pages = self.aws("ssm").get_paginator("describe_parameters").paginate()
-        return [parameter["Name"] for page in pages for parameter in page["Parameters"]]
 
     def _alarms(self) -> list[str]:
         """The services' own; scaling makes others by itself."""
@@ -275,7 +237,3 @@ class Observer:
         ]
         rules = [rule for arn in listeners for rule in elb.describe_rules(ListenerArn=arn)["Rules"]]
         return [rule for rule in rules if not rule["IsDefault"]]
-
-
-def _number(revision: str) -> int:
-    return int(revision.rpartition(":")[2])

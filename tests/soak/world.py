@@ -6,11 +6,10 @@ never from what the program answers.
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from delivery import prune, redeploy, repair, rollback
+from delivery import redeploy, repair, rollback
 from delivery.errors import DeliveryError
 from sandbox.codepipeline.shipping import find_pipeline, source_zip, upload, wait_for_execution
 from sandbox.engine import Engine, EngineError
@@ -226,15 +225,6 @@ class World:
         if state.release and state.release.task_definition == state.task_definition:
             expected.released_with = self.see.runs(state)
         expected.candidates.clear()
-
-    def prune(self) -> None:
-        """Remove the values that no release needs, as if all of them were old enough."""
-        self.settle()
-        needed, wanted = self.see.needed_values(), self.see.wanted_values()
-        prune.remove(self.see.session, prune.leftovers(self.see.session, STACK, datetime.now(UTC) + 2 * prune.YOUNG))
-        left = self.see.values()
-        must(needed <= left, f"prune has removed what a release needs: {needed - left}")
-        must(left <= needed | wanted, f"prune has left what nothing needs: {left - needed - wanted}")
 
     # Rest
 
