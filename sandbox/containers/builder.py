@@ -197,18 +197,21 @@ class Builder:
         image = self._store.find(name) or self._pull(name)
         if image is not None:
             image.extract(root)
-            config = {key: value for key, value in image.config.items() if key != "Env"}
+            inherited = {key: value for key, value in image.config.items() if key != "Env"}
             self._progress.done()
-            return Built(root, config, image.runtime, image.environment)
+            return Built(root, inherited, image.runtime, image.environment)
         try:
             base_runtime = base_image(name)
         except UnknownBaseImage as error:
             self._progress.failed(f"{name}: not found")
             raise BuildError(f"{name}: failed to resolve source metadata: {error}", stage.line) from error
         root.mkdir(parents=True)
+        base_runtime.furnish(root)
         self._progress.line(f"{name} stands for {base_runtime.description}")
         self._progress.done()
-        config = {"Cmd": base_runtime.command} if base_runtime.command else {}
+        config: dict[str, Any] = {"Cmd": base_runtime.command} if base_runtime.command else {}
+        if base_runtime.user:
+            config["User"] = base_runtime.user
         return Built(root, config, base_runtime.runtime, dict(base_runtime.environment))
 
     def _declare(self, instruction: Instruction, scope: dict[str, str], known: dict[str, str]) -> None:

@@ -11,13 +11,17 @@ import platform
 import shutil
 import sys
 import sysconfig
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from sandbox.containers.rootfs import Bind, Runtime
+from sandbox.containers.alpine import COMMANDS
+from sandbox.containers.context import Ownership, write_text
+from sandbox.containers.rootfs import ACCOUNTS, GROUPS, Bind, Runtime, inside
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DISTROLESS = {"static", "base", "base-nossl", "cc"}
+"""Of gcr.io/distroless: those without a language, each with a Debian release at its end."""
 SHELL_IMAGES = {"scratch", "debian", "ubuntu", "alpine", "busybox", "amazonlinux", "buildpack-deps"}
 TOOLS = {
     "node": "node",
@@ -41,18 +45,64 @@ class UnknownBaseImage(Exception):
 
 
 @dataclass(frozen=True)
+class Account:
+    """A user that a base image has, with a group of the same name and number."""
+
+    name: str
+    number: int
+    home: str
+
+
+ACCOUNTS_OF = {"node": Account("node", 1000, "/home/node")}
+"""Image → its own user, for COPY --chown and USER (nodejs/docker-node)."""
+NONROOT = Account("nonroot", 65532, "/home/nonroot")
+"""Of the distroless images, whose tags say whether it is who runs (GoogleContainerTools/distroless)."""
+
+
+@dataclass(frozen=True)
 class BaseImage:
-    """The configuration that a base image gives, and the name of its runtime ("" for a bare system)."""
+    """What a base image gives: its configuration, and the name of its runtime ("" for a bare system).
+
+    `account` is a user that it has beside those of every system, `commands` are programs of its own.
+    """
 
     runtime: str
     description: str
     environment: dict[str, str] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
+    user: str = ""
+    account: Account | None = None
+    commands: dict[str, str] = field(default_factory=dict)
+
+    def furnish(self, root: Path) -> None:
+        """Put its user and its commands into a root folder."""
+        for name, text in self.commands.items():
+            write_text(root, f"/usr/local/bin/{name}", name, text, Ownership(mode=0o755))
+        if self.account is None:
+            return
+        name, number, home = self.account.name, self.account.number, self.account.home
+        passwd = f"{ACCOUNTS}{name}:x:{number}:{number}::{home}:/bin/sh\n"
+        write_text(root, "/etc/passwd", "passwd", passwd, Ownership())
+        write_text(root, "/etc/group", "group", f"{GROUPS}{name}:x:{number}:\n", Ownership())
+        inside(root, home).mkdir(parents=True)
+        Ownership(number, number, 0o755).apply(inside(root, home))
 
 
 def base_image(reference: str) -> BaseImage:
     """What `FROM reference` means on this machine; raises UnknownBaseImage."""
-    name = reference.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
+    path, _, tag = reference.partition("@")[0].rpartition("/")[2].partition(":")
+    found = _distroless(path, tag) if "/distroless/" in reference else _official(path)
+    return replace(found, commands=COMMANDS) if path == "alpine" or "alpine" in tag else found
+
+
+def _distroless(name: str, tag: str) -> BaseImage:
+    if name.split("-debian")[0] not in DISTROLESS:
+        raise UnknownBaseImage(f"no runtime of this machine stands for the distroless image {name}")
+    bare = BaseImage("", "this machine's system", {"PATH": SYSTEM_PATH}, account=NONROOT)
+    return replace(bare, user=str(NONROOT.number)) if "nonroot" in tag else bare
+
+
+def _official(name: str) -> BaseImage:
     if name in SHELL_IMAGES:
         bare = {} if name == "scratch" else {"PATH": SYSTEM_PATH}
         return BaseImage("", "this machine's system", bare, [] if name == "scratch" else ["/bin/sh"])
@@ -69,7 +119,7 @@ def base_image(reference: str) -> BaseImage:
         raise UnknownBaseImage(f"the image {name} stands for this machine's {tool}, which is not installed")
     folder = _tool_folder(tool)
     path = f"{folder}/bin:{SYSTEM_PATH}" if folder else SYSTEM_PATH
-    return BaseImage(name, f"this machine's {tool}", {"PATH": path}, [tool])
+    return BaseImage(name, f"this machine's {tool}", {"PATH": path}, [tool], account=ACCOUNTS_OF.get(name))
 
 
 @cache

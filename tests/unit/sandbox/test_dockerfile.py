@@ -15,6 +15,8 @@ from sandbox.containers.docker import Docker, DockerError
 from sandbox.containers.dockerfile import DockerfileError, expand, parse
 from sandbox.containers.flags import UsageError
 from sandbox.containers.image import Image
+from sandbox.containers.namespace import find_user
+from sandbox.containers.runtimes import ACCOUNTS_OF, BaseImage
 from sandbox.containers.store import ImageStore
 
 
@@ -346,3 +348,34 @@ def test_nothing_of_a_build_is_left(shop: Shop) -> None:
     shop.failure("FROM debian\nRUN sleep 300 & exit 1\n")
     assert not list(shop.store.folder.glob("build-*"))
     assert str(shop.store.folder) not in Path("/proc/mounts").read_text()
+
+
+USERS = {
+    "gcr.io/distroless/static-debian12:nonroot": ("ENV A=b", "", "65532:65532 /home/nonroot"),
+    "gcr.io/distroless/base-debian12": ("ENV A=b", "nonroot:nonroot", "65532:65532 /home/nonroot"),
+    "python:3.12-alpine": (
+        "RUN addgroup -g 1500 -S app && adduser -S -D -H -u 1501 -G app app",
+        "app",
+        "1501:1500 /home/app",
+    ),
+    "alpine:3.20": ("RUN adduser -D -u 1600 app", "app", "1600:1600 /home/app"),
+    "debian:12": ("RUN groupadd --gid 1700 app && useradd --uid 1701 --gid app app", "app", "1701:1700 /home/app"),
+}
+
+
+@pytest.mark.parametrize("base", USERS)
+def test_users_of_base_images_and_new_ones(shop: Shop, tmp_path: Path, base: str) -> None:
+    run, user, expected = USERS[base]
+    wanted = f"USER {user}\n" if user else ""
+    image = shop.build(f"FROM {base}\n{run}\n{wanted}CMD true\n")
+    root = tmp_path / "root"
+    image.extract(root)
+    found = find_user(root, image.config.get("User") or "root")
+    assert f"{found.uid}:{found.gid} {found.home}" == expected
+
+
+def test_the_user_of_node_s_image(tmp_path: Path) -> None:
+    BaseImage("", "a machine without node", account=ACCOUNTS_OF["node"]).furnish(tmp_path)
+    found = find_user(tmp_path, "node:node")
+    assert (found.uid, found.gid, found.home) == (1000, 1000, "/home/node")
+    assert (tmp_path / "home/node").is_dir()
