@@ -130,19 +130,24 @@ class StackFolder:
         return config
 
     def _read(self) -> dict[str, Any]:
-        try:
-            document = yaml.safe_load(self._stack_file.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise SandboxError(f"Pulumi.{self.stack}.yaml is not valid YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(document, dict):
-            raise SandboxError(f"Pulumi.{self.stack}.yaml must be an object")
-        return document
+        return _yaml(self._stack_file)
 
     @property
     def account(self) -> str:
-        """The account that the stack may be in, or a stand-in."""
-        allowed = self.config().get("aws:allowedAccountIds") or [DEFAULT_ACCOUNT]
-        return str((yaml.safe_load(allowed) if isinstance(allowed, str) else allowed)[0])
+        """The account that the stack may be in, or a stand-in.
+
+        Raises:
+            SandboxError: the stack file names none that could be one.
+        """
+        key = "aws:allowedAccountIds"
+        given = self.config().get(key) or [DEFAULT_ACCOUNT]
+        allowed = yaml.safe_load(given) if isinstance(given, str) else given
+        if not isinstance(allowed, list) or not all(re.fullmatch(r"\d{12}", str(each)) for each in allowed):
+            raise SandboxError(
+                f"Pulumi.{self.stack}.yaml: {key}: {given!r} is not allowed: must be a list of account numbers, "
+                "12 digits in quotes each"
+            )
+        return str(allowed[0])
 
     @property
     def region(self) -> str:
@@ -222,7 +227,7 @@ class StackFolder:
         plain, locked = _unlocked(document.get("config") or {})
         document["config"] = plain
         self.make_up(locked, say)
-        project = yaml.safe_load((self.root / "Pulumi.yaml").read_text(encoding="utf-8"))
+        project = _yaml(self.root / "Pulumi.yaml")
         project["main"] = str(self.root)  # relative paths of assets are the repository's
         if not keep_refresh:
             project.get("options", {}).pop("refresh", None)
@@ -299,6 +304,40 @@ class StackFolder:
             self._made_up_file.write_text(json.dumps(values, indent=1))
             say("Forgot what was made up for: " + ", ".join(refused))
         return bool(refused)
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """YAML as Pulumi reads it: a key that is there twice is an error, not the last one's."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise yaml.YAMLError(
+                    f'line {line}: mapping key "{key.value}" already defined at line {lines[key.value]}'
+                )
+            if isinstance(key.value, str):
+                lines[key.value] = line
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
+
+
+def _yaml(file: Path) -> dict[str, Any]:
+    """A file's keys and values.
+
+    Raises:
+        SandboxError: it is not YAML, or not an object.
+    """
+    try:
+        document = yaml.load(file.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise SandboxError(f"{file.name} is not valid YAML: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        raise SandboxError(f"{file.name} is not text in UTF-8: {error}") from None
+    if not isinstance(document, dict):
+        raise SandboxError(f"{file.name} must be an object")
+    return document
 
 
 def missing_secrets(message: str) -> list[str]:

@@ -153,12 +153,25 @@ def test_a_stack_that_is_not_there_names_those_that_are(root: Path) -> None:
         StackFolder("prd", root)
 
 
-@pytest.mark.parametrize("text", ["config: [", "- a", "config: 3"])
+@pytest.mark.parametrize(
+    "text",
+    ["config: [", "- a", "config: 3", "config: {aws:allowedAccountIds: 7}", "config: {aws:allowedAccountIds: [abc]}"],
+)
 def test_a_stack_file_that_is_none_is_one_message(root: Path, text: str) -> None:
     folder = stack(root)
     (root / "Pulumi.dev.yaml").write_text(text)
     with pytest.raises(SandboxError, match=r"Pulumi\.dev\.yaml"):
         _ = folder.account
+
+
+def test_a_key_that_is_there_twice_is_no_yaml(root: Path) -> None:
+    """The last one would win without a word, and Pulumi refuses it."""
+    folder = stack(root)
+    (root / "Pulumi.dev.yaml").write_text("config:\n  aws:region: eu-west-1\n  aws:region: eu-west-2\n")
+    with pytest.raises(SandboxError, match='line 3: mapping key "aws:region" already defined at line 2'):
+        _ = folder.region
+    (root / "Pulumi.dev.yaml").write_text("base: &base {a: 1}\nconfig: {<<: *base, a: 2}\n")
+    assert folder.config() == {"a": 2}
 
 
 def test_the_repository_is_found_from_below(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
