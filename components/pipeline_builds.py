@@ -159,6 +159,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         [
             *policies.push_image(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),
+            *policies.find_executions(args["scope"].arn("codepipeline", args["scope"].name(args["service"]))),
             *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED),
             *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
             *(policies.read_template(_objects(args)) if blue_green else []),

@@ -179,6 +179,12 @@ def look_into(
     ]
 
 
+def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks which executions of a pipeline there are, and what each was started with."""
+    actions = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution"]
+    return [allow("FindExecutions", actions, [pipeline_arn])]
+
+
 def announce(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> list[Statement]:
     """Publishes these kinds of events."""
     condition = {"StringEquals": {"events:source": source, "events:detail-type": list(detail_types)}}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import WORKER, Apps, Stack
+from tests.scenarios.conftest import WORKER, Apps, Done, Stack
+from tests.soak.beside import Running
 
 SOURCE = "sources/hello/source.zip"
 KEPT = ("cpu", "memory", "environment", "secrets")
@@ -193,6 +194,35 @@ def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:
         pipelineName="local-hello", filter={"pipelineExecutionId": newest["pipelineExecutionId"]}
     )["actionExecutionDetails"]
     assert {action["stageName"] for action in states} == {"Source", "Package"}
+
+
+def deploy_stage(stack: Stack, service: str) -> str:
+    """Its status."""
+    state = stack.client("codepipeline").get_pipeline_state(name=f"{stack.name}-{service}")
+    found: str = state["stageStates"][-1].get("latestExecution", {}).get("status", "")
+    return found
+
+
+def ship_with_its_event_twice(stack: Stack, service: str, source: Path) -> Done:
+    """Ship a source, and deliver the event of its upload again while it is deployed."""
+    shipped = Running(lambda: stack.ship(service, source))
+    while deploy_stage(stack, service) != "InProgress":
+        assert not shipped.over(), shipped.result()
+        time.sleep(0.05)
+    key = f"sources/{service}/source.zip"
+    uploads = [e for e in stack.control("events") if e.get("detail", {}).get("object", {}).get("key") == key]
+    stack.control("replay-event", {"id": uploads[-1]["id"]})
+    return shipped.result()
+
+
+def test_a_duplicate_event_while_the_first_is_deployed_ends_in_package(local: Stack, apps: Apps) -> None:
+    before, count = local.status("hello"), len(executions(local, "hello"))
+    assert ship_with_its_event_twice(local, "hello", apps.make("v4-twice")).code == 0
+    newest, first = wait_for_pipeline(local, "hello", count + 2)[:2]
+    assert (newest["status"], first["status"]) == ("Succeeded", "Succeeded")
+    after = local.status("hello")
+    assert after["revision"] == before["revision"] + 1, "it was deployed once"
+    assert after["release"]["execution"] == first["pipelineExecutionId"]
 
 
 def test_two_uploads_while_a_deployment_runs_are_released_in_order(local: Stack, apps: Apps) -> None:

@@ -14,15 +14,17 @@ Edit = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Name:
-    """A name, the edits of one end and of the other, and what the failure of the first alone says.
+    """A name, the edits of one end and of the other, and what the failure of each alone says.
 
-    Each edit is a file, a text in it, and the text that replaces it everywhere.
+    Each edit is a file, a text in it, and the text that replaces it everywhere. Where the other end says nothing, its
+    name is written there alone, and may be any.
     """
 
     what: str
     one_end: Sequence[Edit]
     other_end: Sequence[Edit]
     says: Sequence[str]
+    other_says: Sequence[str]
     at: str = "ship"
 
 
@@ -34,6 +36,7 @@ NAMES = [
         [(STAGES, '"output_artifacts": ["package"]', '"output_artifacts": ["images"]')],
         [(STAGES, '"input_artifacts": ["package"]', '"input_artifacts": ["images"]')],
         ["package", "Deploy"],
+        ["images", "Deploy"],
         at="up",
     ),
     Name(
@@ -41,18 +44,24 @@ NAMES = [
         [(STAGES, "imagedefinitions.json", "images.json")],
         [("buildspecs/package.yaml", "imagedefinitions.json", "images.json")],
         ["images.json", "Deploy"],
+        ["imagedefinitions.json"],
     ),
     Name(
         "a pipeline variable",
         [(PIPELINE, '"name": "image"', '"name": "chosen"')],
-        [(STAGES, "#{variables.image}", "#{variables.chosen}")],
+        [
+            (STAGES, "#{variables.image}", "#{variables.chosen}"),
+            ("buildspecs/package.yaml", "name=='image'", "name=='chosen'"),
+        ],
         ["variables.image"],
+        ["variables.chosen"],
     ),
     Name(
         "an action's namespace",
         [(STAGES, '"namespace": "Package"', '"namespace": "Packed"')],
         [(STAGES, "#{Package.", "#{Packed."), (STAGES, 'else "Package"', 'else "Packed"')],
         ["Package.DEPLOY"],
+        ["Packed."],
         at="up",
     ),
     Name(
@@ -60,6 +69,7 @@ NAMES = [
         [("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST")],
         [(STAGES, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}")],
         ["Package.IMAGE_DIGEST"],
+        ["Package.PACKAGED_DIGEST"],
     ),
     Name(
         "a build variable",
@@ -70,18 +80,21 @@ NAMES = [
             ("buildspecs/template.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
         ],
         ["REPOSITORY_URI"],
+        ["IMAGE_REPOSITORY"],
     ),
     Name(
         "a container",
         [(BUILDS, '" ".join(args["containers"])', '"app"')],
         [("task_templates/web.json", '"name": "web"', '"name": "app"')],
         ["app"],
+        [],
     ),
     Name(
         "a parameter",
         [("Pulumi.local.yaml", "APP_ENV", "APP_MODE")],
         [("Dockerfile", "APP_ENV", "APP_MODE")],
         ["APP_ENV: parameter not set"],
+        ["APP_MODE: parameter not set"],
     ),
 ]
 
@@ -109,20 +122,30 @@ def edit(stack: Stack, edits: Sequence[Edit]) -> None:
         stack.edit(file, old, new)
 
 
-@pytest.mark.parametrize("name", NAMES, ids=lambda name: name.what)
-def test_one_end_renamed_fails_naming_it(local: Stack, app: Path, name: Name) -> None:
-    texts = {file: (local.root / file).read_text() for file, _, _ in [*name.one_end, *name.other_end]}
-    edit(local, name.one_end)
+ENDS = [
+    pytest.param(edits, says, name.at, id=f"{name.what}, {which}")
+    for name in NAMES
+    for which, edits, says in (("one end", name.one_end, name.says), ("the other", name.other_end, name.other_says))
+    if says
+]
+
+
+@pytest.mark.parametrize(("edits", "says", "at"), ENDS)
+def test_one_end_renamed_fails_naming_it(
+    local: Stack, app: Path, edits: Sequence[Edit], says: Sequence[str], at: str
+) -> None:
+    texts = {file: (local.root / file).read_text() for file, _, _ in edits}
+    edit(local, edits)
     try:
         done = local.run("up")
-        if name.at == "ship":
+        if at == "ship":
             assert done.code == 0, done.err
             done = ship(local, app)
     finally:
         for file, text in texts.items():
             (local.root / file).write_text(text)
     assert done.code == 1
-    for word in name.says:
+    for word in says:
         assert word in done.out + done.err
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.iam.evaluator import Policy, Request, evaluate
 from tests.scenarios.conftest import WORKER, Apps, Stack
+from tests.scenarios.test_delivery import ship_with_its_event_twice
 
 
 def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Stack) -> None:
@@ -83,7 +84,7 @@ def without(document: dict[str, Any], index: int, action: str) -> dict[str, Any]
 def test_every_grant_is_needed(dev: Stack, apps: Apps) -> None:
     """What a delivery asks for, asked again with each granted action taken out: one answer at least is no."""
     for service, app in (("chuoi", apps.make("g1")), ("mailer", apps.make("g2", server=WORKER))):
-        done = dev.ship(service, app)
+        done = ship_with_its_event_twice(dev, service, app)
         assert done.code == 0, done.out + done.err
     for service in ("chuoi", "mailer"):
         start_with_live_image(dev, service)
