@@ -78,8 +78,9 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 	.tools/lint/actionlint
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
-docs: setup ## Draw the pictures in docs/ anew
+docs: setup ## Draw the pictures in docs/ and write the stack files' JSON Schema anew
 	$(BIN)/python -m docs.draw
+	$(BIN)/python -m stack_schema
 
 format: setup ## Format, and fix what the linter can fix
 	$(BIN)/ruff check --fix

@@ -1,5 +1,6 @@
 """What is wrong with a stack file, in words: `key.path: the problem`, never with a secret's value."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from components.alarms import MEASURES, alarm_name
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
+from formats import PARAMETER_BYTES, WORDS
 from review import HIGHEST_PRIORITY, NUMBER, number_of
 
 if TYPE_CHECKING:
@@ -19,28 +21,43 @@ NAMESPACE = "fargate-delivery"
 """What the keys of a stack file start with."""
 
 
+PLAINLY = {"extra_forbidden": "there is no such key", "missing": "is missing"}
+LONGEST_SHOWN = 60
+"""Characters of a wrong value."""
+SHAPES = {
+    "dict_type": "must be keys, each with its value",
+    "model_type": "must be keys, each with its value",
+    "list_type": "must be a list",
+}
+"""pydantic's kinds of errors, in other words than its own."""
+
+
 def described(error: Any) -> str:
     """One pydantic error as `key.path: what is wrong`."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     path = path.removesuffix(".[key]")
-    message = error["msg"].removeprefix("Value error, ")
-    given = error["input"]
-    if error["type"] == "extra_forbidden":
-        return f"{path}: there is no such key"
-    if error["type"] == "missing":
-        return f"{path}: is missing"
-    if isinstance(given, (str, int, float, bool)):
-        return f"{path}: {given!r} is not allowed: {_lowered(message)}"
+    given, kind = error["input"], error["type"]
+    if kind in PLAINLY:
+        return f"{path}: {PLAINLY[kind]}"
+    message = WORDS[error["ctx"]["pattern"]] if kind == "string_pattern_mismatch" else error["msg"]
+    message = SHAPES.get(kind, message.removeprefix("Value error, "))
+    message = message[:1].lower() + message[1:]
+    if given is None:
+        return f"{path}: is empty: {message}"
+    if isinstance(given, (str, int, float)):
+        shown = repr(given) if isinstance(given, str) else json.dumps(given)
+        shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
+        return f"{path}: {shown} is not allowed: {message}"
     return f"{path}: {message}"
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:]
 
 
 def between_services(stack: str, config: "Stack") -> Iterator[str]:
     """What only shows when services are seen together, or with the stack."""
-    priorities = Counter(route.priority for service in config.services.values() for route in service.routes)
+    if STACK_NAME.fullmatch(stack) is None:
+        yield f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and hyphens"
+    routes = [route for service in config.services.values() for route in service.routes]
+    priorities = Counter(route.priority for route in routes)
+    requests = Counter((route.host, frozenset(route.paths)) for route in routes)
     zone = config.domain.zone
     routed = [name for name, service in config.services.items() if service.routes]
     alarms = {"slack-undelivered", *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
@@ -55,6 +72,8 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
             where = f"services.{name}.routes[{index}]"
             if priorities[route.priority] > 1:
                 yield f"{where}.priority: {route.priority} is taken by another route; each route needs its own"
+            if requests[route.host, frozenset(route.paths)] > 1:
+                yield f"{where}: another route has the same host and paths, so one of the two would get no request"
             label = route.host.removesuffix(zone).removesuffix(".")
             if not (route.host == zone or (route.host.endswith(f".{zone}") and "." not in label)):
                 yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
@@ -89,6 +108,7 @@ def review_problems(stack: str, config: "Stack") -> Iterator[str]:
                 yield f"{where}.host: {route.host!r} must contain {NUMBER}, as each review needs its own"
 
 
+STACK_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 TOKEN = re.compile(r"[\x21-\x7e]+")
 WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/(services|triggers|workflows)/\S+")
 
@@ -163,3 +183,5 @@ def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str
     for name, key in sorted(given & declared):
         if not isinstance(secrets[name][key], str) or not secrets[name][key]:
             yield f"secrets.{name}.{key}: must be a text, and not empty"
+        elif len(secrets[name][key].encode()) > PARAMETER_BYTES:
+            yield f"secrets.{name}.{key}: has more than the {PARAMETER_BYTES} bytes that a standard parameter holds"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import ValidationError
 
 from components.task_template import TaskTemplate, TemplateError
@@ -27,6 +28,8 @@ from review import number_of, numbered
 from stack_file import Service, Stack
 
 TEMPLATES = Path(__file__).parent / "task_templates"
+SECRETS = ("secrets", "slack_webhook", "commit_token")
+"""The keys whose values are encrypted."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,17 @@ def load() -> Settings:
     config = pulumi.Config(NAMESPACE)
     stack = pulumi.get_stack()
     raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
-    secrets, webhook = _value(config, "secrets") or {}, _value(config, "slack_webhook")
-    token = _value(config, "commit_token")
+    secrets, webhook, token = (_value(config, key) for key in SECRETS)
+    secrets = {} if secrets is None else secrets
     if "review" in raw:
         if (number := number_of(stack)) is None:
             raise _refused(stack, [f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"])
         raw["services"] = numbered(raw.get("services"), number)
-    problems: list[str] = []
+    problems = [f"{key}: there is no such key" for key in _keys() if key not in (*Stack.model_fields, *SECRETS)]
     try:
         checked = Stack.model_validate(raw)
     except ValidationError as error:
-        raise _refused(stack, [described(e) for e in error.errors(include_url=False)]) from None
+        raise _refused(stack, [*problems, *(described(e) for e in error.errors(include_url=False))]) from None
     templates: dict[str, TaskTemplate] = {}
     for name, service in checked.services.items():
         try:
@@ -116,6 +119,12 @@ def _provider(config: pulumi.Config) -> Provider:
         profile=config.get("profile"),
         roles=[Role(role["roleArn"], role.get("externalId")) for role in roles],
     )
+
+
+def _keys() -> list[str]:
+    """Those that the stack file has of ours; `pulumi.Config` answers only for keys that one knows."""
+    given = {**CONFIG.get(), **get_config_env()}
+    return sorted(key.removeprefix(f"{NAMESPACE}:") for key in given if key.startswith(f"{NAMESPACE}:"))
 
 
 def _value(config: pulumi.Config, key: str) -> Any:

@@ -5,8 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
+import formats
 from delivery.services import Controller
 
 FARGATE_MEMORY: Mapping[int, list[int]] = {
@@ -28,7 +30,6 @@ RESERVED_VARIABLES = re.compile(
 """What CodeBuild, its tools and our buildspecs use themselves."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Host = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")]
 
 
 class Model(BaseModel):
@@ -40,17 +41,17 @@ class Model(BaseModel):
 class Network(Model):
     """A VPC of the stack's own, or one that exists."""
 
-    cidr: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+\.\d+/(1[6-9]|2[0-4])$")] = "10.0.0.0/16"
+    cidr: formats.VpcCidr = "10.0.0.0/16"
     """The address range of a VPC that is made, /16 to /24."""
     zones: Annotated[int, Field(ge=2, le=4)] = 2
     """Availability Zones of a VPC that is made; a load balancer needs two."""
     nat: Literal["none", "single", "per_zone"] = "single"
     """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses."""
-    vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")] | None = None
+    vpc_id: formats.VpcId | None = None
     """An existing VPC to adopt; then both subnet lists are needed and cidr, zones and nat are not allowed."""
-    public_subnet_ids: list[str] = []
+    public_subnet_ids: list[formats.SubnetId] = []
     """Subnets of the adopted VPC for the load balancer, in two zones at least."""
-    private_subnet_ids: list[str] = []
+    private_subnet_ids: list[formats.SubnetId] = []
     """Subnets of the adopted VPC for the tasks; they must reach ECR, S3, SSM and CloudWatch Logs."""
 
     @model_validator(mode="after")
@@ -70,9 +71,9 @@ class Network(Model):
 class Domain(Model):
     """Where the services answer, by DNS zone and certificate."""
 
-    zone: Host
+    zone: formats.Host
     """The public Route 53 zone. Routes' hosts are the zone itself or one label below it."""
-    certificate_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:acm:")] | None = None
+    certificate_arn: formats.CertificateArn | None = None
     """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
     records: bool = True
     """Whether alias records for the routes' hosts are made. False: DNS is somebody else's."""
@@ -92,14 +93,14 @@ class Cluster(Model):
     """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
     """Days that CloudWatch keeps logs."""
-    allowed_cidrs: list[str] = ["0.0.0.0/0"]
+    allowed_cidrs: Annotated[list[formats.Cidr], Field(min_length=1)] = ["0.0.0.0/0"]
     """Who may open connections to the load balancer."""
 
 
 class Task(Model):
     """The task definition's template and size."""
 
-    template: str
+    template: formats.TemplateName
     """A file of task_templates/."""
     cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384]
     """CPU units; 1024 are one vCPU."""
@@ -123,8 +124,8 @@ class Task(Model):
 class HealthCheck(Model):
     """How the load balancer asks whether a task is healthy."""
 
-    path: Annotated[str, Field(pattern=r"^/[^\s]*$")] = "/"
-    matcher: Annotated[str, Field(pattern=r"^\d{3}([-,]\d{3})*$")] = "200"
+    path: formats.Path = "/"
+    matcher: formats.HttpCodes = "200"
     """HTTP codes that mean healthy: `200`, `200,302`, `200-299`."""
     interval: Annotated[int, Field(ge=5, le=300)] = 10
     """Seconds between two requests."""
@@ -147,8 +148,8 @@ class HealthCheck(Model):
 class Route(Model):
     """One way in: a target group and a listener rule."""
 
-    host: Host
-    paths: Annotated[list[Annotated[str, Field(pattern=r"^/[^\s]*$")]], Field(max_length=4)] = []
+    host: formats.Host
+    paths: Annotated[list[formats.Path], Field(max_length=4)] = []
     """Path patterns such as `/api/*`; none means every path. A rule has at most five conditions' values."""
     priority: Annotated[int, Field(ge=1, le=50000)]
     """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
@@ -179,11 +180,17 @@ class Tasks(Model):
 
 def _off(given: Any) -> Any:
     if given is None:
-        raise ValueError("is empty; false switches the alarm off")
+        raise ValueError("false switches the alarm off")
     return None if given is False else given
 
 
-OFF = BeforeValidator(_off, json_schema_input_type=float | Literal[False])
+class _Off(BeforeValidator):
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        limit, _null = handler(core)["anyOf"]
+        return {"anyOf": [limit, {"const": False}]}
+
+
+OFF = _Off(_off)
 """`false` is none."""
 
 
@@ -233,9 +240,7 @@ class Deploy(Model):
     test_port: Port | None = None
     """Where the load balancer shows the new tasks before the traffic shifts, to whoever may connect to it
     (`cluster.allowed_cidrs`). Services may share one."""
-    hooks: dict[
-        LIFECYCLE_EVENTS, Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$")]
-    ] = {}
+    hooks: dict[LIFECYCLE_EVENTS, formats.FunctionArn] = {}
     """Lambda functions that CodeDeploy calls and waits for, at most an hour each; not in the first release, whose tasks
     start when it is over."""
     replace: bool = False
@@ -311,11 +316,11 @@ class Migrate(Model):
 class Parameter(Model):
     """One value of Parameter Store."""
 
-    value: str | None = None
+    value: formats.ParameterValue | None = None
     """A plain value."""
     secret: bool = False
     """The value is in the encrypted config `secrets`, under the service's name and this one."""
-    external: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$")] | None = None
+    external: formats.ExternalName | None = None
     """The name of a parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
     readers: Annotated[list[Literal["build", "runtime"]], Field(alias="for", min_length=1)]
     """Who reads it: the image's build, the running task, or both."""
@@ -324,12 +329,7 @@ class Parameter(Model):
     def _one_origin(self) -> Self:
         if (self.value is not None) + self.secret + (self.external is not None) != 1:
             raise ValueError("takes exactly one of value, secret: true and external")
-        if self.value == "":
-            raise ValueError("value must not be empty; Parameter Store has no empty values")
         return self
-
-
-ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
 
 
 class Service(Model):
@@ -348,7 +348,7 @@ class Service(Model):
     """Without it a release migrates nothing."""
     approve: bool | None = None
     """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
-    parameters: dict[ParameterName, Parameter] = {}
+    parameters: dict[formats.ParameterName, Parameter] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -369,14 +369,11 @@ class Service(Model):
         return self
 
 
-ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$", max_length=18)]
-
-
 class Commits(Model):
     """A host of the app repositories; the secret `commit_token` may set statuses and comment there."""
 
     host: Literal["github", "gitlab"]
-    api: Annotated[str, Field(pattern=r"^https://[^\s*?#]+$")] | None = None
+    api: formats.HttpsAddress | None = None
     """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
 
 
@@ -386,9 +383,9 @@ class AmazonQ(Model):
     The workspace is authorized once, by hand, in Amazon Q's console.
     """
 
-    workspace: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,255}$")]
+    workspace: formats.SlackWorkspace
     """Slack's ID of it, such as T0123456789."""
-    channel: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,255}$")]
+    channel: formats.SlackChannel
     """Slack's ID of it, such as C0123456789."""
 
 
@@ -399,7 +396,7 @@ class Notifications(Model):
     """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
     amazon_q: AmazonQ | None = None
     """The other way to a Slack channel; not both."""
-    page: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$")] | None = None
+    page: formats.TopicArn | None = None
     """An SNS topic that is told when a service's alarm goes on and off, and when a message could not be delivered. Its
     policy must let `cloudwatch.amazonaws.com` publish."""
     commits: Commits | None = None
@@ -418,7 +415,7 @@ class Review(Model):
     `${number}` in its services' hosts and values is the pull request's.
     """
 
-    of: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    of: formats.StackName
     """The stack whose network and load balancer it uses."""
     days: Annotated[int, Field(ge=1, le=30)]
     """Since its last update, until `delivery review sweep` takes it down."""
@@ -434,7 +431,7 @@ class Stack(Model):
     protect: bool = False
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
     notifications: Notifications = Notifications()
-    services: dict[ServiceName, Service]
+    services: dict[formats.ServiceName, Service]
 
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""

@@ -74,6 +74,17 @@ MISTAKES = [
     ("services.chuoi.task.template", "wbe.json", "task_templates/wbe.json: there is no such template; there are: web.json"),
     ("services.chuoi.task.template", "worker.json", "task_templates/worker.json: ${port} is not used"),
     ("services.mailer.task.template", "web.json", "uses ${port}, but the service has no task.port"),
+    ("services.chuoi.task.template", "", "services.chuoi.task.template: '' is not allowed: must be a file of task_templates/, such as web.json"),
+    ("services.chuoi.task.template", "../Pulumi.yaml", "services.chuoi.task.template: '../Pulumi.yaml' is not allowed: must be a file of task_templates/"),
+    ("services.chuoi.task", "web.json", "services.chuoi.task: 'web.json' is not allowed: must be keys, each with its value"),
+    ("services.chuoi.task", None, "services.chuoi.task: is empty: must be keys, each with its value"),
+    ("services.chuoi.routes", {"host": "a"}, "services.chuoi.routes: must be a list"),
+    ("services.chuoi.routes.0.host", "Chuoi.dev.example.com", "'Chuoi.dev.example.com' is not allowed: must be a host name in small letters, such as www.example.com"),
+    ("services.chuoi.routes.1", {"host": "chuoi.dev.example.com", "priority": 20}, "services.chuoi.routes[1]: another route has the same host and paths"),
+    ("services.chuoi.health_check.path", "healthz", "services.chuoi.health_check.path: 'healthz' is not allowed: must be a path that begins with a slash"),
+    ("services.chuoi.parameters.MIX_ENV", {"value": "x" * 4097, "for": ["build"]}, "is not allowed: has 4097 bytes; a standard parameter holds 4096"),
+    ("services.my_app", {}, "services.my_app: 'my_app' is not allowed: must be small letters, digits and hyphens, such as my-app"),
+    ("secrets.chuoi.SECRET_KEY_BASE", "hidden" * 999, "secrets.chuoi.SECRET_KEY_BASE: has more than the 4096 bytes"),
     ("services.chuoi.task.port", 70000, "services.chuoi.task.port: 70000 is not allowed"),
     ("services.chuoi.task.port", ..., "services.chuoi: routes need task.port"),
     ("services.chuoi.routes.1.priority", 10, "services.chuoi.routes[0].priority: 10 is taken by another route"),
@@ -102,11 +113,11 @@ MISTAKES = [
     ("services.chuoi.deploy", {**CODE_DEPLOY, "alarms": ["server_errors"]}, "services.chuoi.deploy: alarms is a key of the service now, for every strategy, and all are on; take it away here"),
     ("services.chuoi.deploy", {"alarms": []}, "services.chuoi.deploy: alarms is a key of the service now"),
     ("services.chuoi.alarms", {"errors": 1}, "services.chuoi.alarms.errors: there is no such key"),
-    ("services.chuoi.alarms", {"server_errors": True}, "services.chuoi.alarms.server_errors: True is not allowed: input should be a valid number"),
+    ("services.chuoi.alarms", {"server_errors": True}, "services.chuoi.alarms.server_errors: true is not allowed: input should be a valid number"),
     ("services.chuoi.alarms", {"server_errors": 0}, "services.chuoi.alarms.server_errors: 0 is not allowed: input should be greater than 0"),
     ("services.chuoi.alarms", {"server_errors": 101}, "services.chuoi.alarms.server_errors: 101 is not allowed: input should be less than or equal to 100"),
     ("services.chuoi.alarms", {"latency": "2"}, "services.chuoi.alarms.latency: '2' is not allowed: input should be a valid number"),
-    ("services.chuoi.alarms", {"latency": None}, "services.chuoi.alarms.latency: is empty; false switches the alarm off"),
+    ("services.chuoi.alarms", {"latency": None}, "services.chuoi.alarms.latency: is empty: false switches the alarm off"),
     ("services.chuoi.alarms", {"unhealthy_hosts": 0}, "services.chuoi.alarms.unhealthy_hosts: 0 is not allowed: input should be greater than or equal to 1"),
     ("services.chuoi.alarms", {"unhealthy_hosts": 1.5}, "services.chuoi.alarms.unhealthy_hosts: 1.5 is not allowed"),
     ("services.mailer.alarms", {"latency": False}, "services.mailer: alarms watch what the load balancer sees, and there are no routes"),
@@ -117,7 +128,7 @@ MISTAKES = [
     ("services.chuoi-codedeploy", WORKER, "a name must not end in -codedeploy"),
     ("services.chuoi.source", {"type": "git"}, "services.chuoi.source.type: 'git' is not allowed"),
     ("services.chuoi.migrate", {}, "services.chuoi.migrate.command: is missing"),
-    ("services.chuoi.migrate", {"command": []}, "services.chuoi.migrate.command: List should have at least 1 item"),
+    ("services.chuoi.migrate", {"command": []}, "services.chuoi.migrate.command: list should have at least 1 item"),
     ("services.chuoi.migrate.command", [""], "services.chuoi.migrate.command[0]: '' is not allowed"),
     ("services.chuoi.migrate.command", "bin/migrate", "services.chuoi.migrate.command: 'bin/migrate' is not allowed"),
     ("services.chuoi.migrate.timeout", 0, "migrate.timeout: 0 is not allowed: input should be greater than or equal to 1"),
@@ -127,7 +138,7 @@ MISTAKES = [
     ("services.chuoi.approve", "yes", "services.chuoi.approve: 'yes' is not allowed"),
     ("services.chuoi.parameters.SUMMARY", {"value": "x", "for": ["build"]}, "SUMMARY: the build uses this name itself"),
     ("services.chuoi.parameters.MIX_ENV", {"for": ["build"]}, "exactly one of value, secret: true and external"),
-    ("services.chuoi.parameters.MIX_ENV", {"value": "", "for": ["build"]}, "value must not be empty"),
+    ("services.chuoi.parameters.MIX_ENV", {"value": "", "for": ["build"]}, "services.chuoi.parameters.MIX_ENV.value: '' is not allowed: must not be empty; Parameter Store has no empty values"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "x", "for": []}, "services.chuoi.parameters.MIX_ENV.for"),
     ("services.chuoi.parameters.PATH", {"value": "x", "for": ["build"]}, "PATH: the build uses this name itself"),
     ("services.chuoi.parameters.A-B", {"value": "x", "for": ["build"]}, "services.chuoi.parameters.A-B: 'A-B' is not"),
@@ -135,7 +146,14 @@ MISTAKES = [
     ("services.a-service-of-a-very-long-name", {}, "services.a-service-of-a-very-long-name"),
     ("network", {"vpc_id": "vpc-1"}, "network: vpc_id needs two or more public_subnet_ids"),
     ("network", {"public_subnet_ids": ["subnet-1"]}, "public_subnet_ids and private_subnet_ids go with vpc_id"),
+    ("network", {"cidr": "999.0.0.0/16"}, "network.cidr: '999.0.0.0/16' is not allowed: must be an IPv4 network of /16 to /24"),
+    ("network", {"cidr": "10.0.5.7/16"}, "network.cidr: '10.0.5.7/16' is not allowed: must be an IPv4 network"),
+    ("network", {"cidr": "10.0.0.0/8"}, "network.cidr: '10.0.0.0/8' is not allowed: must be an IPv4 network"),
+    ("network", {"vpc_id": "vpc-1", "public_subnet_ids": ["a"], "private_subnet_ids": []}, "network.public_subnet_ids[0]: 'a' is not allowed: must be the id of a subnet"),
+    ("cluster", {"allowed_cidrs": ["everyone"]}, "cluster.allowed_cidrs[0]: 'everyone' is not allowed: must be a network in CIDR notation"),
+    ("cluster", {"allowed_cidrs": []}, "cluster.allowed_cidrs: list should have at least 1 item"),
     ("network.nat", "one", "network.nat: 'one' is not allowed"),
+    ("netwrok", {"nat": "none"}, "netwrok: there is no such key"),
     ("domain", ..., "domain: is missing"),
     ("protect", "yes", "protect: 'yes' is not allowed"),
     ("secrets.chuoi.SECRET_KEY_BASE", ..., "pulumi config set --secret --path 'fargate-delivery:secrets.chuoi.SECRET_KEY_BASE' <value>"),
@@ -159,6 +177,14 @@ def test_all_mistakes_are_reported_together(deploy: Deploy) -> None:
     lines = refusal(deploy, config).splitlines()[1:]
     assert len(lines) == 3
     assert all(line.startswith("  fargate-delivery:") for line in lines)
+
+
+def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:
+    config = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in changed("protect", False).items()
+    }
+    with pytest.raises(pulumi.RunError, match="services: Dev_1 is no stack for them"):
+        deploy(settings.load, stack="Dev_1", config=config, secret_keys=["fargate-delivery:secrets"])
 
 
 def test_a_worker_s_name_is_no_alarm_s(deploy: Deploy) -> None:

@@ -1,0 +1,87 @@
+"""The forms that single values of a stack file have: what fits, and how it is said when one does not."""
+
+import ipaddress
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+WORDS: dict[str, str] = {}
+"""Pattern → what it stands for, for whoever wrote something else."""
+
+PARAMETER_BYTES = 4096
+"""What a standard parameter of Parameter Store holds (PutParameter)."""
+
+
+def form(pattern: str, words: str) -> Any:
+    """A text of this form."""
+    WORDS[pattern] = words
+    return Field(pattern=pattern)
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must be a network in CIDR notation, such as 203.0.113.0/24") from None
+    return text
+
+
+def _vpc(text: str) -> str:
+    try:
+        fits = 16 <= ipaddress.IPv4Network(text).prefixlen <= 24
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("must be an IPv4 network of /16 to /24 in CIDR notation, such as 10.0.0.0/16")
+    return text
+
+
+def _kept(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty; Parameter Store has no empty values")
+    if (size := len(text.encode())) > PARAMETER_BYTES:
+        raise ValueError(f"has {size} bytes; a standard parameter holds {PARAMETER_BYTES}")
+    return text
+
+
+Host = Annotated[
+    str,
+    form(
+        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$",
+        "must be a host name in small letters, such as www.example.com",
+    ),
+]
+Path = Annotated[str, form(r"^/[^\s]*$", "must be a path that begins with a slash")]
+Cidr = Annotated[str, AfterValidator(_network)]
+VpcCidr = Annotated[str, AfterValidator(_vpc)]
+VpcId = Annotated[str, form(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0a1b2c3d")]
+SubnetId = Annotated[str, form(r"^subnet-[0-9a-f]+$", "must be the id of a subnet, such as subnet-0a1b2c3d")]
+CertificateArn = Annotated[str, form(r"^arn:aws[a-z-]*:acm:", "must be the ARN of an ACM certificate")]
+FunctionArn = Annotated[
+    str, form(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
+]
+HttpCodes = Annotated[str, form(r"^\d{3}([-,]\d{3})*$", "must be HTTP codes as 200, 200,302 or 200-299")]
+HttpsAddress = Annotated[str, form(r"^https://[^\s*?#]+$", "must be an address that begins with https://")]
+TemplateName = Annotated[
+    str, form(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
+]
+ExternalName = Annotated[str, form(r"^/[A-Za-z0-9_./-]+$", "must be the name of a parameter that begins with a slash")]
+ParameterName = Annotated[
+    str, form(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of an environment variable"), Field(max_length=128)
+]
+ParameterValue = Annotated[str, AfterValidator(_kept)]
+ServiceName = Annotated[
+    str,
+    form(r"^[a-z][a-z0-9-]*[a-z0-9]$", "must be small letters, digits and hyphens, such as my-app"),
+    Field(max_length=18),
+]
+Action = Annotated[str, form(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action of IAM's, such as s3:GetObject")]
+Resource = Annotated[
+    str, form(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")
+]
+SlackWorkspace = Annotated[str, form(r"^[0-9A-Z]{1,255}$", "must be Slack's ID of a workspace, such as T0123456789")]
+SlackChannel = Annotated[str, form(r"^[0-9A-Za-z]{1,255}$", "must be Slack's ID of a channel, such as C0123456789")]
+TopicArn = Annotated[
+    str, form(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
+]
+StackName = Annotated[str, form(r"^[A-Za-z0-9_.-]+$", "must be the name of a stack, such as dev")]

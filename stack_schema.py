@@ -1,0 +1,61 @@
+"""The JSON Schema of the stack files, for editors: `python -m stack_schema` writes it anew from `stack_file.py`.
+
+Every `Pulumi.<stack>.yaml` names it in its first line, which editors with the YAML language server read.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from problems import NAMESPACE
+from settings import SECRETS
+from stack_file import Stack
+
+FILE = Path(__file__).parent / "stack_file.schema.json"
+LOCKED: dict[str, Any] = {
+    "type": "object",
+    "properties": {"secure": {"type": "string"}},
+    "required": ["secure"],
+    "additionalProperties": False,
+}
+"""A value as `pulumi config set --secret` writes it."""
+BY_SERVICE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": "object", "additionalProperties": LOCKED},
+}
+
+
+def document() -> dict[str, Any]:
+    """The schema of a whole stack file."""
+    stack = Stack.model_json_schema()
+    keys = {f"{NAMESPACE}:{key}": schema for key, schema in stack["properties"].items()}
+    secrets = {f"{NAMESPACE}:{key}": BY_SERVICE if key == "secrets" else LOCKED for key in SECRETS}
+    config = {
+        "type": "object",
+        "properties": {**keys, **secrets},
+        "patternProperties": {f"^(?!{NAMESPACE}:).*$": {}},
+        "additionalProperties": False,
+        "required": [f"{NAMESPACE}:{key}" for key in stack["required"]],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A stack file of fargate-delivery",
+        "type": "object",
+        "properties": {"config": _closed(config)},
+        "required": ["config"],
+        "$defs": _closed(stack["$defs"]),
+    }
+
+
+def _closed(schema: Any) -> Any:
+    """No names but those that fit: pydantic refuses the others, and JSON Schema would let them pass."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    return {"additionalProperties": False, **closed} if "patternProperties" in closed else closed
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(document(), indent=1) + "\n", encoding="utf-8")
