@@ -56,7 +56,15 @@ zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain
 
 shared = shared_by(stack)
 network = Network("network", network_args(stack, shared))
-cluster = Cluster("cluster", {"cluster_name": scope.stack, "insights": config.cluster.insights})
+cluster = Cluster(
+    "cluster",
+    {
+        "scope": scope,
+        "insights": config.cluster.insights,
+        "log_retention_days": config.cluster.log_retention_days,
+        "protect": config.protect,
+    },
+)
 balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id, shared))
 store = DeliveryStore(
     "delivery-store",
@@ -125,10 +133,12 @@ for name, service in config.services.items():
             "repository_url": images.url,
             "repository_arn": images.arn,
             "runtime": parameters.runtime,
+            "permissions": [{"actions": may.actions, "resources": may.resources} for may in service.permissions],
             "minimum_tasks": service.tasks.min,
             "maximum_tasks": service.tasks.most,
             "target_cpu": service.tasks.target_cpu,
             "spot": config.cluster.spot,
+            "session_log_arn": cluster.session_log_arn if service.exec else None,
             "log_retention_days": config.cluster.log_retention_days,
             "controller": controller,
             "app_spec_hooks": service.deploy.hooks,

@@ -332,6 +332,24 @@ class Parameter(Model):
         return self
 
 
+class Permission(Model):
+    """One thing that the app itself may do in AWS, with its task role."""
+
+    actions: Annotated[list[formats.Action], Field(min_length=1)]
+    """As `s3:GetObject`."""
+    resources: Annotated[list[formats.Resource], Field(min_length=1)]
+    """Their ARNs."""
+    reason: Annotated[str, Field(min_length=10)] | None = None
+    """Why there is a `*` or a `?`; needed where there is one."""
+
+    @model_validator(mode="after")
+    def _no_wildcard_without_a_reason(self) -> Self:
+        wild = [text for text in [*self.actions, *self.resources] if "*" in text or "?" in text]
+        if wild and self.reason is None:
+            raise ValueError(f"{', '.join(wild)}: a wildcard needs a reason, a sentence in the key `reason`")
+        return self
+
+
 class Service(Model):
     """A service, its pipeline and its parameters."""
 
@@ -349,6 +367,10 @@ class Service(Model):
     approve: bool | None = None
     """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
     parameters: dict[formats.ParameterName, Parameter] = {}
+    permissions: list[Permission] = []
+    """What the app may do in AWS; without any, nothing."""
+    exec: bool = False
+    """Whether ECS Exec opens a shell in its tasks, for whoever may call it; each session is logged."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -362,6 +384,10 @@ class Service(Model):
             raise ValueError(
                 f"deploy.strategy codedeploy takes exactly one route, and there are {len(self.routes)}: CodeDeploy "
                 "shifts the traffic of one target group"
+            )
+        if self.deploy.strategy == "codedeploy" and self.exec:
+            raise ValueError(
+                "exec is not with deploy.strategy codedeploy: ECS switches it on when it makes the service"
             )
         reserved = [name for name in self.parameters if RESERVED_VARIABLES.fullmatch(name)]
         if reserved:

@@ -2,23 +2,33 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.alarms import AlarmsArgs, ServiceAlarms, service_alarms
+from components.alarms import AlarmsArgs, ServiceAlarms, alarm_name, service_alarms
 from components.code_deploy import IMAGE_PLACEHOLDER, app_spec
 from components.naming import Scope
 from components.parameter_store import View
-from components.release import not_deployed, task_definition, waiting
+from components.release import forced, not_deployed, task_definition, waiting
+from components.roles import bare_role, grant, service_role
+from components.scaling import scaling
 from components.task_template import TaskTemplate
 from components.ways_in import Listening, WaysIn, WaysInArgs, task_security_group, ways_in
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, record_name
 from delivery.services import Controller, ecs_name
-from delivery.state import ServiceState
+from delivery.state import ServiceState, Settings
 from delivery.template import headed
+
+
+class PermissionArgs(TypedDict):
+    """What an app may do with its task role."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
 
 
 class EcsServiceArgs(TypedDict):
@@ -41,6 +51,10 @@ class EcsServiceArgs(TypedDict):
     repository_arn: pulumi.Input[str]
     runtime: View
     """The parameters that the task reads."""
+    permissions: Sequence[PermissionArgs]
+    """What the app itself may do."""
+    session_log_arn: NotRequired[pulumi.Input[str] | None]
+    """Where sessions of ECS Exec are logged; without it there are none."""
     ways_in: NotRequired[WaysInArgs]
     """None for a worker."""
     minimum_tasks: int
@@ -71,7 +85,8 @@ class EcsService(pulumi.ComponentResource):
     pipeline owns which image runs, and Pulumi everything else of the task (design section 5).
 
     Produces: a log group, execution role, task role, security group with rules, target group, listener rule
-    and alias record for each route, alarms, release record, task definition, service, scalable target and policy.
+    and alias record for each route, alarms, release record, task definition, service, scalable target and policy;
+    a policy of the task role where the app may do something, or sessions are opened.
     """
 
     name: pulumi.Output[str]
@@ -112,9 +127,8 @@ class EcsService(pulumi.ComponentResource):
             retention_in_days=args["log_retention_days"],
             opts=self._child,
         )
-        execution_role = self._role("execution")
-        permissions = self._grant_execution(execution_role, logs)
-        task_role = self._role("task")
+        execution_role, permissions = self._execution_role(logs)
+        task_role, own_permissions = self._task_role()
         record = aws.ssm.Parameter(
             f"{name}-release",
             name=record_name(args["scope"].stack, args["service"]),
@@ -130,8 +144,8 @@ class EcsService(pulumi.ComponentResource):
         own = pulumi.Output.all(fingerprint, definition.arn)
         ways_in = self._ways_in(group)
         self.alarms = self._alarms(ways_in)
-        service = self._service(own, group, ways_in, permissions)
-        self._scaling(service)
+        service = self._service(own, group, ways_in, [permissions, *own_permissions])
+        self._scaling(service.name)
         self.name = service.name
         self.arn = service.arn
         self.role_arns = [execution_role.arn, task_role.arn]
@@ -147,46 +161,54 @@ class EcsService(pulumi.ComponentResource):
             )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def _role(self, purpose: str) -> aws.iam.Role:
+    def _execution_role(self, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        """What ECS does before and beside the app: pull the image, read its parameters, write its log."""
         scope = self._args["scope"]
-        return aws.iam.Role(
-            f"{self._name}-{purpose}-role",
-            name=f"{scope.name(self._args['service'])}-{purpose}",
-            assume_role_policy=pulumi.Output.json_dumps(policies.trust("ecs-tasks", scope.account)),
-            opts=self._child,
+        return service_role(
+            f"{self._name}-execution",
+            f"{scope.name(self._args['service'])}-execution",
+            "ecs-tasks",
+            [
+                *policies.pull_image(self._args["repository_arn"]),
+                *policies.write_logs(logs.arn),
+                *self._args["runtime"].statements,
+            ],
+            scope.account,
+            self._child,
         )
 
-    def _grant_execution(self, role: aws.iam.Role, logs: aws.cloudwatch.LogGroup) -> aws.iam.RolePolicy:
-        """What ECS does before and beside the app: pull the image, read its parameters, write its log."""
+    def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
+        """What the app does, and the agent of ECS Exec beside it."""
+        scope, name, log = self._args["scope"], f"{self._name}-task", self._args.get("session_log_arn")
+        role = bare_role(name, f"{scope.name(self._args['service'])}-task", "ecs-tasks", scope.account, self._child)
         statements = [
-            *policies.pull_image(self._args["repository_arn"]),
-            *policies.write_logs(logs.arn),
-            *self._args["runtime"].statements,
+            *([] if log is None else policies.open_sessions(log)),
+            *(
+                policies.allow(f"App{number}", may["actions"], may["resources"])
+                for number, may in enumerate(self._args["permissions"], start=1)
+            ),
         ]
-        return aws.iam.RolePolicy(
-            f"{self._name}-execution-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(policies.document(statements)),
-            opts=self._child,
-        )
+        return role, [grant(name, role, statements, self._child)] if statements else []
 
     def _service(
         self,
         own: pulumi.Output[Sequence[Any]],
         group: aws.ec2.SecurityGroup,
         ways_in: WaysIn | None,
-        permissions: aws.iam.RolePolicy,
+        permissions: Sequence[aws.iam.RolePolicy],
     ) -> aws.ecs.Service:
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
         args, state = self._args, self._args.get("state")
         by_code_deploy, replaces = args["controller"] == "CODE_DEPLOY", self._replaces()
         theirs = ["task_definition", "load_balancers", "network_configuration", "capacity_provider_strategies"]
+        anew = False if by_code_deploy or replaces or state is None else forced(state.settings, self._settings())
         return aws.ecs.Service(
             f"{self._name}-service",
             name=ecs_name(args["scope"].stack, args["service"], args["controller"]),
             cluster=args["cluster_name"],
             task_definition=own.apply(lambda known: task_definition(state, *known)),
             desired_count=state.desired if state is not None and replaces else 0,
+            force_new_deployment=anew or None,
             capacity_provider_strategies=[{"capacity_provider": self._capacity_provider(), "weight": 1}],
             deployment_controller={"type": "CODE_DEPLOY"} if by_code_deploy else None,
             deployment_minimum_healthy_percent=100,
@@ -202,14 +224,32 @@ class EcsService(pulumi.ComponentResource):
             health_check_grace_period_seconds=(
                 args["ways_in"]["health_check"]["grace_period"] if "ways_in" in args else None
             ),
+            enable_execute_command=self._args.get("session_log_arn") is not None,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
             opts=pulumi.ResourceOptions(
                 parent=self,
-                ignore_changes=[] if replaces else ["desired_count", *(theirs if by_code_deploy else [])],
-                depends_on=[permissions, *(ways_in.rules if ways_in else [])],
+                ignore_changes=[
+                    *([] if replaces else ["desired_count"]),
+                    *(theirs if by_code_deploy and not replaces else []),
+                    *(["force_new_deployment"] if anew is None else []),
+                ],
+                depends_on=[*permissions, *(ways_in.rules if ways_in else [])],
                 hooks=args.get("hooks"),
             ),
+        )
+
+    def _settings(self) -> Settings:
+        """What the service is to have beside its task definition."""
+        args = self._args
+        settings = Settings((self._capacity_provider(),), args.get("session_log_arn") is not None)
+        if "ways_in" not in args:
+            return settings
+        full_name, on = args["scope"].name(args["service"]), [name for name, limit in args["alarms"].items() if limit]
+        return replace(
+            settings,
+            grace_period=args["ways_in"]["health_check"]["grace_period"],
+            alarms=tuple(sorted(alarm_name(full_name, alarm) for alarm in on)),
         )
 
     def _alarms(self, ways_in: WaysIn | None) -> ServiceAlarms:
@@ -332,38 +372,18 @@ class EcsService(pulumi.ComponentResource):
         service = Listening(self._name, self._args["service"], container, port, self._args["vpc_id"], group)
         return ways_in(service, self._args["ways_in"], self)
 
-    def _scaling(self, service: aws.ecs.Service) -> None:
+    def _scaling(self, service_name: pulumi.Input[str]) -> None:
         """Suspended from the start; the first release resumes it (design rule 7)."""
-        state, replaces = self._args.get("state"), self._replaces()
-        suspended = not (replaces and state is not None and state.release)
-        target = aws.appautoscaling.Target(
-            f"{self._name}-scaling",
-            service_namespace="ecs",
-            scalable_dimension="ecs:service:DesiredCount",
-            resource_id=pulumi.Output.concat("service/", self._args["cluster_name"], "/", service.name),
-            min_capacity=self._args["minimum_tasks"],
-            max_capacity=self._args["maximum_tasks"],
-            suspended_state={
-                "dynamic_scaling_in_suspended": suspended,
-                "dynamic_scaling_out_suspended": suspended,
-                "scheduled_scaling_suspended": suspended,
-            },
+        args, state, replaces = self._args, self._args.get("state"), self._replaces()
+        goes_on = replaces and state is not None and bool(state.release)
+        scaling(
+            self._name,
+            pulumi.Output.concat("service/", args["cluster_name"], "/", service_name),
+            (args["minimum_tasks"], args["maximum_tasks"]),
+            args.get("target_cpu"),
+            suspended=not goes_on,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if replaces else ["suspended_state"]),
         )
-        target_cpu = self._args.get("target_cpu")
-        if target_cpu is not None:
-            aws.appautoscaling.Policy(
-                f"{self._name}-scaling-cpu",
-                policy_type="TargetTrackingScaling",
-                service_namespace=target.service_namespace,
-                scalable_dimension=target.scalable_dimension,
-                resource_id=target.resource_id,
-                target_tracking_scaling_policy_configuration={
-                    "target_value": target_cpu,
-                    "predefined_metric_specification": {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
-                },
-                opts=self._child,
-            )
 
 
 def _task_definition_inputs(

@@ -88,6 +88,36 @@ def write_logs(log_group_arn: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
+def encrypt_log(account: str, partition: str, region: str, log_group_arn: str) -> dict[str, Any]:
+    """A KMS key's policy: CloudWatch Logs may encrypt one log group with it (CloudWatch Logs, encrypt log data).
+
+    The account's own policies decide about everything else. The resource of a key's policy is that key.
+    """
+    root = f"arn:{partition}:iam::{account}:root"
+    uses = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    return document(
+        [
+            {**allow("Account", ["kms:*"], EVERYTHING), "Principal": {"AWS": root}},
+            {
+                **allow("Logs", uses, EVERYTHING, {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": log_group_arn}}),
+                "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+            },
+        ]
+    )
+
+
+def open_sessions(log_group_arn: pulumi.Input[str]) -> list[Statement]:
+    """What the agent of ECS Exec in a task needs, with the task role (ECS, ECS Exec: task role, logging)."""
+    channels = [f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data")]
+    log = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    return [
+        # None of them takes a resource.
+        allow("OpenSessions", channels, EVERYTHING),
+        allow("FindSessionLog", ["logs:DescribeLogGroups"], EVERYTHING),
+        allow("LogSessions", log, [pulumi.Output.concat(log_group_arn, ":*")]),
+    ]
+
+
 def read_parameters(arns: Arns, secret_arns: Arns, key_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads parameters, and decrypts with the key only what belongs to the secret ones among them.
 

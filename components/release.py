@@ -3,7 +3,7 @@
 from components.ways_in import OTHER_GROUP
 from delivery.errors import PROGRAM
 from delivery.lookup import how_to_wait
-from delivery.state import ServiceState
+from delivery.state import ServiceState, Settings
 
 
 def task_definition(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
@@ -35,6 +35,25 @@ def released_or_own(state: ServiceState | None, fingerprint: str, own_arn: str) 
     if state.release is None:
         return state.task_definition if state.fingerprint == fingerprint else own_arn
     return state.release.task_definition if state.release.template_fingerprint == fingerprint else own_arn
+
+
+def forced(now: Settings | None, wanted: Settings) -> bool | None:
+    """Whether the update of a service is told to start a new deployment; None leaves it as the last update was told.
+
+    Another capacity provider is refused without a new deployment, by ECS and by the provider's plan; ECS Exec reaches
+    new tasks only. `force_new_deployment` set for good would deploy at every change that needs none, such as an
+    alarm's; taken back by the next run, it would be a change of its own with nothing edited.
+
+    Args:
+        now: what the service has; None when there is none yet.
+        wanted: what the program declares.
+    """
+    if now == wanted:
+        return None
+    return now is not None and (now.capacity_providers, now.execute_command) != (
+        wanted.capacity_providers,
+        wanted.execute_command,
+    )
 
 
 def waiting(stack: str, state: ServiceState | None, fingerprint: str) -> str | None:

@@ -26,16 +26,27 @@ def service_role(
         account: on whose behalf only.
         opts: of both children.
     """
-    role = aws.iam.Role(
+    role = bare_role(name, full_name, service, account, opts)
+    return role, grant(name, role, statements, opts)
+
+
+def bare_role(name: str, full_name: str, service: str, account: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
+    """A role that may do nothing; the arguments are `service_role`'s."""
+    return aws.iam.Role(
         f"{name}-role",
         name=full_name,
         assume_role_policy=pulumi.Output.json_dumps(policies.trust(service, account)),
         opts=opts,
     )
-    policy = aws.iam.RolePolicy(
+
+
+def grant(
+    name: str, role: aws.iam.Role, statements: Sequence[policies.Statement], opts: pulumi.ResourceOptions
+) -> aws.iam.RolePolicy:
+    """The policy of a role; IAM takes none without a statement."""
+    return aws.iam.RolePolicy(
         f"{name}-policy",
         role=role.name,
         policy=pulumi.Output.json_dumps(policies.document(statements)),
         opts=opts,
     )
-    return role, policy

@@ -37,6 +37,23 @@ class Deployment:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What an update of a service sets beside its task definition.
+
+    Attributes:
+        capacity_providers: where its tasks run: FARGATE or FARGATE_SPOT. A change reaches no task that runs.
+        execute_command: whether ECS Exec opens sessions in its tasks. A change reaches no task that runs.
+        grace_period: seconds in which the load balancer's health checks of a new task do not count.
+        alarms: the names of those that roll a deployment back.
+    """
+
+    capacity_providers: tuple[str, ...] = ()
+    execute_command: bool = False
+    grace_period: int = 0
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ServiceState:
     """A service at one moment.
 
@@ -51,6 +68,7 @@ class ServiceState:
         deployments: the primary deployment first.
         record: the release record's value.
         execution: the pipeline execution that is in the Deploy stage, None when none is.
+        settings: what it has beside its task definition.
         template: what CodeDeploy deploys next; None with the ECS controller.
     """
 
@@ -64,6 +82,7 @@ class ServiceState:
     deployments: tuple[Deployment, ...]
     record: str
     execution: str | None
+    settings: Settings = Settings()
     template: Stored | None = None
 
     @property
@@ -146,6 +165,7 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
             deployments=deployments,
             record=record,
             execution=_deploying(pipelines, f"{stack}-{name}"),
+            settings=_settings(service),
             template=stored(session, stack, name, record) if controller == "CODE_DEPLOY" else None,
         )
 
@@ -198,6 +218,16 @@ def _records(session: boto3.Session, stack: str, services: Sequence[str]) -> dic
 def _controller(service: dict[str, Any]) -> Controller:
     code_deploy = service.get("deploymentController", {}).get("type") == "CODE_DEPLOY"
     return "CODE_DEPLOY" if code_deploy else "ECS"
+
+
+def _settings(service: dict[str, Any]) -> Settings:
+    alarms = service.get("deploymentConfiguration", {}).get("alarms", {})
+    return Settings(
+        capacity_providers=tuple(each["capacityProvider"] for each in service.get("capacityProviderStrategy", [])),
+        execute_command=service.get("enableExecuteCommand", False),
+        grace_period=service.get("healthCheckGracePeriodSeconds", 0),
+        alarms=tuple(sorted(alarms["alarmNames"])) if alarms.get("enable") else (),
+    )
 
 
 def _target_groups(service: dict[str, Any]) -> list[str]:

@@ -26,6 +26,12 @@ ANY_RESOURCE = {
     "cloudwatch:PutMetricData": Reason(
         "takes an OTLP dataset at most, which a metric of one's own is in none of", condition="cloudwatch:namespace"
     ),
+    **{
+        f"ssmmessages:{act}{kind}Channel": TAKES_NO_RESOURCE
+        for act in ("Create", "Open")
+        for kind in ("Control", "Data")
+    },
+    "logs:DescribeLogGroups": TAKES_NO_RESOURCE,
     "ecr:GetAuthorizationToken": TAKES_NO_RESOURCE,
     "ecs:DescribeTaskDefinition": TAKES_NO_RESOURCE,
     "elasticloadbalancing:DescribeListeners": TAKES_NO_RESOURCE,

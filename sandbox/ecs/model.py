@@ -49,7 +49,7 @@ class Task:
     """A task from its request to its end.
 
     `ready` is what a deployment waits for: running, and passing every health check that the
-    service's target groups and the containers declare.
+    service's target groups and the containers declare. `agent_status` is that of ECS Exec's agent, where it is on.
     """
 
     cluster_arn: str
@@ -74,6 +74,7 @@ class Task:
     ready: bool = False
     was_running: bool = False
     private_ip: str | None = None
+    agent_status: str = "PENDING"
     created_at: datetime = field(default_factory=utc_now)
     started_at: datetime | None = None
     stopping_at: datetime | None = None

@@ -16,6 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.ecs.containers import ContainerEngine
 from sandbox.ecs.logs import LogStream, open_stream
 from sandbox.ecs.model import Json, Task
+from sandbox.iam.calls import Need
+from sandbox.server.authorization import role_may
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from sandbox.server.world import World
 
 TASKS = "ecs-tasks.amazonaws.com"
+CHANNELS = tuple(f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data"))
+"""What the agent of ECS Exec asks for; none takes a resource (Service Authorization Reference, ssmmessages)."""
 REGISTRY = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
 SECRETS_AND_AUTH = "ResourceInitializationError: unable to pull secrets or registry auth: "
 
@@ -45,7 +49,9 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
     definition = task.task_definition
     overrides = {entry["name"]: entry for entry in task.overrides.get("containerOverrides", [])}
     execution = _assume(world, task, task.overrides.get("executionRoleArn") or definition.get("executionRoleArn"))
-    _assume(world, task, task.overrides.get("taskRoleArn") or definition.get("taskRoleArn"))
+    role = _assume(world, task, task.overrides.get("taskRoleArn") or definition.get("taskRoleArn"))
+    if task.launch.get("enableExecuteCommand"):
+        task.agent_status = "RUNNING" if role and _opens_sessions(world, role) else "STOPPED"
     result = Provisions()
     for container in definition["containerDefinitions"]:
         name = container["name"]
@@ -65,6 +71,11 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
         if stream:
             result.streams[container["name"]] = stream
     return result
+
+
+def _opens_sessions(world: World, role: Credentials) -> bool:
+    """Whether the agent of ECS Exec, which has the task's role, may open its channels."""
+    return all(role_may(world, role, Need(action, "*")) for action in CHANNELS)
 
 
 def _assume(world: World, task: Task, role: str | None) -> Credentials | None:

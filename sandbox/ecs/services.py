@@ -25,6 +25,7 @@ from sandbox.ecs.validation import (
     check_load_balancers,
     check_network,
     check_placement,
+    check_sessions,
     check_update,
     invalid,
 )
@@ -56,7 +57,6 @@ STARTS_DEPLOYMENT = (
     "platformVersion",
     "loadBalancers",
     "serviceRegistries",
-    "capacityProviderStrategy",
     "volumeConfigurations",
     "serviceConnectConfiguration",
 )
@@ -225,10 +225,11 @@ def _check(world: World, settings: Json, definition: Json) -> None:
     check_load_balancers(world, settings["loadBalancers"], definition)
     check_deployment_configuration(settings["deploymentConfiguration"])
     check_controller(settings)
+    check_sessions(settings, definition)
 
 
 def _inputs(settings: Json) -> dict[str, Any]:
-    names = (*STARTS_DEPLOYMENT, "launchType", "platformFamily")
+    names = (*STARTS_DEPLOYMENT, "capacityProviderStrategy", "launchType", "platformFamily")
     return {name: settings[name] for name in names if settings.get(name) is not None}
 
 

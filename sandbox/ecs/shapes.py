@@ -178,9 +178,16 @@ def _container_shape(task: Task, index: int) -> Json:
             "reason": state.reason,
             "healthStatus": state.health_status,
             "networkBindings": [],
+            "managedAgents": _agents(task),
             "networkInterfaces": [{"privateIpv4Address": task.private_ip}] if task.private_ip else [],
         }
     )
+
+
+def _agents(task: Task) -> list[Json] | None:
+    if not task.launch.get("enableExecuteCommand"):
+        return None
+    return [{"name": "ExecuteCommandAgent", "lastStatus": "STOPPED" if task.stopped else task.agent_status}]
 
 
 def _attachments(task: Task) -> list[Json]:

@@ -121,10 +121,26 @@ def check_placement(settings: Json) -> None:
         raise invalid("Specifying both a launch type and capacity provider strategy is not supported.")
 
 
+def check_sessions(settings: Json, definition: Json) -> None:
+    """ECS Exec's agent needs a role to be."""
+    if settings.get("enableExecuteCommand") and not definition.get("taskRoleArn"):
+        raise invalid(
+            "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role"
+            " in your task definition and try again."
+        )
+
+
 def check_update(service: Service, params: Json) -> None:
-    """Refuse updates of what is gone, and what CodeDeploy alone may change."""
+    """Refuse updates of what is gone, what takes a new deployment, and what CodeDeploy alone may change."""
     if service.status != "ACTIVE":
         raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.", 400)
+    strategy = params.get("capacityProviderStrategy")
+    moves = strategy is not None and strategy != service.settings.get("capacityProviderStrategy", [])
+    if moves and not params.get("forceNewDeployment"):
+        raise invalid(
+            "When switching from launch type to capacity provider strategy on an existing service, or making a change"
+            " to a capacity provider strategy on a service that is already using one, you must force a new deployment."
+        )
     if service.controller != "CODE_DEPLOY":
         return
     for name, message in CODE_DEPLOY_REFUSED.items():

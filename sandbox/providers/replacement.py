@@ -104,23 +104,28 @@ def _leaves_advanced(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     return olds.get("tier") == "Advanced" and news.get("tier", "Standard") == "Standard"
 
 
-def _is_not_forced(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
-    """Capacity providers change in place with a forced deployment only, and not from or to none."""
-    forced = str(news.get("forceNewDeployment", False)).lower() == "true"
-    return not forced or bool(olds.get("capacityProviderStrategies")) != bool(news.get("capacityProviderStrategies"))
-
-
 def _changes_controller(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     old, new = (str(inputs.get("deploymentController", {}).get("type", "ECS")) for inputs in (olds, news))
     return old != new
 
 
 WHEN: Mapping[tuple[str, str], Callable[[Mapping[str, Any], Mapping[str, Any]], bool]] = {
-    ("aws:ecs/service:Service", "capacityProviderStrategies"): _is_not_forced,
     ("aws:ecs/service:Service", "deploymentController"): _changes_controller,
     ("aws:ssm/parameter:Parameter", "tier"): _leaves_advanced,
 }
 """Properties that replace in some changes only (the provider's CustomizeDiff functions)."""
+
+
+def _not_forced(news: Mapping[str, Any]) -> str | None:
+    if str(news.get("forceNewDeployment", False)).lower() == "true":
+        return None
+    return "force_new_deployment should be true when capacity_provider_strategy is being updated"
+
+
+REFUSED: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
+    ("aws:ecs/service:Service", "capacityProviderStrategies"): _not_forced,
+}
+"""Properties whose change the provider refuses when it compares, and with which words (CustomizeDiff, as above)."""
 
 
 def replacing(token: str, changed: Iterable[str], olds: Mapping[str, Any], news: Mapping[str, Any]) -> frozenset[str]:
@@ -136,6 +141,12 @@ def replacing(token: str, changed: Iterable[str], olds: Mapping[str, Any], news:
         KeyError: the type is not in the table.
     """
     return frozenset(path for path in changed if _replaces(token, top_level(path), olds, news))
+
+
+def refusal(token: str, changed: Iterable[str], news: Mapping[str, Any]) -> str | None:
+    """Why the provider does not change these property paths; None when it does."""
+    rules = (REFUSED.get((token, top_level(path))) for path in changed)
+    return next((words for rule in rules if rule and (words := rule(news))), None)
 
 
 def _replaces(token: str, name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from sandbox.providers.differences import differences
 from sandbox.providers.enums import check_values
 from sandbox.providers.names import named
 from sandbox.providers.plugin import Plugin
-from sandbox.providers.replacement import replacing, top_level
+from sandbox.providers.replacement import refusal, replacing, top_level
 from sandbox.providers.schema import Problem, UnknownType, check_provider, schema_of
 from sandbox.providers.types import Aws, Handlers, Invoke
 from sandbox.providers.values import UNKNOWN, decode, encode, for_handler
@@ -82,6 +82,8 @@ class AwsProvider(Plugin):
     def Diff(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         olds, news = decode(request.old_inputs), decode(request.news)
         found = {path: (was, will) for path, was, will in differences(olds, news)}
+        if words := refusal(_token(request.urn), found, news):
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, words)
         replaces = replacing(_token(request.urn), found, olds, news)
         kinds, outcomes = provider_pb2.PropertyDiff, provider_pb2.DiffResponse
         detailed = {

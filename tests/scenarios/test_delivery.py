@@ -265,3 +265,56 @@ def test_a_first_release_that_fails_goes_back_to_no_tasks_and_the_next_one_start
     assert local.ship("chuoi", apps.make("healthy")).code == 0
     after = local.status("chuoi")
     assert (after["running"], after["release"]["release"]) == (1, 1)
+
+
+def service(stack: Stack, name: str) -> dict[str, Any]:
+    """What ECS says of it."""
+    found: dict[str, Any] = stack.client("ecs").describe_services(cluster=stack.name, services=[f"{stack.name}-{name}"])
+    described: dict[str, Any] = found["services"][0]
+    return described
+
+
+def task(stack: Stack, name: str) -> dict[str, Any]:
+    """The one task of a service."""
+    ecs = stack.client("ecs")
+    (arn,) = ecs.list_tasks(cluster=stack.name, serviceName=f"{stack.name}-{name}")["taskArns"]
+    found: dict[str, Any] = ecs.describe_tasks(cluster=stack.name, tasks=[arn])["tasks"][0]
+    return found
+
+
+def test_spot_switched_on_moves_the_tasks_and_deploys_nothing_else(local: Stack) -> None:
+    before, made = local.status("hello"), service(local, "hello")["createdAt"]
+    assert task(local, "hello")["capacityProviderName"] == "FARGATE"
+    local.edit("Pulumi.local.yaml", "cluster: {log_", "cluster: {spot: true, log_")
+    assert {step["op"] for step in local.ok("preview", "--json").json["steps"]} <= {"same", "read", "refresh", "update"}
+    local.ok("up")
+    after = local.status("hello")
+    assert task(local, "hello")["capacityProviderName"] == "FARGATE_SPOT"
+    assert service(local, "hello")["createdAt"] == made
+    assert after["image_digest"] == before["image_digest"]
+    assert {key: after[key] for key in KEPT} == {key: before[key] for key in KEPT}
+    assert local.changes() == {}
+
+
+def test_what_needs_no_new_task_starts_none_after_it_either(local: Stack) -> None:
+    deployment = service(local, "hello")["deployments"][0]["id"]
+    local.edit("Pulumi.local.yaml", "{path: /healthz}", "{path: /healthz, grace: 30}")
+    local.ok("up")
+    assert service(local, "hello")["healthCheckGracePeriodSeconds"] == 30
+    assert service(local, "hello")["deployments"][0]["id"] == deployment
+    assert local.changes() == {}
+
+
+def test_the_app_may_what_it_is_permitted_and_sessions_are_opened_where_it_is_said(local: Stack) -> None:
+    bucket, _, key = local.outputs()["hello"]["upload_to"].removeprefix("s3://").partition("/")
+    may = f'permissions: [{{actions: ["s3:GetObject"], resources: ["arn:aws:s3:::{bucket}/{key}"]}}]'
+    local.edit("Pulumi.local.yaml", "    hello:\n", f"    hello:\n      exec: true\n      {may}\n")
+    local.ok("up")
+    running = task(local, "hello")
+    agents = [agent for container in running["containers"] for agent in container["managedAgents"]]
+    assert agents == [{"name": "ExecuteCommandAgent", "lastStatus": "RUNNING"}]
+    read = ("s3api", "get-object", "--bucket", bucket, "--key")
+    assert local.aws("local-hello-task", *read, key, "/dev/null").code == 0
+    other = local.aws("local-hello-task", *read, key.replace("hello", "mailer"), "/dev/null")
+    assert "is not authorized to perform: s3:GetObject" in other.err
+    assert local.changes() == {}

@@ -403,6 +403,7 @@ def test_prd_is_protected_and_dev_is_not(deploy: Deploy) -> None:
     assert protected["prd"] == {
         "delivery-store-bucket",
         "load-balancer-alb",
+        "cluster-session-key",
         *(f"{service}-{what}" for service in ("chuoi", "mailer") for what in ("images", "key")),
     }
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.release import released_or_own, replacement_refusal, task_definition, waiting
+from components.release import forced, released_or_own, replacement_refusal, task_definition, waiting
 from delivery.record import RecordError
-from delivery.state import Deployment, ServiceState
+from delivery.state import Deployment, ServiceState, Settings
 
 OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
 MINE, EARLIER = "the program's template", "another template"
@@ -173,3 +173,22 @@ def test_a_service_is_replaced_only_where_its_traffic_stays(
 ) -> None:
     refusal = replacement_refusal("dev", state, allowed=allowed)
     assert (refusal is None) if words is None else (refusal is not None and words in refusal)
+
+
+HAS = Settings(capacity_providers=("FARGATE",), execute_command=False, grace_period=60, alarms=("dev-web-latency",))
+FORCED = {
+    "there is no service": (None, HAS, False),
+    "nothing differs": (HAS, HAS, None),
+    "another capacity provider": (HAS, replace(HAS, capacity_providers=("FARGATE_SPOT",)), True),
+    "sessions": (HAS, replace(HAS, execute_command=True), True),
+    "no sessions any more": (replace(HAS, execute_command=True), HAS, True),
+    "an alarm less": (HAS, replace(HAS, alarms=()), False),
+    "another grace period": (HAS, replace(HAS, grace_period=30), False),
+    "an alarm less, and another capacity provider": (HAS, Settings(("FARGATE_SPOT",), False, 60), True),
+}
+
+
+@pytest.mark.parametrize("case", FORCED)
+def test_what_takes_a_new_deployment(case: str) -> None:
+    now, wanted, expected = FORCED[case]
+    assert forced(now, wanted) is expected

@@ -142,6 +142,15 @@ MISTAKES = [
     ("services.chuoi.parameters.MIX_ENV", {"value": "x", "for": []}, "services.chuoi.parameters.MIX_ENV.for"),
     ("services.chuoi.parameters.PATH", {"value": "x", "for": ["build"]}, "PATH: the build uses this name itself"),
     ("services.chuoi.parameters.A-B", {"value": "x", "for": ["build"]}, "services.chuoi.parameters.A-B: 'A-B' is not"),
+    ("services.chuoi.permissions", [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::b/*"]}], "services.chuoi.permissions[0]: arn:aws:s3:::b/*: a wildcard needs a reason, a sentence in the key `reason`"),
+    ("services.chuoi.permissions", [{"actions": ["s3:Get*"], "resources": ["arn:aws:s3:::b/k"]}], "services.chuoi.permissions[0]: s3:Get*: a wildcard needs a reason"),
+    ("services.chuoi.permissions", [{"actions": ["ses:SendEmail"], "resources": ["*"], "reason": "all"}], "services.chuoi.permissions[0].reason: 'all' is not allowed: string should have at least 10 characters"),
+    ("services.chuoi.permissions", [{"actions": ["GetObject"], "resources": ["arn:aws:s3:::b/k"]}], "services.chuoi.permissions[0].actions[0]: 'GetObject' is not allowed"),
+    ("services.chuoi.permissions", [{"actions": ["*"], "resources": ["arn:aws:s3:::b/k"], "reason": "everything"}], "services.chuoi.permissions[0].actions[0]: '*' is not allowed"),
+    ("services.chuoi.permissions", [{"actions": ["s3:GetObject"], "resources": ["b/k"]}], "services.chuoi.permissions[0].resources[0]: 'b/k' is not allowed"),
+    ("services.chuoi.permissions", [{"actions": [], "resources": ["arn:aws:s3:::b/k"]}], "services.chuoi.permissions[0].actions: list should have at least 1 item"),
+    ("services.chuoi.permissions", [{"actions": ["s3:GetObject"]}], "services.chuoi.permissions[0].resources: is missing"),
+    ("services.chuoi.exec", "yes", "services.chuoi.exec: 'yes' is not allowed"),
     ("services.Chuoi", {}, "services.Chuoi"),
     ("services.a-service-of-a-very-long-name", {}, "services.a-service-of-a-very-long-name"),
     ("network", {"vpc_id": "vpc-1"}, "network: vpc_id needs two or more public_subnet_ids"),
@@ -235,6 +244,19 @@ def test_more_services_than_a_pattern_names(deploy: Deploy) -> None:
     services = config["fargate-delivery:services"]
     services |= {f"worker-{number:02}-{'x' * 8}": services["mailer"] | {"parameters": {}} for number in range(99)}
     assert "notifications.slack: the names of 101 services make an event pattern of " in refusal(deploy, config)
+
+
+def test_no_sessions_where_codedeploy_deploys(deploy: Deploy) -> None:
+    config = changed("services.chuoi.deploy", CODE_DEPLOY)
+    chuoi = config["fargate-delivery:services"]["chuoi"]
+    chuoi |= {"exec": True, "routes": chuoi["routes"][:1]}
+    assert "services.chuoi: exec is not with deploy.strategy codedeploy" in refusal(deploy, config)
+
+
+def test_a_wildcard_with_its_reason(deploy: Deploy) -> None:
+    everywhere = {"actions": ["ses:SendEmail"], "resources": ["*"], "reason": "the sender is checked by a condition"}
+    config = changed("services.chuoi.permissions", [everywhere])
+    assert load(deploy, config).config.services["chuoi"].permissions[0].resources == ["*"]
 
 
 def test_secrets_stay_secret(deploy: Deploy) -> None:

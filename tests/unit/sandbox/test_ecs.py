@@ -236,6 +236,20 @@ def test_only_what_matters_starts_a_deployment(aws: Aws) -> None:
         before = answer["deployments"][0]["id"]
 
 
+def test_another_capacity_provider_takes_a_new_deployment(aws: Aws) -> None:
+    aws.register()
+    aws.service(launchType=None, capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}])
+    before = aws.completed()["deployments"][0]["id"]
+    spot = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}
+    with pytest.raises(AwsError, match="you must force a new deployment"):
+        aws.ecs.update_service(cluster="main", service="web", **spot)
+    answer = aws.ecs.update_service(cluster="main", service="web", forceNewDeployment=True, **spot)["service"]
+    assert answer["deployments"][0]["id"] != before
+    assert answer["deployments"][0]["capacityProviderStrategy"] == spot["capacityProviderStrategy"]
+    (arn,) = aws.ecs.list_tasks(cluster="main", serviceName="web")["taskArns"][:1]
+    assert aws.ecs.describe_tasks(cluster="main", tasks=[arn])["tasks"][0]["capacityProviderName"] == "FARGATE"
+
+
 def test_an_unhealthy_task_is_stopped_in_elbs_words(aws: Aws) -> None:
     aws.engine.prepared["app"] = FakeContainer(status=500)
     aws.register()
@@ -262,6 +276,7 @@ REFUSED: list[tuple[Json, str, str]] = [
     ({"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "InvalidParameterException", "both a launch type and capacity provider strategy"),
     ({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "InvalidParameterException", "BLUE_GREEN is not simulated"),
     ({"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}}, "InvalidParameterException", "would block deployments"),
+    ({"enableExecuteCommand": True}, "InvalidParameterException", "a valid taskRoleArn is not being used"),
 ]  # fmt: skip
 
 

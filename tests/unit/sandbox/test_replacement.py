@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from sandbox.providers.replacement import ALL, EXCEPT, REPLACES, WHEN, replacing, top_level
+from sandbox.providers.replacement import (
+    ALL,
+    EXCEPT,
+    REFUSED,
+    REPLACES,
+    WHEN,
+    refusal,
+    replacing,
+    top_level,
+)
 from sandbox.providers.resources import RESOURCES
 from sandbox.providers.resources.codec import folded
 from sandbox.providers.schema import schema_of
@@ -73,7 +82,7 @@ def test_the_table_has_every_type_that_is_served_and_no_unknown_property() -> No
         inputs = schema_of(token).inputs()
         assert names - {ALL} <= inputs, token
         assert EXCEPT.get(token, frozenset()) <= inputs | {"tagsAll"}, token
-    assert all(name in schema_of(token).inputs() for token, name in WHEN)
+    assert all(name in schema_of(token).inputs() for token, name in [*WHEN, *REFUSED])
 
 
 @pytest.mark.parametrize("token", sorted(CLOUDFORMATION))
@@ -104,20 +113,7 @@ def test_what_cloudformation_replaces_is_replaced(token: str) -> None:
             {"deploymentController.type"},
         ),
         ("aws:ecs/service:Service", ["deploymentController"], {}, {"deploymentController": {"type": "ECS"}}, set()),
-        (
-            "aws:ecs/service:Service",
-            ["capacityProviderStrategies[0].weight"],
-            {"capacityProviderStrategies": [{"weight": 1}]},
-            {"capacityProviderStrategies": [{"weight": 2}]},
-            {"capacityProviderStrategies[0].weight"},
-        ),
-        (
-            "aws:ecs/service:Service",
-            ["capacityProviderStrategies[0].weight"],
-            {"capacityProviderStrategies": [{"weight": 1}]},
-            {"capacityProviderStrategies": [{"weight": 2}], "forceNewDeployment": True},
-            set(),
-        ),
+        ("aws:ecs/service:Service", ["capacityProviderStrategies[0].capacityProvider"], {}, {}, set()),
         ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", ["policyArn"], {}, {}, {"policyArn"}),
     ],
 )
@@ -125,6 +121,15 @@ def test_replacing(
     token: str, changed: list[str], olds: dict[str, Any], news: dict[str, Any], replaces: set[str]
 ) -> None:
     assert replacing(token, changed, olds, news) == replaces
+
+
+@pytest.mark.parametrize(("forced", "refused"), [({}, True), ({"forceNewDeployment": False}, True),
+                                                 ({"forceNewDeployment": True}, False)])  # fmt: skip
+def test_another_capacity_provider_is_refused_without_a_new_deployment(forced: dict[str, Any], refused: bool) -> None:
+    changed = ["desiredCount", "capacityProviderStrategies[0].capacityProvider"]
+    words = refusal("aws:ecs/service:Service", changed, forced)
+    assert (words is not None) == refused
+    assert refusal("aws:ecs/service:Service", ["desiredCount"], forced) is None
 
 
 def test_a_type_without_a_row_is_an_error() -> None:
