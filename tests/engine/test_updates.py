@@ -1,5 +1,8 @@
 """What an update keeps and what it takes away."""
 
+import pytest
+
+from sandbox.engine import EngineError
 from tests.engine.conftest import Program, changed
 
 
@@ -57,4 +60,34 @@ def test_ignored_changes_are_no_difference(program: Program) -> None:
     program.write(source.format("second"))
     assert changed(program.run("up", refresh=True)) == {}
     assert program.client("ssm").get_parameter(Name=name)["Parameter"]["Value"] == "by another"
+    program.run("destroy")
+
+
+SERVICE = """
+    vpc = aws.ec2.Vpc("moved", cidr_block="10.77.0.0/16")
+    subnet = aws.ec2.Subnet("moved-subnet", vpc_id=vpc.id, cidr_block="10.77.0.0/24")
+    cluster = aws.ecs.Cluster("moved-cluster", name="moved")
+    task = aws.ecs.TaskDefinition(
+        "moved-task", family="moved", cpu="256", memory="512", network_mode="awsvpc",
+        requires_compatibilities=["FARGATE"], container_definitions='[{{"name": "web", "image": "web"}}]',
+    )
+    aws.ecs.Service(
+        "moved-service", name="moved", cluster=cluster.name, task_definition=task.arn, desired_count=0,
+        capacity_provider_strategies=[{{"capacity_provider": "{provider}", "weight": 1}}],
+        force_new_deployment={forced}, network_configuration={{"subnets": [subnet.id]}},
+        opts=pulumi.ResourceOptions(ignore_changes={ignored}),
+    )
+"""
+
+
+def test_another_capacity_provider_is_an_update_in_place_when_it_is_forced(program: Program) -> None:
+    program.write(SERVICE.format(provider="FARGATE", forced=None, ignored=[]))
+    program.run("up")
+    program.write(SERVICE.format(provider="FARGATE_SPOT", forced=None, ignored=[]))
+    with pytest.raises(EngineError, match=r"moved-service.*force_new_deployment should be true when"):
+        program.run("preview")
+    program.write(SERVICE.format(provider="FARGATE_SPOT", forced=True, ignored=[]))
+    assert changed(program.run("up")) == {"moved-service": "update"}
+    program.write(SERVICE.format(provider="FARGATE_SPOT", forced=None, ignored=["force_new_deployment"]))
+    assert changed(program.run("preview", refresh=True)) == {}
     program.run("destroy")
