@@ -280,11 +280,39 @@ class Deploy(Model):
         return self
 
 
+class GitHubUploader(Model):
+    """A repository on github.com that uploads. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` tells both numbers."""
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")]
+    """`OWNER/NAME`."""
+    owner_id: Annotated[int, Field(ge=1)]
+    repository_id: Annotated[int, Field(ge=1)]
+    branch: str = "main"
+    """Only workflows on it upload."""
+
+
+class GitLabUploader(Model):
+    """A project that uploads, on a GitLab that AWS reaches."""
+
+    url: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+(:\d+)?$")]
+    """Of the instance, without a path."""
+    project: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)+$")]
+    """`GROUP/PROJECT`."""
+    branch: str = "main"
+    """Only its pipelines upload."""
+    audience: str = "sts.amazonaws.com"
+    """`aud` of the job's `id_tokens`."""
+
+
 class Source(Model):
     """Where a release comes from."""
 
     type: Literal["s3"] = "s3"
     """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else."""
+    github: GitHubUploader | None = None
+    """A hosted CI that uploads by a role, without an access key. The account needs GitHub's OIDC provider."""
+    gitlab: GitLabUploader | None = None
+    """The same with a GitLab's."""
 
 
 class Build(Model):
