@@ -13,23 +13,23 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up stop test soak mutants check docs format
+.PHONY: help setup up bootstrap stop test soak mutants check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make up STACK=dev            the same program against the AWS account of your credentials'
 	@echo '  make test ARGS="-k naming"   more arguments for pytest'
 	@echo
-	@echo 'Everything is installed into .venv, .tools and policy/.venv of this folder, nothing elsewhere.'
+	@echo 'Everything is installed into .venv, .tools, policy/.venv and deployments/.venv of this folder, nothing elsewhere.'
 
 # A stamp does not outlive what it stands for: a Python or a linked CLI may have been uninstalled.
-$(shell for tool in .venv/bin/python policy/.venv/bin/python .tools/bin/pulumi; do \
+$(shell for tool in .venv/bin/python policy/.venv/bin/python deployments/.venv/bin/python .tools/bin/pulumi; do \
 	test -x $$tool || rm -f $${tool%/bin/*}/ready; done)
 
-setup: .tools/ready policy/.venv/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
+setup: .tools/ready policy/.venv/ready deployments/.venv/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
 
 .venv/ready: pyproject.toml uv.lock tools/setup.py
 	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) tools/setup.py packages
@@ -37,6 +37,10 @@ setup: .tools/ready policy/.venv/ready ## Install Python packages and the Pulumi
 
 policy/.venv/ready: policy/pyproject.toml policy/uv.lock .venv/ready
 	@$(BIN)/python tools/setup.py policy
+	@touch $@
+
+deployments/.venv/ready: deployments/pyproject.toml deployments/uv.lock .venv/ready
+	@$(BIN)/python tools/setup.py deployments
 	@touch $@
 
 .tools/ready: tools/go.mod tools/go.sum tools/setup.py .venv/ready
@@ -51,14 +55,19 @@ up: setup ## Deploy to an offline AWS on this machine, then deliver examples/hel
 else
 up: setup
 	@$(BIN)/python tools/setup.py language-host
-	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" pulumi up --stack $(STACK) --policy-pack policy
+	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/delivery up --stack $(STACK)
 endif
+
+bootstrap: setup ## Bring an AWS account to what bootstrap/Pulumi.STACK.yaml says; can be run again
+	@$(BIN)/python tools/setup.py language-host
+	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/delivery bootstrap --stack $(STACK)
 
 stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)
 
 test: setup ## Run all tests, the real Pulumi engine included
 	cd policy && .venv/bin/pytest --quiet
+	cd deployments && .venv/bin/pytest --quiet
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
@@ -75,11 +84,13 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	cd policy && .venv/bin/mypy
+	cd deployments && .venv/bin/mypy
 	.tools/lint/actionlint
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
-docs: setup ## Draw the pictures in docs/ and write the stack files' JSON Schema anew
+docs: setup ## Draw the pictures, write the table in docs/ and the stack files' JSON Schema anew
 	$(BIN)/python -m docs.draw
+	$(BIN)/python -m docs.access
 	$(BIN)/python -m stack_schema
 
 format: setup ## Format, and fix what the linter can fix

@@ -31,9 +31,10 @@ from inputs import (
     shared_by,
     slack_args,
     to_share,
+    uploaders_args,
     ways_in_args,
 )
-from stack_file import Service
+from service_file import Service
 
 # Half of a large program's time would be collecting what lives to its end.
 gc.freeze()
@@ -184,6 +185,7 @@ for name, service in config.services.items():
             "controller": controller,
             **blue_green,  # type: ignore[typeddict-item]
             **migrate_args(service),
+            **uploaders_args(service, scope),
         },
     )
     charted.append(
@@ -204,6 +206,7 @@ for name, service in config.services.items():
             "pipeline": pipeline.name,
             "upload_to": pulumi.Output.concat("s3://", store.bucket, "/", pipeline.source_key),
             "uploader": pipeline.uploader,
+            **({"upload_role": pipeline.upload_role_arn} if pipeline.upload_role_arn else {}),
             "hosts": sorted({route.host for route in service.routes}),
         },
     )

@@ -85,3 +85,11 @@ TopicArn = Annotated[
     str, form(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
 ]
 StackName = Annotated[str, form(r"^[A-Za-z0-9_.-]+$", "must be the name of a stack, such as dev")]
+GitHubRepository = Annotated[
+    str, form(r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", "must be OWNER/NAME of a repository, such as my-org/my-app")
+]
+GitLabAddress = Annotated[
+    str,
+    form(r"^https://[a-z0-9.-]+(:\d+)?$", "must be the address of a GitLab without a path, https://gitlab.example.com"),
+]
+GitLabProject = Annotated[str, form(r"^[\w.-]+(/[\w.-]+)+$", "must be GROUP/PROJECT, such as web/my-app")]

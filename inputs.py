@@ -5,20 +5,23 @@ from typing import TypedDict, cast
 
 import pulumi
 
+from components import trust
 from components.alarms import AlarmsArgs
 from components.amazon_q import AmazonQArgs
 from components.code_deploy import StrategyArgs, TrafficArgs
 from components.ecs_service import EcsService
 from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
+from components.naming import Scope
 from components.network import AdoptedVpc, Network, NetworkArgs
 from components.notifications import WebhookArgs
 from components.parameter_store import ParameterArgs
 from components.pipeline_builds import MigrationArgs
+from components.policies import Statement
 from components.ways_in import WaysInArgs
 from delivery.state import ServiceState
 from review import number_of, priority
+from service_file import Service
 from settings import Settings
-from stack_file import Service
 
 
 class Shared(TypedDict):
@@ -172,6 +175,28 @@ def slack_args(stack: Settings) -> WebhookArgs | AmazonQArgs | None:
         return {"url": stack.slack_webhook}
     channel = stack.config.notifications.amazon_q
     return None if channel is None else {"workspace": channel.workspace, "channel": channel.channel}
+
+
+def uploaders_args(service: Service, scope: Scope) -> dict[str, list[Statement]]:
+    """`{"uploaders": …}` for a service that a hosted CI uploads, nothing for another."""
+    source, found = service.source, []
+    if source.github is not None:
+        repository: trust.GitHubRepository = {
+            "name": source.github.repository,
+            "owner_id": source.github.owner_id,
+            "id": source.github.repository_id,
+        }
+        provider = trust.provider_arn(scope.partition, scope.account, trust.GITHUB_URL)
+        found.append(trust.github("GitHub", provider, repository, f"ref:refs/heads/{source.github.branch}"))
+    if source.gitlab is not None:
+        project: trust.GitLabProject = {
+            "url": source.gitlab.url,
+            "path": source.gitlab.project,
+            "audience": source.gitlab.audience,
+        }
+        provider = trust.provider_arn(scope.partition, scope.account, source.gitlab.url)
+        found.append(trust.gitlab("GitLab", provider, project, source.gitlab.branch))
+    return {"uploaders": found} if found else {}
 
 
 def migrate_args(service: Service) -> dict[str, MigrationArgs]:

@@ -25,7 +25,8 @@ from problems import (
     slack_problems,
 )
 from review import number_of, numbered
-from stack_file import Service, Stack
+from service_file import Service
+from stack_file import Stack
 
 TEMPLATES = Path(__file__).parent / "task_templates"
 SECRETS = ("secrets", "slack_webhook", "commit_token")

@@ -26,14 +26,17 @@ class DeployPipeline(pulumi.ComponentResource):
 
     Approve and Migrate are there for a service that asks for them.
 
-    Produces: the uploader (an IAM user that may put one object), two or three CodeBuild projects with log groups
-    and roles, a CodePipeline V2 with its role, and the EventBridge rule that starts it with the uploaded version.
+    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; two or
+    three CodeBuild projects with log groups and roles, a CodePipeline V2 with its role, and the EventBridge rule that
+    starts it with the uploaded version.
     """
 
     name: pulumi.Output[str]
     """The pipeline's name."""
     uploader: pulumi.Output[str]
     """The IAM user of the on-premises CI. Its access key is made outside Pulumi, so no state holds it."""
+    upload_role_arn: pulumi.Output[str] | None
+    """The role of a hosted CI; None where only the user uploads."""
     source_key: str
     """The object that the uploader may put."""
 
@@ -52,6 +55,7 @@ class DeployPipeline(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
             opts=self._child,
         )
+        self.upload_role_arn = self._upload_role(args["uploaders"], source_arn) if args.get("uploaders") else None
         wanted = {
             "package": builds.package(args, self._artifacts_arn),
             **({"template": builds.fetch_template(args, self._artifacts_arn)} if "blue_green" in args else {}),
@@ -77,6 +81,21 @@ class DeployPipeline(pulumi.ComponentResource):
         self.name = pipeline.name
         self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
+
+    def _upload_role(self, trust: Sequence[policies.Statement], source_arn: pulumi.Output[str]) -> pulumi.Output[str]:
+        role = aws.iam.Role(
+            f"{self._name}-upload-role",
+            name=f"{self._full_name}-upload",
+            assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
+            opts=self._child,
+        )
+        policy = aws.iam.RolePolicy(
+            f"{self._name}-upload-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
+            opts=self._child,
+        )
+        return pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
 
     def _role(
         self, purpose: str, service: str, statements: Sequence[policies.Statement]

@@ -78,6 +78,8 @@ class DeployPipelineArgs(TypedDict):
     bucket: pulumi.Input[str]
     """Where sources arrive and artifacts are kept."""
     bucket_arn: pulumi.Input[str]
+    uploaders: NotRequired[Sequence[policies.Statement]]
+    """Who uploads by a role, besides the user that has a key: the role's trust."""
     repository_name: pulumi.Input[str]
     repository_url: pulumi.Input[str]
     repository_arn: pulumi.Input[str]

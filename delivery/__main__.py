@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,8 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import approval, prune, rollback
+from delivery import approval, laptop, prune, rollback
+from delivery.bootstrap import bootstrap
 from delivery.errors import PROGRAM, DeliveryError, explained
 from delivery.history import KEPT, history
 from delivery.lookup import find
@@ -341,6 +343,48 @@ def _live(connection: Connection, stack: str, services: list[str]) -> report.Liv
     except (ClientError, BotoCoreError) as error:
         return report.Live({}, explained(error))
     return report.Live(states)
+
+
+@main.command("up")
+@stack_option
+@with_session
+def up_command(session: boto3.Session, stack: str) -> None:
+    """Deploy a stack to the account that its file names: shows what would happen, asks, and does it.
+
+    Where something is deleted or replaced, the answer is the stack's name.
+
+    Example: delivery up --stack dev
+    """
+    laptop.up(_project(session, Path.cwd(), stack, "--policy-pack", "policy"), _answer, click.echo)
+
+
+@main.command("bootstrap")
+@stack_option
+@with_session
+def bootstrap_command(session: boto3.Session, stack: str) -> None:
+    """Bring an account to what bootstrap/Pulumi.STACK.yaml says: state, OIDC providers, roles. It can be run again.
+
+    Example: delivery bootstrap --stack dev
+    """
+    bootstrap(_project(session, Path.cwd() / "bootstrap", stack), _answer, click.echo)
+
+
+def _project(session: boto3.Session, folder: Path, stack: str, *options: str) -> laptop.Project:
+    """A stack of the program in a folder, deployed with the profile that was chosen for this command."""
+    chosen = {"AWS_PROFILE": session.profile_name} if session.profile_name != "default" else {}
+    os.environ.update(chosen)
+    return laptop.Project(folder, stack, options)
+
+
+def _answer(question: str) -> str:
+    """What a person types.
+
+    Raises:
+        DeliveryError: there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise DeliveryError("nothing was changed; nobody can be asked here. Pipelines deploy with .ci/up")
+    return str(click.prompt(question, default="", show_default=False))
 
 
 def _decide(

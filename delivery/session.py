@@ -39,15 +39,10 @@ class Provider:
     roles: Sequence[Role] = ()
 
 
-def connect(provider: Provider, account: str) -> boto3.Session:
+def sign_in(provider: Provider) -> boto3.Session:
     """A session with the provider's credentials.
 
-    Args:
-        provider: how the provider signs in.
-        account: the account that the provider is in.
-
     Raises:
-        DeliveryError: these credentials are another account's.
         botocore.exceptions.ClientError: a role refuses to be assumed.
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
@@ -62,6 +57,22 @@ def connect(provider: Provider, account: str) -> boto3.Session:
             aws_session_token=assumed["Credentials"]["SessionToken"],
             region_name=session.region_name,
         )
+    return session
+
+
+def connect(provider: Provider, account: str) -> boto3.Session:
+    """A session with the provider's credentials.
+
+    Args:
+        provider: how the provider signs in.
+        account: the account that the provider is in.
+
+    Raises:
+        DeliveryError: these credentials are another account's.
+        botocore.exceptions.ClientError: a role refuses to be assumed.
+        botocore.exceptions.BotoCoreError: there are no credentials.
+    """
+    session = sign_in(provider)
     found = session.client("sts").get_caller_identity()["Account"]
     if found != account:
         raise DeliveryError(

@@ -8,7 +8,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +16,9 @@ from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
 from sandbox import program
+from sandbox.identities import credentials, providers
 from sandbox.pulumi_cli import PatientCommand
 from sandbox.reports import Outcome, Reporter
-from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets
 
 Operation = Literal["preview", "up", "refresh", "destroy"]
@@ -49,12 +49,14 @@ class Engine:
         server: the sandbox's server that the stack is in.
         say: takes progress, line by line.
         show_diff: whether progress tells old and new values.
+        identity: the IAM user or role that program and provider call AWS as; the account's root without one.
     """
 
     folder: StackFolder
     server: Server
     say: Say
     show_diff: bool = False
+    identity: str | None = None
     _opened: "_Stack | None" = field(default=None, init=False)
 
     def run(
@@ -174,21 +176,32 @@ class Engine:
         if self.folder.lock_files():
             self._stack().cancel()
 
+    @cached_property
+    def _signed_in(self) -> dict[str, Any]:
+        """Credentials and the providers that sign with them."""
+        if self.identity:
+            return providers(self.server, self.identity, self.folder.stack)
+        own = {"aws": self.server.aws_port, "awsx": self.server.awsx_port}
+        return {"credentials": credentials(self.server, None, self.folder.stack), **own}
+
     def _environment(self) -> dict[str, str]:
         return {
             # Without sidecar files: they are not written at once, so a kill could leave one that cannot be read.
             "PULUMI_BACKEND_URL": f"{self.folder.state.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PULUMI_DEBUG_PROVIDERS": f"aws:{self.server.aws_port},awsx:{self.server.awsx_port}",
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{self._signed_in['aws']},awsx:{self._signed_in['awsx']}",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
 
     def _aws(self) -> dict[str, str]:
-        """The account's root in the sandbox, as the person who deploys has credentials of the account."""
+        """What the environment of the person who deploys says of AWS."""
+        signed = self._signed_in["credentials"]
+        token = {"AWS_SESSION_TOKEN": signed["session_token"]} if signed["session_token"] else {}
         return {
-            "AWS_ACCESS_KEY_ID": ROOT_CREDENTIALS.access_key,
-            "AWS_SECRET_ACCESS_KEY": ROOT_CREDENTIALS.secret_key,
+            "AWS_ACCESS_KEY_ID": signed["access_key"],
+            "AWS_SECRET_ACCESS_KEY": signed["secret_key"],
+            **token,
             "AWS_REGION": self.server.region,
             "AWS_DEFAULT_REGION": self.server.region,
             "AWS_ENDPOINT_URL": self.server.endpoint,
@@ -210,9 +223,9 @@ class _Stack(auto.Stack):
 
 @cache
 def _command(root: Path) -> auto.PulumiCommand:
-    installed = root / ".tools"
-    if (installed / "bin" / "pulumi").exists():
-        return PatientCommand(root=str(installed))
+    for folder in (root, *root.parents):
+        if (folder / ".tools/bin/pulumi").exists():
+            return PatientCommand(root=str(folder / ".tools"))
     if found := shutil.which("pulumi"):
         return PatientCommand(root=str(Path(found).parents[1]))
     raise SandboxError("there is no Pulumi CLI; run: make setup")

@@ -1,4 +1,4 @@
-"""Installs what the project needs: `.venv` and `policy/.venv` (packages), `.tools` (uv, Pulumi CLI, actionlint).
+"""Installs what the project needs: packages into each `.venv`, and `.tools` (uv, Pulumi CLI, actionlint).
 
 `make setup` runs it. Standard library only, because it runs before anything is installed.
 """
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "tools"
 VENV = ROOT / ".venv"
 POLICY = ROOT / "policy"
+DEPLOYMENTS = ROOT / "deployments"
 TOOLS = ROOT / ".tools"
 CLI = TOOLS / "bin" / "pulumi"
 
@@ -405,6 +406,7 @@ def require_language_host() -> None:
 STEPS: dict[str, Callable[[], None]] = {
     "packages": install_packages,
     "policy": lambda: install_packages(POLICY),
+    "deployments": lambda: install_packages(DEPLOYMENTS),
     "cli": install_cli,
     "actionlint": install_actionlint,
     "language-host": require_language_host,

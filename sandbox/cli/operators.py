@@ -5,7 +5,8 @@ import os
 import click
 
 from sandbox.cli.options import one_message, stack_option
-from sandbox.cli.server import credentials, environment
+from sandbox.cli.server import environment
+from sandbox.identities import credentials
 from sandbox.stacks import StackFolder
 
 PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}

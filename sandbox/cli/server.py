@@ -9,12 +9,11 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import click
 
 from sandbox.cli.options import json_option, one_message, stack_option
+from sandbox.identities import credentials
 from sandbox.stacks import SandboxError, Server, StackFolder, repository
 
 SECONDS_TO_END = 15.0
@@ -56,30 +55,6 @@ def stop(stack: str, everything: bool) -> None:
     folders = sorted(folder for folder in home.glob("*") if folder.is_dir()) if everything else [home / stack]
     ended = [folder.name for folder in folders if end(folder)]
     click.echo(f"Ended and forgotten: {', '.join(ended)}" if ended else "Nothing was running")
-
-
-def credentials(server: Server, identity: str | None, stack: str) -> dict[str, Any]:
-    """Credentials of an identity, of the account's root without one.
-
-    Raises:
-        SandboxError: no such identity, or the server does not answer.
-    """
-    body = json.dumps({"identity": identity, "stack": stack}).encode()
-    request = Request(f"{server.endpoint}/_sandbox/credentials", data=body, method="POST")  # noqa: S310 (our own)
-    try:
-        with urlopen(request, timeout=30) as response:  # noqa: S310 (our own)
-            found: dict[str, Any] = json.load(response)
-            return found
-    except HTTPError as error:
-        raise SandboxError(_refusal(json.load(error))) from None
-    except URLError as error:
-        raise SandboxError(f"the sandbox does not answer at {server.endpoint}: {error.reason}") from None
-
-
-def _refusal(answer: dict[str, Any]) -> str:
-    known: dict[str, list[str]] = answer.get("identities", {})
-    lines = [f"  {kind} {name}" for kind, names in known.items() for name in names]
-    return "\n".join([f"{answer['error']}; there are:" if lines else str(answer["error"]), *lines])
 
 
 def environment(server: Server, found: dict[str, Any]) -> dict[str, str | None]:

@@ -25,17 +25,18 @@ policy_option = click.option(
     help="A policy pack that must pass; repeatable.",
 )
 
+as_option = click.option("--as", "identity", metavar="IDENTITY", help="Call AWS as this IAM user or role, not as root.")
 
 host_option = click.option(
     "--in", "host", metavar="STACK", help="Put it into the sandbox of this stack, whose resources it uses."
 )
 
 
-def _engine(stack: str, show_diff: bool = False, host: str | None = None) -> Engine:
+def _engine(stack: str, show_diff: bool = False, host: str | None = None, identity: str | None = None) -> Engine:
     folder = StackFolder(stack)
     if host is not None:
         folder.settle_in(host)
-    return Engine(folder, folder.ensure_server(say), say, show_diff)
+    return Engine(folder, folder.ensure_server(say), say, show_diff, identity)
 
 
 def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
@@ -61,6 +62,7 @@ def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
 @target_option
 @policy_option
 @host_option
+@as_option
 @one_message
 def up(
     stack: str,
@@ -69,12 +71,15 @@ def up(
     targets: tuple[str, ...],
     policy_packs: tuple[Path, ...],
     host: str | None,
+    identity: str | None,
 ) -> None:
     """Deploy the program, starting the sandbox when it is not running.
 
     Example: sandbox up --stack dev
     """
-    outcome = _engine(stack, show_diff, host).run("up", targets=list(targets), policy_packs=list(policy_packs))
+    outcome = _engine(stack, show_diff, host, identity).run(
+        "up", targets=list(targets), policy_packs=list(policy_packs)
+    )
     if not as_json:
         for name, value in outcome.outputs.items():
             click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
@@ -89,6 +94,7 @@ def up(
 @target_option
 @policy_option
 @host_option
+@as_option
 @one_message
 def preview(
     stack: str,
@@ -98,12 +104,13 @@ def preview(
     targets: tuple[str, ...],
     policy_packs: tuple[Path, ...],
     host: str | None,
+    identity: str | None,
 ) -> None:
     """Show what `up` would do, and do nothing.
 
     Example: sandbox preview --stack dev --diff
     """
-    outcome = _engine(stack, show_diff, host).run(
+    outcome = _engine(stack, show_diff, host, identity).run(
         "preview", refresh=refresh, targets=list(targets), policy_packs=list(policy_packs)
     )
     _print(outcome, as_json, "Nothing would change", WOULD)
@@ -133,11 +140,12 @@ def export(stack: str, show_secrets: bool) -> None:
 @click.command()
 @stack_option
 @json_option
+@as_option
 @one_message
-def down(stack: str, as_json: bool) -> None:
+def down(stack: str, as_json: bool, identity: str | None) -> None:
     """Destroy everything that the program made. A protected stack refuses."""
     folder = StackFolder(stack)
-    engine = Engine(folder, folder.running_server(), say)
+    engine = Engine(folder, folder.running_server(), say, identity=identity)
     protected = _protected(engine.export())
     if protected:
         names = "\n".join(f"  {shown(urn)}" for urn in protected)

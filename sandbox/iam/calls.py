@@ -55,6 +55,9 @@ class Facts(Protocol):
     def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> str | None:
         """The ARN of a registered scalable target."""
 
+    def iam_arn(self, kind: str, name: str) -> str | None:
+        """The ARN, with its path, of a ``role`` or ``user`` that exists."""
+
     def deployment_group(self, deployment_id: str) -> str | None:
         """``application/group`` of a CodeDeploy deployment."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.iam import rules_compute, rules_data, rules_s3, templates
+from sandbox.iam import provisioning, rules_compute, rules_data, rules_s3, templates
 from sandbox.iam.calls import Call, Need, UnknownOperation
 
 Rule = Callable[[Call], list[Need]]
 
-RULES: dict[tuple[str, str], Rule] = {**rules_compute.RULES, **rules_data.RULES, **rules_s3.RULES}
+RULES: dict[tuple[str, str], Rule] = {**rules_compute.RULES, **rules_data.RULES, **rules_s3.RULES, **provisioning.RULES}
 
 UNAUTHORISED = {("sts", "GetCallerIdentity")}
 """Operations that need no permission at all."""
@@ -27,7 +27,7 @@ def needs(call: Call) -> list[Need]:
         return []
     if key in RULES:
         return RULES[key](call)
-    found = templates.needs(call)
+    found = templates.needs(call, templates.TEMPLATES) or templates.needs(call, provisioning.TEMPLATES)
     if found is None:
         raise UnknownOperation(f"{call.service}:{call.operation}")
     return found

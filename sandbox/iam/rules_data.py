@@ -134,7 +134,11 @@ def _describe_alarms(call: Call) -> list[Need]:
     return [Need("cloudwatch:DescribeAlarms", resource) for resource in resources]
 
 
-_KMS_ON_KEY = ("Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "DescribeKey")
+_KMS_ON_KEY = (
+    "Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "DescribeKey", "EnableKeyRotation",
+    "GetKeyPolicy", "GetKeyRotationStatus", "ListResourceTags", "PutKeyPolicy", "ScheduleKeyDeletion", "TagResource",
+    "UntagResource", "UpdateKeyDescription",
+)  # fmt: skip
 
 RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     **{("ssm", name): _parameters("Name") for name in ("GetParameter", "GetParameterHistory", "DeleteParameter")},

@@ -29,7 +29,10 @@ _DEPLOYMENT_GROUP = "deploymentgroup:{applicationName}/{deploymentGroupName}"
 _RULE = "rule/{Name}"
 _ALARM = "alarm:{AlarmNames}"
 
-TEMPLATES: dict[str, dict[str, str]] = {
+Templates = dict[str, dict[str, str]]
+"""Service → operation → template."""
+
+TEMPLATES: Templates = {
     "codepipeline": {
         **dict.fromkeys(("GetPipeline", "GetPipelineState", "StartPipelineExecution", "DeletePipeline"), "{name}"),
         **dict.fromkeys(
@@ -139,15 +142,12 @@ TEMPLATES: dict[str, dict[str, str]] = {
         "SetAlarmState": "alarm:{AlarmName}",
         "EnableAlarmActions": _ALARM,
         "DisableAlarmActions": _ALARM,
-        "PutCompositeAlarm": ANY,
         "GetMetricData": ANY,
         "GetMetricStatistics": ANY,
         "ListMetrics": ANY,
     },
     "iam": {
-        **dict.fromkeys(("GetRole", "GetRolePolicy", "ListRolePolicies", "ListRoleTags"), "role/{RoleName}"),
-        "ListAttachedRolePolicies": "role/{RoleName}",
-        **dict.fromkeys(("GetUserPolicy", "ListUserPolicies", "ListAttachedUserPolicies"), "user/{UserName}"),
+        "ListAttachedUserPolicies": "user/{UserName}",
         "ListGroupsForUser": "user/{UserName}",
         **dict.fromkeys(("GetGroupPolicy", "ListGroupPolicies", "ListAttachedGroupPolicies"), "group/{GroupName}"),
         "GetPolicy": "{PolicyArn}",
@@ -200,9 +200,9 @@ TEMPLATES: dict[str, dict[str, str]] = {
 _PLACEHOLDER = re.compile(r"\{([^}]+)\}")
 
 
-def needs(call: Call) -> list[Need] | None:
-    """The call's permissions, or None when no template is known."""
-    template = TEMPLATES.get(call.service, {}).get(call.operation)
+def needs(call: Call, templates: Templates) -> list[Need] | None:
+    """The call's permissions, or None when it has no template."""
+    template = templates.get(call.service, {}).get(call.operation)
     if template is None:
         return None
     action = f"{PREFIXES.get(call.service, call.service)}:{call.operation}"

@@ -15,11 +15,12 @@ class Ports(NamedTuple):
     awsx: int
 
 
-def serve(client: Callable[[str], Any], account: str, region: str) -> Ports:
+def serve(client: Callable[[str], Any], root: Callable[[str], Any], account: str, region: str) -> Ports:
     """Serve both providers in this process until it ends.
 
     Args:
-        client: service → boto3 client of the account's root.
+        client: service → boto3 client of whom the provider signs in as.
+        root: the same of the account's root.
         account: 12 digits.
         region: the only one there is.
     """
@@ -28,7 +29,7 @@ def serve(client: Callable[[str], Any], account: str, region: str) -> Ports:
     from sandbox.providers.server import AwsProvider
     from sandbox.providers.types import Aws
 
-    aws = Aws(account=account, region=region, partition="aws", client=client)
+    aws = Aws(account=account, region=region, partition="aws", client=client, root=root)
     return Ports(_listen(AwsProvider(aws, RESOURCES, INVOKES)), _listen(AwsxProvider()))
 
 

@@ -63,6 +63,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "clusterName",
         "aws:ecs/service:Service": "name cluster launchType schedulingStrategy iamRole",
         "aws:ecs/taskDefinition:TaskDefinition": ALL,
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "url",
         "aws:iam/policy:Policy": "description name namePrefix path",
         "aws:iam/role:Role": "name namePrefix path",
         "aws:iam/rolePolicy:RolePolicy": "name namePrefix role",

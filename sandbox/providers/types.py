@@ -13,7 +13,9 @@ class Aws:
     region: str
     partition: str
     client: Callable[[str], Any]
-    """Service → boto3 client of the sandbox's server, as the account's root."""
+    """Service → boto3 client of the sandbox's server, as whom the provider signs in."""
+    root: Callable[[str], Any]
+    """The same as the account's root, for what a person has in a real account and no program makes."""
 
 
 class Resource(Protocol):

@@ -136,7 +136,7 @@ def _resource_policy(world: World, need: Need, call: Call) -> tuple[Policy | Non
     service, name = need.resource.split(":")[2:3], need.resource.rpartition(":")[2]
     if need.action in ("sts:AssumeRole", "sts:TagSession"):
         return identity.trust_policy(world, need.resource), Trust.RESOURCE_DECIDES
-    if service == ["kms"]:
+    if service == ["kms"] and name.startswith("key/"):
         return _key_policy(facts, need.resource), Trust.RESOURCE_DECIDES
     if service == ["s3"]:
         bucket = name.partition("/")[0]

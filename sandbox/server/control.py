@@ -11,6 +11,7 @@ GET  /commits             what GitHub or GitLab was told, and whether anything i
 POST /slack               ``{"mood": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
+POST /providers           the same: ports of Pulumi providers that call AWS as it, and those ``credentials``
 POST /hold                ``{"operation": "ecs:UpdateService", "by": …, "mentions": …, "after": …}``
 POST /held                ``{"hold": NUMBER}``: whether such a call is held now
 POST /release             ``{"hold": NUMBER, "abort": false}``: let it go on, or end it with an error
@@ -25,10 +26,11 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from sandbox import providers
 from sandbox.codebuild.api import building
 from sandbox.receivers.slack import MOODS
 from sandbox.server import holds, identity
-from sandbox.server.credentials import ROOT_CREDENTIALS
+from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.protocol import Answer, Environ
 from sandbox.server.world import World
 
@@ -82,6 +84,8 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
             return _replay(world, str(body.get("id", "last")))
         case "POST credentials":
             return _credentials(world, body.get("identity"), str(body.get("stack", "")))
+        case "POST providers":
+            return _providers(world, str(body["identity"]), str(body.get("stack", "")))
         case "POST hold":
             return {"hold": world.holds.add(holds.parsed(body))}
         case "POST held":
@@ -106,7 +110,7 @@ def _mood(world: World, mood: str) -> Json:
     return {"mood": known}
 
 
-def _credentials(world: World, name: str | None, stack: str) -> Json:
+def _credentials(world: World, name: str | None, stack: str) -> dict[str, Any]:
     if name is None:
         return asdict(ROOT_CREDENTIALS)
     kind, exact = find_identity(name, stack, identity.names(world))
@@ -114,6 +118,13 @@ def _credentials(world: World, name: str | None, stack: str) -> Json:
         return asdict(identity.user_credentials(world, exact))
     session = identity.open_session(world, identity.role_arn(world, exact), "sandbox-env")
     return asdict(identity.session_credentials(session))
+
+
+def _providers(world: World, name: str, stack: str) -> Json:
+    found = _credentials(world, name, stack)
+    signed = Credentials(**found)
+    ports = providers.serve(lambda service: world.client(service, signed), world.client, world.account, world.region)
+    return {"credentials": found, **ports._asdict()}
 
 
 def find_identity(name: str, stack: str, known: dict[str, list[str]]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from moto.codedeploy.models import codedeploy_backends
 from moto.ecr.models import ecr_backends
 from moto.ecs.exceptions import TaskDefinitionNotFoundException
 from moto.ecs.models import ecs_backends
+from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.kms.utils import KEY_ID_LEN
 from moto.s3.models import s3_backends
@@ -119,6 +120,11 @@ class MotoFacts:
         targets = applicationautoscaling_backends[self.account][self.region].targets
         found = targets.get(dimension, {}).get(resource_id)
         return found.arn if found is not None and found.service_namespace == namespace else None
+
+    def iam_arn(self, kind: str, name: str) -> str | None:
+        backend = iam_backends[self.account]["aws"]
+        holders = backend.users.values() if kind == "user" else backend.roles.values()
+        return next((str(holder.arn) for holder in holders if holder.name == name), None)
 
     def deployment_group(self, deployment_id: str) -> str | None:
         found = codedeploy_backends[self.account][self.region].deployments.get(deployment_id)

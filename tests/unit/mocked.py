@@ -30,6 +30,9 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:ssm/parameter:Parameter": _arn("ssm", "parameter"),
     "aws:iam/role:Role": _arn("iam", "role/"),
     "aws:iam/user:User": _arn("iam", "user/"),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda args: {
+        "arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{args.inputs['url'].removeprefix('https://')}"
+    },
     "aws:cloudwatch/logGroup:LogGroup": _arn("logs", "log-group:"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _arn("cloudwatch", "alarm:"),
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": lambda args: {

@@ -147,6 +147,47 @@ def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Recorder) -> 
     }
 
 
+def test_a_hosted_ci_uploads_by_a_role_that_may_no_more(deploy: Deploy) -> None:
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["chuoi"]["source"] = {
+        "type": "s3",
+        "github": {"repository": "team/chuoi", "owner_id": 12, "repository_id": 34},
+        "gitlab": {"url": "https://gitlab.example.com", "project": "team/chuoi"},
+    }
+    dev = run(deploy, "dev", services=services)
+    uploads = statements(dev, "aws:iam/userPolicy:UserPolicy", "chuoi-uploader-policy")
+    assert statements(dev, ROLE_POLICY, "chuoi-upload-policy") == uploads
+    assert "mailer-upload-role" not in dev.named("aws:iam/role:Role")
+    role = dev.inputs("aws:iam/role:Role", "chuoi-upload-role")
+    assert role["name"] == "dev-chuoi-upload"
+    github, gitlab = json.loads(role["assumeRolePolicy"])["Statement"]
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider"
+    assert github["Principal"] == {"Federated": f"{provider}/token.actions.githubusercontent.com"}
+    assert github["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": [
+                "repo:team/chuoi:ref:refs/heads/main",
+                "repo:team@12/chuoi@34:ref:refs/heads/main",
+            ],
+            "token.actions.githubusercontent.com:repository_id": "34",
+        }
+    }
+    assert gitlab["Principal"] == {"Federated": f"{provider}/gitlab.example.com"}
+    assert gitlab["Condition"] == {
+        "StringEquals": {
+            "gitlab.example.com:aud": "sts.amazonaws.com",
+            "gitlab.example.com:sub": "project_path:team/chuoi:ref_type:branch:ref:main",
+        }
+    }
+
+
+def test_prd_keeps_its_parameters_secrets_outside() -> None:
+    """A pull request's preview decrypts what its stack file has."""
+    services = json.loads(stack_config("prd")["fargate-delivery:services"])
+    assert not [name for service in services.values() for name, p in service["parameters"].items() if "secret" in p]
+
+
 def test_build_and_runtime_cannot_read_each_other(dev: Recorder) -> None:
     build = statements(dev, ROLE_POLICY, "chuoi-package-policy")
     runtime = statements(dev, ROLE_POLICY, "chuoi-execution-policy")
@@ -395,17 +436,13 @@ def test_what_the_store_keeps(dev: Recorder) -> None:
 
 
 def test_prd_is_protected_and_dev_is_not(deploy: Deploy) -> None:
-    protected = {
-        stack: {request.name for request in run(deploy, stack).requests() if request.protect}
-        for stack in ("dev", "prd")
-    }
-    assert protected["dev"] == set()
-    assert protected["prd"] == {
-        "delivery-store-bucket",
-        "load-balancer-alb",
-        "cluster-session-key",
-        *(f"{service}-{what}" for service in ("chuoi", "mailer") for what in ("images", "key")),
-    }
+    def protected(stack: str, **changes: object) -> set[str]:
+        return {request.name for request in run(deploy, stack, **changes).requests() if request.protect}
+
+    images = {"chuoi-images", "mailer-images"}
+    assert protected("dev") == set()
+    assert protected("prd") == {"delivery-store-bucket", "load-balancer-alb", "cluster-session-key", *images}
+    assert protected("dev", protect=True) == protected("prd") | {"chuoi-key", "mailer-key"}
 
 
 def test_what_exists_is_adopted_and_not_made(deploy: Deploy) -> None:

@@ -127,6 +127,30 @@ class ManagedPolicy(AwsResource):
         super().remove(aws, id, props)
 
 
+class OpenIdConnectProvider(AwsResource):
+    """An OIDC provider; its audiences and thumbprints change in place."""
+
+    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+        return {**super().computed_from(aws, id, found, inputs), "arn": id}
+
+    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+        """AWS leaves the scheme out of the URL."""
+        state = super().reported(aws, found, props)
+        return {**state, "url": props["url"]} if props["url"] == f"https://{found['Url']}" else state
+
+    def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        client = aws.client("iam")
+        had, wanted = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
+        for audience in sorted(wanted - had):
+            client.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
+        for audience in sorted(had - wanted):
+            client.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
+        if changed(olds, news, "thumbprintLists"):
+            client.update_open_id_connect_provider_thumbprint(
+                OpenIDConnectProviderArn=id, ThumbprintList=news["thumbprintLists"]
+            )
+
+
 class RolePolicyAttachment:
     """A managed policy attached to a role."""
 
@@ -203,4 +227,17 @@ RESOURCES: dict[str, Resource] = {
         tagging=Tagging("TagPolicy", "UntagPolicy", "ListPolicyTags", "Tags"),
     ),
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": RolePolicyAttachment(),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": OpenIdConnectProvider(
+        service="iam",
+        create_call="CreateOpenIDConnectProvider",
+        read_call="GetOpenIDConnectProvider",
+        delete_call="DeleteOpenIDConnectProvider",
+        key="OpenIDConnectProviderArn",
+        id="OpenIDConnectProviderArn",
+        element="",
+        names={"clientIdLists": "ClientIDList", "thumbprintLists": "ThumbprintList"},
+        tagging=Tagging(
+            "TagOpenIDConnectProvider", "UntagOpenIDConnectProvider", "ListOpenIDConnectProviderTags", "Tags", by="id"
+        ),
+    ),
 }

@@ -186,7 +186,7 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
         found = next((z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == private), None)
         if found is None:
             _log.warning("made up hosted zone %s", name.rstrip("."))
-            found = client.create_hosted_zone(Name=name, CallerReference=str(uuid.uuid4()))["HostedZone"]
+            found = aws.root("route53").create_hosted_zone(Name=name, CallerReference=str(uuid.uuid4()))["HostedZone"]
         id = found["Id"].rsplit("/", 1)[1]
     answer = client.get_hosted_zone(Id=id)
     zone = answer["HostedZone"]

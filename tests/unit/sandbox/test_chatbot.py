@@ -67,7 +67,7 @@ def publish(world: World) -> list[list[str]]:
 
 
 def test_the_life_of_a_configuration(world: World) -> None:
-    aws, handler = Aws(A, R, "aws", world.client), RESOURCES[TYPE]
+    aws, handler = Aws(A, R, "aws", world.client, world.client), RESOURCES[TYPE]
     inputs = channel(TOPIC, tags={"stack": "dev"})
     id, outputs = handler.create(aws, inputs)
     assert id == outputs["chatConfigurationArn"] == f"arn:aws:chatbot::{A}:chat-configuration/slack-channel/dev"
@@ -88,7 +88,7 @@ def test_the_life_of_a_configuration(world: World) -> None:
 def test_a_topic_s_message_is_in_the_channel_that_follows_it(world: World) -> None:
     arn = topic_of(world)
     assert publish(world) == []
-    RESOURCES[TYPE].create(Aws(A, R, "aws", world.client), channel(arn))
+    RESOURCES[TYPE].create(Aws(A, R, "aws", world.client, world.client), channel(arn))
     assert publish(world) == [["News", "Pipeline (https://example.com)"]]
     assert world.undelivered == []
 
@@ -104,14 +104,14 @@ def test_a_topic_s_message_is_in_the_channel_that_follows_it(world: World) -> No
 )
 def test_what_is_not_shown_is_undelivered(world: World, given: dict[str, Any], problem: str) -> None:
     arn = topic_of(world, **given)
-    RESOURCES[TYPE].create(Aws(A, R, "aws", world.client), channel(arn))
+    RESOURCES[TYPE].create(Aws(A, R, "aws", world.client, world.client), channel(arn))
     assert publish(world) == []
     (undelivered,) = world.undelivered
     assert problem in undelivered.error
 
 
 def test_slack_may_be_down(world: World) -> None:
-    RESOURCES[TYPE].create(Aws(A, R, "aws", world.client), channel(topic_of(world)))
+    RESOURCES[TYPE].create(Aws(A, R, "aws", world.client, world.client), channel(topic_of(world)))
     world.slack.mood = "down"
     assert publish(world) == []
     (undelivered,) = world.undelivered

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import cfnlint.data.AdditionalSpecs
 import pytest
+from cfnlint.helpers import load_resource
 
+from sandbox.iam import provisioning, templates
 from sandbox.iam.calls import Call, Need, UnknownOperation
 from sandbox.iam.requests import needs
 
@@ -46,6 +49,9 @@ class Account:
     def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> str | None:
         return None if "new" in resource_id else f"arn:aws:application-autoscaling:{R}:{A}:scalable-target/1"
 
+    def iam_arn(self, kind: str, name: str) -> str | None:
+        return f"arn:aws:iam::{A}:{kind}/path/{name}" if name == "pathed" else None
+
     def deployment_group(self, deployment_id: str) -> str | None:
         return "app/group"
 
@@ -83,6 +89,49 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
             ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a"], "AlarmTypes": ["CompositeAlarm"]}),
             [("cloudwatch:DescribeAlarms", "*")],
         ),
+        (
+            ("cloudwatch", "PutDashboard", {"DashboardName": "d"}),
+            [("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{A}:dashboard/d")],
+        ),
+        # What makes infrastructure
+        (("ec2", "CreateVpc", {}), [("ec2:CreateVpc", arn("ec2", "vpc/*"))]),
+        (("ec2", "DeleteSubnet", {"SubnetId": "s"}), [("ec2:DeleteSubnet", arn("ec2", "subnet/s"))]),
+        (("elbv2", "CreateRule", {"ListenerArn": "arn:l"}), [("elasticloadbalancing:CreateRule", "arn:l")]),
+        (
+            ("route53", "ChangeResourceRecordSets", {"HostedZoneId": "/hostedzone/Z"}),
+            [("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z")],
+        ),
+        (
+            ("sqs", "DeleteQueue", {"QueueUrl": f"https://sqs.{R}.amazonaws.com/{A}/q"}),
+            [("sqs:DeleteQueue", arn("sqs", "q"))],
+        ),
+        (
+            ("iam", "CreateRole", {"RoleName": "r", "Path": "/p/", "Tags": [{"Key": "k", "Value": "v"}]}),
+            [(f"iam:{action}", f"arn:aws:iam::{A}:role/p/r") for action in ("CreateRole", "TagRole")],
+        ),
+        (
+            ("iam", "PutRolePolicy", {"RoleName": "pathed"}),
+            [("iam:PutRolePolicy", f"arn:aws:iam::{A}:role/path/pathed")],
+        ),
+        (("iam", "PutUserPolicy", {"UserName": "u"}), [("iam:PutUserPolicy", f"arn:aws:iam::{A}:user/u")]),
+        (
+            ("iam", "CreateOpenIDConnectProvider", {"Url": "https://a.example.com"}),
+            [("iam:CreateOpenIDConnectProvider", f"arn:aws:iam::{A}:oidc-provider/a.example.com")],
+        ),
+        (("kms", "CreateKey", {}), [("kms:CreateKey", "*")]),
+        (
+            ("kms", "CreateAlias", {"AliasName": "alias/a", "TargetKeyId": "k"}),
+            [("kms:CreateAlias", arn("kms", "alias/a")), ("kms:CreateAlias", KEY)],
+        ),
+        (
+            (
+                "codedeploy",
+                "CreateDeploymentGroup",
+                {"applicationName": "a", "deploymentGroupName": "g", "serviceRoleArn": ROLE},
+            ),
+            [("codedeploy:CreateDeploymentGroup", arn("codedeploy", "deploymentgroup:a/g")), ("iam:PassRole", ROLE)],
+        ),
+        (("s3", "DeletePublicAccessBlock", {"Bucket": "b"}), [("s3:PutBucketPublicAccessBlock", S3 + "b")]),
         # S3
         (("s3", "GetObject", IN_B), [("s3:GetObject", S3 + "b/k")]),
         (("s3", "HeadObject", IN_B), [("s3:GetObject", S3 + "b/k")]),
@@ -335,6 +384,18 @@ def test_scalable_targets() -> None:
     assert known[0].context["application-autoscaling:service-namespace"] == "ecs"
     new = of("application-autoscaling", "RegisterScalableTarget", ResourceId="service/c/new", **target)
     assert new[0].resource == arn("application-autoscaling", "scalable-target/*")
+
+
+REFERENCE: dict[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Policies.json")
+"""The Service Authorization Reference, actions in lower case."""
+
+
+@pytest.mark.parametrize("service", provisioning.TEMPLATES)
+def test_a_template_is_everything_exactly_where_the_action_takes_no_resource(service: str) -> None:
+    actions = REFERENCE[templates.PREFIXES.get(service, service)]["Actions"]
+    for operation, template in provisioning.TEMPLATES[service].items():
+        takes = actions[operation.lower()].get("Resources", [])
+        assert (template == templates.ANY) is (takes == []), operation
 
 
 @pytest.mark.parametrize(("service", "operation"), [("s3", "SelectObjectContent"), ("glue", "GetDatabases")])

@@ -247,6 +247,11 @@ CASES = [
     Case("aws:iam/rolePolicy:RolePolicy",
          lambda a: {"role": a.role().rsplit("/", 1)[1], "name": "p", "policy": policy("s3:PutObject")},
          lambda a: {"policy": policy("s3:GetObject")}, id="role-1:p", twice_fails=False),
+    Case("aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+         lambda a: {"url": "https://token.example.com", "clientIdLists": ["a", "b"], "thumbprintLists": ["a" * 40],
+                    "tags": TAGS},
+         lambda a: {"thumbprintLists": ["b" * 40], **OTHER_TAGS}, ("arn",),
+         f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"),
     Case("aws:iam/rolePolicyAttachment:RolePolicyAttachment",
          lambda a: {"role": a.role().rsplit("/", 1)[1], "policyArn": a.aws.client("iam").create_policy(
              PolicyName="m", PolicyDocument=policy("s3:GetObject"))["Policy"]["Arn"]}, twice_fails=False),

@@ -1,0 +1,164 @@
+"""The keys of an account's file, `bootstrap/Pulumi.<name>.yaml`, and whom they let in."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from components import trust
+from components.policies import Statement
+
+PROJECT = "fargate-delivery"
+"""The Pulumi project whose stacks these are."""
+
+Number = Annotated[int, Field(ge=1)]
+Arn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$")]
+StackName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+
+
+class Model(BaseModel):
+    """No unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class GitHub(Model):
+    """A repository on github.com. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` tells both numbers."""
+
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")]
+    """`OWNER/NAME`."""
+    owner_id: Number
+    repository_id: Number
+    provider: Literal["made", "exists"] = "made"
+    """`exists`: the account has this OIDC provider already; it has one for a URL at most."""
+
+
+class GitLab(Model):
+    """A project on a GitLab that AWS reaches: it reads `/.well-known/openid-configuration` and the keys."""
+
+    url: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+(:\d+)?$")]
+    """Of the instance, without a path."""
+    project: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)+$")]
+    """`GROUP/PROJECT`."""
+    audience: str = "sts.amazonaws.com"
+    """`aud` of the jobs' `id_tokens`."""
+    provider: Literal["made", "exists"] = "made"
+    """As of `github`."""
+
+
+class PulumiCloud(Model):
+    """An organization in Pulumi Cloud."""
+
+    organization: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    """Its name, in lower case as its tokens have it."""
+    provider: Literal["made", "exists"] = "made"
+    """As of `github`."""
+
+
+class StackKeys(Model):
+    """Who deploys and previews one stack."""
+
+    branch: Annotated[str, Field(pattern=r"^[\w./-]+$")] = "main"
+    """Only what runs on it deploys."""
+    previews: bool = True
+    """Whether pull requests are previewed. Their code then reads the secrets of the stack's file and state. Who asks
+    first is GitHub's environment `preview-STACK`; GitLab's tokens name no environment, so any branch's pipeline may."""
+    deployments_preview: bool = False
+    """Whether Pulumi Deployments may preview pull requests, which it does with the deploy role."""
+
+
+class Account(Model):
+    """An account's file."""
+
+    backend: Literal["s3", "pulumi"] = "s3"
+    """Where Pulumi keeps states. `s3`: a bucket of this account and a key for each stack's secrets. `pulumi`: Pulumi
+    Cloud; neither is made."""
+    github: GitHub | None = None
+    gitlab: GitLab | None = None
+    pulumi_cloud: PulumiCloud | None = None
+    """For Pulumi Deployments; needs `backend: pulumi`."""
+    runners: list[Arn] = []
+    """IAM users and roles that may preview and deploy every stack: runners whose GitLab AWS does not reach."""
+    stacks: Annotated[dict[StackName, StackKeys], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if not (self.github or self.gitlab or self.pulumi_cloud or self.runners):
+            raise ValueError("nobody would deploy: give one at least of github, gitlab, pulumi_cloud and runners")
+        if self.pulumi_cloud and self.backend == "s3":
+            raise ValueError("pulumi_cloud needs backend: pulumi, because Deployments read no other state")
+        if not self.pulumi_cloud and any(keys.deployments_preview for keys in self.stacks.values()):
+            raise ValueError("deployments_preview is for Pulumi Deployments, so it needs pulumi_cloud")
+        for name in self.stacks:
+            if other := next((each for each in self.stacks if each.startswith(f"{name}-")), None):
+                raise ValueError(f"stacks {name} and {other}: names of {name} would be {other}'s; rename one")
+        return self
+
+    def providers(self) -> dict[str, tuple[str, list[str]]]:
+        """Name → URL and audiences, of the OIDC providers to make."""
+        wanted: dict[str, tuple[str, list[str]]] = {}
+        if self.github and self.github.provider == "made":
+            wanted["github"] = (trust.GITHUB_URL, [trust.GITHUB_AUDIENCE])
+        if self.gitlab and self.gitlab.provider == "made":
+            wanted["gitlab"] = (self.gitlab.url, [self.gitlab.audience])
+        if self.pulumi_cloud and self.pulumi_cloud.provider == "made":
+            wanted["pulumi-cloud"] = (trust.PULUMI_URL, [self.pulumi_cloud.organization])
+        return wanted
+
+    def deployers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+        """Who may assume a stack's deploy role.
+
+        Args:
+            stack: the stack.
+            arn_of: URL → the ARN of the account's OIDC provider.
+        """
+        keys, found = self.stacks[stack], []
+        if self.github:
+            provider, ref = arn_of(trust.GITHUB_URL), f"refs/heads/{keys.branch}"
+            found.append(trust.github("GitHub", provider, self._repository(), f"environment:{stack}", ref=ref))
+        if self.gitlab:
+            found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
+        if self.pulumi_cloud:
+            operations: list[trust.PulumiOperation] = [
+                "update",
+                "refresh",
+                "destroy",
+                "detect-drift",
+                "remediate-drift",
+            ]
+            if keys.deployments_preview:
+                operations.append("preview")
+            of: trust.PulumiStack = {
+                "organization": self.pulumi_cloud.organization,
+                "project": PROJECT,
+                "stack": stack,
+            }
+            found.append(trust.pulumi_deployments("PulumiDeployments", arn_of(trust.PULUMI_URL), of, operations))
+        return [*found, *self._runners()]
+
+    def previewers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+        """Who may assume a stack's preview role; nobody where it has no previews."""
+        keys, found = self.stacks[stack], []
+        if not keys.previews:
+            return []
+        if self.github:
+            context = f"environment:preview-{stack}"
+            found.append(trust.github("GitHub", arn_of(trust.GITHUB_URL), self._repository(), context))
+        if self.gitlab:
+            found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), None))
+        return [*found, *self._runners()]
+
+    def _runners(self) -> list[Statement]:
+        return [trust.principals("Runners", self.runners)] if self.runners else []
+
+    def _repository(self) -> trust.GitHubRepository:
+        assert self.github
+        return {
+            "name": self.github.repository,
+            "owner_id": self.github.owner_id,
+            "id": self.github.repository_id,
+        }
+
+    def _project(self) -> trust.GitLabProject:
+        assert self.gitlab
+        return {"url": self.gitlab.url, "path": self.gitlab.project, "audience": self.gitlab.audience}

@@ -1,0 +1,41 @@
+"""What a pull request's preview may do: look. Its code is the pull request's, so that nothing here writes or decrypts.
+
+Functions without resources. The preview runs with `--refresh=false`: it reads what the program asks for, not what the
+provider manages. docs/aws-assumptions.md has each action with its reason.
+"""
+
+from components.naming import Scope
+from components.policies import EVERYTHING, Statement, allow
+
+
+def preview(scope: Scope) -> list[Statement]:
+    """What the program asks AWS before it declares anything, and what its guards look at."""
+    stack = scope.stack
+    in_cluster = {"ArnEquals": {"ecs:cluster": scope.arn("ecs", f"cluster/{stack}")}}
+    return [
+        # None of them takes a resource.
+        allow(
+            "FindPlace",
+            ["ec2:DescribeAvailabilityZones", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
+            EVERYTHING,
+        ),
+        # A zone has an id, not a name.
+        allow(
+            "ReadZone",
+            ["route53:GetHostedZone", "route53:ListTagsForResource"],
+            [f"arn:{scope.partition}:route53:::hostedzone/*"],
+        ),
+        allow("ReadServices", ["ecs:DescribeServices"], [scope.arn("ecs", f"service/{stack}/{stack}-*")]),
+        # Takes no resource.
+        allow("ReadRevisions", ["ecs:DescribeTaskDefinition"], EVERYTHING),
+        # Takes a container instance, which Fargate has none of.
+        allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, in_cluster),
+        allow("ReadTasks", ["ecs:DescribeTasks"], [scope.arn("ecs", f"task/{stack}/*")]),
+        allow(
+            "ReadReleases",
+            ["ssm:GetParameters"],
+            [scope.arn("ssm", f"parameter{scope.parameter_path('*', 'release')}")],
+        ),
+        allow("ReadPipelines", ["codepipeline:GetPipelineState"], [scope.arn("codepipeline", f"{stack}-*")]),
+        allow("ReadImages", ["ecr:DescribeImages"], [scope.arn("ecr", f"repository/{stack}-*")]),
+    ]

@@ -1,0 +1,61 @@
+"""What an account needs before a stack: first the bucket that Pulumi keeps states in, then the bootstrap program."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from delivery.errors import DeliveryError
+from delivery.laptop import Ask, Project, right_account, up
+
+
+def state_bucket(account: str, region: str) -> str:
+    """The bucket's name: one for an account and Region, the same for whoever asks."""
+    return f"fargate-delivery-state-{account}-{region}"
+
+
+def ensure_state_bucket(s3: Any, account: str, region: str) -> bool:
+    """Make the bucket unless it is there. Everything about it is set by the bootstrap program.
+
+    Returns:
+        Whether it is new.
+
+    Raises:
+        DeliveryError: somebody else's bucket has the name.
+    """
+    name = state_bucket(account, region)
+    try:
+        s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("403", "AccessDenied"):
+            raise DeliveryError(f"bucket {name} is another account's, or these credentials may not see it") from None
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise
+    else:
+        return False
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **where)
+    return True
+
+
+def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
+    """Bring an account to what its file says; the same command the first time and every time after.
+
+    Pulumi keeps the state of this in the bucket that comes first, or in Pulumi Cloud where the file says so; there are
+    no secrets in it.
+
+    Raises:
+        DeliveryError: the wrong account, or the answer was no, or a step failed; the message says which.
+    """
+    session, config = right_account(project), project.config()
+    if config.get("fargate-delivery-bootstrap:backend", "s3") == "s3":
+        account, region = session.client("sts").get_caller_identity()["Account"], session.region_name
+        name = state_bucket(account, region)
+        if ensure_state_bucket(session.client("s3"), account, region):
+            say(f"Made bucket {name}")
+        backend = {"PULUMI_BACKEND_URL": f"s3://{name}?region={region}", "PULUMI_CONFIG_PASSPHRASE": ""}
+        project = replace(project, environment={**project.environment, **backend})
+    project.pulumi("stack", "select", "--create", project.stack)
+    up(project, ask, say)
+    project.pulumi("stack", "output", "--stack", project.stack)

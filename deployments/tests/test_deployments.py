@@ -1,0 +1,134 @@
+"""The committed settings under mocks: what pushes, pull requests and drift may do."""
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import mocks
+
+ROOT = Path(__file__).parents[1]
+NAMESPACE = "fargate-delivery-deployments"
+Run = Callable[..., dict[tuple[str, str], dict[str, Any]]]
+
+
+class Cloud(mocks.Mocks):
+    """Takes every registration."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.made[args.typ.rpartition(":")[2], args.name] = args.inputs
+        return args.name, args.inputs
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
+        raise AssertionError(f"unmocked {args.token}")
+
+
+def committed() -> dict[str, Any]:
+    stacks: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.settings.yaml").read_text())["config"]
+    return stacks
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the program on its committed file, with some stacks' keys changed: type and name → inputs."""
+
+    def go(**changes: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+        cloud, config = Cloud(), committed()
+        mocks.set_mocks(cloud, project=NAMESPACE, stack="settings", organization="example")
+        stacks = config[f"{NAMESPACE}:stacks"]
+        for name, keys in changes.items():
+            stacks[name] = {**stacks[name], **keys}
+        pulumi.runtime.set_all_config(
+            {
+                f"{NAMESPACE}:repository": config[f"{NAMESPACE}:repository"],
+                f"{NAMESPACE}:stacks": json.dumps(stacks),
+            }
+        )
+
+        @pulumi.runtime.test
+        def body() -> None:
+            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+        body()
+        return cloud.made
+
+    return go
+
+
+def test_a_push_to_main_deploys_each_stack_as_its_own_role(run: Run) -> None:
+    made = run()
+    assert {name for kind, name in made if kind == "DeploymentSettings"} == {"dev", "prd"}
+    for stack, account in (("dev", "123456789012"), ("prd", "210987654321")):
+        settings = made["DeploymentSettings", stack]
+        assert {key: settings[key] for key in ("organization", "project", "stack")} == {
+            "organization": "example",
+            "project": "fargate-delivery",
+            "stack": stack,
+        }
+        assert settings["github"]["repository"] == "example/fargate-delivery"
+        assert settings["github"]["deployCommits"] is True
+        assert settings["sourceContext"] == {"git": {"branch": "refs/heads/main"}}
+        assert settings["operationContext"]["oidc"]["aws"] == {
+            "roleARN": f"arn:aws:iam::{account}:role/fargate-delivery/{stack}-deploy",
+            "sessionName": "${stack.name}-${deployment.operation}-${deployment.version}",
+            "duration": "1h0m0s",
+        }
+
+
+def test_pull_requests_have_dev_s_role_and_never_prd_s(run: Run) -> None:
+    made = run()
+    settings = {name: inputs["github"] for (kind, name), inputs in made.items() if kind == "DeploymentSettings"}
+    assert {name: github["previewPullRequests"] for name, github in settings.items()} == {"dev": True, "prd": False}
+    assert not any(github["pullRequestTemplate"] for github in settings.values())
+
+
+def test_prd_is_watched_for_drift_and_not_mended_by_itself(run: Run) -> None:
+    drift = {name: inputs for (kind, name), inputs in run().items() if kind == "DriftSchedule"}
+    assert drift == {
+        "prd-drift": {
+            "organization": "example",
+            "project": "fargate-delivery",
+            "stack": "prd",
+            "scheduleCron": "0 6 * * *",
+            "autoRemediate": False,
+        }
+    }
+
+
+def test_what_the_program_reads_deploys_and_nothing_else(run: Run) -> None:
+    """A folder or file that the program begins to use has to be added."""
+    paths = run()["DeploymentSettings", "dev"]["github"]["paths"]
+    repository = ROOT.parent
+    imported = {file.parent.name for file in repository.glob("*/*.py") if _is_imported(file.parent.name)}
+    assert {f"{folder}/**" for folder in imported} | {"task_templates/**", "buildspecs/**"} <= set(paths)
+    assert "Pulumi.dev.yaml" in paths
+    assert not {"Pulumi.prd.yaml", "docs/**", "tests/**", "sandbox/**", "deployments/**"} & set(paths)
+    for path in paths:
+        assert list(repository.glob(path)), f"{path} is nothing"
+
+
+def _is_imported(folder: str) -> bool:
+    sources = [*ROOT.parent.glob("*.py"), *ROOT.parent.glob("components/*.py"), *ROOT.parent.glob("delivery/*.py")]
+    return any(f"from {folder}." in file.read_text() or f"from {folder} " in file.read_text() for file in sources)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prd": {"previews": True}}, "previews would run pull requests' code as the role that deploys"),
+        ({"prd": {"drift": "daily"}}, "stacks.prd.drift: String should match pattern"),
+        ({"dev": {"role": "dev-deploy"}}, "stacks.dev.role: String should match pattern"),
+        ({"dev": {"preview": True}}, "stacks.dev.preview: Extra inputs are not permitted"),
+    ],
+)
+def test_a_mistake_is_named_and_nothing_is_made(run: Run, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(pulumi.RunError, match=r"Pulumi\.settings\.yaml is not valid") as refused:
+        run(**changes)
+    assert words in str(refused.value)

@@ -1,0 +1,106 @@
+"""Writes who can do what, from the policies themselves: `make docs` writes docs/access.md."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bootstrap.account_file import PROJECT, Account
+from components import policies, state_policy
+from components.deploy_policy import deploy
+from components.naming import Scope, source_key
+from components.policies import Statement
+from components.preview_policy import preview
+
+TABLE = Path(__file__).parent / "access.md"
+SCOPE = Scope(stack="STACK", partition="aws", region="REGION", account="ACCOUNT")
+STATE = "arn:aws:s3:::STATE-BUCKET"
+KEY = "arn:aws:kms:REGION:ACCOUNT:key/STACK'S-KEY"
+
+HEAD = """\
+# Who can do what
+
+Written from the policies by `make docs`; a test keeps it so. [environments.md](environments.md) says what it is for.
+
+## Who gets in
+
+| role | by | when the token says |
+|---|---|---|
+"""
+
+
+def table() -> str:
+    """The whole page."""
+    roles: Mapping[str, Sequence[Statement]] = {
+        "`STACK-preview`": [
+            *preview(SCOPE),
+            *state_policy.read_state(STATE, PROJECT, SCOPE.stack),
+            *state_policy.open_state(KEY),
+        ],
+        "`STACK-deploy`": [
+            *(statement for statements in deploy(SCOPE).values() for statement in statements),
+            *state_policy.write_state(STATE, PROJECT, SCOPE.stack),
+            *state_policy.seal_state(KEY),
+        ],
+        "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
+            f"arn:aws:s3:::STORE/{source_key('SERVICE')}"
+        ),
+    }
+    lines = [HEAD + "\n".join(_trusts())]
+    for role, statements in roles.items():
+        lines.append(f"\n## {role}\n\n| may | on | if |\n|---|---|---|")
+        lines += [_row(statement) for statement in statements]
+    return "\n".join(lines) + "\n"
+
+
+def _trusts() -> Iterator[str]:
+    account = Account.model_validate(
+        {
+            "backend": "pulumi",
+            "github": {"repository": "OWNER/NAME", "owner_id": 1, "repository_id": 2},
+            "gitlab": {"url": "https://gitlab.example.com", "project": "GROUP/PROJECT"},
+            "pulumi_cloud": {"organization": "organization"},
+            "runners": ["arn:aws:iam::123456789012:role/runner"],
+            "stacks": {"stack": {}},
+        }
+    )
+    for use, found in (("deploy", account.deployers("stack", str)), ("preview", account.previewers("stack", str))):
+        for statement in found:
+            condition = statement.get("Condition", {})
+            says = "<br>".join(
+                f"`{key.rpartition(':')[2]}` is {_any_of(value)}"
+                for keys in condition.values()
+                for key, value in keys.items()
+            )
+            yield f"| `STACK-{use}` | {statement['Sid']} | {says or 'it is one of `runners`'} |"
+
+
+def _row(statement: Statement) -> str:
+    conditions = [
+        f"`{key}` is {_any_of(value)}"
+        for keys in statement.get("Condition", {}).values()
+        for key, value in keys.items()
+    ]
+    on = "everything" if statement["Resource"] == policies.EVERYTHING else _any_of(statement["Resource"], "<br>")
+    return f"| {_actions(statement['Action'])} | {on} | {'<br>'.join(conditions)} |"
+
+
+def _actions(actions: Sequence[str]) -> str:
+    """`service:` once, its actions after it."""
+    by_service: dict[str, list[str]] = {}
+    for action in actions:
+        service, _, name = action.partition(":")
+        by_service.setdefault(service, []).append(name)
+    return "; ".join(f"**{service}** {', '.join(names)}" for service, names in by_service.items())
+
+
+def _any_of(value: Any, between: str = " or ") -> str:
+    values = value if isinstance(value, list) else [value]
+    return between.join(f"`{_short(each)}`" for each in values)
+
+
+def _short(arn: str) -> str:
+    return arn.removeprefix("arn:aws:").replace("REGION:ACCOUNT:", "").replace(":::", ":").replace("::ACCOUNT", "")
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")

@@ -1,0 +1,293 @@
+"""Permissions of the operations with which infrastructure is made, changed and deleted.
+
+Templates as in ``templates``; what names its resource in another way has a function in ``RULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox.iam.calls import Call, Need, tag_context
+from sandbox.iam.templates import ANY, Templates
+
+
+def _each(template: str, operations: str) -> dict[str, str]:
+    return dict.fromkeys(operations.split(), template)
+
+
+TEMPLATES: Templates = {
+    "acm": {
+        "RequestCertificate": ANY,
+        **_each(
+            "{CertificateArn}",
+            "DescribeCertificate DeleteCertificate ListTagsForCertificate AddTagsToCertificate "
+            "RemoveTagsFromCertificate",
+        ),
+    },
+    "chatbot": {
+        **_each(ANY, "CreateSlackChannelConfiguration DescribeSlackChannelConfigurations"),
+        **_each("{ChatConfigurationArn}", "UpdateSlackChannelConfiguration DeleteSlackChannelConfiguration"),
+    },
+    "cloudwatch": {
+        "PutMetricAlarm": "alarm:{AlarmName}",
+        "PutCompositeAlarm": "alarm:{AlarmName}",
+        "DeleteAlarms": "alarm:{AlarmNames}",
+        **_each("{ResourceARN}", "ListTagsForResource TagResource UntagResource"),
+    },
+    "codedeploy": {
+        **_each("application:{applicationName}", "CreateApplication DeleteApplication"),
+        "DeleteDeploymentGroup": "deploymentgroup:{applicationName}/{deploymentGroupName}",
+        **_each("deploymentconfig:{deploymentConfigName}", "CreateDeploymentConfig DeleteDeploymentConfig"),
+        **_each("{ResourceArn}", "ListTagsForResource TagResource UntagResource"),
+    },
+    "ec2": {
+        **_each(
+            ANY,
+            "DescribeAddresses DescribeInternetGateways DescribeNatGateways DescribeNetworkAcls "
+            "DescribeSecurityGroupRules",
+        ),
+        "CreateVpc": "vpc/*",
+        **_each("vpc/{VpcId}", "DeleteVpc DescribeVpcAttribute ModifyVpcAttribute"),
+        "CreateSubnet": "subnet/*",
+        **_each("subnet/{SubnetId}", "DeleteSubnet ModifySubnetAttribute"),
+        "CreateInternetGateway": "internet-gateway/*",
+        **_each(
+            "internet-gateway/{InternetGatewayId}",
+            "DeleteInternetGateway AttachInternetGateway DetachInternetGateway",
+        ),
+        "CreateRouteTable": "route-table/*",
+        **_each(
+            "route-table/{RouteTableId}",
+            "DeleteRouteTable AssociateRouteTable ReplaceRouteTableAssociation CreateRoute DeleteRoute ReplaceRoute",
+        ),
+        "DisassociateRouteTable": "route-table/*",
+        "CreateNatGateway": "natgateway/*",
+        "DeleteNatGateway": "natgateway/{NatGatewayId}",
+        "AllocateAddress": "elastic-ip/*",
+        "ReleaseAddress": "elastic-ip/{AllocationId}",
+        "CreateSecurityGroup": "security-group/*",
+        **_each(
+            "security-group/{GroupId}",
+            "DeleteSecurityGroup AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
+            "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules",
+        ),
+        "CreateVpcEndpoint": "vpc-endpoint/*",
+        "ModifyVpcEndpoint": "vpc-endpoint/{VpcEndpointId}",
+        "DeleteVpcEndpoints": "vpc-endpoint/{VpcEndpointIds}",
+        **_each("*/{Resources}", "CreateTags DeleteTags"),
+    },
+    "ecr": {
+        **_each(
+            "repository/{repositoryName}",
+            "CreateRepository DeleteRepository PutLifecyclePolicy DeleteLifecyclePolicy "
+            "PutImageScanningConfiguration PutImageTagMutability",
+        ),
+        **_each("{resourceArn}", "TagResource UntagResource"),
+    },
+    "ecs": {
+        "CreateCluster": "cluster/{clusterName}",
+        **_each("cluster/{cluster}", "DeleteCluster UpdateCluster PutClusterCapacityProviders"),
+    },
+    "elbv2": {
+        "CreateLoadBalancer": "loadbalancer/app/{Name}/*",
+        **_each(
+            "{LoadBalancerArn}",
+            "DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets SetIpAddressType "
+            "CreateListener",
+        ),
+        **_each("{ListenerArn}", "DeleteListener CreateRule"),
+        "DeleteRule": "{RuleArn}",
+        "SetRulePriorities": "{RulePriorities.RuleArn}",
+        "CreateTargetGroup": "targetgroup/{Name}/*",
+        **_each("{TargetGroupArn}", "DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
+        **_each("{ResourceArns}", "AddTags RemoveTags"),
+    },
+    "events": {
+        **_each("rule/{Name}", "PutRule DeleteRule"),
+        "RemoveTargets": "rule/{Rule}",
+        **_each("connection/{Name}", "CreateConnection UpdateConnection DeleteConnection DescribeConnection"),
+        **_each(
+            "api-destination/{Name}",
+            "CreateApiDestination UpdateApiDestination DeleteApiDestination DescribeApiDestination",
+        ),
+        **_each("{ResourceARN}", "ListTagsForResource TagResource UntagResource"),
+    },
+    "iam": {
+        **_each(
+            "{PolicyArn}", "CreatePolicyVersion DeletePolicyVersion DeletePolicy ListPolicyTags ListPolicyVersions"
+        ),
+        **_each("{PolicyArn}", "TagPolicy UntagPolicy"),
+        **_each(
+            "{OpenIDConnectProviderArn}",
+            "GetOpenIDConnectProvider DeleteOpenIDConnectProvider AddClientIDToOpenIDConnectProvider "
+            "RemoveClientIDFromOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint "
+            "ListOpenIDConnectProviderTags TagOpenIDConnectProvider UntagOpenIDConnectProvider",
+        ),
+    },
+    "kms": {"CreateKey": ANY},
+    "logs": {
+        **_each(
+            "log-group:{logGroupName}:log-stream:",
+            "AssociateKmsKey DisassociateKmsKey DeleteRetentionPolicy",
+        ),
+        "UntagResource": "{resourceArn}",
+        **_each(ANY, "PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition"),
+    },
+    "route53": {"ListHostedZones": ANY, "CreateHostedZone": ANY},
+    "sns": {
+        "CreateTopic": "{Name}",
+        **_each("{TopicArn}", "DeleteTopic GetTopicAttributes SetTopicAttributes"),
+        **_each("{ResourceArn}", "ListTagsForResource TagResource UntagResource"),
+    },
+    "sqs": {**_each("{QueueName}", "CreateQueue GetQueueUrl")},
+}
+
+
+def _hosted_zone(parameter: str) -> Callable[[Call], list[Need]]:
+    def rule(call: Call) -> list[Need]:
+        zone = str(call.params[parameter]).rpartition("/")[2]
+        return [Need(f"route53:{call.operation}", f"arn:aws:route53:::hostedzone/{zone}")]
+
+    return rule
+
+
+def _queue(call: Call) -> list[Need]:
+    """A queue is named by its URL, whose end is its name."""
+    return [Need(f"sqs:{call.operation}", call.arn("sqs", str(call.params["QueueUrl"]).rpartition("/")[2]))]
+
+
+def _dashboards(parameter: str) -> Callable[[Call], list[Need]]:
+    def rule(call: Call) -> list[Need]:
+        names = [str(name) for name in call.values(parameter)]
+        resources = [call.arn("cloudwatch", f"dashboard/{name}", regional=False) for name in names]
+        return [Need(f"cloudwatch:{call.operation}", resource) for resource in resources]
+
+    return rule
+
+
+def _owner(kind: str) -> Callable[[Call], list[Need]]:
+    """A role or user, by name; its ARN has its path."""
+
+    def rule(call: Call) -> list[Need]:
+        name = str(call.params[f"{kind.capitalize()}Name"])
+        arn = call.facts.iam_arn(kind, name) or call.arn(
+            "iam", f"{kind}{call.params.get('Path', '/')}{name}", regional=False
+        )
+        context = tag_context(call.params.get("Tags"))
+        if boundary := call.params.get("PermissionsBoundary"):
+            context["iam:PermissionsBoundary"] = str(boundary)
+        if policy := call.params.get("PolicyArn"):
+            context["iam:PolicyARN"] = str(policy)
+        found = [Need(f"iam:{call.operation}", arn, context)]
+        if call.operation.startswith("Create") and call.params.get("Tags"):
+            found.append(Need(f"iam:Tag{kind.capitalize()}", arn, context))
+        return found
+
+    return rule
+
+
+def _create_policy(call: Call) -> list[Need]:
+    arn = call.arn("iam", f"policy{call.params.get('Path', '/')}{call.params['PolicyName']}", regional=False)
+    return [Need("iam:CreatePolicy", arn, tag_context(call.params.get("Tags")))]
+
+
+def _create_oidc_provider(call: Call) -> list[Need]:
+    issuer = str(call.params["Url"]).removeprefix("https://")
+    return [Need("iam:CreateOpenIDConnectProvider", call.arn("iam", f"oidc-provider/{issuer}", regional=False))]
+
+
+def _alias(call: Call) -> list[Need]:
+    """An alias and the key that it is of, each must allow it."""
+    alias = Need(f"kms:{call.operation}", call.arn("kms", str(call.params["AliasName"])))
+    key = str(call.params.get("TargetKeyId") or call.params["AliasName"])
+    return [alias, Need(f"kms:{call.operation}", call.facts.key_arn(key), {"kms:CallerAccount": call.account})]
+
+
+def _deployment_group(call: Call) -> list[Need]:
+    group = call.params.get("currentDeploymentGroupName") or call.params["deploymentGroupName"]
+    arn = call.arn("codedeploy", f"deploymentgroup:{call.params['applicationName']}/{group}")
+    role = call.params.get("serviceRoleArn")
+    passed = [call.passes(str(role), "codedeploy.amazonaws.com")] if role else []
+    return [Need(f"codedeploy:{call.operation}", arn), *passed]
+
+
+def _bucket_setting(action: str) -> Callable[[Call], list[Need]]:
+    return lambda call: [Need(f"s3:{action}", f"arn:aws:s3:::{call.params['Bucket']}")]
+
+
+RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
+    ("route53", "GetHostedZone"): _hosted_zone("Id"),
+    ("route53", "ChangeResourceRecordSets"): _hosted_zone("HostedZoneId"),
+    ("route53", "ListResourceRecordSets"): _hosted_zone("HostedZoneId"),
+    ("route53", "ListTagsForResource"): _hosted_zone("ResourceId"),
+    **{
+        ("sqs", name): _queue
+        for name in (
+            "DeleteQueue",
+            "GetQueueAttributes",
+            "ListQueueTags",
+            "SetQueueAttributes",
+            "TagQueue",
+            "UntagQueue",
+        )
+    },
+    **{("cloudwatch", name): _dashboards("DashboardName") for name in ("GetDashboard", "PutDashboard")},
+    ("cloudwatch", "DeleteDashboards"): _dashboards("DashboardNames"),
+    **{
+        ("iam", name): _owner("role")
+        for name in (
+            "AttachRolePolicy",
+            "CreateRole",
+            "DeleteRole",
+            "DeleteRolePermissionsBoundary",
+            "DeleteRolePolicy",
+            "DetachRolePolicy",
+            "GetRole",
+            "GetRolePolicy",
+            "ListAttachedRolePolicies",
+            "ListRolePolicies",
+            "ListRoleTags",
+            "PutRolePermissionsBoundary",
+            "PutRolePolicy",
+            "TagRole",
+            "UntagRole",
+            "UpdateAssumeRolePolicy",
+            "UpdateRole",
+        )
+    },
+    **{
+        ("iam", name): _owner("user")
+        for name in (
+            "CreateAccessKey",
+            "CreateUser",
+            "DeleteAccessKey",
+            "DeleteUser",
+            "DeleteUserPolicy",
+            "GetUser",
+            "GetUserPolicy",
+            "ListAccessKeys",
+            "ListUserPolicies",
+            "ListUserTags",
+            "PutUserPolicy",
+            "TagUser",
+            "UntagUser",
+            "UpdateUser",
+        )
+    },
+    ("iam", "CreatePolicy"): _create_policy,
+    ("iam", "CreateOpenIDConnectProvider"): _create_oidc_provider,
+    **{("kms", name): _alias for name in ("CreateAlias", "UpdateAlias", "DeleteAlias")},
+    **{("codedeploy", name): _deployment_group for name in ("CreateDeploymentGroup", "UpdateDeploymentGroup")},
+    **{
+        ("s3", operation): _bucket_setting(action)
+        for operation, action in {
+            "DeleteBucketEncryption": "PutEncryptionConfiguration",
+            "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+            "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+            "DeleteBucketTagging": "PutBucketTagging",
+            "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+            "PutBucketOwnershipControls": "PutBucketOwnershipControls",
+            "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+        }.items()
+    },
+}

@@ -1,0 +1,214 @@
+"""`delivery up` and `delivery bootstrap` on a laptop: the right account, the preview first, the question that fits."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+
+from delivery.__main__ import main
+from delivery.bootstrap import bootstrap, state_bucket
+from delivery.errors import DeliveryError
+from delivery.laptop import Project, changes, up
+
+ACCOUNT, REGION = "123456789012", "ap-northeast-1"  # moto's account
+
+PULUMI = """#!/bin/sh
+echo "$PULUMI_BACKEND_URL|$*" >> "$CALLS"
+while [ $# -gt 0 ]; do
+  if [ "$1" = --event-log ]; then cp "$EVENTS" "$2"; fi
+  shift
+done
+[ -z "$FAILS" ]
+"""
+
+
+def step(op: str, name: str = "a", typ: str = "aws:sqs/queue:Queue", **old: Any) -> dict[str, Any]:
+    """One of the engine's events about a resource."""
+    urn = f"urn:pulumi:dev::fargate-delivery::{typ}::{name}"
+    state = {"custom": True, "inputs": {}, **old}
+    return {"resourcePreEvent": {"metadata": {"op": op, "urn": urn, "type": typ, "old": state}, "planning": True}}
+
+
+@pytest.mark.parametrize(
+    ("events", "count", "ends"),
+    [
+        ([], 0, []),
+        ([{"preludeEvent": {}}, step("same"), step("refresh"), step("read")], 0, []),
+        ([step("create"), step("update")], 2, []),
+        ([step("delete", "queue")], 1, ["aws:sqs/queue:Queue queue"]),
+        (
+            [step("create-replacement"), step("replace"), step("delete-replaced", "queue")],
+            3,
+            ["aws:sqs/queue:Queue queue"],
+        ),
+        ([step("delete-replaced", inputs={"skipDestroy": True})], 1, []),
+        ([step("delete", retainOnDelete=True)], 1, []),
+        ([step("delete", typ="fargate-delivery:index:EcsService", custom=False)], 1, []),
+    ],
+)
+def test_what_ends_is_what_aws_would_no_longer_have(events: list[Any], count: int, ends: list[str]) -> None:
+    found = changes(json.dumps(event) for event in events)
+    assert (found.count, list(found.ends)) == (count, ends)
+
+
+@dataclass
+class Laptop:
+    """A repository, a CLI that notes its calls, and what a person was asked and told."""
+
+    folder: Path
+    asked: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def stack(self, **config: Any) -> Project:
+        given = {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT], **config}
+        kept = {key: value for key, value in given.items() if value is not None}
+        (self.folder / "Pulumi.prd.yaml").write_text(json.dumps({"config": kept}))
+        return Project(self.folder, "prd", ["--policy-pack", "policy"])
+
+    def shows(self, *events: dict[str, Any]) -> None:
+        (self.folder / "events.json").write_text("".join(f"{json.dumps(event)}\n" for event in events))
+
+    def answers(self, answer: str) -> Any:
+        def ask(question: str) -> str:
+            self.asked.append(question)
+            return answer
+
+        return ask
+
+    def calls(self) -> list[str]:
+        """What the CLI was called with, the backend before it."""
+        log = self.folder / "calls"
+        return [line.split(" --event-log")[0] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+    """With credentials of moto's account, and no AWS but moto."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/pulumi").write_text(PULUMI)
+    (tmp_path / "bin/pulumi").chmod(0o755)
+    for name, value in {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "CALLS": str(tmp_path / "calls"),
+        "EVENTS": str(tmp_path / "events.json"),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    with mock_aws():
+        made = Laptop(tmp_path)
+        made.shows(step("update"))
+        yield made
+
+
+def test_up_shows_asks_and_does(laptop: Laptop) -> None:
+    up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    assert laptop.asked == ["Go on? Only yes is yes"]
+    assert laptop.calls() == [
+        "|preview --stack prd",
+        "|up --stack prd --yes --skip-preview --policy-pack policy",
+    ]
+
+
+def test_the_wrong_account_is_refused_before_anything_else(laptop: Laptop) -> None:
+    project = laptop.stack(**{"aws:allowedAccountIds": ["210987654321"]})
+    words = r"stack prd is for account 210987654321 .* these credentials are of account 123456789012"
+    with pytest.raises(DeliveryError, match=words):
+        up(project, laptop.answers("yes"), laptop.said.append)
+    assert (laptop.calls(), laptop.asked) == ([], [])
+
+
+def test_a_stack_that_names_no_account_is_refused_with_the_line_to_add(laptop: Laptop) -> None:
+    with pytest.raises(DeliveryError, match=r'aws:allowedAccountIds: \["123456789012"\]'):
+        up(laptop.stack(**{"aws:allowedAccountIds": None}), laptop.answers("yes"), laptop.said.append)
+    assert laptop.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "goes_on"), [("prd", True), (" prd ", True), ("yes", False), ("dev", False), ("", False)]
+)
+def test_what_deletes_asks_for_the_stack_s_name(laptop: Laptop, answer: str, goes_on: bool) -> None:
+    laptop.shows(step("update"), step("delete", "chuoi-images", "aws:ecr/repository:Repository"))
+    if goes_on:
+        up(laptop.stack(), laptop.answers(answer), laptop.said.append)
+    else:
+        with pytest.raises(DeliveryError, match="nothing was changed"):
+            up(laptop.stack(), laptop.answers(answer), laptop.said.append)
+    assert laptop.asked == ["Type the stack's name, prd, to go on"]
+    assert laptop.said == ["This deletes, or replaces by new ones:\n  aws:ecr/repository:Repository chuoi-images"]
+    assert (len(laptop.calls()) == 2) is goes_on
+
+
+@pytest.mark.parametrize("answer", ["no", "", "y", "prd"])
+def test_any_other_answer_changes_nothing(laptop: Laptop, answer: str) -> None:
+    with pytest.raises(DeliveryError, match="nothing was changed"):
+        up(laptop.stack(), laptop.answers(answer), laptop.said.append)
+    assert laptop.calls() == ["|preview --stack prd"]
+
+
+def test_nothing_to_change_asks_nothing(laptop: Laptop) -> None:
+    laptop.shows(step("same"))
+    up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    assert (laptop.asked, laptop.said, len(laptop.calls())) == ([], ["Nothing would change."], 1)
+
+
+def test_a_preview_that_fails_ends_it(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILS", "yes")
+    with pytest.raises(DeliveryError, match="pulumi preview failed"):
+        up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    assert (len(laptop.calls()), laptop.asked) == (1, [])
+
+
+BUCKET = state_bucket(ACCOUNT, REGION)
+BACKEND = f"s3://{BUCKET}?region={REGION}"
+
+
+def test_bootstrap_keeps_its_state_in_the_bucket_that_it_makes_and_can_be_run_again(laptop: Laptop) -> None:
+    for run in (1, 2):
+        bootstrap(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+        assert laptop.calls() == run * [
+            f"{BACKEND}|stack select --create prd",
+            f"{BACKEND}|preview --stack prd",
+            f"{BACKEND}|up --stack prd --yes --skip-preview --policy-pack policy",
+            f"{BACKEND}|stack output --stack prd",
+        ]
+    assert laptop.said == [f"Made bucket {BUCKET}"]
+    assert [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]] == [BUCKET]
+
+
+def test_bootstrap_in_the_wrong_account_makes_nothing(laptop: Laptop) -> None:
+    with pytest.raises(DeliveryError, match="stack prd is for account 210987654321"):
+        bootstrap(
+            laptop.stack(**{"aws:allowedAccountIds": ["210987654321"]}), laptop.answers("yes"), laptop.said.append
+        )
+    assert (laptop.calls(), boto3.client("s3").list_buckets()["Buckets"]) == ([], [])
+
+
+def test_with_pulumi_cloud_there_is_no_bucket(laptop: Laptop) -> None:
+    bootstrap(
+        laptop.stack(**{"fargate-delivery-bootstrap:backend": "pulumi"}), laptop.answers("yes"), laptop.said.append
+    )
+    assert laptop.calls()[0] == "|stack select --create prd"
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_where_nobody_can_be_asked_nothing_changes(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop.stack()
+    monkeypatch.chdir(laptop.folder)
+    done = CliRunner().invoke(main, ["up", "--stack", "prd"])
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "error: nothing was changed; nobody can be asked here. Pipelines deploy with .ci/up\n",
+    )
+    missing = CliRunner().invoke(main, ["up", "--stack", "qa"])
+    assert "there is no Pulumi.qa.yaml" in missing.stderr
+    assert "the stacks are: prd" in missing.stderr

@@ -1,0 +1,278 @@
+"""What the deploy and preview roles may do, against AWS's own lists of actions and of what each type needs."""
+
+import json
+import re
+import runpy
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import cfnlint.data.AdditionalSpecs
+import pytest
+from cfnlint.helpers import load_resource
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from mocked import SECRET_KEYS, Deploy, deploy, stack_config
+
+from components import state_policy
+from components.deploy_policy import deploy as deploy_statements
+from components.naming import Scope
+from components.policies import Statement, document
+from components.preview_policy import preview
+from docs.access import TABLE, table
+from sandbox.iam.evaluator import Caller, Policy, Request, Trust, evaluate
+
+__all__ = ["deploy"]
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+SCOPE = Scope("dev", "aws", REGION, ACCOUNT)
+BUCKET = "arn:aws:s3:::fargate-delivery-state"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/state-key"
+LONGEST = 6144
+"""Characters of a managed policy, without blanks (IAM quotas)."""
+PERMISSIONS: Mapping[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Policies.json")
+"""The Service Authorization Reference, actions in lower case."""
+
+ONLY_READ = re.compile(r"(batch)?(get|list|describe|check|search|lookup|view|query|scan|select|read|head|test)")
+PREVIEW: Sequence[Statement] = [
+    *preview(SCOPE),
+    *state_policy.read_state(BUCKET, "fargate-delivery", "dev"),
+    *state_policy.open_state(KEY),
+]
+DEPLOY: Sequence[Statement] = [
+    *(statement for statements in deploy_statements(SCOPE).values() for statement in statements),
+    *state_policy.write_state(BUCKET, "fargate-delivery", "dev"),
+    *state_policy.seal_state(KEY),
+]
+
+
+def may(statements: Sequence[Statement], action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
+    """Whether a role with these statements may."""
+    request = Request(action, resource, context or {})
+    return evaluate(request, [Policy("its", document(statements))]).allowed
+
+
+def resources(statements: Sequence[Statement]) -> Iterator[str]:
+    """An ARN for each pattern that a statement names, and one that none names."""
+    for statement in statements:
+        yield from (resource.replace("*", "x") for resource in statement["Resource"])
+    yield "arn:aws:service:region:account:anything"
+
+
+def permissive(statements: Sequence[Statement]) -> dict[str, Any]:
+    """A context in which every condition holds."""
+    found: dict[str, Any] = {}
+    for statement in statements:
+        for keys in statement.get("Condition", {}).values():
+            for key, value in keys.items():
+                found[key] = (value if isinstance(value, str) else value[0]).replace("*", "x")
+    return found
+
+
+def test_no_action_that_writes_is_open_to_a_preview() -> None:
+    """Every action that AWS has, of the services that the roles name, on everything that the preview role names."""
+    looks = PREVIEW
+    services = {action.partition(":")[0] for statement in DEPLOY for action in statement["Action"]}
+    context, places = permissive(looks), sorted(set(resources(looks)))
+    actions = [f"{service}:{action}" for service in sorted(services) for action in PERMISSIONS[service]["Actions"]]
+    assert len(actions) > 1500
+    allowed = {(action, place) for action in actions for place in places if may(looks, action, place, context)}
+    assert {action for action, _ in allowed} > {"ecs:describeservices", "s3:getobject", "route53:listhostedzones"}
+    writes = {(action, place) for action, place in allowed if not ONLY_READ.match(action.partition(":")[2])}
+    assert writes == {("kms:decrypt", KEY)}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a-service-s"),
+        ("ssm:GetParameters", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/chuoi/runtime/SECRET"),
+        ("ssm:GetParameters", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/prd/chuoi/release"),
+        ("s3:GetObject", "arn:aws:s3:::delivery-store-bucket-1234567/sources/chuoi/source.zip"),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/prd.json"),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery-bootstrap/dev.json"),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:any"),
+        ("logs:GetLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi:log-stream:x"),
+    ],
+)
+def test_a_preview_reads_no_secret_and_nothing_of_another_stack(action: str, resource: str) -> None:
+    assert not may(PREVIEW, action, resource)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/fargate-delivery/dev-deploy"),
+        ("iam:UpdateAssumeRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/fargate-delivery/dev-preview"),
+        ("iam:CreatePolicyVersion", f"arn:aws:iam::{ACCOUNT}:policy/fargate-delivery/dev-deploy-network"),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/prd-chuoi-task"),
+        ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/dev-chuoi-uploader"),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/prd/prd-chuoi"),
+        ("ssm:PutParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/prd/chuoi/release"),
+        ("s3:PutObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/prd.json"),
+        ("s3:DeleteBucket", BUCKET),
+        ("s3:PutBucketPolicy", BUCKET),
+        ("kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/another-stack-s"),
+    ],
+)
+def test_a_deployment_does_not_widen_itself_nor_touch_another_stack(action: str, resource: str) -> None:
+    assert not may(DEPLOY, action, resource, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+
+
+def test_every_action_exists_and_every_policy_fits() -> None:
+    actions = {action for statement in (*PREVIEW, *DEPLOY) for action in statement["Action"]}
+    unknown = [
+        action
+        for action in sorted(actions)
+        for service, name in [action.lower().split(":")]
+        if not any(fnmatchcase(known, name) for known in PERMISSIONS[service]["Actions"])
+    ]
+    assert unknown == []
+    for statements in deploy_statements(SCOPE).values():
+        assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
+
+
+def test_what_takes_no_resource_is_granted_on_everything() -> None:
+    """An action without resources is never allowed by a statement that names one."""
+    for statement in (*PREVIEW, *DEPLOY):
+        for action in (action for action in statement["Action"] if "*" not in action):
+            service, name = action.lower().split(":")
+            if not PERMISSIONS[service]["Actions"][name].get("Resources"):
+                assert statement["Resource"] == ["*"], action
+
+
+CLOUDFORMATION = {
+    "acm/certificate": "CertificateManager::Certificate",
+    "appautoscaling/policy": "ApplicationAutoScaling::ScalingPolicy",
+    "appautoscaling/target": "ApplicationAutoScaling::ScalableTarget",
+    "cloudwatch/compositeAlarm": "CloudWatch::CompositeAlarm",
+    "cloudwatch/dashboard": "CloudWatch::Dashboard",
+    "cloudwatch/eventApiDestination": "Events::ApiDestination",
+    "cloudwatch/eventConnection": "Events::Connection",
+    "cloudwatch/eventRule": "Events::Rule",
+    "cloudwatch/logGroup": "Logs::LogGroup",
+    "cloudwatch/metricAlarm": "CloudWatch::Alarm",
+    "cloudwatch/queryDefinition": "Logs::QueryDefinition",
+    "codedeploy/application": "CodeDeploy::Application",
+    "codedeploy/deploymentGroup": "CodeDeploy::DeploymentGroup",
+    "codepipeline/pipeline": "CodePipeline::Pipeline",
+    "ec2/securityGroup": "EC2::SecurityGroup",
+    "ecr/repository": "ECR::Repository",
+    "ecs/cluster": "ECS::Cluster",
+    "ecs/clusterCapacityProviders": "ECS::ClusterCapacityProviderAssociations",
+    "ecs/service": "ECS::Service",
+    "ecs/taskDefinition": "ECS::TaskDefinition",
+    "iam/role": "IAM::Role",
+    "iam/rolePolicy": "IAM::RolePolicy",
+    "iam/user": "IAM::User",
+    "iam/userPolicy": "IAM::UserPolicy",
+    "kms/alias": "KMS::Alias",
+    "kms/key": "KMS::Key",
+    "lb/listener": "ElasticLoadBalancingV2::Listener",
+    "lb/listenerRule": "ElasticLoadBalancingV2::ListenerRule",
+    "lb/loadBalancer": "ElasticLoadBalancingV2::LoadBalancer",
+    "lb/targetGroup": "ElasticLoadBalancingV2::TargetGroup",
+    "route53/record": "Route53::RecordSet",
+    "s3/bucket": "S3::Bucket",
+    "s3/bucketPolicy": "S3::BucketPolicy",
+    "sqs/queue": "SQS::Queue",
+    "sqs/queuePolicy": "SQS::QueuePolicy",
+    "ssm/parameter": "SSM::Parameter",
+    "vpc/securityGroupEgressRule": "EC2::SecurityGroupEgress",
+    "vpc/securityGroupIngressRule": "EC2::SecurityGroupIngress",
+}
+PARTS = ("acm/certificateValidation", "cloudwatch/eventTarget", "ecr/lifecyclePolicy", "s3/bucket")
+"""What CloudFormation has as properties of another type."""
+WITHOUT_HANDLERS = ("codebuild/project",)
+VPC = "VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRouteTableAssociation NatGateway EIP"
+UNUSED = {
+    "a property that the program does not set": (
+        "acm-pca:* acm:UpdateCertificateOptions application-autoscaling:*ScheduledAction cognito-idp:* firehose:* "
+        "lambda:*ProvisionedConcurrencyConfig cloudwatch:GetMetricData codestar-connections:* "
+        "codepipeline:*StageTransition codedeploy:RegisterOnPremisesInstance "
+        "ec2:*Vpn* ec2:*VpcEncryptionControl ec2:ModifyVpcTenancy ec2:*SubnetCidrBlock ec2:*NatGatewayAddress "
+        "ec2:AcceptAddressTransfer ecs:PutAccountSetting* elasticloadbalancing:ModifyCapacityReservation "
+        "elasticloadbalancing:ModifyIpPools kms:CreateGrant kms:RetireGrant logs:*KmsKey logs:*Delivery "
+        "logs:*DataProtectionPolicy logs:*IndexPolicy logs:*ResourcePolicy logs:PutBearerTokenAuthentication "
+        "logs:PutLogGroupDeletionProtection iam:*PermissionsBoundary iam:A*RolePolicy iam:DetachRolePolicy "
+        "iam:*LoginProfile iam:*User*Group iam:*UserPolicies iam:A*UserPolicy iam:DetachUserPolicy "
+        "s3:*MetadataTable* s3:*Metadata*Configuration s3:*Analytics* s3:*Cors s3:*CORS s3:*Metrics* s3:*Replication* "
+        "s3:*Website s3:*Accelerate* s3:*Abac s3:*Acl s3:*Logging s3:*ObjectLock* s3:*Tiering* s3:*Inventory* s3tables:*"
+    ),
+    "a deployment, which only a pipeline starts": (
+        "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:StopDeployment "
+        "codepipeline:StartPipelineExecution elasticloadbalancing:*registerTargets "
+        "elasticloadbalancing:RegisterTargets"
+    ),
+    "a key of a person's, made by hand": "iam:DeleteAccessKey iam:ListAccessKeys",
+    "no action of IAM": "s3:REST.PUT.OBJECT s3:DeleteBucketEncryption s3:DeleteBucketLifecycle",
+}
+
+
+@pytest.fixture
+def types(deploy: Deploy, request: pytest.FixtureRequest) -> set[str]:
+    """The types that the committed stacks declare."""
+    found: set[str] = set()
+    for stack in ("local", "prd"):
+        program = lambda: runpy.run_path("__main__.py", run_name="__main__")  # noqa: E731
+        recorder = deploy(program, stack=stack, config=stack_config(stack), secret_keys=SECRET_KEYS)
+        found |= {token.split(":")[1] for token in recorder.types() if token.startswith("aws:")}
+    return found
+
+
+def test_a_deployment_may_all_that_cloudformation_needs_for_each_type(
+    types: set[str],
+) -> None:
+    granted = [action for statement in DEPLOY for action in statement["Action"]]
+    unused = [pattern for patterns in UNUSED.values() for pattern in patterns.split()]
+    unknown = {
+        kind
+        for kind in types
+        if kind not in CLOUDFORMATION and not kind.startswith(PARTS) and kind not in WITHOUT_HANDLERS
+    }
+    assert unknown == set()
+    wanted = [*(CLOUDFORMATION[kind] for kind in sorted(types & CLOUDFORMATION.keys()))]
+    missing = {
+        (name, action)
+        for name in [*wanted, *(f"EC2::{part}" for part in VPC.split())]
+        for action in needed(name)
+        if not any(fnmatchcase(action, pattern) for pattern in [*granted, *unused])
+    }
+    assert missing == set()
+
+
+def needed(name: str) -> set[str]:
+    """The actions of a CloudFormation type's handlers, but those that list all of its kind."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", f"AWS::{name}").schema
+    handlers: Mapping[str, Any] = schema["handlers"]
+    return {action for verb, handler in handlers.items() if verb != "list" for action in handler["permissions"]}
+
+
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+USERS = f"arn:aws:iam::{ACCOUNT}:role/fargate-delivery/*"
+
+
+@pytest.mark.parametrize(
+    ("action", "role", "allowed"),
+    [
+        ("kms:Decrypt", "role/fargate-delivery/dev-deploy", True),
+        ("kms:Encrypt", "role/fargate-delivery/dev-deploy", True),
+        ("kms:PutKeyPolicy", "role/fargate-delivery/dev-deploy", False),
+        ("kms:ScheduleKeyDeletion", "role/fargate-delivery/dev-deploy", False),
+        ("kms:CreateGrant", "role/fargate-delivery/dev-deploy", False),
+        ("kms:PutKeyPolicy", "role/administrator", True),
+    ],
+)
+def test_the_state_s_key_is_used_by_its_roles_and_kept_by_administrators(action: str, role: str, allowed: bool) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:{role}"
+    everything = Policy("everything", document([{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]))
+    decision = evaluate(
+        Request(action, KEY, {"aws:PrincipalArn": arn}),
+        [everything],
+        caller=Caller((arn,), ACCOUNT),
+        resource=Policy("key policy", state_policy.key_policy(ROOT, USERS)),
+        trust=Trust.RESOURCE_DECIDES,
+    )
+    assert decision.allowed is allowed
+
+
+def test_the_page_of_who_can_do_what_is_not_stale() -> None:
+    assert TABLE.read_text(encoding="utf-8") == table(), "run `make docs`"

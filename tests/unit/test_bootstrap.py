@@ -1,0 +1,204 @@
+"""The bootstrap program under mocks: whom an account's file lets in, as what, and what keeps the state."""
+
+import json
+import runpy
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from mocked import ROOT, Deploy, Recorder, deploy
+
+from bootstrap.account_file import Account
+from components import trust
+from components.policies import Statement
+from sandbox.iam.conditions import conditions_hold
+from sandbox.iam.patterns import NO_VARIABLES
+
+__all__ = ["deploy"]
+NAMESPACE = "fargate-delivery-bootstrap"
+GITHUB = {"repository": "example/fargate-delivery", "owner_id": 12, "repository_id": 34}
+GITLAB = {"url": "https://gitlab.example.com", "project": "platform/fargate-delivery"}
+CLOUD = {"organization": "example"}
+RUNNER = "arn:aws:iam::123456789012:role/runner"
+
+
+def run(deploy: Deploy, **changes: Any) -> Recorder:
+    """The program on the committed file of dev, with some keys changed; None takes one away."""
+    config = yaml.safe_load((ROOT / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
+    config |= {f"{NAMESPACE}:{key}": value for key, value in changes.items()}
+    given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items() if value}
+    program = ROOT / "bootstrap/__main__.py"
+    return deploy(lambda: runpy.run_path(str(program), run_name="__main__"), config=given)
+
+
+def account(**keys: Any) -> Account:
+    return Account.model_validate({"stacks": {"dev": {}}, **keys})
+
+
+def lets_in(statement: Statement, url: str, **claims: str) -> bool:
+    """Whether a token with these claims fulfils a trust statement."""
+    context: dict[str, str | list[str]] = {f"{trust.issuer(url)}:{claim}": value for claim, value in claims.items()}
+    return conditions_hold(statement["Condition"], context, NO_VARIABLES)
+
+
+MAIN = {"aud": "sts.amazonaws.com", "repository_id": "34", "ref": "refs/heads/main"}
+OLD, NEW = "repo:example/fargate-delivery", "repo:example@12/fargate-delivery@34"
+
+
+@pytest.mark.parametrize(
+    ("claims", "deploys", "previews"),
+    [
+        ({**MAIN, "sub": f"{OLD}:environment:dev"}, True, False),
+        ({**MAIN, "sub": f"{NEW}:environment:dev"}, True, False),
+        ({**MAIN, "sub": f"{OLD}:environment:preview-dev"}, False, True),
+        ({**MAIN, "sub": f"{NEW}:environment:preview-dev", "ref": "refs/pull/7/merge"}, False, True),
+        ({**MAIN, "sub": f"{OLD}:environment:dev", "ref": "refs/heads/feature"}, False, False),
+        ({**MAIN, "sub": f"{OLD}:environment:prd"}, False, False),
+        ({**MAIN, "sub": f"{OLD}:pull_request"}, False, False),
+        ({**MAIN, "sub": f"{OLD}:ref:refs/heads/main"}, False, False),
+        ({**MAIN, "sub": f"{OLD}:environment:dev", "repository_id": "35"}, False, False),
+        ({**MAIN, "sub": "repo:example@12/fargate-delivery@35:environment:dev"}, False, False),
+        ({**MAIN, "sub": f"{OLD}:environment:dev", "aud": "https://github.com/example"}, False, False),
+        ({"aud": "sts.amazonaws.com", "sub": f"{OLD}:environment:dev", "ref": "refs/heads/main"}, False, False),
+    ],
+)
+def test_github_deploys_from_main_and_previews_in_an_environment(
+    claims: dict[str, str], deploys: bool, previews: bool
+) -> None:
+    file = account(github=GITHUB)
+    (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
+    assert lets_in(deployer, trust.GITHUB_URL, **claims) is deploys
+    assert lets_in(previewer, trust.GITHUB_URL, **claims) is previews
+
+
+@pytest.mark.parametrize(
+    ("subject", "audience", "deploys", "previews"),
+    [
+        ("project_path:platform/fargate-delivery:ref_type:branch:ref:main", "sts.amazonaws.com", True, True),
+        ("project_path:platform/fargate-delivery:ref_type:branch:ref:feature/x", "sts.amazonaws.com", False, True),
+        ("project_path:platform/fargate-delivery:ref_type:tag:ref:main", "sts.amazonaws.com", False, False),
+        ("project_path:fork/fargate-delivery:ref_type:branch:ref:main", "sts.amazonaws.com", False, False),
+        ("project_path:platform/fargate-delivery:ref_type:branch:ref:main", "https://vault", False, False),
+    ],
+)
+def test_gitlab_deploys_from_main_and_previews_from_any_branch_of_the_project(
+    subject: str, audience: str, deploys: bool, previews: bool
+) -> None:
+    file = account(gitlab=GITLAB)
+    (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
+    claims = {"sub": subject, "aud": audience}
+    assert lets_in(deployer, GITLAB["url"], **claims) is deploys
+    assert lets_in(previewer, GITLAB["url"], **claims) is previews
+
+
+@pytest.mark.parametrize(
+    ("operation", "stack", "allowed", "allowed_with_previews"),
+    [
+        ("update", "dev", True, True),
+        ("destroy", "dev", True, True),
+        ("detect-drift", "dev", True, True),
+        ("preview", "dev", False, True),
+        ("update", "prd", False, False),
+    ],
+)
+def test_pulumi_deployments_runs_pull_requests_as_the_deploy_role_only_where_said(
+    operation: str, stack: str, allowed: bool, allowed_with_previews: bool
+) -> None:
+    subject = f"pulumi:deploy:org:example:project:fargate-delivery:stack:{stack}:operation:{operation}:scope:write"
+    for keys, expected in (({}, allowed), ({"deployments_preview": True}, allowed_with_previews)):
+        file = account(backend="pulumi", pulumi_cloud=CLOUD, stacks={"dev": keys})
+        (deployer,) = file.deployers("dev", str)
+        assert lets_in(deployer, trust.PULUMI_URL, aud="example", sub=subject) is expected
+        assert not lets_in(deployer, trust.PULUMI_URL, aud="other", sub=subject)
+        assert file.previewers("dev", str) == []
+
+
+def test_a_runner_without_oidc_does_both(deploy: Deploy) -> None:
+    made = run(deploy, github=None, runners=[RUNNER])
+    for use in ("deploy", "preview"):
+        policy = json.loads(made.inputs("aws:iam/role:Role", f"dev-{use}-role")["assumeRolePolicy"])
+        assert policy["Statement"] == [
+            {"Sid": "Runners", "Effect": "Allow", "Principal": {"AWS": [RUNNER]}, "Action": "sts:AssumeRole"}
+        ]
+    assert made.named("aws:iam/openIdConnectProvider:OpenIdConnectProvider") == {}
+
+
+def test_each_oidc_provider_is_made_once_or_found(deploy: Deploy) -> None:
+    provider = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    made = run(deploy, gitlab={**GITLAB, "provider": "exists"})
+    assert made.inputs(provider, "github") == {
+        "url": "https://token.actions.githubusercontent.com",
+        "clientIdLists": ["sts.amazonaws.com"],
+    }
+    assert made.named(provider).keys() == {"github"}
+    policy = json.loads(made.inputs("aws:iam/role:Role", "dev-deploy-role")["assumeRolePolicy"])
+    assert [statement["Principal"]["Federated"] for statement in policy["Statement"]] == [
+        "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+        "arn:aws:iam::123456789012:oidc-provider/gitlab.example.com",
+    ]
+
+
+def test_the_state_is_versioned_encrypted_private_and_its_key_is_protected(deploy: Deploy) -> None:
+    made = run(deploy)
+    bucket = "fargate-delivery-state-123456789012-ap-northeast-1"
+    settings = {
+        request.type.split(":")[1]: request for request in made.requests() if request.type.startswith("aws:s3/")
+    }
+    assert settings.keys() == {
+        "s3/bucketVersioning",
+        "s3/bucketServerSideEncryptionConfiguration",
+        "s3/bucketOwnershipControls",
+        "s3/bucketPublicAccessBlock",
+        "s3/bucketLifecycleConfiguration",
+        "s3/bucketPolicy",
+    }
+    assert {request.object["bucket"] for request in settings.values()} == {bucket}
+    policy = made.inputs("aws:s3/bucketPolicy:BucketPolicy", "state-policy")["policy"]
+    assert json.loads(policy)["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert made.named("aws:kms/key:Key")["dev-key"].protect is True
+    assert made.inputs("aws:kms/alias:Alias", "dev-key-alias")["name"] == "alias/fargate-delivery-dev"
+
+
+def test_pulumi_cloud_is_one_line(deploy: Deploy) -> None:
+    made = run(deploy, backend="pulumi")
+    assert not [request for request in made.requests() if request.type.startswith(("aws:s3/", "aws:kms/"))]
+    policy = made.inputs("aws:iam/rolePolicy:RolePolicy", "dev-preview-policy")["policy"]
+    assert "s3:" not in policy
+    assert "kms:" not in policy
+
+
+def test_without_previews_there_is_no_role_for_them(deploy: Deploy) -> None:
+    made = run(deploy, stacks={"dev": {"previews": False}})
+    assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role"}
+
+
+def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy) -> None:
+    made = run(deploy, stacks={"dev": {}, "qa": {}})
+    assert made.named("aws:iam/role:Role").keys() == {
+        f"{s}-{use}-role" for s in ("dev", "qa") for use in ("deploy", "preview")
+    }
+    assert made.types()["aws:s3/bucketPolicy:BucketPolicy"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"github": None}, "nobody would deploy"),
+        ({"github": {**GITHUB, "owner": 1}}, "github.owner: there is no such key"),
+        (
+            {"github": {**GITHUB, "repository": "fargate-delivery"}},
+            "github.repository: 'fargate-delivery' is not allowed",
+        ),
+        ({"backend": "gcs"}, "backend: 'gcs' is not allowed"),
+        ({"pulumi_cloud": CLOUD}, "pulumi_cloud needs backend: pulumi"),
+        ({"stacks": {"dev": {"deployments_preview": True}}}, "so it needs pulumi_cloud"),
+        ({"stacks": {"dev": {}, "dev-2": {}}}, "stacks dev and dev-2"),
+        ({"stacks": None}, "stacks: is missing"),
+        ({"runners": ["*"]}, "runners[0]: '*' is not allowed"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_made(deploy: Deploy, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(pulumi.RunError, match=r"bootstrap/Pulumi\.dev\.yaml is not valid") as refused:
+        run(deploy, **changes)
+    assert words in str(refused.value)
