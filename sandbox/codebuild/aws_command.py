@@ -5,6 +5,8 @@ A file of its own for the interpreter: the first call starts the process that th
 
 import array
 import fcntl
+import functools
+import gc
 import json
 import os
 import signal
@@ -69,9 +71,7 @@ def _start() -> None:
 
 def _serve(listener: socket.socket) -> NoReturn:
     site.main()  # the interpreter was started without, which is faster
-    from awscli.clidriver import create_clidriver
-
-    create_clidriver()
+    _load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         connection, _ = listener.accept()
@@ -80,6 +80,17 @@ def _serve(listener: socket.socket) -> NoReturn:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _answer(connection)
         connection.close()
+
+
+def _load() -> None:
+    """Import the CLI, and let all its later sessions share what one of them reads of the services' models."""
+    from awscli.clidriver import botocore, create_clidriver
+
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    loader = create_clidriver().session.get_component("data_loader")
+    for kind in ("service-2", "paginators-1", "waiters-2", "endpoint-rule-set-1"):
+        loader.list_available_services(kind)
+    gc.freeze()
 
 
 def _answer(connection: socket.socket) -> NoReturn:
