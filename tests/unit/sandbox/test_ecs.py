@@ -502,6 +502,17 @@ def test_a_container_that_boots_is_not_yet_unhealthy() -> None:
     assert check.failed(4.0, scale), "a wrong answer is an answer"
 
 
+def test_what_is_healthy_is_checked_less_often_until_it_gives_a_wrong_answer() -> None:
+    answers: list[bool | None] = [True, True, True, False, False]
+    check = Check(HealthTracker(2, 2), 10, 5, 0, "failed", lambda _: answers.pop(0), "app")
+    left = []
+    for now in (0.0, 0.1, 0.2, 0.6, 1.0, 1.1, 1.3):
+        check.run(now, lambda seconds: seconds / 100)
+        left.append(len(answers))
+    assert left == [4, 3, 3, 2, 2, 1, 0]
+    assert check.tracker.state == "unhealthy"
+
+
 @pytest.mark.parametrize(
     ("value_from", "name"),
     [
