@@ -7,6 +7,7 @@ and where; the log goes to stderr.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -35,6 +36,7 @@ def main() -> None:
     description = arguments.folder / "server.json"
     try:
         _serve(arguments.folder.resolve(), arguments.account, arguments.region, description)
+        _collect_less_garbage()
         log.info("stack %s is ready", arguments.stack)
         stopped.wait()
     except Exception:
@@ -79,6 +81,12 @@ def _serve(folder: Path, account: str, region: str, description: Path) -> None:
         encoding="utf-8",
     )
     draft.replace(description)
+
+
+def _collect_less_garbage() -> None:
+    """What is loaded stays, and what a call makes is mostly gone with it: looking for the rest takes a tenth of all."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _end(description: Path, status: int) -> None:
