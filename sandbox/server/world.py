@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
-import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader
 
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
@@ -78,7 +76,7 @@ class World:
         self.slack = Slack()
         self.commits = Commits()
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
-        self._loader = Loader()
+        self._session = boto3.session.Session(region_name=region)
         self._lock = threading.Lock()
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
@@ -93,19 +91,17 @@ class World:
             return self._clients[key]
 
     def _new_client(self, service: str, credentials: Credentials) -> Any:
-        core = botocore.session.get_session()
-        core.register_component("data_loader", self._loader)
-        session = boto3.session.Session(
-            aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key,
-            aws_session_token=credentials.session_token,
-            region_name=self.region,
-            botocore_session=core,
-        )
         config = Config(
             retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=300, max_pool_connections=32
         )
-        return session.client(service, endpoint_url=self.endpoint, config=config)
+        return self._session.client(
+            service,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.session_token,
+            config=config,
+        )
 
     def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials:
         """A session of ``role_arn`` for an AWS service such as ``codebuild.amazonaws.com``.
