@@ -63,7 +63,7 @@ class Cluster(Model):
     """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
     """Days that CloudWatch keeps logs."""
-    allowed_cidrs: list[formats.Cidr] = Field(["0.0.0.0/0"], min_length=1)
+    allowed_cidrs: list[formats.Cidr] = Field(default=["0.0.0.0/0"], min_length=1)
     """Who may open connections to the load balancer."""
 
 
