@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import boto3
@@ -79,7 +80,7 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
             "something else has deployed it meanwhile; run this again"
         )
     while not (found == [mine] and mine.state == "COMPLETED"):
-        if ended := _ended(found, mine.id):
+        if ended := _ended(found, mine.id, partial(_failure, session, stack, service, mine.id)):
             raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, mine.id)}")
         if time.monotonic() > end:
             raise DeliveryError(
@@ -128,14 +129,20 @@ def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deplo
     return found
 
 
-def _ended(found: Sequence[Deployment], mine: str) -> str | None:
+def _failure(session: boto3.Session, stack: str, service: str, mine: str) -> str | None:
+    """What ECS says of a deployment's failure in the service's events, which outlive it among the deployments."""
+    events = describe(session, stack, [service]).get(service, {}).get("events", [])
+    return next((e["message"] for e in events if f"(deployment {mine}) deployment failed" in e["message"]), None)
+
+
+def _ended(found: Sequence[Deployment], mine: str, failure: Callable[[], str | None]) -> str | None:
     """Why a deployment will not complete; None while it may."""
     primary, own = found[0], next((d for d in found if d.id == mine), None)
     if own and own.state == "FAILED":
         return f"ECS has failed deployment {mine} of {revision_name(own.task_definition)}: {own.reason.rstrip('.')}"
     if primary.id != mine:
         now = revision_name(primary.task_definition)
-        return f"deployment {mine} has ended and {now} is deployed instead: {primary.reason.rstrip('.')}"
+        return f"deployment {mine} has ended and {now} is deployed instead: {(failure() or primary.reason).rstrip('.')}"
     return None
 
 

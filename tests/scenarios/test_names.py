@@ -33,8 +33,11 @@ BUILDS = "components/pipeline_builds.py"
 NAMES = [
     Name(
         "an artifact",
-        [(STAGES, '"output_artifacts": ["package"]', '"output_artifacts": ["images"]')],
-        [(STAGES, '"input_artifacts": ["package"]', '"input_artifacts": ["images"]')],
+        [(STAGES, '"output_artifacts": [PACKAGE]', '"output_artifacts": ["images"]')],
+        [
+            (STAGES, '"input_artifacts": [PACKAGE]', '"input_artifacts": ["images"]'),
+            (STAGES, "else PACKAGE", 'else "images"'),
+        ],
         ["package", "Deploy"],
         ["images", "Deploy"],
         at="up",

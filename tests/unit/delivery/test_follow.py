@@ -197,6 +197,21 @@ def test_a_deployment_ends_otherwise(case: str) -> None:
     assert failure(deploying(*answers)) == words
 
 
+def test_the_service_s_events_say_why_of_one_that_is_no_longer_listed() -> None:
+    aws = deploying(
+        answer(START, GONE), answer({**BACK, "rolloutState": "COMPLETED", "rolloutStateReason": "completed."})
+    )
+    aws.services["dev-web"]["events"] = [
+        {"message": "(service dev-web) has reached a steady state."},
+        {"message": f"(service dev-web) (deployment {OTHERS}) deployment failed: tasks failed to start."},
+        {"message": f"(service dev-web) (deployment {MINE}) deployment failed: alarm detected."},
+    ]
+    assert failure(aws) == (
+        "web: deployment ecs-svc/mine has ended and dev-web:1 is deployed instead: "
+        "(service dev-web) (deployment ecs-svc/mine) deployment failed: alarm detected"
+    )
+
+
 def test_it_takes_too_long(clock: Clock) -> None:
     aws = deploying(answer(START, GONE))
     aws.stop("t1", "Task failed to start", 1)
