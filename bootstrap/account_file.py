@@ -7,13 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components import trust
 from components.policies import Statement
+from formats import GitHubRepository, GitLabAddress, GitLabProject, form
 
 PROJECT = "fargate-delivery"
 """The Pulumi project whose stacks these are."""
 
 Number = Annotated[int, Field(ge=1)]
-Arn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$")]
-StackName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+Arn = Annotated[
+    str, form(r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$", "must be the ARN of an IAM user or role")
+]
+StackName = Annotated[
+    str, form(r"^[a-z][a-z0-9-]{0,19}$", "must be small letters, digits and hyphens, at most 20, such as dev")
+]
+Organization = Annotated[str, form(r"^[a-z0-9-]+$", "must be small letters, digits and hyphens, such as my-org")]
+Branch = Annotated[str, form(r"^[\w./-]+$", "must be the name of a branch, such as main")]
 
 
 class Model(BaseModel):
@@ -25,7 +32,7 @@ class Model(BaseModel):
 class GitHub(Model):
     """A repository on github.com. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` tells both numbers."""
 
-    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")]
+    repository: GitHubRepository
     """`OWNER/NAME`."""
     owner_id: Number
     repository_id: Number
@@ -36,9 +43,9 @@ class GitHub(Model):
 class GitLab(Model):
     """A project on a GitLab that AWS reaches: it reads `/.well-known/openid-configuration` and the keys."""
 
-    url: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+(:\d+)?$")]
+    url: GitLabAddress
     """Of the instance, without a path."""
-    project: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)+$")]
+    project: GitLabProject
     """`GROUP/PROJECT`."""
     audience: str = "sts.amazonaws.com"
     """`aud` of the jobs' `id_tokens`."""
@@ -49,7 +56,7 @@ class GitLab(Model):
 class PulumiCloud(Model):
     """An organization in Pulumi Cloud."""
 
-    organization: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    organization: Organization
     """Its name, in lower case as its tokens have it."""
     provider: Literal["made", "exists"] = "made"
     """As of `github`."""
@@ -58,7 +65,7 @@ class PulumiCloud(Model):
 class StackKeys(Model):
     """Who deploys and previews one stack."""
 
-    branch: Annotated[str, Field(pattern=r"^[\w./-]+$")] = "main"
+    branch: Branch = "main"
     """Only what runs on it deploys."""
     previews: bool = True
     """Whether pull requests are previewed. Their code then reads the secrets of the stack's file and state. Who asks

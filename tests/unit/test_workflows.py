@@ -310,7 +310,7 @@ MERGED = {**PUSH, "DEPLOY_ON_MERGE": "true"}
 @pytest.mark.parametrize(
     ("variables", "jobs"),
     [
-        (MERGE_REQUEST, ["preview-dev", "preview-prd", "tests"]),
+        (MERGE_REQUEST, ["preview-dev", "preview-prd", "review", "review-down", "tests"]),
         (FORK, ["tests"]),
         (PUSH, ["tests"]),
         (MERGED, ["tests", "up-dev", "up-prd"]),
@@ -321,6 +321,16 @@ def test_gitlab_which_jobs_run(variables: dict[str, str], jobs: list[str]) -> No
         name for name, job in GITLAB.items() if name[0] != "." and isinstance(job, dict) and "stage" in gitlab_job(name)
     ]
     assert sorted(name for name in names if applies(gitlab_job(name), variables)) == jobs
+
+
+def test_gitlab_a_merge_request_s_own_stack_is_put_up_by_hand_and_taken_down() -> None:
+    up, down = gitlab_job("review"), gitlab_job("review-down")
+    assert [rule["when"] for rule in (*up["rules"], *down["rules"])] == ["manual", "manual"]
+    assert up["environment"]["on_stop"] == "review-down"
+    assert down["environment"] == {"name": up["environment"]["name"], "action": "stop"}
+    assert up["resource_group"] == down["resource_group"]
+    for job, what in ((up, "up"), (down, "down")):
+        assert job["script"] == [f'.ci/review {what} "$CI_MERGE_REQUEST_IID"']
 
 
 def test_gitlab_the_tests_have_no_identity() -> None:
