@@ -69,4 +69,4 @@ def test_commands_name_what_there_is(local: Stack) -> None:
         done = local.run(*arguments)
         assert (done.code, words in done.out + done.err) == (1, True), done.err
     missing = Stack(local.root, "nowhere").run("up")
-    assert (missing.code, "the stacks are: dev, local, prd" in missing.err) == (1, True), missing.err
+    assert (missing.code, "the stacks are: dev, local, pr, prd" in missing.err) == (1, True), missing.err
