@@ -70,8 +70,7 @@ class Reviews:
         if f"pr-{number}" not in {_short(listed["name"]) for listed in self._listed()}:
             self.say(f"There is no stack pr-{number}; nothing to take down.")
             return
-        stack = self._declare(number)
-        pulumi(self.root, "destroy", "--yes", "--skip-preview", "--remove", "--stack", stack)
+        self._destroy(number)
 
     def sweep(self, now: datetime) -> None:
         """Take down those whose last update is longer ago than the template's `review.days`.
@@ -92,11 +91,15 @@ class Reviews:
                 continue
             self.say(f"pr-{match[1]} goes: last updated {last}")
             try:
-                self.down(int(match[1]))
+                self._destroy(int(match[1]))
             except DeliveryError as error:
                 failed.append(f"pr-{match[1]}: {error}")
         if failed:
             raise DeliveryError("; ".join(failed))
+
+    def _destroy(self, number: int) -> None:
+        stack = self._declare(number)
+        pulumi(self.root, "destroy", "--yes", "--skip-preview", "--remove", "--stack", stack)
 
     def _declare(self, number: int) -> str:
         """Copy the template to the stack's own file, which git ignores."""
