@@ -5,7 +5,7 @@ from typing import TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
+from components.private_bucket import keep_private
 
 KEPT_DAYS = 90
 """Days that a replaced version of a state can be brought back."""
@@ -32,29 +32,9 @@ class StateStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StateStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:StateStore", name, dict(args), opts)
-        child, bucket = pulumi.ResourceOptions(parent=self), args["bucket"]
+        bucket = args["bucket"]
         self.arn = f"arn:{args['partition']}:s3:::{bucket}"
-        versioning = aws.s3.BucketVersioning(
-            f"{name}-versioning", bucket=bucket, versioning_configuration={"status": "Enabled"}, opts=child
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=child,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership", bucket=bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
-        )
-        private = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
+        versioning = keep_private(name, bucket, self.arn, self)
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket,
@@ -68,11 +48,5 @@ class StateStore(pulumi.ComponentResource):
                 }
             ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
-        )
-        aws.s3.BucketPolicy(
-            f"{name}-policy",
-            bucket=bucket,
-            policy=pulumi.Output.json_dumps(policies.secure_transport_only(self.arn)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[private]),
         )
         self.register_outputs({"arn": self.arn})
