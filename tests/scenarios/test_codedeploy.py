@@ -17,9 +17,11 @@ SERVICE = "dev-chuoi-codedeploy"
 ROUTE = "        - {host: api.dev.example.com, paths: [/v1/*], priority: 20}\n"
 MIGRATE = "      migrate: {command: [bin/migrate]}\n"
 SMOKE = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
+HOOKS = f", hooks: {{AfterAllowTestTraffic: '{SMOKE}'}}"
 STRATEGY = (
-    "      deploy: {strategy: codedeploy, shift: canary, percent: 20, interval: 1, wait: 1, test_port: 8443, "
-    f"hooks: {{AfterAllowTestTraffic: '{SMOKE}'}}}}\n"
+    "      deploy: {strategy: codedeploy, shift: canary, percent: 20, interval: 1, wait: 1, test_port: 8443"
+    + HOOKS
+    + "}\n"
 )
 HOST, OTHER_HOST = "PHX_HOST: {value: chuoi.dev.example.com", "PHX_HOST: {value: www.dev.example.com"
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["PHX_HOST"] == "broken" else 200)')
@@ -296,12 +298,12 @@ def test_another_strategy_replaces_the_service_when_that_is_allowed(dev: Stack, 
     assert scaling_of(dev, "dev-chuoi") == {False}
     assert dev.changes() == {}
     ship(dev, apps, "rolling")
-    dev.edit(
-        "Pulumi.dev.yaml", "      deploy: {replace: true}\n", STRATEGY.replace("wait: 1", "wait: 1, replace: true")
-    )
+    # Without the hook: its function asks the old listener on the test port.
+    again = STRATEGY.replace(HOOKS, ", replace: true")
+    dev.edit("Pulumi.dev.yaml", "      deploy: {replace: true}\n", again)
     rolling, ran = dev.status("chuoi"), len(executions(dev, "chuoi"))
     dev.ok("up")
-    wait_for_pipeline(dev, "chuoi", ran + 1)
+    assert wait_for_pipeline(dev, "chuoi", ran + 1)[0]["status"] == "Succeeded"
     assert dev.status("chuoi")["image_digest"] == rolling["image_digest"]
     assert serves(dev) == "chuoi-green", "the AppSpec is an edit: the pipeline has deployed it"
     assert json.loads(dev.ok("export").out)["deployment"].get("pending_operations", []) == []

@@ -1,13 +1,13 @@
 """The migration of a release: before the deployment, with the new image, what it may read, and how it fails."""
 
 import hashlib
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from tests.scenarios.conftest import Apps, Stack
 from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
+from tests.soak.beside import Running
 
 TELLS = """\
 #!/bin/sh
@@ -47,6 +47,18 @@ def service_of(stack: Stack, service: str) -> dict[str, Any]:
     return found
 
 
+def running_migrations(stack: Stack) -> list[str]:
+    """The tasks of hello's migrations that run now."""
+    found: list[str] = stack.client("ecs").list_tasks(cluster="local", family="local-hello-migrate")["taskArns"]
+    return found
+
+
+def said_by_migrate(stack: Stack, text: str) -> list[str]:
+    """What hello's stage Migrate has logged with a text in it."""
+    found = stack.client("logs").filter_log_events(logGroupName="/codebuild/local-hello-migrate")["events"]
+    return [event["message"] for event in found if text in event["message"]]
+
+
 def secret_value(stack: Stack, service: str, name: str) -> str:
     arn = next(s["arn"] for s in stack.status(service)["secrets"] if s["name"] == name)
     found = stack.client("ssm").get_parameter(Name=arn.partition(":parameter")[2], WithDecryption=True)
@@ -58,7 +70,7 @@ def eventually(look: Callable[[], list[str]]) -> list[str]:
     for _ in range(300):
         if found := look():
             return found
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise AssertionError("nothing came")
 
 
@@ -130,13 +142,12 @@ echo "begun"; sleep 12; echo "done"
 def test_a_build_that_is_cut_off_leaves_its_migration_to_the_retry(local: Stack, apps: Apps) -> None:
     """The stage is retried while the task still runs: it is followed to its end, not started twice."""
     count = len(migrations(local, "hello"))
-    shipping = threading.Thread(target=local.ship, args=("hello", apps.make("m6", migrate=SLOW)))
-    shipping.start()
-    running = {"cluster": "local", "family": "local-hello-migrate"}
-    task = eventually(lambda: local.client("ecs").list_tasks(**running)["taskArns"])[0]
+    source = apps.make("m6", migrate=SLOW)
+    shipping = Running(lambda: local.ship("hello", source))
+    task = eventually(lambda: running_migrations(local))[0]
     codebuild = local.client("codebuild")
     codebuild.stop_build(id=codebuild.list_builds_for_project(projectName="local-hello-migrate")["ids"][0])
-    shipping.join()
+    assert shipping.result().code == 1
     (failed, *_) = executions(local, "hello")
     assert failed["status"] == "Failed"
     local.client("codepipeline").retry_stage_execution(
@@ -157,12 +168,16 @@ def test_a_migration_that_still_runs_has_to_end_first(local: Stack, apps: Apps) 
         taskDefinition="local-hello-migrate",
         launchType="FARGATE",
         networkConfiguration=service["networkConfiguration"],
-        overrides={"containerOverrides": [{"name": "web", "command": ["sleep", "15"]}]},
+        overrides={"containerOverrides": [{"name": "web", "command": ["sleep", "600"]}]},
         startedBy="another",
     )["tasks"]
-    done = local.ship("hello", apps.make("m7"))
+    count, source = len(migrations(local, "hello")), apps.make("m7")
+    shipping = Running(lambda: local.ship("hello", source))
+    eventually(lambda: said_by_migrate(local, f"An earlier migration is still running: {earlier['taskArn']}"))
+    assert (len(migrations(local, "hello")), len(running_migrations(local))) == (count, 1), "none beside it"
+    ecs.stop_task(cluster="local", task=earlier["taskArn"])
+    done = shipping.result()
     assert done.code == 0, done.out + done.err
-    assert f"An earlier migration is still running: {earlier['taskArn']}" in done.out
     ran = migrations(local, "hello")
     assert ran[-2]["taskArn"] == earlier["taskArn"]
     assert ran[-1]["createdAt"] > ran[-2]["stoppedAt"]
