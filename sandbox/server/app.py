@@ -17,7 +17,7 @@ from moto.s3.models import FakeBucket
 from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
-from sandbox.server import authorization, control, hooks, identity, protocol
+from sandbox.server import authorization, control, hooks, identity, inside, protocol
 from sandbox.server.errors import AwsError
 from sandbox.server.facts import MotoFacts
 from sandbox.server.protocol import Answer, Environ, Operation, Signature
@@ -49,7 +49,7 @@ class Application:
         serve_query_definitions()
         self.world = world
         self.handlers = handlers
-        self._moto = DomainDispatcherApplication(_backend_app)
+        self._moto = _Dispatcher(_backend_app)
         self._moto_lock = threading.RLock()
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -121,29 +121,26 @@ class Application:
         if handler is not None:
             return protocol.serialize(operation, handler(self.world, principal, operation.params))
         with self._moto_lock:
-            return _call_wsgi(self._moto, protocol.rewound(environ, body))
+            return inside.call(self._moto, protocol.rewound(environ, body))
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """moto's, which goes through its folders and patterns only once for each host."""
+
+    def __init__(self, create_app: Callable[[SERVICE_NAMES], Flask]) -> None:
+        super().__init__(create_app)
+        self._backends: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host not in self._backends:
+            self._backends[host] = super().get_backend_for_host(host)
+        return self._backends[host]
 
 
 def _backend_app(service: SERVICE_NAMES | None) -> Flask:
     if service is None:
         raise NotImplementedError("moto does not have this service")
     return create_backend_app(service)
-
-
-def _call_wsgi(application: Any, environ: Environ) -> Answer:
-    answer = Answer(500)
-
-    def start_response(status: str, headers: list[tuple[str, str]], error: Any = None) -> None:
-        answer.status = int(status.split(" ", 1)[0])
-        answer.headers = list(headers)
-
-    chunks = application(environ, start_response)
-    try:
-        answer.body = b"".join(chunks)
-    finally:
-        if hasattr(chunks, "close"):
-            chunks.close()
-    return answer
 
 
 def _unknown_key(service: str, wire: str) -> AwsError:

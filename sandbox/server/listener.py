@@ -67,6 +67,7 @@ class Listener:
         self.port = int(self._server.server_port)
         self.world = World(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
         self._application = Application(self.world, all_handlers() if handlers is None else handlers)
+        self.world.application = self._application
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
         self._thread.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
@@ -17,7 +18,7 @@ from botocore.config import Config
 
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
-from sandbox.server import identity
+from sandbox.server import identity, inside
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.destinations import Destinations
 from sandbox.server.events import EventBus, Undelivered
@@ -60,7 +61,13 @@ class Clock:
 
 
 class World:
-    """One account in one region, served at ``endpoint`` by this process."""
+    """One account in one region, served at ``endpoint`` by this process.
+
+    Attributes:
+        application: answers the calls of the world's own clients; without it they go to ``endpoint``.
+    """
+
+    application: Any = None
 
     def __init__(self, folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> None:
         self.folder = folder
@@ -94,7 +101,7 @@ class World:
         config = Config(
             retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=300, max_pool_connections=32
         )
-        return self._session.client(
+        client = self._session.client(
             service,
             endpoint_url=self.endpoint,
             aws_access_key_id=credentials.access_key,
@@ -102,6 +109,9 @@ class World:
             aws_session_token=credentials.session_token,
             config=config,
         )
+        if self.application is not None:
+            client.meta.events.register_first("before-send", functools.partial(inside.answer, self.application))
+        return client
 
     def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials:
         """A session of ``role_arn`` for an AWS service such as ``codebuild.amazonaws.com``.

@@ -1,0 +1,102 @@
+"""A call that the sandbox makes to itself without a connection: it is answered as one over HTTP."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
+from moto.moto_api._internal.models import moto_api_backend
+
+from sandbox.server.credentials import ROOT_CREDENTIALS
+from sandbox.server.listener import Listener, all_handlers
+from sandbox.server.world import World
+
+A, R = "111122223333", "eu-west-1"
+KEY = "a folder/ü+%2F?&.txt"
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOTO_ACCOUNT_ID", A)
+        listener = Listener(tmp_path_factory.mktemp("world"), A, R, all_handlers())
+        s3 = listener.world.client("s3")
+        s3.create_bucket(Bucket="things", CreateBucketConfiguration={"LocationConstraint": R})
+        s3.put_object(Bucket="things", Key=KEY, Body=b"\x00\xff" * 3, Metadata={"commit": "abc"})
+        listener.world.client("ssm").put_parameter(Name="/a/b", Value="é\n", Type="String")
+        listener.world.client("sqs").create_queue(QueueName="letters")
+        yield listener.world
+        listener.stop()
+        moto_api_backend.reset()
+
+
+def over_http(world: World, service: str) -> Any:
+    return boto3.client(
+        service,
+        region_name=R,
+        endpoint_url=world.endpoint,
+        aws_access_key_id=ROOT_CREDENTIALS.access_key,
+        aws_secret_access_key=ROOT_CREDENTIALS.secret_key,
+    )
+
+
+def answer(client: Any, operation: str, params: Json) -> Json:
+    """What a call ends with, without what differs from one call to the next."""
+    try:
+        answered: Json = getattr(client, operation)(**params)
+    except ClientError as error:
+        answered = dict(error.response)
+    if "Body" in answered:
+        answered["Body"] = answered["Body"].read()
+    metadata = answered.pop("ResponseMetadata")
+    headers = {name.lower(): value for name, value in metadata["HTTPHeaders"].items()}
+    passing = ("date", "server", "connection", "x-amzn-requestid", "x-amz-request-id", "x-amz-id-2")
+    return {
+        **answered,
+        "status": metadata["HTTPStatusCode"],
+        "headers": {name: value for name, value in headers.items() if name not in passing},
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("s3", "get_object", {"Bucket": "things", "Key": KEY}),
+        ("s3", "get_object", {"Bucket": "things", "Key": KEY, "Range": "bytes=1-2"}),
+        ("s3", "head_object", {"Bucket": "things", "Key": KEY}),
+        ("s3", "head_object", {"Bucket": "things", "Key": "none"}),
+        ("s3", "list_objects_v2", {"Bucket": "things", "Prefix": "a f", "Delimiter": "/", "EncodingType": "url"}),
+        ("s3", "put_object", {"Bucket": "things", "Key": "empty", "Body": b""}),
+        ("s3", "put_object", {"Bucket": "things", "Key": "put", "Body": b"x" * 70_000, "ChecksumAlgorithm": "SHA256"}),
+        ("s3", "put_object", {"Bucket": "things", "Key": "put", "Body": b"x", "Metadata": {"a_b": "c", "d-e": "f"}}),
+        ("s3", "get_bucket_policy", {"Bucket": "things"}),
+        ("ssm", "get_parameter", {"Name": "/a/b"}),
+        ("ssm", "get_parameter", {"Name": "/none"}),
+        ("sts", "get_caller_identity", {}),
+        ("iam", "list_users", {}),
+        ("ec2", "describe_key_pairs", {}),
+        ("sqs", "get_queue_url", {"QueueName": "letters"}),
+        ("lambda", "list_functions", {"MaxItems": 5}),
+        ("lambda", "get_function", {"FunctionName": "none"}),
+        ("lambda", "get_function", {"FunctionName": f"arn:aws:lambda:{R}:{A}:function:none"}),
+        ("codepipeline", "list_pipelines", {}),
+    ],
+)
+def test_an_answer_is_the_one_of_http(
+    world: World, monkeypatch: pytest.MonkeyPatch, service: str, operation: str, params: Json
+) -> None:
+    expected = answer(over_http(world, service), operation, params)
+    inside = world.client(service)
+    if "a_b" not in str(params):
+        monkeypatch.setattr(URLLib3Session, "send", None)
+    assert answer(inside, operation, params) == expected
+
+
+def test_metadata_keeps_its_names(world: World) -> None:
+    """A name with an underscore goes over HTTP: WSGI would make a dash of it."""
+    s3 = world.client("s3")
+    s3.put_object(Bucket="things", Key="named", Body=b"x", Metadata={"a_b": "c", "d-e": "f"})
+    assert s3.head_object(Bucket="things", Key="named")["Metadata"] == {"a_b": "c", "d-e": "f"}
