@@ -1,6 +1,7 @@
 """A stack of the committed program, up in a sandbox of its own, and the commands that an operator has."""
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -66,6 +67,10 @@ class Done:
         return json.loads(self.out)
 
 
+account_of = functools.cache(Account)
+"""A running server's account: its clients are made once."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """A repository with the program, and one of its stacks."""
@@ -117,7 +122,7 @@ class Stack:
     @property
     def account(self) -> Account:
         """The account that the stack is in."""
-        return Account(StackFolder(self.name, self.root).running_server())
+        return account_of(StackFolder(self.name, self.root).running_server())
 
     def client(self, service: str) -> Any:
         """A boto3 client, as the account's root."""
