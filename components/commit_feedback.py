@@ -88,7 +88,7 @@ class CommitFeedback(pulumi.ComponentResource):
         start = policies.allow("Look", ["codebuild:StartBuild"], [report.arn])
         role, permission = self._role("events", "events", [calls, start])
         queue = undelivered.dead_letters(name, self._full_name, self._child)
-        rules = {outcome: self._rule(outcome, pattern(outcome, args["pipelines"])) for outcome in OUTCOMES}
+        rules = {outcome: self._rule(outcome, pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES}
         stopped = self._rule("ended", ended(args["pipelines"]))
         given = undelivered.let_in(name, queue, [*rules.values(), stopped], self._child)
         self._targets = Targets(

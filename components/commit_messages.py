@@ -32,6 +32,7 @@ class Host:
         header: the request header that has the token.
         credential: its value; `{}` is the token.
         repository: the fields of an event that its paths name a repository by.
+        named: the event pattern's filter of that: a repository that this host can be asked for.
         statuses: the path that takes statuses; a `*` for each of `repository` and one for the commit.
         comments: and comments.
         states: what it calls each outcome.
@@ -43,6 +44,7 @@ class Host:
     header: str
     credential: str
     repository: Sequence[str]
+    named: Sequence[Mapping[str, str]]
     statuses: str
     comments: str
     states: Mapping[Outcome, str]
@@ -50,6 +52,7 @@ class Host:
     text: str
 
 
+SOMEBODY_NAMED = [{"anything-but": "unknown"}]
 HOSTS: Mapping[str, Host] = {
     # https://docs.github.com/en/rest/commits/statuses and …/comments
     "github": Host(
@@ -57,6 +60,7 @@ HOSTS: Mapping[str, Host] = {
         header="Authorization",
         credential="Bearer {}",
         repository=("owner", "name"),
+        named=SOMEBODY_NAMED,
         statuses="repos/*/*/statuses/*",
         comments="repos/*/*/commits/*/comments",
         states={"started": "pending", "released": "success", "failed": "failure"},
@@ -69,6 +73,7 @@ HOSTS: Mapping[str, Host] = {
         header="PRIVATE-TOKEN",
         credential="{}",
         repository=("repository",),
+        named=[{"prefix": digit} for digit in "123456789"],
         statuses="projects/*/statuses/*",
         comments="projects/*/repository/commits/*/comments",
         states={"started": "running", "released": "success", "failed": "failed"},
@@ -78,10 +83,9 @@ HOSTS: Mapping[str, Host] = {
 }
 
 
-def pattern(outcome: Outcome, pipelines: Sequence[str]) -> str:
+def pattern(host: Host, outcome: Outcome, pipelines: Sequence[str]) -> str:
     """The events of an outcome, of these pipelines and of commits that somebody named, as a rule's JSON."""
-    named = [{"anything-but": "unknown"}]
-    detail = {"pipeline": list(pipelines), "commit": named, "repository": named}
+    detail = {"pipeline": list(pipelines), "commit": SOMEBODY_NAMED, "repository": list(host.named)}
     found = {"source": [SOURCE], "detail-type": [DETAIL_TYPES[outcome]], "detail": detail}
     return json.dumps(found, separators=(",", ":"))
 
@@ -102,7 +106,8 @@ def ended(pipelines: Sequence[str]) -> str:
 
 def longest_pattern(pipelines: Sequence[str]) -> int:
     """Characters of the longest pattern, which must not be more than EventBridge takes."""
-    return max(len(text) for text in (ended(pipelines), *(pattern(outcome, pipelines) for outcome in DETAIL_TYPES)))
+    named = (pattern(host, outcome, pipelines) for host in HOSTS.values() for outcome in DETAIL_TYPES)
+    return max(len(text) for text in (ended(pipelines), *named))
 
 
 def path_values(host: Host) -> list[str]:

@@ -160,6 +160,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         },
         [
             *policies.push_image(args["repository_arn"]),
+            *policies.read_labels(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),
             *policies.find_executions(args["scope"].arn("codepipeline", args["scope"].name(args["service"]))),
             *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED),

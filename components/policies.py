@@ -157,6 +157,11 @@ def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [log_in_to_registry(), allow("PushImage", actions, [repository_arn])]
 
 
+def read_labels(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Fetches the configuration of an image, whose manifest may be read already."""
+    return [allow("ReadLabels", ["ecr:GetDownloadUrlForLayer"], [repository_arn])]
+
+
 def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """Looks at tags, and gives another one to an image that is there."""
     return [allow("TagImage", ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]

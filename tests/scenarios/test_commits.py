@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.scenarios.conftest import Apps, Stack
+from tests.scenarios.conftest import DOCKERFILE, Apps, Stack
 
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 NAMED = ("--commit", COMMIT, "--repository", "team/hello")
@@ -34,6 +34,16 @@ def test_an_upload_that_names_no_commit_is_nobody_s(local: Stack, apps: Apps) ->
     assert local.ship("hello", apps.make("nameless")).code == 0
     assert local.ship("hello", apps.make("unbuildable", dockerfile="FROM nowhere\n")).code == 1
     assert told(local, before) == []
+
+
+def test_an_image_s_labels_name_the_commit_that_the_upload_does_not(local: Stack, apps: Apps) -> None:
+    before = len(told(local))
+    source = "https://github.com/team/hello.git"
+    labels = f"LABEL org.opencontainers.image.revision={COMMIT} org.opencontainers.image.source={source}\n"
+    assert local.ship("hello", apps.make("labelled", dockerfile=DOCKERFILE + labels)).code == 0
+    entries = told(local, before)
+    assert [entry["state"] for entry in entries] == ["pending", "success"]
+    assert local.status("hello")["release"]["commit"] == COMMIT
 
 
 def test_a_failed_build_is_a_comment_with_the_log_s_end(local: Stack, apps: Apps) -> None:

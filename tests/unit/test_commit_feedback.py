@@ -72,7 +72,7 @@ def test_a_rule_for_each_outcome_and_a_build_that_looks_why(deploy: Callable[...
     assert {kind: made.types()[kind] for kind in (RULE, TARGET, DESTINATION)} == {RULE: 4, TARGET: 5, DESTINATION: 2}
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dev-commits-undelivered"
     for outcome in OUTCOMES:
-        assert made.inputs(RULE, f"commits-{outcome}")["eventPattern"] == pattern(outcome, PIPELINES)
+        assert made.inputs(RULE, f"commits-{outcome}")["eventPattern"] == pattern(HOSTS["github"], outcome, PIPELINES)
         target = made.inputs(TARGET, f"commits-{outcome}-status")
         assert (target["rule"], target["deadLetterConfig"]) == (f"dev-commits-{outcome}", {"arn": queue})
         assert target["httpTarget"] == {"pathParameterValues": ["$.detail.owner", "$.detail.name", "$.detail.commit"]}
@@ -138,16 +138,19 @@ def test_the_token_is_a_secret(deploy: Callable[..., Recorder]) -> None:
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize(
-    ("detail", "told"),
+    ("host", "detail", "told"),
     [
-        ({}, True),
-        ({"pipeline": "prd-a"}, False),
-        ({"commit": "unknown"}, False),
-        ({"repository": "unknown"}, False),
+        ("github", {}, True),
+        ("github", {"pipeline": "prd-a"}, False),
+        ("github", {"commit": "unknown"}, False),
+        ("github", {"repository": "unknown"}, False),
+        ("gitlab", {"repository": "4711"}, True),
+        ("gitlab", {"repository": "team/a"}, False),
+        ("gitlab", {"repository": "unknown"}, False),
     ],
 )
-def test_only_commits_that_somebody_named(outcome: Outcome, detail: dict[str, str], told: bool) -> None:
-    assert matches(json.loads(pattern(outcome, PIPELINES)), event(outcome, **detail)) is told
+def test_only_commits_that_somebody_named(outcome: Outcome, host: str, detail: dict[str, str], told: bool) -> None:
+    assert matches(json.loads(pattern(HOSTS[host], outcome, PIPELINES)), event(outcome, **detail)) is told
 
 
 @pytest.mark.parametrize(
