@@ -185,11 +185,11 @@ def test_a_download_site_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "bin").mkdir()
     program(tmp_path / "bin" / "python", f"sleep 60 & echo $! > {tmp_path / 'pid'}; wait")
     monkeypatch.setattr(setup, "VENV", tmp_path)
-    monkeypatch.setattr(setup, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(setup, "PROBE_SECONDS", 2)
     started = time.monotonic()
     with pytest.raises(Unavailable, match=r"install\.sh cannot be reached \(not finished after"):
         setup.download(WANTED)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert not is_running((tmp_path / "pid").read_text().strip())
 
 

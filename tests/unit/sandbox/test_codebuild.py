@@ -424,8 +424,8 @@ def test_a_build_leaves_no_process_and_no_files(site: Site) -> None:
 
 def test_time_runs_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.project(timeoutInMinutes=5)
-    monkeypatch.setattr("sandbox.codebuild.runner.SECONDS_PER_MINUTE", 0.5)
-    build = site.build(spec(build=["sleep 30"], post_build=["echo never"]))
+    monkeypatch.setattr("sandbox.codebuild.runner.SECONDS_PER_MINUTE", 1)
+    build = site.build(spec(build=["sleep 60"], post_build=["echo never"]))
     assert (build["buildStatus"], phases(build)["BUILD"]) == ("TIMED_OUT", "TIMED_OUT")
     assert site.output(build) == []
 
