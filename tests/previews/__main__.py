@@ -1,4 +1,4 @@
-"""`python -m tests.previews`: record what `pulumi preview --json` prints for edits of stack `local`, into this folder.
+"""`python -m tests.previews [NAME…]`: record what `pulumi preview --json` prints for edits of stack `local`, into this folder.
 
 The real CLI, on the committed program, against a sandbox of its own. Of each step only what a report may read is kept.
 """
@@ -58,6 +58,7 @@ EDITS: Mapping[str, Edit] = {
     "nothing": lambda config: None,
     "memory": more_memory,
     "new": a_new_service,
+    "removed": lambda config: config[SERVICES].pop("shop"),
     "strategy": another_strategy,
     "opened": lambda config: config["fargate-delivery:cluster"].pop("allowed_cidrs"),
     "permissions": a_parameter_of_somebody_else,
@@ -118,8 +119,8 @@ def main() -> None:
         apps = Apps(Path(folder) / "apps")
         for service in ("hello", "shop"):
             assert stack.ship(service, apps.make(f"{service}-1")).code == 0
-        for name, edit in EDITS.items():
-            write(edit)
+        for name in sys.argv[1:] or EDITS:
+            write(EDITS[name])
             text = json.dumps(kept(json.loads(preview(stack))), indent=1, sort_keys=True)
             (HERE / f"{name}.json").write_text(text.replace(folder, "") + "\n")
             print(f"{name}: {len(text):,} characters")  # noqa: T201

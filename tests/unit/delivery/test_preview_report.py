@@ -31,12 +31,7 @@ RELEASED = {
 
 
 def document(name: str) -> dict[str, Any]:
-    """A recording; `removed` is that of the new service, backwards."""
-    if name == "removed":
-        added = document("new")
-        fresh = [step for step in added["steps"] if step["op"] == "create"]
-        gone = [{"op": "delete", "urn": step["urn"], "oldState": step["newState"]} for step in fresh]
-        return {**added, "steps": gone}
+    """A recording."""
     found: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text())
     return found
 
@@ -102,10 +97,11 @@ def row(text: str, first: str) -> str:
         (
             "removed",
             [
-                "| `fresh` | **removed**: its tasks stop, its hosts answer 404 | none | -$15.90 |",
-                "**deleted** Repository | `fresh-images` | its images are gone: there is nothing to roll back to",
-                "**deleted** User | `fresh-uploader`",
-                "**deleted** ListenerRule | `fresh-50-rule` | its host answers 404",
+                "| `shop` | **removed**: its tasks stop, its hosts answer 404 | none | -$16.40 |",
+                "**deleted** Repository | `shop-images` | its images are gone: there is nothing to roll back to",
+                "**deleted** User | `shop-uploader`",
+                "**deleted** ListenerRule | `shop-blue-rule` | its host answers 404",
+                "| Notifications | 10 x EventRule updated |",
                 "| 1 task of 0.25 vCPU, 0.5 GB | -$14.90 |",
             ],
         ),
@@ -181,7 +177,7 @@ def test_every_report_fits_and_is_whole(path: Path) -> None:
     [
         ("memory", "hello", "**deployment by ECS**: memory 512 → 1024 | the live one stays | +$2.02 |"),
         ("new", "fresh", "**new**: no tasks until its first release"),
-        ("removed", "fresh", "**removed**: its tasks stop"),
+        ("removed", "shop", "**removed**: its tasks stop"),
         ("strategy", "hello", "**another ECS service** (ECS → CodeDeploy)"),
     ],
 )
