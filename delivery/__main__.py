@@ -25,7 +25,7 @@ from delivery.redeploy import redeploy
 from delivery.repair import repair
 from delivery.repository import Repository
 from delivery.review import comment, report
-from delivery.review.preview import Preview, parse
+from delivery.review.preview import Preview, judged, parse
 from delivery.review_stacks import Reviews
 from delivery.state import look
 from delivery.status import status
@@ -238,11 +238,19 @@ def prune_command(session: boto3.Session, stack: str, yes: bool) -> None:
 @click.argument("preview", type=click.File("r", encoding="utf-8"), default="-")
 @stack_option
 @click.option("--log", type=click.File("r", encoding="utf-8"), help="What Pulumi wrote to standard error.")
+@click.option("--events", type=click.File("r", encoding="utf-8"), help="What `--event-log` wrote: the policies' words.")
 @click.option("--failed", is_flag=True, help="Pulumi ended with an error, whatever PREVIEW says.")
 @click.option("--live/--no-live", default=True, show_default=True, help="Ask AWS which release each service has.")
 @click.pass_obj
+@one_line
 def preview_report_command(
-    connection: Connection, preview: TextIO, stack: str, log: TextIO | None, failed: bool, live: bool
+    connection: Connection,
+    preview: TextIO,
+    stack: str,
+    log: TextIO | None,
+    events: TextIO | None,
+    failed: bool,
+    live: bool,
 ) -> None:
     """Say in Markdown, for a reviewer, what PREVIEW would do to the stack.
 
@@ -261,6 +269,10 @@ def preview_report_command(
         document = parse(text)
     except DeliveryError as error:
         document = Preview(errors=(said or str(error),))
+    policies = judged(events.read()) if events else Preview()
+    document = replace(
+        document, errors=(*policies.errors, *document.errors), warnings=(*document.warnings, *policies.warnings)
+    )
     if failed and not document.errors:
         document = replace(document, errors=(said or "Pulumi did not say why",))
     services = sorted({change.service for change in document.changes if change.service})

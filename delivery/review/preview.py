@@ -4,6 +4,7 @@ The document is Pulumi's PreviewDigest (pulumi/pulumi, pkg/display/json.go).
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,6 +29,8 @@ COMPONENT = "fargate-delivery:index:"
 
 FRAMES = ("an unhandled error occurred: ", "Program failed with an unhandled exception:")
 """What Pulumi puts before a program's own words."""
+COLOURS = re.compile(r"<\{%.*?%\}>")
+"""Pulumi's colours, in what is written for a terminal."""
 SECRET = "[secret]"  # noqa: S105 - what Pulumi prints instead of one
 UNKNOWN = "(known after up)"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -125,6 +128,27 @@ def parse(text: str) -> Preview:
         )
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise DeliveryError(f"this is not what `pulumi preview --json` prints: {error}") from None
+
+
+def judged(event_log: str) -> Preview:
+    """What the policy packs say in what `--event-log` wrote: errors and warnings, each with its resource and policy.
+
+    An event is a line (pulumi/pulumi, sdk/go/common/apitype/events.go: PolicyEvent). A document of `--json` has none.
+
+    Raises:
+        DeliveryError: it is no such log.
+    """
+    found: dict[bool, list[str]] = {True: [], False: []}
+    try:
+        for line in event_log.rpartition("\n")[0].splitlines():  # a CLI that was killed leaves no whole last line
+            if violation := json.loads(line).get("policyEvent"):
+                name = violation.get("resourceUrn", "").rpartition("::")[2]
+                words = " ".join(COLOURS.sub("", violation["message"]).split())
+                said = f"{words} (policy {violation['policyName']})"
+                found[violation["enforcementLevel"] == "mandatory"].append(f"{name}: {said}" if name else said)
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise DeliveryError(f"this is not what `pulumi preview --event-log` writes: {error}") from None
+    return Preview(errors=tuple(found[True]), warnings=tuple(found[False]))
 
 
 def _changes(steps: Sequence[Mapping[str, Any]]) -> list[Change]:

@@ -21,7 +21,7 @@ from pulumi.runtime.proto import language_pb2_grpc
 from sandbox import program
 from sandbox.engine import Engine
 from sandbox.stacks import StackFolder
-from tests.scenarios.conftest import Apps, Stack, new_stack
+from tests.scenarios.conftest import REPOSITORY, Apps, Stack, new_stack
 
 HERE = Path(__file__).parent
 STEP = ("op", "urn", "diffReasons", "replaceReasons", "detailedDiff")
@@ -63,11 +63,12 @@ EDITS: Mapping[str, Edit] = {
     "opened": lambda config: config["fargate-delivery:cluster"].pop("allowed_cidrs"),
     "permissions": a_parameter_of_somebody_else,
     "failed": lambda config: config[SERVICES]["chuoi"]["task"].update(memory=3000),
+    "refused": lambda config: config["aws:defaultTags"]["tags"].pop("stack"),
 }
-"""Recording → what is edited in the stack file, before a preview that does not refresh."""
+"""Recording → what is edited in the stack file, before a preview that does not refresh. The policy pack refuses one."""
 
 
-def preview(stack: Stack) -> str:
+def preview(stack: Stack, *options: str) -> str:
     """What the CLI prints for `pulumi preview --json --refresh=false`."""
     folder = StackFolder(stack.name, stack.root)
     engine = Engine(folder, folder.running_server(), lambda line: print(line, file=sys.stderr))  # noqa: T201
@@ -80,9 +81,15 @@ def preview(stack: Stack) -> str:
         client = f"--client=127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         command = [workspace.pulumi_command.command, "preview", "--json", "--refresh=false", "--non-interactive"]
-        variables = {**os.environ, **workspace.env_vars, "PULUMI_HOME": str(folder.home)}
+        variables = {
+            **os.environ,
+            "PATH": f"{REPOSITORY}/.venv/bin{os.pathsep}{os.environ['PATH']}",  # for sandbox/analyzer.py
+            **workspace.env_vars,
+            "PULUMI_HOME": str(folder.home),
+            "PULUMI_DEBUG_COMMANDS": "true",
+        }
         done = subprocess.run(
-            [*command, client, "--stack", stack.name],
+            [*command, client, "--stack", stack.name, *options],
             cwd=workspace.work_dir, env=variables, capture_output=True, text=True, check=False,
         )  # fmt: skip
         server.stop(None)
@@ -119,11 +126,17 @@ def main() -> None:
         apps = Apps(Path(folder) / "apps")
         for service in ("hello", "shop"):
             assert stack.ship(service, apps.make(f"{service}-1")).code == 0
+        events = Path(folder, "events")
+        judged = ["--policy-pack", str(REPOSITORY / "policy"), "--event-log", str(events)]
         for name in sys.argv[1:] or EDITS:
             write(EDITS[name])
-            text = json.dumps(kept(json.loads(preview(stack))), indent=1, sort_keys=True)
-            (HERE / f"{name}.json").write_text(text.replace(folder, "") + "\n")
+            document = preview(stack, *(judged if name == "refused" else ()))
+            text = json.dumps(kept(json.loads(document)), indent=1, sort_keys=True)
+            (HERE / f"{name}.json").write_text(text.replace(folder, "").replace(f"{REPOSITORY}/", "") + "\n")
             print(f"{name}: {len(text):,} characters")  # noqa: T201
+        if events.exists():
+            policy = [line for line in events.read_text().splitlines() if '"policyEvent"' in line]
+            (HERE / "refused.events").write_text("\n".join(policy) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ SECRETS = {"PULUMI_ACCESS_TOKEN": "pul-planted", "PULUMI_CONFIG_PASSPHRASE": "pl
 PULUMI = """\
 #!/bin/sh
 echo "$*" > "$STANDIN/pulumi-arguments"
+cp "$STANDIN/preview.events" preview.events
 cat "$STANDIN/preview.json"
 cat "$STANDIN/preview.log" >&2
 exit "$(cat "$STANDIN/status")"
@@ -37,9 +38,10 @@ class Checkout:
 
     root: Path
 
-    def says(self, preview: str, log: str = "", status: int = 0) -> None:
+    def says(self, preview: str, log: str = "", events: str = "", status: int = 0) -> None:
         """What the CLI says from now on."""
-        for name, text in (("preview.json", preview), ("preview.log", log), ("status", str(status))):
+        said = {"preview.json": preview, "preview.log": log, "preview.events": events, "status": str(status)}
+        for name, text in said.items():
             (self.root / "standin" / name).write_text(text)
 
     def run(self, script: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -191,7 +193,9 @@ def test_github_the_first_push_comments_and_the_second_edits(checkout: Checkout,
         assert comment["body"].startswith(marker("dev"))
         assert words in comment["body"]
     arguments = (checkout.root / "standin/pulumi-arguments").read_text()
-    assert arguments == "preview --stack dev --json --refresh=false --policy-pack policy --non-interactive\n"
+    assert arguments == (
+        "preview --stack dev --json --refresh=false --policy-pack policy --event-log preview.events --non-interactive\n"
+    )
 
 
 def test_github_a_failed_preview_comments_with_the_error_and_fails_the_job(
@@ -210,6 +214,15 @@ def test_github_what_the_program_refuses_is_in_the_comment(checkout: Checkout, g
     (comment,) = github.comments
     assert comment["body"].startswith(marker("prd"))
     assert "memory 3000 does not go with cpu 512" in comment["body"]
+
+
+def test_github_what_a_policy_refuses_is_in_the_comment(checkout: Checkout, github: CodeHost) -> None:
+    checkout.says(recorded("refused"), events=(PREVIEWS / "refused.events").read_text(), status=255)
+    assert run_job(checkout, github, preview_job(Event()), Event(), "dev") == ["Preview"]
+    (comment,) = github.comments
+    assert "`dev`: the preview failed" in comment["body"]
+    assert "Set `aws:defaultTags` in Pulumi.local.yaml" in comment["body"]
+    assert "(policy tags)" in comment["body"]
 
 
 def test_github_a_fork_gets_the_tests_only() -> None:

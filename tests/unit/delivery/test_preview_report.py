@@ -255,6 +255,31 @@ def test_a_preview_that_never_was_is_reported_with_the_log(tmp_path: Path) -> No
     assert text == f"{marker('dev')}\n## `dev`: the preview failed\n\n```\nerror: passphrase must be set\n```\n"
 
 
+def violation(level: str, **fields: str) -> str:
+    event = {"message": "<{%fg 1%}>Never.\n<{%reset%}>open: 0.0.0.0/0", "policyName": "closed", **fields}
+    return json.dumps({"sequence": 1, "policyEvent": {**event, "enforcementLevel": level}}) + "\n"
+
+
+def test_what_a_policy_refuses_is_an_error_and_what_it_remarks_a_warning(tmp_path: Path) -> None:
+    urn = "urn:pulumi:dev::p::aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::open"
+    refused, remarked = violation("mandatory", resourceUrn=urn), violation("advisory", policyName="remarks")
+    other = json.dumps({"sequence": 2, "diagnosticEvent": {"message": "x"}}) + "\n"
+    (tmp_path / "events").write_text(other + remarked + '{"cut o')
+    text = run("--events", str(tmp_path / "events"), given=json.dumps(document("nothing")))
+    assert "- `Never. open: 0.0.0.0/0 (policy remarks)`" in text
+    (tmp_path / "events").write_text(other + remarked + refused)
+    text = run("--events", str(tmp_path / "events"), "--failed", given=json.dumps(document("nothing")))
+    assert "## `dev`: the preview failed\n\n```\nopen: Never. open: 0.0.0.0/0 (policy closed)\n```" in text
+
+
+def test_an_event_log_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "events").write_text("[]\n")
+    done = CliRunner().invoke(
+        main, ["preview-report", "--stack", "dev", "--no-live", "--events", str(tmp_path / "events")]
+    )
+    assert (done.exit_code, "this is not what `pulumi preview --event-log` writes" in done.output) == (1, True)
+
+
 def test_an_error_that_the_document_does_not_have_is_the_log_s(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("error: 2 policy violations\n")
     text = run("--failed", "--log", str(tmp_path / "log"), given=(RECORDED / "memory.json").read_text())
