@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
+from sandbox import external
 from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.codepipeline.shipping import Account
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import DONE, Outcome, shown
 from sandbox.stacks import StackFolder
@@ -77,9 +79,9 @@ def up(
 
     Example: sandbox up --stack dev
     """
-    outcome = _engine(stack, show_diff, host, identity).run(
-        "up", targets=list(targets), policy_packs=list(policy_packs)
-    )
+    engine = _engine(stack, show_diff, host, identity)
+    external.put(Account(engine.server).client("ssm"), external.named(engine.folder.config()), say)
+    outcome = engine.run("up", targets=list(targets), policy_packs=list(policy_packs))
     if not as_json:
         for name, value in outcome.outputs.items():
             click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")

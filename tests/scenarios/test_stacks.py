@@ -19,7 +19,10 @@ def test_a_stack_file_comes_up_as_it_is(tmp_path_factory: pytest.TempPathFactory
         preview = stack.ok("preview", "--json", *PACK)
         assert "Made up for the sandbox" in preview.err
         assert preview.json["changeSummary"].keys() == {"create"}
-        stack.ok("up", *PACK)
+        up = stack.ok("up", *PACK)
+        if name == "prd":
+            keys = ("/prd/chuoi/HEX_API_KEY", "/prd/chuoi/SECRET_KEY_BASE", "/prd/mailer/SMTP_PASSWORD")
+            assert f"since nobody has put these parameters: {', '.join(keys)}" in up.err
         assert stack.changes() == {}
         exported = json.loads(stack.ok("export").out)
         secrets = stack.ok("export", "--show-secrets").out

@@ -66,6 +66,8 @@ MOVE_LIVE, WRITE_RECORD = (
     "        tag live\n",
     '        aws ssm put-parameter --name "$RELEASE_RECORD" --overwrite --value "$record" > /dev/null\n',
 )
+LONGEST = 300
+"""Characters of a violation that are shown: some hold a whole preview."""
 REFUSE = 'raise DeliveryError(f"{state.service} is left as it is: {refusal}")'
 
 MUTANTS: Mapping[str, tuple[Edit, ...]] = {
@@ -143,7 +145,7 @@ def main(names: tuple[str, ...], seed: int, sequences: int) -> None:
     for name in names or MUTANTS:
         click.echo(f"{name}, seed {seed}:")
         results[name] = search(name, seed, sequences)
-        click.echo(f"    {results[name].violation or 'not found'}")
+        click.echo(f"    {results[name].violation[:LONGEST] or 'not found'}")
     click.echo(f"{'break':<13} {'sequence':>8} {'steps':>5} {'seconds':>7}  in the step")
     for name, found in results.items():
         click.echo(f"{name:<13} {found.sequence or '-':>8} {found.steps:>5} {found.seconds:>7.0f}  {found.step}")
