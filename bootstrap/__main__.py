@@ -63,6 +63,7 @@ for stack in account.stacks:
         "project": PROJECT,
         "deployers": account.deployers(stack, arn_of),
         "previewers": account.previewers(stack, arn_of),
+        "reviewers": account.reviewers(stack, arn_of),
     }
     if store:
         args["state_bucket_arn"] = store.arn
@@ -72,6 +73,8 @@ for stack in account.stacks:
         {
             "deploy_role": access.deploy_role_arn,
             "preview_role": access.preview_role_arn,
+            "review_role": access.review_role_arn,
             "secrets_provider": access.secrets_provider,
+            "review_secrets_provider": access.review_secrets_provider,
         },
     )

@@ -70,6 +70,10 @@ class StackKeys(Model):
     previews: bool = True
     """Whether pull requests are previewed. Their code then reads the secrets of the stack's file and state. Who asks
     first is GitHub's environment `preview-STACK`; GitLab's tokens name no environment, so any branch's pipeline may."""
+    reviews: bool = False
+    """Whether pull requests may have stacks of their own on this one's network and load balancer, put up as the role
+    `STACK-review`. Their code then reads what a preview's does, and makes what is named `pr-…`. Only for a stack that
+    is alone in its account."""
     deployments_preview: bool = False
     """Whether Pulumi Deployments may preview pull requests, which it does with the deploy role."""
 
@@ -96,7 +100,12 @@ class Account(Model):
             raise ValueError("pulumi_cloud needs backend: pulumi, because Deployments read no other state")
         if not self.pulumi_cloud and any(keys.deployments_preview for keys in self.stacks.values()):
             raise ValueError("deployments_preview is for Pulumi Deployments, so it needs pulumi_cloud")
-        for name in self.stacks:
+        for name, keys in self.stacks.items():
+            if keys.reviews and (len(self.stacks) > 1 or f"{name}-".startswith("pr-")):
+                raise ValueError(
+                    f"stacks.{name}.reviews: is for a stack that is alone in its account and not named pr or pr-…, "
+                    "because reviews are named pr-<number>, and Pulumi reads every state in a bucket to list them"
+                )
             if other := next((each for each in self.stacks if each.startswith(f"{name}-")), None):
                 raise ValueError(f"stacks {name} and {other}: names of {name} would be {other}'s; rename one")
         return self
@@ -145,12 +154,22 @@ class Account(Model):
 
     def previewers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
         """Who may assume a stack's preview role; nobody where it has no previews."""
-        keys, found = self.stacks[stack], []
-        if not keys.previews:
+        if not self.stacks[stack].previews:
             return []
+        return self._pull_requests(f"preview-{stack}", arn_of)
+
+    def reviewers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+        """Who may assume the role of a stack's reviews; nobody where it has none."""
+        if not self.stacks[stack].reviews:
+            return []
+        return self._pull_requests("review", arn_of)
+
+    def _pull_requests(self, environment: str, arn_of: trust.ArnOf) -> list[Statement]:
+        """Jobs of pull requests: in an environment on GitHub, on any branch on GitLab."""
+        found = []
         if self.github:
-            context = f"environment:preview-{stack}"
-            found.append(trust.github("GitHub", arn_of(trust.GITHUB_URL), self._repository(), context))
+            provider = arn_of(trust.GITHUB_URL)
+            found.append(trust.github("GitHub", provider, self._repository(), f"environment:{environment}"))
         if self.gitlab:
             found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), None))
         return [*found, *self._runners()]

@@ -27,14 +27,15 @@ LINKED = (
 def deploy(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     """The statements by policy: a managed policy has 6,144 characters, and they are more."""
     return {
-        "network": [*_network(scope), *_names(scope)],
-        "services": [*_services(scope), *_watching(scope), *_channel(scope)],
-        "delivery": [*_delivery(scope), *_store(scope)],
-        "identity": [*_identity(scope), *_parameters(scope)],
+        "network": [*_network(scope), *records(scope), *_certificates(scope)],
+        "services": [*services(scope), *watching(scope), *_overview(scope), *channel(scope)],
+        "delivery": [*delivery(scope), *store(scope)],
+        "identity": [*identity(scope), *parameters(scope), *_keys(scope)],
     }
 
 
-def _actions(service: str, names: str) -> list[str]:
+def actions(service: str, names: str) -> list[str]:
+    """A service's actions, by names with blanks between."""
     return [f"{service}:{name}" for name in names.split()]
 
 
@@ -45,7 +46,7 @@ def _network(scope: Scope) -> list[Statement]:
     the stack's Region, and what keeps stacks apart is the account.
     """
     in_region = {"StringEquals": {"aws:RequestedRegion": scope.region}}
-    ec2 = _actions(
+    ec2 = actions(
         "ec2",
         "CreateVpc DeleteVpc ModifyVpcAttribute "
         "CreateSubnet DeleteSubnet ModifySubnetAttribute "
@@ -59,18 +60,18 @@ def _network(scope: Scope) -> list[Statement]:
         "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress "
         "CreateTags DeleteTags",
     )
-    balancer = _actions(
+    balancer = actions(
         "elasticloadbalancing",
         "CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets "
         "SetIpAddressType CreateListener DeleteListener ModifyListener ModifyListenerAttributes "
         "CreateRule DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags",
     )
-    groups = _actions(
+    groups = actions(
         "elasticloadbalancing",
         "CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes AddTags RemoveTags",
     )
     return [
-        allow("ReadNetwork", ["ec2:Describe*", "elasticloadbalancing:Describe*"], EVERYTHING),
+        read_network(),
         allow("Network", ec2, EVERYTHING, in_region),
         allow(
             "Balancer",
@@ -85,52 +86,61 @@ def _network(scope: Scope) -> list[Statement]:
     ]
 
 
-def _names(scope: Scope) -> list[Statement]:
-    """DNS records and certificates; a zone and a certificate have ids, not names."""
+def read_network() -> Statement:
+    """Reads what there is of it."""
+    return allow("ReadNetwork", ["ec2:Describe*", "elasticloadbalancing:Describe*"], EVERYTHING)
+
+
+def records(scope: Scope) -> list[Statement]:
+    """DNS records; a zone has an id, not a name."""
     return [
-        allow("ReadZones", _actions("route53", "Get* List*"), EVERYTHING),
+        allow("ReadZones", actions("route53", "Get* List*"), EVERYTHING),
         allow("Records", ["route53:ChangeResourceRecordSets"], [f"arn:{scope.partition}:route53:::hostedzone/*"]),
+    ]
+
+
+def _certificates(scope: Scope) -> list[Statement]:
+    """Certificates; each has an id, not a name."""
+    return [
         # Asking for one takes no resource.
         allow(
             "AskForCertificates",
-            _actions("acm", "RequestCertificate DescribeCertificate ListTagsForCertificate"),
+            actions("acm", "RequestCertificate DescribeCertificate ListTagsForCertificate"),
             EVERYTHING,
         ),
         allow(
             "Certificates",
-            _actions("acm", "DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"),
+            actions("acm", "DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"),
             [scope.arn("acm", "certificate/*")],
         ),
     ]
 
 
-def _services(scope: Scope) -> list[Statement]:
+def services(scope: Scope) -> list[Statement]:
     """Cluster, services, scaling, and what the guards look at."""
     stack = scope.stack
-    services = [scope.arn("ecs", f"service/{stack}/{stack}-*"), scope.arn("ecs", f"task-definition/{stack}-*:*")]
+    named = [scope.arn("ecs", f"service/{stack}/{stack}-*"), scope.arn("ecs", f"task-definition/{stack}-*:*")]
     return [
-        allow("ReadServices", _actions("ecs", "Describe* List*"), EVERYTHING),
+        allow("ReadServices", actions("ecs", "Describe* List*"), EVERYTHING),
         allow(
             "Cluster",
-            _actions("ecs", "CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings")
-            + _actions("ecs", "PutClusterCapacityProviders TagResource UntagResource"),
+            actions("ecs", "CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings")
+            + actions("ecs", "PutClusterCapacityProviders TagResource UntagResource"),
             [scope.arn("ecs", f"cluster/{stack}")],
         ),
         allow(
             "Services",
-            _actions(
-                "ecs", "CreateService DeleteService UpdateService StopServiceDeployment TagResource UntagResource"
-            ),
-            services,
+            actions("ecs", "CreateService DeleteService UpdateService StopServiceDeployment TagResource UntagResource"),
+            named,
         ),
         # Neither takes a resource.
-        allow("Revisions", _actions("ecs", "RegisterTaskDefinition DeregisterTaskDefinition"), EVERYTHING),
+        allow("Revisions", actions("ecs", "RegisterTaskDefinition DeregisterTaskDefinition"), EVERYTHING),
         # What describes takes no resource.
-        allow("ReadScaling", _actions("application-autoscaling", "Describe* ListTagsForResource"), EVERYTHING),
+        allow("ReadScaling", actions("application-autoscaling", "Describe* ListTagsForResource"), EVERYTHING),
         # A scalable target's ARN ends in an id that AWS makes up.
         allow(
             "Scaling",
-            _actions(
+            actions(
                 "application-autoscaling",
                 "RegisterScalableTarget DeregisterScalableTarget PutScalingPolicy DeleteScalingPolicy "
                 "TagResource UntagResource",
@@ -141,34 +151,41 @@ def _services(scope: Scope) -> list[Statement]:
     ]
 
 
-def _watching(scope: Scope) -> list[Statement]:
-    """Logs, alarms, the dashboard."""
-    logs = [scope.arn("logs", f"log-group:/{use}/{scope.stack}-*") for use in ("ecs", "codebuild")]
+def watching(scope: Scope) -> list[Statement]:
+    """Logs and alarms."""
+    named = (f"ecs/{scope.stack}-*", f"ecs/{scope.stack}/*", f"codebuild/{scope.stack}-*")
+    logs = [scope.arn("logs", f"log-group:/{name}") for name in named]
     return [
-        allow("ReadLogGroups", _actions("logs", "Describe* ListTagsForResource"), EVERYTHING),
+        allow("ReadLogGroups", actions("logs", "Describe* ListTagsForResource"), EVERYTHING),
         allow(
             "LogGroups",
-            _actions("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy")
-            + _actions("logs", "TagResource UntagResource GetLogEvents"),
+            actions("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy")
+            + actions("logs", "TagResource UntagResource GetLogEvents"),
             logs,
         ),
-        # None of them takes a resource.
-        allow("Queries", _actions("logs", "PutQueryDefinition DeleteQueryDefinition"), EVERYTHING),
-        allow("ReadAlarms", _actions("cloudwatch", "Describe* GetDashboard ListTagsForResource"), EVERYTHING),
+        allow("ReadAlarms", actions("cloudwatch", "Describe* GetDashboard ListTagsForResource"), EVERYTHING),
         allow(
             "Alarms",
-            _actions("cloudwatch", "PutMetricAlarm DeleteAlarms PutCompositeAlarm TagResource UntagResource"),
+            actions("cloudwatch", "PutMetricAlarm DeleteAlarms PutCompositeAlarm TagResource UntagResource"),
             [scope.arn("cloudwatch", f"alarm:{scope.stack}-*")],
-        ),
-        allow(
-            "Dashboard",
-            _actions("cloudwatch", "PutDashboard DeleteDashboards"),
-            [f"arn:{scope.partition}:cloudwatch::{scope.account}:dashboard/{scope.stack}"],
         ),
     ]
 
 
-def _channel(scope: Scope) -> list[Statement]:
+def _overview(scope: Scope) -> list[Statement]:
+    """The dashboard and the queries beside it."""
+    return [
+        allow(
+            "Dashboard",
+            actions("cloudwatch", "PutDashboard DeleteDashboards"),
+            [f"arn:{scope.partition}:cloudwatch::{scope.account}:dashboard/{scope.stack}"],
+        ),
+        # None of them takes a resource.
+        allow("Queries", actions("logs", "PutQueryDefinition DeleteQueryDefinition"), EVERYTHING),
+    ]
+
+
+def channel(scope: Scope) -> list[Statement]:
     """Amazon Q's way to a Slack channel: a topic, the channel's configuration, what it may show at most."""
     account = f"{scope.partition}:iam::{scope.account}"
     of_channels = f"arn:{scope.partition}:chatbot::{scope.account}:chat-configuration/slack-channel/{scope.stack}-*"
@@ -180,23 +197,23 @@ def _channel(scope: Scope) -> list[Statement]:
         "ListPolicyVersions ListPolicyTags TagPolicy UntagPolicy"
     )
     return [
-        allow("Topics", _actions("sns", topics), [scope.arn("sns", f"{scope.stack}-*")]),
+        allow("Topics", actions("sns", topics), [scope.arn("sns", f"{scope.stack}-*")]),
         # Neither takes a resource.
         allow(
             "MakeChannels",
-            _actions("chatbot", "CreateSlackChannelConfiguration DescribeSlackChannelConfigurations"),
+            actions("chatbot", "CreateSlackChannelConfiguration DescribeSlackChannelConfigurations"),
             EVERYTHING,
         ),
         allow(
             "Channels",
-            _actions("chatbot", "UpdateSlackChannelConfiguration DeleteSlackChannelConfiguration"),
+            actions("chatbot", "UpdateSlackChannelConfiguration DeleteSlackChannelConfiguration"),
             [of_channels],
         ),
-        allow("Guardrails", _actions("iam", guardrails), [f"arn:{account}:policy/{scope.stack}-*"]),
+        allow("Guardrails", actions("iam", guardrails), [f"arn:{account}:policy/{scope.stack}-*"]),
     ]
 
 
-def _delivery(scope: Scope) -> list[Statement]:
+def delivery(scope: Scope) -> list[Statement]:
     """Repositories, builds, pipelines, CodeDeploy, and what starts and announces them."""
     ours = f"{scope.stack}-*"
     images = (
@@ -217,29 +234,29 @@ def _delivery(scope: Scope) -> list[Statement]:
         allow(
             "ReadDelivery",
             [
-                *_actions("ecr", "DescribeRepositories ListTagsForResource"),
-                *_actions("codebuild", "BatchGetProjects"),
-                *_actions("codepipeline", "GetPipeline GetPipelineState ListTagsForResource"),
-                *_actions("codedeploy", "Get* List* BatchGet*"),
-                *_actions("events", "Describe* List*"),
-                *_actions("sqs", "GetQueueAttributes GetQueueUrl ListQueueTags"),
+                *actions("ecr", "DescribeRepositories ListTagsForResource"),
+                *actions("codebuild", "BatchGetProjects"),
+                *actions("codepipeline", "GetPipeline GetPipelineState ListTagsForResource"),
+                *actions("codedeploy", "Get* List* BatchGet*"),
+                *actions("events", "Describe* List*"),
+                *actions("sqs", "GetQueueAttributes GetQueueUrl ListQueueTags"),
             ],
             EVERYTHING,
         ),
-        allow("Images", _actions("ecr", images), [scope.arn("ecr", f"repository/{ours}")]),
+        allow("Images", actions("ecr", images), [scope.arn("ecr", f"repository/{ours}")]),
         allow(
             "Builds",
-            _actions("codebuild", "CreateProject UpdateProject DeleteProject"),
+            actions("codebuild", "CreateProject UpdateProject DeleteProject"),
             [scope.arn("codebuild", f"project/{ours}")],
         ),
         allow(
             "Pipelines",
-            _actions("codepipeline", "CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource"),
+            actions("codepipeline", "CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource"),
             [scope.arn("codepipeline", ours)],
         ),
         allow(
             "Deploys",
-            _actions("codedeploy", deploys),
+            actions("codedeploy", deploys),
             [
                 scope.arn("codedeploy", f"{kind}:{ours}")
                 for kind in ("application", "deploymentgroup", "deploymentconfig")
@@ -247,25 +264,25 @@ def _delivery(scope: Scope) -> list[Statement]:
         ),
         allow(
             "Events",
-            _actions("events", events),
+            actions("events", events),
             [scope.arn("events", f"{kind}/{ours}") for kind in ("rule", "connection", "api-destination")],
         ),
         # EventBridge keeps a connection's credential there, on behalf of who makes the connection.
         allow(
             "Connections",
-            _actions("secretsmanager", "CreateSecret UpdateSecret PutSecretValue GetSecretValue DeleteSecret")
-            + _actions("secretsmanager", "DescribeSecret"),
+            actions("secretsmanager", "CreateSecret UpdateSecret PutSecretValue GetSecretValue DeleteSecret")
+            + actions("secretsmanager", "DescribeSecret"),
             [secret],
         ),
         allow(
             "Queues",
-            _actions("sqs", "CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue"),
+            actions("sqs", "CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue"),
             [scope.arn("sqs", ours)],
         ),
     ]
 
 
-def _store(scope: Scope) -> list[Statement]:
+def store(scope: Scope) -> list[Statement]:
     """The bucket of sources and artifacts, autonamed; a stack without protection empties and deletes it."""
     bucket = f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
     settings = (
@@ -277,15 +294,15 @@ def _store(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Store",
-            _actions("s3", "CreateBucket DeleteBucket ListBucket ListBucketVersions ListTagsForResource Get*"),
+            actions("s3", "CreateBucket DeleteBucket ListBucket ListBucketVersions ListTagsForResource Get*"),
             [bucket],
         ),
-        allow("StoreSettings", _actions("s3", settings), [bucket]),
-        allow("StoreObjects", _actions("s3", objects), [f"{bucket}/*"]),
+        allow("StoreSettings", actions("s3", settings), [bucket]),
+        allow("StoreObjects", actions("s3", objects), [f"{bucket}/*"]),
     ]
 
 
-def _identity(scope: Scope) -> list[Statement]:
+def identity(scope: Scope) -> list[Statement]:
     """The roles of pipelines and tasks, and the uploaders, by the stack's name; its own role has a path besides."""
     roles = f"arn:{scope.partition}:iam::{scope.account}:role/{scope.stack}-*"
     users = f"arn:{scope.partition}:iam::{scope.account}:user/{scope.stack}-*"
@@ -293,7 +310,7 @@ def _identity(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Roles",
-            _actions(
+            actions(
                 "iam",
                 "CreateRole DeleteRole GetRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
                 "TagRole UntagRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
@@ -309,7 +326,7 @@ def _identity(scope: Scope) -> list[Statement]:
         ),
         allow(
             "Uploaders",
-            _actions(
+            actions(
                 "iam",
                 "CreateUser DeleteUser GetUser UpdateUser TagUser UntagUser ListUserTags PutUserPolicy "
                 "DeleteUserPolicy GetUserPolicy ListGroupsForUser",
@@ -325,8 +342,8 @@ def _identity(scope: Scope) -> list[Statement]:
     ]
 
 
-def _parameters(scope: Scope) -> list[Statement]:
-    """Parameters with their keys. A key is found by its id, and made before it has an alias."""
+def parameters(scope: Scope) -> list[Statement]:
+    """Parameters, and what they are encrypted with."""
     path = scope.arn("ssm", f"parameter/fargate-delivery/{scope.stack}/*")
     keys = scope.arn("kms", "key/*")
     through_ssm = {
@@ -336,7 +353,7 @@ def _parameters(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Parameters",
-            _actions(
+            actions(
                 "ssm",
                 "PutParameter DeleteParameter GetParameter GetParameters ListTagsForResource "
                 "AddTagsToResource RemoveTagsFromResource",
@@ -345,17 +362,32 @@ def _parameters(scope: Scope) -> list[Statement]:
         ),
         # Takes no resource.
         allow("FindParameters", ["ssm:DescribeParameters"], EVERYTHING),
-        allow("SecretValues", _actions("kms", "Encrypt Decrypt GenerateDataKey"), [keys], through_ssm),
-        # Making one, and listing aliases, take no resource.
-        allow("MakeKeys", _actions("kms", "CreateKey ListAliases"), EVERYTHING),
-        allow(
-            "Keys",
-            _actions(
-                "kms",
-                "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags EnableKeyRotation "
-                "DisableKeyRotation EnableKey DisableKey PutKeyPolicy UpdateKeyDescription TagResource UntagResource "
-                "ScheduleKeyDeletion CreateAlias UpdateAlias DeleteAlias",
-            ),
-            [keys, scope.arn("kms", f"alias/{scope.stack}-*")],
-        ),
+        allow("SecretValues", actions("kms", "Encrypt Decrypt GenerateDataKey"), [keys], through_ssm),
+    ]
+
+
+KEY = actions(
+    "kms",
+    "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags EnableKeyRotation DisableKeyRotation "
+    "EnableKey DisableKey PutKeyPolicy UpdateKeyDescription UntagResource ScheduleKeyDeletion",
+)
+ALIAS = actions("kms", "CreateAlias UpdateAlias DeleteAlias")
+
+
+def make_keys() -> Statement:
+    """Making one, and listing aliases, take no resource."""
+    return allow("MakeKeys", actions("kms", "CreateKey ListAliases"), EVERYTHING)
+
+
+def aliases(scope: Scope) -> Statement:
+    """The stack's aliases; the key that one is of must be allowed too."""
+    return allow("Aliases", ALIAS, [scope.arn("kms", f"alias/{scope.stack}-*")])
+
+
+def _keys(scope: Scope) -> list[Statement]:
+    """A key is found by its id, and made before it has an alias."""
+    return [
+        make_keys(),
+        allow("Keys", [*KEY, "kms:TagResource", *ALIAS], [scope.arn("kms", "key/*")]),
+        aliases(scope),
     ]

@@ -7,8 +7,8 @@ import pulumi
 
 from components.policies import Statement, allow, document
 
-OF_STACK = {"stacks": ".json*", "history": "/*", "backups": "/*"}
-"""The backend's folders, and how the names of a stack's own objects end there."""
+STATE = (".json*", ".pulumi-tags")
+"""How a stack's objects end in the backend's folder `stacks`: its checkpoint, and its tags, which operations read."""
 
 
 def read_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
@@ -18,27 +18,32 @@ def read_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
         allow(
             "ReadState",
             ["s3:GetObject"],
-            [
-                f"{bucket_arn}/.pulumi/meta.yaml",
-                f"{bucket_arn}/.pulumi/stacks/{project}/{stack}.json*",
-            ],
+            [f"{bucket_arn}/.pulumi/meta.yaml", *_state(bucket_arn, project, stack)],
         ),
     ]
 
 
 def write_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
-    """What `up` and `destroy` need of the self-managed backend: the stack's own checkpoint, history, backups, locks."""
-    checkpoints = [f"/.pulumi/{folder}/{project}/{stack}{end}" for folder, end in OF_STACK.items()]
-    locks = f"/.pulumi/locks/organization/{project}/{stack}/*"
+    """What `up` and `destroy` need of the self-managed backend: the stack's own state, history, backups, locks."""
+    folders = [f"{bucket_arn}/.pulumi/{folder}" for folder in ("history", "backups", "locks/organization")]
     return [
         _find_state(bucket_arn),
         allow("ReadMeta", ["s3:GetObject"], [f"{bucket_arn}/.pulumi/meta.yaml"]),
         allow(
             "WriteState",
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-            [f"{bucket_arn}{path}" for path in (*checkpoints, locks)],
+            [*_state(bucket_arn, project, stack), *(f"{folder}/{project}/{stack}/*" for folder in folders)],
         ),
     ]
+
+
+def use_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
+    """What a StackReference in another stack needs: the whole checkpoint, of which the outputs are a part."""
+    return [allow("UseState", ["s3:GetObject"], [f"{bucket_arn}/.pulumi/stacks/{project}/{stack}.json*"])]
+
+
+def _state(bucket_arn: str, project: str, stack: str) -> list[str]:
+    return [f"{bucket_arn}/.pulumi/stacks/{project}/{stack}{end}" for end in STATE]
 
 
 def _find_state(bucket_arn: str) -> Statement:

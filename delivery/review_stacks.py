@@ -52,13 +52,14 @@ class Reviews:
     say: Say
 
     def up(self, number: int) -> None:
-        """Put up a pull request's stack, or bring it up to date.
+        """Put up a pull request's stack, or bring it up to date. Who encrypts its secrets, the template says.
 
         Raises:
             DeliveryError: there is no template, or Pulumi failed.
         """
-        stack = self._declare(number)
-        pulumi(self.root, "stack", "select", "--create", stack)
+        stack, provider = self._declare(number), self._template().get("secretsprovider")
+        encrypted = ["--secrets-provider", provider] if provider else []
+        pulumi(self.root, "stack", "select", "--create", stack, *encrypted)
         pulumi(self.root, "up", "--yes", "--skip-preview", "--stack", stack)
 
     def down(self, number: int) -> None:

@@ -10,11 +10,13 @@ from components.deploy_policy import deploy
 from components.naming import Scope, source_key
 from components.policies import Statement
 from components.preview_policy import preview
+from components.review_policy import STACKS, review
 
 TABLE = Path(__file__).parent / "access.md"
 SCOPE = Scope(stack="STACK", partition="aws", region="REGION", account="ACCOUNT")
 STATE = "arn:aws:s3:::STATE-BUCKET"
 KEY = "arn:aws:kms:REGION:ACCOUNT:key/STACK'S-KEY"
+REVIEW_KEY = "arn:aws:kms:REGION:ACCOUNT:key/REVIEWS'-KEY"
 
 HEAD = """\
 # Who can do what
@@ -41,6 +43,13 @@ def table() -> str:
             *state_policy.write_state(STATE, PROJECT, SCOPE.stack),
             *state_policy.seal_state(KEY),
         ],
+        "`STACK-review`": [
+            *(statement for statements in review(SCOPE).values() for statement in statements),
+            *state_policy.write_state(STATE, PROJECT, STACKS),
+            *state_policy.seal_state(REVIEW_KEY),
+            *state_policy.use_state(STATE, PROJECT, SCOPE.stack),
+            *state_policy.open_state(KEY),
+        ],
         "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
             f"arn:aws:s3:::STORE/{source_key('SERVICE')}"
         ),
@@ -60,11 +69,11 @@ def _trusts() -> Iterator[str]:
             "gitlab": {"url": "https://gitlab.example.com", "project": "GROUP/PROJECT"},
             "pulumi_cloud": {"organization": "organization"},
             "runners": ["arn:aws:iam::123456789012:role/runner"],
-            "stacks": {"stack": {}},
+            "stacks": {"stack": {"reviews": True}},
         }
     )
-    for use, found in (("deploy", account.deployers("stack", str)), ("preview", account.previewers("stack", str))):
-        for statement in found:
+    for use, let_in in (("deploy", account.deployers), ("preview", account.previewers), ("review", account.reviewers)):
+        for statement in let_in("stack", str):
             condition = statement.get("Condition", {})
             says = "<br>".join(
                 f"`{key.rpartition(':')[2]}` is {_any_of(value)}"
@@ -76,8 +85,8 @@ def _trusts() -> Iterator[str]:
 
 def _row(statement: Statement) -> str:
     conditions = [
-        f"`{key}` is {_any_of(value)}"
-        for keys in statement.get("Condition", {}).values()
+        f"`{key}` is {_any_of(value)}{' or nothing' if operator.endswith('IfExists') else ''}"
+        for operator, keys in statement.get("Condition", {}).items()
         for key, value in keys.items()
     ]
     on = "everything" if statement["Resource"] == policies.EVERYTHING else _any_of(statement["Resource"], "<br>")

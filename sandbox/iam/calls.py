@@ -99,8 +99,12 @@ def tag_context(tags: Any) -> dict[str, str | list[str]]:
     """``aws:RequestTag/*`` and ``aws:TagKeys`` of the tags in a request, in any of AWS's spellings."""
     pairs = tags if isinstance(tags, Mapping) else {}
     if isinstance(tags, list):
-        pairs = {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value", "")) for tag in tags}
+        pairs = {_any(tag, "key", "Key", "TagKey"): _any(tag, "value", "Value", "TagValue") for tag in tags}
     if not pairs:
         return {}
     context: dict[str, str | list[str]] = {f"aws:RequestTag/{key}": value for key, value in pairs.items()}
     return {**context, "aws:TagKeys": [str(key) for key in pairs]}
+
+
+def _any(tag: Mapping[str, Any], *spellings: str) -> str:
+    return next((str(tag[spelling]) for spelling in spellings if spelling in tag), "")

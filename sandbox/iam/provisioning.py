@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.iam.calls import Call, Need, tag_context
+from sandbox.iam.calls import Call, Need, UnknownOperation, tag_context
 from sandbox.iam.templates import ANY, Templates
 
 
@@ -74,7 +74,6 @@ TEMPLATES: Templates = {
         "CreateVpcEndpoint": "vpc-endpoint/*",
         "ModifyVpcEndpoint": "vpc-endpoint/{VpcEndpointId}",
         "DeleteVpcEndpoints": "vpc-endpoint/{VpcEndpointIds}",
-        **_each("*/{Resources}", "CreateTags DeleteTags"),
     },
     "ecr": {
         **_each(
@@ -89,16 +88,13 @@ TEMPLATES: Templates = {
         **_each("cluster/{cluster}", "DeleteCluster UpdateCluster PutClusterCapacityProviders"),
     },
     "elbv2": {
-        "CreateLoadBalancer": "loadbalancer/app/{Name}/*",
         **_each(
             "{LoadBalancerArn}",
-            "DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets SetIpAddressType "
-            "CreateListener",
+            "DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets SetIpAddressType",
         ),
-        **_each("{ListenerArn}", "DeleteListener CreateRule"),
+        "DeleteListener": "{ListenerArn}",
         "DeleteRule": "{RuleArn}",
         "SetRulePriorities": "{RulePriorities.RuleArn}",
-        "CreateTargetGroup": "targetgroup/{Name}/*",
         **_each("{TargetGroupArn}", "DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),
         **_each("{ResourceArns}", "AddTags RemoveTags"),
     },
@@ -143,6 +139,35 @@ TEMPLATES: Templates = {
 }
 
 
+KINDS = {
+    "eipalloc": "elastic-ip",
+    "igw": "internet-gateway",
+    "nat": "natgateway",
+    "rtb": "route-table",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "subnet": "subnet",
+    "vpc": "vpc",
+    "vpce": "vpc-endpoint",
+}
+"""How the ids of EC2's resources begin, and their ARNs."""
+
+
+def _tags(call: Call) -> list[Need]:
+    """EC2's tags, on resources by their ids."""
+    found = []
+    for resource in call.values("Resources"):
+        kind = KINDS.get(str(resource).partition("-")[0])
+        if kind is None:
+            raise UnknownOperation(f"ec2:{call.operation} on {resource}")
+        found.append(Need(f"ec2:{call.operation}", call.arn("ec2", f"{kind}/{resource}"), _asked(call)))
+    return found
+
+
+def _asked(call: Call) -> dict[str, str | list[str]]:
+    return tag_context(call.params.get("Tags"))
+
+
 def _hosted_zone(parameter: str) -> Callable[[Call], list[Need]]:
     def rule(call: Call) -> list[Need]:
         zone = str(call.params[parameter]).rpartition("/")[2]
@@ -165,6 +190,35 @@ def _dashboards(parameter: str) -> Callable[[Call], list[Need]]:
     return rule
 
 
+def _balancing(resource: Callable[[Call], str], made: Callable[[Call], str]) -> Callable[[Call], list[Need]]:
+    """What makes something of Elastic Load Balancing; who tags it at once may tag it, too (ELB, "API permissions to tag
+    resources during creation").
+    """
+
+    def rule(call: Call) -> list[Need]:
+        tags = _asked(call)
+        found = [Need(f"elasticloadbalancing:{call.operation}", resource(call), tags)]
+        if tags:
+            action = {"elasticloadbalancing:CreateAction": call.operation}
+            found.append(Need("elasticloadbalancing:AddTags", made(call), {**tags, **action}))
+        return found
+
+    return rule
+
+
+def _balanced(kind: str) -> Callable[[Call], str]:
+    return lambda call: call.arn("elasticloadbalancing", f"{kind}/{call.params['Name']}/*")
+
+
+def _of(parameter: str) -> Callable[[Call], str]:
+    return lambda call: str(call.params[parameter])
+
+
+def _below(parameter: str, kind: str, child: str) -> Callable[[Call], str]:
+    """What has the ARN of another thing as the beginning of its own."""
+    return lambda call: str(call.params[parameter]).replace(f":{kind}/", f":{child}/") + "/*"
+
+
 def _owner(kind: str) -> Callable[[Call], list[Need]]:
     """A role or user, by name; its ARN has its path."""
 
@@ -173,7 +227,7 @@ def _owner(kind: str) -> Callable[[Call], list[Need]]:
         arn = call.facts.iam_arn(kind, name) or call.arn(
             "iam", f"{kind}{call.params.get('Path', '/')}{name}", regional=False
         )
-        context = tag_context(call.params.get("Tags"))
+        context = _asked(call)
         if boundary := call.params.get("PermissionsBoundary"):
             context["iam:PermissionsBoundary"] = str(boundary)
         if policy := call.params.get("PolicyArn"):
@@ -188,7 +242,7 @@ def _owner(kind: str) -> Callable[[Call], list[Need]]:
 
 def _create_policy(call: Call) -> list[Need]:
     arn = call.arn("iam", f"policy{call.params.get('Path', '/')}{call.params['PolicyName']}", regional=False)
-    return [Need("iam:CreatePolicy", arn, tag_context(call.params.get("Tags")))]
+    return [Need("iam:CreatePolicy", arn, _asked(call))]
 
 
 def _create_oidc_provider(call: Call) -> list[Need]:
@@ -216,6 +270,7 @@ def _bucket_setting(action: str) -> Callable[[Call], list[Need]]:
 
 
 RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
+    **{("ec2", name): _tags for name in ("CreateTags", "DeleteTags")},
     ("route53", "GetHostedZone"): _hosted_zone("Id"),
     ("route53", "ChangeResourceRecordSets"): _hosted_zone("HostedZoneId"),
     ("route53", "ListResourceRecordSets"): _hosted_zone("HostedZoneId"),
@@ -274,6 +329,12 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
             "UpdateUser",
         )
     },
+    ("elbv2", "CreateLoadBalancer"): _balancing(_balanced("loadbalancer/app"), _balanced("loadbalancer/app")),
+    ("elbv2", "CreateTargetGroup"): _balancing(_balanced("targetgroup"), _balanced("targetgroup")),
+    ("elbv2", "CreateListener"): _balancing(
+        _of("LoadBalancerArn"), _below("LoadBalancerArn", "loadbalancer", "listener")
+    ),
+    ("elbv2", "CreateRule"): _balancing(_of("ListenerArn"), _below("ListenerArn", "listener", "listener-rule")),
     ("iam", "CreatePolicy"): _create_policy,
     ("iam", "CreateOpenIDConnectProvider"): _create_oidc_provider,
     **{("kms", name): _alias for name in ("CreateAlias", "UpdateAlias", "DeleteAlias")},

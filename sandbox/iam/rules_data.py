@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sandbox.iam.calls import Call, Need, tag_context
@@ -84,7 +85,8 @@ def _kms(call: Call) -> list[Need]:
         key = call.facts.key_arn(str(call.params["KeyId"]))
     else:
         key = call.facts.ciphertext_key(call.params.get("CiphertextBlob", b""))
-    return [kms_need(call, call.operation, key or "*", None, encryption)]
+    need = kms_need(call, call.operation, key or "*", None, encryption)
+    return [replace(need, context={**need.context, **tag_context(call.params.get("Tags"))})]
 
 
 def _assume_role(call: Call) -> list[Need]:

@@ -64,8 +64,10 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
         "aws:EpochTime": str(int(datetime.now(UTC).timestamp())),
         "aws:ViaAWSService": "false",
     }
+    facts = MotoFacts(world.account, call.region)
     for need in required:
-        context = {**caller_context, **need.context}
+        tags = {f"aws:ResourceTag/{key}": value for key, value in facts.tags(need.resource).items()}
+        context = {**caller_context, **tags, **need.context}
         if "kms:ViaService" in need.context:
             context["aws:ViaAWSService"] = "true"
         decision = _decide(world, Need(need.action, need.resource, context), grants, call)

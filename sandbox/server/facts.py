@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
@@ -9,6 +10,7 @@ from moto.codedeploy.models import codedeploy_backends
 from moto.ecr.models import ecr_backends
 from moto.ecs.exceptions import TaskDefinitionNotFoundException
 from moto.ecs.models import ecs_backends
+from moto.elbv2.models import elbv2_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.kms.utils import KEY_ID_LEN
@@ -125,6 +127,17 @@ class MotoFacts:
         backend = iam_backends[self.account]["aws"]
         holders = backend.users.values() if kind == "user" else backend.roles.values()
         return next((str(holder.arn) for holder in holders if holder.name == name), None)
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of a key or of what Elastic Load Balancing has; of others none, so a condition on theirs fails."""
+        service, name = arn.split(":")[2] if arn.startswith("arn:") else "", arn.rpartition("/")[2]
+        if service == "elasticloadbalancing":
+            found = elbv2_backends[self.account][self.region].tagging_service.get_tag_dict_for_resource(arn)
+        elif service == "kms":
+            found = kms_backends[self.account][self.region].tagger.get_tag_dict_for_resource(name)
+        else:
+            found = {}
+        return dict(found)
 
     def deployment_group(self, deployment_id: str) -> str | None:
         found = codedeploy_backends[self.account][self.region].deployments.get(deployment_id)

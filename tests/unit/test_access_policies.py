@@ -18,6 +18,7 @@ from components.deploy_policy import deploy as deploy_statements
 from components.naming import Scope
 from components.policies import Statement, document
 from components.preview_policy import preview
+from components.review_policy import STACKS, review
 from docs.access import TABLE, table
 from sandbox.iam.evaluator import Caller, Policy, Request, Trust, evaluate
 
@@ -41,6 +42,15 @@ DEPLOY: Sequence[Statement] = [
     *(statement for statements in deploy_statements(SCOPE).values() for statement in statements),
     *state_policy.write_state(BUCKET, "fargate-delivery", "dev"),
     *state_policy.seal_state(KEY),
+]
+
+REVIEW_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/review-key"
+REVIEW: Sequence[Statement] = [
+    *(statement for statements in review(SCOPE).values() for statement in statements),
+    *state_policy.write_state(BUCKET, "fargate-delivery", STACKS),
+    *state_policy.seal_state(REVIEW_KEY),
+    *state_policy.use_state(BUCKET, "fargate-delivery", "dev"),
+    *state_policy.open_state(KEY),
 ]
 
 
@@ -117,8 +127,91 @@ def test_a_deployment_does_not_widen_itself_nor_touch_another_stack(action: str,
     assert not may(DEPLOY, action, resource, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
 
 
+LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/dev/1/2"
+RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/dev/1/2/3"
+GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/chuoi-10-1a2b3c4/5"
+SERVICE_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a-service-s"
+OURS, DEVS = {"aws:ResourceTag/stack": "pr"}, {"aws:ResourceTag/stack": "dev"}
+ASKED = {"aws:RequestTag/stack": "pr"}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/pr-12/pr-12-chuoi", {}),
+        ("ecs:CreateCluster", f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/pr-12", {}),
+        ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/pr-12-chuoi-task", {}),
+        ("ssm:PutParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/pr-12/chuoi/release", {}),
+        ("logs:CreateLogGroup", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/pr-12/sessions", {}),
+        ("elasticloadbalancing:CreateRule", LISTENER, ASKED),
+        ("elasticloadbalancing:AddTags", RULE, {**ASKED, "elasticloadbalancing:CreateAction": "CreateRule"}),
+        ("elasticloadbalancing:DeleteRule", RULE, OURS),
+        ("elasticloadbalancing:CreateTargetGroup", GROUP, ASKED),
+        ("elasticloadbalancing:DeleteTargetGroup", GROUP, OURS),
+        ("kms:TagResource", SERVICE_KEY, ASKED),
+        ("kms:ScheduleKeyDeletion", SERVICE_KEY, OURS),
+        ("kms:EnableKeyRotation", SERVICE_KEY, {}),
+        ("s3:PutObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/pr-12.json", {}),
+        ("s3:DeleteObject", f"{BUCKET}/.pulumi/locks/organization/fargate-delivery/pr-12/1.json", {}),
+        ("kms:Encrypt", REVIEW_KEY, {}),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/pr-12.pulumi-tags", {}),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/dev.json", {}),
+        ("kms:Decrypt", KEY, {}),
+    ],
+)
+def test_a_review_makes_what_has_its_name_and_has_rules_on_the_stack_s_listener(
+    action: str, resource: str, context: dict[str, str]
+) -> None:
+    assert may(REVIEW, action, resource, context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/fargate-delivery/dev-review", {}),
+        ("iam:UpdateAssumeRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/fargate-delivery/dev-deploy", {}),
+        ("iam:CreatePolicyVersion", f"arn:aws:iam::{ACCOUNT}:policy/fargate-delivery/dev-review-network", {}),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/dev-chuoi-task", {}),
+        ("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/dev-chuoi-task", {}),
+        ("ecs:UpdateService", f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/dev/dev-chuoi", {}),
+        ("ecs:DeleteCluster", f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/dev", {}),
+        ("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi", {}),
+        ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/chuoi/runtime/A", {}),
+        ("codepipeline:UpdatePipeline", f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:dev-chuoi", {}),
+        ("ecr:BatchDeleteImage", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/dev-chuoi", {}),
+        ("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/dev", {}),
+        ("ec2:DeleteVpc", f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/vpc-1", {}),
+        ("ec2:DeleteSubnet", f"arn:aws:ec2:{REGION}:{ACCOUNT}:subnet/subnet-1", {}),
+        ("acm:DeleteCertificate", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1", {}),
+        ("elasticloadbalancing:DeleteListener", LISTENER, DEVS),
+        ("elasticloadbalancing:ModifyListener", LISTENER, DEVS),
+        ("elasticloadbalancing:CreateRule", LISTENER, {"aws:RequestTag/stack": "dev"}),
+        ("elasticloadbalancing:CreateRule", LISTENER.replace("/dev/", "/prd/"), ASKED),
+        ("elasticloadbalancing:DeleteRule", RULE, DEVS),
+        ("elasticloadbalancing:DeleteRule", RULE, {}),
+        ("elasticloadbalancing:ModifyRule", RULE, DEVS),
+        ("elasticloadbalancing:AddTags", RULE, {**ASKED, **DEVS}),
+        ("elasticloadbalancing:AddTags", GROUP, {**ASKED, **DEVS}),
+        ("elasticloadbalancing:ModifyTargetGroup", GROUP, DEVS),
+        ("kms:TagResource", SERVICE_KEY, {**ASKED, **DEVS}),
+        ("kms:TagResource", SERVICE_KEY, {"aws:RequestTag/stack": "other"}),
+        ("kms:ScheduleKeyDeletion", SERVICE_KEY, DEVS),
+        ("kms:Decrypt", SERVICE_KEY, DEVS),
+        ("kms:Encrypt", KEY, {}),
+        ("s3:PutObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/dev.json", {}),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/history/fargate-delivery/dev/dev-1.history.json", {}),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/prd.json", {}),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery-bootstrap/dev.json", {}),
+    ],
+)
+def test_a_review_touches_nothing_of_the_stack_it_is_on_and_does_not_widen_itself(
+    action: str, resource: str, context: dict[str, str]
+) -> None:
+    assert not may(REVIEW, action, resource, {"iam:PassedToService": "ecs-tasks.amazonaws.com", **context})
+
+
 def test_every_action_exists_and_every_policy_fits() -> None:
-    actions = {action for statement in (*PREVIEW, *DEPLOY) for action in statement["Action"]}
+    actions = {action for statement in (*PREVIEW, *DEPLOY, *REVIEW) for action in statement["Action"]}
     unknown = [
         action
         for action in sorted(actions)
@@ -126,13 +219,13 @@ def test_every_action_exists_and_every_policy_fits() -> None:
         if not any(fnmatchcase(known, name) for known in PERMISSIONS[service]["Actions"])
     ]
     assert unknown == []
-    for statements in deploy_statements(SCOPE).values():
+    for statements in (*deploy_statements(SCOPE).values(), *review(SCOPE).values()):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
 
 
 def test_what_takes_no_resource_is_granted_on_everything() -> None:
     """An action without resources is never allowed by a statement that names one."""
-    for statement in (*PREVIEW, *DEPLOY):
+    for statement in (*PREVIEW, *DEPLOY, *REVIEW):
         for action in (action for action in statement["Action"] if "*" not in action):
             service, name = action.lower().split(":")
             if not PERMISSIONS[service]["Actions"][name].get("Resources"):

@@ -93,6 +93,34 @@ def test_gitlab_deploys_from_main_and_previews_from_any_branch_of_the_project(
 
 
 @pytest.mark.parametrize(
+    ("subject", "reviews"),
+    [
+        (f"{OLD}:environment:review", True),
+        (f"{NEW}:environment:review", True),
+        (f"{OLD}:environment:dev", False),
+        (f"{OLD}:environment:preview-dev", False),
+        (f"{OLD}:pull_request", False),
+        ("repo:stranger/fargate-delivery:environment:review", False),
+    ],
+)
+def test_reviews_are_put_up_by_pull_requests_in_their_environment(subject: str, reviews: bool) -> None:
+    file = account(github=GITHUB, stacks={"dev": {"reviews": True}})
+    claims = {**MAIN, "ref": "refs/pull/7/merge", "sub": subject}
+    (reviewer,), (deployer,) = file.reviewers("dev", str), file.deployers("dev", str)
+    assert lets_in(reviewer, trust.GITHUB_URL, **claims) is reviews
+    assert not lets_in(deployer, trust.GITHUB_URL, **claims)
+    assert account(github=GITHUB).reviewers("dev", str) == []
+
+
+def test_reviews_are_put_up_by_any_branch_on_gitlab_and_by_runners() -> None:
+    file = account(gitlab=GITLAB, runners=[RUNNER], stacks={"dev": {"reviews": True}})
+    gitlab, runners = file.reviewers("dev", str)
+    subject = "project_path:platform/fargate-delivery:ref_type:branch:ref:feature/x"
+    assert lets_in(gitlab, GITLAB["url"], sub=subject, aud="sts.amazonaws.com")
+    assert runners["Principal"] == {"AWS": [RUNNER]}
+
+
+@pytest.mark.parametrize(
     ("operation", "stack", "allowed", "allowed_with_previews"),
     [
         ("update", "dev", True, True),
@@ -114,9 +142,9 @@ def test_pulumi_deployments_runs_pull_requests_as_the_deploy_role_only_where_sai
         assert file.previewers("dev", str) == []
 
 
-def test_a_runner_without_oidc_does_both(deploy: Deploy) -> None:
+def test_a_runner_without_oidc_does_all(deploy: Deploy) -> None:
     made = run(deploy, github=None, runners=[RUNNER])
-    for use in ("deploy", "preview"):
+    for use in ("deploy", "preview", "review"):
         policy = json.loads(made.inputs("aws:iam/role:Role", f"dev-{use}-role")["assumeRolePolicy"])
         assert policy["Statement"] == [
             {"Sid": "Runners", "Effect": "Allow", "Principal": {"AWS": [RUNNER]}, "Action": "sts:AssumeRole"}
@@ -158,6 +186,8 @@ def test_the_state_is_versioned_encrypted_private_and_its_key_is_protected(deplo
     assert json.loads(policy)["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert made.named("aws:kms/key:Key")["dev-key"].protect is True
     assert made.inputs("aws:kms/alias:Alias", "dev-key-alias")["name"] == "alias/fargate-delivery-dev"
+    assert made.named("aws:kms/key:Key")["dev-review-key"].protect is True
+    assert made.inputs("aws:kms/alias:Alias", "dev-review-key-alias")["name"] == "alias/fargate-delivery-dev-review"
 
 
 def test_pulumi_cloud_is_one_line(deploy: Deploy) -> None:
@@ -171,6 +201,34 @@ def test_pulumi_cloud_is_one_line(deploy: Deploy) -> None:
 def test_without_previews_there_is_no_role_for_them(deploy: Deploy) -> None:
     made = run(deploy, stacks={"dev": {"previews": False}})
     assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role"}
+
+
+def test_a_review_s_role_seals_with_a_key_of_its_own_and_no_policy_has_a_sid_twice(deploy: Deploy) -> None:
+    made = run(deploy)
+    attached = {
+        name: json.loads(request.object["policy"])["Statement"]
+        for name, request in made.named("aws:iam/policy:Policy").items()
+        if name.startswith("dev-review-")
+    }
+    assert attached.keys() == {
+        f"dev-review-{part}" for part in ("network", "services", "delivery", "identity", "state")
+    }
+    keys = {
+        action: [each["Resource"] for each in attached["dev-review-state"] if action in each["Action"]]
+        for action in ("kms:Encrypt", "kms:Decrypt")
+    }
+    (its_own,) = keys["kms:Encrypt"]
+    assert keys["kms:Decrypt"][0] == its_own
+    assert keys["kms:Decrypt"][1] != its_own, "that of the stack that it is on, to read what it shares"
+    for statements in attached.values():
+        sids = [statement["Sid"] for statement in statements]
+        assert len(set(sids)) == len(sids)
+
+
+def test_without_reviews_there_is_neither_role_nor_key_for_them(deploy: Deploy) -> None:
+    made = run(deploy, stacks={"dev": {}})
+    assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role", "dev-preview-role"}
+    assert made.named("aws:kms/key:Key").keys() == {"dev-key"}
 
 
 def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy) -> None:
@@ -194,6 +252,9 @@ def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy
         ({"pulumi_cloud": CLOUD}, "pulumi_cloud needs backend: pulumi"),
         ({"stacks": {"dev": {"deployments_preview": True}}}, "so it needs pulumi_cloud"),
         ({"stacks": {"dev": {}, "dev-2": {}}}, "stacks dev and dev-2"),
+        ({"stacks": {"dev": {"reviews": True}, "qa": {}}}, "stacks.dev.reviews: is for a stack that is alone"),
+        ({"stacks": {"pr": {"reviews": True}}}, "stacks.pr.reviews: is for a stack that is alone"),
+        ({"stacks": {"pr-1": {"reviews": True}}}, "stacks.pr-1.reviews: is for a stack that is alone"),
         ({"stacks": None}, "stacks: is missing"),
         ({"runners": ["*"]}, "runners[0]: '*' is not allowed"),
     ],

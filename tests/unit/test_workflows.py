@@ -99,7 +99,7 @@ class Event:
             "github.event.pull_request.head.repo.full_name": head,
             "github.event.number": 12,
             "github.event.action": self.action,
-            "vars.DEPLOY_ROLE_ARN": ROLE,
+            "vars.REVIEW_ROLE_ARN": ROLE,
             "vars.REVIEW_STACKS": self.review_stacks,
             "github.repository": "team/infra",
             "github.ref": "refs/pull/12/merge",

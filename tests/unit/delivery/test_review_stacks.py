@@ -64,6 +64,14 @@ def test_up_copies_the_template_and_deploys(rig: Rig) -> None:
     assert (rig.root / "Pulumi.pr-7.yaml").read_text() == (rig.root / "Pulumi.pr.yaml").read_text()
 
 
+def test_up_encrypts_with_the_template_s_key(rig: Rig) -> None:
+    key = "awskms://alias/fargate-delivery-dev-review?region=eu-west-1"
+    (rig.root / "Pulumi.pr.yaml").write_text(f"secretsprovider: {key}\nencryptedkey: AAAA\n")
+    rig.reviews.up(7)
+    assert rig.asked()[0] == f"stack select --create pr-7 --secrets-provider {key}"
+    assert "encryptedkey: AAAA" in (rig.root / "Pulumi.pr-7.yaml").read_text()
+
+
 def test_down_destroys_and_forgets(rig: Rig) -> None:
     rig.reviews.down(2)
     assert rig.asked() == ["destroy --yes --skip-preview --remove --stack pr-2"]

@@ -69,6 +69,7 @@ def arn(service: str, resource: str) -> str:
 
 
 S3 = "arn:aws:s3:::"
+TAGGED = {"Tags": [{"Key": "stack", "Value": "pr"}]}
 IN_B = {"Bucket": "b", "Key": "k"}
 IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
 
@@ -96,7 +97,39 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
         # What makes infrastructure
         (("ec2", "CreateVpc", {}), [("ec2:CreateVpc", arn("ec2", "vpc/*"))]),
         (("ec2", "DeleteSubnet", {"SubnetId": "s"}), [("ec2:DeleteSubnet", arn("ec2", "subnet/s"))]),
+        (
+            ("ec2", "CreateTags", {"Resources": ["sg-1", "sgr-2"], "Tags": [{"Key": "k", "Value": "v"}]}),
+            [
+                ("ec2:CreateTags", arn("ec2", "security-group/sg-1")),
+                ("ec2:CreateTags", arn("ec2", "security-group-rule/sgr-2")),
+            ],
+        ),
         (("elbv2", "CreateRule", {"ListenerArn": "arn:l"}), [("elasticloadbalancing:CreateRule", "arn:l")]),
+        (
+            ("elbv2", "CreateRule", {"ListenerArn": arn("elasticloadbalancing", "listener/app/a/1/2"), **TAGGED}),
+            [
+                ("elasticloadbalancing:CreateRule", arn("elasticloadbalancing", "listener/app/a/1/2")),
+                ("elasticloadbalancing:AddTags", arn("elasticloadbalancing", "listener-rule/app/a/1/2/*")),
+            ],
+        ),
+        (
+            (
+                "elbv2",
+                "CreateListener",
+                {"LoadBalancerArn": arn("elasticloadbalancing", "loadbalancer/app/a/1"), **TAGGED},
+            ),
+            [
+                ("elasticloadbalancing:CreateListener", arn("elasticloadbalancing", "loadbalancer/app/a/1")),
+                ("elasticloadbalancing:AddTags", arn("elasticloadbalancing", "listener/app/a/1/*")),
+            ],
+        ),
+        (
+            ("elbv2", "CreateTargetGroup", {"Name": "g", **TAGGED}),
+            [
+                (f"elasticloadbalancing:{action}", arn("elasticloadbalancing", "targetgroup/g/*"))
+                for action in ("CreateTargetGroup", "AddTags")
+            ],
+        ),
         (
             ("route53", "ChangeResourceRecordSets", {"HostedZoneId": "/hostedzone/Z"}),
             [("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z")],

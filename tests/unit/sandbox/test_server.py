@@ -76,6 +76,10 @@ def make_bucket(world: World, name: str = "uploads") -> Any:
     return s3
 
 
+def only(key: str, value: str) -> Json:
+    return {"StringEquals": {key: value}}
+
+
 def refused(call: Any, **params: Any) -> tuple[str, str]:
     """The code and message of the error that a call must end with."""
     with pytest.raises(ClientError) as caught:
@@ -258,6 +262,58 @@ def test_a_malformed_policy_never_allows(world: World) -> None:
     world.client("iam").put_user_policy(UserName="bob", PolicyName="broken", PolicyDocument=document(broken))
     code, message = refused(world.client("s3", bob).put_object, Bucket="uploads", Key="k", Body=b"1")
     assert (code, "10.0.0.0/99" in message) == ("AccessDenied", True)
+
+
+def test_a_key_s_tags_and_those_asked_for_are_conditions(world: World) -> None:
+    kms = world.client("kms")
+    ours, theirs = (
+        kms.create_key(Tags=[{"TagKey": "stack", "TagValue": stack}])["KeyMetadata"]["KeyId"] for stack in ("pr", "dev")
+    )
+    bob = make_user(
+        world,
+        allow("kms:ScheduleKeyDeletion", f"arn:aws:kms:{R}:{A}:key/*", Condition=only("aws:ResourceTag/stack", "pr")),
+        allow("kms:TagResource", f"arn:aws:kms:{R}:{A}:key/*", Condition=only("aws:RequestTag/stack", "pr")),
+    )
+    his = world.client("kms", bob)
+    his.tag_resource(KeyId=ours, Tags=[{"TagKey": "stack", "TagValue": "pr"}])
+    other = [{"TagKey": "stack", "TagValue": "dev"}]
+    assert refused(his.tag_resource, KeyId=ours, Tags=other)[0] == "AccessDeniedException"
+    assert refused(his.schedule_key_deletion, KeyId=theirs)[0] == "AccessDeniedException"
+    his.schedule_key_deletion(KeyId=ours)
+
+
+def test_a_listener_s_rules_are_told_apart_by_their_tags(world: World) -> None:
+    elbv2, ec2 = world.client("elbv2"), world.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=f"{R}{zone}")["Subnet"]["SubnetId"]
+        for n, zone in enumerate("ab")
+    ]
+    balancer = elbv2.create_load_balancer(Name="shared", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    fixed = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
+    listener = elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=fixed)
+    rule = {
+        "ListenerArn": listener["Listeners"][0]["ListenerArn"],
+        "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}],
+        "Actions": fixed,
+    }
+    tag = {"Tags": [{"Key": "stack", "Value": "dev"}]}
+    theirs = elbv2.create_rule(Priority=1, **rule, **tag)["Rules"][0]["RuleArn"]
+    bob = make_user(
+        world,
+        allow("elasticloadbalancing:CreateRule", Condition=only("aws:RequestTag/stack", "pr")),
+        allow("elasticloadbalancing:AddTags", Condition=only("elasticloadbalancing:CreateAction", "CreateRule")),
+        allow("elasticloadbalancing:DeleteRule", Condition=only("aws:ResourceTag/stack", "pr")),
+    )
+    his, own = world.client("elbv2", bob), [{"Key": "stack", "Value": "pr"}]
+    for call, parameters in (
+        (his.create_rule, {"Priority": 2, **rule}),
+        (his.create_rule, {"Priority": 2, **rule, **tag}),
+        (his.add_tags, {"ResourceArns": [theirs], "Tags": own}),
+        (his.delete_rule, {"RuleArn": theirs}),
+    ):
+        assert refused(call, **parameters)[0] == "AccessDenied"
+    his.delete_rule(RuleArn=his.create_rule(Priority=2, **rule, Tags=own)["Rules"][0]["RuleArn"])
 
 
 def test_decisions_name_the_statement(world: World) -> None:
