@@ -1,7 +1,6 @@
 """Pull requests' own stacks: put up, taken down, and swept when they are old. The Pulumi CLI does the work."""
 
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -13,9 +12,9 @@ from typing import Any
 import yaml
 
 from delivery.errors import DeliveryError
+from review import number_of
 
 TEMPLATE = "Pulumi.pr.yaml"
-NAME = re.compile(r"(?:.*/)?pr-([1-9]\d*)")
 
 Say = Callable[[str], None]
 
@@ -84,17 +83,17 @@ class Reviews:
         """
         limit, failed = now - timedelta(days=self._days()), []
         for listed in self._listed():
-            match, last = NAME.fullmatch(listed["name"]), listed.get("lastUpdate")
-            if match is None:
+            number, last = number_of(_short(listed["name"])), listed.get("lastUpdate")
+            if number is None:
                 continue
             if last is None or listed.get("updateInProgress") or _time(last) > limit:
-                self.say(f"pr-{match[1]} stays: {_why(listed)}")
+                self.say(f"pr-{number} stays: {_why(listed)}")
                 continue
-            self.say(f"pr-{match[1]} goes: last updated {last}")
+            self.say(f"pr-{number} goes: last updated {last}")
             try:
-                self._destroy(int(match[1]))
+                self._destroy(number)
             except DeliveryError as error:
-                failed.append(f"pr-{match[1]}: {error}")
+                failed.append(f"pr-{number}: {error}")
         if failed:
             raise DeliveryError("; ".join(failed))
 
