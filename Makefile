@@ -48,8 +48,8 @@ deployments/.venv/ready: deployments/pyproject.toml deployments/uv.lock .venv/re
 	@touch $@
 
 ifeq ($(STACK),local)
-up: setup ## Deploy to an offline AWS on this machine, then deliver examples/hello through its pipeline
-	$(SANDBOX) up --stack local
+up: .tools/ready ## Deploy to an offline AWS on this machine, then deliver examples/hello through its pipeline
+	SANDBOX_SPEED=$${SANDBOX_SPEED:-60} $(SANDBOX) up --stack local
 	$(SANDBOX) ship hello --source examples/hello --stack local
 	$(SANDBOX) status hello --stack local
 else
@@ -68,7 +68,7 @@ stop: setup ## Stop the offline AWS and forget what it holds
 test: setup ## Run all tests, the real Pulumi engine included
 	cd policy && .venv/bin/pytest --quiet
 	cd deployments && .venv/bin/pytest --quiet
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

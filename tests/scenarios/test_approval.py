@@ -153,6 +153,8 @@ def test_an_image_is_released_with_its_own_source_and_not_with_the_newest_upload
     first = tags(asking, SERVICE)["release-1"]
     back = released(asking, first)
     assert back["image_digest"] == first
+    replaced = f"it replaces release 3, {before['image_digest'][:19]}, commit {before['commit']}"
+    assert back["question"].endswith(f"when packaged, {replaced}")
     assert back["source_version"] not in (newest, before["source_version"], "unknown")
     assert released(asking, never_released)["source_version"] == "unknown"
     assert newest not in str(asking.status(SERVICE)["release"])

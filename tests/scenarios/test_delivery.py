@@ -118,16 +118,17 @@ def test_the_release_after_an_edit_keeps_the_edit(local: Stack, apps: Apps) -> N
     assert local.changes() == {}
 
 
+UNHEALTHY = "Last stopped task: Task failed ELB health checks in (target-group"
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a RUN that fails": ({"dockerfile": "FROM python:3.12-slim\nRUN echo broken here && exit 3\n"}, "exit code: 3"),
     "a COPY of nothing": (
         {"dockerfile": "FROM python:3.12-slim\nCOPY nothing.txt /app/\n"},
         '"/nothing.txt": not found',
     ),
-    "a health check that fails": ({"status": 500}, "failed"),
-    "another health path": ({"health": "/up"}, "failed"),
-    "another port": ({"port": 9999}, "failed"),
-    "a CMD that exits": ({"server": "raise SystemExit(7)"}, "failed"),
+    "a health check that fails": ({"status": 500}, UNHEALTHY),
+    "another health path": ({"health": "/up"}, UNHEALTHY),
+    "another port": ({"port": 9999}, UNHEALTHY),
+    "a CMD that exits": ({"server": "raise SystemExit(7)"}, "exit code 7"),
 }
 
 
