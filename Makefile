@@ -68,7 +68,7 @@ stop: setup ## Stop the offline AWS and forget what it holds
 test: setup ## Run all tests, the real Pulumi engine included
 	cd policy && .venv/bin/pytest --quiet
 	cd deployments && .venv/bin/pytest --quiet
-	$(BIN)/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
