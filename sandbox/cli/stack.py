@@ -8,7 +8,6 @@ import click
 
 from sandbox import external
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.codepipeline.shipping import Account
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import DONE, Outcome, shown
 from sandbox.stacks import StackFolder
@@ -80,7 +79,10 @@ def up(
     Example: sandbox up --stack dev
     """
     engine = _engine(stack, show_diff, host, identity)
-    external.put(Account(engine.server).client("ssm"), external.named(engine.folder.config()), say)
+    if names := set(external.named(engine.folder.config())):
+        from sandbox.codepipeline.shipping import Account  # its boto3 takes longer to load than all else here
+
+        external.put(Account(engine.server).client("ssm"), names, say)
     outcome = engine.run("up", targets=list(targets), policy_packs=list(policy_packs))
     if not as_json:
         for name, value in outcome.outputs.items():
