@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from delivery.bootstrap import ensure_state_bucket
 from sandbox.codepipeline.shipping import Account
 from sandbox.stacks import StackFolder
 from tests.scenarios import loaded
@@ -157,6 +158,18 @@ def new_stack(folder: Path, name: str) -> Iterator[Stack]:
         yield stack
     finally:
         stack.ok("stop")
+
+
+def bootstrapped(stack: Stack) -> Stack:
+    """What the bootstrap program makes of the account that a stack's sandbox is, as a stack of its own in it."""
+    folder, server = stack.root / "bootstrap", stack.account.server
+    shutil.copytree(REPOSITORY / "bootstrap", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(folder / f"Pulumi.{stack.name}.yaml", folder / "Pulumi.account.yaml")
+    (folder / ".sandbox").symlink_to(stack.root / ".sandbox")
+    ensure_state_bucket(stack.client("s3"), server.account, server.region)
+    account = Stack(folder, "account")
+    account.ok("up", "--in", stack.name)
+    return account
 
 
 @pytest.fixture(scope="module")

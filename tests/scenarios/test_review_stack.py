@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.bootstrap import state_bucket
-from tests.scenarios.conftest import REPOSITORY, Stack
+from tests.scenarios.conftest import REPOSITORY, Stack, bootstrapped
 
 ROLE = "dev-review"
 
@@ -16,18 +15,7 @@ ROLE = "dev-review"
 @pytest.fixture(scope="module")
 def account(dev: Stack) -> Stack:
     """What the bootstrap program made of the account that `dev` is in."""
-    folder = dev.root / "bootstrap"
-    shutil.copytree(REPOSITORY / "bootstrap", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(folder / "Pulumi.dev.yaml", folder / "Pulumi.account.yaml")
-    (folder / ".sandbox").symlink_to(dev.root / ".sandbox")
-    s3 = dev.client("s3")
-    region = s3.meta.region_name
-    s3.create_bucket(
-        Bucket=state_bucket("123456789012", region), CreateBucketConfiguration={"LocationConstraint": region}
-    )
-    account = Stack(folder, "account")
-    account.ok("up", "--in", "dev")
-    return account
+    return bootstrapped(dev)
 
 
 def test_a_review_comes_serves_and_goes_as_its_role(dev: Stack, account: Stack) -> None:
