@@ -29,7 +29,6 @@ from inputs import (
     network_args,
     parameter_args,
     shared_by,
-    slack_args,
     to_share,
     uploaders_args,
     ways_in_args,
@@ -223,13 +222,13 @@ if shared is None:
             "services": charted,
         },
     )
-if (slack := slack_args(stack)) is not None:
+if stack.slack_webhook is not None:
     Notifications(
         "slack",
         {
             "scope": scope,
             "pipelines": [scope.name(name) for name in config.services],
-            "to": slack,
+            "webhook": stack.slack_webhook,
             "production": config.protect,
             "page": config.notifications.page,
         },

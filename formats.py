@@ -79,8 +79,6 @@ Action = Annotated[str, form(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action 
 Resource = Annotated[
     str, form(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")
 ]
-SlackWorkspace = Annotated[str, form(r"^[0-9A-Z]{1,255}$", "must be Slack's ID of a workspace, such as T0123456789")]
-SlackChannel = Annotated[str, form(r"^[0-9A-Za-z]{1,255}$", "must be Slack's ID of a channel, such as C0123456789")]
 TopicArn = Annotated[
     str, form(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
 ]

@@ -7,13 +7,11 @@ import pulumi
 
 from components import trust
 from components.alarms import AlarmsArgs
-from components.amazon_q import AmazonQArgs
 from components.code_deploy import StrategyArgs, TrafficArgs
 from components.ecs_service import EcsService
 from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.naming import Scope
 from components.network import AdoptedVpc, Network, NetworkArgs
-from components.notifications import WebhookArgs
 from components.parameter_store import ParameterArgs
 from components.pipeline_builds import MigrationArgs
 from components.policies import Statement
@@ -167,14 +165,6 @@ def alarms_args(service: Service) -> AlarmsArgs:
         "latency": alarms.latency,
         "unhealthy_hosts": alarms.unhealthy_hosts,
     }
-
-
-def slack_args(stack: Settings) -> WebhookArgs | AmazonQArgs | None:
-    """The way to the Slack channel, if there is one."""
-    if stack.slack_webhook is not None:
-        return {"url": stack.slack_webhook}
-    channel = stack.config.notifications.amazon_q
-    return None if channel is None else {"workspace": channel.workspace, "channel": channel.channel}
 
 
 def uploaders_args(service: Service, scope: Scope) -> dict[str, list[Statement]]:

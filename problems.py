@@ -115,9 +115,8 @@ WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/(services|triggers|workf
 
 def slack_problems(stack: str, config: "Stack", webhook: Any) -> Iterator[str]:
     """Slack's webhook, which goes with `notifications.slack` and is never shown; and how many services there are."""
-    if config.notifications.slack or config.notifications.amazon_q is not None:
-        key = "slack" if config.notifications.slack else "amazon_q"
-        yield from _too_many(key, longest_pattern(_pipelines(stack, config)), config)
+    if config.notifications.slack:
+        yield from _too_many("slack", longest_pattern(_pipelines(stack, config)), config)
     yield from _goes_with("slack", "slack_webhook", "the webhook", webhook, wanted=config.notifications.slack)
     if config.notifications.slack and webhook is not None and not _fits(WEBHOOK, webhook):
         yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"

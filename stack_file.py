@@ -1,6 +1,6 @@
 """The keys of a stack file, as pydantic models; those of a service are in `service_file.py`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -75,36 +75,26 @@ class Commits(Model):
     """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
 
 
-class AmazonQ(Model):
-    """A Slack channel that Amazon Q Developer in chat applications (once AWS Chatbot) writes to.
-
-    The workspace is authorized once, by hand, in Amazon Q's console.
-    """
-
-    workspace: formats.SlackWorkspace
-    """Slack's ID of it, such as T0123456789."""
-    channel: formats.SlackChannel
-    """Slack's ID of it, such as C0123456789."""
-
-
 class Notifications(Model):
     """Who is told of what the pipelines and services do."""
 
     slack: bool = False
     """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
-    amazon_q: AmazonQ | None = None
-    """The other way to a Slack channel; not both."""
     page: formats.TopicArn | None = None
     """An SNS topic that is told when a service's alarm goes on and off, and when a message could not be delivered. Its
     policy must let `cloudwatch.amazonaws.com` publish."""
     commits: Commits | None = None
     """Where the commits are that uploads name, which are told how their release goes; none are without it."""
 
-    @model_validator(mode="after")
-    def _one_way_to_slack(self) -> Self:
-        if self.slack and self.amazon_q is not None:
-            raise ValueError("slack and amazon_q are two ways to one channel: take one of them")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _webhook_only(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "amazon_q" in given:
+            raise ValueError(
+                "amazon_q is not supported: Slack is told by an incoming webhook; write slack: true instead, and set "
+                "the webhook using the command `pulumi config set --secret fargate-delivery:slack_webhook <value>`"
+            )
+        return given
 
 
 class Review(Model):

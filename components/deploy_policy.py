@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from components.naming import Scope
 from components.policies import EVERYTHING, Statement, allow
 
-PASSED_TO = ("chatbot", "codebuild", "codedeploy", "codepipeline", "ecs-tasks", "events")
+PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs-tasks", "events")
 """The services that the stack's roles are for."""
 
 LINKED = (
@@ -28,7 +28,7 @@ def deploy(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     """The statements by policy: a managed policy has 6,144 characters, and they are more."""
     return {
         "network": [*_network(scope), *records(scope), *_certificates(scope)],
-        "services": [*services(scope), *watching(scope), *_overview(scope), *channel(scope)],
+        "services": [*services(scope), *watching(scope), *_overview(scope)],
         "delivery": [*delivery(scope), *store(scope)],
         "identity": [*identity(scope), *parameters(scope), *_keys(scope)],
     }
@@ -182,34 +182,6 @@ def _overview(scope: Scope) -> list[Statement]:
         ),
         # None of them takes a resource.
         allow("Queries", actions("logs", "PutQueryDefinition DeleteQueryDefinition"), EVERYTHING),
-    ]
-
-
-def channel(scope: Scope) -> list[Statement]:
-    """Amazon Q's way to a Slack channel: a topic, the channel's configuration, what it may show at most."""
-    account = f"{scope.partition}:iam::{scope.account}"
-    of_channels = f"arn:{scope.partition}:chatbot::{scope.account}:chat-configuration/slack-channel/{scope.stack}-*"
-    topics = (
-        "CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes ListTagsForResource TagResource UntagResource"
-    )
-    guardrails = (
-        "CreatePolicy DeletePolicy GetPolicy CreatePolicyVersion DeletePolicyVersion GetPolicyVersion "
-        "ListPolicyVersions ListPolicyTags TagPolicy UntagPolicy"
-    )
-    return [
-        allow("Topics", actions("sns", topics), [scope.arn("sns", f"{scope.stack}-*")]),
-        # Neither takes a resource.
-        allow(
-            "MakeChannels",
-            actions("chatbot", "CreateSlackChannelConfiguration DescribeSlackChannelConfigurations"),
-            EVERYTHING,
-        ),
-        allow(
-            "Channels",
-            actions("chatbot", "UpdateSlackChannelConfiguration DeleteSlackChannelConfiguration"),
-            [of_channels],
-        ),
-        allow("Guardrails", actions("iam", guardrails), [f"arn:{account}:policy/{scope.stack}-*"]),
     ]
 
 

@@ -290,23 +290,6 @@ def webhook_body(message: Message, scope: Scope, *, production: bool) -> Transfo
     return _transformer(message, body)
 
 
-def custom_notification(message: Message, scope: Scope, *, production: bool) -> Transformer:
-    """What Amazon Q takes: all that is said of an execution is one thread.
-
-    https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
-    """
-    title = _title(message, scope, production)
-    description = "\n".join([*message.lines, _links(message, scope)])
-    thread = {"threadId": "<execution>"} if message.of == "pipeline" else {}
-    body = {
-        "version": "1.0",
-        "source": "custom",
-        "content": {"textType": "client-markdown", "title": title, "description": description},
-        "metadata": {"summary": title, **thread},
-    }
-    return _transformer(message, body)
-
-
 def _title(message: Message, scope: Scope, production: bool) -> str:
     return f"{'🚨 ' if production else ''}[{scope.stack}] {message.title}"
 

@@ -1,28 +1,18 @@
 """Progress in Slack: what pipelines and services do, as EventBridge tells it, without a function to keep."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NotRequired, TypedDict, final
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies, undelivered
-from components.amazon_q import AmazonQArgs, channel_topic
-from components.messages import MESSAGES, Message, Transformer, custom_notification, pattern, webhook_body
+from components.messages import MESSAGES, pattern, webhook_body
 from components.naming import Scope
 from components.roles import service_role
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
-
-
-@final
-class WebhookArgs(TypedDict):
-    """A Slack app's incoming webhook."""
-
-    url: pulumi.Input[str]
-    """Its URL; a secret."""
 
 
 class NotificationsArgs(TypedDict):
@@ -31,38 +21,23 @@ class NotificationsArgs(TypedDict):
     scope: Scope
     pipelines: Sequence[str]
     """The names of the stack's."""
-    to: WebhookArgs | AmazonQArgs
-    """The way to the channel."""
+    webhook: pulumi.Input[str]
+    """The URL of a Slack app's incoming webhook; a secret."""
     production: NotRequired[bool]
     """Whether the messages stand out."""
     page: NotRequired[str | None]
     """The SNS topic that the alarm tells."""
 
 
-@dataclass(frozen=True)
-class Way:
-    """Where the targets send to, the role for it, in which words, and what has to be there first."""
-
-    arn: pulumi.Output[str]
-    role_arn: pulumi.Output[str] | None
-    words: Callable[..., Transformer]
-    first: Sequence[pulumi.Resource]
-
-    def transformer(self, message: Message, args: NotificationsArgs) -> Transformer:
-        """What is said of an event."""
-        return self.words(message, args["scope"], production=args.get("production", False))
-
-
 class Notifications(pulumi.ComponentResource):
-    """Messages to a Slack channel, through an EventBridge API destination, or through Amazon Q.
+    """Messages to a Slack channel, through an EventBridge API destination.
 
     The destination is an incoming webhook and not `chat.postMessage`: that one answers errors with HTTP status 200,
     which EventBridge takes for success. A webhook's errors have a status of their own, so EventBridge tries again what
     can succeed (429, 5xx) for a day, and the rest goes to a dead-letter queue, whose alarm goes off.
 
-    Produces: for each message a rule and its target, a dead-letter queue with its policy and alarm; for a webhook a
-    connection, an API destination and the role that EventBridge calls it with; for Amazon Q a topic with its policy,
-    and the channel's configuration with its role and guardrail.
+    Produces: a connection, an API destination and the role that EventBridge calls it with; for each message a rule and
+    its target; a dead-letter queue with its policy and alarm.
     """
 
     alarm_name: pulumi.Output[str]
@@ -70,7 +45,7 @@ class Notifications(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NotificationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:Notifications", name, None, opts)
-        child, scope, to = pulumi.ResourceOptions(parent=self), args["scope"], args["to"]
+        child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
         full_name = scope.name(name)
         rules = {
             kind: aws.cloudwatch.EventRule(
@@ -83,28 +58,27 @@ class Notifications(pulumi.ComponentResource):
         }
         queue = undelivered.dead_letters(name, full_name, child)
         given = undelivered.let_in(name, queue, list(rules.values()), child)
-        if "url" in to:
-            way = _webhook(name, to["url"], scope, child)
-        else:
-            topic, policy = channel_topic(name, to, scope, list(rules.values()), child)
-            way = Way(topic.arn, None, custom_notification, [policy])
+        destination, role, permission = _destination(name, args["webhook"], scope, child)
         for kind, rule in rules.items():
             aws.cloudwatch.EventTarget(
                 f"{name}-{kind}-target",
                 rule=rule.name,
                 target_id="slack",
-                arn=way.arn,
-                role_arn=way.role_arn,
-                input_transformer=way.transformer(MESSAGES[kind], args),
+                arn=destination.arn,
+                role_arn=role.arn,
+                input_transformer=webhook_body(MESSAGES[kind], scope, production=args.get("production", False)),
                 dead_letter_config={"arn": queue.arn},
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, *way.first]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, permission]),
             )
         words = "Slack did not take a message; the queue has it, and why"
         self.alarm_name = undelivered.alarm(name, full_name, queue, words, args.get("page"), child)
         self.register_outputs({"alarm_name": self.alarm_name})
 
 
-def _webhook(name: str, url: pulumi.Input[str], scope: Scope, opts: pulumi.ResourceOptions) -> Way:
+def _destination(
+    name: str, url: pulumi.Input[str], scope: Scope, opts: pulumi.ResourceOptions
+) -> tuple[aws.cloudwatch.EventApiDestination, aws.iam.Role, aws.iam.RolePolicy]:
+    """The webhook, the role that EventBridge calls it with, and what that role may do."""
     full_name = scope.name(name)
     connection = aws.cloudwatch.EventConnection(
         f"{name}-connection",
@@ -125,4 +99,4 @@ def _webhook(name: str, url: pulumi.Input[str], scope: Scope, opts: pulumi.Resou
     )
     may_post = policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])
     role, permission = service_role(name, full_name, "events", [may_post], scope.account, opts)
-    return Way(destination.arn, role.arn, webhook_body, [permission])
+    return destination, role, permission

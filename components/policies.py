@@ -232,35 +232,6 @@ def measure(namespace: str) -> list[Statement]:
     return [allow("Measure", ["cloudwatch:PutMetricData"], EVERYTHING, condition)]
 
 
-def let_publish(topic_arn: pulumi.Input[str], rule_arns: Arns) -> dict[str, Any]:
-    """A topic's policy: EventBridge may publish what these rules are for."""
-    return document(
-        [
-            {
-                "Sid": "Publish",
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sns:Publish",
-                "Resource": topic_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": list(rule_arns)}},
-            }
-        ]
-    )
-
-
-def look_on(pipelines_arn: str, services_arn: str, alarms_arn: str) -> list[Statement]:
-    """Reads how pipelines, services and alarms are, and nothing that they hold.
-
-    Each ARN is a pattern of the stack's names, `dev-*`, which a stack `dev-2` has too.
-    """
-    pipelines = ["GetPipelineState", "GetPipelineExecution", "ListPipelineExecutions", "ListActionExecutions"]
-    return [
-        allow("LookOnPipelines", [f"codepipeline:{action}" for action in pipelines], [pipelines_arn]),
-        allow("LookOnServices", ["ecs:DescribeServices"], [services_arn]),
-        allow("LookOnAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"], [alarms_arn]),
-    ]
-
-
 def read_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads a pipeline's artifacts."""
     return [allow("ReadArtifacts", ["s3:GetObject"], [artifacts_arn])]

@@ -30,7 +30,7 @@ def review(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     own = replace(scope, stack=STACKS)
     return {
         "network": [*_network(own), *_rules(scope), *deploy_policy.records(own)],
-        "services": [*deploy_policy.services(own), *deploy_policy.watching(own), *deploy_policy.channel(own)],
+        "services": [*deploy_policy.services(own), *deploy_policy.watching(own)],
         "delivery": [*deploy_policy.delivery(own), *deploy_policy.store(own)],
         "identity": [*deploy_policy.identity(own), *deploy_policy.parameters(own), *_keys(own)],
     }

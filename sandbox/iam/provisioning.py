@@ -24,10 +24,6 @@ TEMPLATES: Templates = {
             "RemoveTagsFromCertificate",
         ),
     },
-    "chatbot": {
-        **_each(ANY, "CreateSlackChannelConfiguration DescribeSlackChannelConfigurations"),
-        **_each("{ChatConfigurationArn}", "UpdateSlackChannelConfiguration DeleteSlackChannelConfiguration"),
-    },
     "cloudwatch": {
         "PutMetricAlarm": "alarm:{AlarmName}",
         "PutCompositeAlarm": "alarm:{AlarmName}",
@@ -130,11 +126,6 @@ TEMPLATES: Templates = {
         **_each(ANY, "PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition"),
     },
     "route53": {"ListHostedZones": ANY, "CreateHostedZone": ANY},
-    "sns": {
-        "CreateTopic": "{Name}",
-        **_each("{TopicArn}", "DeleteTopic GetTopicAttributes SetTopicAttributes"),
-        **_each("{ResourceArn}", "ListTagsForResource TagResource UntagResource"),
-    },
     "sqs": {**_each("{QueueName}", "CreateQueue GetQueueUrl")},
 }
 

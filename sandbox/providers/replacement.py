@@ -27,7 +27,6 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:acm/certificateValidation:CertificateValidation": ALL,
         "aws:appautoscaling/policy:Policy": "name resourceId scalableDimension serviceNamespace",
         "aws:appautoscaling/target:Target": "resourceId scalableDimension serviceNamespace",
-        "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "configurationName",
         "aws:cloudwatch/compositeAlarm:CompositeAlarm": "alarmName actionsEnabled",
         "aws:cloudwatch/dashboard:Dashboard": "dashboardName",
         "aws:cloudwatch/eventApiDestination:EventApiDestination": "name",
@@ -90,8 +89,6 @@ REPLACES: Mapping[str, frozenset[str]] = {
             "bucket expectedBucketOwner"
         ),
         "aws:s3/bucketVersioning:BucketVersioning": "bucket expectedBucketOwner",
-        "aws:sns/topic:Topic": "name namePrefix fifoTopic",
-        "aws:sns/topicPolicy:TopicPolicy": "arn",
         "aws:sqs/queue:Queue": "name namePrefix fifoQueue",
         "aws:sqs/queuePolicy:QueuePolicy": "queueUrl",
         "aws:ssm/parameter:Parameter": "name",

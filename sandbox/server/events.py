@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import events_backends
 
-from sandbox.chatbot.api import notify
-from sandbox.iam.calls import Need
-from sandbox.server.authorization import service_may
 from sandbox.server.errors import AwsError
 from sandbox.server.patterns import PatternError, check_pattern, matches
 from sandbox.server.transform import TransformError, target_input
@@ -139,26 +136,12 @@ class EventBus:
                 self._start_pipeline(event, rule_arn, target)
             elif arn.split(":")[2] == "codebuild":
                 self._start_build(event, rule_arn, target)
-            elif arn.split(":")[2] == "sns":
-                self._notify(event, rule_arn, target)
             elif ":api-destination/" in arn:
                 self._world.destinations.send(target_input(target, event, rule_arn), event, rule_arn, target)
             else:
                 raise TransformError("the sandbox does not deliver to this kind of target")
         except (AwsError, ClientError, BotoCoreError, TransformError) as error:
             self.fail(event, rule_arn, arn, str(error))
-
-    def _notify(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
-        """To a topic by its own policy, and from there to the Slack channels that follow it; nobody else is reached."""
-        arn, sns = str(target["Arn"]), self._world.client("sns")
-        policy = sns.get_topic_attributes(TopicArn=arn)["Attributes"].get("Policy")
-        need = Need("sns:Publish", arn, {"aws:SourceArn": rule_arn})
-        if not service_may(self._world, "events.amazonaws.com", need, policy):
-            raise AwsError("AuthorizationErrorException", f"{rule_arn} may not publish to {arn}", 403)
-        message = target_input(target, event, rule_arn)
-        sns.publish(TopicArn=arn, Message=message)
-        if problem := notify(self._world, arn, message):
-            raise TransformError(problem)
 
     def fail(self, event: Event, rule_arn: str, target: str, error: str) -> None:
         """Keep an event that did not reach a target, for `GET /_sandbox/undelivered`."""

@@ -25,7 +25,6 @@ HANDLER_MODULES = (
     "sandbox.codedeploy.deployments",
     "sandbox.ecr.api",
     "sandbox.functions",
-    "sandbox.chatbot.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 

@@ -186,19 +186,3 @@ def test_what_slack_does_not_take_arrives_later_or_is_kept(local: Stack, apps: A
     (alarm,) = local.client("cloudwatch").describe_alarms(AlarmNames=["local-slack-undelivered"])["MetricAlarms"]
     assert alarm["StateValue"] == "ALARM"
     assert len(told(local)) == before + 4
-
-
-def test_amazon_q_says_the_same(local: Stack, apps: Apps) -> None:
-    local.ok("slack", "--mood", "ok")
-    local.edit("Pulumi.local.yaml", "{slack: true,", "{amazon_q: {workspace: T0123456789, channel: C0123456789},")
-    local.ok("up")
-    assert local.changes() == {}
-    before, undelivered = len(told(local)), len(local.control("undelivered"))
-    assert local.ship("hello", apps.make("asked-of-q")).code == 0
-    messages = told(local, before)
-    assert titles(messages) == [
-        "[local] local-hello has started", "[local] local-hello has an image to deploy", "[local] local-hello deploys",
-        "[local] local-hello has released release-8",
-    ]  # fmt: skip
-    assert messages[3][2] == f"Image {local.status('hello')['image_digest']}"
-    assert len(local.control("undelivered")) == undelivered

@@ -44,7 +44,6 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:cloudwatch/eventApiDestination:EventApiDestination": _arn("events", "api-destination/"),
     "aws:cloudwatch/eventRule:EventRule": _arn("events", "rule/"),
     "aws:sqs/queue:Queue": _arn("sqs", ""),
-    "aws:sns/topic:Topic": _arn("sns", ""),
     "aws:iam/policy:Policy": _arn("iam", "policy/"),
     "aws:ecs/cluster:Cluster": _arn("ecs", "cluster/"),
     "aws:ecs/service:Service": _arn("ecs", "service/cluster/"),

@@ -10,11 +10,10 @@ import pytest
 from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
 from pulumi.runtime import rpc
 
-from components.amazon_q import AmazonQArgs
-from components.messages import LINKS, LONGEST_TEMPLATE, MESSAGES, custom_notification, pattern, webhook_body
+from components.messages import LINKS, LONGEST_TEMPLATE, MESSAGES, pattern, webhook_body
 from components.naming import Scope
 from components.notifications import Notifications
-from sandbox.receivers.slack import as_seen, problems, texts
+from sandbox.receivers.slack import as_seen, problems
 from sandbox.server.patterns import matches
 from sandbox.server.transform import apply_template
 
@@ -33,51 +32,22 @@ NASTY = 'an "error" in\nline 2\\n of C:\\app <!channel> & {"json": true}'
 @pytest.fixture
 def slack(deploy: Callable[..., Recorder]) -> Recorder:
     def program() -> None:
-        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "to": {"url": pulumi.Output.secret(WEBHOOK)}})
+        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "webhook": pulumi.Output.secret(WEBHOOK)})
 
     return deploy(program, stack="dev")
 
 
 @pytest.fixture
-def amazon_q(deploy: Callable[..., Recorder]) -> Recorder:
+def paged(deploy: Callable[..., Recorder]) -> Recorder:
     def program() -> None:
-        to: AmazonQArgs = {"workspace": "T1", "channel": "C1"}
-        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "to": to, "page": PAGER})
+        Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "webhook": WEBHOOK, "page": PAGER})
 
     return deploy(program, stack="dev")
 
 
-def test_amazon_q_has_a_topic_that_these_rules_publish_to(amazon_q: Recorder) -> None:
-    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:dev-slack"
-    targets = [amazon_q.inputs(TARGET, name) for name in amazon_q.named(TARGET)]
-    assert len(targets) == len(MESSAGES)
-    assert {(target["arn"], target["deadLetterConfig"]["arn"]) for target in targets} == {(topic, QUEUE)}
-    assert not any("roleArn" in target for target in targets), "EventBridge publishes to topics by their policy"
-    bodies = [json.loads(target["inputTransformer"]["inputTemplate"]) for target in targets]
-    assert all((body["version"], body["source"]) == ("1.0", "custom") for body in bodies)
-    policy = json.loads(amazon_q.inputs("aws:sns/topicPolicy:TopicPolicy", "slack-topic-policy")["policy"])
-    rules = [f"{EVENTS}:rule/dev-slack-{kind}" for kind in MESSAGES]
-    (statement,) = policy["Statement"]
-    assert (statement["Action"], statement["Resource"]) == ("sns:Publish", topic)
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
-
-
-def test_amazon_q_only_reads(amazon_q: Recorder) -> None:
-    typ = "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration"
-    channel = amazon_q.inputs(typ, "slack-channel")
-    assert (channel["slackTeamId"], channel["slackChannelId"]) == ("T1", "C1")
-    guardrail = json.loads(amazon_q.inputs("aws:iam/policy:Policy", "slack-guardrail")["policy"])
-    assert channel["guardrailPolicyArns"] == [f"arn:aws:iam:{REGION}:{ACCOUNT}:policy/dev-slack-guardrail"]
-    actions = [action.partition(":")[2] for each in guardrail["Statement"] for action in each["Action"]]
-    assert all(action.startswith(("Get", "List", "Describe")) for action in actions)
-    assert all("*" not in each["Resource"] for each in guardrail["Statement"]), "none on everything"
-    role = json.loads(amazon_q.inputs("aws:iam/rolePolicy:RolePolicy", "slack-channel-policy")["policy"])
-    assert role == guardrail
-
-
-def test_who_is_paged_is_told_of_what_was_not_delivered(amazon_q: Recorder, slack: Recorder) -> None:
+def test_who_is_paged_is_told_of_what_was_not_delivered(paged: Recorder, slack: Recorder) -> None:
     alarm = "aws:cloudwatch/metricAlarm:MetricAlarm"
-    paging = amazon_q.inputs(alarm, "slack-undelivered-alarm")
+    paging = paged.inputs(alarm, "slack-undelivered-alarm")
     assert (paging["alarmActions"], paging["okActions"]) == ([PAGER], [PAGER])
     assert "alarmActions" not in slack.inputs(alarm, "slack-undelivered-alarm")
 
@@ -269,9 +239,6 @@ def test_a_body_is_one_that_slack_takes(kind: str, text: str) -> None:
     happened = event(kind, LONGEST_NAME, **details) if kind in OF_PIPELINES else of(kind, details, text)
     body = filled(given, happened)
     assert list(problems(body)) == []
-    custom = filled(custom_notification(MESSAGES[kind], scope, production=True), happened)
-    title, *others = (words for block in body["attachments"][0]["blocks"] for words in texts(block))
-    assert custom["content"] == {"textType": "client-markdown", "title": title, "description": "\n".join(others)}
     if kind == "failed" and text:
         assert [block["text"]["text"] for block in body["attachments"][0]["blocks"][1:-1]] == [f"Build: {text}"]
 

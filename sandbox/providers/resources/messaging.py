@@ -1,4 +1,4 @@
-"""What messages go through: connections, API destinations, queues, topics, Slack channels and policies of theirs."""
+"""What messages go through: connections, API destinations, queues and policies of theirs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from sandbox.providers.resources.base import (
     PROVIDER_ONLY,
     AwsResource,
     Properties,
-    Tagging,
     ignoring_gone,
     is_gone,
     tag_dictionary,
 )
 from sandbox.providers.resources.codec import UnsupportedInputError, reported, text
-from sandbox.providers.resources.iam import document
 from sandbox.providers.types import Aws, Resource
 
 ATTRIBUTES = {
@@ -115,47 +113,6 @@ class QueuePolicy:
             aws.client("sqs").set_queue_attributes(QueueUrl=id, Attributes={"Policy": ""})
 
 
-class Topic(AwsResource):
-    """A topic; its description has its name within the ARN only."""
-
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        return {"name": found["TopicArn"].rpartition(":")[2], **super().reported(aws, found, props)}
-
-
-class TopicPolicy:
-    """Who may use a topic; its id is the topic's ARN."""
-
-    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
-        """Set it."""
-        arn = inputs["arn"]
-        aws.client("sns").set_topic_attributes(
-            TopicArn=arn, AttributeName="Policy", AttributeValue=document(inputs["policy"])
-        )
-        return arn, {"owner": aws.account}
-
-    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
-        """The topic's policy; None when the topic is gone."""
-        with ignoring_gone():
-            policy = aws.client("sns").get_topic_attributes(TopicArn=id)["Attributes"]["Policy"]
-            return {"arn": id, "owner": aws.account, "policy": reported(policy, props.get("policy", policy), {})}
-        return None
-
-    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
-        """Set the new one."""
-        return self.create(aws, news)[1]
-
-    def delete(self, aws: Aws, id: str, props: Properties) -> None:
-        """As with AWS's own policy of a new topic, only the account may use it from then on."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:{aws.partition}:iam::{aws.account}:root"},
-            "Action": "sns:Publish",
-            "Resource": id,
-        }
-        with ignoring_gone():
-            self.create(aws, {"arn": id, "policy": {"Version": "2012-10-17", "Statement": [statement]}})
-
-
 def _found(aws: Aws, url: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
@@ -200,35 +157,6 @@ RESOURCES: dict[str, Resource] = {
         element="",
         outputs={"arn": "ApiDestinationArn"},
     ),
-    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": AwsResource(
-        service="chatbot",
-        create_call="CreateSlackChannelConfiguration",
-        read_call="DescribeSlackChannelConfigurations",
-        update_call="UpdateSlackChannelConfiguration",
-        delete_call="DeleteSlackChannelConfiguration",
-        key="ChatConfigurationArn",
-        id="ChannelConfiguration.ChatConfigurationArn",
-        element="SlackChannelConfigurations.0",
-        outputs={
-            "chatConfigurationArn": "ChatConfigurationArn",
-            "slackChannelName": "SlackChannelName",
-            "slackTeamName": "SlackTeamName",
-            "arn": "ChatConfigurationArn",
-        },
-        tagging=Tagging(path="Tags", by="id"),
-    ),
-    "aws:sns/topic:Topic": Topic(
-        service="sns",
-        create_call="CreateTopic",
-        read_call="GetTopicAttributes",
-        delete_call="DeleteTopic",
-        key="TopicArn",
-        id="TopicArn",
-        element="Attributes",
-        outputs={"arn": "TopicArn", "owner": "Owner"},
-        tagging=Tagging(path="Tags"),
-    ),
-    "aws:sns/topicPolicy:TopicPolicy": TopicPolicy(),
     "aws:sqs/queue:Queue": Queue(),
     "aws:sqs/queuePolicy:QueuePolicy": QueuePolicy(),
 }

@@ -28,8 +28,6 @@ CLOUDFORMATION = {
     "aws:cloudwatch/eventConnection:EventConnection": "Events::Connection",
     "aws:cloudwatch/eventRule:EventRule": "Events::Rule",
     "aws:iam/policy:Policy": "IAM::ManagedPolicy",
-    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": "Chatbot::SlackChannelConfiguration",
-    "aws:sns/topic:Topic": "SNS::Topic",
     "aws:sqs/queue:Queue": "SQS::Queue",
     "aws:cloudwatch/logGroup:LogGroup": "Logs::LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "CloudWatch::Alarm",

@@ -1,1 +1,0 @@
-"""Amazon Q Developer in chat applications, whose API and names are still those of AWS Chatbot."""
