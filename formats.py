@@ -10,6 +10,8 @@ WORDS: dict[str, str] = {}
 
 PARAMETER_BYTES = 4096
 """What a standard parameter of Parameter Store holds (PutParameter)."""
+NESTED = "{{"
+"""What no value of a parameter contains (SSM, PutParameter: Value)."""
 
 
 def form(pattern: str, words: str) -> Any:
@@ -41,17 +43,30 @@ def _kept(text: str) -> str:
         raise ValueError("must not be empty; Parameter Store has no empty values")
     if (size := len(text.encode())) > PARAMETER_BYTES:
         raise ValueError(f"has {size} bytes; a standard parameter holds {PARAMETER_BYTES}")
+    if NESTED in text:
+        raise ValueError(f"contains {NESTED}, which Parameter Store takes for another parameter's name and refuses")
     return text
 
 
 Host = Annotated[
     str,
     form(
-        r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$",
+        r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]+$",
         "must be a host name in small letters, such as www.example.com",
     ),
+    Field(max_length=128),
 ]
-Path = Annotated[str, form(r"^/[^\s]*$", "must be a path that begins with a slash")]
+"""What a listener rule's host condition takes (ELB, CreateRule: HostHeaderConditionConfig)."""
+Path = Annotated[str, form(r"^/[^\s]*$", "must be a path that begins with a slash"), Field(max_length=1024)]
+PathPattern = Annotated[
+    str,
+    form(
+        r"""^/[A-Za-z0-9_.$/~"'@:+&*?-]*$""",
+        "must be a path that begins with a slash, of letters, digits and _ - . $ / ~ \" ' @ : + & * ?",
+    ),
+    Field(max_length=128),
+]
+"""What a listener rule's path condition takes (ELB, CreateRule: RuleCondition)."""
 Cidr = Annotated[str, AfterValidator(_network)]
 VpcCidr = Annotated[str, AfterValidator(_vpc)]
 VpcId = Annotated[str, form(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0a1b2c3d")]
@@ -60,7 +75,9 @@ CertificateArn = Annotated[str, form(r"^arn:aws[a-z-]*:acm:", "must be the ARN o
 FunctionArn = Annotated[
     str, form(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
 ]
-HttpCodes = Annotated[str, form(r"^\d{3}([-,]\d{3})*$", "must be HTTP codes as 200, 200,302 or 200-299")]
+HttpCodes = Annotated[
+    str, form(r"^[2-4]\d{2}([-,][2-4]\d{2})*$", "must be HTTP codes from 200 to 499 as 200, 200,302 or 200-299")
+]
 HttpsAddress = Annotated[str, form(r"^https://[^\s*?#]+$", "must be an address that begins with https://")]
 TemplateName = Annotated[
     str, form(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")

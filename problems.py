@@ -11,7 +11,7 @@ from components.alarms import MEASURES, alarm_name
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
-from formats import PARAMETER_BYTES, WORDS
+from formats import NESTED, PARAMETER_BYTES, WORDS
 from review import HIGHEST_PRIORITY, NUMBER, number_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
     """What only shows when services are seen together, or with the stack."""
     if STACK_NAME.fullmatch(stack) is None:
         yield f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and hyphens"
+    if stack.startswith("internal-"):
+        yield f"services: {stack} is no stack for them: a load balancer's name must not begin with internal-"
     routes = [route for service in config.services.values() for route in service.routes]
     priorities = Counter(route.priority for route in routes)
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
@@ -184,3 +186,5 @@ def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str
             yield f"secrets.{name}.{key}: must be a text, and not empty"
         elif len(secrets[name][key].encode()) > PARAMETER_BYTES:
             yield f"secrets.{name}.{key}: has more than the {PARAMETER_BYTES} bytes that a standard parameter holds"
+        elif NESTED in secrets[name][key]:
+            yield f"secrets.{name}.{key}: contains {NESTED}, which Parameter Store takes for another parameter's name"

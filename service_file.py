@@ -29,6 +29,9 @@ RESERVED_VARIABLES = re.compile(
 )
 """What CodeBuild, its tools and our buildspecs use themselves."""
 
+VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
+"""Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -90,10 +93,24 @@ class Route(Model):
     """One way in: a target group and a listener rule."""
 
     host: formats.Host
-    paths: Annotated[list[formats.Path], Field(max_length=4)] = []
-    """Path patterns such as `/api/*`; none means every path. A rule has at most five conditions' values."""
+    paths: list[formats.PathPattern] = []
+    """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
     priority: Annotated[int, Field(ge=1, le=50000)]
     """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
+
+    @model_validator(mode="after")
+    def _fits_a_rule(self) -> Self:
+        if (values := 1 + len(self.paths)) > VALUES_OF_A_RULE:
+            raise ValueError(
+                f"a listener rule takes {VALUES_OF_A_RULE} values, and the host and {len(self.paths)} paths are "
+                f"{values}; make two routes of them"
+            )
+        if (wildcards := sum(path.count("*") + path.count("?") for path in self.paths)) > WILDCARDS_OF_A_RULE:
+            raise ValueError(
+                f"paths have {wildcards} wildcards, and a listener rule takes {WILDCARDS_OF_A_RULE}; make two routes "
+                "of them"
+            )
+        return self
 
 
 class Tasks(Model):

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 import formats
 from service_file import Model, Service
 
+LONGEST_OF_A_CERTIFICATE = 64
+"""Characters of a certificate's first name (ACM, RequestCertificate: DomainName)."""
+
 
 class Network(Model):
     """A VPC of the stack's own, or one that exists."""
@@ -47,6 +50,15 @@ class Domain(Model):
     """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
     records: bool = True
     """Whether alias records for the routes' hosts are made. False: DNS is somebody else's."""
+
+    @model_validator(mode="after")
+    def _fits_a_certificate(self) -> Self:
+        if self.certificate_arn is None and len(self.zone) > LONGEST_OF_A_CERTIFICATE:
+            raise ValueError(
+                f"zone has {len(self.zone)} characters, and a certificate is made for {LONGEST_OF_A_CERTIFICATE} at "
+                "most; adopt one by certificate_arn"
+            )
+        return self
 
     @property
     def needs_zone(self) -> bool:

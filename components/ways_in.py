@@ -106,7 +106,7 @@ def task_security_group(
     aws.vpc.SecurityGroupEgressRule(
         f"{name}-out",
         security_group_id=group.id,
-        description="Out to anywhere: AWS's APIs have no fixed addresses, and what the app calls is its own matter",
+        description="Out to anywhere: the APIs of AWS have no fixed addresses, and what else the app calls is its own",
         ip_protocol="-1",
         cidr_ipv4="0.0.0.0/0",
         opts=child,

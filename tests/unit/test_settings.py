@@ -80,6 +80,18 @@ MISTAKES = [
     ("services.chuoi.routes", {"host": "a"}, "services.chuoi.routes: must be a list"),
     ("services.chuoi.routes.0.host", "Chuoi.dev.example.com", "'Chuoi.dev.example.com' is not allowed: must be a host name in small letters, such as www.example.com"),
     ("services.chuoi.routes.1", {"host": "chuoi.dev.example.com", "priority": 20}, "services.chuoi.routes[1]: another route has the same host and paths"),
+    ("services.chuoi.routes.0.host", "chuoi.dev.example.c0m", "'chuoi.dev.example.c0m' is not allowed: must be a host name in small letters"),
+    ("services.chuoi.routes.0.host", f"{'a' * 64}.dev.example.com", "is not allowed: must be a host name in small letters"),
+    ("services.chuoi.routes.0.host", "a." * 60 + "example.com", "is not allowed: string should have at most 128 characters"),
+    ("services.chuoi.routes.0.paths", ["/a%20b"], "services.chuoi.routes[0].paths[0]: '/a%20b' is not allowed: must be a path that begins with a slash, of letters"),
+    ("services.chuoi.routes.0.paths", ["/" + "a" * 128], "services.chuoi.routes[0].paths[0]: '/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… is not allowed: string should have at most 128"),
+    ("services.chuoi.routes.0.paths", [f"/{number}" for number in range(5)], "services.chuoi.routes[0]: a listener rule takes 5 values, and the host and 5 paths are 6; make two routes of them"),
+    ("services.chuoi.routes.0.paths", ["/*/*/*", "/?/*/*"], "services.chuoi.routes[0]: paths have 6 wildcards, and a listener rule takes 5; make two routes of them"),
+    ("services.chuoi.health_check.matcher", "200-599", "services.chuoi.health_check.matcher: '200-599' is not allowed: must be HTTP codes from 200 to 499"),
+    ("services.chuoi.health_check.path", "/" + "a" * 1024, "is not allowed: string should have at most 1024 characters"),
+    ("services.chuoi.parameters.MIX_ENV", {"value": "a {{b}}", "for": ["build"]}, "is not allowed: contains {{, which Parameter Store takes for another parameter's name and refuses"),
+    ("secrets.chuoi.SECRET_KEY_BASE", "{{hidden}}", "secrets.chuoi.SECRET_KEY_BASE: contains {{, which Parameter Store takes for another parameter's name"),
+    ("domain.zone", f"{'z' * 60}.example", "domain: zone has 68 characters, and a certificate is made for 64 at most; adopt one by certificate_arn"),
     ("services.chuoi.health_check.path", "healthz", "services.chuoi.health_check.path: 'healthz' is not allowed: must be a path that begins with a slash"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "x" * 4097, "for": ["build"]}, "is not allowed: has 4097 bytes; a standard parameter holds 4096"),
     ("services.my_app", {}, "services.my_app: 'my_app' is not allowed: must be small letters, digits and hyphens, such as my-app"),
@@ -191,8 +203,9 @@ def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:
     config = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in changed("protect", False).items()
     }
-    with pytest.raises(pulumi.RunError, match="services: Dev_1 is no stack for them"):
-        deploy(settings.load, stack="Dev_1", config=config, secret_keys=["fargate-delivery:secrets"])
+    for stack, words in {"Dev_1": "services: Dev_1 is no stack", "internal-a": "must not begin with internal-"}.items():
+        with pytest.raises(pulumi.RunError, match=words):
+            deploy(settings.load, stack=stack, config=config, secret_keys=["fargate-delivery:secrets"])
 
 
 def test_a_worker_s_name_is_no_alarm_s(deploy: Deploy) -> None:

@@ -1,0 +1,136 @@
+"""Every text that the programs declare is one that AWS takes, also where users choose what is in it."""
+
+import json
+import runpy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from aws_limits import AUTONAMED, TEXTS, Declared, problems, unknown
+from mocked import ACCOUNT, ROOT, SECRET_KEYS, Recorder, deploy, stack_config
+from test_program import run
+
+__all__ = ["deploy"]
+Deploy = Callable[..., Recorder]
+
+
+def declared(recorder: Recorder) -> list[Declared]:
+    return [
+        Declared(request.type.removeprefix("aws:"), request.name, recorder.inputs(request.type, request.name))
+        for request in recorder.requests()
+        if request.custom and request.type.startswith("aws:")
+    ]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prd", "local"])
+def test_what_a_stack_declares(deploy: Deploy, stack: str) -> None:
+    found = declared(run(deploy, stack))
+    assert unknown(found) == set()
+    assert list(problems(found)) == []
+
+
+LONGEST_HOST = f"{'h' * 63}.{'z' * 56}.example"
+"""Of 128 characters, in a zone of 64."""
+EXTREMES: dict[str, Any] = {
+    "task": {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000},
+    "health_check": {"path": "/" + "p" * 1023, "matcher": "200-299,302,404,499"},
+    "routes": [{"host": LONGEST_HOST, "paths": ["/" + "a" * 126 + "*"] * 4, "priority": 50000}],
+    "tasks": {"min": 1, "max": 9, "target_cpu": 50},
+    "migrate": {"command": ["bin/migrate", "x" * 2000]},
+    "approve": True,
+    "source": {
+        "github": {"repository": "o" * 39 + "/" + "r" * 100, "owner_id": 10**10, "repository_id": 10**10},
+        "gitlab": {"url": "https://gitlab.example.com", "project": "/".join(["g" * 60] * 4)},
+    },
+    "permissions": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::bucket/key"]}],
+    "parameters": {f"{'V' * 120}_{number}": {"value": "v" * 4096, "for": ["build", "runtime"]} for number in range(20)},
+}
+BY_CODE_DEPLOY: dict[str, Any] = {
+    **EXTREMES,
+    "deploy": {
+        "strategy": "codedeploy",
+        "shift": "linear",
+        "percent": 50,
+        "interval": 2880,
+        "test_port": 8443,
+        "hooks": {"BeforeInstall": f"arn:aws:lambda:ap-northeast-1:{ACCOUNT}:function:{'f' * 64}"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("stack", "service"),
+    [("s" * 13, "a" * 18), ("s" * 29, "ab")],
+)
+@pytest.mark.parametrize("strategy", ["rolling", "codedeploy"])
+def test_what_a_stack_declares_at_the_extremes(deploy: Deploy, stack: str, service: str, strategy: str) -> None:
+    """The longest names, hosts, paths, commands and values that the stack file takes."""
+    config = stack_config(
+        "prd",
+        domain={"zone": LONGEST_HOST.partition(".")[2]},
+        secrets={},
+        notifications={
+            "slack": True,
+            "commits": {"host": "github"},
+            "page": f"arn:aws:sns:ap-northeast-1:{ACCOUNT}:{'t' * 200}",
+        },
+        slack_webhook="https://hooks.slack.com/services/T0/B0/webhook",
+        commit_token="commit-token-value",  # noqa: S106
+        services={service: EXTREMES if strategy == "rolling" else BY_CODE_DEPLOY},
+    )
+
+    def program() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+    found = declared(deploy(program, stack=stack, config=config, secret_keys=SECRET_KEYS))
+    assert unknown(found) == set()
+    assert list(problems(found)) == []
+
+
+NAMESPACE = "fargate-delivery-bootstrap"
+
+
+@pytest.mark.parametrize(
+    "stacks",
+    [{"s" * 20: {"reviews": True}}, {"dev": {}, "p" * 20: {"branch": "b" * 200}}],
+    ids=["reviews", "two"],
+)
+def test_what_bootstrap_declares(deploy: Deploy, stacks: dict[str, Any]) -> None:
+    config = yaml.safe_load((ROOT / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
+    repository = {"repository": "o" * 39 + "/" + "r" * 100, "owner_id": 10**10, "repository_id": 10**10}
+    gitlab = {"url": "https://gitlab.example.com", "project": "/".join(["g" * 60] * 4)}
+    keys = {"stacks": stacks, "github": repository, "gitlab": gitlab, "backend": "s3"}
+    config |= {f"{NAMESPACE}:{key}": value for key, value in keys.items()}
+    given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items() if value}
+    program = ROOT / "bootstrap/__main__.py"
+    found = declared(deploy(lambda: runpy.run_path(str(program), run_name="__main__"), config=given))
+    assert unknown(found) == set()
+    assert list(problems(found)) == []
+
+
+def test_the_table_is_of_types_that_there_are(deploy: Deploy) -> None:
+    """A row of a misspelt type would judge nothing."""
+    import importlib
+
+    for typ in {typ for typ, _ in TEXTS} | AUTONAMED.keys():
+        module, _, name = typ.partition("/")
+        assert hasattr(importlib.import_module(f"pulumi_aws.{module}"), name.partition(":")[2]), typ
+
+
+@pytest.mark.parametrize(
+    ("typ", "inputs", "words"),
+    [
+        ("ec2/securityGroup:SecurityGroup", {"name": "x", "description": "AWS's"}, "does not match"),
+        ("ec2/securityGroup:SecurityGroup", {"name": "x", "description": "d" * 256}, "256 characters, of 255"),
+        ("iam/role:Role", {"name": "r" * 65}, "65 characters, of 64"),
+        ("lb/targetGroup:TargetGroup", {"name": None}, "as it will be called"),
+        ("ssm/parameter:Parameter", {"name": "/a", "insecureValue": "{{x}}"}, "does not match"),
+        ("codebuild/project:Project", {"source": {"buildspec": "b" * 25601}}, "of 25600"),
+        ("sqs/queuePolicy:QueuePolicy", {"policy": '{"Statement": [{"Sid": "A-b"}]}'}, "Sid 'A-b'"),
+    ],
+)
+def test_a_planted_mistake_is_found(typ: str, inputs: dict[str, Any], words: str) -> None:
+    known = {key: value for key, value in inputs.items() if value is not None}
+    (problem,) = problems([Declared(typ, "n" * 25, known)])
+    assert words in problem
