@@ -217,7 +217,7 @@ def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: p
                 service_arn=args["service_arn"],
                 cluster_arn=_cluster_arn(args),
                 task_definition_arn=scope.arn("ecs", f"task-definition/{family}:*"),
-                tasks_arn=pulumi.Output.concat(scope.arn("ecs", "task/"), args["cluster_name"], "/*"),
+                tasks_arn=_tasks_arn(args),
                 role_arns=args["role_arns"],
                 log_group_arn=args["log_group_arn"],
             ),
@@ -248,7 +248,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         [
             # A scalable target's ARN ends in an id that AWS makes up and no output gives.
             *policies.release_service(args["service_arn"], scalable_targets),
-            *(policies.find_tasks(_cluster_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
+            *(policies.find_tasks(_cluster_arn(args), _tasks_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
             *policies.tag_image(args["repository_arn"]),
             *policies.write_release(args["record_arn"]),
             *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, RELEASED),
@@ -261,6 +261,10 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
 
 def _cluster_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
     return pulumi.Output.concat(args["scope"].arn("ecs", "cluster/"), args["cluster_name"])
+
+
+def _tasks_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
+    return pulumi.Output.concat(args["scope"].arn("ecs", "task/"), args["cluster_name"], "/*")
 
 
 def _objects(args: DeployPipelineArgs) -> pulumi.Output[str]:

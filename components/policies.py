@@ -172,9 +172,17 @@ def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindImage", ["ecr:DescribeImages"], [repository_arn])]
 
 
-def find_tasks(cluster_arn: pulumi.Input[str]) -> list[Statement]:
-    """Lists a cluster's tasks; the action takes a container instance, which Fargate has none of."""
-    return [allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, {"ArnEquals": {"ecs:cluster": cluster_arn}})]
+def find_tasks(cluster_arn: pulumi.Input[str], tasks_arn: pulumi.Input[str]) -> list[Statement]:
+    """Lists a cluster's tasks, and looks at them.
+
+    Args:
+        cluster_arn: the cluster; ListTasks takes a container instance, which Fargate has none of.
+        tasks_arn: `…:task/cluster/*`; a task's ARN ends in an id that AWS makes up.
+    """
+    return [
+        allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, {"ArnEquals": {"ecs:cluster": cluster_arn}}),
+        allow("ReadTasks", ["ecs:DescribeTasks"], [tasks_arn]),
+    ]
 
 
 def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:

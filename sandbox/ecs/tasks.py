@@ -144,6 +144,9 @@ def list_tasks(world: World, principal: Principal, params: Json) -> Json:
     name = params.get("serviceName")
     if name and state_of(world).service(cluster, name) is None:
         raise AwsError("ServiceNotFoundException", "Service not found.", 400)
+    if params.get("startedBy") and set(params) - {"cluster", "startedBy", "maxResults", "nextToken"}:
+        # API reference, ListTasks: startedBy must be the only filter; the words are those of aws-sdk-go-v2#1893.
+        raise AwsError("InvalidParameterException", "cannot specify startedBy with other arguments", 400)
     status = params.get("desiredStatus") or "RUNNING"
     with state_of(world).lock:
         tasks = list(state_of(world).tasks.values())

@@ -112,7 +112,7 @@ def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, 
         service = describe(ecs, cluster, name)
         problem = deployment_problem(service, mine)
         if problem:
-            raise ActionFailure("JobFailed", problem + _last_stopped(context, cluster, mine))
+            raise ActionFailure("JobFailed", problem + _last_stopped(context, cluster, name, mine))
         deployment = next(d for d in service["deployments"] if d["id"] == mine)
         if deployment["rolloutState"] == "COMPLETED":
             return ActionResult(f"Deployment {mine} of {revision} completed.")
@@ -120,7 +120,7 @@ def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, 
     raise ActionFailure(
         "TimeoutError",
         f"The Amazon ECS service {name} did not become stable within {minutes:g} minutes."
-        + _last_stopped(context, cluster, mine),
+        + _last_stopped(context, cluster, name, mine),
     )
 
 
@@ -136,13 +136,12 @@ def deployment_problem(service: Json, mine: str) -> str | None:
     return None
 
 
-def _last_stopped(context: ActionContext, cluster: str, deployment: str) -> str:
+def _last_stopped(context: ActionContext, cluster: str, service: str, deployment: str) -> str:
     """The reason of the last task that stopped by itself: help for the reader, read as the account root."""
     ecs = context.world.client("ecs")
-    arns = ecs.list_tasks(cluster=cluster, startedBy=deployment, desiredStatus="STOPPED")["taskArns"]
-    if not arns:
-        return ""
-    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+    arns = ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
+    stopped = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    tasks = [task for task in stopped if task.get("startedBy") == deployment]
     reasons = [
         f"{task['stoppedReason']}{_exit_codes(task)}"
         for task in tasks

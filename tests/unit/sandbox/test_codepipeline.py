@@ -256,12 +256,14 @@ class FakeEcs:
         ]
         return {"service": {"deployments": self.deployments}}
 
-    def list_tasks(self, **_: Any) -> Json:
-        return {"taskArns": ["arn:task/1"]}
+    def list_tasks(self, **given: Any) -> Json:
+        assert given == {"cluster": "c", "serviceName": "s", "desiredStatus": "STOPPED"}
+        return {"taskArns": ["arn:task/1", "arn:task/2"]}
 
     def describe_tasks(self, **_: Any) -> Json:
-        task = {"stoppedReason": "Essential container in task exited", "containers": [{"name": "app", "exitCode": 3}]}
-        return {"tasks": [task]}
+        failed = {"stoppedReason": "Essential container in task exited", "containers": [{"name": "app", "exitCode": 3}]}
+        earlier = {"stoppedReason": "another deployment's", "containers": []}
+        return {"tasks": [{**failed, "startedBy": "ecs-svc/2"}, {**earlier, "startedBy": "ecs-svc/1"}]}
 
 
 def deploy(service: FakeEcs, files: dict[str, bytes] | None = None) -> ActionContext:

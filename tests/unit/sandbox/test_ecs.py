@@ -264,6 +264,15 @@ def test_an_unhealthy_task_is_stopped_in_elbs_words(aws: Aws) -> None:
     }
 
 
+@pytest.mark.parametrize("other", [{"desiredStatus": "STOPPED"}, {"serviceName": "web"}, {"family": "web"}])
+def test_who_started_tasks_is_the_only_filter(aws: Aws, other: Json) -> None:
+    aws.register()
+    aws.service(desiredCount=0)
+    assert aws.ecs.list_tasks(cluster="main", startedBy="ecs-svc/1")["taskArns"] == []
+    with pytest.raises(ClientError, match="cannot specify startedBy with other arguments"):
+        aws.ecs.list_tasks(cluster="main", startedBy="ecs-svc/1", **other)
+
+
 REFUSED: list[tuple[Json, str, str]] = [
     ({"cluster": "nope"}, "ClusterNotFoundException", "Cluster not found."),
     ({"taskDefinition": "nope"}, "ClientException", "Unable to describe task definition."),
