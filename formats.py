@@ -83,6 +83,13 @@ TemplateName = Annotated[
     str, form(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
 ]
 ExternalName = Annotated[str, form(r"^/[A-Za-z0-9_./-]+$", "must be the name of a parameter that begins with a slash")]
+KeyArn = Annotated[
+    str,
+    form(
+        r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+$",
+        "must be the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID; a policy takes no alias",
+    ),
+]
 ParameterName = Annotated[
     str, form(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of an environment variable"), Field(max_length=128)
 ]

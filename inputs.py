@@ -110,7 +110,9 @@ def parameter_args(service: Service, secrets: Mapping[str, pulumi.Input[str]]) -
         if parameter.secret:
             args["secret"] = secrets[name]
         elif parameter.external is not None:
-            args["external"] = parameter.external
+            args["external"] = {"name": parameter.external.name, "secret": parameter.external.secret}
+            if parameter.external.key is not None:
+                args["external"]["key_arn"] = parameter.external.key
         elif parameter.value is not None:
             args["value"] = parameter.value
         parameters[name] = args

@@ -1,11 +1,10 @@
 """The keys of a service in a stack file: types, limits, defaults and what goes together."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
 from pydantic_core import CoreSchema
 
 import formats
@@ -21,13 +20,6 @@ FARGATE_MEMORY: Mapping[int, list[int]] = {
     16384: list(range(32768, 122880 + 1, 8192)),
 }
 """MiB of memory that Fargate offers for each number of CPU units (ECS, task definition parameters: task size)."""
-
-RESERVED_VARIABLES = re.compile(
-    r"AWS_.*|CODEBUILD_.*|PATH|HOME|SHELL|DOCKER_.*|IMAGE|IMAGE_DIGEST|DEPLOY|REPOSITORY_URI|"
-    r"CONTAINERS|BUILD_ARGUMENTS|BUILD_SECRETS|PLATFORM|RELEASE_RECORD|SOURCE|SOURCE_VERSION|SUMMARY|"
-    r"TEMPLATE_BUCKET|TEMPLATE_FOLDER"
-)
-"""What CodeBuild, its tools and our buildspecs use themselves."""
 
 VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
 """Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
@@ -299,6 +291,36 @@ class Migrate(Model):
     """Minutes until it is stopped, and the release with it."""
 
 
+class External(Model):
+    """A parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
+
+    name: formats.ExternalName
+    """Its name, in this account and Region."""
+    key: formats.KeyArn | None = None
+    """The KMS key that it is encrypted with, where that is a key of your own. Without it, the key that AWS keeps for
+    Parameter Store, which needs no permission."""
+    secret: bool = True
+    """Whether the image's build reads it as a secret, which stays out of the image, or as a build argument, which is in
+    its history."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.key is not None and not self.secret:
+            raise ValueError("key: what is encrypted is a secret; take secret: false away, or the key")
+        if self.name.startswith("/aws/"):
+            raise ValueError(f"name: {self.name} is AWS's own; copy its value into a parameter of this account")
+        return self
+
+
+def _named(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
+
+
+class _Named(BeforeValidator):
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(core), TypeAdapter(formats.ExternalName).json_schema()]}
+
+
 class Parameter(Model):
     """One value of Parameter Store."""
 
@@ -306,8 +328,8 @@ class Parameter(Model):
     """A plain value."""
     secret: bool = False
     """The value is in the encrypted config `secrets`, under the service's name and this one."""
-    external: formats.ExternalName | None = None
-    """The name of a parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
+    external: Annotated[External, _Named(_named)] | None = None
+    """A parameter that somebody else keeps: its name, or `{name, key, secret}`."""
     readers: Annotated[list[Literal["build", "runtime"]], Field(alias="for", min_length=1)]
     """Who reads it: the image's build, the running task, or both."""
 
@@ -375,7 +397,4 @@ class Service(Model):
             raise ValueError(
                 "exec is not with deploy.strategy codedeploy: ECS switches it on when it makes the service"
             )
-        reserved = [name for name in self.parameters if RESERVED_VARIABLES.fullmatch(name)]
-        if reserved:
-            raise ValueError(f"parameters: {', '.join(reserved)}: the build uses this name itself")
         return self

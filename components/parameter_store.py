@@ -13,13 +13,24 @@ from components.naming import Scope
 Reader = Literal["build", "runtime"]
 
 
+class ExternalArgs(TypedDict):
+    """A parameter that somebody else keeps."""
+
+    name: str
+    """Its name, in this account and Region."""
+    secret: bool
+    """Whether its value is to stay out of the image."""
+    key_arn: NotRequired[str]
+    """The KMS key that it is encrypted with; without it, none or that which AWS keeps for Parameter Store."""
+
+
 class ParameterArgs(TypedDict):
-    """One parameter: a value, a secret value, or the name of one that somebody else keeps."""
+    """One parameter: a value, a secret value, or one that somebody else keeps."""
 
     readers: list[Reader]
     value: NotRequired[str]
     secret: NotRequired[pulumi.Input[str]]
-    external: NotRequired[str]
+    external: NotRequired[ExternalArgs]
 
 
 class ParameterStoreArgs(TypedDict):
@@ -40,7 +51,7 @@ class View:
     Attributes:
         names: environment variable → Parameter Store name.
         arns: environment variable → ARN.
-        secret: the variables among them whose values are encrypted.
+        secret: the variables among them whose values are secret.
         statements: the policy statements that reading takes.
     """
 
@@ -99,9 +110,11 @@ class ParameterStore(pulumi.ComponentResource):
             if reader not in parameter["readers"]:
                 continue
             if "external" in parameter:
-                path = parameter["external"]
-                view.names[variable] = pulumi.Output.from_input(path)
-                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{path}"))
+                external = parameter["external"]
+                view.names[variable] = pulumi.Output.from_input(external["name"])
+                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{external['name']}"))
+                if external["secret"]:
+                    view.secret.add(variable)
                 continue
             made = (
                 self._build_value(name, variable, parameter)
@@ -120,13 +133,27 @@ class ParameterStore(pulumi.ComponentResource):
         At runtime that is every value the service has ever had: earlier revisions name earlier values, and ECS starts
         tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
         """
-        key_arn = self._key.arn if self._key else ""
-        if reader == "build":
-            secret_arns = [view.arns[variable] for variable in sorted(view.secret)]
-            return policies.read_parameters(list(view.arns.values()), secret_arns, key_arn)
+        external = {v: parameters[v]["external"] for v in view.arns if "external" in parameters[v]}
         every_value = self._scope.arn("ssm", f"parameter{self._scope.parameter_path(self._service, 'runtime', '*')}")
-        external = [arn for variable, arn in view.arns.items() if "external" in parameters[variable]]
-        return policies.read_parameters([every_value, *external], [every_value] if self._key else [], key_arn)
+        encrypted: policies.Arns
+        if reader == "build":
+            arns = list(view.arns.values())
+            encrypted = [view.arns[variable] for variable in sorted(view.secret - external.keys())]
+        else:
+            arns = [pulumi.Output.from_input(every_value), *(view.arns[variable] for variable in external)]
+            encrypted = [every_value] if self._key else []
+        keys = {args["key_arn"] for args in external.values() if "key_arn" in args}
+        return [
+            *policies.read_parameters(arns),
+            *(policies.decrypt_parameters("", encrypted, self._key.arn) if self._key else []),
+            *(
+                statement
+                for number, key in enumerate(sorted(keys), 1)
+                for statement in policies.decrypt_parameters(
+                    f"External{number}", [view.arns[v] for v in external if external[v].get("key_arn") == key], key
+                )
+            ),
+        ]
 
     def _build_value(self, name: str, variable: str, parameter: ParameterArgs) -> aws.ssm.Parameter:
         return self._parameter(

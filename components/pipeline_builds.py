@@ -44,6 +44,9 @@ CALLER: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", 
 
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 DEPLOY_MINUTES = 60
+PARAMETER_PREFIX = "PARAMETER_"
+"""What the variables of the image's build begin with that are a service's own parameters, and no other does: so no
+parameter is taken for one of the step, of CodeBuild or of the shell. A Dockerfile sees the parameter's name."""
 SPARE_MINUTES = 15
 """What a build needs beside the waiting that it is there for."""
 
@@ -170,7 +173,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *policies.read_and_write_artifacts(artifacts_arn),
         ],
         args["build_timeout"],
-        build.names,
+        {f"{PARAMETER_PREFIX}{name}": stored for name, stored in build.names.items()},
     )
 
 

@@ -118,18 +118,23 @@ def open_sessions(log_group_arn: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
-def read_parameters(arns: Arns, secret_arns: Arns, key_arn: pulumi.Input[str]) -> list[Statement]:
-    """Reads parameters, and decrypts with the key only what belongs to the secret ones among them.
+def read_parameters(arns: Arns) -> list[Statement]:
+    """Reads parameters, whose ARNs may be patterns."""
+    return [allow("ReadParameters", ["ssm:GetParameters"], arns)] if arns else []
 
-    Both may be patterns. SSM decrypts with the parameter's ARN as the encryption context (Parameter Store and KMS).
+
+def decrypt_parameters(whose: str, arns: Arns, key_arn: pulumi.Input[str]) -> list[Statement]:
+    """Decrypts these parameters, whose ARNs may be patterns, and nothing else that the key encrypts.
+
+    Parameter Store decrypts with the parameter's ARN as the encryption context (Parameter Store and KMS).
+
+    Args:
+        whose: what the statement's name begins with, "" for our own.
+        arns: the parameters.
+        key_arn: what they are encrypted with.
     """
-    statements = []
-    if arns:
-        statements.append(allow("ReadParameters", ["ssm:GetParameters"], arns))
-    if secret_arns:
-        only_these = {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": list(secret_arns)}}
-        statements.append(allow("DecryptParameters", ["kms:Decrypt"], [key_arn], only_these))
-    return statements
+    only_these = {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": list(arns)}}
+    return [allow(f"Decrypt{whose}Parameters", ["kms:Decrypt"], [key_arn], only_these)] if arns else []
 
 
 def log_in_to_registry() -> Statement:

@@ -79,10 +79,10 @@ def up(
     Example: sandbox up --stack dev
     """
     engine = _engine(stack, show_diff, host, identity)
-    if names := set(external.named(engine.folder.config())):
+    if parameters := dict(external.named(engine.folder.config())):
         from sandbox.codepipeline.shipping import Account  # its boto3 takes longer to load than all else here
 
-        external.put(Account(engine.server).client("ssm"), names, say)
+        external.put(Account(engine.server).client("ssm"), parameters, say)
     outcome = engine.run("up", targets=list(targets), policy_packs=list(policy_packs))
     if not as_json:
         for name, value in outcome.outputs.items():

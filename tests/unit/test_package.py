@@ -19,30 +19,44 @@ case "$1 $2" in
   'codepipeline get-pipeline-execution') echo "$GIVEN_IMAGE" ;;
   'ssm get-parameter-history') printf '1\\tnone\\n%s\\n' "$RELEASED" ;;
   's3api head-object') printf '%s\\t%s\\t2030-01-04T00:00:00Z\\n' ${UPLOAD:-None None} ;;
-  'ecr batch-get-image') echo "$MANIFEST" ;;
+  'ecr batch-get-image')
+    case "$*" in *sha256:c41d*) echo "$CHILD" ;; *) echo "$MANIFEST" ;; esac ;;
   'ecr get-download-url-for-layer') [[ $* == *sha256:c0f* ]] && echo "file://$CONFIG" ;;
-  'ecr describe-images') echo "$DIGEST" ;;
+  'ecr describe-images')
+    [[ -n ${NEW_CONTENT:-} && $* == *imageTag=content-* && ! -e $HOME/pushed ]] \
+      && { echo 'An error occurred (ImageNotFoundException)' >&2; exit 254; }
+    echo "$*" >> "$HOME/looked"; echo "$DIGEST" ;;
+  'ecr get-login-password') echo token ;;
   'events put-events') echo "$4" >> "$HOME/announced" ;;
   *) echo "nobody answers $*" >&2; exit 1 ;;
 esac
 """
 
 
+DOCKER = """\
+#!/bin/bash
+printf '%s\\0' "$@" >> "$HOME/docker"; echo >> "$HOME/docker"
+env > "$HOME/environment"
+[[ $1 != push ]] || touch "$HOME/pushed"
+"""
+
+
 def package(folder: Path, **answers: str) -> tuple[dict[str, str], str]:
-    """The exported variables, and what was said. The image of the source exists already."""
+    """The exported variables, and what was said. The image of the source exists already, unless NEW_CONTENT is given."""
     bin, source = folder / "bin", folder / "source"
     for place in (bin, source):
         place.mkdir()
     (source / "Dockerfile").write_text("FROM scratch\n")
-    (bin / "aws").write_text(AWS)
-    (bin / "aws").chmod(0o755)
+    for name, script in {"aws": AWS, "docker": DOCKER}.items():
+        (bin / name).write_text(script)
+        (bin / name).chmod(0o755)
     given = {
         "IMAGE": "none", "SOURCE_BUCKET": "bucket", "SOURCE_KEY": "key", "SOURCE_VERSION": "v5", "EXECUTION": MINE,
         "REPOSITORY_URI": "registry/web", "CONTAINERS": "web", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
         "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "", "CODEBUILD_INITIATOR": "codepipeline/dev-web",
     }  # fmt: skip
     environment = {
-        **given, "DIGEST": DIGEST, "UNDER_WAY": MINE, "GIVEN_IMAGE": "none", "RELEASED": "", "MANIFEST": MANIFEST,
+        **given, "DIGEST": DIGEST, "UNDER_WAY": MINE, "GIVEN_IMAGE": "none", "RELEASED": "", "MANIFEST": MANIFEST, "CHILD": MANIFEST,
         "CONFIG": str(folder / "config.json"), **answers,
     }  # fmt: skip
     buildspec = yaml.safe_load((ROOT / "buildspecs/package.yaml").read_text())
@@ -60,8 +74,76 @@ def package(folder: Path, **answers: str) -> tuple[dict[str, str], str]:
     return dict(line.split("=", 1) for line in variables.splitlines()), said
 
 
+def docker(folder: Path) -> list[list[str]]:
+    """The arguments of each call."""
+    return [line.split("\0")[:-1] for line in (folder / "docker").read_text().splitlines()]
+
+
+def content_tag(folder: Path) -> str:
+    """What the image of the source is looked for by."""
+    first = (folder / "looked").read_text().splitlines()[0]
+    return first.partition("imageTag=")[2].split()[0]
+
+
+def test_a_parameter_may_have_any_name(tmp_path: Path) -> None:
+    """Also one that the step, its shell, CodeBuild or the tools use for themselves."""
+    arguments = ["SOURCE_BUCKET", "IMAGE", "PATH", "AWS_REGION", "IFS", "name", "HOME"]
+    secrets = ["EXECUTION", "AWS_SECRET_ACCESS_KEY", "DOCKER_HOST", "BASH_ENV", "content"]
+    values = {f"PARAMETER_{name}": f"the {name}" for name in [*arguments, *secrets]}
+    listed = {"BUILD_ARGUMENTS": " ".join(arguments), "BUILD_SECRETS": " ".join(secrets)}
+    exported, said = package(tmp_path, NEW_CONTENT="yes", **listed, **values)
+    assert (exported["IMAGE_DIGEST"], exported["SOURCE"], exported["DEPLOY"]) == (DIGEST, "v5", "yes"), said
+    (build,) = [call for call in docker(tmp_path) if call[0] == "build"]
+    given = [f"--build-arg\0{name}=the {name}" for name in arguments]
+    given += [f"--secret\0id={name},env=PARAMETER_{name}" for name in secrets]
+    assert "\0".join(build).partition("linux/amd64\0")[2].startswith("\0".join(given) + "\0")
+    assert not [each for call in docker(tmp_path) for each in call if "the EXECUTION" in each], (
+        "no secret is an argument"
+    )
+    assert "the EXECUTION" not in said
+
+
+def test_an_image_is_built_without_attestations(tmp_path: Path) -> None:
+    package(tmp_path, NEW_CONTENT="yes")
+    (build,) = [call for call in docker(tmp_path) if call[0] == "build"]
+    assert build[1:3] == ["--provenance=false", "--sbom=false"]
+    environment = (tmp_path / "environment").read_text().splitlines()
+    assert environment.count("BUILDX_NO_DEFAULT_ATTESTATIONS=1") == 1
+
+
+CHANGES = {
+    "nothing": ({}, True),
+    "the value of a build argument": ({"PARAMETER_LEVEL": "2"}, False),
+    "another build argument": ({"BUILD_ARGUMENTS": "LEVEL MORE", "PARAMETER_MORE": "x"}, False),
+    "the platform": ({"PLATFORM": "linux/arm64"}, False),
+    "the value of a secret": ({"PARAMETER_TOKEN": "another"}, True),
+    "the execution": ({"EXECUTION": LATER}, True),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_the_content_tag_is_of_all_that_the_image_is_made_of(tmp_path: Path, case: str) -> None:
+    changes, same = CHANGES[case]
+    given = {"BUILD_ARGUMENTS": "LEVEL", "PARAMETER_LEVEL": "1", "BUILD_SECRETS": "TOKEN", "PARAMETER_TOKEN": "t"}
+    tags = []
+    for number, answers in enumerate([given, {**given, **changes}]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        package(folder, **answers)
+        tags.append(content_tag(folder))
+        assert not (folder / "docker").exists(), "there is an image of it"
+    assert (tags[0] == tags[1]) is same
+
+
 ON_ITS_WAY = f"{MINE}\t{EARLIER}"
 RELEASED = f'2\t{{"schema":1,"release":1,"image_digest":"{DIGEST}","source_version":"v5"}}'
+FIRST = RELEASED.replace("v5", "v3").replace("2\t", "9\t")
+LAST = (
+    RELEASED.replace("v5", "v4")
+    .replace("2\t", "10\t")
+    .replace('"release":1', '"release":9')
+    .replace("a" * 64, "b" * 64)
+)
 CASES = {
     "a new source": ({}, "yes", "An image of this content exists"),
     "it is on its way": ({"UNDER_WAY": ON_ITS_WAY}, "no", "Source v5 is on its way in an earlier execution"),
@@ -70,6 +152,7 @@ CASES = {
     "this one is not listed": ({"UNDER_WAY": LATER}, "yes", "exists"),
     "it has been released": ({"UNDER_WAY": ON_ITS_WAY, "RELEASED": RELEASED}, "no", "Source v5 has been released already"),
     "another one has been released": ({"RELEASED": RELEASED.replace("v5", "v4")}, "yes", "the image of release 1 again"),
+    "the history is not in order": ({"RELEASED": f"{LAST}\n{FIRST}"}, "yes", "it replaces release 9, sha256:bbbbbbbbbbbb"),
     "an image was asked for": ({"IMAGE": DIGEST, "UNDER_WAY": ON_ITS_WAY}, "yes", "from source unknown"),
 }  # fmt: skip
 
@@ -85,7 +168,13 @@ def test_what_is_deployed(tmp_path: Path, case: str) -> None:
 COMMIT, OTHER = "89abcdef" * 5, "01234567" * 5
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 LABELS = {REVISION: COMMIT, SOURCE: "https://github.com/team/web.git"}
-INDEX = json.dumps({"manifests": [{"digest": DIGEST}]})
+ATTESTATION = {"digest": "sha256:a77e", "platform": {"os": "unknown", "architecture": "unknown"}}
+CHILDREN = {
+    name: {"digest": digest, "platform": {"os": "linux", "architecture": name}}
+    for name, digest in {"arm64": "sha256:0a64", "amd64": "sha256:c41d"}.items()
+}
+INDEX = json.dumps({"manifests": [ATTESTATION, CHILDREN["arm64"], CHILDREN["amd64"]]})
+OF_ANOTHER_PLATFORM = json.dumps({"manifests": [ATTESTATION, CHILDREN["arm64"]]})
 WITH_COMMIT = RELEASED.replace("v5", "v4").replace("}", f',"commit":"{OTHER}","repository":"team/other"}}')
 UNNAMED = ("unknown", "unknown")
 NAMES = {
@@ -96,7 +185,8 @@ NAMES = {
     "a short hash": ({**LABELS, REVISION: "89abcde"}, {}, ("unknown", "team/web"), "The image's commit is not one: 89abcde"),
     "words": ({REVISION: "$(id) x", SOURCE: "a b"}, {}, UNNAMED, "The image's commit is not one: $(id)"),
     "no address": ({**LABELS, SOURCE: "git@github.com:team/web"}, {}, (COMMIT, "unknown"), "repository is not one"),
-    "an index of images": (LABELS, {"MANIFEST": INDEX}, UNNAMED, ""),
+    "an index of images": (LABELS, {"MANIFEST": INDEX}, (COMMIT, "team/web"), ""),
+    "an index without an image for the tasks": (LABELS, {"MANIFEST": OF_ANOTHER_PLATFORM}, UNNAMED, ""),
     "no manifest": (LABELS, {"MANIFEST": "None"}, UNNAMED, "The image's labels were not read."),
     "an image that was pushed": (LABELS, {"IMAGE": DIGEST}, (COMMIT, "team/web"), ""),
     "an image that was released": (LABELS, {"IMAGE": DIGEST, "RELEASED": WITH_COMMIT}, (OTHER, "team/other"), ""),

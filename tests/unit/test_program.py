@@ -418,7 +418,9 @@ def test_build_values_are_read_by_the_build_and_not_written_into_it(dev: Recorde
     environment = dev.inputs(PROJECT, "chuoi-package")["environment"]["environmentVariables"]
     stored = {v["name"]: v["value"] for v in environment if v.get("type") == "PARAMETER_STORE"}
     plain = {v["name"]: v["value"] for v in environment if v.get("type") != "PARAMETER_STORE"}
-    assert stored == {name: f"/fargate-delivery/dev/chuoi/build/{name}" for name in ("MIX_ENV", "HEX_API_KEY")}
+    assert stored == {
+        f"PARAMETER_{name}": f"/fargate-delivery/dev/chuoi/build/{name}" for name in ("MIX_ENV", "HEX_API_KEY")
+    }
     assert (plain["BUILD_ARGUMENTS"], plain["BUILD_SECRETS"], plain["CONTAINERS"]) == ("MIX_ENV", "HEX_API_KEY", "web")
 
 

@@ -47,6 +47,7 @@ def refusal(deploy: Deploy, config: dict[str, Any]) -> str:
 
 
 CODE_DEPLOY = {"strategy": "codedeploy"}
+KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f"
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
 WORKER = {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}
 ROUTED = {
@@ -147,11 +148,15 @@ MISTAKES = [
     ("services.chuoi.migrate.timeout", "15", "services.chuoi.migrate.timeout: '15' is not allowed"),
     ("services.chuoi.migrate.image", "x", "services.chuoi.migrate.image: there is no such key"),
     ("services.chuoi.approve", "yes", "services.chuoi.approve: 'yes' is not allowed"),
-    ("services.chuoi.parameters.SUMMARY", {"value": "x", "for": ["build"]}, "SUMMARY: the build uses this name itself"),
     ("services.chuoi.parameters.MIX_ENV", {"for": ["build"]}, "exactly one of value, secret: true and external"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "", "for": ["build"]}, "services.chuoi.parameters.MIX_ENV.value: '' is not allowed: must not be empty; Parameter Store has no empty values"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "x", "for": []}, "services.chuoi.parameters.MIX_ENV.for"),
-    ("services.chuoi.parameters.PATH", {"value": "x", "for": ["build"]}, "PATH: the build uses this name itself"),
+    ("services.chuoi.parameters.MIX_ENV", {"external": "shared", "for": ["build"]}, "services.chuoi.parameters.MIX_ENV.external.name: 'shared' is not allowed: must be the name of a parameter that begins with a slash"),
+    ("services.chuoi.parameters.MIX_ENV", {"external": {"name": "/a", "value": "x"}, "for": ["build"]}, "services.chuoi.parameters.MIX_ENV.external.value: there is no such key"),
+    ("services.chuoi.parameters.MIX_ENV", {"external": {"name": "/a", "key": "alias/a"}, "for": ["build"]}, "services.chuoi.parameters.MIX_ENV.external.key: 'alias/a' is not allowed: must be the ARN of a KMS key"),
+    ("services.chuoi.parameters.MIX_ENV", {"external": {"name": "/a", "key": KEY, "secret": False}, "for": ["build"]}, "services.chuoi.parameters.MIX_ENV.external: key: what is encrypted is a secret; take secret: false away, or the key"),
+    ("services.chuoi.parameters.MIX_ENV", {"external": "/aws/service/x", "for": ["runtime"]}, "services.chuoi.parameters.MIX_ENV.external: name: /aws/service/x is AWS's own"),
+    ("services.chuoi.parameters.MIX_ENV", {"external": "/a", "secret": True, "for": ["build"]}, "exactly one of value, secret: true and external"),
     ("services.chuoi.parameters.A-B", {"value": "x", "for": ["build"]}, "services.chuoi.parameters.A-B: 'A-B' is not"),
     ("services.chuoi.permissions", [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::b/*"]}], "services.chuoi.permissions[0]: arn:aws:s3:::b/*: a wildcard needs a reason, a sentence in the key `reason`"),
     ("services.chuoi.permissions", [{"actions": ["s3:Get*"], "resources": ["arn:aws:s3:::b/k"]}], "services.chuoi.permissions[0]: s3:Get*: a wildcard needs a reason"),

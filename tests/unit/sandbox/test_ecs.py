@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from aws_fakes import FakeWorld, denied, eventually, misfits
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from sandbox.ecs import tasks

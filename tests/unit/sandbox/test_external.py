@@ -10,6 +10,8 @@ CONFIG = {
     "aws:region": "eu-west-1",
     "p:services": {"web": {"parameters": {"KEY": {"external": "/prd/key", "for": ["build"]}, "HOST": {"value": "x"}}}},
     "p:list": [{"external": "/prd/other"}, {"external": {"external": "/inner"}}],
+    "p:encrypted": {"external": {"name": "/prd/encrypted", "key": "arn:key"}},
+    "p:plain": {"external": {"name": "/prd/plain", "secret": False}},
 }
 
 
@@ -29,23 +31,36 @@ class Ssm:
 
 
 def test_the_names_are_found_wherever_they_are() -> None:
-    assert list(named(CONFIG)) == ["/prd/key", "/prd/other", "/inner"]
+    assert list(named(CONFIG)) == [
+        ("/prd/key", None), ("/prd/other", None), ("/inner", None), ("/prd/encrypted", "arn:key"), ("/prd/plain", None),
+    ]  # fmt: skip
+
+
+def test_one_with_a_key_is_encrypted_with_it() -> None:
+    given: list[dict[str, Any]] = []
+
+    class Keys(Ssm):
+        def put_parameter(self, **parameter: Any) -> None:
+            given.append(parameter)
+
+    put(Keys(), {"/a": "arn:key", "/b": None}, print)
+    assert [(one["Name"], one.get("KeyId")) for one in given] == [("/a", "arn:key"), ("/b", None)]
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 25])
 def test_each_has_a_value_of_its_own_and_what_is_there_stays(count: int) -> None:
     ssm, said = Ssm(**{"/p/0": "kept"}), list[str]()
     names = [f"/p/{number}" for number in range(count + 1)]
-    put(ssm, [*names, "/p/1"], said.append)
+    put(ssm, dict.fromkeys(names), said.append)
     assert ssm.held.keys() == set(names)
     assert ssm.held["/p/0"] == "kept"
     assert len(set(ssm.held.values())) == count + 1
     assert said == ["Made up for the sandbox, since nobody has put these parameters: " + ", ".join(sorted(names[1:]))]
-    put(ssm, names, said.append)
+    put(ssm, dict.fromkeys(names), said.append)
     assert len(said) == 1
 
 
 def test_nothing_is_asked_and_said_without_any() -> None:
     said = list[str]()
-    put(None, [], said.append)
+    put(None, {}, said.append)
     assert said == []
