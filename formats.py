@@ -112,6 +112,10 @@ GitHubRepository = Annotated[
 ]
 GitLabAddress = Annotated[
     str,
-    form(r"^https://[a-z0-9.-]+(:\d+)?$", "must be the address of a GitLab without a path, https://gitlab.example.com"),
+    form(
+        r"^https://[a-z0-9.-]+$",
+        "must be the address of a GitLab without a path or a port, https://gitlab.example.com: IAM takes no OIDC "
+        "provider with a port (CreateOpenIDConnectProvider)",
+    ),
 ]
 GitLabProject = Annotated[str, form(r"^[\w.-]+(/[\w.-]+)+$", "must be GROUP/PROJECT, such as web/my-app")]

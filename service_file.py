@@ -18,8 +18,10 @@ FARGATE_MEMORY: Mapping[int, list[int]] = {
     4096: list(range(8192, 30720 + 1, 1024)),
     8192: list(range(16384, 61440 + 1, 4096)),
     16384: list(range(32768, 122880 + 1, 8192)),
+    32768: [61440, 122880, 249856],
 }
-"""MiB of memory that Fargate offers for each number of CPU units (ECS, task definition parameters: task size)."""
+"""MiB of memory that Fargate offers for each number of CPU units (ECS, task definition parameters: task size; the last
+row: cfn-lint, `aws_ecs_taskdefinition/fargate_cpu_memory.json`)."""
 
 VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
 """Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
@@ -38,7 +40,7 @@ class Task(Model):
 
     template: formats.TemplateName
     """A file of task_templates/."""
-    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384]
+    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384, 32768]
     """CPU units; 1024 are one vCPU."""
     memory: int
     """MiB, as Fargate offers for the cpu."""

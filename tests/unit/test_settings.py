@@ -138,6 +138,8 @@ MISTAKES = [
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"AfterEverything": HOOK}}, "services.chuoi.deploy.hooks.AfterEverything"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"BeforeInstall": "smoke"}}, "services.chuoi.deploy.hooks.BeforeInstall: 'smoke' is not allowed"),
     ("services.chuoi-codedeploy", WORKER, "a name must not end in -codedeploy"),
+    ("services.chuoi.source", {"gitlab": {"url": "https://gitlab.example.com:8443", "project": "a/b"}}, "services.chuoi.source.gitlab.url: 'https://gitlab.example.com:8443' is not allowed: must be the address of a GitLab without a path or a port"),
+    ("services.chuoi.task", {"template": "web.json", "cpu": 32768, "memory": 65536, "port": 4000}, "services.chuoi.task: memory 65536 does not go with cpu 32768; Fargate offers 61440, 122880, 249856"),
     ("services.chuoi.source", {"type": "git"}, "services.chuoi.source.type: 'git' is not allowed"),
     ("services.chuoi.migrate", {}, "services.chuoi.migrate.command: is missing"),
     ("services.chuoi.migrate", {"command": []}, "services.chuoi.migrate.command: list should have at least 1 item"),
