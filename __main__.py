@@ -133,6 +133,7 @@ for name, service in config.services.items():
             "repository_url": images.url,
             "repository_arn": images.arn,
             "runtime": parameters.runtime,
+            "kms_keys": service.task.kms_keys,
             "permissions": [{"actions": may.actions, "resources": may.resources} for may in service.permissions],
             "minimum_tasks": service.tasks.min,
             "maximum_tasks": service.tasks.most,

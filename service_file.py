@@ -1,27 +1,14 @@
 """The keys of a service in a stack file: types, limits, defaults and what goes together."""
 
 import math
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
 from pydantic_core import CoreSchema
 
 import formats
+from components.task_rules import MEMORY
 from delivery.services import Controller
-
-FARGATE_MEMORY: Mapping[int, list[int]] = {
-    256: [512, 1024, 2048],
-    512: list(range(1024, 4096 + 1, 1024)),
-    1024: list(range(2048, 8192 + 1, 1024)),
-    2048: list(range(4096, 16384 + 1, 1024)),
-    4096: list(range(8192, 30720 + 1, 1024)),
-    8192: list(range(16384, 61440 + 1, 4096)),
-    16384: list(range(32768, 122880 + 1, 8192)),
-    32768: [61440, 122880, 249856],
-}
-"""MiB of memory that Fargate offers for each number of CPU units (ECS, task definition parameters: task size; the last
-row: cfn-lint, `aws_ecs_taskdefinition/fargate_cpu_memory.json`)."""
 
 VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
 """Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
@@ -48,10 +35,12 @@ class Task(Model):
     """Of the tasks, and so of the machine that builds the image."""
     port: Port | None = None
     """Where the container listens. A service with routes needs one."""
+    kms_keys: list[formats.KeyArn] = []
+    """Customers' keys that encrypt what the template itself names: secrets, parameters, environment files."""
 
     @model_validator(mode="after")
     def _offered_by_fargate(self) -> Self:
-        offered = FARGATE_MEMORY[self.cpu]
+        offered = MEMORY[self.cpu]
         if self.memory not in offered:
             raise ValueError(
                 f"memory {self.memory} does not go with cpu {self.cpu}; Fargate offers {', '.join(map(str, offered))}"

@@ -4,7 +4,7 @@ The only module that reads `pulumi.Config`. Every mistake is reported at once, e
 value (never a secret one) and what is allowed, before any resource is registered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import ValidationError
 
-from components.task_template import TaskTemplate, TemplateError
+from components.task_template import STAND_INS, TaskTemplate, TemplateError
 from delivery.session import Provider, Role
 from problems import (
     NAMESPACE,
@@ -85,10 +85,7 @@ def load() -> Settings:
         except TemplateError as error:
             problems.append(f"services.{name}.task.template: {error}")
             continue
-        problems += [
-            f"services.{name}.task.template: {problem}"
-            for problem in templates[name].problems(placeholders_of(service))
-        ]
+        problems += [f"services.{name}.task.{problem}" for problem in _template_problems(templates[name], service)]
     problems += [
         *between_services(stack, checked),
         *review_problems(stack, checked),
@@ -136,11 +133,28 @@ def _value(config: pulumi.Config, key: str) -> Any:
         return config.get(key)
 
 
-def placeholders_of(service: Service) -> set[str]:
-    """The template placeholders that a service provides."""
-    always = {"family", "image", "cpu", "memory", "architecture", "region", "log_group", "secrets"}
-    roles = {"execution_role_arn", "task_role_arn"}
-    return always | roles | ({"port"} if service.task.port is not None else set())
+def stand_ins(service: Service) -> dict[str, Any]:
+    """What a template's placeholders stand for: what the stack file tells, and of the rest something of its type."""
+    task = service.task
+    told = {
+        "cpu": task.cpu,
+        "memory": task.memory,
+        "architecture": task.architecture.upper(),
+        "port": task.port,
+        "secrets": [
+            {"name": name, "valueFrom": STAND_INS["secrets"][0]["valueFrom"]}
+            for name, parameter in service.parameters.items()
+            if "runtime" in parameter.readers
+        ],
+    }
+    return {name: value for name, value in {**STAND_INS, **told}.items() if value is not None}
+
+
+def _template_problems(template: TaskTemplate, service: Service) -> Iterator[str]:
+    values = stand_ins(service)
+    yield from (f"template: {problem}" for problem in template.problems(values, sessions=service.exec))
+    if service.task.kms_keys and not template.reads(values).encrypted:
+        yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"
 
 
 def _refused(stack: str, problems: list[str]) -> pulumi.RunError:

@@ -53,6 +53,8 @@ class EcsServiceArgs(TypedDict):
     """The parameters that the task reads."""
     permissions: Sequence[PermissionArgs]
     """What the app itself may do."""
+    kms_keys: NotRequired[Sequence[str]]
+    """Customers' keys that encrypt what the template names."""
     session_log_arn: NotRequired[pulumi.Input[str] | None]
     """Where sessions of ECS Exec are logged; without it there are none."""
     ways_in: NotRequired[WaysInArgs]
@@ -120,6 +122,7 @@ class EcsService(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:EcsService", name, {"service": args["service"]}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
+        self._reads = args["template"].reads(self._plain())
         full_name = args["scope"].name(args["service"])
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
@@ -172,6 +175,7 @@ class EcsService(pulumi.ComponentResource):
                 *policies.pull_image(self._args["repository_arn"]),
                 *policies.write_logs(logs.arn),
                 *self._args["runtime"].statements,
+                *self._reads.execution_statements(scope, self._args.get("kms_keys", ())),
             ],
             scope.account,
             self._child,
@@ -187,6 +191,7 @@ class EcsService(pulumi.ComponentResource):
                 policies.allow(f"App{number}", may["actions"], may["resources"])
                 for number, may in enumerate(self._args["permissions"], start=1)
             ),
+            *self._reads.task_statements(scope),
         ]
         return role, [grant(name, role, statements, self._child)] if statements else []
 
@@ -397,10 +402,19 @@ def _task_definition_inputs(
                 lambda document: json.dumps(document["containerDefinitions"])
             )
         elif template.placeholders(key) <= plain.keys():
-            inputs[_snake(key)] = template.render_field(key, plain)
+            inputs[_snake(key)] = _as_provider(key, template.render_field(key, plain))
         else:
-            inputs[_snake(key)] = rendered.apply(lambda document, key=key: document[key])  # type: ignore[misc]
+            inputs[_snake(key)] = rendered.apply(lambda document, key=key: _as_provider(key, document[key]))  # type: ignore[misc]
     return inputs
+
+
+def _as_provider(key: str, value: Any) -> Any:
+    """A field in the provider's words, which differ from ECS's in two."""
+    if key == "ephemeralStorage":
+        return {"size_in_gib": value["sizeInGiB"]}
+    if key == "volumes":
+        return [{field: part for field, part in volume.items() if field != "host"} for volume in value]
+    return value
 
 
 def _snake(key: str) -> str:

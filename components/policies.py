@@ -148,6 +148,11 @@ def pull_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [log_in_to_registry(), allow("PullImage", actions, [repository_arn])]
 
 
+def pull_sidecars(repository_arns: Arns) -> Statement:
+    """What ECS needs beside `pull_image` to start the containers of other images."""
+    return allow("PullSidecars", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], repository_arns)
+
+
 def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """What `docker push` needs, and a look at what is there (ECR, IAM permissions for pushing an image)."""
     actions = [

@@ -8,16 +8,19 @@ RegisterTaskDefinition's to say, as botocore's model has it: the same `${port}` 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import botocore.session
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 from botocore.validate import ParamValidator
 
+from components import task_reads, task_rules
+from components.task_reads import Reads
+from components.task_rules import shown
 from delivery.record import FINGERPRINT_LABEL
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
@@ -37,8 +40,8 @@ STAND_INS: Mapping[str, Any] = {
 """A value of the right type for every placeholder there is: what a template is checked with before any
 resource is registered."""
 
-NOT_OFFERED = frozenset({"tags", "placementConstraints", "inferenceAccelerators", "ipcMode"})
-"""Fields of RegisterTaskDefinition that are the program's own (tags) or that Fargate refuses."""
+SAID_BY_RULES = frozenset({"networkMode", "ipcMode", "pidMode", "logDriver"})
+"""Fields whose allowed values `task_rules` tells, which are fewer than ECS's."""
 
 
 class TemplateError(Exception):
@@ -87,49 +90,59 @@ class TaskTemplate:
 
     def image_containers(self) -> list[str]:
         """The containers that run the service's own image: those whose image is `${image}`."""
-        return [c["name"] for c in self._containers() if c.get("image") == "${image}"]
+        return [task_rules.name_of(c) for c in self._containers() if c.get("image") == "${image}"]
 
     def port_container(self) -> str | None:
         """The container that listens on the service's port: the one that maps `${port}`."""
         for container in self._containers():
-            for mapping in container.get("portMappings", []):
-                if isinstance(mapping, dict) and mapping.get("containerPort") == "${port}":
-                    return str(container["name"])
+            for mapping in task_rules.dicts(container.get("portMappings")):
+                if mapping.get("containerPort") == "${port}":
+                    return task_rules.name_of(container)
         return None
 
     def _containers(self) -> list[dict[str, Any]]:
-        containers = self.document.get("containerDefinitions")
-        return [c for c in containers if isinstance(c, dict)] if isinstance(containers, list) else []
+        return task_rules.containers_of(self.document)
 
-    def problems(self, provided: set[str]) -> list[str]:
-        """Everything that is wrong with the template for a service that provides these placeholders."""
-        used = self.placeholders()
+    def problems(self, values: Mapping[str, Any], *, sessions: bool = False) -> list[str]:
+        """Everything that is wrong with the template for a service.
+
+        Args:
+            values: what the placeholders that the service provides stand for, or may stand for.
+            sessions: whether ECS Exec is on.
+        """
+        used, provided = self.placeholders(), values.keys()
         problems = [self._unknown(name, provided) for name in sorted(used - provided)]
         problems += [
             f"{self.path}: ${{{name}}} is not used, so what the service says of it would be lost"
             for name in sorted(provided - used)
         ]
         problems += [
-            f"{self.path}: {key} is not allowed in a template" for key in sorted(NOT_OFFERED & set(self.document))
-        ]
-        problems += [
             f"{self.path}: containerDefinitions[{index}].name must be a plain name"
             for index, container in enumerate(self._containers())
             if not isinstance(container.get("name"), str) or PLACEHOLDER.search(container["name"])
         ]
-        if not problems and not self.image_containers():
+        if not self.image_containers():
             problems.append(f'{self.path}: no container has "image": "${{image}}", so nothing would be released')
-        if not problems and "port" in provided and self.port_container() is None:
+        if "port" in provided and self.port_container() is None:
             problems.append(f'{self.path}: no container maps "containerPort": "${{port}}"')
-        if problems:
-            return problems
-        try:
-            self.render({name: STAND_INS[name] for name in provided})
-        except TemplateError as error:
-            problems.append(str(error))
-        return problems
+        document = _render(self.document, _request_shape(), {**STAND_INS, **values})
+        report = ParamValidator().validate(document, _request_shape())
+        found = [
+            *(
+                f"{key}: not in a template: {why}"
+                for key, why in task_rules.NOT_A_TEMPLATE_S.items()
+                if key in document
+            ),
+            *(line.strip() for line in report.generate_report().splitlines()),
+            *_unknown_values(document, _request_shape(), ""),
+            *task_rules.problems(
+                document, parameters={secret["name"] for secret in values.get("secrets", [])}, sessions=sessions
+            ),
+            *task_reads.problems(document, {**STAND_INS, **values}),
+        ]
+        return [*problems, *(f"{self.path}: {problem}" for problem in found)]
 
-    def _unknown(self, name: str, provided: set[str]) -> str:
+    def _unknown(self, name: str, provided: Iterable[str]) -> str:
         if name == "port":
             return f"{self.path}: uses ${{port}}, but the service has no task.port"
         known = ", ".join(f"${{{p}}}" for p in sorted(provided))
@@ -154,6 +167,11 @@ class TaskTemplate:
             container["dockerLabels"] = {**container.get("dockerLabels", {}), FINGERPRINT_LABEL: fingerprint}
         return document
 
+    def reads(self, values: Mapping[str, Any]) -> Reads:
+        """What the template names that ECS reads or mounts, beside the service's own image and parameters."""
+        known = {**STAND_INS, **values, "secrets": []}
+        return task_reads.reads(_render(self.document, _request_shape(), known), known["image"])
+
     def render_field(self, field: str, values: Mapping[str, Any]) -> Any:
         """One top-level field with its placeholders replaced."""
         return _render(self.document[field], _member(_request_shape(), field), values)
@@ -174,13 +192,33 @@ def _render(value: Any, shape: Shape | None, values: Mapping[str, Any]) -> Any:
         return {key: _render(item, _member(shape, key), values) for key, item in value.items()}
     if isinstance(value, list):
         element = shape.member if isinstance(shape, ListShape) else None
-        return [_render(item, element, values) for item in value]
+        return [part for item in value for part in _render_item(item, element, values)]
     if isinstance(value, str):
         whole = PLACEHOLDER.fullmatch(value)
         if whole:
-            return _typed(values[whole[1]], shape)
-        return PLACEHOLDER.sub(lambda match: str(values[match[1]]), value)
+            return _typed(values.get(whole[1], value), shape)
+        return PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), value)
     return value
+
+
+def _render_item(item: Any, shape: Shape | None, values: Mapping[str, Any]) -> list[Any]:
+    """An item of a list; a placeholder that stands for a list among others is its items."""
+    rendered = _render(item, shape, values)
+    return rendered if isinstance(item, str) and isinstance(rendered, list) else [rendered]
+
+
+def _unknown_values(value: Any, shape: Shape | None, path: str) -> Iterator[str]:
+    """Texts that are none of those that botocore's model of ECS knows; botocore itself does not look."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in SAID_BY_RULES:
+                yield from _unknown_values(item, _member(shape, key), f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        element = shape.member if isinstance(shape, ListShape) else None
+        for index, item in enumerate(value):
+            yield from _unknown_values(item, element, f"{path}[{index}]")
+    elif isinstance(value, str) and isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
+        yield f"{path}: {shown(value)}; ECS takes {', '.join(shape.enum)}"
 
 
 def _member(shape: Shape | None, key: str) -> Shape | None:

@@ -1,0 +1,155 @@
+"""What the roles are granted for what a template names, under mocks, and what the AWS provider is given of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mocked import ACCOUNT, REGION, Recorder
+from task_definitions import EFS, PROXY_AT, ROUTER, WEB_AT, changed, mounted
+from test_program import run, statements
+from test_settings import changed as configured
+from test_settings import refusal
+from test_task_role import declared
+
+import settings
+
+Deploy = Callable[..., Recorder]
+TASK_DEFINITION, ROLE_POLICY = "aws:ecs/taskDefinition:TaskDefinition", "aws:iam/rolePolicy:RolePolicy"
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-AbCdEf"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0123"
+NAMED = {
+    PROXY_AT + "image": "222222222222.dkr.ecr.eu-west-1.amazonaws.com/tools/proxy:stable",
+    PROXY_AT + "repositoryCredentials": {"credentialsParameter": f"{SECRET[:-6]}123456"},
+    PROXY_AT + "secrets": [
+        {"name": "A", "valueFrom": f"{SECRET}:password::"},
+        {"name": "B", "valueFrom": f"{SECRET}::AWSPREVIOUS:"},
+        {"name": "C", "valueFrom": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/shared/key"},
+    ],
+    WEB_AT + "environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::conf/web/app.env"}],
+    WEB_AT + "secrets": ["${secrets}", {"name": "D", "valueFrom": SECRET}],
+}
+
+
+@pytest.fixture
+def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """Writes web.json, which chuoi's task is made of; the other templates are the committed ones."""
+    for path in settings.TEMPLATES.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(settings, "TEMPLATES", tmp_path)
+
+    def write(changes: dict[str, Any]) -> None:
+        (tmp_path / "web.json").write_text(json.dumps(changed(changes)))
+
+    return write
+
+
+def with_keys(*keys: str) -> dict[str, Any]:
+    services = declared()
+    services["chuoi"]["task"]["kms_keys"] = list(keys)
+    return services
+
+
+def granted(recorder: Recorder, role: str) -> dict[str, Any]:
+    return statements(recorder, ROLE_POLICY, f"chuoi-{role}-policy")
+
+
+def test_the_execution_role_reads_what_the_template_names_and_no_more(deploy: Deploy, template: Any) -> None:
+    template({})
+    plain = granted(run(deploy, "dev"), "execution")
+    template(NAMED)
+    more = granted(run(deploy, "dev", services=with_keys(KEY)), "execution")
+    assert {sid: (s["Action"], s["Resource"], s.get("Condition")) for sid, s in more.items() if sid not in plain} == {
+        "PullSidecars": (
+            ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            ["arn:aws:ecr:eu-west-1:222222222222:repository/tools/proxy"],
+            None,
+        ),
+        "ReadSecrets": (["secretsmanager:GetSecretValue"], [f"{SECRET[:-6]}123456", SECRET], None),
+        "ReadNamedParameters": (["ssm:GetParameters"], [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/shared/key"], None),
+        "ReadEnvironmentFiles": (["s3:GetObject"], ["arn:aws:s3:::conf/web/app.env"], None),
+        "FindEnvironmentFiles": (["s3:GetBucketLocation"], ["arn:aws:s3:::conf"], None),
+        "DecryptWhatIsRead": (
+            ["kms:Decrypt"],
+            [KEY],
+            {
+                "StringLike": {
+                    "kms:ViaService": [f"{service}.*.amazonaws.com*" for service in ("secretsmanager", "ssm", "s3")]
+                }
+            },
+        ),
+    }
+    assert {sid: s for sid, s in more.items() if sid in plain} == plain
+
+
+def test_without_a_key_nothing_is_decrypted(deploy: Deploy, template: Any) -> None:
+    template(NAMED)
+    assert "DecryptWhatIsRead" not in granted(run(deploy, "dev"), "execution")
+
+
+def test_the_secret_of_a_log_option_is_read_too(deploy: Deploy, template: Any) -> None:
+    template({**ROUTER, WEB_AT + "logConfiguration.secretOptions": [{"name": "apikey", "valueFrom": SECRET}]})
+    assert granted(run(deploy, "dev"), "execution")["ReadSecrets"]["Resource"] == [SECRET]
+
+
+@pytest.mark.parametrize(
+    ("mount", "actions"),
+    [
+        ({}, ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]),
+        ({"readOnly": True}, ["elasticfilesystem:ClientMount"]),
+    ],
+)
+def test_the_task_role_mounts_a_file_system(
+    deploy: Deploy, template: Any, mount: dict[str, Any], actions: list[str]
+) -> None:
+    template(mounted({"efsVolumeConfiguration": EFS}, **mount))
+    recorder = run(deploy, "dev")
+    prefix = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}"
+    assert [(s["Action"], s["Resource"], s["Condition"]) for s in granted(recorder, "task").values()] == [
+        (
+            actions,
+            [f"{prefix}:file-system/fs-0123456789abcdef0"],
+            {"StringEquals": {"elasticfilesystem:AccessPointArn": f"{prefix}:access-point/fsap-0123456789abcdef0"}},
+        )
+    ]
+    assert recorder.inputs(TASK_DEFINITION, "chuoi-task")["volumes"] == [
+        {"name": "data", "efsVolumeConfiguration": EFS}
+    ]
+
+
+def test_the_provider_has_other_words_for_two_fields(deploy: Deploy, template: Any) -> None:
+    template({**mounted({"host": {}}), "ephemeralStorage": {"sizeInGiB": 21}})
+    inputs = run(deploy, "dev").inputs(TASK_DEFINITION, "chuoi-task")
+    assert inputs["ephemeralStorage"] == {"sizeInGib": 21}
+    assert inputs["volumes"] == [{"name": "data"}]
+
+
+def test_a_log_router_reaches_the_provider_as_it_is(deploy: Deploy, template: Any) -> None:
+    template(ROUTER)
+    web, proxy = json.loads(run(deploy, "dev").inputs(TASK_DEFINITION, "chuoi-task")["containerDefinitions"])
+    assert web["logConfiguration"] == ROUTER[WEB_AT + "logConfiguration"]
+    assert proxy["firelensConfiguration"] == ROUTER[PROXY_AT + "firelensConfiguration"]
+    assert "logConfiguration" not in proxy
+
+
+def test_a_template_s_problems_are_the_stack_file_s(deploy: Deploy, template: Any) -> None:
+    template({WEB_AT + "privileged": True, WEB_AT + "stopTimeout": 121, WEB_AT + "readonlyRootFilesystem": True})
+    config = configured("services.chuoi.exec", True)
+    config["fargate-delivery:services"]["chuoi"]["parameters"]["PORT"] = {"value": "1", "for": ["runtime"]}
+    config["fargate-delivery:services"]["chuoi"]["task"]["kms_keys"] = [KEY]
+    prefix = "  fargate-delivery:services.chuoi.task."
+    assert [line.removeprefix(prefix) for line in refusal(deploy, config).splitlines() if "chuoi" in line] == [
+        f"template: {settings.TEMPLATES.name}/web.json: {problem}"
+        for problem in (
+            "containerDefinitions[0].privileged: true; Fargate takes false only",
+            "containerDefinitions[0].stopTimeout: 121; must be 2 to 120",
+            "containerDefinitions[0]: PORT is in environment and in parameters.PORT of the service; a name may be in one "
+            "of them only",
+            "containerDefinitions[0].readonlyRootFilesystem: true; the agent of ECS Exec (exec: true) writes into "
+            "/var/lib/amazon and /var/log/amazon: mount a volume there, or leave one of the two out",
+        )
+    ] + [
+        f"kms_keys: are for nothing, because {settings.TEMPLATES.name}/web.json names no secret, parameter or "
+        "environment file"
+    ]
