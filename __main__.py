@@ -21,6 +21,7 @@ from components.network import Network
 from components.notifications import Notifications
 from components.parameter_store import ParameterStore
 from components.pipeline_builds import BlueGreenArgs
+from components.start_failures import StartFailures
 from inputs import (
     alarms_args,
     code_deploy_args,
@@ -73,6 +74,9 @@ store = DeliveryStore(
         "protect": config.protect,
     },
 )
+
+
+failures = StartFailures("starts", {"scope": scope, "page": config.notifications.page})
 
 
 def code_deploy(name: str, service: Service, ecs_service: EcsService) -> dict[str, BlueGreenArgs]:
@@ -164,6 +168,7 @@ for name, service in config.services.items():
             "service": name,
             "bucket": store.bucket,
             "bucket_arn": store.arn,
+            "dead_letters_arn": failures.queue_arn,
             "repository_name": images.name,
             "repository_url": images.url,
             "repository_arn": images.arn,

@@ -62,7 +62,8 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
     zone = config.domain.zone
     routed = [name for name, service in config.services.items() if service.routes]
-    alarms = {"slack-undelivered", *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
+    undelivered = {f"{what}-undelivered" for what in ("slack", "commits", "starts")}
+    alarms = {*undelivered, *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
     for name, service in config.services.items():
         if name.endswith(SUFFIXES["CODE_DEPLOY"]):
             yield f"services.{name}: a name must not end in -codedeploy, which marks CodeDeploy's services"

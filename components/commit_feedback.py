@@ -90,7 +90,7 @@ class CommitFeedback(pulumi.ComponentResource):
         queue = undelivered.dead_letters(name, self._full_name, self._child)
         rules = {outcome: self._rule(outcome, pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES}
         stopped = self._rule("ended", ended(args["pipelines"]))
-        given = undelivered.let_in(name, queue, [*rules.values(), stopped], self._child)
+        given = undelivered.let_in(name, queue, [rule.arn for rule in (*rules.values(), stopped)], self._child)
         self._targets = Targets(
             role.arn, queue.arn, pulumi.ResourceOptions(parent=self, depends_on=[permission, given])
         )

@@ -1,6 +1,7 @@
 """The bucket of sources and artifacts."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -9,6 +10,9 @@ import pulumi_aws as aws
 from components.naming import SOURCES
 from components.private_bucket import keep_private
 from delivery.template import TEMPLATES
+
+EVENTS_AFTER = timedelta(minutes=5)
+"""How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge)."""
 
 
 class DeliveryStoreArgs(TypedDict):
@@ -36,7 +40,6 @@ class DeliveryStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DeliveryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeliveryStore", name, dict(args), opts)
-        child = pulumi.ResourceOptions(parent=self)
         protect = args.get("protect", False)
         days = args.get("retention_days", 30)
         bucket = aws.s3.Bucket(
@@ -51,10 +54,30 @@ class DeliveryStore(pulumi.ComponentResource):
             rules=_lifecycle(args["artifact_prefixes"], days),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
-        events = aws.s3.BucketNotification(f"{name}-events", bucket=bucket.bucket, eventbridge=True, opts=child)
+        events = aws.s3.BucketNotification(
+            f"{name}-events",
+            bucket=bucket.bucket,
+            eventbridge=True,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                hooks=pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{name}-events-new", _tell_when)]),
+            ),
+        )
         self.bucket = events.bucket
         self.arn = bucket.arn
         self.register_outputs({"bucket": self.bucket})
+
+
+def uploads_start(now: datetime) -> str:
+    """From when on an upload starts its pipeline, when S3 has just been told to tell of it."""
+    return (
+        f"S3 tells of uploads from about {now + EVENTS_AFTER:%H:%M} UTC on, five minutes after this bucket was made: "
+        "what is uploaded before starts no pipeline; upload it again then"
+    )
+
+
+async def _tell_when(_: pulumi.ResourceHookArgs) -> None:
+    pulumi.log.info(uploads_start(datetime.now(UTC)))
 
 
 def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:

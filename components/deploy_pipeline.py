@@ -273,6 +273,7 @@ class DeployPipeline(pulumi.ComponentResource):
             rule=rule.name,
             arn=pipeline.arn,
             role_arn=role.arn,
+            dead_letter_config={"arn": self._args["dead_letters_arn"]},
             **given,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )

@@ -57,7 +57,7 @@ class Notifications(pulumi.ComponentResource):
             for kind, message in MESSAGES.items()
         }
         queue = undelivered.dead_letters(name, full_name, child)
-        given = undelivered.let_in(name, queue, list(rules.values()), child)
+        given = undelivered.let_in(name, queue, [rule.arn for rule in rules.values()], child)
         destination, role, permission = _destination(name, args["webhook"], scope, child)
         for kind, rule in rules.items():
             aws.cloudwatch.EventTarget(

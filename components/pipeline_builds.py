@@ -83,6 +83,8 @@ class DeployPipelineArgs(TypedDict):
     bucket_arn: pulumi.Input[str]
     uploaders: NotRequired[Sequence[policies.Statement]]
     """Who uploads by a role, besides the user that has a key: the role's trust."""
+    dead_letters_arn: pulumi.Input[str]
+    """The queue of the events that did not start it."""
     repository_name: pulumi.Input[str]
     repository_url: pulumi.Input[str]
     repository_arn: pulumi.Input[str]

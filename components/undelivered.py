@@ -23,10 +23,10 @@ def dead_letters(name: str, full_name: str, opts: pulumi.ResourceOptions) -> aws
 
 
 def let_in(
-    name: str, queue: aws.sqs.Queue, rules: Sequence[aws.cloudwatch.EventRule], opts: pulumi.ResourceOptions
+    name: str, queue: aws.sqs.Queue, rule_arns: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
 ) -> aws.sqs.QueuePolicy:
-    """What these rules could not deliver may be put there."""
-    document = policies.receive_undelivered(queue.arn, [rule.arn for rule in rules])
+    """What these rules could not deliver may be put there; their ARNs may be patterns."""
+    document = policies.receive_undelivered(queue.arn, rule_arns)
     return aws.sqs.QueuePolicy(
         f"{name}-undelivered-policy", queue_url=queue.url, policy=pulumi.Output.json_dumps(document), opts=opts
     )

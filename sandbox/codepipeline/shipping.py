@@ -26,6 +26,9 @@ from sandbox.stacks import SandboxError, Server
 
 Json = dict[str, Any]
 START_SECONDS = 15.0
+LATE_SECONDS = 330.0
+"""How long S3 may need until it tells EventBridge of uploads, once it was told to: around five minutes (S3, enabling
+Amazon EventBridge)."""
 SERVICE_KEYS = ("ServiceName", "ApplicationName", "DeploymentGroupName")
 
 
@@ -208,8 +211,15 @@ def upload(account: Account, pipeline: Json, content: bytes, metadata: Mapping[s
 
 
 def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say: Callable[[str], None]) -> str:
-    """The execution that took the uploaded version; SandboxError, saying why, when none starts."""
-    deadline = time.monotonic() + START_SECONDS
+    """The execution that took the uploaded version.
+
+    When S3 tells nobody of the upload for as long as it may need to begin to, that version is started by hand.
+
+    Raises:
+        SandboxError: none starts; why.
+    """
+    began = time.monotonic()
+    deadline, waits_for_s3 = began + START_SECONDS, False
     patience = time.monotonic() + 2.0
     while True:
         waiting = False
@@ -224,8 +234,39 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
             say("The execution waits for the one before it.")
             patience = math.inf
         if not waiting and time.monotonic() > deadline:
-            raise SandboxError(why_nothing_started(account, pipeline, uploaded))
+            if not s3_is_late(account, uploaded):
+                raise SandboxError(why_nothing_started(account, pipeline, uploaded))
+            if waits_for_s3:
+                say("S3 has told nobody of it yet: starting this version by hand.")
+                return start_by_hand(account, pipeline, uploaded)
+            say(
+                "Nothing has started yet: S3 tells EventBridge of uploads about five minutes after it was told to, as "
+                "when the stack is new. Waiting for that; then this version is started by hand."
+            )
+            deadline, waits_for_s3 = began + LATE_SECONDS, True
         time.sleep(0.3)
+
+
+def s3_is_late(account: Account, uploaded: Uploaded) -> bool:
+    """Whether the bucket is to tell EventBridge of the upload and has not yet."""
+    configuration = account.client("s3").get_bucket_notification_configuration(Bucket=uploaded.bucket)
+    return "EventBridgeConfiguration" in configuration and not _events_of(account, uploaded)
+
+
+def start_by_hand(account: Account, pipeline: Json, uploaded: Uploaded) -> str:
+    """Start the pipeline with exactly the uploaded version, as its event rule would; the execution."""
+    revision = {
+        "actionName": s3_source(pipeline)["name"],
+        "revisionType": "S3_OBJECT_VERSION_ID",
+        "revisionValue": uploaded.version,
+    }
+    answer = account.client("codepipeline").start_pipeline_execution(name=pipeline["name"], sourceRevisions=[revision])
+    return str(answer["pipelineExecutionId"])
+
+
+def _events_of(account: Account, uploaded: Uploaded) -> list[Json]:
+    events = [event for event in account.control("events") if event["source"] == "aws.s3"]
+    return [e for e in events if e["detail"].get("object", {}).get("version-id") == uploaded.version]
 
 
 def why_nothing_started(account: Account, pipeline: Json, uploaded: Uploaded) -> str:
@@ -233,8 +274,7 @@ def why_nothing_started(account: Account, pipeline: Json, uploaded: Uploaded) ->
     intro = f"nothing started after the upload of s3://{uploaded.bucket}/{uploaded.key}: "
     if str(s3_source(pipeline)["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
         intro += "(the sandbox does not poll, although PollForSourceChanges is on) "
-    events = [event for event in account.control("events") if event["source"] == "aws.s3"]
-    ours = [e for e in events if e["detail"].get("object", {}).get("version-id") == uploaded.version]
+    ours = _events_of(account, uploaded)
     if not ours:
         return intro + f"the bucket {uploaded.bucket} sends no events (its EventBridge notifications are off)"
     for entry in account.control("undelivered"):

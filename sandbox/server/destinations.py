@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
-import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -22,19 +20,18 @@ from sandbox.iam.calls import Need
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import is_api
 from sandbox.receivers.slack import HOSTS
-from sandbox.server.authorization import role_may, service_may
+from sandbox.server.authorization import role_may
+from sandbox.server.dead_letters import keep
 from sandbox.server.errors import AwsError
 from sandbox.server.transform import TransformError, lookup
 
 if TYPE_CHECKING:
     from sandbox.server.world import World
 
-LOGGER = logging.getLogger(__name__)
 MOST_ATTEMPTS, LONGEST_AGE = 185, 24 * 60 * 60
 """A target's retry policy, when it says nothing else; the age in seconds."""
 LONGEST_PAUSE = 300
 """Seconds between two attempts at most; AWS tells only that the pauses grow."""
-DEPTH = "ApproximateNumberOfMessagesVisible"
 
 
 @dataclass(order=True)
@@ -108,7 +105,9 @@ class Destination:
         worth_it = described is not None and (answer.status in (409, 429) or answer.status >= 500)
         if worth_it and exhausted is None:
             return float(answer.retry_after or min(2**delivery.attempts, LONGEST_PAUSE))
-        give_up(self._world, delivery, f"{answer.status} {answer.text}", exhausted)
+        failed = f"{answer.status} {answer.text}"
+        self._world.bus.fail(delivery.event, delivery.rule, str(delivery.target["Arn"]), failed)
+        keep(self._world, delivery.event, delivery.rule, delivery.target, failed, delivery.attempts, exhausted)
         return None
 
     def _call(self, described: Mapping[str, Any], delivery: Delivery) -> Answer:
@@ -186,41 +185,3 @@ def find(world: World, arn: str) -> dict[str, Any] | None:
     except events.exceptions.ResourceNotFoundException:
         return None
     return found if found["ApiDestinationArn"] == arn else None
-
-
-def give_up(world: World, delivery: Delivery, error: str, exhausted: str | None) -> None:
-    """Keep what could not be delivered: in the dead-letter queue, if the target has one and may use it."""
-    world.bus.fail(delivery.event, delivery.rule, str(delivery.target["Arn"]), error)
-    queue = delivery.target.get("DeadLetterConfig", {}).get("Arn")
-    if queue is None:
-        return
-    sqs, name = world.client("sqs"), queue.rpartition(":")[2]
-    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {}).get("Policy")
-    need = Need("sqs:SendMessage", queue, {"aws:SourceArn": delivery.rule})
-    if not service_may(world, "events.amazonaws.com", need, policy):
-        LOGGER.error("%s may not write to %s: the message is lost", delivery.rule, queue)
-        return
-    said = {
-        "RULE_ARN": delivery.rule,
-        "TARGET_ARN": str(delivery.target["Arn"]),
-        "ERROR_CODE": "SDK_CLIENT_ERROR",
-        "ERROR_MESSAGE": error,
-        "RETRY_ATTEMPTS": str(delivery.attempts - 1),
-        **({"EXHAUSTED_RETRY_CONDITION": exhausted} if exhausted else {}),
-    }
-    sqs.send_message(
-        QueueUrl=url,
-        MessageBody=json.dumps(delivery.event),
-        MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in said.items()},
-    )
-    _alarm(world, name)
-
-
-def _alarm(world: World, queue: str) -> None:
-    """The alarms on the queue's depth go off; CloudWatch would see it within their period."""
-    cloudwatch = world.client("cloudwatch")
-    dimension = {"Name": "QueueName", "Value": queue}
-    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
-        if alarm.get("MetricName") == DEPTH and dimension in alarm["Dimensions"]:
-            cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason=f"{queue} has one")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import events_backends
 
+from sandbox.server.dead_letters import keep
 from sandbox.server.errors import AwsError
 from sandbox.server.patterns import PatternError, check_pattern, matches
 from sandbox.server.transform import TransformError, target_input
@@ -142,6 +143,7 @@ class EventBus:
                 raise TransformError("the sandbox does not deliver to this kind of target")
         except (AwsError, ClientError, BotoCoreError, TransformError) as error:
             self.fail(event, rule_arn, arn, str(error))
+            keep(self._world, event, rule_arn, target, str(error), attempts=1)
 
     def fail(self, event: Event, rule_arn: str, target: str, error: str) -> None:
         """Keep an event that did not reach a target, for `GET /_sandbox/undelivered`."""

@@ -70,7 +70,9 @@ def run(deploy: Deploy, *states: ServiceState, preview: bool = False) -> Recorde
 def test_the_hooks_are_on_the_service_that_is_there_and_nowhere_else(deploy: Deploy) -> None:
     recorder = run(deploy, QUIET)
     hooked = {request.name: request.hooks for request in recorder.requests() if request.hooks.ListFields()}
-    assert hooked.keys() == {"chuoi-service"}
+    assert hooked.keys() == {"chuoi-service", "delivery-store-events"}
+    assert list(hooked["delivery-store-events"].after_create) == ["delivery-store-events-new"]
+    assert len(hooked["delivery-store-events"].ListFields()) == 1
     hooks = hooked["chuoi-service"]
     assert (hooks.before_update, hooks.after_update) == (["chuoi-guard"], ["chuoi-follow"])
     assert len(hooks.ListFields()) == 2

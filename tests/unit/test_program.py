@@ -62,7 +62,7 @@ def test_every_resource_of_a_component_has_it_as_parent(dev: Recorder) -> None:
     assert by_component == {
         f"fargate-delivery:index:{name}"
         for name in ("Cluster", "LoadBalancer", "DeliveryStore", "ParameterStore", "ImageRepository", "EcsService")
-    } | {f"fargate-delivery:index:{name}" for name in ("DeployPipeline", "Notifications", "Dashboard")}
+    } | {f"fargate-delivery:index:{name}" for name in ("DeployPipeline", "Notifications", "Dashboard", "StartFailures")}
 
 
 def test_components_nest_one_level(dev: Recorder) -> None:

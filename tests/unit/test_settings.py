@@ -134,6 +134,8 @@ MISTAKES = [
     ("services.chuoi.alarms", {"unhealthy_hosts": 1.5}, "services.chuoi.alarms.unhealthy_hosts: 1.5 is not allowed"),
     ("services.mailer.alarms", {"latency": False}, "services.mailer: alarms watch what the load balancer sees, and there are no routes"),
     ("services.chuoi-latency", ROUTED, "services.chuoi-latency: dev-chuoi-latency, as its alarm is called, is the name of another alarm"),
+    ("services.starts-undelivered", ROUTED, "services.starts-undelivered: dev-starts-undelivered, as its alarm is called, is the name of"),
+    ("services.commits-undelivered", ROUTED, "services.commits-undelivered: dev-commits-undelivered, as its alarm is called, is the name of"),
     ("services.slack-undelivered", ROUTED, "services.slack-undelivered: dev-slack-undelivered, as its alarm is called, is the name of"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"AfterEverything": HOOK}}, "services.chuoi.deploy.hooks.AfterEverything"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"BeforeInstall": "smoke"}}, "services.chuoi.deploy.hooks.BeforeInstall: 'smoke' is not allowed"),

@@ -289,6 +289,23 @@ def test_what_cannot_be_delivered_is_kept(world: World) -> None:
     assert "does not deliver" in second
 
 
+@pytest.mark.parametrize(("source", "kept"), [("rule/on-*", 1), ("rule/after-*", 0)])
+def test_a_start_that_failed_is_in_the_target_s_dead_letter_queue(world: World, source: str, kept: int) -> None:
+    sqs, arn = world.client("sqs"), f"arn:aws:sqs:{R}:{A}:dead"
+    only = {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{R}:{A}:{source}"}}
+    policy = statement("sqs:SendMessage", arn, Principal={"Service": "events.amazonaws.com"}, Condition=only)
+    url = sqs.create_queue(QueueName="dead", Attributes={"Policy": policy})["QueueUrl"]
+    role = make_role(world, pipeline="*")
+    make_rule(world, {"Arn": PIPELINE.replace("web", "gone"), "RoleArn": role, "DeadLetterConfig": {"Arn": arn}})
+    make_bucket(world).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
+    world.bus.wait()
+    messages = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+    assert len(messages) == kept
+    for message in messages:
+        assert json.loads(message["Body"])["detail"]["object"]["key"] == "app.zip"
+        assert "PipelineNotFoundException" in message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+
+
 def test_a_disabled_rule_and_an_unknown_operator(world: World, started: Started) -> None:
     role = make_role(world)
     make_rule(world, {"Arn": PIPELINE, "RoleArn": role})

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from sandbox.codepipeline import shipping
 from sandbox.codepipeline.shipping import Uploaded, deploys, find_uploader, source_zip, why_nothing_started
 from sandbox.stacks import SandboxError
 
@@ -141,3 +142,54 @@ class FakeAccount:
 def test_why_nothing_started(account: Any, words: str) -> None:
     uploaded = Uploaded("b", "web.zip", "v", "me", 1, frozenset())
     assert words in why_nothing_started(account, pipeline("x", ServiceName="web"), uploaded)
+
+
+UPLOADED = Uploaded("b", "web.zip", "v", "me", 1, frozenset({"e0"}))
+
+
+class NewBucket(FakeAccount):
+    """A bucket whose events come after `late` looks at them."""
+
+    def __init__(self, late: int, **notifications: Json) -> None:
+        super().__init__([], [], {"r": ARN})
+        self.late, self.started = late, list[Json]()
+        self.clients["s3"] = SimpleNamespace(get_bucket_notification_configuration=lambda Bucket: notifications)
+        self.clients["codepipeline"].list_pipeline_executions = self.executions
+        self.clients["codepipeline"].start_pipeline_execution = self.start
+
+    def executions(self, pipelineName: str) -> Json:
+        self.late -= 1
+        took = {"pipelineExecutionId": "e1", "status": "InProgress", "sourceRevisions": [{"revisionId": "v"}]}
+        return {"pipelineExecutionSummaries": [took] if self.late < 0 else []}
+
+    def start(self, **given: Any) -> Json:
+        self.started.append(given)
+        return {"pipelineExecutionId": "by hand"}
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(10_000))
+    monkeypatch.setattr(shipping, "time", SimpleNamespace(monotonic=lambda: next(now), sleep=lambda _: None))
+
+
+@pytest.mark.parametrize(
+    ("late", "execution", "said"),
+    [(3, "e1", []), (50, "e1", ["Nothing"]), (5000, "by hand", ["Nothing", "S3 has told nobody"])],
+)
+def test_s3_may_be_five_minutes_late(quickly: None, late: int, execution: str, said: list[str]) -> None:
+    account, told = NewBucket(late, EventBridgeConfiguration={}), list[str]()
+    found = shipping.wait_for_execution(account, pipeline("x", ServiceName="web"), UPLOADED, told.append)
+    assert found == execution
+    assert [line[: len(begins)] for line, begins in zip(told, said, strict=True)] == said
+    revision = {"actionName": "S", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v"}
+    by_hand = [{"name": "x", "sourceRevisions": [revision]}]
+    assert account.started == (by_hand if execution == "by hand" else [])
+
+
+@pytest.mark.parametrize("notifications", [{}, {"QueueConfigurations": []}])
+def test_a_bucket_that_is_not_to_tell_is_not_waited_for(quickly: None, notifications: Json) -> None:
+    account, told = NewBucket(5000, **notifications), list[str]()
+    with pytest.raises(SandboxError, match="its EventBridge notifications are off"):
+        shipping.wait_for_execution(account, pipeline("x", ServiceName="web"), UPLOADED, told.append)
+    assert (told, account.started) == ([], [])

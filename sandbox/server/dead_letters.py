@@ -1,0 +1,75 @@
+"""What EventBridge does with an event that it could not deliver: it goes to the target's dead-letter queue.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox.iam.calls import Need
+from sandbox.server.authorization import service_may
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+LOGGER = logging.getLogger(__name__)
+DEPTH = "ApproximateNumberOfMessagesVisible"
+
+
+def keep(
+    world: World,
+    event: Mapping[str, Any],
+    rule: str,
+    target: Mapping[str, Any],
+    error: str,
+    attempts: int,
+    exhausted: str | None = None,
+) -> None:
+    """Put an event into the target's dead-letter queue, if it has one that the rule may write to.
+
+    Args:
+        world: the account.
+        event: what was not delivered.
+        rule: the rule's ARN.
+        target: the rule's target.
+        error: why.
+        attempts: how often it was tried.
+        exhausted: which limit of the retry policy ended that; None when it was not worth another try.
+    """
+    queue = target.get("DeadLetterConfig", {}).get("Arn")
+    if queue is None:
+        return
+    sqs, name = world.client("sqs"), queue.rpartition(":")[2]
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {}).get("Policy")
+    need = Need("sqs:SendMessage", queue, {"aws:SourceArn": rule})
+    if not service_may(world, "events.amazonaws.com", need, policy):
+        LOGGER.error("%s may not write to %s: the message is lost", rule, queue)
+        return
+    said = {
+        "RULE_ARN": rule,
+        "TARGET_ARN": str(target["Arn"]),
+        "ERROR_CODE": "SDK_CLIENT_ERROR",
+        "ERROR_MESSAGE": error,
+        "RETRY_ATTEMPTS": str(attempts - 1),
+        **({"EXHAUSTED_RETRY_CONDITION": exhausted} if exhausted else {}),
+    }
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=json.dumps(event),
+        MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in said.items()},
+    )
+    _alarm(world, name)
+
+
+def _alarm(world: World, queue: str) -> None:
+    """The alarms on the queue's depth go off; CloudWatch would see it within their period."""
+    cloudwatch = world.client("cloudwatch")
+    dimension = {"Name": "QueueName", "Value": queue}
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        if alarm.get("MetricName") == DEPTH and dimension in alarm["Dimensions"]:
+            cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason=f"{queue} has one")

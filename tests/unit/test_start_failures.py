@@ -1,0 +1,69 @@
+"""What starts a pipeline: events that did not are kept, by their rules only, and when uploads begin to start one is said."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from mocked import ACCOUNT, REGION, Recorder
+from test_program import run
+
+from components.delivery_store import uploads_start
+
+Deploy = Callable[..., Recorder]
+RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:local-starts-undelivered"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:page"
+
+
+@pytest.fixture
+def local(deploy: Deploy) -> Recorder:
+    return run(deploy, "local", notifications={"slack": True, "commits": {"host": "github"}, "page": TOPIC})
+
+
+def test_every_rule_that_starts_a_pipeline_keeps_what_it_could_not(local: Recorder) -> None:
+    starting = {
+        name: local.inputs(TARGET, name)
+        for name in local.named(TARGET)
+        if name.endswith(("-upload-target", "-template-target"))
+    }
+    assert sorted(starting) == [
+        "chuoi-upload-target", "hello-upload-target", "mailer-upload-target", "shop-template-target", "shop-upload-target",
+    ]  # fmt: skip
+    assert starting.keys() == {
+        name for name in local.named(TARGET) if ":codepipeline:" in local.inputs(TARGET, name)["arn"]
+    }
+    for target in starting.values():
+        assert target["deadLetterConfig"] == {"arn": QUEUE}
+        assert "retryPolicy" not in target, "EventBridge's own: 185 times within a day"
+
+
+def test_the_queue_takes_of_these_rules_only(local: Recorder) -> None:
+    policy = json.loads(local.inputs("aws:sqs/queuePolicy:QueuePolicy", "starts-undelivered-policy")["policy"])
+    rules = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/local-*"
+    assert policy["Statement"] == [
+        {
+            "Sid": "Undelivered",
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": QUEUE,
+            "Condition": {"ArnEquals": {"aws:SourceArn": [f"{rules}-upload", f"{rules}-template"]}},
+        }
+    ]
+    names = [local.inputs(RULE, name)["name"] for name in local.named(RULE)]
+    starting = [name for name in names if name.endswith(("-upload", "-template"))]
+    assert len(starting) == 5
+
+
+def test_somebody_is_paged(local: Recorder) -> None:
+    alarm = local.inputs("aws:cloudwatch/metricAlarm:MetricAlarm", "starts-undelivered-alarm")
+    assert (alarm["metricName"], alarm["dimensions"], alarm["threshold"], alarm["alarmActions"]) == (
+        "ApproximateNumberOfMessagesVisible", {"QueueName": "local-starts-undelivered"}, 0, [TOPIC]
+    )  # fmt: skip
+    assert local.inputs("aws:sqs/queue:Queue", "starts-undelivered")["messageRetentionSeconds"] == 14 * 24 * 60 * 60
+
+
+def test_from_when_on_uploads_start_a_pipeline() -> None:
+    said = uploads_start(datetime(2030, 1, 4, 23, 57, 30, tzinfo=UTC))
+    assert said.startswith("S3 tells of uploads from about 00:02 UTC on, five minutes after this bucket was made: ")
