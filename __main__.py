@@ -152,9 +152,9 @@ for name, service in config.services.items():
             "page": config.notifications.page,
             "state": state,
             "hooks": (
-                take_over(seen.session, scope.stack, name)
+                take_over(seen.session, scope.stack, name, service.deploy.timeout)
                 if replacing[name]
-                else guards(seen.session, scope.stack, state)
+                else guards(seen.session, scope.stack, state, service.deploy.timeout)
             ),
             **ways_in_args(stack, service, state, balancer, zone_id),  # type: ignore[typeddict-item]
         },
@@ -182,6 +182,7 @@ for name, service in config.services.items():
             "log_group_arn": ecs_service.log_group_arn,
             "approve": config.approves(service),
             "minimum_tasks": service.tasks.min,
+            "deploy_timeout": service.deploy.timeout,
             "build": parameters.build,
             "architecture": architecture,
             "compute_type": service.build.compute,

@@ -184,6 +184,11 @@ class Deploy(Model):
     hooks: dict[LIFECYCLE_EVENTS, formats.FunctionArn] = {}
     """Lambda functions that CodeDeploy calls and waits for, at most an hour each; not in the first release, whose tasks
     start when it is over."""
+    timeout: Annotated[int, Field(ge=5, le=60)] = 15
+    """Minutes until a deployment by ECS counts as failed that has not completed: in the pipeline, in which nothing else
+    is released meanwhile, and in `up`. More than the slowest good one takes, the bake time of its alarms included; 60
+    is the most that CodePipeline's ECS action allows. With `codedeploy`, that much for the tasks of the first release
+    and of a change of strategy; any other deployment CodeDeploy itself gives up after an hour."""
     replace: bool = False
     """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
 
@@ -379,6 +384,11 @@ class Service(Model):
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:
             raise ValueError("alarms watch what the load balancer sees, and there are no routes")
+        if self.routes and self.health_check.grace >= self.deploy.timeout * 60:
+            raise ValueError(
+                f"health_check.grace {self.health_check.grace} gives a task as long as deploy.timeout "
+                f"{self.deploy.timeout} (minutes) gives its deployment; take a longer timeout, 60 at most, or less grace"
+            )
         if self.deploy.strategy == "codedeploy" and len(self.routes) != 1:
             raise ValueError(
                 f"deploy.strategy codedeploy takes exactly one route, and there are {len(self.routes)}: CodeDeploy "

@@ -177,7 +177,7 @@ class DeployPipeline(pulumi.ComponentResource):
                 }
             )
             if "blue_green" in args
-            else pipeline_stages.rolling(args["cluster_name"], args["service_name"], builds.DEPLOY_MINUTES)
+            else pipeline_stages.rolling(args["cluster_name"], args["service_name"], args["deploy_timeout"])
         )
         migrate = names.get("migrate")
         stages.append(pipeline_stages.deploy(actions=actions, migrate=migrate, release=names["release"]))

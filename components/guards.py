@@ -90,7 +90,9 @@ def replaced(stack: str, state: ServiceState | None, service: str, wanted: Contr
     return True
 
 
-def guards(session: boto3.Session, stack: str, state: ServiceState | None) -> pulumi.ResourceHookBinding | None:
+def guards(
+    session: boto3.Session, stack: str, state: ServiceState | None, timeout: int
+) -> pulumi.ResourceHookBinding | None:
     """The hooks for a service that ECS deploys: refuse to change it at the wrong time, and follow its deployment.
 
     In a preview nothing is refused: it warns of what `up` would say now.
@@ -99,13 +101,14 @@ def guards(session: boto3.Session, stack: str, state: ServiceState | None) -> pu
         session: AWS, with the credentials and the region of the provider.
         stack: the Pulumi stack's name.
         state: the service as the program has read it; None when there is none yet, and so nothing to guard.
+        timeout: minutes that its deployment may take.
     """
     if state is None or state.controller != "ECS":
         return None
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
         revision = (args.new_inputs or {})["taskDefinition"]
-        await asyncio.to_thread(guard.follow, session, stack, state.service, revision, _teller())
+        await asyncio.to_thread(guard.follow, session, stack, state.service, revision, _teller(), timeout)
         await asyncio.to_thread(guard.confirm, session, stack, state)
 
     return pulumi.ResourceHookBinding(
@@ -132,11 +135,11 @@ def _before(session: boto3.Session, stack: str, state: ServiceState) -> pulumi.R
     return pulumi.ResourceHook(f"{state.service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
 
 
-def take_over(session: boto3.Session, stack: str, service: str) -> pulumi.ResourceHookBinding:
-    """The hook for a service that replaces another: it serves before the other one goes."""
+def take_over(session: boto3.Session, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding:
+    """The hook for a service that replaces another: it serves, within `timeout` minutes, before the other one goes."""
 
     async def after(_: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guard.serve, session, stack, service, _teller())
+        await asyncio.to_thread(guard.serve, session, stack, service, _teller(), timeout)
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{service}-take-over", after)])
 

@@ -43,7 +43,6 @@ CALLER: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", 
 """The machine of a build that only calls AWS."""
 
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
-DEPLOY_MINUTES = 60
 PARAMETER_PREFIX = "PARAMETER_"
 """What the variables of the image's build begin with that are a service's own parameters, and no other does: so no
 parameter is taken for one of the step, of CodeBuild or of the shell. A Dockerfile sees the parameter's name."""
@@ -109,6 +108,8 @@ class DeployPipelineArgs(TypedDict):
     """Whether somebody has to approve each release."""
     minimum_tasks: int
     """What the first release starts."""
+    deploy_timeout: int
+    """Minutes that a deployment may take, and the first tasks of CodeDeploy's."""
     build: View
     """The parameters that the image's build reads."""
     architecture: str
@@ -245,7 +246,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             "CONTROLLER": args["controller"],
             "CONTAINERS": " ".join(args["containers"]),
             "MINIMUM_TASKS": str(args["minimum_tasks"]),
-            "TIMEOUT": str(DEPLOY_MINUTES),
+            "TIMEOUT": str(args["deploy_timeout"]),
             "REPOSITORY": args["repository_name"],
             "RELEASE_RECORD": args["record_name"],
             "FINGERPRINT_LABEL": FINGERPRINT_LABEL,
@@ -260,7 +261,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *policies.measure(SOURCE),
             *policies.read_artifacts(artifacts_arn),
         ],
-        DEPLOY_MINUTES + SPARE_MINUTES,
+        args["deploy_timeout"] + SPARE_MINUTES,
     )
 
 

@@ -17,8 +17,6 @@ from delivery.state import Deployment, ServiceState, deployments, look, revision
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """In seconds, between looks at a deployment: most services are steady soon or late."""
-LONGEST_WAIT = 20 * 60.0
-"""In seconds; the AWS provider's own default for a service to become steady."""
 LOOKS_FOR_A_NEW_DEPLOYMENT = 5
 """ECS's answers are eventually consistent, so one of them may be of before the change."""
 LOG_LINES = 10
@@ -60,14 +58,16 @@ def check(session: boto3.Session, stack: str, read: ServiceState) -> str | None:
     return refusal(stack, read, now, repair.inspect(session, stack, now))
 
 
-def follow(session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None]) -> None:
-    """Wait until a revision is all that a service runs.
+def follow(
+    session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: float
+) -> None:
+    """Wait until a revision is all that a service runs, at most `timeout` minutes.
 
     Raises:
         DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
-            than LONGEST_WAIT; the message has ECS's reason and the end of the log of the task that stopped last.
+            than that; the message has ECS's reason and the end of the log of the task that stopped last.
     """
-    end, pause = time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
+    end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
         found = _deployments(session, stack, service)
         mine = found[0]
@@ -85,7 +85,7 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
         if time.monotonic() > end:
             raise DeliveryError(
                 f"{service}: deployment {mine.id} of {revision_name(revision)} has not completed within "
-                f"{LONGEST_WAIT / 60:g} minutes and goes on{_last_stopped(session, stack, service, mine.id)}"
+                f"{timeout:g} minutes and goes on{_last_stopped(session, stack, service, mine.id)}"
             )
         tell(f"{service}: deployment {mine.id} of {revision_name(revision)}: {mine.reason or mine.state}")
         time.sleep(pause)
@@ -94,13 +94,14 @@ def follow(session: boto3.Session, stack: str, service: str, revision: str, tell
         mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
 
 
-def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None]) -> None:
-    """Wait until a new ECS service runs all its tasks, so that the one that it replaces can go.
+def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], timeout: float) -> None:
+    """Wait until a new ECS service runs all its tasks, so that the one that it replaces can go; at most `timeout`
+    minutes.
 
     Raises:
-        DeliveryError: it took longer than LONGEST_WAIT; the message has ECS's last words.
+        DeliveryError: it took longer than that; the message has ECS's last words.
     """
-    end, pause = time.monotonic() + LONGEST_WAIT, SHORTEST_PAUSE
+    end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
     while True:
         found = describe(session, stack, [service])[service]
         name, running, desired = found["serviceName"], found["runningCount"], found["desiredCount"]
@@ -113,7 +114,7 @@ def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
         said = found["events"][0]["message"] if found.get("events") else "no event"
         if time.monotonic() > end:
             raise DeliveryError(
-                f"{service}: {name} runs {running} of {desired} tasks after {LONGEST_WAIT / 60:g} minutes, and the "
+                f"{service}: {name} runs {running} of {desired} tasks after {timeout:g} minutes, and the "
                 f"service that it replaces stays: {said}"
             )
         tell(f"{service}: {name} runs {running} of {desired} tasks")

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+os.environ.setdefault("SANDBOX_PATIENCE", "200")
+"""The tests' apps crash early or never; what tells one that crashes late is tested with a patience of its own."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _environment_stays() -> Iterator[None]:

@@ -31,8 +31,8 @@ LIFECYCLE = (
     "AllowTraffic", "AfterAllowTraffic",
 )  # fmt: skip
 STEADY_MINUTES, HOOK_MINUTES = 60, 60
-SHORTEST_LIMIT = 30.0
-"""Real seconds that a task set is given at least: processes start at their own pace."""
+SHORTEST_LIMIT = 120.0
+"""Real seconds that a task set and a hook's function are given at least: processes run at their own pace."""
 FAILURES = 3
 """Tasks in a row that fail before the sandbox gives up; AWS waits out STEADY_MINUTES, because ECS tries on."""
 SECONDS_BETWEEN_LOOKS, SHORTEST_LOOK = 5.0, 0.1
@@ -265,7 +265,7 @@ class Run:
             self.hooks[id] = None
             payload = f'{{"DeploymentId":"{self.info["deploymentId"]}","LifecycleEventHookExecutionId":"{id}"}}'
             self._call(self.spec.hooks[name], payload)
-            limit = time.monotonic() + self.world.clock.scale(HOOK_MINUTES * 60)
+            limit = time.monotonic() + max(SHORTEST_LIMIT, self.world.clock.scale(HOOK_MINUTES * 60))
             while self.hooks[id] is None and time.monotonic() < limit:
                 self._look()
             if self.hooks[id] != "Succeeded":

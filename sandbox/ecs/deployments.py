@@ -70,11 +70,13 @@ class Scheduler:
         self._next_look = 0.0
         self._seen_stopped: set[str] = set()
         self._seen_ready: dict[str, float] = {}
+        self._seen_started: set[str] = set()
 
     def step(self, now: float) -> None:
         """Look once. `now` is a monotonic time in real seconds."""
         with self.service.lock:
             self._note_ready_tasks(now)
+            self._note_started_tasks(now)
             self._note_stopped_tasks(now)
             self._forget_old_tasks()
             if self.service.status != "ACTIVE":
@@ -91,15 +93,21 @@ class Scheduler:
             if not task.ready or task.id in self._seen_ready:
                 continue
             self._seen_ready[task.id] = now
-            deployment = self._deployment_of(task)
-            if deployment:
-                deployment.not_before = 0.0
-                breaker = self._breaker()
-                if breaker.get("resetOnHealthyTask", True):
-                    deployment.failures_in_a_row = 0
             for balancer in task.load_balancers:
                 arn = balancer["targetGroupArn"]
                 self.service.add_event(f"registered 1 targets in (target-group {arn})")
+
+    def _note_started_tasks(self, now: float) -> None:
+        """A healthy task ends the count of failures: once it has run as long as AWS takes to call one healthy."""
+        for task in self.service.tasks:
+            if not task.ready or task.id in self._seen_started or not task.has_started(now):
+                continue
+            self._seen_started.add(task.id)
+            deployment = self._deployment_of(task)
+            if deployment:
+                deployment.not_before = 0.0
+                if self._breaker().get("resetOnHealthyTask", True):
+                    deployment.failures_in_a_row = 0
 
     def _note_stopped_tasks(self, now: float) -> None:
         for task in self.service.tasks:

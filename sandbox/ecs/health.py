@@ -1,8 +1,7 @@
 """Health checks of a task: those of its target groups and those of its containers.
 
-Intervals are AWS seconds and pass at the world's speed. A process does not start faster because
-the clock does, so a container that gives no answer yet is given the unscaled time that AWS would
-give it, up to `BOOT_SECONDS`.
+Intervals are AWS seconds and pass at the world's speed. What the app does in its own time is not shortened: how long it
+has to start, to answer, and to stay up before it counts as healthy (`Clock.life`).
 """
 
 from __future__ import annotations
@@ -11,13 +10,17 @@ import http.client
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.containers.namespace import StartError
 from sandbox.ecs.containers import Container
 from sandbox.ecs.model import Json
 
+if TYPE_CHECKING:
+    from sandbox.server.world import Clock
+
 BOOT_SECONDS = 10.0
+"""What a container has at least until it must answer, and an answer, where patience is shortened."""
 SLOWEST_ANSWER = 2.0
 SHORTEST_INTERVAL = 0.5
 """Seconds between two checks of what is healthy: at a high speed they would be most of what the machine does."""
@@ -53,7 +56,11 @@ def matches(matcher: str, status: int) -> bool:
 
 @dataclass
 class Check:
-    """One health check that is made again every `interval` AWS seconds."""
+    """One health check that is made again every `interval` AWS seconds.
+
+    `steady` is how many seconds AWS takes at least from the container's start until the check has passed: an app that
+    ends before would never have been healthy.
+    """
 
     tracker: HealthTracker
     interval: float
@@ -62,30 +69,31 @@ class Check:
     failure: str
     probe: Callable[[float], bool | None]
     container: str
+    steady: float = 0.0
     due: float = 0.0
     started: float | None = None
     last_problem: str = field(default="")
 
-    def run(self, now: float, scale: Callable[[float], float]) -> None:
+    def run(self, now: float, clock: Clock) -> None:
         """Probe if it is time. `probe` answers None when the container gave no answer at all."""
         if self.started is None:
             self.started = now
         if now < self.due:
             return
-        answer = self.probe(max(scale(self.timeout), min(self.timeout, SLOWEST_ANSWER)))
-        self.due = now + scale(self.interval)
+        answer = self.probe(clock.life(self.timeout, SLOWEST_ANSWER))
+        self.due = now + clock.scale(self.interval)
         tolerated = self.grace + self.interval * self.tracker.unhealthy_threshold
-        if answer is None and now < self.started + min(tolerated, BOOT_SECONDS):
+        if answer is None and now < self.started + clock.life(tolerated, BOOT_SECONDS):
             self.due = min(self.due, now + 0.25)
             return
         self.tracker.record(bool(answer))
         if answer and self.tracker.state == "healthy":
             self.due = max(self.due, now + SHORTEST_INTERVAL)
 
-    def failed(self, now: float, scale: Callable[[float], float]) -> bool:
+    def failed(self, now: float, clock: Clock) -> bool:
         """Unhealthy after the grace period."""
         started = self.started if self.started is not None else now
-        return self.tracker.state == "unhealthy" and now >= started + scale(self.grace)
+        return self.tracker.state == "unhealthy" and now >= started + clock.life(self.grace)
 
 
 def target_check(group: Json, balancer: Json, container: Container, grace: float) -> Check:
@@ -109,6 +117,7 @@ def target_check(group: Json, balancer: Json, container: Container, grace: float
         failure=f"Task failed ELB health checks in (target-group {group['TargetGroupArn']})",
         probe=probe,
         container=balancer["containerName"],
+        steady=float(group["HealthCheckIntervalSeconds"]) * (int(group["HealthyThresholdCount"]) - 1),
     )
 
 
@@ -135,4 +144,5 @@ def container_check(name: str, declared: Json, container: Container, grace: floa
         failure="Task failed container health checks",
         probe=probe,
         container=name,
+        steady=float(declared.get("interval") or 30),
     )

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 TICK = 0.05
 STEADY_SECONDS = 20.0
+"""How long a task without a health check has to run until it counts as started."""
 SHORTEST_STEADY = 1.5
 DEFAULT_STOP_TIMEOUT = 30.0
 LONGEST_STOP = 10.0
+"""Of its stop timeout, where patience is shortened."""
 
 
 class TaskRun:
@@ -74,6 +76,8 @@ class TaskRun:
                 self.task.started_at = utc_now()
                 state_of(self.world).containers[self.task.id] = dict(self.containers)
                 self.checks += self._target_checks()
+                self.task.steady_after = max((check.steady for check in self.checks), default=STEADY_SECONDS)
+                self.task.running_since = now
                 self._set_status("RUNNING")
             self._check_health(now)
             if now >= next_pump:
@@ -142,17 +146,18 @@ class TaskRun:
         ]
 
     def _check_health(self, now: float) -> None:
-        scale = self.world.clock.scale
+        clock = self.world.clock
         for check in self.checks:
-            check.run(now, scale)
+            check.run(now, clock)
             if not check.failure.startswith("Task failed ELB"):
                 self._note_container_health(check)
-            if check.failed(time.monotonic(), scale):
+            if check.failed(time.monotonic(), clock):
                 self.task.request_stop("ServiceSchedulerInitiated", check.failure)
         if self.task.stop_requested.is_set() or self.running_since is None:
             return
         healthy = all(check.tracker.state == "healthy" for check in self.checks)
-        steady = self.checks or now - self.running_since >= max(scale(STEADY_SECONDS), SHORTEST_STEADY)
+        least = 0.0 if self.checks else SHORTEST_STEADY
+        steady = now - self.running_since >= clock.life(self.task.steady_after, least)
         if healthy and steady and not self.task.ready:
             self._register_targets(True)
             self.task.ready = True
@@ -191,7 +196,7 @@ class TaskRun:
                 self._finish_requests()
             for name, container in reversed(list(self.containers.items())):
                 declared = float(self.definitions[name].get("stopTimeout") or DEFAULT_STOP_TIMEOUT)
-                container.stop(min(declared, LONGEST_STOP))
+                container.stop(self.world.clock.life(declared, LONGEST_STOP))
             self._pump_logs(last=True)
         except Exception:
             LOGGER.exception("end of task %s", task.id)
@@ -214,7 +219,7 @@ class TaskRun:
         arn = self.task.load_balancers[0]["targetGroupArn"]
         attributes = elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
         delay = next(float(a["Value"]) for a in attributes if a["Key"] == "deregistration_delay.timeout_seconds")
-        in_flight.drain(self.task.id, self.world.clock.scale(delay))
+        in_flight.drain(self.task.id, self.world.clock.life(delay, LONGEST_STOP))
 
     def _pump_logs(self, last: bool = False) -> None:
         for name, stream in self.provisions.streams.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class Task:
 
     `ready` is what a deployment waits for: running, and passing every health check that the
     service's target groups and the containers declare. `agent_status` is that of ECS Exec's agent, where it is on.
+    `running_since` and `ended` are monotonic times; `steady_after` is how many seconds of its own it has to run until
+    AWS would have counted it as healthy.
     """
 
     cluster_arn: str
@@ -73,6 +76,9 @@ class Task:
     health_status: str = "UNKNOWN"
     ready: bool = False
     was_running: bool = False
+    running_since: float | None = None
+    ended: float | None = None
+    steady_after: float = 0.0
     private_ip: str | None = None
     agent_status: str = "PENDING"
     created_at: datetime = field(default_factory=utc_now)
@@ -113,6 +119,11 @@ class Task:
         """Running or on its way there, and not asked to stop."""
         return self.desired_status == "RUNNING" and not self.stopped
 
+    def has_started(self, now: float) -> bool:
+        """Whether it was healthy, and ran as long as that takes in AWS; else its end is that of a failed start."""
+        since = self.running_since
+        return since is None or (self.ended or now) - since >= self.steady_after
+
     def _arn(self, kind: str) -> str:
         return f"arn:aws:ecs:{self.region}:{self.account}:{kind}"
 
@@ -125,6 +136,7 @@ class Task:
             return
         self.stop_code, self.stopped_reason = code, reason
         self.desired_status = "STOPPED"
+        self.ended = time.monotonic()
         self.stopping_at = utc_now()
         self.ready = False
         self.stop_requested.set()

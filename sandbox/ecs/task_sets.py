@@ -29,6 +29,7 @@ class TaskSetScheduler(Scheduler):
         """Look once. `now` is a monotonic time in real seconds."""
         with self.service.lock:
             self._note_ready_tasks(now)
+            self._note_started_tasks(now)
             self._note_stopped_tasks(now)
             self._forget_old_tasks()
             if self.service.status != "ACTIVE":

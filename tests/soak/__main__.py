@@ -22,7 +22,7 @@ def main(minutes: float, seed: int) -> None:
     undoes the other. Hypothesis chooses the order of the steps, and what each does. Each line: the sequence's number,
     the step's time, the step.
     """
-    os.environ["SANDBOX_SPEED"] = SPEED
+    os.environ["SANDBOX_SPEED"] = os.environ["SANDBOX_PATIENCE"] = SPEED
     click.echo(f"Soak for {minutes:g} minutes, seed {seed}.")
     until = time.monotonic() + minutes * 60
     with tempfile.TemporaryDirectory() as folder, new_stack(Path(folder), STACK) as stack:

@@ -140,7 +140,7 @@ def search(name: str, seed: int, sequences: int) -> Found:
 @click.option("--sequences", default=5, show_default=True, help="Within how many a break must be found.")
 def main(names: tuple[str, ...], seed: int, sequences: int) -> None:
     """Break the contract in each way that NAMES say, by default in all, and fail unless the soak finds each."""
-    os.environ["SANDBOX_SPEED"] = SPEED
+    os.environ["SANDBOX_SPEED"] = os.environ["SANDBOX_PATIENCE"] = SPEED
     results = {}
     for name in names or MUTANTS:
         click.echo(f"{name}, seed {seed}:")

@@ -175,7 +175,7 @@ def finish(work: Coroutine[Any, Any, None]) -> None:
 def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
     """What runs before and after a change of the service; no engine asks for it."""
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
-    binding = guards(boto3.Session(), "dev", QUIET)
+    binding = guards(boto3.Session(), "dev", QUIET, 15)
     assert binding is not None
     (before,), (after,) = binding.before_update or [], binding.after_update or []
     assert isinstance(before, pulumi.ResourceHook)
@@ -187,7 +187,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
 
 
 def test_a_service_that_is_new_is_not_guarded() -> None:
-    assert guards(boto3.Session(), "dev", None) is None
+    assert guards(boto3.Session(), "dev", None, 15) is None
 
 
 @pytest.mark.parametrize("refusal", [None, "not now"])
@@ -213,9 +213,9 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
     done: list[Any] = []
     shown: list[Any] = []
 
-    def follow(_: Any, stack: str, service: str, revision: str, tell: Callable[[str], None]) -> None:
+    def follow(_: Any, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: int) -> None:
         tell("it goes on")
-        done.append(("follow", stack, service, revision))
+        done.append(("follow", stack, service, revision, timeout))
         if rolled_back:
             raise DeliveryError("rolled back")
 
@@ -228,6 +228,6 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
             finish(changed)
     else:
         finish(changed)
-    followed = ("follow", "dev", "chuoi", OWN)
+    followed = ("follow", "dev", "chuoi", OWN, 15)
     assert done == ([followed] if rolled_back else [followed, ("confirm", "dev", QUIET)])
     assert shown == [("it goes on", True)]

@@ -343,6 +343,22 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
     }
 
 
+@pytest.mark.parametrize(("given", "minutes"), [({}, 15), ({"deploy": {"timeout": 40}}, 40)], ids=["unset", "given"])
+def test_every_wait_for_a_deployment_has_the_service_s_timeout(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], minutes: int
+) -> None:
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["chuoi"] |= given
+    followed: list[int] = []
+    monkeypatch.setattr("components.guards.guards", lambda *given: followed.append(given[-1]))
+    recorder = run(deploy, "dev", **{"services": services})
+    assert followed == [minutes, 15]
+    assert actions(recorder, "chuoi")["Deploy"]["configuration"]["DeploymentTimeout"] == str(minutes)
+    project = recorder.inputs(PROJECT, "chuoi-release")
+    assert {"name": "TIMEOUT", "value": str(minutes)} in project["environment"]["environmentVariables"]
+    assert project["buildTimeout"] == minutes + 15
+
+
 def test_the_migration_s_project(dev: Recorder) -> None:
     project = dev.inputs(PROJECT, "chuoi-migrate")
     variables = {v["name"]: v["value"] for v in project["environment"]["environmentVariables"]}

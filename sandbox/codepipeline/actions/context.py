@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sandbox.server.world import World
 
 SHORTEST_POLL = 0.2
+SHORTEST_LIMIT = 120.0
+"""Seconds."""
 
 
 class ActionFailure(Exception):
@@ -79,11 +81,15 @@ class ActionContext:
             raise Abandoned
 
     def deadline(self, minutes: float) -> float:
-        """The monotonic time when an action that may take some minutes is out of time.
+        """The monotonic time when an action that may take some minutes of its own is out of time.
 
-        What an action waits for (builds, containers) runs at its own pace, so minutes are not scaled.
+        Builds and people have their own pace, so these minutes are not scaled.
         """
         return time.monotonic() + minutes * 60
+
+    def scaled_deadline(self, minutes: float) -> float:
+        """The same of an action that waits for AWS. Apps start at their own pace: it is a minute or two at least."""
+        return time.monotonic() + max(self.world.clock.scale(minutes * 60), min(minutes * 60, SHORTEST_LIMIT))
 
 
 ActionRunner = Callable[[ActionContext], ActionResult]

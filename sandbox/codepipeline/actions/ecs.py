@@ -107,7 +107,7 @@ def _images(context: ActionContext) -> dict[str, str]:
 
 def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, revision: str) -> ActionResult:
     minutes = float(context.configuration.get("DeploymentTimeout") or DEFAULT_MINUTES)
-    deadline = context.deadline(minutes)
+    deadline = context.scaled_deadline(minutes)
     while time.monotonic() < deadline:
         service = describe(ecs, cluster, name)
         problem = deployment_problem(service, mine)

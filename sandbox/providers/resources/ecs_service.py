@@ -10,6 +10,8 @@ from sandbox.providers.resources.codec import reported, text
 from sandbox.providers.types import Aws
 
 STEADY_STATE_SECONDS = 20 * 60
+SHORTEST_LIMIT = 120.0
+"""Real seconds that a service has to become steady at least: its apps start at their own pace."""
 # Inputs that are members of the API's deploymentConfiguration.
 DEPLOYMENT = {
     "deploymentMaximumPercent": "maximumPercent",
@@ -155,7 +157,7 @@ class Service(AwsResource):
             f"waiting for ECS Service ({id}) {doing}: timeout while waiting for state to become "
             f"'tfSTABLE' (last state: 'tfPENDING', timeout: {STEADY_STATE_SECONDS // 60}m0s)"
         )
-        limit = STEADY_STATE_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10"))
+        limit = max(SHORTEST_LIMIT, STEADY_STATE_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10")))
         wait_until(problem, lambda: done(self.find(aws, id, props)), limit)
 
 

@@ -120,7 +120,7 @@ def deploying(*answers: list[dict[str, Any]]) -> Deploying:
 def follow(aws: Deploying) -> list[str]:
     """What is told while revision 2 is followed."""
     told: list[str] = []
-    guard.follow(aws.session(), STACK, "web", REVISION.format(2), told.append)
+    guard.follow(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
     return told
 
 
@@ -216,10 +216,10 @@ def test_it_takes_too_long(clock: Clock) -> None:
     aws = deploying(answer(START, GONE))
     aws.stop("t1", "Task failed to start", 1)
     assert failure(aws) == (
-        "web: deployment ecs-svc/mine of dev-web:2 has not completed within 20 minutes and goes on. "
+        "web: deployment ecs-svc/mine of dev-web:2 has not completed within 15 minutes and goes on. "
         "Its last task stopped: Task failed to start"
     )
-    assert 20 * 60 < clock.now <= 20 * 60 + 5
+    assert 15 * 60 < clock.now <= 15 * 60 + 5
 
 
 def failed() -> Deploying:
@@ -301,13 +301,17 @@ def taking_over(*looks: tuple[int, str]) -> FakeAws:
 def test_a_new_service_serves_before_the_old_one_goes(clock: Clock) -> None:
     told: list[str] = []
     guard.serve(
-        taking_over((0, "STABILIZING"), (2, "STABILIZING"), (2, "STEADY_STATE")).session(), STACK, "web", told.append
+        taking_over((0, "STABILIZING"), (2, "STABILIZING"), (2, "STEADY_STATE")).session(),
+        STACK,
+        "web",
+        told.append,
+        15,
     )
     assert told == [f"web: dev-web-codedeploy runs {running} of 2 tasks" for running in (0, 2)]
 
 
 def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:
     with pytest.raises(
-        DeliveryError, match=r"runs 1 of 2 tasks after 20 minutes, and the service .* stays: unable to pull"
+        DeliveryError, match=r"runs 1 of 2 tasks after 15 minutes, and the service .* stays: unable to pull"
     ):
-        guard.serve(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None)
+        guard.serve(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)

@@ -290,8 +290,9 @@ def test_without_a_rollback_the_traffic_stays() -> None:
 
 
 @pytest.mark.parametrize("reported", ["Succeeded", "Failed", None])
-def test_a_hook_is_waited_for(reported: str | None) -> None:
+def test_a_hook_is_waited_for(monkeypatch: pytest.MonkeyPatch, reported: str | None) -> None:
     """Nothing reported is a failure after an hour, which this clock makes no time at all."""
+    monkeypatch.setattr("sandbox.codedeploy.run.SHORTEST_LIMIT", 0.0)
     rig, asked = Rig(), list[Any]()
     run = rig.run(hooks=["AfterInstall", "BeforeAllowTraffic"])
 

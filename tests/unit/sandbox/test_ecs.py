@@ -20,7 +20,7 @@ from sandbox.ecs.provision import parameter_name
 from sandbox.ecs.services import HANDLERS
 from sandbox.ecs.state import state_of
 from sandbox.server.errors import AwsError
-from sandbox.server.world import Principal
+from sandbox.server.world import Clock, Principal
 
 Json = dict[str, Any]
 ME = Principal("arn:aws:iam::111111111111:user/me", "user")
@@ -503,13 +503,13 @@ def test_thresholds_count_in_a_row() -> None:
 def test_a_container_that_boots_is_not_yet_unhealthy() -> None:
     answers: list[bool | None] = [None, None, None, False, False]
     check = Check(HealthTracker(2, 2), 10, 5, 0, "failed", lambda _: answers.pop(0), "app")
-    scale = lambda seconds: seconds / 1000  # noqa: E731
+    clock = Clock(1000, patience=1000)
     for now in (0.0, 1.0, 2.0):
-        check.run(now, scale)
-        assert not check.failed(now, scale)
+        check.run(now, clock)
+        assert not check.failed(now, clock)
     for now in (3.0, 4.0):
-        check.run(now, scale)
-    assert check.failed(4.0, scale), "a wrong answer is an answer"
+        check.run(now, clock)
+    assert check.failed(4.0, clock), "a wrong answer is an answer"
 
 
 def test_what_is_healthy_is_checked_less_often_until_it_gives_a_wrong_answer() -> None:
@@ -517,7 +517,7 @@ def test_what_is_healthy_is_checked_less_often_until_it_gives_a_wrong_answer() -
     check = Check(HealthTracker(2, 2), 10, 5, 0, "failed", lambda _: answers.pop(0), "app")
     left = []
     for now in (0.0, 0.1, 0.2, 0.6, 1.0, 1.1, 1.3):
-        check.run(now, lambda seconds: seconds / 100)
+        check.run(now, Clock(100))
         left.append(len(answers))
     assert left == [4, 3, 3, 2, 2, 1, 0]
     assert check.tracker.state == "unhealthy"
