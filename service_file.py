@@ -387,7 +387,7 @@ class Service(Model):
         if self.routes and self.health_check.grace >= self.deploy.timeout * 60:
             raise ValueError(
                 f"health_check.grace {self.health_check.grace} gives a task as long as deploy.timeout "
-                f"{self.deploy.timeout} (minutes) gives its deployment; take a longer timeout, 60 at most, or less grace"
+                f"{self.deploy.timeout} (minutes) gives its deployment; take more timeout, 60 at most, or less grace"
             )
         if self.deploy.strategy == "codedeploy" and len(self.routes) != 1:
             raise ValueError(

@@ -60,7 +60,7 @@ DIGEST = """\
                 self._args["repository_url"],
                 f"@{state.release.image_digest}" if (state := self._args.get("state")) and state.release else ":live",
             ),"""
-BUILD = 'docker build "${arguments[@]}" --tag "$REPOSITORY_URI:$tag" .'
+BUILD = '"${arguments[@]}" --tag "$REPOSITORY_URI:$tag" .'
 PUSH = 'docker push "$REPOSITORY_URI:$tag"'
 MOVE_LIVE, WRITE_RECORD = (
     "        tag live\n",

@@ -72,7 +72,9 @@ class FakeAws(socketserver.ThreadingTCPServer):
             "update-service": {"service": table["updated"]},
             "describe-task-definition": {"taskDefinition": table["definitions"].get(given.get("task-definition"))},
             "list-tasks": {"taskArns": [task["taskArn"] for task in table["stopped"]]},
-            "describe-tasks": {"tasks": [t for t in table["stopped"] if t["taskArn"] in given.get("tasks", "").split()]},
+            "describe-tasks": {
+                "tasks": [t for t in table["stopped"] if t["taskArn"] in given.get("tasks", "").split()]
+            },
             "get-parameter": {"Parameter": {"Value": table["record"], "Version": 2}},
             "batch-get-image": {"images": [{"imageManifest": table["manifest"], "imageManifestMediaType": "media"}]},
         }
