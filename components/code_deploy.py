@@ -162,9 +162,7 @@ def _statements(args: CodeDeployArgs) -> list[policies.Statement]:
         task_sets_arn=pulumi.Output.concat(args["scope"].arn("ecs", "task-set/"), cluster_and_service, "/*"),
         rule_arns=args["traffic"]["rule_arns"],
         role_arns=args["role_arns"],
-        alarm_arns=[
-            pulumi.Output.concat(args["scope"].arn("cloudwatch", "alarm:"), alarm) for alarm in args["alarm_names"]
-        ],
+        watches=bool(args["alarm_names"]),
         hook_arns=args["hook_arns"],
     )
 

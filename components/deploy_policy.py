@@ -10,7 +10,7 @@ actions take no resource. None of the reads shows a secret but `ssm:GetParameter
 from collections.abc import Mapping, Sequence
 
 from components.naming import Scope
-from components.policies import EVERYTHING, Statement, allow
+from components.policies import EVERYTHING, Statement, allow, read_executions
 
 PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs-tasks", "events")
 """The services that the stack's roles are for."""
@@ -142,11 +142,16 @@ def services(scope: Scope) -> list[Statement]:
             "Scaling",
             actions(
                 "application-autoscaling",
-                "RegisterScalableTarget DeregisterScalableTarget PutScalingPolicy DeleteScalingPolicy "
-                "TagResource UntagResource",
+                "RegisterScalableTarget DeregisterScalableTarget PutScalingPolicy DeleteScalingPolicy",
             ),
             [scope.arn("application-autoscaling", "scalable-target/*")],
             {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
+        ),
+        # AWS documents no condition key for them but those of tags.
+        allow(
+            "TagScaling",
+            actions("application-autoscaling", "TagResource UntagResource"),
+            [scope.arn("application-autoscaling", "scalable-target/*")],
         ),
     ]
 
@@ -166,9 +171,11 @@ def watching(scope: Scope) -> list[Statement]:
         allow("ReadAlarms", actions("cloudwatch", "Describe* GetDashboard ListTagsForResource"), EVERYTHING),
         allow(
             "Alarms",
-            actions("cloudwatch", "PutMetricAlarm DeleteAlarms PutCompositeAlarm TagResource UntagResource"),
+            actions("cloudwatch", "PutMetricAlarm DeleteAlarms TagResource UntagResource"),
             [scope.arn("cloudwatch", f"alarm:{scope.stack}-*")],
         ),
+        # Must be granted on everything (CloudWatch API reference, PutCompositeAlarm).
+        allow("CompositeAlarms", ["cloudwatch:PutCompositeAlarm"], EVERYTHING),
     ]
 
 
@@ -226,6 +233,7 @@ def delivery(scope: Scope) -> list[Statement]:
             actions("codepipeline", "CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource"),
             [scope.arn("codepipeline", ours)],
         ),
+        read_executions(scope.arn("codepipeline", ours)),
         allow(
             "Deploys",
             actions("codedeploy", deploys),

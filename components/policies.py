@@ -232,6 +232,12 @@ def look_into(
     ]
 
 
+def read_executions(pipelines_arn: pulumi.Input[str]) -> Statement:
+    """Looks which executions pipelines have, and how each went."""
+    actions = ["ListPipelineExecutions", "ListActionExecutions", "GetPipelineExecution"]
+    return allow("ReadExecutions", [f"codepipeline:{action}" for action in actions], [pipelines_arn])
+
+
 def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     """Looks which executions of a pipeline there are, and what each was started with."""
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution"]
@@ -350,7 +356,7 @@ def shift_traffic(
     task_sets_arn: pulumi.Input[str],
     rule_arns: Arns,
     role_arns: Arns,
-    alarm_arns: Arns,
+    watches: bool,
     hook_arns: Arns,
 ) -> list[Statement]:
     """What CodeDeploy does for a blue/green deployment: of AWSCodeDeployRoleForECS that which this service needs.
@@ -360,7 +366,7 @@ def shift_traffic(
         task_sets_arn: `…:task-set/cluster/service/*`; a task set's ARN ends in an id that AWS makes up.
         rule_arns: the listener rules that it rewrites.
         role_arns: the execution role and the task role.
-        alarm_arns: the alarms that end a deployment.
+        watches: whether alarms end a deployment.
         hook_arns: the functions that it calls.
     """
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
@@ -373,8 +379,10 @@ def shift_traffic(
         allow("ShiftTraffic", ["elasticloadbalancing:ModifyRule"], rule_arns),
         allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
     ]
-    if alarm_arns:
-        statements.append(allow("ReadAlarms", ["cloudwatch:DescribeAlarms"], alarm_arns))
+    if watches:
+        # AWS's own AWSCodeDeployRoleForECS grants it so: what asks for composite alarms too must be granted on
+        # everything (CloudWatch API reference, DescribeAlarms).
+        statements.append(allow("ReadAlarms", ["cloudwatch:DescribeAlarms"], EVERYTHING))
     if hook_arns:
         statements.append(allow("CallHooks", ["lambda:InvokeFunction"], hook_arns))
     return statements

@@ -5,12 +5,14 @@ provider manages. docs/aws-assumptions.md has each action with its reason.
 """
 
 from components.naming import Scope
-from components.policies import EVERYTHING, Statement, allow
+from components.policies import EVERYTHING, Statement, allow, read_executions
+from delivery.template import TEMPLATES
 
 
 def preview(scope: Scope) -> list[Statement]:
     """What the program asks AWS before it declares anything, and what its guards look at."""
-    stack = scope.stack
+    stack, store = scope.stack, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
+    pipelines = scope.arn("codepipeline", f"{stack}-*")
     in_cluster = {"ArnEquals": {"ecs:cluster": scope.arn("ecs", f"cluster/{stack}")}}
     return [
         # None of them takes a resource.
@@ -36,6 +38,10 @@ def preview(scope: Scope) -> list[Statement]:
             ["ssm:GetParameters"],
             [scope.arn("ssm", f"parameter{scope.parameter_path('*', 'release')}")],
         ),
-        allow("ReadPipelines", ["codepipeline:GetPipelineState"], [scope.arn("codepipeline", f"{stack}-*")]),
+        allow("ReadPipelines", ["codepipeline:GetPipeline", "codepipeline:GetPipelineState"], [pipelines]),
+        read_executions(pipelines),
+        # Whether one was written: S3 tells of a missing object only who may list the bucket (S3, GetObject).
+        allow("FindTemplates", ["s3:ListBucket"], [store]),
+        allow("ReadTemplates", ["s3:GetObject"], [f"{store}/{TEMPLATES}/*"]),
         allow("ReadImages", ["ecr:DescribeImages"], [scope.arn("ecr", f"repository/{stack}-*")]),
     ]

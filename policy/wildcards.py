@@ -40,6 +40,10 @@ ANY_RESOURCE = {
     "application-autoscaling:RegisterScalableTarget": Reason(
         "takes a scalable target, whose ARN ends in an id that AWS makes up and no output gives"
     ),
+    "cloudwatch:DescribeAlarms": Reason(
+        "takes an alarm by the reference, but who asks for composite alarms must have it on `*` (API "
+        "reference), as CodeDeploy's own AWSCodeDeployRoleForECS has"
+    ),
     "ecs:ListTasks": Reason("takes a container instance, which Fargate has none of", condition="ecs:cluster"),
     "ecs:RegisterTaskDefinition": Reason(
         "takes a task definition by the reference, but is decided on `*`: so say ECS's own denials, and CodePipeline's "

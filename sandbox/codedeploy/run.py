@@ -293,8 +293,10 @@ class Run:
         names = [alarm["name"] for alarm in alarms.get("alarms", [])] if alarms.get("enabled") else []
         if not names:
             return
-        found = self._cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-        active = sorted(alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM")
+        # Of either kind: a deployment group takes the name of a composite alarm, too.
+        found = self._cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+        alarms = [*found.get("CompositeAlarms", []), *found.get("MetricAlarms", [])]
+        active = sorted(alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM")
         if active:
             raise DeploymentFailed(
                 "ALARM_ACTIVE",

@@ -26,7 +26,7 @@ TEMPLATES: Templates = {
     },
     "cloudwatch": {
         "PutMetricAlarm": "alarm:{AlarmName}",
-        "PutCompositeAlarm": "alarm:{AlarmName}",
+        "PutCompositeAlarm": ANY,  # API reference, against the Service Authorization Reference
         "DeleteAlarms": "alarm:{AlarmNames}",
         **_each("{ResourceARN}", "ListTagsForResource TagResource UntagResource"),
     },

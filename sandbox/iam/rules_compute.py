@@ -127,7 +127,8 @@ def _scalable_target(call: Call) -> list[Need]:
     arn = known or call.arn("application-autoscaling", "scalable-target/*")
     found = [Need(f"application-autoscaling:{call.operation}", arn, context)]
     if call.params.get("Tags"):
-        found.append(Need("application-autoscaling:TagResource", arn, context))
+        # The reference has no condition key of the target for it, only those of tags.
+        found.append(Need("application-autoscaling:TagResource", arn, tag_context(call.params["Tags"])))
     if role := call.params.get("RoleARN"):
         found.append(call.passes(str(role), "application-autoscaling.amazonaws.com"))
     return found

@@ -128,12 +128,16 @@ def _put_targets(call: Call) -> list[Need]:
     ]
 
 
-def _describe_alarms(call: Call) -> list[Need]:
-    """Of composite alarms only who may describe all alarms is told (API reference, DescribeAlarms)."""
-    composite = "CompositeAlarm" in call.values("AlarmTypes")
-    names = [f"alarm:{name}" for name in call.values("AlarmNames") or ["*"]]
-    resources = ["*"] if composite else [call.arn("cloudwatch", name) for name in names]
-    return [Need("cloudwatch:DescribeAlarms", resource) for resource in resources]
+def _read_alarms(parameter: str) -> Callable[[Call], list[Need]]:
+    """Of composite alarms only who may read all is told (API reference, DescribeAlarms, DescribeAlarmHistory)."""
+
+    def rule(call: Call) -> list[Need]:
+        composite = "CompositeAlarm" in call.values("AlarmTypes")
+        names = [f"alarm:{name}" for name in call.values(parameter) or ["*"]]
+        resources = ["*"] if composite else [call.arn("cloudwatch", name) for name in names]
+        return [Need(f"cloudwatch:{call.operation}", resource) for resource in resources]
+
+    return rule
 
 
 _KMS_ON_KEY = (
@@ -158,7 +162,8 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("kms", "ListAliases"): lambda call: [Need("kms:ListAliases", "*")],
     ("kms", "ListKeys"): lambda call: [Need("kms:ListKeys", "*")],
     ("sts", "AssumeRole"): _assume_role,
-    ("cloudwatch", "DescribeAlarms"): _describe_alarms,
+    ("cloudwatch", "DescribeAlarms"): _read_alarms("AlarmNames"),
+    ("cloudwatch", "DescribeAlarmHistory"): _read_alarms("AlarmName"),
     ("events", "PutEvents"): _put_events,
     ("cloudwatch", "PutMetricData"): _put_metric_data,
     ("events", "PutTargets"): _put_targets,

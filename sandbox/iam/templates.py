@@ -136,9 +136,10 @@ TEMPLATES: Templates = {
         "DescribeScalingPolicies": ANY,
         "DescribeScalingActivities": ANY,
         "DescribeScheduledActions": ANY,
+        # Without the scalable target's own condition keys: the reference has those of tags only.
+        **dict.fromkeys(("ListTagsForResource", "TagResource", "UntagResource"), "{ResourceARN}"),
     },
     "cloudwatch": {
-        "DescribeAlarmHistory": "alarm:{AlarmName}",
         "SetAlarmState": "alarm:{AlarmName}",
         "EnableAlarmActions": _ALARM,
         "DisableAlarmActions": _ALARM,

@@ -11,9 +11,10 @@ import cfnlint.data.AdditionalSpecs
 import pytest
 from cfnlint.helpers import load_resource
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from documented import all_scoped_to_everything
 from mocked import SECRET_KEYS, Deploy, deploy, stack_config
 
-from components import state_policy
+from components import policies, state_policy
 from components.deploy_policy import deploy as deploy_statements
 from components.naming import Scope
 from components.policies import Statement, document
@@ -221,6 +222,33 @@ def test_every_action_exists_and_every_policy_fits() -> None:
     assert unknown == []
     for statements in (*deploy_statements(SCOPE).values(), *review(SCOPE).values()):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
+
+
+def test_what_aws_says_must_be_granted_on_everything_is() -> None:
+    """The reference names a resource for these, their documentation says `*`: so a statement that names one is void."""
+    shifts = policies.shift_traffic(
+        service_arn="", task_sets_arn="", rule_arns=[], role_arns=[], watches=True, hook_arns=[]
+    )
+    statements = [*PREVIEW, *DEPLOY, *REVIEW, *shifts]
+    services = {action.partition(":")[0] for statement in statements for action in statement["Action"]}
+    wanted = set(all_scoped_to_everything(sorted(services)))
+    assert wanted == {f"cloudwatch:{name}" for name in ("DescribeAlarmHistory", "DescribeAlarms", "PutCompositeAlarm")}
+    named = {
+        (action, statement["Sid"])
+        for statement in statements
+        for action in statement["Action"]
+        if any(fnmatchcase(each, action) for each in wanted) and statement["Resource"] != ["*"]
+    }
+    assert named == set()
+
+
+def test_a_scalable_target_is_tagged_without_a_condition_that_aws_may_not_send() -> None:
+    """Tags have no other condition key than those of tags (Service Authorization Reference)."""
+    target = f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/1a2b"
+    for statements in (DEPLOY, REVIEW):
+        for action in ("TagResource", "UntagResource"):
+            assert may(statements, f"application-autoscaling:{action}", target)
+        assert not may(statements, "application-autoscaling:RegisterScalableTarget", target)
 
 
 def test_what_takes_no_resource_is_granted_on_everything() -> None:

@@ -166,7 +166,7 @@ def test_alarms_watch_both_groups_and_end_a_deployment(deploy: Deploy) -> None:
     assert group["autoRollbackConfiguration"]["events"][-1] == "DEPLOYMENT_STOP_ON_ALARM"
     allowed = statements(recorder, "chuoi-deploy-policy")["ReadAlarms"]
     assert allowed == (
-        ["cloudwatch:DescribeAlarms"], [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}" for name in names], None,
+        ["cloudwatch:DescribeAlarms"], ["*"], None,
     )  # fmt: skip
     assert "alarms" not in recorder.inputs(SERVICE, "chuoi-service"), "ECS refuses them with this controller"
 

@@ -5,6 +5,7 @@ from typing import Any
 import cfnlint.data.AdditionalSpecs
 import pytest
 from cfnlint.helpers import load_resource
+from documented import scoped_to_everything
 
 from sandbox.iam import provisioning, templates
 from sandbox.iam.calls import Call, Need, UnknownOperation
@@ -69,6 +70,7 @@ def arn(service: str, resource: str) -> str:
 
 
 S3 = "arn:aws:s3:::"
+TARGET = f"arn:aws:application-autoscaling:{R}:{A}:scalable-target/1"
 TAGGED = {"Tags": [{"Key": "stack", "Value": "pr"}]}
 IN_B = {"Bucket": "b", "Key": "k"}
 IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
@@ -89,6 +91,23 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
         (
             ("cloudwatch", "DescribeAlarms", {"AlarmNames": ["a"], "AlarmTypes": ["CompositeAlarm"]}),
             [("cloudwatch:DescribeAlarms", "*")],
+        ),
+        (
+            ("cloudwatch", "DescribeAlarmHistory", {"AlarmName": "a"}),
+            [("cloudwatch:DescribeAlarmHistory", f"arn:aws:cloudwatch:{R}:{A}:alarm:a")],
+        ),
+        (
+            ("cloudwatch", "DescribeAlarmHistory", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}),
+            [("cloudwatch:DescribeAlarmHistory", "*")],
+        ),
+        (("cloudwatch", "PutCompositeAlarm", {"AlarmName": "a"}), [("cloudwatch:PutCompositeAlarm", "*")]),
+        # Application Auto Scaling
+        *(
+            (
+                ("application-autoscaling", name, {"ResourceARN": TARGET}),
+                [(f"application-autoscaling:{name}", TARGET)],
+            )
+            for name in ("ListTagsForResource", "TagResource", "UntagResource")
         ),
         (
             ("cloudwatch", "PutDashboard", {"DashboardName": "d"}),
@@ -419,6 +438,7 @@ def test_scalable_targets() -> None:
     assert new[0].resource == arn("application-autoscaling", "scalable-target/*")
 
 
+ON_EVERYTHING = scoped_to_everything("cloudwatch")
 REFERENCE: dict[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Policies.json")
 """The Service Authorization Reference, actions in lower case."""
 
@@ -428,10 +448,26 @@ def test_a_template_is_everything_exactly_where_the_action_takes_no_resource(ser
     actions = REFERENCE[templates.PREFIXES.get(service, service)]["Actions"]
     for operation, template in provisioning.TEMPLATES[service].items():
         takes = actions[operation.lower()].get("Resources", [])
-        assert (template == templates.ANY) is (takes == []), operation
+        everything = takes == [] or operation in ON_EVERYTHING
+        assert (template == templates.ANY) is everything, operation
 
 
 @pytest.mark.parametrize(("service", "operation"), [("s3", "SelectObjectContent"), ("glue", "GetDatabases")])
 def test_an_unknown_operation_is_named(service: str, operation: str) -> None:
     with pytest.raises(UnknownOperation, match=f"{service}:{operation}"):
         of(service, operation, Bucket="b")
+
+
+def test_the_tags_of_a_scalable_target_are_asked_for_without_its_own_condition_keys() -> None:
+    """The Service Authorization Reference has none of them for TagResource."""
+    target = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": "service/c/s"}
+    registered, tagged = of("application-autoscaling", "RegisterScalableTarget", **target, Tags={"stack": "dev"})
+    assert registered.context["application-autoscaling:service-namespace"] == "ecs"
+    assert (tagged.action, tagged.resource) == ("application-autoscaling:TagResource", TARGET)
+    assert tagged.context == {"aws:RequestTag/stack": "dev", "aws:TagKeys": ["stack"]}
+
+
+@pytest.mark.parametrize("operation", sorted(ON_EVERYTHING))
+def test_what_aws_says_must_be_granted_on_everything_is_asked_for_on_everything(operation: str) -> None:
+    (need,) = of("cloudwatch", operation, AlarmName="a", AlarmNames=["a"], AlarmTypes=["CompositeAlarm"])
+    assert (need.action, need.resource) == (f"cloudwatch:{operation}", "*")

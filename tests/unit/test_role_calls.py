@@ -1,0 +1,212 @@
+"""What the program asks AWS beside its resources, against what the roles may that run it.
+
+Each call is taken from the program itself: of the look at the start, and of the guards before and after a change.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from delivery_aws import NOW, FakeAws, RefusedError, action, digest
+
+from components import deploy_policy, preview_policy, review_policy
+from components.naming import Scope
+from components.policies import Statement, document
+from delivery import guard
+from delivery.errors import DeliveryError
+from delivery.state import look
+from sandbox.iam.calls import Call
+from sandbox.iam.evaluator import Policy, Request, evaluate
+from sandbox.iam.requests import needs
+
+ACCOUNT, REGION = "111111111111", "eu-west-1"
+SCOPE = Scope("dev", "aws", REGION, ACCOUNT)
+STORE = "delivery-store-bucket-1a2b3c4"
+OLD, NEW = digest("a"), digest("b")
+APPSPEC = (STORE, "templates/web/appspec.yaml")
+
+ROLES: Mapping[str, tuple[str, Sequence[Statement]]] = {
+    "deploy": ("dev", [each for part in deploy_policy.deploy(SCOPE).values() for each in part]),
+    "preview": ("dev", preview_policy.preview(SCOPE)),
+    "review": ("pr-12", [each for part in review_policy.review(SCOPE).values() for each in part]),
+}
+"""The stack that a role is for, and what it may do."""
+NOT_FOR_PREVIEWS = {"logs:GetLogEvents"}
+"""A preview follows no deployment, and shows no log: its code is the pull request's."""
+
+
+class Facts:
+    """An account in which nothing is encrypted with a key, and these objects are there."""
+
+    def __init__(self, objects: frozenset[tuple[str, str]]) -> None:
+        self._objects = objects
+
+    def object_exists(self, bucket: str, key: str, version: str | None) -> bool:
+        return (bucket, key) in self._objects
+
+    def object_key(self, bucket: str, key: str, version: str | None) -> None:
+        return None
+
+    def secure_key(self, parameter: str) -> None:
+        return None
+
+
+class WithStore(FakeAws):
+    """Whose pipeline keeps its artifacts in the stack's bucket."""
+
+    def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"pipeline": {"artifactStore": {"type": "S3", "location": STORE}}}
+
+
+def service(controller: str) -> WithStore:
+    """A service with one release, which runs."""
+    aws = WithStore()
+    aws.record("none")
+    revision = aws.revision(1, f"@{OLD}")
+    aws.image(OLD, "release-1", "live")
+    aws.release(1, OLD, revision)
+    if controller == "CODE_DEPLOY":
+        aws.blue_green(revision, running=OLD)
+    else:
+        aws.service(revision, OLD)
+    return aws
+
+
+def rolling() -> WithStore:
+    return service("ECS")
+
+
+def rolling_after_a_failure() -> WithStore:
+    """Whose newest deployment ECS has failed."""
+    aws = service("ECS")
+    aws.service(aws.revision(2, f"@{NEW}"), OLD, state="FAILED")
+    return aws
+
+
+def by_code_deploy() -> WithStore:
+    """Whose template is not written yet."""
+    return service("CODE_DEPLOY")
+
+
+def released_by_code_deploy() -> WithStore:
+    """Whose template is the one that was released."""
+    aws = service("CODE_DEPLOY")
+    aws.objects[APPSPEC] = b"# template f1\nversion: 0.0\n"
+    return aws
+
+
+def edited_by_code_deploy() -> WithStore:
+    """Whose template an execution deploys."""
+    aws = service("CODE_DEPLOY")
+    aws.objects[APPSPEC] = b"# template f2\nversion: 0.0\n"
+    aws.executing("InProgress", variables={"image": "live"})
+    return aws
+
+
+def code_deploy_after_a_failure() -> WithStore:
+    """Whose template an execution has tried in vain: with an action in Deploy, and with none."""
+    aws = service("CODE_DEPLOY")
+    aws.objects[APPSPEC] = b"# template f2\nversion: 0.0\n"
+    aws.executing("Failed", action("Deploy", "Release", "Build", "Failed"), variables={"image": "live"})
+    aws.executing("Failed", action("Approve", "Approve", "Approval", "Failed"), variables={"image": "live"})
+    return aws
+
+
+STATES: Sequence[Callable[[], WithStore]] = (
+    rolling,
+    rolling_after_a_failure,
+    by_code_deploy,
+    released_by_code_deploy,
+    edited_by_code_deploy,
+    code_deploy_after_a_failure,
+)
+
+
+@contextmanager
+def recorded(session: boto3.Session) -> Iterator[list[tuple[str, str, Mapping[str, Any]]]]:
+    """Service, operation and parameters of each call."""
+    calls: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def record(params: dict[str, Any], model: Any, **_: Any) -> None:
+        calls.append((model.service_model.service_name, model.name, params))
+
+    session.events.register("before-parameter-build", record, unique_id="recorded")
+    try:
+        yield calls
+    finally:
+        session.events.unregister("before-parameter-build", unique_id="recorded")
+
+
+def run(aws: WithStore, session: boto3.Session) -> None:
+    """The look, the guard before a change, and those after it: of a deployment that completes, and of one that fails."""
+    before = look(session, "dev", ["web"])["web"]
+    guard.check(session, "dev", before)
+    guard.confirm(session, "dev", before)
+    if before.controller == "CODE_DEPLOY":
+        guard.serve(session, "dev", "web", lambda _: None)
+        return
+    failed = aws.revision(3, f"@{NEW}", container={"logConfiguration": LOG})
+    aws.service(failed, OLD, state="FAILED")
+    stopped = {"stoppedReason": "Essential container in task exited", "startedBy": "ecs-svc/1", "stoppedAt": NOW}
+    aws.tasks.append({**aws.tasks[0], "taskDefinitionArn": failed, **stopped})
+    with pytest.raises(DeliveryError):
+        guard.follow(session, "dev", "web", failed, lambda _: None)
+
+
+LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}
+
+
+def refused(role: str, calls: Sequence[tuple[str, str, Mapping[str, Any]]], facts: Facts) -> set[tuple[str, str]]:
+    """Action and resource of all that a role asks for and may not."""
+    stack, statements = ROLES[role]
+    found = set()
+    for name, operation, params in calls:
+        renamed = json.loads(json.dumps(params, default=str).replace("dev", stack))
+        for need in needs(Call(name, operation, renamed, ACCOUNT, REGION, facts)):  # type: ignore[arg-type]
+            context = {"aws:RequestedRegion": REGION, **need.context}
+            asked = Request(need.action, need.resource, context)
+            if not evaluate(asked, [Policy(role, document(statements))]).allowed:
+                found.add((need.action, need.resource))
+    return found
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_make_every_call_of_the_look_and_the_guards(role: str, state: Callable[[], WithStore]) -> None:
+    aws = state()
+    aws.refuse["GetLogEvents"] = RefusedError("ResourceNotFoundException")
+    session = aws.session()
+    with recorded(session) as calls:
+        run(aws, session)
+    missing = refused(role, calls, Facts(frozenset(aws.objects)))
+    assert {found for found in missing if role != "preview" or found[0] not in NOT_FOR_PREVIEWS} == set()
+
+
+def test_the_calls_are_those_that_the_program_makes() -> None:
+    """So that no state above stops asking without a word."""
+    made: set[str] = set()
+    for state in STATES:
+        aws = state()
+        aws.refuse["GetLogEvents"] = RefusedError("ResourceNotFoundException")
+        session = aws.session()
+        with recorded(session) as calls:
+            run(aws, session)
+        made |= {f"{name}:{operation}" for name, operation, _ in calls}
+    assert made == {
+        "codepipeline:GetPipeline",
+        "codepipeline:GetPipelineExecution",
+        "codepipeline:GetPipelineState",
+        "codepipeline:ListActionExecutions",
+        "codepipeline:ListPipelineExecutions",
+        "ecr:DescribeImages",
+        "ecs:DescribeServices",
+        "ecs:DescribeTaskDefinition",
+        "ecs:DescribeTasks",
+        "ecs:ListTasks",
+        "logs:GetLogEvents",
+        "s3:GetObject",
+        "ssm:GetParameters",
+    }
