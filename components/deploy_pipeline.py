@@ -48,7 +48,12 @@ class DeployPipeline(pulumi.ComponentResource):
         self._artifacts_arn = pulumi.Output.concat(args["bucket_arn"], "/", artifact_prefix(self._full_name), "/*")
         self.source_key = source_key(args["service"])
         source_arn = pulumi.Output.concat(args["bucket_arn"], "/", self.source_key)
-        uploader = aws.iam.User(f"{name}-uploader", name=f"{self._full_name}-uploader", opts=self._child)
+        uploader = aws.iam.User(
+            f"{name}-uploader",
+            name=f"{self._full_name}-uploader",
+            force_destroy=True,  # IAM deletes no user that has an access key, and this one's is made by hand
+            opts=self._child,
+        )
         aws.iam.UserPolicy(
             f"{name}-uploader-policy",
             user=uploader.name,

@@ -313,6 +313,19 @@ def identity(scope: Scope) -> list[Statement]:
             ),
             [users],
         ),
+        # A user goes with what was made for it by hand, and the provider asks for each kind of it (user.go).
+        allow(
+            "UploadersKeys",
+            actions(
+                "iam",
+                "ListAccessKeys DeleteAccessKey ListSSHPublicKeys DeleteSSHPublicKey ListMFADevices "
+                "DeactivateMFADevice DeleteLoginProfile ListSigningCertificates DeleteSigningCertificate "
+                "ListServiceSpecificCredentials DeleteServiceSpecificCredential",
+            ),
+            [users],
+        ),
+        # Takes no resource.
+        allow("FindDevices", ["iam:ListVirtualMFADevices"], EVERYTHING),
         allow(
             "LinkedRoles",
             ["iam:CreateServiceLinkedRole"],

@@ -18,6 +18,8 @@ from delivery.session import Provider, Role, sign_in
 Ask = Callable[[str], str]
 """Asks a person, and gives what was typed."""
 
+EVENTS = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""The option `--event-log` is one of Pulumi's debug commands, as which Pulumi's Automation API uses it, too."""
 NO_CHANGE = ("same", "read", "refresh")
 ENDS = ("delete", "delete-replaced")
 
@@ -55,13 +57,15 @@ class Project:
         document = yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
         return dict(document.get("config") or {})
 
-    def pulumi(self, *arguments: str) -> None:
-        """Run the CLI, which talks to the person itself.
+    def pulumi(self, *arguments: str, **environment: str) -> None:
+        """Run the CLI, which talks to the person itself; with more variables, if any.
 
         Raises:
             DeliveryError: it failed; it has said why.
         """
-        done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env={**os.environ, **self.environment})
+        done = subprocess.run(
+            ["pulumi", *arguments], cwd=self.folder, env={**os.environ, **self.environment, **environment}
+        )
         if done.returncode != 0:
             raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
 
@@ -137,7 +141,7 @@ def up(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     right_account(project)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "events.json"
-        project.pulumi("preview", "--stack", project.stack, "--event-log", str(log), *project.options)
+        project.pulumi("preview", "--stack", project.stack, "--event-log", str(log), *project.options, **EVENTS)
         with log.open(encoding="utf-8") as events:
             found = changes(events)
     if not found.count:

@@ -147,7 +147,7 @@ def judged(event_log: str) -> Preview:
                 said = f"{words} (policy {violation['policyName']})"
                 found[violation["enforcementLevel"] == "mandatory"].append(f"{name}: {said}" if name else said)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise DeliveryError(f"this is not what `pulumi preview --event-log` writes: {error}") from None
+        raise DeliveryError(f"this is not what the option `--event-log` writes: {error}") from None
     return Preview(errors=tuple(found[True]), warnings=tuple(found[False]))
 
 

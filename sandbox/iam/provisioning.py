@@ -105,6 +105,9 @@ TEMPLATES: Templates = {
         **_each("{ResourceARN}", "ListTagsForResource TagResource UntagResource"),
     },
     "iam": {
+        "ListVirtualMFADevices": ANY,
+        "DeleteVirtualMFADevice": "{SerialNumber}",
+        "RemoveUserFromGroup": "group/{GroupName}",
         **_each(
             "{PolicyArn}", "CreatePolicyVersion DeletePolicyVersion DeletePolicy ListPolicyTags ListPolicyVersions"
         ),
@@ -306,12 +309,21 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
         for name in (
             "CreateAccessKey",
             "CreateUser",
+            "DeactivateMFADevice",
             "DeleteAccessKey",
+            "DeleteLoginProfile",
+            "DeleteSSHPublicKey",
+            "DeleteServiceSpecificCredential",
+            "DeleteSigningCertificate",
             "DeleteUser",
             "DeleteUserPolicy",
             "GetUser",
             "GetUserPolicy",
             "ListAccessKeys",
+            "ListMFADevices",
+            "ListSSHPublicKeys",
+            "ListServiceSpecificCredentials",
+            "ListSigningCertificates",
             "ListUserPolicies",
             "ListUserTags",
             "PutUserPolicy",

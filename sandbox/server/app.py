@@ -17,6 +17,7 @@ from moto.s3.models import FakeBucket
 from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
+from sandbox.iam.users import keep_users_with_credentials
 from sandbox.server import authorization, control, hooks, identity, inside, protocol
 from sandbox.server.errors import AwsError
 from sandbox.server.facts import MotoFacts
@@ -47,6 +48,7 @@ class Application:
         leave_authorisation_to_the_front()
         serve_composite_alarms(world.bus.publish)
         serve_query_definitions()
+        keep_users_with_credentials()
         self.world = world
         self.handlers = handlers
         self._moto = _Dispatcher(_backend_app)

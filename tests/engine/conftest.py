@@ -1,5 +1,6 @@
 """Small programs on the real engine, against the sandbox's own server."""
 
+import contextlib
 import json
 import subprocess
 import textwrap
@@ -20,10 +21,9 @@ REPOSITORY = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests: names must differ between them."""
-    root = tmp_path_factory.mktemp("server")
+@contextlib.contextmanager
+def new_server(root: Path) -> Iterator[Server]:
+    """A server of its own, with its files in a folder."""
     (root / "Pulumi.yaml").write_text("name: server\nruntime: python\n")
     (root / "Pulumi.shared.yaml").write_text(
         json.dumps({"config": {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT]}})
@@ -33,6 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = folder.ensure_server(lambda _: None)
     yield started
     subprocess.run(["kill", str(started.pid)], check=True)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests: names must differ between them."""
+    with new_server(tmp_path_factory.mktemp("server")) as started:
+        yield started
 
 
 @dataclass

@@ -314,7 +314,7 @@ UNUSED = {
         "elasticloadbalancing:ModifyIpPools kms:CreateGrant kms:RetireGrant logs:*KmsKey logs:*Delivery "
         "logs:*DataProtectionPolicy logs:*IndexPolicy logs:*ResourcePolicy logs:PutBearerTokenAuthentication "
         "logs:PutLogGroupDeletionProtection iam:*PermissionsBoundary iam:A*RolePolicy iam:DetachRolePolicy "
-        "iam:*LoginProfile iam:*User*Group iam:*UserPolicies iam:A*UserPolicy iam:DetachUserPolicy "
+        "iam:CreateLoginProfile iam:GetLoginProfile iam:UpdateLoginProfile iam:*User*Group iam:*UserPolicies iam:A*UserPolicy iam:DetachUserPolicy "
         "s3:*MetadataTable* s3:*Metadata*Configuration s3:*Analytics* s3:*Cors s3:*CORS s3:*Metrics* s3:*Replication* "
         "s3:*Website s3:*Accelerate* s3:*Abac s3:*Acl s3:*Logging s3:*ObjectLock* s3:*Tiering* s3:*Inventory* s3tables:*"
     ),
@@ -323,7 +323,6 @@ UNUSED = {
         "codepipeline:StartPipelineExecution elasticloadbalancing:*registerTargets "
         "elasticloadbalancing:RegisterTargets"
     ),
-    "a key of a person's, made by hand": "iam:DeleteAccessKey iam:ListAccessKeys",
     "no action of IAM": "s3:REST.PUT.OBJECT s3:DeleteBucketEncryption s3:DeleteBucketLifecycle",
 }
 

@@ -70,6 +70,11 @@ def test_components_nest_one_level(dev: Recorder) -> None:
     assert deep == []
 
 
+def test_an_uploader_goes_with_the_access_key_that_was_made_for_it_by_hand(dev: Recorder) -> None:
+    for name in ("chuoi", "mailer"):
+        assert dev.inputs("aws:iam/user:User", f"{name}-uploader")["forceDestroy"] is True
+
+
 def test_a_new_service_has_no_tasks_and_suspended_scaling(dev: Recorder) -> None:
     service = dev.inputs(SERVICE, "chuoi-service")
     assert service["desiredCount"] == 0

@@ -277,7 +277,7 @@ def test_an_event_log_that_is_none(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         main, ["preview-report", "--stack", "dev", "--no-live", "--events", str(tmp_path / "events")]
     )
-    assert (done.exit_code, "this is not what `pulumi preview --event-log` writes" in done.output) == (1, True)
+    assert (done.exit_code, "this is not what the option `--event-log` writes" in done.output) == (1, True)
 
 
 def test_an_error_that_the_document_does_not_have_is_the_log_s(tmp_path: Path) -> None:
