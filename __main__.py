@@ -29,6 +29,7 @@ from inputs import (
     migrate_args,
     network_args,
     parameter_args,
+    registries_args,
     shared_by,
     to_share,
     uploaders_args,
@@ -187,6 +188,7 @@ for name, service in config.services.items():
             "architecture": architecture,
             "compute_type": service.build.compute,
             "build_timeout": service.build.timeout,
+            "registries": registries_args(service),
             "log_retention_days": config.cluster.log_retention_days,
             "controller": controller,
             **blue_green,  # type: ignore[typeddict-item]

@@ -90,6 +90,32 @@ KeyArn = Annotated[
         "must be the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID; a policy takes no alias",
     ),
 ]
+SecretArn = Annotated[
+    str,
+    form(
+        r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$",
+        "must be the ARN of a secret of Secrets Manager, which ends in six characters of its own",
+    ),
+]
+RepositoryArn = Annotated[
+    str,
+    form(
+        r"^arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9]+([._/-][a-z0-9]+)*(/[*])?$",
+        "must be the ARN of an ECR repository, or of all below a prefix, arn:aws:ecr:REGION:ACCOUNT:repository/base/*",
+    ),
+]
+RegistryHost = Annotated[
+    str,
+    form(
+        r"^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?$", "must be the host of a registry without https://, such as docker.io"
+    ),
+]
+CachePrefix = Annotated[
+    str,
+    form(
+        r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "must be the prefix of a pull-through cache rule of ECR's, such as docker-hub"
+    ),
+]
 ParameterName = Annotated[
     str, form(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of an environment variable"), Field(max_length=128)
 ]

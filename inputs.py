@@ -15,6 +15,7 @@ from components.network import AdoptedVpc, Network, NetworkArgs
 from components.parameter_store import ParameterArgs
 from components.pipeline_builds import MigrationArgs
 from components.policies import Statement
+from components.registries import LoginArgs, RegistriesArgs
 from components.ways_in import WaysInArgs
 from delivery.state import ServiceState
 from review import number_of, priority
@@ -189,6 +190,17 @@ def uploaders_args(service: Service, scope: Scope) -> dict[str, list[Statement]]
         provider = trust.provider_arn(scope.partition, scope.account, source.gitlab.url)
         found.append(trust.gitlab("GitLab", provider, project, source.gitlab.branch))
     return {"uploaders": found} if found else {}
+
+
+def registries_args(service: Service) -> RegistriesArgs:
+    """Where the image's build pulls base images from."""
+    given = service.build.registries
+    logins: dict[str, LoginArgs] = {}
+    for host, login in given.logins.items():
+        logins[host] = {"secret_arn": login.secret}
+        if login.key is not None:
+            logins[host]["key_arn"] = login.key
+    return {"logins": logins, "repositories": given.repositories, "caches": given.caches}
 
 
 def migrate_args(service: Service) -> dict[str, MigrationArgs]:

@@ -62,7 +62,7 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
     zone = config.domain.zone
     routed = [name for name, service in config.services.items() if service.routes]
-    undelivered = {f"{what}-undelivered" for what in ("slack", "commits", "starts")}
+    undelivered = {f"{what}-undelivered" for what in ("slack", "starts")}
     alarms = {*undelivered, *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
     for name, service in config.services.items():
         if name.endswith(SUFFIXES["CODE_DEPLOY"]):

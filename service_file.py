@@ -266,12 +266,45 @@ class Source(Model):
     """The same with a GitLab's."""
 
 
+class Login(Model):
+    """A login to a registry, kept in Secrets Manager as JSON: `username`, and `password` or `accessToken`."""
+
+    secret: formats.SecretArn
+    """The ARN of the secret, with its six last characters."""
+    key: formats.KeyArn | None = None
+    """The KMS key that it is encrypted with, where that is a key of your own."""
+
+
+class Registries(Model):
+    """Where base images come from that not everybody may pull, or not as often as a build needs to.
+
+    The image's build may read these, and nothing else may.
+    """
+
+    logins: dict[formats.RegistryHost, Login] = {}
+    """By host: `docker.io`, `ghcr.io`. A login of Docker Hub's has a limit of its own, which the addresses of CodeBuild
+    share without one."""
+    repositories: list[formats.RepositoryArn] = []
+    """ECR repositories of other accounts or Regions, by ARN; `…:repository/base/*` is all below `base`. Their own
+    policies have to let this account pull."""
+    caches: list[formats.CachePrefix] = []
+    """Prefixes of this account's pull-through cache rules, such as `docker-hub`. A Dockerfile then names
+    `ACCOUNT.dkr.ecr.REGION.amazonaws.com/docker-hub/library/node:22`."""
+
+    @model_validator(mode="after")
+    def _no_login_to_ecr(self) -> Self:
+        if ecr := [host for host in self.logins if ".dkr.ecr." in host]:
+            raise ValueError(f"logins: {', '.join(ecr)} is ECR, which has no login of its own; use repositories")
+        return self
+
+
 class Build(Model):
-    """The machine that builds the image."""
+    """The machine that builds the image, and where its base images come from."""
 
     compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = "BUILD_GENERAL1_SMALL"
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
     """Minutes."""
+    registries: Registries = Registries()
 
 
 class Migrate(Model):

@@ -22,6 +22,11 @@ class Scope:
     region: str
     account: str
 
+    @property
+    def dns_suffix(self) -> str:
+        """What the hosts of AWS's services end in."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
     def name(self, service: str) -> str:
         """The AWS name of a service's things: `{stack}-{service}`."""
         return f"{self.stack}-{service}"

@@ -10,10 +10,11 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from components import policies
+from components import policies, registries
 from components.messages import PACKAGED, RELEASED, SOURCE, STARTED
 from components.naming import Scope, source_key
 from components.parameter_store import View
+from components.registries import RegistriesArgs
 from delivery import template
 from delivery.record import FINGERPRINT_LABEL
 from delivery.services import Controller
@@ -118,6 +119,8 @@ class DeployPipelineArgs(TypedDict):
     """CodeBuild's compute type for the image's build."""
     build_timeout: int
     """Minutes."""
+    registries: RegistriesArgs
+    """Where base images come from, besides what everybody may pull."""
     log_retention_days: int
 
 
@@ -163,8 +166,10 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
             "BUILD_SECRETS": " ".join(sorted(build.secret)),
             "TEMPLATE_FOLDER": template.folder(args["service"]) if blue_green else "",
+            **registries.variables(args["registries"], args["scope"].dns_suffix),
         },
         [
+            *registries.statements(args["registries"], args["scope"]),
             *policies.push_image(args["repository_arn"]),
             *policies.read_labels(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),

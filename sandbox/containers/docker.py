@@ -75,7 +75,9 @@ class Docker:
         given = parse_arguments("login", arguments, values, {"--password-stdin": ""})
         registry = given.only_operand("login [OPTIONS] SERVER").removeprefix("https://").rstrip("/")
         password = stdin().strip() if given.has("--password-stdin") else given.last("--password")
-        if given.last("--username") != "AWS" or not _is_token(password, registry):
+        if not _is_ecr(registry) and given.last("--username") and password:
+            self._note(f"note: this stand-in for docker reaches ECR only: the login to {registry} is taken as it is")
+        elif given.last("--username") != "AWS" or not _is_token(password, registry):
             raise DockerError(
                 f"Error response from daemon: login attempt to https://{registry}/v2/ failed with status: "
                 "400 Bad Request"
@@ -276,6 +278,13 @@ def _reference(name: str) -> Reference:
         return Reference.parse(name)
     except ValueError as error:
         raise DockerError(f"ERROR: {error}") from error
+
+
+def _is_ecr(registry: str) -> bool:
+    try:
+        return bool(Reference.parse(f"{registry}/x").account)
+    except ValueError:
+        return False
 
 
 def _is_token(password: str, registry: str) -> bool:

@@ -26,7 +26,8 @@ case "$1 $2" in
     [[ -n ${NEW_CONTENT:-} && $* == *imageTag=content-* && ! -e $HOME/pushed ]] \
       && { echo 'An error occurred (ImageNotFoundException)' >&2; exit 254; }
     echo "$*" >> "$HOME/looked"; echo "$DIGEST" ;;
-  'ecr get-login-password') echo token ;;
+  'ecr get-login-password') echo "token of ${4:-here}" ;;
+  'secretsmanager get-secret-value') echo "$*" >> "$HOME/secrets"; printf '%s' "$SECRET" ;;
   'events put-events') echo "$4" >> "$HOME/announced" ;;
   *) echo "nobody answers $*" >&2; exit 1 ;;
 esac
@@ -37,8 +38,18 @@ DOCKER = """\
 #!/bin/bash
 printf '%s\\0' "$@" >> "$HOME/docker"; echo >> "$HOME/docker"
 env > "$HOME/environment"
-[[ $1 != push ]] || touch "$HOME/pushed"
+case $1 in
+  login) echo "${*: -1} $(cat)" >> "$HOME/logins"; [[ ${*: -1} != "${REFUSES:-}" ]] ;;
+  push) touch "$HOME/pushed" ;;
+  build)
+    echo x >> "$HOME/builds"
+    (($(wc -l < "$HOME/builds") > ${FAILING:-0})) || { echo "$REFUSAL" >&2; exit 1; } ;;
+esac
 """
+
+
+class Failed(Exception):
+    """The step failed, saying this."""
 
 
 def package(folder: Path, **answers: str) -> tuple[dict[str, str], str]:
@@ -47,13 +58,14 @@ def package(folder: Path, **answers: str) -> tuple[dict[str, str], str]:
     for place in (bin, source):
         place.mkdir()
     (source / "Dockerfile").write_text("FROM scratch\n")
-    for name, script in {"aws": AWS, "docker": DOCKER}.items():
+    pause = '#!/bin/bash\necho "$1" >> "$HOME/pauses"\n'
+    for name, script in {"aws": AWS, "docker": DOCKER, "sleep": pause}.items():
         (bin / name).write_text(script)
         (bin / name).chmod(0o755)
     given = {
         "IMAGE": "none", "SOURCE_BUCKET": "bucket", "SOURCE_KEY": "key", "SOURCE_VERSION": "v5", "EXECUTION": MINE,
         "REPOSITORY_URI": "registry/web", "CONTAINERS": "web", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
-        "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "", "CODEBUILD_INITIATOR": "codepipeline/dev-web",
+        "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "", "CODEBUILD_INITIATOR": "codepipeline/dev-web",
     }  # fmt: skip
     environment = {
         **given, "DIGEST": DIGEST, "UNDER_WAY": MINE, "GIVEN_IMAGE": "none", "RELEASED": "", "MANIFEST": MANIFEST, "CHILD": MANIFEST,
@@ -69,9 +81,15 @@ def package(folder: Path, **answers: str) -> tuple[dict[str, str], str]:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    if done.returncode:
+        raise Failed(done.stdout + done.stderr)
     said, _, variables = done.stdout.rpartition("VARIABLES\n")
     return dict(line.split("=", 1) for line in variables.splitlines()), said
+
+
+def lines(file: Path) -> list[str]:
+    """A file's, none when it is not there."""
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def docker(folder: Path) -> list[list[str]]:
@@ -109,6 +127,82 @@ def test_an_image_is_built_without_attestations(tmp_path: Path) -> None:
     assert build[1:3] == ["--provenance=false", "--sbom=false"]
     environment = (tmp_path / "environment").read_text().splitlines()
     assert environment.count("BUILDX_NO_DEFAULT_ATTESTATIONS=1") == 1
+
+
+ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:hub-a1B2c3"
+OTHER_ECR = "222222222222.dkr.ecr.us-east-1.amazonaws.com"
+REGISTRIES = {"REGISTRY_LOGINS": f"docker.io={ARN} ghcr.io={ARN}", "ECR_REGISTRIES": OTHER_ECR}
+
+
+@pytest.mark.parametrize("key", ["password", "accessToken"])
+def test_the_build_logs_in_where_base_images_come_from(tmp_path: Path, key: str) -> None:
+    secret = json.dumps({"username": "team", key: "s3cret"})
+    _, said = package(tmp_path, NEW_CONTENT="yes", SECRET=secret, **REGISTRIES)
+    assert lines(tmp_path / "logins") == [
+        "registry token of here", f"{OTHER_ECR} token of us-east-1", "docker.io s3cret", "ghcr.io s3cret",
+    ]  # fmt: skip
+    assert [call[:4] for call in docker(tmp_path)][2:4] == [["login", "--username", "team", "--password-stdin"]] * 2
+    asked = f"secretsmanager get-secret-value --region eu-west-1 --secret-id {ARN} --query SecretString --output text"
+    assert lines(tmp_path / "secrets") == [asked] * 2
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "secret", ["s3cret", '"s3cret"', '["s3cret"]', '{"username": "team"}', '{"password": "s3cret"}', ""]
+)
+def test_a_secret_that_is_no_login_is_named_and_not_shown(tmp_path: Path, secret: str) -> None:
+    with pytest.raises(Failed) as failed:
+        package(tmp_path, NEW_CONTENT="yes", SECRET=secret, **REGISTRIES)
+    said = str(failed.value)
+    assert said.endswith("The secret of registry docker.io is not JSON with username, and password or accessToken.\n")
+    assert ("s3cret" in said, lines(tmp_path / "builds")) == (False, [])
+
+
+def test_a_login_that_is_refused(tmp_path: Path) -> None:
+    secret = json.dumps({"username": "team", "password": "s3cret"})
+    with pytest.raises(Failed, match=r"Registry ghcr\.io refused the login that its secret keeps\."):
+        package(tmp_path, NEW_CONTENT="yes", SECRET=secret, REFUSES="ghcr.io", **REGISTRIES)
+    assert lines(tmp_path / "builds") == []
+
+
+def test_nothing_is_logged_in_to_when_there_is_an_image(tmp_path: Path) -> None:
+    package(tmp_path, SECRET="", **REGISTRIES)
+    assert lines(tmp_path / "logins") == []
+
+
+LIMIT = (
+    "ERROR: failed to solve: node:22: failed to resolve source metadata for docker.io/library/node:22: unexpected status "
+    "from HEAD request to https://registry-1.docker.io/v2/library/node/manifests/22: 429 Too Many Requests"
+)
+PRIVATE = (
+    "ERROR: failed to solve: team/base:1: failed to resolve source metadata for docker.io/team/base:1: pull access denied, "
+    "repository does not exist or may require authorization"
+)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_registry_that_allows_no_more_pulls_is_asked_again(tmp_path: Path, failing: int) -> None:
+    exported, _ = package(tmp_path, NEW_CONTENT="yes", FAILING=str(failing), REFUSAL=LIMIT)
+    assert exported["IMAGE_DIGEST"] == DIGEST
+    assert len(lines(tmp_path / "builds")) == failing + 1
+    assert lines(tmp_path / "pauses") == ["20", "60"][:failing]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "builds", "words"),
+    [
+        (LIMIT, 3, "The registry of docker.io/library/node:22 allows no more pulls from this address for now (429). Upload again later, or: name an image of public.ecr.aws in the Dockerfile, or set build.registries (a login, a pull-through cache)."),
+        ("toomanyrequests: Rate exceeded", 3, "The registry of a base image allows no more pulls from this address"),
+        (PRIVATE, 1, "The base image docker.io/team/base:1 may not be pulled, or there is none: set build.registries in the stack file."),
+        ("ERROR: failed to solve: process /bin/sh did not complete: exit code: 2", 1, "exit code: 2"),
+    ],
+)  # fmt: skip
+def test_a_build_that_fails_says_what_to_do(tmp_path: Path, refusal: str, builds: int, words: str) -> None:
+    with pytest.raises(Failed) as failed:
+        package(tmp_path, NEW_CONTENT="yes", FAILING="9", REFUSAL=refusal)
+    assert words in str(failed.value).splitlines()[-1]
+    assert len(lines(tmp_path / "builds")) == builds
+    assert not (tmp_path / "pushed").exists()
 
 
 CHANGES = {

@@ -46,6 +46,7 @@ def refusal(deploy: Deploy, config: dict[str, Any]) -> str:
     return str(refused.value)
 
 
+SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:docker-hub-a1B2c3"  # noqa: S105
 CODE_DEPLOY = {"strategy": "codedeploy"}
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f"
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
@@ -135,13 +136,19 @@ MISTAKES = [
     ("services.mailer.alarms", {"latency": False}, "services.mailer: alarms watch what the load balancer sees, and there are no routes"),
     ("services.chuoi-latency", ROUTED, "services.chuoi-latency: dev-chuoi-latency, as its alarm is called, is the name of another alarm"),
     ("services.starts-undelivered", ROUTED, "services.starts-undelivered: dev-starts-undelivered, as its alarm is called, is the name of"),
-    ("services.commits-undelivered", ROUTED, "services.commits-undelivered: dev-commits-undelivered, as its alarm is called, is the name of"),
     ("services.slack-undelivered", ROUTED, "services.slack-undelivered: dev-slack-undelivered, as its alarm is called, is the name of"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"AfterEverything": HOOK}}, "services.chuoi.deploy.hooks.AfterEverything"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "hooks": {"BeforeInstall": "smoke"}}, "services.chuoi.deploy.hooks.BeforeInstall: 'smoke' is not allowed"),
     ("services.chuoi-codedeploy", WORKER, "a name must not end in -codedeploy"),
     ("services.chuoi.source", {"gitlab": {"url": "https://gitlab.example.com:8443", "project": "a/b"}}, "services.chuoi.source.gitlab.url: 'https://gitlab.example.com:8443' is not allowed: must be the address of a GitLab without a path or a port"),
     ("services.chuoi.task", {"template": "web.json", "cpu": 32768, "memory": 65536, "port": 4000}, "services.chuoi.task: memory 65536 does not go with cpu 32768; Fargate offers 61440, 122880, 249856"),
+    ("services.chuoi.build", {"registries": {"logins": {"https://docker.io": {"secret": SECRET}}}}, "services.chuoi.build.registries.logins.https://docker.io: 'https://docker.io' is not allowed: must be the host of a registry without https://"),
+    ("services.chuoi.build", {"registries": {"logins": {"docker.io": {"secret": SECRET[:-7]}}}}, "must be the ARN of a secret of Secrets Manager, which ends in six characters of its own"),
+    ("services.chuoi.build", {"registries": {"logins": {"docker.io": {"secret": SECRET, "key": "alias/x"}}}}, "services.chuoi.build.registries.logins.docker.io.key: 'alias/x' is not allowed: must be the ARN of a KMS key"),
+    ("services.chuoi.build", {"registries": {"logins": {"111111111111.dkr.ecr.eu-west-1.amazonaws.com": {"secret": SECRET}}}}, "logins: 111111111111.dkr.ecr.eu-west-1.amazonaws.com is ECR, which has no login of its own; use repositories"),
+    ("services.chuoi.build", {"registries": {"repositories": ["base"]}}, "services.chuoi.build.registries.repositories[0]: 'base' is not allowed: must be the ARN of an ECR repository"),
+    ("services.chuoi.build", {"registries": {"caches": ["docker-hub/"]}}, "services.chuoi.build.registries.caches[0]: 'docker-hub/' is not allowed: must be the prefix of a pull-through cache rule"),
+    ("services.chuoi.build", {"registries": {"mirrors": []}}, "services.chuoi.build.registries.mirrors: there is no such key"),
     ("services.chuoi.source", {"type": "git"}, "services.chuoi.source.type: 'git' is not allowed"),
     ("services.chuoi.migrate", {}, "services.chuoi.migrate.command: is missing"),
     ("services.chuoi.migrate", {"command": []}, "services.chuoi.migrate.command: list should have at least 1 item"),
