@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from components import commit_messages
 from components.alarms import MEASURES, alarm_name
 from components.messages import LONGEST_PATTERN, longest_pattern
@@ -13,6 +15,7 @@ from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
 from formats import NESTED, PARAMETER_BYTES, WORDS
 from review import HIGHEST_PRIORITY, NUMBER, number_of
+from suggestions import keys_at, meant
 
 if TYPE_CHECKING:
     from stack_file import Stack
@@ -21,7 +24,6 @@ NAMESPACE = "fargate-delivery"
 """What the keys of a stack file start with."""
 
 
-PLAINLY = {"extra_forbidden": "there is no such key", "missing": "is missing"}
 LONGEST_SHOWN = 60
 """Characters of a wrong value."""
 SHAPES = {
@@ -32,17 +34,20 @@ SHAPES = {
 """pydantic's kinds of errors, in other words than its own."""
 
 
-def described(error: Any) -> str:
+def described(error: Any, model: type[BaseModel]) -> str:
     """One pydantic error as `key.path: what is wrong`."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     path = path.removesuffix(".[key]")
     given, kind = error["input"], error["type"]
-    if kind in PLAINLY:
-        return f"{path}: {PLAINLY[kind]}"
+    if kind == "missing":
+        return f"{path}: is missing"
+    if kind == "extra_forbidden":
+        *place, key = error["loc"]
+        return f"{path}: there is no such key{meant(str(key), keys_at(model, place))}"
     message = WORDS[error["ctx"]["pattern"]] if kind == "string_pattern_mismatch" else error["msg"]
     message = SHAPES.get(kind, message.removeprefix("Value error, "))
     message = message[:1].lower() + message[1:]
-    if given is None:
+    if given is None or (given == "" and kind in SHAPES):
         return f"{path}: is empty: {message}"
     if isinstance(given, (str, int, float)):
         shown = repr(given) if isinstance(given, str) else json.dumps(given)
@@ -57,8 +62,16 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
         yield f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and hyphens"
     if stack.startswith("internal-"):
         yield f"services: {stack} is no stack for them: a load balancer's name must not begin with internal-"
+    if not config.services and not config.without_services:
+        yield (
+            "services: is empty, which deletes each service of a stack that is up, its images and parameters; if that "
+            f"is meant, add {NAMESPACE}:without_services: true"
+        )
+    if config.services and config.without_services:
+        yield "without_services: is true, and there are services; take it away"
     routes = [route for service in config.services.values() for route in service.routes]
     priorities = Counter(route.priority for route in routes)
+    free = (number for number in range(10, 50001, 10) if number not in priorities)
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
     zone = config.domain.zone
     routed = [name for name, service in config.services.items() if service.routes]
@@ -74,7 +87,10 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
         for index, route in enumerate(service.routes):
             where = f"services.{name}.routes[{index}]"
             if priorities[route.priority] > 1:
-                yield f"{where}.priority: {route.priority} is taken by another route; each route needs its own"
+                yield (
+                    f"{where}.priority: {route.priority} is taken by another route; each route needs its own, and "
+                    f"{next(free)} is free"
+                )
             if requests[route.host, frozenset(route.paths)] > 1:
                 yield f"{where}: another route has the same host and paths, so one of the two would get no request"
             label = route.host.removesuffix(zone).removesuffix(".")

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import ValidationError
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.task_template import STAND_INS, TaskTemplate, TemplateError
 from delivery.session import Provider, Role
@@ -19,16 +18,19 @@ from problems import (
     NAMESPACE,
     between_services,
     commit_problems,
-    described,
     review_problems,
     secret_problems,
     slack_problems,
 )
 from review import number_of, numbered
 from service_file import Service
+from stack_checks import checked, in_plain_text, region_problems, shown
 from stack_file import Stack
+from stack_lines import StackLines
+from suggestions import meant
 
-TEMPLATES = Path(__file__).parent / "task_templates"
+ROOT = Path(__file__).parent
+TEMPLATES = ROOT / "task_templates"
 SECRETS = ("secrets", "slack_webhook", "commit_token")
 """The keys whose values are encrypted."""
 
@@ -64,50 +66,64 @@ def load() -> Settings:
     Raises:
         pulumi.RunError: one message with every mistake, a line each.
     """
-    config = pulumi.Config(NAMESPACE)
+    config, of_aws = pulumi.Config(NAMESPACE), pulumi.Config("aws")
     stack = pulumi.get_stack()
+    lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml")
     raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
-    secrets, webhook, token = (_value(config, key) for key in SECRETS)
-    secrets = {} if secrets is None else secrets
+    locked = {key: value for key in SECRETS if (value := _value(config, key)) is not None}
+    secrets, webhook, token = locked.get("secrets", {}), locked.get("slack_webhook"), locked.get("commit_token")
     if "review" in raw:
         if (number := number_of(stack)) is None:
-            raise _refused(stack, [f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"])
+            problem = f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"
+            raise pulumi.RunError(shown(stack, [problem], lines))
         raw["services"] = numbered(raw.get("services"), number)
-    problems = [f"{key}: there is no such key" for key in _keys() if key not in (*Stack.model_fields, *SECRETS)]
-    try:
-        checked = Stack.model_validate(raw)
-    except ValidationError as error:
-        raise _refused(stack, [*problems, *(described(e) for e in error.errors(include_url=False))]) from None
+    keys = [*Stack.model_fields, *SECRETS]
+    problems = [f"{key}: there is no such key{meant(key, keys)}" for key in _keys() if key not in keys]
+    problems += region_problems(of_aws.get("region"), skipped=of_aws.get_bool("skipRegionValidation") or False)
+    problems += in_plain_text(locked, is_config_secret, lines)
+    known = checked(raw)
+    problems += known.problems
     templates: dict[str, TaskTemplate] = {}
-    for name, service in checked.services.items():
+    if known.stack is not None:
+        found, templates = template_problems(known.stack)
+        found += [
+            *between_services(stack, known.stack),
+            *review_problems(stack, known.stack),
+            *secret_problems(known.stack, secrets),
+            *slack_problems(stack, known.stack, webhook),
+            *commit_problems(stack, known.stack, token),
+        ]
+        problems += filter(known.sure, found)
+    if problems or known.stack is None:
+        raise pulumi.RunError(shown(stack, problems, lines))
+    taken = known.stack
+    return Settings(
+        stack=stack,
+        config=taken,
+        secrets={
+            service: {key: pulumi.Output.secret(value) for key, value in values.items()}
+            for service, values in secrets.items()
+        },
+        templates=templates,
+        provider=_provider(of_aws),
+        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{taken.review.of}" if taken.review else None),
+        slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
+        commit_token=None if token is None else pulumi.Output.secret(token),
+    )
+
+
+def template_problems(config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
+    """What is wrong with the services' templates; those that could be read."""
+    problems: list[str] = []
+    templates: dict[str, TaskTemplate] = {}
+    for name, service in config.services.items():
         try:
             templates[name] = TaskTemplate.load(TEMPLATES / service.task.template)
         except TemplateError as error:
             problems.append(f"services.{name}.task.template: {error}")
             continue
         problems += [f"services.{name}.task.{problem}" for problem in _template_problems(templates[name], service)]
-    problems += [
-        *between_services(stack, checked),
-        *review_problems(stack, checked),
-        *secret_problems(checked, secrets),
-        *slack_problems(stack, checked, webhook),
-        *commit_problems(stack, checked, token),
-    ]
-    if problems:
-        raise _refused(stack, problems)
-    return Settings(
-        stack=stack,
-        config=checked,
-        secrets={
-            service: {key: pulumi.Output.secret(value) for key, value in values.items()}
-            for service, values in secrets.items()
-        },
-        templates=templates,
-        provider=_provider(pulumi.Config("aws")),
-        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{checked.review.of}" if checked.review else None),
-        slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
-        commit_token=None if token is None else pulumi.Output.secret(token),
-    )
+    return problems, templates
 
 
 def _provider(config: pulumi.Config) -> Provider:
@@ -155,8 +171,3 @@ def _template_problems(template: TaskTemplate, service: Service) -> Iterator[str
     yield from (f"template: {problem}" for problem in template.problems(values, sessions=service.exec))
     if service.task.kms_keys and not template.reads(values).encrypted:
         yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"
-
-
-def _refused(stack: str, problems: list[str]) -> pulumi.RunError:
-    lines = "\n".join(f"  {NAMESPACE}:{problem}" for problem in problems)
-    return pulumi.RunError(f"Pulumi.{stack}.yaml is not valid:\n{lines}")

@@ -103,8 +103,8 @@ class Notifications(Model):
     def _webhook_only(cls, given: Any) -> Any:
         if isinstance(given, dict) and "amazon_q" in given:
             raise ValueError(
-                "amazon_q is not supported: Slack is told by an incoming webhook; write slack: true instead, and set "
-                "the webhook using the command `pulumi config set --secret fargate-delivery:slack_webhook <value>`"
+                "amazon_q is not supported: Slack is told by an incoming webhook, the secret slack_webhook; write "
+                "slack: true instead"
             )
         return given
 
@@ -132,6 +132,8 @@ class Stack(Model):
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
     notifications: Notifications = Notifications()
     services: dict[formats.ServiceName, Service]
+    without_services: bool = False
+    """Says of empty `services` that they are meant: all that the stack had are deleted."""
 
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""

@@ -33,7 +33,7 @@ def load() -> Account:
     try:
         return Account.model_validate(raw)
     except ValidationError as error:
-        lines = "\n".join(f"  {NAMESPACE}:{described(each)}" for each in error.errors(include_url=False))
+        lines = "\n".join(f"  {NAMESPACE}:{described(each, Account)}" for each in error.errors(include_url=False))
         raise pulumi.RunError(f"bootstrap/Pulumi.{pulumi.get_stack()}.yaml is not valid:\n{lines}") from None
 
 

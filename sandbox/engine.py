@@ -1,5 +1,6 @@
 """The real Pulumi engine, run on the repository's program against the sandbox's providers."""
 
+import contextlib
 import json
 import logging
 import os
@@ -87,20 +88,28 @@ class Engine:
             options["policy_packs"] = [str(pack.resolve()) for pack in policy_packs]
         if clear_pending_creates:
             options["clear_pending_creates"] = True
+        rehearsal = self.folder.rehearsal() if operation == "preview" else contextlib.nullcontext()
+        with self.folder.locked(self.say), rehearsal:
+            done = self._again_with_secrets(operation, refresh, options)
+            self.folder.keep_forgotten()
+        return done
+
+    def _again_with_secrets(self, operation: Operation, refresh: bool | None, options: dict[str, Any]) -> Outcome:
+        """Run it until the program lacks no secret and has none too many."""
         done, forgot = Outcome(), False
-        with self.folder.locked(self.say):
-            while True:
-                try:
-                    return self._once(operation, refresh, options).after(done)
-                except EngineError as error:
-                    if LOCKED in str(error):
-                        self._release_lock()
-                    elif not self.folder.make_up(missing_secrets(str(error)), self.say):
-                        if forgot or not self.folder.forget(str(error), self.say):
-                            raise
-                        forgot = True
-                    if operation != "preview":
-                        done = error.outcome.after(done)
+        while True:
+            try:
+                return self._once(operation, refresh, options).after(done)
+            except EngineError as error:
+                missing = [key for key in missing_secrets(str(error)) if not self.folder.has(key)]
+                if LOCKED in str(error):
+                    self._release_lock()
+                elif not self.folder.make_up(missing, self.say):
+                    if forgot or not self.folder.forget(str(error), self.say):
+                        raise
+                    forgot = True
+                if operation != "preview":
+                    done = error.outcome.after(done)
 
     def export(self) -> dict[str, Any]:
         """The stack's deployment, secrets encrypted."""

@@ -19,6 +19,8 @@ from typing import Any
 
 import yaml
 
+from sandbox.stack_yaml import NotYamlError, read
+
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"
 SECONDS_TO_START = 60
@@ -100,6 +102,8 @@ class StackFolder:
         self.state = self.folder / "pulumi" / "state"
         self.home = self.folder / "pulumi" / "home"
         self._made_up_file = self.work / "made-up.json"
+        self._rehearsed: dict[str, str] | None = None
+        self._forgotten: set[str] = set()
         self._stack_file = self.root / f"Pulumi.{stack}.yaml"
         if not self._stack_file.is_file():
             there = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
@@ -276,10 +280,47 @@ class StackFolder:
 
     def made_up(self) -> dict[str, str]:
         """Config path → the value that the sandbox made up for it."""
+        if self._rehearsed is not None:
+            return dict(self._rehearsed)
+        return {key: value for key, value in self._kept().items() if key not in self._forgotten}
+
+    def _kept(self) -> dict[str, str]:
         if not self._made_up_file.exists():
             return {}
         values: dict[str, str] = json.loads(self._made_up_file.read_text())
         return values
+
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is made up and forgotten meanwhile is so for a preview only."""
+        self._rehearsed = self.made_up()
+        try:
+            yield
+        finally:
+            self._rehearsed = None
+
+    def keep_forgotten(self) -> None:
+        """What was forgotten is, now that what it was for is gone."""
+        if self._forgotten:
+            values = self.made_up()
+            self._forgotten.clear()
+            self._keep(values)
+
+    def _keep(self, values: dict[str, str]) -> None:
+        if self._rehearsed is not None:
+            self._rehearsed = values
+            return
+        self._made_up_file.write_text(json.dumps(values, indent=1))
+        self._made_up_file.chmod(0o600)
+
+    def has(self, path: str) -> bool:
+        """Whether the stack file has something at a config path, such as `project:secrets.app.KEY`."""
+        at: Any = self.config()
+        for part in path.split("."):
+            if not isinstance(at, dict) or part not in at:
+                return False
+            at = at[part]
+        return True
 
     def make_up(self, keys: Iterable[str], say: Say) -> bool:
         """Make up values for these secrets, and say which; the same ones for ever after. False: nothing new."""
@@ -287,40 +328,25 @@ class StackFolder:
         new = [key for key in dict.fromkeys(keys) if key not in values]
         for key in new:
             made = secrets.token_urlsafe(24)
-            values[key] = f"https://hooks.slack.com/services/{made}" if key.endswith(":slack_webhook") else made
+            made = f"https://hooks.slack.com/services/{made}" if key.endswith(":slack_webhook") else made
+            values[key] = self._kept().get(key, made)
         if new:
-            self._made_up_file.write_text(json.dumps(values, indent=1))
-            self._made_up_file.chmod(0o600)
+            self._forgotten -= set(new)
+            self._keep({**self._kept(), **values} if self._rehearsed is None else values)
             say("Made up for the sandbox, since these secrets are not set: " + ", ".join(new))
         return bool(new)
 
     def forget(self, refusal: str, say: Say) -> bool:
-        """Drop the values that a program refuses by name: what they were for is gone. False: it names none."""
+        """Leave out the values that a program refuses by name, until `keep_forgotten`. False: it names none."""
         values = self.made_up()
         refused = [key for key in values if f"{key}: " in refusal]
-        for key in refused:
-            del values[key]
+        if self._rehearsed is None:
+            self._forgotten |= set(refused)
+        else:
+            self._rehearsed = {key: value for key, value in values.items() if key not in refused}
         if refused:
-            self._made_up_file.write_text(json.dumps(values, indent=1))
             say("Forgot what was made up for: " + ", ".join(refused))
         return bool(refused)
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """YAML as Pulumi reads it: a key that is there twice is an error, not the last one's."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        lines: dict[str, int] = {}
-        for key, _ in node.value:
-            line = key.start_mark.line + 1
-            if key.value in lines:
-                raise yaml.YAMLError(
-                    f'line {line}: mapping key "{key.value}" already defined at line {lines[key.value]}'
-                )
-            if isinstance(key.value, str):
-                lines[key.value] = line
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
 
 
 def _yaml(file: Path) -> dict[str, Any]:
@@ -330,14 +356,9 @@ def _yaml(file: Path) -> dict[str, Any]:
         SandboxError: it is not YAML, or not an object.
     """
     try:
-        document = yaml.load(file.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506 (a SafeLoader)
-    except yaml.YAMLError as error:
-        raise SandboxError(f"{file.name} is not valid YAML: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError as error:
-        raise SandboxError(f"{file.name} is not text in UTF-8: {error}") from None
-    if not isinstance(document, dict):
-        raise SandboxError(f"{file.name} must be an object")
-    return document
+        return read(file)
+    except NotYamlError as error:
+        raise SandboxError(f"{file.name} {error}") from None
 
 
 def missing_secrets(message: str) -> list[str]:
@@ -355,7 +376,7 @@ def _unlocked(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
                 locked.append(path)
                 return None
             items = {key: walk(item, f"{path}.{key}" if path else key) for key, item in value.items()}
-            return {key: item for key, item in items.items() if item is not None}
+            return {key: item for key, item in items.items() if item is not None or value[key] is None}
         if isinstance(value, list):
             return [walk(item, f"{path}[{index}]") for index, item in enumerate(value)]
         return value

@@ -57,6 +57,9 @@ def test_a_made_up_secret_that_the_program_refuses_is_forgotten(program: Program
             raise pulumi.RunError("tiny:password: nothing takes it")
         """
     )
+    made_up = program.folder.made_up()
+    assert changed(program.run("preview")) == {"login": "delete", "things": "delete"}
+    assert program.folder.made_up() == made_up, "a preview changes nothing"
     assert changed(program.run("up")) == {"login": "delete", "things": "delete"}
     assert program.folder.made_up() == {}
 

@@ -1,13 +1,15 @@
 """Stack files: what is refused, and with which words."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 import yaml
-from mocked import ROOT, Recorder, stack_config
+from mocked import ROOT, SECRET_KEYS, WEBHOOK, Recorder, stack_config
 
 import settings
 from delivery.session import Provider, Role
@@ -15,10 +17,10 @@ from delivery.session import Provider, Role
 Deploy = Callable[..., Recorder]
 
 
-def load(deploy: Deploy, config: dict[str, Any]) -> settings.Settings:
+def load(deploy: Deploy, config: dict[str, Any], secret_keys: Sequence[str] = SECRET_KEYS) -> settings.Settings:
     loaded: list[settings.Settings] = []
     plain = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    deploy(lambda: loaded.append(settings.load()), config=plain, secret_keys=["fargate-delivery:secrets"])
+    deploy(lambda: loaded.append(settings.load()), config=plain, secret_keys=list(secret_keys))
     return loaded[0]
 
 
@@ -40,9 +42,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return config
 
 
-def refusal(deploy: Deploy, config: dict[str, Any]) -> str:
+def refusal(deploy: Deploy, config: dict[str, Any], secret_keys: Sequence[str] = SECRET_KEYS) -> str:
     with pytest.raises(pulumi.RunError) as refused:
-        load(deploy, config)
+        load(deploy, config, secret_keys)
     return str(refused.value)
 
 
@@ -64,13 +66,13 @@ MISTAKES = [
     ("notifications", {"slack": True, "commits": {"host": "gitlab", "api": "http://git.example.com"}}, "notifications.commits.api: 'http://git.example.com' is not allowed"),
     ("commit_token", "t0ken", "commit_token: is for nothing, because notifications.commits is not set"),
     ("notifications", {"slack": False}, "slack_webhook: is for nothing, because notifications.slack is not true"),
-    ("notifications", {"amazon_q": {"workspace": "T1", "channel": "C1"}}, "notifications: amazon_q is not supported: Slack is told by an incoming webhook; write slack: true instead, and set the webhook using the command `pulumi config set --secret fargate-delivery:slack_webhook <value>`"),
+    ("notifications", {"amazon_q": {"workspace": "T1", "channel": "C1"}}, "notifications: amazon_q is not supported: Slack is told by an incoming webhook, the secret slack_webhook; write slack: true instead"),
     ("notifications", {"slack": True, "page": "arn:aws:sqs:eu-west-1:111122223333:pager"}, "notifications.page: 'arn:aws:sqs:eu-west-1:111122223333:pager' is not allowed"),
     ("notifications", {"slack": "#deploys"}, "notifications.slack: '#deploys' is not allowed: input should be a valid boolean"),
     ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
     ("services.chuoi.task.cpu", "512", "services.chuoi.task.cpu: '512' is not allowed"),
     ("services.chuoi.task.memory", 512, "memory 512 does not go with cpu 512; Fargate offers 1024, 2048, 3072, 4096"),
-    ("services.chuoi.task.ports", 1, "services.chuoi.task.ports: there is no such key"),
+    ("services.chuoi.task.ports", 1, "services.chuoi.task.ports: there is no such key; did you mean port?"),
     ("services.chuoi.task.template", ..., "services.chuoi.task.template: is missing"),
     ("services.chuoi.task.template", "wbe.json", "task_templates/wbe.json: there is no such template; there are: web.json"),
     ("services.chuoi.task.template", "worker.json", "task_templates/worker.json: ${port} is not used"),
@@ -100,7 +102,7 @@ MISTAKES = [
     ("secrets.chuoi.SECRET_KEY_BASE", "hidden" * 999, "secrets.chuoi.SECRET_KEY_BASE: has more than the 4096 bytes"),
     ("services.chuoi.task.port", 70000, "services.chuoi.task.port: 70000 is not allowed"),
     ("services.chuoi.task.port", ..., "services.chuoi: routes need task.port"),
-    ("services.chuoi.routes.1.priority", 10, "services.chuoi.routes[0].priority: 10 is taken by another route"),
+    ("services.chuoi.routes.1.priority", 10, "services.chuoi.routes[0].priority: 10 is taken by another route; each route needs its own, and 20 is free"),
     ("services.chuoi.routes.0.host", "chuoi.example.org", "'chuoi.example.org' must be dev.example.com or one label"),
     ("services.chuoi.routes.0.host", "a.b.dev.example.com", "must be dev.example.com or one label below it"),
     ("services.chuoi.tasks.max", 0, "services.chuoi.tasks.max: 0 is not allowed"),
@@ -192,7 +194,14 @@ MISTAKES = [
     ("cluster", {"allowed_cidrs": ["everyone"]}, "cluster.allowed_cidrs[0]: 'everyone' is not allowed: must be a network in CIDR notation"),
     ("cluster", {"allowed_cidrs": []}, "cluster.allowed_cidrs: list should have at least 1 item"),
     ("network.nat", "one", "network.nat: 'one' is not allowed"),
-    ("netwrok", {"nat": "none"}, "netwrok: there is no such key"),
+    ("netwrok", {"nat": "none"}, "netwrok: there is no such key; did you mean network?"),
+    ("services.chuoi.healthcheck", {"path": "/"}, "services.chuoi.healthcheck: there is no such key; did you mean health_check?"),
+    ("services.chuoi.routes.0.zzz", 1, "services.chuoi.routes[0].zzz: there is no such key; there are: host, paths, priority"),
+    ("services.billing", None, "services.billing: is empty: must be keys, each with its value"),
+    ("services", {}, "services: is empty, which deletes each service of a stack that is up, its images and parameters; if that is meant, add fargate-delivery:without_services: true"),
+    ("services", "", "services: is empty: must be keys, each with its value"),
+    ("services", ..., "services: is missing"),
+    ("without_services", True, "without_services: is true, and there are services; take it away"),
     ("domain", ..., "domain: is missing"),
     ("protect", "yes", "protect: 'yes' is not allowed"),
     ("secrets.chuoi.SECRET_KEY_BASE", ..., "pulumi config set --secret --path 'fargate-delivery:secrets.chuoi.SECRET_KEY_BASE' <value>"),
@@ -204,7 +213,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("path", "value", "words"), MISTAKES, ids=[f"{path}={value}" for path, value, _ in MISTAKES])
 def test_a_mistake_is_named(deploy: Deploy, path: str, value: Any, words: str) -> None:
     message = refusal(deploy, changed(path, value))
-    assert message.startswith("Pulumi.dev.yaml is not valid:\n  fargate-delivery:")
+    assert re.match(r"Pulumi\.dev\.yaml is not valid:\n  (line \d+: )?(fargate-delivery|aws):", message)
     assert words in message
     assert "hidden" not in message
 
@@ -215,7 +224,7 @@ def test_all_mistakes_are_reported_together(deploy: Deploy) -> None:
     config["fargate-delivery:network"] = {"zones": 9}
     lines = refusal(deploy, config).splitlines()[1:]
     assert len(lines) == 3
-    assert all(line.startswith("  fargate-delivery:") for line in lines)
+    assert [line.partition(": ")[0] for line in lines] == ["  line 5", "  line 11", "  line 24"]
 
 
 def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:
@@ -224,7 +233,7 @@ def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:
     }
     for stack, words in {"Dev_1": "services: Dev_1 is no stack", "internal-a": "must not begin with internal-"}.items():
         with pytest.raises(pulumi.RunError, match=words):
-            deploy(settings.load, stack=stack, config=config, secret_keys=["fargate-delivery:secrets"])
+            deploy(settings.load, stack=stack, config=config, secret_keys=SECRET_KEYS)
 
 
 def test_a_worker_s_name_is_no_alarm_s(deploy: Deploy) -> None:
@@ -322,3 +331,98 @@ def test_how_the_provider_signs_in(deploy: Deploy, case: str) -> None:
     changes, provider = PROVIDERS[case]
     config = {key: value for key, value in (changed("protect", True) | changes).items() if value is not ...}
     assert load(deploy, config).provider == provider
+
+
+def test_no_services_on_purpose(deploy: Deploy) -> None:
+    config = changed("services", {}) | {"fargate-delivery:without_services": True, "fargate-delivery:secrets": {}}
+    assert load(deploy, config).config.services == {}
+
+
+REGIONS: list[tuple[dict[str, str], str | None]] = [
+    ({"aws:region": "ap-northeast-9"}, "aws:region: 'ap-northeast-9' is not a region that is known here; did you mean"),
+    ({"aws:region": "tokyo"}, "aws:region: 'tokyo' is not a region that is known here"),
+    ({"aws:region": "ap-northeast-9", "aws:skipRegionValidation": "true"}, None),
+    ({"aws:region": "us-gov-west-1"}, None),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), REGIONS)
+def test_a_region_that_there_is_not(deploy: Deploy, given: dict[str, str], words: str | None) -> None:
+    config = changed("protect", True) | given
+    if words is None:
+        assert load(deploy, config).provider.region == given["aws:region"]
+    else:
+        assert f"  line 3: {words}" in refusal(deploy, config)
+
+
+def test_what_is_wrong_in_one_place_hides_nothing_elsewhere(deploy: Deploy) -> None:
+    config = changed("services.chuoi.task.cpu", 300) | {"aws:region": "tokyo"}
+    del config["fargate-delivery:secrets"]["mailer"]
+    config["fargate-delivery:services"]["mailer"]["routes"] = [{"host": "mail.dev.example.com", "priority": 10}]
+    config["fargate-delivery:services"]["mailer"]["task"] |= {"port": 25, "template": "wbe.json"}
+    config["fargate-delivery:notifications"] = {"slak": True}
+    paths = [line.split(": ")[1].removeprefix("fargate-delivery:") for line in refusal(deploy, config).splitlines()[1:]]
+    assert paths == [
+        "aws:region", "notifications.slak", "services.chuoi.task.cpu", "services.mailer.task.template",
+        "services.mailer.parameters.SMTP_PASSWORD",
+    ]  # fmt: skip
+
+
+def test_what_may_come_of_another_mistake_is_not_told(deploy: Deploy) -> None:
+    """Without its port, which is wrong, the template would lack one; without Slack, the webhook would be for nothing."""
+    config = changed("services.chuoi.task.port", 70000)
+    config["fargate-delivery:notifications"] = {"slack": "yes"}
+    assert [line.split(": ")[1] for line in refusal(deploy, config).splitlines()[1:]] == [
+        "fargate-delivery:notifications.slack", "fargate-delivery:services.chuoi.task.port"
+    ]  # fmt: skip
+
+
+PLAIN_STACK = """config:
+  fargate-delivery:secrets:
+    chuoi:
+      HEX_API_KEY: hidden-one
+      SECRET_KEY_BASE: {secure: v1:a:b}
+    mailer: {SMTP_PASSWORD: {secure: v1:c:d}}
+"""
+OF_SECRETS = "fargate-delivery:secrets"
+
+
+def asked_to_encrypt(message: str) -> list[str]:
+    assert "hidden" not in message
+    return re.findall(
+        r"is in plain text, and must be encrypted; set it using the command `pulumi config set --secret --path '(.+?)' <value>`",
+        message,
+    )
+
+
+def test_secrets_that_nobody_encrypted(deploy: Deploy) -> None:
+    config = changed("secrets.chuoi.HEX_API_KEY", "hidden-one") | {
+        "fargate-delivery:slack_webhook": f"{WEBHOOK}-hidden"
+    }
+    config["fargate-delivery:notifications"] = {"slack": True, "commits": {"host": "github"}}
+    config |= {"fargate-delivery:commit_token": "hidden-token"}
+    assert asked_to_encrypt(refusal(deploy, config, secret_keys=[])) == [
+        "fargate-delivery:secrets.chuoi.HEX_API_KEY", "fargate-delivery:secrets.chuoi.SECRET_KEY_BASE",
+        "fargate-delivery:secrets.mailer.SMTP_PASSWORD", "fargate-delivery:slack_webhook",
+        "fargate-delivery:commit_token",
+    ]  # fmt: skip
+    one = refusal(deploy, config, secret_keys=[OF_SECRETS, "fargate-delivery:commit_token"])
+    assert asked_to_encrypt(one) == ["fargate-delivery:slack_webhook"]
+
+
+def test_one_secret_that_nobody_encrypted(deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine says `secret` of all of them when one is."""
+    (tmp_path / "Pulumi.dev.yaml").write_text(PLAIN_STACK)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    refused = refusal(deploy, changed("secrets.chuoi.HEX_API_KEY", "hidden-one"))
+    assert asked_to_encrypt(refused) == ["fargate-delivery:secrets.chuoi.HEX_API_KEY"]
+    assert refused.splitlines()[1].startswith("  line 4: fargate-delivery:secrets.chuoi.HEX_API_KEY: ")
+
+
+def test_a_secret_that_only_another_file_has_in_plain_text(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--config-file` names the file that counts, which a program is not told."""
+    (tmp_path / "Pulumi.dev.yaml").write_text(PLAIN_STACK)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    load(deploy, changed("secrets.chuoi.HEX_API_KEY", "hidden-other"))

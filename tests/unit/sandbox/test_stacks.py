@@ -77,6 +77,55 @@ def test_made_up_values_that_a_program_refuses_are_forgotten(root: Path) -> None
     assert folder.made_up() == {"app:services.new.secrets.KEY": kept}
     assert said == ["Forgot what was made up for: app:services.old.secrets.KEY"]
     assert not folder.forget(refusal, said.append)
+    assert len(StackFolder("dev", root).made_up()) == 2, "until what they were for is gone"
+    folder.keep_forgotten()
+    assert StackFolder("dev", root).made_up() == {"app:services.new.secrets.KEY": kept}
+
+
+def test_a_preview_forgets_and_makes_up_nothing_for_good(root: Path) -> None:
+    folder = stack(root)
+    folder.work.mkdir(parents=True)
+    folder.make_up(["app:a", "app:b"], lambda _: None)
+    values = folder.made_up()
+    with folder.rehearsal():
+        assert folder.forget("app:a: there is no such key", lambda _: None)
+        assert folder.make_up(["app:c"], lambda _: None)
+        assert sorted(folder.made_up()) == ["app:b", "app:c"]
+    folder.keep_forgotten()
+    assert folder.made_up() == values == StackFolder("dev", root).made_up()
+
+
+def test_what_a_stack_file_has_in_plain_text_is_known(root: Path) -> None:
+    folder = stack(root, {"config": {"app:secrets": {"web": {"KEY": "x", "LOCKED": {"secure": "v1:a"}}}}})
+    found = [folder.has(f"app:secrets.web.{key}") for key in ("KEY", "LOCKED", "OTHER", "KEY.x")]
+    assert found == [True, True, False, False]
+    assert not folder.has("app:webhook")
+
+
+def test_an_empty_key_reaches_the_program(root: Path) -> None:
+    folder = stack(root, {"config": {"tiny:services": {"web": None, "key": {"secure": "v1:a"}}}})
+    folder.copy_stack_files(lambda _: None)
+    assert copy_of(folder) == {"config": {"tiny:services": {"web": None}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "config:\n  a: 1\n\tb: 2\n",
+            "is not valid YAML: line 3, column 1: there is a tab; YAML is indented with spaces\n  \tb: 2\n  ^",
+        ),
+        ("config:\n  a: {b: 1\n  c: 2\n", "is not valid YAML: line 3, column 4: "),
+        ("config: {a: b: c}\n", "is not valid YAML: line 1, column 14: "),
+        ("config:\n  a: 1\n  a: 2\n", 'is not valid YAML: line 3: mapping key "a" already defined at line 2'),
+    ],
+)
+def test_what_is_no_yaml_is_shown(root: Path, text: str, words: str) -> None:
+    folder = stack(root)
+    (root / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(SandboxError) as refused:
+        folder.config()
+    assert str(refused.value).startswith(f"Pulumi.dev.yaml {words}")
 
 
 def test_the_copy_is_made_anew_only_when_something_changed(root: Path) -> None:

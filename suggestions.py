@@ -1,0 +1,47 @@
+"""What somebody may have meant who wrote something that there is not."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+ENOUGH = 8
+"""Names that are listed where none is like the wrong one."""
+
+
+def meant(wrong: str, there: Iterable[str]) -> str:
+    """`; did you mean health_check?`, or what there is, or nothing where that is too much."""
+    names = sorted(there)
+    if close := difflib.get_close_matches(wrong.lower(), names, n=1):
+        return f"; did you mean {close[0]}?"
+    return f"; there are: {', '.join(names)}" if 0 < len(names) <= ENOUGH else ""
+
+
+def keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The keys that a stack file may have at a place, by the model of the whole; none where any name will do."""
+    annotation: Any = model
+    for part in place:
+        annotation = _below(_plain(annotation), part)
+    kind = _plain(annotation)
+    return [field.alias or name for name, field in kind.model_fields.items()] if _is_model(kind) else []
+
+
+def _below(kind: Any, part: str | int) -> Any:
+    if _is_model(kind):
+        fields = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+        return fields.get(str(part))
+    return get_args(kind)[-1] if get_origin(kind) in (dict, list) else None
+
+
+def _plain(annotation: Any) -> Any:
+    """Without `Annotated` and `| None`."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if _is_model(annotation) or get_origin(annotation) in (dict, list):
+        return annotation
+    return next((_plain(each) for each in get_args(annotation) if each is not type(None)), annotation)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
