@@ -22,6 +22,7 @@ from components.notifications import Notifications
 from components.parameter_store import ParameterStore
 from components.pipeline_builds import BlueGreenArgs
 from components.start_failures import StartFailures
+from components.rule_priorities import rule_hooks
 from inputs import (
     alarms_args,
     code_deploy_args,
@@ -106,6 +107,7 @@ def code_deploy(name: str, service: Service, ecs_service: EcsService) -> dict[st
     }
 
 
+make_room = rule_hooks(seen.session)
 waiting: list[pulumi.Output[str | None]] = []
 charted: list[ChartedArgs] = []
 for name, service in config.services.items():
@@ -157,7 +159,7 @@ for name, service in config.services.items():
                 if replacing[name]
                 else guards(seen.session, scope.stack, state, service.deploy.timeout)
             ),
-            **ways_in_args(stack, service, state, balancer, zone_id),  # type: ignore[typeddict-item]
+            **ways_in_args(stack, service, state, balancer, make_room),  # type: ignore[typeddict-item]
         },
     )
     waiting.append(ecs_service.waiting)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypedDict, cast
 
 import pulumi
+import pulumi_aws as aws
 
 from components import trust
 from components.alarms import AlarmsArgs
@@ -94,6 +95,12 @@ def load_balancer_args(
             {service.deploy.test_port for service in stack.config.services.values() if service.deploy.test_port}
         ),
     }
+    if shared is None:
+        args["reaches"] = _ranges(stack)
+    if domain.records and zone_id is not None:
+        args["records_zone_id"] = zone_id
+        hosts = {route.host for service in stack.config.services.values() for route in service.routes}
+        args["hosts"] = {host: list(stack.config.services) for host in sorted(hosts)}
     if shared is not None:
         args["adopt"] = shared["load_balancer"]
     elif domain.certificate_arn is not None:
@@ -101,6 +108,15 @@ def load_balancer_args(
     elif zone_id is not None:
         args["zone_id"] = zone_id
     return args
+
+
+def _ranges(stack: Settings) -> list[str]:
+    """The address ranges of the VPC; one that is adopted may have several."""
+    network = stack.config.network
+    if network.vpc_id is None:
+        return [network.cidr]
+    associations = aws.ec2.get_vpc(id=network.vpc_id).cidr_block_associations
+    return sorted(association.cidr_block for association in associations if association.state == "associated")
 
 
 def parameter_args(service: Service, secrets: Mapping[str, pulumi.Input[str]]) -> dict[str, ParameterArgs]:
@@ -125,7 +141,7 @@ def ways_in_args(
     service: Service,
     state: ServiceState | None,
     balancer: LoadBalancer,
-    zone_id: pulumi.Input[str] | None,
+    hooks: pulumi.ResourceHookBinding,
 ) -> dict[str, WaysInArgs]:
     """`{"ways_in": …}` for a service with routes, nothing for a worker."""
     if not service.routes:
@@ -147,11 +163,8 @@ def ways_in_args(
         },
         "listener_arn": balancer.https_listener_arn,
         "balancer_security_group_id": balancer.security_group_id,
-        "balancer_dns_name": balancer.dns_name,
-        "balancer_zone_id": balancer.zone_id,
+        "rule_hooks": hooks,
     }
-    if stack.config.domain.records and zone_id is not None:
-        ways_in["records_zone_id"] = zone_id
     if service.deploy.strategy == "codedeploy":
         shifting = state is not None and state.controller == "CODE_DEPLOY"
         ways_in["blue_green"] = {"shifting": shifting}

@@ -86,8 +86,8 @@ class EcsService(pulumi.ComponentResource):
     A new service has no tasks and suspended scaling until the pipeline's first release. From then on the
     pipeline owns which image runs, and Pulumi everything else of the task (design section 5).
 
-    Produces: a log group, execution role, task role, security group with rules, target group, listener rule
-    and alias record for each route, alarms, release record, task definition, service, scalable target and policy;
+    Produces: a log group, execution role, task role, security group with rules, target group and listener
+    rule for each route, alarms, release record, task definition, service, scalable target and policy;
     a policy of the task role where the app may do something, or sessions are opened.
     """
 

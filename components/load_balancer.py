@@ -23,7 +23,7 @@ class LoadBalancerArgs(TypedDict):
     """Inputs of `LoadBalancer`."""
 
     adopt: NotRequired[AdoptedLoadBalancer]
-    """Use this one and make none; all other inputs are for one that is made."""
+    """Use this one and make none; all other inputs but the hosts' are for one that is made."""
 
     load_balancer_name: pulumi.Input[str]
     """Its AWS name, at most 32 characters."""
@@ -42,13 +42,21 @@ class LoadBalancerArgs(TypedDict):
     """Where new tasks are shown before they get traffic, by HTTPS as well."""
     protect: NotRequired[bool]
     """Deletion protection, Pulumi's and the load balancer's own."""
+    reaches: NotRequired[Sequence[str]]
+    """The address ranges of the tasks; their VPC's."""
+    hosts: NotRequired[Mapping[str, Sequence[str]]]
+    """For each name that is to lead here, also of one that is adopted, who made its record once: names of `EcsService`
+    components, whose records they were."""
+    records_zone_id: NotRequired[pulumi.Input[str]]
+    """Where the alias records for the hosts are made; none without it."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An internet-facing Application Load Balancer: HTTPS with a 404 for unknown hosts, HTTP that redirects.
 
     Produces: a load balancer, two listeners, a security group with its rules; a certificate with validation
-    record unless one is adopted. Nothing for an adopted load balancer.
+    record unless one is adopted; and an alias record for each host, one however many services it has. Nothing but
+    records for an adopted load balancer.
     """
 
     https_listener_arn: pulumi.Output[str]
@@ -58,7 +66,7 @@ class LoadBalancer(pulumi.ComponentResource):
     arn_suffix: pulumi.Output[str]
     """What its metrics are called by."""
     security_group_id: pulumi.Output[str]
-    """Of the load balancer; services let it in, and add what it may reach."""
+    """Of the load balancer; services let it in."""
     dns_name: pulumi.Output[str]
     """The name that alias records point to."""
     zone_id: pulumi.Output[str]
@@ -70,6 +78,9 @@ class LoadBalancer(pulumi.ComponentResource):
             self._adopt(args["adopt"])
         else:
             self._make(name, args)
+        if "records_zone_id" in args:
+            for host, once_of in args.get("hosts", {}).items():
+                self._record(f"{name}-{host}", host, args["records_zone_id"], once_of)
         self.register_outputs({"dns_name": self.dns_name})
 
     def _adopt(self, adopted: AdoptedLoadBalancer) -> None:
@@ -98,6 +109,18 @@ class LoadBalancer(pulumi.ComponentResource):
                     cidr_ipv6=cidr if ":" in cidr else None,
                     opts=child,
                 )
+        for cidr in args.get("reaches", []):
+            # One for all services, and none for each: a security group takes 60 rules.
+            aws.vpc.SecurityGroupEgressRule(
+                f"{name}-out-{cidr}",
+                security_group_id=group.id,
+                description=f"To the tasks in {cidr}",
+                ip_protocol="tcp",
+                from_port=1,
+                to_port=65535,
+                cidr_ipv4=cidr,
+                opts=child,
+            )
         balancer = aws.lb.LoadBalancer(
             f"{name}-alb",
             name=args["load_balancer_name"],
@@ -132,6 +155,21 @@ class LoadBalancer(pulumi.ComponentResource):
         self.security_group_id = group.id
         self.dns_name = balancer.dns_name
         self.zone_id = balancer.zone_id
+
+    def _record(self, name: str, host: str, zone_id: pulumi.Input[str], once_of: Sequence[str]) -> None:
+        """A record is nobody's but the host's, so that the host may change its service."""
+        services = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::fargate-delivery:index:EcsService"
+        aws.route53.Record(
+            name,
+            zone_id=zone_id,
+            name=host,
+            type="A",
+            aliases=[{"name": self.dns_name, "zone_id": self.zone_id, "evaluate_target_health": True}],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                aliases=[f"{services}$aws:route53/record:Record::{service}-{host}" for service in once_of],
+            ),
+        )
 
     def _certificate(self, name: str, args: LoadBalancerArgs) -> pulumi.Output[str]:
         """A certificate for the domain and one label below it. Both names have one validation record."""

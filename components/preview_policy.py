@@ -18,7 +18,14 @@ def preview(scope: Scope) -> list[Statement]:
         # None of them takes a resource.
         allow(
             "FindPlace",
-            ["ec2:DescribeAvailabilityZones", "route53:ListHostedZones", "route53:ListHostedZonesByName"],
+            [
+                "ec2:DescribeAvailabilityZones",
+                "ec2:DescribeRouteTables",
+                "ec2:DescribeVpcAttribute",
+                "ec2:DescribeVpcs",
+                "route53:ListHostedZones",
+                "route53:ListHostedZonesByName",
+            ],
             EVERYTHING,
         ),
         # A zone has an id, not a name.

@@ -1,6 +1,6 @@
 """Which task definition a service runs: Pulumi's own revision, or the one that the pipeline released."""
 
-from components.ways_in import OTHER_GROUP
+from components.route_names import OTHER_GROUP
 from delivery.errors import PROGRAM
 from delivery.lookup import how_to_wait
 from delivery.state import ServiceState, Settings

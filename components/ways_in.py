@@ -1,4 +1,4 @@
-"""How requests reach a service: target groups, listener rules, security group rules and DNS records.
+"""How requests reach a service: target groups, listener rules and security group rules.
 
 Functions that make a component's children; they are `EcsService`'s.
 """
@@ -10,9 +10,9 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from components.route_names import OTHER_GROUP, RouteArgs, route_names
+
 SECONDS_TO_FINISH_REQUESTS = 30
-OTHER_GROUP = "-green"
-"""What follows a service's name in the name of the target group that CodeDeploy shifts to first."""
 ANY_PORT = 80
 """A target group needs a port, which cannot change, and ECS registers each task with its own."""
 
@@ -27,14 +27,6 @@ class HealthCheckArgs(TypedDict):
     healthy_threshold: int
     unhealthy_threshold: int
     grace_period: int
-
-
-class RouteArgs(TypedDict):
-    """One target group and its listener rule."""
-
-    host: str
-    paths: Sequence[str]
-    priority: int
 
 
 class BlueGreenArgs(TypedDict):
@@ -53,10 +45,8 @@ class WaysInArgs(TypedDict):
     health_check: HealthCheckArgs
     listener_arn: pulumi.Input[str]
     balancer_security_group_id: pulumi.Input[str]
-    balancer_dns_name: pulumi.Input[str]
-    balancer_zone_id: pulumi.Input[str]
-    records_zone_id: NotRequired[pulumi.Input[str]]
-    """Where alias records for the hosts are made; none without it."""
+    rule_hooks: NotRequired[pulumi.ResourceHookBinding]
+    """What makes room for a rule whose priority another one has."""
     blue_green: NotRequired[BlueGreenArgs]
     """For a service of CodeDeploy's, which has one route."""
 
@@ -115,14 +105,15 @@ def task_security_group(
 
 
 def ways_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> WaysIn:
-    """A target group, a listener rule and a record for each route; with CodeDeploy a second group and a test rule."""
+    """A target group and a listener rule for each route; with CodeDeploy a second group and a test rule."""
     _let_in(service, args, parent)
     rules: list[aws.lb.ListenerRule] = []
     groups: list[aws.lb.TargetGroup] = []
     load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
-    for route in args["routes"]:
-        name, former = _names(service, route, args)
-        group = _target_group(name, service, args["health_check"], _options(parent, former))
+    names = route_names(service.name, args["routes"], blue_green="blue_green" in args)
+    for route, called in zip(args["routes"], names, strict=True):
+        name = called.name
+        group = _target_group(name, service, args["health_check"], _options(parent, called.former))
         load_balancers.append(
             {"target_group_arn": group.arn, "container_name": service.container, "container_port": service.port}
         )
@@ -132,30 +123,19 @@ def ways_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> Wa
             other = _target_group(f"{service.name}{OTHER_GROUP}", service, args["health_check"], _options(parent))
             groups.append(other)
             forward = {"groups": groups, "shifting": args["blue_green"]["shifting"]}
-        of_rule = _options(parent, former and f"{former}-rule")
+        of_rule = _options(parent, [f"{former}-rule" for former in called.former], args.get("rule_hooks"))
         rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule))
         if "test_listener_arn" in args.get("blue_green", {}):
             listener_arn = args["blue_green"]["test_listener_arn"]
-            rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, forward, _options(parent)))
-    for host in sorted({route["host"] for route in args["routes"]} if "records_zone_id" in args else ()):
-        _record(service, host, args, parent)
+            of_rule = _options(parent, hooks=args.get("rule_hooks"))
+            rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, forward, of_rule))
     return WaysIn(rules, groups, load_balancers)
 
 
-def _names(service: Listening, route: RouteArgs, args: WaysInArgs) -> tuple[str, str | None]:
-    """What the resources of a route are called, and what they were called with another strategy.
-
-    By the priority; but by none where CodeDeploy shifts the traffic of the only route, so that a change of the priority
-    makes no new target group, which nothing would be in before the next deployment.
-    """
-    by_priority, only = f"{service.name}-{route['priority']}", f"{service.name}-blue"
-    if "blue_green" in args:
-        return only, by_priority
-    return by_priority, only if len(args["routes"]) == 1 else None
-
-
-def _options(parent: pulumi.Resource, former: str | None = None) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=former)] if former else None)
+def _options(
+    parent: pulumi.Resource, former: Sequence[str] = (), hooks: pulumi.ResourceHookBinding | None = None
+) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=name) for name in former], hooks=hooks)
 
 
 def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> None:
@@ -166,16 +146,6 @@ def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> No
         security_group_id=service.group.id,
         referenced_security_group_id=args["balancer_security_group_id"],
         description="From the load balancer",
-        ip_protocol="tcp",
-        from_port=1,
-        to_port=65535,
-        opts=child,
-    )
-    aws.vpc.SecurityGroupEgressRule(
-        f"{service.name}-balancer-out",
-        security_group_id=args["balancer_security_group_id"],
-        referenced_security_group_id=service.group.id,
-        description=f"To {service.service}",
         ip_protocol="tcp",
         from_port=1,
         to_port=65535,
@@ -229,21 +199,4 @@ def _listener_rule(
         opts=pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(ignore_changes=["actions"] if forward["shifting"] else None)
         ),
-    )
-
-
-def _record(service: Listening, host: str, args: WaysInArgs, parent: pulumi.Resource) -> None:
-    aws.route53.Record(
-        f"{service.name}-{host}",
-        zone_id=args["records_zone_id"],
-        name=host,
-        type="A",
-        aliases=[
-            {
-                "name": args["balancer_dns_name"],
-                "zone_id": args["balancer_zone_id"],
-                "evaluate_target_health": True,
-            }
-        ],
-        opts=pulumi.ResourceOptions(parent=parent),
     )

@@ -95,6 +95,14 @@ INVOKES: dict[str, dict[str, Any]] = {
     "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION, "name": REGION},
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT, "arn": "arn", "id": "id", "userId": "u"},
     "aws:route53/getZone:getZone": {"zoneId": "ZONE", "id": "ZONE"},
+    "aws:ec2/getVpc:getVpc": {
+        "id": "vpc-0a",
+        "cidrBlockAssociations": [
+            {"associationId": "a-1", "cidrBlock": "10.1.0.0/16", "state": "associated"},
+            {"associationId": "a-2", "cidrBlock": "100.64.0.0/16", "state": "associated"},
+            {"associationId": "a-3", "cidrBlock": "10.9.0.0/16", "state": "disassociated"},
+        ],
+    },
 }
 
 

@@ -239,9 +239,9 @@ def test_a_route_of_another_priority_keeps_its_target_groups(deploy: Deploy) -> 
     recorder = run(deploy, SHIFTED, test_port=8443)
     aliases = {name: _former(recorder, type, name) for type in (GROUP, RULE) for name in recorder.named(type)}
     assert aliases == {
-        "chuoi-blue": ["chuoi-10"],
+        "chuoi-blue": ["chuoi-rgstd", "chuoi-crkzg", "chuoi-10"],
         "chuoi-green": [],
-        "chuoi-blue-rule": ["chuoi-10-rule"],
+        "chuoi-blue-rule": ["chuoi-rgstd-rule", "chuoi-crkzg-rule", "chuoi-10-rule"],
         "chuoi-blue-test-rule": [],
     }
     config = stack_config("dev")
@@ -252,8 +252,8 @@ def test_a_route_of_another_priority_keeps_its_target_groups(deploy: Deploy) -> 
         config={**config, "fargate-delivery:services": json.dumps(services)},
         secret_keys=SECRET_KEYS,
     )
-    assert _former(rolling, GROUP, "chuoi-10") == ["chuoi-blue"]
-    assert _former(rolling, RULE, "chuoi-10-rule") == ["chuoi-blue-rule"]
+    assert _former(rolling, GROUP, "chuoi-rgstd") == ["chuoi-crkzg", "chuoi-10", "chuoi-blue"]
+    assert _former(rolling, RULE, "chuoi-rgstd-rule")[-1] == "chuoi-blue-rule"
 
 
 def _former(recorder: Recorder, type: str, name: str) -> list[str]:
@@ -319,7 +319,7 @@ def test_a_replacement_is_refused(deploy: Deploy, state: ServiceState, how: dict
 def test_a_change_of_the_template_is_guarded(deploy: Deploy) -> None:
     recorder = run(deploy, SHIFTED)
     hooked = {request.name: request.hooks for request in recorder.requests() if request.hooks.ListFields()}
-    assert hooked.keys() == {"chuoi-taskdef"}
+    assert hooked.keys() == {"chuoi-taskdef", "chuoi-blue-rule"}
     assert list(hooked["chuoi-taskdef"].before_update) == ["chuoi-guard"]
 
 

@@ -115,8 +115,8 @@ def test_an_unreleased_service_runs_pulumi_s_own_revision(dev: Recorder) -> None
 
 def test_each_route_has_a_target_group_and_a_rule(dev: Recorder) -> None:
     groups = [group["targetGroupArn"] for group in dev.inputs(SERVICE, "chuoi-service")["loadBalancers"]]
-    assert [arn.rsplit("/", 1)[1] for arn in groups] == ["chuoi-10", "chuoi-20"]
-    rule = dev.inputs("aws:lb/listenerRule:ListenerRule", "chuoi-20-rule")
+    assert [arn.rsplit("/", 1)[1] for arn in groups] == ["chuoi-rgstd", "chuoi-zvdyf"]
+    rule = dev.inputs("aws:lb/listenerRule:ListenerRule", "chuoi-zvdyf-rule")
     assert rule["conditions"] == [
         {"hostHeader": {"values": ["api.dev.example.com"]}},
         {"pathPattern": {"values": ["/v1/*"]}},
