@@ -21,8 +21,8 @@ from components.network import Network
 from components.notifications import Notifications
 from components.parameter_store import ParameterStore
 from components.pipeline_builds import BlueGreenArgs
-from components.start_failures import StartFailures
 from components.rule_priorities import rule_hooks
+from components.start_failures import StartFailures
 from inputs import (
     alarms_args,
     code_deploy_args,

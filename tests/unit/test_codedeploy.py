@@ -318,9 +318,8 @@ def test_a_replacement_is_refused(deploy: Deploy, state: ServiceState, how: dict
 
 def test_a_change_of_the_template_is_guarded(deploy: Deploy) -> None:
     recorder = run(deploy, SHIFTED)
-    hooked = {request.name: request.hooks for request in recorder.requests() if request.hooks.ListFields()}
-    assert hooked.keys() == {"chuoi-taskdef", "chuoi-blue-rule"}
-    assert list(hooked["chuoi-taskdef"].before_update) == ["chuoi-guard"]
+    guarded = {request.name for request in recorder.requests() if "chuoi-guard" in request.hooks.before_update}
+    assert guarded == {"chuoi-taskdef"}
 
 
 def stored(deploy: Deploy, cluster: dict[str, Any] | None = None, **how: Any) -> str:
