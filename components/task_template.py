@@ -125,7 +125,7 @@ class TaskTemplate:
             problems.append(f'{self.path}: no container has "image": "${{image}}", so nothing would be released')
         if "port" in provided and self.port_container() is None:
             problems.append(f'{self.path}: no container maps "containerPort": "${{port}}"')
-        document = _render(self.document, _request_shape(), {**STAND_INS, **values})
+        document = self.rendered({**STAND_INS, **values})
         report = ParamValidator().validate(document, _request_shape())
         found = [
             *(
@@ -158,7 +158,7 @@ class TaskTemplate:
         Raises:
             TemplateError: botocore's model of RegisterTaskDefinition refuses the result.
         """
-        document: dict[str, Any] = _render(self.document, _request_shape(), values)
+        document = self.rendered(values)
         report = ParamValidator().validate(document, _request_shape())
         if report.has_errors():
             raise TemplateError(f"{self.path}: {_one_line(report.generate_report())}")
@@ -170,7 +170,12 @@ class TaskTemplate:
     def reads(self, values: Mapping[str, Any]) -> Reads:
         """What the template names that ECS reads or mounts, beside the service's own image and parameters."""
         known = {**STAND_INS, **values, "secrets": []}
-        return task_reads.reads(_render(self.document, _request_shape(), known), known["image"])
+        return task_reads.reads(self.rendered(known), known["image"])
+
+    def rendered(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The template with its placeholders replaced, whether ECS would take it or not."""
+        document: dict[str, Any] = _render(self.document, _request_shape(), values)
+        return document
 
     def render_field(self, field: str, values: Mapping[str, Any]) -> Any:
         """One top-level field with its placeholders replaced."""

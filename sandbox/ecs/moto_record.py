@@ -1,7 +1,8 @@
-"""The record of a service in moto's own table, which its tag and scaling calls look into."""
+"""The records of services, which tag and scaling calls look into, and of task definitions in moto's own tables."""
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from moto.backends import get_backend
@@ -31,6 +32,30 @@ def record_service(world: World, cluster_arn: str, name: str, controller: Json, 
 
 def forget_service(world: World, cluster_arn: str, name: str) -> None:
     _backend(world).services.pop(f"{cluster_arn.rsplit('/', 1)[-1]}:{name}", None)
+
+
+KEPT = (
+    *("family", "containerDefinitions", "volumes", "networkMode", "tags", "placementConstraints", "cpu", "memory"),
+    *("requiresCompatibilities", "taskRoleArn", "executionRoleArn", "proxyConfiguration", "inferenceAccelerators"),
+    *("runtimePlatform", "ipcMode", "pidMode", "ephemeralStorage"),
+)
+"""What moto keeps of a task definition."""
+KEPT_TOO = ("enableFaultInjection",)
+"""What it answers with when its record has it."""
+
+
+def record_task_definition(world: World, params: Json) -> str:
+    """Put another revision of a family into moto's table; its ARN."""
+    given = copy.deepcopy({_snake(name): params[name] for name in KEPT if name in params})
+    definition = _backend(world).register_task_definition(**given)
+    for name in KEPT_TOO:
+        if name in params:
+            setattr(definition, _snake(name), params[name])
+    return str(definition.arn)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def service_tags(world: World, arn: str) -> list[Json]:

@@ -22,6 +22,7 @@ from sandbox.ecs.tasks import Launcher
 from sandbox.ecs.validation import (
     check_controller,
     check_deployment_configuration,
+    check_launch,
     check_load_balancers,
     check_network,
     check_placement,
@@ -221,6 +222,7 @@ def _complete(settings: Json) -> None:
 
 
 def _check(world: World, settings: Json, definition: Json) -> None:
+    check_launch(settings, definition)
     check_network(world, definition, settings.get("networkConfiguration"))
     check_load_balancers(world, settings["loadBalancers"], definition)
     check_deployment_configuration(settings["deploymentConfiguration"])

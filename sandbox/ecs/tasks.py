@@ -11,7 +11,7 @@ from sandbox.ecs.model import Deployment, Json, Service, Task
 from sandbox.ecs.moto_record import service_tags
 from sandbox.ecs.shapes import task_shape
 from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
-from sandbox.ecs.validation import check_network, check_placement, invalid
+from sandbox.ecs.validation import check_launch, check_network, check_placement, invalid
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
     definition = task_definition(world, params["taskDefinition"])
     network = params.get("networkConfiguration")
     check_placement(params)
+    check_launch(params, definition)
     check_network(world, definition, network)
     overrides = params.get("overrides") or {}
     names = {container["name"] for container in definition["containerDefinitions"]}

@@ -121,6 +121,14 @@ def check_placement(settings: Json) -> None:
         raise invalid("Specifying both a launch type and capacity provider strategy is not supported.")
 
 
+def check_launch(settings: Json, definition: Json) -> None:
+    """Fargate runs what was registered for it (fabfuel/ecs-deploy#50 and others)."""
+    providers = [each["capacityProvider"] for each in settings.get("capacityProviderStrategy") or []]
+    on_fargate = settings.get("launchType") == "FARGATE" or any(name.startswith("FARGATE") for name in providers)
+    if on_fargate and "FARGATE" not in definition.get("compatibilities", ["FARGATE"]):
+        raise invalid("Task definition does not support launch_type FARGATE.")
+
+
 def check_sessions(settings: Json, definition: Json) -> None:
     """ECS Exec's agent needs a role to be."""
     if settings.get("enableExecuteCommand") and not definition.get("taskRoleArn"):

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 HANDLER_MODULES = (
     "sandbox.server.account",
     "sandbox.ecs.services",
+    "sandbox.ecs.definitions",
     "sandbox.codepipeline.api",
     "sandbox.codebuild.api",
     "sandbox.codedeploy.registry",

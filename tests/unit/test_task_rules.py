@@ -179,9 +179,7 @@ def linted() -> dict[str, set[str]]:
 
 
 def _cloudformation(template: TaskTemplate, values: dict[str, Any]) -> Any:
-    from components.task_template import _render
-
-    return _pascal(_render(template.document, _request_shape(), values))
+    return _pascal(template.rendered(values))
 
 
 def _pascal(value: Any) -> Any:

@@ -534,3 +534,25 @@ def test_what_is_healthy_is_checked_less_often_until_it_gives_a_wrong_answer() -
 )
 def test_parameter_name(value_from: str, name: str) -> None:
     assert parameter_name(value_from) == name
+
+
+def test_fargate_runs_what_was_registered_for_it(aws: Aws) -> None:
+    aws.ecs.moto.register_task_definition(
+        family="ec2",
+        networkMode="awsvpc",
+        containerDefinitions=[
+            {"name": "app", "image": f"{REPO}:live", "memory": 128, "portMappings": [{"containerPort": 80}]}
+        ],
+    )
+    network = {"awsvpcConfiguration": {"subnets": aws.subnets}}
+    for call in (
+        lambda: aws.ecs.run_task(
+            cluster="main", taskDefinition="ec2", launchType="FARGATE", networkConfiguration=network
+        ),
+        lambda: aws.service(taskDefinition="ec2"),
+        lambda: aws.service(
+            taskDefinition="ec2", launchType=None, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT"}]
+        ),
+    ):
+        with pytest.raises(AwsError, match=r"InvalidParameterException: Task definition does not support launch_type FARGATE\.$"):
+            call()
