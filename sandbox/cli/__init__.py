@@ -24,6 +24,7 @@ WHERE = {
     "slack": "receivers",
     "commits": "receivers",
     "env": "server",
+    "serve": "serve",
     "stop": "server",
 }
 """Command → module; only what is called is imported, because the engine's and AWS's SDKs take their time."""
@@ -62,6 +63,7 @@ SUMMARIES = {
     "slack": "What the stack's Slack channel has been told",
     "commits": "What GitHub or GitLab has been told of the commits that uploads named",
     "env": 'AWS_* variables for any AWS client: eval "$(sandbox env)"',
+    "serve": "An empty AWS for any client, in the foreground, without a stack",
     "refresh": "Read everything anew into the state",
     "export": "Print the stack's deployment",
     "down": "Destroy everything that the program made",

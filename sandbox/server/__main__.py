@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger("sandbox.server")
@@ -27,22 +28,47 @@ def main() -> None:
     parser.add_argument("--account", required=True)
     parser.add_argument("--region", required=True)
     arguments = parser.parse_args()
+    run(
+        arguments.folder,
+        arguments.account,
+        arguments.region,
+        ready=lambda: log.info("stack %s is ready", arguments.stack),
+    )
+
+
+def run(
+    folder: Path,
+    account: str,
+    region: str,
+    ready: Callable[[], object],
+    ended: Callable[[], object] = lambda: None,
+) -> None:
+    """Serve an account in this process until SIGTERM or SIGINT, then end the process.
+
+    Args:
+        folder: where ``server.json`` and what the server keeps are written.
+        account: the account's number.
+        region: the region that it is served in.
+        ready: called once, when clients can connect.
+        ended: called last, when nothing that the server started runs any more.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    _prepare_environment(arguments.account)
+    _prepare_environment(account)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    description = arguments.folder / "server.json"
+    description = folder / "server.json"
+    status = 1
     try:
-        _serve(arguments.folder.resolve(), arguments.account, arguments.region, description)
+        _serve(folder.resolve(), account, region, description)
         _collect_less_garbage()
-        log.info("stack %s is ready", arguments.stack)
+        ready()
         stopped.wait()
+        status = 0
     except Exception:
         log.exception("the server could not start")
-        _end(description, 1)
-    _end(description, 0)
+    _end(description, status, ended)
 
 
 def _prepare_environment(account: str) -> None:
@@ -89,12 +115,13 @@ def _collect_less_garbage() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _end(description: Path, status: int) -> None:
+def _end(description: Path, status: int, ended: Callable[[], object]) -> None:
     """End at once, with every process that the server started: its threads may be in the middle of work."""
     from sandbox.server.processes import end_descendants
 
     description.unlink(missing_ok=True)
     end_descendants()
+    ended()
     log.info("ended")
     logging.shutdown()
     os._exit(status)
