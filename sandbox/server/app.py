@@ -14,6 +14,7 @@ from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket
 
+from sandbox import moto_fixes
 from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
@@ -46,6 +47,7 @@ class Application:
 
     def __init__(self, world: World, handlers: Handlers) -> None:
         leave_authorisation_to_the_front()
+        moto_fixes.apply()
         serve_composite_alarms(world.bus.publish)
         serve_query_definitions()
         keep_users_with_credentials()

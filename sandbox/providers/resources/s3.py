@@ -19,7 +19,7 @@ from sandbox.providers.resources.base import (
     is_gone,
     tag_dictionary,
 )
-from sandbox.providers.resources.codec import UnsupportedInputError, encode, text
+from sandbox.providers.resources.codec import UnsupportedInputError, encode, reported, text
 from sandbox.providers.types import Aws, Resource
 
 # Inputs of a bucket that have resources of their own here.
@@ -157,13 +157,16 @@ class BucketSetting:
 
 
 class BucketNotification(BucketSetting):
-    """What a bucket's events go to. EventBridge is on or off and not reported by every server."""
+    """What a bucket's events go to. EventBridge is on or off."""
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         state = super().read(aws, id, {k: v for k, v in props.items() if k != "eventbridge"})
         if state is None:
             return None
-        return {**state, **({"eventbridge": props["eventbridge"]} if "eventbridge" in props else {})}
+        if "eventbridge" in props:
+            found = aws.client("s3").get_bucket_notification_configuration(Bucket=id)
+            state["eventbridge"] = reported("EventBridgeConfiguration" in found, props["eventbridge"], {})
+        return state
 
     def _put(self, aws: Aws, inputs: Properties) -> None:
         sent = {k: v for k, v in inputs.items() if k != "eventbridge"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore import xform_name
 
-from sandbox.providers.resources.base import AwsResource, Properties
+from sandbox.providers.resources.base import AwsResource, Properties, Tagging
 from sandbox.providers.types import Aws, Resource
 
 DIMENSION = ("serviceNamespace", "resourceId", "scalableDimension")
@@ -61,6 +61,7 @@ RESOURCES: dict[str, Resource] = {
         element="ScalableTargets",
         names={"roleArn": "RoleARN"},
         outputs={"arn": "ScalableTargetARN", "roleArn": "RoleARN"},
+        tagging=Tagging(path="Tags"),
     ),
     "aws:appautoscaling/policy:Policy": Policy(
         create_call="PutScalingPolicy",

@@ -565,3 +565,7 @@ def test_a_resource_is_made_read_changed_and_deleted(token: str) -> None:
         assert {name: read.get(name, {}) for name in news} == news
     handler.delete(aws, id, props)
     assert handler.read(aws, id, props) is None
+    id, made = handler.create(aws, inputs)
+    read = handler.read(aws, id, {**inputs, **made})
+    assert read is not None
+    assert {name: read[name] for name in inputs} == inputs

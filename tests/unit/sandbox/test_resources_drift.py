@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws, settings
 from resource_account import CONTAINERS, Account, Props, policy, trust
 
+from sandbox import moto_fixes
 from sandbox.providers.resources import RESOURCES
 from sandbox.providers.resources.codec import UnsupportedInputError, reported
 
@@ -25,6 +26,7 @@ NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("SANDBOX_SPEED", "1000")
+    moto_fixes.apply()
     with mock_aws():
         yield Account()
 
@@ -171,6 +173,8 @@ def test_notification_turns_eventbridge_on_and_off(account: Account, monkeypatch
     monkeypatch.setattr(client, "put_bucket_notification_configuration", record)
     made = account.make(NOTIFICATION, bucket=bucket, eventbridge=True)
     assert read(account, NOTIFICATION, made) == {"bucket": bucket, "eventbridge": True}
+    put(Bucket=bucket, NotificationConfiguration={})  # by somebody else
+    assert read(account, NOTIFICATION, made) == {"bucket": bucket, "eventbridge": False}
     RESOURCES[NOTIFICATION].delete(account.aws, *made)
     on, off = (call["NotificationConfiguration"] for call in sent)
     assert (on, off) == ({"EventBridgeConfiguration": {}}, {})

@@ -1,0 +1,9 @@
+"""Where moto answers otherwise than AWS: put right in moto's own classes, so that every client sees it."""
+
+from sandbox.moto_fixes import bucket_notifications, deletions, record_sets, scaling_tags, security_group_rules
+
+
+def apply() -> None:
+    """Put it right in this process; doing it again changes nothing."""
+    for module in (bucket_notifications, deletions, record_sets, scaling_tags, security_group_rules):
+        module.apply()
