@@ -24,6 +24,7 @@ from delivery.record import RecordError
 from delivery.redeploy import redeploy
 from delivery.repair import repair
 from delivery.repository import Repository
+from delivery.retry import retry
 from delivery.review import comment, report
 from delivery.review.preview import Preview, judged, parse
 from delivery.review_stacks import Reviews
@@ -154,6 +155,19 @@ def rollback_command(
     click.echo("\n".join(chosen.lines()))
     _confirm("Roll back?", yes)
     rollback.start(session, chosen, click.echo, wait=wait)
+
+
+@main.command("retry")
+@service_argument
+@stack_option
+@click.option("--minutes", type=click.IntRange(0, 24 * 60), default=60, show_default=True, help="How long to try.")
+@with_session
+def retry_command(session: boto3.Session, service: str, stack: str, minutes: int) -> None:
+    """Go on with a release of SERVICE whose build CodeBuild refused, because a quota allowed no other one.
+
+    Example: delivery retry chuoi --stack dev
+    """
+    retry(session, stack, service, click.echo, minutes=minutes)
 
 
 @main.command("redeploy")

@@ -8,6 +8,10 @@ from botocore.exceptions import ClientError
 
 from delivery.errors import DeliveryError
 from delivery.laptop import Ask, Project, right_account, up
+from delivery.quotas import report
+
+NAMESPACE = "fargate-delivery-bootstrap"
+"""What the keys of an account's file start with."""
 
 
 def state_bucket(account: str, region: str) -> str:
@@ -43,13 +47,13 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     """Bring an account to what its file says; the same command the first time and every time after.
 
     Pulumi keeps the state of this in the bucket that comes first, or in Pulumi Cloud where the file says so; there are
-    no secrets in it.
+    no secrets in it. At the end it says which quotas of the account are too low for its stacks.
 
     Raises:
         DeliveryError: the wrong account, or the answer was no, or a step failed; the message says which.
     """
     session, config = right_account(project), project.config()
-    if config.get("fargate-delivery-bootstrap:backend", "s3") == "s3":
+    if config.get(f"{NAMESPACE}:backend", "s3") == "s3":
         account, region = session.client("sts").get_caller_identity()["Account"], session.region_name
         name = state_bucket(account, region)
         if ensure_state_bucket(session.client("s3"), account, region):
@@ -59,3 +63,11 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     project.pulumi("stack", "select", "--create", project.stack)
     up(project, ask, say)
     project.pulumi("stack", "output", "--stack", project.stack)
+    for line in report(session, _stacks(project, config)):
+        say(line)
+
+
+def _stacks(project: Project, account: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The config of the account's stacks whose files are there already."""
+    stacks = [Project(project.folder.parent, str(name)) for name in account.get(f"{NAMESPACE}:stacks") or {}]
+    return {stack.stack: stack.config() for stack in stacks if stack.file.is_file()}

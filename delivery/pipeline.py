@@ -15,6 +15,7 @@ from delivery.record import UNKNOWN
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""
 SECONDS_BETWEEN_LOOKS = 3.0
+LOOKS_FOR_A_RETRY = 20
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
 IMAGE = "image"
@@ -115,6 +116,17 @@ class Pipeline:
         variables = [{"name": IMAGE, "value": digest}]
         started = self._codepipeline.start_pipeline_execution(name=self.name, variables=variables)
         return str(started["pipelineExecutionId"])
+
+    def retry(self, execution: str, stage: str) -> None:
+        """Run a stage's failed actions again, and wait until that has begun."""
+        before = len(self.actions(execution))
+        self._codepipeline.retry_stage_execution(
+            pipelineName=self.name, stageName=stage, pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+        )
+        for _ in range(LOOKS_FOR_A_RETRY):
+            if len(self.actions(execution)) > before:
+                return
+            time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def follow(self, execution: str, tell: Callable[[str], None]) -> None:
         """Wait for an execution's end, telling each action's states.

@@ -16,6 +16,7 @@ SUMMARIES = {
     "history": "The releases of a service, the newest first.",
     "rollback": "Deploy the image of an earlier release again, without a build.",
     "redeploy": "Deploy the live image once more, without a build; an edit that has failed is tried again.",
+    "retry": "Go on with a release whose build was refused for a quota.",
     "repair": "Make what runs, what is live and the release record agree again, after a crash.",
     "approve": "Let the release go on that waits for an approval.",
     "reject": "End the release that waits for an approval.",

@@ -39,6 +39,15 @@ class Builds:
     running: dict[str, Build] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    quota: int | None = None
+    """How many builds the account may run; None is no end of them. AWS counts by machine, and lets some wait; what it
+    refuses, it refuses in these words."""
+
+    def admit(self) -> None:
+        """Raises AwsError when the account may run no further build."""
+        if self.quota is not None and len(self.running) >= self.quota:
+            message = f"Cannot have more than {self.quota} builds in queue for the account"
+            raise AwsError("AccountLimitExceededException", message, 400)
 
     def number(self, project: str) -> int:
         """The number of a project's next build."""
@@ -62,6 +71,7 @@ def start_build(world: World, principal: Principal, params: dict[str, Any]) -> d
         token = params.get("idempotencyToken")
         if token and token in builds.tokens:
             return {"build": builds.records[builds.tokens[token]].shape()}
+        builds.admit()
         build_id = f"{project['name']}:{uuid.uuid4()}"
         request = _request(world, principal, params, project, build_id, builds.number(project["name"]))
         record = BuildRecord(_description(world, request))

@@ -9,6 +9,7 @@ GET  /undelivered         events that matched a rule and did not reach its targe
 GET  /slack               what was posted to Slack, and whether anything is on its way; both once all were tried
 GET  /commits             what GitHub or GitLab was told, and whether anything is on its way
 POST /slack               ``{"mood": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
+POST /builds              ``{"quota": NUMBER or null}``: how many builds may run at once from now on
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
 POST /providers           the same: ports of Pulumi providers that call AWS as it, and those ``credentials``
@@ -27,7 +28,7 @@ from http import HTTPStatus
 from typing import Any
 
 from sandbox import providers
-from sandbox.codebuild.api import building
+from sandbox.codebuild.api import building, builds_of
 from sandbox.receivers.slack import MOODS
 from sandbox.server import holds, identity
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
@@ -80,6 +81,10 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
             return {"told": list(world.commits.told), "idle": world.destinations.idle() and not building(world)}
         case "POST slack":
             return _mood(world, str(body.get("mood", "ok")))
+        case "POST builds":
+            quota = body.get("quota")
+            builds_of(world).quota = None if quota is None else int(quota)
+            return {"quota": builds_of(world).quota}
         case "POST replay-event":
             return _replay(world, str(body.get("id", "last")))
         case "POST credentials":

@@ -15,7 +15,7 @@ from delivery.__main__ import Connection, main
 from delivery.errors import explained
 
 A, B = digest("a"), digest("b")
-COMMANDS = ("status", "history", "rollback", "redeploy", "repair", "approve", "reject", "prune")
+COMMANDS = ("status", "history", "rollback", "redeploy", "retry", "repair", "approve", "reject", "prune")
 
 
 @pytest.fixture

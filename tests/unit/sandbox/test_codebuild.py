@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
+from sandbox.codebuild.api import builds_of
 from sandbox.ecr.api import HANDLERS as ECR
 from sandbox.server.listener import Listener
 from sandbox.server.world import World
@@ -536,6 +537,23 @@ def test_projects_that_are_refused(site: Site, change: dict[str, Any], message: 
     }
     with pytest.raises((ClientError, Exception), match=message):
         site.codebuild.create_project(**{**settings, **change})
+
+
+def test_no_more_builds_are_started_than_the_account_may_run(site: Site) -> None:
+    site.project()
+    slow = {"buildspec.yml": spec(build=["sleep 1"])}
+    builds_of(site.world).quota = 1
+    first = site.start(slow)
+    for quota in (1, 0):
+        builds_of(site.world).quota = quota
+        with pytest.raises(ClientError) as refused:
+            site.start(slow)
+        detail = refused.value.response["Error"]
+        assert detail["Code"] == "AccountLimitExceededException"
+        assert detail["Message"] == f"Cannot have more than {quota} builds in queue for the account"
+    site.wait(first)
+    builds_of(site.world).quota = None
+    assert site.wait(site.start(slow))["buildStatus"] == "SUCCEEDED"
 
 
 def test_builds_that_cannot_be_started(site: Site) -> None:

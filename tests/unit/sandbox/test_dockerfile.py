@@ -344,6 +344,15 @@ def test_pushing_needs_a_login_and_a_registry_of_ecr(shop: Shop) -> None:
         shop.docker("login", "-u", "AWS", "-p", "guess", "123456789012.dkr.ecr.eu-west-1.amazonaws.com")
 
 
+def test_a_login_to_another_registry_is_taken_as_it_is_and_said(shop: Shop) -> None:
+    shop.docker("login", "--username", "team", "-p", "s3cret", "docker.io")
+    assert shop.lines == [
+        "note: this stand-in for docker reaches ECR only: the login to docker.io is taken as it is", "Login Succeeded",
+    ]  # fmt: skip
+    with pytest.raises(DockerError, match="400 Bad Request"):
+        shop.docker("login", "--username", "team", "--password-stdin", "docker.io")
+
+
 def test_nothing_of_a_build_is_left(shop: Shop) -> None:
     shop.failure("FROM debian\nRUN sleep 300 & exit 1\n")
     assert not list(shop.store.folder.glob("build-*"))

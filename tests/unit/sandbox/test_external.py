@@ -1,5 +1,6 @@
 """Parameters that somebody else keeps, where there is nobody else."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,11 +40,10 @@ def test_the_names_are_found_wherever_they_are() -> None:
 def test_one_with_a_key_is_encrypted_with_it() -> None:
     given: list[dict[str, Any]] = []
 
-    class Keys(Ssm):
-        def put_parameter(self, **parameter: Any) -> None:
-            given.append(parameter)
-
-    put(Keys(), {"/a": "arn:key", "/b": None}, print)
+    ssm = SimpleNamespace(
+        get_parameters=lambda Names: {"InvalidParameters": Names}, put_parameter=lambda **each: given.append(each)
+    )
+    put(ssm, {"/a": "arn:key", "/b": None}, print)
     assert [(one["Name"], one.get("KeyId")) for one in given] == [("/a", "arn:key"), ("/b", None)]
 
 

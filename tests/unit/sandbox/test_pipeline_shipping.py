@@ -179,7 +179,8 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_s3_may_be_five_minutes_late(quickly: None, late: int, execution: str, said: list[str]) -> None:
     account, told = NewBucket(late, EventBridgeConfiguration={}), list[str]()
-    found = shipping.wait_for_execution(account, pipeline("x", ServiceName="web"), UPLOADED, told.append)
+    known: Any = account
+    found = shipping.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, told.append)
     assert found == execution
     assert [line[: len(begins)] for line, begins in zip(told, said, strict=True)] == said
     revision = {"actionName": "S", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v"}
@@ -190,6 +191,7 @@ def test_s3_may_be_five_minutes_late(quickly: None, late: int, execution: str, s
 @pytest.mark.parametrize("notifications", [{}, {"QueueConfigurations": []}])
 def test_a_bucket_that_is_not_to_tell_is_not_waited_for(quickly: None, notifications: Json) -> None:
     account, told = NewBucket(5000, **notifications), list[str]()
+    known: Any = account
     with pytest.raises(SandboxError, match="its EventBridge notifications are off"):
-        shipping.wait_for_execution(account, pipeline("x", ServiceName="web"), UPLOADED, told.append)
+        shipping.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, told.append)
     assert (told, account.started) == ([], [])
