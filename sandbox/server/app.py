@@ -14,7 +14,7 @@ from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket
 
-from sandbox import moto_fixes
+from sandbox import moto_fixes, validation
 from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
@@ -79,6 +79,7 @@ class Application:
             operation = protocol.operation_of(environ, body, signature.service)
             with self._moto_lock:
                 principal = self._principal(signature, wire)
+                validation.check(operation)
                 self._authorise(principal, signature, operation, environ)
             self.world.holds.pass_by(operation, principal.arn, after=False)
             answer = self._perform(principal, operation, environ, body)
