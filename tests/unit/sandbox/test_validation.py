@@ -28,10 +28,34 @@ A, R = "111122223333", "eu-west-1"
 ROLE = f"arn:aws:iam::{A}:role/r"
 Json = dict[str, Any]
 RULES = " a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
-USED = (
-    "acm application-autoscaling cloudwatch codebuild codeconnections codedeploy codepipeline codestar-connections ec2"
-    " ecr ecs elbv2 events iam kms lambda logs route53 s3 scheduler secretsmanager service-quotas sns sqs ssm sts"
-).split()
+USED = [
+    "acm",
+    "application-autoscaling",
+    "cloudwatch",
+    "codebuild",
+    "codeconnections",
+    "codedeploy",
+    "codepipeline",
+    "codestar-connections",
+    "ec2",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "route53",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "service-quotas",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+]
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +161,9 @@ COMPARISONS = (
     " LessThanLowerOrGreaterThanUpperThreshold, LessThanLowerThreshold, GreaterThanUpperThreshold"
 )
 GROUP = {"Description": "d", "GroupName": "g", "VpcId": "vpc-1"}
-BAD_RULE = f"Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: {RULES}"
+BAD_RULE = (
+    f"Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: {RULES}"
+)
 BAD_GROUP = f"Invalid security group description. Valid descriptions are strings less than 256 characters from the following set: {RULES}"
 TARGETS = {"Protocol": "HTTP", "Port": 80, "VpcId": "vpc-1", "TargetType": "ip"}
 
@@ -194,7 +220,9 @@ REFUSED: list[tuple[str, str, Json, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "params", "code", "message"), REFUSED, ids=[f"{row[0]}-{row[1]}-{row[3]}" for row in REFUSED]
+    ("service", "operation", "params", "code", "message"),
+    REFUSED,
+    ids=[f"{row[0]}-{row[1]}-{row[3]}" for row in REFUSED],
 )
 def test_what_aws_refuses_the_sandbox_refuses_with_the_same_error(
     world: World, service: str, operation: str, params: Json, code: str, message: str
