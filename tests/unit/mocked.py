@@ -115,7 +115,7 @@ class Engine(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         computed = COMPUTED.get(args.typ, lambda _: {})(args)
         echoed = {} if args.typ.startswith("awsx:") else args.inputs
-        return f"{args.name}-id", {**echoed, **computed}
+        return computed.get("id", f"{args.name}-id"), {**echoed, **computed}
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
         self.invoked.append(args.token)
