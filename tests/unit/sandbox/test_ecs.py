@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from aws_fakes import FakeWorld, denied, eventually, misfits
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from sandbox.ecs import tasks
@@ -270,7 +269,7 @@ def test_who_started_tasks_is_the_only_filter(aws: Aws, other: Json) -> None:
     aws.register()
     aws.service(desiredCount=0)
     assert aws.ecs.list_tasks(cluster="main", startedBy="ecs-svc/1")["taskArns"] == []
-    with pytest.raises(ClientError, match="cannot specify startedBy with other arguments"):
+    with pytest.raises(AwsError, match="cannot specify startedBy with other arguments"):
         aws.ecs.list_tasks(cluster="main", startedBy="ecs-svc/1", **other)
 
 
@@ -554,5 +553,7 @@ def test_fargate_runs_what_was_registered_for_it(aws: Aws) -> None:
             taskDefinition="ec2", launchType=None, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT"}]
         ),
     ):
-        with pytest.raises(AwsError, match=r"InvalidParameterException: Task definition does not support launch_type FARGATE\.$"):
+        with pytest.raises(
+            AwsError, match=r"InvalidParameterException: Task definition does not support launch_type FARGATE\.$"
+        ):
             call()
