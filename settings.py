@@ -14,6 +14,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.task_template import STAND_INS, TaskTemplate, TemplateError
 from delivery.session import Provider, Role
+from limits import limit_problems
 from problems import (
     NAMESPACE,
     between_services,
@@ -30,6 +31,7 @@ from stack_lines import StackLines
 from suggestions import meant
 
 ROOT = Path(__file__).parent
+BUILDSPECS = ROOT / "buildspecs"
 TEMPLATES = ROOT / "task_templates"
 SECRETS = ("secrets", "slack_webhook", "commit_token")
 """The keys whose values are encrypted."""
@@ -88,6 +90,7 @@ def load() -> Settings:
         found, templates = template_problems(known.stack)
         found += [
             *between_services(stack, known.stack),
+            *limit_problems(stack, known.stack, BUILDSPECS),
             *review_problems(stack, known.stack),
             *secret_problems(known.stack, secrets),
             *slack_problems(stack, known.stack, webhook),

@@ -77,6 +77,8 @@ class Cluster(Model):
     """Days that CloudWatch keeps logs."""
     allowed_cidrs: list[formats.Cidr] = Field(default=["0.0.0.0/0"], min_length=1)
     """Who may open connections to the load balancer."""
+    rules_of_a_security_group: Annotated[int, Field(ge=60, le=1000)] = 60
+    """The account's quota of inbound rules per security group; what it was raised to, if it was."""
 
 
 class Commits(Model):

@@ -1,13 +1,14 @@
 """Every text that the programs declare is one that AWS takes, also where users choose what is in it."""
 
 import json
+import re
 import runpy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
-from aws_limits import AUTONAMED, TEXTS, Declared, problems, unknown
+from aws_limits import AUTONAMED, TEXTS, Declared, leaves, problems, unknown
 from mocked import ACCOUNT, ROOT, SECRET_KEYS, Recorder, deploy, stack_config
 from test_program import run
 
@@ -86,6 +87,40 @@ def test_what_a_stack_declares_at_the_extremes(deploy: Deploy, stack: str, servi
     found = declared(deploy(program, stack=stack, config=config, secret_keys=SECRET_KEYS))
     assert unknown(found) == set()
     assert list(problems(found)) == []
+    handed = [text for resource in found for path, text in leaves(resource.inputs) if ".configuration." in path]
+    assert max(len(filled(text)) for text in handed) <= 1000
+    assert any("COMMIT_REPOSITORY" in filled(text) for text in handed)
+
+
+LONGEST_VALUES = {
+    "codepipeline.PipelineExecutionId": 36,
+    "variables.image": 71,
+    "Source.VersionId": 32,
+    "IMAGE_DIGEST": 71,
+    "SOURCE": 32,
+    "COMMIT": 64,
+    "COMMIT_REPOSITORY": 256,
+    "UPLOADED": 10,
+    "DEPLOY": 3,
+    "SUMMARY": 19
+    + len(" from source ")
+    + 32
+    + 2 * len(", commit ")
+    + 2 * 64
+    + len("; when packaged, it replaces release , ")
+    + 40,
+}
+"""Characters; S3's versions have 32, though it promises 1,024 bytes at most."""
+
+
+def filled(text: str) -> str:
+    """A value of an action's configuration as CodePipeline has it when its variables are filled in."""
+
+    def longest(match: re.Match[str]) -> str:
+        name = match[1]
+        return "x" * (LONGEST_VALUES[name] if name in LONGEST_VALUES else LONGEST_VALUES[name.partition(".")[2]])
+
+    return re.sub(r"#\{([^}]+)\}", longest, text)
 
 
 NAMESPACE = "fargate-delivery-bootstrap"

@@ -278,6 +278,8 @@ NAMES = {
     "an upload that names a commit": (LABELS, {"UPLOAD": f"{OTHER} team/other"}, (OTHER, "team/other"), ""),
     "a short hash": ({**LABELS, REVISION: "89abcde"}, {}, ("unknown", "team/web"), "The image's commit is not one: 89abcde"),
     "words": ({REVISION: "$(id) x", SOURCE: "a b"}, {}, UNNAMED, "The image's commit is not one: $(id)"),
+    "a repository of 256 characters": ({**LABELS, SOURCE: f"https://x.example/{'g' * 256}"}, {}, (COMMIT, "g" * 256), ""),
+    "a repository of 257": ({**LABELS, SOURCE: f"https://x.example/{'g' * 257}"}, {}, (COMMIT, "unknown"), "repository is not one"),
     "no address": ({**LABELS, SOURCE: "git@github.com:team/web"}, {}, (COMMIT, "unknown"), "repository is not one"),
     "an index of images": (LABELS, {"MANIFEST": INDEX}, (COMMIT, "team/web"), ""),
     "an index without an image for the tasks": (LABELS, {"MANIFEST": OF_ANOTHER_PLATFORM}, UNNAMED, ""),

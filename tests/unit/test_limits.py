@@ -1,0 +1,132 @@
+"""What a stack file may not ask for more of: the number, AWS's, and the way out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mocked import ROOT
+
+import settings
+from limits import BUILDSPEC, limit_problems
+from stack_file import Stack
+
+TASK = {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000}
+ZONE = "example.com"
+
+
+def problems(*, buildspecs: Path = ROOT / "buildspecs", **keys: Any) -> list[str]:
+    return list(limit_problems("dev", Stack.model_validate({"domain": {"zone": ZONE}, **keys}), buildspecs))
+
+
+def routed(count: int, **service: Any) -> dict[str, Any]:
+    return {
+        f"s{number}": {"task": TASK, "routes": [{"host": f"s{number}.{ZONE}", "priority": number + 1}], **service}
+        for number in range(count)
+    }
+
+
+def one(**keys: Any) -> dict[str, Any]:
+    return {"services": {"app": {"task": TASK, **keys}}}
+
+
+def networks(count: int, form: str = "203.0.{}.0/24") -> list[str]:
+    return [form.format(number) for number in range(count)]
+
+
+BY_CODE_DEPLOY = {"strategy": "codedeploy", "test_port": 8443}
+PARAMETER = {"value": "x", "for": ["build"]}
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "networks": (
+        {"services": routed(1), "cluster": {"allowed_cidrs": networks(30)}},
+        {"services": routed(1), "cluster": {"allowed_cidrs": networks(31)}},
+        "cluster.allowed_cidrs: 31 networks of IPv4 on 2 ports are 62 rules of the load balancer's security group, "
+        "which takes 60; give fewer and larger ones, or have the quota raised and write it as "
+        "cluster.rules_of_a_security_group",
+    ),
+    "networks and test ports": (
+        {"services": routed(2, deploy=BY_CODE_DEPLOY), "cluster": {"allowed_cidrs": networks(20)}},
+        {"services": routed(2, deploy=BY_CODE_DEPLOY), "cluster": {"allowed_cidrs": networks(21)}},
+        "21 networks of IPv4 on 3 ports are 63 rules",
+    ),
+    "networks of IPv6": (
+        {"services": {}, "cluster": {"allowed_cidrs": [*networks(30), *networks(30, "2001:db8:{}::/48")]}},
+        {"services": {}, "cluster": {"allowed_cidrs": networks(31, "2001:db8:{}::/48")}},
+        "31 networks of IPv6 on 2 ports are 62 rules",
+    ),
+    "networks under a raised quota": (
+        {"services": {}, "cluster": {"allowed_cidrs": networks(60), "rules_of_a_security_group": 120}},
+        {"services": {}, "cluster": {"allowed_cidrs": networks(61), "rules_of_a_security_group": 120}},
+        "61 networks of IPv4 on 2 ports are 122 rules of the load balancer's security group, which takes 120",
+    ),
+    "target groups": (
+        {"services": routed(100)},
+        {"services": routed(101)},
+        "services: their routes need 101 target groups, and a load balancer takes 100, two for a route of a service of "
+        "CodeDeploy's; move services to another stack",
+    ),
+    "target groups of CodeDeploy's": (
+        {"services": routed(50, deploy=BY_CODE_DEPLOY)},
+        {"services": routed(51, deploy=BY_CODE_DEPLOY)},
+        "services: their routes need 102 target groups",
+    ),
+    "a command": (
+        one(migrate={"command": ["x" * 4092]}),
+        one(migrate={"command": ["x" * 4093]}),
+        "services.app.migrate.command: has 4097 characters as JSON, and a build's variable takes 4096; put it into a "
+        "script of the image",
+    ),
+    "permissions": (
+        one(
+            permissions=[
+                {"actions": ["s3:GetObject"], "resources": [f"arn:aws:s3:::{'b' * 900}/{n}"]} for n in range(9)
+            ]
+        ),
+        one(
+            permissions=[
+                {"actions": ["s3:GetObject"], "resources": [f"arn:aws:s3:::{'b' * 900}/{n}"]} for n in range(10)
+            ]
+        ),
+        "services.app.permissions: are 9960 characters of a policy, and IAM takes 9240 of a role's; write them shorter",
+    ),
+    "parameters of the build": (
+        one(parameters={f"PARAMETER_{number:02}": PARAMETER for number in range(45)}),
+        one(parameters={f"PARAMETER_{number:02}": PARAMETER for number in range(55)}),
+        "services.app.parameters: those that the build reads are",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_limit(case: str) -> None:
+    within, beyond, words = CASES[case]
+    assert problems(**within) == []
+    (problem,) = problems(**beyond)
+    assert words in problem
+
+
+def test_names_of_the_build_s_parameters() -> None:
+    many = {f"P{number:0127}": PARAMETER for number in range(32)}
+    assert any(
+        "names of the 32 that the build reads have 4127 characters" in found
+        for found in problems(**one(parameters=many))
+    )
+
+
+def test_a_buildspec(tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_text("x" * BUILDSPEC)
+    assert problems(services={}, buildspecs=tmp_path) == []
+    (tmp_path / "long.yaml").write_text("x" * (BUILDSPEC + 1))
+    (problem,) = problems(services={}, buildspecs=tmp_path)
+    assert problem.endswith("long.yaml has 25601 characters, and CodeBuild takes 25600 of a buildspec; move a part of it "
+                            "into the build's image")  # fmt: skip
+
+
+def test_a_review_adds_no_rule_to_the_balancer_s_group() -> None:
+    keys = {"services": routed(1), "cluster": {"allowed_cidrs": networks(31)}, "review": {"of": "dev", "days": 1}}
+    assert problems(**keys) == []
+
+
+def test_the_committed_buildspecs_are_what_is_counted() -> None:
+    assert sorted(path.name for path in settings.BUILDSPECS.glob("*.yaml")) == [
+        "migrate.yaml", "package.yaml", "release.yaml", "template.yaml"
+    ]  # fmt: skip
