@@ -7,6 +7,7 @@ has to start, to answer, and to stay up before it counts as healthy (`Clock.life
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from sandbox.ecs.model import Json
 if TYPE_CHECKING:
     from sandbox.server.world import Clock
 
+LOGGER = logging.getLogger(__name__)
 BOOT_SECONDS = 10.0
 """What a container has at least until it must answer, and an answer, where patience is shortened."""
 SLOWEST_ANSWER = 2.0
@@ -96,14 +98,31 @@ class Check:
         return self.tracker.state == "unhealthy" and now >= started + clock.life(self.grace)
 
 
-def target_check(group: Json, balancer: Json, container: Container, grace: float) -> Check:
-    """The check that a load balancer makes of one target."""
+def target_check(
+    group: Json,
+    balancer: Json,
+    container: Container,
+    grace: float,
+    refuses: Callable[[int], str | None] = lambda port: None,
+) -> Check:
+    """The check that a load balancer makes of one target.
+
+    Args:
+        group: the target group, as it is described.
+        balancer: the service's side of it.
+        container: what is asked.
+        grace: AWS seconds in which a failed check ends no task.
+        refuses: why the network does not let the load balancer reach a port; None when it does.
+    """
     declared = str(group.get("HealthCheckPort", "traffic-port"))
     port = int(balancer["containerPort"]) if declared == "traffic-port" else int(declared)
     matcher = str(group.get("Matcher", {}).get("HttpCode", "200"))
     path = str(group.get("HealthCheckPath", "/"))
 
     def probe(timeout: float) -> bool | None:
+        if problem := refuses(port):
+            LOGGER.warning("%s: %s", group["TargetGroupName"], problem)
+            return False
         try:
             return matches(matcher, container.http_get(port, path, f"127.0.0.1:{port}", timeout))
         except (OSError, http.client.HTTPException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import logging
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.ecs.connections import balancers, refused
 from sandbox.ecs.containers import Container, ContainerEngine
 from sandbox.ecs.events import publish_task
 from sandbox.ecs.health import Check, container_check, target_check
@@ -53,7 +55,7 @@ class TaskRun:
         """To the end of the task; whatever happens, the task is STOPPED afterwards."""
         try:
             self._set_status("PENDING")
-            self.task.private_ip = self._address()
+            self._place()
             self.provisions = provision(self.world, self.engine, self.task)
             self._watch()
         except TaskStartError as error:
@@ -135,15 +137,13 @@ class TaskRun:
                 self.task.request_stop("EssentialContainerExited", "Essential container in task exited")
 
     def _target_checks(self) -> list[Check]:
-        return [
-            target_check(
-                target_group(self.world, balancer["targetGroupArn"]),
-                balancer,
-                self.containers[balancer["containerName"]],
-                self.task.grace_period,
-            )
-            for balancer in self.task.load_balancers
-        ]
+        checks = []
+        for balancer in self.task.load_balancers:
+            group = target_group(self.world, balancer["targetGroupArn"])
+            refuses = functools.partial(refused, self.world, self.task, balancers(self.world, group))
+            container = self.containers[balancer["containerName"]]
+            checks.append(target_check(group, balancer, container, self.task.grace_period, refuses))
+        return checks
 
     def _check_health(self, now: float) -> None:
         clock = self.world.clock
@@ -231,15 +231,17 @@ class TaskRun:
             publish_task(self.world, self.task)
         self.task.on_change()
 
-    def _address(self) -> str | None:
-        """An address of the task's own in its first subnet."""
+    def _place(self) -> None:
+        """One of the task's subnets, and an address of its own in it."""
         subnets = self.task.network_configuration.get("awsvpcConfiguration", {}).get("subnets")
         if not subnets:
-            return None
-        found = self.world.client("ec2").describe_subnets(SubnetIds=subnets[:1])["Subnets"]
+            return
+        number = int(self.task.id, 16)
+        self.task.subnet = subnets[number % len(subnets)]
+        found = self.world.client("ec2").describe_subnets(SubnetIds=[self.task.subnet])["Subnets"]
         network = ipaddress.ip_network(found[0]["CidrBlock"])
         usable = max(1, network.num_addresses - 6)
-        return str(network[4 + int(self.task.id, 16) % usable])
+        self.task.private_ip = str(network[4 + number % usable])
 
 
 def log_of(folder: Path, task_id: str, container: str) -> Path:

@@ -79,6 +79,7 @@ class Task:
     running_since: float | None = None
     ended: float | None = None
     steady_after: float = 0.0
+    subnet: str | None = None
     private_ip: str | None = None
     agent_status: str = "PENDING"
     created_at: datetime = field(default_factory=utc_now)

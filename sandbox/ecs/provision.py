@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.ecs.connections import interface, unreachable
 from sandbox.ecs.containers import ContainerEngine
 from sandbox.ecs.logs import LogStream, open_stream
 from sandbox.ecs.model import Json, Task
 from sandbox.iam.calls import Need
+from sandbox.network.vpc import vpc_of
 from sandbox.server.authorization import role_may
 from sandbox.server.errors import AwsError
 
@@ -51,7 +53,7 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
     execution = _assume(world, task, task.overrides.get("executionRoleArn") or definition.get("executionRoleArn"))
     role = _assume(world, task, task.overrides.get("taskRoleArn") or definition.get("taskRoleArn"))
     if task.launch.get("enableExecuteCommand"):
-        task.agent_status = "RUNNING" if role and _opens_sessions(world, role) else "STOPPED"
+        task.agent_status = "RUNNING" if role and _opens_sessions(world, task, role) else "STOPPED"
     result = Provisions()
     for container in definition["containerDefinitions"]:
         name = container["name"]
@@ -62,7 +64,7 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
         }
         for source in (container, overrides.get(name, {})):
             environment |= {pair["name"]: pair["value"] for pair in source.get("environment", [])}
-        environment |= _secrets(world, execution, container.get("secrets", []))
+        environment |= _secrets(world, task, execution, container.get("secrets", []))
         result.environments[name] = environment
     for container in definition["containerDefinitions"]:
         result.images[container["name"]] = _pull(world, engine, execution, task, container)
@@ -73,9 +75,11 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
     return result
 
 
-def _opens_sessions(world: World, role: Credentials) -> bool:
-    """Whether the agent of ECS Exec, which has the task's role, may open its channels."""
-    return all(role_may(world, role, Need(action, "*")) for action in CHANNELS)
+def _opens_sessions(world: World, task: Task, role: Credentials) -> bool:
+    """Whether the agent of ECS Exec, which has the task's role, may open its channels, and reaches who does it."""
+    here = interface(world, task)
+    reached = here is None or vpc_of(world).to_service(here, "ssmmessages") is None
+    return reached and all(role_may(world, role, Need(action, "*")) for action in CHANNELS)
 
 
 def _assume(world: World, task: Task, role: str | None) -> Credentials | None:
@@ -100,12 +104,22 @@ def describe(error: ClientError | BotoCoreError) -> str:
     return f"{code}: {answer['Message']}"
 
 
-def _secrets(world: World, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
+def _reach(world: World, task: Task, *services: str) -> None:
+    """TaskStartError when the task's network does not lead to one of these services."""
+    for service in services:
+        if reason := unreachable(world, task, service):
+            raise TaskStartError(reason)
+
+
+def _secrets(world: World, task: Task, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
     if not declared:
         return {}
     if execution is None:
         raise TaskStartError(SECRETS_AND_AUTH + "execution role is required to retrieve secrets, but none is specified")
     parameters = {s["name"]: parameter_name(s["valueFrom"]) for s in declared if not _is_secret(s)}
+    _reach(
+        world, task, *(["ssm"] if parameters else []), *(["secretsmanager"] if any(map(_is_secret, declared)) else [])
+    )
     values = _parameters(world, execution, sorted(set(parameters.values())))
     environment = {name: values[parameter] for name, parameter in parameters.items()}
     for secret in declared:
@@ -177,6 +191,7 @@ def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, 
             "CannotPullECRContainerError: Fargate requires task definition to have execution role ARN to"
             " support ECR images."
         )
+    _reach(world, task, "ecr.api", "ecr.dkr", "s3")
     known = task.digests.get(uri)
     pinned = f"{_without_tag(uri)}@{known}" if known else uri
     try:
@@ -222,6 +237,7 @@ def _stream(world: World, execution: Credentials | None, task: Task, container: 
         raise TaskStartError(
             "ResourceInitializationError: failed to validate logger args: the awslogs driver requires an execution role"
         )
+    _reach(world, task, "logs")
     try:
         return open_stream(world, execution, declared.get("options", {}), container["name"], task.id)
     except (ClientError, BotoCoreError) as error:

@@ -88,8 +88,15 @@ class Aws:
     world: FakeWorld
     engine: FakeEngine
     subnets: list[str]
+    open: str
+    """A security group that lets everything in and out: the load balancer's and the tasks'."""
     target_group: str
     ecs: Any
+
+    @property
+    def network(self) -> Json:
+        placed = {"subnets": self.subnets, "securityGroups": [self.open], "assignPublicIp": "ENABLED"}
+        return {"awsvpcConfiguration": placed}
 
     def register(self, *containers: Json, **fields: Any) -> str:
         app = {"name": "app", "image": f"{REPO}:live", "portMappings": [{"containerPort": 80}]}
@@ -112,7 +119,7 @@ class Aws:
             "taskDefinition": "web",
             "desiredCount": 1,
             "launchType": "FARGATE",
-            "networkConfiguration": {"awsvpcConfiguration": {"subnets": self.subnets}},
+            "networkConfiguration": self.network,
             "loadBalancers": [{"targetGroupArn": self.target_group, "containerName": "app", "containerPort": 80}],
         }
         merged = {key: value for key, value in {**params, **fields}.items() if value is not None}
@@ -129,10 +136,8 @@ class Aws:
 
     def run_to_end(self, *containers: Json, **fields: Any) -> Json:
         self.register(*containers, **fields)
-        network = {"awsvpcConfiguration": {"subnets": self.subnets}}
-        arn = self.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network)["tasks"][0][
-            "taskArn"
-        ]
+        started = self.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=self.network)
+        arn = started["tasks"][0]["taskArn"]
 
         def stopped() -> Json | None:
             answer = self.ecs.describe_tasks(cluster="main", tasks=[arn])
@@ -164,7 +169,16 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
             for n, zone in enumerate(zones)
         ]
-        balancer = elb.create_load_balancer(Name="lb", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        (main,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+        ec2.create_route(RouteTableId=main["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        everybody = ec2.create_security_group(GroupName="open", Description="open", VpcId=vpc)["GroupId"]
+        everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+        ec2.authorize_security_group_ingress(GroupId=everybody, IpPermissions=everything)
+        balancer = elb.create_load_balancer(Name="lb", Subnets=subnets, SecurityGroups=[everybody])["LoadBalancers"][0][
+            "LoadBalancerArn"
+        ]
         group = elb.create_target_group(
             Name="tg",
             Protocol="HTTP",
@@ -178,7 +192,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
         engine = FakeEngine()
         monkeypatch.setattr(tasks, "LocalEngine", lambda blobs: engine)
-        prepared = Aws(world, engine, subnets, group, world.clients["ecs"])
+        prepared = Aws(world, engine, subnets, everybody, group, world.clients["ecs"])
         yield prepared
         for service in list(state_of(world).services.values()):  # type: ignore[arg-type]
             service.status = "INACTIVE"
@@ -271,6 +285,34 @@ def test_who_started_tasks_is_the_only_filter(aws: Aws, other: Json) -> None:
     assert aws.ecs.list_tasks(cluster="main", startedBy="ecs-svc/1")["taskArns"] == []
     with pytest.raises(AwsError, match="cannot specify startedBy with other arguments"):
         aws.ecs.list_tasks(cluster="main", startedBy="ecs-svc/1", **other)
+
+
+def test_a_task_that_reaches_no_registry_fails_to_start_in_ecs_words(aws: Aws) -> None:
+    ec2 = aws.world.clients["ec2"]
+    (subnet, *_) = ec2.describe_subnets(SubnetIds=aws.subnets[:1])["Subnets"]
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["RouteTables"]
+    ec2.delete_route(RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
+    task = aws.run_to_end()
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"].startswith(
+        "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from"
+        " Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration."
+    )
+    assert "has no route to the internet, and its VPC no endpoint for it]" in task["stoppedReason"]
+    assert aws.engine.pulled == []
+
+
+def test_a_task_that_the_load_balancer_does_not_reach_fails_its_health_checks(aws: Aws) -> None:
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    aws.world.clients["ec2"].revoke_security_group_ingress(GroupId=aws.open, IpPermissions=everything)
+    aws.register()
+    aws.service(deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}})
+    eventually(lambda: aws.described()["deployments"][0]["rolloutState"] == "FAILED", 15)
+    arns = aws.ecs.list_tasks(cluster="main", serviceName="web", desiredStatus="STOPPED")["taskArns"]
+    stopped = aws.ecs.describe_tasks(cluster="main", tasks=arns)["tasks"]
+    assert {t["stoppedReason"] for t in stopped} == {
+        f"Task failed ELB health checks in (target-group {aws.target_group})"
+    }
 
 
 REFUSED: list[tuple[Json, str, str]] = [
@@ -446,12 +488,13 @@ def test_output_reaches_the_log_stream(aws: Aws) -> None:
 
 def test_stop_task_and_overrides(aws: Aws) -> None:
     aws.register(container("app"))
-    network = {"awsvpcConfiguration": {"subnets": aws.subnets}}
     overrides: Json = {"containerOverrides": [{"name": "nope"}]}
     with pytest.raises(AwsError, match="is not a container in the TaskDefinition"):
-        aws.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network, overrides=overrides)
+        aws.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=aws.network, overrides=overrides)
     overrides = {"containerOverrides": [{"name": "app", "environment": [{"name": "A", "value": "over"}]}]}
-    answer = aws.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network, overrides=overrides)
+    answer = aws.ecs.run_task(
+        cluster="main", taskDefinition="web", networkConfiguration=aws.network, overrides=overrides
+    )
     arn = answer["tasks"][0]["taskArn"]
     eventually(lambda: aws.ecs.describe_tasks(cluster="main", tasks=[arn])["tasks"][0]["lastStatus"] == "RUNNING")
     assert aws.engine.started[0][1]["A"] == "over"
@@ -462,10 +505,11 @@ def test_stop_task_and_overrides(aws: Aws) -> None:
 
 def test_a_client_token_starts_its_task_once(aws: Aws) -> None:
     aws.register(container("app"))
-    network = {"awsvpcConfiguration": {"subnets": aws.subnets}}
 
     def run(token: str) -> str:
-        answer = aws.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=network, clientToken=token)
+        answer = aws.ecs.run_task(
+            cluster="main", taskDefinition="web", networkConfiguration=aws.network, clientToken=token
+        )
         return str(answer["tasks"][0]["taskArn"])
 
     assert run("one") == run("one") != run("two")
