@@ -146,14 +146,14 @@ def run(aws: WithStore, session: boto3.Session) -> None:
     guard.check(session, "dev", before)
     guard.confirm(session, "dev", before)
     if before.controller == "CODE_DEPLOY":
-        guard.serve(session, "dev", "web", lambda _: None)
+        guard.serve(session, "dev", "web", lambda _: None, 15)
         return
     failed = aws.revision(3, f"@{NEW}", container={"logConfiguration": LOG})
     aws.service(failed, OLD, state="FAILED")
     stopped = {"stoppedReason": "Essential container in task exited", "startedBy": "ecs-svc/1", "stoppedAt": NOW}
     aws.tasks.append({**aws.tasks[0], "taskDefinitionArn": failed, **stopped})
     with pytest.raises(DeliveryError):
-        guard.follow(session, "dev", "web", failed, lambda _: None)
+        guard.follow(session, "dev", "web", failed, lambda _: None, 15)
 
 
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}

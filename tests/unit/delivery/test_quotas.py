@@ -99,7 +99,7 @@ RAISE = "aws service-quotas request-service-quota-increase --service-code"
 
 
 def told(default: Mapping[Quota, float], applied: Mapping[Quota, float], refused: str = "") -> list[str]:
-    return list(report(Session(default, applied, refused), STACKS))  # type: ignore[arg-type]
+    return list(report(Session(default, applied, refused), STACKS))
 
 
 def test_nothing_is_said_of_what_is_enough() -> None:

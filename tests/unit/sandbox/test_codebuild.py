@@ -541,7 +541,7 @@ def test_projects_that_are_refused(site: Site, change: dict[str, Any], message: 
 
 def test_no_more_builds_are_started_than_the_account_may_run(site: Site) -> None:
     site.project()
-    slow = {"buildspec.yml": spec(build=["sleep 1"])}
+    slow: dict[str, str | bytes] = {"buildspec.yml": spec(build=["sleep 1"])}
     builds_of(site.world).quota = 1
     first = site.start(slow)
     for quota in (1, 0):

@@ -65,7 +65,12 @@ def test_no_answer_is_waited_for_as_long_as_aws_would() -> None:
 @pytest.mark.parametrize(("patience", "seconds"), [(1, 5.0), (200, 2.0)])
 def test_an_answer_may_take_the_whole_timeout(patience: float, seconds: float) -> None:
     given: list[float] = []
-    check = Check(HealthTracker(2, 3), 10, 5, 0, "failed", lambda timeout: not given.append(timeout), "app")
+
+    def probe(timeout: float) -> bool:
+        given.append(timeout)
+        return True
+
+    check = Check(HealthTracker(2, 3), 10, 5, 0, "failed", probe, "app")
     check.run(0.0, Clock(60, patience))
     assert given == [seconds]
 
@@ -158,15 +163,16 @@ def test_a_task_that_was_healthy_for_its_time_ends_the_count() -> None:
 # How long it takes to end
 
 
-def test_a_container_has_its_whole_stop_timeout(tmp_path: Path) -> None:
+def test_a_container_has_its_whole_stop_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
     for clock in (FAST, Clock(60, patience=200)):
         one = task()
         one.task_definition["containerDefinitions"][0]["stopTimeout"] = 45
         run = TaskRun(FakeWorld(tmp_path, clock=clock), None, one)  # type: ignore[arg-type]
-        run.containers["app"] = SimpleNamespace(stop=given.append, exit_code=0)  # type: ignore[assignment]
-        run._finish_requests = lambda: None  # type: ignore[method-assign]
-        run._set_status = lambda _: None  # type: ignore[method-assign]
+        container: Any = SimpleNamespace(stop=given.append, exit_code=0)
+        run.containers["app"] = container
+        monkeypatch.setattr(run, "_finish_requests", lambda: None)
+        monkeypatch.setattr(run, "_set_status", lambda _: None)
         run._end()
     assert given == [45, 10]
 
