@@ -1,9 +1,16 @@
 """Where moto answers otherwise than AWS: put right in moto's own classes, so that every client sees it."""
 
-from sandbox.moto_fixes import bucket_notifications, deletions, record_sets, scaling_tags, security_group_rules
+from sandbox.moto_fixes import (
+    bucket_notifications,
+    deletions,
+    record_sets,
+    scaling_tags,
+    security_group_rules,
+    target_groups,
+)
 
 
 def apply() -> None:
     """Put it right in this process; doing it again changes nothing."""
-    for module in (bucket_notifications, deletions, record_sets, scaling_tags, security_group_rules):
+    for module in (bucket_notifications, deletions, record_sets, scaling_tags, security_group_rules, target_groups):
         module.apply()

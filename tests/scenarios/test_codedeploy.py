@@ -298,13 +298,16 @@ def test_another_strategy_replaces_the_service_when_that_is_allowed(dev: Stack, 
     assert scaling_of(dev, "dev-chuoi") == {False}
     assert dev.changes() == {}
     ship(dev, apps, "rolling")
-    # Without the hook: its function asks the old listener on the test port.
-    again = STRATEGY.replace(HOOKS, ", replace: true")
+    # Without the test port the one rule alone makes the second target group the load balancer's.
+    again = "      deploy: {strategy: codedeploy, wait: 1, replace: true}\n"
     dev.edit("Pulumi.dev.yaml", "      deploy: {replace: true}\n", again)
     rolling, ran = dev.status("chuoi"), len(executions(dev, "chuoi"))
     dev.ok("up")
     assert wait_for_pipeline(dev, "chuoi", ran + 1)[0]["status"] == "Succeeded"
     assert dev.status("chuoi")["image_digest"] == rolling["image_digest"]
     assert serves(dev) == "chuoi-green", "the AppSpec is an edit: the pipeline has deployed it"
+    ship(dev, apps, "shifted")
+    assert serves(dev) == "chuoi-blue"
+    assert dev.status("chuoi")["image_digest"] != rolling["image_digest"]
     assert json.loads(dev.ok("export").out)["deployment"].get("pending_operations", []) == []
     assert dev.changes() == {}

@@ -249,3 +249,47 @@ def test_a_build_project_is_deleted_by_its_arn() -> None:
     )["project"]
     codebuild.delete_project(name=project["arn"])
     assert codebuild.list_projects()["projects"] == []
+
+
+# Target groups
+
+
+def test_a_target_group_is_of_the_balancer_whose_rules_forward_to_it() -> None:
+    ec2, elbv2 = client("ec2"), client("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"][:2]]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for n, zone in enumerate(zones)
+    ]
+    balancer = elbv2.create_load_balancer(Name="one", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    first, second, third = (
+        elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+        for name in ("first", "second", "third")
+    )
+
+    def forward(*groups: str) -> list[dict[str, Any]]:
+        weighted = [{"TargetGroupArn": group, "Weight": 1} for group in groups]
+        return [{"Type": "forward", "ForwardConfig": {"TargetGroups": weighted}}]
+
+    def attached() -> dict[str, list[str]]:
+        groups = elbv2.describe_target_groups()["TargetGroups"]
+        return {group["TargetGroupName"]: group.get("LoadBalancerArns", []) for group in groups}
+
+    listener = elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward(third))
+    listener_arn = listener["Listeners"][0]["ListenerArn"]
+    rule = elbv2.create_rule(
+        ListenerArn=listener_arn,
+        Priority=1,
+        Conditions=[{"Field": "path-pattern", "Values": ["/x"]}],
+        Actions=forward(first),
+    )["Rules"][0]["RuleArn"]
+    assert attached() == {"first": [balancer], "second": [], "third": [balancer]}
+    elbv2.modify_rule(RuleArn=rule, Actions=forward(first, second))
+    assert attached() == {"first": [balancer], "second": [balancer], "third": [balancer]}
+    elbv2.delete_rule(RuleArn=rule)
+    assert attached() == {"first": [], "second": [], "third": [balancer]}
+    elbv2.modify_listener(ListenerArn=listener_arn, DefaultActions=forward(second))
+    assert attached() == {"first": [], "second": [balancer], "third": []}
+    elbv2.delete_load_balancer(LoadBalancerArn=balancer)
+    assert attached() == {"first": [], "second": [], "third": []}
