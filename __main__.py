@@ -1,6 +1,7 @@
 """A stack's services on ECS Fargate, each with its parameters and its deploy pipeline."""
 
 import gc
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -102,7 +103,7 @@ def code_deploy(name: str, service: Service, ecs_service: EcsService) -> dict[st
             "application_name": made.application_name,
             "group_name": made.group_name,
             "config_name": made.config_name,
-            "hooks": template_guard(seen.session, scope.stack, seen.states.get(name)),
+            "hooks": template_guard(seen, scope.stack, name),
         }
     }
 
@@ -154,10 +155,11 @@ for name, service in config.services.items():
             "balancer_arn_suffix": balancer.arn_suffix,
             "page": config.notifications.page,
             "state": state,
+            "quiet": partial(seen.quiet, scope.stack, name),
             "hooks": (
                 take_over(seen.session, scope.stack, name, service.deploy.timeout)
                 if replacing[name]
-                else guards(seen.session, scope.stack, state, service.deploy.timeout)
+                else guards(seen, scope.stack, name, service.deploy.timeout)
             ),
             **ways_in_args(stack, service, state, balancer, make_room),  # type: ignore[typeddict-item]
         },

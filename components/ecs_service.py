@@ -1,7 +1,7 @@
 """A service on Fargate: its task definition, its ways in, its scaling, and the record of what was released."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
 
@@ -76,6 +76,8 @@ class EcsServiceArgs(TypedDict):
     """The SNS topic that the composite alarm tells."""
     state: NotRequired[ServiceState | None]
     """The service as it is before this run; None when there is none yet."""
+    quiet: NotRequired[Callable[[Callable[[ServiceState | None], str | None]], Awaitable[ServiceState | None]]]
+    """The service once nothing is in flight that an edit waits for, by its reason to wait; without it, `state`."""
     hooks: NotRequired[pulumi.ResourceHookBinding | None]
     """What guards a change of the service."""
 
@@ -144,7 +146,7 @@ class EcsService(pulumi.ComponentResource):
         group = task_security_group(name, args["service"], args["vpc_id"], self)
         spec = self._app_spec(group) if args["controller"] == "CODE_DEPLOY" else None
         definition, fingerprint = self._task_definition(deferred, spec)
-        own = pulumi.Output.all(fingerprint, definition.arn)
+        own = pulumi.Output.all(fingerprint, definition.arn).apply(self._with_state)
         ways_in = self._ways_in(group)
         self.alarms = self._alarms(ways_in)
         service = self._service(own, group, ways_in, [permissions, *own_permissions])
@@ -156,7 +158,7 @@ class EcsService(pulumi.ComponentResource):
         self.task_role_arn = task_role.arn
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.ways_in = ways_in
-        self.waiting = own.apply(lambda known: self._why_not(*known))
+        self.waiting = own.apply(lambda known: self._why_not(known[0], known[2]))
         if spec is not None:
             self.template = self._rendered({**deferred, "image": f"<{IMAGE_PLACEHOLDER}>"}, spec).apply(json.dumps)
             self.app_spec = pulumi.Output.all(fingerprint, spec).apply(
@@ -211,7 +213,7 @@ class EcsService(pulumi.ComponentResource):
             f"{self._name}-service",
             name=ecs_name(args["scope"].stack, args["service"], args["controller"]),
             cluster=args["cluster_name"],
-            task_definition=own.apply(lambda known: task_definition(state, *known)),
+            task_definition=own.apply(lambda known: task_definition(known[2], known[0], known[1])),
             desired_count=state.desired if state is not None and replaces else 0,
             force_new_deployment=anew or None,
             capacity_provider_strategies=[{"capacity_provider": self._capacity_provider(), "weight": 1}],
@@ -284,8 +286,15 @@ class EcsService(pulumi.ComponentResource):
             return {"alarm_names": [nothing], "enable": False, "rollback": False}
         return {"alarm_names": self.alarms.names, "enable": True, "rollback": True}
 
-    def _why_not(self, fingerprint: str, own_arn: str) -> str | None:
-        stack, state = self._args["scope"].stack, self._args.get("state")
+    async def _with_state(self, known: Sequence[str]) -> tuple[str, str, ServiceState | None]:
+        """Fingerprint and ARN of Pulumi's own revision, and the service when an edit of it need wait no longer."""
+        fingerprint, arn = known
+        if (quiet := self._args.get("quiet")) is None:
+            return fingerprint, arn, self._args.get("state")
+        return fingerprint, arn, await quiet(lambda state: self._why_not(fingerprint, state))
+
+    def _why_not(self, fingerprint: str, state: ServiceState | None) -> str | None:
+        stack = self._args["scope"].stack
         if self._args["controller"] == "CODE_DEPLOY":
             return not_deployed(stack, state, fingerprint)
         return waiting(stack, state, fingerprint)

@@ -5,7 +5,7 @@ again right before a service is changed, and follow its deployment.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import boto3
@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.naming import Scope
 from components.release import replacement_refusal
-from delivery import guard
+from delivery import guard, waiting
 from delivery.errors import DeliveryError, explained
 from delivery.record import RecordError
 from delivery.services import Controller
@@ -24,15 +24,42 @@ from delivery.state import ServiceState, look
 
 @dataclass(frozen=True)
 class Seen:
-    """The stack's services as they are when the program starts.
+    """The stack's services as they are when the program starts, or when what was in flight is over.
 
     Attributes:
         session: AWS, as the provider reaches it.
         states: by name; a service that there is not yet has none.
+        minutes: for how long an edit waits for what is in flight; 0 does not.
     """
 
     session: boto3.Session
-    states: Mapping[str, ServiceState]
+    states: dict[str, ServiceState]
+    minutes: float = 0
+
+    async def quiet(
+        self, stack: str, service: str, why: Callable[[ServiceState | None], str | None]
+    ) -> ServiceState | None:
+        """A service when nothing is in flight that an edit of it waits for.
+
+        Args:
+            stack: the Pulumi stack's name.
+            service: its name.
+            why: the edit's reason to wait, None when it has none.
+        """
+        state = self.states.get(service)
+        if state is None or not self.minutes or pulumi.runtime.is_dry_run() or why(state) is None:
+            return state
+
+        def busy(now: ServiceState) -> bool:
+            # What CodeDeploy deploys is never in flight for long: an edit that failed there is not waited for.
+            running = now.template.running if now.template else bool(now.in_flight)
+            return running and why(now) is not None
+
+        pulumi.log.info(f"{service}: its edit waits for what is in flight, at most {self.minutes:g} minutes")
+        now = await asyncio.to_thread(waiting.until, self.session, stack, state, busy, _teller(), self.minutes)
+        if now is not None:
+            self.states[service] = now
+        return now
 
 
 def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen:
@@ -41,22 +68,23 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
     Raises:
         pulumi.RunError: AWS refuses, or its credentials are another account's; the message says what to do.
     """
+    minutes = waiting.minutes()
     try:
         session = connect(provider, scope.account)
         states = look(session, scope.stack, services)
         for state in states.values():
-            if state.in_flight and state.controller == "ECS":
-                waiting = f"{state.in_flight} is in flight; its task definition is left alone in this run"
-                pulumi.log.warn(f"{state.service}: {waiting}")
+            if state.in_flight and state.controller == "ECS" and not minutes:
+                left = f"{state.in_flight} is in flight; its task definition is left alone in this run"
+                pulumi.log.warn(f"{state.service}: {left}")
             state.check_record()
     except (DeliveryError, RecordError) as error:
         raise pulumi.RunError(str(error)) from None
     except (BotoCoreError, ClientError) as error:
         raise pulumi.RunError(f"the program looks at its services before it changes them: {explained(error)}") from None
-    return Seen(session, states)
+    return Seen(session, states, minutes)
 
 
-def end_with(waiting: Sequence[pulumi.Output[str | None]]) -> None:
+def end_with(reasons: Sequence[pulumi.Output[str | None]]) -> None:
     """Fail `up` when all else is done, if an edit waits. A preview warns.
 
     Raises:
@@ -70,7 +98,7 @@ def end_with(waiting: Sequence[pulumi.Output[str | None]]) -> None:
         elif found:
             raise pulumi.RunError("\n".join(found))
 
-    pulumi.Output.all(*waiting).apply(check)
+    pulumi.Output.all(*reasons).apply(check)
 
 
 def replaced(stack: str, state: ServiceState | None, service: str, wanted: Controller, *, allowed: bool) -> bool:
@@ -90,49 +118,54 @@ def replaced(stack: str, state: ServiceState | None, service: str, wanted: Contr
     return True
 
 
-def guards(
-    session: boto3.Session, stack: str, state: ServiceState | None, timeout: int
-) -> pulumi.ResourceHookBinding | None:
+def guards(seen: Seen, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding | None:
     """The hooks for a service that ECS deploys: refuse to change it at the wrong time, and follow its deployment.
 
     In a preview nothing is refused: it warns of what `up` would say now.
 
     Args:
-        session: AWS, with the credentials and the region of the provider.
+        seen: the services as the program has read them. One that there is not yet has nothing to guard.
         stack: the Pulumi stack's name.
-        state: the service as the program has read it; None when there is none yet, and so nothing to guard.
+        service: its name.
         timeout: minutes that its deployment may take.
     """
+    state = seen.states.get(service)
     if state is None or state.controller != "ECS":
         return None
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
         revision = (args.new_inputs or {})["taskDefinition"]
-        await asyncio.to_thread(guard.follow, session, stack, state.service, revision, _teller(), timeout)
-        await asyncio.to_thread(guard.confirm, session, stack, state)
+        taken_over = await asyncio.to_thread(guard.follow, seen.session, stack, service, revision, _teller(), timeout)
+        await asyncio.to_thread(guard.confirm, seen.session, stack, seen.states[service], taken_over=taken_over)
 
     return pulumi.ResourceHookBinding(
-        before_update=[_before(session, stack, state)],
-        after_update=[pulumi.ResourceHook(f"{state.service}-follow", after)],
+        before_update=[_before(seen, stack, service)],
+        after_update=[pulumi.ResourceHook(f"{service}-follow", after)],
     )
 
 
-def template_guard(session: boto3.Session, stack: str, state: ServiceState | None) -> pulumi.ResourceHookBinding | None:
+def template_guard(seen: Seen, stack: str, service: str) -> pulumi.ResourceHookBinding | None:
     """The hook for what CodeDeploy deploys next: refuse it when it would ship with an image that was not released."""
+    state = seen.states.get(service)
     if state is None or state.controller != "CODE_DEPLOY":
         return None
-    return pulumi.ResourceHookBinding(before_update=[_before(session, stack, state)])
+    return pulumi.ResourceHookBinding(before_update=[_before(seen, stack, service)])
 
 
-def _before(session: boto3.Session, stack: str, state: ServiceState) -> pulumi.ResourceHook:
-    async def before(_: pulumi.ResourceHookArgs) -> None:
-        refusal = await asyncio.to_thread(guard.check, session, stack, state)
-        if refusal and pulumi.runtime.is_dry_run():
-            pulumi.log.warn(f"{state.service}: {refusal}")
+def _before(seen: Seen, stack: str, service: str) -> pulumi.ResourceHook:
+    async def before(args: pulumi.ResourceHookArgs) -> None:
+        preview = pulumi.runtime.is_dry_run()
+        wanted = (args.new_inputs or {}).get("taskDefinition")
+        minutes = 0 if preview else seen.minutes
+        refusal = await asyncio.to_thread(
+            guard.check, seen.session, stack, seen.states[service], wanted, _teller(), minutes
+        )
+        if refusal and preview:
+            pulumi.log.warn(f"{service}: {refusal}")
         elif refusal:
-            raise DeliveryError(f"{state.service} is left as it is: {refusal}")
+            raise DeliveryError(f"{service} is left as it is: {refusal}")
 
-    return pulumi.ResourceHook(f"{state.service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHook(f"{service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
 
 
 def take_over(session: boto3.Session, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding:

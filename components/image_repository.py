@@ -1,7 +1,7 @@
 """Where a service's released images are."""
 
 import json
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -9,34 +9,33 @@ import pulumi_aws as aws
 KEPT_RELEASES = 100
 KEPT_BUILDS = 50
 
+
+def _kept(priority: int, words: str, tag: str, number: int) -> dict[str, Any]:
+    """A rule that lets the images of a tag pattern expire, but for the `number` that were pushed last."""
+    return {
+        "rulePriority": priority,
+        "description": words,
+        "selection": {
+            "tagStatus": "tagged",
+            "tagPatternList": [tag],
+            "countType": "imageCountMoreThan",
+            "countNumber": number,
+        },
+        "action": {"type": "expire"},
+    }
+
+
 LIFECYCLE = {
     "rules": [
-        {
-            "rulePriority": 1,
-            "description": f"The last {KEPT_RELEASES} releases stay",
-            "selection": {
-                "tagStatus": "tagged",
-                "tagPatternList": ["release-*"],
-                "countType": "imageCountMoreThan",
-                "countNumber": KEPT_RELEASES,
-            },
-            "action": {"type": "expire"},
-        },
-        {
-            "rulePriority": 2,
-            "description": f"Of what was built and not released, the last {KEPT_BUILDS}",
-            "selection": {
-                "tagStatus": "tagged",
-                "tagPatternList": ["content-*"],
-                "countType": "imageCountMoreThan",
-                "countNumber": KEPT_BUILDS,
-            },
-            "action": {"type": "expire"},
-        },
+        _kept(1, "What is live stays, however long ago it was pushed", "live", 1),
+        _kept(2, f"The last {KEPT_RELEASES} releases stay", "release-*", KEPT_RELEASES),
+        _kept(3, f"Of what was built and not released, the last {KEPT_BUILDS}", "content-*", KEPT_BUILDS),
     ]
 }
-"""An image that fits a rule of higher priority is not touched by a later one (ECR, lifecycle policies), so a
-released image is counted as a release only."""
+"""An image that fits a rule is not touched by one of higher number, whether or not the first lets it expire (ECR, "How
+lifecycle policies work"). So a released image is counted as a release only, and what is live, which is one image at
+most, as that only: ECR goes by when an image was pushed, and not by when a tag was put on it (containers-roadmap#2746),
+so an old one that is deployed again by its digest would be the oldest release."""
 
 
 class ImageRepositoryArgs(TypedDict):

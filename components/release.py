@@ -59,7 +59,8 @@ def forced(now: Settings | None, wanted: Settings) -> bool | None:
 def waiting(stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
     """Why the program's template does not run for good yet, and what to do; None when it does.
 
-    It waits when something else is being deployed, and when ECS may still go back to something else.
+    It waits when something else is being deployed, and when ECS may still go back to something else. A release of an
+    edit that has been deployed before does neither.
     """
     if state is None or not state.in_flight:
         return None
@@ -117,13 +118,19 @@ def replacement_refusal(stack: str, state: ServiceState, *, allowed: bool) -> st
 
 
 def _may_be_lost(state: ServiceState, fingerprint: str) -> bool:
-    """Whether ECS, when it rolls back what is being deployed, would run another template."""
-    release = state.release
-    if release is None:
+    """Whether ECS, when it rolls back what is being deployed, would run another template.
+
+    It goes back to what completed last. That is listed as long as it has tasks; afterwards, of what runs in its bake
+    time alone, the record tells at best what was released.
+    """
+    release, (primary, *others) = state.release, state.deployments
+    if release is None or primary.state == "COMPLETED":
         return False
+    completed = [other for other in others if other.state == "COMPLETED"]
+    if primary.state == "IN_PROGRESS" and completed:
+        return any(other.fingerprint != fingerprint for other in completed)
     if release.template_fingerprint != fingerprint:
         return True
-    primary, *others = state.deployments
     others = [other for other in others if other.state != "FAILED"]
     return primary.state == "IN_PROGRESS" and (
         primary.task_definition == release.task_definition

@@ -373,15 +373,17 @@ def _live(connection: Connection, stack: str, services: list[str]) -> report.Liv
 
 @main.command("up")
 @stack_option
+@click.option("--wait", is_flag=True, help="An edit waits for what is in flight, instead of an error that says so.")
 @with_session
-def up_command(session: boto3.Session, stack: str) -> None:
+def up_command(session: boto3.Session, stack: str, wait: bool) -> None:
     """Deploy a stack to the account that its file names: shows what would happen, asks, and does it.
 
     Where something is deleted or replaced, the answer is the stack's name.
 
     Example: delivery up --stack dev
     """
-    laptop.up(_project(session, Path.cwd(), stack, "--policy-pack", "policy"), _answer, click.echo)
+    project = _project(session, Path.cwd(), stack, "--policy-pack", "policy")
+    laptop.up(replace(project, waits=wait), _answer, click.echo)
 
 
 @main.command("bootstrap")

@@ -11,9 +11,11 @@ from botocore.exceptions import ClientError
 from delivery import repair
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import how_to_wait
+from delivery.record import Release
 from delivery.repair import Evidence, Mend
 from delivery.services import describe
-from delivery.state import Deployment, ServiceState, deployments, look, revision_name
+from delivery.state import Deployment, ServiceState, deployments, fingerprint_of, look, revision_name
+from delivery.waiting import until
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """In seconds, between looks at a deployment: most services are steady soon or late."""
@@ -22,7 +24,9 @@ LOOKS_FOR_A_NEW_DEPLOYMENT = 5
 LOG_LINES = 10
 
 
-def refusal(stack: str, read: ServiceState, now: ServiceState, evidence: Evidence) -> str | None:
+def refusal(
+    stack: str, read: ServiceState, now: ServiceState, evidence: Evidence, wanted: str | None = None
+) -> str | None:
     """Why a service must not be changed, with what to do; None when it may be.
 
     What CodeDeploy deploys waits for its turn in the pipeline, and takes the image that is live then: only a
@@ -33,11 +37,12 @@ def refusal(stack: str, read: ServiceState, now: ServiceState, evidence: Evidenc
         read: the service as the program read it when it started, and chose its task definition by.
         now: the service right before the change.
         evidence: which images `now` runs, has live and recorded.
+        wanted: the task definition that the service is to have; None where CodeDeploy deploys.
     """
     waits = now.controller == "CODE_DEPLOY"
     if now.in_flight:
         return None if waits else f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
-    if now.record != read.record and not waits:
+    if now.record != read.record and not waits and not _still_right(read.release, now.release, wanted):
         released = now.release
         what = f"release-{released.release} was recorded" if released else "the release record was reset"
         return f"{what} while this was running; run it again"
@@ -50,18 +55,44 @@ def refusal(stack: str, read: ServiceState, now: ServiceState, evidence: Evidenc
     return None
 
 
-def check(session: boto3.Session, stack: str, read: ServiceState) -> str | None:
-    """Look at a service now, and say why it must not be changed; None when it may be."""
+def _still_right(read: Release | None, now: Release | None, wanted: str | None) -> bool:
+    """Whether a task definition that was chosen by one release is the right one after another (design rule 2).
+
+    An edit names the image by the tag `live`, so it ships with the new one. A revision that was released names its own
+    image, and what was released of another template may be the edit itself.
+    """
+    if read is None or now is None or wanted is None:
+        return False
+    return wanted != read.task_definition and now.template_fingerprint == read.template_fingerprint
+
+
+def check(
+    session: boto3.Session,
+    stack: str,
+    read: ServiceState,
+    wanted: str | None,
+    tell: Callable[[str], None] = lambda _: None,
+    minutes: float = 0,
+) -> str | None:
+    """Look at a service now, and say why it must not be changed; None when it may be.
+
+    What is in flight is waited for, at most so many minutes.
+    """
     now = look(session, stack, [read.service]).get(read.service)
+    if now is not None and now.in_flight and now.controller == "ECS" and minutes:
+        now = until(session, stack, now, lambda state: bool(state.in_flight), tell, minutes)
     if now is None:
         return None  # gone: what follows is AWS's to refuse
-    return refusal(stack, read, now, repair.inspect(session, stack, now))
+    return refusal(stack, read, now, repair.inspect(session, stack, now), wanted)
 
 
 def follow(
     session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: float
-) -> None:
-    """Wait until a revision is all that a service runs, at most `timeout` minutes.
+) -> bool:
+    """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it.
+
+    Returns:
+        Whether it is the pipeline's clone, which has another image.
 
     Raises:
         DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
@@ -71,7 +102,7 @@ def follow(
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
         found = _deployments(session, stack, service)
         mine = found[0]
-        if mine.task_definition == revision:
+        if mine.task_definition == revision or _took_over(session, revision, mine.task_definition):
             break
         time.sleep(pause)
     else:
@@ -79,7 +110,14 @@ def follow(
             f"{service} was to run {revision_name(revision)} and runs {revision_name(mine.task_definition)}: "
             "something else has deployed it meanwhile; run this again"
         )
+    taken_over = mine.task_definition != revision
+    revision = mine.task_definition
     while not (found == [mine] and mine.state == "COMPLETED"):
+        if found[0].id != mine.id and _took_over(session, revision, found[0].task_definition):
+            tell(f"{service}: a release has taken over {revision_name(revision)}, as {found[0].id}")
+            mine, revision = found[0], found[0].task_definition
+            taken_over = True
+            continue
         if ended := _ended(found, mine.id, partial(_failure, session, stack, service, mine.id)):
             raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, mine.id)}")
         if time.monotonic() > end:
@@ -92,6 +130,18 @@ def follow(
         pause = min(LONGEST_PAUSE, pause * 1.5)
         found = _deployments(session, stack, service)
         mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
+    return taken_over
+
+
+def _took_over(session: boto3.Session, revision: str, instead: str) -> bool:
+    """Whether what is deployed instead of a revision is the pipeline's clone of it: newer, and of the same template."""
+    family, number = revision.rsplit(":", 1)
+    of, newer = instead.rsplit(":", 1)
+    if of != family or int(newer) <= int(number):
+        return False
+    ecs = session.client("ecs")
+    template = fingerprint_of(ecs, revision)
+    return template != "" and fingerprint_of(ecs, instead) == template
 
 
 def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], timeout: float) -> None:
@@ -147,23 +197,30 @@ def _ended(found: Sequence[Deployment], mine: str, failure: Callable[[], str | N
     return None
 
 
-def confirm(session: boto3.Session, stack: str, read: ServiceState) -> None:
+def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_over: bool = False) -> None:
     """See that no release was undone by what was deployed.
 
-    Between the look before a change and the change itself the pipeline may have released another image.
+    Between the look before a change and the change itself the pipeline may have released another image. And a release
+    that has taken over an edit (`taken_over`) may have been cut off.
 
     Raises:
         DeliveryError: it has, and that image does not run; the message names the command that brings it back.
     """
     now = look(session, stack, [read.service]).get(read.service)
-    if now is None or now.in_flight or now.record == read.record or now.release is None:
+    if now is None or now.in_flight or now.release is None or (now.record == read.record and not taken_over):
         return
-    if repair.judge(repair.inspect(session, stack, now)).mend is not Mend.NOTHING:
+    finding = repair.judge(repair.inspect(session, stack, now))
+    if finding.mend is Mend.NOTHING:
+        return
+    if now.record == read.record:
         raise DeliveryError(
-            f"{read.service}: release-{now.release.release} was recorded while this was running, and its image does "
-            f"not run; bring it back with `{PROGRAM} rollback {read.service} --to {now.release.release} "
-            f"--stack {stack}`"
+            f"{read.service}: a release that has taken over the edit was cut off: {finding.words}. The edit runs; mend "
+            f"the release with `{repair.command(stack, read.service)}`"
         )
+    raise DeliveryError(
+        f"{read.service}: release-{now.release.release} was recorded while this was running, and its image does not "
+        f"run; bring it back with `{PROGRAM} rollback {read.service} --to {now.release.release} --stack {stack}`"
+    )
 
 
 def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import yaml
 
+from delivery import waiting
 from delivery.errors import DeliveryError
 from delivery.session import Provider, Role, sign_in
 
@@ -33,12 +34,14 @@ class Project:
         stack: its name.
         options: more options of `pulumi preview` and `pulumi up`.
         environment: variables beside those of this process.
+        waits: whether edits wait for what is in flight, which they are left out for else.
     """
 
     folder: Path
     stack: str
     options: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    waits: bool = False
 
     @property
     def file(self) -> Path:
@@ -63,9 +66,9 @@ class Project:
         Raises:
             DeliveryError: it failed; it has said why.
         """
-        done = subprocess.run(
-            ["pulumi", *arguments], cwd=self.folder, env={**os.environ, **self.environment, **environment}
-        )
+        waits = {waiting.VARIABLE: str(waiting.MINUTES)} if self.waits else {}
+        whole = {**os.environ, **self.environment, **environment, **waits}
+        done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)
         if done.returncode != 0:
             raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
 
@@ -144,7 +147,7 @@ def up(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
         project.pulumi("preview", "--stack", project.stack, "--event-log", str(log), *project.options, **EVENTS)
         with log.open(encoding="utf-8") as events:
             found = changes(events)
-    if not found.count:
+    if not found.count and not project.waits:  # a preview leaves out what waits
         say("Nothing would change.")
         return
     agree(project.stack, found, ask, say)

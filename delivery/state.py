@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -27,6 +27,7 @@ class Deployment:
             CodeDeploy deploys.
         reason: ECS's words for the state.
         tasks: how many of its tasks run or are about to.
+        fingerprint: the template that the revision was made of; "" when it says nothing of it, or was not asked.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Deployment:
     state: str
     reason: str
     tasks: int
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,16 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
 
     def state(name: str) -> ServiceState:
         service = described[name]
-        deployments, controller = tuple(_deployments(service)), _controller(service)
+        found, controller = _deployments(service), _controller(service)
+        made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in found)}
+        deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in found)
         record = records.get(name, UNRELEASED)
         return ServiceState(
             service=name,
             name=service["serviceName"],
             controller=controller,
             task_definition=deployments[0].task_definition,
-            fingerprint=_fingerprint(ecs, deployments[0].task_definition),
+            fingerprint=deployments[0].fingerprint,
             desired=service["desiredCount"],
             target_groups=tuple(_target_groups(service)),
             deployments=deployments,
@@ -267,7 +271,8 @@ def _deployment(deployment: dict[str, Any]) -> Deployment:
     )
 
 
-def _fingerprint(ecs: Any, task_definition: str) -> str:
+def fingerprint_of(ecs: Any, task_definition: str) -> str:
+    """The template that a revision was made of; "" when it says nothing of it."""
     definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
     labels = (container.get("dockerLabels", {}) for container in definition["containerDefinitions"])
     return next((label[FINGERPRINT_LABEL] for label in labels if FINGERPRINT_LABEL in label), "")

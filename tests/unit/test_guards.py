@@ -15,7 +15,7 @@ from aws_fakes import denied
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
-from components.guards import guards, look_once
+from components.guards import Seen, guards, look_once
 from components.naming import Scope
 from delivery import guard
 from delivery.errors import DeliveryError
@@ -175,7 +175,7 @@ def finish(work: Coroutine[Any, Any, None]) -> None:
 def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
     """What runs before and after a change of the service; no engine asks for it."""
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
-    binding = guards(boto3.Session(), "dev", QUIET, 15)
+    binding = guards(Seen(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15)
     assert binding is not None
     (before,), (after,) = binding.before_update or [], binding.after_update or []
     assert isinstance(before, pulumi.ResourceHook)
@@ -187,7 +187,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
 
 
 def test_a_service_that_is_new_is_not_guarded() -> None:
-    assert guards(boto3.Session(), "dev", None, 15) is None
+    assert guards(Seen(boto3.Session(), {}), "dev", "chuoi", 15) is None
 
 
 @pytest.mark.parametrize("refusal", [None, "not now"])
@@ -196,8 +196,9 @@ def test_a_refusal_fails_the_up_and_warns_in_a_preview(
     monkeypatch: pytest.MonkeyPatch, hooks: tuple[Hook, Hook], warned: list[str], preview: bool, refusal: str | None
 ) -> None:
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
-    monkeypatch.setattr(guard, "check", lambda _, stack, read: refusal if (stack, read) == ("dev", QUIET) else "?")
-    changing = hooks[0](SimpleNamespace())
+    monkeypatch.setattr(guard, "check", lambda _, *given: refusal if (*given[:3], given[4]) == asked else "?")
+    asked = ("dev", QUIET, OWN, 0)
+    changing = hooks[0](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
     if refusal and not preview:
         with pytest.raises(DeliveryError, match=r"^chuoi is left as it is: not now$"):
             finish(changing)
@@ -213,14 +214,15 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
     done: list[Any] = []
     shown: list[Any] = []
 
-    def follow(_: Any, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: int) -> None:
+    def follow(_: Any, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: int) -> bool:
         tell("it goes on")
         done.append(("follow", stack, service, revision, timeout))
         if rolled_back:
             raise DeliveryError("rolled back")
+        return True
 
     monkeypatch.setattr(guard, "follow", follow)
-    monkeypatch.setattr(guard, "confirm", lambda _, stack, read: done.append(("confirm", stack, read)))
+    monkeypatch.setattr(guard, "confirm", lambda _, *given, **more: done.append(("confirm", *given, more)))
     monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
     changed = hooks[1](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
     if rolled_back:
@@ -229,5 +231,37 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
     else:
         finish(changed)
     followed = ("follow", "dev", "chuoi", OWN, 15)
-    assert done == ([followed] if rolled_back else [followed, ("confirm", "dev", QUIET)])
+    assert done == ([followed] if rolled_back else [followed, ("confirm", "dev", QUIET, {"taken_over": True})])
     assert shown == [("it goes on", True)]
+
+
+DONE = replace(QUIET, fingerprint="an edit of somebody else's")
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_an_edit_waits_for_what_is_in_flight_where_that_is_asked_for(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, warned: list[str], preview: bool
+) -> None:
+    """Then it is decided anew what the service runs, and nothing is left undone."""
+    asked: list[tuple[str, float]] = []
+
+    def until(_: Any, stack: str, state: ServiceState, busy: Any, tell: Any, minutes: float) -> ServiceState:
+        assert (stack, busy(state), busy(DONE)) == ("dev", True, False)
+        asked.append((state.service, minutes))
+        return DONE
+
+    monkeypatch.setenv("FARGATE_DELIVERY_WAIT", "30")
+    monkeypatch.setattr("delivery.waiting.until", until)
+    monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
+    recorder = run(deploy, DEPLOYING, preview=preview)
+    assert recorder.inputs(SERVICE, "chuoi-service")["taskDefinition"] == (RUNS if preview else OWN)
+    assert asked == ([] if preview else [("chuoi", 30)])
+    assert warned == ([WAITS] if preview else [])
+
+
+def test_what_is_still_in_flight_then_fails_the_up(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARGATE_DELIVERY_WAIT", "30")
+    monkeypatch.setattr("delivery.waiting.until", lambda *given: given[2])
+    monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
+    with pytest.raises(pulumi.RunError, match=re.escape(WAITS)):
+        run(deploy, DEPLOYING)

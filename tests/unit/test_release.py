@@ -43,9 +43,9 @@ def deploying(state: ServiceState) -> ServiceState:
     return replace(state, deployments=(replace(state.deployments[0], state="IN_PROGRESS"),))
 
 
-def instead_of(runs: str, state: ServiceState, how: str = "COMPLETED") -> ServiceState:
+def instead_of(runs: str, state: ServiceState, how: str = "COMPLETED", made_of: str = "") -> ServiceState:
     """The same while the tasks of another revision go on."""
-    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", runs, how, "", 1)))
+    return replace(state, deployments=(*state.deployments, Deployment("ecs-svc/0", runs, how, "", 1, made_of)))
 
 
 def draining(state: ServiceState) -> ServiceState:
@@ -113,7 +113,12 @@ QUIET: dict[str, ServiceState | None] = {
     "released, and the released revision's old tasks drain": draining(service(RELEASED, MINE, MINE)),
     "released, and the next release is in Deploy": executing(service(RELEASED, MINE, MINE)),
     "released, and the next release of this template deploys": deploying(service(OTHER, MINE, MINE)),
-    "the same, beside the released revision": instead_of(RELEASED, deploying(service(OTHER, MINE, MINE))),
+    "the same, beside the released revision": instead_of(RELEASED, deploying(service(OTHER, MINE, MINE)), made_of=MINE),
+    "an edit that is deployed and not released, while old tasks drain": draining(service(OWN, MINE, EARLIER)),
+    "an edit that runs, while the release that takes it over is in Deploy": executing(service(OWN, MINE, EARLIER)),
+    "the same, and that release deploys": executing(
+        instead_of(OWN, deploying(service(OTHER, MINE, EARLIER)), made_of=MINE)
+    ),
     "the same, beside what has failed": instead_of(OWN, deploying(service(OTHER, MINE, MINE)), "FAILED"),
 }
 WAITS = {
@@ -121,7 +126,11 @@ WAITS = {
     "an edit, while old tasks drain": (draining(service(RELEASED, EARLIER, EARLIER)), RELEASED),
     "an edit before the first release, while something deploys": (deploying(service(OTHER, EARLIER, None)), OTHER),
     "an edit that an earlier `up` deploys": (deploying(service(OWN, MINE, EARLIER)), OWN),
-    "an edit that is deployed and not released, while old tasks drain": (draining(service(OWN, MINE, EARLIER)), OWN),
+    "an edit that an earlier `up` deploys, beside what was released": (
+        instead_of(RELEASED, deploying(service(OWN, MINE, EARLIER)), made_of=EARLIER),
+        OWN,
+    ),
+    "an edit that a release deploys in its bake time, alone": (deploying(service(OTHER, MINE, EARLIER)), OTHER),
     "back to what was released, which an earlier `up` deploys": (deploying(service(RELEASED, MINE, MINE)), RELEASED),
     "the next release of this template deploys, beside another one": (
         instead_of(OWN, deploying(service(OTHER, MINE, MINE))),
@@ -131,7 +140,9 @@ WAITS = {
 }
 WAITS_FOR_THE_PIPELINE = {
     "an edit, while a release is in Deploy": executing(service(RELEASED, EARLIER, EARLIER)),
-    "an edit that runs, while the release that takes it over is in Deploy": executing(service(OWN, MINE, EARLIER)),
+    "an edit that is not proven, while a release takes it over": executing(
+        instead_of(RELEASED, deploying(service(OTHER, MINE, EARLIER)), made_of=EARLIER)
+    ),
     "an edit, while a release is in Deploy and deploys": executing(deploying(service(OTHER, EARLIER, EARLIER))),
     "an edit before the first release, which is in Deploy": executing(service(OTHER, EARLIER, None)),
 }

@@ -115,11 +115,13 @@ class Rules:
     Attributes:
         chosen: which revision a quiet service runs.
         looks: whether it looks at what is in flight, before it starts and before it changes the service.
+        waits: whether an edit then waits until nothing is in flight any more (`delivery up --wait`).
         confirms: whether it looks, after its deployment, that no release was undone.
     """
 
     chosen: Rule = release.released_or_own
     looks: bool = True
+    waits: bool = False
     confirms: bool = True
 
 
@@ -136,6 +138,7 @@ def always_own(_: ServiceState | None, __: str, own: str) -> str:
 
 VARIANTS: Mapping[str, Rules] = {
     "these rules": Rules(),
+    "these rules, and an edit waits": Rules(waits=True),
     "max(own, released)": Rules(chosen=greatest),
     "own always": Rules(chosen=always_own),
     "without a look before": Rules(looks=False),
@@ -153,16 +156,28 @@ def _number(arn: str) -> int:
 
 def seen(world: World) -> ServiceState:
     """The service as the program sees it."""
-    return _seen(world.current, world.pending, world.record, world.pipeline is not None, world.runs(world.primary))
+    pending = None if world.pending is None else world.runs(world.pending)
+    return _seen(
+        world.current, world.pending, world.record, world.pipeline is not None, world.runs(world.current), pending
+    )
 
 
 @cache
 def _seen(
-    current: Deployed, pending: Deployed | None, record: Record, in_deploy: bool, fingerprint: str
+    current: Deployed,
+    pending: Deployed | None,
+    record: Record,
+    in_deploy: bool,
+    template: str,
+    next_template: str | None,
 ) -> ServiceState:
     deployments = [
-        *([] if pending is None else [Deployment("ecs-svc/2", _arn(pending.revision), "IN_PROGRESS", "", 1)]),
-        Deployment("ecs-svc/1", _arn(current.revision), "COMPLETED", "", 1),
+        *(
+            []
+            if pending is None
+            else [Deployment("ecs-svc/2", _arn(pending.revision), "IN_PROGRESS", "", 1, next_template or "")]
+        ),
+        Deployment("ecs-svc/1", _arn(current.revision), "COMPLETED", "", 1, template),
     ]
     value = {
         "schema": 1,
@@ -177,7 +192,7 @@ def _seen(
         name="dev-web",
         controller="ECS",
         task_definition=deployments[0].task_definition,
-        fingerprint=fingerprint,
+        fingerprint=deployments[0].fingerprint,
         desired=1,
         target_groups=(),
         deployments=tuple(deployments),
@@ -225,9 +240,19 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
     idle, goes_on = world._replace(up=None), world.up._replace
     if step == "choose" and _arn(wanted) == state.task_definition:
         waits = rules.looks and release.waiting("dev", state, world.declared)
+        if waits and rules.waits:
+            yield "up: waits", world._replace(up=goes_on(next="wait"))
+            return
         yield ("up: fails, an edit waits" if waits else "up: green, nothing to do"), idle
+    elif step == "wait":
+        if not seen(world).in_flight:
+            now = seen(world)
+            yield "up: goes on", world._replace(up=Up("choose", now, chosen(world, now, rules)))
+        yield "up: killed while it waits", idle
+    elif step == "choose" and rules.waits and seen(world).in_flight:
+        yield "up: killed while it waits", idle
     elif step == "choose":
-        refused = rules.looks and guard.refusal("dev", state, seen(world), evidence(world))
+        refused = rules.looks and guard.refusal("dev", state, seen(world), evidence(world), _arn(wanted))
         yield ("up: refused", idle) if refused else ("up: guard passes", world._replace(up=goes_on(next="update")))
     elif step == "update":
         after = world.updated(wanted)
@@ -235,19 +260,21 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
         yield "up: UpdateService, killed", after._replace(up=None)
         yield "up: killed before UpdateService", idle
     else:
-        if world.pending is None and world.current.revision != wanted:
+        cloned = world.current.revision > wanted and world.runs(world.current) == world.revisions[wanted].template
+        if world.pending is None and world.current.revision != wanted and not cloned:
             yield "up: fails, rolled back or replaced", idle
         elif world.pending is None:
-            undone = rules.confirms and _undone(world, state)
+            undone = rules.confirms and _undone(world, state, cloned)
             yield ("up: fails, a release was undone" if undone else "up: green"), idle
         yield "up: killed while it follows", idle
 
 
-def _undone(world: World, before: ServiceState) -> bool:
+def _undone(world: World, before: ServiceState, cloned: bool) -> bool:
     """Whether `guard.confirm` says so."""
     now = seen(world)
     judged = repair.judge(evidence(world))
-    return not now.in_flight and now.record != before.record and judged.mend is not Mend.NOTHING
+    changed = cloned or now.record != before.record
+    return not now.in_flight and changed and judged.mend is not Mend.NOTHING
 
 
 def _pipeline(world: World) -> Iterator[Step]:
@@ -390,6 +417,23 @@ def explore(rules: Rules, kinds: float = math.inf) -> Explored:
                 came[after] = (name, world)
                 queue.append(after)
     return Explored(len(came), violations)
+
+
+def outcomes(rules: Rules) -> set[str]:
+    """How the `up`s of one edit end beside releases, when everything succeeds and nothing is cut off."""
+    start = World(declared="2", edits=MOST_EDITS)
+    came, queue, ends = {start}, deque([start]), set[str]()
+    while queue:
+        world = queue.popleft()
+        for name, after in steps(world, rules):
+            if "killed" in name or name == "ECS: rolled back":
+                continue
+            if world.up and not after.up:
+                ends.add(name)
+            if after not in came:
+                came.add(after)
+                queue.append(after)
+    return ends
 
 
 def main() -> None:

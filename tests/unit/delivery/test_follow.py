@@ -157,7 +157,9 @@ def test_the_pauses_grow_up_to_a_limit(clock: Clock) -> None:
 
 
 def test_something_else_was_deployed_before_it_could_be_seen(clock: Clock) -> None:
-    assert failure(deploying(answer(deployment(OTHERS, 3)))) == (
+    aws = deploying(answer(deployment(OTHERS, 3)))
+    aws.revision(3, ":live", fingerprint="f2")
+    assert failure(aws) == (
         "web was to run dev-web:2 and runs dev-web:3: something else has deployed it meanwhile; run this again"
     )
     assert clock.slept == [0.5] * 5
@@ -170,6 +172,28 @@ def test_the_service_is_deleted_meanwhile(seen: int) -> None:
         del aws.services["dev-web"]
         aws.answers = []
     assert failure(aws) == "web is not there any more: something else has deleted it; run this again"
+
+
+def cloned(fingerprint: str, number: int = 3) -> Deploying:
+    """A release's revision takes the place of the one that is followed."""
+    clone = deployment(OTHERS, number, "IN_PROGRESS", "by a release.")
+    aws = deploying(answer(START, GONE), answer(clone, START), answer({**clone, "rolloutState": "COMPLETED"}))
+    aws.revision(3, f"@{digest('b')}", fingerprint=fingerprint)
+    return aws
+
+
+def test_a_release_that_takes_over_what_is_followed_is_followed() -> None:
+    assert follow(cloned("f1")) == [
+        PROGRESS,
+        "web: a release has taken over dev-web:2, as ecs-svc/other",
+        "web: deployment ecs-svc/other of dev-web:3: by a release.",
+    ]
+
+
+def test_another_template_takes_nothing_over() -> None:
+    assert failure(cloned("f2")).startswith(
+        "web: deployment ecs-svc/mine has ended and dev-web:3 is deployed instead: by a release"
+    )
 
 
 ENDED = {
@@ -194,7 +218,9 @@ ENDED = {
 @pytest.mark.parametrize("case", ENDED)
 def test_a_deployment_ends_otherwise(case: str) -> None:
     answers, words = ENDED[case]
-    assert failure(deploying(*answers)) == words
+    aws = deploying(*answers)
+    aws.revision(3, ":live", fingerprint="f2")
+    assert failure(aws) == words
 
 
 def test_the_service_s_events_say_why_of_one_that_is_no_longer_listed() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
-from delivery_aws import STACK, FakeAws, RefusedError, digest
+from delivery_aws import ARN, STACK, FakeAws, RefusedError, digest
 
 from delivery import guard
 from delivery.errors import DeliveryError
@@ -116,21 +116,24 @@ def test_the_look_right_before_a_change() -> None:
     aws = released()
     before = read(aws)
     session = aws.session()
-    assert guard.check(session, STACK, before) is None
+    assert guard.check(session, STACK, before, before.task_definition) is None
     aws.image(NEW, "live")
     aws.images[OLD].discard("live")
-    assert guard.check(session, STACK, before) == (
+    assert guard.check(session, STACK, before, before.task_definition) == (
         "what runs, what is live and what was released disagree: running sha256:aaaaaaaaaaaa, live sha256:bbbbbbbbbbbb, "
         f"release record sha256:aaaaaaaaaaaa; {REPAIR}"
     )
     aws.release(2, NEW, aws.revision(2, f"@{NEW}"))
-    assert guard.check(session, STACK, before) == "release-2 was recorded while this was running; run it again"
+    assert (
+        guard.check(session, STACK, before, before.task_definition)
+        == "release-2 was recorded while this was running; run it again"
+    )
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
-    assert (guard.check(session, STACK, before) or "").startswith(
+    assert (guard.check(session, STACK, before, before.task_definition) or "").startswith(
         "deployment ecs-svc/1 of dev-web:1 is in flight; wait"
     )
     del aws.services["dev-web"]
-    assert guard.check(session, STACK, before) is None
+    assert guard.check(session, STACK, before, before.task_definition) is None
     assert aws.writes == []
 
 
@@ -139,7 +142,7 @@ def test_what_may_not_be_asked_before_a_change_is_no_yes() -> None:
     before = read(aws)
     aws.refuse["DescribeImages"] = RefusedError("AccessDeniedException")
     with pytest.raises(ClientError):
-        guard.check(aws.session(), STACK, before)
+        guard.check(aws.session(), STACK, before, before.task_definition)
 
 
 def test_no_release_was_recorded_meanwhile() -> None:
@@ -197,3 +200,65 @@ def test_a_service_that_is_gone_has_no_release_to_be_undone() -> None:
     aws, before = undone()
     del aws.services["dev-web"]
     guard.confirm(aws.session(), STACK, before)
+
+
+EDIT = f"{ARN}:task-definition/dev-web:9"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "made_of", "refused"),
+    [(EDIT, "f1", False), (EDIT, "f2", True), (f"{ARN}:task-definition/dev-web:1", "f1", True), (None, "f1", True)],
+    ids=["an edit", "an edit, perhaps the released one", "back to what was released", "nothing is known"],
+)
+def test_an_edit_ships_with_what_was_released_meanwhile(wanted: str | None, made_of: str, refused: bool) -> None:
+    aws = released()
+    before = read(aws)
+    now = aws.revision(2, f"@{NEW}")
+    aws.release(2, NEW, now, template_fingerprint=made_of)
+    aws.images[OLD].discard("live")
+    aws.image(NEW, "release-2", "live")
+    aws.service(now, NEW)
+    found = guard.check(aws.session(), STACK, before, wanted)
+    assert found == ("release-2 was recorded while this was running; run it again" if refused else None)
+
+
+def test_what_is_in_flight_before_a_change_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws, told = released(), list[str]()
+    before = read(aws)
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+
+    def sleep(_: float) -> None:
+        aws.services["dev-web"]["deployments"][0]["rolloutState"] = "COMPLETED"
+
+    monkeypatch.setattr("delivery.waiting.time.sleep", sleep)
+    assert guard.check(aws.session(), STACK, before, EDIT, told.append, 5) is None
+    assert told == ["web: waits for deployment ecs-svc/1 of dev-web:1"]
+
+
+def test_what_stays_in_flight_is_waited_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws, told, now = released(), list[str](), [0.0]
+    before = read(aws)
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+    monkeypatch.setattr("delivery.waiting.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("delivery.waiting.time.sleep", lambda seconds: now.append(now.pop() + seconds))
+    found = guard.check(aws.session(), STACK, before, EDIT, told.append, 2) or ""
+    assert found.startswith("deployment ecs-svc/1 of dev-web:1 is in flight; wait for it")
+    assert told == [f"web: waits for deployment ecs-svc/1 of dev-web:1{so_far}" for so_far in
+                    ("", ", 60 s so far", ", 120 s so far")]  # fmt: skip
+    assert now == [125.0]
+
+
+def test_a_release_that_took_over_an_edit_and_was_cut_off_is_said() -> None:
+    aws = released()
+    before = read(aws)
+    aws.service(aws.revision(2, f"@{NEW}"), NEW)
+    guard.confirm(aws.session(), STACK, before)
+    with pytest.raises(DeliveryError) as failed:
+        guard.confirm(aws.session(), STACK, before, taken_over=True)
+    assert str(failed.value) == (
+        "web: a release that has taken over the edit was cut off: running sha256:bbbbbbbbbbbb, live "
+        "sha256:aaaaaaaaaaaa, release record sha256:aaaaaaaaaaaa. The edit runs; mend the release with "
+        "`delivery repair web --stack dev`"
+    )
+    aws.service(aws.revision(3, f"@{NEW}"), NEW, state="IN_PROGRESS")
+    guard.confirm(aws.session(), STACK, before, taken_over=True)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,19 @@ def test_nothing_to_change_asks_nothing(laptop: Laptop) -> None:
     laptop.shows(step("same"))
     up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
     assert (laptop.asked, laptop.said, len(laptop.calls())) == ([], ["Nothing would change."], 1)
+
+
+def test_with_wait_the_edit_that_a_preview_leaves_out_is_deployed(laptop: Laptop) -> None:
+    laptop.shows(step("same"))
+    pulumi = laptop.folder / "bin/pulumi"
+    pulumi.write_text(PULUMI + 'echo "waits ${FARGATE_DELIVERY_WAIT-not}" >> "$CALLS"\n')
+    up(replace(laptop.stack(), waits=True), laptop.answers("yes"), laptop.said.append)
+    assert [call for call in laptop.calls() if call.startswith(("|up", "waits"))][-2:] == [
+        "|up --stack prd --yes --skip-preview --policy-pack policy",
+        "waits 60",
+    ]
+    up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    assert laptop.calls()[-1] == "waits not"
 
 
 def test_a_preview_that_fails_ends_it(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
