@@ -68,7 +68,7 @@ MOVE_LIVE, WRITE_RECORD = (
 )
 LONGEST = 300
 """Characters of a violation that are shown: some hold a whole preview."""
-REFUSE = 'raise DeliveryError(f"{state.service} is left as it is: {refusal}")'
+REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'
 
 MUTANTS: Mapping[str, tuple[Edit, ...]] = {
     "newest": (Edit("components/release.py", RELEASED_OR_OWN, NEWEST),),
