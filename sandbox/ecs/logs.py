@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 BATCH_LINES = 1000
+NO_GROUP = {"Code": "ResourceNotFoundException", "Message": "The specified log group does not exist."}
+"""What another region's CloudWatch Logs says: the account holds nothing there."""
 
 
 @dataclass
@@ -62,6 +64,8 @@ def open_stream(world: World, credentials: Credentials, options: Json, container
     """Create `prefix/container/task` (and its group if `awslogs-create-group` says so)."""
     client = world.client("logs", credentials)
     group = options["awslogs-group"]
+    if options.get("awslogs-region", world.region) != world.region:
+        raise ClientError({"Error": NO_GROUP}, "CreateLogStream")
     if str(options.get("awslogs-create-group", "false")).lower() == "true":
         try:
             client.create_log_group(logGroupName=group)

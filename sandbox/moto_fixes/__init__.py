@@ -3,6 +3,7 @@
 from sandbox.moto_fixes import (
     bucket_notifications,
     deletions,
+    log_streams,
     record_sets,
     scaling_tags,
     security_group_rules,
@@ -12,5 +13,13 @@ from sandbox.moto_fixes import (
 
 def apply() -> None:
     """Put it right in this process; doing it again changes nothing."""
-    for module in (bucket_notifications, deletions, record_sets, scaling_tags, security_group_rules, target_groups):
+    for module in (
+        bucket_notifications,
+        deletions,
+        log_streams,
+        record_sets,
+        scaling_tags,
+        security_group_rules,
+        target_groups,
+    ):
         module.apply()

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from sandbox.receivers.answer import Answer
 
 HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+WEBHOOKS = "/services/"
 LONGEST_HEADER, LONGEST_TEXT, MOST_BLOCKS = 150, 3000, 50
 """Block Kit's limits."""
 

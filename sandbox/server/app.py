@@ -24,6 +24,7 @@ from sandbox.server.errors import AwsError
 from sandbox.server.facts import MotoFacts
 from sandbox.server.protocol import Answer, Environ, Operation, Signature
 from sandbox.server.world import Principal, World
+from sandbox.validation.account import check_account
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Application:
                 principal = self._principal(signature, wire)
                 validation.check(operation)
                 self._authorise(principal, signature, operation, environ)
+                check_account(self.world, operation)
             self.world.holds.pass_by(operation, principal.arn, after=False)
             answer = self._perform(principal, operation, environ, body)
             self.world.holds.pass_by(operation, principal.arn, after=True)

@@ -19,7 +19,7 @@ from moto.events.models import events_backends
 from sandbox.iam.calls import Need
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import is_api
-from sandbox.receivers.slack import HOSTS
+from sandbox.receivers.slack import HOSTS, WEBHOOKS
 from sandbox.server.authorization import role_may
 from sandbox.server.dead_letters import keep
 from sandbox.server.errors import AwsError
@@ -113,7 +113,8 @@ class Destination:
     def _call(self, described: Mapping[str, Any], delivery: Delivery) -> Answer:
         called = urlsplit(described["InvocationEndpoint"])
         if called.hostname in HOSTS:
-            return self._world.slack.post(delivery.body)
+            known = called.path.startswith(WEBHOOKS)
+            return self._world.slack.post(delivery.body) if known else Answer(404, "no_service")
         if not is_api(called.path):
             return Answer(404, f"the sandbox reaches no {called.hostname}")
         values = delivery.target.get("HttpParameters", {}).get("PathParameterValues", [])

@@ -1,0 +1,128 @@
+"""What AWS refuses because of what else an account holds: each rule looks it up, with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from sandbox.iam.calls import Need
+from sandbox.server.authorization import service_may
+from sandbox.server.errors import AwsError
+from sandbox.server.facts import MotoFacts
+from sandbox.server.protocol import Operation
+
+if TYPE_CHECKING:
+    from sandbox.server.world import World
+
+Json = Mapping[str, Any]
+FARGATE = ("FARGATE", "FARGATE_SPOT")
+
+
+def check_account(world: World, operation: Operation) -> None:
+    """Raise the AwsError that a service answers for a request that does not fit what the account holds."""
+    rule = RULES.get((operation.service, operation.name))
+    if rule is not None:
+        rule(world, operation.params)
+
+
+def _two_zones(world: World, params: Json) -> None:
+    """An Application Load Balancer takes subnets of two Availability Zones at least (ELB API, CreateLoadBalancer)."""
+    if params.get("Type", "application") != "application":
+        return
+    ids = list(params.get("Subnets") or [mapping["SubnetId"] for mapping in params.get("SubnetMappings") or []])
+    try:
+        subnets = world.client("ec2").describe_subnets(SubnetIds=ids)["Subnets"]
+    except ClientError:
+        return
+    if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
+        words = "At least two subnets in two different Availability Zones must be specified"
+        raise AwsError("ValidationError", words, 400)
+
+
+def _alias_targets(world: World, params: Json) -> None:
+    """An alias to a load balancer names one that there is, with the zone id of its own.
+
+    https://docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html; the words are published errors'.
+    """
+    changes = params["ChangeBatch"]["Changes"]
+    records = [change["ResourceRecordSet"] for change in changes if change["Action"] != "DELETE"]
+    aliases = [record for record in records if record.get("AliasTarget")]
+    if not aliases:
+        return
+    balancers = {
+        balancer["DNSName"].lower(): balancer["CanonicalHostedZoneId"]
+        for balancer in world.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    }
+    for record in aliases:
+        target = record["AliasTarget"]
+        name, zone = target["DNSName"].lower().rstrip(".").removeprefix("dualstack."), target["HostedZoneId"]
+        if name not in balancers and not name.endswith(".elb.amazonaws.com") and zone not in balancers.values():
+            continue  # an alias to something else
+        tried = f"[Tried to create an alias that targets {name}., type {record['Type']} in zone {zone}, but"
+        if name not in balancers:
+            raise AwsError("InvalidChangeBatch", f"{tried} that target was not found]", 400)
+        if balancers[name] != zone:
+            raise AwsError(
+                "InvalidChangeBatch", f"{tried} the alias target name does not lie within the target zone]", 400
+            )
+
+
+def _key_of_a_log_group(world: World, params: Json) -> None:
+    """CloudWatch Logs may use a group's key only as far as the key's policy says so for that group.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html; the words are those of published
+    errors.
+    """
+    key = params.get("kmsKeyId")
+    if not key:
+        return
+    group = f"arn:aws:logs:{world.region}:{world.account}:log-group:{params['logGroupName']}"
+    context = {"kms:EncryptionContext:aws:logs:arn": group}
+    service = f"logs.{world.region}.amazonaws.com"
+    try:
+        policy = world.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    except ClientError:
+        policy = None
+    arn = MotoFacts(world.account, world.region).key_arn(key)
+    for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+        if not service_may(world, service, Need(action, arn, context), policy):
+            words = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"
+            raise AwsError("AccessDeniedException", words, 400)
+
+
+def _capacity_providers(world: World, params: Json) -> None:
+    """A service or task takes capacity providers that its cluster has (ECS API, CapacityProviderStrategyItem)."""
+    names = {item["capacityProvider"] for item in params.get("capacityProviderStrategy") or []}
+    if not names:
+        return
+    clusters = world.client("ecs").describe_clusters(clusters=[params.get("cluster") or "default"])["clusters"]
+    known = {name for cluster in clusters for name in cluster.get("capacityProviders", [])}
+    if clusters and not names <= known:
+        words = (
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with"
+        )
+        raise AwsError(
+            "InvalidParameterException", f"{words} the cluster. Associate the capacity provider and retry.", 400
+        )
+
+
+def _cluster_providers(world: World, params: Json) -> None:
+    """Besides Fargate's two there are those that the account has made (ECS API, PutClusterCapacityProviders)."""
+    for name in set(params["capacityProviders"]) - set(FARGATE):
+        if not world.client("ecs").describe_capacity_providers(capacityProviders=[name])["capacityProviders"]:
+            raise AwsError("InvalidParameterException", f"The specified capacity provider '{name}' was not found.", 400)
+
+
+def _rules() -> Iterator[tuple[tuple[str, str], Callable[[World, Json], None]]]:
+    yield ("elbv2", "CreateLoadBalancer"), _two_zones
+    yield ("route53", "ChangeResourceRecordSets"), _alias_targets
+    yield ("logs", "CreateLogGroup"), _key_of_a_log_group
+    yield ("logs", "AssociateKmsKey"), _key_of_a_log_group
+    for operation in ("CreateService", "UpdateService", "RunTask", "CreateTaskSet"):
+        yield ("ecs", operation), _capacity_providers
+    yield ("ecs", "PutClusterCapacityProviders"), _cluster_providers
+
+
+RULES = dict(_rules())
