@@ -194,6 +194,15 @@ LIMITS = (
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html (M out of N)",
     ),
     Limit(
+        "cloudwatch",
+        ("PutDashboard",),
+        "DashboardName",
+        unlike("[A-Za-z0-9_-]{1,255}"),
+        "InvalidParameterInput",
+        "The name of a dashboard has up to 255 characters of A-Z, a-z, 0-9, - and _",
+        "CloudWatch API reference, PutDashboard, DashboardName",
+    ),
+    Limit(
         "logs",
         ("PutRetentionPolicy",),
         "retentionInDays",

@@ -1,4 +1,4 @@
-"""What IAM, Systems Manager, S3, SNS, SQS and EventBridge document beyond their models."""
+"""What IAM, Systems Manager, ACM, S3, SNS, SQS and EventBridge document beyond their models."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ MANAGED_POLICY_CHARACTERS = 6_144
 TRUST_POLICY_CHARACTERS = 2_048
 INLINE_POLICY_CHARACTERS = 10_240
 STANDARD_PARAMETER_BYTES = 4_096
+PARAMETER_LEVELS = 15
 
 _QUOTAS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _SID = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
@@ -103,6 +104,33 @@ LIMITS = (
         "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html",
     ),
     Limit(
+        "ssm",
+        ("PutParameter",),
+        "Name",
+        unlike(r"[a-zA-Z0-9_./-]+"),
+        "ValidationException",
+        "Invalid parameter name: only letters, numbers and the symbols . - _ / are allowed",
+        "SSM API reference, PutParameter, Name",
+    ),
+    Limit(
+        "ssm",
+        ("PutParameter",),
+        "Name",
+        lambda name: "" if name.strip("/").count("/") >= PARAMETER_LEVELS else None,
+        "HierarchyLevelLimitExceededException",
+        f"A parameter name may have at most {PARAMETER_LEVELS} levels",
+        "SSM API reference, PutParameter, Name",
+    ),
+    Limit(
+        "acm",
+        ("RequestCertificate",),
+        "DomainName",
+        longer(64),
+        "ValidationException",
+        "The first domain name of a certificate may have at most 64 characters",
+        "ACM API reference, RequestCertificate, DomainName",
+    ),
+    Limit(
         "sns",
         ("CreateTopic",),
         "Name",
@@ -149,6 +177,15 @@ LIMITS = (
         "InvalidBucketName",
         "The specified bucket is not valid.",
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+    ),
+    Limit(
+        "s3",
+        ("PutBucketLifecycleConfiguration",),
+        "LifecycleConfiguration.Rules[].ID",
+        longer(255),
+        "InvalidArgument",
+        "ID length should not exceed allowed limit of 255",
+        "S3 API reference, LifecycleRule, ID",
     ),
     *(
         Limit("s3", (operation,), f"{path}.{member}", longer(most), "InvalidTag", words, _TAGS)

@@ -118,11 +118,13 @@ def _property(typ: str, schema: Schema, key: str, path: str) -> str:
     computed = schema.get("readOnlyProperties", ())
     names = [str(name) for name in schema.get("properties", {}) if f"/properties/{name}" not in computed]
     known = {name.lower(): name for name in names}
-    lower, kind = key.lower(), typ.rpartition("::")[2].lower()
+    lower, kind = key.lower(), typ.rpartition("::")[2]
     singular = f"{lower[:-3]}y" if lower.endswith("ies") else lower.removesuffix("s")
     candidates = [lower, f"{lower}s", singular, f"{singular}list", f"{lower}list", f"{lower}map", f"{lower}document"]
-    if lower in ("name", "user", "role"):
-        candidates += [f"{kind}name", f"{lower}name"]
+    if lower == "name":
+        candidates += [f"{part.lower()}name" for part in (kind, re.findall("[A-Z][a-z]*", kind)[-1])]
+    elif lower in ("user", "role"):
+        candidates.append(f"{lower}name")
     found = next((known[name] for name in candidates if name in known), None)
     if found is None:
         raise NotMapped(f"{typ} has no property like {path}: {', '.join(sorted(known.values()))}")
