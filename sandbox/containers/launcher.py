@@ -27,7 +27,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x40000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x1000, 0x4000, 0x40000
 MNT_DETACH = 2
 SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1
 PR_CAPBSET_DROP, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 24, 22, 2
@@ -61,11 +61,15 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str |
 def bind(source: str, target: str, *, writable: bool) -> None:
     mount(source, target, None, MS_BIND | MS_REC)
     if not writable:
-        attributes = struct.pack("QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0)
-        call(
-            "syscall", SYS_MOUNT_SETATTR, AT_FDCWD, target.encode(), AT_RECURSIVE, attributes, len(attributes),
-            about=target,
-        )  # fmt: skip
+        make_read_only(target, AT_RECURSIVE)
+
+
+def make_read_only(target: str, flags: int = 0) -> None:
+    """A mount, and with AT_RECURSIVE those in it."""
+    attributes = struct.pack("QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0)
+    call(
+        "syscall", SYS_MOUNT_SETATTR, AT_FDCWD, target.encode(), flags, attributes, len(attributes), about=target
+    )  # fmt: skip
 
 
 def make_devices(folder: str) -> None:
@@ -90,6 +94,10 @@ def enter_root(plan: dict[str, Any]) -> None:
         bind(source, root + target, writable=writable)
     make_devices(f"{root}/dev")
     mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV)
+    for target, mebibytes in plan["tmpfs"]:
+        mount("tmpfs", root + target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"mode=1777,size={mebibytes}m")
+    if plan["read_only"]:
+        make_read_only(root)
     os.chdir(root)
     call("pivot_root", b".", b".")
     call("umount2", b".", MNT_DETACH)

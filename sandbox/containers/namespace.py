@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -61,7 +62,8 @@ class Container:
     """A running container: a private root, process tree and, unless it shares one, network.
 
     `command` None gives a container that only runs what :meth:`run` asks for. `output` is a file descriptor
-    for all that its processes write. `network`: "own", "host", or another container to share with.
+    for all that its processes write. `network`: "own", "host", or another container to share with. `read_only`: its
+    root, but for what is bound to be written and `tmpfs`, (path that exists, MiB).
     Raises NamespaceError or StartError. Nothing of it survives its owner's end.
     """
 
@@ -74,6 +76,8 @@ class Container:
         output: int,
         network: Container | str = "own",
         privileged: bool = False,
+        read_only: bool = False,
+        tmpfs: Sequence[tuple[str, int]] = (),
     ) -> None:
         self._address = address
         self.exit_code: int | None = None
@@ -86,6 +90,8 @@ class Container:
             "relay": "" if network == "host" else ADDRESS,
             "process": command.wire() if command else None,
             "privileged": privileged,
+            "read_only": read_only,
+            "tmpfs": list(tmpfs),
             "single_user": separate or not _maps_users(),
         }
         status, status_writer = os.pipe()

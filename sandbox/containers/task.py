@@ -18,7 +18,7 @@ from sandbox.containers.namespace import (
     find_user,
     signal_number,
 )
-from sandbox.containers.rootfs import Layout, inside
+from sandbox.containers.rootfs import Bind, Layout, inside
 from sandbox.containers.runtimes import SYSTEM_PATH, runtime
 
 __all__ = ["ContainerSpec", "NamespaceError", "RunningContainer", "StartError"]
@@ -26,7 +26,11 @@ __all__ = ["ContainerSpec", "NamespaceError", "RunningContainer", "StartError"]
 
 @dataclass
 class ContainerSpec:
-    """What a container runs. None for the commands and the folder means the image's own."""
+    """What a container runs. None for the commands and the folder means the image's own.
+
+    `mounts` are folders of this machine, `tmpfs` sizes in MiB by absolute path; both can be written where the root
+    is `read_only`, mounts if they say so.
+    """
 
     image: Image
     command: list[str] | None = None
@@ -35,6 +39,9 @@ class ContainerSpec:
     working_directory: str | None = None
     ports: list[int] = field(default_factory=list)
     user: str | None = None
+    read_only: bool = False
+    mounts: list[Bind] = field(default_factory=list)
+    tmpfs: dict[str, int] = field(default_factory=dict)
 
     @property
     def argv(self) -> list[str]:
@@ -75,7 +82,9 @@ class RunningContainer:
         self._command = Command(spec.argv, environment, cwd, user)
         self._stop_signal = signal_number(config.get("StopSignal") or "SIGTERM")
         layout = Layout(root)
-        layout.prepare(runtime(spec.image.runtime))
+        layout.prepare(runtime(spec.image.runtime), spec.mounts)
+        for path in spec.tmpfs:
+            inside(root, path).mkdir(parents=True, exist_ok=True)
         output = os.open(folder / "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self._container: Container = Container(
@@ -84,6 +93,8 @@ class RunningContainer:
                 address=folder / "sock",
                 output=output,
                 network=network._container if network else "own",
+                read_only=spec.read_only,
+                tmpfs=[(f"/{inside(root, path).relative_to(root)}", size) for path, size in spec.tmpfs.items()],
             )
         finally:
             os.close(output)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sandbox.containers.image import Image
 from sandbox.containers.registry import pull
+from sandbox.containers.rootfs import Bind
 from sandbox.containers.task import ContainerSpec, RunningContainer
 from sandbox.ecs.model import Json
 
@@ -25,7 +26,10 @@ class Container(Protocol):
 
 
 class ContainerEngine(Protocol):
-    """Pulls images and starts containers; the containers of a task share one network: `peer` is one that runs."""
+    """Pulls images and starts containers; the containers of a task share one network: `peer` is one that runs.
+
+    Each of a definition's `mountPoints` has a `source`: the folder of this machine that its volume is.
+    """
 
     def pull(self, ecr: Any, uri: str) -> Any: ...
 
@@ -51,6 +55,7 @@ class LocalEngine:
         environment: dict[str, str],
         peer: RunningContainer | None,
     ) -> RunningContainer:
+        mounts, linux = definition.get("mountPoints", []), definition.get("linuxParameters", {})
         spec = ContainerSpec(
             image=image,
             command=definition.get("command"),
@@ -59,5 +64,8 @@ class LocalEngine:
             working_directory=definition.get("workingDirectory"),
             ports=[int(mapping["containerPort"]) for mapping in definition.get("portMappings", [])],
             user=definition.get("user"),
+            read_only=bool(definition.get("readonlyRootFilesystem")),
+            mounts=[Bind(Path(m["source"]), m["containerPath"], not m.get("readOnly")) for m in mounts],
+            tmpfs={each["containerPath"]: int(each["size"]) for each in linux.get("tmpfs", [])},
         )
         return RunningContainer(folder, spec, network=peer)

@@ -16,9 +16,11 @@ from sandbox.ecs.containers import Container, ContainerEngine
 from sandbox.ecs.events import publish_task
 from sandbox.ecs.health import Check, container_check, target_check
 from sandbox.ecs.model import Json, Task, utc_now
-from sandbox.ecs.provision import Provisions, TaskStartError, provision
+from sandbox.ecs.provision import Provisions, provision
+from sandbox.ecs.start_error import TaskStartError
 from sandbox.ecs.state import state_of
 from sandbox.ecs.validation import target_group
+from sandbox.ecs.volumes import mounted
 
 if TYPE_CHECKING:
     from sandbox.server.world import World
@@ -42,7 +44,7 @@ class TaskRun:
         self.task = task
         self.folder = world.folder / "tasks" / task.id
         self.definitions: dict[str, Json] = {
-            container["name"]: _overridden(container, task.overrides)
+            container["name"]: mounted(_overridden(container, task.overrides), task, world.folder)
             for container in task.task_definition["containerDefinitions"]
         }
         self.containers: dict[str, Container] = {}

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.ecs import volumes
 from sandbox.ecs.connections import interface, unreachable
 from sandbox.ecs.containers import ContainerEngine
+from sandbox.ecs.environment_files import environment_files
 from sandbox.ecs.logs import LogStream, open_stream
 from sandbox.ecs.model import Json, Task
+from sandbox.ecs.start_error import TaskStartError, describe
 from sandbox.iam.calls import Need
 from sandbox.network.vpc import vpc_of
 from sandbox.server.authorization import role_may
@@ -31,10 +34,6 @@ CHANNELS = tuple(f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open")
 """What the agent of ECS Exec asks for; none takes a resource (Service Authorization Reference, ssmmessages)."""
 REGISTRY = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
 SECRETS_AND_AUTH = "ResourceInitializationError: unable to pull secrets or registry auth: "
-
-
-class TaskStartError(Exception):
-    """A task cannot start; the text is its `stoppedReason`."""
 
 
 @dataclass
@@ -54,6 +53,8 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
     role = _assume(world, task, task.overrides.get("taskRoleArn") or definition.get("taskRoleArn"))
     if task.launch.get("enableExecuteCommand"):
         task.agent_status = "RUNNING" if role and _opens_sessions(world, task, role) else "STOPPED"
+    if reason := volumes.denied(world, task, role):
+        raise TaskStartError(reason)
     result = Provisions()
     for container in definition["containerDefinitions"]:
         name = container["name"]
@@ -62,6 +63,7 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
             "AWS_DEFAULT_REGION": world.region,
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
         }
+        environment |= environment_files(world, execution, container.get("environmentFiles", []))
         for source in (container, overrides.get(name, {})):
             environment |= {pair["name"]: pair["value"] for pair in source.get("environment", [])}
         environment |= _secrets(world, task, execution, container.get("secrets", []))
@@ -93,15 +95,6 @@ def _assume(world: World, task: Task, role: str | None) -> Credentials | None:
             " that the role being passed has the proper trust relationship and permissions and that your"
             " IAM user has permissions to pass this role."
         ) from error
-
-
-def describe(error: ClientError | BotoCoreError) -> str:
-    """`Code: message`, as the container agent shows an AWS error."""
-    if not isinstance(error, ClientError):
-        return str(error)
-    answer = error.response["Error"]
-    code = "AccessDeniedException" if answer["Code"] == "AccessDenied" else answer["Code"]
-    return f"{code}: {answer['Message']}"
 
 
 def _reach(world: World, task: Task, *services: str) -> None:
@@ -230,9 +223,8 @@ def _stream(world: World, execution: Credentials | None, task: Task, container: 
     if not declared:
         return None
     if declared["logDriver"] != "awslogs":
-        raise TaskStartError(
-            f"ResourceInitializationError: the log driver {declared['logDriver']} is not simulated by this sandbox"
-        )
+        _secrets(world, task, execution, declared.get("secretOptions", []))
+        return None
     if execution is None:
         raise TaskStartError(
             "ResourceInitializationError: failed to validate logger args: the awslogs driver requires an execution role"

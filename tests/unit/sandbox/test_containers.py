@@ -436,3 +436,33 @@ def test_sockets_are_closed_at_both_ends(start: Starter) -> None:
         while part := connection.recv(65536):
             data += part
     assert len(data) > 100000
+
+
+WRITES = 'for path in /tmp /app /scratch /data /seen; do touch $path/x 2>/dev/null && echo "$path"; done; echo end'
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({}, ["/tmp", "/app", "/data"]),  # noqa: S108
+        ({"read_only": True}, ["/data"]),
+        ({"read_only": True, "tmpfs": {"/tmp": 1, "/scratch": 1}}, ["/tmp", "/scratch", "/data"]),  # noqa: S108
+    ],
+)
+def test_a_read_only_root_and_what_may_be_written(
+    start: Starter, tmp_path: Path, settings: dict[str, object], written: list[str]
+) -> None:
+    for name in ("data", "seen"):
+        (tmp_path / name).mkdir()
+    mounts = [Bind(tmp_path / "data", "/data", writable=True), Bind(tmp_path / "seen", "/seen")]
+    config = {"Entrypoint": ["/bin/bash", "-c", WRITES]}
+    container = start([], config=config, mounts=mounts, **settings)
+    assert container.wait(10) == 0
+    assert output(tmp_path).split() == [*written, "end"]
+    assert (tmp_path / "data/x").exists()
+
+
+def test_a_tmpfs_is_as_large_as_it_says(start: Starter, tmp_path: Path) -> None:
+    script = "head -c 2000000 /dev/zero > /scratch/x; echo $?"
+    start([], config={"Entrypoint": ["/bin/bash", "-c", script]}, tmpfs={"/scratch": 1}).wait(10)
+    assert output(tmp_path).splitlines()[-1] == "1"
