@@ -91,6 +91,7 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 docs: setup ## Draw the pictures, write the table in docs/ and the stack files' JSON Schema anew
 	$(BIN)/python -m docs.draw
 	$(BIN)/python -m docs.access
+	$(BIN)/python -m docs.templates
 	$(BIN)/python -m tools.fargate_limits
 	$(BIN)/python -m stack_schema
 

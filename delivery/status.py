@@ -8,6 +8,7 @@ import boto3
 from delivery.lookup import find, how_to_wait
 from delivery.record import Release
 from delivery.repair import Finding, Mend, command, inspect, judge
+from delivery.sidecars import gone
 from delivery.state import ServiceState, own_containers
 
 
@@ -42,6 +43,7 @@ class Status:
         disagreement: in what running, live and release record differ; None when they agree, or while something is in
             flight, which may be about to make them agree.
         repair: the command that mends the disagreement.
+        gone: images of sidecars that run and are no longer in ECR, in words.
     """
 
     service: str
@@ -61,6 +63,7 @@ class Status:
     wait: str | None
     disagreement: str | None
     repair: str | None
+    gone: list[str]
 
     def document(self) -> dict[str, Any]:
         """For machines."""
@@ -81,6 +84,7 @@ class Status:
             ("deployment", self.deployment),
             *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
             *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
+            *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
             *(("environment", f"{name}={value}") for name, value in sorted(self.environment.items())),
             *(("secret", f"{secret.name} from {secret.arn.partition(':parameter')[2]}") for secret in self.secrets),
         ]
@@ -119,6 +123,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         wait=how_to_wait(stack, state) if state.in_flight else None,
         disagreement=disagreement,
         repair=repair,
+        gone=gone(session, stack, state, definition),
     )
 
 

@@ -10,6 +10,7 @@ from delivery.differences import Difference, differences
 from delivery.record import UNKNOWN as UNNAMED
 from delivery.review.cost import DEFINITION, SCALING, SERVICE
 from delivery.review.preview import SECRET, UNKNOWN, Change
+from delivery.sidecars import moving
 from delivery.state import ServiceState
 from delivery.template import APPSPEC, TASK_DEFINITION
 
@@ -89,6 +90,7 @@ def effect(service: str, changes: Sequence[Change], state: ServiceState | None, 
     lines = [
         *(["**new**: no tasks until its first release"] if new else []),
         *_deployment(service, ecs, definition, state, new=new),
+        *_moving_tags(definition),
         *_runs(changes, by_type.get(PIPELINE), new=new),
         *_scaling(changes),
         *_others(changes, new=new),
@@ -165,6 +167,21 @@ def _deployment(
     rest = sorted(_top(ecs.fields) - DEPLOYED)
     if rest:
         yield f"service changed without a deployment: {', '.join(rest)}"
+
+
+def _moving_tags(definition: Change | None) -> Iterator[str]:
+    """Images that may be others tomorrow, or gone when ECS has to start another task with them."""
+    if definition is None or definition.action == "delete":
+        return
+    try:
+        containers = _document(definition.new)["containerDefinitions"]
+    except ValueError:
+        return
+    for name, image in moving(containers):
+        yield (
+            f"**moving tag**: container {name} runs {image}; a tag may be another image tomorrow, and ECS starts no "
+            "task once the image that it has resolved is deleted: write NAME@sha256:…"
+        )
 
 
 def _edited(definition: Change | None) -> str:

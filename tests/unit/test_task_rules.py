@@ -10,6 +10,7 @@ from task_definitions import CASES, TAKEN, Case, changed
 
 from components import task_rules
 from components.task_template import STAND_INS, TaskTemplate, _request_shape
+from docs.templates import TABLE, table
 from service_file import Task
 from tools import fargate_limits
 
@@ -206,3 +207,7 @@ def test_what_is_taken_cfn_lint_takes(name: str) -> None:
 
 def test_the_stack_file_takes_the_sizes_that_fargate_offers() -> None:
     assert get_args(Task.model_fields["cpu"].annotation) == tuple(task_rules.MEMORY)
+
+
+def test_the_page_says_what_the_rules_say() -> None:
+    assert TABLE.read_text(encoding="utf-8") == table(), "write it anew: make docs"

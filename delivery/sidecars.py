@@ -1,0 +1,67 @@
+"""Images of a task beside the service's own: which are named by a tag that may move, and which are gone."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from delivery.state import ServiceState, own_containers
+
+BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
+OWN = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live|<\w+>")
+"""A service's own image in a template: the tag that only releases move, or CodeDeploy's placeholder."""
+ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)")
+MOST_TASKS = 100
+"""Of one DescribeTasks."""
+
+
+def moving(containers: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(container, image) of each image that a tag names, or nothing, which is the tag `latest`."""
+    named = [(str(container["name"]), str(container["image"])) for container in containers]
+    return [(name, image) for name, image in named if not BY_DIGEST.fullmatch(image) and not OWN.fullmatch(image)]
+
+
+def gone(session: boto3.Session, stack: str, state: ServiceState, definition: Mapping[str, Any]) -> list[str]:
+    """Sidecars' images that run and are no longer in ECR, in words: ECS starts no other task with them.
+
+    ECS resolves a tag once for each deployment, so tasks that start later ask for the same digest
+    (aws/amazon-ecs-agent#4226). Only ECR is asked; a repository that may not be looked into is taken to have the image.
+
+    Raises:
+        botocore.exceptions.ClientError: ECS refuses to tell.
+    """
+    own = own_containers(dict(definition), f"{stack}-{state.service}")
+    images = {
+        container["name"]: match
+        for container in definition["containerDefinitions"]
+        if container["name"] not in own and (match := ECR.match(container["image"]))
+    }
+    if not images:
+        return []
+    ecs = session.client("ecs")
+    arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"][:MOST_TASKS]
+    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
+    run = {
+        (container["name"], container["imageDigest"])
+        for task in tasks
+        for container in task["containers"]
+        if container["name"] in images and container.get("imageDigest")
+    }
+    return [
+        f"{name} runs {images[name][0]}@{digest}, which is gone from ECR: no other task starts with it"
+        for name, digest in sorted(run)
+        if not _is_there(session, images[name], digest)
+    ]
+
+
+def _is_there(session: boto3.Session, image: re.Match[str], digest: str) -> bool:
+    ecr = session.client("ecr", region_name=image["region"])
+    try:
+        ecr.describe_images(
+            registryId=image["account"], repositoryName=image["name"], imageIds=[{"imageDigest": digest}]
+        )
+    except ClientError as error:
+        return error.response["Error"]["Code"] not in ("ImageNotFoundException", "RepositoryNotFoundException")
+    return True
