@@ -192,8 +192,10 @@ def test_a_registry_that_allows_no_more_pulls_is_asked_again(tmp_path: Path, fai
     ("refusal", "builds", "words"),
     [
         (LIMIT, 3, "The registry of docker.io/library/node:22 allows no more pulls from this address for now (429). Upload again later, or: name an image of public.ecr.aws in the Dockerfile, or set build.registries (a login, a pull-through cache)."),
-        ("toomanyrequests: Rate exceeded", 3, "The registry of a base image allows no more pulls from this address"),
+        ("ERROR: failed to solve: toomanyrequests: Rate exceeded", 3, "The registry of a base image allows no more pulls from this address"),
         (PRIVATE, 1, "The base image docker.io/team/base:1 may not be pulled, or there is none: set build.registries in the stack file."),
+        ("#9 1.2 npm ERR! 429 Too Many Requests\nERROR: failed to solve: process npm ci did not complete: exit code: 1", 1, "exit code: 1"),
+        ("#9 1.2 npm ERR! 403 Forbidden\nERROR: failed to solve: process npm ci did not complete: exit code: 3", 1, "exit code: 3"),
         ("ERROR: failed to solve: process /bin/sh did not complete: exit code: 2", 1, "exit code: 2"),
     ],
 )  # fmt: skip
