@@ -94,7 +94,7 @@ def test_what_is_on_unless_it_is_said(deploy: Deploy) -> None:
         assert (each["evaluationPeriods"], each["treatMissingData"]) == (MINUTES, "notBreaching")
         watched = [query["metric"] for query in each["metricQueries"] if "metric" in query]
         assert {(m["dimensions"]["LoadBalancer"], m["dimensions"]["TargetGroup"]) for m in watched} == {
-            ("app/balancer/1", f"targetgroup/chuoi-{priority}/1") for priority in (10, 20)
+            ("app/balancer/1", f"targetgroup/chuoi-{route}/1") for route in ("rgstd", "zvdyf")
         }
         assert recorder.named(ALARM)[name].parent.endswith("fargate-delivery:index:EcsService::chuoi")
 
