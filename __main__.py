@@ -14,7 +14,7 @@ from components.dashboard import ChartedArgs, Dashboard
 from components.delivery_store import DeliveryStore
 from components.deploy_pipeline import DeployPipeline
 from components.ecs_service import EcsService
-from components.guards import end_with, guards, look_once, replaced, take_over, template_guard
+from components.guards import end_with, guards, look_once, replaced, say_where_to_upload, take_over, template_guard
 from components.image_repository import ImageRepository
 from components.load_balancer import LoadBalancer
 from components.naming import Scope, artifact_prefix
@@ -212,11 +212,13 @@ for name, service in config.services.items():
             "alarms": ecs_service.alarms.arns,
         }
     )
+    upload_to = pulumi.Output.concat("s3://", store.bucket, "/", pipeline.source_key)
+    say_where_to_upload(name, state, upload_to)
     pulumi.export(
         name,
         {
             "pipeline": pipeline.name,
-            "upload_to": pulumi.Output.concat("s3://", store.bucket, "/", pipeline.source_key),
+            "upload_to": upload_to,
             "uploader": pipeline.uploader,
             **({"upload_role": pipeline.upload_role_arn} if pipeline.upload_role_arn else {}),
             "hosts": sorted({route.host for route in service.routes}),

@@ -146,7 +146,9 @@ class EcsService(pulumi.ComponentResource):
         group = task_security_group(name, args["service"], args["vpc_id"], self)
         spec = self._app_spec(group) if args["controller"] == "CODE_DEPLOY" else None
         definition, fingerprint = self._task_definition(deferred, spec)
-        own = pulumi.Output.all(fingerprint, definition.arn).apply(self._with_state)
+        own: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
+            lambda known: self._with_state(*known)
+        )
         ways_in = self._ways_in(group)
         self.alarms = self._alarms(ways_in)
         service = self._service(own, group, ways_in, [permissions, *own_permissions])
@@ -286,9 +288,8 @@ class EcsService(pulumi.ComponentResource):
             return {"alarm_names": [nothing], "enable": False, "rollback": False}
         return {"alarm_names": self.alarms.names, "enable": True, "rollback": True}
 
-    async def _with_state(self, known: Sequence[str]) -> tuple[str, str, ServiceState | None]:
+    async def _with_state(self, fingerprint: str, arn: str) -> tuple[str, str, ServiceState | None]:
         """Fingerprint and ARN of Pulumi's own revision, and the service when an edit of it need wait no longer."""
-        fingerprint, arn = known
         if (quiet := self._args.get("quiet")) is None:
             return fingerprint, arn, self._args.get("state")
         return fingerprint, arn, await quiet(lambda state: self._why_not(fingerprint, state))

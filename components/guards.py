@@ -84,6 +84,18 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
     return Seen(session, states, minutes)
 
 
+def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.Output[str]) -> None:
+    """Say in `up` where a service waits for its first upload: a new pipeline starts itself once, and fails at Source."""
+    if pulumi.runtime.is_dry_run() or (state is not None and (state.release is not None or state.in_flight)):
+        return
+    place.apply(
+        lambda known: pulumi.log.info(
+            f"{service}: waits for its first upload, to {known}; until then its pipeline has nothing to fetch, and the "
+            "execution that it starts when it is made fails at Source"
+        )
+    )
+
+
 def end_with(reasons: Sequence[pulumi.Output[str | None]]) -> None:
     """Fail `up` when all else is done, if an edit waits. A preview warns.
 

@@ -68,6 +68,21 @@ class Pipeline:
         variables = self._execution(execution).get("variables", [])
         return {"name": IMAGE, "resolvedValue": LIVE} in variables
 
+    def first_upload(self) -> str | None:
+        """Where a first source is to be uploaded, `s3://bucket/key`; None when an execution has fetched one, or tries.
+
+        A new pipeline starts itself once, and fails at Source, in words of a missing permission.
+        """
+        try:
+            for execution in self._executions():
+                actions = self.actions(execution["pipelineExecutionId"])
+                if execution["status"] in RUNNING or any(action["status"] == "Succeeded" for action in actions):
+                    return None
+            source = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
+        except self._codepipeline.exceptions.PipelineNotFoundException:
+            return None
+        return "s3://{S3Bucket}/{S3ObjectKey}".format(**source["configuration"])
+
     def why(self, execution: str) -> str:
         """How an execution ended, with the reasons of the actions that failed."""
         status, summary = self._status(execution)

@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 
 from delivery.lookup import find, how_to_wait
+from delivery.pipeline import Pipeline
 from delivery.record import Release
 from delivery.repair import Finding, Mend, command, inspect, judge
 from delivery.sidecars import gone
@@ -37,6 +38,7 @@ class Status:
         running: tasks that run.
         deployment: the newest deployment's state.
         release: the release record, None before the first release.
+        first_upload: where the service waits for its first upload, `s3://bucket/key`; None when it does not.
         live: the digest that is live, None when none is.
         in_flight: what changes the service now, in words; None when nothing does.
         wait: how to wait for that; None when nothing is in flight.
@@ -58,6 +60,7 @@ class Status:
     running: int
     deployment: str
     release: Release | None
+    first_upload: str | None
     live: str | None
     in_flight: str | None
     wait: str | None
@@ -72,7 +75,8 @@ class Status:
     def lines(self) -> list[tuple[str, str]]:
         """For people: label and text."""
         release = self.release
-        released = "nothing yet" if release is None else f"release-{release.release} of {release.time}"
+        waits = f"; waits for its first upload, to {self.first_upload}" if self.first_upload else ""
+        released = f"nothing yet{waits}" if release is None else f"release-{release.release} of {release.time}"
         return [
             ("service", self.service),
             ("image", self.image_digest or "no task runs"),
@@ -118,6 +122,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         running=described["runningCount"],
         deployment=state.deployments[0].state,
         release=state.release,
+        first_upload=Pipeline(session, name).first_upload() if state.release is None else None,
         live=evidence.images.live,
         in_flight=state.in_flight,
         wait=how_to_wait(stack, state) if state.in_flight else None,

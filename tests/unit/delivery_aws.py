@@ -298,7 +298,9 @@ class FakeAws:
     def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["name"] != "dev-web":
             raise RefusedError("PipelineNotFoundException")
-        return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}}}
+        source = {"name": "Source", "configuration": {"S3Bucket": "bucket", "S3ObjectKey": "sources/web/source.zip"}}
+        stages = [{"name": "Source", "actions": [source]}]
+        return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}, "stages": stages}}
 
     def _GetObject(self, given: dict[str, Any]) -> dict[str, Any]:
         if (given["Bucket"], given["Key"]) not in self.objects:

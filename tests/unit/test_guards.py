@@ -197,8 +197,8 @@ def test_a_refusal_fails_the_up_and_warns_in_a_preview(
     monkeypatch: pytest.MonkeyPatch, hooks: tuple[Hook, Hook], warned: list[str], preview: bool, refusal: str | None
 ) -> None:
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
-    monkeypatch.setattr(guard, "check", lambda _, *given: refusal if (*given[:3], given[4]) == asked else "?")
     asked = ("dev", QUIET, OWN, 0)
+    monkeypatch.setattr(guard, "check", lambda _, *given: refusal if (*given[:3], given[4]) == asked else "?")
     changing = hooks[0](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
     if refusal and not preview:
         with pytest.raises(DeliveryError, match=r"^chuoi is left as it is: not now$"):
@@ -266,3 +266,27 @@ def test_what_is_still_in_flight_then_fails_the_up(deploy: Deploy, monkeypatch: 
     monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
     with pytest.raises(pulumi.RunError, match=re.escape(WAITS)):
         run(deploy, DEPLOYING)
+
+
+@pytest.mark.parametrize(
+    ("states", "preview", "services"),
+    [
+        ([], False, ["chuoi", "mailer"]),
+        ([], True, []),
+        ([QUIET], False, ["chuoi", "mailer"]),
+        ([DEPLOYING], False, ["mailer"]),
+    ],
+    ids=["a new stack", "a preview", "never released", "the first release is on its way"],
+)
+def test_up_says_where_a_first_upload_is_waited_for(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, states: list[ServiceState], preview: bool, services: list[str]
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.info", lambda words, *_, **__: said.append(words))
+    monkeypatch.setattr("components.guards.end_with", lambda _: None)
+    run(deploy, *states, preview=preview)
+    found = [words for words in said if "first upload" in words]
+    assert [words.partition(":")[0] for words in found] == services
+    for words in found:
+        name = words.partition(":")[0]
+        assert f"waits for its first upload, to s3://delivery-store-bucket-0a1b2c3/sources/{name}/source.zip; " in words

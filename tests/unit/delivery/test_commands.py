@@ -78,6 +78,38 @@ def test_status_tells_what_is_in_flight(run: Any, aws: FakeAws) -> None:
     assert "aws ecs wait services-stable" in shown["wait"]
 
 
+SOURCE_FAILED = action("Source", "Source", "Source", "Failed")
+UPLOADED = (action("Source", "Source", "Source"), action("Package", "Package", "Build", "Failed"))
+
+
+@pytest.mark.parametrize(
+    ("executions", "waits"),
+    [
+        ([], True),
+        ([("Failed", SOURCE_FAILED)], True),
+        ([("Failed", SOURCE_FAILED), ("InProgress",)], False),
+        ([("Failed", SOURCE_FAILED), ("Failed", *UPLOADED)], False),
+        ([("Failed", *UPLOADED), ("Failed", SOURCE_FAILED)], False),
+    ],
+    ids=["none began", "the first one", "one that begins", "one that does not build", "one that failed since"],
+)
+def test_status_says_where_a_first_upload_is_waited_for(
+    run: Any, aws: FakeAws, executions: list[Any], waits: bool
+) -> None:
+    place = "s3://bucket/sources/web/source.zip"
+    aws.parameters["/fargate-delivery/dev/web/release"].versions[:] = ["none"]
+    for status, *actions in executions:
+        aws.executing(status, *actions)
+    assert json.loads(run("status", "web", "--json").output)["first_upload"] == (place if waits else None)
+    (line,) = [line for line in run("status", "web").output.splitlines() if line.startswith("release")]
+    assert line.split(None, 1)[1] == f"nothing yet{f'; waits for its first upload, to {place}' if waits else ''}"
+
+
+def test_what_was_released_waits_for_no_upload(run: Any, aws: FakeAws) -> None:
+    assert json.loads(run("status", "web", "--json").output)["first_upload"] is None
+    assert "ListPipelineExecutions" not in [operation for operation, _ in aws.calls]
+
+
 def test_history_newest_first(run: Any) -> None:
     shown = json.loads(run("history", "web", "--json").output)
     assert [release["release"] for release in shown] == [2, 1]
