@@ -85,7 +85,7 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
 
 
 def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.Output[str]) -> None:
-    """Say in `up` where a service waits for its first upload: a new pipeline starts itself once, and fails at Source."""
+    """Say in `up` where a service waits for its first upload: a new pipeline starts itself, and fails at Source."""
     if pulumi.runtime.is_dry_run() or (state is not None and (state.release is not None or state.in_flight)):
         return
     place.apply(

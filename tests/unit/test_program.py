@@ -79,6 +79,7 @@ def test_a_new_service_has_no_tasks_and_suspended_scaling(dev: Recorder) -> None
     service = dev.inputs(SERVICE, "chuoi-service")
     assert service["desiredCount"] == 0
     assert service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
+    assert (service["deploymentMinimumHealthyPercent"], service["deploymentMaximumPercent"]) == (100, 200)
     assert dev.named(SERVICE)["chuoi-service"].ignoreChanges == ["desiredCount"]
     target = dev.inputs("aws:appautoscaling/target:Target", "chuoi-scaling")
     assert set(target["suspendedState"].values()) == {True}
