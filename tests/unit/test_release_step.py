@@ -187,6 +187,15 @@ def test_a_deployment_that_has_completed_is_the_release(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_an_index_of_platforms_is_tagged_as_what_it_is(tmp_path: Path) -> None:
+    index = '{"schemaVersion":2,"manifests":[{"digest":"sha256:c"}]}'
+    step = Step(tmp_path, [look()], table={"manifest": index}).run()
+    assert (step.code, step.wrote) == (0, RELEASED), step.err
+    for put in step.calls("put-image"):
+        assert put["image-manifest"] == [index]
+        assert (put["image-digest"], put["image-manifest-media-type"]) == ([DIGEST], ["media"])
+
+
 def test_a_deployment_in_its_bake_time_is_waited_for(tmp_path: Path) -> None:
     baking = look("IN_PROGRESS", "ECS deployment ecs-svc/8 in progress.")
     step = Step(tmp_path, [baking] * 9 + [look()]).run()
