@@ -225,9 +225,14 @@ SECRET_KEYS = [f"fargate-delivery:{key}" for key in ("secrets", "slack_webhook",
 
 def stack_config(stack: str, **changes: Any) -> dict[str, str]:
     """A committed stack file as the engine hands it over, with a value for every secret it wants."""
+    return file_config(ROOT / f"Pulumi.{stack}.yaml", changes)
+
+
+def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
+    """The same of any stack file."""
     import json
 
-    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config: dict[str, Any] = yaml.safe_load(file.read_text())["config"]
     config["fargate-delivery:secrets"] = {
         name: {key: f"{key} value" for key, parameter in service.get("parameters", {}).items() if "secret" in parameter}
         for name, service in config["fargate-delivery:services"].items()
