@@ -37,7 +37,7 @@ def review(scope: Scope) -> Mapping[str, Sequence[Statement]]:
 
 
 def _network(scope: Scope) -> list[Statement]:
-    """Security groups, any: each review adds a rule to the load balancer's, which is the other stack's."""
+    """Security groups, any: reviews of an earlier program have a rule in the load balancer's, to be taken away."""
     groups = actions(
         "ec2",
         "CreateSecurityGroup DeleteSecurityGroup AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
