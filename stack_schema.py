@@ -4,10 +4,13 @@ Every `Pulumi.<stack>.yaml` names it in its first line, which editors with the Y
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from problems import NAMESPACE
+from review import NUMBER
+from service_file import Service
 from settings import SECRETS
 from stack_file import Stack
 
@@ -43,8 +46,26 @@ def document() -> dict[str, Any]:
         "type": "object",
         "properties": {"config": _closed(config)},
         "required": ["config"],
-        "$defs": _closed(stack["$defs"]),
+        "$defs": _closed(_numbered(stack["$defs"])),
     }
+
+
+def _numbered(definitions: Any) -> Any:
+    """Texts of a service may have a pull request's number in them, and fit when it is put in."""
+    of_services = {"Service", *Service.model_json_schema()["$defs"]}
+
+    def walk(schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [walk(each) for each in schema]
+        if not isinstance(schema, dict):
+            return schema
+        schema = {key: value if key == "propertyNames" else walk(value) for key, value in schema.items()}
+        if isinstance(pattern := schema.get("pattern"), str):
+            del schema["pattern"]
+            schema["anyOf"] = [{"pattern": pattern}, {"pattern": re.escape(NUMBER)}]
+        return schema
+
+    return {name: walk(schema) if name in of_services else schema for name, schema in definitions.items()}
 
 
 def _closed(schema: Any) -> Any:

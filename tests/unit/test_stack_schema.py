@@ -11,9 +11,12 @@ from mocked import ROOT
 from test_settings import MISTAKES, changed
 
 from formats import WORDS
+from review import NUMBER
 from stack_schema import FILE, document
 
-STACKS = ["dev", "prd", "local"]
+STACKS = sorted(
+    file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)
+)
 BETWEEN_KEYS = ("secrets.", "slack_webhook", "commit_token")
 """What only the program can know: it is there or not, or has a wrong value, which is encrypted."""
 
@@ -30,9 +33,20 @@ def test_every_pattern_has_words() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_committed_stack_file_fits_and_names_it(stack: str) -> None:
     Draft202012Validator.check_schema(document())
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    text = (ROOT / stack).read_text()
     assert text.startswith(f"# yaml-language-server: $schema={FILE.name}\n")
     assert list(Draft202012Validator(document()).iter_errors(yaml.safe_load(text))) == []
+
+
+def test_all_stack_files_are_checked() -> None:
+    assert {"Pulumi.dev.yaml", "Pulumi.local.yaml", "Pulumi.pr.yaml", "Pulumi.prd.yaml"} <= set(STACKS)
+
+
+def test_only_texts_of_services_have_a_number() -> None:
+    pr = yaml.safe_load((ROOT / "Pulumi.pr.yaml").read_text())["config"]
+    assert not Draft202012Validator(document()).is_valid(
+        {"config": {**pr, "fargate-delivery:domain": {"zone": "${number}.example.com"}}}
+    )
 
 
 def fits(config: dict[str, Any]) -> bool:
