@@ -13,6 +13,7 @@ from review import NUMBER
 from service_file import Service
 from settings import SECRETS
 from stack_file import Stack
+from stack_schema_rules import rules
 
 FILE = Path(__file__).parent / "stack_file.schema.json"
 LOCKED: dict[str, Any] = {
@@ -46,7 +47,7 @@ def document() -> dict[str, Any]:
         "type": "object",
         "properties": {"config": _closed(config)},
         "required": ["config"],
-        "$defs": _closed(_numbered(stack["$defs"])),
+        "$defs": _closed(_ruled(_numbered(stack["$defs"]))),
     }
 
 
@@ -66,6 +67,11 @@ def _numbered(definitions: Any) -> Any:
         return schema
 
     return {name: walk(schema) if name in of_services else schema for name, schema in definitions.items()}
+
+
+def _ruled(definitions: Any) -> Any:
+    """With what holds between the keys of a model."""
+    return definitions | {name: {**definitions[name], "allOf": of_it} for name, of_it in rules().items()}
 
 
 def _closed(schema: Any) -> Any:

@@ -192,6 +192,8 @@ MISTAKES = [
     ("network", {"cidr": "10.0.0.0/8"}, "network.cidr: '10.0.0.0/8' is not allowed: must be an IPv4 network"),
     ("network", {"vpc_id": "vpc-1", "public_subnet_ids": ["a"], "private_subnet_ids": []}, "network.public_subnet_ids[0]: 'a' is not allowed: must be the id of a subnet"),
     ("cluster", {"allowed_cidrs": ["everyone"]}, "cluster.allowed_cidrs[0]: 'everyone' is not allowed: must be a network in CIDR notation"),
+    ("cluster", {"allowed_cidrs": ["203.0.113.7"]}, "cluster.allowed_cidrs[0]: '203.0.113.7' is not allowed: must be a network in CIDR notation"),
+    ("cluster", {"allowed_cidrs": ["10.0.0.0/255.0.0.0"]}, "cluster.allowed_cidrs[0]: '10.0.0.0/255.0.0.0' is not allowed: must be a network in CIDR notation"),
     ("cluster", {"allowed_cidrs": []}, "cluster.allowed_cidrs: list should have at least 1 item"),
     ("network.nat", "one", "network.nat: 'one' is not allowed"),
     ("netwrok", {"nat": "none"}, "netwrok: there is no such key; did you mean network?"),

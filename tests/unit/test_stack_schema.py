@@ -13,10 +13,12 @@ from test_settings import MISTAKES, changed
 from formats import WORDS
 from review import NUMBER
 from stack_schema import FILE, document
+from stack_schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
 
 STACKS = sorted(
     file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)
 )
+UNNAMED = {re.escape(NUMBER), WILDCARDS, ECR, NESTED, AWS_OWN}
 BETWEEN_KEYS = ("secrets.", "slack_webhook", "commit_token")
 """What only the program can know: it is there or not, or has a wrong value, which is encrypted."""
 
@@ -27,7 +29,7 @@ def test_the_committed_schema_is_what_the_models_say() -> None:
 
 def test_every_pattern_has_words() -> None:
     patterns = set(re.findall(r'"pattern": "((?:[^"\\\\]|\\\\.)+)"', json.dumps(document())))
-    assert {json.loads(f'"{pattern}"') for pattern in patterns} <= WORDS.keys()
+    assert {json.loads(f'"{pattern}"') for pattern in patterns} - UNNAMED <= WORDS.keys()
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -59,10 +61,24 @@ def fits(config: dict[str, Any]) -> bool:
     return bool(Draft202012Validator(document()).is_valid({"config": plain}))
 
 
+OF_NUMBERS = (
+    "is less than min",
+    "has no effect unless max",
+    "must be less than interval",
+    "minutes take",
+    "deploy.timeout",
+)
+OF_THE_WHOLE = (
+    "is taken by another route", "another route has", "or one label", "is the name of", "must not end in -codedeploy",
+    "is no stack for them", "is empty, which deletes", "is true, and there are services", "has 4097 bytes",
+    "there is no such template", "is not used", "uses ${port}", "task_templates/", "10.0.5.7",
+    "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most",
+)  # fmt: skip
+"""What JSON Schema has no words for: numbers that are compared, and services that are."""
 SEEN = [
     (path, value)
     for path, value, words in MISTAKES
-    if "is not allowed: input should be" in words or "no such key" in words
+    if not path.startswith(BETWEEN_KEYS) and not any(each in words for each in (*OF_NUMBERS, *OF_THE_WHOLE))
 ]
 
 

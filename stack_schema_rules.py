@@ -1,0 +1,102 @@
+"""What the stack files' schema says beyond the types of single keys: names of templates, sizes, what goes with what.
+
+The models decide (`stack_file.py`, `service_file.py`); these are their rules between keys, as far as JSON Schema has
+words for them, for whoever writes a stack file in an editor. It cannot compare two numbers, nor two services.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from components.task_rules import MEMORY
+from service_file import VALUES_OF_A_RULE
+
+Schema = dict[str, Any]
+
+TEMPLATES = Path(__file__).parent / "task_templates"
+
+
+def _given(*keys: str) -> Schema:
+    """Each of them is there, and not empty."""
+    return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
+
+
+def _none_of(*keys: str) -> Schema:
+    return {"not": {"anyOf": [{"required": [key]} for key in keys]}}
+
+
+def _is(key: str, value: Any) -> Schema:
+    return {"required": [key], "properties": {key: {"const": value}}}
+
+
+def _when(condition: Schema, then: Schema, otherwise: Schema | None = None) -> Schema:
+    return {"if": condition, "then": then, **({"else": otherwise} if otherwise is not None else {})}
+
+
+def _items(key: str, least: int, most: int | None = None) -> Schema:
+    limits = {"minItems": least, **({"maxItems": most} if most is not None else {})}
+    return {"required": [key], "properties": {key: limits}}
+
+
+CODE_DEPLOYS = {"required": ["deploy"], "properties": {"deploy": _is("strategy", "codedeploy")}}
+IN_STEPS = {"required": ["shift"], "properties": {"shift": {"enum": ["canary", "linear"]}}}
+NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
+WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
+WILD = {"contains": {"pattern": WILDCARDS}}
+
+
+def rules() -> dict[str, list[Schema]]:
+    """Model → what holds for its keys together."""
+    return {
+        "Task": [
+            {"properties": {"template": {"enum": sorted(file.name for file in TEMPLATES.glob("*.json"))}}},
+            *(_when(_is("cpu", cpu), {"properties": {"memory": {"enum": sizes}}}) for cpu, sizes in MEMORY.items()),
+        ],
+        "Network": [
+            _when(
+                _given("vpc_id"),
+                {
+                    "allOf": [
+                        _none_of("cidr", "zones", "nat"),
+                        _items("public_subnet_ids", 2),
+                        _items("private_subnet_ids", 1),
+                    ]
+                },
+                NO_SUBNETS,
+            )
+        ],
+        "Tasks": [_when(_given("target_cpu"), _given("max"))],
+        "Deploy": [
+            _when(
+                _is("strategy", "codedeploy"),
+                {},
+                _none_of("shift", "percent", "interval", "wait", "test_port", "hooks"),
+            ),
+            _when(
+                IN_STEPS,
+                _given("percent", "interval"),
+                {"properties": {"percent": {"type": "null"}, "interval": {"type": "null"}}},
+            ),
+            {"properties": {"test_port": {"not": {"enum": [80, 443]}}}},
+        ],
+        "Route": [{"properties": {"paths": {"maxItems": VALUES_OF_A_RULE - 1}}}],
+        "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"pattern": ECR}}}}}],
+        "External": [
+            {"not": {"allOf": [_given("key"), _is("secret", False)]}},
+            {"properties": {"name": {"not": {"pattern": AWS_OWN}}}},
+        ],
+        "Parameter": [
+            {"properties": {"value": {"minLength": 1, "not": {"pattern": NESTED}}}},
+            {"properties": {"external": {"not": {"pattern": AWS_OWN}}}},
+            {"oneOf": [_given("value"), _is("secret", True), _given("external")]},
+        ],
+        "Permission": [
+            _when({"anyOf": [{"properties": {key: WILD}} for key in ("actions", "resources")]}, _given("reason"))
+        ],
+        "Service": [
+            _when(_items("routes", 1), {"properties": {"task": _given("port")}}, _none_of("health_check", "alarms")),
+            _when(
+                CODE_DEPLOYS,
+                {"allOf": [_items("routes", 1, 1), {"properties": {"exec": {"const": False}}}]},
+            ),
+        ],
+    }
