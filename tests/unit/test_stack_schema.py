@@ -18,6 +18,7 @@ from stack_schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
 STACKS = sorted(
     file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)
 )
+VALIDATOR = Draft202012Validator(document())
 UNNAMED = {re.escape(NUMBER), WILDCARDS, ECR, NESTED, AWS_OWN}
 BETWEEN_KEYS = ("secrets.", "slack_webhook", "commit_token")
 """What only the program can know: it is there or not, or has a wrong value, which is encrypted."""
@@ -37,7 +38,7 @@ def test_a_committed_stack_file_fits_and_names_it(stack: str) -> None:
     Draft202012Validator.check_schema(document())
     text = (ROOT / stack).read_text()
     assert text.startswith(f"# yaml-language-server: $schema={FILE.name}\n")
-    assert list(Draft202012Validator(document()).iter_errors(yaml.safe_load(text))) == []
+    assert list(VALIDATOR.iter_errors(yaml.safe_load(text))) == []
 
 
 def test_all_stack_files_are_checked() -> None:
@@ -46,9 +47,7 @@ def test_all_stack_files_are_checked() -> None:
 
 def test_only_texts_of_services_have_a_number() -> None:
     pr = yaml.safe_load((ROOT / "Pulumi.pr.yaml").read_text())["config"]
-    assert not Draft202012Validator(document()).is_valid(
-        {"config": {**pr, "fargate-delivery:domain": {"zone": "${number}.example.com"}}}
-    )
+    assert not VALIDATOR.is_valid({"config": {**pr, "fargate-delivery:domain": {"zone": "${number}.example.com"}}})
 
 
 def fits(config: dict[str, Any]) -> bool:
@@ -58,7 +57,7 @@ def fits(config: dict[str, Any]) -> bool:
         if not key.removeprefix("fargate-delivery:").startswith(BETWEEN_KEYS)
     }
     plain = {key: value for key, value in plain.items() if key != "fargate-delivery:secrets"}
-    return bool(Draft202012Validator(document()).is_valid({"config": plain}))
+    return bool(VALIDATOR.is_valid({"config": plain}))
 
 
 OF_NUMBERS = (
@@ -112,5 +111,5 @@ def test_names_and_what_is_missing_are_seen_too(path: str, value: Any) -> None:
 )
 def test_secrets_are_encrypted(secrets: dict[str, Any], fit: bool) -> None:
     config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
-    found = Draft202012Validator(document()).is_valid({"config": {**config, "fargate-delivery:secrets": secrets}})
+    found = VALIDATOR.is_valid({"config": {**config, "fargate-delivery:secrets": secrets}})
     assert found is fit
