@@ -79,14 +79,14 @@ def rules() -> dict[str, list[Schema]]:
             {"properties": {"test_port": {"not": {"enum": [80, 443]}}}},
         ],
         "Route": [{"properties": {"paths": {"maxItems": VALUES_OF_A_RULE - 1}}}],
-        "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"pattern": ECR}}}}}],
+        "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"type": "string", "pattern": ECR}}}}}],
         "External": [
             {"not": {"allOf": [_given("key"), _is("secret", False)]}},
-            {"properties": {"name": {"not": {"pattern": AWS_OWN}}}},
+            {"properties": {"name": {"not": {"type": "string", "pattern": AWS_OWN}}}},
         ],
         "Parameter": [
-            {"properties": {"value": {"minLength": 1, "not": {"pattern": NESTED}}}},
-            {"properties": {"external": {"not": {"pattern": AWS_OWN}}}},
+            {"properties": {"value": {"minLength": 1, "not": {"type": "string", "pattern": NESTED}}}},
+            {"properties": {"external": {"not": {"type": "string", "pattern": AWS_OWN}}}},
             {"oneOf": [_given("value"), _is("secret", True), _given("external")]},
         ],
         "Permission": [
