@@ -1,5 +1,6 @@
 """What starts a pipeline: events that did not are kept, by their rules only, and when uploads begin to start one is said."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder
 from test_program import run
 
+from components import delivery_store
 from components.delivery_store import uploads_start
 
 Deploy = Callable[..., Recorder]
@@ -62,6 +64,13 @@ def test_somebody_is_paged(local: Recorder) -> None:
         "ApproximateNumberOfMessagesVisible", {"QueueName": "local-starts-undelivered"}, 0, [TOPIC]
     )  # fmt: skip
     assert local.inputs("aws:sqs/queue:Queue", "starts-undelivered")["messageRetentionSeconds"] == 14 * 24 * 60 * 60
+
+
+def test_it_is_told_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.info", told.append)
+    asyncio.run(delivery_store._tell_when(None))  # type: ignore[arg-type]
+    assert [line.partition(" from about ")[0] for line in told] == ["S3 tells of uploads"]
 
 
 def test_from_when_on_uploads_start_a_pipeline() -> None:
