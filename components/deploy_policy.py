@@ -234,6 +234,9 @@ def delivery(scope: Scope) -> list[Statement]:
             [scope.arn("codepipeline", ours)],
         ),
         read_executions(scope.arn("codepipeline", ours)),
+        # The commands that deploy without Pulumi: rollback, redeploy, and repair, which tags an image.
+        allow("StartPipelines", ["codepipeline:StartPipelineExecution"], [scope.arn("codepipeline", ours)]),
+        allow("TagImages", ["ecr:PutImage"], [scope.arn("ecr", f"repository/{ours}")]),
         allow(
             "Deploys",
             actions("codedeploy", deploys),
@@ -348,7 +351,7 @@ def parameters(scope: Scope) -> list[Statement]:
             "Parameters",
             actions(
                 "ssm",
-                "PutParameter DeleteParameter GetParameter GetParameters ListTagsForResource "
+                "PutParameter DeleteParameter GetParameter GetParameters GetParameterHistory ListTagsForResource "
                 "AddTagsToResource RemoveTagsFromResource",
             ),
             [path],

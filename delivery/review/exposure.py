@@ -16,7 +16,9 @@ SWITCHES: Mapping[str, tuple[str, Any, str]] = {
     "aws:ec2/subnet:Subnet": ("mapPublicIpOnLaunch", True, "gives what starts in it a public address"),
     "aws:ecs/service:Service": ("networkConfiguration.assignPublicIp", True, "gives its tasks public addresses"),
     "aws:lambda/functionUrl:FunctionUrl": ("authorizationType", "NONE", "answers anybody"),
+    "aws:rds/clusterInstance:ClusterInstance": ("publiclyAccessible", True, "has a public address"),
     "aws:rds/instance:Instance": ("publiclyAccessible", True, "has a public address"),
+    "aws:redshift/cluster:Cluster": ("publiclyAccessible", True, "has a public address"),
     "aws:s3/bucket:Bucket": ("acl", "public-read", "is read by anybody"),
 }
 """Type → an input, its value that is public, and what that means."""

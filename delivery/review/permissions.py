@@ -16,7 +16,9 @@ DOCUMENTS: Mapping[str, tuple[str, str]] = {
     "aws:iam/rolePolicy:RolePolicy": ("policy", "role"),
     "aws:iam/userPolicy:UserPolicy": ("policy", "user"),
     "aws:kms/key:Key": ("policy", "description"),
+    "aws:kms/keyPolicy:KeyPolicy": ("policy", "keyId"),
     "aws:s3/bucketPolicy:BucketPolicy": ("policy", "bucket"),
+    "aws:secretsmanager/secretPolicy:SecretPolicy": ("policy", "secretArn"),
     "aws:sns/topicPolicy:TopicPolicy": ("policy", "arn"),
     "aws:sqs/queuePolicy:QueuePolicy": ("policy", "queueUrl"),
 }

@@ -1,21 +1,38 @@
-"""An account that was bootstrapped: its roles preview, deploy and destroy a stack."""
+"""An account that was bootstrapped: its roles preview, deploy and destroy a stack, for every strategy."""
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox.stacks import StackFolder
-from tests.scenarios.conftest import SPEED, Stack, bootstrapped, new_stack
+from tests.scenarios.conftest import REPOSITORY, SERVER, SPEED, WORKER, Apps, Stack, bootstrapped, new_stack
+from tests.scenarios.test_delivery import executions, wait_for_pipeline
 
 DEPLOY, PREVIEW = "dev-deploy", "dev-preview"
+SHOP = """\
+    shop:
+      task: {template: web.json, cpu: 256, memory: 512, port: 4000}
+      health_check: {path: /healthz}
+      routes: [{host: shop.dev.example.com, priority: 40}]
+      deploy: {strategy: codedeploy, wait: 1}
+      parameters:
+        GREETING: {value: hello, for: [runtime]}
+"""
+PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)')
+"""An app that is not healthy under one value of a parameter."""
+MAILER = WORKER.replace("import time", "import os, time; os.environ['SMTP_HOST'] == 'broken' and exit(1)")
+"""A worker that ends at once under one value of a parameter."""
 
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Stack `dev` in an account where nothing but the bootstrap was."""
+    """Stack `dev`, with a service that CodeDeploy deploys, in an account where nothing but the bootstrap was."""
     with pytest.MonkeyPatch.context() as patch, new_stack(tmp_path_factory.mktemp("repository"), "dev") as stack:
         patch.setenv("SANDBOX_SPEED", SPEED)
+        stack.edit("Pulumi.dev.yaml", "    mailer:\n", f"{SHOP}    mailer:\n")
         StackFolder(stack.name, stack.root).ensure_server(lambda _: None)
         bootstrapped(stack)
         yield stack
@@ -27,7 +44,21 @@ def preview(stack: Stack) -> dict[str, int]:
     return {op: count for op, count in done.json["changeSummary"].items() if op not in ("same", "read")}
 
 
-def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack) -> None:
+def delivery(stack: Stack, *arguments: str) -> str:
+    """One of the operators' commands, as the role that deploys."""
+    variables = {**os.environ, **stack.ok("env", "--as", DEPLOY, "--json").json}
+    command = [str(REPOSITORY / ".venv/bin/delivery"), *arguments, "--stack", stack.name]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def ship(stack: Stack, apps: Apps, service: str, version: str, server: str) -> None:
+    done = stack.ship(service, apps.make(version, server=server))
+    assert done.code == 0, done.out + done.err
+
+
+def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> None:
     assert preview(dev).keys() == {"create"}
     refused = dev.run("up", "--as", PREVIEW)
     assert refused.code == 1
@@ -35,9 +66,43 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack) -> None:
     assert "created: aws:" not in refused.err
     dev.ok("up", "--as", DEPLOY)
     assert preview(dev) == {}
-    dev.edit("Pulumi.dev.yaml", "cpu: 256, memory: 512", "cpu: 256, memory: 1024")
-    assert preview(dev).keys() == {"replace", "update"}
+
+    for version in ("one", "two"):
+        ship(dev, apps, "shop", f"shop-{version}", PICKY)
+        ship(dev, apps, "mailer", f"mailer-{version}", MAILER)
+    assert dev.ship("shop", apps.make("shop-broken", status=500)).code == 1
+    assert preview(dev).keys() <= {"update"}
     dev.ok("up", "--as", DEPLOY)
+
+    for good, bad in (("GREETING: {value: hello", "GREETING: {value: broken"), ("smtp.dev.example.com", "broken")):
+        ran = len(executions(dev, "shop"))
+        dev.edit("Pulumi.dev.yaml", good, bad)
+        edited = dev.run("up", "--as", DEPLOY)
+        assert "is not authorized" not in edited.out + edited.err
+        if "GREETING" in good:
+            assert wait_for_pipeline(dev, "shop", ran + 1)[0]["status"] == "Failed"
+        else:
+            assert edited.code == 1
+            assert "ECS has failed deployment" in edited.err or "is deployed instead" in edited.err
+        assert preview(dev).keys() & {"create", "update", "replace"} or "GREETING" in good
+        dev.edit("Pulumi.dev.yaml", bad, good)
+        dev.ok("up", "--as", DEPLOY)
+        if "GREETING" in good:
+            assert wait_for_pipeline(dev, "shop", ran + 2)[0]["status"] == "Succeeded"
+    assert preview(dev).keys() <= {"update"}
+
+    for service in ("shop", "mailer"):
+        assert "Succeeded" in delivery(dev, "rollback", service, "--yes")
+        assert "release-1" in delivery(dev, "history", service)
+
+    dev.client("iam").create_access_key(UserName="dev-mailer-uploader")
+    dev.edit("Pulumi.dev.yaml", "    mailer:\n", "    #\n")
+    text = (dev.root / "Pulumi.dev.yaml").read_text()
+    (dev.root / "Pulumi.dev.yaml").write_text(text[: text.index("    #\n")])
+    assert "delete" in preview(dev)
+    dev.ok("up", "--as", DEPLOY)
+    assert "dev-mailer-uploader" not in {user["UserName"] for user in dev.client("iam").list_users()["Users"]}
+
     dev.ok("down", "--as", DEPLOY)
     asked = [d for d in dev.control("decisions") if f":assumed-role/{DEPLOY}/" in d["principal"]]
     assert asked

@@ -320,8 +320,7 @@ UNUSED = {
     ),
     "a deployment, which only a pipeline starts": (
         "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:StopDeployment "
-        "codepipeline:StartPipelineExecution elasticloadbalancing:*registerTargets "
-        "elasticloadbalancing:RegisterTargets"
+        "elasticloadbalancing:*registerTargets elasticloadbalancing:RegisterTargets"
     ),
     "no action of IAM": "s3:REST.PUT.OBJECT s3:DeleteBucketEncryption s3:DeleteBucketLifecycle",
 }

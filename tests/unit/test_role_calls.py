@@ -15,7 +15,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 from components import deploy_policy, preview_policy, review_policy
 from components.naming import Scope
 from components.policies import Statement, document
-from delivery import guard
+from delivery import guard, history, redeploy, repair, rollback, status
 from delivery.errors import DeliveryError
 from delivery.state import look
 from sandbox.iam.calls import Call
@@ -51,6 +51,9 @@ class Facts:
         return None
 
     def secure_key(self, parameter: str) -> None:
+        return None
+
+    def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> None:
         return None
 
 
@@ -154,6 +157,51 @@ def run(aws: WithStore, session: boto3.Session) -> None:
     aws.tasks.append({**aws.tasks[0], "taskDefinitionArn": failed, **stopped})
     with pytest.raises(DeliveryError):
         guard.follow(session, "dev", "web", failed, lambda _: None, 15)
+
+
+def rolls_back(aws: WithStore, session: boto3.Session) -> None:
+    (revision,) = aws.definitions
+    aws.image(NEW, "release-2")
+    aws.release(2, NEW, revision)
+    aws.release(3, OLD, revision)
+    rollback.start(session, rollback.plan(session, "dev", "web", 2), lambda _: None, wait=False)
+
+
+def deploys_again(aws: WithStore, session: boto3.Session) -> None:
+    redeploy.redeploy(session, "dev", "web", lambda _: None, wait=False)
+
+
+def repairs(aws: WithStore, session: boto3.Session) -> None:
+    """What runs becomes the release, and scaling goes on; then the tag goes back to what is recorded."""
+    aws.executing("Succeeded")
+    aws.scaling["service/dev/dev-web"] = True
+    aws.record("none")
+    repair.repair(session, "dev", "web", lambda _: None)
+    aws.image(NEW, "live")
+    aws.images[OLD].discard("live")
+    aws.tasks.clear()
+    repair.repair(session, "dev", "web", lambda _: None)
+
+
+def tells(aws: WithStore, session: boto3.Session) -> None:
+    status.status(session, "dev", "web")
+    history.history(session, "dev", "web")
+
+
+COMMANDS: Sequence[Callable[[WithStore, boto3.Session], None]] = (rolls_back, deploys_again, repairs, tells)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+@pytest.mark.parametrize("role", ["deploy", "review"])
+def test_who_deploys_may_run_the_commands_that_deploy_without_pulumi(
+    role: str, command: Callable[[WithStore, boto3.Session], None]
+) -> None:
+    aws = rolling()
+    session = aws.session()
+    with recorded(session) as calls:
+        command(aws, session)
+    assert calls
+    assert refused(role, calls, Facts(frozenset())) == set()
 
 
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}

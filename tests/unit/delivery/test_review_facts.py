@@ -179,3 +179,55 @@ def test_what_a_month_costs_more(changes: list[Change], expected: dict[str, floa
 
 def test_a_region_without_prices_has_none() -> None:
     assert prices("mars-1") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "closed", "public", "how"),
+    [
+        ("aws:ec2/eip:Eip", {"domain": "standard"}, {"domain": "vpc"}, "has a public address"),
+        ("aws:ec2/instance:Instance", {}, {"associatePublicIpAddress": True}, "has a public address"),
+        ("aws:ec2/subnet:Subnet", {}, {"mapPublicIpOnLaunch": True}, "gives what starts in it a public address"),
+        (SERVICE, {}, {"networkConfiguration": {"assignPublicIp": True}}, "gives its tasks public addresses"),
+        ("aws:lambda/functionUrl:FunctionUrl", {}, {"authorizationType": "NONE"}, "answers anybody"),
+        ("aws:rds/instance:Instance", {"publiclyAccessible": False}, {"publiclyAccessible": True}, "has a public address"),
+        ("aws:rds/clusterInstance:ClusterInstance", {}, {"publiclyAccessible": True}, "has a public address"),
+        ("aws:redshift/cluster:Cluster", {}, {"publiclyAccessible": True}, "has a public address"),
+        ("aws:s3/bucket:Bucket", {}, {"acl": "public-read"}, "is read by anybody"),
+    ],
+)  # fmt: skip
+def test_what_becomes_public_by_one_input_is_told(
+    kind: str, closed: dict[str, Any], public: dict[str, Any], how: str
+) -> None:
+    before, after = {"name": "n", **closed}, {"name": "n", **public}
+    for made in (change(kind, before, after), change(kind, None, after)):
+        assert [found.how for found in exposed([made])] == [how]
+    for quiet in (change(kind, after, after), change(kind, after, before), change(kind, after, None)):
+        assert exposed([quiet]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "owner"),
+    [
+        ("aws:ecr/repositoryPolicy:RepositoryPolicy", "policy", "repository"),
+        ("aws:iam/groupPolicy:GroupPolicy", "policy", "group"),
+        ("aws:iam/policy:Policy", "policy", "name"),
+        (ROLE, "assumeRolePolicy", "name"),
+        (ROLE_POLICY, "policy", "role"),
+        ("aws:iam/userPolicy:UserPolicy", "policy", "user"),
+        ("aws:kms/key:Key", "policy", "description"),
+        ("aws:kms/keyPolicy:KeyPolicy", "policy", "keyId"),
+        (BUCKET_POLICY, "policy", "bucket"),
+        ("aws:secretsmanager/secretPolicy:SecretPolicy", "policy", "secretArn"),
+        ("aws:sns/topicPolicy:TopicPolicy", "policy", "arn"),
+        ("aws:sqs/queuePolicy:QueuePolicy", "policy", "queueUrl"),
+    ],
+)
+def test_a_wider_policy_of_each_kind_is_told_with_its_owner(kind: str, document: str, owner: str) -> None:
+    narrow, wide = policy(allow("kms:Decrypt")), policy(allow("kms:Decrypt"), allow("kms:*", Principal=STRANGER))
+    old, new = {owner: "whose", document: narrow}, {owner: "whose", document: wide}
+    (found,) = widened([change(kind, old, new)])
+    assert (found.who, found.grants) == ("whose", (Grant("AWS:arn:stranger", "kms:*", "arn:b"),))
+    assert widened([change(kind, new, old)]) == []
+
+
+STRANGER = {"AWS": "arn:stranger"}
