@@ -234,8 +234,12 @@ def delivery(scope: Scope) -> list[Statement]:
             [scope.arn("codepipeline", ours)],
         ),
         read_executions(scope.arn("codepipeline", ours)),
-        # The commands that deploy without Pulumi: rollback, redeploy, and repair, which tags an image.
-        allow("StartPipelines", ["codepipeline:StartPipelineExecution"], [scope.arn("codepipeline", ours)]),
+        # The commands that deploy without Pulumi: rollback, redeploy, retry, and repair, which tags an image.
+        allow(
+            "StartPipelines",
+            actions("codepipeline", "StartPipelineExecution RetryStageExecution"),
+            [scope.arn("codepipeline", ours)],
+        ),
         allow("TagImages", ["ecr:PutImage"], [scope.arn("ecr", f"repository/{ours}")]),
         allow(
             "Deploys",

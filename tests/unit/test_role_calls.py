@@ -15,7 +15,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 from components import deploy_policy, preview_policy, review_policy
 from components.naming import Scope
 from components.policies import Statement, document
-from delivery import guard, history, redeploy, repair, rollback, status
+from delivery import guard, history, redeploy, repair, retry, rollback, status
 from delivery.errors import DeliveryError
 from delivery.state import look
 from sandbox.iam.calls import Call
@@ -58,10 +58,13 @@ class Facts:
 
 
 class WithStore(FakeAws):
-    """Whose pipeline keeps its artifacts in the stack's bucket."""
+    """Whose pipeline takes a stage again, and keeps its artifacts in the stack's bucket."""
 
     def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"pipeline": {"artifactStore": {"type": "S3", "location": STORE}}}
+
+    def _RetryStageExecution(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"pipelineExecutionId": given["pipelineExecutionId"]}
 
 
 def service(controller: str) -> WithStore:
@@ -171,6 +174,14 @@ def deploys_again(aws: WithStore, session: boto3.Session) -> None:
     redeploy.redeploy(session, "dev", "web", lambda _: None, wait=False)
 
 
+def retries(aws: WithStore, session: boto3.Session) -> None:
+    """Of a stage whose build was refused, and then is taken."""
+    message = {"errorDetails": {"message": "AccountLimitExceededException"}}
+    aws.executing("Failed", action("Package", "Package", "Build", "Failed", result=message))
+    with pytest.raises(DeliveryError):
+        retry.retry(session, "dev", "web", lambda _: None, minutes=0)
+
+
 def repairs(aws: WithStore, session: boto3.Session) -> None:
     """What runs becomes the release, and scaling goes on; then the tag goes back to what is recorded."""
     aws.executing("Succeeded")
@@ -188,7 +199,7 @@ def tells(aws: WithStore, session: boto3.Session) -> None:
     history.history(session, "dev", "web")
 
 
-COMMANDS: Sequence[Callable[[WithStore, boto3.Session], None]] = (rolls_back, deploys_again, repairs, tells)
+COMMANDS: Sequence[Callable[[WithStore, boto3.Session], None]] = (rolls_back, deploys_again, retries, repairs, tells)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
