@@ -135,13 +135,7 @@ class Account(Model):
         if self.gitlab:
             found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
         if self.pulumi_cloud:
-            operations: list[trust.PulumiOperation] = [
-                "update",
-                "refresh",
-                "destroy",
-                "detect-drift",
-                "remediate-drift",
-            ]
+            operations = [*trust.DEPLOYS]
             if keys.deployments_preview:
                 operations.append("preview")
             of: trust.PulumiStack = {

@@ -17,10 +17,12 @@ PULUMI_URL = "https://api.pulumi.com/oidc"
 ArnOf = Callable[[str], pulumi.Input[str]]
 """An OIDC provider's URL → its ARN in the account."""
 
-PulumiOperation = Literal["update", "preview", "refresh", "destroy", "detect-drift", "remediate-drift"]
-"""What Pulumi Deployments runs (Pulumi Cloud's REST API, OperationContext)."""
+PulumiOperation = Literal["update", "preview", "refresh", "destroy"]
+"""What Pulumi Deployments runs here (Pulumi Cloud's REST API, OperationContext). Not `detect-drift`: that is a refresh,
+which finds in each release a difference from the state; `.ci/drift` asks the program, too.
+"""
 
-DEPLOYS: Sequence[PulumiOperation] = ("update", "refresh", "destroy", "detect-drift", "remediate-drift")
+DEPLOYS: Sequence[PulumiOperation] = ("update", "refresh", "destroy")
 """Those that run the code of the deployed branch."""
 
 

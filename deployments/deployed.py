@@ -1,10 +1,13 @@
-"""A stack as Pulumi Deployments deploys it: on a push, as its own role, and looked after for drift."""
+"""A stack as Pulumi Deployments deploys it: on a push, as its own role.
 
-from typing import Annotated, Self
+Its drift schedules are not used: they compare with the state, from which each release of a pipeline differs.
+`.ci/drift` compares with the program.
+"""
 
-import pulumi
+from typing import Annotated
+
 import pulumi_pulumiservice as cloud
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 PROJECT = "fargate-delivery"
 PROGRAM = ("*.py", "Pulumi.yaml", "pyproject.toml", "uv.lock")
@@ -26,14 +29,6 @@ class Deployed(BaseModel):
     previews: bool = False
     """Whether pull requests are previewed. Their code then has the deploy role and the stack's secrets, so this is for
     stacks that may be lost; `.github/workflows/preview.yml` previews the others with a role that only reads."""
-    drift: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")] | None = None
-    """When to look for drift, as cron has it, in UTC. It is shown, never mended by itself."""
-
-    @model_validator(mode="after")
-    def _what_is_looked_after_is_not_lost(self) -> Self:
-        if self.previews and self.drift:
-            raise ValueError("previews would run pull requests' code as the role that deploys; not where drift matters")
-        return self
 
 
 def paths(stack: str) -> list[str]:
@@ -42,8 +37,8 @@ def paths(stack: str) -> list[str]:
 
 
 def declare(organization: str, repository: str, stack: str, keys: Deployed) -> None:
-    """The deployment settings of a stack, and its drift schedule."""
-    settings = cloud.DeploymentSettings(
+    """The deployment settings of a stack."""
+    cloud.DeploymentSettings(
         stack,
         organization=organization,
         project=PROJECT,
@@ -62,13 +57,3 @@ def declare(organization: str, repository: str, stack: str, keys: Deployed) -> N
         },
         cache_options={"enable": True},
     )
-    if keys.drift:
-        cloud.DriftSchedule(
-            f"{stack}-drift",
-            organization=organization,
-            project=PROJECT,
-            stack=stack,
-            schedule_cron=keys.drift,
-            auto_remediate=False,
-            opts=pulumi.ResourceOptions(depends_on=[settings]),
-        )

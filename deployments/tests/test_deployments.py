@@ -1,4 +1,4 @@
-"""The committed settings under mocks: what pushes, pull requests and drift may do."""
+"""The committed settings under mocks: what pushes and pull requests may do."""
 
 import json
 import runpy
@@ -89,17 +89,8 @@ def test_pull_requests_have_dev_s_role_and_never_prd_s(run: Run) -> None:
     assert not any(github["pullRequestTemplate"] for github in settings.values())
 
 
-def test_prd_is_watched_for_drift_and_not_mended_by_itself(run: Run) -> None:
-    drift = {name: inputs for (kind, name), inputs in run().items() if kind == "DriftSchedule"}
-    assert drift == {
-        "prd-drift": {
-            "organization": "example",
-            "project": "fargate-delivery",
-            "stack": "prd",
-            "scheduleCron": "0 6 * * *",
-            "autoRemediate": False,
-        }
-    }
+def test_no_schedule_compares_with_the_state_from_which_each_release_differs(run: Run) -> None:
+    assert {kind for kind, _ in run()} == {"DeploymentSettings"}
 
 
 def test_what_the_program_reads_deploys_and_nothing_else(run: Run) -> None:
@@ -122,8 +113,7 @@ def _is_imported(folder: str) -> bool:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"prd": {"previews": True}}, "previews would run pull requests' code as the role that deploys"),
-        ({"prd": {"drift": "daily"}}, "stacks.prd.drift: String should match pattern"),
+        ({"prd": {"drift": "0 6 * * *"}}, "stacks.prd.drift: Extra inputs are not permitted"),
         ({"dev": {"role": "dev-deploy"}}, "stacks.dev.role: String should match pattern"),
         ({"dev": {"preview": True}}, "stacks.dev.preview: Extra inputs are not permitted"),
     ],

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 import yaml
 
 from delivery.bootstrap import bootstrap
 from delivery.laptop import Project, up
 from sandbox.identities import credentials, providers
+from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server
 from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
 from tests.real_cli import Installed, install
@@ -170,6 +172,24 @@ def test_a_pull_request_is_previewed_as_one_role_and_deployed_as_the_other(dev: 
     assert "dev-preview" in refused.stderr + refused.stdout
     assert "is not authorized to perform: s3:PutObject" in refused.stderr + refused.stdout
     assert "1 updated" in dev.ok("dev-deploy", ".ci/up", "dev")
+
+
+def test_what_somebody_changed_by_hand_is_drift(dev: Checkout) -> None:
+    dev.ok("dev-deploy", ".ci/up", "dev")
+    dev.ok("dev-deploy", ".ci/drift", "dev")
+    ssm = boto3.client(
+        "ssm",
+        endpoint_url=dev.server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ROOT_CREDENTIALS.access_key,
+        aws_secret_access_key=ROOT_CREDENTIALS.secret_key,
+    )
+    ssm.put_parameter(Name="/fargate-delivery/dev/web/setting", Value="by hand", Overwrite=True)
+    found = dev.run("dev-deploy", ".ci/drift", "dev")
+    assert found.returncode != 0
+    assert "setting" in found.stdout
+    assert "no changes were expected but changes were proposed" in found.stdout + found.stderr
+    dev.ok("dev-deploy", ".ci/up", "dev")
 
 
 def test_a_laptop_is_shown_what_would_happen_and_asked(dev: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:

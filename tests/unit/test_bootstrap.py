@@ -125,7 +125,8 @@ def test_reviews_are_put_up_by_any_branch_on_gitlab_and_by_runners() -> None:
     [
         ("update", "dev", True, True),
         ("destroy", "dev", True, True),
-        ("detect-drift", "dev", True, True),
+        ("detect-drift", "dev", False, False),
+        ("remediate-drift", "dev", False, False),
         ("preview", "dev", False, True),
         ("update", "prd", False, False),
     ],

@@ -90,9 +90,14 @@ class Event:
     fork: bool = False
     action: str = "synchronize"
     review_stacks: str = ""
+    drift_stacks: str = ""
+    scheduled: bool = False
 
     @property
     def contexts(self) -> dict[str, Any]:
+        variables = {"vars.REVIEW_STACKS": self.review_stacks, "vars.DRIFT_STACKS": self.drift_stacks}
+        if self.scheduled:
+            return {"github.event_name": "schedule", "github.repository": "team/infra", **variables}
         head = "stranger/infra" if self.fork else "team/infra"
         return {
             "github.event_name": "pull_request",
@@ -100,7 +105,7 @@ class Event:
             "github.event.number": 12,
             "github.event.action": self.action,
             "vars.REVIEW_ROLE_ARN": ROLE,
-            "vars.REVIEW_STACKS": self.review_stacks,
+            **variables,
             "github.repository": "team/infra",
             "github.ref": "refs/pull/12/merge",
             "github.token": TOKEN,
@@ -128,7 +133,7 @@ def jobs_of(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
     """The jobs that GitHub runs for a pull request."""
     for name, workflow in WORKFLOWS.items():
         triggers = workflow[True]  # YAML 1.1 reads `on` so
-        if "pull_request" not in triggers:
+        if ("schedule" if event.scheduled else "pull_request") not in triggers:
             continue
         for job in workflow["jobs"].values():
             if evaluated(str(job.get("if", "True")), event.contexts):
@@ -258,6 +263,28 @@ def test_github_a_pull_request_s_own_stack_comes_and_goes(
     assert (checkout.root / "Pulumi.pr-12.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("review_stacks", "drift_stacks", "jobs"),
+    [("", "", []), ("true", "", ["review"]), ("false", '["dev"]', ["drift"]), ("true", '["dev"]', ["drift", "review"])],
+)
+def test_github_what_runs_each_night(review_stacks: str, drift_stacks: str, jobs: list[str]) -> None:
+    event = Event(scheduled=True, review_stacks=review_stacks, drift_stacks=drift_stacks)
+    assert sorted(name for name, _ in jobs_of(event)) == jobs
+
+
+def test_github_the_sweep_and_the_look_for_drift_are_asked_for(checkout: Checkout) -> None:
+    (review,) = WORKFLOWS["review"]["jobs"].values()
+    (asks,) = [step for step in review["steps"] if ".ci/review" in step.get("run", "")]
+    event = Event(scheduled=True, review_stacks="true", drift_stacks='["dev"]')
+    assert filled(asks["env"]["WHAT"], event.contexts) == "sweep"
+    (drift,) = WORKFLOWS["drift"]["jobs"].values()
+    assert drift["environment"]["name"] == "${{ matrix.stack }}"
+    checkout.says("")
+    assert checkout.run(drift["steps"][-1]["run"], {"STACK": "dev"}).returncode == 0
+    arguments = (checkout.root / "standin/pulumi-arguments").read_text()
+    assert arguments == "preview --stack dev --refresh --expect-no-changes --diff --non-interactive\n"
+
+
 def test_github_nothing_runs_with_a_credential_on_code_of_a_fork() -> None:
     for workflow in WORKFLOWS.values():
         assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(workflow[True])
@@ -327,6 +354,8 @@ MERGED = {**PUSH, "DEPLOY_ON_MERGE": "true"}
         (FORK, ["tests"]),
         (PUSH, ["tests"]),
         (MERGED, ["tests", "up-dev", "up-prd"]),
+        ({**MERGED, "CI_PIPELINE_SOURCE": "schedule"}, ["tests"]),
+        ({**MERGED, "CI_PIPELINE_SOURCE": "schedule", "DRIFT": "true"}, ["drift-dev", "drift-prd", "tests"]),
     ],
 )
 def test_gitlab_which_jobs_run(variables: dict[str, str], jobs: list[str]) -> None:
