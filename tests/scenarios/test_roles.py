@@ -67,9 +67,8 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     dev.ok("up", "--as", DEPLOY)
     assert preview(dev) == {}
 
-    for version in ("one", "two"):
-        ship(dev, apps, "shop", f"shop-{version}", PICKY)
-        ship(dev, apps, "mailer", f"mailer-{version}", MAILER)
+    for service, version, server in (("mailer", "m1", MAILER), ("shop", "s1", PICKY), ("shop", "s2", PICKY)):
+        ship(dev, apps, service, version, server)
     assert dev.ship("shop", apps.make("shop-broken", status=500)).code == 1
     assert preview(dev).keys() <= {"update"}
     dev.ok("up", "--as", DEPLOY)
@@ -84,16 +83,16 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
         else:
             assert edited.code == 1
             assert "ECS has failed deployment" in edited.err or "is deployed instead" in edited.err
-        assert preview(dev).keys() & {"create", "update", "replace"} or "GREETING" in good
+        assert preview(dev).keys() <= {"update"}
         dev.edit("Pulumi.dev.yaml", bad, good)
         dev.ok("up", "--as", DEPLOY)
         if "GREETING" in good:
             assert wait_for_pipeline(dev, "shop", ran + 2)[0]["status"] == "Succeeded"
     assert preview(dev).keys() <= {"update"}
 
-    for service in ("shop", "mailer"):
-        assert "Succeeded" in delivery(dev, "rollback", service, "--yes")
-        assert "release-1" in delivery(dev, "history", service)
+    assert "Succeeded" in delivery(dev, "rollback", "shop", "--yes")
+    assert "release-1" in delivery(dev, "history", "shop")
+    assert "release-1" in delivery(dev, "history", "mailer")
 
     dev.client("iam").create_access_key(UserName="dev-mailer-uploader")
     dev.edit("Pulumi.dev.yaml", "    mailer:\n", "    #\n")
