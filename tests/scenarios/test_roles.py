@@ -90,7 +90,7 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
             assert wait_for_pipeline(dev, "shop", ran + 2)[0]["status"] == "Succeeded"
     assert preview(dev).keys() <= {"update"}
 
-    assert "Succeeded" in delivery(dev, "rollback", "shop", "--yes")
+    assert "Succeeded" in delivery(dev, "rollback", "shop", "--yes", "--wait")
     assert "release-1" in delivery(dev, "history", "shop")
     assert "release-1" in delivery(dev, "history", "mailer")
 
