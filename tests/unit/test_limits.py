@@ -122,7 +122,11 @@ def test_a_buildspec(tmp_path: Path) -> None:
 
 
 def test_a_review_adds_no_rule_to_the_balancer_s_group() -> None:
-    keys: dict[str, Any] = {"services": routed(1), "cluster": {"allowed_cidrs": networks(31)}, "review": {"of": "dev", "days": 1}}
+    keys: dict[str, Any] = {
+        "services": routed(1),
+        "cluster": {"allowed_cidrs": networks(31)},
+        "review": {"of": "dev", "days": 1},
+    }
     assert problems(**keys) == []
 
 

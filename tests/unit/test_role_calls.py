@@ -149,7 +149,7 @@ def recorded(session: boto3.Session) -> Iterator[list[tuple[str, str, Mapping[st
 def run(aws: WithStore, session: boto3.Session) -> None:
     """The look, the guard before a change, and those after it: of a deployment that completes, and of one that fails."""
     before = look(session, "dev", ["web"])["web"]
-    guard.check(session, "dev", before)
+    guard.check(session, "dev", before, before.task_definition)
     guard.confirm(session, "dev", before)
     if before.controller == "CODE_DEPLOY":
         guard.serve(session, "dev", "web", lambda _: None, 15)
