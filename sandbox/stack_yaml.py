@@ -53,5 +53,7 @@ def _explained(error: yaml.YAMLError) -> str:
     problem = str(error.problem)
     if "\t" in line[: mark.column + 1]:
         problem = "there is a tab; YAML is indented with spaces"
+    elif problem.startswith("expected <block end>"):
+        problem = "this is not indented as what it goes on with, or is no item of the list before it"
     before = "".join("\t" if character == "\t" else " " for character in line[: mark.column])
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}\n  {line}\n  {before}^"

@@ -116,6 +116,11 @@ def test_an_empty_key_reaches_the_program(root: Path) -> None:
             "is not valid YAML: line 3, column 1: there is a tab; YAML is indented with spaces\n  \tb: 2\n  ^",
         ),
         ("config:\n  a: {b: 1\n  c: 2\n", "is not valid YAML: line 3, column 4: "),
+        (
+            "config:\n  - a: 1\n  b: 2\n",
+            "is not valid YAML: line 3, column 3: this is not indented as what it goes on with, or is no item of the "
+            "list before it\n    b: 2\n    ^",
+        ),
         ("config: {a: b: c}\n", "is not valid YAML: line 1, column 14: "),
         ("config:\n  a: 1\n  a: 2\n", 'is not valid YAML: line 3: mapping key "a" already defined at line 2'),
     ],
