@@ -3,6 +3,7 @@
 from sandbox.moto_fixes import (
     bucket_notifications,
     deletions,
+    in_use,
     log_streams,
     record_sets,
     scaling_tags,
@@ -16,6 +17,7 @@ def apply() -> None:
     for module in (
         bucket_notifications,
         deletions,
+        in_use,
         log_streams,
         record_sets,
         scaling_tags,

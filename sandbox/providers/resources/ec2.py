@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 import zlib
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from sandbox.providers.resources.base import (
     AwsResource,
@@ -29,6 +33,8 @@ ROUTE_TARGETS = {
     "vpcEndpointId": "VpcEndpointId",
     "vpcPeeringConnectionId": "VpcPeeringConnectionId",
 }
+DELETION_SECONDS = 20 * 60
+"""How long the provider tries to delete what is still in use (terraform-provider-aws, a subnet's timeout)."""
 DESTINATIONS = ("destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId")
 
 
@@ -39,6 +45,18 @@ class Ec2Resource(AwsResource):
     service: str = "ec2"
     kind: str = ""
     tagging: Tagging | None = EC2_TAGS
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """Delete it as soon as nothing uses it any more, as the provider does."""
+        end = time.monotonic() + DELETION_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10"))
+        while True:
+            try:
+                super().delete(aws, id, props)
+                return
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "DependencyViolation" or time.monotonic() > end:
+                    raise
+            time.sleep(0.2)
 
     def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
         computed = super().computed_from(aws, id, found, inputs)

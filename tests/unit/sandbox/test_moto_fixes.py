@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -293,3 +294,104 @@ def test_a_target_group_is_of_the_balancer_whose_rules_forward_to_it() -> None:
     assert attached() == {"first": [], "second": [balancer], "third": []}
     elbv2.delete_load_balancer(LoadBalancerArn=balancer)
     assert attached() == {"first": [], "second": [], "third": []}
+
+
+# What is in use
+
+
+@dataclass
+class Network:
+    """A network with a load balancer, a NAT gateway and two groups, one of which lets the other in."""
+
+    vpc: str
+    subnets: list[str]
+    gateway: str
+    groups: list[str]
+    nat: str
+    address: str
+    balancer: str
+    listener: str
+    certificate: str
+
+
+@pytest.fixture
+def network(groups: tuple[str, str]) -> Network:
+    ec2, elb = client("ec2"), client("elbv2")
+    one, other = groups
+    vpc = ec2.describe_security_groups(GroupIds=[one])["SecurityGroups"][0]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for i, zone in enumerate("ab")
+    ]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=address)["NatGateway"]["NatGatewayId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": one}]}
+    ec2.authorize_security_group_ingress(GroupId=other, IpPermissions=[permission])
+    balancer = elb.create_load_balancer(Name="front", Subnets=subnets, SecurityGroups=[other])["LoadBalancers"][0]
+    certificate = client("acm").request_certificate(DomainName="example.org")["CertificateArn"]
+    made = elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTPS",
+        Port=443,
+        Certificates=[{"CertificateArn": certificate}],
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+    )
+    arn, listener = balancer["LoadBalancerArn"], made["Listeners"][0]["ListenerArn"]
+    return Network(vpc, subnets, gateway, [one, other], nat, address, arn, listener, certificate)
+
+
+def test_what_is_in_use_is_not_deleted_until_its_users_are(network: Network) -> None:
+    ec2, elb, acm = client("ec2"), client("elbv2"), client("acm")
+    one, other = network.groups
+
+    def refused(words: str, call: Callable[..., Any], **arguments: Any) -> None:
+        with pytest.raises(ClientError, match=words):
+            call(**arguments)
+
+    detach = {"InternetGatewayId": network.gateway, "VpcId": network.vpc}
+    refused(f"DependencyViolation.*resource {one} has a dependent object", ec2.delete_security_group, GroupId=one)
+    refused(f"DependencyViolation.*resource {other} has a dependent object", ec2.delete_security_group, GroupId=other)
+    refused(
+        "DependencyViolation.*has dependencies and cannot be deleted", ec2.delete_subnet, SubnetId=network.subnets[1]
+    )
+    refused("has some mapped public address", ec2.detach_internet_gateway, **detach)
+    refused(r"InvalidIPAddress\.InUse", ec2.release_address, AllocationId=network.address)
+    refused("ResourceInUseException", acm.delete_certificate, CertificateArn=network.certificate)
+    protect = {
+        "LoadBalancerArn": network.balancer,
+        "Attributes": [{"Key": "deletion_protection.enabled", "Value": "true"}],
+    }
+    elb.modify_load_balancer_attributes(**protect)
+    refused("OperationNotPermitted.*deletion protection", elb.delete_load_balancer, LoadBalancerArn=network.balancer)
+
+    protect["Attributes"][0]["Value"] = "false"  # type: ignore[index]
+    elb.modify_load_balancer_attributes(**protect)
+    elb.delete_listener(ListenerArn=network.listener)
+    acm.delete_certificate(CertificateArn=network.certificate)
+    elb.delete_load_balancer(LoadBalancerArn=network.balancer)
+    refused("has some mapped public address", ec2.detach_internet_gateway, **detach)
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=network.subnets[0])
+    ec2.delete_subnet(SubnetId=network.subnets[1])
+    ec2.delete_nat_gateway(NatGatewayId=network.nat)
+    ec2.delete_subnet(SubnetId=network.subnets[0])
+    ec2.release_address(AllocationId=network.address)
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=network.vpc)
+    ec2.detach_internet_gateway(**detach)
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=network.vpc)
+    ec2.delete_security_group(GroupId=other)
+    ec2.delete_security_group(GroupId=one)
+    ec2.delete_vpc(VpcId=network.vpc)
+
+
+def test_a_cluster_is_not_deleted_while_it_has_a_service() -> None:
+    ecs = client("ecs")
+    ecs.create_cluster(clusterName="main")
+    ecs.create_service(cluster="main", serviceName="web", desiredCount=0)
+    with pytest.raises(ClientError, match="ClusterContainsServicesException"):
+        ecs.delete_cluster(cluster="main")
+    ecs.delete_service(cluster="main", service="web")
+    assert ecs.delete_cluster(cluster="main")["cluster"]["status"] == "INACTIVE"

@@ -161,6 +161,27 @@ def test_bucket_is_emptied_only_when_forced(account: Account) -> None:
     assert RESOURCES[kind].read(account.aws, bucket, {}) is None
 
 
+def test_what_is_in_use_is_deleted_when_it_is_free(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway, balancer = RESOURCES["aws:ec2/internetGateway:InternetGateway"], "aws:lb/loadBalancer:LoadBalancer"
+    vpc = account.vpc()
+    id, props = account.make("aws:ec2/internetGateway:InternetGateway", vpcId=vpc)
+    in_use = account.make(balancer, name="front", subnets=account.subnets(vpc))
+    monkeypatch.setattr("sandbox.providers.resources.ec2.DELETION_SECONDS", 0)
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        gateway.delete(account.aws, id, props)
+    monkeypatch.undo()
+    waits: list[float] = []
+
+    def free(seconds: float) -> None:
+        waits.append(seconds)
+        RESOURCES[balancer].delete(account.aws, *in_use)
+
+    monkeypatch.setattr("sandbox.providers.resources.ec2.time.sleep", free)
+    gateway.delete(account.aws, id, props)
+    assert len(waits) == 1
+    assert gateway.read(account.aws, id, props) is None
+
+
 def test_notification_turns_eventbridge_on_and_off(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket, client = account.bucket(), account.aws.client("s3")
     sent: list[Props] = []
