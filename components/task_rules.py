@@ -139,6 +139,7 @@ def shown(value: Any) -> str:
 
 
 def _given(value: Any) -> bool:
+    """Whether a field says anything; 0 does."""
     return not (value is None or value is False or value in ([], {}, ""))
 
 
@@ -220,7 +221,7 @@ def _efs(efs: Document) -> Iterator[str]:
 def _fargate(container: Document) -> Iterator[str]:
     for path, why in NOT_FARGATE_S.items():
         value = at(container, path)
-        if _given(value) or (value == 0 and value is not False and path.startswith("linuxParameters.")):
+        if _given(value):
             yield f"{path}: {shown(value)}; {why}"
     added = at(container, "linuxParameters.capabilities.add")
     for capability in added if isinstance(added, list) else ():
