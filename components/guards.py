@@ -5,8 +5,12 @@ again right before a service is changed, and follow its deployment.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import boto3
 import pulumi
@@ -20,6 +24,11 @@ from delivery.record import RecordError
 from delivery.services import Controller
 from delivery.session import Provider, connect
 from delivery.state import ServiceState, look
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 60.0
+_THREADS = ThreadPoolExecutor(256, "guard")
+"""One for each service that is waited for; they are made when they are needed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Seen:
             return running and why(now) is not None
 
         pulumi.log.info(f"{service}: its edit waits for what is in flight, at most {self.minutes:g} minutes")
-        now = await asyncio.to_thread(waiting.until, self.session, stack, state, busy, _teller(), self.minutes)
+        now = await _in_thread(waiting.until, self.session, stack, state, busy, _teller(), self.minutes)
         if now is not None:
             self.states[service] = now
         return now
@@ -147,8 +156,8 @@ def guards(seen: Seen, stack: str, service: str, timeout: int) -> pulumi.Resourc
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
         revision = (args.new_inputs or {})["taskDefinition"]
-        taken_over = await asyncio.to_thread(guard.follow, seen.session, stack, service, revision, _teller(), timeout)
-        await asyncio.to_thread(guard.confirm, seen.session, stack, seen.states[service], taken_over=taken_over)
+        taken_over = await _in_thread(guard.follow, seen.session, stack, service, revision, _teller(), timeout)
+        await _in_thread(guard.confirm, seen.session, stack, seen.states[service], taken_over=taken_over)
 
     return pulumi.ResourceHookBinding(
         before_update=[_before(seen, stack, service)],
@@ -169,9 +178,7 @@ def _before(seen: Seen, stack: str, service: str) -> pulumi.ResourceHook:
         preview = pulumi.runtime.is_dry_run()
         wanted = (args.new_inputs or {}).get("taskDefinition")
         minutes = 0 if preview else seen.minutes
-        refusal = await asyncio.to_thread(
-            guard.check, seen.session, stack, seen.states[service], wanted, _teller(), minutes
-        )
+        refusal = await _in_thread(guard.check, seen.session, stack, seen.states[service], wanted, _teller(), minutes)
         if refusal and preview:
             pulumi.log.warn(f"{service}: {refusal}")
         elif refusal:
@@ -184,16 +191,29 @@ def take_over(session: boto3.Session, stack: str, service: str, timeout: int) ->
     """The hook for a service that replaces another: it serves, within `timeout` minutes, before the other one goes."""
 
     async def after(_: pulumi.ResourceHookArgs) -> None:
-        await asyncio.to_thread(guard.serve, session, stack, service, _teller(), timeout)
+        await _in_thread(guard.serve, session, stack, service, _teller(), timeout)
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{service}-take-over", after)])
 
 
+async def _in_thread(wait: Callable[..., T], *given: Any, **more: Any) -> T:
+    """Run what waits for AWS beside everything else.
+
+    `asyncio.to_thread` has six threads on a machine of two cores: with thirty services, the others would wait for one
+    without a word, while ECS has long done what they are to follow.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(wait, *given, **more))
+
+
 def _teller() -> Callable[[str], None]:
-    """Tells progress from another thread."""
-    loop = asyncio.get_running_loop()
+    """Tells progress from another thread: at once on a terminal, and once a minute in a log, which keeps each line."""
+    loop, kept = asyncio.get_running_loop(), time.monotonic()
 
     def tell(progress: str) -> None:
-        loop.call_soon_threadsafe(lambda: pulumi.log.info(progress, ephemeral=True))
+        nonlocal kept
+        ephemeral = time.monotonic() < kept + SECONDS_BETWEEN_LINES
+        if not ephemeral:
+            kept = time.monotonic()
+        loop.call_soon_threadsafe(lambda: pulumi.log.info(progress, ephemeral=ephemeral))
 
     return tell

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import runpy
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from aws_fakes import denied
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
-from components.guards import Seen, guards, look_once
+from components.guards import Seen, _teller, guards, look_once
 from components.naming import Scope
 from delivery import guard
 from delivery.errors import DeliveryError
@@ -290,3 +291,38 @@ def test_up_says_where_a_first_upload_is_waited_for(
     for words in found:
         name = words.partition(":")[0]
         assert f"waits for its first upload, to s3://delivery-store-bucket-0a1b2c3/sources/{name}/source.zip; " in words
+
+
+def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits until all do: with fewer threads than services none would end."""
+    monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
+    names = [f"service-{number}" for number in range(60)]
+    together = threading.Barrier(len(names), timeout=20)
+    monkeypatch.setattr(guard, "follow", lambda *_: together.wait() < 0)
+    monkeypatch.setattr(guard, "confirm", lambda *_, **__: None)
+    seen = Seen(boto3.Session(), {name: replace(QUIET, service=name) for name in names})
+
+    async def all_of_them() -> None:
+        bound = [guards(seen, "dev", name, 15) for name in names]
+        hooks = [after for binding in bound if binding for after in binding.after_update or []]
+        changed: Any = SimpleNamespace(new_inputs={"taskDefinition": OWN})
+        await asyncio.gather(*(hook.callback(changed) for hook in hooks))  # type: ignore[union-attr, arg-type]
+
+    finish(all_of_them())
+
+
+def test_progress_is_kept_in_a_log_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, bool]] = []
+    now = [0.0]
+    monkeypatch.setattr("components.guards.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
+
+    async def tells() -> None:
+        tell = _teller()
+        for now[0] in (0, 59, 60, 61, 119, 120):
+            tell(f"{now[0]}")
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    finish(tells())
+    assert shown == [("0", True), ("59", True), ("60", False), ("61", True), ("119", True), ("120", False)]

@@ -1,5 +1,7 @@
 """Signing in as the stack's provider does: environment, profile, a chain of roles; and in no other account."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
 from delivery.errors import DeliveryError
-from delivery.session import Provider, Role, connect
+from delivery.session import Provider, Role, connect, patient
 
 ACCOUNT, ANOTHER = "111111111111", "222222222222"
 FIRST, SECOND = "arn:aws:iam::111111111111:role/first", "arn:aws:iam::111111111111:role/second"
@@ -168,3 +170,21 @@ def test_what_is_missing_is_told_apart(sts: Sts, provider: Provider, error: type
     with pytest.raises(error):
         connect(provider, ACCOUNT)
     assert sts.asked == []
+
+
+def test_one_thread_at_a_time_makes_a_client_and_each_gives_up_on_aws() -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    class Slow:
+        def client(self, service: str, **given: Any) -> Any:
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+            return service, given["config"].read_timeout
+
+    session = patient(Slow())  # type: ignore[arg-type]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: session.client("ecs"), range(8)))
+    assert (made, max(most)) == ([("ecs", 30)] * 8, 1)
