@@ -306,7 +306,7 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         bound = [guards(seen, "dev", name, 15) for name in names]
         hooks = [after for binding in bound if binding for after in binding.after_update or []]
         changed: Any = SimpleNamespace(new_inputs={"taskDefinition": OWN})
-        await asyncio.gather(*(hook.callback(changed) for hook in hooks))  # type: ignore[union-attr, arg-type]
+        await asyncio.gather(*(hook.callback(changed) for hook in hooks))  # type: ignore[attr-defined]
 
     finish(all_of_them())
 

@@ -184,7 +184,7 @@ def test_one_thread_at_a_time_makes_a_client_and_each_gives_up_on_aws() -> None:
             inside.pop()
             return service, given["config"].read_timeout
 
-    session = patient(Slow())  # type: ignore[arg-type]
+    session = patient(Slow())
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: session.client("ecs"), range(8)))
     assert (made, max(most)) == ([("ecs", 30)] * 8, 1)
