@@ -158,6 +158,25 @@ class StackFolder:
         """The stack's region."""
         return str(self.config().get("aws:region", DEFAULT_REGION))
 
+    def known_region(self) -> str:
+        """The stack's region.
+
+        Raises:
+            SandboxError: botocore knows none of this name, and the stack file does not take it all the same.
+        """
+        from botocore.session import Session  # which takes longer to load than all else here
+
+        session, region = Session(), self.region
+        known = [
+            name for each in session.get_available_partitions() for name in session.get_available_regions("ecs", each)
+        ]
+        if region not in known and str(self.config().get("aws:skipRegionValidation")).lower() != "true":
+            raise SandboxError(
+                f"Pulumi.{self.stack}.yaml: aws:region: {region!r} is not a region that is known here "
+                "(a new one: aws:skipRegionValidation: true)"
+            )
+        return region
+
     def server(self) -> Server | None:
         """The running server, None when there is none."""
         try:
@@ -195,7 +214,7 @@ class StackFolder:
             say(f"The sandbox's server of stack {self.stack} is gone and what it held with it: starting from empty.")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        account, region = self.account, self.region
+        account, region = self.account, self.known_region()
         say(f"Starting the sandbox: account {account}, {region}")
         arguments = ["--stack", self.stack, "--folder", str(self.folder), "--account", account, "--region", region]
         with (self.folder / "server.log").open("wb") as log:

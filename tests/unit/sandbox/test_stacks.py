@@ -297,3 +297,10 @@ def test_a_stack_with_a_sandbox_of_its_own_stays_there(root: Path, monkeypatch: 
     monkeypatch.setattr(StackFolder, "running_server", lambda _: None)
     with pytest.raises(SandboxError, match="has a sandbox of its own; run: sandbox stop --stack pr-7"):
         guest.settle_in("dev")
+
+
+def test_no_sandbox_starts_in_a_region_that_there_is_not(root: Path) -> None:
+    with pytest.raises(SandboxError, match=r"Pulumi\.dev\.yaml: aws:region: 'eu-west-9' is not a region that is known"):
+        stack(root, {"config": {"aws:region": "eu-west-9"}}).ensure_server(lambda _: None)
+    for config in ({"aws:region": "eu-west-1"}, {"aws:region": "eu-west-9", "aws:skipRegionValidation": True}):
+        assert stack(root, {"config": config}).known_region() == config["aws:region"]
