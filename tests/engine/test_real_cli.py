@@ -188,7 +188,7 @@ def test_what_somebody_changed_by_hand_is_drift(dev: Checkout) -> None:
     found = dev.run("dev-deploy", ".ci/drift", "dev")
     assert found.returncode != 0
     assert "setting" in found.stdout
-    assert "no changes were expected but changes were proposed" in found.stdout + found.stderr
+    assert found.stderr == "error: no changes were expected for preview but changes were proposed\n"
     dev.ok("dev-deploy", ".ci/up", "dev")
 
 
