@@ -138,8 +138,8 @@ def test_a_template_s_problems_are_the_stack_file_s(deploy: Deploy, template: An
     config = configured("services.chuoi.exec", True)
     config["fargate-delivery:services"]["chuoi"]["parameters"]["PORT"] = {"value": "1", "for": ["runtime"]}
     config["fargate-delivery:services"]["chuoi"]["task"]["kms_keys"] = [KEY]
-    prefix = "  fargate-delivery:services.chuoi.task."
-    assert [line.removeprefix(prefix) for line in refusal(deploy, config).splitlines() if "chuoi" in line] == [
+    prefix = "fargate-delivery:services.chuoi.task."
+    assert [line.partition(prefix)[2] for line in refusal(deploy, config).splitlines() if "chuoi" in line] == [
         f"template: {settings.TEMPLATES.name}/web.json: {problem}"
         for problem in (
             "containerDefinitions[0].privileged: true; Fargate takes false only",
