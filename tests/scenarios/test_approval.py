@@ -74,9 +74,8 @@ def version_of(said: str) -> str:
 
 def left(stack: Stack) -> tuple[dict[str, Any], dict[str, str]]:
     """What a rejection must not touch: what runs, the record, and the tags that make a release."""
-    return stack.status(SERVICE), {
-        tag: digest for tag, digest in tags(stack, SERVICE).items() if not tag.startswith("content-")
-    }
+    status = {key: value for key, value in stack.status(SERVICE).items() if key != "first_upload"}
+    return status, {tag: digest for tag, digest in tags(stack, SERVICE).items() if not tag.startswith("content-")}
 
 
 def test_ship_says_that_it_waits_and_how_to_answer(asking: Stack, apps: Apps) -> None:
