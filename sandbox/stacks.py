@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from sandbox import readings
 from sandbox.stack_yaml import NotYamlError, read
 
 DEFAULT_ACCOUNT = "123456789012"
@@ -200,8 +201,12 @@ class StackFolder:
         """The running server, started when there is none; then nothing of an earlier one is left.
 
         Raises:
-            SandboxError: it did not start; the message has the end of its log.
+            SandboxError: it did not start; the message has the end of its log. Or SANDBOX_AWS names no reading.
         """
+        try:
+            readings.chosen()
+        except ValueError as error:
+            raise SandboxError(str(error)) from None
         server = self.server()
         if server is not None:
             return server

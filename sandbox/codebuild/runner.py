@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SECONDS_PER_MINUTE = 60
+SECONDS_IN_QUEUE = 60.0
 _GOES_ON_AFTER_FAILURE = {"build"}
 
 
@@ -129,6 +130,8 @@ class Build:
 
     def _run_phases(self, writer: int, output: _Output) -> str:
         try:
+            if self._world.readings.queued_builds:
+                self._stopped.wait(self._world.clock.scale(SECONDS_IN_QUEUE))
             with self._phase("PROVISIONING"):
                 self._provision(writer)
             with self._phase("DOWNLOAD_SOURCE"):

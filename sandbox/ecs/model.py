@@ -204,6 +204,8 @@ class Service:
     events: list[ServiceEvent] = field(default_factory=list)
     created_at: datetime = field(default_factory=utc_now)
     steady: bool = False
+    stale: Json | None = None
+    """What is answered once more after a change, where answers may be stale."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     wake: threading.Event = field(default_factory=threading.Event)
 

@@ -105,6 +105,7 @@ def update_service(world: World, principal: Principal, params: Json) -> Json:
     check_update(service, params)
     changes = {k: v for k, v in params.items() if k not in NOT_SETTINGS and k != "forceNewDeployment"}
     with service.lock:
+        service.stale = _shape(world, service) if world.readings.stale_services else None
         settings = {**service.settings, **changes}
         if changes.get("deploymentConfiguration"):
             kept = service.settings["deploymentConfiguration"]
@@ -152,7 +153,8 @@ def describe_services(world: World, principal: Principal, params: Json) -> Json:
     for wanted in params["services"]:
         service = state_of(world).service(cluster, wanted)
         if service:
-            found.append(_shape(world, service, tags))
+            found.append(service.stale or _shape(world, service, tags))
+            service.stale = None
         else:
             arn = wanted if wanted.startswith("arn:") else service_arn(cluster, wanted)
             failures.append({"arn": arn, "reason": "MISSING"})

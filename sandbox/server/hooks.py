@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import time
@@ -22,6 +23,9 @@ _CREATIONS = {
     "CompleteMultipartUpload": "CompleteMultipartUpload",
 }
 """Operation -> ``detail.reason`` of S3's "Object Created"."""
+SECONDS_LATE, SECONDS_UNTIL_AGAIN = 300.0, 60.0
+"""How long S3 may take to tell of an object, for some minutes after its events were switched on."""
+_overtaking = itertools.cycle((1, 2))
 
 
 def after(world: World, operation: Operation, answer: Answer, source_ip: str) -> None:
@@ -49,22 +53,37 @@ def _object_created(world: World, operation: Operation, answer: Answer, source_i
     if version and version != "null":
         described["version-id"] = version
     described["sequencer"] = f"{time.time_ns():018X}"
-    world.bus.publish(
-        {
-            "detail-type": "Object Created",
-            "source": "aws.s3",
-            "resources": [f"arn:aws:s3:::{bucket}"],
-            "detail": {
-                "version": "0",
-                "bucket": {"name": bucket},
-                "object": described,
-                "request-id": answer.header("x-amz-request-id") or "SANDBOX",
-                "requester": world.account,
-                "source-ip-address": source_ip,
-                "reason": _CREATIONS[operation.name],
-            },
-        }
-    )
+    event = {
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": described,
+            "request-id": answer.header("x-amz-request-id") or "SANDBOX",
+            "requester": world.account,
+            "source-ip-address": source_ip,
+            "reason": _CREATIONS[operation.name],
+        },
+    }
+    if world.readings.late_uploads:
+        _publish_late(world, event)
+    else:
+        world.bus.publish(event)
+
+
+def _publish_late(world: World, event: dict[str, Any]) -> None:
+    """After minutes, a second time after another one, and sooner for every other upload, so that they overtake."""
+    delay = SECONDS_LATE / next(_overtaking)
+
+    def publish() -> None:
+        world.clock.sleep(delay)
+        published = world.bus.publish(event)
+        world.clock.sleep(SECONDS_UNTIL_AGAIN)
+        world.bus.replay(published["id"])
+
+    world.spawn("late event", publish)
 
 
 def _image_pushed(world: World, operation: Operation, answer: Answer) -> None:

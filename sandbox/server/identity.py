@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sandbox.server.world import Principal, World
 
 PARTITION = "aws"
+SECONDS_UNTIL_ASSUMED = 10.0
+"""How long a role that was just made may be unknown to those who assume it."""
 
 
 class UnknownKey(Exception):
@@ -130,9 +132,18 @@ def assume_for_service(
     """A session of a role for an AWS service, if its trust policy lets that service assume it."""
     from sandbox.server import authorization
 
-    if not authorization.service_may_assume(world, role_arn, service, source_arn):
+    if _too_new(world, role_arn) or not authorization.service_may_assume(world, role_arn, service, source_arn):
         raise AwsError("AccessDenied", f"{service} is not authorized to perform: sts:AssumeRole on {role_arn}", 403)
     return session_credentials(open_session(world, role_arn, name))
+
+
+def _too_new(world: World, role_arn: str) -> bool:
+    """Whether a role was made so lately that the service does not know it yet."""
+    if not world.readings.late_roles:
+        return False
+    made = [role.create_date for role in iam_backends[world.account][PARTITION].roles.values() if role.arn == role_arn]
+    age = (datetime.now(UTC) - made[0].replace(tzinfo=UTC)).total_seconds() if made else 0.0
+    return age < world.clock.scale(SECONDS_UNTIL_ASSUMED)
 
 
 def user_credentials(world: World, name: str) -> Credentials:

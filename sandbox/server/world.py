@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.config import Config
 
+from sandbox import readings
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
 from sandbox.server import identity, inside
@@ -89,6 +90,7 @@ class World:
         self.region = region
         self.endpoint = endpoint
         self.clock = clock or Clock()
+        self.readings = readings.chosen()
         self.decisions: list[DecisionRecord] = []
         self.undelivered: list[Undelivered] = []
         self.holds = Holds()

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, ActionResult, permission_or
 from sandbox.codepipeline.artifacts import get, read_file
 from sandbox.codepipeline.model import Json
+from sandbox.readings import Readings
 
 DEFAULT_FILE = "imagedefinitions.json"
 DEFAULT_MINUTES = 60
@@ -107,14 +108,16 @@ def _images(context: ActionContext) -> dict[str, str]:
 
 def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, revision: str) -> ActionResult:
     minutes = float(context.configuration.get("DeploymentTimeout") or DEFAULT_MINUTES)
-    deadline = context.scaled_deadline(minutes)
+    deadline, readings = context.scaled_deadline(minutes), context.world.readings
+    known = False  # an answer may be older than the deployment
     while time.monotonic() < deadline:
         service = describe(ecs, cluster, name)
-        problem = deployment_problem(service, mine)
-        if problem:
+        own = next((d for d in service["deployments"] if d["id"] == mine), None)
+        known = known or own is not None
+        problem = deployment_problem(service, mine) if known else None
+        if problem and not readings.hanging_action:
             raise ActionFailure("JobFailed", problem + _last_stopped(context, cluster, name, mine))
-        deployment = next(d for d in service["deployments"] if d["id"] == mine)
-        if deployment["rolloutState"] == "COMPLETED":
+        if own and not problem and (own["rolloutState"] == "COMPLETED" or _ends_early(readings, own)):
             return ActionResult(f"Deployment {mine} of {revision} completed.")
         context.pause(5)
     raise ActionFailure(
@@ -122,6 +125,10 @@ def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, 
         f"The Amazon ECS service {name} did not become stable within {minutes:g} minutes."
         + _last_stopped(context, cluster, name, mine),
     )
+
+
+def _ends_early(readings: Readings, deployment: Json) -> bool:
+    return readings.early_action and 0 < deployment["desiredCount"] <= deployment["runningCount"]
 
 
 def deployment_problem(service: Json, mine: str) -> str | None:

@@ -1,0 +1,44 @@
+"""Where AWS's documents leave two readings, which of the two this AWS follows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+
+VARIABLE = "SANDBOX_AWS"
+AWKWARD = "awkward"
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Each is the awkward reading of something; docs/aws-assumptions.md has what is known of it.
+
+    Attributes:
+        early_action: CodePipeline's ECS action ends when the new tasks run, before ECS has completed the deployment.
+        hanging_action: that action goes on when ECS has given up a deployment, until its own timeout.
+        late_roles: a role can be assumed ten seconds after it was made.
+        stale_services: the first answer after a change of a service is what it was before.
+        late_uploads: S3 tells EventBridge of an object minutes later, twice, and not in the order of the uploads.
+        queued_builds: a build waits a minute for a machine.
+    """
+
+    early_action: bool = False
+    hanging_action: bool = False
+    late_roles: bool = False
+    stale_services: bool = False
+    late_uploads: bool = False
+    queued_builds: bool = False
+
+
+def chosen(text: str | None = None) -> Readings:
+    """The readings that a text names, by default the variable `SANDBOX_AWS`: `awkward` for all, or some with commas.
+
+    Raises:
+        ValueError: it names one that there is not.
+    """
+    text = os.environ.get(VARIABLE, "") if text is None else text
+    names = [field.name for field in fields(Readings)]
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in (*names, AWKWARD)]:
+        raise ValueError(f"{VARIABLE} names {unknown[0]}; there are {AWKWARD} and {', '.join(names)}")
+    return replace(Readings(), **{name: True for name in names if name in wanted or AWKWARD in wanted})

@@ -1,0 +1,120 @@
+"""The awkward readings of AWS's documents: what each one changes, and that nothing changes without them."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_fakes import FakeWorld, eventually
+
+from sandbox import readings
+from sandbox.codepipeline.actions import ecs
+from sandbox.codepipeline.actions.context import ActionFailure
+from sandbox.readings import Readings, chosen
+from sandbox.server import hooks, identity
+from sandbox.server.world import Clock
+
+Json = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", set()),
+        ("awkward", set(vars(Readings()))),
+        ("late_roles, early_action", {"late_roles", "early_action"}),
+    ],
+)
+def test_readings_are_chosen_by_name(text: str, names: set[str]) -> None:
+    assert {name for name, on in vars(chosen(text)).items() if on} == names
+
+
+def test_a_reading_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(readings.VARIABLE, "early_action,awkwardly")
+    with pytest.raises(ValueError, match=r"^SANDBOX_AWS names awkwardly; there are awkward and early_action, "):
+        chosen()
+
+
+def deployment(state: str, running: int = 0, id: str = "mine", status: str = "PRIMARY") -> Json:
+    return {
+        "id": id,
+        "status": status,
+        "rolloutState": state,
+        "rolloutStateReason": "why",
+        "desiredCount": 1,
+        "runningCount": running,
+    }
+
+
+def wait(answers: list[list[Json]], read: Readings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the ECS action says of a service that is described so, one answer after the other, the last one for ever."""
+    clock = iter(range(10_000))
+    monkeypatch.setattr(ecs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(ecs, "_last_stopped", lambda *_: "")
+
+    def describe_services(**_: Any) -> Json:
+        found = answers.pop(0) if len(answers) > 1 else answers[0]
+        return {"services": [{"status": "ACTIVE", "deployments": found}]}
+
+    world = FakeWorld(readings=read)
+    context: Any = SimpleNamespace(
+        configuration={}, world=world, pause=lambda _: None, scaled_deadline=lambda minutes: minutes
+    )
+    client: Any = SimpleNamespace(describe_services=describe_services)
+    try:
+        return ecs._wait(context, client, "main", "web", "mine", "web:2").summary or ""
+    except ActionFailure as failure:
+        return f"{failure.code}: {failure}"
+
+
+OLD = deployment("COMPLETED", 1, "old")
+RUNS, DONE, FAILED = (deployment(state, 1) for state in ("IN_PROGRESS", "COMPLETED", "FAILED"))
+AWKWARD = chosen("awkward")
+PLAIN = Readings()
+
+
+@pytest.mark.parametrize(
+    ("answers", "read", "said"),
+    [
+        ([[RUNS], [DONE]], PLAIN, "Deployment mine of web:2 completed."),
+        ([[RUNS], [FAILED]], PLAIN, "JobFailed: The deployment mine failed: why"),
+        ([[deployment("IN_PROGRESS")], [FAILED]], AWKWARD, "TimeoutError"),
+        ([[RUNS], [FAILED]], AWKWARD, "Deployment mine of web:2 completed."),
+        ([[OLD], [RUNS], [DONE]], PLAIN, "Deployment mine of web:2 completed."),
+        ([[RUNS], [OLD]], PLAIN, "JobFailed: The deployment mine was superseded by old (why)"),
+    ],
+    ids=["completes", "fails", "hangs", "ends early", "an old answer first", "superseded"],
+)
+def test_when_the_ecs_action_ends(
+    monkeypatch: pytest.MonkeyPatch, answers: list[list[Json]], read: Readings, said: str
+) -> None:
+    assert wait(answers, read, monkeypatch).startswith(said)
+
+
+@pytest.mark.parametrize(("late", "seconds", "refused"), [(True, 5, True), (True, 11, False), (False, 0, False)])
+def test_a_new_role_cannot_be_assumed_at_once(
+    monkeypatch: pytest.MonkeyPatch, late: bool, seconds: float, refused: bool
+) -> None:
+    world: Any = FakeWorld(readings=Readings(late_roles=late), clock=Clock(1))
+    made = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=seconds)
+    roles = {"r": SimpleNamespace(arn="arn:r", create_date=made)}
+    monkeypatch.setattr(identity, "iam_backends", {world.account: {identity.PARTITION: SimpleNamespace(roles=roles)}})
+    assert identity._too_new(world, "arn:r") is refused
+
+
+def test_s3_tells_of_uploads_late_twice_and_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    def publish(event: Json) -> Json:
+        told.append(event["id"])
+        return event
+
+    world: Any = FakeWorld(clock=Clock(500))
+    world.bus = SimpleNamespace(publish=publish, replay=told.append)
+    monkeypatch.setattr(hooks, "_overtaking", itertools.cycle((1, 2)))
+    for upload in ("first", "second"):
+        hooks._publish_late(world, {"id": upload})
+    assert told == []
+    eventually(lambda: len(told) == 4)
+    assert told == ["second", "second", "first", "first"]
