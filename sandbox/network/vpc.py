@@ -17,8 +17,8 @@ Json = dict[str, Any]
 Peer = ipaddress.IPv4Network | ipaddress.IPv6Network
 ANYWHERE = ipaddress.ip_network("0.0.0.0/0")
 HTTPS = 443
-SECONDS_KEPT = 1.0
-"""How long what was read is taken for what is: health checks ask several times a second."""
+SECONDS_KEPT = 30.0
+"""How long what was read is taken for what is, unless a call changes it: health checks ask several times a second."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,14 @@ _kept: WeakKeyDictionary[World, _Kept] = WeakKeyDictionary()
 _kept_lock = threading.Lock()
 
 
+def forget(world: World) -> None:
+    """Have a world's networks read anew: something was changed."""
+    with _kept_lock:
+        _kept.pop(world, None)
+
+
 def vpc_of(world: World) -> Vpc:
-    """A world's networks, as they were at most a second ago."""
+    """A world's networks."""
     with _kept_lock:
         kept = _kept.setdefault(world, _Kept())
     with kept.lock:

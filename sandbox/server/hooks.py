@@ -1,4 +1,4 @@
-"""What AWS does by itself after a call that succeeded: events of S3 buckets and ECR repositories."""
+"""What follows from a call that succeeded: events of S3 buckets and ECR repositories, another network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from moto.s3.models import s3_backends
 
+from sandbox.network import vpc
 from sandbox.server.facts import MotoFacts
 from sandbox.server.protocol import Answer, Operation
 from sandbox.server.world import World
@@ -35,6 +36,8 @@ def after(world: World, operation: Operation, answer: Answer, source_ip: str) ->
             _object_created(world, operation, answer, source_ip)
         elif operation.service == "ecr" and operation.name == "PutImage":
             _image_pushed(world, operation, answer)
+        elif operation.service == "ec2" and not operation.name.startswith("Describe"):
+            vpc.forget(world)
     except Exception:
         log.exception("no event for %s", operation.name)
 

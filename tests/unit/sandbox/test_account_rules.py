@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.ecs import services
+from sandbox.network.vpc import vpc_of
 from sandbox.server.listener import Listener
 from sandbox.server.world import World
 
@@ -100,6 +101,14 @@ def test_taken(world: World, made: dict[str, str]) -> None:
     alias(world, made, f"dualstack.{made['dns']}.", made["zone of lb"])
     group(world, f"logs.{R}.amazonaws.com", "/secret")
     world.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
+
+
+def test_a_network_is_read_anew_when_it_has_changed(world: World, made: dict[str, str]) -> None:
+    before = vpc_of(world)
+    world.client("ec2").describe_subnets()
+    assert vpc_of(world) is before
+    group = world.client("ec2").create_security_group(GroupName="g", Description="g", VpcId=made["vpc"])["GroupId"]
+    assert (group in before.groups, group in vpc_of(world).groups) == (False, True)
 
 
 def test_a_log_stream_is_called_a_stream(world: World) -> None:
