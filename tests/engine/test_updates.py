@@ -67,12 +67,15 @@ SERVICE = """
     vpc = aws.ec2.Vpc("moved", cidr_block="10.77.0.0/16")
     subnet = aws.ec2.Subnet("moved-subnet", vpc_id=vpc.id, cidr_block="10.77.0.0/24")
     cluster = aws.ecs.Cluster("moved-cluster", name="moved")
+    providers = aws.ecs.ClusterCapacityProviders(
+        "moved-providers", cluster_name=cluster.name, capacity_providers=["FARGATE", "FARGATE_SPOT"]
+    )
     task = aws.ecs.TaskDefinition(
         "moved-task", family="moved", cpu="256", memory="512", network_mode="awsvpc",
         requires_compatibilities=["FARGATE"], container_definitions='[{{"name": "web", "image": "web"}}]',
     )
     aws.ecs.Service(
-        "moved-service", name="moved", cluster=cluster.name, task_definition=task.arn, desired_count=0,
+        "moved-service", name="moved", cluster=providers.cluster_name, task_definition=task.arn, desired_count=0,
         capacity_provider_strategies=[{{"capacity_provider": "{provider}", "weight": 1}}],
         force_new_deployment={forced}, network_configuration={{"subnets": [subnet.id]}},
         opts=pulumi.ResourceOptions(ignore_changes={ignored}),
