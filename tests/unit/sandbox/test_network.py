@@ -128,6 +128,7 @@ def endpoint_that_lets_tasks_in(network: Network) -> None:
 
 
 def gateway_detached(network: Network) -> None:
+    nat_deleted(network)
     network.ec2.detach_internet_gateway(InternetGatewayId=network.ids["igw"], VpcId=network.ids["vpc"])
 
 
