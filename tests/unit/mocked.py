@@ -1,7 +1,8 @@
 """A stack under mocks: what the program registers, with what inputs, under which parent."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,12 @@ def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
         config["fargate-delivery:commit_token"] = "commit-token-value"  # noqa: S105
     config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+def finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end in a loop of its own; `asyncio.run` would take away the one that the mocks use."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()

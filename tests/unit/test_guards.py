@@ -14,7 +14,7 @@ import pulumi
 import pytest
 from aws_fakes import denied
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
+from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_config
 
 from components.guards import Seen, _teller, guards, look_once
 from components.naming import Scope
@@ -162,15 +162,6 @@ def test_the_look_asks_once_and_in_the_provider_s_account(monkeypatch: pytest.Mo
 
 
 Hook = Callable[[Any], Coroutine[Any, Any, None]]
-
-
-def finish(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end in a loop of its own; `asyncio.run` would take away the one that the mocks use."""
-    loop = asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(work)
-    finally:
-        loop.close()
 
 
 @pytest.fixture

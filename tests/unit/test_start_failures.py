@@ -1,12 +1,11 @@
 """What starts a pipeline: events that did not are kept, by their rules only, and when uploads begin to start one is said."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from mocked import ACCOUNT, REGION, Recorder
+from mocked import ACCOUNT, REGION, Recorder, finish
 from test_program import run
 
 from components import delivery_store
@@ -69,7 +68,7 @@ def test_somebody_is_paged(local: Recorder) -> None:
 def test_it_is_told_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr("pulumi.log.info", told.append)
-    asyncio.run(delivery_store._tell_when(None))  # type: ignore[arg-type]
+    finish(delivery_store._tell_when(None))  # type: ignore[arg-type]
     assert [line.partition(" from about ")[0] for line in told] == ["S3 tells of uploads"]
 
 
