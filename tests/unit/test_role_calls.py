@@ -6,6 +6,7 @@ Each call is taken from the program itself: of the look at the start, and of the
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -200,6 +201,19 @@ def tells(aws: WithStore, session: boto3.Session) -> None:
 
 
 COMMANDS: Sequence[Callable[[WithStore, boto3.Session], None]] = (rolls_back, deploys_again, retries, repairs, tells)
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes by itself."""
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr("delivery.pipeline.time", clock)
+    monkeypatch.setattr("delivery.retry.time", clock)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)

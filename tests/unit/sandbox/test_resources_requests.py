@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 from resource_account import Account, Props
 
-from sandbox.providers.resources import RESOURCES
+from sandbox.providers.resources import RESOURCES, ecs_service
 
 SERVICE = "aws:ecs/service:Service"
 
@@ -137,7 +137,8 @@ def test_service_that_rolls_back_is_an_error(account: Account) -> None:
     ]
 
 
-def test_service_that_never_settles_is_an_error(account: Account) -> None:
+def test_service_that_never_settles_is_an_error(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ecs_service, "SHORTEST_LIMIT", 0.5)
     aws, _ = service_with(account, described(NEW))
     with pytest.raises(TimeoutError, match=r"last state: 'tfPENDING', timeout: 20m0s"):
         RESOURCES[SERVICE].update(aws, "arn:s", SERVICE_INPUTS, {**SERVICE_INPUTS, "desiredCount": 3})
