@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 SECONDS_TO_GIVE_UP = 290.0
 """How long Fargate tries before the task is STOPPED: 4 min 49 s were published for a security group without egress."""
-NO_SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth: "
+SECRETS_AND_AUTH = "ResourceInitializationError: unable to pull secrets or registry auth: "
 CHECK = "Check your task network configuration. "
 TIMED_OUT = "https response error StatusCode: 0, RequestID: , canceled, context deadline exceeded"
 UNREACHABLE = {
-    "ecr.api": f"{NO_SECRETS}The task cannot pull registry auth from Amazon ECR: There is a connection issue between"
-    f" the task and Amazon ECR. {CHECK}operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts,"
-    " 3, https response error StatusCode: 0, RequestID: , request send failed, i/o timeout",
+    "ecr.api": f"{SECRETS_AND_AUTH}The task cannot pull registry auth from Amazon ECR: There is a connection issue"
+    f" between the task and Amazon ECR. {CHECK}operation error ECR: GetAuthorizationToken, exceeded maximum number of"
+    " attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, i/o timeout",
     "ecr.dkr": "CannotPullContainerError: The task cannot pull the image from the Amazon ECR repository. There is a"
     f" connection issue between the task and Amazon ECR. {CHECK}i/o timeout",
     "s3": "CannotPullContainerError: The task cannot pull the image's layers from Amazon S3. There is a connection"
     f" issue between the task and Amazon S3. {CHECK}i/o timeout",
-    "ssm": f"{NO_SECRETS}unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager."
-    " There is a connection issue between the task and AWS Systems Manager Parameter Store."
+    "ssm": f"{SECRETS_AND_AUTH}unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems"
+    " Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store."
     f" {CHECK}operation error SSM: GetParameters, {TIMED_OUT}",
-    "secretsmanager": f"{NO_SECRETS}unable to retrieve secret from asm: There is a connection issue between the task"
-    f" and AWS Secrets Manager. {CHECK}operation error Secrets Manager: GetSecretValue, {TIMED_OUT}",
+    "secretsmanager": f"{SECRETS_AND_AUTH}unable to retrieve secret from asm: There is a connection issue between the"
+    f" task and AWS Secrets Manager. {CHECK}operation error Secrets Manager: GetSecretValue, {TIMED_OUT}",
     "logs": "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch"
     " log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch."
     " Check your network configuration.",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.ecs import volumes
-from sandbox.ecs.connections import interface, unreachable
+from sandbox.ecs.connections import SECRETS_AND_AUTH, interface, unreachable
 from sandbox.ecs.containers import ContainerEngine
 from sandbox.ecs.environment_files import environment_files
 from sandbox.ecs.logs import LogStream, open_stream
@@ -33,7 +33,6 @@ TASKS = "ecs-tasks.amazonaws.com"
 CHANNELS = tuple(f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data"))
 """What the agent of ECS Exec asks for; none takes a resource (Service Authorization Reference, ssmmessages)."""
 REGISTRY = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
-SECRETS_AND_AUTH = "ResourceInitializationError: unable to pull secrets or registry auth: "
 
 
 @dataclass
