@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import textwrap
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,15 @@ class Stack:
         """What a service runs."""
         status: dict[str, Any] = self.ok("status", service, "--json").json
         return status
+
+    def settled(self, service: str) -> dict[str, Any]:
+        """What a service runs, once nothing changes it: ECS puts back what ran after a failed release has ended."""
+        for _ in range(300):
+            status = self.status(service)
+            if not status["in_flight"] and status["running"] == status["desired"]:
+                return status
+            time.sleep(0.1)
+        raise AssertionError(f"still {status}")
 
     def ship(self, service: str, source: Path, *more: str) -> Done:
         """Upload a source and wait for its pipeline."""

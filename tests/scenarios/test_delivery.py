@@ -139,7 +139,7 @@ def test_a_broken_app_fails_and_the_running_release_stays(local: Stack, apps: Ap
     done = local.ship("hello", apps.make(fault.replace(" ", "-"), **changes))
     assert done.code == 1
     assert words in done.out + done.err
-    after = local.status("hello")
+    after = local.settled("hello")
     assert (after["image_digest"], after["release"], after["running"]) == (
         before["image_digest"],
         before["release"],

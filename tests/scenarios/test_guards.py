@@ -33,12 +33,6 @@ def until_held(stack: Stack, hold: int, work: "Future[Done]") -> None:
         time.sleep(0.1)
 
 
-def rolled_back(stack: Stack) -> None:
-    """Wait until ECS has put back what ran."""
-    while stack.status("hello")["in_flight"]:
-        time.sleep(0.1)
-
-
 def failed(done: Done) -> str:
     """What a command that had to fail said."""
     assert done.code == 1, done.out
@@ -106,7 +100,7 @@ def test_an_edit_that_fails_its_health_check_says_why_and_what_ran_goes_on(local
     assert ". Its last task stopped: Task failed ELB health checks in (target-group " in line
     assert line.endswith("(web exit code 143)")
     assert f"{line}\n  web: greeting with broken\n" in said
-    rolled_back(local)
+    local.settled("hello")
     assert running(local) == before
 
 
