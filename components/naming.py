@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from delivery.services import aws_name
+
 PIPELINE_PREFIX_LENGTH = 20
 """CodePipeline cuts a pipeline's name to this many characters where it stores artifacts."""
 
@@ -29,7 +31,7 @@ class Scope:
 
     def name(self, service: str) -> str:
         """The AWS name of a service's things: `{stack}-{service}`."""
-        return f"{self.stack}-{service}"
+        return aws_name(self.stack, service)
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this stack's region and account."""

@@ -28,6 +28,7 @@ from delivery.retry import retry
 from delivery.review import comment, report
 from delivery.review.preview import Preview, judged, parse
 from delivery.review_stacks import Reviews
+from delivery.services import aws_name
 from delivery.state import look
 from delivery.status import status
 
@@ -132,7 +133,7 @@ def history_command(session: boto3.Session, service: str, stack: str, as_json: b
     if as_json:
         click.echo(json.dumps(past.documents(), indent=2))
     else:
-        click.echo("\n".join(past.lines(Repository(session, f"{stack}-{service}").digest(LIVE))))
+        click.echo("\n".join(past.lines(Repository(session, aws_name(stack, service)).digest(LIVE))))
 
 
 @main.command("rollback")
@@ -424,7 +425,7 @@ def _decide(
         click.echo(waiting.details)
     if execution not in (None, waiting.execution):
         raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
-    approval.decide(session, f"{stack}-{service}", waiting, decision, reason)
+    approval.decide(session, aws_name(stack, service), waiting, decision, reason)
     click.echo(f"{decision}.")
 
 

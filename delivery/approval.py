@@ -7,6 +7,7 @@ import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.pipeline import Pipeline
+from delivery.services import aws_name
 
 Decision = Literal["Approved", "Rejected"]
 MOST_CHARACTERS = 512
@@ -39,7 +40,7 @@ def pending(session: boto3.Session, stack: str, service: str) -> Pending:
         DeliveryError: there is no such pipeline, or it waits for none; the message says what it does.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    codepipeline, name = session.client("codepipeline"), f"{stack}-{service}"
+    codepipeline, name = session.client("codepipeline"), aws_name(stack, service)
     pipeline = Pipeline(session, name)
     try:
         stages = codepipeline.get_pipeline_state(name=name)["stageStates"]

@@ -13,7 +13,7 @@ from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import how_to_wait
 from delivery.record import Release
 from delivery.repair import Evidence, Mend
-from delivery.services import describe
+from delivery.services import aws_name, describe
 from delivery.state import Deployment, ServiceState, deployments, fingerprint_of, look, revision_name
 from delivery.waiting import until
 
@@ -234,7 +234,7 @@ def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: 
 def _said(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
     """The last failed task's reason, exit codes, and the end of its log."""
     ecs = session.client("ecs")
-    arns = ecs.list_tasks(cluster=stack, serviceName=f"{stack}-{service}", desiredStatus="STOPPED")["taskArns"]
+    arns = ecs.list_tasks(cluster=stack, serviceName=aws_name(stack, service), desiredStatus="STOPPED")["taskArns"]
     tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
     failed = [t for t in tasks if t.get("startedBy") == deployment and not _was_asked_to(t)]
     if not failed:

@@ -3,7 +3,7 @@
 import boto3
 
 from delivery.errors import DeliveryError
-from delivery.services import service_of
+from delivery.services import aws_name, service_of
 from delivery.state import ServiceState, look
 
 
@@ -46,11 +46,12 @@ def how_to_wait(stack: str, state: ServiceState) -> str:
     """Words and a command for waiting until nothing is in flight."""
     if state.execution:
         return (
-            f"wait until execution {state.execution} is over: `aws codepipeline get-pipeline-execution --pipeline-name "
-            f"{stack}-{state.service} --pipeline-execution-id {state.execution} --query pipelineExecution.status`"
+            f"wait until execution {state.execution} is over: `aws codepipeline get-pipeline-execution "
+            f"--pipeline-name {aws_name(stack, state.service)} --pipeline-execution-id {state.execution} "
+            "--query pipelineExecution.status`"
         )
     if state.controller == "CODE_DEPLOY":
-        name = f"{stack}-{state.service}"
+        name = aws_name(stack, state.service)
         return (
             f"wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name {name} "
             f"--deployment-group-name {name} --include-only-statuses Created Queued InProgress Ready`"

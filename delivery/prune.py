@@ -17,7 +17,7 @@ from delivery.errors import DeliveryError
 from delivery.history import history
 from delivery.lookup import services
 from delivery.record import Release
-from delivery.services import AT_ONCE
+from delivery.services import AT_ONCE, aws_name
 from delivery.state import own_containers, revision_name
 
 YOUNG = timedelta(hours=1)
@@ -137,7 +137,7 @@ def _parameters(session: boto3.Session, stack: str) -> tuple[list[Value], set[st
 
 def _needed(session: boto3.Session, stack: str, service: str, *, deployed: bool) -> set[str]:
     """The names of the parameters that a service may still start a task with."""
-    family, ecs = f"{stack}-{service}", session.client("ecs")
+    family, ecs = aws_name(stack, service), session.client("ecs")
     active = {_number(arn): arn for arn in _active(ecs, family)}
     released = [_number(release.task_definition) for release in _releases(session, stack, service)]
     last = released[0] if released else 0
@@ -180,7 +180,7 @@ def _deployed(ecs: Any, stack: str, name: str) -> list[str]:
 
 def _migrations(session: boto3.Session, stack: str, service: str) -> list[str]:
     """All revisions of a service's migrations but the newest and those that run."""
-    ecs, family = session.client("ecs"), f"{stack}-{service}{MIGRATE}"
+    ecs, family = session.client("ecs"), aws_name(stack, service) + MIGRATE
     old = sorted(_active(ecs, family), key=_number)[:-1]
     return [arn for arn in old if arn not in _running(ecs, stack, family)] if old else []
 

@@ -8,6 +8,7 @@ from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import find, refuse_in_flight
 from delivery.pipeline import LIVE, Pipeline
 from delivery.repository import Repository
+from delivery.services import aws_name
 
 
 def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:
@@ -20,12 +21,12 @@ def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[s
         botocore.exceptions.ClientError: AWS refuses.
     """
     refuse_in_flight(stack, find(session, stack, service))
-    if waiting := Pipeline(session, f"{stack}-{service}").running():
+    if waiting := Pipeline(session, aws_name(stack, service)).running():
         raise DeliveryError(
             f"execution {waiting[0]} of the pipeline is not over, and may make another image live; wait for its end, "
             f"or decide about it with `{PROGRAM} approve` or `reject`, then run this again"
         )
-    live = Repository(session, f"{stack}-{service}").digest(LIVE)
+    live = Repository(session, aws_name(stack, service)).digest(LIVE)
     if live is None:
         raise DeliveryError(f"no image of {service} is live yet, so there is nothing to deploy; upload a source first")
     deploy(session, stack, service, live, tell, wait=wait)
@@ -39,7 +40,7 @@ def deploy(
     Raises:
         DeliveryError: the execution did not succeed.
     """
-    pipeline = Pipeline(session, f"{stack}-{service}")
+    pipeline = Pipeline(session, aws_name(stack, service))
     execution = pipeline.start(digest)
     tell(f"Started execution {execution} of {pipeline.name}.")
     if wait:

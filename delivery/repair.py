@@ -19,6 +19,7 @@ from delivery.lookup import find, refuse_in_flight
 from delivery.pipeline import LIVE, Origin, Pipeline
 from delivery.record import SCHEMA, Release, record_name
 from delivery.repository import Repository
+from delivery.services import aws_name
 from delivery.state import Images, ServiceState, images, own_containers, revision_name
 
 SCALABLE_DIMENSION = "ecs:service:DesiredCount"
@@ -84,7 +85,7 @@ def inspect(session: boto3.Session, stack: str, state: ServiceState) -> Evidence
     primary = state.deployments[0]
     return Evidence(
         images=images(session, stack, state),
-        named=_named(session, f"{stack}-{state.service}", state.release),
+        named=_named(session, aws_name(stack, state.service), state.release),
         failed=f"{primary.id} {primary.state} {primary.reason}".strip() if primary.state == "FAILED" else None,
     )
 
@@ -112,7 +113,7 @@ def repair(session: boto3.Session, stack: str, service: str, tell: Callable[[str
     if finding.mend is Mend.CANNOT:
         raise DeliveryError(f"{finding.words}; nothing was changed, {_next_release(stack, service, evidence.images)}")
     tell(f"They disagree: {finding.words}.")
-    repository = Repository(session, f"{stack}-{service}")
+    repository = Repository(session, aws_name(stack, service))
     if finding.mend is Mend.MOVE_LIVE:
         _move_live_back(repository, state, evidence.images.released or "", tell)
     else:
@@ -187,7 +188,7 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
     earlier = history(session, stack, service).with_digest(digest)
     if earlier is not None:
         return Origin(earlier.source_version, earlier.execution, earlier.commit, earlier.repository)
-    return Pipeline(session, f"{stack}-{service}").origin(digest)
+    return Pipeline(session, aws_name(stack, service)).origin(digest)
 
 
 def _resume_scaling(session: boto3.Session, stack: str, name: str, tell: Callable[[str], None]) -> None:
@@ -225,7 +226,7 @@ def _written(release: Release) -> str:
 def _next_release(stack: str, service: str, seen: Images) -> str:
     digest = seen.live or seen.released
     by_hand = (
-        f", or deploy one by hand: `aws codepipeline start-pipeline-execution --name {stack}-{service} "
+        f", or deploy one by hand: `aws codepipeline start-pipeline-execution --name {aws_name(stack, service)} "
         f"--variables name=image,value={digest}`"
         if digest
         else ""

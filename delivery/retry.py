@@ -13,6 +13,7 @@ import boto3
 
 from delivery.errors import DeliveryError
 from delivery.pipeline import Pipeline
+from delivery.services import aws_name
 
 REFUSED = ("AccountLimitExceededException", "builds in queue for the account")
 """What CodePipeline says of an action whose build was refused for a quota, one of these at least."""
@@ -28,7 +29,7 @@ def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
             taken no build for so many minutes.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    pipeline = Pipeline(session, f"{stack}-{service}")
+    pipeline = Pipeline(session, aws_name(stack, service))
     newest = pipeline.newest()
     if newest is None:
         raise DeliveryError(f"the pipeline {pipeline.name} never ran; upload a source first")

@@ -17,6 +17,7 @@ from delivery.pipeline import Pipeline
 from delivery.record import Release
 from delivery.redeploy import deploy
 from delivery.repository import Repository
+from delivery.services import aws_name
 from delivery.state import Images, ServiceState, images, revision_name
 
 
@@ -85,17 +86,17 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         )
     past, seen = history(session, stack, service), images(session, stack, state)
     target = _target(past, seen, service, number)
-    pipeline = Pipeline(session, f"{stack}-{service}")
+    pipeline = Pipeline(session, aws_name(stack, service))
     waiting = pipeline.running()[::-1]
     if not (state.in_flight or waiting) and target.image_digest == seen.live == (seen.running or seen.live):
         raise DeliveryError(
             f"{service} runs the image of release-{target.release} already; "
             f"`{PROGRAM} history {service} --stack {stack}` lists the others"
         )
-    if not Repository(session, f"{stack}-{service}").has(target.image_digest):
+    if not Repository(session, aws_name(stack, service)).has(target.image_digest):
         raise DeliveryError(
             f"the image {target.image_digest} of release-{target.release} is no longer in the repository "
-            f"{stack}-{service}; name another one with --to; there are: {past.numbers()}"
+            f"{aws_name(stack, service)}; name another one with --to; there are: {past.numbers()}"
         )
     return Plan(
         stack=stack,
@@ -138,4 +139,4 @@ def _differences(session: boto3.Session, stack: str, state: ServiceState, target
         then = ecs.describe_task_definition(taskDefinition=target.task_definition)["taskDefinition"]
     except ecs.exceptions.ClientException:
         return None
-    return differences(then, now, f"{stack}-{state.service}")
+    return differences(then, now, aws_name(stack, state.service))

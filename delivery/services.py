@@ -18,9 +18,14 @@ MOST_SERVICES = 10
 AT_ONCE = 16
 
 
+def aws_name(stack: str, service: str) -> str:
+    """What the things of a service are called in AWS: its repository, its pipeline, its task definition's family."""
+    return f"{stack}-{service}"
+
+
 def ecs_name(stack: str, service: str, controller: Controller) -> str:
     """The ECS service's name."""
-    return f"{stack}-{service}{SUFFIXES[controller]}"
+    return aws_name(stack, service) + SUFFIXES[controller]
 
 
 def service_of(stack: str, name: str) -> str:

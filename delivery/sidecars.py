@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from delivery.services import aws_name
 from delivery.state import ServiceState, own_containers
 
 BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
@@ -32,7 +33,7 @@ def gone(session: boto3.Session, stack: str, state: ServiceState, definition: Ma
     Raises:
         botocore.exceptions.ClientError: ECS refuses to tell.
     """
-    own = own_containers(dict(definition), f"{stack}-{state.service}")
+    own = own_containers(dict(definition), aws_name(stack, state.service))
     images = {
         container["name"]: match
         for container in definition["containerDefinitions"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import boto3
 
+from delivery.errors import DeliveryError
 from delivery.pipeline import DEPLOY_STAGE, LIVE
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, RecordError, Release, record_name
-from delivery.services import AT_ONCE, Controller, describe, in_parts
+from delivery.services import AT_ONCE, Controller, aws_name, describe, in_parts
 from delivery.template import Stored, stored
 
 MOST_PARAMETERS = 10
@@ -168,7 +169,7 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
             target_groups=tuple(_target_groups(service)),
             deployments=deployments,
             record=record,
-            execution=_deploying(pipelines, f"{stack}-{name}"),
+            execution=_deploying(pipelines, aws_name(stack, name)),
             settings=_settings(service),
             template=stored(session, stack, name, record) if controller == "CODE_DEPLOY" else None,
         )
@@ -187,11 +188,17 @@ def deployments(session: boto3.Session, stack: str, service: str) -> list[Deploy
 
 
 def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
-    """Which image a service runs, which is live and which was released."""
+    """Which image a service runs, which is live and which was released.
+
+    Raises:
+        DeliveryError: no container of the revision that runs is the service's own.
+        RecordError: the release record is none.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
     release = state.release
     return Images(
         running=_running(session.client("ecs"), stack, state),
-        live=_digest(session.client("ecr"), f"{stack}-{state.service}", LIVE),
+        live=_digest(session.client("ecr"), aws_name(stack, state.service), LIVE),
         released=release.image_digest if release else None,
     )
 
@@ -297,7 +304,13 @@ def _running(ecs: Any, stack: str, state: ServiceState) -> str | None:
     if not arns:
         return None
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
-    containers = own_containers(definition, f"{stack}-{state.service}")
+    repository = aws_name(stack, state.service)
+    containers = own_containers(definition, repository)
+    if not containers:
+        raise DeliveryError(
+            f"{state.service}: {revision_name(state.task_definition)} has no container with an image of the repository "
+            f"{repository}, so nothing tells which image runs"
+        )
     tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"]
     digests = [
         container.get("imageDigest")

@@ -9,6 +9,7 @@ from delivery.lookup import find, how_to_wait
 from delivery.pipeline import Pipeline
 from delivery.record import Release
 from delivery.repair import Finding, Mend, command, inspect, judge
+from delivery.services import aws_name
 from delivery.sidecars import gone
 from delivery.state import ServiceState, own_containers
 
@@ -102,7 +103,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         RecordError: the release record is none.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    state, ecs, name = find(session, stack, service), session.client("ecs"), f"{stack}-{service}"
+    state, ecs, name = find(session, stack, service), session.client("ecs"), aws_name(stack, service)
     described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
     names = own_containers(definition, name)

@@ -12,6 +12,7 @@ import boto3
 
 from delivery.pipeline import RUNNING, Pipeline
 from delivery.record import UNRELEASED
+from delivery.services import aws_name
 
 TEMPLATES = "templates"
 """The bucket's folder of task definitions that wait to be deployed."""
@@ -66,7 +67,7 @@ def stored(session: boto3.Session, stack: str, service: str, record: str) -> Sto
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     codepipeline, s3 = session.client("codepipeline"), session.client("s3")
-    name = f"{stack}-{service}"
+    name = aws_name(stack, service)
     try:
         bucket = codepipeline.get_pipeline(name=name)["pipeline"]["artifactStore"]["location"]
         found = s3.get_object(Bucket=bucket, Key=f"{folder(service)}/{APPSPEC}")

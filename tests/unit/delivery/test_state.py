@@ -1,8 +1,10 @@
-"""What is in flight."""
+"""What is in flight, and which image runs."""
 
 import pytest
+from delivery_aws import REGISTRY, FakeAws, digest
 
-from delivery.state import Deployment, ServiceState
+from delivery.errors import DeliveryError
+from delivery.state import Deployment, ServiceState, images, look
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -32,3 +34,21 @@ def state(execution: str | None, *deployments: tuple[str, int]) -> ServiceState:
 )
 def test_in_flight(execution: str | None, deployments: list[tuple[str, int]], in_flight: str | None) -> None:
     assert state(execution, *deployments).in_flight == in_flight
+
+
+@pytest.mark.parametrize(
+    "image", [f"{REGISTRY}/shop", f"{REGISTRY}/dev-web-2", "dev-web-2"], ids=["renamed", "longer", "Docker Hub"]
+)
+def test_tasks_that_run_no_image_of_the_service_s_are_told_and_not_taken_for_none(image: str) -> None:
+    aws = FakeAws()
+    aws.image(digest("a"), "live", "release-1")
+    revision = aws.revision(1, f"@{digest('a')}")
+    aws.service(revision, digest("a"))
+    state = look(aws.session(), "dev", ["web"])["web"]
+    assert images(aws.session(), "dev", state).running == digest("a")
+    aws.definitions[revision]["containerDefinitions"][0]["image"] = f"{image}@{digest('a')}"
+    with pytest.raises(DeliveryError) as error:
+        images(aws.session(), "dev", state)
+    assert str(error.value) == (
+        "web: dev-web:1 has no container with an image of the repository dev-web, so nothing tells which image runs"
+    )
