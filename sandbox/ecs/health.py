@@ -18,7 +18,7 @@ from sandbox.ecs.containers import Container
 from sandbox.ecs.model import Json
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Clock
+    from sandbox.clock import Clock
 
 LOGGER = logging.getLogger(__name__)
 BOOT_SECONDS = 10.0

@@ -11,8 +11,9 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from sandbox.clock import Clock
 from sandbox.server.app import Application, Handler, Handlers
-from sandbox.server.world import Clock, World
+from sandbox.server.world import World
 
 log = logging.getLogger(__name__)
 

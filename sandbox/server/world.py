@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from sandbox import readings
+from sandbox.clock import Clock
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
 from sandbox.server import identity, inside
@@ -33,9 +32,6 @@ log = logging.getLogger(__name__)
 KEPT_CLIENTS = 64
 """Clients that are kept for their next use; each role session has its own."""
 
-DEFAULT_SPEED = 10.0
-"""AWS seconds that pass in one real second, unless ``SANDBOX_SPEED`` says otherwise."""
-
 
 @dataclass(frozen=True)
 class Principal:
@@ -44,35 +40,6 @@ class Principal:
     arn: str
     kind: Literal["root", "user", "role"]
     role_arn: str | None = None
-
-
-class Clock:
-    """Waits that AWS takes in seconds, shortened by a constant factor; an app's own time is not.
-
-    Attributes:
-        speed: AWS seconds that pass in one real second.
-        patience: by how much the time is shortened that an app is watched until it counts as healthy. 1 unless
-            ``SANDBOX_PATIENCE`` says otherwise: above it, an app that crashes late is taken for a healthy one.
-    """
-
-    def __init__(self, speed: float | None = None, patience: float | None = None) -> None:
-        self.speed = speed if speed is not None else float(os.environ.get("SANDBOX_SPEED", DEFAULT_SPEED))
-        self.patience = patience if patience is not None else float(os.environ.get("SANDBOX_PATIENCE", 1))
-
-    def scale(self, seconds: float) -> float:
-        """Real seconds to wait for ``seconds`` of AWS time."""
-        return seconds / self.speed
-
-    def life(self, seconds: float, least: float = 0.0) -> float:
-        """Real seconds that an app is given for ``seconds`` of its own time: as many, unless patience is shortened.
-
-        ``least`` is what it is given however little patience there is, as processes start no faster for it.
-        """
-        return max(seconds / self.patience, min(seconds, least))
-
-    def sleep(self, seconds: float) -> None:
-        """Wait ``seconds`` of AWS time."""
-        time.sleep(self.scale(seconds))
 
 
 class World:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from sandbox.clock import Clock
 from sandbox.providers.resources.base import AwsResource, Properties, Tagging, is_gone, wait_until
 from sandbox.providers.resources.codec import UnsupportedInputError, reported, text
 from sandbox.providers.types import Aws, Resource
@@ -166,7 +166,7 @@ class CertificateValidation:
                 record = option.get("ResourceRecord", {}).get("Name", "")
                 if record.rstrip(".") not in given:
                     raise RuntimeError(f"missing {option['DomainName']} DNS validation record: {record}")
-        limit = VALIDATION_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10"))
+        limit = Clock().scale(VALIDATION_SECONDS)
         problem = (
             f"waiting for ACM Certificate ({arn}) to be issued: timeout while waiting for state to become "
             "'ISSUED' (last state: 'PENDING_VALIDATION', timeout: 1h15m0s)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from sandbox.clock import Clock
 from sandbox.providers.resources.base import (
     AwsResource,
     Properties,
@@ -48,7 +48,7 @@ class Ec2Resource(AwsResource):
 
     def delete(self, aws: Aws, id: str, props: Properties) -> None:
         """Delete it as soon as nothing uses it any more, as the provider does."""
-        end = time.monotonic() + DELETION_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10"))
+        end = time.monotonic() + Clock().scale(DELETION_SECONDS)
         while True:
             try:
                 super().delete(aws, id, props)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
+from sandbox.clock import Clock
 from sandbox.providers.resources.base import AwsResource, Properties, changed, dig, wait_until
 from sandbox.providers.resources.codec import reported, text
 from sandbox.providers.types import Aws
@@ -157,7 +157,7 @@ class Service(AwsResource):
             f"waiting for ECS Service ({id}) {doing}: timeout while waiting for state to become "
             f"'tfSTABLE' (last state: 'tfPENDING', timeout: {STEADY_STATE_SECONDS // 60}m0s)"
         )
-        limit = max(SHORTEST_LIMIT, STEADY_STATE_SECONDS / float(os.environ.get("SANDBOX_SPEED", "10")))
+        limit = max(SHORTEST_LIMIT, Clock().scale(STEADY_STATE_SECONDS))
         wait_until(problem, lambda: done(self.find(aws, id, props)), limit)
 
 

@@ -12,6 +12,7 @@ import pytest
 from aws_fakes import FakeWorld, denied, eventually, misfits
 from moto import mock_aws
 
+from sandbox.clock import Clock
 from sandbox.ecs import tasks
 from sandbox.ecs.health import Check, HealthTracker, matches
 from sandbox.ecs.model import Task
@@ -19,7 +20,7 @@ from sandbox.ecs.provision import parameter_name
 from sandbox.ecs.services import HANDLERS
 from sandbox.ecs.state import state_of
 from sandbox.server.errors import AwsError
-from sandbox.server.world import Clock, Principal
+from sandbox.server.world import Principal
 
 Json = dict[str, Any]
 ME = Principal("arn:aws:iam::111111111111:user/me", "user")

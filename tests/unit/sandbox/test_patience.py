@@ -9,12 +9,12 @@ import pytest
 from aws_fakes import FakeWorld
 from scheduler_rig import CLUSTER, Rig, rig
 
+from sandbox.clock import Clock
 from sandbox.codepipeline.actions.context import ActionContext
 from sandbox.ecs.deployments import begin
 from sandbox.ecs.health import Check, HealthTracker, container_check, target_check
 from sandbox.ecs.lifecycle import STEADY_SECONDS, TaskRun
 from sandbox.ecs.model import Deployment, Task
-from sandbox.server.world import Clock
 
 FAST = Clock(60, patience=1)
 """`make up`'s."""

@@ -9,11 +9,11 @@ import pytest
 from aws_fakes import FakeWorld, eventually
 
 from sandbox import readings
+from sandbox.clock import Clock
 from sandbox.codepipeline.actions import ecs
 from sandbox.codepipeline.actions.context import ActionFailure
 from sandbox.readings import Readings, chosen
 from sandbox.server import hooks, identity
-from sandbox.server.world import Clock
 
 Json = dict[str, Any]
 
