@@ -50,5 +50,5 @@ def preview(scope: Scope) -> list[Statement]:
         # Whether one was written: S3 tells of a missing object only who may list the bucket (S3, GetObject).
         allow("FindTemplates", ["s3:ListBucket"], [store]),
         allow("ReadTemplates", ["s3:GetObject"], [f"{store}/{TEMPLATES}/*"]),
-        allow("ReadImages", ["ecr:DescribeImages"], [scope.arn("ecr", f"repository/{stack}-*")]),
+        allow("ReadImages", ["ecr:BatchGetImage", "ecr:DescribeImages"], [scope.arn("ecr", f"repository/{stack}-*")]),
     ]

@@ -20,7 +20,7 @@ from delivery.pipeline import LIVE, Origin, Pipeline
 from delivery.record import SCHEMA, Release, record_name
 from delivery.repository import Repository
 from delivery.services import aws_name
-from delivery.state import Images, ServiceState, images, own_containers, revision_name
+from delivery.state import Images, ServiceState, images, named_digest, revision_name
 
 SCALABLE_DIMENSION = "ecs:service:DesiredCount"
 
@@ -214,9 +214,7 @@ def _named(session: boto3.Session, repository: str, release: Release | None) -> 
         definition = ecs.describe_task_definition(taskDefinition=release.task_definition)["taskDefinition"]
     except ecs.exceptions.ClientException:
         return None  # deleted
-    own = own_containers(definition, repository)
-    parts = [c["image"].partition("@")[2] for c in definition["containerDefinitions"] if c["name"] in own]
-    return next((digest for digest in parts if digest), None)
+    return named_digest(definition, repository)
 
 
 def _written(release: Release) -> str:

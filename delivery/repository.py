@@ -1,5 +1,7 @@
 """A service's image repository: which image a tag points to, and moving a tag."""
 
+import json
+
 import boto3
 
 from delivery.errors import DeliveryError
@@ -18,6 +20,15 @@ class Repository:
     def has(self, digest: str) -> bool:
         """Whether the image is still there."""
         return self._found({"imageDigest": digest}) is not None
+
+    def platforms(self, digest: str) -> frozenset[str]:
+        """What an index lists: the digest of each platform's image; empty when the image is none, or is gone."""
+        try:
+            found = self._ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])["images"]
+        except self._ecr.exceptions.RepositoryNotFoundException:
+            return frozenset()
+        listed = json.loads(found[0]["imageManifest"]).get("manifests", []) if found else []
+        return frozenset(str(each["digest"]) for each in listed)
 
     def tag(self, digest: str, tag: str) -> None:
         """Point a tag to an image that is there, from wherever it points now.

@@ -1,6 +1,6 @@
 """What AWS says of a stack's services: what each runs, what is in flight, what is live and what was released."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +10,7 @@ import boto3
 from delivery.errors import DeliveryError
 from delivery.pipeline import DEPLOY_STAGE, LIVE
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, RecordError, Release, record_name
+from delivery.repository import Repository
 from delivery.services import AT_ONCE, Controller, aws_name, describe, in_parts
 from delivery.template import Stored, stored
 
@@ -127,7 +128,8 @@ class Images:
     """The three places that say which image a service has; they agree after every release.
 
     Attributes:
-        running: the digest that its tasks run; None when none runs.
+        running: the digest that its tasks run; None when none runs. Where that is one platform's image of an index that
+            was deployed, the index.
         live: the digest that the tag `live` points to.
         released: the digest in the release record.
     """
@@ -195,12 +197,33 @@ def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
         RecordError: the release record is none.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    release = state.release
-    return Images(
-        running=_running(session.client("ecs"), stack, state),
-        live=_digest(session.client("ecr"), aws_name(stack, state.service), LIVE),
-        released=release.image_digest if release else None,
-    )
+    release, repository = state.release, Repository(session, aws_name(stack, state.service))
+    live, released = repository.digest(LIVE), release.image_digest if release else None
+    running, named = _running(session.client("ecs"), stack, state, repository.name)
+    return Images(running and as_deployed(running, (named, live, released), repository.platforms), live, released)
+
+
+def as_deployed(running: str, known: Sequence[str | None], platforms: Callable[[str], Set[str]]) -> str:
+    """The digest by which an image was deployed that a task runs.
+
+    Of an index ECS may give the digest of what a task pulled, its own platform's image (docs/aws-assumptions.md).
+
+    Args:
+        running: the digest that ECS gives.
+        known: digests that may be an index of it: what the revision names, what is live, what was released.
+        platforms: the digests that an index lists; asked only while nothing known is what runs.
+    """
+    if running in known:
+        return running
+    candidates = dict.fromkeys(digest for digest in known if digest)
+    return next((digest for digest in candidates if running in platforms(digest)), running)
+
+
+def named_digest(definition: Mapping[str, Any], repository: str) -> str | None:
+    """The digest by which a task definition names an image of the repository; None when it names a tag."""
+    own = own_containers(dict(definition), repository)
+    parts = [c["image"].partition("@")[2] for c in definition["containerDefinitions"] if c["name"] in own]
+    return next((digest for digest in parts if digest), None)
 
 
 def own_containers(definition: dict[str, Any], repository: str) -> list[str]:
@@ -298,13 +321,12 @@ def _deploying(codepipeline: Any, pipeline: str) -> str | None:
     return None
 
 
-def _running(ecs: Any, stack: str, state: ServiceState) -> str | None:
-    """The digest that the tasks of the primary deployment's revision run."""
+def _running(ecs: Any, stack: str, state: ServiceState, repository: str) -> tuple[str | None, str | None]:
+    """The digest that the tasks of the primary deployment's revision run, and the one that this revision names."""
     arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"]
     if not arns:
-        return None
+        return None, None
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
-    repository = aws_name(stack, state.service)
     containers = own_containers(definition, repository)
     if not containers:
         raise DeliveryError(
@@ -318,12 +340,4 @@ def _running(ecs: Any, stack: str, state: ServiceState) -> str | None:
         for container in task["containers"]
         if container["name"] in containers
     ]
-    return next((digest for digest in digests if digest), None)
-
-
-def _digest(ecr: Any, repository: str, tag: str) -> str | None:
-    try:
-        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
-    except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
-        return None
-    return str(found[0]["imageDigest"])
+    return next((digest for digest in digests if digest), None), named_digest(definition, repository)

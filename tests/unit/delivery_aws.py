@@ -61,6 +61,7 @@ class FakeAws:
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, set[str]] = field(default_factory=dict)
+    indexes: dict[str, list[str]] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: datetime = LONG_AGO
@@ -147,6 +148,12 @@ class FakeAws:
 
     def image(self, image_digest: str, *tags: str) -> None:
         self.images.setdefault(image_digest, set()).update(tags)
+
+    def index(self, image_digest: str, *platforms: str) -> None:
+        """Makes an image one that lists others."""
+        self.indexes[image_digest] = list(platforms)
+        for platform in platforms:
+            self.image(platform)
 
     def release(self, number: int, image_digest: str, revision: str, **fields: str) -> None:
         """A version of the record; its number is the release's, as the Release step counts."""
@@ -238,11 +245,15 @@ class FakeAws:
     def _BatchGetImage(self, given: dict[str, Any]) -> dict[str, Any]:
         (wanted,) = given["imageIds"]
         there = wanted["imageDigest"] in self.images
-        return {"images": [{"imageManifest": wanted["imageDigest"]}] if there else [], "failures": []}
+        return {"images": [{"imageManifest": self._manifest(wanted["imageDigest"])}] if there else [], "failures": []}
+
+    def _manifest(self, image_digest: str) -> str:
+        listed = self.indexes.get(image_digest)
+        return json.dumps({"of": image_digest, **({"manifests": [{"digest": d} for d in listed]} if listed else {})})
 
     def _PutImage(self, given: dict[str, Any]) -> None:
-        wanted, tag = given["imageManifest"], given["imageTag"]
-        assert given["imageDigest"] == wanted
+        wanted, tag = given["imageDigest"], given["imageTag"]
+        assert given["imageManifest"] == self._manifest(wanted)
         if tag in self.images[wanted]:
             raise RefusedError("ImageAlreadyExistsException")
         for tags in self.images.values():

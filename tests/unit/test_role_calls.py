@@ -93,6 +93,15 @@ def rolling_after_a_failure() -> WithStore:
     return aws
 
 
+def rolling_an_index() -> WithStore:
+    """Whose image is an index, and ECS gives the digest of the platform's image."""
+    aws = service("ECS")
+    platform = digest("c")
+    aws.index(OLD, platform)
+    aws.tasks[0]["containers"][0]["imageDigest"] = platform
+    return aws
+
+
 def by_code_deploy() -> WithStore:
     """Whose template is not written yet."""
     return service("CODE_DEPLOY")
@@ -125,6 +134,7 @@ def code_deploy_after_a_failure() -> WithStore:
 STATES: Sequence[Callable[[], WithStore]] = (
     rolling,
     rolling_after_a_failure,
+    rolling_an_index,
     by_code_deploy,
     released_by_code_deploy,
     edited_by_code_deploy,
@@ -274,6 +284,7 @@ def test_the_calls_are_those_that_the_program_makes() -> None:
         "codepipeline:GetPipelineState",
         "codepipeline:ListActionExecutions",
         "codepipeline:ListPipelineExecutions",
+        "ecr:BatchGetImage",
         "ecr:DescribeImages",
         "ecs:DescribeServices",
         "ecs:DescribeTaskDefinition",

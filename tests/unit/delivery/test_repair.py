@@ -138,6 +138,51 @@ def test_every_row_of_the_table(number: str) -> None:
         assert aws.scaling == {"service/dev/dev-web": False}
 
 
+PLATFORMS = {OLD: digest("d"), NEW: digest("e"), OTHER: digest("f")}
+"""Each image as an index, and the one image that it lists."""
+
+
+def of_indexes(row: Row) -> FakeAws:
+    """The row where each image is an index, and ECS gives the digest of what the tasks pulled."""
+    aws = account(row)
+    for index, platform in PLATFORMS.items():
+        if index != row.gone:
+            aws.index(index, platform)
+    for task in aws.tasks:
+        for container in task["containers"]:
+            container["imageDigest"] = PLATFORMS[container["imageDigest"]]
+    return aws
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_every_row_where_an_image_is_an_index(number: str) -> None:
+    row = ROWS[number]
+    aws = of_indexes(row)
+    assert (status(aws.session(), STACK, "web").repair is None) == (row.writes == ())
+    if row.writes is None:
+        with pytest.raises(DeliveryError, match="nothing was changed"):
+            run(aws)
+        assert aws.writes == []
+        return
+    run(aws)
+    assert tuple(aws.writes) == row.writes
+    if row.writes:
+        settled(aws, row)
+
+
+def test_a_stray_digest_is_told() -> None:
+    aws = of_indexes(ROWS["1"])
+    aws.tasks[0]["containers"][0]["imageDigest"] = digest("0")
+    found = status(aws.session(), STACK, "web").disagreement
+    assert found == "running sha256:000000000000, live sha256:bbbbbbbbbbbb, release record sha256:bbbbbbbbbbbb"
+
+
+def test_nobody_asks_what_an_index_lists_while_the_digests_agree() -> None:
+    aws = account(ROWS["1"])
+    status(aws.session(), STACK, "web")
+    assert "BatchGetImage" not in [operation for operation, _ in aws.calls]
+
+
 DOCUMENTED = re.findall(
     r"^\| (\d+) \| (.)[^|]* \| (.)[^|]* \| (.)[^|]* \| [^|]* \| ([^|]*) \|$",
     DOCUMENT.read_text("utf-8"),

@@ -80,6 +80,15 @@ def test_what_is_refused(aws: FakeAws, number: int | None, words: str) -> None:
     assert aws.writes == []
 
 
+def test_an_index_that_runs_is_not_gone_back_to() -> None:
+    aws = account(A, B)
+    aws.index(B, C)
+    aws.tasks[0]["containers"][0]["imageDigest"] = C
+    with pytest.raises(DeliveryError, match="web runs the image of release-2 already"):
+        plan(aws.session(), STACK, "web", 2)
+    assert f"image now   {B}" in "\n".join(plan(aws.session(), STACK, "web", 1).lines())
+
+
 def test_a_named_release_waits_for_what_is_in_flight() -> None:
     aws = deploying(A, B)
     chosen = plan(aws.session(), STACK, "web", 2)

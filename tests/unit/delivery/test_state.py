@@ -1,10 +1,10 @@
 """What is in flight, and which image runs."""
 
 import pytest
-from delivery_aws import REGISTRY, FakeAws, digest
+from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 
 from delivery.errors import DeliveryError
-from delivery.state import Deployment, ServiceState, images, look
+from delivery.state import Deployment, ServiceState, as_deployed, images, look
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -52,3 +52,44 @@ def test_tasks_that_run_no_image_of_the_service_s_are_told_and_not_taken_for_non
     assert str(error.value) == (
         "web: dev-web:1 has no container with an image of the repository dev-web, so nothing tells which image runs"
     )
+
+
+INDEX, OTHER_INDEX, AMD64, ARM64, STRAY = (digest(letter) for letter in "abcde")
+LISTED = {INDEX: {AMD64, ARM64}, OTHER_INDEX: {AMD64}}
+
+
+@pytest.mark.parametrize(
+    ("running", "known", "deployed", "asked"),
+    [
+        (INDEX, (None, INDEX, None), INDEX, []),
+        (AMD64, (AMD64, INDEX, INDEX), AMD64, []),
+        (ARM64, (None, INDEX, INDEX), INDEX, [INDEX]),
+        (AMD64, (OTHER_INDEX, INDEX, INDEX), OTHER_INDEX, [OTHER_INDEX]),
+        (ARM64, (OTHER_INDEX, INDEX, None), INDEX, [OTHER_INDEX, INDEX]),
+        (STRAY, (OTHER_INDEX, INDEX, INDEX), STRAY, [OTHER_INDEX, INDEX]),
+        (STRAY, (None, None, None), STRAY, []),
+    ],
+    ids=["the index", "no index", "of what is live", "of what the revision names", "of another", "stray", "nothing"],
+)
+def test_what_runs_is_told_by_the_digest_that_it_was_deployed_by(
+    running: str, known: tuple[str | None, ...], deployed: str, asked: list[str]
+) -> None:
+    looked: list[str] = []
+
+    def platforms(of: str) -> set[str]:
+        looked.append(of)
+        return LISTED.get(of, set())
+
+    assert (as_deployed(running, known, platforms), looked) == (deployed, asked)
+
+
+@pytest.mark.parametrize("repository", ["there", "gone"])
+def test_an_image_that_lists_nothing_is_what_runs(repository: str) -> None:
+    aws = FakeAws()
+    aws.image(digest("a"), "live")
+    aws.record("none")
+    aws.service(aws.revision(1, ":live"), STRAY)
+    if repository == "gone":
+        aws.refuse = dict.fromkeys(("DescribeImages", "BatchGetImage"), RefusedError("RepositoryNotFoundException"))
+    state = look(aws.session(), "dev", ["web"])["web"]
+    assert images(aws.session(), "dev", state).running == STRAY
