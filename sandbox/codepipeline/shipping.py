@@ -211,7 +211,7 @@ def upload(account: Account, pipeline: Json, content: bytes, metadata: Mapping[s
 
 
 def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say: Callable[[str], None]) -> str:
-    """The execution that took the uploaded version.
+    """The first execution that took the uploaded version: S3 may tell of it twice, and another one has nothing to do.
 
     When S3 tells nobody of the upload for as long as it may need to begin to, that version is started by hand.
 
@@ -223,7 +223,7 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
     patience = time.monotonic() + 2.0
     while True:
         waiting = False
-        for execution in executions(account, pipeline):
+        for execution in reversed(executions(account, pipeline)):
             identifier = str(execution["pipelineExecutionId"])
             revisions = [revision.get("revisionId") for revision in execution.get("sourceRevisions", [])]
             new = identifier not in uploaded.earlier

@@ -188,6 +188,17 @@ def test_s3_may_be_five_minutes_late(quickly: None, late: int, execution: str, s
     assert account.started == (by_hand if execution == "by hand" else [])
 
 
+def test_the_first_execution_of_an_upload_is_followed_when_s3_tells_of_it_twice(quickly: None) -> None:
+    account = NewBucket(0)
+    took = {"status": "InProgress", "sourceRevisions": [{"revisionId": "v"}]}
+    newest_first = [{"pipelineExecutionId": name, **took} for name in ("again", "first")]
+    account.clients["codepipeline"].list_pipeline_executions = lambda pipelineName: {
+        "pipelineExecutionSummaries": newest_first
+    }
+    known: Any = account
+    assert shipping.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, lambda _: None) == "first"
+
+
 @pytest.mark.parametrize("notifications", [{}, {"QueueConfigurations": []}])
 def test_a_bucket_that_is_not_to_tell_is_not_waited_for(quickly: None, notifications: Json) -> None:
     account, told = NewBucket(5000, **notifications), list[str]()
