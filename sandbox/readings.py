@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 VARIABLE = "SANDBOX_AWS"
 AWKWARD = "awkward"
+BY_NAME = frozenset({"refused_builds"})
+"""Those that `awkward` leaves out, because no delivery ends by itself under them."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,9 @@ class Readings:
         stale_services: the first answer after a change of a service is what it was before.
         late_uploads: S3 tells EventBridge of an object minutes later, twice, and not in the order of the uploads.
         queued_builds: a build waits a minute for a machine.
+        platform_digests: of a task's image that is an index, DescribeTasks gives the digest of its platform's image.
+        refused_builds: a project's first build is refused for a quota. Not one of `awkward`: nobody but `delivery
+            retry` goes on with a release then.
     """
 
     early_action: bool = False
@@ -28,10 +33,12 @@ class Readings:
     stale_services: bool = False
     late_uploads: bool = False
     queued_builds: bool = False
+    platform_digests: bool = False
+    refused_builds: bool = False
 
 
 def chosen(text: str | None = None) -> Readings:
-    """The readings that a text names, by default the variable `SANDBOX_AWS`: `awkward` for all, or some with commas.
+    """The readings that a text names, by default the variable `SANDBOX_AWS`: `awkward` is all but BY_NAME.
 
     Raises:
         ValueError: it names one that there is not.
@@ -41,4 +48,5 @@ def chosen(text: str | None = None) -> Readings:
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in (*names, AWKWARD)]:
         raise ValueError(f"{VARIABLE} names {unknown[0]}; there are {AWKWARD} and {', '.join(names)}")
-    return replace(Readings(), **{name: True for name in names if name in wanted or AWKWARD in wanted})
+    awkward = {*names} - BY_NAME if AWKWARD in wanted else set()
+    return replace(Readings(), **{name: True for name in names if name in awkward or name in wanted})

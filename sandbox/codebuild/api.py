@@ -22,6 +22,7 @@ from sandbox.codebuild.source import Location
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
+    from sandbox.readings import Readings
     from sandbox.server.world import Principal, World
 
 START_PARAMETERS = {
@@ -42,11 +43,17 @@ class Builds:
     quota: int | None = None
     """How many builds the account may run; None is no end of them. AWS counts by machine, and lets some wait; what it
     refuses, it refuses in these words."""
+    refused: set[str] = field(default_factory=set)
+    """Projects whose first build was refused."""
 
-    def admit(self) -> None:
+    def admit(self, project: str, readings: Readings) -> None:
         """Raises AwsError when the account may run no further build."""
-        if self.quota is not None and len(self.running) >= self.quota:
-            message = f"Cannot have more than {self.quota} builds in queue for the account"
+        quota = self.quota
+        if readings.refused_builds and project not in self.refused:
+            self.refused.add(project)
+            quota = 0
+        if quota is not None and len(self.running) >= quota:
+            message = f"Cannot have more than {quota} builds in queue for the account"
             raise AwsError("AccountLimitExceededException", message, 400)
 
     def number(self, project: str) -> int:
@@ -71,7 +78,7 @@ def start_build(world: World, principal: Principal, params: dict[str, Any]) -> d
         token = params.get("idempotencyToken")
         if token and token in builds.tokens:
             return {"build": builds.records[builds.tokens[token]].shape()}
-        builds.admit()
+        builds.admit(str(project["name"]), world.readings)
         build_id = f"{project['name']}:{uuid.uuid4()}"
         request = _request(world, principal, params, project, build_id, builds.number(project["name"]))
         record = BuildRecord(_description(world, request))

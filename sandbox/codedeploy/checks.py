@@ -60,12 +60,13 @@ def check_group(world: World, group: Json) -> None:
     unknown = set(group["autoRollbackConfiguration"].get("events", [])) - ROLLBACK_EVENTS
     if unknown:
         raise AwsError("InvalidAutoRollbackConfigException", f"Unknown events: {', '.join(sorted(unknown))}")
+    role = str(group.get("serviceRoleArn", ""))
     try:
-        world.client("iam").get_role(RoleName=group.get("serviceRoleArn", "").rpartition("/")[2])
-    except ClientError as error:
-        raise AwsError(
-            "InvalidRoleException", f"The service role {group.get('serviceRoleArn')} is not there"
-        ) from error
+        world.assume(role, "codedeploy.amazonaws.com", "validation")
+    except AwsError as error:
+        # The words as many have met them: public reports of InvalidRoleException.
+        message = f"AWS CodeDeploy does not have the permissions required to assume the role {role}."
+        raise AwsError("InvalidRoleException", message) from error
 
 
 def _check_service(world: World, group: Json) -> None:

@@ -32,10 +32,15 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Image:
-    """An image whose blobs are in the folder `blobs`, each under the hex of its sha256."""
+    """An image whose blobs are in the folder `blobs`, each under the hex of its sha256.
+
+    Attributes:
+        index: the digest of the index that it was pulled by, as one of its platforms; "" when it was pulled itself.
+    """
 
     manifest: bytes
     blobs: Path
+    index: str = ""
 
     @property
     def digest(self) -> str:

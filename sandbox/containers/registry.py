@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -95,8 +95,12 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path) -> Image:
     manifest = image["imageManifest"].encode()
     if reference.digest and digest_of(manifest) != reference.digest:
         raise RegistryError(f"the manifest of {reference} has another digest, {digest_of(manifest)}")
-    if "layers" not in json.loads(manifest):
-        raise RegistryError(f"{reference} is not an image of one platform")
+    description = json.loads(manifest)
+    if "manifests" in description:
+        platform = fetch(ecr_client, replace(reference, tag="", digest=_fitting(description, reference)), blobs)
+        return replace(platform, index=digest_of(manifest))
+    if "layers" not in description:
+        raise RegistryError(f"{reference} is neither an image nor an index")
     found = Image(manifest, blobs)
     for digest in found.blob_digests:
         answer = ecr_client.get_download_url_for_layer(**_in_repository(reference), layerDigest=digest)
@@ -110,6 +114,14 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path) -> Image:
     except ImageError as error:
         raise RegistryError(str(error)) from error
     return found
+
+
+def _fitting(index: dict[str, Any], reference: Reference) -> str:
+    """The digest of the first image for Linux that an index lists; architectures are not told apart here."""
+    listed = [each["digest"] for each in index["manifests"] if each.get("platform", {}).get("os") == "linux"]
+    if not listed:
+        raise RegistryError(f"image Manifest of {reference} does not contain descriptor matching platform 'linux'")
+    return str(listed[0])
 
 
 def push(ecr_client: Any, reference: Reference, image: Image, report: Callable[[str], None]) -> None:

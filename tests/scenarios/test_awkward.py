@@ -1,5 +1,6 @@
 """Where AWS's documents leave two readings: deliveries under the awkward one of each (`SANDBOX_AWS=awkward`)."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,22 @@ def ship(stack: Stack, source: Path) -> dict[str, Done]:
     return {service: running.result() for service, running in ships.items()}
 
 
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def deploy_an_index(stack: Stack, service: str, platform: str) -> str:
+    """What another tool does that pushes an index: of an image that is there, and for the execution's `image`."""
+    ecr, pipelines = stack.client("ecr"), stack.client("codepipeline")
+    listed = [{"digest": platform, "platform": {"os": "linux", "architecture": "amd64"}}]
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
+    put = ecr.put_image(repositoryName=f"local-{service}", imageManifest=manifest, imageTag="of-another-tool")
+    digest: str = put["image"]["imageId"]["imageDigest"]
+    ran = len(executions(stack, service))
+    pipelines.start_pipeline_execution(name=f"local-{service}", variables=[{"name": "image", "value": digest}])
+    assert wait_for_pipeline(stack, service, ran + 1)[0]["status"] == "Succeeded"
+    return digest
+
+
 def test_services_are_released_edited_and_rolled_back(local: Stack, apps: Apps) -> None:
     for version in ("v1", "v2"):
         for done in ship(local, apps.make(version)).values():
@@ -63,3 +80,11 @@ def test_services_are_released_edited_and_rolled_back(local: Stack, apps: Apps) 
         after = local.settled(service)
         assert (after["memory"], after["image_digest"], after["live"]) == (1024, first[service], first[service])
         assert after["disagreement"] is None
+    index = deploy_an_index(local, "hello", second["hello"])
+    (task,) = local.client("ecs").list_tasks(cluster="local", serviceName="local-hello")["taskArns"]
+    (described,) = local.client("ecs").describe_tasks(cluster="local", tasks=[task])["tasks"]
+    assert second["hello"] in {container["imageDigest"] for container in described["containers"]}
+    left = local.settled("hello")
+    assert (left["image_digest"], left["live"], left["release"]["image_digest"]) == (index, index, index)
+    assert left["disagreement"] is None
+    local.ok("up")

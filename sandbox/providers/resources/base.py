@@ -18,6 +18,10 @@ from sandbox.providers.types import Aws
 
 Properties = dict[str, Any]
 PROVIDER_ONLY = frozenset({"region", "tagsAll", "namePrefix", "forceDestroy", "skipDestroy", "timeouts"})
+NEW_ROLE_SECONDS = 15.0
+ROLE_PAUSE = 0.2
+"""How long a role that is refused may be only too new for AWS, and until it is tried again. The real provider takes
+minutes, which a role that is wrong costs there."""
 _GONE = re.compile(r"NotFound|NoSuch|NonExistent|^404$")
 
 
@@ -57,12 +61,14 @@ class AwsResource:
     apart: frozenset[str] = frozenset()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     tagging: Tagging | None = None
+    refused_role: tuple[str, str] | None = None
+    """Error code and words by which the create call refuses a role; they may mean that the role is too new."""
 
     def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
         """Create it with everything it needs several calls for; AWS's error passes on."""
         inputs = {**self.defaults, **self.named(inputs)}
         self.refuse_existing(aws, inputs)
-        response = self.call(aws, self.create_call, self.arguments(aws, self.create_call, inputs))
+        response = self.call_once_the_role_is_known(aws, self.arguments(aws, self.create_call, inputs))
         id = self.identify(aws, inputs, response)
         try:
             self.settle(aws, id, {}, inputs)
@@ -173,6 +179,19 @@ class AwsResource:
             listed = shape.members[target].type_name == "list"
             arguments = {**arguments, target: [id] if listed else id}
         return getattr(client, xform_name(operation))(**arguments)
+
+    def call_once_the_role_is_known(self, aws: Aws, arguments: Properties) -> Any:
+        """The create call, again and again while it refuses a role that may have been made a moment ago."""
+        end = time.monotonic() + NEW_ROLE_SECONDS
+        while True:
+            try:
+                return self.call(aws, self.create_call, arguments)
+            except ClientError as error:
+                code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+                refused = self.refused_role and self.refused_role[0] == code and self.refused_role[1] in message
+                if not refused or time.monotonic() > end:
+                    raise
+            time.sleep(ROLE_PAUSE)
 
     def arguments(self, aws: Aws, operation: str, inputs: Properties, *, lenient: bool = False) -> Properties:
         """The inputs as the operation's arguments; `lenient` leaves out what it has no argument for."""

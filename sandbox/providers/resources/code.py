@@ -125,6 +125,8 @@ RESOURCES: dict[str, Resource] = {
         apart=frozenset({"projectVisibility", "resourceAccessRole"}),
         defaults={"buildTimeout": 60, "queuedTimeout": 480},
         outputs={"arn": "arn", "encryptionKey": "encryptionKey"},
+        # The words by which terraform-provider-aws tries again (internal/service/codebuild/project.go).
+        refused_role=("InvalidInputException", "ot authorized to perform"),
         tagging=Tagging(),
     ),
     "aws:codepipeline/pipeline:Pipeline": Pipeline(
@@ -137,6 +139,8 @@ RESOURCES: dict[str, Resource] = {
         element="pipeline",
         names=PIPELINE_NAMES,
         defaults={"pipelineType": "V1", "executionMode": "SUPERSEDED"},
+        # The same (internal/service/codepipeline/codepipeline.go).
+        refused_role=("InvalidStructureException", "not authorized"),
         outputs={"arn": "arn"},
         tagging=Tagging(),
     ),

@@ -206,6 +206,8 @@ RESOURCES: dict[str, Resource] = {
         id="deploymentGroupId",
         element="deploymentGroupInfo",
         outputs={"deploymentGroupId": "deploymentGroupId", "computePlatform": "computePlatform"},
+        # Whatever its words, terraform-provider-aws tries again (internal/service/deploy/deployment_group.go).
+        refused_role=("InvalidRoleException", ""),
         tagging=Tagging(),
     ),
 }

@@ -440,6 +440,17 @@ def test_a_group_is_refused(changes: Json, code: str) -> None:
     assert refused.value.code == code
 
 
+def test_a_group_is_refused_while_codedeploy_may_not_assume_its_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    def assume(*_: Any) -> str:
+        raise AwsError("AccessDenied", "not yet", 403)
+
+    world = account()
+    monkeypatch.setattr(world, "assume", assume)
+    with pytest.raises(AwsError, match="does not have the permissions required to assume the role") as refused:
+        call(world, "CreateDeploymentGroup", **GROUP)
+    assert refused.value.code == "InvalidRoleException"
+
+
 @pytest.mark.parametrize(
     ("shift", "allowed"), [((1, 1), True), ((99, 2880), True), ((100, 1), False), ((10, 0), False), ((10, 2881), False)]
 )

@@ -207,6 +207,24 @@ def test_push_and_pull(world: World, ecr: Any, tmp_path: Path) -> None:
         assert (tmp_path / "out/file").read_text() == "x"
 
 
+def test_an_index_is_pulled_as_its_image_for_linux(world: World, ecr: Any, tmp_path: Path) -> None:
+    repository(ecr)
+    image = small_image(tmp_path / "client")
+    push(ecr, Reference.parse(f"{REGISTRY}/app:v1"), image, lambda _: None)
+    listed = [(f"sha256:{'0' * 64}", "windows"), (image.digest, "linux")]
+    found = {}
+    for name, platforms in (("both", listed), ("windows", listed[:1])):
+        manifests = [{"digest": digest, "platform": {"os": system}} for digest, system in platforms]
+        manifest = json.dumps({"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests})
+        found[name] = ecr.put_image(repositoryName="app", imageManifest=manifest, imageTag=name)["image"]["imageId"]
+    index = found["both"]["imageDigest"]
+    for name in (":both", f"@{index}"):
+        pulled = pull(ecr, f"{REGISTRY}/app{name}", tmp_path / "other")
+        assert (pulled.digest, pulled.index) == (image.digest, index)
+    with pytest.raises(RegistryError, match="does not contain descriptor matching platform 'linux'"):
+        pull(ecr, f"{REGISTRY}/app:windows", tmp_path / "other")
+
+
 def test_errors_of_push_and_pull_are_in_docker_words(world: World, ecr: Any, tmp_path: Path) -> None:
     image, other = small_image(tmp_path / "a"), small_image(tmp_path / "b", "y")
     v1 = Reference.parse(f"{REGISTRY}/app:v1")

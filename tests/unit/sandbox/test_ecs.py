@@ -59,7 +59,7 @@ class FakeEngine:
         if self.refuse:
             raise self.refuse
         self.pulled.append(uri)
-        return SimpleNamespace(digest="sha256:1")
+        return SimpleNamespace(digest="sha256:1", index="")
 
     def start(
         self, folder: Path, image: Any, definition: Json, environment: dict[str, str], peer: Any

@@ -10,10 +10,12 @@ from aws_fakes import FakeWorld, eventually
 
 from sandbox import readings
 from sandbox.clock import Clock
+from sandbox.codebuild.api import Builds
 from sandbox.codepipeline.actions import ecs
 from sandbox.codepipeline.actions.context import ActionFailure
 from sandbox.readings import Readings, chosen
 from sandbox.server import hooks, identity
+from sandbox.server.errors import AwsError
 
 Json = dict[str, Any]
 
@@ -22,7 +24,8 @@ Json = dict[str, Any]
     ("text", "names"),
     [
         ("", set()),
-        ("awkward", set(vars(Readings()))),
+        ("awkward", set(vars(Readings())) - {"refused_builds"}),
+        ("awkward,refused_builds", set(vars(Readings()))),
         ("late_roles, early_action", {"late_roles", "early_action"}),
     ],
 )
@@ -101,6 +104,15 @@ def test_a_new_role_cannot_be_assumed_at_once(
     roles = {"r": SimpleNamespace(arn="arn:r", create_date=made)}
     monkeypatch.setattr(identity, "iam_backends", {world.account: {identity.PARTITION: SimpleNamespace(roles=roles)}})
     assert identity._too_new(world, "arn:r") is refused
+
+
+def test_a_project_s_first_build_is_refused_and_no_other() -> None:
+    builds = Builds()
+    for project in ("package", "release"):
+        builds.admit(project, PLAIN)
+        with pytest.raises(AwsError, match="Cannot have more than 0 builds in queue for the account"):
+            builds.admit(project, Readings(refused_builds=True))
+        builds.admit(project, Readings(refused_builds=True))
 
 
 def test_s3_tells_of_uploads_late_twice_and_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from resource_account import Account, Props
 
-from sandbox.providers.resources import RESOURCES, ecs_service
+from sandbox.providers.resources import RESOURCES, base, ecs_service
 
 SERVICE = "aws:ecs/service:Service"
 
@@ -182,3 +184,38 @@ def test_project_update_sends_every_setting(account: Account) -> None:
         "logsConfig": {"cloudWatchLogs": {"status": "ENABLED", "groupName": "g"}},
         "tags": [{"key": "a", "value": "b"}],
     }
+
+
+REFUSALS = {
+    "aws:codebuild/project:Project": (
+        "InvalidInputException",
+        "CodeBuild is not authorized to perform: sts:AssumeRole",
+    ),
+    "aws:codepipeline/pipeline:Pipeline": ("InvalidStructureException", "CodePipeline is not authorized to perform"),
+    "aws:codedeploy/deploymentGroup:DeploymentGroup": ("InvalidRoleException", "AWS CodeDeploy does not have"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize(("refused", "code", "created"), [(3, "", True), (10_000, "", False), (1, "Other", False)])
+def test_a_role_that_is_refused_may_be_too_new(
+    monkeypatch: pytest.MonkeyPatch, kind: str, refused: int, code: str, created: bool
+) -> None:
+    resource, left, now = RESOURCES[kind], [refused], iter(range(10_000))
+    error = {"Code": code or REFUSALS[kind][0], "Message": REFUSALS[kind][1]}
+
+    def call(*_: Any) -> str:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise ClientError({"Error": error}, "Create")
+        return "made"
+
+    monkeypatch.setattr(type(resource), "call", call)
+    monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: next(now), sleep=lambda _: None))
+    made: Any = resource
+    if created:
+        assert made.call_once_the_role_is_known(None, {}) == "made"
+        return
+    with pytest.raises(ClientError):
+        made.call_once_the_role_is_known(None, {})
+    assert left[0] == refused - 1 or not code
