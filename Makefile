@@ -13,12 +13,12 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap stop test soak mutants check docs format
+.PHONY: help setup up bootstrap acceptance stop test soak mutants check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make up STACK=dev            the same program against the AWS account of your credentials'
 	@echo '  make test ARGS="-k naming"   more arguments for pytest'
@@ -61,6 +61,10 @@ endif
 bootstrap: setup ## Bring an AWS account to what bootstrap/Pulumi.STACK.yaml says; can be run again
 	@$(BIN)/python tools/setup.py language-host
 	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/delivery bootstrap --stack $(STACK)
+
+acceptance: setup ## Make, release, break and destroy a small stack in the account of STACK, and print what held of AWS
+	@$(BIN)/python tools/setup.py language-host
+	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/python -m acceptance --stack $(STACK) $(ARGS)
 
 stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)

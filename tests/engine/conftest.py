@@ -31,8 +31,10 @@ def new_server(root: Path) -> Iterator[Server]:
     folder = StackFolder("shared", root)
     folder.root = REPOSITORY  # where `python -m sandbox.server` is found
     started = folder.ensure_server(lambda _: None)
-    yield started
-    subprocess.run(["kill", str(started.pid)], check=True)
+    try:
+        yield started
+    finally:
+        subprocess.run(["kill", str(started.pid)], check=True)
 
 
 @pytest.fixture(scope="session")

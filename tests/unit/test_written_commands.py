@@ -13,7 +13,7 @@ from sandbox.cli import main as sandbox
 ROOT = Path(__file__).parents[2]
 PAGES = ("*.md", "docs/**/*.md", "examples/**/*.md")
 OTHERS = (
-    "*.py", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "Makefile", "bootstrap/*.*", "components/*.py",
+    "*.py", "acceptance/*.py", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "Makefile", "bootstrap/*.*", "components/*.py",
     "delivery/**/*.py", "deployments/*.*", "docs/*.py", "policy/*.*", "sandbox/**/*.py", "tools/*.py", "Pulumi*.yaml",
 )  # fmt: skip
 COMMAND = r"(?:\.venv/bin/|\$\(BIN\)/)?(?:sandbox|delivery|make) [a-z-]+\b[^`\n]*"

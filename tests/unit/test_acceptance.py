@@ -1,0 +1,160 @@
+"""What `make acceptance` says of the assumptions: the keys of its checks, the checks, the table."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from acceptance import checks
+from acceptance.checks import CHECKS
+from acceptance.evidence import Evidence, Execution, Finding, Look
+from acceptance.stack import edited, source, stack_file
+from acceptance.table import PAGE, assumptions, judged, markdown, short
+
+LINES = assumptions(PAGE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("key", CHECKS)
+def test_each_check_is_of_one_line_of_the_page(key: str) -> None:
+    assert len([line for line in LINES if line.startswith(key)]) == 1
+
+
+def test_every_table_of_assumptions_is_read_and_no_other() -> None:
+    page = "| assumption | check |\n|---|---|\n| one | c |\n| two | c |\n\n| action | on |\n|---|---|\n| three | * |\n"
+    assert assumptions(page) == ["one", "two"]
+    assert len(LINES) > 80
+    assert any(line.startswith("CodeDeploy rewrites the rules") for line in LINES)
+
+
+def test_the_life_that_did_not_begin_says_nothing_of_any_line() -> None:
+    found = [found for _, found in judged(PAGE.read_text(encoding="utf-8"), CHECKS, Evidence()) if found]
+    assert len(found) == len(CHECKS)
+    assert {each.verdict for each in found} == {"could not be checked"}
+
+
+def deployment(name: str, status: str = "PRIMARY", state: str = "COMPLETED", tasks: int = 1, of: str = "f:1") -> Any:
+    return {"id": name, "status": status, "rolloutState": state, "runningCount": tasks, "taskDefinition": of}
+
+
+def look(step: str, *deployments: Any, tasks: int = 1, desired: int = 1) -> Look:
+    return Look(step, {"deployments": list(deployments), "runningCount": tasks, "desiredCount": desired})
+
+
+def action(stage: str, status: str = "Succeeded", start: int = 0, end: int = 1, message: str = "") -> Any:
+    result = {"output": {"executionResult": {"externalExecutionSummary": message}}}
+    return {"stageName": stage, "status": status, "startTime": start, "lastUpdateTime": end, **result}
+
+
+def execution(status: str, *actions: Any, kind: str = "CloudWatchEvent") -> Execution:
+    return Execution("1", "v", {"status": status, "trigger": {"triggerType": kind}}, list(actions))
+
+
+def executed(**executions: Execution) -> Evidence:
+    return Evidence(executions=executions)
+
+
+def answered(**answers: Any) -> Evidence:
+    return Evidence(answers={name.replace("_", " "): answer for name, answer in answers.items()})
+
+
+def task(digest: str, by: str = "a") -> Any:
+    return {"startedBy": by, "containers": [{"imageDigest": digest}]}
+
+
+HELD, NOT, UNSEEN = "held", "did not hold", "could not be checked"
+OLD_AND_NEW = [deployment("b", state="IN_PROGRESS"), deployment("a", "ACTIVE")]
+FIRST = {"deployment of UpdateService": "b"}
+TARGETS = {"scalable targets": [{"MinCapacity": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence", "verdict"),
+    [
+        (checks.delivered, executed(v1=execution("Succeeded")), HELD),
+        (checks.delivered, executed(v1=execution("Failed", action("Package", message="AccessDenied: s3"))), NOT),
+        (checks.delivered, executed(v1=execution("Failed", action("Package", message="exit code 1"))), UNSEEN),
+        (checks.by_event, executed(v1=execution("Succeeded")), HELD),
+        (checks.by_event, executed(v1=execution("Succeeded", kind="StartPipelineExecution")), UNSEEN),
+        (checks.built, executed(v1=execution("Failed", action("Package", "Failed"))), NOT),
+        (checks.skipped, executed(again=execution("Succeeded", action("Package"))), HELD),
+        (checks.skipped, executed(again=execution("Succeeded", action("Package"), action("Deploy"))), NOT),
+        (checks.skipped, executed(again=execution("Failed", action("Package"))), NOT),
+        (checks.queued, executed(v2=execution("Succeeded", action("Package", end=5)), again=execution("Succeeded", action("Package", start=5))), HELD),
+        (checks.queued, executed(v2=execution("Succeeded", action("Package", end=5)), again=execution("Succeeded", action("Package", start=4))), NOT),
+        (checks.queued, executed(v2=execution("Succeeded", action("Package")), again=execution("Superseded", action("Source"))), NOT),
+        (checks.failed_action, executed(broken=execution("Failed", action("Deploy", "Failed"))), HELD),
+        (checks.failed_action, executed(broken=execution("Failed", action("Deploy", "Succeeded"))), NOT),
+        (checks.empty_service, Evidence([look("up", deployment("a"), desired=0)], answers=TARGETS), HELD),
+        (checks.empty_service, Evidence([look("up", deployment("a"), desired=1)], answers=TARGETS), NOT),
+        (checks.no_tasks, Evidence([look("up", deployment("a"), desired=0)]), HELD),
+        (checks.no_tasks, Evidence([look("up", deployment("a", state="IN_PROGRESS"), desired=0)]), NOT),
+        (checks.rollout_states, Evidence([look("up", deployment("a"))]), HELD),
+        (checks.rollout_states, Evidence([look("up", deployment("a", state="None"))]), NOT),
+        (checks.listed_while_it_runs, Evidence([look("v2", *OLD_AND_NEW, tasks=2)]), HELD),
+        (checks.listed_while_it_runs, Evidence([look("v2", deployment("b"), tasks=2)]), NOT),
+        (checks.beside_in_progress, Evidence([look("v2", *OLD_AND_NEW)]), HELD),
+        (checks.beside_in_progress, Evidence([look("v2", OLD_AND_NEW[0])]), NOT),
+        (checks.failure_listed, Evidence([look("edit", deployment("a")), look("broken", deployment("b", state="FAILED"))]), HELD),
+        (checks.failure_listed, Evidence([look("edit", deployment("a")), look("broken", deployment("b")), look("broken", deployment("c"))]), HELD),
+        (checks.failure_listed, Evidence([look("edit", deployment("a")), look("broken", deployment("b"))]), NOT),
+        (checks.rolled_back, Evidence([look("edit", deployment("a")), look("broken", deployment("b", of="f:2")), look("broken", deployment("c"))]), HELD),
+        (checks.rolled_back, Evidence([look("edit", deployment("a")), look("broken", deployment("b", of="f:2")), look("broken", deployment("b", of="f:2"))]), NOT),
+        (checks.new_one_first, Evidence(answers={**FIRST, "deployments right after it": [deployment("b")]}), HELD),
+        (checks.new_one_first, Evidence(answers={**FIRST, "deployments right after it": [deployment("a")]}), NOT),
+        (checks.tag_resolved, Evidence(tasks={"edit": [task("2")]}, digests={"v2": "2"}), HELD),
+        (checks.tag_resolved, Evidence(tasks={"edit": [task("1")]}, digests={"v2": "2"}), NOT),
+        (checks.pushed_digest, Evidence(tasks={"v1": [task("1")]}, digests={"v1": "1"}), HELD),
+        (checks.pushed_digest, Evidence(tasks={"v1": [task("2")]}, digests={"v1": "1"}), NOT),
+        (checks.whole_family, answered(half_a_family=[], the_family=["f:1"]), HELD),
+        (checks.whole_family, answered(half_a_family=["f:1"], the_family=["f:1"]), NOT),
+        (checks.missing_parameter, answered(a_parameter_that_there_is_not={"Parameters": [], "InvalidParameters": ["n"]}), HELD),
+        (checks.missing_parameter, answered(a_parameter_that_there_is_not="ParameterNotFound"), NOT),
+        (checks.tag_moved, Evidence(answers={"live image": "1", "put-image": {"imageDigest": "1"}}), HELD),
+        (checks.tag_moved, Evidence(answers={"live image": "1", "put-image": "ImageDigestDoesNotMatchException"}), NOT),
+        (checks.started_by, Evidence([look("probe", deployment("a"))], tasks={"probe": [task("1")]}, answers={"startedBy with a service": "InvalidParameterException"}), HELD),
+        (checks.started_by, Evidence([look("probe", deployment("a"))], tasks={"probe": [task("1")]}, answers={"startedBy with a service": {"taskArns": []}}), NOT),
+        (checks.started_by, Evidence([look("probe", deployment("b"))], tasks={"probe": [task("1")]}, answers={"startedBy with a service": "InvalidParameterException"}), NOT),
+    ],
+)  # fmt: skip
+def test_a_check_says_what_was_seen(check: Any, evidence: Evidence, verdict: str) -> None:
+    assert check(evidence).verdict == verdict
+
+
+@pytest.mark.parametrize(("stage", "verdict"), [("InProgress", HELD), ("Succeeded", NOT)])
+def test_the_stage_of_an_action_that_runs(stage: str, verdict: str) -> None:
+    running = {"latestExecution": {"status": "InProgress"}}
+    found = look("v1", deployment("a"))
+    found.state = {"stageStates": [{"latestExecution": {"status": stage}, "actionStates": [running]}]}
+    assert checks.stage_in_progress(Evidence([found])).verdict == verdict
+
+
+def test_the_table_has_what_is_left_by_hand_last() -> None:
+    rows = [("one", None), ("two", Finding("held", "a | b"))]
+    assert markdown(rows, "today") == (
+        "| assumption | today | seen |\n|---|---|---|\n| two | held | a \\| b |\n| one | by hand | |"
+    )
+
+
+def test_an_answer_of_another_form_is_no_end_of_the_table() -> None:
+    def check(evidence: Evidence) -> Finding:
+        raise KeyError("rolloutState")
+
+    (row,) = judged("| assumption |\n|---|\n| one |\n", {"one": check}, Evidence())
+    assert row[1] == Finding("could not be checked", "AWS's answer was not as expected: KeyError('rolloutState')")
+
+
+def test_a_long_line_is_cut_at_a_word_outside_of_code() -> None:
+    assert short("`a` " * 40).count("`") % 2 == 0
+    assert short("[text](https://example.com) and more") == "text and more"
+
+
+def test_the_stack_is_where_the_other_one_is_and_keeps_what_pulumi_wrote() -> None:
+    text = stack_file({"aws:region": "eu-west-1", "fargate-delivery:services": {"chuoi": {}}}, "arn:of:certificate")
+    assert yaml.safe_load(text)["config"]["aws:region"] == "eu-west-1"
+    assert "chuoi" not in text
+    assert "memory: 1024" in edited(text)
+    assert yaml.safe_load(edited(f"encryptionsalt: some\n{text}"))["encryptionsalt"] == "some"
+
+
+def test_a_version_is_another_source_than_the_next() -> None:
+    assert source("v1") != source("v2")
