@@ -10,6 +10,7 @@ from pulumi.automation import EngineEvent
 from pulumi.automation._cmd import CommandResult
 from pulumi.automation.errors import CommandError
 
+from sandbox import reports
 from sandbox.engine import Engine, EngineError
 from sandbox.stacks import Server, StackFolder
 
@@ -57,10 +58,9 @@ def test_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_waited_for_when_the_engine_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    began = time.monotonic()
+    monkeypatch.setattr(reports, "SECONDS_FOR_EVENTS", None)  # as long as it takes, and nothing comes
     with pytest.raises(EngineError):
         run(Late(-9), tmp_path, monkeypatch)
-    assert time.monotonic() - began < 5
 
 
 def test_nothing_is_waited_for_when_nothing_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,6 @@ def test_nothing_is_waited_for_when_nothing_began(tmp_path: Path, monkeypatch: p
         def up(self, on_event: Any, **_: Any) -> None:
             raise CommandError(CommandResult("", "error: no such stack", 255))
 
-    began = time.monotonic()
+    monkeypatch.setattr(reports, "SECONDS_FOR_EVENTS", None)
     with pytest.raises(EngineError, match="no such stack"):
         run(Refused(255), tmp_path, monkeypatch)
-    assert time.monotonic() - began < 5
