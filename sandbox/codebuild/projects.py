@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.codebuild.models import CodeBuild, codebuild_backends
 
+from sandbox.machines import refused_image
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _validate(world: World, project: dict[str, Any]) -> None:
     for key in ("type", "image", "computeType"):
         if not environment.get(key):
             raise _invalid(f"Project environment {key} is required")
+    if reason := refused_image(environment):
+        raise _invalid(reason)
     names = set()
     for variable in environment.get("environmentVariables") or []:
         if variable.get("type", "PLAINTEXT") not in VARIABLE_TYPES:

@@ -5,35 +5,41 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sandbox
 from sandbox.codebuild import aws_command
 from sandbox.containers.namespace import Container
 from sandbox.containers.rootfs import Bind, Layout, Runtime
 from sandbox.containers.runtimes import SYSTEM_PATH
+from sandbox.machines import build_architecture, lacking_tools
 
 TOOLS = "/codebuild/readonly/bin"
 PATH = f"{TOOLS}:{SYSTEM_PATH}"
+ABSENT = '#!/bin/sh\necho "${0##*/}: command not found" >&2\nexit 127\n'
 DOCKER = """\
 import sys
 from pathlib import Path
 sys.path.insert(0, {package!r})
 from sandbox.containers.docker import main
-sys.exit(main(sys.argv[1:], Path("/codebuild/docker"), privileged={privileged!r}))
+sys.exit(main(sys.argv[1:], Path("/codebuild/docker"), privileged={privileged!r}, machine={machine!r}))
 """
 
 
-def open_room(folder: Path, blobs: Path, output: int, *, privileged: bool) -> Container:
-    """Start a build's container over `folder`/rootfs; raises NamespaceError.
+def open_room(folder: Path, blobs: Path, output: int, environment: dict[str, Any]) -> Container:
+    """Start a build's container over `folder`/rootfs for a project's environment; raises NamespaceError.
 
-    `blobs` (the registry's layers) can be read inside. Without `privileged` there is no Docker daemon.
+    `blobs` (the registry's layers) can be read inside. Without `privilegedMode` there is no Docker daemon.
     """
+    privileged = bool(environment.get("privilegedMode"))
     root = folder / "rootfs"
     tools = root / TOOLS.lstrip("/")
     tools.mkdir(parents=True, exist_ok=True)
     package = str(Path(sandbox.__file__).parent.parent)
-    _write_tool(tools / "docker", "-I", "-c", DOCKER.format(package=package, privileged=privileged))
+    docker = DOCKER.format(package=package, privileged=privileged, machine=build_architecture(environment))
+    _write_tool(tools / "docker", "-I", "-c", docker)
     _write_tool(tools / "aws", "-I", "-S", str(Path(aws_command.__file__)))
     for name in ("python", "python3"):
         (tools / name).symlink_to(os.path.realpath(sys.executable))
@@ -47,7 +53,20 @@ def open_room(folder: Path, blobs: Path, output: int, *, privileged: bool) -> Co
             Bind(Path(os.path.realpath("/etc/resolv.conf")), "/etc/resolv.conf"),
         ],
     )
+    layout.binds.extend(_hidden(tools, environment["image"]))
     return Container(layout, None, address=folder / "sock", output=output, network="host", privileged=privileged)
+
+
+def _hidden(tools: Path, image: str) -> Iterator[tuple[str, str, bool]]:
+    """Binds that put a command which is not found in the place of each tool that the image lacks."""
+    absent = tools / ".absent"
+    absent.write_text(ABSENT)
+    absent.chmod(0o755)
+    for folder in SYSTEM_PATH.split(":"):
+        for name in lacking_tools(image):
+            file = Path(folder, name)
+            if file.is_file() and not file.is_symlink() and not file.parent.is_symlink():
+                yield str(absent), str(file), False
 
 
 def _outermost(paths: list[Path]) -> list[Path]:

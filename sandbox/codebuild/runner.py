@@ -201,9 +201,8 @@ class Build:
                     f"Service role {role} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams "
                     f"for build {self._record.data['arn']}. Error message: {error.response['Error']['Message']}",
                 ) from error
-        privileged = bool(project["environment"].get("privilegedMode"))
         try:
-            self._container = open_room(self._folder, self._world.folder / "blobs", output, privileged=privileged)
+            self._container = open_room(self._folder, self._world.folder / "blobs", output, project["environment"])
         except NamespaceError as error:
             raise PhaseError("CLIENT_ERROR", str(error)) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import tarfile
 from collections.abc import Callable
 from copy import deepcopy
@@ -20,8 +19,8 @@ from sandbox.containers.rootfs import inside
 from sandbox.containers.runstep import RunError, RunStep
 from sandbox.containers.runtimes import UnknownBaseImage, base_image, runtime
 from sandbox.containers.store import ImageStore
+from sandbox.machines import DEFAULT
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 PREDEFINED = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY", "SOURCE_DATE_EPOCH"}
 HEALTHCHECK_TIMES = {
     "interval": "Interval",
@@ -52,7 +51,7 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What the command line of a build says."""
+    """What the command line of a build says. `machine` is the architecture of the one that builds."""
 
     context: Path
     arguments: dict[str, str] = field(default_factory=dict)
@@ -61,16 +60,18 @@ class BuildOptions:
     ignore: str = ""
     target: str = ""
     platform: str = ""
+    machine: str = DEFAULT
 
 
 @dataclass
 class Built:
-    """A stage while it is built: its root folder, configuration and variables."""
+    """A stage while it is built: its root folder, configuration and variables, and whose programs it has."""
 
     root: Path
     config: dict[str, Any]
     runtime: str
     environment: dict[str, str]
+    architecture: str
     arguments: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -116,19 +117,18 @@ class Builder:
         if self._options.labels:
             config["Labels"] = {**config.get("Labels", {}), **self._options.labels}
         self._progress.start("exporting to image")
-        image = make_image(built.root, config, built.runtime, self._architecture, self._store.blobs)
+        image = make_image(built.root, config, built.runtime, built.architecture, self._store.blobs)
         self._progress.line(f"writing image {image.digest}")
         self._progress.done()
         return image
 
     @property
     def _architecture(self) -> str:
-        own = ARCHITECTURES.get(platform.machine(), platform.machine())
-        return self._options.platform.partition("/")[2].partition("/")[0] or own
+        return _architecture(self._options.platform) or self._options.machine
 
     @property
     def _platform_variables(self) -> dict[str, str]:
-        own = ARCHITECTURES.get(platform.machine(), platform.machine())
+        own = self._options.machine
         return {
             **{"TARGETPLATFORM": f"linux/{self._architecture}", "TARGETOS": "linux", "TARGETVARIANT": ""},
             **{"TARGETARCH": self._architecture, "BUILDPLATFORM": f"linux/{own}", "BUILDOS": "linux"},
@@ -184,7 +184,9 @@ class Builder:
 
     def _from(self, stage: Stage) -> Built:
         instruction = Instruction(stage.line, stage.line, "FROM", (), stage.base)
-        name = instruction.expand(stage.base, {**self._platform_variables, **self._global})
+        variables = {**self._platform_variables, **self._global}
+        name = instruction.expand(stage.base, variables)
+        architecture = _architecture(instruction.expand(stage.platform, variables)) or self._architecture
         if not name:
             raise DockerfileError(stage.line, f"base name ({stage.base}) should not be blank")
         root = self._scratch / f"stage-{stage.index}"
@@ -192,14 +194,14 @@ class Builder:
         if earlier is not None and not name.isdigit():
             base = self._stage(earlier)
             _clone(base.root, root)
-            return Built(root, deepcopy(base.config), base.runtime, dict(base.environment))
+            return Built(root, deepcopy(base.config), base.runtime, dict(base.environment), base.architecture)
         self._progress.start(f"[internal] load metadata for {name}")
         image = self._store.find(name) or self._pull(name)
         if image is not None:
             image.extract(root)
             inherited = {key: value for key, value in image.config.items() if key != "Env"}
             self._progress.done()
-            return Built(root, inherited, image.runtime, image.environment)
+            return Built(root, inherited, image.runtime, image.environment, image.configuration["architecture"])
         try:
             base_runtime = base_image(name)
         except UnknownBaseImage as error:
@@ -212,7 +214,7 @@ class Builder:
         config: dict[str, Any] = {"Cmd": base_runtime.command} if base_runtime.command else {}
         if base_runtime.user:
             config["User"] = base_runtime.user
-        return Built(root, config, base_runtime.runtime, dict(base_runtime.environment))
+        return Built(root, config, base_runtime.runtime, dict(base_runtime.environment), architecture)
 
     def _declare(self, instruction: Instruction, scope: dict[str, str], known: dict[str, str]) -> None:
         for word in split_words(instruction.rest, instruction.escape):
@@ -369,7 +371,13 @@ class Builder:
             scratch=self._scratch,
             other_root=lambda name: self._other_root(stage, name) if name else self._options.context,
             output=self._progress.output,
+            native=built.architecture == self._options.machine,
         ).run(instruction)
+
+
+def _architecture(platform: str) -> str:
+    """That of `linux/arm64`, or of `linux/arm64/v8`."""
+    return platform.partition("/")[2].partition("/")[0]
 
 
 def _shell(built: Built) -> list[str]:

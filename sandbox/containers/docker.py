@@ -23,6 +23,7 @@ from sandbox.containers.registry import Reference, RegistryError, fetch, push
 from sandbox.containers.rootfs import remove_tree
 from sandbox.containers.store import ImageStore
 from sandbox.ecr.tokens import token_account
+from sandbox.machines import DEFAULT
 
 BUILD_VALUES = {
     **{"-t": "--tag", "-f": "--file", "--tag": "", "--file": "", "--build-arg": "", "--secret": ""},
@@ -41,7 +42,10 @@ class DockerError(Exception):
 
 
 class Docker:
-    """One call of the command. `ecr` makes a client of a region with the environment's credentials."""
+    """One call of the command on a `machine` of an architecture.
+
+    `ecr` makes a client of a region with the environment's credentials.
+    """
 
     def __init__(
         self,
@@ -50,12 +54,14 @@ class Docker:
         write: Callable[[str], None],
         note: Callable[[str], None],
         ecr: Callable[[str], Any],
+        machine: str = DEFAULT,
     ) -> None:
         self._store = store
         self._environment = environment
         self._write = write
         self._note = note
         self._ecr = ecr
+        self._machine = machine
 
     def run(self, arguments: list[str], stdin: Callable[[], str]) -> None:
         """Do what the arguments say; raises DockerError or UsageError."""
@@ -168,6 +174,7 @@ class Docker:
             ignore=next((path.read_text() for path in ignores if path.is_file()), ""),
             target=given.last("--target"),
             platform=given.last("--platform"),
+            machine=self._machine,
         )
         scratch = Path(tempfile.mkdtemp(prefix="build-", dir=self._made(self._store.folder)))
         text = file.read_text()
@@ -221,7 +228,7 @@ class Docker:
             return None
         self._check_login(reference)
         try:
-            return fetch(self._ecr_of(reference), reference, self._made(self._store.blobs))
+            return fetch(self._ecr_of(reference), reference, self._made(self._store.blobs), f"linux/{self._machine}")
         except RegistryError as error:
             raise DockerError(f"Error response from daemon: {error}") from error
 
@@ -240,7 +247,7 @@ class Docker:
         return folder
 
 
-def main(arguments: list[str], state: Path, *, privileged: bool) -> int:
+def main(arguments: list[str], state: Path, *, privileged: bool, machine: str) -> int:
     """Run the command line and return its exit code. Without `privileged` there is no Docker daemon."""
 
     def say(text: str) -> None:
@@ -257,7 +264,7 @@ def main(arguments: list[str], state: Path, *, privileged: bool) -> int:
                 "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
                 "Is the docker daemon running? (The project's environment is not privileged.)"
             )
-        Docker(ImageStore(state), dict(os.environ), say, note, _ecr_client).run(arguments, sys.stdin.read)
+        Docker(ImageStore(state), dict(os.environ), say, note, _ecr_client, machine).run(arguments, sys.stdin.read)
     except UsageError as error:
         note(f"docker: {error}")
         return 125

@@ -119,12 +119,13 @@ class Instruction:
 
 @dataclass
 class Stage:
-    """A FROM and what follows it. `base` is not yet expanded."""
+    """A FROM and what follows it. `base` and `platform` are not yet expanded."""
 
     index: int
     line: int
     base: str
     name: str
+    platform: str = ""
     instructions: list[Instruction] = field(default_factory=list)
 
 
@@ -266,10 +267,10 @@ def _stage(instruction: Instruction, index: int) -> Stage:
     words = list(split_words(instruction.rest))
     instruction.only_flags("platform")
     if len(words) == 3 and words[1].upper() == "AS":
-        return Stage(index, instruction.line, words[0], words[2].lower())
+        return Stage(index, instruction.line, words[0], words[2].lower(), instruction.flag("platform"))
     if len(words) != 1:
         raise DockerfileError(instruction.line, "FROM requires either one or three arguments")
-    return Stage(index, instruction.line, words[0], "")
+    return Stage(index, instruction.line, words[0], "", instruction.flag("platform"))
 
 
 def _escape_directive(lines: list[str]) -> str:

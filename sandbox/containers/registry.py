@@ -25,6 +25,7 @@ from sandbox.containers.image import (
     digest_of,
     write_blob,
 )
+from sandbox.machines import DEFAULT
 
 PART_SIZE = 5 * 1024 * 1024
 ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
@@ -33,6 +34,14 @@ DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 class RegistryError(Exception):
     """A push or pull failed; the text is what `docker` would print after "Error response from daemon"."""
+
+
+class PlatformError(RegistryError):
+    """An index has no image for a platform."""
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(f"no matching manifest for {platform} in the manifest list entries")
+        self.platform = platform
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,8 @@ class Reference:
         return match["account"] if match else ""
 
 
-def pull(ecr_client: Any, uri: str, blobs: Path) -> Image:
-    """Fetch an image from ECR into `blobs`, as ECS does with a task's execution role.
+def pull(ecr_client: Any, uri: str, blobs: Path, platform: str = f"linux/{DEFAULT}") -> Image:
+    """Fetch an image from ECR into `blobs`, as ECS does with a task's execution role; of an index that of `platform`.
 
     Calls GetAuthorizationToken, BatchGetImage and GetDownloadUrlForLayer. Raises RegistryError.
     """
@@ -81,13 +90,13 @@ def pull(ecr_client: Any, uri: str, blobs: Path) -> Image:
         raise RegistryError(f"failed to resolve ref {uri}: only images of ECR can be pulled here")
     try:
         ecr_client.get_authorization_token()
-        return fetch(ecr_client, reference, blobs)
+        return fetch(ecr_client, reference, blobs, platform)
     except (ClientError, EndpointConnectionError) as error:
         raise RegistryError(explain(error, reference)) from error
 
 
-def fetch(ecr_client: Any, reference: Reference, blobs: Path) -> Image:
-    """Fetch an image after the registry has let us in."""
+def fetch(ecr_client: Any, reference: Reference, blobs: Path, platform: str) -> Image:
+    """Fetch an image after the registry has let us in; PlatformError when an index has none of `platform`."""
     wanted = {"imageDigest": reference.digest} if reference.digest else {"imageTag": reference.tag}
     image = _find_image(ecr_client, reference, wanted)
     if image is None:
@@ -97,8 +106,8 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path) -> Image:
         raise RegistryError(f"the manifest of {reference} has another digest, {digest_of(manifest)}")
     description = json.loads(manifest)
     if "manifests" in description:
-        platform = fetch(ecr_client, replace(reference, tag="", digest=_fitting(description, reference)), blobs)
-        return replace(platform, index=digest_of(manifest))
+        fitting = replace(reference, tag="", digest=_of_platform(description["manifests"], platform))
+        return replace(fetch(ecr_client, fitting, blobs, platform), index=digest_of(manifest))
     if "layers" not in description:
         raise RegistryError(f"{reference} is neither an image nor an index")
     found = Image(manifest, blobs)
@@ -116,12 +125,12 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path) -> Image:
     return found
 
 
-def _fitting(index: dict[str, Any], reference: Reference) -> str:
-    """The digest of the first image for Linux that an index lists; architectures are not told apart here."""
-    listed = [each["digest"] for each in index["manifests"] if each.get("platform", {}).get("os") == "linux"]
-    if not listed:
-        raise RegistryError(f"image Manifest of {reference} does not contain descriptor matching platform 'linux'")
-    return str(listed[0])
+def _of_platform(index: list[dict[str, Any]], platform: str) -> str:
+    for entry in index:
+        own = entry.get("platform", {})
+        if f"{own.get('os')}/{own.get('architecture')}" == platform:
+            return str(entry["digest"])
+    raise PlatformError(platform)
 
 
 def push(ecr_client: Any, reference: Reference, image: Image, report: Callable[[str], None]) -> None:

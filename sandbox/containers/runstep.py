@@ -29,7 +29,11 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class RunStep:
-    """Where and as whom a RUN runs. `other_root` gives the root of a stage or image, "" the context."""
+    """Where and as whom a RUN runs. `other_root` gives the root of a stage or image, "" the context.
+
+    `native`: whether its programs are the machine's; CodeBuild's have no emulation, and BuildKit's words are those of
+    bitwalker/alpine-elixir-phoenix#79.
+    """
 
     root: Path
     runtime: Runtime
@@ -42,6 +46,7 @@ class RunStep:
     scratch: Path
     other_root: Callable[[str], Path]
     output: Callable[[str], None]
+    native: bool = True
 
     def run(self, instruction: Instruction) -> None:
         """Run the instruction's command; raises RunError when it fails."""
@@ -56,6 +61,9 @@ class RunStep:
         if network != "none":
             binds.append(Bind(Path(os.path.realpath("/etc/resolv.conf")), "/etc/resolv.conf"))
         shown = " ".join(argv)
+        if not self.native:
+            self.output(f"exec {argv[0]}: exec format error")
+            raise RunError(f'process "{shown}" did not complete successfully: exit code: 1')
         command = Command(argv, environment, self.folder, self.user)
         with composed(self.root, self.runtime, binds) as layout:
             try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.containers.image import Image
+from sandbox.containers.memory import proportional, resident
 from sandbox.containers.namespace import (
     Command,
     Container,
@@ -129,6 +130,17 @@ class RunningContainer:
         """
         command = Command(argv, self._command.env, self._command.cwd, self._command.user)
         return self._container.run(command, timeout)
+
+    def memory(self, *, exact: bool = False) -> int:
+        """The bytes that its processes use; what they share is counted for each of them, unless `exact`."""
+        try:
+            return (proportional if exact else resident)(self._container.pid)
+        except (OSError, IndexError):
+            return 0
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as the kernel does for want of memory; the exit code becomes 137."""
+        self._container.signal(signal.SIGKILL)
 
     def stop(self, timeout: float) -> None:
         """Ask the command to end (the image's STOPSIGNAL or SIGTERM), and kill it after `timeout` seconds."""

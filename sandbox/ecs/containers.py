@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,10 @@ class Container(Protocol):
 
     def stop(self, timeout: float) -> None: ...
 
+    def memory(self, *, exact: bool = False) -> int: ...
+
+    def kill(self) -> None: ...
+
 
 class ContainerEngine(Protocol):
     """Pulls images and starts containers; the containers of a task share one network: `peer` is one that runs.
@@ -38,14 +43,40 @@ class ContainerEngine(Protocol):
     ) -> Container: ...
 
 
-class LocalEngine:
-    """Containers as processes of this machine, images kept in `blobs`."""
+@dataclass(frozen=True)
+class ForeignContainer:
+    """A container whose program is of another architecture: it ends at once.
 
-    def __init__(self, blobs: Path) -> None:
+    So it does on Fargate (aws-samples/amazon-bedrock-serverless-prompt-chaining#213), and its log says why.
+    """
+
+    exit_code: int | None = 1
+
+    def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
+        raise ConnectionRefusedError(f"port {port}")
+
+    def run(self, argv: list[str], timeout: float | None = None) -> int:
+        raise ConnectionRefusedError("the container has ended")
+
+    def stop(self, timeout: float) -> None:
+        """It has ended."""
+
+    def memory(self, *, exact: bool = False) -> int:
+        return 0
+
+    def kill(self) -> None:
+        """It has ended."""
+
+
+class LocalEngine:
+    """Containers as processes of this machine, which stands for one of an architecture; images are kept in `blobs`."""
+
+    def __init__(self, blobs: Path, architecture: str) -> None:
         self.blobs = blobs
+        self.architecture = architecture
 
     def pull(self, ecr: Any, uri: str) -> Image:
-        return pull(ecr, uri, self.blobs)
+        return pull(ecr, uri, self.blobs, f"linux/{self.architecture}")
 
     def start(
         self,
@@ -54,7 +85,7 @@ class LocalEngine:
         definition: Json,
         environment: dict[str, str],
         peer: RunningContainer | None,
-    ) -> RunningContainer:
+    ) -> Container:
         mounts, linux = definition.get("mountPoints", []), definition.get("linuxParameters", {})
         spec = ContainerSpec(
             image=image,
@@ -68,4 +99,7 @@ class LocalEngine:
             mounts=[Bind(Path(m["source"]), m["containerPath"], not m.get("readOnly")) for m in mounts],
             tmpfs={each["containerPath"]: int(each["size"]) for each in linux.get("tmpfs", [])},
         )
+        if spec.argv and image.configuration["architecture"] != self.architecture:
+            (folder / "output.log").write_text(f"exec {spec.argv[0]}: exec format error\n")
+            return ForeignContainer()
         return RunningContainer(folder, spec, network=peer)

@@ -15,6 +15,7 @@ from sandbox.ecs.connections import balancers, refused
 from sandbox.ecs.containers import Container, ContainerEngine
 from sandbox.ecs.events import publish_task
 from sandbox.ecs.health import Check, container_check, target_check
+from sandbox.ecs.memory import KILLED, over_limit
 from sandbox.ecs.model import Json, Task, utc_now
 from sandbox.ecs.provision import Provisions, provision
 from sandbox.ecs.start_error import TaskStartError
@@ -86,6 +87,7 @@ class TaskRun:
             self._check_health(now)
             if now >= next_pump:
                 self._pump_logs()
+                self._check_memory()
                 next_pump = now + 0.5
             self.task.stop_requested.wait(TICK)
 
@@ -137,6 +139,12 @@ class TaskRun:
             state.last_status, state.exit_code = "STOPPED", container.exit_code
             if self.definitions[name].get("essential", True):
                 self.task.request_stop("EssentialContainerExited", "Essential container in task exited")
+
+    def _check_memory(self) -> None:
+        name = over_limit(self.task.task_definition, self.containers)
+        if name is not None:
+            self.task.container(name).reason = KILLED
+            self.containers[name].kill()
 
     def _target_checks(self) -> list[Check]:
         checks = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.containers.registry import PlatformError
 from sandbox.ecs import volumes
 from sandbox.ecs.connections import SECRETS_AND_AUTH, interface, unreachable
 from sandbox.ecs.containers import ContainerEngine
@@ -203,6 +204,11 @@ def pull_failure(uri: str, error: Exception) -> str:
         return (
             f"{SECRETS_AND_AUTH}execution resource retrieval failed: unable to retrieve ecr registry auth:"
             f" service call has been retried 3 time(s): {describe(cause)}"
+        )
+    if isinstance(error, PlatformError):
+        return (
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest does not contain"
+            f" descriptor matching platform '{error.platform}'"
         )
     problem = str(error).removeprefix(f"failed to resolve ref {uri}: ")
     return (

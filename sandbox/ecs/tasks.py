@@ -12,6 +12,7 @@ from sandbox.ecs.moto_record import service_tags
 from sandbox.ecs.shapes import task_shape
 from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
 from sandbox.ecs.validation import check_launch, check_network, check_placement, invalid
+from sandbox.machines import task_architecture
 from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def start(world: World, task: Task) -> None:
         stopped = [known for known in state.tasks.values() if known.stopped]
         for old in stopped[: max(0, len(state.tasks) - MAX_TASKS)]:
             del state.tasks[old.id]
-    engine = LocalEngine(world.folder / "blobs")
+    engine = LocalEngine(world.folder / "blobs", task_architecture(task.task_definition))
     world.spawn(f"task {task.id}", TaskRun(world, engine, task).run)
 
 

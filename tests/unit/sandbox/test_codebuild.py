@@ -501,6 +501,24 @@ def test_images_need_a_login_and_a_privileged_environment(site: Site) -> None:
     assert site.output(build)[-1].startswith("denied: User: ")
 
 
+def test_a_build_has_the_tools_of_its_image_and_the_architecture_of_its_machine(site: Site) -> None:
+    arm = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+    site.project(environment={"privilegedMode": True, "type": "ARM_CONTAINER", "image": arm})
+    files: dict[str, str | bytes] = {
+        "Dockerfile": "FROM debian\nRUN true\n",
+        "buildspec.yml": spec(
+            pre_build=["docker build --platform linux/arm64 ."],
+            build=["docker build --platform linux/amd64 ."],
+            post_build=["apt-get --version || dpkg --version"],
+        ),
+    }
+    build = site.build(files)
+    assert [phases(build)[name] for name in ("PRE_BUILD", "BUILD", "POST_BUILD")] == ["SUCCEEDED", "FAILED", "FAILED"]
+    assert "exec /bin/sh: exec format error" in site.log(build)
+    assert "apt-get: command not found" in site.log(build)
+    assert "Reason: exit status 127" in context(build, "POST_BUILD")[1]
+
+
 def test_projects(site: Site) -> None:
     site.project(description="d", tags=[{"key": "k", "value": "v"}], timeoutInMinutes=10)
     (project,) = site.codebuild.batch_get_projects(names=["proj", "none"])["projects"]
@@ -524,6 +542,7 @@ def test_projects(site: Site) -> None:
         ({"artifacts": {"type": "NO_ARTIFACTS"}}, "must both be CODEPIPELINE"),
         ({"source": {"type": "S3"}}, "source location is required"),
         ({"environment": {**ENVIRONMENT, "image": ""}}, "image"),
+        ({"environment": {**ENVIRONMENT, "type": "ARM_CONTAINER"}}, "standard:7.0 is not supported for projects with"),
         ({"name": "a b"}, "Only alphanumeric"),
     ],
 )

@@ -194,6 +194,20 @@ def test_exit_codes_and_further_commands(start: Starter) -> None:
         container.run(["true"], 1)
 
 
+def test_the_memory_of_a_container_is_that_of_all_its_processes(start: Starter) -> None:
+    hold = "import os, time; a = bytearray(64 << 20); a[::4096] = b'x' * (16 << 10); os.fork(); time.sleep(60)"
+    container = start(entry_point=["python", "-c", hold], command=[])
+    for _ in range(200):
+        if container.memory() > 128 << 20:
+            break
+        time.sleep(0.02)
+    assert container.memory() > 128 << 20
+    assert 64 << 20 < container.memory(exact=True) < 100 << 20
+    container.kill()
+    assert container.wait(5) == 137
+    assert container.memory() == 0
+
+
 def test_a_container_leaves_nothing(start: Starter, tmp_path: Path) -> None:
     before = children_of_this_process()
     marker = f"86{os.getpid()}"

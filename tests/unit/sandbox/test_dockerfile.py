@@ -332,6 +332,33 @@ def test_results_of_a_build(shop: Shop, tmp_path: Path) -> None:
     assert shop.build("FROM debian\n", "--platform=linux/arm64").configuration["architecture"] == "arm64"
 
 
+@pytest.mark.parametrize(
+    ("dockerfile", "platform", "recorded"),
+    [
+        ("FROM debian\nRUN true\n", "linux/amd64", "amd64"),
+        ("FROM debian\nRUN true\n", "linux/arm64", None),
+        ("FROM debian\nCOPY Dockerfile .\n", "linux/arm64", "arm64"),
+        ("FROM --platform=linux/arm64 debian\nRUN true\n", "", None),
+        (
+            "FROM --platform=$BUILDPLATFORM debian AS b\nRUN touch /x\nFROM debian\nCOPY --from=b /x /\n",
+            "linux/arm64",
+            "arm64",
+        ),
+        ("FROM foreign\nRUN true\n", "", None),
+    ],
+)
+def test_a_machine_runs_programs_of_its_own_architecture_only(
+    shop: Shop, dockerfile: str, platform: str, recorded: str | None
+) -> None:
+    shop.store.tag("foreign", shop.build("FROM debian\n", "--platform=linux/arm64"))
+    if recorded is not None:
+        assert shop.build(dockerfile, f"--platform={platform}").configuration["architecture"] == recorded
+        return
+    failure = shop.failure(dockerfile, f"--platform={platform}")
+    assert failure.endswith('process "/bin/sh -c true" did not complete successfully: exit code: 1')
+    assert "exec /bin/sh: exec format error" in shop.output
+
+
 def test_pushing_needs_a_login_and_a_registry_of_ecr(shop: Shop) -> None:
     shop.build("FROM debian\n", "-t", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:1")
     with pytest.raises(DockerError, match="no basic auth credentials"):

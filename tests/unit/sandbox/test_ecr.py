@@ -17,6 +17,7 @@ from sandbox.containers.image import Image, make_image
 from sandbox.containers.registry import Reference, RegistryError, pull, push
 from sandbox.ecr.api import HANDLERS
 from sandbox.ecr.tokens import token_account
+from sandbox.ecs.provision import pull_failure
 from sandbox.server.listener import Listener
 from sandbox.server.world import World
 
@@ -207,22 +208,24 @@ def test_push_and_pull(world: World, ecr: Any, tmp_path: Path) -> None:
         assert (tmp_path / "out/file").read_text() == "x"
 
 
-def test_an_index_is_pulled_as_its_image_for_linux(world: World, ecr: Any, tmp_path: Path) -> None:
+def test_of_an_index_the_image_of_the_platform_is_pulled(world: World, ecr: Any, tmp_path: Path) -> None:
     repository(ecr)
     image = small_image(tmp_path / "client")
     push(ecr, Reference.parse(f"{REGISTRY}/app:v1"), image, lambda _: None)
-    listed = [(f"sha256:{'0' * 64}", "windows"), (image.digest, "linux")]
-    found = {}
-    for name, platforms in (("both", listed), ("windows", listed[:1])):
-        manifests = [{"digest": digest, "platform": {"os": system}} for digest, system in platforms]
-        manifest = json.dumps({"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests})
-        found[name] = ecr.put_image(repositoryName="app", imageManifest=manifest, imageTag=name)["image"]["imageId"]
-    index = found["both"]["imageDigest"]
-    for name in (":both", f"@{index}"):
-        pulled = pull(ecr, f"{REGISTRY}/app{name}", tmp_path / "other")
+    listed = [(f"sha256:{'0' * 64}", "windows", "amd64"), (image.digest, "linux", "amd64")]
+    manifests = [{"digest": each, "platform": {"os": system, "architecture": of}} for each, system, of in listed]
+    manifest = json.dumps({"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests})
+    put = ecr.put_image(repositoryName="app", imageManifest=manifest, imageTag="both")
+    index, uri = put["image"]["imageId"]["imageDigest"], f"{REGISTRY}/app:both"
+    for name in (uri, f"{REGISTRY}/app@{index}"):
+        pulled = pull(ecr, name, tmp_path / "other", "linux/amd64")
         assert (pulled.digest, pulled.index) == (image.digest, index)
-    with pytest.raises(RegistryError, match="does not contain descriptor matching platform 'linux'"):
-        pull(ecr, f"{REGISTRY}/app:windows", tmp_path / "other")
+    with pytest.raises(RegistryError) as missing:
+        pull(ecr, uri, tmp_path / "other", "linux/arm64")
+    assert pull_failure(uri, missing.value) == (
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest does not contain"
+        " descriptor matching platform 'linux/arm64'"
+    )
 
 
 def test_errors_of_push_and_pull_are_in_docker_words(world: World, ecr: Any, tmp_path: Path) -> None:

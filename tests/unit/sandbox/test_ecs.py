@@ -32,6 +32,7 @@ class FakeContainer:
     exit_code: int | None = None
     status: int | Exception = 200
     health: int = 0
+    used: int = 0
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
         if isinstance(self.status, Exception):
@@ -40,6 +41,12 @@ class FakeContainer:
 
     def run(self, argv: list[str], timeout: float | None = None) -> int:
         return self.health
+
+    def memory(self, *, exact: bool = False) -> int:
+        return self.used
+
+    def kill(self) -> None:
+        self.exit_code = 137
 
     def stop(self, timeout: float) -> None:
         self.exit_code = 143 if self.exit_code is None else self.exit_code
@@ -192,7 +199,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         forward = [{"Type": "forward", "TargetGroupArn": group}]
         elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
         engine = FakeEngine()
-        monkeypatch.setattr(tasks, "LocalEngine", lambda blobs: engine)
+        monkeypatch.setattr(tasks, "LocalEngine", lambda *_: engine)
         prepared = Aws(world, engine, subnets, everybody, group, world.clients["ecs"])
         yield prepared
         for service in list(state_of(world).services.values()):  # type: ignore[arg-type]
@@ -385,6 +392,17 @@ def test_a_task_ends_with_its_essential_container(aws: Aws) -> None:
     assert {c["name"]: c["exitCode"] for c in task["containers"]} == {"app": 3, "side": 143}
     states = [e["detail"]["lastStatus"] for e in aws.world.bus.events if e["detail-type"] == "ECS Task State Change"]
     assert states == ["RUNNING", "STOPPED"]
+
+
+def test_a_container_that_exceeds_its_memory_is_killed(aws: Aws) -> None:
+    aws.engine.prepared |= {"app": FakeContainer(used=600 * 1024 * 1024)}
+    task = aws.run_to_end(container("app"))
+    assert (task["stopCode"], task["stoppedReason"]) == (
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    )
+    (app,) = task["containers"]
+    assert (app["exitCode"], app["reason"]) == (137, "OutOfMemoryError: Container killed due to memory usage")
 
 
 def test_a_container_waits_for_the_one_it_depends_on(aws: Aws) -> None:
