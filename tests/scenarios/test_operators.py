@@ -1,6 +1,12 @@
-"""The operators' commands against a stack that is up: history, rollback, repair, prune, one after another."""
+"""The operators' commands against a stack that is up: history, rollback, repair, prune, one after another.
 
+Then faults that are planted in it.
+"""
+
+import contextlib
 import json
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +15,17 @@ import pytest
 
 from delivery import prune
 from tests.scenarios.conftest import Apps, Stack
+from tests.scenarios.planted import (
+    SERVICE,
+    Planter,
+    build_machine,
+    build_role_without,
+    index_of_the_live_image,
+    refusal,
+    webhook_at,
+    without_a_way_out,
+    without_rules,
+)
 from tests.scenarios.test_delivery import executions, wait_for_pipeline
 
 RECORD = "/fargate-delivery/local/hello/release"
@@ -155,3 +172,107 @@ def test_a_release_that_waits_is_rejected_or_approved(local: Stack, apps: Apps) 
     local.ok("approve", "hello")
     assert wait_for_pipeline(local, "hello", count + 1)[0]["status"] == "Succeeded"
     assert agree(local)["image_digest"] != before["image_digest"]
+
+
+@pytest.fixture(scope="module")
+def running(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Planter:
+    """A service that runs."""
+    apps = Apps(tmp_path_factory.mktemp("running"))
+    if local.status(SERVICE)["release"] is None:
+        assert local.ship(SERVICE, apps.make("first")).code == 0
+    return Planter(local)
+
+
+REFUSED: dict[str, tuple[Callable[[Planter], Any], str]] = {
+    "300 CPU units": (lambda p: p.register({"cpu": "300"}), "ClientException: No Fargate configuration exists for given values: 300 CPU"),
+    "network mode bridge": (lambda p: p.register({"networkMode": "bridge"}), "ClientException: Fargate only supports network mode"),
+    "another host port": (lambda p: p.register(portMappings=[{"containerPort": 4000, "hostPort": 4001}]), "ClientException: "),
+    "privileged": (lambda p: p.register(privileged=True), "ClientException: Fargate requires that the 'privileged' setting be 'false'"),
+    "a stop timeout of 300": (lambda p: p.register(stopTimeout=300), "ClientException: Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds."),
+    "an unknown capacity provider": (lambda p: p.client("ecs").update_service(cluster=p.stack.name, service=p.name, forceNewDeployment=True, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOTTY", "weight": 1}]), "InvalidParameterException: The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster."),
+    "a key for another log group": (lambda p: p.key_for("/other"), "AccessDeniedException: The specified KMS key does not exist or is not allowed to be used with LogGroup"),
+    "an alias to nothing": (lambda p: p.alias(DNSName="gone-1.ap-northeast-1.elb.amazonaws.com"), "but that target was not found]"),
+    "an alias with another zone id": (lambda p: p.alias(HostedZoneId="Z00000000000"), "but the alias target name does not lie within the target zone]"),
+    "an unknown TLS policy": (lambda p: p.client("elbv2").modify_listener(ListenerArn=p.listener("HTTPS")["ListenerArn"], SslPolicy="ELBSecurityPolicy-1999"), "SSLPolicyNotFound: SSL policy 'ELBSecurityPolicy-1999' not found"),
+    "a retention of 31 days": (lambda p: p.client("logs").put_retention_policy(logGroupName=p.log_group(), retentionInDays=31), "InvalidParameterException: 1 validation error detected: Value '31' at 'retentionInDays'"),
+    "a health path without a slash": (lambda p: p.client("elbv2").modify_target_group(TargetGroupArn=p.service()["loadBalancers"][0]["targetGroupArn"], HealthCheckPath="healthz"), "ValidationError: Health check path 'healthz' must begin with a '/' character"),
+    "six values in a rule": (lambda p: p.client("elbv2").create_rule(ListenerArn=p.listener("HTTPS")["ListenerArn"], Priority=999, Conditions=[{"Field": "path-pattern", "Values": [f"/{n}" for n in range(6)]}], Actions=p.listener("HTTPS")["DefaultActions"]), "ValidationError: A rule can only have '5' condition values"),
+    "a balancer in one zone": (lambda p: p.client("elbv2").create_load_balancer(Name="one-zone", Subnets=p.service()["networkConfiguration"]["awsvpcConfiguration"]["subnets"][:1]), "ValidationError: At least two subnets in two different Availability Zones must be specified"),
+    "a Sid with a hyphen": (lambda p: p.put_build_policy(lambda document: document["Statement"][0].update(Sid="a-b")), "MalformedPolicyDocument: Statement IDs (SID) must be alpha-numeric."),
+    "a build image of another machine type": (lambda p: p.build_on("LINUX_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"), "InvalidInputException: AWS CodeBuild curated image aws/codebuild/amazonlinux-aarch64-standard:3.0 is not supported for projects with environment type LINUX_CONTAINER"),
+    "a build image that there is not": (lambda p: p.build_on("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:9.9"), "InvalidInputException: AWS CodeBuild curated image aws/codebuild/amazonlinux-x86_64-standard:9.9 is not supported"),
+    "a log stream that is missing": (lambda p: p.client("logs").get_log_events(logGroupName=p.log_group(), logStreamName="none"), "ResourceNotFoundException: The specified log stream does not exist."),
+}  # fmt: skip
+"""A fault of what the stack declares → how it is planted, and the error of AWS's that it meets."""
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_planted_fault_is_refused(running: Planter, fault: str) -> None:
+    plant, words = REFUSED[fault]
+    assert words in refusal(plant, running)
+
+
+@contextlib.contextmanager
+def nothing(planter: Planter) -> Iterator[None]:
+    """The fault is in the task definition."""
+    yield
+
+
+ARM = {"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}}
+NO_START: dict[str, tuple[Callable[[Planter], Any], Callable[[Planter], str | None], str]] = {
+    "tasks without egress": (lambda p: without_rules(p, "egress", "tasks"), lambda p: None, "ResourceInitializationError: unable to pull secrets or registry auth"),
+    "subnets without a way out": (without_a_way_out, lambda p: None, "ResourceInitializationError: unable to pull secrets or registry auth"),
+    "a log in another region": (nothing, lambda p: p.register(logConfiguration={"logDriver": "awslogs", "options": {"awslogs-group": p.log_group(), "awslogs-region": "us-east-1", "awslogs-stream-prefix": "x"}}), "ResourceInitializationError: failed to validate logger args"),
+    "an index without the task's platform": (nothing, lambda p: p.register(ARM, image=index_of_the_live_image(p, "index")), "image Manifest does not contain descriptor matching platform 'linux/arm64'"),
+    "an image of another architecture": (nothing, lambda p: p.register(ARM), "app 1 None exec format error"),
+    "more memory than there is": (nothing, lambda p: p.register(memory=64, entryPoint=["python", "-c", "import time; a = b'x' * (96 << 20); time.sleep(60)"]), "app 137 OutOfMemoryError: Container killed due to memory usage"),
+}  # fmt: skip
+"""A fault that lets a task not start or end → how it is planted, the task's definition (None: the service's), and what
+the task's `stoppedReason`, exit code, reason and log say."""
+
+
+@pytest.mark.parametrize("fault", NO_START)
+def test_a_planted_fault_ends_the_task(running: Planter, fault: str) -> None:
+    plant, definition, words = NO_START[fault]
+    with plant(running):
+        task = running.run_task(definition(running))
+    (container,) = task["containers"]
+    log = running.stack.root / ".sandbox" / running.stack.name / "tasks" / task["taskArn"].rpartition("/")[2]
+    file = log / container["name"] / "output.log"
+    said = file.read_text() if file.is_file() else ""
+    ends = f"app {container.get('exitCode')} {container.get('reason')} {said[said.rfind(': ') + 2 :]}"
+    assert words in f"{task['stoppedReason']} {ends}", task
+
+
+NO_HEALTH: dict[str, tuple[str, str]] = {
+    "no ingress from the balancer": ("ingress", "tasks"),
+    "no egress of the balancer": ("egress", "balancer"),
+}
+
+
+@pytest.mark.parametrize("fault", NO_HEALTH)
+def test_a_task_that_its_load_balancer_does_not_reach_is_replaced(running: Planter, fault: str) -> None:
+    direction, of = NO_HEALTH[fault]
+    seen = {event["id"] for event in running.service()["events"]}
+    words = f"(service {running.name}) (task "
+    with without_rules(running, direction, of):
+        for _ in range(600):
+            new = [e["message"] for e in running.service()["events"] if e["id"] not in seen]
+            if any("failed ELB health checks" in each or "is unhealthy" in each for each in new):
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError(f"no {words!r} in {new}")
+    running.stack.settled(SERVICE)
+
+
+def test_a_build_fails_on_another_machine_and_without_one_of_its_role_s_actions(running: Planter, apps: Apps) -> None:
+    arm = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+    with build_machine(running, "ARM_CONTAINER", arm):
+        done = running.stack.ship(SERVICE, apps.make("on-arm"))
+    assert (done.code, "exec /bin/sh: exec format error" in done.out + done.err) == (1, True), done.out + done.err
+    with build_role_without(running, "ecr:PutImage"), webhook_at(running, "wrong/path"):
+        done = running.stack.ship(SERVICE, apps.make("not-pushed"))
+        lost = running.stack.control("undelivered")
+    assert (done.code, "is not authorized to perform: ecr:PutImage" in done.out + done.err) == (1, True)
+    assert "404 no_service" in str(lost)
