@@ -186,7 +186,7 @@ def running(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Planter:
 REFUSED: dict[str, tuple[Callable[[Planter], Any], str]] = {
     "300 CPU units": (lambda p: p.register({"cpu": "300"}), "ClientException: No Fargate configuration exists for given values: 300 CPU"),
     "network mode bridge": (lambda p: p.register({"networkMode": "bridge"}), "ClientException: Fargate only supports network mode"),
-    "another host port": (lambda p: p.register(portMappings=[{"containerPort": 4000, "hostPort": 4001}]), "ClientException: "),
+    "another host port": (lambda p: p.register(portMappings=[{"containerPort": 4000, "hostPort": 4001}]), "ClientException: When networkMode=awsvpc, the host ports and container ports in port mappings must match."),
     "privileged": (lambda p: p.register(privileged=True), "ClientException: Fargate requires that the 'privileged' setting be 'false'"),
     "a stop timeout of 300": (lambda p: p.register(stopTimeout=300), "ClientException: Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds."),
     "an unknown capacity provider": (lambda p: p.client("ecs").update_service(cluster=p.stack.name, service=p.name, forceNewDeployment=True, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOTTY", "weight": 1}]), "InvalidParameterException: The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster."),
