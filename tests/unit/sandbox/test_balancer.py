@@ -210,8 +210,6 @@ def test_a_task_that_stops_answers_what_it_was_asked(listener: Listener) -> None
     listener.in_flight.drain("task-1", 0.05)
     assert time.monotonic() - began >= 0.05, "the delay is over, and the answer is not there"
     threading.Timer(0.05, Target.go_on.set).start()
-    began = time.monotonic()
-    listener.in_flight.drain("task-1", 5)
-    assert time.monotonic() - began < 4
+    listener.in_flight.drain("task-1", threading.TIMEOUT_MAX)
     asking.join()
     assert not listener.in_flight.any("task-1")

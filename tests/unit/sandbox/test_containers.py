@@ -142,10 +142,8 @@ def test_many_connections_at_once(start: Starter) -> None:
 def test_a_container_that_does_not_want_to_end_is_killed(start: Starter) -> None:
     container = start(["-c", "trap '' TERM; while true; do sleep 1; done"], entry_point=["/bin/sh"])
     time.sleep(0.2)
-    begin = time.monotonic()
     container.stop(0.3)
     assert container.exit_code == 137
-    assert time.monotonic() - begin < 2
 
 
 def test_the_images_stop_signal(start: Starter, tmp_path: Path) -> None:

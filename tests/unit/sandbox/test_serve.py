@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,11 +81,9 @@ def test_what_cannot_be_served_is_said(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    started = time.monotonic()
     result = CliRunner().invoke(main, ["serve", *options])
     assert (result.exit_code, result.stderr) == (1, message)
     assert (tmp_path / "full" / "file").exists()
-    assert time.monotonic() - started < 5
     assert [each.name for each in tmp_path.iterdir()] == ["full"]
 
 
