@@ -102,12 +102,16 @@ def _live(life: Life, keep: bool) -> list[str]:
             failed.append(f"{title}: {error}")
             say(failed[-1])
             break
+    by_hand = (
+        f"`pulumi destroy --stack {STACK} --remove`, then `aws acm delete-certificate --certificate-arn "
+        f"{life.certificate}`, and remove {life.project.file.name}"
+    )
     if failed and keep:
-        say(f"Kept. Take it away with `pulumi destroy --stack {STACK} --remove`, and remove {life.project.file.name}")
+        say(f"Kept. Take it away with {by_hand}")
         return failed
     say("\n== Taking it all away")
     if error := _tried(life.destroy):
-        failed.append(f"NOT all is taken away: {error}. Run `pulumi destroy --stack {STACK} --remove` until it is")
+        failed.append(f"NOT all is taken away: {error}. Go on with {by_hand}")
     return failed
 
 

@@ -1,15 +1,19 @@
 """What `make acceptance` says of the assumptions: the keys of its checks, the checks, the table."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from acceptance import checks
+from acceptance.__main__ import _live
 from acceptance.checks import CHECKS
 from acceptance.evidence import Evidence, Execution, Finding, Look
 from acceptance.stack import edited, source, stack_file
 from acceptance.table import PAGE, assumptions, judged, markdown, short
+from delivery.errors import DeliveryError
 
 LINES = assumptions(PAGE.read_text(encoding="utf-8"))
 
@@ -158,3 +162,40 @@ def test_the_stack_is_where_the_other_one_is_and_keeps_what_pulumi_wrote() -> No
 
 def test_a_version_is_another_source_than_the_next() -> None:
     assert source("v1") != source("v2")
+
+
+def ends(message: str) -> Any:
+    def step() -> None:
+        raise DeliveryError(message)
+
+    return step
+
+
+BY_HAND = (
+    "`pulumi destroy --stack acceptance --remove`, then `aws acm delete-certificate --certificate-arn arn:c`, and "
+    "remove Pulumi.acceptance.yaml"
+)
+
+
+@pytest.mark.parametrize(
+    ("keep", "destroy", "failed", "said"),
+    [
+        (False, lambda: None, ["Two: no"], "== Taking it all away"),
+        (True, ends("not asked for"), ["Two: no"], f"Kept. Take it away with {BY_HAND}"),
+        (
+            False,
+            ends("in use"),
+            ["Two: no", f"NOT all is taken away: in use. Go on with {BY_HAND}"],
+            "== Taking it all away",
+        ),
+    ],
+    ids=["destroyed", "kept", "destroy failed"],
+)
+def test_what_was_made_goes_or_how_to_take_it_away_is_said(
+    capsys: pytest.CaptureFixture[str], keep: bool, destroy: Any, failed: list[str], said: str
+) -> None:
+    steps = [("One", lambda: None), ("Two", ends("no")), ("Three", ends("not reached"))]
+    project = SimpleNamespace(file=Path("Pulumi.acceptance.yaml"))
+    life: Any = SimpleNamespace(steps=lambda: steps, destroy=destroy, certificate="arn:c", project=project)
+    assert _live(life, keep) == failed
+    assert capsys.readouterr().err.strip().splitlines()[-1] == said
