@@ -179,7 +179,7 @@ class Life:
         """Look at everything until an execution is over.
 
         Raises:
-            DeliveryError: it is not, after 40 minutes.
+            DeliveryError: it is not in time.
         """
         self.evidence.executions[step] = execution
         end, told = time.monotonic() + MINUTES_FOR_AN_EXECUTION * 60, set[tuple[str, str]]()
@@ -197,7 +197,8 @@ class Life:
                 self.say(f"{step}: {execution.status}")
                 return execution
             if time.monotonic() > end:
-                raise DeliveryError(f"{step}: execution {execution.id} of {NAME} is not over after 40 minutes")
+                limit = f"{MINUTES_FOR_AN_EXECUTION:.0f} minutes"
+                raise DeliveryError(f"{step}: execution {execution.id} of {NAME} is not over after {limit}")
             time.sleep(self.every)
 
     def _must_succeed(self, step: str, execution: Execution) -> None:
@@ -213,7 +214,7 @@ class Life:
         """Look until nothing changes the service.
 
         Raises:
-            DeliveryError: something still does after 20 minutes.
+            DeliveryError: something still does when the time is over.
         """
         end = time.monotonic() + MINUTES_TO_SETTLE * 60
         while True:
@@ -222,7 +223,7 @@ class Life:
             if steady and not find(self.session, STACK, SERVICE).in_flight:
                 return
             if time.monotonic() > end:
-                raise DeliveryError(f"{step}: {NAME} is not steady after 20 minutes")
+                raise DeliveryError(f"{step}: {NAME} is not steady after {MINUTES_TO_SETTLE:.0f} minutes")
             time.sleep(self.every)
 
     def _look(self, step: str) -> Look:

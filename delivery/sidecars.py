@@ -33,7 +33,7 @@ def gone(session: boto3.Session, stack: str, state: ServiceState, definition: Ma
     Raises:
         botocore.exceptions.ClientError: ECS refuses to tell.
     """
-    own = own_containers(dict(definition), aws_name(stack, state.service))
+    own = own_containers(definition, aws_name(stack, state.service))
     images = {
         container["name"]: match
         for container in definition["containerDefinitions"]

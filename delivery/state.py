@@ -221,12 +221,12 @@ def as_deployed(running: str, known: Sequence[str | None], platforms: Callable[[
 
 def named_digest(definition: Mapping[str, Any], repository: str) -> str | None:
     """The digest by which a task definition names an image of the repository; None when it names a tag."""
-    own = own_containers(dict(definition), repository)
+    own = own_containers(definition, repository)
     parts = [c["image"].partition("@")[2] for c in definition["containerDefinitions"] if c["name"] in own]
     return next((digest for digest in parts if digest), None)
 
 
-def own_containers(definition: dict[str, Any], repository: str) -> list[str]:
+def own_containers(definition: Mapping[str, Any], repository: str) -> list[str]:
     """The containers of a task definition that run an image of the repository."""
     return [
         container["name"]
