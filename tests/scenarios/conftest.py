@@ -23,6 +23,7 @@ from tests.scenarios import loaded
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = ("components", "delivery", "task_templates", "buildspecs")
 SPEED = "200"
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 DOCKERFILE = """\
 FROM python:3.12-slim
@@ -129,6 +130,14 @@ class Stack:
         command = [str(REPOSITORY / ".venv/bin/aws"), *arguments]
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=400)
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def push_index(self, service: str, image: str, tag: str) -> str:
+        """Put an index that lists one image, for linux/amd64, into a service's repository; its digest."""
+        listed = [{"digest": image, "platform": {"os": "linux", "architecture": "amd64"}}]
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
+        repository = f"{self.name}-{service}"
+        put = self.client("ecr").put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
+        return str(put["image"]["imageId"]["imageDigest"])
 
     @property
     def account(self) -> Account:

@@ -211,10 +211,8 @@ def index_of_the_live_image(planter: Planter, tag: str) -> str:
     """An image index that has the live image, for amd64 only."""
     ecr = planter.client("ecr")
     (live,) = ecr.batch_get_image(repositoryName=planter.name, imageIds=[{"imageTag": "live"}])["images"]
-    entry = {"digest": live["imageId"]["imageDigest"], "platform": {"os": "linux", "architecture": "amd64"}}
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry]}
     with contextlib.suppress(ecr.exceptions.ImageAlreadyExistsException):
-        ecr.put_image(repositoryName=planter.name, imageManifest=json.dumps(index), imageTag=tag)
+        planter.stack.push_index(SERVICE, live["imageId"]["imageDigest"], tag)
     uri = planter.definition()["containerDefinitions"][0]["image"].partition("@")[0]
     return f"{uri}:{tag}"
 

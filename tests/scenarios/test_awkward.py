@@ -1,6 +1,5 @@
 """Where AWS's documents leave two readings: deliveries under the awkward one of each (`SANDBOX_AWS=awkward`)."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -34,18 +33,12 @@ def ship(stack: Stack, source: Path) -> dict[str, Done]:
     return {service: running.result() for service, running in ships.items()}
 
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-
-
 def deploy_an_index(stack: Stack, service: str, platform: str) -> str:
     """What another tool does that pushes an index: of an image that is there, and for the execution's `image`."""
-    ecr, pipelines = stack.client("ecr"), stack.client("codepipeline")
-    listed = [{"digest": platform, "platform": {"os": "linux", "architecture": "amd64"}}]
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
-    put = ecr.put_image(repositoryName=f"local-{service}", imageManifest=manifest, imageTag="of-another-tool")
-    digest: str = put["image"]["imageId"]["imageDigest"]
-    ran = len(executions(stack, service))
-    pipelines.start_pipeline_execution(name=f"local-{service}", variables=[{"name": "image", "value": digest}])
+    digest, ran = stack.push_index(service, platform, "of-another-tool"), len(executions(stack, service))
+    stack.client("codepipeline").start_pipeline_execution(
+        name=f"local-{service}", variables=[{"name": "image", "value": digest}]
+    )
     assert wait_for_pipeline(stack, service, ran + 1)[0]["status"] == "Succeeded"
     return digest
 
