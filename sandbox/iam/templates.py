@@ -55,7 +55,7 @@ TEMPLATES: Templates = {
         "ListTagsForResource": "{resourceArn}",
         "TagResource": "{resourceArn}",
         "UntagResource": "{resourceArn}",
-        "ListPipelines": ANY,
+        **dict.fromkeys(("ListPipelines", "PutJobSuccessResult", "PutJobFailureResult"), ANY),
     },
     "codebuild": {
         "BatchGetProjects": "project/{names}",

@@ -22,11 +22,12 @@ HANDLER_MODULES = (
     "sandbox.ecs.services",
     "sandbox.ecs.definitions",
     "sandbox.codepipeline.api",
+    "sandbox.codepipeline.jobs",
     "sandbox.codebuild.api",
     "sandbox.codedeploy.registry",
     "sandbox.codedeploy.deployments",
     "sandbox.ecr.api",
-    "sandbox.functions",
+    "sandbox.functions.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.codepipeline.actions import approval, codebuild, codedeploy_ecs, ecs, source
+from sandbox.codepipeline.actions import approval, codebuild, codedeploy_ecs, ecs, invoke, source
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, ActionResult, ActionRunner
 
 ACTIONS: dict[tuple[str, str], ActionRunner] = {
@@ -13,6 +13,7 @@ ACTIONS: dict[tuple[str, str], ActionRunner] = {
     ("Deploy", "ECS"): ecs.run,
     ("Deploy", "CodeDeployToECS"): codedeploy_ecs.run,
     ("Approval", "Manual"): approval.run,
+    ("Invoke", "Lambda"): invoke.run,
 }
 
 __all__ = ["ACTIONS", "ActionContext", "ActionFailure", "ActionResult", "ActionRunner"]

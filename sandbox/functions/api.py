@@ -1,0 +1,140 @@
+"""The Lambda API that calls functions, and how each call is run."""
+
+from __future__ import annotations
+
+import io
+import logging
+import multiprocessing
+import tempfile
+import time
+import uuid
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from moto.awslambda.exceptions import UnknownEventConfig, UnknownFunctionException
+from moto.backends import get_backend
+
+from sandbox.functions import runtime
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.world import Principal, World
+
+log = logging.getLogger(__name__)
+Json = dict[str, Any]
+
+_PYTHON = multiprocessing.get_context("forkserver")
+_PYTHON.set_forkserver_preload(["sandbox.functions.preload", "sandbox.functions.runtime"])
+
+PAUSES = (60.0, 120.0)
+"""AWS seconds before a function that returned an error is run again.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+
+
+def invoke(world: World, principal: Principal, params: Json) -> Json:
+    """Put an event into a function's queue; nobody waits for what it answers."""
+    name = str(params["FunctionName"])
+    backend = get_backend("lambda")[world.account][world.region]
+    try:
+        function = backend.get_function(name)
+    except UnknownFunctionException as error:
+        raise AwsError("ResourceNotFoundException", f"Function not found: {name}", 404) from error
+    if params.get("InvocationType") != "Event":
+        raise NotImplementedError("functions are invoked as an Event only")
+    if not str(function.run_time).startswith("python"):
+        raise NotImplementedError(f"functions in Python only, and this one is in {function.run_time}")
+    payload = params.get("Payload") or b"{}"
+    retries = _retries(backend, name)
+    world.spawn(f"function {name}", lambda: _until_it_succeeds(world, function, payload, retries))
+    return {"Payload": b""}
+
+
+def _retries(backend: Any, name: str) -> int:
+    """How often a function that returned an error is run again."""
+    try:
+        return int(backend.get_function_event_invoke_config(name).get("MaximumRetryAttempts", len(PAUSES)))
+    except UnknownEventConfig:
+        return len(PAUSES)
+
+
+def _until_it_succeeds(world: World, function: Any, payload: bytes, retries: int) -> None:
+    request = str(uuid.uuid4())
+    for pause in PAUSES[:retries]:
+        if _run(world, function, payload, request):
+            return
+        world.clock.sleep(pause)
+    _run(world, function, payload, request)
+
+
+def _run(world: World, function: Any, payload: bytes, request: str) -> bool:
+    """Run a function once and keep its log; whether it returned without an error."""
+    credentials = world.assume(function.role, "lambda.amazonaws.com", function.function_name)
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+        "AWS_REGION": world.region,
+        "AWS_DEFAULT_REGION": world.region,
+        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.session_token or "",
+        **function.environment_vars,
+    }
+    began = time.monotonic()
+    output, failed = _process(function, payload, variables, request)
+    lines = [
+        f"START RequestId: {request} Version: $LATEST",
+        *output.splitlines(),
+        *([f"{request} {failed}"] if failed else []),
+        f"END RequestId: {request}",
+        f"REPORT RequestId: {request}\tDuration: {1000 * (time.monotonic() - began):.2f} ms",
+    ]
+    log.info("function %s: %s", function.function_name, "\n".join(lines))
+    _keep_log(world.client("logs", credentials), f"/aws/lambda/{function.function_name}", request, lines)
+    return not failed
+
+
+def _process(function: Any, payload: bytes, variables: Mapping[str, str], request: str) -> tuple[str, str]:
+    """Run a function in a process of its own; what it printed, and how it failed, if it did."""
+    with tempfile.TemporaryDirectory(prefix="function-") as folder:
+        code, printed = Path(folder, "code"), Path(folder, "printed")
+        zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(code)
+        given = (code, function.handler, payload, variables, printed, float(function.timeout), request)
+        process = _PYTHON.Process(target=runtime.run, args=given, daemon=True)
+        process.start()
+        process.join(function.timeout)
+        failed = "Runtime exited with an error" if process.exitcode else ""
+        if process.exitcode is None:
+            failed = f"Task timed out after {function.timeout:.2f} seconds"
+            process.kill()
+            process.join()
+        return printed.read_text(encoding="utf-8", errors="replace") if printed.exists() else "", failed
+
+
+def _keep_log(logs: Any, group: str, request: str, lines: list[str]) -> None:
+    """In a stream of its own, as far as the function's role may."""
+    stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{request.replace('-', '')}"
+    now = int(time.time() * 1000)
+    try:
+        try:
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        except logs.exceptions.ResourceNotFoundException:
+            logs.create_log_group(logGroupName=group)
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        except logs.exceptions.ResourceAlreadyExistsException:
+            pass
+        logs.put_log_events(
+            logGroupName=group,
+            logStreamName=stream,
+            logEvents=[{"timestamp": now, "message": line or " "} for line in lines],
+        )
+    except ClientError as error:
+        log.info("no log of the function: %s", error)
+
+
+HANDLERS = {("lambda", "Invoke"): invoke}
