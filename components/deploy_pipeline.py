@@ -73,7 +73,7 @@ class DeployPipeline(pulumi.ComponentResource):
             "codepipeline",
             [
                 *policies.fetch_source(args["bucket_arn"], source_arn),
-                *policies.read_and_write_artifacts(self._artifacts_arn),
+                *policies.read_and_write_artifacts(args["bucket_arn"], self._artifacts_arn),
                 *policies.run_builds([project.arn for project in projects.values()]),
                 *self._may_deploy(),
             ],
@@ -118,7 +118,9 @@ class DeployPipeline(pulumi.ComponentResource):
         args, scope = self._args, self._args["scope"]
         revisions = scope.arn("ecs", f"task-definition/{self._full_name}:*")
         if "blue_green" not in args:
-            return policies.deploy_service(args["service_arn"], revisions, args["role_arns"])
+            return policies.deploy_service(
+                args["service_arn"], revisions, args["role_arns"], builds.cluster_arn(args), builds.tasks_arn(args)
+            )
         application, group = args["blue_green"]["application_name"], args["blue_green"]["group_name"]
         return policies.start_blue_green(
             application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), application),

@@ -10,9 +10,9 @@ actions take no resource. None of the reads shows a secret but `ssm:GetParameter
 from collections.abc import Mapping, Sequence
 
 from components.naming import Scope
-from components.policies import EVERYTHING, Statement, allow, read_executions
+from components.policies import EVERYTHING, Statement, allow, read_executions, watch_scaling
 
-PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs-tasks", "events")
+PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events")
 """The services that the stack's roles are for."""
 
 LINKED = (
@@ -153,6 +153,7 @@ def services(scope: Scope) -> list[Statement]:
             actions("application-autoscaling", "TagResource UntagResource"),
             [scope.arn("application-autoscaling", "scalable-target/*")],
         ),
+        *watch_scaling(),
     ]
 
 
@@ -165,7 +166,7 @@ def watching(scope: Scope) -> list[Statement]:
         allow(
             "LogGroups",
             actions("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy")
-            + actions("logs", "TagResource UntagResource GetLogEvents"),
+            + actions("logs", "AssociateKmsKey DisassociateKmsKey TagResource UntagResource GetLogEvents"),
             logs,
         ),
         allow("ReadAlarms", actions("cloudwatch", "Describe* GetDashboard ListTagsForResource"), EVERYTHING),

@@ -178,7 +178,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
             *(policies.read_template(_objects(args)) if blue_green else []),
             *build.statements,
-            *policies.read_and_write_artifacts(artifacts_arn),
+            *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         args["build_timeout"],
         {f"{PARAMETER_PREFIX}{name}": stored for name, stored in build.names.items()},
@@ -200,7 +200,7 @@ def fetch_template(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -
             *policies.find_image(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),
             *policies.read_template(_objects(args)),
-            *policies.read_and_write_artifacts(artifacts_arn),
+            *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         SPARE_MINUTES,
     )
@@ -226,13 +226,13 @@ def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: p
         [
             *policies.migrate_service(
                 service_arn=args["service_arn"],
-                cluster_arn=_cluster_arn(args),
+                cluster_arn=cluster_arn(args),
                 task_definition_arn=scope.arn("ecs", f"task-definition/{family}:*"),
-                tasks_arn=_tasks_arn(args),
+                tasks_arn=tasks_arn(args),
                 role_arns=args["role_arns"],
                 log_group_arn=args["log_group_arn"],
             ),
-            *policies.read_artifacts(artifacts_arn),
+            *policies.read_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         # Besides its own migration it may have to wait for one that an execution before left running.
         2 * migration["timeout"] + SPARE_MINUTES,
@@ -258,23 +258,23 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         },
         [
             # A scalable target's ARN ends in an id that AWS makes up and no output gives.
-            *policies.release_service(args["service_arn"], scalable_targets),
-            *(policies.find_tasks(_cluster_arn(args), _tasks_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
+            *policies.release_service(args["service_arn"], scalable_targets, args["role_arns"]),
+            *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
             *policies.tag_image(args["repository_arn"]),
             *policies.write_release(args["record_arn"]),
             *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, RELEASED),
             *policies.measure(SOURCE),
-            *policies.read_artifacts(artifacts_arn),
+            *policies.read_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         args["deploy_timeout"] + SPARE_MINUTES,
     )
 
 
-def _cluster_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
+def cluster_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
     return pulumi.Output.concat(args["scope"].arn("ecs", "cluster/"), args["cluster_name"])
 
 
-def _tasks_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
+def tasks_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
     return pulumi.Output.concat(args["scope"].arn("ecs", "task/"), args["cluster_name"], "/*")
 
 

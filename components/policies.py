@@ -14,6 +14,9 @@ Arns = Sequence[pulumi.Input[str]]
 EVERYTHING = ["*"]
 """Only for actions of policy/wildcards.py, which has the reason for each."""
 
+TO_ECS = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
+"""Whom a task's roles are passed to by who deploys a service (CodePipeline, ECS deploy action reference)."""
+
 
 def document(statements: Sequence[Statement]) -> dict[str, Any]:
     """A policy of these statements."""
@@ -256,14 +259,20 @@ def measure(namespace: str) -> list[Statement]:
     return [allow("Measure", ["cloudwatch:PutMetricData"], EVERYTHING, condition)]
 
 
-def read_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
-    """Reads a pipeline's artifacts."""
-    return [allow("ReadArtifacts", ["s3:GetObject"], [artifacts_arn])]
+def read_artifacts(bucket_arn: pulumi.Input[str], artifacts_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads a pipeline's artifacts, from a bucket that CodeBuild looks at first (CodeBuild, create a service role)."""
+    return [
+        allow("FindArtifacts", ["s3:GetBucketAcl", "s3:GetBucketLocation"], [bucket_arn]),
+        allow("ReadArtifacts", ["s3:GetObject", "s3:GetObjectVersion"], [artifacts_arn]),
+    ]
 
 
-def read_and_write_artifacts(artifacts_arn: pulumi.Input[str]) -> list[Statement]:
-    """Reads and writes a pipeline's artifacts."""
-    return [*read_artifacts(artifacts_arn), allow("WriteArtifacts", ["s3:PutObject"], [artifacts_arn])]
+def read_and_write_artifacts(bucket_arn: pulumi.Input[str], artifacts_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads and writes a pipeline's artifacts (CodePipeline, manage the service role; CodeBuild's has less)."""
+    return [
+        *read_artifacts(bucket_arn, artifacts_arn),
+        allow("WriteArtifacts", ["s3:PutObject", "s3:PutObjectAcl"], [artifacts_arn]),
+    ]
 
 
 def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -> list[Statement]:
@@ -285,23 +294,30 @@ def run_builds(project_arns: Arns) -> list[Statement]:
 
 
 def deploy_service(
-    service_arn: pulumi.Input[str], task_definition_arn: pulumi.Input[str], role_arns: Arns
+    service_arn: pulumi.Input[str],
+    task_definition_arn: pulumi.Input[str],
+    role_arns: Arns,
+    cluster_arn: pulumi.Input[str],
+    tasks_arn: pulumi.Input[str],
 ) -> list[Statement]:
-    """What CodePipeline's ECS action needs (CodePipeline, ECS deploy action reference).
+    """What CodePipeline's ECS action needs (CodePipeline, ECS deploy action reference; manage the service role, which
+    has the service's tasks besides).
 
     Args:
         service_arn: the service to update.
         task_definition_arn: every revision of the family, `…:task-definition/family:*`.
         role_arns: the execution role and the task role.
+        cluster_arn: the service's cluster.
+        tasks_arn: `…:task/cluster/*`.
     """
     created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
-    to_tasks = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
     return [
         # DescribeTaskDefinition takes no resource, and RegisterTaskDefinition is decided on none.
         allow("CloneRevision", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
         allow("DeployService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
         allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
-        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+        allow("PassRoles", ["iam:PassRole"], role_arns, TO_ECS),
+        *find_tasks(cluster_arn, tasks_arn),
     ]
 
 
@@ -340,14 +356,35 @@ def migrate_service(
     ]
 
 
-def release_service(service_arn: pulumi.Input[str], scalable_target_arn: pulumi.Input[str]) -> list[Statement]:
-    """What the Release step does to a service: looks, and starts it the first time."""
+def release_service(
+    service_arn: pulumi.Input[str], scalable_target_arn: pulumi.Input[str], role_arns: Arns
+) -> list[Statement]:
+    """What the Release step does to a service: looks, and starts it the first time.
+
+    Args:
+        service_arn: the service.
+        scalable_target_arn: its scalable target.
+        role_arns: the execution role and the task role, which a new deployment of ECS's is asked for (e1s#429).
+    """
     return [
         # Takes no resource.
         allow("ReadRevision", ["ecs:DescribeTaskDefinition"], EVERYTHING),
         allow("StartService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
+        allow("PassRoles", ["iam:PassRole"], role_arns, TO_ECS),
         allow("ResumeScaling", ["application-autoscaling:RegisterScalableTarget"], [scalable_target_arn]),
+        *watch_scaling(),
     ]
+
+
+def watch_scaling() -> list[Statement]:
+    """What Application Auto Scaling wants of its callers in CloudWatch, though it makes the alarms by its own role.
+
+    Before it does anything it tries, as the caller, `PutMetricAlarm` and `DeleteAlarms` without a name, and refuses
+    with "missing the following permissions" (Application Auto Scaling, permissions validation for API calls on target
+    resources; its identity-based policy examples grant these three on `*`).
+    """
+    alarms = ["PutMetricAlarm", "DeleteAlarms", "DescribeAlarms"]
+    return [allow("WatchScaling", [f"cloudwatch:{action}" for action in alarms], EVERYTHING)]
 
 
 def shift_traffic(
@@ -397,7 +434,6 @@ def start_blue_green(
 ) -> list[Statement]:
     """What CodePipeline's CodeDeployToECS action needs (CodePipeline, how to manage the service role)."""
     created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
-    to_tasks = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
     revision = ["GetApplication", "GetApplicationRevision", "RegisterApplicationRevision"]
     return [
         # Is decided on no resource.
@@ -406,7 +442,7 @@ def start_blue_green(
         allow("NameRevision", [f"codedeploy:{action}" for action in revision], [application_arn]),
         allow("Deploy", ["codedeploy:CreateDeployment", "codedeploy:GetDeployment"], [group_arn]),
         allow("ReadConfig", ["codedeploy:GetDeploymentConfig"], [config_arn]),
-        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+        allow("PassRoles", ["iam:PassRole"], role_arns, TO_ECS),
     ]
 
 

@@ -40,6 +40,13 @@ ANY_RESOURCE = {
     "application-autoscaling:RegisterScalableTarget": Reason(
         "takes a scalable target, whose ARN ends in an id that AWS makes up and no output gives"
     ),
+    **{
+        f"cloudwatch:{action}": Reason(
+            "takes an alarm, but Application Auto Scaling tries it as its caller without a name, and refuses who may "
+            "not (its guide grants it on `*`)"
+        )
+        for action in ("PutMetricAlarm", "DeleteAlarms")
+    },
     "cloudwatch:DescribeAlarms": Reason(
         "takes an alarm by the reference, but who asks for composite alarms must have it on `*` (API "
         "reference), as CodeDeploy's own AWSCodeDeployRoleForECS has"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sandbox.iam.calls import Call, Need, tag_context
 
 _TASKS = "ecs-tasks.amazonaws.com"
+_SCALED = ("DescribeServices", "UpdateService")
 
 
 def _cluster_name(call: Call) -> str:
@@ -70,11 +71,18 @@ def _write_service(call: Call) -> list[Need]:
     service = str(call.params.get("service") or call.params.get("serviceName"))
     arn = _in_cluster(call, "service", service)
     context = {**_cluster(call), **tag_context(call.params.get("tags"))}
+    roles: list[str] = []
     if name := call.params.get("taskDefinition"):
-        context["ecs:task-definition"] = call.facts.task_definition(str(name))[0]
+        context["ecs:task-definition"], roles = call.facts.task_definition(str(name))
     if "enableExecuteCommand" in call.params:
         context["ecs:enable-execute-command"] = "true" if call.params["enableExecuteCommand"] else "false"
-    found = [Need(f"ecs:{call.operation}", arn, context), *_tagging(call, arn)]
+    # An update that names a revision passes its roles (denied so in e1s#429); of a creation nothing says so.
+    passed = roles if call.operation == "UpdateService" else []
+    found = [
+        Need(f"ecs:{call.operation}", arn, context),
+        *_tagging(call, arn),
+        *(call.passes(role, _TASKS) for role in passed),
+    ]
     if role := call.params.get("role"):
         found.append(call.passes(str(role), "ecs.amazonaws.com"))
     return found
@@ -131,7 +139,22 @@ def _scalable_target(call: Call) -> list[Need]:
         found.append(Need("application-autoscaling:TagResource", arn, tag_context(call.params["Tags"])))
     if role := call.params.get("RoleARN"):
         found.append(call.passes(str(role), "application-autoscaling.amazonaws.com"))
-    return found
+    return [*found, *_tried_before_scaling(call)]
+
+
+def _tried_before_scaling(call: Call) -> list[Need]:
+    """What Application Auto Scaling tries as the caller before it does what it was asked for.
+
+    CloudWatch's without an alarm's name (Application Auto Scaling, permissions validation for API calls on target
+    resources). A nameless `DeleteAlarms` is decided on `alarm:` (amazon-cloudwatch-auto-alarms#18).
+    """
+    nameless = call.arn("cloudwatch", "alarm:")
+    return [
+        *(Need(f"ecs:{name}", call.arn("ecs", str(call.params["ResourceId"]))) for name in _SCALED),
+        Need("cloudwatch:PutMetricAlarm", nameless),
+        Need("cloudwatch:DeleteAlarms", nameless),
+        Need("cloudwatch:DescribeAlarms", call.arn("cloudwatch", "alarm:*")),
+    ]
 
 
 def _project(call: Call, name: str) -> Need:

@@ -251,6 +251,35 @@ def test_a_scalable_target_is_tagged_without_a_condition_that_aws_may_not_send()
         assert not may(statements, "application-autoscaling:RegisterScalableTarget", target)
 
 
+TASK_ROLE = f"arn:aws:iam::{ACCOUNT}:role/dev-web-task"
+RELEASES = policies.release_service(
+    SCOPE.arn("ecs", "service/dev/dev-web"), SCOPE.arn("application-autoscaling", "scalable-target/*"), [TASK_ROLE]
+)
+
+
+@pytest.mark.parametrize("statements", [DEPLOY, REVIEW, RELEASES], ids=["deploy", "review", "release"])
+def test_who_scales_a_service_may_what_application_auto_scaling_tries_as_its_caller(
+    statements: Sequence[Statement],
+) -> None:
+    """Alarms without a name, of which CloudWatch says `alarm:`, and AWS's guide `*`."""
+    for resource in ("*", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"):
+        for action in ("PutMetricAlarm", "DeleteAlarms", "DescribeAlarms"):
+            assert may(statements, f"cloudwatch:{action}", resource), (action, resource)
+
+
+def test_who_deploys_a_service_may_pass_its_roles() -> None:
+    """A new deployment of ECS's asks for them, by whichever of its names (CodePipeline, ECS deploy action reference)."""
+    for service in ("ecs", "ecs-tasks"):
+        context = {"iam:PassedToService": f"{service}.amazonaws.com"}
+        for statements in (RELEASES, DEPLOY):
+            assert may(statements, "iam:PassRole", TASK_ROLE, context)
+
+
+def test_a_log_group_s_key_may_be_another_one() -> None:
+    log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev/sessions"
+    assert may(DEPLOY, "logs:AssociateKmsKey", log)
+
+
 def test_what_takes_no_resource_is_granted_on_everything() -> None:
     """An action without resources is never allowed by a statement that names one."""
     for statement in (*PREVIEW, *DEPLOY, *REVIEW):
@@ -311,7 +340,7 @@ UNUSED = {
         "codepipeline:*StageTransition codedeploy:RegisterOnPremisesInstance "
         "ec2:*Vpn* ec2:*VpcEncryptionControl ec2:ModifyVpcTenancy ec2:*SubnetCidrBlock ec2:*NatGatewayAddress "
         "ec2:AcceptAddressTransfer ecs:PutAccountSetting* elasticloadbalancing:ModifyCapacityReservation "
-        "elasticloadbalancing:ModifyIpPools kms:CreateGrant kms:RetireGrant logs:*KmsKey logs:*Delivery "
+        "elasticloadbalancing:ModifyIpPools kms:CreateGrant kms:RetireGrant logs:*Delivery "
         "logs:*DataProtectionPolicy logs:*IndexPolicy logs:*ResourcePolicy logs:PutBearerTokenAuthentication "
         "logs:PutLogGroupDeletionProtection iam:*PermissionsBoundary iam:A*RolePolicy iam:DetachRolePolicy "
         "iam:CreateLoginProfile iam:GetLoginProfile iam:UpdateLoginProfile iam:*User*Group iam:*UserPolicies iam:A*UserPolicy iam:DetachUserPolicy "

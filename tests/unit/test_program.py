@@ -218,8 +218,12 @@ def test_wildcards_stand_only_where_an_action_takes_no_resource(dev: Recorder) -
     assert wild == {
         *((f"{service}-execution-policy", "LogInToRegistry") for service in services),
         *((f"{service}-package-policy", "LogInToRegistry") for service in services),
-        *((f"{service}-pipeline-policy", "CloneRevision") for service in services),
-        *((f"{service}-release-policy", sid) for service in services for sid in ("ReadRevision", "Measure")),
+        *((f"{service}-pipeline-policy", sid) for service in services for sid in ("CloneRevision", "FindTasks")),
+        *(
+            (f"{service}-release-policy", sid)
+            for service in services
+            for sid in ("ReadRevision", "WatchScaling", "Measure")
+        ),
         ("chuoi-migrate-policy", "RegisterMigration"),
         ("chuoi-migrate-policy", "FindMigrations"),
     }
@@ -407,7 +411,8 @@ def test_what_the_migration_may_do(dev: Recorder) -> None:
             {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         ),
         "ReadLog": (["logs:GetLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi:*"], None),
-        "ReadArtifacts": (["s3:GetObject"], [f"{BUCKET}/dev-chuoi/*"], None),
+        "FindArtifacts": (["s3:GetBucketAcl", "s3:GetBucketLocation"], [BUCKET], None),
+        "ReadArtifacts": (["s3:GetObject", "s3:GetObjectVersion"], [f"{BUCKET}/dev-chuoi/*"], None),
     }
     builds = statements(dev, ROLE_POLICY, "chuoi-pipeline-policy")["RunBuilds"]["Resource"]
     assert [arn.rpartition("/")[2] for arn in builds] == ["dev-chuoi-package", "dev-chuoi-migrate", "dev-chuoi-release"]

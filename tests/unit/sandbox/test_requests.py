@@ -438,6 +438,22 @@ def test_scalable_targets() -> None:
     assert new[0].resource == arn("application-autoscaling", "scalable-target/*")
 
 
+@pytest.mark.parametrize(
+    "operation", ["RegisterScalableTarget", "PutScalingPolicy", "DeregisterScalableTarget", "DeleteScalingPolicy"]
+)
+def test_application_auto_scaling_tries_what_its_caller_may(operation: str) -> None:
+    """In the service that scales, and in CloudWatch without an alarm's name."""
+    target = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": "service/c/s"}
+    _, *tried = of("application-autoscaling", operation, **target)
+    assert [(need.action, need.resource) for need in tried] == [
+        ("ecs:DescribeServices", arn("ecs", "service/c/s")),
+        ("ecs:UpdateService", arn("ecs", "service/c/s")),
+        ("cloudwatch:PutMetricAlarm", arn("cloudwatch", "alarm:")),
+        ("cloudwatch:DeleteAlarms", arn("cloudwatch", "alarm:")),
+        ("cloudwatch:DescribeAlarms", arn("cloudwatch", "alarm:*")),
+    ]
+
+
 ON_EVERYTHING = scoped_to_everything("cloudwatch")
 REFERENCE: dict[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Policies.json")
 """The Service Authorization Reference, actions in lower case."""
@@ -461,7 +477,7 @@ def test_an_unknown_operation_is_named(service: str, operation: str) -> None:
 def test_the_tags_of_a_scalable_target_are_asked_for_without_its_own_condition_keys() -> None:
     """The Service Authorization Reference has none of them for TagResource."""
     target = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount", "ResourceId": "service/c/s"}
-    registered, tagged = of("application-autoscaling", "RegisterScalableTarget", **target, Tags={"stack": "dev"})
+    registered, tagged, *_ = of("application-autoscaling", "RegisterScalableTarget", **target, Tags={"stack": "dev"})
     assert registered.context["application-autoscaling:service-namespace"] == "ecs"
     assert (tagged.action, tagged.resource) == ("application-autoscaling:TagResource", TARGET)
     assert tagged.context == {"aws:RequestTag/stack": "dev", "aws:TagKeys": ["stack"]}
