@@ -13,7 +13,7 @@ from components import policies, undelivered
 from components.commit_messages import HOSTS, Outcome, comment, ended, path_values, pattern, report_input, status
 from components.messages import FAILED, SOURCE
 from components.naming import SOURCES, Scope
-from components.pipeline_builds import CALLER
+from components.pipeline_builds import caller
 from components.roles import service_role
 
 SCRIPT = Path(__file__).parent.parent / "buildspecs" / "report.py"
@@ -189,7 +189,7 @@ class CommitFeedback(pulumi.ComponentResource):
             build_timeout=MINUTES,
             source={"type": "NO_SOURCE", "buildspec": json.dumps(commands, indent=2)},
             artifacts={"type": "NO_ARTIFACTS"},
-            environment=aws.codebuild.ProjectEnvironmentArgs(**CALLER),
+            environment=aws.codebuild.ProjectEnvironmentArgs(**caller("X86_64")),
             logs_config={"cloudwatch_logs": {"group_name": logs.name}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )

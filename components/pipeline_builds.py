@@ -40,8 +40,13 @@ BUILDERS: Mapping[str, Builder] = {
 }
 """The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
 
-CALLER: Machine = {**BUILDERS["ARM64"], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
-"""The machine of a build that only calls AWS."""
+
+def caller(architecture: str) -> Machine:
+    """The machine of a build that only calls AWS: of the tasks' architecture, because not every Region has ARM
+    machines (CodeBuild, build environment compute types), nor a young account builds of two kinds.
+    """
+    return {**BUILDERS[architecture], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
+
 
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 PARAMETER_PREFIX = "PARAMETER_"
@@ -189,7 +194,7 @@ def fetch_template(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -
     """Fetches the task definition that CodeDeploy deploys."""
     return Build(
         "template",
-        CALLER,
+        caller(args["architecture"]),
         {
             "REPOSITORY_URI": args["repository_url"],
             "RELEASE_RECORD": args["record_name"],
@@ -213,7 +218,7 @@ def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: p
     family = f"{full_name}-migrate"
     return Build(
         "migrate",
-        CALLER,
+        caller(args["architecture"]),
         {
             "CLUSTER": args["cluster_name"],
             "SERVICE": args["service_name"],
@@ -244,7 +249,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
     scalable_targets = args["scope"].arn("application-autoscaling", "scalable-target/*")
     return Build(
         "release",
-        CALLER,
+        caller(args["architecture"]),
         {
             "CLUSTER": args["cluster_name"],
             "SERVICE": args["service_name"],

@@ -32,19 +32,19 @@ NEEDS: Mapping[str, tuple[dict[str, Json], dict[Quota, int]]] = {
     "nothing": ({}, {}),
     "one small task": (
         {"dev": stack(web=service())},
-        {builds("Linux/Small"): 1, builds("ARM/Small"): 1, Quota("fargate", ON_DEMAND): 1},
+        {builds("Linux/Small"): 1, Quota("fargate", ON_DEMAND): 1},
     ),
-    "a service whose own build is as that of the steps": (
+    "one of ARM, where no other machine is needed": (
         {"dev": stack(web=service(architecture="arm64"))},
         {builds("ARM/Small"): 1, Quota("fargate", ON_DEMAND): 1},
     ),
     "the most tasks, twice": (
         {"dev": stack(web=service(1024, LARGE, {"min": 2, "max": 5}), job=service(512, LARGE, {"min": 3}))},
-        {builds("Linux/Large"): 2, builds("ARM/Small"): 2, Quota("fargate", ON_DEMAND): 13},
+        {builds("Linux/Large"): 2, builds("Linux/Small"): 2, Quota("fargate", ON_DEMAND): 13},
     ),
     "on Spot, and another stack that is not": (
         {"dev": stack(True, web=service(4096)), "prd": stack(web=service(2048))},
-        {builds("Linux/Small"): 2, builds("ARM/Small"): 2, Quota("fargate", SPOT): 8, Quota("fargate", ON_DEMAND): 4},
+        {builds("Linux/Small"): 2, Quota("fargate", SPOT): 8, Quota("fargate", ON_DEMAND): 4},
     ),
     "files that are wrong": (
         {
@@ -93,7 +93,8 @@ class Session:
         return paginate
 
 
-STACKS = {"dev": stack(web=service(2048), api=service(2048))}
+OF_ARM = service(1024, architecture="arm64")
+STACKS = {"dev": stack(web=service(1024), api=service(1024), shop=OF_ARM, job=OF_ARM)}
 ENOUGH = {builds("Linux/Small"): 2.0, builds("ARM/Small"): 2.0, Quota("fargate", ON_DEMAND): 8.0}
 RAISE = "aws service-quotas request-service-quota-increase --service-code"
 
