@@ -136,9 +136,10 @@ ParameterName = Annotated[
 ParameterValue = Annotated[str, AfterValidator(_kept)]
 ServiceName = Annotated[
     str,
-    form(r"^[a-z][a-z0-9-]*[a-z0-9]$", "must be small letters, digits and hyphens, such as my-app"),
-    Field(max_length=18),
+    form(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, such as my-app"),
+    Field(min_length=2, max_length=18),
 ]
+"""What a repository's name may be, with the stack's before it (ECR, CreateRepository: repositoryName)."""
 Action = Annotated[str, form(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action of IAM's, such as s3:GetObject")]
 Resource = Annotated[
     str, form(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")

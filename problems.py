@@ -59,7 +59,10 @@ def described(error: Any, model: type[BaseModel]) -> str:
 def between_services(stack: str, config: "Stack") -> Iterator[str]:
     """What only shows when services are seen together, or with the stack."""
     if STACK_NAME.fullmatch(stack) is None:
-        yield f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and hyphens"
+        yield (
+            f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and single "
+            "hyphens"
+        )
     if stack.startswith("internal-"):
         yield f"services: {stack} is no stack for them: a load balancer's name must not begin with internal-"
     if not config.services and not config.without_services:
@@ -80,6 +83,8 @@ def between_services(stack: str, config: "Stack") -> Iterator[str]:
     for name, service in config.services.items():
         if name.endswith(SUFFIXES["CODE_DEPLOY"]):
             yield f"services.{name}: a name must not end in -codedeploy, which marks CodeDeploy's services"
+        if f"{name}-".startswith("sg-"):
+            yield f"services.{name}: is no name for a service: a security group's must not begin with sg-"
         if name in alarms and service.routes:
             yield f"services.{name}: {stack}-{name}, as its alarm is called, is the name of another alarm"
         if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
@@ -127,7 +132,7 @@ def review_problems(stack: str, config: "Stack") -> Iterator[str]:
                 yield f"{where}.host: {route.host!r} must contain {NUMBER}, as each review needs its own"
 
 
-STACK_NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
+STACK_NAME = re.compile(r"(?=..)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 TOKEN = re.compile(r"[\x21-\x7e]+")
 WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/(services|triggers|workflows)/\S+")
 

@@ -17,7 +17,9 @@ Arn = Annotated[
     str, form(r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$", "must be the ARN of an IAM user or role")
 ]
 StackName = Annotated[
-    str, form(r"^[a-z][a-z0-9-]{0,19}$", "must be small letters, digits and hyphens, at most 20, such as dev")
+    str,
+    form(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, at most 20, such as dev"),
+    Field(min_length=2, max_length=20),
 ]
 Organization = Annotated[str, form(r"^[a-z0-9-]+$", "must be small letters, digits and hyphens, such as my-org")]
 Branch = Annotated[str, form(r"^[\w./-]+$", "must be the name of a branch, such as main")]

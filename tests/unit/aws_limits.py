@@ -175,7 +175,7 @@ TEXTS: Mapping[Path, Text] = {
 """(type, path of an input) → what it may be; `*` is each item of a list, each value of a map."""
 
 AUTONAMED: Mapping[str, Text] = {
-    "ec2/securityGroup:SecurityGroup": Text(EC2_TEXT, 255, "EC2, CreateSecurityGroup: GroupName"),
+    "ec2/securityGroup:SecurityGroup": Text(f"(?!sg-){EC2_TEXT}", 255, "EC2, CreateSecurityGroup: GroupName"),
     "iam/rolePolicy:RolePolicy": model("iam.policyNameType"),
     "iam/userPolicy:UserPolicy": model("iam.policyNameType"),
     "lb/targetGroup:TargetGroup": Text(BALANCED, 32, "ELB, CreateTargetGroup: Name"),

@@ -98,7 +98,10 @@ MISTAKES = [
     ("domain.zone", f"{'z' * 60}.example", "domain: zone has 68 characters, and a certificate is made for 64 at most; adopt one by certificate_arn"),
     ("services.chuoi.health_check.path", "healthz", "services.chuoi.health_check.path: 'healthz' is not allowed: must be a path that begins with a slash"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "x" * 4097, "for": ["build"]}, "is not allowed: has 4097 bytes; a standard parameter holds 4096"),
-    ("services.my_app", {}, "services.my_app: 'my_app' is not allowed: must be small letters, digits and hyphens, such as my-app"),
+    ("services.my_app", {}, "services.my_app: 'my_app' is not allowed: must be small letters, digits and single hyphens, such as my-app"),
+    ("services.my--app", {}, "services.my--app: 'my--app' is not allowed: must be small letters, digits and single hyphens, such as my-app"),
+    ("services.sg-web", WORKER, "services.sg-web: is no name for a service: a security group's must not begin with sg-"),
+    ("services.sg", WORKER, "services.sg: is no name for a service: a security group's must not begin with sg-"),
     ("secrets.chuoi.SECRET_KEY_BASE", "hidden" * 999, "secrets.chuoi.SECRET_KEY_BASE: has more than the 4096 bytes"),
     ("services.chuoi.task.port", 70000, "services.chuoi.task.port: 70000 is not allowed"),
     ("services.chuoi.task.port", ..., "services.chuoi: routes need task.port"),
@@ -233,7 +236,11 @@ def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:
     config = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in changed("protect", False).items()
     }
-    for stack, words in {"Dev_1": "services: Dev_1 is no stack", "internal-a": "must not begin with internal-"}.items():
+    for stack, words in {
+        "Dev_1": "services: Dev_1 is no stack",
+        "dev--1": "services: dev--1 is no stack",
+        "internal-a": "must not begin with internal-",
+    }.items():
         with pytest.raises(pulumi.RunError, match=words):
             deploy(settings.load, stack=stack, config=config, secret_keys=SECRET_KEYS)
 
