@@ -197,6 +197,14 @@ def _invoke(call: Call) -> list[Need]:
     return [Need("lambda:InvokeFunction", name if name.startswith("arn:") else call.arn("lambda", f"function:{name}"))]
 
 
+def _write_function(call: Call) -> list[Need]:
+    arn = call.arn("lambda", f"function:{call.params['FunctionName']}")
+    found = [Need(f"lambda:{call.operation}", arn, tag_context(call.params.get("Tags")))]
+    if role := call.params.get("Role"):
+        found.append(call.passes(str(role), "lambda.amazonaws.com"))
+    return found
+
+
 def _get_deployment(call: Call) -> list[Need]:
     ids = [str(value) for path in ("deploymentId", "deploymentIds") for value in call.values(path)]
     return [
@@ -245,6 +253,8 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("codepipeline", "CreatePipeline"): _write_pipeline,
     ("codepipeline", "UpdatePipeline"): _write_pipeline,
     ("lambda", "Invoke"): _invoke,
+    ("lambda", "CreateFunction"): _write_function,
+    ("lambda", "UpdateFunctionConfiguration"): _write_function,
     ("codedeploy", "GetDeployment"): _get_deployment,
     ("codedeploy", "BatchGetDeployments"): _get_deployment,
 }

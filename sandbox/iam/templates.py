@@ -123,6 +123,21 @@ TEMPLATES: Templates = {
         "ListTagsForResource": "{resourceArn}",
         "TagResource": "{resourceArn}",
     },
+    "lambda": {
+        **dict.fromkeys(
+            (
+                "DeleteFunction",
+                "DeleteFunctionEventInvokeConfig",
+                "GetFunction",
+                "GetFunctionConfiguration",
+                "GetFunctionEventInvokeConfig",
+                "PutFunctionEventInvokeConfig",
+                "UpdateFunctionCode",
+            ),
+            "function:{FunctionName}",
+        ),
+        **dict.fromkeys(("ListTags", "TagResource", "UntagResource"), "{Resource}"),
+    },
     "events": {
         "DescribeRule": _RULE,
         "EnableRule": _RULE,

@@ -3,6 +3,7 @@
 from sandbox.moto_fixes import (
     bucket_notifications,
     deletions,
+    event_invoke_configs,
     in_use,
     log_streams,
     record_sets,
@@ -17,6 +18,7 @@ def apply() -> None:
     for module in (
         bucket_notifications,
         deletions,
+        event_invoke_configs,
         in_use,
         log_streams,
         record_sets,

@@ -89,6 +89,8 @@ REPLACES: Mapping[str, frozenset[str]] = {
             "bucket expectedBucketOwner"
         ),
         "aws:s3/bucketVersioning:BucketVersioning": "bucket expectedBucketOwner",
+        "aws:lambda/function:Function": "name packageType tenancyConfig",
+        "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "functionName qualifier",
         "aws:sqs/queue:Queue": "name namePrefix fifoQueue",
         "aws:sqs/queuePolicy:QueuePolicy": "queueUrl",
         "aws:ssm/parameter:Parameter": "name",

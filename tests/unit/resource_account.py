@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
+import zipfile
 from typing import Any
 
 import boto3
@@ -73,6 +75,15 @@ class Account:
     def bucket(self) -> str:
         self.count += 1
         return self.id("aws:s3/bucket:Bucket", bucket=f"some-bucket-{self.count}")
+
+    def code(self, content: str) -> Props:
+        """A function's code in S3."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("steps.py", content)
+        bucket = self.bucket()
+        self.aws.client("s3").put_object(Bucket=bucket, Key=f"{content}.zip", Body=archive.getvalue())
+        return {"s3Bucket": bucket, "s3Key": f"{content}.zip"}
 
     def target_group(self) -> str:
         self.count += 1

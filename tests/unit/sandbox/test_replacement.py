@@ -53,6 +53,8 @@ CLOUDFORMATION = {
     "aws:iam/userPolicy:UserPolicy": "IAM::UserPolicy",
     "aws:kms/alias:Alias": "KMS::Alias",
     "aws:kms/key:Key": "KMS::Key",
+    "aws:lambda/function:Function": "Lambda::Function",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "Lambda::EventInvokeConfig",
     "aws:lb/listener:Listener": "ElasticLoadBalancingV2::Listener",
     "aws:lb/listenerRule:ListenerRule": "ElasticLoadBalancingV2::ListenerRule",
     "aws:lb/loadBalancer:LoadBalancer": "ElasticLoadBalancingV2::LoadBalancer",

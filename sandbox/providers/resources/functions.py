@@ -1,0 +1,68 @@
+"""Lambda functions, whose code is a zip in S3, and how events that they fail on are tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.providers.resources.base import AwsResource, Properties, Tagging, changed
+from sandbox.providers.types import Aws, Resource
+
+CODE = ("s3Bucket", "s3Key", "s3ObjectVersion")
+UNREPORTED = (*CODE, "sourceCodeHash")
+"""AWS tells a hash of the code, not where it came from."""
+
+
+class Function(AwsResource):
+    """A function; its id is its name."""
+
+    def arguments(self, aws: Aws, operation: str, inputs: Properties, *, lenient: bool = False) -> Properties:
+        code = {"code": {name: inputs[name] for name in CODE if name in inputs}}
+        sent = {name: value for name, value in inputs.items() if name not in UNREPORTED}
+        return super().arguments(
+            aws, operation, {**sent, **(code if operation == self.create_call else {})}, lenient=lenient
+        )
+
+    def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
+        super().change(aws, id, olds, news)
+        if changed(olds, news, *UNREPORTED):
+            code = {name: news[name] for name in CODE if name in news}
+            arguments = super().arguments(aws, "UpdateFunctionCode", code)
+            self.call(aws, "UpdateFunctionCode", arguments, id)
+
+    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+        kept = {name: props[name] for name in UNREPORTED if name in props}
+        return {**super().reported(aws, found, props), **kept}
+
+
+RESOURCES: dict[str, Resource] = {
+    "aws:lambda/function:Function": Function(
+        service="lambda",
+        create_call="CreateFunction",
+        read_call="GetFunction",
+        update_call="UpdateFunctionConfiguration",
+        delete_call="DeleteFunction",
+        key="FunctionName",
+        id="@name",
+        element="Configuration",
+        names={"name": "FunctionName"},
+        outputs={
+            "arn": "FunctionArn",
+            "codeSha256": "CodeSha256",
+            "lastModified": "LastModified",
+            "sourceCodeSize": "CodeSize",
+            "version": "Version",
+        },
+        tagging=Tagging(listing="ListTags", path="Tags"),
+        refused_role=("InvalidParameterValueException", "cannot be assumed by Lambda"),
+    ),
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": AwsResource(
+        service="lambda",
+        create_call="PutFunctionEventInvokeConfig",
+        read_call="GetFunctionEventInvokeConfig",
+        update_call="PutFunctionEventInvokeConfig",
+        delete_call="DeleteFunctionEventInvokeConfig",
+        key="FunctionName",
+        id="@functionName",
+        element="",
+    ),
+}
