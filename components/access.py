@@ -16,6 +16,10 @@ PATH = "/fargate-delivery/"
 """Of these roles. So the pattern of the roles that a stack makes, `role/STACK-*`, is not theirs: none widens itself."""
 
 
+LONGEST_DEPLOYMENT = 2 * 60 * 60
+"""Seconds of a session of the deploy role: an `up` may wait for an hour before it begins (delivery/waiting.py)."""
+
+
 class StackAccessArgs(TypedDict):
     """Inputs of `StackAccess`."""
 
@@ -96,6 +100,7 @@ class StackAccess(pulumi.ComponentResource):
             f"{self._name}-{use}-role",
             name=f"{self._scope.stack}-{use}",
             path=PATH,
+            max_session_duration=LONGEST_DEPLOYMENT if use == "deploy" else None,
             assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
             opts=self._child,
         )

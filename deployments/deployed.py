@@ -52,7 +52,7 @@ def declare(organization: str, repository: str, stack: str, keys: Deployed) -> N
         },
         source_context={"git": {"branch": f"refs/heads/{keys.branch}"}},
         operation_context={
-            "oidc": {"aws": {"role_arn": keys.role, "session_name": SESSION, "duration": "1h0m0s"}},
+            "oidc": {"aws": {"role_arn": keys.role, "session_name": SESSION, "duration": "1h30m0s"}},
             "options": {"skip_intermediate_deployments": True},
         },
         cache_options={"enable": True},

@@ -78,7 +78,7 @@ def test_a_push_to_main_deploys_each_stack_as_its_own_role(run: Run) -> None:
         assert settings["operationContext"]["oidc"]["aws"] == {
             "roleARN": f"arn:aws:iam::{account}:role/fargate-delivery/{stack}-deploy",
             "sessionName": "${stack.name}-${deployment.operation}-${deployment.version}",
-            "duration": "1h0m0s",
+            "duration": "1h30m0s",
         }
 
 

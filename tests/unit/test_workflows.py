@@ -14,6 +14,7 @@ import pytest
 import yaml
 from code_hosts import TOKEN, CodeHost, serving
 
+from components.access import LONGEST_DEPLOYMENT
 from delivery.review.report import marker
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,7 @@ WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".g
 GITLAB = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
 PREVIEWS = ROOT / "tests/previews"
 ROLE, CREDENTIAL = "arn:aws:iam::111111111111:role/preview", "AKIAPLANTED"
+HOUR = 60 * 60
 SECRETS = {"PULUMI_ACCESS_TOKEN": "pul-planted", "PULUMI_CONFIG_PASSPHRASE": "planted"}
 PULUMI = """\
 #!/bin/sh
@@ -436,3 +438,18 @@ def test_gitlab_deploys_one_stack_at_a_time_and_asks_for_prd() -> None:
     assert gitlab_job("up-prd")["needs"] == ["up-dev"]
     assert all(rule["when"] == "manual" for rule in gitlab_job("up-prd")["rules"])
     assert not gitlab_job("up-dev")["interruptible"]
+
+
+def test_a_session_is_as_long_as_its_job() -> None:
+    """AWS ends a session after an hour, unless it was asked for more, and its role allows that."""
+    seen = 0
+    for workflow in WORKFLOWS.values():
+        for job in workflow["jobs"].values():
+            for step in job.get("steps", []):
+                if "configure-aws-credentials" not in step.get("uses", ""):
+                    continue
+                seen += 1
+                asked = step["with"].get("role-duration-seconds", HOUR)
+                assert job["timeout-minutes"] * 60 <= asked
+                assert asked <= (LONGEST_DEPLOYMENT if "DEPLOY" in step["with"]["role-to-assume"] else HOUR)
+    assert seen == 4
