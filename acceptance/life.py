@@ -16,6 +16,7 @@ from delivery.history import history
 from delivery.laptop import Project
 from delivery.lookup import find
 from delivery.pipeline import RUNNING, Pipeline
+from delivery.progress import Progress
 from delivery.services import aws_name, describe
 
 Say = Callable[[str], None]
@@ -149,11 +150,12 @@ class Life:
         bucket, key = configuration["S3Bucket"], configuration["S3ObjectKey"]
         version = self.session.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["VersionId"]
         self.say(f"Uploaded {name}, version {version}")
-        end = time.monotonic() + MINUTES_FOR_S3 * 60
+        end, progress = time.monotonic() + MINUTES_FOR_S3 * 60, Progress(self.say)
         while time.monotonic() < end:
             for summary in self._summaries():
                 if version in [revision.get("revisionId") for revision in summary.get("sourceRevisions", [])]:
                     return Execution(summary["pipelineExecutionId"], version)
+            progress.waits(f"{name} waits until S3 has told EventBridge of it", known=True)
             time.sleep(self.every)
         self.say("S3 has told nobody of it: starting it by hand")
         return self._start(version)
@@ -183,6 +185,7 @@ class Life:
         """
         self.evidence.executions[step] = execution
         end, told = time.monotonic() + MINUTES_FOR_AN_EXECUTION * 60, set[tuple[str, str]]()
+        progress = Progress(self.say)
         while True:
             self._look(step)
             summaries = [each for each in self._summaries() if each["pipelineExecutionId"] == execution.id]
@@ -199,6 +202,7 @@ class Life:
             if time.monotonic() > end:
                 limit = f"{MINUTES_FOR_AN_EXECUTION:.0f} minutes"
                 raise DeliveryError(f"{step}: execution {execution.id} of {NAME} is not over after {limit}")
+            progress.waits(f"{step}: execution {execution.id} goes on", known=True)
             time.sleep(self.every)
 
     def _must_succeed(self, step: str, execution: Execution) -> None:
@@ -216,7 +220,7 @@ class Life:
         Raises:
             DeliveryError: something still does when the time is over.
         """
-        end = time.monotonic() + MINUTES_TO_SETTLE * 60
+        end, progress = time.monotonic() + MINUTES_TO_SETTLE * 60, Progress(self.say)
         while True:
             service = self._look(step).service
             steady = len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
@@ -224,6 +228,8 @@ class Life:
                 return
             if time.monotonic() > end:
                 raise DeliveryError(f"{step}: {NAME} is not steady after {MINUTES_TO_SETTLE:.0f} minutes")
+            running, desired = service["runningCount"], service["desiredCount"]
+            progress.waits(f"{step}: {NAME} becomes steady, {running} of {desired} tasks run", known=True)
             time.sleep(self.every)
 
     def _look(self, step: str) -> Look:

@@ -64,7 +64,8 @@ class Seen:
             running = now.template.running if now.template else bool(now.in_flight)
             return running and why(now) is not None
 
-        pulumi.log.info(f"{service}: its edit waits for what is in flight, at most {self.minutes:g} minutes")
+        what = state.in_flight or "its pipeline"
+        pulumi.log.info(f"{service}: its edit waits for {what}, at most {self.minutes:g} minutes")
         now = await _in_thread(waiting.until, self.session, stack, state, busy, _teller(), self.minutes)
         if now is not None:
             self.states[service] = now

@@ -89,7 +89,8 @@ def check(
 def follow(
     session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: float
 ) -> bool:
-    """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it.
+    """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
+    has as many.
 
     Returns:
         Whether it is the pipeline's clone, which has another image.
@@ -116,7 +117,7 @@ def follow(
         if found[0].id != mine.id and _took_over(session, revision, found[0].task_definition):
             tell(f"{service}: a release has taken over {revision_name(revision)}, as {found[0].id}")
             mine, revision = found[0], found[0].task_definition
-            taken_over = True
+            taken_over, end = True, time.monotonic() + timeout * 60
             continue
         if ended := _ended(found, mine.id, partial(_failure, session, stack, service, mine.id)):
             raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, mine.id)}")

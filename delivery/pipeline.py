@@ -10,12 +10,19 @@ from typing import Any
 import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
+from delivery.progress import Progress
 from delivery.record import UNKNOWN
 
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""
 SECONDS_BETWEEN_LOOKS = 3.0
 LOOKS_FOR_A_RETRY = 20
+MINUTES_OF_AN_ACTION = {"Manual": 7 * 24 * 60, "CodeDeployToECS": 5 * 24 * 60, "CodeBuild": 16 * 60}
+"""Provider → for how long an action may run: an approval and CodeDeploy until CodePipeline ends them (CodePipeline user
+guide, Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedTimeoutInMinutes`: 480 by default)
+and runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
+MINUTES_OF_ANOTHER_ACTION = 60
+"""All others, and what comes between two actions (the same page)."""
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
 IMAGE = "image"
@@ -144,12 +151,14 @@ class Pipeline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def follow(self, execution: str, tell: Callable[[str], None]) -> None:
-        """Wait for an execution's end, telling each action's states.
+        """Wait for an execution's end, telling each action's states, and once a minute what is waited for.
 
         Raises:
-            DeliveryError: it did not succeed; the message has the reasons.
+            DeliveryError: it did not succeed; the message has the reasons. Or nothing has changed for longer than what
+                it is at may take: the message says what goes on, and how to watch it.
         """
         told: set[tuple[str, str]] = set()
+        progress = Progress(tell)
         while True:
             status, _ = self._status(execution)
             actions = self.actions(execution)
@@ -157,13 +166,32 @@ class Pipeline:
                 seen = action["actionExecutionId"], action["status"]
                 if seen not in told:
                     told.add(seen)
-                    tell(f"{action['stageName']} / {action['actionName']}: {action['status']}{_waits(action)}")
+                    tell(f"{_place(action)}: {action['status']}{_waits(action)}")
             if status not in RUNNING:
                 break
+            where, minutes = self._at(execution, actions)
+            if progress.waits(where, known=bool(actions)) > minutes * 60:
+                raise DeliveryError(
+                    f"{where} for more than {minutes} minutes, which is longer than that may take; {execution} of "
+                    f"{self.name} is {status} and goes on without this command. Watch it: `aws codepipeline "
+                    f"get-pipeline-state --name {self.name}`"
+                )
             time.sleep(SECONDS_BETWEEN_LOOKS)
         tell(f"Execution {execution}: {status}")
         if status != "Succeeded":
             raise DeliveryError(f"execution {execution} of {self.name} {self.why(execution)}")
+
+    def _at(self, execution: str, actions: list[dict[str, Any]]) -> tuple[str, int]:
+        """What an execution waits for, in words, and for how many minutes that may take at most."""
+        if (running := _running(actions)) is not None:
+            return f"Execution {execution} is in {_place(running)}", _minutes(running)
+        ids = self.running()
+        before = ids[ids.index(execution) + 1 :][:1] if execution in ids else []
+        for other in before:  # the pipeline is QUEUED: that one is in a stage that this one comes to next
+            running = _running(self.actions(other))
+            where = f", which is in {_place(running)}" if running else ""
+            return f"Execution {execution} waits for {other}{where}", _minutes(running)
+        return f"Execution {execution} is between two actions", MINUTES_OF_ANOTHER_ACTION
 
     def _status(self, execution: str) -> tuple[str, str]:
         found = self._execution(execution)
@@ -178,6 +206,20 @@ class Pipeline:
         pages = self._codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=self.name)
         for page in pages:
             yield from page["pipelineExecutionSummaries"]
+
+
+def _running(actions: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((action for action in actions if action["status"] == "InProgress"), None)
+
+
+def _place(action: dict[str, Any]) -> str:
+    return f"{action['stageName']} / {action['actionName']}"
+
+
+def _minutes(action: dict[str, Any] | None) -> int:
+    """For how long an action may run at most."""
+    provider = action["input"]["actionTypeId"].get("provider", "") if action else ""
+    return MINUTES_OF_AN_ACTION.get(provider, MINUTES_OF_ANOTHER_ACTION)
 
 
 def _waits(action: dict[str, Any]) -> str:

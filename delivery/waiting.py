@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import boto3
 
+from delivery.progress import Progress
 from delivery.state import ServiceState, look
 
 VARIABLE = "FARGATE_DELIVERY_WAIT"
@@ -14,7 +15,6 @@ MINUTES = 60
 """That `delivery up --wait` waits for one service: longer than a release takes, even one that fails."""
 PAUSE = 5.0
 """Seconds between two looks."""
-SECONDS_BETWEEN_WORDS = 60.0
 
 
 def minutes() -> float:
@@ -35,15 +35,9 @@ def until(
     Returns:
         The service when it is no longer busy, or after so many minutes; None when it is gone.
     """
-    began, told, said = time.monotonic(), "", 0.0
-    while busy(state):
-        now = time.monotonic()
-        if now > began + minutes * 60:
-            break
-        words = f"{state.service}: waits for {state.in_flight or 'its pipeline'}"
-        if words != told or now >= said + SECONDS_BETWEEN_WORDS:
-            tell(words if words != told else f"{words}, {now - began:.0f} s so far")
-            told, said = words, now
+    end, progress = time.monotonic() + minutes * 60, Progress(tell)
+    while busy(state) and time.monotonic() <= end:
+        progress.waits(f"{state.service}: waits for {state.in_flight or 'its pipeline'}")
         time.sleep(PAUSE)
         found = look(session, stack, [state.service]).get(state.service)
         if found is None:

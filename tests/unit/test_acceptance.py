@@ -11,6 +11,7 @@ from acceptance import checks
 from acceptance.__main__ import _live
 from acceptance.checks import CHECKS
 from acceptance.evidence import Evidence, Execution, Finding, Look
+from acceptance.life import Life
 from acceptance.stack import edited, source, stack_file
 from acceptance.table import PAGE, assumptions, judged, markdown, short
 from delivery.errors import DeliveryError
@@ -199,3 +200,58 @@ def test_what_was_made_goes_or_how_to_take_it_away_is_said(
     life: Any = SimpleNamespace(steps=lambda: steps, destroy=destroy, certificate="arn:c", project=project)
     assert _live(life, keep) == failed
     assert capsys.readouterr().err.strip().splitlines()[-1] == said
+
+
+class NothingHappens(Life):
+    """A life in an account where nothing goes on."""
+
+    def __init__(self, said: list[str]) -> None:
+        put: Any = SimpleNamespace(put_object=lambda **_: {"VersionId": "1"})
+        session: Any = SimpleNamespace(client=lambda _: put)
+        project: Any = None
+        super().__init__(session, project, "", said.append, 20.0)
+        nothing: Any = SimpleNamespace(actions=lambda _: [])
+        self._pipeline = nothing
+
+    def _look(self, step: str) -> Look:
+        return look(step, deployment("a"), tasks=0)
+
+    def _source(self) -> Any:
+        return {"configuration": {"S3Bucket": "b", "S3ObjectKey": "k"}}
+
+    def _summaries(self) -> list[Any]:
+        return []
+
+    def _start(self, version: str) -> Execution:
+        return Execution("by hand", version)
+
+
+@pytest.mark.parametrize(
+    ("wait", "end", "line", "minutes"),
+    [
+        (lambda life: life._ship("v1", b""), None, "v1 waits until S3 has told EventBridge of it", 6),
+        (lambda life: life._follow("v1", Execution("e")), "is not over after 40", "v1: execution e goes on", 40),
+        (
+            lambda life: life._settle("v1"),
+            "is not steady after 20",
+            "v1: acceptance-web becomes steady, 0 of 1 tasks run",
+            20,
+        ),
+    ],
+    ids=["an upload", "an execution", "a service"],
+)
+def test_each_wait_says_so_once_a_minute_and_has_an_end(
+    monkeypatch: pytest.MonkeyPatch, wait: Any, end: str | None, line: str, minutes: int
+) -> None:
+    now, said = [0.0], list[str]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.append(now.pop() + seconds))
+    life = NothingHappens(said)
+    if end is None:
+        wait(life)
+    else:
+        with pytest.raises(DeliveryError, match=end):
+            wait(life)
+    assert [each for each in said if each.startswith(line)] == [
+        f"{line}, {60 * minute} s so far" for minute in range(1, minutes + 1)
+    ]

@@ -190,6 +190,17 @@ def test_a_release_that_takes_over_what_is_followed_is_followed() -> None:
     ]
 
 
+def test_a_release_that_takes_over_has_its_own_time(clock: Clock) -> None:
+    """An edit that has taken 12 of its 15 minutes, and a release that takes 12 more."""
+    clone = deployment(OTHERS, 3, "IN_PROGRESS", "by a release.")
+    aws = deploying(
+        *[answer(START, GONE)] * 150, *[answer(clone, START)] * 144, answer({**clone, "rolloutState": "COMPLETED"})
+    )
+    aws.revision(3, f"@{digest('b')}", fingerprint="f1")
+    assert follow(aws)[-1] == "web: deployment ecs-svc/other of dev-web:3: by a release."
+    assert clock.now > 24 * 60
+
+
 def test_another_template_takes_nothing_over() -> None:
     assert failure(cloned("f2")).startswith(
         "web: deployment ecs-svc/mine has ended and dev-web:3 is deployed instead: by a release"
