@@ -17,10 +17,11 @@ SHOP = """\
       task: {template: web.json, cpu: 256, memory: 512, port: 4000}
       health_check: {path: /healthz}
       routes: [{host: shop.dev.example.com, priority: 40}]
-      deploy: {strategy: codedeploy, wait: 1}
+      deploy: {}
       parameters:
         GREETING: {value: hello, for: [runtime]}
 """
+ROLLING, BY_CODEDEPLOY = "deploy: {}", "deploy: {strategy: codedeploy, wait: 1}"
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)')
 """An app that is not healthy under one value of a parameter."""
 MAILER = WORKER.replace("import time", "import os, time; os.environ['SMTP_HOST'] == 'broken' and exit(1)")
@@ -29,7 +30,7 @@ MAILER = WORKER.replace("import time", "import os, time; os.environ['SMTP_HOST']
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Stack `dev`, with a service that CodeDeploy deploys, in an account where nothing but the bootstrap was."""
+    """Stack `dev` and one service more, in an account where nothing but the bootstrap was."""
     with pytest.MonkeyPatch.context() as patch, new_stack(tmp_path_factory.mktemp("repository"), "dev") as stack:
         patch.setenv("SANDBOX_SPEED", SPEED)
         stack.edit("Pulumi.dev.yaml", "    mailer:\n", f"{SHOP}    mailer:\n")
@@ -58,6 +59,24 @@ def ship(stack: Stack, apps: Apps, service: str, version: str, server: str) -> N
     assert done.code == 0, done.out + done.err
 
 
+def change_strategy(stack: Stack, old: str, new: str) -> None:
+    """As docs/operations.md tells it; what runs is the released image all the time, and one more deployment's after."""
+    before, allowed = stack.status("shop"), f"{new.removesuffix('}')}, replace: true}}".replace("{, ", "{")
+    stack.edit("Pulumi.dev.yaml", old, allowed)
+    said = stack.ok("preview", "--as", PREVIEW, "--no-refresh").err
+    assert re.search(r"shop: the ECS service dev-shop(-codedeploy)? is replaced", said)
+    ran = len(executions(stack, "shop"))
+    stack.ok("up", "--as", DEPLOY)
+    if new == BY_CODEDEPLOY:
+        assert wait_for_pipeline(stack, "shop", ran + 1)[0]["status"] == "Succeeded"
+    stack.edit("Pulumi.dev.yaml", allowed, new)
+    assert preview(stack) == {}
+    after = stack.settled("shop")
+    assert (after["image_digest"], after["running"]) == (before["image_digest"], before["running"])
+    names = {arn.rpartition("/")[2] for arn in stack.client("ecs").list_services(cluster="dev")["serviceArns"]}
+    assert {name for name in names if "shop" in name} == {"dev-shop-codedeploy" if new == BY_CODEDEPLOY else "dev-shop"}
+
+
 def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> None:
     assert preview(dev).keys() == {"create"}
     refused = dev.run("up", "--as", PREVIEW)
@@ -67,8 +86,10 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     dev.ok("up", "--as", DEPLOY)
     assert preview(dev) == {}
 
-    for service, version, server in (("mailer", "m1", MAILER), ("shop", "s1", PICKY), ("shop", "s2", PICKY)):
+    for service, version, server in (("mailer", "m1", MAILER), ("shop", "s1", PICKY)):
         ship(dev, apps, service, version, server)
+    change_strategy(dev, ROLLING, BY_CODEDEPLOY)
+    ship(dev, apps, "shop", "s2", PICKY)
     assert dev.ship("shop", apps.make("shop-broken", status=500)).code == 1
     assert preview(dev).keys() <= {"update"}
     dev.ok("up", "--as", DEPLOY)
@@ -93,6 +114,9 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     assert "Succeeded" in delivery(dev, "rollback", "shop", "--yes", "--wait")
     assert "release-1" in delivery(dev, "history", "shop")
     assert "release-1" in delivery(dev, "history", "mailer")
+
+    change_strategy(dev, BY_CODEDEPLOY, ROLLING)
+    ship(dev, apps, "shop", "s3", PICKY)
 
     dev.client("iam").create_access_key(UserName="dev-mailer-uploader")
     dev.edit("Pulumi.dev.yaml", "    mailer:\n", "    #\n")
