@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
+from delivery.progress import Progress
 from sandbox import program
 from sandbox.identities import credentials, providers
 from sandbox.pulumi_cli import PatientCommand
@@ -25,6 +26,8 @@ from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secre
 Operation = Literal["preview", "up", "refresh", "destroy"]
 PASSPHRASE = "sandbox"  # noqa: S105 - encrypts made-up values only
 LOCKED = "the stack is currently locked"
+MINUTES_OF_AN_ENGINE = 10
+"""More than an engine takes whose program was killed: it ends the calls that are under way, and begins none."""
 KILLED = re.compile(r"\s*code: -")
 """What the CLI's error begins with when a signal has ended it."""
 
@@ -178,9 +181,16 @@ class Engine:
         """Wait for the engine of a run that was killed to end; take away its lock if that was killed too.
 
         No other run is alive: this process holds the folder.
+
+        Raises:
+            EngineError: the engine does not end; its process.
         """
-        self.say("An earlier run was killed; waiting for its engine to end.")
-        while self.folder.locking_processes():
+        progress = Progress(self.say)
+        while engines := self.folder.locking_processes():
+            words = "An earlier run was killed; waiting for its engine to end"
+            if progress.waits(words) > MINUTES_OF_AN_ENGINE * 60:
+                process = f"process {engines[0]}"
+                raise EngineError(f"an earlier run was killed, and its engine, {process}, does not end; end it first")
             time.sleep(0.2)
         if self.folder.lock_files():
             self._stack().cancel()

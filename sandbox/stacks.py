@@ -15,16 +15,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
+from delivery.progress import Progress
 from sandbox import readings
 from sandbox.stack_yaml import NotYamlError, read
 
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"
 SECONDS_TO_START = 60
+HOURS_OF_ANOTHER_COMMAND = 4
+"""More than the longest command takes, an `up --wait` that waits for an hour and then deploys."""
 NOT_COPIED = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """What belongs to the real stack's secrets; the copy has a passphrase of its own."""
 
@@ -279,15 +282,21 @@ class StackFolder:
 
     @contextlib.contextmanager
     def locked(self, say: Say) -> Iterator[None]:
-        """Nothing else works on this stack meanwhile; waits until nothing does."""
+        """Nothing else works on this stack meanwhile; waits until nothing does.
+
+        Raises:
+            SandboxError: something still does after hours.
+        """
         place = self.folder.with_suffix(".lock")
         place.parent.mkdir(exist_ok=True)
         with place.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"Waiting for another command on stack {self.stack} to end")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            waited, progress = 0.0, Progress(say)
+            while not _locked(lock):
+                if waited > HOURS_OF_ANOTHER_COMMAND * 3600:
+                    hours = f"{HOURS_OF_ANOTHER_COMMAND} hours"
+                    raise SandboxError(f"another command has worked on stack {self.stack} for {hours}; end it first")
+                waited = progress.waits(f"Waiting for another command on stack {self.stack} to end")
+                time.sleep(0.2)
             yield
 
     def lock_files(self) -> list[Path]:
@@ -371,6 +380,15 @@ class StackFolder:
         if refused:
             say("Forgot what was made up for: " + ", ".join(refused))
         return bool(refused)
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Whether an open file is this process's alone now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _yaml(file: Path) -> dict[str, Any]:

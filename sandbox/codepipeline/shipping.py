@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import time
 import zipfile
@@ -21,6 +20,7 @@ from urllib.request import Request, urlopen
 import boto3
 from botocore.exceptions import ClientError
 
+from delivery.progress import Progress
 from sandbox.iam import evaluator
 from sandbox.stacks import SandboxError, Server
 
@@ -29,6 +29,8 @@ START_SECONDS = 15.0
 LATE_SECONDS = 330.0
 """How long S3 may need until it tells EventBridge of uploads, once it was told to: around five minutes (S3, enabling
 Amazon EventBridge)."""
+MINUTES_OF_ANOTHER_SOURCE = 60
+"""For how long the execution before may be at Source (CodePipeline user guide, Quotas)."""
 SERVICE_KEYS = ("ServiceName", "ApplicationName", "DeploymentGroupName")
 
 
@@ -216,11 +218,11 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
     When S3 tells nobody of the upload for as long as it may need to begin to, that version is started by hand.
 
     Raises:
-        SandboxError: none starts; why.
+        SandboxError: none starts; why. Or it does not get its turn.
     """
     began = time.monotonic()
     deadline, waits_for_s3 = began + START_SECONDS, False
-    patience = time.monotonic() + 2.0
+    patience, progress = began + 2.0, Progress(say)
     while True:
         waiting = False
         for execution in reversed(executions(account, pipeline)):
@@ -230,9 +232,12 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
             if uploaded.version in revisions or (new and not revisions and execution["status"] == "Failed"):
                 return identifier
             waiting = waiting or (new and not revisions and execution["status"] == "InProgress")
-        if waiting and time.monotonic() > patience:
-            say("The execution waits for the one before it.")
-            patience = math.inf
+        queued = waiting and time.monotonic() > patience
+        if queued and progress.waits("The execution waits for the one before it") > MINUTES_OF_ANOTHER_SOURCE * 60:
+            raise SandboxError(
+                f"the execution of this upload waits for the one before it, for {MINUTES_OF_ANOTHER_SOURCE} minutes, "
+                "and goes on to wait; `sandbox log` shows it"
+            )
         if not waiting and time.monotonic() > deadline:
             if not s3_is_late(account, uploaded):
                 raise SandboxError(why_nothing_started(account, pipeline, uploaded))

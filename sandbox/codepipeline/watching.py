@@ -9,12 +9,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from delivery.progress import Progress
 from sandbox.codepipeline.shipping import Account, actions_of, named
+from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
 POLL_SECONDS = 0.4
 TAIL_LINES = 20
+DAYS_OF_AN_ACTION = 7
+"""No action takes longer, an approval as little as CodeDeploy (CodePipeline user guide, Quotas)."""
 MARKS = {"Succeeded": "ok", "Failed": "FAILED", "Abandoned": "abandoned", "InProgress": "…"}
 
 
@@ -74,14 +78,25 @@ class Watch:
     _skipped: set[str] = field(default_factory=set)
 
     def follow(self, *, past_approvals: bool = True) -> Approval | None:
-        """Until the execution is over, or else up to the approval that it waits for."""
+        """Until the execution is over, or else up to the approval that it waits for; telling once a minute at least.
+
+        Raises:
+            SandboxError: it has been at one action for longer than any may take.
+        """
+        progress = Progress(self.say)
         while True:
             status = self._execution()["status"]
-            self.tell()
+            actions = self.tell()
             if status not in ("InProgress", "Stopping"):
                 return None
             if not past_approvals and (approval := self.approval()):
                 return approval
+            where = _where(actions)
+            if progress.waits(where, known=True) > DAYS_OF_AN_ACTION * 24 * 3600:
+                raise SandboxError(
+                    f"{where} for more than {DAYS_OF_AN_ACTION} days; execution {self.execution} of "
+                    f"{self.pipeline['name']} is {status} and goes on without this command"
+                )
             time.sleep(POLL_SECONDS)
 
     def approval(self) -> Approval | None:
@@ -106,9 +121,10 @@ class Watch:
                 return str(run["input"].get("resolvedConfiguration", {}).get("CustomData", ""))
         return ""
 
-    def tell(self) -> None:
-        """Say what is new."""
-        for action in self.actions():
+    def tell(self) -> list[Json]:
+        """Say what is new; the execution's actions so far."""
+        actions = self.actions()
+        for action in actions:
             identifier = action["actionExecutionId"]
             if identifier in self._ended:
                 continue
@@ -124,6 +140,7 @@ class Watch:
             if action["status"] != "InProgress":
                 self._ended.add(identifier)
                 self._tell_end(action)
+        return actions
 
     def actions(self) -> list[Json]:
         """The execution's actions so far, oldest first."""
@@ -217,6 +234,12 @@ class Watch:
         error = result.get("errorDetails")
         if error and error.get("message") != text:
             self.say(f"    {error['code']}: {error['message']}")
+
+
+def _where(actions: list[Json]) -> str:
+    """What an execution is at."""
+    running = next((action for action in actions if action["status"] == "InProgress"), None)
+    return f"  {running['stageName']}/{running['actionName']} goes on" if running else "  It waits for its turn"
 
 
 def how_to_answer(approval: Approval, execution: str, service: str, stack: str) -> list[str]:
