@@ -205,3 +205,14 @@ def test_a_migration_whose_log_is_not_cloudwatch_s_says_where_it_is(tmp_path: Pa
     done, _ = migrate(tmp_path, [RUNS], end, log="awsfirelens")
     assert done.returncode == 7
     assert "The migration's log is where the logConfiguration of web sends it.\n" in done.stdout
+
+
+def test_each_state_of_the_task_is_a_line(tmp_path: Path) -> None:
+    pending = task("PENDING", web=("PENDING", None), otel=("PENDING", None))
+    end = task("STOPPED", "STOPPED", web=("STOPPED", 0), otel=("STOPPED", 0))
+    done, _ = migrate(tmp_path, [pending, pending, RUNS, RUNS], end)
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("Migrating in ")
+    arn = first.removeprefix("Migrating in ")
+    assert lines[:2] == [f"The task {arn.rpartition('/')[2]} is {state}." for state in ("PENDING", "RUNNING")]
+    assert done.stdout.count("The task ") == 2
