@@ -299,7 +299,7 @@ CHECKS: Mapping[str, Check] = {
     "A scalable target whose minimum is above": empty_service,
     "The ECS action ends as failed when": failed_action,
     "`aws:SourceAccount` is sent when ECS, CodeBuild": by_event,
-    "CodePipeline and CodeBuild read artifacts by key": delivered,
+    "CodePipeline and CodeBuild need of the artifacts' bucket": delivered,
     "The S3 source action needs `s3:GetBucketVersioning`": delivered,
     "A grant on a log group's streams": delivered,
     "`RegisterTaskDefinition` and `DescribeTaskDefinition` are decided on `*`": delivered,
