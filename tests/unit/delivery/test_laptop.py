@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner
+from mocked import ROOT
 from moto import mock_aws
 
 from delivery.__main__ import main
@@ -20,6 +21,7 @@ from delivery.laptop import Project, changes, up
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"  # moto's account
 
 PULUMI = """#!/bin/sh
+"$CLI" "$@" --help > /dev/null || exit 1
 echo "$PULUMI_BACKEND_URL|$*" >> "$CALLS"
 while [ $# -gt 0 ]; do
   if [ "$1" = --event-log ]; then cp "$EVENTS" "$2"; fi
@@ -27,6 +29,7 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$FAILS" ]
 """
+"""With `--help` the real CLI reads all its arguments first: what it does not know fails."""
 
 
 def step(op: str, name: str = "a", typ: str = "aws:sqs/queue:Queue", **old: Any) -> dict[str, Any]:
@@ -96,6 +99,8 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     (tmp_path / "bin/pulumi").chmod(0o755)
     for name, value in {
         "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "CLI": str(ROOT / ".tools/bin/pulumi"),
+        "PULUMI_HOME": str(tmp_path / "home"),
         "CALLS": str(tmp_path / "calls"),
         "EVENTS": str(tmp_path / "events.json"),
         "AWS_ACCESS_KEY_ID": "testing",
@@ -103,7 +108,8 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
         "AWS_DEFAULT_REGION": REGION,
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_DEBUG_COMMANDS"):
+        monkeypatch.delenv(name, raising=False)
     with mock_aws():
         made = Laptop(tmp_path)
         made.shows(step("update"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mocked import ROOT
 
 from delivery.errors import DeliveryError
 from delivery.review_stacks import Reviews
@@ -14,12 +15,14 @@ from delivery.review_stacks import Reviews
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 CLI = """\
 #!/bin/sh
+PULUMI_HOME={folder}/home {cli} "$@" --help > /dev/null || exit 1
 echo "$*" >> {folder}/asked
 case "$*" in
   "stack ls"*) cat {folder}/stacks.json ;;
   *pr-13*) exit 255 ;;
 esac
 """
+"""With `--help` the real CLI reads all its arguments first: what it does not know fails."""
 
 
 class Rig:
@@ -31,7 +34,7 @@ class Rig:
         (root / "stacks.json").write_text(json.dumps(stacks))
         cli = root / "bin" / "pulumi"
         cli.parent.mkdir()
-        cli.write_text(CLI.format(folder=root))
+        cli.write_text(CLI.format(folder=root, cli=ROOT / ".tools/bin/pulumi"))
         cli.chmod(cli.stat().st_mode | stat.S_IXUSR)
         self.reviews = Reviews(root, self.said.append)
 
