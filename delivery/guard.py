@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from delivery.lookup import how_to_wait
 from delivery.record import Release
 from delivery.repair import Evidence, Mend
 from delivery.services import aws_name, describe
-from delivery.state import Deployment, ServiceState, deployments, fingerprint_of, look, revision_name
+from delivery.state import Deployment, ServiceState, deployments, fingerprint_of, look, named_digest, revision_name
 from delivery.waiting import until
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
@@ -24,8 +25,23 @@ LOOKS_FOR_A_NEW_DEPLOYMENT = 5
 LOG_LINES = 10
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The task definition that a service is to have.
+
+    Attributes:
+        arn: the revision's.
+        fingerprint: the template that it was made of.
+        live: whether it names the image by the tag `live`; what was released names its own.
+    """
+
+    arn: str
+    fingerprint: str
+    live: bool
+
+
 def refusal(
-    stack: str, read: ServiceState, now: ServiceState, evidence: Evidence, wanted: str | None = None
+    stack: str, read: ServiceState, now: ServiceState, evidence: Evidence, wanted: Wanted | None = None
 ) -> str | None:
     """Why a service must not be changed, with what to do; None when it may be.
 
@@ -37,12 +53,12 @@ def refusal(
         read: the service as the program read it when it started, and chose its task definition by.
         now: the service right before the change.
         evidence: which images `now` runs, has live and recorded.
-        wanted: the task definition that the service is to have; None where CodeDeploy deploys.
+        wanted: what the service is to have; None where CodeDeploy deploys, or nothing is known of it.
     """
     waits = now.controller == "CODE_DEPLOY"
     if now.in_flight:
         return None if waits else f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
-    if now.record != read.record and not waits and not _still_right(read.release, now.release, wanted):
+    if now.record != read.record and not waits and not _still_right(now.release, wanted):
         released = now.release
         what = f"release-{released.release} was recorded" if released else "the release record was reset"
         return f"{what} while this was running; run it again"
@@ -55,15 +71,14 @@ def refusal(
     return None
 
 
-def _still_right(read: Release | None, now: Release | None, wanted: str | None) -> bool:
+def _still_right(release: Release | None, wanted: Wanted | None) -> bool:
     """Whether a task definition that was chosen by one release is the right one after another (design rule 2).
 
-    An edit names the image by the tag `live`, so it ships with the new one. A revision that was released names its own
-    image, and what was released of another template may be the edit itself.
+    It is what was released; or an edit that was not, which ships with the new image, because it names it by the tag.
     """
-    if read is None or now is None or wanted is None:
+    if release is None or wanted is None:
         return False
-    return wanted != read.task_definition and now.template_fingerprint == read.template_fingerprint
+    return wanted.arn == release.task_definition or (wanted.live and wanted.fingerprint != release.template_fingerprint)
 
 
 def check(
@@ -83,7 +98,14 @@ def check(
         now = until(session, stack, now, lambda state: bool(state.in_flight), tell, minutes)
     if now is None:
         return None  # gone: what follows is AWS's to refuse
-    return refusal(stack, read, now, repair.inspect(session, stack, now), wanted)
+    known = _wanted(session, stack, read.service, wanted) if wanted and now.record != read.record else None
+    return refusal(stack, read, now, repair.inspect(session, stack, now), known)
+
+
+def _wanted(session: boto3.Session, stack: str, service: str, arn: str) -> Wanted:
+    ecs = session.client("ecs")
+    definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    return Wanted(arn, fingerprint_of(ecs, arn), named_digest(definition, aws_name(stack, service)) is None)
 
 
 def follow(

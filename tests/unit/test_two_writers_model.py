@@ -4,6 +4,8 @@
 
 import pytest
 from two_writers_model import (
+    AFTER_A_RELEASE,
+    AFTER_AN_EDIT,
     EDIT_GONE,
     EDIT_LOST,
     EDIT_NOT_DEPLOYED,
@@ -11,6 +13,7 @@ from two_writers_model import (
     RELEASE_UNDONE,
     VARIANTS,
     Rules,
+    World,
     explore,
     outcomes,
 )
@@ -44,9 +47,10 @@ def test_no_order_breaks_the_program_s_rules(waits: bool) -> None:
     assert found.states > 50_000
 
 
-def test_a_release_within_an_edit_s_up_fails_it_only_where_it_does_not_wait() -> None:
-    """What happens beside an edit and one release, with nothing that fails, is cut off or taken back."""
-    ends = {waits: outcomes(Rules(waits=waits)) for waits in (False, True)}
+@pytest.mark.parametrize("start", [AFTER_A_RELEASE, AFTER_AN_EDIT], ids=["after a release", "after another edit"])
+def test_a_release_within_an_edit_s_up_fails_it_only_where_it_does_not_wait(start: World) -> None:
+    """What happens beside an edit and releases, with nothing that fails, is cut off or taken back."""
+    ends = {waits: outcomes(Rules(waits=waits), start) for waits in (False, True)}
     assert ends[True] == {"up: green", "up: green, nothing to do"}
     assert ends[False] == {*ends[True], "up: fails, an edit waits", "up: refused"}
 

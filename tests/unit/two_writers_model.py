@@ -252,7 +252,9 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
     elif step == "choose" and rules.waits and seen(world).in_flight:
         yield "up: killed while it waits", idle
     elif step == "choose":
-        refused = rules.looks and guard.refusal("dev", state, seen(world), evidence(world), _arn(wanted))
+        template, image = world.revisions[wanted]
+        known = guard.Wanted(_arn(wanted), template, image == LIVE)
+        refused = rules.looks and guard.refusal("dev", state, seen(world), evidence(world), known)
         yield ("up: refused", idle) if refused else ("up: guard passes", world._replace(up=goes_on(next="update")))
     elif step == "update":
         after = world.updated(wanted)
@@ -419,9 +421,19 @@ def explore(rules: Rules, kinds: float = math.inf) -> Explored:
     return Explored(len(came), violations)
 
 
-def outcomes(rules: Rules) -> set[str]:
+AFTER_A_RELEASE = World(declared="2", edits=MOST_EDITS)
+AFTER_AN_EDIT = World(
+    declared="3",
+    edits=MOST_EDITS,
+    revisions=(Revision("1", LIVE), Revision("1", "A"), Revision("2", LIVE)),
+    own=2,
+    current=Deployed(2, "A"),
+)
+"""Another edit runs, which was not released yet."""
+
+
+def outcomes(rules: Rules, start: World = AFTER_A_RELEASE) -> set[str]:
     """How the `up`s of one edit end beside releases, when everything succeeds and nothing is cut off."""
-    start = World(declared="2", edits=MOST_EDITS)
     came, queue, ends = {start}, deque([start]), set[str]()
     while queue:
         world = queue.popleft()

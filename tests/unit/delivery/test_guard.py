@@ -205,20 +205,44 @@ def test_a_service_that_is_gone_has_no_release_to_be_undone() -> None:
 EDIT = f"{ARN}:task-definition/dev-web:9"
 
 
+def edited(aws: FakeAws) -> FakeAws:
+    """Pulumi has registered an edit, which names the image by its tag."""
+    aws.revision(9, ":live", fingerprint="edit")
+    return aws
+
+
 @pytest.mark.parametrize(
     ("wanted", "made_of", "refused"),
-    [(EDIT, "f1", False), (EDIT, "f2", True), (f"{ARN}:task-definition/dev-web:1", "f1", True), (None, "f1", True)],
-    ids=["an edit", "an edit, perhaps the released one", "back to what was released", "nothing is known"],
+    [
+        (9, "f1", False),
+        (9, "an edit of before", False),
+        (9, "edit", True),
+        (2, "f1", False),
+        (3, "f1", True),
+        (1, "f1", True),
+        (None, "f1", True),
+    ],
+    ids=[
+        "an edit",
+        "an edit, and one of before is released",
+        "an edit, which is what is released",
+        "what is released",
+        "what was being released before that",
+        "back to what was released",
+        "nothing is known",
+    ],
 )
-def test_an_edit_ships_with_what_was_released_meanwhile(wanted: str | None, made_of: str, refused: bool) -> None:
-    aws = released()
+def test_an_edit_ships_with_what_was_released_meanwhile(wanted: int | None, made_of: str, refused: bool) -> None:
+    aws = edited(released())
     before = read(aws)
     now = aws.revision(2, f"@{NEW}")
+    aws.revision(3, f"@{digest('c')}")
     aws.release(2, NEW, now, template_fingerprint=made_of)
     aws.images[OLD].discard("live")
     aws.image(NEW, "release-2", "live")
     aws.service(now, NEW)
-    found = guard.check(aws.session(), STACK, before, wanted)
+    arn = None if wanted is None else f"{ARN}:task-definition/dev-web:{wanted}"
+    found = guard.check(aws.session(), STACK, before, arn)
     assert found == ("release-2 was recorded while this was running; run it again" if refused else None)
 
 
