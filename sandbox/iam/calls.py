@@ -15,11 +15,15 @@ class UnknownOperation(Exception):
 
 @dataclass(frozen=True)
 class Need:
-    """One permission: ``action`` on ``resource`` with the call's condition keys."""
+    """One permission: ``action`` on ``resource`` with the call's condition keys.
+
+    ``tried``: the service itself tries it as the caller, and says all that is missing in one error of its own.
+    """
 
     action: str
     resource: str
     context: Context = field(default_factory=dict)
+    tried: bool = False
 
 
 class Facts(Protocol):

@@ -150,10 +150,10 @@ def _tried_before_scaling(call: Call) -> list[Need]:
     """
     nameless = call.arn("cloudwatch", "alarm:")
     return [
-        *(Need(f"ecs:{name}", call.arn("ecs", str(call.params["ResourceId"]))) for name in _SCALED),
-        Need("cloudwatch:PutMetricAlarm", nameless),
-        Need("cloudwatch:DeleteAlarms", nameless),
-        Need("cloudwatch:DescribeAlarms", call.arn("cloudwatch", "alarm:*")),
+        *(Need(f"ecs:{name}", call.arn("ecs", str(call.params["ResourceId"])), tried=True) for name in _SCALED),
+        Need("cloudwatch:PutMetricAlarm", nameless, tried=True),
+        Need("cloudwatch:DeleteAlarms", nameless, tried=True),
+        Need("cloudwatch:DescribeAlarms", call.arn("cloudwatch", "alarm:*"), tried=True),
     ]
 
 

@@ -122,6 +122,8 @@ class Application:
             authorization.authorise(self.world, principal, signature.access_key, call, source_ip)
         except authorization.Denied as error:
             raise _access_denied(operation, str(error)) from error
+        except authorization.Missing as error:
+            raise AwsError("ValidationException", str(error)) from error
 
     def _perform(self, principal: Principal, operation: Operation, environ: Environ, body: bytes) -> Answer:
         handler = self.handlers.get((operation.service, operation.name))

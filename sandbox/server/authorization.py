@@ -21,6 +21,10 @@ class Denied(Exception):
     """A call that is refused; the message is AWS's."""
 
 
+class Missing(Exception):
+    """A call that the service refuses, because its caller may not what it tried; the message is AWS's."""
+
+
 @dataclass(frozen=True)
 class DecisionRecord:
     """One decision, as ``GET /_sandbox/decisions`` shows it. ``policy`` and ``statement`` decided it."""
@@ -42,7 +46,7 @@ class DecisionRecord:
 
 
 def authorise(world: World, principal: Principal, access_key: str, call: Call, source_ip: str) -> None:
-    """Raise ``Denied`` unless ``principal`` may make ``call``. The account root may do anything."""
+    """Raise ``Denied`` or ``Missing`` unless ``principal`` may make ``call``. The account root may do anything."""
     if principal.kind == "root":
         return
     try:
@@ -64,7 +68,7 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
         "aws:EpochTime": str(int(datetime.now(UTC).timestamp())),
         "aws:ViaAWSService": "false",
     }
-    facts = MotoFacts(world.account, call.region)
+    facts, missing = MotoFacts(world.account, call.region), []
     for need in required:
         tags = {f"aws:ResourceTag/{key}": value for key, value in facts.tags(need.resource).items()}
         context = {**caller_context, **tags, **need.context}
@@ -72,11 +76,15 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
             context["aws:ViaAWSService"] = "true"
         decision = _decide(world, Need(need.action, need.resource, context), grants, call)
         _record(world, principal.arn, f"{call.service}:{call.operation}", need, decision)
-        if not decision.allowed:
+        if not decision.allowed and need.tried:
+            missing.append(need.action)
+        elif not decision.allowed:
             raise Denied(
                 f"User: {principal.arn} is not authorized to perform: {need.action} "
                 f"on resource: {need.resource} {decision.reason}"
             )
+    if missing:
+        raise Missing(f"User is missing the following permissions: {', '.join(missing)}")
 
 
 def service_may_assume(world: World, role_arn: str, service: str, source_arn: str | None = None) -> bool:

@@ -15,6 +15,7 @@ import yaml
 from code_hosts import TOKEN, CodeHost, serving
 
 from components.access import LONGEST_DEPLOYMENT
+from delivery import waiting
 from delivery.review.report import marker
 
 ROOT = Path(__file__).parents[2]
@@ -453,3 +454,8 @@ def test_a_session_is_as_long_as_its_job() -> None:
                 assert job["timeout-minutes"] * 60 <= asked
                 assert asked <= (LONGEST_DEPLOYMENT if "DEPLOY" in step["with"]["role-to-assume"] else HOUR)
     assert seen == 4
+
+
+def test_a_job_that_deploys_is_longer_than_it_may_wait() -> None:
+    minutes = [WORKFLOWS["up"]["jobs"]["up"]["timeout-minutes"], int(GITLAB[".up"]["timeout"].removesuffix("m"))]
+    assert min(minutes) > waiting.MINUTES

@@ -169,6 +169,16 @@ def test_a_denial(
     assert f"{resource} because no identity-based policy allows the {action} action" in message
 
 
+def test_application_auto_scaling_says_all_that_its_caller_lacks(world: World) -> None:
+    user = make_user(world, allow(["application-autoscaling:*", "ecs:*", "cloudwatch:DescribeAlarms"]))
+    target = {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"}
+    scaling = world.client("application-autoscaling", user)
+    assert refused(scaling.register_scalable_target, **target, MinCapacity=1, MaxCapacity=2) == (
+        "ValidationException",
+        "User is missing the following permissions: cloudwatch:PutMetricAlarm, cloudwatch:DeleteAlarms",
+    )
+
+
 def test_an_operation_that_nobody_knows_is_denied_by_name(world: World) -> None:
     bob = make_user(world, allow("*"))
     code, message = refused(world.client("glue", bob).get_databases)
