@@ -184,6 +184,7 @@ for name, service in config.services.items():
             "record_name": ecs_service.record_name,
             "record_arn": ecs_service.record_arn,
             "containers": stack.templates[name].image_containers(),
+            "sidecars": stack.templates[name].sidecars(),
             "log_group_arn": ecs_service.log_group_arn,
             "approve": config.approves(service),
             "minimum_tasks": service.tasks.min,

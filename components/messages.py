@@ -153,8 +153,9 @@ MESSAGES: Mapping[str, Message] = {
             "definition": "$.detail.task_definition",
             "commit": "$.detail.commit",
             "took": "$.detail.took",
+            "changed": "$.detail.changed",
         },
-        ["Commit <commit>, <took>", "Image <digest>", "from source <version>, as <definition>"],
+        ["Commit <commit>, <took>", "Image <digest><changed>", "from source <version>, as <definition>"],
         source=SOURCE,
     ),
     # Of an edit by `pulumi up` nothing else tells; of a release it comes before the pipeline knows.

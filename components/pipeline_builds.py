@@ -108,6 +108,8 @@ class DeployPipelineArgs(TypedDict):
     record_arn: pulumi.Input[str]
     containers: Sequence[str]
     """The containers that run the service's own image."""
+    sidecars: Sequence[str]
+    """The other containers of its task."""
     migrate: NotRequired[MigrationArgs]
     """Without it a release migrates nothing."""
     approve: bool
@@ -247,6 +249,7 @@ def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: p
 def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
     """Makes what was deployed the released one."""
     scalable_targets = args["scope"].arn("application-autoscaling", "scalable-target/*")
+    looks_at_tasks = args["controller"] == "CODE_DEPLOY" or bool(args["sidecars"])
     return Build(
         "release",
         caller(args["architecture"]),
@@ -255,6 +258,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             "SERVICE": args["service_name"],
             "CONTROLLER": args["controller"],
             "CONTAINERS": " ".join(args["containers"]),
+            "SIDECARS": " ".join(args["sidecars"]),
             "MINIMUM_TASKS": str(args["minimum_tasks"]),
             "TIMEOUT": str(args["deploy_timeout"]),
             "REPOSITORY": args["repository_name"],
@@ -264,7 +268,7 @@ def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
         [
             # A scalable target's ARN ends in an id that AWS makes up and no output gives.
             *policies.release_service(args["service_arn"], scalable_targets, args["role_arns"]),
-            *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if args["controller"] == "CODE_DEPLOY" else []),
+            *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if looks_at_tasks else []),
             *policies.tag_image(args["repository_arn"]),
             *policies.write_release(args["record_arn"]),
             *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, RELEASED),

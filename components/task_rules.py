@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from delivery.sessions import unwritable
+
 Document = Mapping[str, Any]
 
 LIMITS: dict[str, Any] = json.loads(Path(__file__).with_name("fargate_limits.json").read_text(encoding="utf-8"))
@@ -70,8 +72,6 @@ MOST_ENVIRONMENT_FILES = 10
 """Of a container (API)."""
 CAPABILITIES = ("SYS_PTRACE",)
 """What may be added on Fargate (API, KernelCapabilities)."""
-EXEC_FOLDERS = ("/var/lib/amazon", "/var/log/amazon")
-"""Where ECS Exec's agent writes, inside each container (aws/containers-roadmap#1359)."""
 
 
 def problems(document: Document, *, parameters: Collection[str] = (), sessions: bool = False) -> Iterator[str]:
@@ -289,22 +289,10 @@ def _variables(container: Document, parameters: Collection[str]) -> Iterator[str
 
 
 def _sessions(container: Document) -> Iterator[str]:
-    """ECS Exec's agent writes into each container (aws/containers-roadmap#1359, #2824)."""
-    if container.get("readonlyRootFilesystem") is not True:
-        return
-    writable = {
-        str(mount.get("containerPath", "")).rstrip("/")
-        for mount in dicts(container.get("mountPoints"))
-        if mount.get("readOnly") is not True
-    } | {str(mount.get("containerPath", "")).rstrip("/") for mount in dicts(at(container, "linuxParameters.tmpfs"))}
-    missing = [
-        folder
-        for folder in EXEC_FOLDERS
-        if not any(folder == path or folder.startswith(f"{path}/") for path in writable)
-    ]
-    if missing:
+    """A rule of ECS Exec's."""
+    if folders := unwritable(container):
         yield (
-            f"readonlyRootFilesystem: true; the agent of ECS Exec (exec: true) writes into {' and '.join(missing)}: "
+            f"readonlyRootFilesystem: true; the agent of ECS Exec (exec: true) writes into {' and '.join(folders)}: "
             "mount a volume there, or leave one of the two out"
         )
 

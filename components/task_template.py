@@ -92,6 +92,11 @@ class TaskTemplate:
         """The containers that run the service's own image: those whose image is `${image}`."""
         return [task_rules.name_of(c) for c in self._containers() if c.get("image") == "${image}"]
 
+    def sidecars(self) -> list[str]:
+        """The other containers."""
+        own = self.image_containers()
+        return [name for c in self._containers() if (name := task_rules.name_of(c)) not in own]
+
     def port_container(self) -> str | None:
         """The container that listens on the service's port: the one that maps `${port}`."""
         for container in self._containers():

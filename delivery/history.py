@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 
 from delivery.record import UNRELEASED, RecordError, Release, record_name
+from delivery.sidecars import changes
 from delivery.state import revision_name
 
 KEPT = 100
@@ -47,12 +48,15 @@ class History:
         Args:
             live: the digest that is live, to be marked.
         """
-        lines = [
-            f"release-{release.release:<5} {release.time}  {release.image_digest[:19]}  "
-            f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  source {release.source_version}  "
-            f"execution {release.execution}{'  live' if release.image_digest == live else ''}"
-            for release in self.releases
-        ]
+        lines = []
+        for release, before in zip(self.releases, [*self.releases[1:], None], strict=True):
+            lines.append(
+                f"release-{release.release:<5} {release.time}  {release.image_digest[:19]}  "
+                f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
+                f"source {release.source_version}  execution {release.execution}"
+                f"{'  live' if release.image_digest == live else ''}"
+            )
+            lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", release.sidecars)]
         lines += [f"version {version} of the record is not a release" for version in self.unreadable]
         if self.oldest > 1:
             lines.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")

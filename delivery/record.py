@@ -31,6 +31,8 @@ class Release:
         time: when, in UTC.
         commit: what the source's upload said that it was made of, or `unknown`.
         repository: where that commit is, or `unknown`.
+        sidecars: what the task's other containers ran, `NAME=sha256:…` with blanks between; "" when it is not known, or
+            there are none.
     """
 
     release: int
@@ -42,6 +44,7 @@ class Release:
     time: str
     commit: str = UNKNOWN
     repository: str = UNKNOWN
+    sidecars: str = ""
 
     @classmethod
     def parse(cls, value: str) -> "Release | None":

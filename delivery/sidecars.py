@@ -1,4 +1,4 @@
-"""Images of a task beside the service's own: which are named by a tag that may move, and which are gone."""
+"""Images of a task beside the service's own: which a tag names that may move, which run, have changed, are gone."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -24,37 +24,79 @@ def moving(containers: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(name, image) for name, image in named if not BY_DIGEST.fullmatch(image) and not OWN.fullmatch(image)]
 
 
-def gone(session: boto3.Session, stack: str, state: ServiceState, definition: Mapping[str, Any]) -> list[str]:
-    """Sidecars' images that run and are no longer in ECR, in words: ECS starts no other task with them.
-
-    ECS resolves a tag once for each deployment, so tasks that start later ask for the same digest
-    (aws/amazon-ecs-agent#4226). Only ECR is asked; a repository that may not be looked into is taken to have the image.
+def running(
+    session: boto3.Session, stack: str, state: ServiceState, definition: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """(container, digest) of each image that the service's tasks run beside its own; one container may run several.
 
     Raises:
         botocore.exceptions.ClientError: ECS refuses to tell.
     """
-    own = own_containers(definition, aws_name(stack, state.service))
-    images = {
-        container["name"]: match
-        for container in definition["containerDefinitions"]
-        if container["name"] not in own and (match := ECR.match(container["image"]))
-    }
-    if not images:
+    names = _images(stack, state, definition).keys()
+    if not names:
         return []
     ecs = session.client("ecs")
     arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"][:MOST_TASKS]
     tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
-    run = {
+    found = {
         (container["name"], container["imageDigest"])
         for task in tasks
         for container in task["containers"]
-        if container["name"] in images and container.get("imageDigest")
+        if container["name"] in names and container.get("imageDigest")
     }
+    return sorted(found)
+
+
+def gone(
+    session: boto3.Session,
+    stack: str,
+    state: ServiceState,
+    definition: Mapping[str, Any],
+    run: Iterable[tuple[str, str]],
+) -> list[str]:
+    """Sidecars' images that run and are no longer in ECR, in words: ECS starts no other task with them.
+
+    ECS resolves a tag once for each deployment, so tasks that start later ask for the same digest
+    (aws/amazon-ecs-agent#4226). Only ECR is asked; a repository that may not be looked into is taken to have the image.
+    """
+    images = {name: ECR.match(image) for name, image in _images(stack, state, definition).items()}
     return [
-        f"{name} runs {images[name][0]}@{digest}, which is gone from ECR: no other task starts with it"
-        for name, digest in sorted(run)
-        if not _is_there(session, images[name], digest)
+        f"{name} runs {image[0]}@{digest}, which is gone from ECR: no other task starts with it"
+        for name, digest in run
+        if (image := images[name]) and not _is_there(session, image, digest)
     ]
+
+
+def changes(before: str, now: str) -> list[str]:
+    """`NAME from DIGEST to DIGEST` of each container that runs another image than before; a new one has no before.
+
+    Args:
+        before: a release's `sidecars`.
+        now: those of a later one, or of what runs.
+    """
+    then: dict[str, list[str]] = {}
+    for name, digest in _pairs(before):
+        then.setdefault(name, []).append(digest)
+    return [
+        f"{name} from {' and '.join(then[name])} to {digest}"
+        for name, digest in _pairs(now)
+        if name in then and digest not in then[name]
+    ]
+
+
+def written(run: Iterable[tuple[str, str]]) -> str:
+    """(container, digest) as a release record has it."""
+    return " ".join(f"{name}={digest}" for name, digest in run)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return [(name, digest) for name, _, digest in (pair.partition("=") for pair in text.split())]
+
+
+def _images(stack: str, state: ServiceState, definition: Mapping[str, Any]) -> dict[str, str]:
+    """Container → image, of those that are not the service's own."""
+    own = own_containers(definition, aws_name(stack, state.service))
+    return {each["name"]: each["image"] for each in definition["containerDefinitions"] if each["name"] not in own}
 
 
 def _is_there(session: boto3.Session, image: re.Match[str], digest: str) -> bool:

@@ -10,7 +10,8 @@ from delivery.pipeline import Pipeline
 from delivery.record import Release
 from delivery.repair import Finding, Mend, command, inspect, judge
 from delivery.services import aws_name
-from delivery.sidecars import gone
+from delivery.sessions import closed
+from delivery.sidecars import changes, gone, running, written
 from delivery.state import ServiceState, own_containers
 
 
@@ -47,6 +48,8 @@ class Status:
             flight, which may be about to make them agree.
         repair: the command that mends the disagreement.
         gone: images of sidecars that run and are no longer in ECR, in words.
+        changed: sidecars that run another image than at the last release, in words.
+        closed: containers in which ECS Exec opens no session, and why.
     """
 
     service: str
@@ -68,6 +71,8 @@ class Status:
     disagreement: str | None
     repair: str | None
     gone: list[str]
+    changed: list[str]
+    closed: list[str]
 
     def document(self) -> dict[str, Any]:
         """For machines."""
@@ -90,6 +95,8 @@ class Status:
             *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
             *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
             *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
+            *(("sidecar", f"{words} since the last release") for words in self.changed),
+            *(("exec", words) for words in self.closed),
             *(("environment", f"{name}={value}") for name, value in sorted(self.environment.items())),
             *(("secret", f"{secret.name} from {secret.arn.partition(':parameter')[2]}") for secret in self.secrets),
         ]
@@ -110,6 +117,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
     own = [container for container in definition["containerDefinitions"] if container["name"] in names]
     evidence = inspect(session, stack, state)
     disagreement, repair = _disagreement(stack, state, judge(evidence))
+    sidecars = running(session, stack, state, definition)
     return Status(
         service=service,
         image_digest=evidence.images.running,
@@ -129,7 +137,9 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         wait=how_to_wait(stack, state) if state.in_flight else None,
         disagreement=disagreement,
         repair=repair,
-        gone=gone(session, stack, state, definition),
+        gone=gone(session, stack, state, definition, sidecars),
+        changed=changes(state.release.sidecars if state.release else "", written(sidecars)),
+        closed=closed(described, definition),
     )
 
 

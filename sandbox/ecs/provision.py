@@ -190,7 +190,7 @@ def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, 
     try:
         image = engine.pull(world.client("ecr", execution), pinned)
     except Exception as error:
-        raise TaskStartError(pull_failure(uri, error)) from error
+        raise TaskStartError(pull_failure(pinned, error)) from error
     task.digests.setdefault(uri, image.index or image.digest)
     state = task.container(container["name"])
     state.digest = image.digest if world.readings.platform_digests else image.index or image.digest

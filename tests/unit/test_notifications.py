@@ -265,6 +265,14 @@ def test_links_are_those_of_the_service() -> None:
     )
 
 
+@pytest.mark.parametrize("changed", ["", ". Sidecar proxy changed from sha256:1 to sha256:2"])
+def test_a_release_that_changed_a_sidecar_says_so(changed: str) -> None:
+    released = event("released", "dev-a", image_digest="sha256:0", changed=changed)
+    body = filled(webhook_body(MESSAGES["released"], SCOPE, production=False), released)
+    texts = [block["text"]["text"] for block in body["attachments"][0]["blocks"] if block["type"] == "section"]
+    assert f"Image sha256:0{changed}" in texts
+
+
 def test_production_stands_out() -> None:
     titles = {
         production: json.loads(given_of("failed", Scope(stack, "aws", REGION, ACCOUNT), production=production))["text"]

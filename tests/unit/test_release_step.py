@@ -71,9 +71,13 @@ class FakeAws(socketserver.ThreadingTCPServer):
         answers: dict[str, dict[str, Any]] = {
             "update-service": {"service": table["updated"]},
             "describe-task-definition": {"taskDefinition": table["definitions"].get(given.get("task-definition"))},
-            "list-tasks": {"taskArns": [task["taskArn"] for task in table["stopped"]]},
+            "list-tasks": {
+                "taskArns": [t["taskArn"] for t in table["stopped" if "desired-status" in given else "running"]]
+            },
             "describe-tasks": {
-                "tasks": [t for t in table["stopped"] if t["taskArn"] in given.get("tasks", "").split()]
+                "tasks": [
+                    t for t in table["stopped"] + table["running"] if t["taskArn"] in given.get("tasks", "").split()
+                ]
             },
             "get-parameter": {"Parameter": {"Value": table["record"], "Version": 2}},
             "batch-get-image": {"images": [{"imageManifest": table["manifest"], "imageManifestMediaType": "media"}]},
@@ -128,7 +132,7 @@ class Step:
             for revision, digest in ((REVISION, DIGEST), (OLD, EARLIER))
         }  # fmt: skip
         self.aws = FakeAws({
-            "looks": self.looks, "record": self.record, "definitions": definitions, "stopped": [], "refused": {},
+            "looks": self.looks, "record": self.record, "definitions": definitions, "stopped": [], "running": [], "refused": {},
             "images": {DIGEST: ["content-1"], EARLIER: ["release-1", "live"]}, "manifest": "{}",
             "updated": look("IN_PROGRESS"), **self.table,
         })  # fmt: skip
@@ -140,7 +144,7 @@ class Step:
         environment = {
             "IMAGE_DIGEST": DIGEST, "SOURCE_VERSION": "v1", "COMMIT": "c", "COMMIT_REPOSITORY": "team/web",
             "UPLOADED": "0", "EXECUTION": "exec-1", "CLUSTER": "dev", "SERVICE": "dev-web", "CONTROLLER": "ECS",
-            "CONTAINERS": "web", "MINIMUM_TASKS": "1", "TIMEOUT": "15", "REPOSITORY": "dev-web",
+            "CONTAINERS": "web", "SIDECARS": "", "MINIMUM_TASKS": "1", "TIMEOUT": "15", "REPOSITORY": "dev-web",
             "RELEASE_RECORD": "/record", "FINGERPRINT_LABEL": "f", "CODEBUILD_INITIATOR": "codepipeline/dev-web",
             "HOME": str(self.folder), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}", **self.given,
         }  # fmt: skip
@@ -184,7 +188,9 @@ def test_a_deployment_that_has_completed_is_the_release(tmp_path: Path) -> None:
     assert json.loads(put["value"][0]) | {"time": ""} == {
         "schema": 1, "release": 2, "image_digest": DIGEST, "task_definition": REVISION, "template_fingerprint": "f1",
         "source_version": "v1", "execution": "exec-1", "time": "", "commit": "c", "repository": "team/web",
+        "sidecars": "",
     }  # fmt: skip
+    assert step.calls("list-tasks") == []
 
 
 def test_an_index_of_platforms_is_tagged_as_what_it_is(tmp_path: Path) -> None:
@@ -261,6 +267,70 @@ def test_a_look_that_is_refused_is_no_state(tmp_path: Path) -> None:
     step = Step(tmp_path, [look()], table={"refused": {"describe-services": "An error occurred (Throttling)"}}).run()
     assert (step.code, step.wrote) == (254, [])
     assert step.err == "An error occurred (Throttling)\n"
+
+
+# Sidecars
+
+
+def running(number: int, revision: str = REVISION, **digests: str) -> dict[str, Any]:
+    """A task that runs these."""
+    containers = [{"name": "web", "imageDigest": DIGEST}, *({"name": n, "imageDigest": d} for n, d in digests.items())]
+    return {"taskArn": f"t{number}", "taskDefinitionArn": revision, "containers": [*containers, {"name": "init"}]}
+
+
+BESIDE = {"SIDECARS": "proxy otel init"}
+
+
+@pytest.mark.parametrize(
+    ("before", "tasks", "recorded", "changed"),
+    [
+        ("", [running(1, proxy="sha256:1")], "proxy=sha256:1", ""),
+        ("proxy=sha256:1", [running(1, proxy="sha256:1", otel="sha256:2")], "otel=sha256:2 proxy=sha256:1", ""),
+        (
+            "otel=sha256:2 proxy=sha256:1",
+            [running(1, OLD, proxy="sha256:1"), running(2, proxy="sha256:9", otel="sha256:2")],
+            "otel=sha256:2 proxy=sha256:9",
+            "Sidecar proxy changed from sha256:1 to sha256:9",
+        ),
+        (
+            "otel=sha256:1 proxy=sha256:1",
+            [running(1, proxy="sha256:2", otel="sha256:3")],
+            "otel=sha256:3 proxy=sha256:2",
+            "Sidecar otel changed from sha256:1 to sha256:3. Sidecar proxy changed from sha256:1 to sha256:2",
+        ),
+        (
+            "proxy=sha256:1 proxy=sha256:2",
+            [running(n, proxy=f"sha256:{n}") for n in (2, 3)],
+            "proxy=sha256:2 proxy=sha256:3",
+            "Sidecar proxy changed from sha256:1 and sha256:2 to sha256:3",
+        ),
+        ("proxy=sha256:1", [], "", ""),
+    ],
+    ids=["not recorded before", "a new one", "a tag that has moved", "two of them", "a tag for each task", "no task"],
+)
+def test_a_release_that_changes_a_sidecar_says_so(
+    tmp_path: Path, before: str, tasks: list[dict[str, Any]], recorded: str, changed: str
+) -> None:
+    record = json.dumps({**json.loads(RECORD), **({"sidecars": before} if before else {})}, separators=(",", ":"))
+    step = Step(tmp_path, [look()], record, given=BESIDE, table={"running": tasks}).run()
+    assert (step.code, step.wrote) == (0, RELEASED), step.err
+    (put,) = step.calls("put-parameter")
+    assert json.loads(put["value"][0])["sidecars"] == recorded
+    assert [line for line in step.out.splitlines() if "idecar" in line] == (
+        [f"{changed}. A tag names what it named when the deployment began; a digest stays."] if changed else []
+    )
+    (put,) = step.calls("put-events")
+    (entry,) = json.loads(put["entries"][0])
+    detail = json.loads(entry["Detail"])
+    assert (detail["changed"], detail["sidecars"]) == (f". {changed}" if changed else "", recorded)
+
+
+def test_sidecars_that_may_not_be_looked_at_stop_no_release(tmp_path: Path) -> None:
+    refused = {"describe-tasks": "An error occurred (AccessDeniedException)"}
+    table = {"running": [running(1, proxy="sha256:1")], "refused": refused}
+    step = Step(tmp_path, [look()], given=BESIDE, table=table).run()
+    assert (step.code, step.wrote) == (0, RELEASED), step.err
+    assert "What the sidecars run cannot be asked, as it says above." in step.out
 
 
 # The first release

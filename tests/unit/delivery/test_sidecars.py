@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from delivery_aws import FakeAws
 
+from delivery.history import history
 from delivery.review.effects import effect
 from delivery.review.preview import UNKNOWN, Action, Change
-from delivery.sidecars import moving
+from delivery.sidecars import changes, moving
 from delivery.status import status
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -47,18 +48,99 @@ def test_a_preview_warns_of_a_moving_tag() -> None:
         assert effect("web", [quiet], None, asked=True).lines == ()
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_status_names_a_sidecar_s_image_that_is_gone(there: bool) -> None:
+def with_sidecar(image: str, *digests: str, released: str = "", **service: Any) -> FakeAws:
+    """A release and its tasks, each with a container `proxy` of such a digest."""
     aws = FakeAws()
     aws.image(D1, "live", "release-1")
-    aws.pipeline = {"stages": [], "executions": [], "actions": {}}
+    revision = aws.revision(1, f"@{D1}")
+    aws.release(1, D1, revision, **({"sidecars": released} if released else {}))
+    aws.service(revision, D1)
+    aws.definitions[revision]["containerDefinitions"].append({"name": "proxy", "image": image})
+    aws.tasks = [aws.task(revision, D1) for _ in digests]
+    for number, (task, digest) in enumerate(zip(aws.tasks, digests, strict=True)):
+        task["taskArn"] += str(number)
+        task["containers"].append({"name": "proxy", "imageDigest": digest})
+    aws.services["dev-web"] |= service
+    return aws
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_status_names_a_sidecar_s_image_that_is_gone(there: bool) -> None:
+    aws = with_sidecar(f"{ECR}/proxy:stable", GONE)
     if there:
         aws.image(GONE)
-    aws.service(aws.revision(1, f"@{D1}"), D1)
-    (revision,) = aws.definitions
-    aws.definitions[revision]["containerDefinitions"].append({"name": "proxy", "image": f"{ECR}/proxy:stable"})
-    aws.tasks[0]["containers"].append({"name": "proxy", "imageDigest": GONE})
     found = status(aws.session(), "dev", "web")
     words = f"proxy runs {ECR}/proxy@{GONE}, which is gone from ECR: no other task starts with it"
     assert found.gone == ([] if there else [words])
     assert ("sidecar", f"{words}; `redeploy` asks for its tag anew") in found.lines() or there
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ("", "proxy=a", []),
+        ("proxy=a", "proxy=a", []),
+        ("proxy=a", "proxy=b", ["proxy from a to b"]),
+        ("otel=a", "proxy=b", []),
+        ("proxy=a", "", []),
+        ("proxy=a otel=c", "otel=d proxy=a proxy=b", ["otel from c to d", "proxy from a to b"]),
+        ("proxy=a proxy=b", "proxy=c", ["proxy from a and b to c"]),
+    ],
+)
+def test_what_a_container_ran_and_runs(before: str, now: str, said: list[str]) -> None:
+    assert changes(before, now) == said
+
+
+OLDER, NEWER = "sha256:" + "3" * 64, "sha256:" + "4" * 64
+
+
+def test_status_tells_of_a_sidecar_that_more_tasks_or_an_edit_have_changed() -> None:
+    """Whoever deploys without a release, or ECS itself where a container's versionConsistency is disabled."""
+    for digests, said in (((OLDER, OLDER), []), ((OLDER, NEWER), [f"proxy from {OLDER} to {NEWER}"])):
+        aws = with_sidecar("public.ecr.aws/nginx/nginx:stable", *digests, released=f"proxy={OLDER}")
+        found = status(aws.session(), "dev", "web")
+        assert found.changed == said
+        assert [text for label, text in found.lines() if label == "sidecar"] == [
+            f"{words} since the last release" for words in said
+        ]
+
+
+def test_history_tells_which_release_changed_a_sidecar() -> None:
+    aws = FakeAws()
+    aws.record("none")
+    for number, digest in enumerate((OLDER, OLDER, NEWER, NEWER), start=1):
+        aws.release(number, D1, "…:task-definition/dev-web:1", sidecars=f"proxy={digest}")
+    lines = history(aws.session(), "dev", "web").lines(None)
+    assert [line.split()[0] for line in lines] == ["release-4", "release-3", "sidecar", "release-2", "release-1"]
+    assert lines[2] == f"  sidecar proxy from {OLDER} to {NEWER}"
+
+
+READ_ONLY = {"name": "web", "readonlyRootFilesystem": True}
+WORDS = (
+    "no session opens in web: its root is read-only, and the agent of ECS Exec writes into {}; mount a volume there in the "
+    "template, or take `exec` or readonlyRootFilesystem out"
+)
+BOTH = ["/var/lib/amazon", "/var/log/amazon"]
+
+
+@pytest.mark.parametrize(
+    ("exec", "container", "said"),
+    [
+        (True, READ_ONLY, [WORDS.format(" and ".join(BOTH))]),
+        (False, READ_ONLY, []),
+        (True, {**READ_ONLY, "readonlyRootFilesystem": False}, []),
+        (True, {**READ_ONLY, "mountPoints": [{"sourceVolume": "v", "containerPath": f} for f in BOTH]}, []),
+        (True, {**READ_ONLY, "linuxParameters": {"tmpfs": [{"containerPath": BOTH[0]}]}}, [WORDS.format(BOTH[1])]),
+    ],
+    ids=["both", "no sessions", "writable", "volumes", "one of two"],
+)
+def test_status_tells_of_a_read_only_root_that_an_older_program_gave_sessions(
+    exec: bool, container: dict[str, Any], said: list[str]
+) -> None:
+    """What runs is asked of ECS: the stack file of such a service is refused now, before `up` does anything."""
+    aws = with_sidecar(f"{ECR}/proxy@{D1}", D1, enableExecuteCommand=exec)
+    (revision,) = aws.definitions
+    aws.definitions[revision]["containerDefinitions"][0] |= container
+    found = status(aws.session(), "dev", "web")
+    assert found.closed == said
+    assert [text for label, text in found.lines() if label == "exec"] == said

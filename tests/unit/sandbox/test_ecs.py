@@ -61,12 +61,16 @@ class FakeEngine:
     started: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     running: dict[str, FakeContainer] = field(default_factory=dict)
     refuse: Exception | None = None
+    gone: set[str] = field(default_factory=set)
+    digest: str = "sha256:1"
 
     def pull(self, ecr: Any, uri: str) -> Any:
         if self.refuse:
             raise self.refuse
+        if uri in self.gone:
+            raise RuntimeError(f"failed to resolve ref {uri}: not found")
         self.pulled.append(uri)
-        return SimpleNamespace(digest="sha256:1", index="")
+        return SimpleNamespace(digest=self.digest, index="")
 
     def start(
         self, folder: Path, image: Any, definition: Json, environment: dict[str, str], peer: Any
@@ -141,6 +145,11 @@ class Aws:
     def completed(self) -> Json:
         eventually(lambda: self.described()["deployments"][0]["rolloutState"] == "COMPLETED", 15)
         return self.described()
+
+    def stopped(self) -> list[Json]:
+        """The service's tasks that have ended."""
+        arns = self.ecs.list_tasks(cluster="main", serviceName="web", desiredStatus="STOPPED")["taskArns"]
+        return list(self.ecs.describe_tasks(cluster="main", tasks=arns)["tasks"]) if arns else []
 
     def run_to_end(self, *containers: Json, **fields: Any) -> Json:
         self.register(*containers, **fields)
@@ -241,6 +250,22 @@ def test_the_tag_is_resolved_once_per_deployment(aws: Aws) -> None:
     aws.ecs.update_service(cluster="main", service="web", forceNewDeployment=True)
     eventually(lambda: aws.engine.pulled[2:3], 15)
     assert aws.engine.pulled[2] == f"{REPO}:live"
+
+
+def test_a_digest_that_is_gone_stops_more_tasks_and_a_new_deployment_asks_for_the_tag(aws: Aws) -> None:
+    """A sidecar's tag was moved, and the lifecycle policy has deleted what it named (aws/amazon-ecs-agent#4226)."""
+    app = container("app", portMappings=[{"containerPort": 80}])
+    aws.register(app, container("proxy", image="123456789012.dkr.ecr.eu-west-1.amazonaws.com/proxy:stable"))
+    aws.service()
+    aws.completed()
+    pinned = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/proxy@sha256:1"
+    aws.engine.gone.add(pinned)
+    aws.engine.digest = "sha256:2"
+    aws.ecs.update_service(cluster="main", service="web", desiredCount=2)
+    words = f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {pinned}: not found"
+    eventually(lambda: any(words == task["stoppedReason"] for task in aws.stopped()), 15)
+    aws.ecs.update_service(cluster="main", service="web", forceNewDeployment=True)
+    eventually(lambda: aws.described()["runningCount"] == 2 and len(aws.described()["deployments"]) == 1, 15)
 
 
 def test_only_what_matters_starts_a_deployment(aws: Aws) -> None:
