@@ -15,8 +15,8 @@ NESTED = "{{"
 
 
 def form(pattern: str, words: str) -> Any:
-    """A text of this form."""
-    WORDS[pattern] = words
+    """A text of this form; one form has the same words everywhere."""
+    assert WORDS.setdefault(pattern, words) == words, pattern
     return Field(pattern=pattern)
 
 
@@ -134,9 +134,10 @@ ParameterName = Annotated[
     str, form(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of an environment variable"), Field(max_length=128)
 ]
 ParameterValue = Annotated[str, AfterValidator(_kept)]
+NAME = form(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, such as my-app")
 ServiceName = Annotated[
     str,
-    form(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, such as my-app"),
+    NAME,
     Field(min_length=2, max_length=18),
 ]
 """What a repository's name may be, with the stack's before it (ECR, CreateRepository: repositoryName)."""

@@ -23,9 +23,10 @@ from problems import (
     secret_problems,
     slack_problems,
 )
+from provider_keys import KEYS, provider_problems
 from review import number_of, numbered
 from service_file import Service
-from stack_checks import checked, in_plain_text, region_problems, shown
+from stack_checks import checked, in_plain_text, shown
 from stack_file import Stack
 from stack_lines import StackLines
 from suggestions import meant
@@ -81,7 +82,7 @@ def load() -> Settings:
         raw["services"] = numbered(raw.get("services"), number)
     keys = [*Stack.model_fields, *SECRETS]
     problems = [f"{key}: there is no such key{meant(key, keys)}" for key in _keys() if key not in keys]
-    problems += region_problems(of_aws.get("region"), skipped=of_aws.get_bool("skipRegionValidation") or False)
+    problems += provider_problems({f"aws:{key}": _value(of_aws, key) for key in KEYS})
     problems += in_plain_text(locked, is_config_secret, lines)
     known = checked(raw)
     problems += known.problems

@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from pydantic import ValidationError
 
 from problems import NAMESPACE, described
 from stack_file import Stack
 from stack_lines import StackLines
-from suggestions import meant
 
 ROUNDS = 20
 """Of taking away what is wrong; each takes away something, and a path has fewer parts than this."""
@@ -110,25 +108,22 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def region_problems(region: str | None, *, skipped: bool) -> Iterator[str]:
-    """A region that AWS does not have, as far as botocore knows; `aws:skipRegionValidation` takes any."""
-    if region is None or skipped:
-        return
-    session = boto3.Session()
-    partitions = session.get_available_partitions()
-    regions = [name for partition in partitions for name in session.get_available_regions("ecs", partition)]
-    if region not in regions:
-        yield (
-            f"aws:region: {region!r} is not a region that is known here{meant(region, regions)} "
-            "(a new one: aws:skipRegionValidation: true)"
-        )
-
-
 def shown(stack: str, problems: Sequence[str], lines: StackLines) -> str:
     """All of them, in the order of the file's lines."""
+    full = {problem: problem if problem.startswith("aws:") else f"{NAMESPACE}:{problem}" for problem in problems}
+    return listed(f"Pulumi.{stack}.yaml", full, lines)
+
+
+def listed(file: str, problems: Mapping[str, str], lines: StackLines) -> str:
+    """A file's problems in the order of its lines.
+
+    Args:
+        file: its name.
+        problems: each with the words that are shown; its part before `: ` is a path that `lines` knows.
+        lines: where keys are.
+    """
     said = []
-    for problem in dict.fromkeys(problems):
+    for problem, words in problems.items():
         line = lines.line(problem.partition(": ")[0])
-        full = problem if problem.startswith("aws:") else f"{NAMESPACE}:{problem}"
-        said.append((line or 0, f"  line {line}: {full}" if line else f"  {full}"))
-    return "\n".join([f"Pulumi.{stack}.yaml is not valid:", *(text for _, text in sorted(said, key=lambda s: s[0]))])
+        said.append((line or 0, f"  line {line}: {words}" if line else f"  {words}"))
+    return "\n".join([f"{file} is not valid:", *(text for _, text in sorted(said, key=lambda s: s[0]))])

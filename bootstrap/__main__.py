@@ -1,18 +1,19 @@
 """What an account needs before a stack can be deployed to it: state, OIDC providers, and each stack's roles."""
 
+from pathlib import Path
+
 import pulumi
 import pulumi_aws as aws
-from pydantic import ValidationError
+from pulumi.runtime.config import CONFIG, get_config_env
 
-from bootstrap.account_file import PROJECT, Account
+from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_problems, own_keys
 from components.access import StackAccess, StackAccessArgs
 from components.naming import Scope
 from components.state_store import StateStore
 from components.trust import provider_arn
 from delivery.bootstrap import state_bucket
-from problems import described
-
-NAMESPACE = "fargate-delivery-bootstrap"
+from stack_checks import listed
+from stack_lines import StackLines
 
 
 def load() -> Account:
@@ -22,19 +23,19 @@ def load() -> Account:
         pulumi.RunError: one message with every mistake, a line each.
     """
     config = pulumi.Config(NAMESPACE)
-    raw = {}
-    for key in Account.model_fields:
-        try:
-            value = config.get_object(key)
-        except pulumi.ConfigTypeError:
-            value = config.get(key)
-        if value:
-            raw[key] = value
-    try:
-        return Account.model_validate(raw)
-    except ValidationError as error:
-        lines = "\n".join(f"  {NAMESPACE}:{described(each, Account)}" for each in error.errors(include_url=False))
-        raise pulumi.RunError(f"bootstrap/Pulumi.{pulumi.get_stack()}.yaml is not valid:\n{lines}") from None
+    given = {}
+    for key in sorted({**CONFIG.get(), **get_config_env()}):
+        if key.startswith(f"{NAMESPACE}:"):
+            name = key.removeprefix(f"{NAMESPACE}:")
+            try:
+                given[key] = config.get_object(name)
+            except pulumi.ConfigTypeError:
+                given[key] = config.get(name)
+    if problems := account_problems(given):
+        file = f"Pulumi.{pulumi.get_stack()}.yaml"
+        lines = StackLines.read(Path(__file__).parent / file)
+        raise pulumi.RunError(listed(f"bootstrap/{file}", dict(zip(problems, problems, strict=True)), lines))
+    return Account.model_validate(own_keys(given))
 
 
 account = load()

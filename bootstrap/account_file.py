@@ -1,14 +1,17 @@
 """The keys of an account's file, `bootstrap/Pulumi.<name>.yaml`, and whom they let in."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components import trust
 from components.policies import Statement
-from formats import GitHubRepository, GitLabAddress, GitLabProject, form
+from formats import NAME, GitHubRepository, GitLabAddress, GitLabProject, form
+from problems import described
 
+NAMESPACE = "fargate-delivery-bootstrap"
+"""What the keys of an account's file start with."""
 PROJECT = "fargate-delivery"
 """The Pulumi project whose stacks these are."""
 
@@ -18,7 +21,7 @@ Arn = Annotated[
 ]
 StackName = Annotated[
     str,
-    form(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, at most 20, such as dev"),
+    NAME,
     Field(min_length=2, max_length=20),
 ]
 Organization = Annotated[str, form(r"^[a-z0-9-]+$", "must be small letters, digits and hyphens, such as my-org")]
@@ -184,3 +187,23 @@ class Account(Model):
     def _project(self) -> trust.GitLabProject:
         assert self.gitlab
         return {"url": self.gitlab.url, "path": self.gitlab.project, "audience": self.gitlab.audience}
+
+
+def account_problems(config: Mapping[str, Any]) -> list[str]:
+    """What is wrong with an account's file, as `key.path: the problem`.
+
+    Args:
+        config: its values by their full keys; those of others than this program are left alone.
+    """
+    try:
+        Account.model_validate(own_keys(config))
+    except ValidationError as error:
+        found = [described(each, Account) for each in error.errors(include_url=False)]
+        return [f"{NAMESPACE}{problem}" if problem.startswith(": ") else f"{NAMESPACE}:{problem}" for problem in found]
+    return []
+
+
+def own_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by key of this program, without the empty ones that Pulumi.yaml has for a key that is not there."""
+    prefix = f"{NAMESPACE}:"
+    return {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix) and value}

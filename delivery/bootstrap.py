@@ -6,12 +6,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bootstrap.account_file import NAMESPACE, account_problems
 from delivery.errors import DeliveryError
 from delivery.laptop import Ask, Project, right_account, up
 from delivery.quotas import report
-
-NAMESPACE = "fargate-delivery-bootstrap"
-"""What the keys of an account's file start with."""
+from stack_checks import listed
+from stack_lines import StackLines
 
 
 def state_bucket(account: str, region: str) -> str:
@@ -50,9 +50,13 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     no secrets in it. At the end it says which quotas of the account are too low for its stacks.
 
     Raises:
-        DeliveryError: the wrong account, or the answer was no, or a step failed; the message says which.
+        DeliveryError: the wrong account, a mistake in its file, or the answer was no, or a step failed; the message
+            says which. Nothing is made before the file is right.
     """
     session, config = right_account(project), project.config()
+    if problems := account_problems(config):
+        file = f"{project.folder.name}/{project.file.name}"
+        raise DeliveryError(listed(file, dict(zip(problems, problems, strict=True)), StackLines.read(project.file)))
     if config.get(f"{NAMESPACE}:backend", "s3") == "s3":
         account, region = session.client("sts").get_caller_identity()["Account"], session.region_name
         name = state_bucket(account, region)

@@ -15,6 +15,9 @@ import yaml
 from delivery import waiting
 from delivery.errors import DeliveryError
 from delivery.session import Provider, Role, sign_in
+from provider_keys import provider_problems
+from stack_checks import listed
+from stack_lines import StackLines
 
 Ask = Callable[[str], str]
 """Asks a person, and gives what was typed."""
@@ -52,13 +55,23 @@ class Project:
         """The stack file's `config`.
 
         Raises:
-            DeliveryError: there is no such file.
+            DeliveryError: there is no such file, or it is none.
         """
         if not self.file.is_file():
             there = ", ".join(sorted(path.name.split(".")[1] for path in self.folder.glob("Pulumi.*.yaml")))
             raise DeliveryError(f"there is no {self.file.name} in {self.folder}; the stacks are: {there}")
-        document = yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
-        return dict(document.get("config") or {})
+        try:
+            document = yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
+        except yaml.MarkedYAMLError as error:
+            raise DeliveryError(f"{self.file.name} is not YAML: {_where(error)}") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DeliveryError(f"{self.file.name} is not YAML: {' '.join(str(error).split())}") from None
+        config = document.get("config") if isinstance(document, dict) else None
+        if not isinstance(config, dict):
+            raise DeliveryError(
+                f"{self.file.name} has no keys below `config:`; another stack's file shows what it looks like"
+            )
+        return {str(key): _read(value) for key, value in config.items()}
 
     def pulumi(self, *arguments: str, **environment: str) -> None:
         """Run the CLI, which talks to the person itself; with more variables, if any.
@@ -71,6 +84,23 @@ class Project:
         done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)
         if done.returncode != 0:
             raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
+
+
+def _read(value: Any) -> Any:
+    """A value as Pulumi has it: `pulumi config set` without `--path` writes lists and keys as JSON in a text."""
+    if not isinstance(value, str) or value[:1] not in ("[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
+    return f"{place}{error.problem}{hint}"
 
 
 @dataclass(frozen=True)
@@ -109,10 +139,12 @@ def right_account(project: Project) -> boto3.Session:
     """A session of the account that the stack file names.
 
     Raises:
-        DeliveryError: it names none, or the credentials are another one's.
+        DeliveryError: it names none or is wrong about AWS's keys, or the credentials are another one's.
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
     config, file = project.config(), project.file.name
+    if problems := {problem: problem for problem in provider_problems(config)}:
+        raise DeliveryError(listed(file, problems, StackLines.read(project.file)))
     session = sign_in(
         Provider(
             region=config.get("aws:region"),
@@ -121,7 +153,7 @@ def right_account(project: Project) -> boto3.Session:
         )
     )
     caller = session.client("sts").get_caller_identity()
-    allowed = [str(account) for account in config.get("aws:allowedAccountIds") or []]
+    allowed = config.get("aws:allowedAccountIds") or []
     if not allowed:
         raise DeliveryError(
             f"{file} does not say which account it is for; if it is the one of these credentials, write "

@@ -259,6 +259,9 @@ def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy
         ({"stacks": {"pr-1": {"reviews": True}}}, "stacks.pr-1.reviews: is for a stack that is alone"),
         ({"stacks": None}, "stacks: is missing"),
         ({"runners": ["*"]}, "runners[0]: '*' is not allowed"),
+        ({"backnd": "pulumi"}, "fargate-delivery-bootstrap:backnd: there is no such key; did you mean backend?"),
+        ({"github": {**GITHUB, "owner": 1}}, "line 6: fargate-delivery-bootstrap:github.owner: there is no such key"),
+        ({"github": None}, "  fargate-delivery-bootstrap: nobody would deploy"),
     ],
 )
 def test_a_mistake_is_named_before_anything_is_made(deploy: Deploy, changes: dict[str, Any], words: str) -> None:

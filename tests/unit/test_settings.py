@@ -364,6 +364,11 @@ def test_a_region_that_there_is_not(deploy: Deploy, given: dict[str, str], words
         assert f"  line 3: {words}" in refusal(deploy, config)
 
 
+def test_a_role_to_assume_has_keys(deploy: Deploy) -> None:
+    config = changed("protect", True) | {"aws:assumeRoles": [ROLE]}
+    assert "  aws:assumeRoles: must be a list of roles with their keys, as in" in refusal(deploy, config)
+
+
 def test_what_is_wrong_in_one_place_hides_nothing_elsewhere(deploy: Deploy) -> None:
     config = changed("services.chuoi.task.cpu", 300) | {"aws:region": "tokyo"}
     del config["fargate-delivery:secrets"]["mailer"]

@@ -139,6 +139,60 @@ def test_a_stack_that_names_no_account_is_refused_with_the_line_to_add(laptop: L
     assert laptop.calls() == []
 
 
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "one account": (
+        {"aws:allowedAccountIds": "123456789012"},
+        r'aws:allowedAccountIds: must be a list of .*, as in aws:allowedAccountIds: \["123456789012"\]',
+    ),
+    "a number": ({"aws:allowedAccountIds": 123456789012}, "aws:allowedAccountIds: must be a list"),
+    "numbers": ({"aws:allowedAccountIds": [210987654321]}, r'.*as in aws:allowedAccountIds: \["210987654321"\]'),
+    "hyphens": ({"aws:allowedAccountIds": ["2109-8765-4321"]}, r'.*as in aws:allowedAccountIds: \["210987654321"\]'),
+    "a zone": (
+        {"aws:region": "ap-northeast-1a"},
+        "aws:region: 'ap-northeast-1a' is not .*; did you mean ap-northeast-1",
+    ),
+    "a role": (
+        {"aws:assumeRoles": ["arn:aws:iam::123456789012:role/up"]},
+        r"aws:assumeRoles: must be .*, as in aws:assumeRoles: \[{roleArn: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_in_a_key_of_aws_is_told_before_aws_is_asked(
+    laptop: Laptop, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    changes, words = MISTAKES[case]
+    with pytest.raises(DeliveryError, match=rf"(?s)Pulumi\.prd\.yaml is not valid:\n  line 1: {words}"):
+        up(laptop.stack(**changes), laptop.answers("yes"), laptop.said.append)
+    assert laptop.calls() == []
+
+
+def test_a_list_that_pulumi_config_set_wrote_as_a_text_is_one(laptop: Laptop) -> None:
+    up(laptop.stack(**{"aws:allowedAccountIds": f'["{ACCOUNT}"]'}), laptop.answers("yes"), laptop.said.append)
+    assert len(laptop.calls()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("config:\n  a: 1\n\tb: 2\n", r"is not YAML: line 3, column 1: .*; indent with spaces"),
+        ("config: [\n", "is not YAML: line 2, column 1: "),
+        ("hello\n", "has no keys below `config:`"),
+        ("config: 3\n", "has no keys below `config:`"),
+        ("configs: {}\n", "has no keys below `config:`"),
+        ("", "has no keys below `config:`"),
+    ],
+)
+def test_a_file_that_is_none_is_told_in_a_line(laptop: Laptop, text: str, words: str) -> None:
+    project = laptop.stack()
+    project.file.write_text(text)
+    with pytest.raises(DeliveryError, match=rf"^Pulumi\.prd\.yaml {words}"):
+        up(project, laptop.answers("yes"), laptop.said.append)
+    assert laptop.calls() == []
+
+
 @pytest.mark.parametrize(
     ("answer", "goes_on"), [("prd", True), (" prd ", True), ("yes", False), ("dev", False), ("", False)]
 )
@@ -189,11 +243,15 @@ def test_a_preview_that_fails_ends_it(laptop: Laptop, monkeypatch: pytest.Monkey
 
 BUCKET = state_bucket(ACCOUNT, REGION)
 BACKEND = f"s3://{BUCKET}?region={REGION}"
+ACCOUNT_FILE: dict[str, Any] = {
+    "fargate-delivery-bootstrap:stacks": {"prd": {}},
+    "fargate-delivery-bootstrap:runners": [f"arn:aws:iam::{ACCOUNT}:role/runner"],
+}
 
 
 def test_bootstrap_keeps_its_state_in_the_bucket_that_it_makes_and_can_be_run_again(laptop: Laptop) -> None:
     for run in (1, 2):
-        bootstrap(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+        bootstrap(laptop.stack(**ACCOUNT_FILE), laptop.answers("yes"), laptop.said.append)
         assert laptop.calls() == run * [
             f"{BACKEND}|stack select --create prd",
             f"{BACKEND}|preview --stack prd",
@@ -212,9 +270,18 @@ def test_bootstrap_in_the_wrong_account_makes_nothing(laptop: Laptop) -> None:
     assert (laptop.calls(), boto3.client("s3").list_buckets()["Buckets"]) == ([], [])
 
 
+def test_bootstrap_with_a_mistake_in_the_account_s_file_makes_nothing(laptop: Laptop) -> None:
+    project = laptop.stack(**ACCOUNT_FILE, **{"fargate-delivery-bootstrap:backnd": "pulumi"})
+    with pytest.raises(DeliveryError, match=r"line \d+: fargate-delivery-bootstrap:backnd: there is no such key"):
+        bootstrap(project, laptop.answers("yes"), laptop.said.append)
+    assert (laptop.calls(), boto3.client("s3").list_buckets()["Buckets"]) == ([], [])
+
+
 def test_with_pulumi_cloud_there_is_no_bucket(laptop: Laptop) -> None:
     bootstrap(
-        laptop.stack(**{"fargate-delivery-bootstrap:backend": "pulumi"}), laptop.answers("yes"), laptop.said.append
+        laptop.stack(**ACCOUNT_FILE, **{"fargate-delivery-bootstrap:backend": "pulumi"}),
+        laptop.answers("yes"),
+        laptop.said.append,
     )
     assert laptop.calls()[0] == "|stack select --create prd"
     assert boto3.client("s3").list_buckets()["Buckets"] == []

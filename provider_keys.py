@@ -1,0 +1,63 @@
+"""The keys of AWS's provider in a stack file, as far as a mistake in them would be told late, or not as one."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+
+from suggestions import meant
+
+KEYS = ("region", "skipRegionValidation", "allowedAccountIds", "assumeRoles")
+"""What is looked at, each after `aws:`."""
+
+ACCOUNT = re.compile(r"\d{12}")
+
+
+def provider_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with `aws:region`, `aws:allowedAccountIds` and `aws:assumeRoles`, as `key: the problem`.
+
+    Args:
+        config: a stack file's values by their full keys.
+    """
+    yield from _region(config.get("aws:region"), skipped=config.get("aws:skipRegionValidation") in (True, "true"))
+    yield from _accounts(config.get("aws:allowedAccountIds"))
+    yield from _roles(config.get("aws:assumeRoles"))
+
+
+def _region(region: Any, *, skipped: bool) -> Iterator[str]:
+    """A region that AWS does not have, as far as botocore knows."""
+    if region is None or skipped:
+        return
+    session = boto3.Session()
+    partitions = session.get_available_partitions()
+    regions = [name for partition in partitions for name in session.get_available_regions("ecs", partition)]
+    if region not in regions:
+        yield (
+            f"aws:region: {region!r} is not a region that is known here{meant(str(region), regions)} "
+            "(a new one: aws:skipRegionValidation: true)"
+        )
+
+
+def _accounts(accounts: Any) -> Iterator[str]:
+    if accounts is None:
+        return
+    listed = isinstance(accounts, list)
+    if not listed or not all(isinstance(each, str) and ACCOUNT.fullmatch(each) for each in accounts):
+        given = str(accounts[0] if listed and accounts else accounts)
+        digits = re.sub(r"\D", "", given)
+        example = digits if ACCOUNT.fullmatch(digits) else "123456789012"
+        yield (
+            "aws:allowedAccountIds: must be a list of account numbers, each of 12 digits and in quotes, as in "
+            f'aws:allowedAccountIds: ["{example}"]'
+        )
+
+
+def _roles(roles: Any) -> Iterator[str]:
+    if roles is None:
+        return
+    if not isinstance(roles, list) or not all(isinstance(each, dict) and each.get("roleArn") for each in roles):
+        yield (
+            "aws:assumeRoles: must be a list of roles with their keys, as in aws:assumeRoles: "
+            "[{roleArn: arn:aws:iam::123456789012:role/deploy}]"
+        )
