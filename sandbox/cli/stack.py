@@ -1,6 +1,7 @@
 """The commands that run the real Pulumi engine: up, preview, refresh, export, down."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
 @policy_option
 @host_option
 @as_option
+@click.option("--wait", is_flag=True, help="An edit waits for what is in flight, instead of an error that says so.")
 @one_message
 def up(
     stack: str,
@@ -73,11 +75,16 @@ def up(
     policy_packs: tuple[Path, ...],
     host: str | None,
     identity: str | None,
+    wait: bool,
 ) -> None:
     """Deploy the program, starting the sandbox when it is not running.
 
     Example: sandbox up --stack dev
     """
+    if wait:
+        from delivery import waiting  # which loads boto3, as below
+
+        os.environ[waiting.VARIABLE] = str(waiting.MINUTES)
     engine = _engine(stack, show_diff, host, identity)
     if parameters := dict(external.named(engine.folder.config())):
         from sandbox.codepipeline.shipping import Account  # its boto3 takes longer to load than all else here

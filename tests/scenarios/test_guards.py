@@ -1,5 +1,6 @@
-"""Edits at the wrong time and edits that fail: what `up` says, what the service runs then, and how it goes on."""
+"""Edits beside releases and edits that fail: what `up` says, what the service runs then, and how it goes on."""
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +23,7 @@ PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" els
 @pytest.fixture(scope="module")
 def beside() -> Iterator[ThreadPoolExecutor]:
     """Where something runs beside the test."""
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(3) as pool:
         yield pool
 
 
@@ -110,3 +111,53 @@ def test_when_it_is_taken_back_nothing_is_left_to_do(local: Stack) -> None:
     before = running(local)
     assert "Stack local is up, nothing changed" in local.ok("up").out
     assert running(local) == before
+
+
+def set_memory(stack: Stack, service: str, memory: int) -> None:
+    """Edit how much memory a service's task has."""
+    file = stack.root / "Pulumi.local.yaml"
+    file.write_text(re.sub(rf"(?<=    {service}:\n)(.*memory: )\d+", rf"\g<1>{memory}", file.read_text()))
+
+
+def memory(stack: Stack, service: str) -> int:
+    """How much the task has that a service is to run."""
+    ecs = stack.client("ecs")
+    (found,) = ecs.describe_services(cluster="local", services=[f"local-{service}"])["services"]
+    return int(ecs.describe_task_definition(taskDefinition=found["taskDefinition"])["taskDefinition"]["memory"])
+
+
+def test_edits_beside_releases_that_follow_each_other_are_deployed(
+    local: Stack, apps: Apps, beside: ThreadPoolExecutor
+) -> None:
+    """One of another service at once; with --wait also one of the service that is being released."""
+    before = local.status("hello")["release"]["release"]
+    set_memory(local, "hello", 2048)
+    local.ok("up")
+    held = local.control("hold", {"operation": "ssm:GetParameters", "by": "role/local-hello-execution", "mentions": ""})
+    releases = [beside.submit(local.ship, "hello", apps.make("v3", server=PICKY))]
+    until_held(local, held["hold"], releases[0])
+    first = executions(local, "hello")[0]["pipelineExecutionId"]
+
+    set_memory(local, "mailer", 1024)
+    local.ok("up")
+    assert memory(local, "mailer") == 1024
+    assert not releases[0].done(), "it was a release of the edit of before"
+
+    releases.append(beside.submit(local.ship, "hello", apps.make("v4", server=PICKY)))
+    set_memory(local, "hello", 512)
+    set_memory(local, "mailer", 2048)
+    up = beside.submit(local.run, "up", "--wait")
+    while memory(local, "mailer") != 2048:
+        assert not up.done(), up.result()
+        time.sleep(0.3)
+    assert not up.done(), "only the edit of the service that is being released waits"
+    local.control("release", {"hold": held["hold"]})
+    done = up.result()
+    assert done.code == 0, done.out + done.err
+    assert f"hello: its edit waits for pipeline execution {first}, at most 60 minutes" in done.out + done.err
+    for release in releases:
+        assert release.result().code == 0, release.result()
+    local.settled("hello")
+    after = agree(local)
+    assert (after["memory"], after["release"]["release"]) == (512, before + 2)
+    assert local.changes() == {}
