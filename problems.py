@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from components.naming import PIPELINE_PREFIX_LENGTH
 from delivery.services import SUFFIXES
 from formats import NESTED, PARAMETER_BYTES, WORDS
 from review import HIGHEST_PRIORITY, NUMBER, number_of
-from suggestions import keys_at, meant
+from suggestions import about, keys_at, meant
 
 if TYPE_CHECKING:
     from stack_file import Stack
@@ -32,6 +32,7 @@ SHAPES = {
     "list_type": "must be a list",
 }
 """pydantic's kinds of errors, in other words than its own."""
+NUMBER_TEXT = re.compile(r"\d+(\.\d+)?")
 
 
 def described(error: Any, model: type[BaseModel]) -> str:
@@ -40,13 +41,13 @@ def described(error: Any, model: type[BaseModel]) -> str:
     path = path.removesuffix(".[key]")
     given, kind = error["input"], error["type"]
     if kind == "missing":
-        return f"{path}: is missing"
+        return f"{path}: is missing{about(model, error['loc'])}"
     if kind == "extra_forbidden":
         *place, key = error["loc"]
         return f"{path}: there is no such key{meant(str(key), keys_at(model, place))}"
     message = WORDS[error["ctx"]["pattern"]] if kind == "string_pattern_mismatch" else error["msg"]
     message = SHAPES.get(kind, message.removeprefix("Value error, "))
-    message = message[:1].lower() + message[1:]
+    message = message[:1].lower() + message[1:] + _instead(kind, given, keys_at(model, error["loc"]))
     if given is None or (given == "" and kind in SHAPES):
         return f"{path}: is empty: {message}"
     if isinstance(given, (str, int, float)):
@@ -54,6 +55,19 @@ def described(error: Any, model: type[BaseModel]) -> str:
         shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
         return f"{path}: {shown} is not allowed: {message}"
     return f"{path}: {message}"
+
+
+def _instead(kind: str, given: Any, keys: Sequence[str]) -> str:
+    """What to write where a value's type is wrong, as far as it shows in what was written."""
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return f'; write it in quotes, "{json.dumps(given)}"'
+    if kind in ("int_type", "float_type", "literal_error") and isinstance(given, str) and NUMBER_TEXT.fullmatch(given):
+        return f"; write it without quotes, {given}"
+    if kind == "bool_type":
+        return ", true or false"
+    if kind == "list_type" and isinstance(given, str) and given:
+        return f", as in [{', '.join(given.split())}]"
+    return f"; they are {', '.join(keys)}" if kind == "model_type" and keys else ""
 
 
 def between_services(stack: str, config: "Stack") -> Iterator[str]:
@@ -171,13 +185,18 @@ def _too_many(key: str, length: int, config: "Stack") -> Iterator[str]:
 def _goes_with(key: str, secret: str, what: str, value: Any, *, wanted: bool) -> Iterator[str]:
     """A secret that is there exactly when something needs it."""
     if wanted and value is None:
-        yield (
-            f"notifications.{key}: {what} is not set; set it using the command "
-            f"`pulumi config set --secret --path '{NAMESPACE}:{secret}' <value>`"
-        )
+        yield f"notifications.{key}: {what} is not set; {_set_it(secret)}"
     elif value is not None and not wanted:
         reason = "is not true" if key == "slack" else "is not set"
-        yield f"{secret}: is for nothing, because notifications.{key} {reason}"
+        yield f"{secret}: is for nothing, because notifications.{key} {reason}; {_remove_it(secret)}, or set that"
+
+
+def _set_it(path: str) -> str:
+    return f"set it using the command `pulumi config set --secret --path '{NAMESPACE}:{path}' <value>`"
+
+
+def _remove_it(path: str) -> str:
+    return f"remove it using the command `pulumi config rm --path '{NAMESPACE}:{path}'`"
 
 
 def _fits(form: re.Pattern[str], value: Any) -> bool:
@@ -187,7 +206,7 @@ def _fits(form: re.Pattern[str], value: Any) -> bool:
 def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str]:
     """Secrets that are declared but not set, and the other way round. Values are never shown."""
     if not isinstance(secrets, dict) or not all(isinstance(values, dict) for values in secrets.values()):
-        yield "secrets: must be service → parameter → value"
+        yield f"secrets: must be service → parameter → value; {_set_it('secrets.SERVICE.PARAMETER')}"
         return
     declared = {
         (name, key)
@@ -197,15 +216,15 @@ def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str
     }
     given = {(name, key) for name, values in secrets.items() for key in values}
     for name, key in sorted(declared - given):
-        yield (
-            f"services.{name}.parameters.{key}: the secret is not set; set it using the command "
-            f"`pulumi config set --secret --path '{NAMESPACE}:secrets.{name}.{key}' <value>`"
-        )
+        yield (f"services.{name}.parameters.{key}: the secret is not set; {_set_it(f'secrets.{name}.{key}')}")
     for name, key in sorted(given - declared):
-        yield f"secrets.{name}.{key}: no service has a parameter of this name with secret: true"
+        yield (
+            f"secrets.{name}.{key}: no service has a parameter of this name with secret: true; "
+            f"{_remove_it(f'secrets.{name}.{key}')}, or declare it in services.{name}.parameters"
+        )
     for name, key in sorted(given & declared):
         if not isinstance(secrets[name][key], str) or not secrets[name][key]:
-            yield f"secrets.{name}.{key}: must be a text, and not empty"
+            yield f"secrets.{name}.{key}: must be a text, and not empty; {_set_it(f'secrets.{name}.{key}')}"
         elif len(secrets[name][key].encode()) > PARAMETER_BYTES:
             yield f"secrets.{name}.{key}: has more than the {PARAMETER_BYTES} bytes that a standard parameter holds"
         elif NESTED in secrets[name][key]:

@@ -18,13 +18,29 @@ def meant(wrong: str, there: Iterable[str]) -> str:
     return f"; there are: {', '.join(names)}" if 0 < len(names) <= ENOUGH else ""
 
 
+def about(model: type[BaseModel], place: Sequence[str | int]) -> str:
+    """` (…)`, what a key that is not there is for, by its description's first sentence or the keys below it."""
+    *above, key = place
+    holder = _plain(_at(model, above))
+    fields = holder.model_fields if _is_model(holder) else {}
+    field = next((field for name, field in fields.items() if key in (name, field.alias)), None)
+    if field is not None and field.description:
+        return f" ({' '.join(field.description.split()).partition('. ')[0].rstrip('.')})"
+    keys = keys_at(model, place)
+    return f" (its keys are {', '.join(keys)})" if keys else ""
+
+
 def keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     """The keys that a stack file may have at a place, by the model of the whole; none where any name will do."""
+    kind = _plain(_at(model, place))
+    return [field.alias or name for name, field in kind.model_fields.items()] if _is_model(kind) else []
+
+
+def _at(model: type[BaseModel], place: Sequence[str | int]) -> Any:
     annotation: Any = model
     for part in place:
         annotation = _below(_plain(annotation), part)
-    kind = _plain(annotation)
-    return [field.alias or name for name, field in kind.model_fields.items()] if _is_model(kind) else []
+    return annotation
 
 
 def _below(kind: Any, part: str | int) -> Any:
