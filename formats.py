@@ -50,6 +50,19 @@ def _vpc(text: str) -> str:
     return text
 
 
+def _once(items: list[str]) -> list[str]:
+    seen = set()
+    for item in items:
+        try:
+            same: Any = ipaddress.ip_network(item)
+        except ValueError:
+            same = item
+        if same in seen:
+            raise ValueError(f"has {item!r} twice")
+        seen.add(same)
+    return items
+
+
 def _kept(text: str) -> str:
     if not text:
         raise ValueError("must not be empty; Parameter Store has no empty values")
@@ -60,6 +73,10 @@ def _kept(text: str) -> str:
     return text
 
 
+Once = AfterValidator(_once)
+"""Of a list, each item of which becomes something in AWS that there cannot be twice."""
+UNIQUE = Field(json_schema_extra={"uniqueItems": True})
+"""The same in words of JSON Schema."""
 Host = Annotated[
     str,
     form(

@@ -76,7 +76,7 @@ class Route(Model):
     """One way in: a target group and a listener rule."""
 
     host: formats.Host
-    paths: list[formats.PathPattern] = []
+    paths: Annotated[list[formats.PathPattern], formats.Once, formats.UNIQUE] = []
     """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
     priority: Annotated[int, Field(ge=1, le=50000)]
     """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
