@@ -12,6 +12,7 @@ import click
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.codepipeline.shipping import Account, executions, find_pipeline, source_zip, upload, wait_for_execution
 from sandbox.codepipeline.watching import Watch, container_logs, failure, how_to_answer
+from sandbox.load import find_site
 from sandbox.stacks import SandboxError, StackFolder
 
 
@@ -50,7 +51,7 @@ def ship(service: str, source: Path, commit: str | None, repository: str | None,
         for line in how_to_answer(approval, execution, service, stack):
             tell(line)
     elif summary["status"] == "Succeeded":
-        tell(f"Delivered in {time.monotonic() - started:.1f} s")
+        tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(account, stack, service)}")
     else:
         for line in failure(account, summary, watch):
             say(line)
@@ -58,6 +59,15 @@ def ship(service: str, source: Path, commit: str | None, repository: str | None,
         click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))
     if not approval and summary["status"] != "Succeeded":
         sys.exit(1)
+
+
+def _where_it_answers(account: Account, stack: str, service: str) -> str:
+    """How to look at it; nothing where no route leads to it."""
+    try:
+        site = find_site(account.client, account.control("listeners"), stack, service)
+    except SandboxError:
+        return ""
+    return f"; to see it: curl -H 'Host: {site.host}' http://{site.address}/"
 
 
 @click.command()

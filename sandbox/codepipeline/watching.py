@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ POLL_SECONDS = 0.4
 TAIL_LINES = 20
 DAYS_OF_AN_ACTION = 7
 """No action takes longer, an approval as little as CodeDeploy (CodePipeline user guide, Quotas)."""
+SCRIPT = re.compile(r"\[Container\] .* Running command .*<<-?\s*'?(?P<end>\w+)'?\s*$")
+"""How CodeBuild logs a command that writes a script: the whole of it follows, line by line."""
 MARKS = {"Succeeded": "ok", "Failed": "FAILED", "Abandoned": "abandoned", "InProgress": "…"}
 
 
@@ -50,6 +53,24 @@ class LogReader:
             self._token = answer["nextForwardToken"]
 
 
+@dataclass
+class Folding:
+    """Leaves out of a build's log the scripts that the buildspec has, up to the word that ends each."""
+
+    _end: str | None = None
+
+    def shown(self, lines: Iterable[str]) -> Iterator[str]:
+        """Those of the next lines that are shown."""
+        for line in lines:
+            if self._end is not None:
+                if line.strip() == self._end:
+                    self._end = None
+                continue
+            begins = SCRIPT.match(line)
+            self._end = begins["end"] if begins else None
+            yield f"{line} …" if begins else line
+
+
 @dataclass(frozen=True)
 class Approval:
     """A question that nobody has answered yet."""
@@ -75,6 +96,7 @@ class Watch:
     _begun: set[str] = field(default_factory=set)
     _ended: set[str] = field(default_factory=set)
     _readers: dict[str, LogReader] = field(default_factory=dict)
+    _folding: dict[str, Folding] = field(default_factory=dict)
     _skipped: set[str] = field(default_factory=set)
 
     def follow(self, *, past_approvals: bool = True) -> Approval | None:
@@ -212,7 +234,9 @@ class Watch:
 
     def _tell_log(self, action: Json) -> None:
         reader = self._reader(action)
-        for line in reader.new_lines() if reader else []:
+        folding = self._folding.setdefault(action["actionExecutionId"], Folding())
+        new = (line for text in (reader.new_lines() if reader else []) for line in text.split("\n"))
+        for line in folding.shown(new):
             self.say(f"    | {line}")
 
     def _reader(self, action: Json) -> LogReader | None:
