@@ -53,7 +53,7 @@ def ship(service: str, source: Path, commit: str | None, repository: str | None,
     elif summary["status"] == "Succeeded":
         tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(account, stack, service)}")
     else:
-        for line in failure(account, summary, watch):
+        for line in failure(account, summary, watch, service):
             say(line)
     if as_json:
         click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))

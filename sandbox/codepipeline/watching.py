@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 Say = Callable[[str], None]
 POLL_SECONDS = 0.4
 TAIL_LINES = 20
+SCALED = "Scaling activity"
+"""How ECS's reason begins for a task that it stopped because fewer are wanted, or others."""
 DAYS_OF_AN_ACTION = 7
 """No action takes longer, an approval as little as CodeDeploy (CodePipeline user guide, Quotas)."""
 SCRIPT = re.compile(r"\[Container\] .* Running command .*<<-?\s*'?(?P<end>\w+)'?\s*$")
@@ -276,8 +279,8 @@ def how_to_answer(approval: Approval, execution: str, service: str, stack: str) 
     ]
 
 
-def failure(account: Account, summary: Json, watch: Watch) -> list[str]:
-    """Why the execution failed, and the end of the failed build's log."""
+def failure(account: Account, summary: Json, watch: Watch, service: str) -> list[str]:
+    """Why the execution failed, and the end of the log of the failed build, or of the last task that failed."""
     lines = [f"The delivery ended as {summary['status']}. {summary['summary'] or ''}".rstrip()]
     for action in watch.actions():
         if action["status"] != "Failed":
@@ -285,11 +288,31 @@ def failure(account: Account, summary: Json, watch: Watch) -> list[str]:
         result = _result(action)
         error = result.get("errorDetails") or {}
         lines.append(f"{action['stageName']}/{action['actionName']}: {error.get('message', '')}")
-        build = result.get("externalExecutionId")
-        if action["input"]["actionTypeId"]["provider"] == "CodeBuild" and build:
+        build, kind = result.get("externalExecutionId"), action["input"]["actionTypeId"]
+        if kind["provider"] == "CodeBuild" and build:
             reader = build_log(account, build)
-            tail = reader.new_lines()[-TAIL_LINES:] if reader else []
-            lines += [f"  | {line}" for line in tail]
+            shown = list(Folding().shown(reader.new_lines() if reader else []))
+            lines += [f"  | {line}" for line in shown[-TAIL_LINES:]]
+        elif kind["category"] == "Deploy":
+            lines += failed_task(account, watch.pipeline, service, action["startTime"])
+    return lines
+
+
+def failed_task(account: Account, pipeline: Json, service: str, since: datetime) -> list[str]:
+    """The last task of a service that ended otherwise than by scaling, and the end of what it said."""
+    ecs = account.client("ecs")
+    stopped: list[Json] = []
+    for cluster, name in service_places(account, pipeline, service):
+        arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        stopped += [task for task in tasks if not task.get("stoppedReason", "").startswith(SCALED)]
+    recent = [task for task in stopped if task.get("stoppedAt") and task["stoppedAt"] >= since]
+    lines = []
+    for task in sorted(recent, key=lambda task: task["stoppedAt"])[-1:]:
+        for title, reader in _logs_of(account, task):
+            lines.append(f"  {title}: {task.get('stoppedReason', '')}")
+            said = reader.new_lines()[-TAIL_LINES:]
+            lines += [f"  | {line}" for line in said or ["it has said nothing"]]
     return lines
 
 
@@ -311,15 +334,19 @@ def container_logs(account: Account, pipeline: Json, service: str) -> Iterator[t
             arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"][-1:]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         for task in tasks:
-            definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
-            task_id = task["taskArn"].rsplit("/", 1)[-1]
-            for container in definition["containerDefinitions"]:
-                options = (container.get("logConfiguration") or {}).get("options") or {}
-                if "awslogs-group" in options:
-                    prefix = options.get("awslogs-stream-prefix")
-                    stream = f"{prefix}/{container['name']}/{task_id}" if prefix else task_id
-                    title = f"{task_id[:8]}/{container['name']} ({task['lastStatus']})"
-                    yield title, LogReader(account.client("logs"), options["awslogs-group"], stream)
+            yield from _logs_of(account, task)
+
+
+def _logs_of(account: Account, task: Json) -> Iterator[tuple[str, LogReader]]:
+    definition = account.client("ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+    task_id = task["taskArn"].rsplit("/", 1)[-1]
+    for container in definition["taskDefinition"]["containerDefinitions"]:
+        options = (container.get("logConfiguration") or {}).get("options") or {}
+        if "awslogs-group" in options:
+            prefix = options.get("awslogs-stream-prefix")
+            stream = f"{prefix}/{container['name']}/{task_id}" if prefix else task_id
+            title = f"{task_id[:8]}/{container['name']} ({task['lastStatus']})"
+            yield title, LogReader(account.client("logs"), options["awslogs-group"], stream)
 
 
 def service_places(account: Account, pipeline: Json, service: str) -> list[tuple[str, str]]:

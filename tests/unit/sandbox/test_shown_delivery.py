@@ -1,12 +1,13 @@
 """What `ship` shows of a delivery: a build's log without the buildspec's scripts, and where the service answers."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sandbox.cli import delivery
-from sandbox.codepipeline.watching import Folding
+from sandbox.codepipeline.watching import Folding, failed_task
 from sandbox.load import Site
 from sandbox.stacks import SandboxError
 
@@ -49,3 +50,63 @@ def test_where_a_delivered_service_answers(
     monkeypatch.setattr(delivery, "find_site", find)
     account: Any = SimpleNamespace(client=None, control=lambda _: [])
     assert delivery._where_it_answers(account, "local", "hello") == words
+
+
+START = datetime(2026, 11, 29, 10, tzinfo=UTC)
+
+
+class Aws:
+    """An AWS with stopped tasks of one service, each of which said its own name."""
+
+    def __init__(self, *tasks: tuple[str, int, str]) -> None:
+        self._tasks = {
+            name: {
+                "taskArn": f"arn:aws:ecs:eu-west-1:1:task/local/{name}",
+                "taskDefinitionArn": "local-hello:1",
+                "lastStatus": "STOPPED",
+                "stoppedAt": START + timedelta(seconds=seconds),
+                "stoppedReason": reason,
+            }
+            for name, seconds, reason in tasks
+        }
+
+    def client(self, _: str) -> Any:
+        return self
+
+    def list_tasks(self, **asked: str) -> dict[str, Any]:
+        return {"taskArns": list(self._tasks) if asked["desiredStatus"] == "STOPPED" else []}
+
+    def describe_tasks(self, cluster: str, tasks: list[str]) -> dict[str, Any]:
+        return {"tasks": [self._tasks[name] for name in tasks]}
+
+    def describe_task_definition(self, **_: str) -> dict[str, Any]:
+        log = {"options": {"awslogs-group": "/ecs/local-hello", "awslogs-stream-prefix": "web"}}
+        return {"taskDefinition": {"containerDefinitions": [{"name": "web", "logConfiguration": log}]}}
+
+    def get_log_events(self, logStreamName: str, **more: Any) -> dict[str, Any]:
+        said = [] if "nextToken" in more or "silent" in logStreamName else [{"message": f"I am {logStreamName}\n"}]
+        return {"events": said, "nextForwardToken": "end"}
+
+
+EXITED = "Essential container in task exited"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "lines"),
+    [
+        ([], []),
+        ([("before", -1, EXITED)], []),
+        ([("scaled", 9, "Scaling activity initiated by (deployment ecs-svc/1)")], []),
+        (
+            [("first", 3, EXITED), ("last", 8, EXITED), ("scaled", 9, "Scaling activity initiated by (deployment x)")],
+            [f"  last/web (STOPPED): {EXITED}", "  | I am web/web/last"],
+        ),
+        ([("silent", 3, EXITED)], [f"  silent/web (STOPPED): {EXITED}", "  | it has said nothing"]),
+    ],
+)
+def test_a_failed_deployment_shows_what_the_last_failed_task_said(
+    tasks: list[tuple[str, int, str]], lines: list[str]
+) -> None:
+    action = {"actionTypeId": {"provider": "ECS"}, "configuration": {"ClusterName": "local", "ServiceName": "hello"}}
+    account: Any = Aws(*tasks)
+    assert failed_task(account, {"stages": [{"actions": [action]}]}, "hello", START) == lines
