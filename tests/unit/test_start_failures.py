@@ -65,6 +65,12 @@ def test_somebody_is_paged(local: Recorder) -> None:
     assert local.inputs("aws:sqs/queue:Queue", "starts-undelivered")["messageRetentionSeconds"] == 14 * 24 * 60 * 60
 
 
+def test_it_is_told_when_the_bucket_s_events_were_switched_on(local: Recorder) -> None:
+    (events,) = local.named("aws:s3/bucketNotification:BucketNotification").values()
+    assert [field.name for field, _ in events.hooks.ListFields()] == ["after_create"]
+    assert list(events.hooks.after_create) == ["delivery-store-events-new"]
+
+
 def test_it_is_told_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr("pulumi.log.info", told.append)
