@@ -132,7 +132,7 @@ def load(
 
 
 def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], stack: str, service: str) -> Site:
-    """Where a service answers: the first host whose rule forwards to one of its target groups.
+    """Where a service answers: the first host whose rule forwards to one of its target groups, of any path if one does.
 
     Args:
         client: makes a boto3 client.
@@ -154,6 +154,7 @@ def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], sta
     (found,) = ecs.describe_services(cluster=stack, services=exact)["services"]
     sets = [found, *found.get("taskSets", [])]
     groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}
+    of_some_paths: list[Site] = []
     for listener in sorted(listeners, key=lambda listener: int(listener["port"])):
         for rule in elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]:
             forwards = {
@@ -168,5 +169,10 @@ def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], sta
                 for host in values(c, "HostHeaderConfig")
             ]
             if forwards & groups and hosts:
-                return Site(hosts[0], listener["address"])
+                site = Site(hosts[0], listener["address"])
+                if all(c["Field"] != "path-pattern" for c in rule["Conditions"]):
+                    return site
+                of_some_paths.append(site)
+    if of_some_paths:
+        return of_some_paths[0]
     raise SandboxError(f"no listener's rule leads to the ECS service {exact[0]}: it has no route")

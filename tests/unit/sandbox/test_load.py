@@ -78,12 +78,18 @@ def test_views_until_it_is_over(site: Site) -> None:
     assert views.line() == "20 page views: 0 broken; 0 answers 404, 0 answers 5xx"
 
 
-def account(*services: str) -> Any:
-    """Services that all have group `g`, and two listeners whose rules lead there."""
+def account(*services: str, paths_only: bool = False) -> Any:
+    """Services that all have group `g`, and two listeners whose rules lead there; the first of some paths only."""
     described = {"serviceName": "s", "taskSets": [{"loadBalancers": [{"targetGroupArn": "g"}]}]}
     forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "g"}]}}
     host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["www.example.com"]}}
-    rules = [{"Actions": [{"Type": "fixed-response"}], "Conditions": []}, {"Actions": [forward], "Conditions": [host]}]
+    api = {"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example.com"]}}
+    paths = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/v1/*"]}}
+    rules = [
+        {"Actions": [{"Type": "fixed-response"}], "Conditions": []},
+        {"Actions": [forward], "Conditions": [api, paths]},
+        *([] if paths_only else [{"Actions": [forward], "Conditions": [host]}]),
+    ]
     ecs = SimpleNamespace(
         list_services=lambda **_: {"serviceArns": [f"arn/{name}" for name in services]},
         describe_services=lambda **_: {"services": [described]},
@@ -98,6 +104,7 @@ LISTENERS = [{"arn": "test", "port": 8443, "address": "b"}, {"arn": "prod", "por
 @pytest.mark.parametrize("service", ["dev-web", "dev-web-codedeploy"])
 def test_where_a_service_answers(service: str) -> None:
     assert find_site(account(service), LISTENERS, "dev", "web") == Site("www.example.com", "a")
+    assert find_site(account(service, paths_only=True), LISTENERS, "dev", "web") == Site("api.example.com", "a")
 
 
 def test_a_service_that_is_not_there_or_has_no_route() -> None:
