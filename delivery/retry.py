@@ -22,11 +22,11 @@ PAUSES = (15, 30, 60)
 
 
 def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, minutes: int) -> None:
-    """Try the newest execution's stage again until its build is taken, and follow the execution to its end.
+    """Try the newest execution's stage again until its builds are taken, and follow the execution to its end.
 
     Raises:
         DeliveryError: the execution has not failed, or for another reason, or then fails for one; or CodeBuild has
-            taken no build for so many minutes.
+            not taken one of its builds for so many minutes.
         botocore.exceptions.ClientError: AWS refuses.
     """
     pipeline = Pipeline(session, aws_name(stack, service))
@@ -36,21 +36,23 @@ def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
     execution, status = newest
     if status != "Failed":
         raise DeliveryError(f"the newest execution, {execution}, is {status}; only a failed one is tried again")
-    deadline = time.monotonic() + minutes * 60
-    pauses: Iterator[int] = chain(PAUSES, repeat(PAUSES[-1]))
+    refused = refused_build(pipeline.actions(execution))
+    if refused is None:
+        raise DeliveryError(
+            f"execution {execution} {pipeline.why(execution)}; no build was refused for a quota, so it would fail "
+            "again: mend the reason and upload once more"
+        )
+    deadline, pauses = _patience(minutes)
     while True:
-        stage = refused_stage(pipeline.actions(execution))
-        if stage is None:
-            raise DeliveryError(
-                f"execution {execution} {pipeline.why(execution)}; no build was refused for a quota, so it would fail "
-                "again: mend the reason and upload once more"
-            )
-        pipeline.retry(execution, stage)
+        pipeline.retry(execution, refused[0])
         try:
             pipeline.follow(execution, tell)
         except DeliveryError:
-            if refused_stage(pipeline.actions(execution)) is None:
+            before, refused = refused, refused_build(pipeline.actions(execution))
+            if refused is None:
                 raise
+            if refused != before:  # that one's build was taken
+                deadline, pauses = _patience(minutes)
         else:
             return
         pause = next(pauses)
@@ -62,8 +64,13 @@ def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
         time.sleep(pause)
 
 
-def refused_stage(actions: list[dict[str, Any]]) -> str | None:
-    """The stage whose build was refused for a quota, if that is what the execution ended with.
+def _patience(minutes: int) -> tuple[float, Iterator[int]]:
+    """When to give up on a build that is not taken, and the pauses until then."""
+    return time.monotonic() + minutes * 60, chain(PAUSES, repeat(PAUSES[-1]))
+
+
+def refused_build(actions: list[dict[str, Any]]) -> tuple[str, str] | None:
+    """The stage and the action whose build was refused for a quota, if that is what the execution ended with.
 
     Args:
         actions: the execution's, the oldest first.
@@ -72,4 +79,5 @@ def refused_stage(actions: list[dict[str, Any]]) -> str | None:
         return None
     result = actions[-1].get("output", {}).get("executionResult", {})
     said = f"{result.get('errorDetails', {}).get('message', '')} {result.get('externalExecutionSummary', '')}"
-    return str(actions[-1]["stageName"]) if any(words in said for words in REFUSED) else None
+    last = str(actions[-1]["stageName"]), str(actions[-1]["actionName"])
+    return last if any(words in said for words in REFUSED) else None

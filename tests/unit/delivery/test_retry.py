@@ -9,7 +9,7 @@ import pytest
 from delivery import pipeline
 from delivery import retry as module
 from delivery.errors import DeliveryError
-from delivery.retry import refused_stage, retry
+from delivery.retry import refused_build, retry
 
 Json = dict[str, Any]
 LIMIT = (
@@ -20,7 +20,7 @@ LIMIT = (
 
 def action(stage: str, status: str, message: str = "") -> Json:
     result = {"errorDetails": {"code": "JobFailed", "message": message}} if message else {}
-    return {"stageName": stage, "status": status, "output": {"executionResult": result}}
+    return {"stageName": stage, "actionName": "A", "status": status, "output": {"executionResult": result}}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def action(stage: str, status: str, message: str = "") -> Json:
     ],
 )
 def test_which_stage_was_refused(actions: list[Json], stage: str | None) -> None:
-    assert refused_stage(actions) == stage
+    assert refused_build(actions) == (stage and (stage, "A"))
 
 
 class Account:
@@ -58,7 +58,7 @@ class Account:
         return SimpleNamespace(paginate=self._actions)
 
     def _actions(self, **_: Any) -> list[Json]:
-        common = {"actionName": "A", "input": {"actionTypeId": {"category": "Build"}}}
+        common = {"input": {"actionTypeId": {"category": "Build"}}}
         found = [
             {
                 **each,
@@ -110,6 +110,14 @@ def test_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeliveryError, match="CodeBuild has taken no build for 3 minutes; `make bootstrap` says which"):
         run(account, monkeypatch, minutes=3)
     assert account.slept == [15, 30, 60, 60]
+
+
+def test_a_build_that_was_taken_starts_the_time_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(refusals=3, end=action("Deploy", "Failed", LIMIT))
+    with pytest.raises(DeliveryError, match="CodeBuild has taken no build for 1 minutes"):
+        run(account, monkeypatch, minutes=1)
+    assert [given["stageName"] for given in account.retried] == ["Package"] * 3 + ["Deploy"] * 2
+    assert account.slept == [15, 30, 15, 30]
 
 
 def test_what_then_fails_for_another_reason_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
