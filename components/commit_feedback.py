@@ -14,7 +14,7 @@ from components.commit_messages import HOSTS, Outcome, comment, ended, path_valu
 from components.messages import FAILED, SOURCE
 from components.naming import SOURCES, Scope
 from components.pipeline_builds import caller
-from components.roles import service_role
+from components.roles import service_role, until_known
 
 SCRIPT = Path(__file__).parent.parent / "buildspecs" / "report.py"
 CALLS_PER_SECOND = 5
@@ -92,7 +92,9 @@ class CommitFeedback(pulumi.ComponentResource):
         stopped = self._rule("ended", ended(args["pipelines"]))
         given = undelivered.let_in(name, queue, [rule.arn for rule in (*rules.values(), stopped)], self._child)
         self._targets = Targets(
-            role.arn, queue.arn, pulumi.ResourceOptions(parent=self, depends_on=[permission, given])
+            role.arn,
+            queue.arn,
+            pulumi.ResourceOptions(parent=self, depends_on=[permission, given], hooks=until_known(f"{name}-targets")),
         )
         path = {"path_parameter_values": path_values(self._host)}
         for outcome, rule in rules.items():

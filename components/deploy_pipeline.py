@@ -13,7 +13,7 @@ from components import pipeline_stages, policies
 from components.code_deploy import IMAGE_PLACEHOLDER
 from components.naming import artifact_prefix, source_key
 from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
-from components.roles import service_role
+from components.roles import service_role, until_known
 from delivery import template
 
 BUILDSPECS = Path(__file__).parent.parent / "buildspecs"
@@ -263,6 +263,7 @@ class DeployPipeline(pulumi.ComponentResource):
     ) -> aws.cloudwatch.EventTarget:
         """Starts the pipeline when an object is written; `given` is what the execution is given of the event."""
         role, permissions = starter
+        known = until_known(f"{self._name}-pipeline-{purpose}-target")
         rule = aws.cloudwatch.EventRule(
             f"{self._name}-{purpose}",
             name=f"{self._full_name}-{purpose}",
@@ -282,5 +283,5 @@ class DeployPipeline(pulumi.ComponentResource):
             role_arn=role.arn,
             dead_letter_config={"arn": self._args["dead_letters_arn"]},
             **given,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions], hooks=known),
         )

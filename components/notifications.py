@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components import policies, undelivered
 from components.messages import MESSAGES, pattern, webhook_body
 from components.naming import Scope
-from components.roles import service_role
+from components.roles import service_role, until_known
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
@@ -59,6 +59,7 @@ class Notifications(pulumi.ComponentResource):
         queue = undelivered.dead_letters(name, full_name, child)
         given = undelivered.let_in(name, queue, [rule.arn for rule in rules.values()], child)
         destination, role, permission = _destination(name, args["webhook"], scope, child)
+        hooks = until_known(f"{name}-targets")
         for kind, rule in rules.items():
             aws.cloudwatch.EventTarget(
                 f"{name}-{kind}-target",
@@ -68,7 +69,7 @@ class Notifications(pulumi.ComponentResource):
                 role_arn=role.arn,
                 input_transformer=webhook_body(MESSAGES[kind], scope, production=args.get("production", False)),
                 dead_letter_config={"arn": queue.arn},
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, permission]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, permission], hooks=hooks),
             )
         words = "Slack did not take a message; the queue has it, and why"
         self.alarm_name = undelivered.alarm(name, full_name, queue, words, args.get("page"), child)

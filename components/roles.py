@@ -1,11 +1,16 @@
 """IAM roles that an AWS service assumes, with all that they may do."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
+
+EVENTS_REFUSE = "cannot be assumed by principal"
+PAUSE, TRIES = 5.0, 24
+"""Seconds between two tries, and how many: two minutes, as the provider takes for other kinds."""
 
 
 def service_role(
@@ -50,3 +55,31 @@ def grant(
         policy=pulumi.Output.json_dumps(policies.document(statements)),
         opts=opts,
     )
+
+
+def until_known(name: str) -> pulumi.ResourceHookBinding:
+    """The hook of EventBridge's targets: their role may be so new that EventBridge does not know it yet.
+
+    The provider tries that again for a rule (`PutRule`), and not for a target; whether `PutTargets` looks at the role,
+    nothing says. For CodeBuild, CodePipeline, CodeDeploy, ECS and Application Auto Scaling it does try again.
+
+    Args:
+        name: the hook's own, once in a program.
+    """
+
+    async def again(args: pulumi.ErrorHookArgs) -> bool:
+        if not worth_another_try(args.errors):
+            return False
+        await asyncio.sleep(PAUSE)
+        return True
+
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, again)])
+
+
+def worth_another_try(errors: Sequence[str]) -> bool:
+    """Whether EventBridge refused the role of a target, and has not done so too often.
+
+    Args:
+        errors: of all tries, the newest first.
+    """
+    return EVENTS_REFUSE in errors[0] and len(errors) <= TRIES

@@ -18,11 +18,13 @@ class Readings:
     Attributes:
         early_action: CodePipeline's ECS action ends when the new tasks run, before ECS has completed the deployment.
         hanging_action: that action goes on when ECS has given up a deployment, until its own timeout.
-        late_roles: a role can be assumed ten seconds after it was made.
+        late_roles: a role can be assumed ten seconds after it was made, and is refused by the services that something
+            is made with it for; so are service-linked roles when an account first needs them.
         stale_services: the first answer after a change of a service is what it was before.
         late_uploads: S3 tells EventBridge of an object minutes later, twice, and not in the order of the uploads.
         queued_builds: a build waits a minute for a machine.
         platform_digests: of a task's image that is an index, DescribeTasks gives the digest of its platform's image.
+        late_tags: a task resolves an image's tag when it starts, not once for its deployment.
         refused_builds: a project's first build is refused for a quota. Not one of `awkward`: nobody but `delivery
             retry` goes on with a release then.
     """
@@ -34,6 +36,7 @@ class Readings:
     late_uploads: bool = False
     queued_builds: bool = False
     platform_digests: bool = False
+    late_tags: bool = False
     refused_builds: bool = False
 
 

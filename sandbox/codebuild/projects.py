@@ -129,7 +129,7 @@ def _validate_role(world: World, role: str) -> None:
     if not role.startswith(f"arn:aws:iam::{world.account}:role/"):
         raise _invalid("Invalid service role: Service role account ID does not match caller's account")
     try:
-        world.assume(role, "codebuild.amazonaws.com", "AWSCodeBuild-validation")
+        world.validate_role(role, "codebuild.amazonaws.com")
     except AwsError:
         raise _invalid(f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}") from None
 

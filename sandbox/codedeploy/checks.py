@@ -62,7 +62,7 @@ def check_group(world: World, group: Json) -> None:
         raise AwsError("InvalidAutoRollbackConfigException", f"Unknown events: {', '.join(sorted(unknown))}")
     role = str(group.get("serviceRoleArn", ""))
     try:
-        world.assume(role, "codedeploy.amazonaws.com", "validation")
+        world.validate_role(role, "codedeploy.amazonaws.com")
     except AwsError as error:
         # The words as many have met them: public reports of InvalidRoleException.
         message = f"AWS CodeDeploy does not have the permissions required to assume the role {role}."

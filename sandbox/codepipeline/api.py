@@ -187,7 +187,7 @@ def _check(world: World, pipeline: Json) -> None:
     validate(pipeline, world.region)
     role = pipeline["roleArn"]
     try:
-        world.assume(role, "codepipeline.amazonaws.com", "validation")
+        world.validate_role(role, "codepipeline.amazonaws.com")
     except AwsError as error:
         message = f"CodePipeline is not authorized to perform AssumeRole on role {role}"
         raise AwsError("InvalidStructureException", message, 400) from error

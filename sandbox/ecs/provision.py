@@ -49,8 +49,7 @@ def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
     """Everything that must be there before the first container starts; TaskStartError otherwise."""
     definition = task.task_definition
     overrides = {entry["name"]: entry for entry in task.overrides.get("containerOverrides", [])}
-    execution = _assume(world, task, task.overrides.get("executionRoleArn") or definition.get("executionRoleArn"))
-    role = _assume(world, task, task.overrides.get("taskRoleArn") or definition.get("taskRoleArn"))
+    execution, role = roles(world, definition, task.overrides, task.id)
     if task.launch.get("enableExecuteCommand"):
         task.agent_status = "RUNNING" if role and _opens_sessions(world, task, role) else "STOPPED"
     if reason := volumes.denied(world, task, role):
@@ -84,11 +83,19 @@ def _opens_sessions(world: World, task: Task, role: Credentials) -> bool:
     return reached and all(role_may(world, role, Need(action, "*")) for action in CHANNELS)
 
 
-def _assume(world: World, task: Task, role: str | None) -> Credentials | None:
+def roles(
+    world: World, definition: Json, overrides: Json, task_id: str = "task"
+) -> tuple[Credentials | None, Credentials | None]:
+    """Sessions of a task's execution role and of its task role; TaskStartError when ECS may not assume one."""
+    execution, own = (overrides.get(name) or definition.get(name) for name in ("executionRoleArn", "taskRoleArn"))
+    return _assume(world, task_id, execution), _assume(world, task_id, own)
+
+
+def _assume(world: World, task_id: str, role: str | None) -> Credentials | None:
     if not role:
         return None
     try:
-        return world.assume(role, TASKS, task.id)
+        return world.assume(role, TASKS, task_id)
     except AwsError as error:
         raise TaskStartError(
             f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify"
@@ -172,7 +179,7 @@ def _secret_value(world: World, execution: Credentials, value_from: str) -> str:
 
 
 def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, task: Task, container: Json) -> Any:
-    """The image by its digest: a deployment's first task resolves the tag for all its tasks."""
+    """The image by its digest: a deployment's first task resolves the tag for all its tasks, or each for itself."""
     uri = container["image"]
     if not REGISTRY.match(uri):
         raise TaskStartError(
@@ -185,7 +192,7 @@ def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, 
             " support ECR images."
         )
     _reach(world, task, "ecr.api", "ecr.dkr", "s3")
-    known = task.digests.get(uri)
+    known = None if world.readings.late_tags else task.digests.get(uri)
     pinned = f"{_without_tag(uri)}@{known}" if known else uri
     try:
         image = engine.pull(world.client("ecr", execution), pinned)

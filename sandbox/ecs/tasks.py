@@ -9,7 +9,9 @@ from sandbox.ecs.containers import LocalEngine
 from sandbox.ecs.lifecycle import TaskRun
 from sandbox.ecs.model import Deployment, Json, Service, Task
 from sandbox.ecs.moto_record import service_tags
+from sandbox.ecs.provision import roles
 from sandbox.ecs.shapes import task_shape
+from sandbox.ecs.start_error import TaskStartError
 from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
 from sandbox.ecs.validation import check_launch, check_network, check_placement, invalid
 from sandbox.machines import task_architecture
@@ -84,6 +86,10 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
     known = _by_token(world).get(token, []) if token else []
     if known:
         return {"tasks": [task_shape(task, tags=True) for task in known], "failures": []}
+    try:
+        roles(world, definition, overrides)
+    except TaskStartError as error:
+        raise AwsError("ClientException", str(error), 400) from error
     propagated = definition["tags"] if params.get("propagateTags") == "TASK_DEFINITION" else []
     tasks = []
     for _ in range(count):

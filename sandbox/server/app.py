@@ -22,6 +22,7 @@ from sandbox.iam.users import keep_users_with_credentials
 from sandbox.server import authorization, control, hooks, identity, inside, protocol
 from sandbox.server.errors import AwsError
 from sandbox.server.facts import MotoFacts
+from sandbox.server.new_roles import check_new_roles
 from sandbox.server.protocol import Answer, Environ, Operation, Signature
 from sandbox.server.world import Principal, World
 from sandbox.validation.account import check_account
@@ -83,6 +84,7 @@ class Application:
                 validation.check(operation)
                 self._authorise(principal, signature, operation, environ)
                 check_account(self.world, operation)
+                check_new_roles(self.world, operation)
             self.world.holds.pass_by(operation, principal.arn, after=False)
             answer = self._perform(principal, operation, environ, body)
             self.world.holds.pass_by(operation, principal.arn, after=True)

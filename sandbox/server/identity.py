@@ -15,13 +15,12 @@ from moto.sts.models import AssumedRole, sts_backends
 from sandbox.iam.evaluator import Caller, Policy
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.errors import AwsError
+from sandbox.server.new_roles import first_time, too_new
 
 if TYPE_CHECKING:
     from sandbox.server.world import Principal, World
 
 PARTITION = "aws"
-SECONDS_UNTIL_ASSUMED = 10.0
-"""How long a role that was just made may be unknown to those who assume it."""
 
 
 class UnknownKey(Exception):
@@ -132,18 +131,16 @@ def assume_for_service(
     """A session of a role for an AWS service, if its trust policy lets that service assume it."""
     from sandbox.server import authorization
 
-    if _too_new(world, role_arn) or not authorization.service_may_assume(world, role_arn, service, source_arn):
+    if too_new(world, role_arn) or not authorization.service_may_assume(world, role_arn, service, source_arn):
         raise AwsError("AccessDenied", f"{service} is not authorized to perform: sts:AssumeRole on {role_arn}", 403)
     return session_credentials(open_session(world, role_arn, name))
 
 
-def _too_new(world: World, role_arn: str) -> bool:
-    """Whether a role was made so lately that the service does not know it yet."""
-    if not world.readings.late_roles:
-        return False
-    made = [role.create_date for role in iam_backends[world.account][PARTITION].roles.values() if role.arn == role_arn]
-    age = (datetime.now(UTC) - made[0].replace(tzinfo=UTC)).total_seconds() if made else 0.0
-    return age < world.clock.scale(SECONDS_UNTIL_ASSUMED)
+def validate_role(world: World, role_arn: str, service: str) -> None:
+    """What a service does with a role that something is made with. Raises AwsError as `assume_for_service` does."""
+    if first_time(world, service, role_arn):
+        raise AwsError("AccessDenied", f"{service} is not authorized to perform: sts:AssumeRole on {role_arn}", 403)
+    assume_for_service(world, role_arn, service, "validation")
 
 
 def user_credentials(world: World, name: str) -> Credentials:

@@ -104,6 +104,10 @@ class World:
         """
         return identity.assume_for_service(self, role_arn, service, session, source_arn)
 
+    def validate_role(self, role_arn: str, service: str) -> None:
+        """What ``service`` does with a role that something is made with: AccessDenied when it may not assume it."""
+        identity.validate_role(self, role_arn, service)
+
     def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread:
         """Run ``target`` in a daemon thread; an exception is logged, not lost."""
 

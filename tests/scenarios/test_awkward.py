@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import Apps, Done, Stack, new_stack
-from tests.scenarios.test_delivery import executions, wait_for_pipeline
+from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Stack `local`, in an AWS that is awkward."""
+    """Stack `local`, in an AWS that is awkward, and refuses the first build of every project."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
-        done = stack.run("up", SANDBOX_AWS="awkward")
+        done = stack.run("up", SANDBOX_AWS="awkward,refused_builds")
         assert done.code == 0, done.out + done.err
         yield stack
 
@@ -25,6 +25,9 @@ BODY = {
     "shop": "shop:\n      task: {template: web.json, cpu: 256, memory: ",
 }
 """A service that ECS deploys, and one that CodeDeploy does: the start of each in the stack file, up to its memory."""
+
+
+REFUSED = "Cannot have more than 0 builds in queue for the account"
 
 
 def ship(stack: Stack, source: Path) -> dict[str, Done]:
@@ -43,10 +46,41 @@ def deploy_an_index(stack: Stack, service: str, platform: str) -> str:
     return digest
 
 
+MOST_TRIES = 8
+PATIENCE_IS_OVER = "CodeBuild has taken no build for 0 minutes"
+SAME_UPLOAD_AGAIN = "is InProgress; only a failed one is tried again"
+"""S3's second event of the upload has begun an execution of its own."""
+
+
+def go_on(stack: Stack, service: str) -> int:
+    """Go on with a release whose builds are refused, until it is through, and how often; nothing is released before."""
+    for tries in range(1, MOST_TRIES):
+        wait_for_pipeline(stack, service, 1)
+        assert [tag for tag in tags(stack, service) if tag == "live" or tag.startswith("release-")] == []
+        done = stack.run("retry", service, "--minutes", "0")
+        if done.code == 0:
+            return tries
+        assert PATIENCE_IS_OVER in done.err or SAME_UPLOAD_AGAIN in done.err, done.out + done.err
+    raise AssertionError(f"{service} is not through after {MOST_TRIES} tries")
+
+
+def test_a_release_goes_on_when_its_builds_were_refused(local: Stack, apps: Apps) -> None:
+    for done in ship(local, apps.make("v1")).values():
+        assert (done.code, REFUSED in done.err) == (1, True), done.out + done.err
+    through = {service: Running(partial(go_on, local, service)) for service in BODY}
+    for service, running in through.items():
+        assert running.result() > 1, "not only one of its builds is refused"
+        assert executions(local, service)[0]["status"] == "Succeeded"
+        (release,) = local.ok("history", service, "--json").json
+        runs = local.settled(service)
+        assert runs["image_digest"] == runs["live"] == release["image_digest"]
+        assert runs["disagreement"] is None
+    assert local.changes() == {}
+
+
 def test_services_are_released_edited_and_rolled_back(local: Stack, apps: Apps) -> None:
-    for version in ("v1", "v2"):
-        for done in ship(local, apps.make(version)).values():
-            assert done.code == 0, done.out + done.err
+    for done in ship(local, apps.make("v2")).values():
+        assert done.code == 0, done.out + done.err
     past = {service: local.ok("history", service, "--json").json for service in BODY}
     first, second = ({service: each[at]["image_digest"] for service, each in past.items()} for at in (1, 0))
     assert all(first[service] != second[service] for service in BODY)

@@ -54,6 +54,9 @@ class FakeWorld:
         self.assumed.append((role_arn, service))
         return Credentials("key", "secret", "token")
 
+    def validate_role(self, role_arn: str, service: str) -> None:
+        self.assume(role_arn, service, "validation")
+
     def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()

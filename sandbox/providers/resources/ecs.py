@@ -13,6 +13,8 @@ from sandbox.providers.resources.ecs_service import Service
 from sandbox.providers.types import Aws, Resource
 
 ECS_TAGS = Tagging()
+LINKED_ROLE = "InvalidParameterException", "Unable to assume the service linked role"
+"""At what terraform-provider-aws tries again (internal/service/ecs/cluster.go and service.go)."""
 
 
 class Cluster(AwsResource):
@@ -141,6 +143,7 @@ RESOURCES: dict[str, Resource] = {
         element="clusters.0",
         names={"name": "clusterName"},
         outputs={"arn": "clusterArn", "name": "clusterName"},
+        refused_role=LINKED_ROLE,
         tagging=ECS_TAGS,
     ),
     "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": ClusterCapacityProviders(),
@@ -165,6 +168,7 @@ RESOURCES: dict[str, Resource] = {
         key="service",
         id="service.serviceArn",
         element="services.0",
+        refused_role=LINKED_ROLE,
         names={
             "name": "serviceName",
             "iamRole": "role",

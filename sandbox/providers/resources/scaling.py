@@ -59,6 +59,8 @@ RESOURCES: dict[str, Resource] = {
         key="ResourceId",
         id="@resourceId",
         element="ScalableTargets",
+        # The words by which terraform-provider-aws tries again (internal/service/appautoscaling/target.go).
+        refused_role=("ValidationException", "Unable to assume IAM role"),
         names={"roleArn": "RoleARN"},
         outputs={"arn": "ScalableTargetARN", "roleArn": "RoleARN"},
         tagging=Tagging(path="Tags"),

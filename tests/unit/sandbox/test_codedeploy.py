@@ -137,6 +137,9 @@ class Rig:
         assert (role_arn, service) == (ROLE, "codedeploy.amazonaws.com")
         return "credentials"
 
+    def validate_role(self, role_arn: str, service: str) -> None:
+        self.assume(role_arn, service, "validation")
+
     def client(self, service: str, credentials: Any = None) -> Any:
         def call(name: str) -> Any:
             def answer(**given: Any) -> Any:

@@ -1,5 +1,6 @@
 """The ECS API, and a task's life with containers that the test controls."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,6 +20,7 @@ from sandbox.ecs.model import Task
 from sandbox.ecs.provision import parameter_name
 from sandbox.ecs.services import HANDLERS
 from sandbox.ecs.state import state_of
+from sandbox.readings import Readings
 from sandbox.server.errors import AwsError
 from sandbox.server.world import Principal
 
@@ -268,6 +270,14 @@ def test_a_digest_that_is_gone_stops_more_tasks_and_a_new_deployment_asks_for_th
     eventually(lambda: aws.described()["runningCount"] == 2 and len(aws.described()["deployments"]) == 1, 15)
 
 
+def test_each_task_may_resolve_the_tag_itself(aws: Aws) -> None:
+    aws.world.readings = Readings(late_tags=True)
+    aws.register()
+    aws.service(desiredCount=2)
+    eventually(lambda: aws.described()["runningCount"] == 2, 15)
+    assert aws.engine.pulled == [f"{REPO}:live"] * 2
+
+
 def test_only_what_matters_starts_a_deployment(aws: Aws) -> None:
     first = aws.register()
     aws.service()
@@ -501,10 +511,17 @@ def test_what_a_task_lacks_is_named(aws: Aws) -> None:
         "failed to create Cloudwatch log stream: ResourceNotFoundException" in aws.run_to_end(logged)["stoppedReason"]
     )
 
+
+def test_a_role_that_ecs_may_not_assume(aws: Aws) -> None:
+    words = "ECS was unable to assume the role 'arn:aws:iam::111111111111:role/exec' that was provided for this task."
     aws.world.untrusted.add("arn:aws:iam::111111111111:role/exec")
-    assert aws.run_to_end(container("app"))["stoppedReason"].startswith(
-        "ECS was unable to assume the role 'arn:aws:iam::111111111111:role/exec' that was provided for this task."
-    )
+    with pytest.raises(AwsError, match=re.escape(words)) as refused:
+        aws.run_to_end(container("app"))
+    assert refused.value.code == "ClientException"
+    aws.register()
+    aws.service()
+    (stopped,) = eventually(lambda: aws.ecs.list_tasks(cluster="main", desiredStatus="STOPPED")["taskArns"][:1], 15)
+    assert aws.ecs.describe_tasks(cluster="main", tasks=[stopped])["tasks"][0]["stoppedReason"].startswith(words)
 
 
 def _raise(error: Exception) -> Any:

@@ -1,7 +1,6 @@
 """The awkward readings of AWS's documents: what each one changes, and that nothing changes without them."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +13,7 @@ from sandbox.codebuild.api import Builds
 from sandbox.codepipeline.actions import ecs
 from sandbox.codepipeline.actions.context import ActionFailure
 from sandbox.readings import Readings, chosen
-from sandbox.server import hooks, identity
+from sandbox.server import hooks
 from sandbox.server.errors import AwsError
 
 Json = dict[str, Any]
@@ -93,17 +92,6 @@ def test_when_the_ecs_action_ends(
     monkeypatch: pytest.MonkeyPatch, answers: list[list[Json]], read: Readings, said: str
 ) -> None:
     assert wait(answers, read, monkeypatch).startswith(said)
-
-
-@pytest.mark.parametrize(("late", "seconds", "refused"), [(True, 5, True), (True, 11, False), (False, 0, False)])
-def test_a_new_role_cannot_be_assumed_at_once(
-    monkeypatch: pytest.MonkeyPatch, late: bool, seconds: float, refused: bool
-) -> None:
-    world: Any = FakeWorld(readings=Readings(late_roles=late), clock=Clock(1))
-    made = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=seconds)
-    roles = {"r": SimpleNamespace(arn="arn:r", create_date=made)}
-    monkeypatch.setattr(identity, "iam_backends", {world.account: {identity.PARTITION: SimpleNamespace(roles=roles)}})
-    assert identity._too_new(world, "arn:r") is refused
 
 
 def test_a_project_s_first_build_is_refused_and_no_other() -> None:

@@ -186,6 +186,10 @@ def test_project_update_sends_every_setting(account: Account) -> None:
     }
 
 
+LINKED_ROLE = (
+    "InvalidParameterException",
+    "Unable to assume the service linked role. Please verify that the ECS service linked role exists.",
+)
 REFUSALS = {
     "aws:codebuild/project:Project": (
         "InvalidInputException",
@@ -193,6 +197,9 @@ REFUSALS = {
     ),
     "aws:codepipeline/pipeline:Pipeline": ("InvalidStructureException", "CodePipeline is not authorized to perform"),
     "aws:codedeploy/deploymentGroup:DeploymentGroup": ("InvalidRoleException", "AWS CodeDeploy does not have"),
+    "aws:ecs/cluster:Cluster": LINKED_ROLE,
+    "aws:ecs/service:Service": LINKED_ROLE,
+    "aws:appautoscaling/target:Target": ("ValidationException", "Unable to assume IAM role: arn:aws:iam::1:role/r"),
 }
 
 

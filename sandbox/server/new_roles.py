@@ -1,0 +1,90 @@
+"""Roles that were just made: services learn of them late, where the reading `late_roles` is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from moto.iam.models import iam_backends
+
+from sandbox.server.errors import AwsError
+
+if TYPE_CHECKING:
+    from sandbox.server.protocol import Operation
+    from sandbox.server.world import World
+
+PARTITION = "aws"
+SECONDS_UNTIL_KNOWN = 10.0
+"""How long a role that was just made may be unknown to those who assume it."""
+ECS_ROLE = "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+SCALING_ROLE = (
+    "aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService"
+)
+"""Service-linked roles: AWS makes them when an account first uses the service."""
+_asked: WeakKeyDictionary[World, set[tuple[str, str]]] = WeakKeyDictionary()
+
+
+def too_new(world: World, role_arn: str) -> bool:
+    """Whether a role was made so lately that who assumes it does not know it yet."""
+    if not world.readings.late_roles:
+        return False
+    role = _role(world, role_arn)
+    age = (datetime.now(UTC) - role.create_date.replace(tzinfo=UTC)).total_seconds() if role else 0.0
+    return age < world.clock.scale(SECONDS_UNTIL_KNOWN)
+
+
+def first_time(world: World, service: str, role_arn: str) -> bool:
+    """Whether a service that something is made with refuses a role because it never heard of it.
+
+    That is so once for each service and role, however fast time passes here.
+    """
+    if not world.readings.late_roles:
+        return False
+    role = _role(world, role_arn)
+    asked = _asked.setdefault(world, set())
+    key = service, role.id if role else role_arn
+    if key in asked:
+        return False
+    asked.add(key)
+    return True
+
+
+def check_new_roles(world: World, operation: Operation) -> None:
+    """Raise the AwsError by which a service refuses to make something with a role that it does not know yet."""
+    for service, role, code, words in _given(world, operation.service, operation.name, operation.params):
+        if first_time(world, service, role):
+            raise AwsError(code, words, 400)
+
+
+def _given(world: World, service: str, name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Who assumes which role that a request gives, and with which error it is refused.
+
+    terraform-provider-aws tries again at each of these words but EventBridge's (`internal/service/ecs/cluster.go` and
+    `service.go`, `appautoscaling/target.go`, `lambda/function.go`). EventBridge's are those of PutRule, at which it
+    does try again (`events/rule.go`); whether PutTargets looks at a role at all, nothing says.
+    """
+    linked = f"arn:aws:iam::{world.account}:role/"
+    if service == "ecs" and name in ("CreateCluster", "CreateService"):
+        words = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
+        yield "ecs", linked + ECS_ROLE, "InvalidParameterException", words
+    if (
+        service == "application-autoscaling"
+        and name == "RegisterScalableTarget"
+        and params["ServiceNamespace"] == "ecs"
+    ):
+        role = params.get("RoleARN") or linked + SCALING_ROLE
+        yield "application-autoscaling", role, "ValidationException", f"Unable to assume IAM role: {role}"
+    if service == "events" and name == "PutTargets":
+        for role in {target["RoleArn"] for target in params["Targets"] if target.get("RoleArn")}:
+            words = f"Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'."
+            yield "events", role, "ValidationException", words
+    if service == "lambda" and name.startswith("CreateFunction"):
+        words = "The role defined for the function cannot be assumed by Lambda."
+        yield "lambda", params["Role"], "InvalidParameterValueException", words
+
+
+def _role(world: World, role_arn: str) -> Any:
+    roles = list(iam_backends[world.account][PARTITION].roles.values())
+    return next((role for role in roles if role.arn == role_arn), None)

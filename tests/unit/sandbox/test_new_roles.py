@@ -1,0 +1,139 @@
+"""A role that was just made, where services learn of roles late: who refuses to make something with it, and how."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_fakes import FakeWorld
+from botocore.exceptions import ClientError
+from moto.moto_api._internal.models import moto_api_backend
+
+from sandbox.clock import Clock
+from sandbox.ecs import services
+from sandbox.readings import Readings
+from sandbox.server import new_roles
+from sandbox.server.errors import AwsError
+from sandbox.server.listener import Listener
+from sandbox.server.world import World
+
+A, R = "111122223333", "eu-west-1"
+QUEUE = f"arn:aws:sqs:{R}:{A}:q"
+LINKED = f"arn:aws:iam::{A}:role/{new_roles.SCALING_ROLE}"
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOTO_ACCOUNT_ID", A)
+        patch.setenv("SANDBOX_AWS", "late_roles")
+        listener = Listener(Path(tmp_path_factory.mktemp("world")), A, R, services.HANDLERS)
+        yield listener.world
+        listener.stop()
+        moto_api_backend.reset()
+
+
+def role(world: World, name: str, *by: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"Service": list(by)}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    made = world.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]
+    return str(made["Arn"])
+
+
+def cluster(world: World, _: str) -> Json:
+    return dict(world.client("ecs").create_cluster(clusterName="main"))
+
+
+def scale(world: World, role_arn: str = "") -> Json:
+    which = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": "service/main/web",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    client = world.client("application-autoscaling")
+    given = {"RoleARN": role_arn} if role_arn else {}
+    try:
+        return dict(client.register_scalable_target(**which, MinCapacity=0, MaxCapacity=1, **given))
+    except client.exceptions.ValidationException as error:
+        if "ECS service doesn't exist" not in str(error):
+            raise
+        return {"ResponseMetadata": {"HTTPStatusCode": 200}}  # the role was taken
+
+
+def scale_as_ever(world: World, _: str) -> Json:
+    return scale(world)
+
+
+def target(world: World, role_arn: str) -> Json:
+    client = world.client("events")
+    client.put_rule(Name="r", EventPattern="{}")
+    return dict(client.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": QUEUE, "RoleArn": role_arn}]))
+
+
+def function(world: World, role_arn: str) -> Json:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", "")
+    code = {"ZipFile": content.getvalue()}
+    given: Json = {"FunctionName": "f", "Runtime": "python3.12", "Handler": "index.handler"}
+    return dict(world.client("lambda").create_function(**given, Role=role_arn, Code=code))
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "words"),
+    [
+        (cluster, "InvalidParameterException", "Unable to assume the service linked role. Please verify that the ECS"),
+        (scale_as_ever, "ValidationException", f"Unable to assume IAM role: {LINKED}"),
+        (scale, "ValidationException", "Unable to assume IAM role: ROLE"),
+        (target, "ValidationException", "Provided role 'ROLE' cannot be assumed by principal 'events.amazonaws.com'."),
+        (function, "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."),
+    ],
+    ids=["cluster", "scaling, its own role", "scaling", "target", "function"],
+)
+def test_something_is_made_with_a_new_role(
+    world: World, request: pytest.FixtureRequest, make: Callable[[World, str], Json], code: str, words: str
+) -> None:
+    name = "of-" + request.node.callspec.id.replace(", ", "-").replace(" ", "-")
+    arn = role(world, name, "events.amazonaws.com", "lambda.amazonaws.com")
+    with pytest.raises(ClientError) as refused:
+        make(world, arn)
+    error = refused.value.response["Error"]
+    assert (error["Code"], error["Message"].startswith(words.replace("ROLE", arn))) == (code, True), error
+    assert make(world, arn)["ResponseMetadata"]["HTTPStatusCode"] < 300
+
+
+def test_each_service_learns_of_it_by_itself(world: World) -> None:
+    arn = role(world, "of-two", "codebuild.amazonaws.com", "codepipeline.amazonaws.com")
+    world.clock = Clock(1_000_000)
+    for service in ("codebuild.amazonaws.com", "codepipeline.amazonaws.com"):
+        with pytest.raises(AwsError, match=f"{service} is not authorized to perform: sts:AssumeRole on {arn}"):
+            world.validate_role(arn, service)
+        world.validate_role(arn, service)
+    with pytest.raises(AwsError):
+        world.validate_role(arn, "events.amazonaws.com")
+    with pytest.raises(AwsError):
+        world.validate_role(arn, "events.amazonaws.com")
+
+
+def test_where_services_know_every_role_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "readings", Readings())
+    arn = role(world, "of-nobody", "events.amazonaws.com")
+    assert target(world, arn)["FailedEntryCount"] == 0
+    world.validate_role(arn, "events.amazonaws.com")
+
+
+@pytest.mark.parametrize(("late", "seconds", "refused"), [(True, 5, True), (True, 11, False), (False, 0, False)])
+def test_a_new_role_cannot_be_assumed_at_once(
+    monkeypatch: pytest.MonkeyPatch, late: bool, seconds: float, refused: bool
+) -> None:
+    world: Any = FakeWorld(readings=Readings(late_roles=late), clock=Clock(1))
+    made = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=seconds)
+    roles = {"r": SimpleNamespace(arn="arn:r", create_date=made)}
+    monkeypatch.setattr(new_roles, "iam_backends", {world.account: {new_roles.PARTITION: SimpleNamespace(roles=roles)}})
+    assert new_roles.too_new(world, "arn:r") is refused

@@ -1,0 +1,60 @@
+"""EventBridge's targets, whose role may be so new that EventBridge refuses it: they are tried again."""
+
+import runpy
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+from mocked import ROOT, SECRET_KEYS, Deploy, file_config, finish
+
+from components import roles
+
+REFUSED = (
+    "creating EventBridge Target (rule-target): operation error EventBridge: PutTargets, https response error StatusCode:"
+    " 400, api error ValidationException: Provided role 'arn:aws:iam::123456789012:role/r' cannot be assumed by"
+    " principal 'events.amazonaws.com'."
+)
+OTHER = "api error AccessDeniedException: User: u is not authorized to perform: events:PutTargets"
+TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+
+
+@pytest.mark.parametrize(
+    ("errors", "again"),
+    [
+        ([REFUSED], True),
+        ([REFUSED] * 24, True),
+        ([REFUSED] * 25, False),
+        ([OTHER], False),
+        ([OTHER, REFUSED], False),
+        ([REFUSED, OTHER], True),
+    ],
+)
+def test_what_is_tried_again_and_how_often(monkeypatch: pytest.MonkeyPatch, errors: list[str], again: bool) -> None:
+    monkeypatch.setattr("pulumi.resource_hooks.register_error_hook", lambda _: None)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(roles, "asyncio", SimpleNamespace(sleep=sleep))
+    (hook,) = roles.until_known("targets").on_error or []
+    answers: list[bool] = []
+
+    async def ask() -> None:
+        given: Any = hook(pulumi.ErrorHookArgs("urn", "", "target", TARGET, errors=errors))
+        answers.append(await given)
+
+    finish(ask())
+    assert (answers, slept) == ([again], [5.0] if again else [])
+
+
+def test_each_target_that_has_a_role_waits_for_it(deploy: Deploy) -> None:
+    recorder = deploy(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        config=file_config(ROOT / "tests/stacks/Pulumi.everything.yaml", {}),
+        secret_keys=SECRET_KEYS,
+    )
+    targets = [request for request in recorder.requests() if request.type == TARGET]
+    assert len(targets) > 10
+    assert [request.name for request in targets if len(request.hooks.on_error) != 1] == []
