@@ -21,8 +21,9 @@ from delivery.laptop import Project, right_account
 
 PLAN = f"""\
 This makes the stack `{STACK}` in account {{account}}, {{region}}: a VPC without NAT, a load balancer with a certificate
-of its own making, a cluster, one service with a task of 0.25 vCPU and its pipeline. It releases two versions, edits,
-ships one that fails, rolls back, and takes all of it away again. It takes about an hour and costs less than one US
+of its own making, a cluster, one service with a task of 0.25 vCPU, its alarms and its pipeline. It releases two
+versions, each after a migration and an approval that it gives itself, edits, ships one that fails, rolls back, and
+takes all of it away again. It takes about an hour and costs less than one US
 dollar: load balancer, task, addresses and keys by the hour, and some builds of a few minutes. Nothing of another stack
 is touched."""
 

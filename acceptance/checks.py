@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from acceptance.evidence import Answer, Check, Evidence, Execution, Finding, Look
 from delivery.pipeline import DEPLOY_STAGE
 
+APPROVE_STAGE, MIGRATION = "Approve", "Migrate"
 STATES = {"IN_PROGRESS", "COMPLETED", "FAILED"}
 RUNS = {"InProgress", "Stopping"}
 REFUSED = ("AccessDenied", "not authorized", "UnauthorizedOperation", "Forbidden", "insufficient permissions")
@@ -57,6 +58,62 @@ def skipped(evidence: Evidence) -> Finding:
     stages = list(dict.fromkeys(str(action["stageName"]) for action in again.actions))
     held = again.status == "Succeeded" and DEPLOY_STAGE not in stages
     return held_if(held, f"the second execution of a version is {again.status}, after {', '.join(stages) or 'nothing'}")
+
+
+def nobody_asked(evidence: Evidence) -> Finding:
+    """The approval of a version that was released already."""
+    second, again = evidence.executions.get("v2"), evidence.executions.get("again")
+    if second is None or again is None or not second.stage(APPROVE_STAGE) or not again.actions:
+        return unseen("no version was delivered twice, or nobody was asked of the first")
+    asked = bool(again.stage(APPROVE_STAGE))
+    return held_if(
+        not asked and again.status == "Succeeded", f"it is {again.status}, {'with' if asked else 'without'} a question"
+    )
+
+
+def resolved(evidence: Evidence) -> Finding:
+    """`CustomData` of an approval that waited."""
+    action = evidence.answers.get("approval that waits")
+    if action is None:
+        return unseen("no approval was seen to wait")
+    text = action.get("input", {}).get("resolvedConfiguration", {}).get("CustomData", "")
+    return held_if(bool(text) and "#{" not in text, f"while it waits: {text or 'nothing'}")
+
+
+def tokens(evidence: Evidence) -> Finding:
+    """The actions of `GetPipelineState` that have a token."""
+    seen = [
+        (stage["stageName"], action["latestExecution"]["status"])
+        for look in evidence.looks
+        for stage in look.state.get("stageStates", [])
+        for action in stage.get("actionStates", [])
+        if action.get("latestExecution", {}).get("token")
+    ]
+    if not seen:
+        return unseen("no action with a token was seen")
+    words = ", ".join(sorted({f"{stage} {status}" for stage, status in seen}))
+    return held_if(set(seen) == {(APPROVE_STAGE, "InProgress")}, f"with a token: {words}")
+
+
+def migrated(evidence: Evidence) -> Finding:
+    """The first migration."""
+    first = evidence.executions.get("v1")
+    actions = [action for action in _deploys(first) if action["actionName"] == MIGRATION]
+    if first is None or not actions:
+        return unseen("nothing was migrated")
+    if actions[-1]["status"] == "Succeeded":
+        return held_if(True, "the first migration succeeded")
+    return held_if(False, first.words()) if any(word in first.words() for word in REFUSED) else unseen(first.words())
+
+
+def alarms_read(evidence: Evidence) -> Finding:
+    """The first release of a service that has alarms."""
+    look = next(evidence.of("v1"), None)
+    alarms = look.service.get("deploymentConfiguration", {}).get("alarms", {}) if look else {}
+    if not alarms.get("enable") or not alarms.get("alarmNames"):
+        return unseen("the service has no alarms")
+    found = delivered(evidence)
+    return Finding(found.verdict, f"{len(alarms['alarmNames'])} alarms; {found.seen}")
 
 
 def queued(evidence: Evidence) -> Finding:
@@ -298,6 +355,13 @@ CHECKS: Mapping[str, Check] = {
     "A stage whose entry condition has the result `SKIP`": skipped,
     "A scalable target whose minimum is above": empty_service,
     "The ECS action ends as failed when": failed_action,
+    "`list-action-executions` gives an approval's `CustomData`": resolved,
+    "Only a manual approval that waits has a `token`": tokens,
+    "A stage that holds only an approval takes": nobody_asked,
+    "A manual approval's `CustomData` may hold a variable": resolved,
+    "`ListTasks` takes no resource but a container instance": migrated,
+    "CodeBuild's Amazon Linux images have `python3`": migrated,
+    "ECS reads the alarms by its service-linked role": alarms_read,
     "`aws:SourceAccount` is sent when ECS, CodeBuild": by_event,
     "CodePipeline and CodeBuild need of the artifacts' bucket": delivered,
     "The S3 source action needs `s3:GetBucketVersioning`": delivered,

@@ -90,7 +90,8 @@ class Evidence:
         listed: `ListPipelineExecutions` after all of them.
         tasks: running tasks at the end of a step, by the step.
         digests: the image of each release, by the step that made it.
-        answers: what single requests were answered, by a name; an error by its code.
+        answers: what single requests were answered, by a name; an error by its code. `approval that waits` is the first
+            approval's action, as `ListActionExecutions` had it then.
     """
 
     looks: list[Look] = field(default_factory=list)

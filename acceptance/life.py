@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from acceptance.checks import APPROVE_STAGE
 from acceptance.evidence import Answer, Evidence, Execution, Look
 from acceptance.stack import SERVICE, STACK, edited, source
-from delivery import rollback
+from delivery import approval, rollback
 from delivery.errors import DeliveryError
 from delivery.history import history
 from delivery.laptop import Project
@@ -80,7 +82,7 @@ class Life:
     def second(self) -> None:
         """The second release, whose version is started once more while it runs."""
         second = self._ship("v2", source("v2"))
-        again = self._start(second.version)
+        again = Execution(self._pipeline.start_version(second.version), second.version)
         self._must_succeed("v2", second)
         self._follow("again", again)
         self._released("v2")
@@ -109,7 +111,7 @@ class Life:
         plan = rollback.plan(self.session, STACK, SERVICE, None)
         self._must_succeed("rollback", Execution(self._pipeline.start(plan.target.image_digest)))
         self._released("rollback")
-        self.evidence.listed = self._summaries()
+        self.evidence.listed = list(self._pipeline.executions())
 
     def probe(self) -> None:
         """Questions that need no delivery, and a deployment of what runs."""
@@ -146,36 +148,18 @@ class Life:
 
     def _ship(self, name: str, content: bytes) -> Execution:
         """Upload a source, and wait for the execution that this starts; S3 may tell nobody at first."""
-        configuration = self._source()["configuration"]
-        bucket, key = configuration["S3Bucket"], configuration["S3ObjectKey"]
+        bucket, key = self._pipeline.source()
         version = self.session.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["VersionId"]
         self.say(f"Uploaded {name}, version {version}")
         end, progress = time.monotonic() + MINUTES_FOR_S3 * 60, Progress(self.say)
         while time.monotonic() < end:
-            for summary in self._summaries():
+            for summary in self._pipeline.executions():
                 if version in [revision.get("revisionId") for revision in summary.get("sourceRevisions", [])]:
                     return Execution(summary["pipelineExecutionId"], version)
             progress.waits(f"{name} waits until S3 has told EventBridge of it", known=True)
             time.sleep(self.every)
         self.say("S3 has told nobody of it: starting it by hand")
-        return self._start(version)
-
-    def _start(self, version: str) -> Execution:
-        revision = {
-            "actionName": self._source()["name"],
-            "revisionType": "S3_OBJECT_VERSION_ID",
-            "revisionValue": version,
-        }
-        started = self.session.client("codepipeline").start_pipeline_execution(name=NAME, sourceRevisions=[revision])
-        return Execution(started["pipelineExecutionId"], version)
-
-    def _source(self) -> Answer:
-        found = self.session.client("codepipeline").get_pipeline(name=NAME)["pipeline"]["stages"][0]["actions"][0]
-        return dict(found)
-
-    def _summaries(self) -> list[Answer]:
-        answer = self.session.client("codepipeline").list_pipeline_executions(pipelineName=NAME)
-        return list(answer["pipelineExecutionSummaries"])
+        return Execution(self._pipeline.start_version(version), version)
 
     def _follow(self, step: str, execution: Execution) -> Execution:
         """Look at everything until an execution is over.
@@ -188,15 +172,16 @@ class Life:
         progress = Progress(self.say)
         while True:
             self._look(step)
-            summaries = [each for each in self._summaries() if each["pipelineExecutionId"] == execution.id]
-            execution.summary = summaries[0] if summaries else execution.summary
+            summary = next((e for e in self._pipeline.executions() if e["pipelineExecutionId"] == execution.id), None)
+            execution.summary = summary or execution.summary
             execution.actions = self._pipeline.actions(execution.id)
+            self._approve(step, execution)
             for action in execution.actions:
                 seen = f"{action['stageName']} / {action['actionName']}", action["status"]
                 if seen not in told:
                     told.add(seen)
                     self.say(f"{step}: {seen[0]}: {seen[1]}")
-            if summaries and execution.status not in RUNNING:
+            if summary and execution.status not in RUNNING:
                 self.say(f"{step}: {execution.status}")
                 return execution
             if time.monotonic() > end:
@@ -204,6 +189,17 @@ class Life:
                 raise DeliveryError(f"{step}: execution {execution.id} of {NAME} is not over after {limit}")
             progress.waits(f"{step}: execution {execution.id} goes on", known=True)
             time.sleep(self.every)
+
+    def _approve(self, step: str, execution: Execution) -> None:
+        """Let the execution go on, if it waits for that, and keep what CodePipeline said meanwhile."""
+        waiting = [action for action in execution.stage(APPROVE_STAGE) if action["status"] == "InProgress"]
+        if not waiting:
+            return
+        self.evidence.answers.setdefault("approval that waits", waiting[-1])
+        self._look(step)
+        with suppress(DeliveryError):  # CodePipeline's two answers need not be of one moment; the next look is soon
+            waits = approval.pending(self.session, STACK, SERVICE)
+            approval.decide(self.session, NAME, waits, "Approved", "acceptance")
 
     def _must_succeed(self, step: str, execution: Execution) -> None:
         if self._follow(step, execution).status != "Succeeded":

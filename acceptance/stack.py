@@ -16,7 +16,7 @@ ACCOUNT_KEYS = ("aws:region", "aws:profile", "aws:assumeRoles", "aws:allowedAcco
 """What says where a stack is, and who deploys it."""
 DOCKERFILE = """\
 FROM public.ecr.aws/docker/library/python:3.12-slim
-COPY server.py /
+COPY server.py migrate.py /
 CMD ["python", "/server.py"]
 """
 SERVER = """\
@@ -45,6 +45,8 @@ def stack_file(config: dict[str, Any], certificate: str) -> str:
         "routes": [{"host": f"web.{ZONE}", "priority": 1}],
         "tasks": {"min": 1, "max": 2, "target_cpu": 60},
         "deploy": {"timeout": 15},
+        "migrate": {"command": ["python", "/migrate.py"]},
+        "approve": True,
     }
     document: dict[str, Any] = {
         "config": {
@@ -73,4 +75,5 @@ def source(version: str, *, healthy: bool = True) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("Dockerfile", DOCKERFILE)
         archive.writestr("server.py", server)
+        archive.writestr("migrate.py", f'print("{version} migrates")\n')
     return buffer.getvalue()

@@ -56,16 +56,16 @@ class Pipeline:
 
     def running(self) -> list[str]:
         """The executions that are not over, the newest first."""
-        return [e["pipelineExecutionId"] for e in self._executions() if e["status"] in RUNNING]
+        return [e["pipelineExecutionId"] for e in self.executions() if e["status"] in RUNNING]
 
     def newest(self) -> tuple[str, str] | None:
         """The newest execution and its status; None before the first one."""
-        found = next(self._executions(), None)
+        found = next(self.executions(), None)
         return (found["pipelineExecutionId"], found["status"]) if found else None
 
     def since(self, moment: datetime) -> list[tuple[str, str]]:
         """The executions that have begun since then, and their statuses, the newest first."""
-        begun = takewhile(lambda found: found["startTime"] >= moment, self._executions())
+        begun = takewhile(lambda found: found["startTime"] >= moment, self.executions())
         return [(found["pipelineExecutionId"], found["status"]) for found in begun]
 
     def deployed_or_live(self, execution: str) -> bool:
@@ -81,14 +81,18 @@ class Pipeline:
         A new pipeline starts itself once, and fails at Source, in words of a missing permission.
         """
         try:
-            for execution in self._executions():
+            for execution in self.executions():
                 actions = self.actions(execution["pipelineExecutionId"])
                 if execution["status"] in RUNNING or any(action["status"] == "Succeeded" for action in actions):
                     return None
-            source = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
+            return "s3://{}/{}".format(*self.source())
         except self._codepipeline.exceptions.PipelineNotFoundException:
             return None
-        return "s3://{S3Bucket}/{S3ObjectKey}".format(**source["configuration"])
+
+    def source(self) -> tuple[str, str]:
+        """Bucket and key of the object that Source fetches."""
+        configuration = self._source()["configuration"]
+        return configuration["S3Bucket"], configuration["S3ObjectKey"]
 
     def why(self, execution: str) -> str:
         """How an execution ended, with the reasons of the actions that failed."""
@@ -119,7 +123,7 @@ class Pipeline:
 
     def origin(self, digest: str) -> Origin:
         """The newest execution that deployed an image, as far as CodePipeline remembers (12 months)."""
-        for summary in self._executions():
+        for summary in self.executions():
             execution = summary["pipelineExecutionId"]
             actions = self.actions(execution)
             outputs = (action.get("output", {}).get("outputVariables", {}) for action in actions)
@@ -137,6 +141,16 @@ class Pipeline:
         """Deploy an image without a build; the execution's id."""
         variables = [{"name": IMAGE, "value": digest}]
         started = self._codepipeline.start_pipeline_execution(name=self.name, variables=variables)
+        return str(started["pipelineExecutionId"])
+
+    def start_version(self, version: str) -> str:
+        """Deliver a version of the source, as its upload does; the execution's id."""
+        revision = {
+            "actionName": self._source()["name"],
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": version,
+        }
+        started = self._codepipeline.start_pipeline_execution(name=self.name, sourceRevisions=[revision])
         return str(started["pipelineExecutionId"])
 
     def retry(self, execution: str, stage: str) -> None:
@@ -193,6 +207,10 @@ class Pipeline:
             return f"Execution {execution} waits for {other}{where}", _minutes(running)
         return f"Execution {execution} is between two actions", MINUTES_OF_ANOTHER_ACTION
 
+    def _source(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
+        return found
+
     def _status(self, execution: str) -> tuple[str, str]:
         found = self._execution(execution)
         return found["status"], found.get("statusSummary", "")
@@ -202,7 +220,8 @@ class Pipeline:
         found: dict[str, Any] = answer["pipelineExecution"]
         return found
 
-    def _executions(self) -> Iterator[dict[str, Any]]:
+    def executions(self) -> Iterator[dict[str, Any]]:
+        """CodePipeline's summaries of the executions, the newest first."""
         pages = self._codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=self.name)
         for page in pages:
             yield from page["pipelineExecutionSummaries"]

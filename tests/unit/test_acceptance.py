@@ -45,9 +45,29 @@ def look(step: str, *deployments: Any, tasks: int = 1, desired: int = 1) -> Look
     return Look(step, {"deployments": list(deployments), "runningCount": tasks, "desiredCount": desired})
 
 
-def action(stage: str, status: str = "Succeeded", start: int = 0, end: int = 1, message: str = "") -> Any:
+def action(
+    stage: str, status: str = "Succeeded", start: int = 0, end: int = 1, message: str = "", name: str = "A"
+) -> Any:
     result = {"output": {"executionResult": {"externalExecutionSummary": message}}}
-    return {"stageName": stage, "status": status, "startTime": start, "lastUpdateTime": end, **result}
+    common = {"stageName": stage, "actionName": name, "status": status}
+    return {**common, "startTime": start, "lastUpdateTime": end, **result}
+
+
+def stated(stage: str, status: str, token: str | None = None) -> Look:
+    """A moment at which a stage's action is in a state, and has a token."""
+    latest = {"status": status, **({"token": token} if token else {})}
+    actions = [{"latestExecution": latest}]
+    return Look("v1", {}, {"stageStates": [{"stageName": stage, "actionStates": actions}]})
+
+
+def alarmed(*names: str) -> Look:
+    """A moment of the first release of a service with these alarms."""
+    return Look("v1", {"deploymentConfiguration": {"alarms": {"enable": bool(names), "alarmNames": list(names)}}})
+
+
+def approving(text: str) -> Evidence:
+    """CodePipeline said this of what was to be approved."""
+    return Evidence(answers={"approval that waits": {"input": {"resolvedConfiguration": {"CustomData": text}}}})
 
 
 def execution(status: str, *actions: Any, kind: str = "CloudWatchEvent") -> Execution:
@@ -87,6 +107,22 @@ TARGETS = {"scalable targets": [{"MinCapacity": 1}]}
         (checks.queued, executed(v2=execution("Succeeded", action("Package", end=5)), again=execution("Succeeded", action("Package", start=5))), HELD),
         (checks.queued, executed(v2=execution("Succeeded", action("Package", end=5)), again=execution("Succeeded", action("Package", start=4))), NOT),
         (checks.queued, executed(v2=execution("Succeeded", action("Package")), again=execution("Superseded", action("Source"))), NOT),
+        (checks.nobody_asked, executed(v2=execution("Succeeded", action("Approve")), again=execution("Succeeded", action("Package"))), HELD),
+        (checks.nobody_asked, executed(v2=execution("Succeeded", action("Approve")), again=execution("Succeeded", action("Approve"))), NOT),
+        (checks.nobody_asked, executed(v2=execution("Succeeded"), again=execution("Succeeded", action("Package"))), UNSEEN),
+        (checks.resolved, approving("v1 of web"), HELD),
+        (checks.resolved, approving("#{Package.SUMMARY}"), NOT),
+        (checks.resolved, approving(""), NOT),
+        (checks.tokens, Evidence([stated("Approve", "InProgress", "t"), stated("Deploy", "InProgress")]), HELD),
+        (checks.tokens, Evidence([stated("Approve", "Succeeded", "t")]), NOT),
+        (checks.tokens, Evidence([stated("Approve", "InProgress", "t"), stated("Deploy", "InProgress", "u")]), NOT),
+        (checks.tokens, Evidence([stated("Deploy", "InProgress")]), UNSEEN),
+        (checks.migrated, executed(v1=execution("Succeeded", action("Deploy", name="Migrate"))), HELD),
+        (checks.migrated, executed(v1=execution("Failed", action("Deploy", "Failed", message="AccessDenied", name="Migrate"))), NOT),
+        (checks.migrated, executed(v1=execution("Failed", action("Deploy", "Failed", message="exit code 1", name="Migrate"))), UNSEEN),
+        (checks.migrated, executed(v1=execution("Succeeded", action("Deploy"))), UNSEEN),
+        (checks.alarms_read, Evidence([alarmed("a", "b")], executed(v1=execution("Succeeded")).executions), HELD),
+        (checks.alarms_read, Evidence([alarmed()], executed(v1=execution("Succeeded")).executions), UNSEEN),
         (checks.failed_action, executed(broken=execution("Failed", action("Deploy", "Failed"))), HELD),
         (checks.failed_action, executed(broken=execution("Failed", action("Deploy", "Succeeded"))), NOT),
         (checks.empty_service, Evidence([look("up", deployment("a"), desired=0)], answers=TARGETS), HELD),
@@ -210,20 +246,16 @@ class NothingHappens(Life):
         session: Any = SimpleNamespace(client=lambda _: put)
         project: Any = None
         super().__init__(session, project, "", said.append, 20.0)
-        nothing: Any = SimpleNamespace(actions=lambda _: [])
+        nothing: Any = SimpleNamespace(
+            actions=lambda _: [],
+            executions=lambda: iter([]),
+            source=lambda: ("b", "k"),
+            start_version=lambda _: "by hand",
+        )
         self._pipeline = nothing
 
     def _look(self, step: str) -> Look:
         return look(step, deployment("a"), tasks=0)
-
-    def _source(self) -> Any:
-        return {"configuration": {"S3Bucket": "b", "S3ObjectKey": "k"}}
-
-    def _summaries(self) -> list[Any]:
-        return []
-
-    def _start(self, version: str) -> Execution:
-        return Execution("by hand", version)
 
 
 @pytest.mark.parametrize(
