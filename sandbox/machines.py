@@ -26,7 +26,21 @@ https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-available.h
 _CURATED_PREFIX = "aws/codebuild/"
 _DEBIAN = {*("apt", "apt-get", "apt-cache", "apt-key", "apt-mark", "aptitude", "add-apt-repository")}
 _DEBIAN |= {*("dpkg", "dpkg-deb", "dpkg-query", "dpkg-reconfigure", "debconf-set-selections")}
+_DEBIAN |= {
+    *("dpkg-divert", "dpkg-maintscript-helper", "dpkg-realpath", "dpkg-split", "dpkg-statoverride", "dpkg-trigger")
+}
+_DEBIAN |= {*("dpkg-preconfigure", "debconf", "debconf-apt-progress", "debconf-communicate", "debconf-copydb")}
+_DEBIAN |= {
+    *("debconf-escape", "debconf-show", "apt-config", "apt-cdrom", "start-stop-daemon", "deluser", "ucf", "ucfr")
+}
+_DEBIAN |= {
+    *("deb-systemd-helper", "deb-systemd-invoke", "invoke-rc.d", "update-rc.d", "ischroot", "savelog", "tempfile")
+}
+"""The commands of Debian's own packages: apt, dpkg, debconf, adduser, ucf, init-system-helpers, debianutils."""
 _RED_HAT = {"yum", "dnf", "microdnf", "amazon-linux-extras"}
+_NOWHERE = {*("terraform", "helm", "yq", "trivy", "hadolint", "shellcheck", "pandoc", "ffmpeg", "redis-cli", "podman")}
+_NOWHERE |= {*("buildah", "skopeo", "nano", "htop", "tmux", "socat", "nmap", "tree")}
+"""What a developer's machine may have, and neither CodeBuild's Amazon Linux nor its Ubuntu."""
 _OTHERS = {"apk", "pacman", "zypper", "snap", "emerge"}
 
 
@@ -62,12 +76,13 @@ def refused_image(environment: Mapping[str, Any]) -> str:
 
 
 def lacking_tools(image: str) -> set[str]:
-    """The package managers that a CodeBuild image does not have; none where nobody knows the image.
+    """Commands that a CodeBuild image does not have, as far as they are known; none where nobody knows the image.
 
-    Amazon Linux has yum and dnf, Ubuntu apt:
-    https://github.com/aws/aws-codebuild-docker-images/tree/master/al/x86_64/standard/5.0 and ubuntu/standard/7.0.
+    Amazon Linux has yum and dnf, Ubuntu apt and what else is Debian's own; others are installed by neither Dockerfile:
+    https://github.com/aws/aws-codebuild-docker-images/blob/master/al/x86_64/standard/5.0/Dockerfile and
+    ubuntu/standard/7.0/Dockerfile. Those name packages, so a list of all commands cannot be made of them.
     """
     name = image.removeprefix(_CURATED_PREFIX)
     if name == image:
         return set()
-    return _OTHERS | (_RED_HAT if name.startswith("standard:") else _DEBIAN)
+    return _OTHERS | _NOWHERE | (_RED_HAT if name.startswith("standard:") else _DEBIAN)

@@ -48,11 +48,14 @@ def test_architectures() -> None:
     [
         (X86, "dnf", "apt-get"),
         (ARM, "yum", "apk"),
+        (X86, "jq", "yq"),
+        (X86, "update-alternatives", "invoke-rc.d"),
         ("aws/codebuild/standard:7.0", "apt-get", "dnf"),
+        ("aws/codebuild/standard:7.0", "invoke-rc.d", "terraform"),
         ("public.ecr.aws/docker/library/docker:28", "apk", "-"),
     ],
 )
-def test_an_image_has_the_package_managers_of_its_system(image: str, has: str, lacks: str) -> None:
+def test_an_image_has_the_tools_of_its_system(image: str, has: str, lacks: str) -> None:
     assert (has in lacking_tools(image), lacks in lacking_tools(image)) == (False, lacks != "-")
 
 
