@@ -5,12 +5,18 @@ The event is `Release Failed`. Given: PIPELINE, EXECUTION. Nobody is told when t
 
 import json
 import os
+import re
 import subprocess
+from datetime import datetime
 from typing import Any
 
 LONGEST_REASON, LOG_LINES, LONGEST_LOG = 128, 40, 8000
 """Characters, lines, characters. A status takes 140 characters, and the stage's name comes first."""
 UNKNOWN = "unknown"
+READ_ONLY = ("Read-only file system", "read-only file system")
+"""A read-only root's refusal in a log, as C libraries and as Go and Node write it."""
+FILE = re.compile(r"""(?:^|[\s'"`(:=\u2018\u201c])(/[\w.@+-]+(?:/[\w.@+-]+)*)""")
+LONGEST_FILE = 80
 
 
 def main() -> None:
@@ -29,10 +35,11 @@ def main() -> None:
         print("The upload named no commit and repository: nobody to tell.")
         return
     failed = next((action for action in actions if action["status"] in ("Failed", "Abandoned")), None)
+    told = why(failed, refused(failed, pipeline))
     owner, _, name = repository.partition("/")
     detail = {
         "pipeline": pipeline, "execution-id": execution, "commit": commit, "repository": repository,
-        "owner": owner, "name": name, **why(failed), "log": log(failed),
+        "owner": owner, "name": name, **told, "log": log(failed),
     }  # fmt: skip
     entry = {"Source": "fargate-delivery", "DetailType": "Release Failed", "Detail": json.dumps(detail)}
     answer = aws("events", "put-events", "--entries", json.dumps([entry]))
@@ -55,16 +62,49 @@ def named(execution: dict[str, Any], actions: list[dict[str, Any]]) -> tuple[str
     return metadata.get("commit", UNKNOWN), metadata.get("repository", UNKNOWN)
 
 
-def why(action: dict[str, Any] | None) -> dict[str, str]:
+def why(action: dict[str, Any] | None, refused: str = "") -> dict[str, str]:
     """Where an execution has ended, and why: the whole message, and as much of it as a status takes."""
     if action is None:
         stopped = "somebody has stopped it"
         return {"stage": "Pipeline", "action": "none", "reason": stopped, "message": stopped}
     result = action.get("output", {}).get("executionResult", {})
     reason = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
-    line = " ".join(reason.split()) or "CodePipeline gives no reason"
+    line = refused + (" ".join(reason.split()) or "CodePipeline gives no reason")
     short = line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
     return {"stage": action["stageName"], "action": action["actionName"], "reason": short, "message": line}
+
+
+def refused(action: dict[str, Any] | None, pipeline: str) -> str:
+    """The file that tasks were not let write, by their log, since the action began; "" when none is named.
+
+    CodePipeline and ECS know how a task ended, and its log why. A line of it may hold whatever the app had at hand, a
+    password in an address too, and who reads a commit is not who may read the log. So no line is repeated: what is told
+    is a file's name, in words of our own.
+    """
+    if action is None or action["stageName"] != "Deploy":
+        return ""
+    for words in READ_ONLY:
+        since = ["--log-group-name", f"/ecs/{pipeline}", "--start-time", str(milliseconds(action["startTime"]))]
+        asked = [*since, "--filter-pattern", f'"{words}"', "--max-items", str(LOG_LINES)]
+        for event in aws("logs", "filter-log-events", *asked).get("events", []):
+            if name := file_in(event["message"], words):
+                return f"Read-only file system: {name}. "
+    return ""
+
+
+def file_in(line: str, words: str) -> str:
+    """The file that a refusal names: after the words or, as shells and Java have it, before them."""
+    before, found, after = line.partition(words)
+    if not found:
+        return ""
+    names = FILE.findall(after)[:1] or FILE.findall(before)[-1:]
+    return names[0][:LONGEST_FILE] if names else ""
+
+
+def milliseconds(moment: float | str) -> int:
+    """Since 1970; version 1 of the command line gives seconds, version 2 ISO 8601."""
+    seconds = datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else moment
+    return int(seconds * 1000)
 
 
 def log(action: dict[str, Any] | None) -> str:

@@ -177,6 +177,7 @@ class CommitFeedback(pulumi.ComponentResource):
                     pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
                     builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
                     logs_arn=scope.arn("logs", f"log-group:/codebuild/{scope.name('*')}:log-stream:*"),
+                    tasks_logs_arn=scope.arn("logs", f"log-group:/ecs/{scope.name('*')}"),
                     sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
                 ),
                 *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),

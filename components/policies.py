@@ -213,6 +213,7 @@ def look_into(
     pipeline_arns: Arns,
     builds_arn: pulumi.Input[str],
     logs_arn: pulumi.Input[str],
+    tasks_logs_arn: pulumi.Input[str],
     sources_arn: pulumi.Input[str],
 ) -> list[Statement]:
     """Reads why executions have ended.
@@ -224,6 +225,7 @@ def look_into(
         pipeline_arns: whose executions.
         builds_arn: the CodeBuild projects.
         logs_arn: what they log.
+        tasks_logs_arn: what the services' tasks log.
         sources_arn: what was uploaded.
     """
     executions = ["codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"]
@@ -231,6 +233,7 @@ def look_into(
         allow("ReadExecutions", executions, pipeline_arns),
         allow("ReadBuilds", ["codebuild:BatchGetBuilds"], [builds_arn]),
         allow("ReadLogs", ["logs:GetLogEvents"], [logs_arn]),
+        allow("SearchTasksLogs", ["logs:FilterLogEvents"], [tasks_logs_arn]),
         *read_upload(sources_arn),
     ]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.scenarios.conftest import DOCKERFILE, Apps, Stack
+from tests.scenarios.conftest import DOCKERFILE, SERVER, Apps, Stack
 
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 NAMED = ("--commit", COMMIT, "--repository", "team/hello")
@@ -69,12 +69,16 @@ def test_a_failed_migration(local: Stack, apps: Apps) -> None:
 
 
 def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
+    """The app says in its log that it was not let write a file, among what is nobody's business."""
     before = len(told(local))
-    assert local.ship("hello", apps.make("sick", status=500), *NAMED).code == 1
+    says = "print('s3cret: Read-only file system: /srv/cache', flush=True)\n"
+    assert local.ship("hello", apps.make("sick", status=500, server=says + SERVER), *NAMED).code == 1
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
-    assert "circuit breaker: tasks failed ELB health checks" in states(entries)[1][1]
+    assert states(entries)[1][1].startswith("Deploy: Read-only file system: /srv/cache. ")
+    assert "s3cret" not in str(entries)
     (comment,) = [entry["body"] for entry in entries if "body" in entry]
+    assert "circuit breaker: tasks failed ELB health checks" in comment
     assert "Last stopped task: Task failed ELB health checks" in comment
 
 

@@ -114,6 +114,7 @@ def test_what_each_role_may(deploy: Callable[..., Recorder]) -> None:
         "ReadBuilds": (["codebuild:BatchGetBuilds"], [f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/dev-*"]),
         "ReadLogs": (["logs:GetLogEvents"],
                      [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/codebuild/dev-*:log-stream:*"]),
+        "SearchTasksLogs": (["logs:FilterLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-*"]),
         "ReadUpload": (["s3:GetObjectVersion"], ["arn:aws:s3:::store/sources/*"]),
         "Announce": (["events:PutEvents"], [f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"]),
     }  # fmt: skip

@@ -16,7 +16,7 @@ def action(
     name: str, stage: str, status: str = "Succeeded", provider: str = "CodeBuild", **output: Any
 ) -> dict[str, Any]:
     return {
-        "actionName": name, "stageName": stage, "status": status, "output": output,
+        "actionName": name, "stageName": stage, "status": status, "output": output, "startTime": 1000.5,
         "input": {"actionTypeId": {"provider": provider}},
     }  # fmt: skip
 
@@ -34,6 +34,7 @@ class Aws:
             "list-action-executions": {"actionExecutionDetails": actions},
             "head-object": {"Metadata": NAMED if metadata is None else metadata},
             "batch-get-builds": {"builds": [{"logs": {"groupName": "g", "streamName": "s"}}]},
+            "filter-log-events": {"events": []},
             "get-log-events": {"events": [{"message": "```no```\n"}, {"message": "such column\n"}]},
         }
         self.calls: list[tuple[str, ...]] = []
@@ -129,6 +130,64 @@ def test_a_reason_is_one_short_line(run: Any, message: str, reason: str) -> None
     (event,) = run(Aws([source(), packaged(), failed("Migrate", "Deploy", message)]))
     assert event["Detail"]["reason"] == reason
     assert event["Detail"]["message"] == " ".join((message or "short").split())
+
+
+DATABASE = "postgres://web:s3cret@db.internal/shop"
+REFUSALS = {
+    "OSError: [Errno 30] Read-only file system: '/srv/cache'": "/srv/cache",
+    "touch: cannot touch '/srv/cache/a.pid': Read-only file system": "/srv/cache/a.pid",
+    "mkdir: cannot create directory \u2018/srv/cache\u2019: Read-only file system": "/srv/cache",
+    "sh: can't create /srv/cache: Read-only file system": "/srv/cache",
+    "Errno::EROFS: Read-only file system @ rb_sysopen - /srv/cache": "/srv/cache",
+    "java.nio.file.FileSystemException: /srv/cache: Read-only file system": "/srv/cache",
+    "open /srv/cache: read-only file system": "/srv/cache",
+    "Error: EROFS: read-only file system, open '/srv/cache'": "/srv/cache",
+    f"url={DATABASE} OSError: [Errno 30] Read-only file system: '/srv/cache'": "/srv/cache",
+    f"{DATABASE}: Read-only file system": "",
+    "Read-only file system": "",
+    f"Read-only file system: '/{'x' * 200}'": f"/{'x' * 79}",
+}
+
+
+@pytest.mark.parametrize("line", REFUSALS)
+def test_a_read_only_root_s_refusal_names_the_file_and_repeats_no_line(run: Any, line: str) -> None:
+    """Of the task of a deployment, and of a migration."""
+    (words,) = [each for each in report.READ_ONLY if each in line]
+    for failing, provider in (("Deploy", "ECS"), ("Migrate", "CodeBuild")):
+        aws = Aws([source(), packaged(), failed(failing, "Deploy", "circuit breaker", provider)])
+        aws.answers["filter-log-events"] = {"events": [{"message": "nothing\n"}, {"message": f"{line}\n"}]}
+        (event,) = run(aws)
+        told = f"Read-only file system: {REFUSALS[line]}. " if REFUSALS[line] else ""
+        assert event["Detail"]["message"] == f"{told}circuit breaker"
+        assert "s3cret" not in json.dumps(event)
+        asked = [call[2:] for call in aws.calls if call[1] == "filter-log-events"]
+        assert set(asked) <= {
+            (
+                "--log-group-name",
+                "/ecs/dev-a",
+                "--start-time",
+                "1000500",
+                "--filter-pattern",
+                f'"{each}"',
+                "--max-items",
+                "40",
+            )
+            for each in report.READ_ONLY
+        }
+        assert any(f'"{words}"' in call for call in asked)
+
+
+def test_nothing_is_looked_for_where_no_task_has_run(run: Any) -> None:
+    aws = Aws([failed("Package", "Package", "exit status 1"), source()])
+    run(aws)
+    assert not any("filter-log-events" in call for call in aws.calls)
+
+
+@pytest.mark.parametrize(
+    "moment", [1577836800.25, "2020-01-01T00:00:00.250000+00:00", "2020-01-01T01:00:00.250000+01:00"]
+)
+def test_both_versions_of_the_command_line_tell_the_time(moment: float | str) -> None:
+    assert report.milliseconds(moment) == 1577836800250
 
 
 def test_no_log_and_no_reason() -> None:
