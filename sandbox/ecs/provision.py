@@ -157,10 +157,12 @@ def _parameters(world: World, execution: Credentials, names: list[str]) -> dict[
 
 
 def _secret_value(world: World, execution: Credentials, value_from: str) -> str:
+    """A secret, or one field of it: `ARN:json-key:version-stage:version-id`, of which each may be empty."""
     parts = value_from.split(":")
-    json_key = parts[7] if len(parts) > 7 else ""
+    json_key, stage, version = [*parts[7:], "", "", ""][:3]
+    chosen = {"VersionStage": stage} if stage else {"VersionId": version} if version else {}
     try:
-        answer = world.client("secretsmanager", execution).get_secret_value(SecretId=":".join(parts[:7]))
+        answer = world.client("secretsmanager", execution).get_secret_value(SecretId=":".join(parts[:7]), **chosen)
     except (ClientError, BotoCoreError) as error:
         raise TaskStartError(
             f"{SECRETS_AND_AUTH}execution resource retrieval failed: unable to retrieve secret from asm:"

@@ -40,7 +40,7 @@ printf '%s\\0' "$@" >> "$HOME/docker"; echo >> "$HOME/docker"
 env > "$HOME/environment"
 case $1 in
   login) echo "${*: -1} $(cat)" >> "$HOME/logins"; [[ ${*: -1} != "${REFUSES:-}" ]] ;;
-  push) touch "$HOME/pushed" ;;
+  push) touch "$HOME/pushed"; [[ -z ${CUT_OFF:-} ]] || { echo 'cut off' >&2; exit 137; } ;;
   build)
     echo x >> "$HOME/builds"
     (($(wc -l < "$HOME/builds") > ${FAILING:-0})) || { echo "$REFUSAL" >&2; exit 1; } ;;
@@ -192,6 +192,11 @@ def test_a_registry_that_allows_no_more_pulls_is_asked_again(tmp_path: Path, fai
     ("refusal", "builds", "words"),
     [
         (LIMIT, 3, "The registry of docker.io/library/node:22 allows no more pulls from this address for now (429). Upload again later, or: name an image of public.ecr.aws in the Dockerfile, or set build.registries (a login, a pull-through cache)."),
+        (
+            "ERROR: failed to solve: docker/dockerfile:1: failed to resolve source metadata for docker.io/docker/dockerfile:1: toomanyrequests: You have reached your pull rate limit.",
+            3,
+            "The registry of docker.io/docker/dockerfile:1 allows no more pulls from this address for now (429).",
+        ),
         ("ERROR: failed to solve: toomanyrequests: Rate exceeded", 3, "The registry of a base image allows no more pulls from this address"),
         (PRIVATE, 1, "The base image docker.io/team/base:1 may not be pulled, or there is none: set build.registries in the stack file."),
         ("#9 1.2 npm ERR! 429 Too Many Requests\nERROR: failed to solve: process npm ci did not complete: exit code: 1", 1, "exit code: 1"),
@@ -205,6 +210,21 @@ def test_a_build_that_fails_says_what_to_do(tmp_path: Path, refusal: str, builds
     assert words in str(failed.value).splitlines()[-1]
     assert len(lines(tmp_path / "builds")) == builds
     assert not (tmp_path / "pushed").exists()
+
+
+def test_a_retry_finds_the_image_that_a_build_cut_off_has_pushed(tmp_path: Path) -> None:
+    """So one content has one digest for ever, whether or not it could be built the same again."""
+    cut_off, retry = tmp_path / "cut-off", tmp_path / "retry"
+    for folder in (cut_off, retry):
+        folder.mkdir()
+    with pytest.raises(Failed, match="cut off"):
+        package(cut_off, NEW_CONTENT="yes", CUT_OFF="yes")
+    assert (cut_off / "pushed").exists()
+    (retry / "pushed").touch()
+    exported, said = package(retry, NEW_CONTENT="yes")
+    assert (exported["IMAGE_DIGEST"], exported["DEPLOY"]) == (DIGEST, "yes")
+    assert "An image of this content exists: no build." in said
+    assert lines(retry / "builds") == []
 
 
 CHANGES = {

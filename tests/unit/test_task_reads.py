@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from mocked import ACCOUNT, REGION, Recorder
-from task_definitions import EFS, PROXY_AT, ROUTER, WEB_AT, changed, mounted
+from task_definitions import EFS, PROXY_AT, ROUTER, TAKEN, WEB_AT, changed, mounted
 from test_program import run, statements
 from test_settings import changed as configured
 from test_settings import refusal
@@ -17,6 +17,7 @@ import settings
 
 Deploy = Callable[..., Recorder]
 TASK_DEFINITION, ROLE_POLICY = "aws:ecs/taskDefinition:TaskDefinition", "aws:iam/rolePolicy:RolePolicy"
+OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-AbCdEf"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0123"
 NAMED = {
@@ -131,6 +132,36 @@ def test_a_log_router_reaches_the_provider_as_it_is(deploy: Deploy, template: An
     assert web["logConfiguration"] == ROUTER[WEB_AT + "logConfiguration"]
     assert proxy["firelensConfiguration"] == ROUTER[PROXY_AT + "firelensConfiguration"]
     assert "logConfiguration" not in proxy
+
+
+@pytest.mark.parametrize("case", ["splunk", "no log at all"])
+def test_a_template_s_own_log_is_never_replaced(deploy: Deploy, template: Any, case: str) -> None:
+    """Nor is one put where there is none (pulumi/pulumi-awsx#620)."""
+    template(TAKEN[case])
+    web, _ = json.loads(run(deploy, "dev").inputs(TASK_DEFINITION, "chuoi-task")["containerDefinitions"])
+    given = changed(TAKEN[case])["containerDefinitions"][0]
+    assert web.get("logConfiguration") == given.get("logConfiguration")
+
+
+def test_what_codedeploy_deploys_has_all_that_a_template_says(deploy: Deploy, template: Any) -> None:
+    """Log router, options and their secrets, volumes, storage: as where ECS deploys, but for the image."""
+    everything = {
+        **ROUTER,
+        **mounted({"efsVolumeConfiguration": {**EFS, "rootDirectory": "/"}}),
+        PROXY_AT + "readonlyRootFilesystem": True,
+        WEB_AT + "linuxParameters.tmpfs": [{"containerPath": "/scratch", "size": 64}],
+        "ephemeralStorage": {"sizeInGiB": 30},
+    }
+    template(everything)
+    services = declared()
+    services["chuoi"] |= {"deploy": {"strategy": "codedeploy"}, "routes": services["chuoi"]["routes"][:1]}
+    written = json.loads(run(deploy, "dev", services=services).inputs(OBJECT, "chuoi-taskdef")["content"])
+    document = changed(everything)
+    for field in ("volumes", "ephemeralStorage"):
+        assert written[field] == document[field]
+    for before, after in zip(document["containerDefinitions"], written["containerDefinitions"], strict=True):
+        for field in before.keys() - {"image", "portMappings", "environment", "secrets", "dockerLabels"}:
+            assert after[field] == before[field]
 
 
 def test_a_template_s_problems_are_the_stack_file_s(deploy: Deploy, template: Any) -> None:

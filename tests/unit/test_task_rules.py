@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 from cfnlint.api import lint_all
-from task_definitions import CASES, TAKEN, Case, changed
+from task_definitions import CASES, TAKEN, Case, changed, mounted
 
 from components import task_rules
 from components.task_template import STAND_INS, TaskTemplate, _request_shape
@@ -98,6 +98,21 @@ def test_exec_with_a_read_only_volume() -> None:
     changes = {**EXEC, "volumes": [{"name": "a"}], "containerDefinitions.0.mountPoints": mounts}
     (problem,) = problems(Case(changes, "", None, sessions=True))
     assert "writes into /var/lib/amazon: mount" in problem
+
+
+def test_an_access_point_with_a_root_directory_and_no_encryption_names_both_fields() -> None:
+    """As published: aws/aws-cdk#10683."""
+    volume = {
+        "fileSystemId": "fs-0123456789abcdef0",
+        "rootDirectory": "/data",
+        "authorizationConfig": {"accessPointId": "fsap-0123456789abcdef0"},
+    }
+    found = problems(Case(mounted({"efsVolumeConfiguration": volume}), "", None))
+    where = "web.json: volumes[0].efsVolumeConfiguration."
+    assert [problem.partition(": must")[0].split(";")[0] for problem in found] == [
+        f'{where}rootDirectory: "/data"',
+        f"{where}transitEncryption: null",
+    ]
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "x", [], {}, [None], [[]], {"a": None}, True])

@@ -476,6 +476,38 @@ def test_environment_and_secrets_reach_the_container(aws: Aws) -> None:
     assert ("arn:aws:iam::111111111111:role/exec", "ecs-tasks.amazonaws.com") in aws.world.assumed
 
 
+DB = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:db-AbCdEf"
+
+
+@pytest.mark.parametrize(
+    ("value_from", "asked", "value"),
+    [
+        (DB, {}, '{"password": "p", "user": "u"}'),
+        (f"{DB}:password::", {}, "p"),
+        (f"{DB}:user:AWSPREVIOUS:", {"VersionStage": "AWSPREVIOUS"}, "u"),
+        (f"{DB}:::0123", {"VersionId": "0123"}, '{"password": "p", "user": "u"}'),
+    ],
+)
+def test_a_field_of_a_secret_reaches_the_container(aws: Aws, value_from: str, asked: Json, value: str) -> None:
+    calls: list[Json] = []
+
+    def get_secret_value(**given: str) -> Json:
+        calls.append(given)
+        return {"SecretString": '{"password": "p", "user": "u"}'}
+
+    aws.world.clients["secretsmanager"] = SimpleNamespace(get_secret_value=get_secret_value)
+    aws.engine.prepared["app"] = FakeContainer(exit_code=0)
+    aws.run_to_end(container("app", secrets=[{"name": "DB", "valueFrom": value_from}]))
+    ((_, environment),) = aws.engine.started
+    assert (environment["DB"], calls) == (value, [{"SecretId": DB, **asked}])
+
+
+def test_a_field_that_a_secret_lacks_is_named(aws: Aws) -> None:
+    aws.world.clients["secretsmanager"] = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": "{}"})
+    task = aws.run_to_end(container("app", secrets=[{"name": "DB", "valueFrom": f"{DB}:password::"}]))
+    assert task["stoppedReason"].endswith("retrieved secret from Secrets Manager did not contain json key password")
+
+
 def test_what_a_task_lacks_is_named(aws: Aws) -> None:
     prefix = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): "
     secret = {"name": "SECRET", "valueFrom": "/a/missing"}
