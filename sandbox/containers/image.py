@@ -11,17 +11,21 @@ import json
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
+from sandbox.containers.layers import LayerError, apply_layer
+
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 RUNTIME_KEY = "sandbox.runtime"
+OWN_ROOT = "the image's own"
+"""The runtime of an image that was made elsewhere, or is based on one: it has its programs, and shows no others."""
 TIMESTAMP = 315619200
 """The time of every file in an image, 1980-01-02: zip archives, wheels among them, know no earlier one."""
 
@@ -69,17 +73,17 @@ class Image:
     @property
     def config(self) -> dict[str, Any]:
         """What a container of this image starts with: Env, Cmd, Entrypoint, WorkingDir, User, …"""
-        config: dict[str, Any] = self.configuration.get("config", {})
+        config: dict[str, Any] = self.configuration.get("config") or {}
         return config
 
     @property
     def environment(self) -> dict[str, str]:
-        return dict(entry.split("=", 1) for entry in self.config.get("Env") or [])
+        return {name: value for name, _, value in (entry.partition("=") for entry in self.config.get("Env") or [])}
 
     @property
     def runtime(self) -> str:
-        """The runtime of this machine that the image's base stands for."""
-        return str(self.configuration.get(RUNTIME_KEY, ""))
+        """The runtime of this machine that the image's base stands for; OWN_ROOT where nothing stands for anything."""
+        return str(self.configuration.get(RUNTIME_KEY, OWN_ROOT))
 
     def extract(self, folder: Path) -> None:
         """Write the image's own files into `folder`."""
@@ -87,8 +91,10 @@ class Image:
         for layer in self.description["layers"]:
             path = blob_path(self.blobs, layer["digest"])
             check_blob(path, layer["digest"])
-            with tarfile.open(path) as archive:
-                extract_archive(archive, folder)
+            try:
+                apply_layer(path, folder)
+            except LayerError as error:
+                raise ImageError(f"{layer['digest']}: {error}") from error
 
 
 def digest_of(content: bytes) -> str:
@@ -124,6 +130,19 @@ def write_blob(blobs: Path, content: bytes) -> str:
     with _new_blob(blobs) as file:
         file.write(content)
     return digest_of(content)
+
+
+def store_blob(blobs: Path, digest: str, parts: Iterable[bytes]) -> int:
+    """Store what somebody sends under the digest that it should have; its size. Raises ImageError for another one."""
+    found, size = hashlib.sha256(), 0
+    with _new_blob(blobs) as file:
+        for part in parts:
+            found.update(part)
+            size += len(part)
+            file.write(part)
+        if f"sha256:{found.hexdigest()}" != digest:
+            raise ImageError(f"blob {digest} is damaged: its content has the digest sha256:{found.hexdigest()}")
+    return size
 
 
 def make_image(root: Path, config: dict[str, Any], runtime: str, architecture: str, blobs: Path) -> Image:

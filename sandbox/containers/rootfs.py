@@ -64,6 +64,8 @@ FILES = {
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
     "etc/environment": "",
 }
+OWN_FOLDERS, OWN_FILES = ("dev", "proc"), ("etc/hosts", "etc/hostname")
+"""What a container runtime makes in every root."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,15 @@ class Bind:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a base image adds to the bare system: binds, generated files and links, environment."""
+    """What a base image adds to the bare system: binds, generated files and links.
+
+    `machine`: whether this machine's programs and settings are shown; without, a root has what its image brings.
+    """
 
     binds: tuple[Bind, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    machine: bool = True
 
 
 class Layout:
@@ -97,15 +103,19 @@ class Layout:
     def prepare(self, runtime: Runtime, extra: Iterable[Bind] = ()) -> None:
         """Make all places and collect the binds, outer ones first."""
         for name, mode in FOLDERS.items():
-            self._folder(self.root / name, mode)
+            if runtime.machine or name in OWN_FOLDERS:
+                self._folder(self.root / name, mode)
         for name, text in {**FILES, **runtime.files}.items():
-            self._file(self.root / name, text)
+            if runtime.machine or name in OWN_FILES:
+                self._file(inside(self.root, name), text)
         for name, target in runtime.links.items():
             self._link(self.root / name, target)
         for bind in extra:
             self._bind(bind)
         for bind in runtime.binds:
             self._show(bind.source, bind.target.lstrip("/"))
+        if not runtime.machine:
+            return
         for name in PROGRAM_FOLDERS:
             self._show(Path("/") / name, name, hidden=("usr/local", "usr/src"))
         for name in SHARED_ETC:

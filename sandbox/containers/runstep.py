@@ -71,7 +71,7 @@ class RunStep:
             except StartError as error:
                 raise RunError(f'process "{shown}" did not complete successfully: {error}') from error
         if code != 0:
-            if any(name in shown for name in PACKAGE_MANAGERS):
+            if self.runtime.machine and any(name in shown for name in PACKAGE_MANAGERS):
                 self.output("note: programs come from this machine, read-only: package managers cannot add any")
             raise RunError(f'process "{shown}" did not complete successfully: exit code: {code}')
 

@@ -1,7 +1,8 @@
-"""Base images: each stands for a runtime of this machine.
+"""Stand-ins for base images: each stands for a runtime of this machine.
 
-Without a registry to pull from, `FROM python:3.12-slim` gives this machine's Python, in the places where the
-official image has it. An image whose runtime this machine lacks is refused like one that does not exist.
+Where an image is not pulled (`sandbox.containers.bases`), `FROM python:3.12-slim` gives this machine's Python, in the
+places where the official image has it. An image whose runtime this machine lacks is refused like one that does not
+exist.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from sandbox.containers.alpine import COMMANDS
 from sandbox.containers.context import Ownership, write_text
+from sandbox.containers.image import OWN_ROOT
 from sandbox.containers.rootfs import ACCOUNTS, GROUPS, Bind, Runtime, inside
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -125,8 +127,8 @@ def _official(name: str) -> BaseImage:
 @cache
 def runtime(name: str) -> Runtime:
     """The runtime of a base image by the name that BaseImage.runtime gave."""
-    if name == "":
-        return Runtime()
+    if name in ("", OWN_ROOT):
+        return Runtime(machine=name == "")
     if name == "python":
         return _python()
     tool = TOOLS.get(name)

@@ -63,6 +63,7 @@ class RunningContainer:
 
     def __init__(self, folder: Path, spec: ContainerSpec, network: RunningContainer | None = None) -> None:
         root = folder / "rootfs"
+        folder.chmod(0o700)  # an image may have programs that run as root, for whoever reaches them
         spec.image.extract(root)
         config = spec.image.config
         if not spec.argv:
