@@ -20,7 +20,7 @@ from typing import IO, Any
 import yaml
 
 from delivery.progress import Progress
-from sandbox import readings
+from sandbox import base_images, readings
 from sandbox.stack_yaml import NotYamlError, read
 
 DEFAULT_ACCOUNT = "123456789012"
@@ -204,10 +204,12 @@ class StackFolder:
         """The running server, started when there is none; then nothing of an earlier one is left.
 
         Raises:
-            SandboxError: it did not start; the message has the end of its log. Or SANDBOX_AWS names no reading.
+            SandboxError: it did not start; the message has the end of its log. Or SANDBOX_AWS or SANDBOX_IMAGES names
+                what there is not.
         """
         try:
             readings.chosen()
+            base_images.chosen()
         except ValueError as error:
             raise SandboxError(str(error)) from None
         server = self.server()

@@ -8,6 +8,9 @@ import pytest
 os.environ.setdefault("SANDBOX_PATIENCE", "200")
 """The tests' apps crash early or never; what tells one that crashes late is tested with a patience of its own."""
 
+os.environ["SANDBOX_IMAGES"] = "stand-in"
+"""No test asks a registry but one that it serves itself."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _environment_stays() -> Iterator[None]:

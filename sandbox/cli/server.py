@@ -52,7 +52,7 @@ def stop(stack: str, everything: bool) -> None:
     Example: sandbox stop --stack dev
     """
     home = repository() / ".sandbox"
-    folders = sorted(folder for folder in home.glob("*") if folder.is_dir()) if everything else [home / stack]
+    folders = sorted(folder for folder in home.glob("[!.]*") if folder.is_dir()) if everything else [home / stack]
     ended = [folder.name for folder in folders if end(folder)]
     click.echo(f"Ended and forgotten: {', '.join(ended)}" if ended else "Nothing was running")
 

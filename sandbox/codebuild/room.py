@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
+from sandbox.base_images import Settings
 from sandbox.codebuild import aws_command
 from sandbox.containers.namespace import Container
 from sandbox.containers.rootfs import Bind, Layout, Runtime
@@ -17,39 +18,54 @@ from sandbox.containers.runtimes import SYSTEM_PATH
 from sandbox.machines import build_architecture, lacking_tools
 
 TOOLS = "/codebuild/readonly/bin"
+IMAGES = "/codebuild/images"
 PATH = f"{TOOLS}:{SYSTEM_PATH}"
 ABSENT = '#!/bin/sh\necho "${0##*/}: command not found" >&2\nexit 127\n'
 DOCKER = """\
 import sys
 from pathlib import Path
 sys.path.insert(0, {package!r})
+from sandbox.base_images import Settings
+from sandbox.containers.bases import Bases
 from sandbox.containers.docker import main
-sys.exit(main(sys.argv[1:], Path("/codebuild/docker"), privileged={privileged!r}, machine={machine!r}))
+bases = Bases(Path({images!r}), {settings!r})
+sys.exit(main(sys.argv[1:], Path("/codebuild/docker"), privileged={privileged!r}, machine={machine!r}, bases=bases))
 """
 
 
-def open_room(folder: Path, blobs: Path, output: int, environment: dict[str, Any]) -> Container:
+def open_room(
+    folder: Path, blobs: Path, images: Path, settings: Settings, output: int, environment: dict[str, Any]
+) -> Container:
     """Start a build's container over `folder`/rootfs for a project's environment; raises NamespaceError.
 
-    `blobs` (the registry's layers) can be read inside. Without `privilegedMode` there is no Docker daemon.
+    `blobs` (the registry's layers) can be read inside, `images` (the base images that were pulled) written too;
+    `settings` says whether any are pulled. Without `privilegedMode` there is no Docker daemon.
     """
     privileged = bool(environment.get("privilegedMode"))
     root = folder / "rootfs"
     tools = root / TOOLS.lstrip("/")
     tools.mkdir(parents=True, exist_ok=True)
     package = str(Path(sandbox.__file__).parent.parent)
-    docker = DOCKER.format(package=package, privileged=privileged, machine=build_architecture(environment))
+    docker = DOCKER.format(
+        package=package,
+        privileged=privileged,
+        machine=build_architecture(environment),
+        images=IMAGES,
+        settings=settings,
+    )
     _write_tool(tools / "docker", "-I", "-c", docker)
     _write_tool(tools / "aws", "-I", "-S", str(Path(aws_command.__file__)))
     for name in ("python", "python3"):
         (tools / name).symlink_to(os.path.realpath(sys.executable))
-    blobs.mkdir(parents=True, exist_ok=True)
+    for place in (blobs, images):
+        place.mkdir(parents=True, exist_ok=True)
     shown = [Path(sys.prefix), Path(sys.base_prefix), Path(package) / "sandbox", blobs]
     layout = Layout(root)
     layout.prepare(
         Runtime(binds=(Bind(Path("/usr/local"), "/usr/local"),)),
         [
             *(Bind(path, str(path)) for path in _outermost(shown)),
+            Bind(images, IMAGES, writable=True),
             Bind(Path(os.path.realpath("/etc/resolv.conf")), "/etc/resolv.conf"),
         ],
     )

@@ -25,6 +25,7 @@ from sandbox.codebuild.record import BuildRecord
 from sandbox.codebuild.room import PATH, open_room
 from sandbox.codebuild.shell import BuildShell, CommandFailed
 from sandbox.codebuild.source import Location, SourceError, download, unpack
+from sandbox.containers.bases import folder_of
 from sandbox.containers.namespace import Container, NamespaceError, StartError
 from sandbox.containers.rootfs import inside, remove_tree
 from sandbox.server.errors import AwsError
@@ -202,7 +203,9 @@ class Build:
                     f"for build {self._record.data['arn']}. Error message: {error.response['Error']['Message']}",
                 ) from error
         try:
-            self._container = open_room(self._folder, self._world.folder / "blobs", output, project["environment"])
+            blobs, images = self._world.folder / "blobs", folder_of(self._world.folder)
+            settings = self._world.base_images
+            self._container = open_room(self._folder, blobs, images, settings, output, project["environment"])
         except NamespaceError as error:
             raise PhaseError("CLIENT_ERROR", str(error)) from error
 

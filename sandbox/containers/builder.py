@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryFile
 from typing import Any
 
+from sandbox.containers.bases import NotPulledError
+from sandbox.containers.built import Built, from_image, from_scratch, from_stage, from_stand_in
 from sandbox.containers.context import Context, CopyError, Ownership, copy, write_text
 from sandbox.containers.dockerfile import Dockerfile, DockerfileError, Instruction, Stage, split_words
-from sandbox.containers.image import Image, ImageError, extract_archive, make_image, write_layer
+from sandbox.containers.image import OWN_ROOT, Image, ImageError, make_image
 from sandbox.containers.namespace import NamespaceError, find_user, signal_number
 from sandbox.containers.progress import Progress
+from sandbox.containers.registry import RegistryError
 from sandbox.containers.rootfs import inside
 from sandbox.containers.runstep import RunError, RunStep
-from sandbox.containers.runtimes import UnknownBaseImage, base_image, runtime
+from sandbox.containers.runtimes import UnknownBaseImage, runtime
 from sandbox.containers.store import ImageStore
 from sandbox.machines import DEFAULT
 
@@ -28,6 +28,7 @@ HEALTHCHECK_TIMES = {
     "start-period": "StartPeriod",
     "start-interval": "StartInterval",
 }
+Pull = Callable[[str, str], Image | None]
 _SHOWN = ("RUN", "COPY", "ADD", "WORKDIR")
 _STEP_ERRORS = (
     CopyError,
@@ -63,28 +64,13 @@ class BuildOptions:
     machine: str = DEFAULT
 
 
-@dataclass
-class Built:
-    """A stage while it is built: its root folder, configuration and variables, and whose programs it has."""
-
-    root: Path
-    config: dict[str, Any]
-    runtime: str
-    environment: dict[str, str]
-    architecture: str
-    arguments: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def variables(self) -> dict[str, str]:
-        return {**self.arguments, **self.environment}
-
-    @property
-    def folder(self) -> str:
-        return str(self.config.get("WorkingDir") or "/")
-
-
 class Builder:
-    """One build. `pull` fetches a base image that has a registry's name, or answers None."""
+    """One build.
+
+    `pull` fetches the image of a name for an architecture. It answers None, or raises NotPulledError, where a runtime
+    of this machine has to stand in; with `real_scratch` an image that starts from nothing has nothing of this machine,
+    unless a stage of its build has.
+    """
 
     def __init__(
         self,
@@ -93,7 +79,9 @@ class Builder:
         store: ImageStore,
         progress: Progress,
         scratch: Path,
-        pull: Callable[[str], Image | None],
+        pull: Pull,
+        *,
+        real_scratch: bool = False,
     ) -> None:
         self._dockerfile = dockerfile
         self._options = options
@@ -101,6 +89,7 @@ class Builder:
         self._progress = progress
         self._scratch = scratch
         self._pull = pull
+        self._real_scratch = real_scratch
         self._context = Context(options.context, options.ignore)
         self._built: dict[int, Built] = {}
         self._global: dict[str, str] = {}
@@ -155,12 +144,12 @@ class Builder:
     def _stage(self, stage: Stage) -> Built:
         if stage.index in self._built:
             return self._built[stage.index]
-        built = self._from(stage)
-        self._built[stage.index] = built
         for instruction in stage.instructions:
             for name in instruction.origins:
                 if other := self._named(name, stage.index):
                     self._stage(other)
+        built = self._from(stage)
+        self._built[stage.index] = built
         title = stage.name or f"stage-{stage.index}"
         steps = [instruction for instruction in stage.instructions if instruction.name in _SHOWN]
         for instruction in stage.instructions:
@@ -192,29 +181,35 @@ class Builder:
         root = self._scratch / f"stage-{stage.index}"
         earlier = self._named(name, stage.index)
         if earlier is not None and not name.isdigit():
-            base = self._stage(earlier)
-            _clone(base.root, root)
-            return Built(root, deepcopy(base.config), base.runtime, dict(base.environment), base.architecture)
+            return from_stage(self._stage(earlier), root)
         self._progress.start(f"[internal] load metadata for {name}")
-        image = self._store.find(name) or self._pull(name)
-        if image is not None:
-            image.extract(root)
-            inherited = {key: value for key, value in image.config.items() if key != "Env"}
-            self._progress.done()
-            return Built(root, inherited, image.runtime, image.environment, image.configuration["architecture"])
         try:
-            base_runtime = base_image(name)
-        except UnknownBaseImage as error:
-            self._progress.failed(f"{name}: not found")
-            raise BuildError(f"{name}: failed to resolve source metadata: {error}", stage.line) from error
-        root.mkdir(parents=True)
-        base_runtime.furnish(root)
-        self._progress.line(f"{name} stands for {base_runtime.description}")
+            built = self._base(name, root, architecture)
+        except (RegistryError, ImageError, UnknownBaseImage) as error:
+            self._progress.failed(str(error))
+            raise BuildError(f"{name}: {error}", stage.line) from error
         self._progress.done()
-        config: dict[str, Any] = {"Cmd": base_runtime.command} if base_runtime.command else {}
-        if base_runtime.user:
-            config["User"] = base_runtime.user
-        return Built(root, config, base_runtime.runtime, dict(base_runtime.environment), architecture)
+        return built
+
+    def _base(self, name: str, root: Path, architecture: str) -> Built:
+        stood_in = any(built.runtime != OWN_ROOT for built in self._built.values())
+        if name == "scratch" and self._real_scratch and not stood_in:
+            return from_scratch(root, architecture)
+        reason = ""
+        image = self._store.find(name)
+        if image is None and name != "scratch":
+            try:
+                image = self._pull(name, architecture)
+            except NotPulledError as error:
+                reason = str(error)
+        if image is not None:
+            return from_image(image, root)
+        try:
+            built, description = from_stand_in(name, root, architecture)
+        except UnknownBaseImage as error:
+            raise UnknownBaseImage(f"{reason or 'failed to resolve source metadata'}: {error}") from error
+        self._progress.line(f"{name} stands for {description}" + (f", since {reason}" if reason else ""))
+        return built
 
     def _declare(self, instruction: Instruction, scope: dict[str, str], known: dict[str, str]) -> None:
         for word in split_words(instruction.rest, instruction.escape):
@@ -265,7 +260,7 @@ class Builder:
             built.config.pop("Cmd", None)
 
     def _command(self, built: Built, instruction: Instruction) -> list[str]:
-        return instruction.exec_form or [*_shell(built), instruction.rest]
+        return instruction.exec_form or [*built.shell, instruction.rest]
 
     def _do_shell(self, stage: Stage, built: Built, instruction: Instruction) -> None:
         if instruction.exec_form is None:
@@ -347,7 +342,10 @@ class Builder:
         other = self._named(name, stage.index)
         if other is not None:
             return self._stage(other).root
-        image = self._store.find(name) or self._pull(name)
+        try:
+            image = self._store.find(name) or self._pull(name, self._architecture)
+        except (RegistryError, NotPulledError) as error:
+            raise CopyError(f"{name}: {error}") from error
         if image is None:
             raise CopyError(f"{name}: failed to resolve source metadata: not found")
         root = self._scratch / f"image-{image.digest[7:19]}"
@@ -362,7 +360,7 @@ class Builder:
         RunStep(
             root=built.root,
             runtime=runtime(built.runtime),
-            shell=_shell(built),
+            shell=built.shell,
             folder=built.folder,
             user=find_user(built.root, name),
             environment={**predefined, **built.variables},
@@ -378,17 +376,3 @@ class Builder:
 def _architecture(platform: str) -> str:
     """That of `linux/arm64`, or of `linux/arm64/v8`."""
     return platform.partition("/")[2].partition("/")[0]
-
-
-def _shell(built: Built) -> list[str]:
-    shell: list[str] = built.config.get("Shell") or ["/bin/sh", "-c"]
-    return shell
-
-
-def _clone(root: Path, target: Path) -> None:
-    with TemporaryFile() as file:
-        write_layer(root, file)
-        file.seek(0)
-        target.mkdir(parents=True)
-        with tarfile.open(fileobj=file) as archive:
-            extract_archive(archive, target)

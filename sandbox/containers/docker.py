@@ -14,12 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sandbox.base_images import Settings
+from sandbox.containers.bases import Bases
 from sandbox.containers.builder import Builder, BuildError, BuildOptions
 from sandbox.containers.dockerfile import DockerfileError, parse
 from sandbox.containers.flags import Arguments, UsageError, parse_arguments
 from sandbox.containers.image import Image, ImageError
 from sandbox.containers.progress import Progress
 from sandbox.containers.registry import Reference, RegistryError, fetch, push
+from sandbox.containers.remote import HUB
 from sandbox.containers.rootfs import remove_tree
 from sandbox.containers.store import ImageStore
 from sandbox.ecr.tokens import token_account
@@ -44,7 +47,7 @@ class DockerError(Exception):
 class Docker:
     """One call of the command on a `machine` of an architecture.
 
-    `ecr` makes a client of a region with the environment's credentials.
+    `ecr` makes a client of a region with the environment's credentials. Without `bases` no other registry is asked.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Docker:
         note: Callable[[str], None],
         ecr: Callable[[str], Any],
         machine: str = DEFAULT,
+        bases: Bases | None = None,
     ) -> None:
         self._store = store
         self._environment = environment
@@ -62,6 +66,7 @@ class Docker:
         self._note = note
         self._ecr = ecr
         self._machine = machine
+        self._bases = bases or Bases(store.folder / "bases", Settings())
 
     def run(self, arguments: list[str], stdin: Callable[[], str]) -> None:
         """Do what the arguments say; raises DockerError or UsageError."""
@@ -79,16 +84,19 @@ class Docker:
     def login(self, arguments: list[str], stdin: Callable[[], str]) -> None:
         values = {"-u": "--username", "--username": "", "-p": "--password", "--password": ""}
         given = parse_arguments("login", arguments, values, {"--password-stdin": ""})
-        registry = given.only_operand("login [OPTIONS] SERVER").removeprefix("https://").rstrip("/")
+        registry = given.only_operand("login [OPTIONS] SERVER").removeprefix("https://").partition("/")[0]
+        registry = HUB if registry == f"index.{HUB}" else registry
         password = stdin().strip() if given.has("--password-stdin") else given.last("--password")
         if not _is_ecr(registry) and given.last("--username") and password:
-            self._note(f"note: this stand-in for docker reaches ECR only: the login to {registry} is taken as it is")
+            self._note(
+                f"note: the login to {registry} is taken as it is: this stand-in for docker uses it for base images"
+            )
         elif given.last("--username") != "AWS" or not _is_token(password, registry):
             raise DockerError(
                 f"Error response from daemon: login attempt to https://{registry}/v2/ failed with status: "
                 "400 Bad Request"
             )
-        self._store.log_in(registry)
+        self._store.log_in(registry, given.last("--username"), password)
         self._write("Login Succeeded")
 
     def build(self, arguments: list[str]) -> None:
@@ -129,7 +137,8 @@ class Docker:
     def pull(self, arguments: list[str]) -> None:
         given = parse_arguments("pull", arguments, {"--platform": ""}, {"-q": "--quiet", "--quiet": ""})
         name = given.only_operand("pull [OPTIONS] NAME[:TAG|@DIGEST]")
-        image = self._fetch(name)
+        architecture = given.last("--platform").partition("/")[2].partition("/")[0]
+        image = self._fetch(name, architecture or self._machine)
         if image is None:
             raise DockerError(f"Error response from daemon: {name}: only images of ECR can be pulled here")
         self._store.tag(name, image)
@@ -178,8 +187,15 @@ class Docker:
         )
         scratch = Path(tempfile.mkdtemp(prefix="build-", dir=self._made(self._store.folder)))
         text = file.read_text()
+
+        def pull(name: str, architecture: str) -> Image | None:
+            if _reference(name).account:
+                return self._fetch(name, architecture)
+            return self._bases.find(name, architecture, self._store.logins(), progress.line)
+
+        real = self._bases.are_pulled
         try:
-            return Builder(parse(text), options, self._store, progress, scratch, self._fetch).build()
+            return Builder(parse(text), options, self._store, progress, scratch, pull, real_scratch=real).build()
         except (BuildError, DockerfileError) as error:
             prefix = f"{file.name}:{error.line}\n{_excerpt(text, error.line)}" if error.line else ""
             raise DockerError(f"{prefix}ERROR: failed to build: failed to solve: {error}") from error
@@ -221,14 +237,14 @@ class Docker:
         except RegistryError as error:
             raise DockerError(str(error)) from error
 
-    def _fetch(self, name: str) -> Image | None:
+    def _fetch(self, name: str, architecture: str) -> Image | None:
         """The image that a name of an ECR registry stands for; None for another registry's name."""
         reference = _reference(name)
         if not reference.account:
             return None
         self._check_login(reference)
         try:
-            return fetch(self._ecr_of(reference), reference, self._made(self._store.blobs), f"linux/{self._machine}")
+            return fetch(self._ecr_of(reference), reference, self._made(self._store.blobs), f"linux/{architecture}")
         except RegistryError as error:
             raise DockerError(f"Error response from daemon: {error}") from error
 
@@ -247,7 +263,7 @@ class Docker:
         return folder
 
 
-def main(arguments: list[str], state: Path, *, privileged: bool, machine: str) -> int:
+def main(arguments: list[str], state: Path, *, privileged: bool, machine: str, bases: Bases) -> int:
     """Run the command line and return its exit code. Without `privileged` there is no Docker daemon."""
 
     def say(text: str) -> None:
@@ -264,7 +280,8 @@ def main(arguments: list[str], state: Path, *, privileged: bool, machine: str) -
                 "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
                 "Is the docker daemon running? (The project's environment is not privileged.)"
             )
-        Docker(ImageStore(state), dict(os.environ), say, note, _ecr_client, machine).run(arguments, sys.stdin.read)
+        docker = Docker(ImageStore(state), dict(os.environ), say, note, _ecr_client, machine, bases)
+        docker.run(arguments, sys.stdin.read)
     except UsageError as error:
         note(f"docker: {error}")
         return 125

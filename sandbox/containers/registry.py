@@ -106,7 +106,7 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path, platform: str) -> 
         raise RegistryError(f"the manifest of {reference} has another digest, {digest_of(manifest)}")
     description = json.loads(manifest)
     if "manifests" in description:
-        fitting = replace(reference, tag="", digest=_of_platform(description["manifests"], platform))
+        fitting = replace(reference, tag="", digest=of_platform(description["manifests"], platform))
         return replace(fetch(ecr_client, fitting, blobs, platform), index=digest_of(manifest))
     if "layers" not in description:
         raise RegistryError(f"{reference} is neither an image nor an index")
@@ -125,9 +125,10 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path, platform: str) -> 
     return found
 
 
-def _of_platform(index: list[dict[str, Any]], platform: str) -> str:
+def of_platform(index: list[dict[str, Any]], platform: str) -> str:
+    """The digest of an index's image for a platform such as `linux/arm64`; raises PlatformError."""
     for entry in index:
-        own = entry.get("platform", {})
+        own = entry.get("platform") or {}
         if f"{own.get('os')}/{own.get('architecture')}" == platform:
             return str(entry["digest"])
     raise PlatformError(platform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +45,26 @@ class ImageStore:
         for file in sorted(self._names.glob("[!.]*")) if self._names.is_dir() else ():
             yield unquote(file.name), Image(read_blob(self.blobs, file.read_text()), self.blobs)
 
-    def log_in(self, registry: str) -> None:
-        (self.folder / "logins").mkdir(parents=True, exist_ok=True)
-        (self.folder / "logins" / quote(registry, safe="")).touch()
+    def log_in(self, registry: str, user: str, password: str) -> None:
+        """Keep a login, as docker's own configuration file does: who may read the file may use it."""
+        file = self._login(registry)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps([user, password]))
 
     def is_logged_in(self, registry: str) -> bool:
-        return (self.folder / "logins" / quote(registry, safe="")).is_file()
+        return self._login(registry).is_file()
+
+    def logins(self) -> dict[str, tuple[str, str]]:
+        """User and password by registry."""
+        found = {}
+        for file in (self.folder / "logins").glob("*"):
+            user, password = json.loads(file.read_text())
+            found[unquote(file.name)] = (user, password)
+        return found
+
+    def _login(self, registry: str) -> Path:
+        return self.folder / "logins" / quote(registry, safe="")
 
     @property
     def _names(self) -> Path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.config import Config
 
-from sandbox import readings
+from sandbox import base_images, readings
 from sandbox.clock import Clock
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
@@ -58,6 +58,7 @@ class World:
         self.endpoint = endpoint
         self.clock = clock or Clock()
         self.readings = readings.chosen()
+        self.base_images = base_images.chosen()
         self.decisions: list[DecisionRecord] = []
         self.undelivered: list[Undelivered] = []
         self.holds = Holds()

@@ -23,6 +23,7 @@ def main(minutes: float, seed: int) -> None:
     the step's time, the step.
     """
     os.environ["SANDBOX_SPEED"] = os.environ["SANDBOX_PATIENCE"] = SPEED
+    os.environ["SANDBOX_IMAGES"] = "stand-in"
     click.echo(f"Soak for {minutes:g} minutes, seed {seed}.")
     until = time.monotonic() + minutes * 60
     with tempfile.TemporaryDirectory() as folder, new_stack(Path(folder), STACK) as stack:

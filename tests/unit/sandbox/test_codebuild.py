@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from image_registry import image_registry, layer
 from moto.backends import get_backend
 
+from sandbox import base_images
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.codebuild.api import builds_of
 from sandbox.ecr.api import HANDLERS as ECR
@@ -484,6 +486,22 @@ def test_an_image_is_built_and_pushed(site: Site) -> None:
     (detail,) = site.world.client("ecr").describe_images(repositoryName="app")["imageDetails"]
     assert detail["imageTags"] == ["one"]
     assert f"one: digest: {detail['imageDigest']} size: " in site.log(build)
+
+
+def test_a_base_image_is_pulled_and_kept_for_other_builds(site: Site) -> None:
+    site.world.base_images = base_images.Settings(base_images.REGISTRY)
+    site.project(environment={"privilegedMode": True})
+    with image_registry() as registry:
+        registry.put("base:1", [layer(("own", "1"))], {"Env": ["A=b"]})
+        files: dict[str, str | bytes] = {
+            "Dockerfile": f"FROM {registry.host}/base:1\nWORKDIR /x\nCOPY Dockerfile .\n",
+            "buildspec.yml": spec(build=["docker build -t x ."]),
+        }
+        build = site.build(files)
+    assert build["buildStatus"] == "SUCCEEDED", site.log(build)
+    assert f"{registry.host}/base:1 is {registry.host}/base@sha256:" in site.log(build)
+    kept = {f"sha256:{path.name}" for path in (site.world.folder / ".images/blobs").iterdir()}
+    assert kept >= registry.blobs.keys()
 
 
 def test_images_need_a_login_and_a_privileged_environment(site: Site) -> None:

@@ -374,8 +374,9 @@ def test_pushing_needs_a_login_and_a_registry_of_ecr(shop: Shop) -> None:
 def test_a_login_to_another_registry_is_taken_as_it_is_and_said(shop: Shop) -> None:
     shop.docker("login", "--username", "team", "-p", "s3cret", "docker.io")
     assert shop.lines == [
-        "note: this stand-in for docker reaches ECR only: the login to docker.io is taken as it is", "Login Succeeded",
-    ]  # fmt: skip
+        "note: the login to docker.io is taken as it is: this stand-in for docker uses it for base images",
+        "Login Succeeded",
+    ]
     with pytest.raises(DockerError, match="400 Bad Request"):
         shop.docker("login", "--username", "team", "--password-stdin", "docker.io")
 
