@@ -232,12 +232,14 @@ class Deploy(Model):
 
 
 class GitHubUploader(Model):
-    """A repository on github.com that uploads. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` tells both numbers."""
+    """A repository on github.com that uploads."""
 
     repository: formats.GitHubRepository
     """`OWNER/NAME`."""
     owner_id: Annotated[int, Field(ge=1)]
+    """`gh api repos/OWNER/NAME --jq .owner.id` tells it."""
     repository_id: Annotated[int, Field(ge=1)]
+    """`gh api repos/OWNER/NAME --jq .id` tells it."""
     branch: str = "main"
     """Only workflows on it upload."""
 

@@ -35,12 +35,14 @@ class Model(BaseModel):
 
 
 class GitHub(Model):
-    """A repository on github.com. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` tells both numbers."""
+    """A repository on github.com."""
 
     repository: GitHubRepository
     """`OWNER/NAME`."""
     owner_id: Number
+    """`gh api repos/OWNER/NAME --jq .owner.id` tells it."""
     repository_id: Number
+    """`gh api repos/OWNER/NAME --jq .id` tells it."""
     provider: Literal["made", "exists"] = "made"
     """`exists`: the account has this OIDC provider already; it has one for a URL at most."""
 

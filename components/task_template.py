@@ -16,12 +16,13 @@ from typing import Any
 
 import botocore.session
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
-from botocore.validate import ParamValidator
+from botocore.validate import ParamValidator, ValidationErrors
 
 from components import task_reads, task_rules
 from components.task_reads import Reads
 from components.task_rules import shown
 from delivery.record import FINGERPRINT_LABEL
+from suggestions import meant
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 STAND_INS: Mapping[str, Any] = {
@@ -39,6 +40,24 @@ STAND_INS: Mapping[str, Any] = {
 }
 """A value of the right type for every placeholder there is: what a template is checked with before any
 resource is registered."""
+
+INVALID_TYPE = re.compile(
+    r"Invalid type for parameter (?P<path>\S+), value: (?P<value>.*), type: <class '(?P<type>\w+)'>, "
+    r"valid types: (?P<types>.*)"
+)
+UNKNOWN = re.compile(r'Unknown parameter in (?P<path>\S+): "(?P<key>.*)", must be one of: (?P<keys>.*)')
+MISSING = re.compile(r'Missing required parameter in (?P<path>\S+): "(?P<key>.*)"')
+"""How botocore words what it finds (botocore.validate, ValidationErrors)."""
+NAMES = re.compile(r"'(\w+)'")
+TYPES = {
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "keys, each with its value",
+    "str": "a text in quotes",
+    "int": "a whole number without quotes",
+    "bool": "true or false",
+}
+"""Python's types, as JSON has them."""
 
 SAID_BY_RULES = frozenset({"networkMode", "ipcMode", "pidMode", "logDriver"})
 """Fields whose allowed values `task_rules` tells, which are fewer than ECS's."""
@@ -138,7 +157,7 @@ class TaskTemplate:
                 for key, why in task_rules.NOT_A_TEMPLATE_S.items()
                 if key in document
             ),
-            *(line.strip() for line in report.generate_report().splitlines()),
+            *_mistakes(report),
             *_unknown_values(document, _request_shape(), ""),
             *task_rules.problems(
                 document, parameters={secret["name"] for secret in values.get("secrets", [])}, sessions=sessions
@@ -166,7 +185,7 @@ class TaskTemplate:
         document = self.rendered(values)
         report = ParamValidator().validate(document, _request_shape())
         if report.has_errors():
-            raise TemplateError(f"{self.path}: {_one_line(report.generate_report())}")
+            raise TemplateError(f"{self.path}: {'; '.join(_mistakes(report))}")
         fingerprint = fingerprint_of({**document, **(deployed_by or {})}, self.image_containers())
         for container in document["containerDefinitions"]:
             container["dockerLabels"] = {**container.get("dockerLabels", {}), FINGERPRINT_LABEL: fingerprint}
@@ -262,5 +281,19 @@ def _shown(path: Path) -> str:
     return "/".join(path.parts[-2:])
 
 
-def _one_line(report: str) -> str:
-    return "; ".join(line.strip() for line in report.splitlines())
+def _mistakes(report: ValidationErrors) -> Iterator[str]:
+    """What botocore says of a request, as `path: what is wrong, and what would be right`."""
+    for line in report.generate_report().splitlines():
+        said = line.strip()
+        if wrong := INVALID_TYPE.fullmatch(said):
+            types = dict.fromkeys(TYPES.get(name, name) for name in NAMES.findall(wrong["types"]))
+            value = shown(wrong["value"]) if wrong["type"] == "str" else wrong["value"]
+            yield f"{wrong['path']}: {value}; must be {' or '.join(types)}"
+        elif unknown := UNKNOWN.fullmatch(said):
+            place = "" if unknown["path"] == "input" else f"{unknown['path']}."
+            yield f"{place}{unknown['key']}: there is no such key{meant(unknown['key'], unknown['keys'].split(', '))}"
+        elif missing := MISSING.fullmatch(said):
+            place = "" if missing["path"] == "input" else f"{missing['path']}."
+            yield f"{place}{missing['key']}: is missing"
+        else:
+            yield said

@@ -71,7 +71,14 @@ class Project:
             raise DeliveryError(
                 f"{self.file.name} has no keys below `config:`; another stack's file shows what it looks like"
             )
-        return {str(key): _read(value) for key, value in config.items()}
+        return {self._full(str(key)): _read(value) for key, value in config.items()}
+
+    def _full(self, key: str) -> str:
+        """A key with what it begins with: the project's name, where the file leaves that out, as Pulumi lets it."""
+        if ":" in key:
+            return key
+        project = yaml.safe_load((self.folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+        return f"{project['name']}:{key}"
 
     def pulumi(self, *arguments: str, **environment: str) -> None:
         """Run the CLI, which talks to the person itself; with more variables, if any.

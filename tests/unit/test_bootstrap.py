@@ -259,6 +259,14 @@ def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy
         ({"stacks": {"pr-1": {"reviews": True}}}, "stacks.pr-1.reviews: is for a stack that is alone"),
         ({"stacks": None}, "stacks: is missing"),
         ({"runners": ["*"]}, "runners[0]: '*' is not allowed"),
+        (
+            {"github": {**GITHUB, "owner_id": "1"}},
+            "github.owner_id: '1' is not allowed: input should be a valid integer; write",
+        ),
+        (
+            {"github": {"repository": "a/b", "owner_id": 1}},
+            "github.repository_id: is missing (`gh api repos/OWNER/NAME --jq .id` tells it)",
+        ),
         ({"backnd": "pulumi"}, "fargate-delivery-bootstrap:backnd: there is no such key; did you mean backend?"),
         ({"github": {**GITHUB, "owner": 1}}, "line 6: fargate-delivery-bootstrap:github.owner: there is no such key"),
         ({"github": None}, "  fargate-delivery-bootstrap: nobody would deploy"),

@@ -56,8 +56,8 @@ def test_all_of_a_template_at_once() -> None:
     assert [problem.removeprefix("web.json: ").split(";")[0][:60] for problem in found] == [
         "${nmae} is not a placeholder",
         "tags: not in a template: the program tags every task definit",
-        'Unknown parameter in containerDefinitions[0]: "imgae", must ',
-        "Invalid type for parameter containerDefinitions[1].essential",
+        "containerDefinitions[0].imgae: there is no such key",
+        'containerDefinitions[1].essential: "no"',
         'networkMode: "bridge"',
         "containerDefinitions[0].privileged: true",
         "containerDefinitions[0].linuxParameters.maxSwap: 64",

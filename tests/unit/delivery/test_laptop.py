@@ -277,6 +277,13 @@ def test_bootstrap_with_a_mistake_in_the_account_s_file_makes_nothing(laptop: La
     assert (laptop.calls(), boto3.client("s3").list_buckets()["Buckets"]) == ([], [])
 
 
+def test_bootstrap_takes_keys_without_the_project_s_name(laptop: Laptop) -> None:
+    (laptop.folder / "Pulumi.yaml").write_text("name: fargate-delivery-bootstrap\n")
+    short = {key.removeprefix("fargate-delivery-bootstrap:"): value for key, value in ACCOUNT_FILE.items()}
+    bootstrap(laptop.stack(**short, backend="pulumi"), laptop.answers("yes"), laptop.said.append)
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
 def test_with_pulumi_cloud_there_is_no_bucket(laptop: Laptop) -> None:
     bootstrap(
         laptop.stack(**ACCOUNT_FILE, **{"fargate-delivery-bootstrap:backend": "pulumi"}),
