@@ -106,7 +106,10 @@ def replacement_refusal(stack: str, state: ServiceState, *, allowed: bool) -> st
     The new one's tasks join the first target group, so the traffic has to be there.
     """
     if not allowed:
-        return "that is refused unless the stack file says deploy.replace: true"
+        return (
+            "that is refused unless the stack file says deploy.replace: true, beside the strategy; take it away again "
+            "when it is done"
+        )
     if state.in_flight:
         return f"{state.in_flight} is in flight; wait until it is over, then run this again"
     if any(f"/{state.service}{OTHER_GROUP}-" in group for group in state.target_groups):

@@ -40,6 +40,18 @@ reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept 
 execution_option = click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
 
 
+def release_number(text: str) -> int:
+    """A release as its number, or as `history` and `status` print it.
+
+    Raises:
+        click.BadParameter: it is neither.
+    """
+    number = text.removeprefix("release-")
+    if not number.isdecimal():
+        raise click.BadParameter(f"{text!r} is no release; write its number, as `{PROGRAM} history` shows it")
+    return int(number)
+
+
 class Connection:
     """AWS, by boto3's chain of credentials; made when a command first needs it, so that --help needs none."""
 
@@ -139,7 +151,13 @@ def history_command(session: boto3.Session, service: str, stack: str, as_json: b
 @main.command("rollback")
 @service_argument
 @stack_option
-@click.option("--to", "number", type=int, metavar="N", help="This release; else the newest with another image.")
+@click.option(
+    "--to",
+    "number",
+    type=release_number,
+    metavar="N",
+    help="This release, as 3 or release-3; else the newest with another image.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
 @with_session

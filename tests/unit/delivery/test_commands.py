@@ -129,6 +129,11 @@ def test_history_goes_on_past_what_is_no_release(run: Any, aws: FakeAws) -> None
     aws.parameters["/fargate-delivery/dev/web/release"].versions[1] = "junk"
     assert "version 2 of the record is not a release" in run("history", "web").output
     assert "there are: 2\n" in run("rollback", "web", "--to", "1").stderr
+    assert "there are: 2\n" in run("rollback", "web", "--to", "release-1").stderr
+    assert (
+        "'first' is no release; write its number, as `delivery history` shows it"
+        in run("rollback", "web", "--to", "first").stderr
+    )
 
 
 def test_rollback_asks_only_who_can_answer(run: Any, aws: FakeAws) -> None:
