@@ -64,6 +64,7 @@ for stack in account.stacks:
         "project": PROJECT,
         "deployers": account.deployers(stack, arn_of),
         "previewers": account.previewers(stack, arn_of),
+        "watchers": account.watchers(stack, arn_of),
         "reviewers": account.reviewers(stack, arn_of),
     }
     if store:
@@ -74,6 +75,7 @@ for stack in account.stacks:
         {
             "deploy_role": access.deploy_role_arn,
             "preview_role": access.preview_role_arn,
+            "drift_role": access.drift_role_arn,
             "review_role": access.review_role_arn,
             "secrets_provider": access.secrets_provider,
             "review_secrets_provider": access.review_secrets_provider,

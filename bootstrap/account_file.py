@@ -135,12 +135,7 @@ class Account(Model):
             stack: the stack.
             arn_of: URL → the ARN of the account's OIDC provider.
         """
-        keys, found = self.stacks[stack], []
-        if self.github:
-            provider, ref = arn_of(trust.GITHUB_URL), f"refs/heads/{keys.branch}"
-            found.append(trust.github("GitHub", provider, self._repository(), f"environment:{stack}", ref=ref))
-        if self.gitlab:
-            found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
+        keys, found = self.stacks[stack], self._branch(stack, stack, arn_of)
         if self.pulumi_cloud:
             operations = [*trust.DEPLOYS]
             if keys.deployments_preview:
@@ -159,11 +154,25 @@ class Account(Model):
             return []
         return self._pull_requests(f"preview-{stack}", arn_of)
 
+    def watchers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+        """Who may assume the role that looks for a stack's drift; nobody where only Pulumi Deployments deploys."""
+        return [*self._branch(stack, f"drift-{stack}", arn_of), *self._runners()]
+
     def reviewers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
         """Who may assume the role of a stack's reviews; nobody where it has none."""
         if not self.stacks[stack].reviews:
             return []
         return self._pull_requests("review", arn_of)
+
+    def _branch(self, stack: str, environment: str, arn_of: trust.ArnOf) -> list[Statement]:
+        """Jobs of the branch that deploys: on GitHub in an environment."""
+        keys, found = self.stacks[stack], list[Statement]()
+        if self.github:
+            provider, ref = arn_of(trust.GITHUB_URL), f"refs/heads/{keys.branch}"
+            found.append(trust.github("GitHub", provider, self._repository(), f"environment:{environment}", ref=ref))
+        if self.gitlab:
+            found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
+        return found
 
     def _pull_requests(self, environment: str, arn_of: trust.ArnOf) -> list[Statement]:
         """Jobs of pull requests: in an environment on GitHub, on any branch on GitLab."""

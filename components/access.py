@@ -1,4 +1,4 @@
-"""The roles that deploy and preview a stack, and that of its reviews; the keys of their secrets."""
+"""A stack's roles: who deploys and previews it, looks for its drift, has its reviews; the keys of their secrets."""
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components import policies, state_policy
 from components.deploy_policy import deploy
+from components.drift_policy import drift
 from components.naming import Scope
 from components.preview_policy import preview
 from components.review_policy import STACKS, review
@@ -32,6 +33,8 @@ class StackAccessArgs(TypedDict):
     """Who may deploy: the deploy role's trust."""
     previewers: Sequence[policies.Statement]
     """Who may preview; nobody: there is no preview role."""
+    watchers: Sequence[policies.Statement]
+    """Who may look for drift; nobody: there is no drift role."""
     reviewers: Sequence[policies.Statement]
     """Who may put up pull requests' own stacks, on this one's network and load balancer; nobody: there is no role."""
 
@@ -39,15 +42,17 @@ class StackAccessArgs(TypedDict):
 class StackAccess(pulumi.ComponentResource):
     """What a stack's deployments run as, and with what.
 
-    Produces: an `aws.iam.Role` for deployments with its policies, one for previews with its policy, one for reviews
-    with its policies, and for the self-managed backend an `aws.kms.Key` with alias for the stack's secrets, and one
-    for those of its reviews.
+    Produces: an `aws.iam.Role` for deployments with its policies, one for previews and one that looks for drift, each
+    with its policy, one for reviews with its policies, and for the self-managed backend an `aws.kms.Key` with alias for
+    the stack's secrets, and one for those of its reviews.
     """
 
     deploy_role_arn: pulumi.Output[str]
     """The role of `up` and `destroy`."""
     preview_role_arn: pulumi.Output[str | None]
     """The role of previews; None where nobody may."""
+    drift_role_arn: pulumi.Output[str | None]
+    """The role that looks for drift; None where nobody may."""
     review_role_arn: pulumi.Output[str | None]
     """The role of `delivery review`; None where nobody may."""
     secrets_provider: pulumi.Output[str | None]
@@ -59,8 +64,9 @@ class StackAccess(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:StackAccess", name, {"stack": args["scope"].stack}, opts)
         self._scope, self._child = args["scope"], pulumi.ResourceOptions(parent=self)
         self._name = name
-        granted, looking, reviewing = dict(deploy(self._scope)), preview(self._scope), dict(review(self._scope))
-        self.preview_role_arn = self.review_role_arn = pulumi.Output.from_input(None)
+        granted, reviewing = dict(deploy(self._scope)), dict(review(self._scope))
+        looking, watching = preview(self._scope), [*drift(self._scope)]
+        self.preview_role_arn = self.review_role_arn = self.drift_role_arn = pulumi.Output.from_input(None)
         self.secrets_provider = self.review_secrets_provider = pulumi.Output.from_input(None)
         if "state_bucket_arn" in args:
             bucket_arn, project, stack = args["state_bucket_arn"], args["project"], self._scope.stack
@@ -69,11 +75,8 @@ class StackAccess(pulumi.ComponentResource):
                 *state_policy.write_state(bucket_arn, project, stack),
                 *state_policy.seal_state(key.arn),
             ]
-            looking = [
-                *looking,
-                *state_policy.read_state(bucket_arn, project, stack),
-                *state_policy.open_state(key.arn),
-            ]
+            reading = [*state_policy.read_state(bucket_arn, project, stack), *state_policy.open_state(key.arn)]
+            looking, watching = [*looking, *reading], [*watching, *reading]
             if args["reviewers"]:
                 review_key, self.review_secrets_provider = self._key("-review", f"{stack}'s reviews")
                 reviewing["state"] = [
@@ -84,13 +87,16 @@ class StackAccess(pulumi.ComponentResource):
                 ]
         self.deploy_role_arn = self._writing_role("deploy", granted, args["deployers"])
         if args["previewers"]:
-            self.preview_role_arn = self._preview_role(looking, args["previewers"])
+            self.preview_role_arn = self._reading_role("preview", looking, args["previewers"])
+        if args["watchers"]:
+            self.drift_role_arn = self._reading_role("drift", watching, args["watchers"])
         if args["reviewers"]:
             self.review_role_arn = self._writing_role("review", reviewing, args["reviewers"])
         self.register_outputs(
             {
                 "deploy_role_arn": self.deploy_role_arn,
                 "preview_role_arn": self.preview_role_arn,
+                "drift_role_arn": self.drift_role_arn,
                 "review_role_arn": self.review_role_arn,
             }
         )
@@ -128,12 +134,12 @@ class StackAccess(pulumi.ComponentResource):
             lambda known: str(known[0])
         )
 
-    def _preview_role(
-        self, statements: Sequence[policies.Statement], trust: Sequence[policies.Statement]
+    def _reading_role(
+        self, use: str, statements: Sequence[policies.Statement], trust: Sequence[policies.Statement]
     ) -> pulumi.Output[str]:
-        role = self._role("preview", trust)
+        role = self._role(use, trust)
         aws.iam.RolePolicy(
-            f"{self._name}-preview-policy",
+            f"{self._name}-{use}-policy",
             role=role.name,
             policy=pulumi.Output.json_dumps(policies.document(statements)),
             opts=self._child,

@@ -7,6 +7,7 @@ from typing import Any
 from bootstrap.account_file import PROJECT, Account
 from components import policies, state_policy
 from components.deploy_policy import deploy
+from components.drift_policy import drift
 from components.naming import Scope, source_key
 from components.policies import Statement
 from components.preview_policy import preview
@@ -35,6 +36,11 @@ def table() -> str:
     roles: Mapping[str, Sequence[Statement]] = {
         "`STACK-preview`": [
             *preview(SCOPE),
+            *state_policy.read_state(STATE, PROJECT, SCOPE.stack),
+            *state_policy.open_state(KEY),
+        ],
+        "`STACK-drift`": [
+            *drift(SCOPE),
             *state_policy.read_state(STATE, PROJECT, SCOPE.stack),
             *state_policy.open_state(KEY),
         ],
@@ -72,7 +78,13 @@ def _trusts() -> Iterator[str]:
             "stacks": {"stack": {"reviews": True}},
         }
     )
-    for use, let_in in (("deploy", account.deployers), ("preview", account.previewers), ("review", account.reviewers)):
+    uses = {
+        "deploy": account.deployers,
+        "preview": account.previewers,
+        "drift": account.watchers,
+        "review": account.reviewers,
+    }
+    for use, let_in in uses.items():
         for statement in let_in("stack", str):
             condition = statement.get("Condition", {})
             says = "<br>".join(

@@ -176,7 +176,7 @@ def test_a_pull_request_is_previewed_as_one_role_and_deployed_as_the_other(dev: 
 
 def test_what_somebody_changed_by_hand_is_drift(dev: Checkout) -> None:
     dev.ok("dev-deploy", ".ci/up", "dev")
-    dev.ok("dev-deploy", ".ci/drift", "dev")
+    dev.ok("dev-drift", ".ci/drift", "dev")
     ssm = boto3.client(
         "ssm",
         endpoint_url=dev.server.endpoint,
@@ -185,10 +185,13 @@ def test_what_somebody_changed_by_hand_is_drift(dev: Checkout) -> None:
         aws_secret_access_key=ROOT_CREDENTIALS.secret_key,
     )
     ssm.put_parameter(Name="/fargate-delivery/dev/web/setting", Value="by hand", Overwrite=True)
-    found = dev.run("dev-deploy", ".ci/drift", "dev")
+    found = dev.run("dev-drift", ".ci/drift", "dev")
     assert found.returncode != 0
     assert "setting" in found.stdout
     assert found.stderr == "error: no changes were expected for preview but changes were proposed\n"
+    refused = dev.run("dev-drift", ".ci/up", "dev")
+    assert refused.returncode != 0
+    assert "is not authorized to perform: s3:PutObject" in refused.stderr + refused.stdout
     dev.ok("dev-deploy", ".ci/up", "dev")
 
 

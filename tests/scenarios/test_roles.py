@@ -1,4 +1,4 @@
-"""An account that was bootstrapped: its roles preview, deploy and destroy a stack, for every strategy."""
+"""An account that was bootstrapped: its roles preview, deploy, watch and destroy a stack, for every strategy."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, SERVER, SPEED, WORKER, Apps, Stack, bootstrapped, new_stack
 from tests.scenarios.test_delivery import executions, wait_for_pipeline
 
-DEPLOY, PREVIEW = "dev-deploy", "dev-preview"
+DEPLOY, PREVIEW, DRIFT = "dev-deploy", "dev-preview", "dev-drift"
 SHOP = """\
     shop:
       task: {template: web.json, cpu: 256, memory: 512, port: 4000}
@@ -43,6 +43,13 @@ def preview(stack: Stack) -> dict[str, int]:
     """What the preview role sees that `up` would change."""
     done = stack.ok("preview", "--as", PREVIEW, "--no-refresh", "--json")
     return {op: count for op, count in done.json["changeSummary"].items() if op not in ("same", "read")}
+
+
+def refused_to(stack: Stack, role: str) -> set[tuple[str, str]]:
+    """Action and resource of what a role has asked for and may not; it has asked for something."""
+    asked = [d for d in stack.control("decisions") if f":assumed-role/{role}/" in d["principal"]]
+    assert asked
+    return {(d["action"], d["resource"]) for d in asked if not d["allowed"]}
 
 
 def delivery(stack: Stack, *arguments: str) -> str:
@@ -85,6 +92,10 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     assert "created: aws:" not in refused.err
     dev.ok("up", "--as", DEPLOY)
     assert preview(dev) == {}
+    # What `.ci/drift` does, with everything that a stack has: it refreshes.
+    watched = dev.ok("preview", "--as", DRIFT, "--json").json["changeSummary"]
+    assert watched.keys() == {"same"}
+    assert refused_to(dev, DRIFT) == set()
 
     for service, version, server in (("mailer", "m1", MAILER), ("shop", "s1", PICKY)):
         ship(dev, apps, service, version, server)
@@ -127,6 +138,4 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     assert "dev-mailer-uploader" not in {user["UserName"] for user in dev.client("iam").list_users()["Users"]}
 
     dev.ok("down", "--as", DEPLOY)
-    asked = [d for d in dev.control("decisions") if f":assumed-role/{DEPLOY}/" in d["principal"]]
-    assert asked
-    assert {(d["action"], d["resource"]) for d in asked if not d["allowed"]} == set()
+    assert refused_to(dev, DEPLOY) == set()

@@ -1,4 +1,4 @@
-"""What the deploy and preview roles may do, against AWS's own lists of actions and of what each type needs."""
+"""What the deploy, preview, drift and review roles may do, against AWS's own lists of actions and of what each type needs."""
 
 import json
 import re
@@ -16,6 +16,7 @@ from mocked import SECRET_KEYS, Deploy, deploy, stack_config
 
 from components import policies, state_policy
 from components.deploy_policy import deploy as deploy_statements
+from components.drift_policy import drift
 from components.naming import Scope
 from components.policies import Statement, document
 from components.preview_policy import preview
@@ -28,14 +29,19 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 SCOPE = Scope("dev", "aws", REGION, ACCOUNT)
 BUCKET = "arn:aws:s3:::fargate-delivery-state"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/state-key"
-LONGEST = 6144
-"""Characters of a managed policy, without blanks (IAM quotas)."""
+LONGEST, LONGEST_OF_A_ROLE = 6144, 10240
+"""Characters of a managed policy, and of all that are a role's own, without blanks (IAM quotas)."""
 PERMISSIONS: Mapping[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Policies.json")
 """The Service Authorization Reference, actions in lower case."""
 
 ONLY_READ = re.compile(r"(batch)?(get|list|describe|check|search|lookup|view|query|scan|select|read|head|test)")
 PREVIEW: Sequence[Statement] = [
     *preview(SCOPE),
+    *state_policy.read_state(BUCKET, "fargate-delivery", "dev"),
+    *state_policy.open_state(KEY),
+]
+DRIFT: Sequence[Statement] = [
+    *drift(SCOPE),
     *state_policy.read_state(BUCKET, "fargate-delivery", "dev"),
     *state_policy.open_state(KEY),
 ]
@@ -78,9 +84,13 @@ def permissive(statements: Sequence[Statement]) -> dict[str, Any]:
     return found
 
 
-def test_no_action_that_writes_is_open_to_a_preview() -> None:
-    """Every action that AWS has, of the services that the roles name, on everything that the preview role names."""
-    looks = PREVIEW
+@pytest.mark.parametrize(
+    ("looks", "decrypted"),
+    [(PREVIEW, {KEY}), (DRIFT, {KEY, f"arn:aws:kms:{REGION}:{ACCOUNT}:key/x"})],
+    ids=["preview", "drift"],
+)
+def test_no_action_that_writes_is_open_to_who_looks(looks: Sequence[Statement], decrypted: set[str]) -> None:
+    """Every action that AWS has, of the services that the roles name, on everything that the role names."""
     services = {action.partition(":")[0] for statement in DEPLOY for action in statement["Action"]}
     context, places = permissive(looks), sorted(set(resources(looks)))
     actions = [f"{service}:{action}" for service in sorted(services) for action in PERMISSIONS[service]["Actions"]]
@@ -88,7 +98,7 @@ def test_no_action_that_writes_is_open_to_a_preview() -> None:
     allowed = {(action, place) for action in actions for place in places if may(looks, action, place, context)}
     assert {action for action, _ in allowed} > {"ecs:describeservices", "s3:getobject", "route53:listhostedzones"}
     writes = {(action, place) for action, place in allowed if not ONLY_READ.match(action.partition(":")[2])}
-    assert writes == {("kms:decrypt", KEY)}
+    assert writes == {("kms:decrypt", key) for key in decrypted}
 
 
 @pytest.mark.parametrize(
@@ -106,6 +116,44 @@ def test_no_action_that_writes_is_open_to_a_preview() -> None:
 )
 def test_a_preview_reads_no_secret_and_nothing_of_another_stack(action: str, resource: str) -> None:
     assert not may(PREVIEW, action, resource)
+
+
+SECRET = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/{{}}/chuoi/runtime/SECRET"
+STORE = "arn:aws:s3:::delivery-store-bucket-1234567"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ssm:GetParameter", SECRET.format("prd")),
+        ("kms:Decrypt", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a-service-s"),
+        ("s3:GetObject", f"{STORE}/sources/chuoi/source.zip"),
+        ("s3:GetObject", f"{STORE}/artifacts/chuoi/x"),
+        ("s3:GetObjectVersion", f"{STORE}/sources/chuoi/source.zip"),
+        ("s3:GetObject", f"{BUCKET}/.pulumi/stacks/fargate-delivery/prd.json"),
+        (
+            "secretsmanager:GetSecretValue",
+            f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:events!connection/dev-slack/1",
+        ),
+        ("logs:GetLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi:log-stream:x"),
+        ("ecr:GetAuthorizationToken", "*"),
+        ("ecs:ExecuteCommand", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/dev/1"),
+    ],
+)
+def test_the_look_for_drift_reads_no_upload_no_log_and_nothing_of_another_stack(action: str, resource: str) -> None:
+    assert not may(DRIFT, action, resource)
+
+
+def test_the_look_for_drift_reads_the_stack_s_own_parameters() -> None:
+    """A refresh reads their values, and Parameter Store decrypts on behalf of who asks."""
+    context = {
+        "kms:ViaService": f"ssm.{REGION}.amazonaws.com",
+        "kms:EncryptionContext:PARAMETER_ARN": SECRET.format("dev"),
+    }
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a-service-s"
+    assert may(DRIFT, "ssm:GetParameter", SECRET.format("dev"))
+    assert may(DRIFT, "kms:Decrypt", key, context)
+    assert not may(DRIFT, "kms:Decrypt", key, {**context, "kms:EncryptionContext:PARAMETER_ARN": SECRET.format("prd")})
 
 
 @pytest.mark.parametrize(
@@ -212,7 +260,7 @@ def test_a_review_touches_nothing_of_the_stack_it_is_on_and_does_not_widen_itsel
 
 
 def test_every_action_exists_and_every_policy_fits() -> None:
-    actions = {action for statement in (*PREVIEW, *DEPLOY, *REVIEW) for action in statement["Action"]}
+    actions = {action for statement in (*PREVIEW, *DRIFT, *DEPLOY, *REVIEW) for action in statement["Action"]}
     unknown = [
         action
         for action in sorted(actions)
@@ -222,6 +270,8 @@ def test_every_action_exists_and_every_policy_fits() -> None:
     assert unknown == []
     for statements in (*deploy_statements(SCOPE).values(), *review(SCOPE).values()):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
+    for statements in (PREVIEW, DRIFT):
+        assert len("".join(json.dumps(document(statements)).split())) <= LONGEST_OF_A_ROLE
 
 
 def test_what_aws_says_must_be_granted_on_everything_is() -> None:
@@ -229,7 +279,7 @@ def test_what_aws_says_must_be_granted_on_everything_is() -> None:
     shifts = policies.shift_traffic(
         service_arn="", task_sets_arn="", rule_arns=[], role_arns=[], watches=True, hook_arns=[]
     )
-    statements = [*PREVIEW, *DEPLOY, *REVIEW, *shifts]
+    statements = [*PREVIEW, *DRIFT, *DEPLOY, *REVIEW, *shifts]
     services = {action.partition(":")[0] for statement in statements for action in statement["Action"]}
     wanted = set(all_scoped_to_everything(sorted(services)))
     assert wanted == {f"cloudwatch:{name}" for name in ("DescribeAlarmHistory", "DescribeAlarms", "PutCompositeAlarm")}
@@ -282,7 +332,7 @@ def test_a_log_group_s_key_may_be_another_one() -> None:
 
 def test_what_takes_no_resource_is_granted_on_everything() -> None:
     """An action without resources is never allowed by a statement that names one."""
-    for statement in (*PREVIEW, *DEPLOY, *REVIEW):
+    for statement in (*PREVIEW, *DRIFT, *DEPLOY, *REVIEW):
         for action in (action for action in statement["Action"] if "*" not in action):
             service, name = action.lower().split(":")
             if not PERMISSIONS[service]["Actions"][name].get("Resources"):
@@ -387,11 +437,30 @@ def test_a_deployment_may_all_that_cloudformation_needs_for_each_type(
     assert missing == set()
 
 
-def needed(name: str) -> set[str]:
-    """The actions of a CloudFormation type's handlers, but those that list all of its kind."""
+def test_the_look_for_drift_may_read_all_that_cloudformation_reads_of_each_type(types: set[str]) -> None:
+    granted = [action for statement in DRIFT for action in statement["Action"]]
+    unused = [pattern for patterns in UNUSED.values() for pattern in patterns.split()]
+    wanted = [*(CLOUDFORMATION[kind] for kind in sorted(types & CLOUDFORMATION.keys()))]
+    missing = {
+        (name, action)
+        for name in [*wanted, *(f"EC2::{part}" for part in VPC.split())]
+        for action in needed(name, "read")
+        if ONLY_READ.match(action.partition(":")[2].lower())
+        and not any(fnmatchcase(action, pattern) for pattern in [*granted, *unused])
+    }
+    assert missing == set()
+
+
+def needed(name: str, *verbs: str) -> set[str]:
+    """The actions of a CloudFormation type's handlers: of these, or of all but the one that lists all of its kind."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", f"AWS::{name}").schema
     handlers: Mapping[str, Any] = schema["handlers"]
-    return {action for verb, handler in handlers.items() if verb != "list" for action in handler["permissions"]}
+    return {
+        action
+        for verb, handler in handlers.items()
+        if verb in (verbs or handlers.keys() - {"list"})
+        for action in handler["permissions"]
+    }
 
 
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"

@@ -70,6 +70,11 @@ def test_github_deploys_from_main_and_previews_in_an_environment(
     (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
     assert lets_in(deployer, trust.GITHUB_URL, **claims) is deploys
     assert lets_in(previewer, trust.GITHUB_URL, **claims) is previews
+    (watcher,) = file.watchers("dev", str)
+    night = {**claims, "sub": claims["sub"].replace(":environment:dev", ":environment:drift-dev")}
+    assert lets_in(watcher, trust.GITHUB_URL, **night) is deploys, "from the same branch, in an environment of its own"
+    assert not lets_in(watcher, trust.GITHUB_URL, **claims)
+    assert not lets_in(deployer, trust.GITHUB_URL, **night)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,8 @@ def test_gitlab_deploys_from_main_and_previews_from_any_branch_of_the_project(
     file = account(gitlab=GITLAB)
     (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
     claims = {"sub": subject, "aud": audience}
-    assert lets_in(deployer, GITLAB["url"], **claims) is deploys
+    (watcher,) = file.watchers("dev", str)
+    assert lets_in(deployer, GITLAB["url"], **claims) is lets_in(watcher, GITLAB["url"], **claims) is deploys
     assert lets_in(previewer, GITLAB["url"], **claims) is previews
 
 
@@ -140,12 +146,12 @@ def test_pulumi_deployments_runs_pull_requests_as_the_deploy_role_only_where_sai
         (deployer,) = file.deployers("dev", str)
         assert lets_in(deployer, trust.PULUMI_URL, aud="example", sub=subject) is expected
         assert not lets_in(deployer, trust.PULUMI_URL, aud="other", sub=subject)
-        assert file.previewers("dev", str) == []
+        assert file.previewers("dev", str) == file.watchers("dev", str) == []
 
 
 def test_a_runner_without_oidc_does_all(deploy: Deploy) -> None:
     made = run(deploy, github=None, runners=[RUNNER])
-    for use in ("deploy", "preview", "review"):
+    for use in ("deploy", "preview", "drift", "review"):
         policy = json.loads(made.inputs("aws:iam/role:Role", f"dev-{use}-role")["assumeRolePolicy"])
         assert policy["Statement"] == [
             {"Sid": "Runners", "Effect": "Allow", "Principal": {"AWS": [RUNNER]}, "Action": "sts:AssumeRole"}
@@ -202,7 +208,7 @@ def test_pulumi_cloud_is_one_line(deploy: Deploy) -> None:
 
 def test_without_previews_there_is_no_role_for_them(deploy: Deploy) -> None:
     made = run(deploy, stacks={"dev": {"previews": False}})
-    assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role"}
+    assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role", "dev-drift-role"}
 
 
 def test_a_review_s_role_seals_with_a_key_of_its_own_and_no_policy_has_a_sid_twice(deploy: Deploy) -> None:
@@ -229,14 +235,14 @@ def test_a_review_s_role_seals_with_a_key_of_its_own_and_no_policy_has_a_sid_twi
 
 def test_without_reviews_there_is_neither_role_nor_key_for_them(deploy: Deploy) -> None:
     made = run(deploy, stacks={"dev": {}})
-    assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role", "dev-preview-role"}
+    assert made.named("aws:iam/role:Role").keys() == {"dev-deploy-role", "dev-preview-role", "dev-drift-role"}
     assert made.named("aws:kms/key:Key").keys() == {"dev-key"}
 
 
 def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy) -> None:
     made = run(deploy, stacks={"dev": {}, "qa": {}})
     assert made.named("aws:iam/role:Role").keys() == {
-        f"{s}-{use}-role" for s in ("dev", "qa") for use in ("deploy", "preview")
+        f"{s}-{use}-role" for s in ("dev", "qa") for use in ("deploy", "preview", "drift")
     }
     assert made.types()["aws:s3/bucketPolicy:BucketPolicy"] == 1
 

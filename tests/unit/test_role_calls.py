@@ -13,7 +13,7 @@ import boto3
 import pytest
 from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 
-from components import deploy_policy, preview_policy, review_policy
+from components import deploy_policy, drift_policy, preview_policy, review_policy
 from components.naming import Scope
 from components.policies import Statement, document
 from delivery import guard, history, redeploy, repair, retry, rollback, status
@@ -32,11 +32,12 @@ APPSPEC = (STORE, "templates/web/appspec.yaml")
 ROLES: Mapping[str, tuple[str, Sequence[Statement]]] = {
     "deploy": ("dev", [each for part in deploy_policy.deploy(SCOPE).values() for each in part]),
     "preview": ("dev", preview_policy.preview(SCOPE)),
+    "drift": ("dev", drift_policy.drift(SCOPE)),
     "review": ("pr-12", [each for part in review_policy.review(SCOPE).values() for each in part]),
 }
 """The stack that a role is for, and what it may do."""
-NOT_FOR_PREVIEWS = {"logs:GetLogEvents"}
-"""A preview follows no deployment, and shows no log: its code is the pull request's."""
+WHO_LOOKS, NOT_FOR_THEM = ("preview", "drift"), {"logs:GetLogEvents"}
+"""They follow no deployment, and show no log: a preview's code is the pull request's."""
 
 
 class Facts:
@@ -265,7 +266,7 @@ def test_a_role_may_make_every_call_of_the_look_and_the_guards(role: str, state:
     with recorded(session) as calls:
         run(aws, session)
     missing = refused(role, calls, Facts(frozenset(aws.objects)))
-    assert {found for found in missing if role != "preview" or found[0] not in NOT_FOR_PREVIEWS} == set()
+    assert {found for found in missing if role not in WHO_LOOKS or found[0] not in NOT_FOR_THEM} == set()
 
 
 def test_the_calls_are_those_that_the_program_makes() -> None:

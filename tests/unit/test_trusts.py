@@ -58,6 +58,7 @@ def test_a_token_is_traded_by_the_action_for_it_and_says_who_it_is_for(deploy: D
     assert {name for name, _ in found} == {
         "dev-deploy-role",
         "dev-preview-role",
+        "dev-drift-role",
         "dev-review-role",
         "chuoi-upload-role",
     }
@@ -70,7 +71,7 @@ def test_a_token_is_traded_by_the_action_for_it_and_says_who_it_is_for(deploy: D
 
 def test_a_runner_assumes_a_role_as_itself(deploy: Deploy) -> None:
     roles = [each for _, each in trusts(run_bootstrap(deploy, github=None, runners=[RUNNER])) if not federated(each)]
-    assert len(roles) == 3
+    assert len(roles) == 4
     for statement in roles:
         assert (statement["Principal"], statement["Action"]) == ({"AWS": [RUNNER]}, "sts:AssumeRole")
 

@@ -281,7 +281,9 @@ def test_github_the_sweep_and_the_look_for_drift_are_asked_for(checkout: Checkou
     event = Event(scheduled=True, review_stacks="true", drift_stacks='["dev"]')
     assert filled(asks["env"]["WHAT"], event.contexts) == "sweep"
     (drift,) = WORKFLOWS["drift"]["jobs"].values()
-    assert drift["environment"]["name"] == "${{ matrix.stack }}"
+    assert drift["environment"]["name"] == "drift-${{ matrix.stack }}"
+    (signs_in,) = [step for step in drift["steps"] if "configure-aws-credentials" in step.get("uses", "")]
+    assert signs_in["with"]["role-to-assume"] == "${{ vars.DRIFT_ROLE_ARN }}"
     checkout.says("")
     assert checkout.run(drift["steps"][-1]["run"], {"STACK": "dev"}).returncode == 0
     arguments = (checkout.root / "standin/pulumi-arguments").read_text()
@@ -366,6 +368,16 @@ def test_gitlab_which_jobs_run(variables: dict[str, str], jobs: list[str]) -> No
         name for name, job in GITLAB.items() if name[0] != "." and isinstance(job, dict) and "stage" in gitlab_job(name)
     ]
     assert sorted(name for name in names if applies(gitlab_job(name), variables)) == jobs
+
+
+@pytest.mark.parametrize("stack", ["dev", "prd"])
+def test_gitlab_looks_for_drift_in_an_environment_of_its_own_and_never_beside_an_up(stack: str) -> None:
+    """The environment's scope has the role that only reads."""
+    drift, up = gitlab_job(f"drift-{stack}"), gitlab_job(f"up-{stack}")
+    assert drift["environment"] == {"name": "drift-$STACK", "action": "access"}
+    assert drift["variables"]["STACK"] == stack
+    assert drift["resource_group"] == up["resource_group"]
+    assert drift["script"] == ['.ci/drift "$STACK"']
 
 
 def test_gitlab_a_merge_request_s_own_stack_is_put_up_by_hand_and_taken_down() -> None:
