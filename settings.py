@@ -4,12 +4,14 @@ The only module that reads `pulumi.Config`. Every mistake is reported at once, e
 value (never a secret one) and what is allowed, before any resource is registered.
 """
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.task_template import STAND_INS, TaskTemplate, TemplateError
@@ -23,7 +25,7 @@ from problems import (
     secret_problems,
     slack_problems,
 )
-from provider_keys import KEYS, provider_problems
+from provider_keys import KEYS, provider_problems, unknown_keys
 from review import number_of, numbered
 from service_file import Service
 from stack_checks import checked, in_plain_text, shown
@@ -82,6 +84,9 @@ def load() -> Settings:
         raw["services"] = numbered(raw.get("services"), number)
     keys = [*Stack.model_fields, *SECRETS]
     problems = [f"{key}: there is no such key{meant(key, keys)}" for key in _keys() if key not in keys]
+    problems += unknown_keys(
+        sorted({**CONFIG.get(), **get_config_env()}), inspect.signature(aws.ProviderArgs).parameters
+    )
     problems += provider_problems({f"aws:{key}": _value(of_aws, key) for key in KEYS})
     problems += in_plain_text(locked, is_config_secret, lines)
     known = checked(raw)

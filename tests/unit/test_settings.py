@@ -383,6 +383,35 @@ def test_a_region_that_there_is_not(deploy: Deploy, given: dict[str, str], words
         assert f"  line 3: {words}" in refusal(deploy, config)
 
 
+OF_AWS: dict[str, tuple[dict[str, Any], str]] = {
+    "a misspelt key": ({"aws:regoin": "eu-west-1"}, "  aws:regoin: there is no such key; did you mean aws:region?"),
+    "tags without a key": (
+        {"aws:defaultTags": {"project": "web"}},
+        "  line 4: aws:defaultTags: must be tags below the key tags, as in aws:defaultTags: {tags: {project: my-project}}",
+    ),
+    "all at once": (
+        {"aws:profil": "x", "aws:region": "tokyo"},
+        "  aws:profil: there is no such key; did you mean aws:profile?",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OF_AWS)
+def test_a_mistake_in_a_key_of_aws_is_told(deploy: Deploy, case: str) -> None:
+    given, words = OF_AWS[case]
+    assert words in refusal(deploy, changed("protect", True) | given)
+
+
+def test_keys_that_the_provider_has_are_taken(deploy: Deploy) -> None:
+    given = {
+        "aws:skipCredentialsValidation": True,
+        "aws:s3UsePathStyle": True,
+        "aws:maxRetries": 9,
+        "aws:version": "7.51.1",
+    }
+    load(deploy, changed("protect", True) | given)
+
+
 def test_a_role_to_assume_has_keys(deploy: Deploy) -> None:
     config = changed("protect", True) | {"aws:assumeRoles": [ROLE]}
     assert "  aws:assumeRoles: must be a list of roles with their keys, as in" in refusal(deploy, config)
