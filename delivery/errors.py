@@ -21,6 +21,12 @@ class DeliveryError(Exception):
     """What a command cannot do; the message says what to do next."""
 
 
+NO_CLI = (
+    "there is no Pulumi CLI on PATH; `make setup` puts one into .tools/bin (PATH=$PWD/.tools/bin:$PATH), or see "
+    "https://www.pulumi.com/docs/install/"
+)
+
+
 def explained(error: exceptions.BotoCoreError | exceptions.ClientError) -> str:
     """An AWS client's error as one line: what happened, and what to do next."""
     if isinstance(error, exceptions.ClientError):

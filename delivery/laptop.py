@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ import boto3
 import yaml
 
 from delivery import waiting
-from delivery.errors import DeliveryError
+from delivery.errors import NO_CLI, DeliveryError
 from delivery.session import Provider, Role, sign_in
 from provider_keys import provider_problems
 from stack_checks import listed
@@ -84,8 +85,10 @@ class Project:
         """Run the CLI, which talks to the person itself; with more variables, if any.
 
         Raises:
-            DeliveryError: it failed; it has said why.
+            DeliveryError: it failed, and has said why; or it is not there.
         """
+        if shutil.which("pulumi") is None:
+            raise DeliveryError(NO_CLI)
         waits = {waiting.VARIABLE: str(waiting.MINUTES)} if self.waits else {}
         whole = {**os.environ, **self.environment, **environment, **waits}
         done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)

@@ -17,7 +17,7 @@ def find(session: boto3.Session, stack: str, service: str) -> ServiceState:
     found = look(session, stack, [service])
     if service in found:
         return found[service]
-    there = ", ".join(services(session, stack)) or "none"
+    there = ", ".join(services(session, stack)) or "none, so check the stack, the account and the region"
     raise DeliveryError(f"there is no service {service} in stack {stack}; there are: {there}")
 
 

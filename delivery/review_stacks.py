@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from delivery.errors import DeliveryError
+from delivery.errors import NO_CLI, DeliveryError
 from review import number_of
 
 TEMPLATE = "Pulumi.pr.yaml"
@@ -29,7 +29,7 @@ def pulumi(root: Path, *arguments: str, quiet: bool = False) -> str:
         DeliveryError: it failed, or is not there.
     """
     if shutil.which("pulumi") is None:
-        raise DeliveryError("there is no Pulumi CLI on PATH; see https://www.pulumi.com/docs/install/")
+        raise DeliveryError(NO_CLI)
     done = subprocess.run(
         ["pulumi", *arguments, "--non-interactive"], cwd=root, stdout=subprocess.PIPE if quiet else None, text=True
     )

@@ -215,6 +215,12 @@ def test_any_other_answer_changes_nothing(laptop: Laptop, answer: str) -> None:
     assert laptop.calls() == ["|preview --stack prd"]
 
 
+def test_without_a_cli_it_says_where_one_is(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(laptop.folder))
+    with pytest.raises(DeliveryError, match=r"there is no Pulumi CLI on PATH; `make setup` puts one into \.tools/bin"):
+        up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+
+
 def test_nothing_to_change_asks_nothing(laptop: Laptop) -> None:
     laptop.shows(step("same"))
     up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
