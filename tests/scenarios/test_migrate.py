@@ -1,11 +1,18 @@
-"""The migration of a release: before the deployment, with the new image, what it may read, and how it fails."""
+"""The migration of a release: before the deployment, with the new image, what it may read, and how it fails.
 
+Then templates that are delivered whole: sidecars, a log router, a file system, a read-only root, with a migration.
+"""
+
+import functools
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.scenarios.conftest import Apps, Stack
+import pytest
+
+from tests.scenarios import templates
+from tests.scenarios.conftest import Apps, Done, Stack
 from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
 
@@ -183,7 +190,72 @@ def test_a_migration_that_still_runs_has_to_end_first(local: Stack, apps: Apps) 
     assert ran[-1]["createdAt"] > ran[-2]["stoppedAt"]
 
 
-def test_a_service_without_migrations_has_none(local: Stack, apps: Apps) -> None:
-    assert local.ship("chuoi", apps.make("m5")).code == 0
+def at_once(services: Iterable[str], work: Callable[[str], Done]) -> None:
+    """Do the same with several services at the same time; it must succeed."""
+    running = {service: Running(functools.partial(work, service)) for service in services}
+    for service, each in running.items():
+        done = each.result()
+        assert done.code == 0, f"{service}: {done.out}{done.err}"
+
+
+def test_services_without_migrations_have_none(local: Stack, apps: Apps) -> None:
+    source, services = apps.make("m5"), ("chuoi", "shop")
+    at_once(services, lambda service: local.ship(service, source))
     assert actions(local, "chuoi") == ["Source", "Package", "Deploy", "Release"]
-    assert migrations(local, "chuoi") == []
+    assert actions(local, "shop") == ["Source", "Package", "Template", "Deploy", "Release"]
+    assert [migrations(local, service) for service in services] == [[], []]
+
+
+WHOLE = ("hello", "shop")
+"""Services with the whole template: ECS deploys one, CodeDeploy the other."""
+MIGRATION_S = {"log_router.essential": False, "proxy.essential": False, "web.command": ["bin/migrate"]}
+"""What a migration has of its own."""
+
+
+def differing(stack: Stack, declared: dict[str, dict[str, Any]], migrated: Iterable[str] = WHOLE) -> dict[str, Any]:
+    """Service → where its task, and service-migrate → where its newest migration is not what its template says."""
+    running = {each: templates.definition(stack, stack.status(each)["task_definition"]) for each in WHOLE}
+    ran = {f"{each}-migrate": migrations(stack, each)[-1]["definition"] for each in migrated}
+    return {
+        name: templates.differing(declared[name.removesuffix("-migrate")], registered)
+        for name, registered in (running | ran).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def declared(local: Stack) -> dict[str, dict[str, Any]]:
+    """The templates that services take after a release with another one; chuoi's only has a read-only root."""
+    repository = local.client("ecr").describe_repositories(repositoryNames=["local-hello"])["repositories"][0]
+    image = f"{repository['repositoryUri']}@{local.status('hello')['image_digest']}"
+    secret = templates.secret_and_file(local)
+    made = {
+        "hello": templates.whole(local, image, secret, tmpfs=False),
+        "shop": templates.whole(local, image, secret, tmpfs=True),
+        "chuoi": templates.read_only(local),
+    }
+    for service, document in made.items():
+        templates.use(local, service, document)
+    for line in ("    chuoi:\n", "    shop:\n"):
+        local.edit("Pulumi.local.yaml", line, line + "      migrate: {command: [bin/migrate]}\n")
+    ran = len(executions(local, "shop"))
+    local.ok("up")
+    assert wait_for_pipeline(local, "shop", ran + 1)[0]["status"] == "Succeeded"
+    return made
+
+
+def test_an_edit_delivers_a_template_whole(local: Stack, declared: dict[str, dict[str, Any]]) -> None:
+    assert differing(local, declared, ["shop"]) == {"hello": {}, "shop": {}, "shop-migrate": MIGRATION_S}
+
+
+def test_a_release_keeps_a_template_whole(local: Stack, apps: Apps, declared: dict[str, dict[str, Any]]) -> None:
+    """App and migration wait until the proxy is healthy, and only the migration's own exit code counts."""
+    sources = {name: apps.make(f"{name}-2", server=templates.APP, migrate=templates.MIGRATE) for name in WHOLE}
+    at_once(WHOLE, lambda service: local.ship(service, sources[service]))
+    expected = {"hello": {}, "hello-migrate": MIGRATION_S, "shop": {}, "shop-migrate": MIGRATION_S}
+    assert differing(local, declared) == expected
+    noted = templates.noted(local)
+    for service in WHOLE:
+        codes = {each["name"]: each.get("exitCode") for each in migrations(local, service)[-1]["containers"]}
+        assert (codes["web"], codes["proxy"]) == (0, 137)
+        for who in (f"migrate-{service}-2", f"web-{service}-2"):
+            assert noted[who] == f"{who} from a file open sesame"
