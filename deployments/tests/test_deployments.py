@@ -1,5 +1,6 @@
 """The committed settings under mocks: what pushes and pull requests may do."""
 
+import ast
 import json
 import runpy
 from collections.abc import Callable
@@ -97,7 +98,8 @@ def test_what_the_program_reads_deploys_and_nothing_else(run: Run) -> None:
     """A folder or file that the program begins to use has to be added."""
     paths = run()["DeploymentSettings", "dev"]["github"]["paths"]
     repository = ROOT.parent
-    imported = {file.parent.name for file in repository.glob("*/*.py") if _is_imported(file.parent.name)}
+    imported = {file.parent.name for file in _read_by_the_program(repository) if file.parent != repository}
+    assert {"components", "delivery"} <= imported
     assert {f"{folder}/**" for folder in imported} | {"task_templates/**", "buildspecs/**"} <= set(paths)
     assert "Pulumi.dev.yaml" in paths
     assert not {"Pulumi.prd.yaml", "docs/**", "tests/**", "sandbox/**", "deployments/**"} & set(paths)
@@ -105,9 +107,21 @@ def test_what_the_program_reads_deploys_and_nothing_else(run: Run) -> None:
         assert list(repository.glob(path)), f"{path} is nothing"
 
 
-def _is_imported(folder: str) -> bool:
-    sources = [*ROOT.parent.glob("*.py"), *ROOT.parent.glob("components/*.py"), *ROOT.parent.glob("delivery/*.py")]
-    return any(f"from {folder}." in file.read_text() or f"from {folder} " in file.read_text() for file in sources)
+def _read_by_the_program(repository: Path) -> set[Path]:
+    """The modules that `__main__.py` imports, and those that they import."""
+    found, left = set[Path](), [repository / "__main__.py"]
+    while left:
+        file = left.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules = [repository / f"{name.replace('.', '/')}.py" for name in names if name]
+            left += [module for module in modules if module.is_file()]
+    return found
 
 
 @pytest.mark.parametrize(
