@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.task_template import STAND_INS, TaskTemplate, TemplateError
+from delivery.services import aws_name
 from delivery.session import Provider, Role
 from limits import limit_problems
 from problems import (
@@ -93,7 +94,7 @@ def load() -> Settings:
     problems += known.problems
     templates: dict[str, TaskTemplate] = {}
     if known.stack is not None:
-        found, templates = template_problems(known.stack)
+        found, templates = template_problems(stack, known.stack)
         found += [
             *between_services(stack, known.stack),
             *limit_problems(stack, known.stack, BUILDSPECS),
@@ -121,7 +122,7 @@ def load() -> Settings:
     )
 
 
-def template_problems(config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
+def template_problems(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
     """What is wrong with the services' templates; those that could be read."""
     problems: list[str] = []
     templates: dict[str, TaskTemplate] = {}
@@ -131,7 +132,10 @@ def template_problems(config: Stack) -> tuple[list[str], dict[str, TaskTemplate]
         except TemplateError as error:
             problems.append(f"services.{name}.task.template: {error}")
             continue
-        problems += [f"services.{name}.task.{problem}" for problem in _template_problems(templates[name], service)]
+        problems += [
+            f"services.{name}.task.{problem}"
+            for problem in _template_problems(templates[name], service, aws_name(stack, name))
+        ]
     return problems, templates
 
 
@@ -175,8 +179,9 @@ def stand_ins(service: Service) -> dict[str, Any]:
     return {name: value for name, value in {**STAND_INS, **told}.items() if value is not None}
 
 
-def _template_problems(template: TaskTemplate, service: Service) -> Iterator[str]:
+def _template_problems(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
     values = stand_ins(service)
-    yield from (f"template: {problem}" for problem in template.problems(values, sessions=service.exec))
+    problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
+    yield from (f"template: {problem}" for problem in problems)
     if service.task.kms_keys and not template.reads(values).encrypted:
         yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"

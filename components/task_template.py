@@ -22,6 +22,7 @@ from components import task_reads, task_rules
 from components.task_reads import Reads
 from components.task_rules import shown
 from delivery.record import FINGERPRINT_LABEL
+from delivery.repository import is_of
 from suggestions import meant
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
@@ -165,6 +166,19 @@ class TaskTemplate:
             *task_reads.problems(document, {**STAND_INS, **values}),
         ]
         return [*problems, *(f"{self.path}: {problem}" for problem in found)]
+
+    def fixed_images(self, repository: str) -> list[str]:
+        """Containers that name an image of the service's own repository, and not by `${image}`.
+
+        What runs is told by its repository, so such a sidecar would be taken for the app; and its image would expire.
+        """
+        return [
+            f"{self.path}: containerDefinitions[{index}].image: {container['image']!r} is of the service's own "
+            f"repository {repository}, whose images the pipeline makes and lets expire; write ${{image}}, or keep a "
+            "sidecar's image in another repository"
+            for index, container in enumerate(self._containers())
+            if isinstance(container.get("image"), str) and is_of(repository, container["image"])
+        ]
 
     def _unknown(self, name: str, provided: Iterable[str]) -> str:
         if name == "port":

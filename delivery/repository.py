@@ -7,6 +7,11 @@ import boto3
 from delivery.errors import DeliveryError
 
 
+def is_of(repository: str, image: str) -> bool:
+    """Whether an image's name, `registry/repository`, is of a repository."""
+    return image.partition("@")[0].partition("/")[2].partition(":")[0] == repository
+
+
 class Repository:
     """The release repository `{stack}-{service}`."""
 

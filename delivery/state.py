@@ -10,7 +10,7 @@ import boto3
 from delivery.errors import DeliveryError
 from delivery.pipeline import DEPLOY_STAGE, LIVE
 from delivery.record import FINGERPRINT_LABEL, UNRELEASED, RecordError, Release, record_name
-from delivery.repository import Repository
+from delivery.repository import Repository, is_of
 from delivery.services import AT_ONCE, Controller, aws_name, describe, in_parts
 from delivery.template import Stored, stored
 
@@ -229,9 +229,7 @@ def named_digest(definition: Mapping[str, Any], repository: str) -> str | None:
 def own_containers(definition: Mapping[str, Any], repository: str) -> list[str]:
     """The containers of a task definition that run an image of the repository."""
     return [
-        container["name"]
-        for container in definition["containerDefinitions"]
-        if container["image"].partition("@")[0].rpartition("/")[2].partition(":")[0] == repository
+        container["name"] for container in definition["containerDefinitions"] if is_of(repository, container["image"])
     ]
 
 

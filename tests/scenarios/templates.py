@@ -15,6 +15,8 @@ import http.server, os, signal, time
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path == "/end":
+            os._exit(3)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(os.environ["API_KEY"].encode())
@@ -28,7 +30,7 @@ server = http.server.HTTPServer(("127.0.0.1", {PROXY_PORT}), Handler)
 open("/run/proxy/ready", "w").close()
 server.serve_forever()
 """
-"""Answers with its own secret, some time after its start. It leaves as a killed one does."""
+"""Answers with its own secret, some time after its start; `/end` ends it. It leaves as a killed one does."""
 
 ASKS = f"""\
 import os, sys, urllib.request
@@ -45,6 +47,15 @@ APP = ASKS + 'note("web-VERSION")\n' + SERVER
 """An app that has to be able to ask the proxy when it starts, and to write to /tmp and to the file system."""
 MIGRATE = f"#!/usr/local/bin/python\n{ASKS}note('migrate-VERSION')\n"
 """A migration that has to be able to do the same."""
+ENDS_ITS_SIDECAR = f"""\
+#!/usr/local/bin/python
+{ASKS}
+import time
+try:
+    ask("end")
+except OSError:
+    time.sleep(60)
+"""
 
 
 def committed(stack: Stack, name: str = "web.json") -> dict[str, Any]:

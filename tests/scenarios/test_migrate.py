@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios import templates
-from tests.scenarios.conftest import Apps, Done, Stack
+from tests.scenarios.conftest import SERVER, Apps, Done, Stack
 from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
 
@@ -225,8 +225,8 @@ def differing(stack: Stack, declared: dict[str, dict[str, Any]], migrated: Itera
 @pytest.fixture(scope="module")
 def declared(local: Stack) -> dict[str, dict[str, Any]]:
     """The templates that services take after a release with another one; chuoi's only has a read-only root."""
-    repository = local.client("ecr").describe_repositories(repositoryNames=["local-hello"])["repositories"][0]
-    image = f"{repository['repositoryUri']}@{local.status('hello')['image_digest']}"
+    repository = local.client("ecr").describe_repositories(repositoryNames=["local-chuoi"])["repositories"][0]
+    image = f"{repository['repositoryUri']}@{local.status('chuoi')['image_digest']}"
     secret = templates.secret_and_file(local)
     made = {
         "hello": templates.whole(local, image, secret, tmpfs=False),
@@ -247,15 +247,56 @@ def test_an_edit_delivers_a_template_whole(local: Stack, declared: dict[str, dic
     assert differing(local, declared, ["shop"]) == {"hello": {}, "shop": {}, "shop-migrate": MIGRATION_S}
 
 
+WHOLE_AGAIN = {"hello": {}, "hello-migrate": MIGRATION_S, "shop": {}, "shop-migrate": MIGRATION_S}
+
+
 def test_a_release_keeps_a_template_whole(local: Stack, apps: Apps, declared: dict[str, dict[str, Any]]) -> None:
     """App and migration wait until the proxy is healthy, and only the migration's own exit code counts."""
     sources = {name: apps.make(f"{name}-2", server=templates.APP, migrate=templates.MIGRATE) for name in WHOLE}
     at_once(WHOLE, lambda service: local.ship(service, sources[service]))
-    expected = {"hello": {}, "hello-migrate": MIGRATION_S, "shop": {}, "shop-migrate": MIGRATION_S}
-    assert differing(local, declared) == expected
+    assert differing(local, declared) == WHOLE_AGAIN
     noted = templates.noted(local)
     for service in WHOLE:
         codes = {each["name"]: each.get("exitCode") for each in migrations(local, service)[-1]["containers"]}
         assert (codes["web"], codes["proxy"]) == (0, 137)
         for who in (f"migrate-{service}-2", f"web-{service}-2"):
             assert noted[who] == f"{who} from a file open sesame"
+
+
+def test_a_rollback_keeps_a_template_whole(local: Stack, declared: dict[str, dict[str, Any]]) -> None:
+    before = {service: local.status(service) for service in WHOLE}
+    at_once(WHOLE, lambda service: local.run("rollback", service, "--yes", "--wait"))
+    for service in WHOLE:
+        assert local.status(service)["image_digest"] != before[service]["image_digest"]
+    assert differing(local, declared) == WHOLE_AGAIN
+
+
+MIGRATION_NOTES = "#!/bin/sh\necho migrated > /tmp/note\n"
+NOTES = """\
+import sys
+try:
+    open("/tmp/note", "w").close()
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_what_a_template_lacks_for_its_image_is_named(
+    local: Stack, apps: Apps, declared: dict[str, dict[str, Any]]
+) -> None:
+    """A sidecar that ends before the migration; a read-only root without a /tmp, in a migration and in an app."""
+    before = {service: local.status(service) for service in ("hello", "chuoi")}
+    alone = apps.make("alone", server=templates.APP, migrate=templates.ENDS_ITS_SIDECAR)
+    sidecar = Running(lambda: local.ship("hello", alone))
+    done = local.ship("chuoi", apps.make("migrates", migrate=MIGRATION_NOTES))
+    assert (done.code, actions(local, "chuoi")[-1]) == (1, "Migrate")
+    assert "note: Read-only file system" in done.out + done.err
+    done = local.ship("chuoi", apps.make("serves", server=NOTES + SERVER))
+    assert (done.code, "exit code 1" in done.out + done.err) == (1, True)
+    assert "Read-only file system: '/tmp/note'" in done.out + done.err
+    done = sidecar.result()
+    assert done.code == 1
+    assert "The sidecar proxy ended before the migration did" in done.out + done.err
+    assert "The migration's log is where the logConfiguration of web sends it." in done.out
+    assert local.status("hello") == before["hello"]
+    assert local.settled("chuoi")["image_digest"] == before["chuoi"]["image_digest"]

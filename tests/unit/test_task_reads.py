@@ -164,6 +164,16 @@ def test_what_codedeploy_deploys_has_all_that_a_template_says(deploy: Deploy, te
             assert after[field] == before[field]
 
 
+def test_a_sidecar_of_the_service_s_own_repository_is_a_mistake(deploy: Deploy, template: Any) -> None:
+    """The stack's name and the service's say which repository that is."""
+    image = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/dev-chuoi:proxy"
+    template({"containerDefinitions": [*changed({})["containerDefinitions"], {"name": "own", "image": image}]})
+    at = f"containerDefinitions[{len(changed({})['containerDefinitions'])}]"
+    config = configured("services.chuoi.exec", False)
+    words = f"services.chuoi.task.template: {settings.TEMPLATES.name}/web.json: {at}.image: {image!r} is of the service's own"
+    assert words in refusal(deploy, config)
+
+
 def test_a_template_s_problems_are_the_stack_file_s(deploy: Deploy, template: Any) -> None:
     template({WEB_AT + "privileged": True, WEB_AT + "stopTimeout": 121, WEB_AT + "readonlyRootFilesystem": True})
     config = configured("services.chuoi.exec", True)

@@ -69,6 +69,32 @@ def test_problems(template: TaskTemplate, provided: dict[str, Any], words: str) 
     assert any(words in problem for problem in template.problems(provided)), template.problems(provided)
 
 
+REGISTRY = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("image", "refused"),
+    [
+        (f"{REGISTRY}/dev-web:proxy-1", True),
+        (f"{REGISTRY}/dev-web@sha256:{'a' * 64}", True),
+        (f"{REGISTRY}/dev-web-proxy:1", False),
+        (f"{REGISTRY}/other/dev-web", False),
+        ("${image}", False),
+        ("nginx", False),
+        (5, False),
+    ],
+)
+def test_a_sidecar_is_not_of_the_service_s_own_repository(image: Any, refused: bool) -> None:
+    """It would be taken for the app, because what runs is told by its repository."""
+    sidecar = {"name": "proxy", "image": image}
+    template = TaskTemplate("t", {"containerDefinitions": [{"name": "web", "image": "${image}"}, sidecar]})
+    found = template.fixed_images("dev-web")
+    assert len(found) == refused
+    assert all(
+        f"t: containerDefinitions[1].image: {image!r} is of the service's own repository dev-web" in p for p in found
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
