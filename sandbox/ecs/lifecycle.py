@@ -159,9 +159,9 @@ class TaskRun:
         clock = self.world.clock
         for check in self.checks:
             check.run(now, clock)
-            if not check.failure.startswith("Task failed ELB"):
+            if not _of_load_balancer(check):
                 self._note_container_health(check)
-            if check.failed(time.monotonic(), clock):
+            if self.task.service_name and self._counts(check) and check.failed(time.monotonic(), clock):
                 self.task.request_stop("ServiceSchedulerInitiated", check.failure)
         if self.task.stop_requested.is_set() or self.running_since is None:
             return
@@ -177,9 +177,18 @@ class TaskRun:
         words = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY", "initial": "UNKNOWN"}
         state = self.task.container(check.container)
         state.health_status = words[check.tracker.state]
-        checked = [self.task.container(c.container).health_status for c in self.checks if "ELB" not in c.failure]
+        counted = [c for c in self.checks if not _of_load_balancer(c) and self._counts(c)]
+        checked = [self.task.container(c.container).health_status for c in counted]
         order = ("UNHEALTHY", "UNKNOWN", "HEALTHY")
-        self.task.health_status = next(status for status in order if status in checked)
+        self.task.health_status = next((status for status in order if status in checked), "UNKNOWN")
+
+    def _counts(self, check: Check) -> bool:
+        """Whether a check decides about the task: those of containers that are not essential do where no others are
+        checked (ECS API, HealthCheck). A task of no service goes on, whatever its health.
+        """
+        essential = {name: each for name, each in self.definitions.items() if each.get("essential", True)}
+        checked = any(each.get("healthCheck") for each in essential.values())
+        return _of_load_balancer(check) or check.container in essential or not checked
 
     def _register_targets(self, register: bool) -> None:
         """Show the task in its target groups; a target that is not healthy yet is not shown."""
@@ -252,6 +261,10 @@ class TaskRun:
         network = ipaddress.ip_network(found[0]["CidrBlock"])
         usable = max(1, network.num_addresses - 6)
         self.task.private_ip = str(network[4 + number % usable])
+
+
+def _of_load_balancer(check: Check) -> bool:
+    return check.failure.startswith("Task failed ELB")
 
 
 def log_of(folder: Path, task_id: str, container: str) -> Path:

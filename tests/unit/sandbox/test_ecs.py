@@ -35,6 +35,7 @@ class FakeContainer:
     status: int | Exception = 200
     health: int = 0
     used: int = 0
+    probes: int = 0
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
         if isinstance(self.status, Exception):
@@ -42,6 +43,7 @@ class FakeContainer:
         return self.status
 
     def run(self, argv: list[str], timeout: float | None = None) -> int:
+        self.probes += 1
         return self.health
 
     def memory(self, *, exact: bool = False) -> int:
@@ -464,6 +466,51 @@ def test_a_containers_own_health_check_decides(aws: Aws) -> None:
         return [t["stoppedReason"] for t in aws.ecs.describe_tasks(cluster="main", tasks=arns)["tasks"]] if arns else []
 
     assert eventually(stopped, 15) == ["Task failed container health checks"]
+
+
+OWN_CHECK = {"command": ["CMD-SHELL", "true"], "interval": 5, "retries": 1, "timeout": 2}
+
+
+@pytest.mark.parametrize(
+    ("app", "sidecar", "service", "status", "ends"),
+    [
+        ({}, {"healthCheck": OWN_CHECK}, False, "UNHEALTHY", False),
+        ({}, {"healthCheck": OWN_CHECK, "essential": False}, True, "UNHEALTHY", True),
+        ({"healthCheck": OWN_CHECK}, {"healthCheck": OWN_CHECK, "essential": False}, True, "HEALTHY", False),
+    ],
+    ids=["a task of no service", "no essential container is checked", "an essential one is healthy"],
+)
+def test_what_an_unhealthy_sidecar_does(
+    aws: Aws, app: Json, sidecar: Json, service: bool, status: str, ends: bool
+) -> None:
+    """ECS, HealthCheck: a service replaces an unhealthy task; which is one whose essential containers are."""
+    aws.register(container("app", **app), container("proxy", **sidecar))
+    if service:
+        aws.service(loadBalancers=[])
+        aws.completed()
+        (arn,) = aws.ecs.list_tasks(cluster="main")["taskArns"]
+    else:
+        started = aws.ecs.run_task(cluster="main", taskDefinition="web", networkConfiguration=aws.network)
+        arn = started["tasks"][0]["taskArn"]
+
+    def described() -> Json:
+        task: Json = aws.ecs.describe_tasks(cluster="main", tasks=[arn])["tasks"][0]
+        return task
+
+    def of_proxy() -> str:
+        return next(str(each["healthStatus"]) for each in described()["containers"] if each["name"] == "proxy")
+
+    eventually(lambda: of_proxy() == "HEALTHY", 15)
+    aws.engine.running["proxy"].health = 1
+    eventually(lambda: of_proxy() == "UNHEALTHY", 15)
+    assert described()["healthStatus"] == status
+    if ends:
+        eventually(lambda: described()["desiredStatus"] == "STOPPED", 15)
+    else:
+        proxy = aws.engine.running["proxy"]
+        seen = proxy.probes
+        eventually(lambda: proxy.probes > seen + 2, 15)
+        assert described()["desiredStatus"] == "RUNNING"
 
 
 def test_environment_and_secrets_reach_the_container(aws: Aws) -> None:
