@@ -1,6 +1,7 @@
 """The releases of a service: the versions of its release record that Parameter Store keeps."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import boto3
@@ -49,7 +50,7 @@ class History:
             live: the digest that is live, to be marked.
         """
         lines = []
-        for release, before in zip(self.releases, [*self.releases[1:], None], strict=True):
+        for release, before in zip_longest(self.releases, self.releases[1:]):
             lines.append(
                 f"release-{release.release:<5} {release.time}  {release.image_digest[:19]}  "
                 f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
