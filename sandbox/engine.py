@@ -193,6 +193,7 @@ class Engine:
                 raise EngineError(f"an earlier run was killed, and its engine, {process}, does not end; end it first")
             time.sleep(0.2)
         if self.folder.lock_files():
+            self.say("An earlier run was killed; its lock is taken away.")
             self._stack().cancel()
 
     @cached_property
