@@ -36,7 +36,7 @@ LONGEST_HOST = f"{'h' * 63}.{'z' * 56}.example"
 EXTREMES: dict[str, Any] = {
     "task": {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000},
     "health_check": {"path": "/" + "p" * 1023, "matcher": "200-299,302,404,499"},
-    "routes": [{"host": LONGEST_HOST, "paths": ["/" + "a" * 126 + "*"] * 4, "priority": 50000}],
+    "routes": [{"host": LONGEST_HOST, "paths": ["/" + letter * 126 + "*" for letter in "abcd"], "priority": 50000}],
     "tasks": {"min": 1, "max": 9, "target_cpu": 50},
     "migrate": {"command": ["bin/migrate", "x" * 2000]},
     "approve": True,
