@@ -1,7 +1,7 @@
 """All that is wrong with a stack file in one go, though a mistake in one place leaves others half known."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,20 +110,24 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def shown(stack: str, problems: Sequence[str], lines: StackLines) -> str:
     """All of them, in the order of the file's lines."""
-    full = {problem: problem if problem.startswith("aws:") else f"{NAMESPACE}:{problem}" for problem in problems}
-    return listed(f"Pulumi.{stack}.yaml", full, lines)
+
+    def whole(problem: str) -> str:
+        return problem if problem.startswith("aws:") else f"{NAMESPACE}:{problem}"
+
+    return listed(f"Pulumi.{stack}.yaml", problems, lines, whole)
 
 
-def listed(file: str, problems: Mapping[str, str], lines: StackLines) -> str:
-    """A file's problems in the order of its lines.
+def listed(file: str, problems: Iterable[str], lines: StackLines, whole: Callable[[str], str] = str) -> str:
+    """A file's problems in the order of its lines, each once.
 
     Args:
         file: its name.
-        problems: each with the words that are shown; its part before `: ` is a path that `lines` knows.
+        problems: the part of each before `: ` is a path that `lines` knows.
         lines: where keys are.
+        whole: a problem as it is shown, with what its path begins with in the file.
     """
     said = []
-    for problem, words in problems.items():
-        line = lines.line(problem.partition(": ")[0])
+    for problem in dict.fromkeys(problems):
+        line, words = lines.line(problem.partition(": ")[0]), whole(problem)
         said.append((line or 0, f"  line {line}: {words}" if line else f"  {words}"))
     return "\n".join([f"{file} is not valid:", *(text for _, text in sorted(said, key=lambda s: s[0]))])

@@ -34,7 +34,7 @@ def load() -> Account:
     if problems := account_problems(given):
         file = f"Pulumi.{pulumi.get_stack()}.yaml"
         lines = StackLines.read(Path(__file__).parent / file)
-        raise pulumi.RunError(listed(f"bootstrap/{file}", dict(zip(problems, problems, strict=True)), lines))
+        raise pulumi.RunError(listed(f"bootstrap/{file}", problems, lines))
     return Account.model_validate(own_keys(given))
 
 

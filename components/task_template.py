@@ -304,10 +304,13 @@ def _mistakes(report: ValidationErrors) -> Iterator[str]:
             value = shown(wrong["value"]) if wrong["type"] == "str" else wrong["value"]
             yield f"{wrong['path']}: {value}; must be {' or '.join(types)}"
         elif unknown := UNKNOWN.fullmatch(said):
-            place = "" if unknown["path"] == "input" else f"{unknown['path']}."
-            yield f"{place}{unknown['key']}: there is no such key{meant(unknown['key'], unknown['keys'].split(', '))}"
+            yield f"{_key(unknown)}: there is no such key{meant(unknown['key'], unknown['keys'].split(', '))}"
         elif missing := MISSING.fullmatch(said):
-            place = "" if missing["path"] == "input" else f"{missing['path']}."
-            yield f"{place}{missing['key']}: is missing"
+            yield f"{_key(missing)}: is missing"
         else:
             yield said
+
+
+def _key(said: re.Match[str]) -> str:
+    """The path of the key that botocore names; what it calls `input` is the whole."""
+    return said["key"] if said["path"] == "input" else f"{said['path']}.{said['key']}"

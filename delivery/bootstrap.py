@@ -56,7 +56,7 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     session, config = right_account(project), project.config()
     if problems := account_problems(config):
         file = f"{project.folder.name}/{project.file.name}"
-        raise DeliveryError(listed(file, dict(zip(problems, problems, strict=True)), StackLines.read(project.file)))
+        raise DeliveryError(listed(file, problems, StackLines.read(project.file)))
     if config.get(f"{NAMESPACE}:backend", "s3") == "s3":
         account, region = session.client("sts").get_caller_identity()["Account"], session.region_name
         name = state_bucket(account, region)

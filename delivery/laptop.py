@@ -153,7 +153,7 @@ def right_account(project: Project) -> boto3.Session:
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
     config, file = project.config(), project.file.name
-    if problems := {problem: problem for problem in provider_problems(config)}:
+    if problems := list(provider_problems(config)):
         raise DeliveryError(listed(file, problems, StackLines.read(project.file)))
     session = sign_in(
         Provider(

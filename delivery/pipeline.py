@@ -200,8 +200,9 @@ class Pipeline:
         if (running := _running(actions)) is not None:
             return f"Execution {execution} is in {_place(running)}", _minutes(running)
         ids = self.running()
-        before = ids[ids.index(execution) + 1 :][:1] if execution in ids else []
-        for other in before:  # the pipeline is QUEUED: that one is in a stage that this one comes to next
+        before = ids[ids.index(execution) + 1 :] if execution in ids else []
+        if before:  # the pipeline is QUEUED: that one is in a stage that this one comes to next
+            other = before[0]
             running = _running(self.actions(other))
             where = f", which is in {_place(running)}" if running else ""
             return f"Execution {execution} waits for {other}{where}", _minutes(running)

@@ -116,10 +116,11 @@ def _read_by_the_program(repository: Path) -> set[Path]:
             continue
         found.add(file)
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            modules = [repository / f"{name.replace('.', '/')}.py" for name in names if name]
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules = [repository / f"{name.replace('.', '/')}.py" for name in names]
             left += [module for module in modules if module.is_file()]
     return found
 

@@ -6,6 +6,7 @@ import functools
 import ipaddress
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ class TaskRun:
             container["name"]: mounted(_overridden(container, task.overrides), task, world.folder)
             for container in task.task_definition["containerDefinitions"]
         }
+        self.deciding = _deciding(self.definitions)
         self.containers: dict[str, Container] = {}
         self.checks: list[Check] = []
         self.provisions = Provisions()
@@ -161,7 +163,8 @@ class TaskRun:
             check.run(now, clock)
             if not _of_load_balancer(check):
                 self._note_container_health(check)
-            if self.task.service_name and self._counts(check) and check.failed(time.monotonic(), clock):
+            counts = _of_load_balancer(check) or check.container in self.deciding
+            if self.task.service_name and counts and check.failed(time.monotonic(), clock):
                 self.task.request_stop("ServiceSchedulerInitiated", check.failure)
         if self.task.stop_requested.is_set() or self.running_since is None:
             return
@@ -177,18 +180,10 @@ class TaskRun:
         words = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY", "initial": "UNKNOWN"}
         state = self.task.container(check.container)
         state.health_status = words[check.tracker.state]
-        counted = [c for c in self.checks if not _of_load_balancer(c) and self._counts(c)]
-        checked = [self.task.container(c.container).health_status for c in counted]
+        counted = [c.container for c in self.checks if not _of_load_balancer(c) and c.container in self.deciding]
+        checked = [self.task.container(name).health_status for name in counted]
         order = ("UNHEALTHY", "UNKNOWN", "HEALTHY")
         self.task.health_status = next((status for status in order if status in checked), "UNKNOWN")
-
-    def _counts(self, check: Check) -> bool:
-        """Whether a check decides about the task: those of containers that are not essential do where no others are
-        checked (ECS API, HealthCheck). A task of no service goes on, whatever its health.
-        """
-        essential = {name: each for name, each in self.definitions.items() if each.get("essential", True)}
-        checked = any(each.get("healthCheck") for each in essential.values())
-        return _of_load_balancer(check) or check.container in essential or not checked
 
     def _register_targets(self, register: bool) -> None:
         """Show the task in its target groups; a target that is not healthy yet is not shown."""
@@ -261,6 +256,14 @@ class TaskRun:
         network = ipaddress.ip_network(found[0]["CidrBlock"])
         usable = max(1, network.num_addresses - 6)
         self.task.private_ip = str(network[4 + number % usable])
+
+
+def _deciding(definitions: Mapping[str, Json]) -> frozenset[str]:
+    """The containers whose own checks decide about a service's task: the essential ones, or all where none of those is
+    checked (ECS API, HealthCheck). A task of no service goes on, whatever its health.
+    """
+    essential = frozenset(name for name, each in definitions.items() if each.get("essential", True))
+    return essential if any(definitions[name].get("healthCheck") for name in essential) else frozenset(definitions)
 
 
 def _of_load_balancer(check: Check) -> bool:

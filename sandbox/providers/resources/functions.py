@@ -16,22 +16,24 @@ class Function(AwsResource):
     """A function; its id is its name."""
 
     def arguments(self, aws: Aws, operation: str, inputs: Properties, *, lenient: bool = False) -> Properties:
-        code = {"code": {name: inputs[name] for name in CODE if name in inputs}}
         sent = {name: value for name, value in inputs.items() if name not in UNREPORTED}
-        return super().arguments(
-            aws, operation, {**sent, **(code if operation == self.create_call else {})}, lenient=lenient
-        )
+        if operation == self.create_call:
+            sent["code"] = _code(inputs)
+        return super().arguments(aws, operation, sent, lenient=lenient)
 
     def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         super().change(aws, id, olds, news)
         if changed(olds, news, *UNREPORTED):
-            code = {name: news[name] for name in CODE if name in news}
-            arguments = super().arguments(aws, "UpdateFunctionCode", code)
+            arguments = super().arguments(aws, "UpdateFunctionCode", _code(news))
             self.call(aws, "UpdateFunctionCode", arguments, id)
 
     def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
         kept = {name: props[name] for name in UNREPORTED if name in props}
         return {**super().reported(aws, found, props), **kept}
+
+
+def _code(props: Properties) -> Properties:
+    return {name: props[name] for name in CODE if name in props}
 
 
 RESOURCES: dict[str, Resource] = {
