@@ -12,8 +12,8 @@ from components import commit_messages
 from components.alarms import MEASURES, alarm_name
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
-from delivery.services import SUFFIXES
 from formats import NESTED, PARAMETER_BYTES, WORDS
+from releases.names import SUFFIXES
 from review import HIGHEST_PRIORITY, NUMBER, number_of
 from suggestions import about, keys_at, meant
 

@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema
 
 import formats
 from components.task_rules import MEMORY
-from delivery.services import Controller
+from releases.names import Controller
 
 VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
 """Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""

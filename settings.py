@@ -15,7 +15,6 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.task_template import STAND_INS, TaskTemplate, TemplateError
-from delivery.services import aws_name
 from delivery.session import Provider, Role
 from limits import limit_problems
 from problems import (
@@ -27,6 +26,7 @@ from problems import (
     slack_problems,
 )
 from provider_keys import KEYS, provider_problems, unknown_keys
+from releases.names import aws_name
 from review import number_of, numbered
 from service_file import Service
 from stack_checks import checked, in_plain_text, shown

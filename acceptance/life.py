@@ -19,7 +19,8 @@ from delivery.laptop import Project
 from delivery.lookup import find
 from delivery.pipeline import RUNNING, Pipeline
 from delivery.progress import Progress
-from delivery.services import aws_name, describe
+from delivery.services import describe
+from releases.names import aws_name
 
 Say = Callable[[str], None]
 NAME = aws_name(STACK, SERVICE)

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.naming import SOURCES
 from components.private_bucket import keep_private
-from delivery.template import TEMPLATES
+from releases.template import TEMPLATES
 
 EVENTS_AFTER = timedelta(minutes=5)
 """How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge)."""

@@ -14,7 +14,7 @@ from components.code_deploy import IMAGE_PLACEHOLDER
 from components.naming import artifact_prefix, source_key
 from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
 from components.roles import service_role, until_known
-from delivery import template
+from releases import template
 
 BUILDSPECS = Path(__file__).parent.parent / "buildspecs"
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from components.deploy_policy import deploy
 from components.naming import Scope
 from components.policies import Statement, allow
-from delivery.template import TEMPLATES
+from releases.template import TEMPLATES
 
 READS = re.compile(r"[\w-]+:(BatchGet|Describe|Get|List)|kms:Decrypt$")
 """Decrypt is granted through Parameter Store only, on the stack's own parameters."""

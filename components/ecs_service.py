@@ -18,10 +18,10 @@ from components.roles import bare_role, grant, service_role
 from components.scaling import scaling
 from components.task_template import TaskTemplate
 from components.ways_in import Listening, WaysIn, WaysInArgs, task_security_group, ways_in
-from delivery.record import FINGERPRINT_LABEL, UNRELEASED, record_name
-from delivery.services import Controller, ecs_name
 from delivery.state import ServiceState, Settings
-from delivery.template import headed
+from releases.names import Controller, ecs_name
+from releases.record import FINGERPRINT_LABEL, UNRELEASED, record_name
+from releases.template import headed
 
 
 class PermissionArgs(TypedDict):

@@ -20,10 +20,10 @@ from components.naming import Scope
 from components.release import replacement_refusal
 from delivery import guard, waiting
 from delivery.errors import DeliveryError, explained
-from delivery.record import RecordError
-from delivery.services import Controller
 from delivery.session import Provider, connect
 from delivery.state import ServiceState, look
+from releases.errors import ReleaseError
+from releases.names import Controller
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 60.0
@@ -87,7 +87,7 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
                 left = f"{state.in_flight} is in flight; its task definition is left alone in this run"
                 pulumi.log.warn(f"{state.service}: {left}")
             state.check_record()
-    except (DeliveryError, RecordError) as error:
+    except (DeliveryError, ReleaseError) as error:
         raise pulumi.RunError(str(error)) from None
     except (BotoCoreError, ClientError) as error:
         raise pulumi.RunError(f"the program looks at its services before it changes them: {explained(error)}") from None

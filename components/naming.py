@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from delivery.services import aws_name
+from releases.names import aws_name
 
 PIPELINE_PREFIX_LENGTH = 20
 """CodePipeline cuts a pipeline's name to this many characters where it stores artifacts."""

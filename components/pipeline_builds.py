@@ -15,9 +15,9 @@ from components.messages import PACKAGED, RELEASED, SOURCE, STARTED
 from components.naming import Scope, source_key
 from components.parameter_store import View
 from components.registries import RegistriesArgs
-from delivery import template
-from delivery.record import FINGERPRINT_LABEL
-from delivery.services import Controller
+from releases import template
+from releases.names import Controller
+from releases.record import FINGERPRINT_LABEL
 
 
 class Builder(TypedDict):

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from delivery.template import APPSPEC, TASK_DEFINITION
+from releases.template import APPSPEC, TASK_DEFINITION
 
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict

@@ -6,7 +6,7 @@ provider manages. docs/aws-assumptions.md has each action with its reason.
 
 from components.naming import Scope
 from components.policies import EVERYTHING, Statement, allow, read_executions
-from delivery.template import TEMPLATES
+from releases.template import TEMPLATES
 
 
 def preview(scope: Scope) -> list[Statement]:

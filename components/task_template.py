@@ -21,8 +21,8 @@ from botocore.validate import ParamValidator, ValidationErrors
 from components import task_reads, task_rules
 from components.task_reads import Reads
 from components.task_rules import shown
-from delivery.record import FINGERPRINT_LABEL
-from delivery.repository import is_of
+from releases.record import FINGERPRINT_LABEL
+from releases.repository import is_of
 from suggestions import meant
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")

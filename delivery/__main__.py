@@ -20,17 +20,17 @@ from delivery.errors import PROGRAM, DeliveryError, explained
 from delivery.history import KEPT, history
 from delivery.lookup import find
 from delivery.pipeline import LIVE
-from delivery.record import RecordError
 from delivery.redeploy import redeploy
 from delivery.repair import repair
-from delivery.repository import Repository
 from delivery.retry import retry
 from delivery.review import comment, report
 from delivery.review.preview import Preview, judged, parse
 from delivery.review_stacks import Reviews
-from delivery.services import aws_name
 from delivery.state import look
 from delivery.status import status
+from releases.errors import ReleaseError
+from releases.names import aws_name
+from releases.repository import Repository
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
 service_argument = click.argument("service")
@@ -71,7 +71,7 @@ def one_line(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except (DeliveryError, RecordError) as error:
+        except (DeliveryError, ReleaseError) as error:
             message = str(error)
         except (ClientError, BotoCoreError) as error:
             message = explained(error)
@@ -383,7 +383,7 @@ def _live(connection: Connection, stack: str, services: list[str]) -> report.Liv
         states = look(connection.session, stack, services)
         for state in states.values():
             state.check_record()
-    except RecordError as error:
+    except ReleaseError as error:
         return report.Live({}, str(error))
     except (ClientError, BotoCoreError) as error:
         return report.Live({}, explained(error))

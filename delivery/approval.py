@@ -7,7 +7,7 @@ import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.pipeline import Pipeline
-from delivery.services import aws_name
+from releases.names import aws_name
 
 Decision = Literal["Approved", "Rejected"]
 MOST_CHARACTERS = 512

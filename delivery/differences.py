@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.record import FINGERPRINT_LABEL
 from delivery.state import own_containers
+from releases.record import FINGERPRINT_LABEL
 
 METADATA = frozenset(
     {

@@ -12,11 +12,12 @@ from botocore.exceptions import ClientError
 from delivery import repair
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import how_to_wait
-from delivery.record import Release
 from delivery.repair import Evidence, Mend
-from delivery.services import aws_name, describe
+from delivery.services import describe
 from delivery.state import Deployment, ServiceState, deployments, fingerprint_of, look, named_digest, revision_name
 from delivery.waiting import until
+from releases.names import aws_name
+from releases.record import Release
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """In seconds, between looks at a deployment: most services are steady soon or late."""

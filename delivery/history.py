@@ -6,9 +6,10 @@ from typing import Any
 
 import boto3
 
-from delivery.record import UNRELEASED, RecordError, Release, record_name
-from delivery.sidecars import changes
 from delivery.state import revision_name
+from releases.errors import RecordError
+from releases.record import UNRELEASED, Release, record_name
+from releases.sidecars import changes
 
 KEPT = 100
 """Versions of a parameter that Parameter Store keeps; a new one takes the oldest's place (Systems Manager,

@@ -3,8 +3,8 @@
 import boto3
 
 from delivery.errors import DeliveryError
-from delivery.services import aws_name, service_of
 from delivery.state import ServiceState, look
+from releases.names import aws_name, service_of
 
 
 def find(session: boto3.Session, stack: str, service: str) -> ServiceState:

@@ -11,7 +11,7 @@ import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.progress import Progress
-from delivery.record import UNKNOWN
+from releases.record import UNKNOWN
 
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""

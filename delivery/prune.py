@@ -16,9 +16,10 @@ import boto3
 from delivery.errors import DeliveryError
 from delivery.history import history
 from delivery.lookup import services
-from delivery.record import Release
-from delivery.services import AT_ONCE, aws_name
+from delivery.services import AT_ONCE
 from delivery.state import own_containers, revision_name
+from releases.names import aws_name
+from releases.record import Release
 
 YOUNG = timedelta(hours=1)
 """A value this new may be one that an `up` is about to name."""

@@ -7,8 +7,8 @@ import boto3
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import find, refuse_in_flight
 from delivery.pipeline import LIVE, Pipeline
-from delivery.repository import Repository
-from delivery.services import aws_name
+from releases.names import aws_name
+from releases.repository import Repository
 
 
 def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:

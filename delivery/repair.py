@@ -17,10 +17,10 @@ from delivery.errors import PROGRAM, DeliveryError
 from delivery.history import history
 from delivery.lookup import find, refuse_in_flight
 from delivery.pipeline import LIVE, Origin, Pipeline
-from delivery.record import SCHEMA, Release, record_name
-from delivery.repository import Repository
-from delivery.services import aws_name
 from delivery.state import Images, ServiceState, images, named_digest, revision_name
+from releases.names import aws_name
+from releases.record import SCHEMA, Release, record_name
+from releases.repository import Repository
 
 SCALABLE_DIMENSION = "ecs:service:DesiredCount"
 

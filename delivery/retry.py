@@ -13,7 +13,7 @@ import boto3
 
 from delivery.errors import DeliveryError
 from delivery.pipeline import Pipeline
-from delivery.services import aws_name
+from releases.names import aws_name
 
 REFUSED = ("AccountLimitExceededException", "builds in queue for the account")
 """What CodePipeline says of an action whose build was refused for a quota, one of these at least."""

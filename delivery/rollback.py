@@ -14,11 +14,11 @@ from delivery.errors import PROGRAM, DeliveryError
 from delivery.history import History, history
 from delivery.lookup import find, how_to_wait
 from delivery.pipeline import Pipeline
-from delivery.record import Release
 from delivery.redeploy import deploy
-from delivery.repository import Repository
-from delivery.services import aws_name
 from delivery.state import Images, ServiceState, images, revision_name
+from releases.names import aws_name
+from releases.record import Release
+from releases.repository import Repository
 
 
 @dataclass(frozen=True)

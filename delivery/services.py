@@ -1,36 +1,16 @@
-"""The ECS services of a stack: how each is called, and what AWS says of it.
+"""The ECS services of a stack: what AWS says of them."""
 
-A service's name carries its deployment controller, because AWS cannot change the controller of one: another strategy
-is another ECS service, which is up before the old one goes.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 
-Controller = Literal["ECS", "CODE_DEPLOY"]
-SUFFIXES: Mapping[Controller, str] = {"ECS": "", "CODE_DEPLOY": "-codedeploy"}
-"""What follows `{stack}-{service}` in the name of an ECS service with this controller."""
+from releases.names import SUFFIXES, ecs_name, service_of
+
 MOST_SERVICES = 10
 """How many DescribeServices takes at once."""
 AT_ONCE = 16
-
-
-def aws_name(stack: str, service: str) -> str:
-    """What the things of a service are called in AWS: its repository, its pipeline, its task definition's family."""
-    return f"{stack}-{service}"
-
-
-def ecs_name(stack: str, service: str, controller: Controller) -> str:
-    """The ECS service's name."""
-    return aws_name(stack, service) + SUFFIXES[controller]
-
-
-def service_of(stack: str, name: str) -> str:
-    """The name, in the stack file, of the service that an ECS service belongs to."""
-    return name.removeprefix(f"{stack}-").removesuffix(SUFFIXES["CODE_DEPLOY"])
 
 
 def describe(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from delivery.services import aws_name
 from delivery.state import ServiceState, own_containers
+from releases.names import aws_name
 
 BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 OWN = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live|<\w+>")
@@ -65,32 +65,6 @@ def gone(
         for name, digest in run
         if (image := images[name]) and not _is_there(session, image, digest)
     ]
-
-
-def changes(before: str, now: str) -> list[str]:
-    """`NAME from DIGEST to DIGEST` of each container that runs another image than before; a new one has no before.
-
-    Args:
-        before: a release's `sidecars`.
-        now: those of a later one, or of what runs.
-    """
-    then: dict[str, list[str]] = {}
-    for name, digest in _pairs(before):
-        then.setdefault(name, []).append(digest)
-    return [
-        f"{name} from {' and '.join(then[name])} to {digest}"
-        for name, digest in _pairs(now)
-        if name in then and digest not in then[name]
-    ]
-
-
-def written(run: Iterable[tuple[str, str]]) -> str:
-    """(container, digest) as a release record has it."""
-    return " ".join(f"{name}={digest}" for name, digest in run)
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    return [(name, digest) for name, _, digest in (pair.partition("=") for pair in text.split())]
 
 
 def _images(stack: str, state: ServiceState, definition: Mapping[str, Any]) -> dict[str, str]:

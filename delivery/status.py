@@ -7,12 +7,13 @@ import boto3
 
 from delivery.lookup import find, how_to_wait
 from delivery.pipeline import Pipeline
-from delivery.record import Release
 from delivery.repair import Finding, Mend, command, inspect, judge
-from delivery.services import aws_name
 from delivery.sessions import closed
-from delivery.sidecars import changes, gone, running, written
+from delivery.sidecars import gone, running
 from delivery.state import ServiceState, own_containers
+from releases.names import aws_name
+from releases.record import Release
+from releases.sidecars import changes, written
 
 
 @dataclass(frozen=True)

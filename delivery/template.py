@@ -1,23 +1,14 @@
-"""The task definition that CodeDeploy deploys next: a template in S3, which Pulumi writes and the pipeline reads.
+"""What became of the template that CodeDeploy deploys next."""
 
-Two objects a service: `taskdef.json`, whose own images are a placeholder, and then `appspec.yaml`, whose first line
-says which template the two are made of, so that it changes whenever either does. Its event starts the pipeline.
-"""
-
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
 import boto3
 
 from delivery.pipeline import RUNNING, Pipeline
-from delivery.record import UNRELEASED
-from delivery.services import aws_name
-
-TEMPLATES = "templates"
-"""The bucket's folder of task definitions that wait to be deployed."""
-TASK_DEFINITION, APPSPEC = "taskdef.json", "appspec.yaml"
-FIRST_LINE = "# template {}\n"
+from releases.names import aws_name
+from releases.record import UNRELEASED
+from releases.template import APPSPEC, fingerprint_in, folder
 
 
 @dataclass(frozen=True)
@@ -36,22 +27,6 @@ class Stored:
     execution: str | None = None
     running: bool = False
     reason: str = ""
-
-
-def folder(service: str) -> str:
-    """Where a service's two objects are."""
-    return f"{TEMPLATES}/{service}"
-
-
-def headed(fingerprint: str, appspec: str) -> str:
-    """The AppSpec, with the line that says which template it goes with."""
-    return FIRST_LINE.format(fingerprint) + appspec
-
-
-def fingerprint_in(appspec: str) -> str:
-    """Which template an AppSpec goes with; "" when it does not say."""
-    found = re.match(FIRST_LINE.format(r"(\w+)"), appspec)
-    return found[1] if found else ""
 
 
 def stored(session: boto3.Session, stack: str, service: str, record: str) -> Stored | None:

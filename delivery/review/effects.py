@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from delivery.differences import Difference, differences
-from delivery.record import UNKNOWN as UNNAMED
 from delivery.review.cost import DEFINITION, SCALING, SERVICE
 from delivery.review.preview import SECRET, UNKNOWN, Change
 from delivery.sidecars import moving
 from delivery.state import ServiceState
-from delivery.template import APPSPEC, TASK_DEFINITION
+from releases.record import UNKNOWN as UNNAMED
+from releases.template import APPSPEC, TASK_DEFINITION
 
 PIPELINE = "aws:codepipeline/pipeline:Pipeline"
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from components.release import forced, released_or_own, replacement_refusal, task_definition, waiting
-from delivery.record import RecordError
 from delivery.state import Deployment, ServiceState, Settings
+from releases.errors import RecordError
 
 OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
 MINE, EARLIER = "the program's template", "another template"

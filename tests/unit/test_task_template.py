@@ -8,7 +8,7 @@ import pytest
 from mocked import ROOT
 
 from components.task_template import STAND_INS, TaskTemplate, TemplateError, fingerprint_of
-from delivery.record import FINGERPRINT_LABEL
+from releases.record import FINGERPRINT_LABEL
 
 WEB = TaskTemplate.load(ROOT / "task_templates" / "web.json")
 WORKER = TaskTemplate.load(ROOT / "task_templates" / "worker.json")

@@ -8,9 +8,10 @@ from delivery_aws import NOW, STACK, FakeAws, action, digest
 from delivery.errors import DeliveryError
 from delivery.lookup import how_to_wait, services
 from delivery.redeploy import redeploy
-from delivery.services import ecs_name, service_of
 from delivery.state import images, look
-from delivery.template import Stored, fingerprint_in, headed, stored
+from delivery.template import Stored, stored
+from releases.names import ecs_name, service_of
+from releases.template import fingerprint_in, headed
 
 A = digest("a")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from delivery.history import KEPT, History
-from delivery.record import Release
+from releases.record import Release
 
 ARN = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:8"
 A, B = (f"sha256:{letter * 64}" for letter in "ab")

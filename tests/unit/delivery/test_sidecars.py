@@ -9,8 +9,9 @@ from delivery_aws import FakeAws
 from delivery.history import history
 from delivery.review.effects import effect
 from delivery.review.preview import UNKNOWN, Action, Change
-from delivery.sidecars import changes, moving
+from delivery.sidecars import moving
 from delivery.status import status
+from releases.sidecars import changes
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 D1, GONE = "sha256:" + "1" * 64, "sha256:" + "9" * 64

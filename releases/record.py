@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from releases.errors import RecordError
+
 UNRELEASED = "none"
 """What a record holds before the first release."""
 UNKNOWN = "unknown"
@@ -11,10 +13,6 @@ UNKNOWN = "unknown"
 SCHEMA = 1
 FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
 """The docker label, on every container, that says which template a revision was made of (design rule 2)."""
-
-
-class RecordError(Exception):
-    """A record that no Release step of this version wrote."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 
 import boto3
 
-from delivery.errors import DeliveryError
+from releases.errors import MissingImageError
 
 
 def is_of(repository: str, image: str) -> bool:
@@ -39,11 +39,11 @@ class Repository:
         """Point a tag to an image that is there, from wherever it points now.
 
         Raises:
-            DeliveryError: the image is not in the repository.
+            MissingImageError: the image is not in the repository.
         """
         images = self._ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])["images"]
         if not images:
-            raise DeliveryError(f"the image {digest} is not in {self.name}, so it cannot get the tag {tag}")
+            raise MissingImageError(f"the image {digest} is not in {self.name}, so it cannot get the tag {tag}")
         media_type = {key: images[0][key] for key in ("imageManifestMediaType",) if key in images[0]}
         try:
             self._ecr.put_image(

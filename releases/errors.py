@@ -1,0 +1,13 @@
+"""What may be wrong with what was released."""
+
+
+class ReleaseError(Exception):
+    """The message says what is wrong, in one line."""
+
+
+class RecordError(ReleaseError):
+    """A record that no Release step of this version wrote."""
+
+
+class MissingImageError(ReleaseError):
+    """An image that is not in its repository any more."""
