@@ -5,7 +5,6 @@ one, and each step can be done again, so whatever a crash leaves, the next run e
 been judged healthy. The table of all cases is in docs/operations.md.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,11 +17,10 @@ from delivery.history import history
 from delivery.lookup import find, refuse_in_flight
 from delivery.pipeline import LIVE, Origin, Pipeline
 from delivery.state import Images, ServiceState, images, named_digest, revision_name
+from releases import scaling
 from releases.names import aws_name
-from releases.record import SCHEMA, Release, record_name
+from releases.record import Release, record_name
 from releases.repository import Repository
-
-SCALABLE_DIMENSION = "ecs:service:DesiredCount"
 
 
 class Mend(Enum):
@@ -155,7 +153,7 @@ def _release_what_runs(
     found = ssm.get_parameter(Name=name)["Parameter"]
     if found["Value"] != state.record:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
-    number, origin = _number(repository, running, found["Version"]), _origin(session, stack, state.service, running)
+    number, origin = repository.next_release(running, found["Version"]), _origin(session, stack, state.service, running)
     if state.release is None:
         _resume_scaling(session, stack, state.name, tell)
     repository.tag(running, f"release-{number}")
@@ -172,16 +170,8 @@ def _release_what_runs(
     )
     if ssm.get_parameter(Name=name)["Parameter"]["Version"] != found["Version"]:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
-    ssm.put_parameter(Name=name, Value=_written(release), Overwrite=True)
+    ssm.put_parameter(Name=name, Value=release.value(), Overwrite=True)
     tell(f"The release record says release-{number}, {revision_name(state.task_definition)}.")
-
-
-def _number(repository: Repository, digest: str, version: int) -> int:
-    """The next release's number, counted as buildspecs/release.yaml does: a half-done release keeps its own."""
-    number = version
-    while repository.digest(f"release-{number}") not in (None, digest):
-        number += 1
-    return number
 
 
 def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Origin:
@@ -193,15 +183,11 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
 
 def _resume_scaling(session: boto3.Session, stack: str, name: str, tell: Callable[[str], None]) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
-    scaling = session.client("application-autoscaling")
-    target = {
-        "ServiceNamespace": "ecs",
-        "ScalableDimension": SCALABLE_DIMENSION,
-    }
-    resource = f"service/{stack}/{name}"
-    if scaling.describe_scalable_targets(ResourceIds=[resource], **target)["ScalableTargets"]:
-        kinds = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
-        scaling.register_scalable_target(ResourceId=resource, SuspendedState=dict.fromkeys(kinds, False), **target)
+    found = session.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs", ScalableDimension=scaling.SCALABLE_DIMENSION, ResourceIds=[f"service/{stack}/{name}"]
+    )
+    if found["ScalableTargets"]:
+        scaling.resume(session, stack, name)
         tell("Scaling is not suspended.")
 
 
@@ -215,10 +201,6 @@ def _named(session: boto3.Session, repository: str, release: Release | None) -> 
     except ecs.exceptions.ClientException:
         return None  # deleted
     return named_digest(definition, repository)
-
-
-def _written(release: Release) -> str:
-    return json.dumps({"schema": SCHEMA, **release.document()}, separators=(",", ":"))
 
 
 def _next_release(stack: str, service: str, seen: Images) -> str:

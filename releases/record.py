@@ -61,6 +61,10 @@ class Release:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise RecordError(f"not a release record: {value}") from None
 
+    def value(self) -> str:
+        """The record's value."""
+        return json.dumps({"schema": SCHEMA, **self.document()}, separators=(",", ":"))
+
     def document(self) -> dict[str, Any]:
         """The record's fields."""
         return asdict(self)

@@ -35,6 +35,18 @@ class Repository:
         listed = json.loads(found[0]["imageManifest"]).get("manifests", []) if found else []
         return frozenset(str(each["digest"]) for each in listed)
 
+    def next_release(self, digest: str, version: int) -> int:
+        """The number of the next release; one that was cut off between its tag and its record keeps its own.
+
+        Args:
+            digest: the image to be released.
+            version: the release record's version in Parameter Store, which each release makes one higher.
+        """
+        number = version
+        while self.digest(f"release-{number}") not in (None, digest):
+            number += 1
+        return number
+
     def tag(self, digest: str, tag: str) -> None:
         """Point a tag to an image that is there, from wherever it points now.
 

@@ -1,0 +1,76 @@
+"""Who listens is told of a release, and it is counted. A release is one whether or not this works."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+
+from releases.record import SCHEMA, Release
+
+NAMESPACE = "fargate-delivery"
+"""The source of this project's events, and the namespace of its metrics."""
+RELEASED = "Service Released"
+"""The event's detail type."""
+
+
+def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: int, changed: Sequence[str]) -> None:
+    """Publish the event that the messages to Slack and the commit's status are made of.
+
+    Args:
+        session: AWS.
+        pipeline: the pipeline's name.
+        release: the release.
+        uploaded: when its source was uploaded, in seconds since 1970; 0 without an upload.
+        changed: what its sidecars run now instead of before.
+    """
+    owner, _, name = release.repository.partition("/")
+    detail = {
+        "pipeline": pipeline,
+        "execution-id": release.execution,
+        "took": f"{duration(int(time.time()) - uploaded)} after its upload" if uploaded else "without a new source",
+        "changed": "".join(f". Sidecar changed: {change}" for change in changed),
+        "owner": owner,
+        "name": name or owner,
+        "schema": SCHEMA,
+        **release.document(),
+    }
+    entry = {"Source": NAMESPACE, "DetailType": RELEASED, "Detail": json.dumps(detail)}
+    _try(session, "announced", "events", "put_events", Entries=[entry])
+
+
+def measure(session: boto3.Session, pipeline: str, uploaded: int, now: float, began: float) -> None:
+    """Count the release, and measure how long its deployment took, and how long it took from its upload if it had one.
+
+    Args:
+        session: AWS.
+        pipeline: the pipeline's name.
+        uploaded: in seconds since 1970; 0 without an upload.
+        now: in seconds since 1970.
+        began: when the deployment began, in seconds since 1970.
+    """
+    metrics = [("Releases", "Count", 1.0), ("DeploymentDuration", "Seconds", now - began)]
+    if uploaded:
+        metrics.append(("LeadTime", "Seconds", now - uploaded))
+    dimensions = [{"Name": "PipelineName", "Value": pipeline}]
+    data = [
+        {"MetricName": name, "Unit": unit, "Value": value, "Dimensions": dimensions} for name, unit, value in metrics
+    ]
+    _try(session, "measured", "cloudwatch", "put_metric_data", Namespace=NAMESPACE, MetricData=data)
+
+
+def duration(seconds: int) -> str:
+    """For people: `1 h 2 min 3 s`."""
+    hours, minutes = divmod(seconds // 60, 60)
+    parts = [(hours, "h", hours > 0), (minutes, "min", seconds >= 60), (seconds % 60, "s", True)]
+    return " ".join(f"{number} {unit}" for number, unit, shown in parts if shown)
+
+
+def _try(session: boto3.Session, participle: str, service: str, operation: str, **arguments: Any) -> None:
+    try:
+        getattr(session.client(service), operation)(**arguments)
+    except Exception as error:
+        print(f"The release was not {participle}: {error}")

@@ -1,0 +1,104 @@
+"""A job of CodePipeline's: what it hands to a Lambda function for one action, and how the action ends.
+
+https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+State = Mapping[str, Any]
+"""What a step remembers from one call to the next, as JSON of up to 2,048 characters (CodePipeline's API reference)."""
+
+
+class StepError(Exception):
+    """Why a step failed: one line for whoever shipped, which becomes the action's own error."""
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """Where an artifact is."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step has succeeded.
+
+    Attributes:
+        summary: the result, in one line.
+        variables: the action's output variables.
+    """
+
+    summary: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A step waits for AWS. CodePipeline calls the function again some seconds later, so none is held meanwhile.
+
+    Attributes:
+        summary: what it waits for, in one line.
+        state: what the next call is given.
+    """
+
+    summary: str
+    state: State
+
+
+Outcome = Done | Waiting
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call for an action.
+
+    Attributes:
+        id: names the job in the answer.
+        step: which step.
+        parameters: what the pipeline hands to the step.
+        inputs: input artifacts by name.
+        outputs: the artifacts that the step has to write, by name.
+        credentials: arguments of a boto3 client that may read and write the artifacts.
+        state: what the call before has left; empty in the first.
+    """
+
+    id: str
+    step: str
+    parameters: Mapping[str, str]
+    inputs: Mapping[str, S3Location]
+    outputs: Mapping[str, S3Location]
+    credentials: Mapping[str, str]
+    state: State
+
+    @classmethod
+    def parse(cls, event: Mapping[str, Any]) -> Job:
+        """The event's job."""
+        job = event["CodePipeline.job"]
+        data = job["data"]
+        parameters = json.loads(data["actionConfiguration"]["configuration"]["UserParameters"])
+        credentials = data["artifactCredentials"]
+        return cls(
+            id=job["id"],
+            step=parameters.pop("step"),
+            parameters=parameters,
+            inputs=_locations(data["inputArtifacts"]),
+            outputs=_locations(data["outputArtifacts"]),
+            credentials={
+                "aws_access_key_id": credentials["accessKeyId"],
+                "aws_secret_access_key": credentials["secretAccessKey"],
+                "aws_session_token": credentials["sessionToken"],
+            },
+            state=json.loads(data.get("continuationToken", "{}")),
+        )
+
+
+def _locations(artifacts: list[dict[str, Any]]) -> dict[str, S3Location]:
+    locations = {each["name"]: each["location"]["s3Location"] for each in artifacts}
+    return {name: S3Location(place["bucketName"], place["objectKey"]) for name, place in locations.items()}

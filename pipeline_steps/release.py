@@ -1,0 +1,221 @@
+"""Release: makes a deployed image the released one.
+
+Waits until ECS has completed the deployment, checks that the service runs what was asked, then tags the image
+`release-<n>`, moves `live`, and writes the release record, in that order. Each part can be run again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+import boto3
+from botocore.exceptions import ClientError
+
+from pipeline_steps.announcement import announce, measure
+from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
+from pipeline_steps.service import Deployment, Service
+from pipeline_steps.settings import Settings
+from releases import scaling, sidecars
+from releases.record import FINGERPRINT_LABEL, Release
+from releases.repository import Repository
+
+FAILED_STARTS = 3
+"""A task set fails when each of its tasks has stopped so often."""
+STALE_ANSWERS = 5
+"""ECS may answer so often with what was before a change (its API is eventually consistent)."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What the pipeline has deployed.
+
+    Attributes:
+        digest: the image.
+        source: the version of the source that it was made of.
+        commit: the source's commit, or `unknown`.
+        repository: where that commit is, or `unknown`.
+        uploaded: when, in seconds since 1970; 0 without an upload.
+        execution: the pipeline's execution.
+    """
+
+    digest: str
+    source: str
+    commit: str
+    repository: str
+    uploaded: int
+    execution: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the step remembers between its calls.
+
+    Attributes:
+        deployment: the id of what it waits for; None in the first call.
+        since: when it began to wait, in seconds since 1970.
+        others: how often ECS has answered with another deployment.
+    """
+
+    deployment: str | None = None
+    since: float = 0.0
+    others: int = 0
+
+
+def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
+    """Wait, or release.
+
+    Raises:
+        StepError: the service does not run what was deployed, or the deployment has failed.
+    """
+    parameters = job.parameters
+    deployed = Deployed(
+        digest=parameters["digest"],
+        source=parameters["source"],
+        commit=parameters["commit"],
+        repository=parameters["repository"],
+        uploaded=int(parameters["uploaded"]),
+        execution=parameters["execution"],
+    )
+    parameter = session.client("ssm").get_parameter(Name=settings.record)["Parameter"]
+    released = Release.parse(parameter["Value"])
+    if released is not None and released.execution == deployed.execution:
+        announce(session, settings.pipeline, released, deployed.uploaded, changed=[])
+        return Done(f"Released by this execution already, as release-{released.release}")
+    step = _Step(session, settings, deployed, released)
+    return step.go_on(Progress(**job.state), int(parameter["Version"]))
+
+
+class _Step:
+    def __init__(self, session: boto3.Session, settings: Settings, deployed: Deployed, last: Release | None) -> None:
+        self._session, self._settings, self._deployed, self._last = session, settings, deployed, last
+        self._service, self._now = Service(session, settings), time.time()
+
+    def go_on(self, progress: Progress, version: int) -> Outcome:
+        deployment = self._service.deployment()
+        if progress.deployment is None:
+            progress = Progress(self._begin(deployment), self._now)
+            if deployment.id == progress.deployment:
+                self._check_images(deployment)
+        if reason := self._failure(deployment, progress):
+            self._give_up(deployment, reason.rstrip("."))
+        if summary := self._waits(deployment, progress):
+            others = progress.others + (deployment.id != progress.deployment)
+            return Waiting(summary, asdict(replace(progress, others=others)))
+        self._check_images(deployment)
+        return self._release(deployment, version)
+
+    @property
+    def _judged(self) -> bool:
+        """Whether ECS judges what is waited for. CodeDeploy has judged all but the first tasks."""
+        return self._settings.controller == "ECS" or self._last is None
+
+    def _begin(self, deployment: Deployment) -> str:
+        """What is to be waited for. A service that was never released starts its tasks now."""
+        if self._last is not None or deployment.desired:
+            return deployment.id
+        print(f"First release: starting {self._settings.minimum_tasks} task(s).")
+        return self._service.start(self._settings.minimum_tasks) or deployment.id
+
+    def _waits(self, deployment: Deployment, progress: Progress) -> str | None:
+        """What is still waited for; None when there is nothing."""
+        tasks = self._settings.minimum_tasks
+        if not self._judged:
+            return None
+        if deployment.id != progress.deployment:
+            return f"ECS still answers with {deployment.id}"
+        if self._settings.controller == "ECS":
+            # ECS gives no state where it does not judge: docs/aws-assumptions.md
+            if deployment.state in ("COMPLETED", None):
+                return None
+            running = f"{deployment.running} of {deployment.desired} task(s) run"
+            return f"Deployment {deployment.id} is {deployment.state}, {running}: {deployment.reason}"
+        if (deployment.running, deployment.state) == (tasks, "STEADY_STATE"):
+            return None
+        return f"The task set is {deployment.state}, {deployment.running} of {tasks} task(s) run."
+
+    def _failure(self, deployment: Deployment, progress: Progress) -> str | None:
+        """Why what is waited for does not come; None while it may."""
+        if self._waits(deployment, progress) is None:
+            return None
+        minutes = self._settings.deploy_minutes
+        late = self._now >= progress.since + 60 * minutes
+        if deployment.id != progress.deployment:
+            lost = late or progress.others + 1 >= STALE_ANSWERS
+            return f"something else is deployed instead, {deployment.id}: {deployment.reason}" if lost else None
+        if self._settings.controller == "ECS":
+            if deployment.state != "IN_PROGRESS":
+                return f"ECS has ended it as {deployment.state}: {deployment.reason}"
+            return f"it has not completed within {minutes} min and goes on: {deployment.reason}" if late else None
+        stopped = sum(task.get("startedBy") == deployment.id for task in self._service.tasks("STOPPED"))
+        if stopped >= FAILED_STARTS * self._settings.minimum_tasks:
+            return f"{stopped} of its tasks have stopped"
+        return f"it is not steady within {minutes} min" if late else None
+
+    def _give_up(self, deployment: Deployment, reason: str) -> None:
+        if self._last is not None:
+            raise StepError(f"The deployment of {deployment.task_definition} has failed: {reason}. {deployment.event}")
+        self._service.start(0)
+        raise StepError(f"The first release failed and the service is back at 0 tasks: {reason}. {deployment.event}")
+
+    def _check_images(self, deployment: Deployment) -> None:
+        """ECS may have gone back, or somebody else may have deployed."""
+        images = {each["name"]: each["image"] for each in self._service.containers(deployment.task_definition)}
+        for name in self._settings.containers:
+            if not images.get(name, "").endswith(f"@{self._deployed.digest}"):
+                raise StepError(
+                    f"The service runs {images.get(name)} in {name}, not {self._deployed.digest}: it was rolled back. "
+                    f"{deployment.event}"
+                )
+
+    def _release(self, deployment: Deployment, version: int) -> Done:
+        deployed, settings = self._deployed, self._settings
+        if self._last is None:
+            scaling.resume(self._session, settings.cluster, settings.service)
+        labels = self._service.containers(deployment.task_definition)[0].get("dockerLabels", {})
+        repository = Repository(self._session, settings.repository)
+        number = repository.next_release(deployed.digest, version)
+        for tag in (f"release-{number}", "live"):
+            repository.tag(deployed.digest, tag)
+        beside = self._sidecars(deployment)
+        changed = sidecars.changes(self._last.sidecars, beside) if self._last else []
+        released = Release(
+            release=number,
+            image_digest=deployed.digest,
+            task_definition=deployment.task_definition,
+            template_fingerprint=labels.get(FINGERPRINT_LABEL, ""),
+            source_version=deployed.source,
+            execution=deployed.execution,
+            time=f"{datetime.fromtimestamp(self._now, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            commit=deployed.commit,
+            repository=deployed.repository,
+            sidecars=beside,
+        )
+        self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())
+        announce(self._session, settings.pipeline, released, deployed.uploaded, changed)
+        measure(self._session, settings.pipeline, deployed.uploaded, self._now, deployment.created)
+        summary = f"Released {deployed.digest} as release-{number}, {deployment.task_definition}"
+        notes = [f"Sidecar changed: {each}. A tag names what it named when the deployment began." for each in changed]
+        return Done(" ".join([summary, *notes]))
+
+    def _sidecars(self, deployment: Deployment) -> str:
+        """What the other containers run, as the record has it.
+
+        ECS resolves a tag when a deployment begins, so a release may change that though nobody has edited it.
+        """
+        if not self._settings.sidecars:
+            return ""
+        try:
+            tasks = list(self._service.tasks("RUNNING"))
+        except ClientError as error:
+            print(f"What the sidecars run cannot be asked: {error}")
+            return ""
+        run = {
+            (container["name"], container["imageDigest"])
+            for task in tasks
+            if task["taskDefinitionArn"] == deployment.task_definition
+            for container in task["containers"]
+            if container["name"] in self._settings.sidecars and container.get("imageDigest")
+        }
+        return sidecars.written(sorted(run))

@@ -1,0 +1,73 @@
+"""A session whose clients answer from a table, and refuse what botocore's models refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from botocore.session import Session
+from botocore.validate import validate_parameters
+
+Json = dict[str, Any]
+_BOTOCORE = Session()
+
+
+def error(code: str, operation: str = "Call", message: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class FakeSession:
+    """Answers each operation by a function of its arguments, and remembers the calls in their order."""
+
+    def __init__(self, answers: dict[str, Callable[[Json], Any]]) -> None:
+        self.answers, self.calls = answers, list[tuple[str, Json]]()
+
+    def client(self, service: str, **_: Any) -> Any:
+        return _Client(self, service)
+
+    def called(self, operation: str) -> list[Json]:
+        """The arguments of each call of an operation."""
+        return [given for name, given in self.calls if name == operation]
+
+
+class _Client:
+    def __init__(self, session: FakeSession, service: str) -> None:
+        self._session, self._model = session, _BOTOCORE.get_service_model(service)
+        self._operations = {xform_name(name): name for name in self._model.operation_names}
+        self.exceptions = SimpleNamespace(**{shape.name: _named(shape.name) for shape in self._model.error_shapes})
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        operation = self._operations[method]
+
+        def call(**given: Any) -> Any:
+            validate_parameters(given, self._model.operation_model(operation).input_shape)
+            self._session.calls.append((operation, given))
+            answer = self._session.answers.get(operation, lambda _: {})(given)
+            if isinstance(answer, ClientError):
+                raise self._as_named(answer)
+            return answer
+
+        return call
+
+    def get_paginator(self, method: str) -> Any:
+        def paginate(**given: Any) -> Iterator[Any]:
+            answer = getattr(self, method)(
+                **{name: value for name, value in given.items() if name != "PaginationConfig"}
+            )
+            yield from answer if isinstance(answer, list) else [answer]
+
+        return SimpleNamespace(paginate=paginate)
+
+    def _as_named(self, answer: ClientError) -> ClientError:
+        kind: type[ClientError] = getattr(self.exceptions, answer.response["Error"]["Code"], ClientError)
+        return kind(answer.response, answer.operation_name)
+
+
+_KINDS: dict[str, type[ClientError]] = {}
+
+
+def _named(code: str) -> type[ClientError]:
+    return _KINDS.setdefault(code, type(code, (ClientError,), {}))
