@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from delivery import approval, laptop, prune, rollback
 from delivery.bootstrap import bootstrap
 from delivery.errors import PROGRAM, DeliveryError, explained
-from delivery.history import KEPT, history
+from delivery.history import history, history_lines
 from delivery.lookup import find
 from delivery.pipeline import LIVE
 from delivery.redeploy import redeploy
@@ -29,6 +29,7 @@ from delivery.review_stacks import Reviews
 from delivery.state import look
 from delivery.status import status
 from releases.errors import ReleaseError
+from releases.history import KEPT
 from releases.names import aws_name
 from releases.repository import Repository
 
@@ -143,9 +144,9 @@ def history_command(session: boto3.Session, service: str, stack: str, as_json: b
     find(session, stack, service)
     past = history(session, stack, service)
     if as_json:
-        click.echo(json.dumps(past.documents(), indent=2))
+        click.echo(json.dumps([release.document() for release in past.releases], indent=2))
     else:
-        click.echo("\n".join(past.lines(Repository(session, aws_name(stack, service)).digest(LIVE))))
+        click.echo("\n".join(history_lines(past, Repository(session, aws_name(stack, service)).digest(LIVE))))
 
 
 @main.command("rollback")

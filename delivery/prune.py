@@ -157,7 +157,7 @@ def _releases(session: boto3.Session, stack: str, service: str) -> list[Release]
             f"the release record of {service} is not one that this version reads, so it is not sure what it needs; "
             "nothing was removed; use the version of this command that belongs to the program"
         )
-    return past.releases
+    return list(past.releases)
 
 
 def _newest_of_pulumi(ecs: Any, newest_first: Sequence[str], family: str) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ import boto3
 
 from delivery.differences import Difference, differences
 from delivery.errors import PROGRAM, DeliveryError
-from delivery.history import History, history
+from delivery.history import history, numbers
 from delivery.lookup import find, how_to_wait
 from delivery.pipeline import Pipeline
 from delivery.redeploy import deploy
 from delivery.state import Images, ServiceState, images, revision_name
+from releases.history import History
 from releases.names import aws_name
 from releases.record import Release
 from releases.repository import Repository
@@ -96,7 +97,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
     if not Repository(session, aws_name(stack, service)).has(target.image_digest):
         raise DeliveryError(
             f"the image {target.image_digest} of release-{target.release} is no longer in the repository "
-            f"{aws_name(stack, service)}; name another one with --to; there are: {past.numbers()}"
+            f"{aws_name(stack, service)}; name another one with --to; there are: {numbers(past)}"
         )
     return Plan(
         stack=stack,
@@ -128,7 +129,7 @@ def _target(past: History, seen: Images, service: str, number: int | None) -> Re
         return other
     chosen = next((release for release in past.releases if release.release == number), None)
     if chosen is None:
-        raise DeliveryError(f"there is no release {number} of {service}; there are: {past.numbers()}")
+        raise DeliveryError(f"there is no release {number} of {service}; there are: {numbers(past)}")
     return chosen
 
 

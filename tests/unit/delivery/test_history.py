@@ -2,7 +2,8 @@
 
 import pytest
 
-from delivery.history import KEPT, History
+from delivery.history import history_lines
+from releases.history import KEPT, History
 from releases.record import Release
 
 ARN = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:8"
@@ -35,4 +36,4 @@ def line(number: int, digest: str, live: str = "") -> str:
     ids=["none", "one", "two", "one that is none", "older ones"],
 )
 def test_the_releases_are_lines(found: History, expected: list[str]) -> None:
-    assert found.lines(A) == expected
+    assert history_lines(found, A) == expected
