@@ -173,6 +173,7 @@ for name, service in config.services.items():
             "service": name,
             "bucket": store.bucket,
             "bucket_arn": store.arn,
+            "steps_key": store.steps_key,
             "dead_letters_arn": failures.queue_arn,
             "repository_name": images.name,
             "repository_url": images.url,

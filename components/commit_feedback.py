@@ -11,10 +11,10 @@ import pulumi_aws as aws
 
 from components import policies, undelivered
 from components.commit_messages import HOSTS, Outcome, comment, ended, path_values, pattern, report_input, status
-from components.messages import FAILED, SOURCE
 from components.naming import SOURCES, Scope
 from components.pipeline_builds import caller
 from components.roles import service_role, until_known
+from releases.events import FAILED, SOURCE
 
 SCRIPT = Path(__file__).parent.parent / "buildspecs" / "report.py"
 CALLS_PER_SECOND = 5

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.messages import EXECUTION, EXECUTION_PAGE, FAILED, PATHS, RELEASED, SOURCE, STARTED, console
+from components.messages import EXECUTION, EXECUTION_PAGE, PATHS, console
 from components.naming import Scope
+from releases.events import FAILED, RELEASED, SOURCE, STARTED
 
 Outcome = Literal["started", "released", "failed"]
 DETAIL_TYPES: Mapping[Outcome, str] = {"started": STARTED, "released": RELEASED, "failed": FAILED}

@@ -1,6 +1,6 @@
 """What an on-call person looks at first: each service's requests, tasks and log, and how deliveries go.
 
-The release step writes the metrics of deliveries (buildspecs/release.yaml), CodePipeline that an execution has failed.
+The Release step writes the metrics of deliveries (pipeline_steps/announcement.py), CodePipeline that an execution has failed.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from components.messages import SOURCE
+from releases.events import SOURCE
 
 WIDTH, ROW, ALARMS, HEADER = 24, 6, 3, 1
 """The grid's columns, and the height of a row of charts, of alarms and of a headline (CloudWatch, dashboard body

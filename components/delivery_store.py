@@ -1,5 +1,6 @@
-"""The bucket of sources and artifacts."""
+"""The bucket of sources, artifacts and the steps' code."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NotRequired, TypedDict
@@ -7,6 +8,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from components import steps_code
 from components.naming import SOURCES
 from components.private_bucket import keep_private
 from releases.template import TEMPLATES
@@ -30,13 +32,15 @@ class DeliveryStore(pulumi.ComponentResource):
     """A private, versioned, encrypted bucket whose uploads are events.
 
     Produces: an `aws.s3.Bucket` (autonamed) with versioning, encryption, ownership, public access block,
-    lifecycle, policy (TLS only) and EventBridge notification.
+    lifecycle, policy (TLS only) and EventBridge notification, and an object with the code of the pipelines' steps.
     """
 
     bucket: pulumi.Output[str]
     """The bucket's name, known once its uploads reach EventBridge."""
     arn: pulumi.Output[str]
     """The bucket's ARN."""
+    steps_key: pulumi.Output[str]
+    """The object that is the code of the pipelines' steps."""
 
     def __init__(self, name: str, args: DeliveryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeliveryStore", name, dict(args), opts)
@@ -63,6 +67,16 @@ class DeliveryStore(pulumi.ComponentResource):
                 hooks=pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{name}-events-new", _tell_when)]),
             ),
         )
+        # What runs now may still read the code that this replaces.
+        steps = aws.s3.BucketObjectv2(
+            f"{name}-steps",
+            bucket=bucket.bucket,
+            key=steps_code.key(),
+            content_base64=b64encode(steps_code.archive()).decode(),
+            content_type="application/zip",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning], retain_on_delete=True),
+        )
+        self.steps_key = steps.key
         self.bucket = events.bucket
         self.arn = bucket.arn
         self.register_outputs({"bucket": self.bucket})

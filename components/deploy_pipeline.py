@@ -9,11 +9,12 @@ import pulumi
 import pulumi_aws as aws
 
 from components import pipeline_builds as builds
-from components import pipeline_stages, policies
+from components import pipeline_function, pipeline_stages, policies
 from components.code_deploy import IMAGE_PLACEHOLDER
 from components.naming import artifact_prefix, source_key
 from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
 from components.roles import service_role, until_known
+from pipeline_steps.settings import VARIABLE
 from releases import template
 
 BUILDSPECS = Path(__file__).parent.parent / "buildspecs"
@@ -26,9 +27,9 @@ class DeployPipeline(pulumi.ComponentResource):
 
     Approve and Migrate are there for a service that asks for them.
 
-    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; two or
-    three CodeBuild projects with log groups and roles, a CodePipeline V2 with its role, and the EventBridge rule that
-    starts it with the uploaded version.
+    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; one to
+    three CodeBuild projects and a Lambda function, each with log group and role; a CodePipeline V2 with its role; and
+    the EventBridge rule that starts it with the uploaded version.
     """
 
     name: pulumi.Output[str]
@@ -65,9 +66,9 @@ class DeployPipeline(pulumi.ComponentResource):
             "package": builds.package(args, self._artifacts_arn),
             **({"template": builds.fetch_template(args, self._artifacts_arn)} if "blue_green" in args else {}),
             **({"migrate": builds.migrate(args, args["migrate"], self._artifacts_arn)} if "migrate" in args else {}),
-            "release": builds.release(args, self._artifacts_arn),
         }
         projects = {purpose: self._project(build) for purpose, build in wanted.items()}
+        steps = self._steps()
         role, permissions = self._role(
             "pipeline",
             "codepipeline",
@@ -75,10 +76,11 @@ class DeployPipeline(pulumi.ComponentResource):
                 *policies.fetch_source(args["bucket_arn"], source_arn),
                 *policies.read_and_write_artifacts(args["bucket_arn"], self._artifacts_arn),
                 *policies.run_builds([project.arn for project in projects.values()]),
+                *policies.run_steps(steps.arn),
                 *self._may_deploy(),
             ],
         )
-        pipeline = self._pipeline(projects, role, permissions)
+        pipeline = self._pipeline(projects, steps, role, permissions)
         starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
         self._start_on_upload(pipeline, starter)
         if "blue_green" in args:
@@ -164,9 +166,37 @@ class DeployPipeline(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
+    def _steps(self) -> aws.lambda_.Function:
+        """The function that runs the pipeline's own steps, with its log group and role."""
+        args, full_name = self._args, f"{self._full_name}-steps"
+        logs = aws.cloudwatch.LogGroup(
+            f"{self._name}-steps-logs",
+            name=f"/aws/lambda/{full_name}",
+            retention_in_days=args["log_retention_days"],
+            opts=self._child,
+        )
+        permissions = [*policies.write_logs(logs.arn), *pipeline_function.permissions(args)]
+        role, policy = self._role("steps", "lambda", permissions)
+        return aws.lambda_.Function(
+            f"{self._name}-steps",
+            name=full_name,
+            role=role.arn,
+            runtime=pipeline_function.RUNTIME,
+            architectures=[pipeline_function.ARCHITECTURE],
+            handler=pipeline_function.HANDLER,
+            memory_size=pipeline_function.MEMORY,
+            timeout=pipeline_function.TIMEOUT,
+            s3_bucket=args["bucket"],
+            s3_key=args["steps_key"],
+            environment={"variables": {VARIABLE: pipeline_function.settings(args)}},
+            logging_config={"log_format": "Text", "log_group": logs.name},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
     def _pipeline(
         self,
         projects: Mapping[str, aws.codebuild.Project],
+        steps: aws.lambda_.Function,
         role: aws.iam.Role,
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
@@ -187,7 +217,7 @@ class DeployPipeline(pulumi.ComponentResource):
             else pipeline_stages.rolling(args["cluster_name"], args["service_name"], args["deploy_timeout"])
         )
         migrate = names.get("migrate")
-        stages.append(pipeline_stages.deploy(actions=actions, migrate=migrate, release=names["release"]))
+        stages.append(pipeline_stages.deploy(actions=actions, migrate=migrate, steps=steps.name))
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from components.naming import Scope
 from components.policies import EVERYTHING, Statement, allow, read_executions, watch_scaling
 
-PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events")
+PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events", "lambda")
 """The services that the stack's roles are for."""
 
 LINKED = (
@@ -159,7 +159,12 @@ def services(scope: Scope) -> list[Statement]:
 
 def watching(scope: Scope) -> list[Statement]:
     """Logs and alarms."""
-    named = (f"ecs/{scope.stack}-*", f"ecs/{scope.stack}/*", f"codebuild/{scope.stack}-*")
+    named = (
+        f"ecs/{scope.stack}-*",
+        f"ecs/{scope.stack}/*",
+        f"codebuild/{scope.stack}-*",
+        f"aws/lambda/{scope.stack}-*",
+    )
     logs = [scope.arn("logs", f"log-group:/{name}") for name in named]
     return [
         allow("ReadLogGroups", actions("logs", "Describe* ListTagsForResource"), EVERYTHING),
@@ -194,7 +199,7 @@ def _overview(scope: Scope) -> list[Statement]:
 
 
 def delivery(scope: Scope) -> list[Statement]:
-    """Repositories, builds, pipelines, CodeDeploy, and what starts and announces them."""
+    """Repositories, builds, functions, pipelines, CodeDeploy, and what starts and announces them."""
     ours = f"{scope.stack}-*"
     images = (
         "CreateRepository DeleteRepository PutLifecyclePolicy DeleteLifecyclePolicy SetRepositoryPolicy "
@@ -208,6 +213,10 @@ def delivery(scope: Scope) -> list[Statement]:
     events = (
         "PutRule DeleteRule PutTargets RemoveTargets CreateConnection UpdateConnection DeleteConnection "
         "CreateApiDestination UpdateApiDestination DeleteApiDestination TagResource UntagResource"
+    )
+    functions = (
+        "CreateFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction "
+        "ListVersionsByFunction GetFunctionCodeSigningConfig ListTags TagResource UntagResource"
     )
     secret = scope.arn("secretsmanager", f"secret:events!connection/{ours}")
     return [
@@ -229,6 +238,7 @@ def delivery(scope: Scope) -> list[Statement]:
             actions("codebuild", "CreateProject UpdateProject DeleteProject"),
             [scope.arn("codebuild", f"project/{ours}")],
         ),
+        allow("Functions", actions("lambda", functions), [scope.arn("lambda", f"function:{ours}")]),
         allow(
             "Pipelines",
             actions("codepipeline", "CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource"),

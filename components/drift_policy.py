@@ -8,6 +8,7 @@ and runs the deployed branch's code, where a preview runs a pull request's.
 import re
 from collections.abc import Sequence
 
+from components import steps_code
 from components.deploy_policy import deploy
 from components.naming import Scope
 from components.policies import Statement, allow
@@ -49,7 +50,11 @@ def drift(scope: Scope) -> Sequence[Statement]:
     return [
         *(statement for statement in found if statement["Action"]),
         allow("ReadStore", [f"s3:{action}" for action in BUCKET_SETTINGS], [bucket]),
-        allow("ReadTemplates", ["s3:GetObject", "s3:GetObjectTagging"], [f"{bucket}/{TEMPLATES}/*"]),
+        allow(
+            "ReadObjects",
+            ["s3:GetObject", "s3:GetObjectTagging"],
+            [f"{bucket}/{folder}/*" for folder in (TEMPLATES, steps_code.FOLDER)],
+        ),
     ]
 
 

@@ -13,11 +13,8 @@ from typing import Any, Literal
 import pulumi_aws as aws
 
 from components.naming import Scope
+from releases.events import PACKAGED, RELEASED, SOURCE
 
-SOURCE = "fargate-delivery"
-STARTED, PACKAGED, RELEASED, FAILED = "Release Started", "Release Packaged", "Service Released", "Release Failed"
-"""The events of ours: of the Package step, before a build and when there is an image to deploy; of the Release step,
-whose detail is the release record with the pipeline's name; and of the build that looks why an execution has ended."""
 LONGEST_TEMPLATE, LONGEST_PATTERN = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 GOOD, BAD, NEWS, ASKING = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"

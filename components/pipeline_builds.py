@@ -11,13 +11,12 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from components import policies, registries
-from components.messages import PACKAGED, RELEASED, SOURCE, STARTED
 from components.naming import Scope, source_key
 from components.parameter_store import View
 from components.registries import RegistriesArgs
 from releases import template
+from releases.events import PACKAGED, SOURCE, STARTED
 from releases.names import Controller
-from releases.record import FINGERPRINT_LABEL
 
 
 class Builder(TypedDict):
@@ -86,6 +85,8 @@ class DeployPipelineArgs(TypedDict):
     bucket: pulumi.Input[str]
     """Where sources arrive and artifacts are kept."""
     bucket_arn: pulumi.Input[str]
+    steps_key: pulumi.Input[str]
+    """The object, in that bucket, that is the code of the pipeline's steps."""
     uploaders: NotRequired[Sequence[policies.Statement]]
     """Who uploads by a role, besides the user that has a key: the role's trust."""
     dead_letters_arn: pulumi.Input[str]
@@ -243,39 +244,6 @@ def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: p
         ],
         # Besides its own migration it may have to wait for one that an execution before left running.
         2 * migration["timeout"] + SPARE_MINUTES,
-    )
-
-
-def release(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
-    """Makes what was deployed the released one."""
-    scalable_targets = args["scope"].arn("application-autoscaling", "scalable-target/*")
-    looks_at_tasks = args["controller"] == "CODE_DEPLOY" or bool(args["sidecars"])
-    return Build(
-        "release",
-        caller(args["architecture"]),
-        {
-            "CLUSTER": args["cluster_name"],
-            "SERVICE": args["service_name"],
-            "CONTROLLER": args["controller"],
-            "CONTAINERS": " ".join(args["containers"]),
-            "SIDECARS": " ".join(args["sidecars"]),
-            "MINIMUM_TASKS": str(args["minimum_tasks"]),
-            "TIMEOUT": str(args["deploy_timeout"]),
-            "REPOSITORY": args["repository_name"],
-            "RELEASE_RECORD": args["record_name"],
-            "FINGERPRINT_LABEL": FINGERPRINT_LABEL,
-        },
-        [
-            # A scalable target's ARN ends in an id that AWS makes up and no output gives.
-            *policies.release_service(args["service_arn"], scalable_targets, args["role_arns"]),
-            *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if looks_at_tasks else []),
-            *policies.tag_image(args["repository_arn"]),
-            *policies.write_release(args["record_arn"]),
-            *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, RELEASED),
-            *policies.measure(SOURCE),
-            *policies.read_artifacts(args["bucket_arn"], artifacts_arn),
-        ],
-        args["deploy_timeout"] + SPARE_MINUTES,
     )
 
 

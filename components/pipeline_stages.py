@@ -106,31 +106,32 @@ def blue_green(code_deploy: BlueGreen) -> list[Action]:
     ]
 
 
-def deploy(*, actions: Sequence[Action], migrate: pulumi.Input[str] | None, release: pulumi.Input[str]) -> Stage:
+def deploy(*, actions: Sequence[Action], migrate: pulumi.Input[str] | None, steps: pulumi.Input[str]) -> Stage:
     """Deploy: one stage, so that no second release slips in between its actions.
 
     Args:
         actions: those of the strategy; the last one deploys.
         migrate: the CodeBuild project that migrates, if the service has migrations.
-        release: the CodeBuild project that makes the deployed image the released one.
+        steps: the Lambda function that makes the deployed image the released one.
     """
     *before, last = actions
     chosen = "Template" if before else "Package"
     execution = {"EXECUTION": "#{codepipeline.PipelineExecutionId}"}
     image = {"IMAGE_DIGEST": f"#{{{chosen}.IMAGE_DIGEST}}"}
-    source = {
-        "SOURCE_VERSION": f"#{{{chosen}.SOURCE}}",
-        "COMMIT": f"#{{{chosen}.COMMIT}}",
-        "COMMIT_REPOSITORY": f"#{{{chosen}.COMMIT_REPOSITORY}}",
-        "UPLOADED": "#{Package.UPLOADED}",
+    deployed_image = {
+        "digest": f"#{{{chosen}.IMAGE_DIGEST}}",
+        "source": f"#{{{chosen}.SOURCE}}",
+        "commit": f"#{{{chosen}.COMMIT}}",
+        "repository": f"#{{{chosen}.COMMIT_REPOSITORY}}",
+        "uploaded": "#{Package.UPLOADED}",
+        "execution": "#{codepipeline.PipelineExecutionId}",
     }
-    packaged: Flow = {"input_artifacts": [PACKAGE]}
     deployed: Flow = {"input_artifacts": [DEPLOYMENT if before else PACKAGE]}
     in_order = [
         *before,
         *([] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, deployed)]),
         last,
-        _build("Release", release, {**image, **source, **execution}, packaged),
+        _step("Release", steps, deployed_image),
     ]
     return {
         "name": "Deploy",
@@ -146,9 +147,15 @@ def _build(name: str, project: pulumi.Input[str], variables: Mapping[str, str], 
     return _action(name, "Build", "CodeBuild", configuration, flow)
 
 
+def _step(name: str, function: pulumi.Input[str], parameters: Mapping[str, str]) -> Action:
+    """A Lambda action that runs one of the pipeline's own steps; its parameters have at most 1000 characters."""
+    user_parameters = json.dumps({"step": name.lower(), **parameters}, separators=(",", ":"))
+    return _action(name, "Invoke", "Lambda", {"FunctionName": function, "UserParameters": user_parameters}, {})
+
+
 def _action(
     name: str,
-    category: Literal["Source", "Build", "Approval", "Deploy"],
+    category: Literal["Source", "Build", "Approval", "Deploy", "Invoke"],
     provider: str,
     configuration: Mapping[str, pulumi.Input[str]],
     flow: Flow,

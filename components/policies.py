@@ -296,6 +296,16 @@ def run_builds(project_arns: Arns) -> list[Statement]:
     return [allow("RunBuilds", ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], project_arns)]
 
 
+def run_steps(function_arn: pulumi.Input[str]) -> list[Statement]:
+    """What CodePipeline's Lambda action needs (CodePipeline, AWS Lambda invoke action reference)."""
+    return [allow("RunSteps", ["lambda:InvokeFunction"], [function_arn])]
+
+
+def answer_jobs() -> list[Statement]:
+    """Tells CodePipeline how a job has ended; neither action takes a resource."""
+    return [allow("AnswerJobs", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], EVERYTHING)]
+
+
 def deploy_service(
     service_arn: pulumi.Input[str],
     task_definition_arn: pulumi.Input[str],

@@ -9,12 +9,8 @@ from typing import Any
 
 import boto3
 
+from releases.events import RELEASED, SOURCE
 from releases.record import SCHEMA, Release
-
-NAMESPACE = "fargate-delivery"
-"""The source of this project's events, and the namespace of its metrics."""
-RELEASED = "Service Released"
-"""The event's detail type."""
 
 
 def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: int, changed: Sequence[str]) -> None:
@@ -38,7 +34,7 @@ def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: 
         "schema": SCHEMA,
         **release.document(),
     }
-    entry = {"Source": NAMESPACE, "DetailType": RELEASED, "Detail": json.dumps(detail)}
+    entry = {"Source": SOURCE, "DetailType": RELEASED, "Detail": json.dumps(detail)}
     _try(session, "announced", "events", "put_events", Entries=[entry])
 
 
@@ -59,7 +55,7 @@ def measure(session: boto3.Session, pipeline: str, uploaded: int, now: float, be
     data = [
         {"MetricName": name, "Unit": unit, "Value": value, "Dimensions": dimensions} for name, unit, value in metrics
     ]
-    _try(session, "measured", "cloudwatch", "put_metric_data", Namespace=NAMESPACE, MetricData=data)
+    _try(session, "measured", "cloudwatch", "put_metric_data", Namespace=SOURCE, MetricData=data)
 
 
 def duration(seconds: int) -> str:

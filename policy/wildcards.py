@@ -32,6 +32,8 @@ ANY_RESOURCE = {
         for kind in ("Control", "Data")
     },
     "logs:DescribeLogGroups": TAKES_NO_RESOURCE,
+    "codepipeline:PutJobFailureResult": TAKES_NO_RESOURCE,
+    "codepipeline:PutJobSuccessResult": TAKES_NO_RESOURCE,
     "ecr:GetAuthorizationToken": TAKES_NO_RESOURCE,
     "ecs:DescribeTaskDefinition": TAKES_NO_RESOURCE,
     "elasticloadbalancing:DescribeListeners": TAKES_NO_RESOURCE,

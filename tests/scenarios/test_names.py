@@ -86,6 +86,13 @@ NAMES = [
         ["IMAGE_REPOSITORY"],
     ),
     Name(
+        "a step's parameter",
+        [(STAGES, '"digest": f"#{{', '"image": f"#{{')],
+        [("pipeline_steps/release.py", 'parameters["digest"]', 'parameters["image"]')],
+        ["KeyError: 'digest'"],
+        ["KeyError: 'image'"],
+    ),
+    Name(
         "a container",
         [(BUILDS, '" ".join(args["containers"])', '"app"')],
         [("task_templates/web.json", '"name": "web"', '"name": "app"')],

@@ -62,10 +62,9 @@ DIGEST = """\
             ),"""
 BUILD = '"${arguments[@]}" --tag "$REPOSITORY_URI:$tag" .'
 PUSH = 'docker push "$REPOSITORY_URI:$tag"'
-MOVE_LIVE, WRITE_RECORD = (
-    "        tag live\n",
-    '        aws ssm put-parameter --name "$RELEASE_RECORD" --overwrite --value "$record" > /dev/null\n',
-)
+BOTH_TAGS, OWN_TAG = 'for tag in (f"release-{number}", "live"):', 'for tag in (f"release-{number}",):'
+WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
+MOVE_LIVE = 'repository.tag(deployed.digest, "live")'
 LONGEST = 300
 """Characters of a violation that are shown: some hold a whole preview."""
 REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'
@@ -80,8 +79,8 @@ MUTANTS: Mapping[str, tuple[Edit, ...]] = {
         Edit("buildspecs/package.yaml", PUSH, f'{PUSH}\n          docker push "$REPOSITORY_URI:live"'),
     ),
     "record-first": (
-        Edit("buildspecs/release.yaml", MOVE_LIVE, ""),
-        Edit("buildspecs/release.yaml", WRITE_RECORD, WRITE_RECORD + MOVE_LIVE),
+        Edit("pipeline_steps/release.py", BOTH_TAGS, OWN_TAG),
+        Edit("pipeline_steps/release.py", WRITE_RECORD, f"{WRITE_RECORD}\n        {MOVE_LIVE}"),
         Edit("components/guards.py", REFUSE, "pulumi.log.warn(refusal)"),
     ),
 }

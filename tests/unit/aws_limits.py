@@ -152,6 +152,7 @@ TEXTS: Mapping[Path, Text] = {
     ("kms/alias:Alias", "name"): model("kms.AliasNameType"),
     ("kms/key:Key", "description"): model("kms.DescriptionType"),
     ("kms/key:Key", "policy"): model("kms.PolicyType"),
+    ("lambda/function:Function", "name"): Text("[A-Za-z0-9_-]+", 64, "Lambda, CreateFunction: FunctionName"),
     ("lb/listener:Listener", "defaultActions.*.fixedResponse.messageBody"): model("elbv2.FixedResponseActionMessage"),
     ("lb/listenerRule:ListenerRule", "conditions.*.hostHeader.values.*"): HOST,
     ("lb/listenerRule:ListenerRule", "conditions.*.pathPattern.values.*"): PATH,

@@ -40,6 +40,7 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
         "arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{args.inputs['alarmName']}"
     },
     "aws:codebuild/project:Project": _arn("codebuild", "project/"),
+    "aws:lambda/function:Function": _arn("lambda", "function:"),
     "aws:codepipeline/pipeline:Pipeline": _arn("codepipeline", ""),
     "aws:cloudwatch/eventConnection:EventConnection": _arn("events", "connection/"),
     "aws:cloudwatch/eventApiDestination:EventApiDestination": _arn("events", "api-destination/"),

@@ -25,7 +25,7 @@ class FakeSession:
     def __init__(self, answers: dict[str, Callable[[Json], Any]]) -> None:
         self.answers, self.calls = answers, list[tuple[str, Json]]()
 
-    def client(self, service: str, **_: Any) -> Any:
+    def client(self, service: str, **_: str) -> Any:
         return _Client(self, service)
 
     def called(self, operation: str) -> list[Json]:
@@ -45,7 +45,7 @@ class _Client:
         def call(**given: Any) -> Any:
             validate_parameters(given, self._model.operation_model(operation).input_shape)
             self._session.calls.append((operation, given))
-            answer = self._session.answers.get(operation, lambda _: {})(given)
+            answer = self._session.answers[operation](given) if operation in self._session.answers else {}
             if isinstance(answer, ClientError):
                 raise self._as_named(answer)
             return answer
@@ -62,12 +62,12 @@ class _Client:
         return SimpleNamespace(paginate=paginate)
 
     def _as_named(self, answer: ClientError) -> ClientError:
-        kind: type[ClientError] = getattr(self.exceptions, answer.response["Error"]["Code"], ClientError)
+        kind = getattr(self.exceptions, answer.response["Error"]["Code"], ClientError)
         return kind(answer.response, answer.operation_name)
 
 
-_KINDS: dict[str, type[ClientError]] = {}
+_KINDS: dict[str, Any] = {}
 
 
-def _named(code: str) -> type[ClientError]:
+def _named(code: str) -> Any:
     return _KINDS.setdefault(code, type(code, (ClientError,), {}))

@@ -366,6 +366,7 @@ CLOUDFORMATION = {
     "iam/userPolicy": "IAM::UserPolicy",
     "kms/alias": "KMS::Alias",
     "kms/key": "KMS::Key",
+    "lambda/function": "Lambda::Function",
     "lb/listener": "ElasticLoadBalancingV2::Listener",
     "lb/listenerRule": "ElasticLoadBalancingV2::ListenerRule",
     "lb/loadBalancer": "ElasticLoadBalancingV2::LoadBalancer",
@@ -386,7 +387,9 @@ VPC = "VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRo
 UNUSED = {
     "a property that the program does not set": (
         "acm-pca:* acm:UpdateCertificateOptions application-autoscaling:*ScheduledAction cognito-idp:* firehose:* "
-        "lambda:*ProvisionedConcurrencyConfig cloudwatch:GetMetricData codestar-connections:* "
+        "lambda:*Concurrency* lambda:*RecursionConfig lambda:*ScalingConfig lambda:*RuntimeManagementConfig "
+        "lambda:PassCapacityProvider lambda:GetLayerVersion lambda:AssociateRuntimeAlias lambda:PublishVersion "
+        "lambda:*CodeSigningConfig s3files:* elasticfilesystem:* cloudwatch:GetMetricData codestar-connections:* "
         "codepipeline:*StageTransition codedeploy:RegisterOnPremisesInstance "
         "ec2:*Vpn* ec2:*VpcEncryptionControl ec2:ModifyVpcTenancy ec2:*SubnetCidrBlock ec2:*NatGatewayAddress "
         "ec2:AcceptAddressTransfer ecs:PutAccountSetting* elasticloadbalancing:ModifyCapacityReservation "

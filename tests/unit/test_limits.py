@@ -132,5 +132,5 @@ def test_a_review_adds_no_rule_to_the_balancer_s_group() -> None:
 
 def test_the_committed_buildspecs_are_what_is_counted() -> None:
     assert sorted(path.name for path in settings.BUILDSPECS.glob("*.yaml")) == [
-        "migrate.yaml", "package.yaml", "release.yaml", "template.yaml"
+        "migrate.yaml", "package.yaml", "template.yaml"
     ]  # fmt: skip

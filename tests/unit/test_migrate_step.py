@@ -12,9 +12,9 @@ from typing import Any
 import jmespath  # type: ignore[import-untyped]
 import pytest
 import yaml
+from aws_command_fake import AWS, SLEEP, FakeAws
 from mocked import ROOT
 from task_definitions import EFS, PROXY_AT, ROUTER, WEB_AT, changed, mounted
-from test_release_step import AWS, SLEEP, FakeAws
 
 from components.task_template import STAND_INS, TaskTemplate
 

@@ -15,6 +15,7 @@ Deploy = Callable[..., Recorder]
 SERVICE, TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 PARAMETER, PIPELINE = "aws:ssm/parameter:Parameter", "aws:codepipeline/pipeline:Pipeline"
 PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"
+FUNCTION = "aws:lambda/function:Function"
 BUCKET = "arn:aws:s3:::delivery-store-bucket-0a1b2c3"
 RUNTIME = "/fargate-delivery/dev/chuoi/runtime"
 
@@ -43,7 +44,8 @@ def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
     migrating = [name for name, service in json.loads(stack_config(stack)["fargate-delivery:services"]).items()
                  if "migrate" in service]  # fmt: skip
     told = types["fargate-delivery:index:CommitFeedback"]  # its build looks why an execution has ended
-    assert types[PROJECT] == 2 * services + len(migrating) + types["aws:codedeploy/application:Application"] + told
+    assert types[FUNCTION] == services
+    assert types[PROJECT] == services + len(migrating) + types["aws:codedeploy/application:Application"] + told
     assert told == (1 if stack == "local" else 0)
     assert types["aws:lb/loadBalancer:LoadBalancer"] == 1
     assert types["aws:iam/accessKey:AccessKey"] == 0
@@ -220,9 +222,9 @@ def test_wildcards_stand_only_where_an_action_takes_no_resource(dev: Recorder) -
         *((f"{service}-package-policy", "LogInToRegistry") for service in services),
         *((f"{service}-pipeline-policy", sid) for service in services for sid in ("CloneRevision", "FindTasks")),
         *(
-            (f"{service}-release-policy", sid)
+            (f"{service}-steps-policy", sid)
             for service in services
-            for sid in ("ReadRevision", "WatchScaling", "Measure")
+            for sid in ("AnswerJobs", "ReadRevision", "WatchScaling", "Measure")
         ),
         ("chuoi-migrate-policy", "RegisterMigration"),
         ("chuoi-migrate-policy", "FindMigrations"),
@@ -336,20 +338,21 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
         "EXECUTION": execution,
     }
     assert handed(found["Migrate"]) == {"IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}", "EXECUTION": execution}
-    assert handed(found["Release"]) == {
-        "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
-        "SOURCE_VERSION": "#{Package.SOURCE}",
-        "COMMIT": "#{Package.COMMIT}",
-        "COMMIT_REPOSITORY": "#{Package.COMMIT_REPOSITORY}",
-        "UPLOADED": "#{Package.UPLOADED}",
-        "EXECUTION": execution,
+    assert json.loads(found["Release"]["configuration"]["UserParameters"]) == {
+        "step": "release",
+        "digest": "#{Package.IMAGE_DIGEST}",
+        "source": "#{Package.SOURCE}",
+        "commit": "#{Package.COMMIT}",
+        "repository": "#{Package.COMMIT_REPOSITORY}",
+        "uploaded": "#{Package.UPLOADED}",
+        "execution": execution,
     }
     assert {name: action.get("inputArtifacts") for name, action in found.items()} == {
         "Source": None,
         "Package": ["source"],
         "Migrate": ["package"],
         "Deploy": ["package"],
-        "Release": ["package"],
+        "Release": None,
     }
 
 
@@ -364,9 +367,8 @@ def test_every_wait_for_a_deployment_has_the_service_s_timeout(
     recorder = run(deploy, "dev", **{"services": services})
     assert followed == [minutes, 15]
     assert actions(recorder, "chuoi")["Deploy"]["configuration"]["DeploymentTimeout"] == str(minutes)
-    project = recorder.inputs(PROJECT, "chuoi-release")
-    assert {"name": "TIMEOUT", "value": str(minutes)} in project["environment"]["environmentVariables"]
-    assert project["buildTimeout"] == minutes + 15
+    variables = recorder.inputs(FUNCTION, "chuoi-steps")["environment"]["variables"]
+    assert json.loads(variables["SERVICE"])["deploy_minutes"] == minutes
 
 
 def test_the_migration_s_project(dev: Recorder) -> None:
@@ -415,9 +417,9 @@ def test_what_the_migration_may_do(dev: Recorder) -> None:
         "ReadArtifacts": (["s3:GetObject", "s3:GetObjectVersion"], [f"{BUCKET}/dev-chuoi/*"], None),
     }
     builds = statements(dev, ROLE_POLICY, "chuoi-pipeline-policy")["RunBuilds"]["Resource"]
-    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-chuoi-package", "dev-chuoi-migrate", "dev-chuoi-release"]
+    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-chuoi-package", "dev-chuoi-migrate"]
     builds = statements(dev, ROLE_POLICY, "mailer-pipeline-policy")["RunBuilds"]["Resource"]
-    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-mailer-package", "dev-mailer-release"]
+    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-mailer-package"]
 
 
 def test_the_pipeline_starts_with_the_version_that_was_uploaded(dev: Recorder) -> None:
@@ -440,7 +442,7 @@ def test_every_build_of_a_service_has_the_task_s_architecture(deploy: Deploy) ->
     for stack, kind in (("dev", "ARM_CONTAINER"), ("local", "LINUX_CONTAINER")):
         recorder = run(deploy, stack)
         projects = [project for project in recorder.named(PROJECT) if project.startswith("chuoi-")]
-        assert len(projects) >= 2
+        assert projects
         assert {recorder.inputs(PROJECT, name)["environment"]["type"] for name in projects} == {kind}
 
 

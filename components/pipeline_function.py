@@ -1,0 +1,53 @@
+"""The Lambda function of a deploy pipeline: what it knows of its service, and what it may do.
+
+Functions without resources; `DeployPipeline` makes the function.
+"""
+
+from typing import Any
+
+import pulumi
+
+from components import policies
+from components.pipeline_builds import DeployPipelineArgs, cluster_arn, tasks_arn
+from releases.events import RELEASED, SOURCE
+
+RUNTIME, ARCHITECTURE, HANDLER = "python3.13", "arm64", "pipeline_steps.handler.handle"
+MEMORY, TIMEOUT = 512, 60
+"""MB, which is what makes boto3 load in half a second; and seconds of one call, which never waits for AWS."""
+
+
+def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
+    """The value of the function's environment variable, which `pipeline_steps.settings.Settings` reads."""
+    fields: dict[str, Any] = {
+        "pipeline": args["scope"].name(args["service"]),
+        "cluster": args["cluster_name"],
+        "service": args["service_name"],
+        "controller": args["controller"],
+        "containers": list(args["containers"]),
+        "sidecars": list(args["sidecars"]),
+        "minimum_tasks": args["minimum_tasks"],
+        "deploy_minutes": args["deploy_timeout"],
+        "repository": args["repository_name"],
+        "record": args["record_name"],
+    }
+    return pulumi.Output.json_dumps(fields)
+
+
+def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
+    """What the function's role may do: all that the pipeline's steps do."""
+    return [*policies.answer_jobs(), *_release(args)]
+
+
+def _release(args: DeployPipelineArgs) -> list[policies.Statement]:
+    scope = args["scope"]
+    looks_at_tasks = args["controller"] == "CODE_DEPLOY" or bool(args["sidecars"])
+    # A scalable target's ARN ends in an id that AWS makes up and no output gives.
+    scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
+    return [
+        *policies.release_service(args["service_arn"], scalable_targets, args["role_arns"]),
+        *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if looks_at_tasks else []),
+        *policies.tag_image(args["repository_arn"]),
+        *policies.write_release(args["record_arn"]),
+        *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
+        *policies.measure(SOURCE),
+    ]

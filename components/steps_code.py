@@ -1,0 +1,32 @@
+"""The code of the deploy pipeline's own steps, as an object in the delivery store that is named by its content."""
+
+import hashlib
+import io
+import zipfile
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("pipeline_steps", "releases")
+FOLDER = "steps"
+"""Where the object is."""
+OLDEST = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip knows."""
+
+
+@cache
+def archive() -> bytes:
+    """The zip. It depends on the files' content alone: not on when they were written, nor on zlib's version."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as files:
+        for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+            entry = zipfile.ZipInfo(path.relative_to(ROOT).as_posix(), OLDEST)
+            entry.external_attr = 0o644 << 16
+            files.writestr(entry, path.read_bytes())
+    return content.getvalue()
+
+
+@cache
+def key() -> str:
+    """The object's key."""
+    return f"{FOLDER}/{hashlib.sha256(archive()).hexdigest()[:32]}.zip"
