@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from pipeline_steps import release
+from pipeline_steps import migrate, release, template
 from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.settings import Settings
 
@@ -20,7 +20,7 @@ DENIED = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 
 Step = Callable[[boto3.Session, Settings, Job], Outcome]
 """Can be called again at any time, with or without the state of the call before."""
-STEPS: Mapping[str, Step] = {"release": release.run}
+STEPS: Mapping[str, Step] = {"template": template.run, "migrate": migrate.run, "release": release.run}
 
 
 def handle(event: Mapping[str, Any], context: object) -> None:

@@ -5,11 +5,27 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from releases.names import Controller
 
 VARIABLE = "SERVICE"
 """The function's environment variable that holds the settings as JSON. Lambda takes 4 KB of variables in all."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What runs once per release, before the new version serves.
+
+    Attributes:
+        command: run by the entry point of the first of the service's containers.
+        minutes: how long it may take.
+        family: the task definitions' family.
+    """
+
+    command: tuple[str, ...]
+    minutes: int
+    family: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,10 @@ class Settings:
         deploy_minutes: how long a deployment may take.
         repository: its image repository's name.
         record: its release record's Parameter Store name.
+        repository_uri: its image repository's address, without a tag.
+        template_bucket: where the program writes the task definition that CodeDeploy deploys.
+        template_folder: in which folder there, see `releases.template`.
+        migration: None for a service without migrations.
     """
 
     pipeline: str
@@ -39,14 +59,22 @@ class Settings:
     deploy_minutes: int
     repository: str
     record: str
+    repository_uri: str = ""
+    template_bucket: str = ""
+    template_folder: str = ""
+    migration: Migration | None = None
 
     @classmethod
     def from_environment(cls) -> Settings:
         """Those that this function was made with."""
-        fields = json.loads(os.environ[VARIABLE])
-        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-        return cls(**fields | lists)
+        fields = _with_tuples(json.loads(os.environ[VARIABLE]))
+        migration = fields.pop("migration", None)
+        return cls(**fields, migration=Migration(**_with_tuples(migration)) if migration else None)
 
     def value(self) -> str:
         """The environment variable's value."""
         return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

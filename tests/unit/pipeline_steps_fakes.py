@@ -15,8 +15,9 @@ Json = dict[str, Any]
 _BOTOCORE = Session()
 
 
-def error(code: str, operation: str = "Call", message: str = "no") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+def error(code: str, operation: str = "Call", message: str = "no", **fields: Any) -> ClientError:
+    """An error of AWS's, with what else its response has."""
+    return ClientError({"Error": {"Code": code, "Message": message}, **fields}, operation)
 
 
 class FakeSession:
@@ -24,8 +25,11 @@ class FakeSession:
 
     def __init__(self, answers: dict[str, Callable[[Json], Any]]) -> None:
         self.answers, self.calls = answers, list[tuple[str, Json]]()
+        self.credentials = list[tuple[str, Json]]()
 
-    def client(self, service: str, **_: str) -> Any:
+    def client(self, service: str, **credentials: str) -> Any:
+        if credentials:
+            self.credentials.append((service, credentials))
         return _Client(self, service)
 
     def called(self, operation: str) -> list[Json]:
@@ -36,6 +40,7 @@ class FakeSession:
 class _Client:
     def __init__(self, session: FakeSession, service: str) -> None:
         self._session, self._model = session, _BOTOCORE.get_service_model(service)
+        self.meta = SimpleNamespace(service_model=self._model)
         self._operations = {xform_name(name): name for name in self._model.operation_names}
         self.exceptions = SimpleNamespace(**{shape.name: _named(shape.name) for shape in self._model.error_shapes})
 

@@ -1,0 +1,203 @@
+"""Migrate: runs the service's migration with the new image, before anything is deployed.
+
+It runs in a task of its own, of what CodeDeploy will deploy, or of what the service runs where ECS deploys, registered
+under another family because RunTask cannot override an image.
+
+No two migrations of a service run at the same time, and none is started twice:
+
+1. An execution that is retried while its migration runs follows that task.
+2. A migration of another execution, or one that is being stopped, has to end first.
+3. RunTask's client token is the id of the action's first job, which is the same however often Lambda delivers it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from pipeline_steps.artifacts import read_file
+from pipeline_steps.failure_line import failure_line
+from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
+from pipeline_steps.migration_definition import essential_sidecars, migration_definition
+from pipeline_steps.migration_task import MigrationTask, log_place
+from pipeline_steps.service import MOST_TASKS
+from pipeline_steps.settings import Migration, Settings
+from releases.template import TASK_DEFINITION
+
+Json = Mapping[str, Any]
+LOG_LINES = 50
+"""How much of a failed migration's log is searched for the cause."""
+MOST_MISSING = 5
+"""ECS may not show a task so often after it has started it (its API is eventually consistent)."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the step remembers between its calls.
+
+    Attributes:
+        token: RunTask's client token.
+        task: the migration's ARN; "" while there is none.
+        missing: how often ECS did not show it.
+    """
+
+    token: str
+    task: str = ""
+    missing: int = 0
+
+
+def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
+    """Start the migration, wait, or tell how it ended.
+
+    The job's parameters: `digest`, the image, and `execution`, the pipeline's.
+
+    Raises:
+        StepError: it was not started, or it failed: the exit code and its cause.
+    """
+    progress = Progress(
+        token=str(job.state.get("token", job.id)),
+        task=str(job.state.get("task", "")),
+        missing=int(job.state.get("missing", 0)),
+    )
+    step = _Step(session, settings, job)
+    return step.follow(progress) if progress.task else step.begin(progress)
+
+
+class _Step:
+    def __init__(self, session: boto3.Session, settings: Settings, job: Job) -> None:
+        if settings.migration is None:
+            raise StepError(f"{settings.service} has no migrations")
+        self._session, self._settings, self._job = session, settings, job
+        self._migration: Migration = settings.migration
+        self._ecs, self._cluster = session.client("ecs"), settings.cluster
+        self._container = settings.containers[0]
+
+    def begin(self, progress: Progress) -> Waiting:
+        execution = self._job.parameters["execution"]
+        unfinished = list(self._unfinished())
+        for task in unfinished:
+            if task.started_by == execution and not task.stopping:
+                return _migrating(progress, task.arn)
+        for task in unfinished:
+            self._stop_if_over(task)
+        if unfinished:
+            return Waiting(f"An earlier migration is still running: {unfinished[0].arn}", asdict(progress))
+        return _migrating(progress, self._start(progress.token))
+
+    def follow(self, progress: Progress) -> Outcome:
+        tasks = self._described([progress.task])
+        if not tasks:
+            if progress.missing + 1 >= MOST_MISSING:
+                raise StepError(f"ECS does not know the migration's task {progress.task}")
+            summary = f"ECS does not show the task {progress.task} yet"
+            return Waiting(summary, asdict(replace(progress, missing=progress.missing + 1)))
+        (task,) = tasks
+        if task.over:
+            return self._end(task)
+        self._stop_if_over(task)
+        return Waiting(f"The migration's task is {task.status}: {task.arn}", asdict(progress))
+
+    def _unfinished(self) -> Iterator[MigrationTask]:
+        """The service's migrations of which something runs; ListTasks has those that are to stop as STOPPED."""
+        for status in ("RUNNING", "STOPPED"):
+            pages = self._ecs.get_paginator("list_tasks").paginate(
+                cluster=self._cluster,
+                family=self._migration.family,
+                desiredStatus=status,
+                PaginationConfig={"PageSize": MOST_TASKS},
+            )
+            for page in pages:
+                yield from (task for task in self._described(page["taskArns"]) if not task.over)
+
+    def _described(self, arns: Sequence[str]) -> list[MigrationTask]:
+        """Those of these tasks that ECS shows."""
+        answer = self._ecs.describe_tasks(cluster=self._cluster, tasks=list(arns)) if arns else {"tasks": []}
+        return [MigrationTask.parse(task, self._container) for task in answer["tasks"]]
+
+    def _start(self, token: str) -> str:
+        """The task's ARN, of this call or of one before with the same token."""
+        found = self._ecs.describe_services(cluster=self._cluster, services=[self._settings.service])
+        service = found["services"][0]
+        registered = self._ecs.register_task_definition(**self._revision(service))["taskDefinition"]
+        strategy = service.get("capacityProviderStrategy")
+        placement = {"capacityProviderStrategy": strategy} if strategy else {"launchType": service["launchType"]}
+        try:
+            answer = self._ecs.run_task(
+                cluster=self._cluster,
+                taskDefinition=registered["taskDefinitionArn"],
+                startedBy=self._job.parameters["execution"],
+                clientToken=token,
+                networkConfiguration=service["networkConfiguration"],
+                **placement,
+            )
+        except self._ecs.exceptions.ConflictException as conflict:
+            # The call before has registered another revision, so this is another request with its token.
+            if started := conflict.response.get("resourceIds"):
+                return str(started[0])
+            raise
+        if not answer["tasks"]:
+            raise StepError(f"The migration's task was not started: {answer['failures'][0]['reason']}")
+        return str(answer["tasks"][0]["taskArn"])
+
+    def _revision(self, service: Json) -> dict[str, Any]:
+        settings, model = self._settings, self._ecs.meta.service_model
+        return migration_definition(
+            self._deployed(service),
+            family=self._migration.family,
+            containers=settings.containers,
+            image=f"{settings.repository_uri}@{self._job.parameters['digest']}",
+            command=self._migration.command,
+            accepted=model.operation_model("RegisterTaskDefinition").input_shape.members,
+        )
+
+    def _deployed(self, service: Json) -> Json:
+        """The task definition that the service will have, but for the image."""
+        if self._settings.controller == "CODE_DEPLOY":
+            template: Json = json.loads(read_file(self._session, self._job, TASK_DEFINITION))
+            return template
+        return self._definition(service["taskDefinition"])
+
+    def _definition(self, arn: str) -> Json:
+        found: Json = self._ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        return found
+
+    def _stop_if_over(self, task: MigrationTask) -> None:
+        """Stop a migration that takes too long, or that an essential sidecar has left alone."""
+        if task.stopping:
+            return
+        reason = ""
+        if time.time() >= task.created + 60 * self._migration.minutes:
+            reason = f"The migration did not end in {self._migration.minutes} min"
+        elif task.ended_sidecars:
+            lost = sorted(task.ended_sidecars & essential_sidecars(self._definition(task.definition)))
+            reason = f"The sidecar {lost[0]} ended before the migration did" if lost else ""
+        if reason:
+            print(f"Stopping {task.arn}: {reason}")
+            self._ecs.stop_task(cluster=self._cluster, task=task.arn, reason=reason)
+
+    def _end(self, task: MigrationTask) -> Done:
+        place = log_place(task, self._container, self._definition(task.definition))
+        log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {self._container} sends it"
+        if task.succeeded:
+            return Done(f"Migrated with {self._job.parameters['digest']}. Its log: {log}")
+        raise StepError(task.failure(self._cause(*place) if place and task.log_has_the_cause else "", log))
+
+    def _cause(self, group: str, stream: str) -> str:
+        try:
+            events = self._session.client("logs").get_log_events(
+                logGroupName=group, logStreamName=stream, limit=LOG_LINES
+            )["events"]
+        except ClientError as error:
+            print(f"The migration's log cannot be read: {error}")
+            return ""
+        return failure_line([event["message"] for event in events])
+
+
+def _migrating(progress: Progress, task: str) -> Waiting:
+    return Waiting(f"Migrating in {task}", asdict(replace(progress, task=task)))

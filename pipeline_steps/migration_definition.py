@@ -1,0 +1,69 @@
+"""From a service's task definition to its migration's."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pipeline_steps.job import StepError
+
+ESSENTIAL_LABEL = "fargate-delivery.essential"
+"""The docker label of a sidecar that is essential to the service's tasks, and that the step looks after."""
+
+
+def migration_definition(
+    service: Mapping[str, Any],
+    *,
+    family: str,
+    containers: Sequence[str],
+    image: str,
+    command: Sequence[str],
+    accepted: Collection[str],
+) -> dict[str, Any]:
+    """The arguments of RegisterTaskDefinition: the service's task, with the new image and the command.
+
+    Args:
+        service: as DescribeTaskDefinition answers, or as CodeDeploy is given it.
+        family: the new definition's.
+        containers: those that run the service's own image; the first one migrates, and the others would run the new
+            version before the migration, so they are left out.
+        image: by its digest.
+        command: of the migration.
+        accepted: what RegisterTaskDefinition takes.
+
+    Raises:
+        StepError: the service has no such container.
+    """
+    migrating, others = containers[0], containers[1:]
+    kept = [copy.deepcopy(each) for each in service["containerDefinitions"] if each["name"] not in others]
+    names = [each["name"] for each in kept]
+    if migrating not in names:
+        raise StepError(f"The service has no container {migrating}; it has: {', '.join(names)}")
+    forwarded = any(each.get("logConfiguration", {}).get("logDriver") == "awsfirelens" for each in kept)
+    for each in kept:
+        if "dependsOn" in each:
+            each["dependsOn"] = [other for other in each["dependsOn"] if other["containerName"] not in containers]
+        if "volumesFrom" in each:
+            each["volumesFrom"] = [other for other in each["volumesFrom"] if other["sourceContainer"] not in others]
+        if not forwarded:  # ECS refuses a log router that nobody uses
+            each.pop("firelensConfiguration", None)
+        if each["name"] == migrating:
+            each |= {"image": image, "command": list(command), "essential": True}
+            for name in ("healthCheck", "restartPolicy"):  # it answers no health check, and is not started twice
+                each.pop(name, None)
+        elif each.get("essential", True):
+            # ECS would stop the migration when this one ends, and the answer to that may be an exit code of 0.
+            each["essential"] = False
+            each["dockerLabels"] = {**each.get("dockerLabels", {}), ESSENTIAL_LABEL: "true"}
+    definition = {**service, "containerDefinitions": kept, "family": family}
+    return {name: value for name, value in definition.items() if name in accepted}
+
+
+def essential_sidecars(definition: Mapping[str, Any]) -> frozenset[str]:
+    """The containers that a migration cannot do without."""
+    return frozenset(
+        str(each["name"])
+        for each in definition["containerDefinitions"]
+        if each.get("dockerLabels", {}).get(ESSENTIAL_LABEL) == "true"
+    )

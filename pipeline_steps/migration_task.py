@@ -1,0 +1,122 @@
+"""A migration's task, as DescribeTasks answers of it: whether it is over, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class MigrationTask:
+    """A migration's task at one moment.
+
+    Attributes:
+        arn: the task's.
+        definition: its task definition's ARN.
+        status: ECS's last known status of it.
+        stopping: whether it is to stop, or has.
+        started_by: the pipeline's execution.
+        created: in seconds since 1970.
+        code: the migration's own exit code; None while it runs, and when it never ran.
+        stop_code: why it stops, in ECS's codes.
+        stopped_reason: why, in words.
+        container_reason: what ECS says of the container that migrates, such as that it had no memory left; "" if
+            nothing.
+        ended_sidecars: the other containers that have ended by themselves while the migration has not.
+    """
+
+    arn: str
+    definition: str
+    status: str
+    stopping: bool
+    started_by: str
+    created: float
+    code: int | None
+    stop_code: str
+    stopped_reason: str
+    container_reason: str
+    ended_sidecars: frozenset[str]
+
+    @classmethod
+    def parse(cls, task: Mapping[str, Any], container: str) -> MigrationTask:
+        """A task of DescribeTasks.
+
+        Args:
+            task: it.
+            container: the one that migrates.
+        """
+        migration: Mapping[str, Any] = next((each for each in task["containers"] if each["name"] == container), {})
+        ended = frozenset(str(each["name"]) for each in task["containers"] if each.get("lastStatus") == "STOPPED")
+        stopping = task["desiredStatus"] != "RUNNING"
+        return cls(
+            arn=task["taskArn"],
+            definition=task["taskDefinitionArn"],
+            status=task["lastStatus"],
+            stopping=stopping,
+            started_by=task.get("startedBy", ""),
+            created=task["createdAt"].timestamp(),
+            code=migration.get("exitCode"),
+            stop_code=task.get("stopCode", ""),
+            stopped_reason=task.get("stoppedReason", ""),
+            container_reason=migration.get("reason", ""),
+            ended_sidecars=frozenset() if stopping or container in ended else ended,
+        )
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.status == "STOPPED"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has migrated.
+
+        Only the migration's own exit code counts, as a sidecar may be killed after it, and only where the task has
+        stopped because the migration ended: an app that is told to stop may end with 0.
+        """
+        return self.code == 0 and self.ended_by_itself
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether the task has stopped because the migration ended; it is the only essential container."""
+        return self.stop_code == "EssentialContainerExited"
+
+    @property
+    def log_has_the_cause(self) -> bool:
+        """Whether ECS knows no more of a failure than the exit code."""
+        return self.ended_by_itself and self.code is not None and not self.container_reason
+
+    def failure(self, last_line: str, log: str) -> str:
+        """Why it has failed, in one line.
+
+        Args:
+            last_line: what its log says of that; "" if nothing.
+            log: where its whole log is, in words.
+        """
+        if self.code is None:
+            reasons = dict.fromkeys(filter(None, (self.stopped_reason, self.container_reason)))
+            return f"The migration did not run: {_one_line('; '.join(reasons))}"
+        known = last_line if self.log_has_the_cause else self.container_reason
+        reason = known if self.ended_by_itself and known else self.stopped_reason
+        return f"The migration ended with exit code {self.code}: {_one_line(reason)}. Its log: {log}"
+
+
+def log_place(task: MigrationTask, container: str, definition: Mapping[str, Any]) -> tuple[str, str] | None:
+    """A container's log group and stream; None where its log is not in CloudWatch Logs.
+
+    The stream is `prefix-name/container-name/ecs-task-id` (ECS, using the awslogs log driver).
+    """
+    logging: Mapping[str, Any] = next(
+        (each.get("logConfiguration", {}) for each in definition["containerDefinitions"] if each["name"] == container),
+        {},
+    )
+    options = logging.get("options", {})
+    if logging.get("logDriver") != "awslogs" or "awslogs-stream-prefix" not in options:
+        return None
+    stream = f"{options['awslogs-stream-prefix']}/{container}/{task.arn.rpartition('/')[2]}"
+    return options["awslogs-group"], stream
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
