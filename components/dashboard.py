@@ -1,6 +1,7 @@
 """What an on-call person looks at first: each service's requests, tasks and log, and how deliveries go.
 
-The Release step writes the metrics of deliveries (pipeline_steps/announcement.py), CodePipeline that an execution has failed.
+The Release step writes the metrics of deliveries (pipeline_steps/announcement.py), CodePipeline that an execution has
+failed.
 """
 
 import json

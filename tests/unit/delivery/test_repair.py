@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from delivery_aws import STACK, CrashError, FakeAws, action, digest
