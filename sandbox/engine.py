@@ -4,8 +4,8 @@ import contextlib
 import json
 import logging
 import os
-import re
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,18 +18,18 @@ from pulumi.automation._stack import StackInitMode
 
 from delivery.progress import Progress
 from sandbox import program
+from sandbox.event_log import EventLog
 from sandbox.identities import credentials, providers
 from sandbox.pulumi_cli import PatientCommand
 from sandbox.reports import Outcome, Reporter
 from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets
 
 Operation = Literal["preview", "up", "refresh", "destroy"]
+_EventLog = tuple[str, EventLog, None, tempfile.TemporaryDirectory[str], None]
 PASSPHRASE = "sandbox"  # noqa: S105 - encrypts made-up values only
 LOCKED = "the stack is currently locked"
 MINUTES_OF_AN_ENGINE = 10
 """More than an engine takes whose program was killed: it ends the calls that are under way, and begins none."""
-KILLED = re.compile(r"\s*code: -")
-"""What the CLI's error begins with when a signal has ended it."""
 
 
 class EngineError(SandboxError):
@@ -141,10 +141,7 @@ class Engine:
             stack = self._stack(refresh)
             with program.as_if_started(self.folder.root, self._aws()):
                 getattr(stack, operation)(on_event=reporter.take, on_output=lambda _: None, **options)
-            reporter.wait()
         except auto.CommandError as error:
-            if not KILLED.match(str(error)):
-                reporter.wait()
             if os.environ.get("SANDBOX_DEBUG"):
                 logging.getLogger(__name__).exception("engine")
             raise EngineError(reporter.reason(error), outcome) from None
@@ -232,13 +229,19 @@ class Engine:
 
 
 class _Stack(auto.Stack):
-    """A stack whose `up` does not ask the CLI for what the events have told: outputs, and the update's record."""
+    """A stack whose events come by a file, and whose `up` does not ask the CLI for what they have told already."""
 
     def outputs(self) -> auto.OutputMap:
         return {}
 
     def info(self, show_secrets: bool = True) -> auto.UpdateSummary | None:
         return auto.UpdateSummary("", datetime.now(UTC), "", {}, {}, "")
+
+    def _setup_event_log(self, command: str, on_event: auto.OnEvent, pulumi_version: str) -> _EventLog:
+        """Instead of the SDK's, which can lose events. (The file, the thread that reads it, and what removes it.)"""
+        log = EventLog(on_event)
+        log.start()
+        return str(log.path), log, None, log.folder, None
 
 
 @cache

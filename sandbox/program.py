@@ -6,6 +6,7 @@ import gc
 import os
 import runpy
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -13,16 +14,22 @@ from typing import Any
 
 NOT_THE_PROGRAMS = ("sandbox", "tests")
 """Packages beside a program that it does not use."""
+SECONDS_TO_END = 30.0
+"""For a program to see that its engine has ended."""
+_LOOPS: list[asyncio.AbstractEventLoop] = []
+"""Of the programs that have begun. One stops when its program is over; the SDK does not always close it then."""
 
 
 def run(root: Path) -> None:
     """Run `__main__.py` as it is now."""
+    with contextlib.suppress(RuntimeError):
+        _LOOPS.append(asyncio.get_running_loop())
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
 @contextlib.contextmanager
 def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
-    """What a program finds when it starts, and nothing of it afterwards.
+    """What a program finds when it starts, and nothing of it once it is over.
 
     The folder, `sys.path` and `sys.argv` are those of `python __main__.py`; its modules are none that an earlier run,
     another folder's program or this process has imported; of the AWS variables there are only those in `aws`, so that
@@ -39,7 +46,10 @@ def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
     sys.argv = [str(root / "__main__.py")]
     try:
         with contextlib.chdir(root), contextlib.redirect_stdout(sys.stderr), _quiet_event_loops():
-            yield
+            try:
+                yield
+            finally:
+                _wait_until_over()
     finally:
         sys.path[:], sys.argv = path, arguments
         _taken_out(root)
@@ -49,6 +59,14 @@ def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
+
+
+def _wait_until_over() -> None:
+    """An engine may end before its program: that goes on, in a thread of the SDK's, until a call of it fails."""
+    end = time.monotonic() + SECONDS_TO_END
+    while any(loop.is_running() for loop in _LOOPS) and time.monotonic() < end:
+        time.sleep(0.01)
+    _LOOPS.clear()
 
 
 def _taken_out(root: Path) -> dict[str, ModuleType]:

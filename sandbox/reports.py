@@ -2,7 +2,7 @@
 
 import builtins
 import re
-import threading
+import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ NO_CHANGE = frozenset({"same", "read", "refresh"})
 FAILED = "failed"
 CONSEQUENCES = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
 """What the engine says after the reason."""
+OF_THE_END = ("Resource monitor has terminated", "Exception calling application")
+"""How the program's side words it that the engine has ended meanwhile."""
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """What marks a secret in an event."""
 CLOSING = "the client connection is closing"
@@ -43,7 +45,10 @@ DONE = {
     "discard-replaced": "left alone, it was replaced",
     "import": "imported",
 }
-SECONDS_FOR_EVENTS = 10.0
+COMMAND = re.compile(r"\s*code: (?P<code>-?\d+)\n stdout: (?P<stdout>.*)\n stderr: (?P<stderr>.*)", re.S)
+"""How the SDK words that the CLI failed; a negative code is the signal that ended it."""
+PANIC = re.compile(r"^[Pp]anic: +(?P<words>\S.*)$", re.M)
+"""The line of the CLI's own crash report, or of Go's."""
 DRIFTED = {"update": "found changed", "delete": "found gone"}
 
 
@@ -92,14 +97,10 @@ class Reporter:
         self.outcome = Outcome()
         self._operation, self._say, self._show_diff = operation, say, show_diff
         self._refreshing: set[str] = set()
-        self._begun, self._over = threading.Event(), threading.Event()
 
     def take(self, event: EngineEvent) -> None:
         """Take one event."""
-        self._begun.set()
-        if event.cancel_event:
-            self._over.set()
-        elif event.diagnostic_event:
+        if event.diagnostic_event:
             self._diagnose(event.diagnostic_event)
         elif event.policy_event:
             self._judge(event.policy_event)
@@ -112,17 +113,24 @@ class Reporter:
         elif event.summary_event:
             self.outcome.summary = {str(op): n for op, n in event.summary_event.resource_changes.items()}
 
-    def wait(self) -> None:
-        """Until the last event has come: the CLI ends before they are all taken, and a late one may be the reason."""
-        if self._begun.is_set():
-            self._over.wait(SECONDS_FOR_EVENTS)
-
     def reason(self, error: Exception) -> str:
-        """Why it failed: what the program or AWS said, without the engine's frame around it."""
-        reasons = dict.fromkeys(_without_frame(line) for line in self.outcome.diagnostics)
-        said = [line for line in reasons if line not in CONSEQUENCES and CLOSING not in line]
-        said = [line for line in said if not any(line != other and line in other for other in said)]
-        return "\n".join(said) or str(error).rpartition("stderr: ")[2].strip().removeprefix("error: ")
+        """Why it failed: what the program or AWS said, without the engine's frame around it.
+
+        Of an engine that died, one line says so and what it printed last.
+
+        Args:
+            error: the SDK's, with what the CLI printed.
+        """
+        command = COMMAND.fullmatch(str(error))
+        printed = command["stderr"].strip().removeprefix("error: ") if command else str(error)
+        reasons = list(dict.fromkeys(_without_frame(line) for line in self.outcome.diagnostics))
+        causes = [line for line in reasons if not _is_consequence(line)]
+        causes = [line for line in causes if not any(line != other and line in other for other in causes)]
+        if command and (death := _death(command)):
+            return "\n".join([*causes, death])
+        if not causes and not _is_consequence(printed):
+            causes = [printed]
+        return "\n".join(causes or reasons) or printed or _last_line(command["stdout"] if command else "")
 
     def _begin(self, step: StepEventMetadata) -> None:
         if step.op == "refresh":
@@ -182,6 +190,29 @@ def shown(urn: str) -> str:
     """`type name`, as people know a resource."""
     parts = urn.split("::")
     return f"{parts[2].split('$')[-1]} {parts[-1]}" if len(parts) > 3 else urn
+
+
+def _is_consequence(line: str) -> bool:
+    return not line or line in CONSEQUENCES or CLOSING in line or any(words in line for words in OF_THE_END)
+
+
+def _death(command: re.Match[str]) -> str:
+    """That the CLI was killed or has crashed, and what it printed last; empty when it ended by itself."""
+    number = -int(command["code"])
+    if number > 0:
+        name = signal.strsignal(number) or "unknown"
+        return f"the engine was ended by signal {number} ({name}); {_printed_last(command)}"
+    panic = PANIC.search(command["stderr"])
+    return f"the engine crashed: {panic['words']}" if panic else ""
+
+
+def _printed_last(command: re.Match[str]) -> str:
+    last = _last_line(command["stderr"]) or _last_line(command["stdout"])
+    return f"it printed last: {last}" if last else "it had printed nothing"
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _without_frame(message: str) -> str:
