@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 import settings
+from components import uploaders
 from components.cluster import Cluster
 from components.code_deploy import CodeDeploy
 from components.commit_feedback import CommitFeedback
@@ -25,16 +26,12 @@ from components.pipeline_builds import BlueGreenArgs
 from components.rule_priorities import rule_hooks
 from components.start_failures import StartFailures
 from inputs import (
-    alarms_args,
     code_deploy_args,
     load_balancer_args,
     migrate_args,
     network_args,
-    parameter_args,
-    registries_args,
     shared_by,
     to_share,
-    uploaders_args,
     ways_in_args,
 )
 from service_file import Service
@@ -118,7 +115,8 @@ for name, service in config.services.items():
         {
             "scope": scope,
             "service": name,
-            "parameters": parameter_args(service, stack.secrets.get(name, {})),
+            "parameters": service.parameters,
+            "secrets": stack.secrets.get(name, {}),
             "protect": config.protect,
         },
     )
@@ -130,10 +128,7 @@ for name, service in config.services.items():
             "scope": scope,
             "service": name,
             "template": stack.templates[name],
-            "cpu": service.task.cpu,
-            "memory": service.task.memory,
-            "architecture": architecture,
-            "port": service.task.port,
+            "task": service.task,
             "cluster_name": cluster.name,
             "vpc_id": network.vpc_id,
             "subnet_ids": network.task_subnet_ids,
@@ -141,17 +136,14 @@ for name, service in config.services.items():
             "repository_url": images.url,
             "repository_arn": images.arn,
             "runtime": parameters.runtime,
-            "kms_keys": service.task.kms_keys,
-            "permissions": [{"actions": may.actions, "resources": may.resources} for may in service.permissions],
-            "minimum_tasks": service.tasks.min,
-            "maximum_tasks": service.tasks.most,
-            "target_cpu": service.tasks.target_cpu,
+            "permissions": service.permissions,
+            "tasks": service.tasks,
             "spot": config.cluster.spot,
             "session_log_arn": cluster.session_log_arn if service.exec else None,
             "log_retention_days": config.cluster.log_retention_days,
             "controller": controller,
             "app_spec_hooks": service.deploy.hooks,
-            "alarms": alarms_args(service),
+            "alarms": service.alarms,
             "balancer_arn_suffix": balancer.arn_suffix,
             "page": config.notifications.page,
             "state": state,
@@ -194,12 +186,12 @@ for name, service in config.services.items():
             "architecture": architecture,
             "compute_type": service.build.compute,
             "build_timeout": service.build.timeout,
-            "registries": registries_args(service),
+            "registries": service.build.registries,
             "log_retention_days": config.cluster.log_retention_days,
             "controller": controller,
             **blue_green,  # type: ignore[typeddict-item]
             **migrate_args(service),
-            **uploaders_args(service, scope),
+            "uploaders": uploaders.statements(service.source.github, service.source.gitlab, scope),
         },
     )
     charted.append(

@@ -1,22 +1,15 @@
 """From checked settings to the components' inputs."""
 
-from collections.abc import Mapping
 from typing import TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
 
-from components import trust
-from components.alarms import AlarmsArgs
 from components.code_deploy import StrategyArgs, TrafficArgs
 from components.ecs_service import EcsService
 from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
-from components.naming import Scope
 from components.network import AdoptedVpc, Network, NetworkArgs
-from components.parameter_store import ParameterArgs
 from components.pipeline_builds import MigrationArgs
-from components.policies import Statement
-from components.registries import LoginArgs, RegistriesArgs
 from components.ways_in import WaysInArgs
 from delivery.state import ServiceState
 from review import number_of, priority
@@ -119,23 +112,6 @@ def _ranges(stack: Settings) -> list[str]:
     return sorted(association.cidr_block for association in associations if association.state == "associated")
 
 
-def parameter_args(service: Service, secrets: Mapping[str, pulumi.Input[str]]) -> dict[str, ParameterArgs]:
-    """A service's parameters, the secret ones with their values."""
-    parameters: dict[str, ParameterArgs] = {}
-    for name, parameter in service.parameters.items():
-        args: ParameterArgs = {"readers": parameter.readers}
-        if parameter.secret:
-            args["secret"] = secrets[name]
-        elif parameter.external is not None:
-            args["external"] = {"name": parameter.external.name, "secret": parameter.external.secret}
-            if parameter.external.key is not None:
-                args["external"]["key_arn"] = parameter.external.key
-        elif parameter.value is not None:
-            args["value"] = parameter.value
-        parameters[name] = args
-    return parameters
-
-
 def ways_in_args(
     stack: Settings,
     service: Service,
@@ -146,21 +122,10 @@ def ways_in_args(
     """`{"ways_in": …}` for a service with routes, nothing for a worker."""
     if not service.routes:
         return {}
-    check, number = service.health_check, number_of(stack.stack)
+    number = number_of(stack.stack)
     ways_in: WaysInArgs = {
-        "routes": [
-            {"host": route.host, "paths": route.paths, "priority": priority(route.priority, number)}
-            for route in service.routes
-        ],
-        "health_check": {
-            "path": check.path,
-            "matcher": check.matcher,
-            "interval": check.interval,
-            "timeout": check.timeout,
-            "healthy_threshold": check.healthy,
-            "unhealthy_threshold": check.unhealthy,
-            "grace_period": check.grace,
-        },
+        "routes": [route.model_copy(update={"priority": priority(route.priority, number)}) for route in service.routes],
+        "health_check": service.health_check,
         "listener_arn": balancer.https_listener_arn,
         "balancer_security_group_id": balancer.security_group_id,
         "rule_hooks": hooks,
@@ -171,49 +136,6 @@ def ways_in_args(
         if service.deploy.test_port is not None:
             ways_in["blue_green"]["test_listener_arn"] = balancer.test_listener_arns[service.deploy.test_port]
     return {"ways_in": ways_in}
-
-
-def alarms_args(service: Service) -> AlarmsArgs:
-    """From where on a service has an alarm."""
-    alarms = service.alarms
-    return {
-        "server_errors": alarms.server_errors,
-        "latency": alarms.latency,
-        "unhealthy_hosts": alarms.unhealthy_hosts,
-    }
-
-
-def uploaders_args(service: Service, scope: Scope) -> dict[str, list[Statement]]:
-    """`{"uploaders": …}` for a service that a hosted CI uploads, nothing for another."""
-    source, found = service.source, []
-    if source.github is not None:
-        repository: trust.GitHubRepository = {
-            "name": source.github.repository,
-            "owner_id": source.github.owner_id,
-            "id": source.github.repository_id,
-        }
-        provider = trust.provider_arn(scope.partition, scope.account, trust.GITHUB_URL)
-        found.append(trust.github("GitHub", provider, repository, f"ref:refs/heads/{source.github.branch}"))
-    if source.gitlab is not None:
-        project: trust.GitLabProject = {
-            "url": source.gitlab.url,
-            "path": source.gitlab.project,
-            "audience": source.gitlab.audience,
-        }
-        provider = trust.provider_arn(scope.partition, scope.account, source.gitlab.url)
-        found.append(trust.gitlab("GitLab", provider, project, source.gitlab.branch))
-    return {"uploaders": found} if found else {}
-
-
-def registries_args(service: Service) -> RegistriesArgs:
-    """Where the image's build pulls base images from."""
-    given = service.build.registries
-    logins: dict[str, LoginArgs] = {}
-    for host, login in given.logins.items():
-        logins[host] = {"secret_arn": login.secret}
-        if login.key is not None:
-            logins[host]["key_arn"] = login.key
-    return {"logins": logins, "repositories": given.repositories, "caches": given.caches}
 
 
 def migrate_args(service: Service) -> dict[str, MigrationArgs]:

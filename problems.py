@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from components import commit_messages
 from components.alarms import MEASURES, alarm_name
+from components.formats import NESTED, PARAMETER_BYTES, WORDS
 from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
-from formats import NESTED, PARAMETER_BYTES, WORDS
 from releases.names import SUFFIXES
 from review import HIGHEST_PRIORITY, NUMBER, number_of
 from suggestions import about, keys_at, meant

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-import formats
-from service_file import Model, Service
+from components import formats
+from components.model import Model
+from service_file import Service
 
 LONGEST_OF_A_CERTIFICATE = 64
 """Characters of a certificate's first name (ACM, RequestCertificate: DomainName)."""

@@ -7,8 +7,8 @@ words for them, for whoever writes a stack file in an editor. It cannot compare 
 from pathlib import Path
 from typing import Any
 
+from components.route_names import VALUES_OF_A_RULE
 from components.task_rules import MEMORY
-from service_file import VALUES_OF_A_RULE
 
 Schema = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components import trust
+from components.formats import NAME, GitHubRepository, GitLabAddress, GitLabProject, form
 from components.policies import Statement
-from formats import NAME, GitHubRepository, GitLabAddress, GitLabProject, form
 from problems import described
 
 NAMESPACE = "fargate-delivery-bootstrap"

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_aws as aws
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from components.model import Model
 
 FEWEST_ERRORS, FEWEST_REQUESTS = 5, 20
 """Within a minute: below them one request weighs too much. 20 are what a 95th percentile is of."""
@@ -13,15 +17,40 @@ MINUTES = 5
 """How far an alarm looks back."""
 
 
-class AlarmsArgs(TypedDict):
-    """From where on it is too much; None switches an alarm off."""
+def _off(given: Any) -> Any:
+    if given is None:
+        raise ValueError("false switches the alarm off")
+    return None if given is False else given
 
-    server_errors: float | None
-    """Per cent of a minute's requests."""
-    latency: float | None
-    """Seconds."""
-    unhealthy_hosts: int | None
-    """Targets."""
+
+class _Off(BeforeValidator):
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        limit, _null = handler(core)["anyOf"]
+        return {"anyOf": [limit, {"const": False}]}
+
+
+OFF = _Off(_off)
+"""`false` is none."""
+
+
+class Alarms(Model):
+    """From where on a service has an alarm; `false` switches one off.
+
+    Each of them rolls back what is being deployed. All of them together are one more alarm, which has the service's
+    name, for whoever is to be paged. Each target group is judged by itself (`MEASURES`).
+    """
+
+    server_errors: Annotated[Annotated[float, Field(gt=0, le=100)] | None, OFF] = 5
+    """Per cent of a minute's requests that the tasks answer with 5xx, in two of five minutes. 5 is what one of twenty
+    tasks causes that always fails. Fewer than 5 errors in a minute never count: at night one is many per cent."""
+    latency: Annotated[Annotated[float, Field(gt=0)] | None, OFF] = 2
+    """Seconds in which 95 % of a minute's requests are answered, in three of five minutes. p95, because p99 of less
+    than a hundred requests is the slowest of them; fewer than 20 requests in a minute never count. A service that is
+    slower by its nature needs its own number: while an alarm is in ALARM, a deployment that ECS begins is not watched,
+    and CodeDeploy's ends at once."""
+    unhealthy_hosts: Annotated[Annotated[int, Field(ge=1)] | None, OFF] = 1
+    """Tasks that do not pass the load balancer's health check, in three of five minutes: longer than a task that starts
+    slowly."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +91,7 @@ MEASURES: Mapping[str, Measure] = {
         minutes=3,
     ),
 }
-"""The keys are those of `AlarmsArgs`.
+"""The keys are those of `Alarms`.
 
 Each target group is judged by itself, and the worst one counts: so the new tasks of a blue/green deployment are seen
 however little of the traffic they get, and so is a route with few requests. It is one alarm all the same: CodeDeploy
@@ -100,7 +129,7 @@ def alarm_name(full_name: str, alarm: str) -> str:
 def service_alarms(
     name: str,
     full_name: str,
-    limits: AlarmsArgs,
+    limits: Alarms,
     groups: Sequence[aws.lb.TargetGroup],
     balancer_arn_suffix: pulumi.Input[str],
     page: str | None,
@@ -124,8 +153,8 @@ def service_alarms(
             treat_missing_data="notBreaching",
             opts=child,
         )
-        for alarm, limit in limits.items()
-        if isinstance(limit, (int, float))
+        for alarm, limit in limits
+        if limit is not None
     ]
     if not made:
         return ServiceAlarms()

@@ -61,7 +61,7 @@ class DeployPipeline(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
             opts=self._child,
         )
-        self.upload_role_arn = self._upload_role(args["uploaders"], source_arn) if args.get("uploaders") else None
+        self.upload_role_arn = self._upload_role(args["uploaders"], source_arn) if args["uploaders"] else None
         wanted = {
             "package": builds.package(args, self._artifacts_arn),
             **({"template": builds.fetch_template(args, self._artifacts_arn)} if "blue_green" in args else {}),

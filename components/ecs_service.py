@@ -9,13 +9,15 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.alarms import AlarmsArgs, ServiceAlarms, alarm_name, service_alarms
+from components.alarms import Alarms, ServiceAlarms, alarm_name, service_alarms
 from components.code_deploy import IMAGE_PLACEHOLDER, app_spec
 from components.naming import Scope
 from components.parameter_store import View
 from components.release import forced, not_deployed, task_definition, waiting
-from components.roles import bare_role, grant, service_role
-from components.scaling import scaling
+from components.roles import service_role
+from components.scaling import Tasks, scaling
+from components.task import Task
+from components.task_role import Permission, of_the_app, task_role
 from components.task_template import TaskTemplate
 from components.ways_in import Listening, WaysIn, WaysInArgs, task_security_group, ways_in
 from delivery.state import ServiceState, Settings
@@ -24,25 +26,14 @@ from releases.record import FINGERPRINT_LABEL, UNRELEASED, record_name
 from releases.template import headed
 
 
-class PermissionArgs(TypedDict):
-    """What an app may do with its task role."""
-
-    actions: Sequence[str]
-    resources: Sequence[str]
-
-
 class EcsServiceArgs(TypedDict):
     """Inputs of `EcsService`."""
 
     scope: Scope
     service: str
     template: TaskTemplate
-    cpu: int
-    memory: int
-    architecture: str
-    """`X86_64` or `ARM64`."""
-    port: NotRequired[int | None]
-    """Where the container listens; needed with ways_in."""
+    task: Task
+    """Its size, and where it listens."""
     cluster_name: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
@@ -51,24 +42,21 @@ class EcsServiceArgs(TypedDict):
     repository_arn: pulumi.Input[str]
     runtime: View
     """The parameters that the task reads."""
-    permissions: Sequence[PermissionArgs]
+    permissions: Sequence[Permission]
     """What the app itself may do."""
-    kms_keys: NotRequired[Sequence[str]]
-    """Customers' keys that encrypt what the template names."""
     session_log_arn: NotRequired[pulumi.Input[str] | None]
     """Where sessions of ECS Exec are logged; without it there are none."""
     ways_in: NotRequired[WaysInArgs]
     """None for a worker."""
-    minimum_tasks: int
-    maximum_tasks: int
-    target_cpu: NotRequired[int | None]
+    tasks: Tasks
+    """How many run."""
     spot: NotRequired[bool]
     log_retention_days: int
     controller: Controller
     """Who deploys: ECS itself, or CodeDeploy."""
     app_spec_hooks: NotRequired[Mapping[str, str]]
     """For CodeDeploy: lifecycle event → Lambda function's ARN."""
-    alarms: AlarmsArgs
+    alarms: Alarms
     """A worker has none all the same."""
     balancer_arn_suffix: pulumi.Input[str]
     """What the alarms' metrics are called by."""
@@ -179,7 +167,7 @@ class EcsService(pulumi.ComponentResource):
                 *policies.pull_image(self._args["repository_arn"]),
                 *policies.write_logs(logs.arn),
                 *self._args["runtime"].statements,
-                *self._reads.execution_statements(scope, self._args.get("kms_keys", ())),
+                *self._reads.execution_statements(scope, self._args["task"].kms_keys),
             ],
             scope.account,
             self._child,
@@ -188,16 +176,12 @@ class EcsService(pulumi.ComponentResource):
     def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What the app does, and the agent of ECS Exec beside it."""
         scope, name, log = self._args["scope"], f"{self._name}-task", self._args.get("session_log_arn")
-        role = bare_role(name, f"{scope.name(self._args['service'])}-task", "ecs-tasks", scope.account, self._child)
         statements = [
             *([] if log is None else policies.open_sessions(log)),
-            *(
-                policies.allow(f"App{number}", may["actions"], may["resources"])
-                for number, may in enumerate(self._args["permissions"], start=1)
-            ),
+            *of_the_app(self._args["permissions"]),
             *self._reads.task_statements(scope),
         ]
-        return role, [grant(name, role, statements, self._child)] if statements else []
+        return task_role(name, f"{scope.name(self._args['service'])}-task", scope.account, statements, self._child)
 
     def _service(
         self,
@@ -230,9 +214,7 @@ class EcsService(pulumi.ComponentResource):
                 "assign_public_ip": args["assign_public_ip"],
             },
             load_balancers=ways_in.load_balancers if ways_in else [],
-            health_check_grace_period_seconds=(
-                args["ways_in"]["health_check"]["grace_period"] if "ways_in" in args else None
-            ),
+            health_check_grace_period_seconds=(args["ways_in"]["health_check"].grace if "ways_in" in args else None),
             enable_execute_command=self._args.get("session_log_arn") is not None,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
@@ -254,10 +236,10 @@ class EcsService(pulumi.ComponentResource):
         settings = Settings((self._capacity_provider(),), args.get("session_log_arn") is not None)
         if "ways_in" not in args:
             return settings
-        full_name, on = args["scope"].name(args["service"]), [name for name, limit in args["alarms"].items() if limit]
+        full_name, on = args["scope"].name(args["service"]), [name for name, limit in args["alarms"] if limit]
         return replace(
             settings,
-            grace_period=args["ways_in"]["health_check"]["grace_period"],
+            grace_period=args["ways_in"]["health_check"].grace,
             alarms=tuple(sorted(alarm_name(full_name, alarm) for alarm in on)),
         )
 
@@ -309,7 +291,7 @@ class EcsService(pulumi.ComponentResource):
         return "FARGATE_SPOT" if self._args.get("spot") else "FARGATE"
 
     def _app_spec(self, group: aws.ec2.SecurityGroup) -> pulumi.Output[dict[str, Any]]:
-        args, port, container = self._args, self._args.get("port"), self._args["template"].port_container()
+        args, port, container = self._args, self._args["task"].port, self._args["template"].port_container()
         if port is None or container is None:
             raise ValueError("CodeDeploy needs a container that listens on a port")
         return pulumi.Output.all(
@@ -328,14 +310,14 @@ class EcsService(pulumi.ComponentResource):
 
     def _plain(self) -> dict[str, Any]:
         """What the template's placeholders stand for, as far as it is known before anything is made."""
-        args = self._args
+        args, task = self._args, self._args["task"]
         return {
             "family": args["scope"].name(args["service"]),
-            "cpu": args["cpu"],
-            "memory": args["memory"],
-            "architecture": args["architecture"],
+            "cpu": task.cpu,
+            "memory": task.memory,
+            "architecture": task.architecture.upper(),
             "region": args["scope"].region,
-            **({} if args.get("port") is None else {"port": args["port"]}),
+            **({} if task.port is None else {"port": task.port}),
         }
 
     def _deferred(
@@ -381,7 +363,7 @@ class EcsService(pulumi.ComponentResource):
         return definition, fingerprint
 
     def _ways_in(self, group: aws.ec2.SecurityGroup) -> WaysIn | None:
-        port, container = self._args.get("port"), self._args["template"].port_container()
+        port, container = self._args["task"].port, self._args["template"].port_container()
         if "ways_in" not in self._args or port is None or container is None:
             return None
         service = Listening(self._name, self._args["service"], container, port, self._args["vpc_id"], group)
@@ -394,8 +376,7 @@ class EcsService(pulumi.ComponentResource):
         scaling(
             self._name,
             pulumi.Output.concat("service/", args["cluster_name"], "/", service_name),
-            (args["minimum_tasks"], args["maximum_tasks"]),
-            args.get("target_cpu"),
+            args["tasks"],
             suspended=not goes_on,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if replaces else ["suspended_state"]),
         )

@@ -2,35 +2,67 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
+from pydantic_core import CoreSchema
 
-from components import policies
+from components import formats, policies
+from components.model import Model
 from components.naming import Scope
 
 Reader = Literal["build", "runtime"]
 
 
-class ExternalArgs(TypedDict):
-    """A parameter that somebody else keeps."""
+class External(Model):
+    """A parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
 
-    name: str
+    name: formats.ExternalName
     """Its name, in this account and Region."""
-    secret: bool
-    """Whether its value is to stay out of the image."""
-    key_arn: NotRequired[str]
-    """The KMS key that it is encrypted with; without it, none or that which AWS keeps for Parameter Store."""
+    key: formats.KeyArn | None = None
+    """The KMS key that it is encrypted with, where that is a key of your own. Without it, the key that AWS keeps for
+    Parameter Store, which needs no permission."""
+    secret: bool = True
+    """Whether the image's build reads it as a secret, which stays out of the image, or as a build argument, which is in
+    its history."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.key is not None and not self.secret:
+            raise ValueError("key: what is encrypted is a secret; take secret: false away, or the key")
+        if self.name.startswith("/aws/"):
+            raise ValueError(f"name: {self.name} is AWS's own; copy its value into a parameter of this account")
+        return self
 
 
-class ParameterArgs(TypedDict):
-    """One parameter: a value, a secret value, or one that somebody else keeps."""
+def _named(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
 
-    readers: list[Reader]
-    value: NotRequired[str]
-    secret: NotRequired[pulumi.Input[str]]
-    external: NotRequired[ExternalArgs]
+
+class _Named(BeforeValidator):
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(core), TypeAdapter(formats.ExternalName).json_schema()]}
+
+
+class Parameter(Model):
+    """One value of Parameter Store."""
+
+    value: formats.ParameterValue | None = None
+    """A plain value."""
+    secret: bool = False
+    """The value is in the encrypted config `secrets`, under the service's name and this one."""
+    external: Annotated[External, _Named(_named)] | None = None
+    """A parameter that somebody else keeps: its name, or `{name, key, secret}`."""
+    readers: Annotated[list[Reader], Field(alias="for", min_length=1)]
+    """Who reads it: the image's build, the running task, or both."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.value is not None) + self.secret + (self.external is not None) != 1:
+            raise ValueError("takes exactly one of value, secret: true and external")
+        return self
 
 
 class ParameterStoreArgs(TypedDict):
@@ -38,8 +70,10 @@ class ParameterStoreArgs(TypedDict):
 
     scope: Scope
     service: str
-    parameters: Mapping[str, ParameterArgs]
+    parameters: Mapping[str, Parameter]
     """Environment variable → parameter."""
+    secrets: Mapping[str, pulumi.Input[str]]
+    """Environment variable → value, of those that are secret."""
     protect: NotRequired[bool]
     """Deletion protection of the key."""
 
@@ -78,8 +112,8 @@ class ParameterStore(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ParameterStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:ParameterStore", name, {"service": args["service"]}, opts)
-        self._scope, self._service, self._key = args["scope"], args["service"], None
-        if any("secret" in parameter for parameter in args["parameters"].values()):
+        self._scope, self._service, self._secrets, self._key = args["scope"], args["service"], args["secrets"], None
+        if any(parameter.secret for parameter in args["parameters"].values()):
             self._key = self._make_key(name, args)
         self.build = self._view(name, "build", args["parameters"])
         self.runtime = self._view(name, "runtime", args["parameters"])
@@ -104,16 +138,15 @@ class ParameterStore(pulumi.ComponentResource):
         )
         return key
 
-    def _view(self, name: str, reader: Reader, parameters: Mapping[str, ParameterArgs]) -> View:
+    def _view(self, name: str, reader: Reader, parameters: Mapping[str, Parameter]) -> View:
         view = View()
         for variable, parameter in parameters.items():
-            if reader not in parameter["readers"]:
+            if reader not in parameter.readers:
                 continue
-            if "external" in parameter:
-                external = parameter["external"]
-                view.names[variable] = pulumi.Output.from_input(external["name"])
-                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{external['name']}"))
-                if external["secret"]:
+            if (external := parameter.external) is not None:
+                view.names[variable] = pulumi.Output.from_input(external.name)
+                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{external.name}"))
+                if external.secret:
                     view.secret.add(variable)
                 continue
             made = (
@@ -122,18 +155,18 @@ class ParameterStore(pulumi.ComponentResource):
                 else self._runtime_value(variable, parameter)
             )
             view.names[variable], view.arns[variable] = made.name, made.arn
-            if "secret" in parameter:
+            if parameter.secret:
                 view.secret.add(variable)
         view.statements.extend(self._grants(reader, view, parameters))
         return view
 
-    def _grants(self, reader: Reader, view: View, parameters: Mapping[str, ParameterArgs]) -> list[policies.Statement]:
+    def _grants(self, reader: Reader, view: View, parameters: Mapping[str, Parameter]) -> list[policies.Statement]:
         """What reading a view takes.
 
         At runtime that is every value the service has ever had: earlier revisions name earlier values, and ECS starts
         tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
         """
-        external = {v: parameters[v]["external"] for v in view.arns if "external" in parameters[v]}
+        external = {v: kept for v in view.arns if (kept := parameters[v].external) is not None}
         every_value = self._scope.arn("ssm", f"parameter{self._scope.parameter_path(self._service, 'runtime', '*')}")
         encrypted: policies.Arns
         if reader == "build":
@@ -142,7 +175,7 @@ class ParameterStore(pulumi.ComponentResource):
         else:
             arns = [pulumi.Output.from_input(every_value), *(view.arns[variable] for variable in external)]
             encrypted = [every_value] if self._key else []
-        keys = {args["key_arn"] for args in external.values() if "key_arn" in args}
+        keys = {kept.key for kept in external.values() if kept.key is not None}
         return [
             *policies.read_parameters(arns),
             *(policies.decrypt_parameters("", encrypted, self._key.arn) if self._key else []),
@@ -150,22 +183,24 @@ class ParameterStore(pulumi.ComponentResource):
                 statement
                 for number, key in enumerate(sorted(keys), 1)
                 for statement in policies.decrypt_parameters(
-                    f"External{number}", [view.arns[v] for v in external if external[v].get("key_arn") == key], key
+                    f"External{number}", [view.arns[v] for v in external if external[v].key == key], key
                 )
             ),
         ]
 
-    def _build_value(self, name: str, variable: str, parameter: ParameterArgs) -> aws.ssm.Parameter:
+    def _build_value(self, name: str, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
         return self._parameter(
             f"{name}-build-{variable}",
+            variable,
             parameter,
             pulumi.ResourceOptions(parent=self, delete_before_replace=True),
             path=self._scope.parameter_path(self._service, "build", variable),
         )
 
-    def _runtime_value(self, variable: str, parameter: ParameterArgs) -> aws.ssm.Parameter:
+    def _runtime_value(self, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
         return self._parameter(
             self._scope.parameter_path(self._service, "runtime", variable),  # the autoname adds a random suffix
+            variable,
             parameter,
             pulumi.ResourceOptions(
                 parent=self,
@@ -175,14 +210,19 @@ class ParameterStore(pulumi.ComponentResource):
         )
 
     def _parameter(
-        self, name: str, parameter: ParameterArgs, opts: pulumi.ResourceOptions, path: str | None = None
+        self,
+        name: str,
+        variable: str,
+        parameter: Parameter,
+        opts: pulumi.ResourceOptions,
+        path: str | None = None,
     ) -> aws.ssm.Parameter:
-        secret = parameter.get("secret")
+        secret = self._secrets[variable] if parameter.secret else None
         return aws.ssm.Parameter(
             name,
             name=path,
             type="String" if secret is None else "SecureString",
-            insecure_value=parameter.get("value"),
+            insecure_value=parameter.value,
             value=secret,
             key_id=self._key.key_id if self._key and secret is not None else None,
             opts=opts,

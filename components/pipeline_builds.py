@@ -13,7 +13,7 @@ import pulumi
 from components import policies, registries
 from components.naming import Scope, source_key
 from components.parameter_store import View
-from components.registries import RegistriesArgs
+from components.registries import Registries
 from releases import template
 from releases.events import PACKAGED, SOURCE, STARTED
 from releases.names import Controller
@@ -87,7 +87,7 @@ class DeployPipelineArgs(TypedDict):
     bucket_arn: pulumi.Input[str]
     steps_key: pulumi.Input[str]
     """The object, in that bucket, that is the code of the pipeline's steps."""
-    uploaders: NotRequired[Sequence[policies.Statement]]
+    uploaders: Sequence[policies.Statement]
     """Who uploads by a role, besides the user that has a key: the role's trust."""
     dead_letters_arn: pulumi.Input[str]
     """The queue of the events that did not start it."""
@@ -127,7 +127,7 @@ class DeployPipelineArgs(TypedDict):
     """CodeBuild's compute type for the image's build."""
     build_timeout: int
     """Minutes."""
-    registries: RegistriesArgs
+    registries: Registries
     """Where base images come from, besides what everybody may pull."""
     log_retention_days: int
 

@@ -3,10 +3,12 @@
 Functions without resources.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import Self
 
-from components import policies
+from pydantic import Field, model_validator
+
+from components import formats, policies
+from components.model import Model
 from components.naming import Scope
 
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
@@ -15,56 +17,69 @@ FILL = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]
 """What the first pull through a cache needs besides (ECR, IAM permissions for pull-through caches)."""
 
 
-class LoginArgs(TypedDict):
-    """A login, kept in Secrets Manager."""
+class Login(Model):
+    """A login to a registry, kept in Secrets Manager as JSON: `username`, and `password` or `accessToken`."""
 
-    secret_arn: str
-    key_arn: NotRequired[str]
-    """The KMS key that it is encrypted with; without it, the one that AWS keeps, which needs no permission."""
-
-
-class RegistriesArgs(TypedDict):
-    """Where base images come from, besides what everybody may pull."""
-
-    logins: Mapping[str, LoginArgs]
-    """By host."""
-    repositories: Sequence[str]
-    """ARNs of ECR repositories of other accounts or Regions; they may be patterns."""
-    caches: Sequence[str]
-    """Prefixes of pull-through cache rules of this account and Region."""
+    secret: formats.SecretArn
+    """The ARN of the secret, with its six last characters."""
+    key: formats.KeyArn | None = None
+    """The KMS key that it is encrypted with, where that is a key of your own."""
 
 
-def variables(args: RegistriesArgs, dns_suffix: str) -> dict[str, str]:
+class Registries(Model):
+    """Where base images come from that not everybody may pull, or not as often as a build needs to.
+
+    The image's build may read these, and nothing else may.
+    """
+
+    logins: dict[formats.RegistryHost, Login] = Field(default_factory=dict)
+    """By host: `docker.io`, `ghcr.io`. A login of Docker Hub's has a limit of its own, which the addresses of CodeBuild
+    share without one."""
+    repositories: list[formats.RepositoryArn] = Field(default_factory=list)
+    """ECR repositories of other accounts or Regions, by ARN; `…:repository/base/*` is all below `base`. Their own
+    policies have to let this account pull."""
+    caches: list[formats.CachePrefix] = Field(default_factory=list)
+    """Prefixes of this account's pull-through cache rules, such as `docker-hub`. A Dockerfile then names
+    `ACCOUNT.dkr.ecr.REGION.amazonaws.com/docker-hub/library/node:22`."""
+
+    @model_validator(mode="after")
+    def _no_login_to_ecr(self) -> Self:
+        if ecr := [host for host in self.logins if ".dkr.ecr." in host]:
+            raise ValueError(f"logins: {', '.join(ecr)} is ECR, which has no login of its own; use repositories")
+        return self
+
+
+def variables(args: Registries, dns_suffix: str) -> dict[str, str]:
     """What the build is told: where to log in, separated by spaces.
 
     Args:
         args: the registries.
         dns_suffix: of the partition, such as `amazonaws.com`.
     """
-    places = (arn.split(":") for arn in args["repositories"])
+    places = (arn.split(":") for arn in args.repositories)
     hosts = {f"{account}.dkr.ecr.{region}.{dns_suffix}" for _, _, _, region, account, *_ in places}
     return {
-        "REGISTRY_LOGINS": " ".join(f"{host}={login['secret_arn']}" for host, login in sorted(args["logins"].items())),
+        "REGISTRY_LOGINS": " ".join(f"{host}={login.secret}" for host, login in sorted(args.logins.items())),
         "ECR_REGISTRIES": " ".join(sorted(hosts)),
     }
 
 
-def statements(args: RegistriesArgs, scope: Scope) -> list[policies.Statement]:
+def statements(args: Registries, scope: Scope) -> list[policies.Statement]:
     """What the build may do: read these logins, and pull from these repositories and caches."""
-    logins = [login for _, login in sorted(args["logins"].items())]
+    logins = [login for _, login in sorted(args.logins.items())]
     found = []
     if logins:
-        secrets = sorted({login["secret_arn"] for login in logins})
+        secrets = sorted({login.secret for login in logins})
         found.append(policies.allow("ReadRegistryLogins", ["secretsmanager:GetSecretValue"], secrets))
-    keys = sorted({login["key_arn"] for login in logins if "key_arn" in login})
+    keys = sorted({login.key for login in logins if login.key is not None})
     for number, key in enumerate(keys, 1):
-        encrypted = sorted({login["secret_arn"] for login in logins if login.get("key_arn") == key})
+        encrypted = sorted({login.secret for login in logins if login.key == key})
         # Secrets Manager decrypts with the secret's ARN as encryption context (Secrets Manager, encryption).
         only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": encrypted}}
         found.append(policies.allow(f"DecryptRegistryLogins{number}", ["kms:Decrypt"], [key], only_these))
-    if args["repositories"]:
-        found.append(policies.allow("PullBaseImages", PULL, list(args["repositories"])))
-    if args["caches"]:
-        cached = [scope.arn("ecr", f"repository/{prefix}/*") for prefix in args["caches"]]
+    if args.repositories:
+        found.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
+    if args.caches:
+        cached = [scope.arn("ecr", f"repository/{prefix}/*") for prefix in args.caches]
         found.append(policies.allow("PullThroughCaches", [*PULL, *FILL], cached))
     return found

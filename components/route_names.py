@@ -9,18 +9,43 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from components import formats
+from components.model import Model
 
 FIRST_GROUP, OTHER_GROUP = "-blue", "-green"
 """What follows a service's name in those of the two target groups that CodeDeploy shifts the traffic between."""
 
 
-class RouteArgs(TypedDict):
-    """One target group and its listener rule."""
+VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
+"""Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
 
-    host: str
-    paths: Sequence[str]
-    priority: int
+
+class Route(Model):
+    """One way in: a target group and a listener rule."""
+
+    host: formats.Host
+    paths: Annotated[list[formats.PathPattern], formats.Once, formats.UNIQUE] = Field(default_factory=list)
+    """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
+    priority: Annotated[int, Field(ge=1, le=50000)]
+    """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
+
+    @model_validator(mode="after")
+    def _fits_a_rule(self) -> Self:
+        if (values := 1 + len(self.paths)) > VALUES_OF_A_RULE:
+            raise ValueError(
+                f"a listener rule takes {VALUES_OF_A_RULE} values, and the host and {len(self.paths)} paths are "
+                f"{values}; make two routes of them"
+            )
+        if (wildcards := sum(path.count("*") + path.count("?") for path in self.paths)) > WILDCARDS_OF_A_RULE:
+            raise ValueError(
+                f"paths have {wildcards} wildcards, and a listener rule takes {WILDCARDS_OF_A_RULE}; make two routes "
+                "of them"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -36,19 +61,19 @@ class RouteName:
     former: Sequence[str]
 
 
-def route_names(service: str, routes: Sequence[RouteArgs], *, blue_green: bool) -> list[RouteName]:
+def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> list[RouteName]:
     """The names of a service's routes, in their order.
 
     A rolling service's are called by their host, and by their paths as well where the service has several routes of
     that host. The route of a service of CodeDeploy's, which is its only one, is called like nothing that can be edited.
     """
-    hosts = Counter(route["host"] for route in routes)
+    hosts = Counter(route.host for route in routes)
     seen: set[str] = set()
     found = []
     for route in routes:
-        host, only = route["host"], hosts[route["host"]] == 1
+        host, only = route.host, hosts[route.host] == 1
         by_host, by_paths = (f"{service}-{_letters(text)}" for text in (host, _with_paths(route)))
-        by_priority, first = f"{service}-{route['priority']}", f"{service}{FIRST_GROUP}"
+        by_priority, first = f"{service}-{route.priority}", f"{service}{FIRST_GROUP}"
         shifted = [first] if len(routes) == 1 else []
         if blue_green:
             found.append(RouteName(first, [by_host, by_paths, by_priority]))
@@ -61,8 +86,8 @@ def route_names(service: str, routes: Sequence[RouteArgs], *, blue_green: bool) 
     return found
 
 
-def _with_paths(route: RouteArgs) -> str:
-    return " ".join([route["host"], *(sorted(route["paths"]) or ["/*"])])
+def _with_paths(route: Route) -> str:
+    return " ".join([route.host, *(sorted(route.paths) or ["/*"])])
 
 
 def _letters(text: str) -> str:

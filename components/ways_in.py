@@ -5,28 +5,43 @@ Functions that make a component's children; they are `EcsService`'s.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
+from pydantic import Field, model_validator
 
-from components.route_names import OTHER_GROUP, RouteArgs, route_names
+from components import formats
+from components.model import Model
+from components.route_names import OTHER_GROUP, Route, route_names
 
 SECONDS_TO_FINISH_REQUESTS = 30
 ANY_PORT = 80
 """A target group needs a port, which cannot change, and ECS registers each task with its own."""
 
 
-class HealthCheckArgs(TypedDict):
-    """How a target group asks for health; times in seconds."""
+class HealthCheck(Model):
+    """How the load balancer asks whether a task is healthy."""
 
-    path: str
-    matcher: str
-    interval: int
-    timeout: int
-    healthy_threshold: int
-    unhealthy_threshold: int
-    grace_period: int
+    path: formats.Path = "/"
+    matcher: formats.HttpCodes = "200"
+    """HTTP codes that mean healthy: `200`, `200,302`, `200-299`."""
+    interval: Annotated[int, Field(ge=5, le=300)] = 10
+    """Seconds between two requests."""
+    timeout: Annotated[int, Field(ge=2, le=120)] = 5
+    """Seconds to wait for an answer; less than the interval."""
+    healthy: Annotated[int, Field(ge=2, le=10)] = 2
+    """Good answers in a row that make a task healthy."""
+    unhealthy: Annotated[int, Field(ge=2, le=10)] = 3
+    """Bad answers in a row that make it unhealthy."""
+    grace: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Seconds after a task's start in which bad answers do not count."""
+
+    @model_validator(mode="after")
+    def _answers_before_the_next(self) -> Self:
+        if self.timeout >= self.interval:
+            raise ValueError(f"timeout {self.timeout} must be less than interval {self.interval}")
+        return self
 
 
 class BlueGreenArgs(TypedDict):
@@ -41,8 +56,8 @@ class BlueGreenArgs(TypedDict):
 class WaysInArgs(TypedDict):
     """How requests reach a service."""
 
-    routes: Sequence[RouteArgs]
-    health_check: HealthCheckArgs
+    routes: Sequence[Route]
+    health_check: HealthCheck
     listener_arn: pulumi.Input[str]
     balancer_security_group_id: pulumi.Input[str]
     rule_hooks: NotRequired[pulumi.ResourceHookBinding]
@@ -154,7 +169,7 @@ def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> No
 
 
 def _target_group(
-    name: str, service: Listening, check: HealthCheckArgs, opts: pulumi.ResourceOptions
+    name: str, service: Listening, check: HealthCheck, opts: pulumi.ResourceOptions
 ) -> aws.lb.TargetGroup:
     return aws.lb.TargetGroup(
         name,  # autonamed: a replacement is up before the old one goes
@@ -164,12 +179,12 @@ def _target_group(
         port=ANY_PORT,
         deregistration_delay=SECONDS_TO_FINISH_REQUESTS,
         health_check={
-            "path": check["path"],
-            "matcher": check["matcher"],
-            "interval": check["interval"],
-            "timeout": check["timeout"],
-            "healthy_threshold": check["healthy_threshold"],
-            "unhealthy_threshold": check["unhealthy_threshold"],
+            "path": check.path,
+            "matcher": check.matcher,
+            "interval": check.interval,
+            "timeout": check.timeout,
+            "healthy_threshold": check.healthy,
+            "unhealthy_threshold": check.unhealthy,
         },
         opts=opts,
     )
@@ -181,19 +196,19 @@ class _Forward(TypedDict):
 
 
 def _listener_rule(
-    name: str, route: RouteArgs, listener_arn: pulumi.Input[str], forward: _Forward, opts: pulumi.ResourceOptions
+    name: str, route: Route, listener_arn: pulumi.Input[str], forward: _Forward, opts: pulumi.ResourceOptions
 ) -> aws.lb.ListenerRule:
     """All traffic goes to the first group; whose weights shift keeps its own."""
-    conditions: list[aws.lb.ListenerRuleConditionArgsDict] = [{"host_header": {"values": [route["host"]]}}]
-    if route["paths"]:
-        conditions.append({"path_pattern": {"values": list(route["paths"])}})
+    conditions: list[aws.lb.ListenerRuleConditionArgsDict] = [{"host_header": {"values": [route.host]}}]
+    if route.paths:
+        conditions.append({"path_pattern": {"values": list(route.paths)}})
     first, *others = forward["groups"]
     weighted: list[aws.lb.ListenerRuleActionForwardTargetGroupArgsDict] = [{"arn": first.arn, "weight": 1}]
     weighted += [{"arn": other.arn, "weight": 0} for other in others]
     return aws.lb.ListenerRule(
         name,
         listener_arn=listener_arn,
-        priority=route["priority"],
+        priority=route.priority,
         conditions=conditions,
         actions=[{"type": "forward", "forward": {"target_groups": weighted}}],
         opts=pulumi.ResourceOptions.merge(

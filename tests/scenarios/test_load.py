@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.route_names import RouteArgs, route_names
+from components.route_names import Route, route_names
 from sandbox.engine import Engine
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, Stack, new_stack
@@ -152,14 +152,11 @@ def as_an_earlier_program_called_them(stack: Stack) -> int:
     }
     renamed = {}
     for service, given in services.items():
-        routes: list[RouteArgs] = [
-            {"host": route["host"], "paths": route.get("paths", []), "priority": route["priority"]}
-            for route in given.get("routes", [])
-        ]
+        routes = [Route.model_validate(route) for route in given.get("routes", [])]
         for each in routes:
-            former = f"$aws:route53/record:Record::{service}-{each['host']}"
+            former = f"$aws:route53/record:Record::{service}-{each.host}"
             (urn,) = [
-                found["urn"] for found in resources if found["urn"].endswith(f"Record::load-balancer-{each['host']}")
+                found["urn"] for found in resources if found["urn"].endswith(f"Record::load-balancer-{each.host}")
             ]
             renamed[urn] = components[service].rpartition("::")[0] + former
         if given.get("deploy"):
@@ -168,7 +165,7 @@ def as_an_earlier_program_called_them(stack: Stack) -> int:
             for urn in (found["urn"] for found in resources):
                 scope, _, name = urn.rpartition("::")
                 if name in (called.name, f"{called.name}-rule"):
-                    by_priority = f"{service}-{route['priority']}"
+                    by_priority = f"{service}-{route.priority}"
                     renamed[urn] = f"{scope}::{name.replace(called.name, by_priority)}"
     moved = [each for each in resources if each["type"] == "aws:route53/record:Record" and each["urn"] in renamed]
     for each in moved:  # below its parent, which is made later than the load balancer

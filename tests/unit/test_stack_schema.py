@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from mocked import ROOT
 from test_settings import MISTAKES, changed
 
-from formats import WORDS
+from components.formats import WORDS
 from review import NUMBER
 from stack_schema import FILE, document
 from stack_schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS

@@ -11,7 +11,7 @@ from mocked import Recorder, deploy, stack_config
 from moto import mock_aws
 from test_program import run
 
-from components.route_names import RouteArgs, route_names
+from components.route_names import Route, route_names
 from components.rule_priorities import LAST, make_room, take_back
 from delivery.errors import DeliveryError
 
@@ -21,11 +21,11 @@ GROUP, RULE = "aws:lb/targetGroup:TargetGroup", "aws:lb/listenerRule:ListenerRul
 RECORD, EGRESS = "aws:route53/record:Record", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 
-def route(host: str, *paths: str, priority: int = 10) -> RouteArgs:
-    return {"host": f"{host}.example.com", "paths": list(paths), "priority": priority}
+def route(host: str, *paths: str, priority: int = 10) -> Route:
+    return Route(host=f"{host}.example.com", paths=list(paths), priority=priority)
 
 
-def names(*routes: RouteArgs, blue_green: bool = False) -> list[str]:
+def names(*routes: Route, blue_green: bool = False) -> list[str]:
     return [each.name for each in route_names("shop", routes, blue_green=blue_green)]
 
 
@@ -38,7 +38,7 @@ def names(*routes: RouteArgs, blue_green: bool = False) -> list[str]:
         ([route("a", "/x", "/y"), route("a", "/z")], [route("a", "/y", "/x", priority=7), route("a", "/z")]),
     ],
 )
-def test_an_edit_keeps_the_names(before: list[RouteArgs], after: list[RouteArgs]) -> None:
+def test_an_edit_keeps_the_names(before: list[Route], after: list[Route]) -> None:
     assert names(*before) == names(*after)
 
 
