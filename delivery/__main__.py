@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import approval, laptop, prune, rollback
-from delivery.bootstrap import bootstrap
+from delivery import approval, prune, rollback
 from delivery.errors import PROGRAM, DeliveryError, explained
 from delivery.history import history, history_lines
 from delivery.lookup import find
@@ -32,6 +31,9 @@ from releases.errors import ReleaseError
 from releases.history import KEPT
 from releases.names import aws_name
 from releases.repository import Repository
+
+if TYPE_CHECKING:
+    from delivery import laptop
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
 service_argument = click.argument("service")
@@ -402,6 +404,8 @@ def up_command(session: boto3.Session, stack: str, wait: bool) -> None:
 
     Example: delivery up --stack dev
     """
+    from delivery import laptop  # with the stack file's models, which load the provider's classes for two seconds
+
     project = _project(session, Path.cwd(), stack, "--policy-pack", "policy")
     laptop.up(replace(project, waits=wait), _answer, click.echo)
 
@@ -414,13 +418,17 @@ def bootstrap_command(session: boto3.Session, stack: str) -> None:
 
     Example: delivery bootstrap --stack dev
     """
+    from delivery.bootstrap import bootstrap  # as laptop, above
+
     bootstrap(_project(session, Path.cwd() / "bootstrap", stack), _answer, click.echo)
 
 
-def _project(session: boto3.Session, folder: Path, stack: str, *options: str) -> laptop.Project:
+def _project(session: boto3.Session, folder: Path, stack: str, *options: str) -> "laptop.Project":
     """A stack of the program in a folder, deployed with the profile that was chosen for this command."""
     chosen = {"AWS_PROFILE": session.profile_name} if session.profile_name != "default" else {}
     os.environ.update(chosen)
+    from delivery import laptop  # as above
+
     return laptop.Project(folder, stack, options)
 
 
