@@ -16,10 +16,10 @@ from typing import Any, Literal
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
-from delivery.progress import Progress
 from sandbox import program
 from sandbox.event_log import EventLog
 from sandbox.identities import credentials, providers
+from sandbox.progress import Progress
 from sandbox.pulumi_cli import PatientCommand
 from sandbox.reports import Outcome, Reporter
 from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets

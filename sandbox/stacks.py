@@ -19,8 +19,8 @@ from typing import IO, Any
 
 import yaml
 
-from delivery.progress import Progress
 from sandbox import base_images, readings
+from sandbox.progress import Progress
 from sandbox.stack_yaml import NotYamlError, read
 
 DEFAULT_ACCOUNT = "123456789012"

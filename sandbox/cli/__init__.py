@@ -11,15 +11,6 @@ WHERE = {
     "export": "stack",
     "down": "stack",
     "ship": "delivery",
-    "status": "operators",
-    "history": "operators",
-    "rollback": "operators",
-    "redeploy": "operators",
-    "retry": "operators",
-    "repair": "operators",
-    "approve": "operators",
-    "reject": "operators",
-    "prune": "operators",
     "log": "delivery",
     "load": "load",
     "slack": "receivers",
@@ -29,37 +20,41 @@ WHERE = {
     "stop": "server",
 }
 """Command → module; only what is called is imported, because the engine's and AWS's SDKs take their time."""
+OF_PROGRAMS = "sandbox.cli.operators"
+"""Has the commands that programs offer; their loading takes its time too."""
 
 
 class Commands(click.Group):
     """The commands, imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(WHERE)
+        return [*WHERE, *_of_programs()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in WHERE:
-            return None
+            if not (of_programs := _of_programs()):
+                ctx.fail(f"No such command {cmd_name!r}, and no program that is installed offers any; run: make setup")
+            return of_programs.get(cmd_name)
         commands: list[click.Command] = importlib.import_module(f"sandbox.cli.{WHERE[cmd_name]}").COMMANDS
         return next(command for command in commands if command.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(SUMMARIES.items()))
+        if of_programs := _of_programs():
+            with formatter.section("Commands of the program"):
+                formatter.write_dl([(name, each.get_short_help_str(95)) for name, each in of_programs.items()])
+
+
+def _of_programs() -> dict[str, click.Command]:
+    commands: dict[str, click.Command] = importlib.import_module(OF_PROGRAMS).of_programs()
+    return commands
 
 
 SUMMARIES = {
     "up": "Deploy the program, starting the sandbox when it is not running",
     "preview": "Show what up would do",
     "ship SERVICE": "Upload a source and watch its pipeline",
-    "status SERVICE": "What a service runs, what was released, and whether it agrees",
-    "history SERVICE": "The releases, the newest first",
-    "rollback SERVICE": "Deploy an earlier release's image again",
-    "redeploy SERVICE": "Deploy the live image once more",
-    "retry SERVICE": "Go on with a release whose build was refused for a quota",
-    "repair SERVICE": "Make running, live and release record agree again, after a crash",
-    "approve SERVICE": "Let the release go on that waits; reject ends it",
-    "prune": "List and remove what no release needs any more",
     "log SERVICE": "The last delivery's and the tasks' logs",
     "load SERVICE": "Ask for pages, and count those that are broken while something is deployed",
     "slack": "What the stack's Slack channel has been told",

@@ -1,6 +1,12 @@
-"""The operators' commands, run with the sandbox's variables: what they do is `delivery`'s, over AWS's APIs."""
+"""The program's commands for operators, run with the sandbox's variables: what they do is the program's.
 
+A program offers them by an entry point of the group `fargate_sandbox.commands`: a function that answers a `click.Group`
+whose commands take `--stack`.
+"""
+
+import functools
 import os
+from importlib.metadata import entry_points
 
 import click
 
@@ -9,21 +15,16 @@ from sandbox.cli.server import environment
 from sandbox.identities import credentials
 from sandbox.stacks import StackFolder
 
+COMMANDS_GROUP = "fargate_sandbox.commands"
 PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 HELP = {"-h", "--help"}
-SUMMARIES = {
-    "status": "What a service runs, and what was released.",
-    "history": "The releases of a service, the newest first.",
-    "rollback": "Deploy the image of an earlier release again, without a build.",
-    "redeploy": "Deploy the live image once more, without a build; an edit that has failed is tried again.",
-    "retry": "Go on with a release whose build was refused for a quota.",
-    "repair": "Make what runs, what is live and the release record agree again, after a crash.",
-    "approve": "Let the release go on that waits for an approval.",
-    "reject": "End the release that waits for an approval.",
-    "preview-report": "Say in Markdown what a preview would do, for a reviewer.",
-    "prune": "List what no release needs any more, and with --yes remove it.",
-}
-"""Command → what it does; each is `delivery`'s, which has the options and the help."""
+
+
+@functools.cache
+def of_programs() -> dict[str, click.Command]:
+    """The commands that programs offer, by name."""
+    groups: list[click.Group] = [entry.load()() for entry in entry_points(group=COMMANDS_GROUP)]
+    return {name: _command(name, group) for group in groups for name in group.commands}
 
 
 def _enter(stack: str) -> None:
@@ -36,25 +37,17 @@ def _enter(stack: str) -> None:
             os.environ[name] = value
 
 
-def _run(command: str, stack: str, arguments: tuple[str, ...]) -> None:
-    """End as the operators' command ends. Its help needs no sandbox."""
-    if not HELP & set(arguments):
-        _enter(stack)
-    os.environ["DELIVERY_PROGRAM"] = "sandbox"
-    from delivery.__main__ import main  # which reads that variable
+def _command(name: str, group: click.Group) -> click.Command:
+    summary = group.commands[name].get_short_help_str(limit=95)
 
-    main([command, *arguments, "--stack", stack], prog_name="sandbox")
-
-
-def _command(name: str, summary: str) -> click.Command:
-    @click.command(name, context_settings=PASS_ON, help=f"{summary} `delivery {name}` in the sandbox.")
+    @click.command(name, context_settings=PASS_ON, short_help=summary, help=summary)
     @stack_option
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     @one_message
     def command(stack: str, arguments: tuple[str, ...]) -> None:
-        _run(name, stack, arguments)
+        """End as the program's command ends. Its help needs no sandbox."""
+        if not HELP & set(arguments):
+            _enter(stack)
+        group.main([name, *arguments, "--stack", stack], prog_name="sandbox")
 
     return command
-
-
-COMMANDS = [_command(name, summary) for name, summary in SUMMARIES.items()]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from sandbox import external
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import DONE, Outcome, shown
-from sandbox.stacks import StackFolder
+from sandbox.stacks import SandboxError, StackFolder
 
 WOULD = "Would change"
+VARIABLES_GROUP = "fargate_sandbox.variables"
+"""Entry points by which a program says what an option of the sandbox sets in its environment."""
 
 diff_option = click.option("--diff", "show_diff", is_flag=True, help="Show each changed property, old and new.")
 target_option = click.option(
@@ -82,9 +85,7 @@ def up(
     Example: sandbox up --stack dev
     """
     if wait:
-        from delivery import waiting  # which loads boto3, as below
-
-        os.environ[waiting.VARIABLE] = str(waiting.MINUTES)
+        os.environ.update(_variables_of_wait())
     engine = _engine(stack, show_diff, host, identity)
     if parameters := dict(external.named(engine.folder.config())):
         from sandbox.codepipeline.shipping import Account  # its boto3 takes longer to load than all else here
@@ -95,6 +96,18 @@ def up(
         for name, value in outcome.outputs.items():
             click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
     _print(outcome, as_json, f"Stack {stack} is up, nothing changed", f"Stack {stack} is up")
+
+
+def _variables_of_wait() -> dict[str, str]:
+    """What tells the program to wait, by its entry point `wait` in the group `fargate_sandbox.variables`.
+
+    Raises:
+        SandboxError: it has none.
+    """
+    offered = entry_points(group=VARIABLES_GROUP, name="wait")
+    if not offered:
+        raise SandboxError(f"--wait: the program has no entry point wait in the group {VARIABLES_GROUP}")
+    return {name: value for entry in offered for name, value in entry.load()().items()}
 
 
 @click.command()

@@ -20,8 +20,8 @@ from urllib.request import Request, urlopen
 import boto3
 from botocore.exceptions import ClientError
 
-from delivery.progress import Progress
 from sandbox.iam import evaluator
+from sandbox.progress import Progress
 from sandbox.stacks import SandboxError, Server
 
 Json = dict[str, Any]

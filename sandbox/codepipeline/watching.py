@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from delivery.progress import Progress
 from sandbox.codepipeline.shipping import Account, actions_of, named
+from sandbox.progress import Progress
 from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]

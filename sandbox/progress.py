@@ -1,0 +1,38 @@
+"""What a wait says, so that nobody takes it for one that hangs."""
+
+import time
+from collections.abc import Callable
+
+SECONDS_BETWEEN_LINES = 60.0
+
+
+class Progress:
+    """Says what is waited for: at once when that is something else than before, and then once a minute.
+
+    Args:
+        say: takes a line.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._words, self._since, self._last = "", 0.0, 0.0
+
+    def waits(self, words: str, *, known: bool = False) -> float:
+        """Look at what is waited for.
+
+        Args:
+            words: what it is.
+            known: whether it has been said already, so that the first line is that of the first minute.
+
+        Returns:
+            For how many seconds it has been just that.
+        """
+        now = time.monotonic()
+        if words != self._words:
+            self._words, self._since, self._last = words, now, now
+            if not known:
+                self._say(words)
+        elif now >= self._last + SECONDS_BETWEEN_LINES:
+            self._last = now
+            self._say(f"{words}, {now - self._since:.0f} s so far")
+        return now - self._since
