@@ -6,12 +6,11 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_problems, own_keys
+from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_problems, own_keys, state_bucket
 from components.access import StackAccess, StackAccessArgs
 from components.naming import Scope
 from components.state_store import StateStore
 from components.trust import provider_arn
-from delivery.bootstrap import state_bucket
 from stack_checks import listed
 from stack_lines import StackLines
 

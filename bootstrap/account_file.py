@@ -200,6 +200,11 @@ class Account(Model):
         return {"url": self.gitlab.url, "path": self.gitlab.project, "audience": self.gitlab.audience}
 
 
+def state_bucket(account: str, region: str) -> str:
+    """The bucket's name: one for an account and Region, the same for whoever asks."""
+    return f"fargate-delivery-state-{account}-{region}"
+
+
 def account_problems(config: Mapping[str, Any]) -> list[str]:
     """What is wrong with an account's file, as `key.path: the problem`.
 

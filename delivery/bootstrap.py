@@ -6,17 +6,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from bootstrap.account_file import NAMESPACE, account_problems
+from bootstrap.account_file import NAMESPACE, account_problems, state_bucket
 from delivery.errors import DeliveryError
 from delivery.laptop import Ask, Project, right_account, up
 from delivery.quotas import report
 from stack_checks import listed
 from stack_lines import StackLines
-
-
-def state_bucket(account: str, region: str) -> str:
-    """The bucket's name: one for an account and Region, the same for whoever asks."""
-    return f"fargate-delivery-state-{account}-{region}"
 
 
 def ensure_state_bucket(s3: Any, account: str, region: str) -> bool:

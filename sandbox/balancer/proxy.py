@@ -6,14 +6,12 @@ import http.client
 import random
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sandbox.balancer.rules import Json, NotSimulated, decide, target_group
+from sandbox.ecs.in_flight import InFlight, in_flight_of
 from sandbox.ecs.state import targets
 
 if TYPE_CHECKING:
@@ -24,37 +22,6 @@ SECONDS_TO_ANSWER = 60.0
 SECONDS_OF_RULES = 0.02
 """How long rules are taken for what they were, so that not every request asks for them."""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "host"}
-
-
-class InFlight:
-    """How many requests each task is answering."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def request(self, task: str) -> Iterator[None]:
-        with self._changed:
-            self._counts[task] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._counts[task] -= 1
-                if not self._counts[task]:
-                    del self._counts[task]
-                self._changed.notify_all()
-
-    def drain(self, task: str, seconds: float) -> None:
-        """Wait until a task answers no request, at most so long."""
-        with self._changed:
-            self._changed.wait_for(lambda: task not in self._counts, seconds)
-
-    def any(self, task: str) -> bool:
-        """Whether a task answers a request."""
-        with self._changed:
-            return task in self._counts
 
 
 class Listener:
@@ -175,7 +142,6 @@ class Balancers:
     """All listeners of one world; each begins to listen when somebody asks for it first."""
 
     def __init__(self) -> None:
-        self.in_flight = InFlight()
         self._listeners: dict[str, Listener] = {}
         self._lock = threading.Lock()
 
@@ -187,7 +153,7 @@ class Balancers:
                 with self._lock:
                     listener = self._listeners.get(described["ListenerArn"])
                     if listener is None:
-                        listener = Listener(world, described, self.in_flight)
+                        listener = Listener(world, described, in_flight_of(world))
                         self._listeners[described["ListenerArn"]] = listener
                 found.append(
                     {

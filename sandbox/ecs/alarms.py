@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sandbox.ecs.model import Json
-
+Json = dict[str, Any]
 LONGEST_BAKE = 300.0
 """Seconds; AWS says of the bake time that it is less, and follows from the alarms."""
 

@@ -16,6 +16,7 @@ from sandbox.ecs.connections import balancers, refused
 from sandbox.ecs.containers import Container, ContainerEngine
 from sandbox.ecs.events import publish_task
 from sandbox.ecs.health import Check, container_check, target_check
+from sandbox.ecs.in_flight import in_flight_of
 from sandbox.ecs.memory import KILLED, over_limit
 from sandbox.ecs.model import Json, Task, utc_now
 from sandbox.ecs.provision import Provisions, provision
@@ -225,9 +226,7 @@ class TaskRun:
 
     def _finish_requests(self) -> None:
         """What a target was asked before, it answers, within its group's deregistration delay."""
-        from sandbox.balancer.proxy import balancers_of
-
-        in_flight, elbv2 = balancers_of(self.world).in_flight, self.world.client("elbv2")
+        in_flight, elbv2 = in_flight_of(self.world), self.world.client("elbv2")
         if not in_flight.any(self.task.id):
             return
         arn = self.task.load_balancers[0]["targetGroupArn"]

@@ -10,10 +10,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from sandbox.ecs.alarms import Watch
+from sandbox.ecs.alarms import Watch
 
 Json = dict[str, Any]
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from sandbox.iam.evaluator import Caller, Decision, Policy, PolicyError, Request
 from sandbox.iam.requests import needs
 from sandbox.server import identity
 from sandbox.server.facts import MotoFacts
+from sandbox.server.records import DecisionRecord
 
 if TYPE_CHECKING:
     from sandbox.server.credentials import Credentials
@@ -23,26 +23,6 @@ class Denied(Exception):
 
 class Missing(Exception):
     """A call that the service refuses, because its caller may not what it tried; the message is AWS's."""
-
-
-@dataclass(frozen=True)
-class DecisionRecord:
-    """One decision, as ``GET /_sandbox/decisions`` shows it. ``policy`` and ``statement`` decided it."""
-
-    time: str
-    principal: str
-    call: str
-    action: str
-    resource: str
-    context: dict[str, Any]
-    allowed: bool
-    reason: str
-    policy: str | None
-    statement: str | None
-
-    def json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return asdict(self)
 
 
 def authorise(world: World, principal: Principal, access_key: str, call: Call, source_ip: str) -> None:

@@ -9,7 +9,6 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from moto.events.models import events_backends
 from sandbox.server.dead_letters import keep
 from sandbox.server.errors import AwsError
 from sandbox.server.patterns import PatternError, check_pattern, matches
+from sandbox.server.records import Undelivered
 from sandbox.server.transform import TransformError, target_input
 
 if TYPE_CHECKING:
@@ -30,20 +30,6 @@ Event = dict[str, Any]
 
 HISTORY = 1000
 """Events that are kept for ``GET /_sandbox/events`` and for being delivered again."""
-
-
-@dataclass(frozen=True)
-class Undelivered:
-    """An event that matched a rule and did not reach a target."""
-
-    event: Event
-    rule: str
-    target: str
-    error: str
-
-    def json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return asdict(self)
 
 
 class EventBus:

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
 from sandbox.iam.evaluator import Caller, Policy
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
-from sandbox.server.errors import AwsError
-from sandbox.server.new_roles import first_time, too_new
-
-if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+from sandbox.server.world import Principal, World
 
 PARTITION = "aws"
 
@@ -43,8 +39,6 @@ class Grants:
 
 def principal_of(world: World, access_key: str, token: str | None) -> Principal:
     """The principal of an access key. Raises ``UnknownKey`` or ``ExpiredToken``."""
-    from sandbox.server.world import Principal
-
     if access_key == ROOT_CREDENTIALS.access_key:
         return Principal(f"arn:aws:iam::{world.account}:root", "root")
     session = _session(world, access_key)
@@ -123,24 +117,6 @@ def open_session(
 def session_credentials(session: AssumedRole) -> Credentials:
     """What a client signs with to act as ``session``."""
     return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
-
-
-def assume_for_service(
-    world: World, role_arn: str, service: str, name: str, source_arn: str | None = None
-) -> Credentials:
-    """A session of a role for an AWS service, if its trust policy lets that service assume it."""
-    from sandbox.server import authorization
-
-    if too_new(world, role_arn) or not authorization.service_may_assume(world, role_arn, service, source_arn):
-        raise AwsError("AccessDenied", f"{service} is not authorized to perform: sts:AssumeRole on {role_arn}", 403)
-    return session_credentials(open_session(world, role_arn, name))
-
-
-def validate_role(world: World, role_arn: str, service: str) -> None:
-    """What a service does with a role that something is made with. Raises AwsError as `assume_for_service` does."""
-    if first_time(world, service, role_arn):
-        raise AwsError("AccessDenied", f"{service} is not authorized to perform: sts:AssumeRole on {role_arn}", 403)
-    assume_for_service(world, role_arn, service, "validation")
 
 
 def user_credentials(world: World, name: str) -> Credentials:

@@ -13,6 +13,9 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox.clock import Clock
 from sandbox.server.app import Application, Handler, Handlers
+from sandbox.server.destinations import Destinations
+from sandbox.server.events import EventBus
+from sandbox.server.roles import ServiceRoles
 from sandbox.server.world import World
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,15 @@ HANDLER_MODULES = (
     "sandbox.functions.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
+
+
+def new_account(folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> World:
+    """An empty account, with the parts registered that all others use."""
+    world = World(folder, account, region, endpoint, clock)
+    world.roles = ServiceRoles(world)
+    world.bus = EventBus(world)
+    world.destinations = Destinations(world)
+    return world
 
 
 def all_handlers() -> dict[tuple[str, str], Handler]:
@@ -67,7 +79,7 @@ class Listener:
             "127.0.0.1", 0, self._call, threaded=True, request_handler=_QuietHandler
         )
         self.port = int(self._server.server_port)
-        self.world = World(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
+        self.world = new_account(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
         self._application = Application(self.world, all_handlers() if handlers is None else handlers)
         self.world.application = self._application
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)

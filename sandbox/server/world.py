@@ -1,4 +1,4 @@
-"""What every part of the sandbox's server shares: account, clients, identities, clock, event bus."""
+"""The account that the parts of the server share. It knows none of them: those that all use are registered with it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import functools
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import boto3
 from botocore.config import Config
@@ -18,14 +18,10 @@ from sandbox import base_images, readings
 from sandbox.clock import Clock
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
-from sandbox.server import identity, inside
+from sandbox.server import inside
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
-from sandbox.server.destinations import Destinations
-from sandbox.server.events import EventBus, Undelivered
 from sandbox.server.holds import Holds
-
-if TYPE_CHECKING:
-    from sandbox.server.authorization import DecisionRecord
+from sandbox.server.records import DecisionRecord, Undelivered
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +38,51 @@ class Principal:
     role_arn: str | None = None
 
 
+class Roles(Protocol):
+    """What AWS services do with roles. Each raises ``AwsError`` AccessDenied when they may not assume the role."""
+
+    def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials: ...
+
+    def validate(self, role_arn: str, service: str) -> None: ...
+
+
+class Bus(Protocol):
+    """EventBridge's default event bus."""
+
+    @property
+    def history(self) -> list[dict[str, Any]]: ...
+
+    def publish(self, event: Mapping[str, Any], bus: str = "default") -> dict[str, Any]: ...
+
+    def replay(self, event_id: str, source: str = "aws.s3") -> dict[str, Any] | None: ...
+
+    def wait(self) -> None: ...
+
+    def fail(self, event: dict[str, Any], rule_arn: str, target: str, error: str) -> None: ...
+
+
+class Destinations(Protocol):
+    """EventBridge's API destinations."""
+
+    def send(self, body: str, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None: ...
+
+    def idle(self) -> bool: ...
+
+
 class World:
     """One account in one region, served at ``endpoint`` by this process.
 
     Attributes:
         application: answers the calls of the world's own clients; without it they go to ``endpoint``.
+        roles: how AWS services assume roles; registered, as the next two.
+        bus: takes events.
+        destinations: call API destinations.
     """
 
     application: Any = None
+    roles: Roles
+    bus: Bus
+    destinations: Destinations
 
     def __init__(self, folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> None:
         self.folder = folder
@@ -62,8 +95,6 @@ class World:
         self.decisions: list[DecisionRecord] = []
         self.undelivered: list[Undelivered] = []
         self.holds = Holds()
-        self.bus = EventBus(self)
-        self.destinations = Destinations(self)
         self.slack = Slack()
         self.commits = Commits()
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
@@ -103,11 +134,11 @@ class World:
         ``source_arn`` is the resource on whose behalf the service acts (``aws:SourceArn``). Raises
         ``AwsError`` AccessDenied when the role does not exist or its trust policy refuses.
         """
-        return identity.assume_for_service(self, role_arn, service, session, source_arn)
+        return self.roles.assume(role_arn, service, session, source_arn)
 
     def validate_role(self, role_arn: str, service: str) -> None:
         """What ``service`` does with a role that something is made with: AccessDenied when it may not assume it."""
-        identity.validate_role(self, role_arn, service)
+        self.roles.validate(role_arn, service)
 
     def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread:
         """Run ``target`` in a daemon thread; an exception is logged, not lost."""

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sandbox.validation import limits_compute, limits_data, limits_network
+from sandbox.validation.limit import Limit
+
 Json = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One thing that a service refuses.
-
-    Attributes:
-        operations: names of the operations that refuse it, all of ``service``.
-        path: where the value is: members by name, ``[]`` for each item of a list; the whole request where empty.
-        refused: what is wrong with a value, to be filled into ``message`` as ``{wrong}``; None where nothing is.
-        code: the service's error code.
-        message: the service's message, with ``{value}`` and ``{wrong}``.
-        source: where this is documented or was seen.
-    """
-
-    service: str
-    operations: tuple[str, ...]
-    path: str
-    refused: Callable[[Any], str | None]
-    code: str
-    message: str
-    source: str
 
 
 def refusal(service: str, operation: str, params: Json) -> tuple[str, str, int] | None:
@@ -61,8 +41,6 @@ def values_at(params: Any, path: str) -> Iterator[Any]:
 
 @functools.cache
 def _limits() -> dict[tuple[str, str], list[Limit]]:
-    from sandbox.validation import limits_compute, limits_data, limits_network
-
     found: dict[tuple[str, str], list[Limit]] = defaultdict(list)
     for limit in (*limits_network.LIMITS, *limits_compute.LIMITS, *limits_data.LIMITS):
         for operation in limit.operations:

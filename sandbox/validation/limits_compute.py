@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.validation.documented import Limit
+from sandbox.validation.limit import Limit
 from sandbox.validation.refusals import longer, outside, unlike
 
 TASK_DEFINITION_BYTES = 65_536

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.validation.documented import Limit
+from sandbox.validation.limit import Limit
 from sandbox.validation.refusals import longer, number_outside, unlike
 
 MANAGED_POLICY_CHARACTERS = 6_144

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.elbv2.ssl_policies import SSL_POLICIES
 
-from sandbox.validation.documented import Limit
+from sandbox.validation.limit import Limit
 from sandbox.validation.refusals import like, longer, outside, unlike
 
 _DESCRIPTION = r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}"

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from mocked import ROOT
 from moto import mock_aws
 
+from bootstrap.account_file import state_bucket
 from delivery.__main__ import main
-from delivery.bootstrap import bootstrap, state_bucket
+from delivery.bootstrap import bootstrap
 from delivery.errors import DeliveryError
 from delivery.laptop import Project, changes, up
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from sandbox.balancer import proxy
-from sandbox.balancer.proxy import InFlight, Listener
+from sandbox.balancer.proxy import Listener
 from sandbox.balancer.rules import NotSimulated, decide, fits, target_group
+from sandbox.ecs.in_flight import InFlight
 
 Json = dict[str, Any]
 

@@ -1,0 +1,33 @@
+"""Roles that AWS services assume: the sessions they get, and how they look at a role they are given."""
+
+from __future__ import annotations
+
+from sandbox.server.authorization import service_may_assume
+from sandbox.server.credentials import Credentials
+from sandbox.server.errors import AwsError
+from sandbox.server.identity import open_session, session_credentials
+from sandbox.server.new_roles import first_time, too_new
+from sandbox.server.world import World
+
+
+class ServiceRoles:
+    """Those of one account."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials:
+        """A session of a role for an AWS service, if its trust policy lets that service assume it."""
+        if too_new(self._world, role_arn) or not service_may_assume(self._world, role_arn, service, source_arn):
+            raise _refusal(role_arn, service)
+        return session_credentials(open_session(self._world, role_arn, session))
+
+    def validate(self, role_arn: str, service: str) -> None:
+        """What a service does with a role that something is made with."""
+        if first_time(self._world, service, role_arn):
+            raise _refusal(role_arn, service)
+        self.assume(role_arn, service, "validation")
+
+
+def _refusal(role_arn: str, service: str) -> AwsError:
+    return AwsError("AccessDenied", f"{service} is not authorized to perform: sts:AssumeRole on {role_arn}", 403)
