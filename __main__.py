@@ -9,7 +9,6 @@ import pulumi_aws as aws
 import settings
 from components import uploaders
 from components.cluster import Cluster
-from components.code_deploy import CodeDeploy
 from components.commit_feedback import CommitFeedback
 from components.dashboard import ChartedArgs, Dashboard
 from components.delivery_store import DeliveryStore
@@ -22,11 +21,10 @@ from components.naming import Scope, artifact_prefix
 from components.network import Network
 from components.notifications import Notifications
 from components.parameter_store import ParameterStore
-from components.pipeline_builds import BlueGreenArgs
 from components.rule_priorities import rule_hooks
 from components.start_failures import StartFailures
+from components.strategies.strategy import Deployable
 from inputs import (
-    code_deploy_args,
     load_balancer_args,
     migrate_args,
     network_args,
@@ -34,7 +32,6 @@ from inputs import (
     to_share,
     ways_in_args,
 )
-from service_file import Service
 
 # Half of a large program's time would be collecting what lives to its end.
 gc.freeze()
@@ -78,33 +75,6 @@ store = DeliveryStore(
 
 failures = StartFailures("starts", {"scope": scope, "page": config.notifications.page})
 
-
-def code_deploy(name: str, service: Service, ecs_service: EcsService) -> dict[str, BlueGreenArgs]:
-    """CodeDeploy for a service; what its pipeline needs of it."""
-    made = CodeDeploy(
-        name,
-        {
-            "scope": scope,
-            "service": name,
-            "cluster_name": cluster.name,
-            "service_name": ecs_service.name,
-            "service_arn": ecs_service.arn,
-            "role_arns": ecs_service.role_arns,
-            **code_deploy_args(service, ecs_service, balancer),
-        },
-    )
-    return {
-        "blue_green": {
-            "template": ecs_service.template,
-            "app_spec": ecs_service.app_spec,
-            "application_name": made.application_name,
-            "group_name": made.group_name,
-            "config_name": made.config_name,
-            "hooks": template_guard(seen, scope.stack, name),
-        }
-    }
-
-
 make_room = rule_hooks(seen.session)
 waiting: list[pulumi.Output[str | None]] = []
 charted: list[ChartedArgs] = []
@@ -141,8 +111,7 @@ for name, service in config.services.items():
             "spot": config.cluster.spot,
             "session_log_arn": cluster.session_log_arn if service.exec else None,
             "log_retention_days": config.cluster.log_retention_days,
-            "controller": controller,
-            "app_spec_hooks": service.deploy.hooks,
+            "deploy": service.deploy,
             "alarms": service.alarms,
             "balancer_arn_suffix": balancer.arn_suffix,
             "page": config.notifications.page,
@@ -157,7 +126,25 @@ for name, service in config.services.items():
         },
     )
     waiting.append(ecs_service.waiting)
-    blue_green = code_deploy(name, service, ecs_service) if controller == "CODE_DEPLOY" else {}
+    ways_in = ecs_service.ways_in
+    deployer = service.deploy.deployer(
+        name,
+        Deployable(
+            scope=scope,
+            service=name,
+            cluster_name=cluster.name,
+            name=ecs_service.name,
+            arn=ecs_service.arn,
+            role_arns=ecs_service.role_arns,
+            target_groups=ways_in.target_groups if ways_in else [],
+            rules=ways_in.rules if ways_in else [],
+            listener_arn=balancer.https_listener_arn,
+            test_listener_arns=balancer.test_listener_arns,
+            alarm_names=ecs_service.alarms.names,
+            template=ecs_service.template,
+            hooks=template_guard(seen, scope.stack, name),
+        ),
+    )
     pipeline = DeployPipeline(
         name,
         {
@@ -189,7 +176,7 @@ for name, service in config.services.items():
             "registries": service.build.registries,
             "log_retention_days": config.cluster.log_retention_days,
             "controller": controller,
-            **blue_green,  # type: ignore[typeddict-item]
+            **deployer,  # type: ignore[typeddict-item]
             **migrate_args(service),
             "uploaders": uploaders.statements(service.source.github, service.source.gitlab, scope),
         },

@@ -5,8 +5,6 @@ from typing import TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
-from components.code_deploy import StrategyArgs, TrafficArgs
-from components.ecs_service import EcsService
 from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.network import AdoptedVpc, Network, NetworkArgs
 from components.pipeline_builds import MigrationArgs
@@ -85,7 +83,7 @@ def load_balancer_args(
         "allowed_cidrs": stack.config.cluster.allowed_cidrs,
         "protect": stack.config.protect,
         "test_ports": sorted(
-            {service.deploy.test_port for service in stack.config.services.values() if service.deploy.test_port}
+            {port for service in stack.config.services.values() for port in service.deploy.test_ports}
         ),
     }
     if shared is None:
@@ -130,11 +128,11 @@ def ways_in_args(
         "balancer_security_group_id": balancer.security_group_id,
         "rule_hooks": hooks,
     }
-    if service.deploy.strategy == "codedeploy":
-        shifting = state is not None and state.controller == "CODE_DEPLOY"
+    if service.deploy.shifts:
+        shifting = state is not None and state.controller == service.deploy.controller
         ways_in["blue_green"] = {"shifting": shifting}
-        if service.deploy.test_port is not None:
-            ways_in["blue_green"]["test_listener_arn"] = balancer.test_listener_arns[service.deploy.test_port]
+        for port in service.deploy.test_ports:
+            ways_in["blue_green"]["test_listener_arn"] = balancer.test_listener_arns[port]
     return {"ways_in": ways_in}
 
 
@@ -143,26 +141,3 @@ def migrate_args(service: Service) -> dict[str, MigrationArgs]:
     if service.migrate is None:
         return {}
     return {"migrate": {"command": service.migrate.command, "timeout": service.migrate.timeout}}
-
-
-def code_deploy_args(service: Service, ecs_service: EcsService, balancer: LoadBalancer) -> StrategyArgs:
-    """How CodeDeploy shifts a service's traffic."""
-    deploy, ways_in = service.deploy, ecs_service.ways_in
-    if ways_in is None:
-        raise ValueError("CodeDeploy needs a route")
-    traffic: TrafficArgs = {
-        "target_group_names": [group.name for group in ways_in.target_groups],
-        "listener_arn": balancer.https_listener_arn,
-        "rule_arns": [rule.arn for rule in ways_in.rules],
-    }
-    if deploy.test_port is not None:
-        traffic["test_listener_arn"] = balancer.test_listener_arns[deploy.test_port]
-    args: StrategyArgs = {
-        "traffic": traffic,
-        "wait": deploy.wait,
-        "alarm_names": ecs_service.alarms.names,
-        "hook_arns": sorted(set(deploy.hooks.values())),
-    }
-    if deploy.percent is not None and deploy.interval is not None:
-        args["shift"] = {"type": deploy.shift, "percent": deploy.percent, "interval": deploy.interval}
-    return args

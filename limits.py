@@ -50,7 +50,7 @@ def limit_problems(stack: str, config: "Stack", buildspecs: Path) -> Iterator[st
 def _of_the_balancer(config: "Stack") -> Iterator[str]:
     services = config.services.values()
     if config.review is None:
-        ports = 2 + len({service.deploy.test_port for service in services} - {None})
+        ports = 2 + len({port for service in services for port in service.deploy.test_ports})
         for version in (4, 6):
             networks = [c for c in config.cluster.allowed_cidrs if ipaddress.ip_network(c).version == version]
             most = config.cluster.rules_of_a_security_group
@@ -60,7 +60,7 @@ def _of_the_balancer(config: "Stack") -> Iterator[str]:
                     f"rules of the load balancer's security group, which takes {most}; give fewer and larger ones, or "
                     "have the quota raised and write it as cluster.rules_of_a_security_group"
                 )
-    groups = sum(len(service.routes) * (2 if service.deploy.strategy == "codedeploy" else 1) for service in services)
+    groups = sum(len(service.routes) * (2 if service.deploy.shifts else 1) for service in services)
     if groups > TARGET_GROUPS:
         yield (
             f"services: their routes need {groups} target groups, and a load balancer takes {TARGET_GROUPS}, two for a "

@@ -15,7 +15,7 @@ from components.messages import LONGEST_PATTERN, longest_pattern
 from components.naming import PIPELINE_PREFIX_LENGTH
 from releases.names import SUFFIXES
 from review import HIGHEST_PRIORITY, NUMBER, number_of
-from suggestions import about, keys_at, meant
+from suggestions import about, keys_at, meant, written
 
 if TYPE_CHECKING:
     from stack_file import Stack
@@ -37,9 +37,13 @@ NUMBER_TEXT = re.compile(r"\d+(\.\d+)?")
 
 def described(error: Any, model: type[BaseModel]) -> str:
     """One pydantic error as `key.path: what is wrong`."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    place = written(model, error["loc"])
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     path = path.removesuffix(".[key]")
     given, kind = error["input"], error["type"]
+    if kind == "union_tag_invalid":
+        kinds = error["ctx"]["expected_tags"].replace(", ", " or ")
+        return f"{path}.strategy: {given['strategy']!r} is not allowed: input should be {kinds}"
     if kind == "missing":
         return f"{path}: is missing{about(model, error['loc'])}"
     if kind == "extra_forbidden":
@@ -136,7 +140,7 @@ def review_problems(stack: str, config: "Stack") -> Iterator[str]:
     if config.protect:
         yield "protect: must be false; a review is taken down by itself"
     for name, service in config.services.items():
-        if service.deploy.test_port is not None:
+        if service.deploy.test_ports:
             yield f"services.{name}.deploy.test_port: not in a review; the load balancer is another stack's"
         for index, route in enumerate(service.routes):
             where = f"services.{name}.routes[{index}]"

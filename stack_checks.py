@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from problems import NAMESPACE, described
 from stack_file import Stack
 from stack_lines import StackLines
+from suggestions import written
 
 ROUNDS = 20
 """Of taking away what is wrong; each takes away something, and a path has fewer parts than this."""
@@ -60,7 +61,7 @@ def checked(raw: Mapping[str, Any]) -> Checked:
 
 def _to_take_away(error: Any) -> Place:
     """What makes the error go; a list as a whole, so that its other items keep their numbers."""
-    place: list[str | int] = [part for part in error["loc"] if part != "[key]"]
+    place: list[str | int] = [part for part in written(Stack, error["loc"]) if part != "[key]"]
     if error["type"] == "missing":
         place.pop()
     numbers = [index for index, part in enumerate(place) if isinstance(part, int)]

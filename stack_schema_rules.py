@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.route_names import VALUES_OF_A_RULE
+from components.strategies import STRATEGIES
 from components.task_rules import MEMORY
 
 Schema = dict[str, Any]
@@ -32,13 +33,14 @@ def _when(condition: Schema, then: Schema, otherwise: Schema | None = None) -> S
     return {"if": condition, "then": then, **({"else": otherwise} if otherwise is not None else {})}
 
 
-def _items(key: str, least: int, most: int | None = None) -> Schema:
-    limits = {"minItems": least, **({"maxItems": most} if most is not None else {})}
-    return {"required": [key], "properties": {key: limits}}
+def _items(key: str, least: int) -> Schema:
+    return {"required": [key], "properties": {key: {"minItems": least}}}
 
 
-CODE_DEPLOYS = {"required": ["deploy"], "properties": {"deploy": _is("strategy", "codedeploy")}}
-IN_STEPS = {"required": ["shift"], "properties": {"shift": {"enum": ["canary", "linear"]}}}
+def _deploys(strategy: str) -> Schema:
+    return {"required": ["deploy"], "properties": {"deploy": _is("strategy", strategy)}}
+
+
 NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
 WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
 WILD = {"contains": {"pattern": WILDCARDS}}
@@ -47,6 +49,7 @@ WILD = {"contains": {"pattern": WILDCARDS}}
 def rules() -> dict[str, list[Schema]]:
     """Model → what holds for its keys together."""
     return {
+        **{each.__name__: [dict(rule) for rule in each.rules] for each in STRATEGIES.values() if each.rules},
         "Task": [
             {"properties": {"template": {"enum": sorted(file.name for file in TEMPLATES.glob("*.json"))}}},
             *(_when(_is("cpu", cpu), {"properties": {"memory": {"enum": sizes}}}) for cpu, sizes in MEMORY.items()),
@@ -65,19 +68,6 @@ def rules() -> dict[str, list[Schema]]:
             )
         ],
         "Tasks": [_when(_given("target_cpu"), _given("max"))],
-        "Deploy": [
-            _when(
-                _is("strategy", "codedeploy"),
-                {},
-                _none_of("shift", "percent", "interval", "wait", "test_port", "hooks"),
-            ),
-            _when(
-                IN_STEPS,
-                _given("percent", "interval"),
-                {"properties": {"percent": {"type": "null"}, "interval": {"type": "null"}}},
-            ),
-            {"properties": {"test_port": {"not": {"enum": [80, 443]}}}},
-        ],
         "Route": [{"properties": {"paths": {"maxItems": VALUES_OF_A_RULE - 1}}}],
         "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"type": "string", "pattern": ECR}}}}}],
         "External": [
@@ -94,9 +84,6 @@ def rules() -> dict[str, list[Schema]]:
         ],
         "Service": [
             _when(_items("routes", 1), {"properties": {"task": _given("port")}}, _none_of("health_check", "alarms")),
-            _when(
-                CODE_DEPLOYS,
-                {"allOf": [_items("routes", 1, 1), {"properties": {"exec": {"const": False}}}]},
-            ),
+            *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
         ],
     }

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 
 ENOUGH = 8
 """Names that are listed where none is like the wrong one."""
@@ -36,11 +36,29 @@ def keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     return [field.alias or name for name, field in kind.model_fields.items()] if _is_model(kind) else []
 
 
+def written(model: type[BaseModel], place: Sequence[str | int]) -> tuple[str | int, ...]:
+    """A place as it is written in a stack file: without the names of the kinds that a key may be of."""
+    return tuple(part for number, part in enumerate(place) if part not in _kinds(_at(model, place[:number])))
+
+
 def _at(model: type[BaseModel], place: Sequence[str | int]) -> Any:
     annotation: Any = model
     for part in place:
-        annotation = _below(_plain(annotation), part)
+        kinds = _kinds(annotation)
+        annotation = kinds[str(part)] if part in kinds else _below(_plain(annotation), part)
     return annotation
+
+
+def _kinds(annotation: Any) -> dict[str | int, Any]:
+    """By its name, each kind that a key may be of, which pydantic's places have in them."""
+    while get_origin(annotation) is Annotated and not any(isinstance(each, Tag) for each in annotation.__metadata__):
+        annotation = get_args(annotation)[0]
+    return {
+        each.tag: kind
+        for kind in get_args(annotation)
+        for each in getattr(kind, "__metadata__", ())
+        if isinstance(each, Tag)
+    }
 
 
 def _below(kind: Any, part: str | int) -> Any:

@@ -10,7 +10,6 @@ import pulumi_aws as aws
 
 from components import pipeline_builds as builds
 from components import pipeline_function, pipeline_stages, policies
-from components.code_deploy import IMAGE_PLACEHOLDER
 from components.naming import artifact_prefix, source_key
 from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
 from components.roles import service_role, until_known
@@ -210,7 +209,7 @@ class DeployPipeline(pulumi.ComponentResource):
                     "template": names["template"],
                     "application_name": args["blue_green"]["application_name"],
                     "group_name": args["blue_green"]["group_name"],
-                    "image_placeholder": IMAGE_PLACEHOLDER,
+                    "image_placeholder": template.IMAGE_PLACEHOLDER,
                 }
             )
             if "blue_green" in args

@@ -3,27 +3,27 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
 from components.alarms import Alarms, ServiceAlarms, alarm_name, service_alarms
-from components.code_deploy import IMAGE_PLACEHOLDER, app_spec
 from components.naming import Scope
 from components.parameter_store import View
-from components.release import forced, not_deployed, task_definition, waiting
+from components.release import forced, task_definition
 from components.roles import service_role
 from components.scaling import Tasks, scaling
+from components.strategies.strategy import AppSpecArgs, Strategy
 from components.task import Task
 from components.task_role import Permission, of_the_app, task_role
 from components.task_template import TaskTemplate
 from components.ways_in import Listening, WaysIn, WaysInArgs, task_security_group, ways_in
 from delivery.state import ServiceState, Settings
-from releases.names import Controller, ecs_name
+from releases import template as template_files
+from releases.names import ecs_name
 from releases.record import FINGERPRINT_LABEL, UNRELEASED, record_name
-from releases.template import headed
 
 
 class EcsServiceArgs(TypedDict):
@@ -52,10 +52,8 @@ class EcsServiceArgs(TypedDict):
     """How many run."""
     spot: NotRequired[bool]
     log_retention_days: int
-    controller: Controller
-    """Who deploys: ECS itself, or CodeDeploy."""
-    app_spec_hooks: NotRequired[Mapping[str, str]]
-    """For CodeDeploy: lifecycle event → Lambda function's ARN."""
+    deploy: Strategy
+    """How a new image replaces the old one."""
     alarms: Alarms
     """A worker has none all the same."""
     balancer_arn_suffix: pulumi.Input[str]
@@ -103,10 +101,8 @@ class EcsService(pulumi.ComponentResource):
     """How requests reach it; None for a worker."""
     alarms: ServiceAlarms
     """Those that roll a deployment back."""
-    template: pulumi.Output[str]
-    """For CodeDeploy: the task definition, with a placeholder for the image."""
-    app_spec: pulumi.Output[str]
-    """For CodeDeploy: how the task definition is deployed."""
+    template: tuple[pulumi.Output[str], pulumi.Output[str]] | None
+    """For CodeDeploy: the task definition, with a placeholder for the image, and how it is deployed."""
 
     def __init__(self, name: str, args: EcsServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:EcsService", name, {"service": args["service"]}, opts)
@@ -132,7 +128,7 @@ class EcsService(pulumi.ComponentResource):
         )
         deferred = self._deferred(logs, execution_role, task_role)
         group = task_security_group(name, args["service"], args["vpc_id"], self)
-        spec = self._app_spec(group) if args["controller"] == "CODE_DEPLOY" else None
+        spec = self._app_spec(group) if args["deploy"].controller == "CODE_DEPLOY" else None
         definition, fingerprint = self._task_definition(deferred, spec)
         own: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
             lambda known: self._with_state(*known)
@@ -149,11 +145,7 @@ class EcsService(pulumi.ComponentResource):
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.ways_in = ways_in
         self.waiting = own.apply(lambda known: self._why_not(known[0], known[2]))
-        if spec is not None:
-            self.template = self._rendered({**deferred, "image": f"<{IMAGE_PLACEHOLDER}>"}, spec).apply(json.dumps)
-            self.app_spec = pulumi.Output.all(fingerprint, spec).apply(
-                lambda known: headed(known[0], json.dumps(known[1], indent=2))
-            )
+        self.template = None if spec is None else self._template(deferred, spec, fingerprint)
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def _execution_role(self, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
@@ -192,22 +184,18 @@ class EcsService(pulumi.ComponentResource):
     ) -> aws.ecs.Service:
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
         args, state = self._args, self._args.get("state")
-        by_code_deploy, replaces = args["controller"] == "CODE_DEPLOY", self._replaces()
-        theirs = ["task_definition", "load_balancers", "network_configuration", "capacity_provider_strategies"]
-        anew = False if by_code_deploy or replaces or state is None else forced(state.settings, self._settings())
+        deploy, replaces = args["deploy"], self._replaces()
+        by_ecs = deploy.controller == "ECS"
+        anew = forced(state.settings, self._settings()) if by_ecs and not replaces and state is not None else False
         return aws.ecs.Service(
             f"{self._name}-service",
-            name=ecs_name(args["scope"].stack, args["service"], args["controller"]),
+            name=ecs_name(args["scope"].stack, args["service"], deploy.controller),
             cluster=args["cluster_name"],
             task_definition=own.apply(lambda known: task_definition(known[2], known[0], known[1])),
             desired_count=state.desired if state is not None and replaces else 0,
             force_new_deployment=anew or None,
             capacity_provider_strategies=[{"capacity_provider": self._capacity_provider(), "weight": 1}],
-            deployment_controller={"type": "CODE_DEPLOY"} if by_code_deploy else None,
-            deployment_minimum_healthy_percent=100,
-            deployment_maximum_percent=200,
-            deployment_circuit_breaker=None if by_code_deploy else {"enable": True, "rollback": True},
-            alarms=self._watched(),
+            **deploy.service_arguments(self._watched()),
             network_configuration={
                 "subnets": args["subnet_ids"],
                 "security_groups": [group.id],
@@ -222,7 +210,7 @@ class EcsService(pulumi.ComponentResource):
                 parent=self,
                 ignore_changes=[
                     *([] if replaces else ["desired_count"]),
-                    *(theirs if by_code_deploy and not replaces else []),
+                    *([] if replaces else deploy.changed_by_deployments),
                     *(["force_new_deployment"] if anew is None else []),
                 ],
                 depends_on=[*permissions, *(ways_in.rules if ways_in else [])],
@@ -263,7 +251,7 @@ class EcsService(pulumi.ComponentResource):
 
         The provider refuses a list without a name, and ECS asks of no name whether there is such an alarm.
         """
-        if "ways_in" not in self._args or self._args["controller"] == "CODE_DEPLOY":
+        if "ways_in" not in self._args:
             return None
         if not self.alarms.names:
             nothing = self._args["scope"].name(self._args["service"])
@@ -277,15 +265,12 @@ class EcsService(pulumi.ComponentResource):
         return fingerprint, arn, await quiet(lambda state: self._why_not(fingerprint, state))
 
     def _why_not(self, fingerprint: str, state: ServiceState | None) -> str | None:
-        stack = self._args["scope"].stack
-        if self._args["controller"] == "CODE_DEPLOY":
-            return not_deployed(stack, state, fingerprint)
-        return waiting(stack, state, fingerprint)
+        return self._args["deploy"].waits(self._args["scope"].stack, state, fingerprint)
 
     def _replaces(self) -> bool:
         """Whether there is an ECS service with another controller."""
         state = self._args.get("state")
-        return state is not None and state.controller != self._args["controller"]
+        return state is not None and state.controller != self._args["deploy"].controller
 
     def _capacity_provider(self) -> str:
         return "FARGATE_SPOT" if self._args.get("spot") else "FARGATE"
@@ -294,19 +279,12 @@ class EcsService(pulumi.ComponentResource):
         args, port, container = self._args, self._args["task"].port, self._args["template"].port_container()
         if port is None or container is None:
             raise ValueError("CodeDeploy needs a container that listens on a port")
+        plain = {"container": container, "port": port, "capacity_provider": self._capacity_provider()}
         return pulumi.Output.all(
-            subnet_ids=args["subnet_ids"], group_id=group.id, assign_public_ip=args["assign_public_ip"]
-        ).apply(
-            lambda known: app_spec(
-                container=container,
-                port=port,
-                subnet_ids=known["subnet_ids"],
-                security_group_ids=[known["group_id"]],
-                assign_public_ip=known["assign_public_ip"],
-                capacity_provider=self._capacity_provider(),
-                hooks=args.get("app_spec_hooks", {}),
-            )
-        )
+            subnet_ids=args["subnet_ids"],
+            security_group_ids=pulumi.Output.all(group.id),
+            assign_public_ip=args["assign_public_ip"],
+        ).apply(lambda known: args["deploy"].app_spec(cast(AppSpecArgs, {**known, **plain})) or {})
 
     def _plain(self) -> dict[str, Any]:
         """What the template's placeholders stand for, as far as it is known before anything is made."""
@@ -344,6 +322,18 @@ class EcsService(pulumi.ComponentResource):
             return template.render({**plain, **values}, document and {"Resources": document["Resources"]})
 
         return pulumi.Output.all(pulumi.Output.all(**deferred), spec).apply(render)
+
+    def _template(
+        self,
+        deferred: Mapping[str, pulumi.Input[Any]],
+        spec: pulumi.Output[dict[str, Any]],
+        fingerprint: pulumi.Output[str],
+    ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+        with_placeholder = {**deferred, "image": f"<{template_files.IMAGE_PLACEHOLDER}>"}
+        app_spec = pulumi.Output.all(fingerprint, spec).apply(
+            lambda known: template_files.headed(known[0], json.dumps(known[1], indent=2))
+        )
+        return self._rendered(with_placeholder, spec).apply(json.dumps), app_spec
 
     def _task_definition(
         self, deferred: Mapping[str, pulumi.Input[Any]], spec: pulumi.Output[dict[str, Any]] | None

@@ -10,6 +10,8 @@ TEMPLATES = "templates"
 """The bucket's folder of task definitions that wait to be deployed."""
 TASK_DEFINITION, APPSPEC = "taskdef.json", "appspec.yaml"
 FIRST_LINE = "# template {}\n"
+IMAGE_PLACEHOLDER = "IMAGE1_NAME"
+"""Stands, in angle brackets, for the image in the task definition (CodePipeline, CodeDeployToECS action reference)."""
 
 
 def folder(service: str) -> str:

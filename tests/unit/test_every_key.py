@@ -27,6 +27,10 @@ def keys(schema: dict[str, Any], value: Any, where: str, definitions: dict[str, 
         schema = definitions[where]
     for choice in schema.get("anyOf", []):
         yield from keys(choice, value, where, definitions)
+    for choice in schema.get("oneOf", []):
+        strategy = definitions[choice["$ref"].rsplit("/", 1)[1]]["properties"]["strategy"]["const"]
+        if isinstance(value, dict) and value.get("strategy", "rolling") == strategy:
+            yield from keys(choice, value, where, definitions)
     if isinstance(value, list):
         for item in value:
             yield from keys(schema.get("items", {}), item, where, definitions)

@@ -1,0 +1,155 @@
+"""What every deploy strategy is: the keys of a stack file's `deploy`, and all that follows from them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import Field, model_validator
+
+from components.model import Model
+from components.naming import Scope
+from delivery.state import ServiceState
+from releases.names import Controller
+
+
+class AppSpecArgs(TypedDict):
+    """What an AppSpec says beside the task definition."""
+
+    container: str
+    """The container that the load balancer reaches."""
+    port: int
+    """Where it listens."""
+    subnet_ids: Sequence[str]
+    """Where the tasks run."""
+    security_group_ids: Sequence[str]
+    """Of the tasks."""
+    assign_public_ip: bool
+    capacity_provider: str
+    """`FARGATE` or `FARGATE_SPOT`."""
+
+
+@dataclass(frozen=True)
+class Deployable:
+    """A service, as who deploys it needs it.
+
+    Attributes:
+        scope: the stack.
+        service: the service's name in the stack file.
+        cluster_name: its ECS cluster.
+        name: the ECS service's name.
+        arn: the ECS service's ARN.
+        role_arns: the execution and task roles, which go with a new revision.
+        target_groups: those of its routes, in their order.
+        rules: the listener rules that forward to them.
+        listener_arn: the listener of production traffic.
+        test_listener_arns: port → listener where new tasks may be shown first.
+        alarm_names: the alarms that end a deployment.
+        template: the task definition with a placeholder for the image, and the AppSpec, where there is one.
+        hooks: what guards a change of the template.
+    """
+
+    scope: Scope
+    service: str
+    cluster_name: pulumi.Input[str]
+    name: pulumi.Input[str]
+    arn: pulumi.Input[str]
+    role_arns: Sequence[pulumi.Input[str]]
+    target_groups: Sequence[aws.lb.TargetGroup]
+    rules: Sequence[aws.lb.ListenerRule]
+    listener_arn: pulumi.Input[str]
+    test_listener_arns: Mapping[int, pulumi.Input[str]]
+    alarm_names: Sequence[pulumi.Input[str]]
+    template: "tuple[pulumi.Output[str], pulumi.Output[str]] | None"
+    hooks: pulumi.ResourceHookBinding | None
+
+
+class Strategy(Model):
+    """How a new image replaces the old one.
+
+    A strategy is a module of this package, found by itself: a subclass with another `strategy`, which overrides what
+    differs from ECS's own rolling deployments.
+    """
+
+    controller: ClassVar[Controller] = "ECS"
+    """Who deploys the ECS service."""
+    shifts: ClassVar[bool] = False
+    """Whether a route has two target groups, between which the traffic shifts; such a service has one route."""
+    changed_by_deployments: ClassVar[Sequence[str]] = ()
+    """Arguments of the ECS service that a deployment changes, so that Pulumi leaves them."""
+
+    rules: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """What holds between its keys, as JSON Schema, for whoever writes a stack file in an editor."""
+    rules_of_service: ClassVar[Mapping[str, Any]] = {}
+    """The same of the service's other keys."""
+
+    strategy: str
+    timeout: Annotated[int, Field(ge=5, le=60)] = 15
+    """Minutes until a deployment by ECS counts as failed that has not completed: in the pipeline, in which nothing else
+    is released meanwhile, and in `up`. More than the slowest good one takes, the bake time of its alarms included; 60
+    is the most that CodePipeline's ECS action allows. With `codedeploy`, that much for the tasks of the first release
+    and of a change of strategy; any other deployment CodeDeploy itself gives up after an hour."""
+    replace: bool = False
+    """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alarms_are_the_service_s(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "alarms" in given:
+            raise ValueError(
+                "alarms is a key of the service now, for every strategy, and all are on; take it away here, and write "
+                "what shall differ as alarms: {server_errors: 5, latency: 2, unhealthy_hosts: false}"
+            )
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_another(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for other in Strategy.__subclasses__():
+            keys = sorted(given.keys() & (other.model_fields.keys() - cls.model_fields.keys()))
+            if keys:
+                raise ValueError(f"{', '.join(keys)}: only with strategy {name_of(other)}")
+        return given
+
+    def problems(self, *, routes: int, sessions: bool) -> Iterator[str]:
+        """What of a service does not go with this strategy.
+
+        Args:
+            routes: how many it has.
+            sessions: whether ECS Exec opens sessions in its tasks.
+        """
+        yield from ()
+
+    @property
+    def test_ports(self) -> Sequence[int]:
+        """Where the load balancer shows new tasks before the traffic shifts."""
+        return ()
+
+    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+        """Arguments of `aws.ecs.Service`: how ECS deploys.
+
+        Args:
+            alarms: what ECS is to watch; None for a service without routes.
+        """
+        raise NotImplementedError
+
+    def waits(self, stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
+        """Why the program's template does not run for good yet, and what to do; None when it does."""
+        raise NotImplementedError
+
+    def app_spec(self, args: AppSpecArgs) -> dict[str, Any] | None:
+        """The AppSpec of a strategy that is given the whole task definition; None for the others."""
+        return None
+
+    def deployer(self, name: str, service: Deployable) -> Mapping[str, Any]:
+        """Make what deploys beside ECS; the arguments that its pipeline takes besides."""
+        return {}
+
+
+def name_of(strategy: type[Strategy]) -> str:
+    """What a stack file calls a strategy."""
+    (name,) = strategy.model_fields["strategy"].annotation.__args__  # type: ignore[union-attr]
+    return str(name)
