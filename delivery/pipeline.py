@@ -11,10 +11,13 @@ import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.progress import Progress
+from releases.failure import NO_REASON, cause_of, one_line
 from releases.record import UNKNOWN
 
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""
+WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
+"""An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
 SECONDS_BETWEEN_LOOKS = 3.0
 LOOKS_FOR_A_RETRY = 20
 MINUTES_OF_AN_ACTION = {"Manual": 7 * 24 * 60, "CodeDeployToECS": 5 * 24 * 60, "CodeBuild": 16 * 60}
@@ -52,7 +55,7 @@ class Pipeline:
     """The pipeline `{stack}-{service}`."""
 
     def __init__(self, session: boto3.Session, name: str) -> None:
-        self._codepipeline, self.name = session.client("codepipeline"), name
+        self._session, self._codepipeline, self.name = session, session.client("codepipeline"), name
 
     def running(self) -> list[str]:
         """The executions that are not over, the newest first."""
@@ -95,10 +98,22 @@ class Pipeline:
         return configuration["S3Bucket"], configuration["S3ObjectKey"]
 
     def why(self, execution: str) -> str:
-        """How an execution ended, with the reasons of the actions that failed."""
+        """How an execution ended, with the causes of the actions that failed, in one line."""
         status, summary = self._status(execution)
-        reasons = "; ".join(_reasons(self.actions(execution))) or summary or "CodePipeline gives no reason"
-        return f"ended as {status}: {reasons}"
+        causes = "; ".join(
+            f"{action['stageName']} / {action['actionName']}: {cause_of(self._session.client, action)}"
+            for action in self.actions(execution)
+            if action["status"] in ("Failed", "Abandoned")
+        )
+        return f"ended as {status}: {causes or one_line(summary) or NO_REASON}"
+
+    def failure(self) -> str | None:
+        """How the newest execution ended, when that was without success; None when it succeeded or goes on."""
+        try:
+            newest = self.newest()
+        except self._codepipeline.exceptions.PipelineNotFoundException:
+            return None
+        return self.why(newest[0]) if newest is not None and newest[1] in WITHOUT_SUCCESS else None
 
     def doing(self) -> str:
         """What the pipeline does now, or did last, in words."""
@@ -245,11 +260,3 @@ def _minutes(action: dict[str, Any] | None) -> int:
 def _waits(action: dict[str, Any]) -> str:
     waits = action["status"] == "InProgress" and action["input"]["actionTypeId"]["category"] == "Approval"
     return f", waits for `{PROGRAM} approve`" if waits else ""
-
-
-def _reasons(actions: list[dict[str, Any]]) -> Iterator[str]:
-    for action in actions:
-        if action["status"] in ("Failed", "Abandoned"):
-            result = action.get("output", {}).get("executionResult", {})
-            reason = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
-            yield f"{action['stageName']} / {action['actionName']} {reason}".strip()

@@ -41,6 +41,7 @@ class Status:
         running: tasks that run.
         deployment: the newest deployment's state.
         release: the release record, None before the first release.
+        failure: how the newest delivery ended, when that was without success, in one line; None otherwise.
         first_upload: where the service waits for its first upload, `s3://bucket/key`; None when it does not.
         live: the digest that is live, None when none is.
         in_flight: what changes the service now, in words; None when nothing does.
@@ -65,6 +66,7 @@ class Status:
     running: int
     deployment: str
     release: Release | None
+    failure: str | None
     first_upload: str | None
     live: str | None
     in_flight: str | None
@@ -93,6 +95,7 @@ class Status:
             ("size", f"{self.cpu} CPU units, {self.memory} MiB"),
             ("tasks", f"{self.running} running, {self.desired} desired"),
             ("deployment", self.deployment),
+            *([("last delivery", self.failure)] if self.failure else []),
             *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
             *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
             *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
@@ -118,6 +121,8 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
     own = [container for container in definition["containerDefinitions"] if container["name"] in names]
     evidence = inspect(session, stack, state)
     disagreement, repair = _disagreement(stack, state, judge(evidence))
+    pipeline = Pipeline(session, name)
+    first_upload = pipeline.first_upload() if state.release is None else None
     sidecars = running(session, stack, state, definition)
     return Status(
         service=service,
@@ -132,7 +137,8 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         running=described["runningCount"],
         deployment=state.deployments[0].state,
         release=state.release,
-        first_upload=Pipeline(session, name).first_upload() if state.release is None else None,
+        failure=None if first_upload else pipeline.failure(),
+        first_upload=first_upload,
         live=evidence.images.live,
         in_flight=state.in_flight,
         wait=how_to_wait(stack, state) if state.in_flight else None,

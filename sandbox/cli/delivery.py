@@ -21,10 +21,19 @@ from sandbox.stacks import SandboxError, StackFolder
 @click.option("--source", required=True, type=click.Path(path_type=Path), metavar="DIR|ZIP", help="The app's sources.")
 @click.option("--commit", metavar="SHA", help="Metadata of the upload: the commit that the sources are.")
 @click.option("--repository", metavar="OWNER/NAME", help="Metadata of the upload: where that commit is.")
+@click.option("--verbose", is_flag=True, help="Each line of the builds' logs, too.")
 @stack_option
 @json_option
 @one_message
-def ship(service: str, source: Path, commit: str | None, repository: str | None, stack: str, as_json: bool) -> None:
+def ship(
+    service: str,
+    source: Path,
+    commit: str | None,
+    repository: str | None,
+    verbose: bool,
+    stack: str,
+    as_json: bool,
+) -> None:
     """Upload a source as the service's own uploader and watch the pipeline that this starts.
 
     Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
@@ -43,7 +52,7 @@ def ship(service: str, source: Path, commit: str | None, repository: str | None,
     )
     execution = wait_for_execution(account, pipeline, uploaded, tell)
     tell(f"Execution {execution} of {pipeline['name']}")
-    watch = Watch(account, pipeline, execution, tell)
+    watch = Watch(account, pipeline, execution, tell, logs=verbose)
     started = time.monotonic()
     approval = watch.follow(past_approvals=False)
     summary = watch.summary()

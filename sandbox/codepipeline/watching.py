@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from sandbox.codepipeline.build_logs import Folding, LogReader, build_log, cause, one_line
 from sandbox.codepipeline.shipping import Account, actions_of, named
 from sandbox.progress import Progress
 from sandbox.stacks import SandboxError
@@ -23,55 +21,7 @@ SCALED = "Scaling activity"
 """How ECS's reason begins for a task that it stopped because fewer are wanted, or others."""
 DAYS_OF_AN_ACTION = 7
 """No action takes longer, an approval as little as CodeDeploy (CodePipeline user guide, Quotas)."""
-SCRIPT = re.compile(r"\[Container\] .* Running command .*<<-?\s*'?(?P<end>\w+)'?\s*$")
-"""How CodeBuild logs a command that writes a script: the whole of it follows, line by line."""
 MARKS = {"Succeeded": "ok", "Failed": "FAILED", "Abandoned": "abandoned", "InProgress": "…"}
-
-
-@dataclass
-class LogReader:
-    """Reads a log stream from where it stopped the last time."""
-
-    logs: Any
-    group: str
-    stream: str
-    _token: str | None = None
-
-    def new_lines(self) -> list[str]:
-        """The lines since the last call; none while the stream does not exist."""
-        lines: list[str] = []
-        while True:
-            position = {"nextToken": self._token} if self._token else {}
-            try:
-                answer = self.logs.get_log_events(
-                    logGroupName=self.group, logStreamName=self.stream, startFromHead=True, **position
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
-                return lines
-            lines += [event["message"].rstrip("\n") for event in answer["events"]]
-            if answer["nextForwardToken"] == self._token or not answer["events"]:
-                return lines
-            self._token = answer["nextForwardToken"]
-
-
-@dataclass
-class Folding:
-    """Leaves out of a build's log the scripts that the buildspec has, up to the word that ends each."""
-
-    _end: str | None = None
-
-    def shown(self, lines: Iterable[str]) -> Iterator[str]:
-        """Those of the next lines that are shown."""
-        for line in lines:
-            if self._end is not None:
-                if line.strip() == self._end:
-                    self._end = None
-                continue
-            begins = SCRIPT.match(line)
-            self._end = begins["end"] if begins else None
-            yield f"{line} …" if begins else line
 
 
 @dataclass(frozen=True)
@@ -95,6 +45,8 @@ class Watch:
     pipeline: Json
     execution: str
     say: Say
+    logs: bool = True
+    """Whether to tell each line of the builds' logs."""
     _stage: str = ""
     _begun: set[str] = field(default_factory=set)
     _ended: set[str] = field(default_factory=set)
@@ -161,7 +113,8 @@ class Watch:
                 self._begun.add(identifier)
                 self.say(f"  {action['actionName']} …")
                 self._tell_approval(action)
-            self._tell_log(action)
+            if self.logs:
+                self._tell_log(action)
             if action["status"] != "InProgress":
                 self._ended.add(identifier)
                 self._tell_end(action)
@@ -238,8 +191,7 @@ class Watch:
     def _tell_log(self, action: Json) -> None:
         reader = self._reader(action)
         folding = self._folding.setdefault(action["actionExecutionId"], Folding())
-        new = (line for text in (reader.new_lines() if reader else []) for line in text.split("\n"))
-        for line in folding.shown(new):
+        for line in folding.shown(reader.new_lines() if reader else []):
             self.say(f"    | {line}")
 
     def _reader(self, action: Json) -> LogReader | None:
@@ -255,12 +207,12 @@ class Watch:
         return self._readers[identifier]
 
     def _tell_end(self, action: Json) -> None:
-        result = _result(action)
-        mark, text = MARKS[action["status"]], result.get("externalExecutionSummary") or ""
-        self.say(f"  {action['actionName']} {mark} ({_seconds(action):.1f} s) {text}".rstrip())
-        error = result.get("errorDetails")
-        if error and error.get("message") != text:
-            self.say(f"    {error['code']}: {error['message']}")
+        text = (
+            cause(self.account, action)
+            if action["status"] == "Failed"
+            else one_line(_result(action).get("externalExecutionSummary") or "")
+        )
+        self.say(f"  {action['actionName']} {MARKS[action['status']]} ({_seconds(action):.1f} s) {text}".rstrip())
 
 
 def _where(actions: list[Json]) -> str:
@@ -280,15 +232,13 @@ def how_to_answer(approval: Approval, execution: str, service: str, stack: str) 
 
 
 def failure(account: Account, summary: Json, watch: Watch, service: str) -> list[str]:
-    """Why the execution failed, and the end of the log of the failed build, or of the last task that failed."""
-    lines = [f"The delivery ended as {summary['status']}. {summary['summary'] or ''}".rstrip()]
-    for action in watch.actions():
-        if action["status"] != "Failed":
-            continue
-        result = _result(action)
-        error = result.get("errorDetails") or {}
-        lines.append(f"{action['stageName']}/{action['actionName']}: {error.get('message', '')}")
-        build, kind = result.get("externalExecutionId"), action["input"]["actionTypeId"]
+    """Why it failed, in one line, and the end of the log of the failed build, or of the last task that failed."""
+    failed = [action for action in watch.actions() if action["status"] == "Failed"]
+    causes = [f"{each['stageName']} / {each['actionName']}: {cause(account, each)}" for each in failed]
+    ending = "; ".join(causes) or one_line(summary["summary"] or "") or "CodePipeline gives no reason"
+    lines = [f"The delivery ended as {summary['status']}: {ending}"]
+    for action in failed:
+        build, kind = _result(action).get("externalExecutionId"), action["input"]["actionTypeId"]
         if kind["provider"] == "CodeBuild" and build:
             reader = build_log(account, build)
             shown = list(Folding().shown(reader.new_lines() if reader else []))
@@ -314,15 +264,6 @@ def failed_task(account: Account, pipeline: Json, service: str, since: datetime)
             said = reader.new_lines()[-TAIL_LINES:]
             lines += [f"  | {line}" for line in said or ["it has said nothing"]]
     return lines
-
-
-def build_log(account: Account, build: str) -> LogReader | None:
-    """The log of a build; None when it keeps none or does not exist."""
-    found = account.client("codebuild").batch_get_builds(ids=[build])["builds"]
-    logs = (found[0].get("logs") or {}) if found else {}
-    if not logs.get("groupName") or not logs.get("streamName"):
-        return None
-    return LogReader(account.client("logs"), logs["groupName"], logs["streamName"])
 
 
 def container_logs(account: Account, pipeline: Json, service: str) -> Iterator[tuple[str, LogReader]]:

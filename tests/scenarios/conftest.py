@@ -106,9 +106,15 @@ class Stack:
         return dict(found)
 
     def status(self, service: str) -> dict[str, Any]:
-        """What a service runs."""
+        """What a service runs, whatever became of its last delivery."""
         status: dict[str, Any] = self.ok("status", service, "--json").json
+        del status["failure"]
         return status
+
+    def failure(self, service: str) -> str | None:
+        """What `status` says of a last delivery that has failed."""
+        failure: str | None = self.ok("status", service, "--json").json["failure"]
+        return failure
 
     def settled(self, service: str) -> dict[str, Any]:
         """What a service runs, once nothing changes it: ECS puts back what ran after a failed release has ended."""

@@ -82,7 +82,7 @@ def eventually(look: Callable[[], list[str]]) -> list[str]:
 
 
 def test_the_first_release_migrates_before_anything_runs(local: Stack, apps: Apps) -> None:
-    done = local.ship("hello", apps.make("m1", migrate=TELLS))
+    done = local.ship("hello", apps.make("m1", migrate=TELLS), "--verbose")
     assert done.code == 0, done.out + done.err
     assert actions(local, "hello") == ["Source", "Package", "Migrate", "Deploy", "Release"]
     secret = hashlib.sha256(secret_value(local, "hello", "SECRET_KEY_BASE").encode()).hexdigest()
@@ -108,7 +108,7 @@ def test_the_migration_runs_as_the_service_does(local: Stack) -> None:
 def test_a_failing_migration_stops_the_release_and_leaves_everything(local: Stack, apps: Apps) -> None:
     before, tagged = local.status("hello"), tags(local, "hello")
     service = service_of(local, "hello")
-    done = local.ship("hello", apps.make("m2", migrate=FAILS))
+    done = local.ship("hello", apps.make("m2", migrate=FAILS), "--verbose")
     assert done.code == 1
     said = done.out + done.err
     assert "column users.email is missing" in said
@@ -134,7 +134,7 @@ def test_an_image_without_the_command_stops_the_release(local: Stack, apps: Apps
 
 def test_the_next_release_goes_on(local: Stack, apps: Apps) -> None:
     before = local.status("hello")
-    done = local.ship("hello", apps.make("m4"))
+    done = local.ship("hello", apps.make("m4"), "--verbose")
     assert done.code == 0, done.out + done.err
     assert "migrating to m4" in done.out
     assert local.status("hello")["release"]["release"] == before["release"]["release"] + 1

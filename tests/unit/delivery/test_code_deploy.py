@@ -99,21 +99,21 @@ def test_what_became_of_the_template() -> None:
     assert tried(aws) == Stored("f2", edit, running=True)
     aws.pipeline["executions"][1]["status"] = "Failed"
     aws.pipeline["actions"][edit] = [UNHEALTHY]
-    failed = Stored("f2", edit, reason="ended as Failed: Deploy / Deploy unhealthy")
+    failed = Stored("f2", edit, reason="ended as Failed: Deploy / Deploy: unhealthy")
     assert tried(aws) == failed
     aws.executing("Failed", NO_BUILD)
     aws.executing("Failed", REJECTED)
     aws.executing("Stopped")
     assert tried(aws) == failed, "none of them came to deploy it"
     upload = aws.executing("Failed", UNHEALTHY)
-    assert tried(aws) == Stored("f2", upload, reason="ended as Failed: Deploy / Deploy unhealthy")
+    assert tried(aws) == Stored("f2", upload, reason="ended as Failed: Deploy / Deploy: unhealthy")
 
 
 def test_an_edit_that_was_not_approved() -> None:
     aws = account("f1")
     aws.objects["bucket", "templates/web/appspec.yaml"] = UNRELEASED_TEMPLATE
     edit = aws.executing("Failed", REJECTED, variables=EDIT)
-    assert tried(aws) == Stored("f2", edit, reason="ended as Failed: Approve / Approve not today")
+    assert tried(aws) == Stored("f2", edit, reason="ended as Failed: Approve / Approve: not today")
 
 
 def test_how_to_wait_for_codedeploy() -> None:

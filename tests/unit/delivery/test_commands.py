@@ -106,8 +106,41 @@ def test_status_says_where_a_first_upload_is_waited_for(
 
 
 def test_what_was_released_waits_for_no_upload(run: Any, aws: FakeAws) -> None:
+    aws.executing("Failed", SOURCE_FAILED)
     assert json.loads(run("status", "web", "--json").output)["first_upload"] is None
-    assert "ListPipelineExecutions" not in [operation for operation, _ in aws.calls]
+
+
+MIGRATION_FAILED = action(
+    "Deploy", "Migrate", "Invoke", "Failed", result={"errorDetails": {"message": "bin/migrate:\nno such file"}}
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        ("Failed", "ended as Failed: Deploy / Migrate: bin/migrate: no such file"),
+        ("Stopped", "ended as Stopped: Deploy / Migrate: bin/migrate: no such file"),
+        ("InProgress", None),
+        ("Succeeded", None),
+        ("Superseded", None),
+    ],
+)
+def test_status_says_how_the_last_delivery_failed(run: Any, aws: FakeAws, status: str, failure: str | None) -> None:
+    aws.executing(status, MIGRATION_FAILED)
+    assert json.loads(run("status", "web", "--json").output)["failure"] == failure
+    lines = [line for line in run("status", "web").output.splitlines() if line.startswith("last delivery")]
+    assert [line.split(None, 2)[2] for line in lines] == ([failure] if failure else [])
+
+
+def test_status_is_without_a_failure_where_there_is_no_pipeline_and_before_the_first_upload(
+    run: Any, aws: FakeAws
+) -> None:
+    aws.refuse["ListPipelineExecutions"] = RefusedError("PipelineNotFoundException")
+    assert json.loads(run("status", "web", "--json").output)["failure"] is None
+    del aws.refuse["ListPipelineExecutions"]
+    aws.parameters["/fargate-delivery/dev/web/release"].versions[:] = ["none"]
+    aws.executing("Failed", SOURCE_FAILED)
+    assert json.loads(run("status", "web", "--json").output)["failure"] is None
 
 
 def test_history_newest_first(run: Any) -> None:

@@ -122,7 +122,7 @@ def test_a_build_that_was_taken_starts_the_time_anew(monkeypatch: pytest.MonkeyP
 
 def test_what_then_fails_for_another_reason_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     account = Account(refusals=1, end=action("Deploy", "Failed", "unhealthy"))
-    with pytest.raises(DeliveryError, match="Deploy / A unhealthy"):
+    with pytest.raises(DeliveryError, match="Deploy / A: unhealthy"):
         run(account, monkeypatch)
     assert (len(account.retried), account.slept) == (1, [])
 

@@ -190,7 +190,7 @@ def test_it_starts_the_pipeline_with_the_image() -> None:
     ("status", "result", "words"),
     [
         ("Succeeded", {}, None),
-        ("Failed", {"errorDetails": {"message": "no health"}}, "ended as Failed: Deploy / Deploy no health"),
+        ("Failed", {"errorDetails": {"message": "no health"}}, "ended as Failed: Deploy / Deploy: no health"),
         ("Stopped", {}, "ended as Stopped"),
     ],
 )

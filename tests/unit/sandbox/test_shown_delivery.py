@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.cli import delivery
-from sandbox.codepipeline.watching import Folding, failed_task
+from sandbox.codepipeline.build_logs import Folding
+from sandbox.codepipeline.watching import failed_task
 from sandbox.load import Site
 from sandbox.stacks import SandboxError
 
@@ -21,6 +22,7 @@ COMMAND = '[Container] 2026/11/29 10:00:34 Running command bash -euo pipefail "$
         ([[SCRIPT, "set -e", "SCRIPT", COMMAND, "Released"]], [f"{SCRIPT} …", COMMAND, "Released"]),
         ([[SCRIPT, "a"], [], ["SCRIPT", SCRIPT], ["b", "  SCRIPT"], ["c"]], [f"{SCRIPT} …", f"{SCRIPT} …", "c"]),
         ([["SCRIPT", "cat <<'SCRIPT'", "x"]], ["SCRIPT", "cat <<'SCRIPT'", "x"]),
+        ([["[Container] x Running command a\nb\nc", "one\ntwo"]], ["[Container] x Running command a …", "one", "two"]),
         ([[COMMAND, "ERROR: failed"]], [COMMAND, "ERROR: failed"]),
     ],
 )

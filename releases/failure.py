@@ -1,0 +1,98 @@
+"""Why an action of a pipeline has failed, in one line: as a commit, the operators' commands and the sandbox show it.
+
+CodeBuild tells CodePipeline which command has failed and its exit status, and takes no words from a build (CodeBuild
+API, PhaseContext). So the build's own last line is the cause, behind a mark by which readers know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Action = Mapping[str, Any]
+"""An element of ListActionExecutions' `actionExecutionDetails`."""
+Client = Callable[[str], Any]
+"""Service → boto3 client."""
+
+MARK = "This build has failed: "
+LOG_LINES = 40
+"""How many lines of a build's log are read."""
+NO_REASON = "CodePipeline gives no reason"
+COMMAND_FAILED = "COMMAND_EXECUTION_ERROR"
+"""CodeBuild's status code of a phase whose command has failed: its message has the command, and not the cause."""
+LONGEST_CAUSE = 500
+"""How many characters of a command's last line are shown."""
+CODEBUILD_LINE = "[Container]"
+"""How each line of a build's log begins that is not a command's."""
+
+
+def marked(cause: str) -> str:
+    """The log's line."""
+    return MARK + one_line(cause)
+
+
+def cause(lines: Iterable[str]) -> str:
+    """What the last marked line of a log says; "" when there is none."""
+    found = [line.strip().removeprefix(MARK) for line in lines if line.startswith(MARK)]
+    return found[-1] if found else ""
+
+
+def cause_of(client: Client, action: Action) -> str:
+    """Why an action has failed: CodePipeline's words, or of a build's failed command its own.
+
+    A log that cannot be read is done without.
+    """
+    message = reason(action)
+    if COMMAND_FAILED not in message:
+        return message
+    try:
+        return last_words(message, build_log(client, action))
+    except ClientError:
+        return message
+
+
+def reason(action: Action) -> str:
+    """Why CodePipeline says that an action has failed."""
+    result = action.get("output", {}).get("executionResult", {})
+    message = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
+    return one_line(message) or NO_REASON
+
+
+def last_words(message: str, lines: Sequence[str]) -> str:
+    """Why a build has failed.
+
+    Args:
+        message: CodePipeline's, which repeats the command.
+        lines: the end of the build's log. Without a marked one the last that the command printed is the cause.
+    """
+    if COMMAND_FAILED not in message:
+        return message
+    printed = [line for line in lines if line.strip() and not line.startswith(CODEBUILD_LINE)]
+    words = cause(lines) or (one_line(printed[-1]) if printed else message)
+    return words[:LONGEST_CAUSE]
+
+
+def build_log(client: Client, action: Action) -> list[str]:
+    """The last lines of a build's log; none when the action is no build, or has no log.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    build = action.get("output", {}).get("executionResult", {}).get("externalExecutionId")
+    if not build or action["input"]["actionTypeId"]["provider"] != "CodeBuild":
+        return []
+    builds = client("codebuild").batch_get_builds(ids=[build])["builds"]
+    place = builds[0].get("logs", {}) if builds else {}
+    if "streamName" not in place:
+        return []
+    events = client("logs").get_log_events(
+        logGroupName=place["groupName"], logStreamName=place["streamName"], limit=LOG_LINES
+    )["events"]
+    return "".join(event["message"] for event in events).splitlines()
+
+
+def one_line(text: str) -> str:
+    """A text with one space for whatever is between its words."""
+    return " ".join(text.split())
