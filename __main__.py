@@ -11,7 +11,7 @@ from components import uploaders
 from components.cluster import Cluster
 from components.commit_feedback import CommitFeedback
 from components.dashboard import ChartedArgs, Dashboard
-from components.delivery_store import DeliveryStore
+from components.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.deploy_pipeline import DeployPipeline
 from components.ecs_service import EcsService
 from components.guards import end_with, guards, look_once, replaced, say_where_to_upload, take_over, template_guard
@@ -32,6 +32,7 @@ from inputs import (
     to_share,
     ways_in_args,
 )
+from pipeline_steps import report
 
 # Half of a large program's time would be collecting what lives to its end.
 gc.freeze()
@@ -64,13 +65,13 @@ cluster = Cluster(
     },
 )
 balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id, shared))
-store = DeliveryStore(
-    "delivery-store",
-    {
-        "artifact_prefixes": [artifact_prefix(scope.name(name)) for name in config.services],
-        "protect": config.protect,
-    },
-)
+store_args: DeliveryStoreArgs = {
+    "artifact_prefixes": [artifact_prefix(scope.name(name)) for name in config.services],
+    "protect": config.protect,
+}
+if config.notifications.commits is not None:
+    store_args["report_prefixes"] = [report.FOLDER]
+store = DeliveryStore("delivery-store", store_args)
 
 
 failures = StartFailures("starts", {"scope": scope, "page": config.notifications.page})
@@ -238,7 +239,9 @@ if stack.commit_token is not None and config.notifications.commits is not None:
             "host": config.notifications.commits.host,
             "api": config.notifications.commits.api,
             "token": stack.commit_token,
+            "bucket": store.bucket,
             "bucket_arn": store.arn,
+            "steps_key": store.steps_key,
             "log_retention_days": config.cluster.log_retention_days,
             "page": config.notifications.page,
         },

@@ -1,9 +1,7 @@
 """Feedback for whoever may only upload: commit statuses and comments that follow the release of a commit."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -11,22 +9,23 @@ import pulumi_aws as aws
 
 from components import policies, undelivered
 from components.commit_messages import HOSTS, Outcome, comment, ended, path_values, pattern, report_input, status
+from components.functions import python_function
 from components.naming import SOURCES, Scope
-from components.pipeline_builds import caller
 from components.roles import service_role, until_known
+from pipeline_steps.report import BUCKET_VARIABLE, FOLDER
 from releases.events import FAILED, SOURCE
 
-SCRIPT = Path(__file__).parent.parent / "buildspecs" / "report.py"
+HANDLER = "pipeline_steps.report.handle"
+TIMEOUT = 120
+"""Seconds in which it has read a build's log and has searched the tasks' log."""
 CALLS_PER_SECOND = 5
-MINUTES = 10
 OUTCOMES: Sequence[Outcome] = ("started", "released", "failed")
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What the targets have in common: who calls them, where the undelivered goes, and what they wait for."""
+    """What the targets have in common: where the undelivered goes, and what they wait for."""
 
-    role_arn: pulumi.Output[str]
     queue_arn: pulumi.Output[str]
     opts: pulumi.ResourceOptions
 
@@ -43,8 +42,11 @@ class CommitFeedbackArgs(TypedDict):
     """The address of its REST API; None for the host's own."""
     token: pulumi.Input[str]
     """What may set statuses and comment; a secret."""
+    bucket: pulumi.Input[str]
+    """Where sources arrive, and the steps' code is."""
     bucket_arn: pulumi.Input[str]
-    """Where sources arrive."""
+    steps_key: pulumi.Input[str]
+    """The object that is the code of the pipelines' steps."""
     log_retention_days: int
     page: NotRequired[str | None]
     """The SNS topic that the alarm tells."""
@@ -54,11 +56,11 @@ class CommitFeedback(pulumi.ComponentResource):
     """A commit's status on GitHub or GitLab follows its release, and a failure is a comment with the build's log.
 
     An upload names its commit by its metadata. EventBridge calls the host's REST API through API destinations. No event
-    of CodePipeline's names a commit, so an execution that ends without a release starts a build that looks why, and
-    publishes what it has found.
+    of CodePipeline's names a commit, so for an execution that ends without a release it calls a function, which looks
+    why and publishes that.
 
-    Produces: a connection, two API destinations, a CodeBuild project with its log group and role, four rules with their
-    targets and role, and a dead-letter queue with its policy and alarm.
+    Produces: a connection, two API destinations, a Lambda function with its log group, role and policy, four rules with
+    their targets and role, and a dead-letter queue with its policy and alarm.
     """
 
     alarm_name: pulumi.Output[str]
@@ -85,23 +87,37 @@ class CommitFeedback(pulumi.ComponentResource):
         comments = self._destination("comments", self._host.comments, connection)
         report = self._report()
         calls = policies.allow("Call", ["events:InvokeApiDestination"], [statuses.arn, comments.arn])
-        start = policies.allow("Look", ["codebuild:StartBuild"], [report.arn])
-        role, permission = self._role("events", "events", [calls, start])
+        role, permission = service_role(
+            f"{name}-events", f"{self._full_name}-events", "events", [calls], args["scope"].account, self._child
+        )
         queue = undelivered.dead_letters(name, self._full_name, self._child)
         rules = {outcome: self._rule(outcome, pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES}
         stopped = self._rule("ended", ended(args["pipelines"]))
         given = undelivered.let_in(name, queue, [rule.arn for rule in (*rules.values(), stopped)], self._child)
-        self._targets = Targets(
-            role.arn,
-            queue.arn,
-            pulumi.ResourceOptions(parent=self, depends_on=[permission, given], hooks=until_known(f"{name}-targets")),
+        called = aws.lambda_.Permission(
+            f"{name}-report-permission",
+            statement_id="ended",
+            function=report.name,
+            action="lambda:InvokeFunction",
+            principal="events.amazonaws.com",
+            source_arn=stopped.arn,
+            opts=self._child,
         )
-        path = {"path_parameter_values": path_values(self._host)}
+        self._targets = Targets(
+            queue.arn,
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[permission, given, called], hooks=until_known(f"{name}-targets")
+            ),
+        )
+        path: dict[str, Any] = {
+            "role_arn": role.arn,
+            "http_target": {"path_parameter_values": path_values(self._host)},
+        }
         for outcome, rule in rules.items():
             body = status(self._host, outcome, args["scope"])
-            self._target(f"{outcome}-status", rule, statuses.arn, input_transformer=body, http_target=path)
+            self._target(f"{outcome}-status", rule, statuses.arn, input_transformer=body, **path)
         body = comment(self._host)
-        self._target("failed-comment", rules["failed"], comments.arn, input_transformer=body, http_target=path)
+        self._target("failed-comment", rules["failed"], comments.arn, input_transformer=body, **path)
         self._target("ended-report", stopped, report.arn, input_transformer=report_input())
         self.alarm_name = undelivered.alarm(
             name,
@@ -114,13 +130,15 @@ class CommitFeedback(pulumi.ComponentResource):
         self.register_outputs({"alarm_name": self.alarm_name})
 
     def _target(self, purpose: str, rule: aws.cloudwatch.EventRule, arn: pulumi.Input[str], **given: Any) -> None:
-        """Where a rule's events go; `given` is what is sent of them."""
+        """Where a rule's events go; `given` is what is sent of them, and as whom.
+
+        A function's own policy says who calls it (EventBridge, using resource-based policies).
+        """
         aws.cloudwatch.EventTarget(
             f"{self._name}-{purpose}",
             rule=rule.name,
             target_id=purpose,
             arn=arn,
-            role_arn=self._targets.role_arn,
             dead_letter_config={"arn": self._targets.queue_arn},
             **given,
             opts=self._targets.opts,
@@ -147,52 +165,31 @@ class CommitFeedback(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(
-        self, purpose: str, service: str, statements: Sequence[policies.Statement]
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        return service_role(
-            f"{self._name}-{purpose}",
-            f"{self._full_name}-{purpose}",
-            service,
-            statements,
-            self._args["scope"].account,
-            self._child,
-        )
-
-    def _report(self) -> aws.codebuild.Project:
-        """The build that looks why an execution has ended."""
+    def _report(self) -> aws.lambda_.Function:
+        """The function that looks why an execution has ended."""
         args, scope = self._args, self._args["scope"]
-        logs = aws.cloudwatch.LogGroup(
-            f"{self._name}-report-logs",
-            name=f"/codebuild/{self._full_name}-report",
-            retention_in_days=args["log_retention_days"],
-            opts=self._child,
-        )
-        role, policy = self._role(
-            "report",
-            "codebuild",
-            [
-                *policies.write_logs(logs.arn),
-                *policies.look_into(
-                    pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
-                    builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
-                    logs_arn=scope.arn("logs", f"log-group:/codebuild/{scope.name('*')}:log-stream:*"),
-                    tasks_logs_arn=scope.arn("logs", f"log-group:/ecs/{scope.name('*')}"),
-                    sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
-                ),
-                *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
-            ],
-        )
-        script = f"cat > report.py <<'SCRIPT'\n{SCRIPT.read_text('utf-8')}SCRIPT"
-        commands = {"version": 0.2, "phases": {"build": {"commands": [script, "python3 report.py"]}}}
-        return aws.codebuild.Project(
+        return python_function(
             f"{self._name}-report",
-            name=f"{self._full_name}-report",
-            service_role=role.arn,
-            build_timeout=MINUTES,
-            source={"type": "NO_SOURCE", "buildspec": json.dumps(commands, indent=2)},
-            artifacts={"type": "NO_ARTIFACTS"},
-            environment=aws.codebuild.ProjectEnvironmentArgs(**caller("X86_64")),
-            logs_config={"cloudwatch_logs": {"group_name": logs.name}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            {
+                "full_name": f"{self._full_name}-report",
+                "account": scope.account,
+                "handler": HANDLER,
+                "bucket": args["bucket"],
+                "key": args["steps_key"],
+                "variables": {BUCKET_VARIABLE: args["bucket"]},
+                "timeout": TIMEOUT,
+                "permissions": [
+                    *policies.read_failures(
+                        pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
+                        builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
+                        logs_arn=scope.arn("logs", f"log-group:/codebuild/{scope.name('*')}:log-stream:*"),
+                        tasks_logs_arn=scope.arn("logs", f"log-group:/ecs/{scope.name('*')}"),
+                        sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
+                    ),
+                    *policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),
+                    *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
+                ],
+                "log_retention_days": args["log_retention_days"],
+            },
+            self._child,
         )

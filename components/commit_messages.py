@@ -19,8 +19,9 @@ DESCRIPTIONS: Mapping[Outcome, str] = {
     "released": "release-<release>, <took>",
     "failed": "<stage>: <reason>",
 }
-"""GitHub takes 140 characters (REST API, commit statuses); buildspecs/report.py cuts the reason."""
-COMMENT = "`<pipeline>` did not release this commit. <stage>, <action>: <message>\n\n```\n<log>\n```"
+"""GitHub takes 140 characters (REST API, commit statuses); pipeline_steps/report.py cuts the reason."""
+COMMENT = "`<pipeline>` did not release this commit. <stage>, <action>: <message><log>"
+"""The log is Markdown, or empty where there is none."""
 DETAILS = ("release", "took", "stage", "action", "reason", "message", "log")
 
 
@@ -133,13 +134,9 @@ def comment(host: Host) -> dict[str, Any]:
 
 
 def report_input() -> dict[str, Any]:
-    """The input transformer of the build that looks why an execution has ended: StartBuild's parameters."""
-    names = ("pipeline", "execution")
-    variables = [{"name": name.upper(), "value": f"<{name}>", "type": "PLAINTEXT"} for name in names]
-    return {
-        "input_paths": dict(PATHS["pipeline"]),
-        "input_template": json.dumps({"environmentVariablesOverride": variables}),
-    }
+    """The input transformer of the function that looks why an execution has ended."""
+    paths = {**PATHS["pipeline"], "state": "$.detail.state", "time": "$.time"}
+    return {"input_paths": paths, "input_template": json.dumps({name: f"<{name}>" for name in paths})}
 
 
 def _transformer(body: Mapping[str, str]) -> dict[str, Any]:

@@ -22,8 +22,10 @@ class DeliveryStoreArgs(TypedDict):
 
     artifact_prefixes: Sequence[str]
     """The folders where pipelines keep their artifacts, which age."""
+    report_prefixes: NotRequired[Sequence[str]]
+    """The folders of what was reported, which ages too."""
     retention_days: NotRequired[int]
-    """Days that artifacts, and replaced sources and templates, are kept; 30 by default. Their newest versions stay."""
+    """Days that these, and replaced sources and templates, are kept; 30 by default. Their newest versions stay."""
     protect: NotRequired[bool]
     """Deletion protection; without it the bucket is emptied and deleted with the stack."""
 
@@ -55,7 +57,7 @@ class DeliveryStore(pulumi.ComponentResource):
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
-            rules=_lifecycle(args["artifact_prefixes"], days),
+            rules=_lifecycle([*args["artifact_prefixes"], *args.get("report_prefixes", [])], days),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
         events = aws.s3.BucketNotification(
@@ -94,8 +96,8 @@ async def _tell_when(_: pulumi.ResourceHookArgs) -> None:
     pulumi.log.info(uploads_start(datetime.now(UTC)))
 
 
-def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """What was replaced and all artifacts go after some days; the newest source and template of a service stay."""
+def _lifecycle(aging: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """What was replaced and what ages go after some days; the newest source and template of a service stay."""
     replaced: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
             "id": f"replaced-{prefix}",
@@ -106,7 +108,7 @@ def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.Bucke
         }
         for prefix in (SOURCES, TEMPLATES)
     ]
-    artifacts: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+    aged: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
             "id": f"artifacts-{prefix}",
             "status": "Enabled",
@@ -114,6 +116,6 @@ def _lifecycle(artifact_prefixes: Sequence[str], days: int) -> list[aws.s3.Bucke
             "expiration": {"days": days},
             "noncurrent_version_expiration": {"noncurrent_days": 1},
         }
-        for prefix in artifact_prefixes
+        for prefix in aging
     ]
-    return [*replaced, *artifacts]
+    return [*replaced, *aged]

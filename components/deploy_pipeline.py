@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from components import pipeline_builds as builds
 from components import pipeline_function, pipeline_stages, policies
+from components.functions import python_function
 from components.naming import artifact_prefix, source_key
 from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
 from components.roles import service_role, until_known
@@ -167,29 +168,21 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _steps(self) -> aws.lambda_.Function:
         """The function that runs the pipeline's own steps, with its log group and role."""
-        args, full_name = self._args, f"{self._full_name}-steps"
-        logs = aws.cloudwatch.LogGroup(
-            f"{self._name}-steps-logs",
-            name=f"/aws/lambda/{full_name}",
-            retention_in_days=args["log_retention_days"],
-            opts=self._child,
-        )
-        permissions = [*policies.write_logs(logs.arn), *pipeline_function.permissions(args)]
-        role, policy = self._role("steps", "lambda", permissions)
-        return aws.lambda_.Function(
+        args = self._args
+        return python_function(
             f"{self._name}-steps",
-            name=full_name,
-            role=role.arn,
-            runtime=pipeline_function.RUNTIME,
-            architectures=[pipeline_function.ARCHITECTURE],
-            handler=pipeline_function.HANDLER,
-            memory_size=pipeline_function.MEMORY,
-            timeout=pipeline_function.TIMEOUT,
-            s3_bucket=args["bucket"],
-            s3_key=args["steps_key"],
-            environment={"variables": {VARIABLE: pipeline_function.settings(args)}},
-            logging_config={"log_format": "Text", "log_group": logs.name},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            {
+                "full_name": f"{self._full_name}-steps",
+                "account": args["scope"].account,
+                "handler": pipeline_function.HANDLER,
+                "bucket": args["bucket"],
+                "key": args["steps_key"],
+                "variables": {VARIABLE: pipeline_function.settings(args)},
+                "timeout": pipeline_function.TIMEOUT,
+                "permissions": pipeline_function.permissions(args),
+                "log_retention_days": args["log_retention_days"],
+            },
+            self._child,
         )
 
     def _pipeline(

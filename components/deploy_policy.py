@@ -216,7 +216,8 @@ def delivery(scope: Scope) -> list[Statement]:
     )
     functions = (
         "CreateFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction "
-        "ListVersionsByFunction GetFunctionCodeSigningConfig ListTags TagResource UntagResource"
+        "ListVersionsByFunction GetFunctionCodeSigningConfig ListTags TagResource UntagResource "
+        "GetPolicy AddPermission RemovePermission"
     )
     secret = scope.arn("secretsmanager", f"secret:events!connection/{ours}")
     return [

@@ -11,9 +11,9 @@ from components import policies
 from components.pipeline_builds import DeployPipelineArgs, cluster_arn, tasks_arn
 from releases.events import RELEASED, SOURCE
 
-RUNTIME, ARCHITECTURE, HANDLER = "python3.13", "arm64", "pipeline_steps.handler.handle"
-MEMORY, TIMEOUT = 512, 60
-"""MB, which is what makes boto3 load in half a second; and seconds of one call, which never waits for AWS."""
+HANDLER = "pipeline_steps.handler.handle"
+TIMEOUT = 60
+"""Seconds of one call, which never waits for AWS."""
 
 
 def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:

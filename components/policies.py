@@ -208,7 +208,7 @@ def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("WriteRelease", ["ssm:GetParameter", "ssm:PutParameter"], [record_arn])]
 
 
-def look_into(
+def read_failures(
     *,
     pipeline_arns: Arns,
     builds_arn: pulumi.Input[str],
@@ -236,6 +236,11 @@ def look_into(
         allow("SearchTasksLogs", ["logs:FilterLogEvents"], [tasks_logs_arn]),
         *read_upload(sources_arn),
     ]
+
+
+def keep_reports(reports_arn: pulumi.Input[str]) -> list[Statement]:
+    """Notes what was published, and reads that."""
+    return [allow("KeepReports", ["s3:GetObject", "s3:PutObject"], [reports_arn])]
 
 
 def read_executions(pipelines_arn: pulumi.Input[str]) -> Statement:

@@ -126,12 +126,15 @@ TEMPLATES: Templates = {
     "lambda": {
         **dict.fromkeys(
             (
+                "AddPermission",
                 "DeleteFunction",
                 "DeleteFunctionEventInvokeConfig",
                 "GetFunction",
                 "GetFunctionConfiguration",
                 "GetFunctionEventInvokeConfig",
+                "GetPolicy",
                 "PutFunctionEventInvokeConfig",
+                "RemovePermission",
                 "UpdateFunctionCode",
             ),
             "function:{FunctionName}",

@@ -18,6 +18,7 @@ EXCEPT: Mapping[str, frozenset[str]] = {
     "aws:acm/certificateValidation:CertificateValidation": frozenset(),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": frozenset({"routeTableId"}),
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": frozenset(),
+    "aws:lambda/permission:Permission": frozenset(),
 }
 
 REPLACES: Mapping[str, frozenset[str]] = {
@@ -91,6 +92,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:s3/bucketVersioning:BucketVersioning": "bucket expectedBucketOwner",
         "aws:lambda/function:Function": "name packageType tenancyConfig",
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "functionName qualifier",
+        "aws:lambda/permission:Permission": ALL,
         "aws:sqs/queue:Queue": "name namePrefix fifoQueue",
         "aws:sqs/queuePolicy:QueuePolicy": "queueUrl",
         "aws:ssm/parameter:Parameter": "name",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import events_backends
 
+from sandbox.iam.calls import Need
+from sandbox.server.authorization import service_may
 from sandbox.server.dead_letters import keep
 from sandbox.server.errors import AwsError
 from sandbox.server.patterns import PatternError, check_pattern, matches
@@ -121,8 +123,8 @@ class EventBus:
         try:
             if arn.split(":")[2] == "codepipeline":
                 self._start_pipeline(event, rule_arn, target)
-            elif arn.split(":")[2] == "codebuild":
-                self._start_build(event, rule_arn, target)
+            elif arn.split(":")[2] == "lambda":
+                self._call_function(event, rule_arn, target)
             elif ":api-destination/" in arn:
                 self._world.destinations.send(target_input(target, event, rule_arn), event, rule_arn, target)
             else:
@@ -136,16 +138,26 @@ class EventBus:
         log.error("event %s of %s was not delivered to %s: %s", event["id"], rule_arn, target, error)
         self._world.undelivered.append(Undelivered(event, rule_arn, target, error))
 
-    def _start_build(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
-        """The target's input is StartBuild's parameters but for the project."""
-        if not target.get("RoleArn"):
-            raise TransformError("a build target needs a role")
-        given = target.get("Input") or target.get("InputTransformer")
-        parameters = json.loads(target_input(target, event, rule_arn)) if given else {}
-        session = str(event["id"]).replace("-", "")
-        credentials = self._world.assume(str(target["RoleArn"]), "events.amazonaws.com", session)
-        client = self._world.client("codebuild", credentials)
-        client.start_build(projectName=str(target["Arn"]).rpartition("/")[2], **parameters)
+    def _call_function(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
+        """Put the target's input into a function's queue, as far as the function's own policy lets the rule.
+
+        Whatever becomes of it then is between Lambda and the function.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+        """
+        if target.get("RoleArn"):
+            raise TransformError("a function target takes no role: the function's policy lets the rule call it")
+        arn, client = str(target["Arn"]), self._world.client("lambda")
+        payload = target_input(target, event, rule_arn)
+        client.get_function(FunctionName=arn)
+        try:
+            policy = client.get_policy(FunctionName=arn)["Policy"]
+        except client.exceptions.ResourceNotFoundException:
+            policy = None
+        need = Need("lambda:InvokeFunction", arn, {"aws:SourceArn": rule_arn, "aws:SourceAccount": self._world.account})
+        if not service_may(self._world, "events.amazonaws.com", need, policy):
+            raise AwsError("AccessDeniedException", f"the policy of {arn} does not let {rule_arn} call it", 403)
+        client.invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
 
     def _start_pipeline(self, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
         arn = str(target["Arn"])

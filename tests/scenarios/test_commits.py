@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.scenarios.conftest import DOCKERFILE, SERVER, Apps, Stack
+from tests.scenarios.conftest import DOCKERFILE, SERVER, Apps, Done, Stack
 
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 NAMED = ("--commit", COMMIT, "--repository", "team/hello")
@@ -20,8 +20,28 @@ def states(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(entry["state"], entry["description"]) for entry in entries if "state" in entry]
 
 
+def cause(stack: Stack, done: Done, place: str) -> str:
+    """Why a delivery has failed: one line, which `ship` and `status` say."""
+    assert done.code == 1
+    failure = stack.failure("hello") or ""
+    assert failure.startswith(f"ended as Failed: {place}: ")
+    why = failure.removeprefix(f"ended as Failed: {place}: ")
+    (line,) = [line for line in (done.out + done.err).splitlines() if line.startswith("The delivery ended as")]
+    assert line.startswith(f"The delivery ended as Failed: {place}: ")
+    assert line.endswith(why)
+    assert "Running command" not in done.out
+    return why
+
+
+def shortened(line: str) -> str:
+    """As a status has it."""
+    return line if len(line) <= 128 else f"{line[:127]}…"
+
+
 def test_a_release(local: Stack, apps: Apps) -> None:
-    assert local.ship("hello", apps.make("one"), *NAMED).code == 0
+    done = local.ship("hello", apps.make("one"), *NAMED)
+    assert (done.code, len((done.out + done.err).splitlines()) < 40) == (0, True), done.out + done.err
+    assert local.failure("hello") is None
     entries = told(local)
     assert [entry["state"] for entry in entries] == ["pending", "success"]
     assert entries[0]["context"] == "local-hello"
@@ -48,23 +68,27 @@ def test_an_image_s_labels_name_the_commit_that_the_upload_does_not(local: Stack
 
 def test_a_failed_build_is_a_comment_with_the_log_s_end(local: Stack, apps: Apps) -> None:
     before = len(told(local))
-    assert local.ship("hello", apps.make("broken", dockerfile="FROM nowhere\n"), *NAMED).code == 1
+    why = cause(
+        local, local.ship("hello", apps.make("broken", dockerfile="FROM nowhere\n"), *NAMED), "Package / Package"
+    )
+    assert why.startswith("ERROR: failed to build: failed to solve: nowhere")
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
-    assert states(entries)[1][1].startswith("Package: Build terminated with state: FAILED")
+    assert states(entries)[1][1] == f"Package: {shortened(why)}"
     (comment,) = [entry["body"] for entry in entries if "body" in entry]
-    assert comment.startswith("`local-hello` did not release this commit. Package, Package: Build terminated")
-    assert "ERROR: failed to build: failed to solve: nowhere" in comment
+    assert comment.startswith(f"`local-hello` did not release this commit. Package, Package: {why}\n\n```\n")
+    assert "State: FAILED" in comment
 
 
 def test_a_failed_migration(local: Stack, apps: Apps) -> None:
     before = len(told(local))
     migrate = "#!/bin/sh\necho no such column >&2\nexit 3\n"
-    assert local.ship("hello", apps.make("unmigrated", migrate=migrate), *NAMED).code == 1
+    why = cause(local, local.ship("hello", apps.make("unmigrated", migrate=migrate), *NAMED), "Deploy / Migrate")
+    assert why.startswith("The migration ended with exit code 3: ")
     entries = told(local, before)
-    assert states(entries)[1][1].startswith("Deploy: Build terminated with state: FAILED")
+    assert states(entries)[1][1] == f"Deploy: {shortened(why)}"
     (comment,) = [entry["body"] for entry in entries if "body" in entry]
-    assert "Deploy, Migrate: " in comment
+    assert comment.startswith(f"`local-hello` did not release this commit. Deploy, Migrate: {why}")
     assert "no such column" in comment
 
 
@@ -72,7 +96,9 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     """The app says in its log that it was not let write a file, among what is nobody's business."""
     before = len(told(local))
     says = "print('s3cret: Read-only file system: /srv/cache', flush=True)\n"
-    assert local.ship("hello", apps.make("sick", status=500, server=says + SERVER), *NAMED).code == 1
+    done = local.ship("hello", apps.make("sick", status=500, server=says + SERVER), *NAMED)
+    why = cause(local, done, "Deploy / Deploy")
+    assert why.startswith("(service local-hello) (deployment ") or "circuit breaker" in why
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
     assert states(entries)[1][1].startswith("Deploy: Read-only file system: /srv/cache. ")

@@ -153,6 +153,7 @@ TEXTS: Mapping[Path, Text] = {
     ("kms/key:Key", "description"): model("kms.DescriptionType"),
     ("kms/key:Key", "policy"): model("kms.PolicyType"),
     ("lambda/function:Function", "name"): Text("[A-Za-z0-9_-]+", 64, "Lambda, CreateFunction: FunctionName"),
+    ("lambda/permission:Permission", "statementId"): model("lambda.StatementId"),
     ("lb/listener:Listener", "defaultActions.*.fixedResponse.messageBody"): model("elbv2.FixedResponseActionMessage"),
     ("lb/listenerRule:ListenerRule", "conditions.*.hostHeader.values.*"): HOST,
     ("lb/listenerRule:ListenerRule", "conditions.*.pathPattern.values.*"): PATH,

@@ -177,6 +177,8 @@ PROPERTIES: dict[tuple[str, str], As | Left] = {
     ("AWS::Lambda::Function", "s3Key"): As("Code.S3Key"),
     ("AWS::Lambda::Function", "publish"): _PROVIDER,
     ("AWS::Lambda::Function", "skipDestroy"): _PROVIDER,
+    ("AWS::Lambda::Permission", "function"): As("FunctionName"),
+    ("AWS::Lambda::Permission", "statementId"): Left("CloudFormation names the statement itself"),
     ("AWS::Logs::LogGroup", "skipDestroy"): _PROVIDER,
     ("AWS::Route53::RecordSet", "aliases"): As("AliasTarget"),
     ("AWS::Route53::RecordSet", "aliases.name"): As("DNSName"),

@@ -367,6 +367,7 @@ CLOUDFORMATION = {
     "kms/alias": "KMS::Alias",
     "kms/key": "KMS::Key",
     "lambda/function": "Lambda::Function",
+    "lambda/permission": "Lambda::Permission",
     "lb/listener": "ElasticLoadBalancingV2::Listener",
     "lb/listenerRule": "ElasticLoadBalancingV2::ListenerRule",
     "lb/loadBalancer": "ElasticLoadBalancingV2::LoadBalancer",

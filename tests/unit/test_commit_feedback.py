@@ -1,7 +1,9 @@
 """What commits are told: the component under mocks, and the patterns, calls and bodies."""
 
+import importlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -10,9 +12,20 @@ from mocked import ACCOUNT, REGION, Recorder
 from pulumi.runtime import rpc
 
 from components.commit_feedback import OUTCOMES, CommitFeedback
-from components.commit_messages import DETAIL_TYPES, HOSTS, Outcome, comment, ended, path_values, pattern, status
+from components.commit_messages import (
+    DETAIL_TYPES,
+    HOSTS,
+    Outcome,
+    comment,
+    ended,
+    path_values,
+    pattern,
+    report_input,
+    status,
+)
 from components.messages import LONGEST_TEMPLATE
 from components.naming import Scope
+from pipeline_steps.report import Ended, fenced
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import Commits, as_seen
 from sandbox.server.destinations import filled
@@ -37,7 +50,9 @@ def feedback(deploy: Callable[..., Recorder], host: str = "github", api: str | N
                 "host": host,
                 "api": api,
                 "token": pulumi.Output.secret("t0ken"),
+                "bucket": "store",
                 "bucket_arn": "arn:aws:s3:::store",
+                "steps_key": "steps/0.zip",
                 "log_retention_days": 7,
             },
         )
@@ -56,7 +71,7 @@ def event(outcome: Outcome, **detail: Any) -> dict[str, Any]:
             "action": "Package",
             "reason": "the build failed",
             "message": "the build failed",
-            "log": "line 1\nline 2\n",
+            "log": fenced("line 1\nline 2"),
         },
     }
     owned = {"owner": "team", "name": "a"}
@@ -67,7 +82,7 @@ def event(outcome: Outcome, **detail: Any) -> dict[str, Any]:
     }
 
 
-def test_a_rule_for_each_outcome_and_a_build_that_looks_why(deploy: Callable[..., Recorder]) -> None:
+def test_a_rule_for_each_outcome_and_a_function_that_looks_why(deploy: Callable[..., Recorder]) -> None:
     made = feedback(deploy)
     assert {kind: made.types()[kind] for kind in (RULE, TARGET, DESTINATION)} == {RULE: 4, TARGET: 5, DESTINATION: 2}
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dev-commits-undelivered"
@@ -78,13 +93,36 @@ def test_a_rule_for_each_outcome_and_a_build_that_looks_why(deploy: Callable[...
         assert target["httpTarget"] == {"pathParameterValues": ["$.detail.owner", "$.detail.name", "$.detail.commit"]}
     assert made.inputs(TARGET, "commits-failed-comment")["rule"] == "dev-commits-failed"
     report = made.inputs(TARGET, "commits-ended-report")
-    assert report["arn"] == f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/dev-commits-report"
-    assert json.loads(report["inputTransformer"]["inputTemplate"]) == {
-        "environmentVariablesOverride": [
-            {"name": "PIPELINE", "value": "<pipeline>", "type": "PLAINTEXT"},
-            {"name": "EXECUTION", "value": "<execution>", "type": "PLAINTEXT"},
-        ]
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:dev-commits-report"
+    assert (report["arn"], "roleArn" in report, report["deadLetterConfig"]) == (arn, False, {"arn": queue})
+    assert made.inputs(TARGET, "commits-started-status")["roleArn"]
+    permission = made.inputs("aws:lambda/permission:Permission", "commits-report-permission")
+    assert permission == {
+        "statementId": "ended", "function": "dev-commits-report", "action": "lambda:InvokeFunction",
+        "principal": "events.amazonaws.com", "sourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/dev-commits-ended",
+    }  # fmt: skip
+    function = made.inputs("aws:lambda/function:Function", "commits-report")
+    assert function["environment"] == {"variables": {"BUCKET": "store"}}
+    assert (function["s3Bucket"], function["s3Key"]) == ("store", "steps/0.zip")
+    module, _, name = function["handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_what_the_function_is_called_with() -> None:
+    happened = {
+        "time": "2026-01-02T03:04:05Z",
+        "detail": {"pipeline": "dev-a", "execution-id": "e", "state": "STOPPED", "start-time": "x"},
     }
+    transformer = report_input()
+    target = {
+        "InputTransformer": {
+            "InputPathsMap": transformer["input_paths"],
+            "InputTemplate": transformer["input_template"],
+        }
+    }
+    ended = Ended.parse(json.loads(target_input(target, happened, "arn:aws:events:eu-west-1:1:rule/r")))
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+    assert ended == Ended(pipeline="dev-a", execution="e", state="STOPPED", time=moment)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +146,7 @@ def test_what_each_role_may(deploy: Callable[..., Recorder]) -> None:
     report = json.loads(made.inputs(policy, "commits-report-policy")["policy"])["Statement"]
     assert {s["Sid"]: (s["Action"], s["Resource"]) for s in report} == {
         "WriteLogs": (["logs:CreateLogStream", "logs:PutLogEvents"],
-                      [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/codebuild/dev-commits-report:*"]),
+                      [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/dev-commits-report:*"]),
         "ReadExecutions": (["codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"],
                            [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{name}" for name in PIPELINES]),
         "ReadBuilds": (["codebuild:BatchGetBuilds"], [f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/dev-*"]),
@@ -116,13 +154,13 @@ def test_what_each_role_may(deploy: Callable[..., Recorder]) -> None:
                      [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/codebuild/dev-*:log-stream:*"]),
         "SearchTasksLogs": (["logs:FilterLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-*"]),
         "ReadUpload": (["s3:GetObjectVersion"], ["arn:aws:s3:::store/sources/*"]),
+        "KeepReports": (["s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::store/reports/*"]),
         "Announce": (["events:PutEvents"], [f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"]),
     }  # fmt: skip
     events = json.loads(made.inputs(policy, "commits-events-policy")["policy"])["Statement"]
     destinations = [made.inputs(TARGET, f"commits-failed-{kind}")["arn"] for kind in ("status", "comment")]
     assert {s["Sid"]: (s["Action"], s["Resource"]) for s in events} == {
         "Call": (["events:InvokeApiDestination"], destinations),
-        "Look": (["codebuild:StartBuild"], [f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/dev-commits-report"]),
     }
 
 
@@ -212,15 +250,18 @@ def test_a_status(outcome: Outcome, state: dict[str, str], text: str, host: str,
     )
 
 
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [(f"{NASTY}\n" * 100, "\n\n```\n" + f"{NASTY}\n" * 100 + "\n```"), ("", "")],
+    ids=["a build's", "none"],
+)
 @pytest.mark.parametrize(("host", "repository"), [("github", "team/a"), ("gitlab", "42")])
-def test_a_comment_has_the_log_s_end(host: str, repository: str) -> None:
-    happened = event("failed", repository=repository, message=NASTY, log=f"{NASTY}\n" * 100)
+def test_a_comment_has_the_log_s_end_where_there_is_one(host: str, repository: str, log: str, shown: str) -> None:
+    happened = event("failed", repository=repository, message=NASTY, log=fenced(log))
     answer, receiver = called(host, HOSTS[host].comments, comment(HOSTS[host]), happened)
     assert answer == Answer(201, "Created")
     (told,) = receiver.told
-    assert told[HOSTS[host].text] == (
-        f"`dev-a` did not release this commit. Package, Package: {NASTY}\n\n```\n" + f"{NASTY}\n" * 100 + "\n```"
-    )
+    assert told[HOSTS[host].text] == f"`dev-a` did not release this commit. Package, Package: {NASTY}{shown}"
 
 
 @pytest.mark.parametrize(

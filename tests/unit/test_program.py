@@ -43,9 +43,9 @@ def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
         assert types[typ] == services
     migrating = [name for name, service in json.loads(stack_config(stack)["fargate-delivery:services"]).items()
                  if "migrate" in service]  # fmt: skip
-    told = types["fargate-delivery:index:CommitFeedback"]  # its build looks why an execution has ended
-    assert types[FUNCTION] == services
-    assert types[PROJECT] == services + len(migrating) + types["aws:codedeploy/application:Application"] + told
+    told = types["fargate-delivery:index:CommitFeedback"]  # its function looks why an execution has ended
+    assert types[FUNCTION] == services + told
+    assert types[PROJECT] == services + len(migrating) + types["aws:codedeploy/application:Application"]
     assert told == (1 if stack == "local" else 0)
     assert types["aws:lb/loadBalancer:LoadBalancer"] == 1
     assert types["aws:iam/accessKey:AccessKey"] == 0
@@ -465,7 +465,7 @@ def test_what_the_store_keeps(dev: Recorder) -> None:
         for rule in rules["rules"]
     }  # fmt: skip
     assert kept == {
-        "sources/": (None, 30), "templates/": (None, 30), "dev-chuoi/": (30, 1), "dev-mailer/": (30, 1)
+        "sources/": (None, 30), "templates/": (None, 30), "dev-chuoi/": (30, 1), "dev-mailer/": (30, 1),
     }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Lambda functions, whose code is a zip in S3, and how events that they fail on are tried again."""
+"""Lambda functions, whose code is a zip in S3, who may call them, and how events that they fail on are tried again."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sandbox.providers.resources.base import AwsResource, Properties, Tagging, changed
@@ -30,6 +31,28 @@ class Function(AwsResource):
     def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
         kept = {name: props[name] for name in UNREPORTED if name in props}
         return {**super().reported(aws, found, props), **kept}
+
+
+class Permission(AwsResource):
+    """A statement of a function's policy; its id is the statement's."""
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        policy = super().find(aws, props["function"], props)
+        statements = json.loads(policy)["Statement"] if policy else []
+        return next((each for each in statements if each["Sid"] == id), None)
+
+    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+        statement = {
+            "function": found["Resource"] if props["function"].startswith("arn:") else props["function"],
+            "action": found["Action"],
+            "principal": found["Principal"]["Service"],
+            "sourceArn": found.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn"),
+            "statementId": found["Sid"],
+        }
+        return {name: value for name, value in statement.items() if name in props}
+
+    def remove(self, aws: Aws, id: str, props: Properties) -> None:
+        self.call(aws, self.delete_call, {"StatementId": id}, props["function"])
 
 
 def _code(props: Properties) -> Properties:
@@ -66,5 +89,15 @@ RESOURCES: dict[str, Resource] = {
         key="FunctionName",
         id="@functionName",
         element="",
+    ),
+    "aws:lambda/permission:Permission": Permission(
+        service="lambda",
+        create_call="AddPermission",
+        read_call="GetPolicy",
+        delete_call="RemovePermission",
+        key="FunctionName",
+        id="@statementId",
+        element="Policy",
+        names={"function": "FunctionName"},
     ),
 }

@@ -281,7 +281,7 @@ def test_what_cannot_be_delivered_is_kept(world: World) -> None:
     s3 = make_bucket(world)
     s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
     world.bus.wait()
-    make_rule(world, {"Arn": f"arn:aws:lambda:{R}:{A}:function:f"})
+    make_rule(world, {"Arn": f"arn:aws:codebuild:{R}:{A}:project/p", "RoleArn": role})
     s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
     world.bus.wait()
     first, second = (undelivered.error for undelivered in world.undelivered)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,3 +154,63 @@ def test_what_is_not_run_says_so(world: World) -> None:
         invoke(world)
     with pytest.raises(ClientError, match="functions are invoked as an Event only"):
         invoke(world, InvocationType="RequestResponse")
+
+
+RULE, FUNCTION = f"arn:aws:events:{R}:{A}:rule/ended", f"arn:aws:lambda:{R}:{A}:function:smoke"
+
+
+def make_rule(world: World, target: dict[str, Any], rule: str | None = RULE) -> None:
+    """A rule whose target is a function, and the permission that the function's policy gives it."""
+    events = world.client("events")
+    events.put_rule(Name="ended", EventPattern=json.dumps({"source": ["test"]}))
+    transformer = {"InputPathsMap": {"id": "$.detail.id"}, "InputTemplate": '{"DeploymentId": "<id>"}'}
+    events.put_targets(Rule="ended", Targets=[{"Id": "t", "Arn": FUNCTION, "InputTransformer": transformer, **target}])
+    if rule is not None:
+        world.client("lambda").add_permission(
+            FunctionName="smoke", StatementId="rule", Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com", SourceArn=rule,
+        )  # fmt: skip
+
+
+def publish(world: World) -> None:
+    world.bus.publish({"source": "test", "detail-type": "t", "detail": {"id": "d-1"}})
+    world.bus.wait()
+
+
+def test_a_rule_calls_a_function_whose_policy_lets_it(world: World) -> None:
+    make_function(world, TOLD="told")
+    make_rule(world, {})
+    publish(world)
+    eventually(lambda: ends(world), 30)
+    (event, _, _), times = told(world)
+    assert (event, times, world.undelivered) == ({"DeploymentId": "d-1"}, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("target", "rule", "because"),
+    [
+        ({}, None, "the policy of .* does not let"),
+        ({}, RULE.replace("ended", "other"), "the policy of .* does not let"),
+        ({"RoleArn": f"arn:aws:iam::{A}:role/smoke"}, RULE, "a function target takes no role"),
+        ({"Arn": FUNCTION.replace("smoke", "gone")}, None, "ResourceNotFoundException"),
+    ],
+    ids=["no policy", "another rule's", "a role", "no function"],
+)
+def test_a_rule_that_may_not_call_a_function(
+    world: World, target: dict[str, Any], rule: str | None, because: str
+) -> None:
+    make_function(world, TOLD="told")
+    make_rule(world, target, rule)
+    publish(world)
+    (undelivered,) = world.undelivered
+    assert re.search(because, undelivered.error)
+    assert not told(world)
+
+
+def test_a_function_s_own_error_is_not_the_rule_s(world: World) -> None:
+    world.clock.speed = 10_000.0
+    make_function(world, TOLD="other")
+    make_rule(world, {})
+    publish(world)
+    eventually(lambda: ends(world) == 3, 60)
+    assert world.undelivered == []
