@@ -201,6 +201,7 @@ class _Kept:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.at = 0.0
+        self.changes = 0
         self.vpc: Vpc | None = None
 
 
@@ -208,17 +209,13 @@ _kept: WeakKeyDictionary[World, _Kept] = WeakKeyDictionary()
 _kept_lock = threading.Lock()
 
 
-def forget(world: World) -> None:
-    """Have a world's networks read anew: something was changed."""
-    with _kept_lock:
-        _kept.pop(world, None)
-
-
 def vpc_of(world: World) -> Vpc:
     """A world's networks."""
     with _kept_lock:
         kept = _kept.setdefault(world, _Kept())
     with kept.lock:
-        if kept.vpc is None or time.monotonic() > kept.at + SECONDS_KEPT:
+        changes = world.network_changes  # before the read, which may not have what is changed meanwhile
+        if kept.vpc is None or changes != kept.changes or time.monotonic() > kept.at + SECONDS_KEPT:
             kept.vpc, kept.at = read(world.client("ec2"), world.region), time.monotonic()
+            kept.changes = changes
         return kept.vpc

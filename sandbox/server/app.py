@@ -45,9 +45,15 @@ def leave_authorisation_to_the_front() -> None:
 
 
 class Application:
-    """WSGI application of one world. ``handlers`` are the operations that moto does not serve."""
+    """WSGI application of one world.
 
-    def __init__(self, world: World, handlers: Handlers) -> None:
+    Args:
+        world: the account.
+        handlers: the operations that moto does not serve.
+        routes: what the parts of the sandbox offer at ``/_sandbox/``.
+    """
+
+    def __init__(self, world: World, handlers: Handlers, routes: control.Routes) -> None:
         leave_authorisation_to_the_front()
         moto_fixes.apply()
         serve_composite_alarms(world.bus.publish)
@@ -55,13 +61,14 @@ class Application:
         keep_users_with_credentials()
         self.world = world
         self.handlers = handlers
+        self.routes = routes
         self._moto = _Dispatcher(_backend_app)
         self._moto_lock = threading.RLock()
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         body = protocol.read_body(environ)
         if environ.get("PATH_INFO", "").startswith(control.PREFIX):
-            answer = control.answer(self.world, environ, body)
+            answer = control.answer(self.world, environ, body, self.routes)
         else:
             answer = self._answer(environ, body)
         if environ["REQUEST_METHOD"] == "HEAD":

@@ -21,14 +21,15 @@ POST /release             ``{"hold": NUMBER, "abort": false}``: let it go on, or
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
 from sandbox import providers
-from sandbox.codebuild.api import building, builds_of
 from sandbox.receivers.slack import MOODS
 from sandbox.server import holds, identity
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
@@ -38,6 +39,8 @@ from sandbox.server.world import World
 PREFIX = "/_sandbox/"
 
 Json = dict[str, Any] | list[Any]
+Routes = Mapping[str, Callable[[World, dict[str, Any]], Json]]
+"""Method and path → what answers it, from the account and the request's JSON."""
 
 
 class Rejected(Exception):
@@ -49,16 +52,16 @@ class Rejected(Exception):
         self.body: dict[str, Any] = {"error": message, **details}
 
 
-def answer(world: World, environ: Environ, body: bytes) -> Answer:
-    """Answer a control request as JSON."""
+def answer(world: World, environ: Environ, body: bytes, routes: Routes) -> Answer:
+    """Answer a control request as JSON, by the routes of other parts or those here."""
     route = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix(PREFIX).strip('/')}"
     try:
-        return _json(HTTPStatus.OK, _route(world, route, _parse(body)))
+        return _json(HTTPStatus.OK, routes.get(route, functools.partial(_own, route=route))(world, _parse(body)))
     except Rejected as error:
         return _json(error.status, error.body)
 
 
-def _route(world: World, route: str, body: dict[str, Any]) -> Json:
+def _own(world: World, body: dict[str, Any], route: str) -> Json:
     match route:
         case "GET health":
             return {"pid": os.getpid(), "account": world.account, "region": world.region}
@@ -66,25 +69,14 @@ def _route(world: World, route: str, body: dict[str, Any]) -> Json:
             return [decision.json() for decision in list(world.decisions)]
         case "GET events":
             return [dict(event) for event in world.bus.history]
-        case "GET listeners":
-            from sandbox.balancer.proxy import balancers_of
-
-            return balancers_of(world).listeners(world)
         case "GET undelivered":
             world.bus.wait()
             return [undelivered.json() for undelivered in list(world.undelivered)]
         case "GET slack":
             world.bus.wait()
             return {"posted": list(world.slack.posted), "mood": world.slack.mood, "idle": world.destinations.idle()}
-        case "GET commits":
-            world.bus.wait()
-            return {"told": list(world.commits.told), "idle": world.destinations.idle() and not building(world)}
         case "POST slack":
             return _mood(world, str(body.get("mood", "ok")))
-        case "POST builds":
-            quota = body.get("quota")
-            builds_of(world).quota = None if quota is None else int(quota)
-            return {"quota": builds_of(world).quota}
         case "POST replay-event":
             return _replay(world, str(body.get("id", "last")))
         case "POST credentials":

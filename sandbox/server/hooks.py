@@ -11,7 +11,6 @@ from urllib.parse import unquote
 
 from moto.s3.models import s3_backends
 
-from sandbox.network import vpc
 from sandbox.server.facts import MotoFacts
 from sandbox.server.protocol import Answer, Operation
 from sandbox.server.world import World
@@ -37,7 +36,7 @@ def after(world: World, operation: Operation, answer: Answer, source_ip: str) ->
         elif operation.service == "ecr" and operation.name == "PutImage":
             _image_pushed(world, operation, answer)
         elif operation.service == "ec2" and not operation.name.startswith("Describe"):
-            vpc.forget(world)
+            world.network_changes += 1
     except Exception:
         log.exception("no event for %s", operation.name)
 

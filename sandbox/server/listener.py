@@ -12,6 +12,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox.clock import Clock
+from sandbox.server import control
 from sandbox.server.app import Application, Handler, Handlers
 from sandbox.server.destinations import Destinations
 from sandbox.server.events import EventBus
@@ -33,6 +34,15 @@ HANDLER_MODULES = (
     "sandbox.functions.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
+
+
+CONTROL_MODULES = ("sandbox.balancer.control", "sandbox.codebuild.control")
+"""Modules with ``ROUTES``: what parts of the sandbox offer at ``/_sandbox/``."""
+
+
+def all_routes() -> control.Routes:
+    """What is offered at ``/_sandbox/`` by parts that the server does not know."""
+    return {route: answer for name in CONTROL_MODULES for route, answer in importlib.import_module(name).ROUTES.items()}
 
 
 def new_account(folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> World:
@@ -80,7 +90,7 @@ class Listener:
         )
         self.port = int(self._server.server_port)
         self.world = new_account(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
-        self._application = Application(self.world, all_handlers() if handlers is None else handlers)
+        self._application = Application(self.world, all_handlers() if handlers is None else handlers, all_routes())
         self.world.application = self._application
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
         self._thread.start()

@@ -73,6 +73,7 @@ class World:
     """One account in one region, served at ``endpoint`` by this process.
 
     Attributes:
+        network_changes: how many calls have changed something of EC2, for who keeps what was read of the network.
         application: answers the calls of the world's own clients; without it they go to ``endpoint``.
         roles: how AWS services assume roles; registered, as the next two.
         bus: takes events.
@@ -94,6 +95,7 @@ class World:
         self.base_images = base_images.chosen()
         self.decisions: list[DecisionRecord] = []
         self.undelivered: list[Undelivered] = []
+        self.network_changes = 0
         self.holds = Holds()
         self.slack = Slack()
         self.commits = Commits()

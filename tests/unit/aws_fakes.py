@@ -41,6 +41,7 @@ class FakeWorld:
     clients: dict[str, Any] = field(default_factory=dict)
     bus: FakeBus = field(default_factory=FakeBus)
     clock: Clock = field(default_factory=lambda: Clock(1000.0))
+    network_changes: int = 0
     readings: Readings = field(default_factory=Readings)
     untrusted: set[str] = field(default_factory=set)
     assumed: list[tuple[str, str]] = field(default_factory=list)

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.cli.server import env, stop
+from sandbox.network.vpc import vpc_of
 from sandbox.server import account, control, identity
 from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.server.errors import AwsError
@@ -564,3 +565,12 @@ end_descendants(grace=0.5)
 
 def _stat(pid: str) -> Path:
     return Path(f"/proc/{pid}/stat")
+
+
+def test_the_network_is_read_anew_when_a_call_has_changed_it(world: World) -> None:
+    ec2, before = world.client("ec2"), vpc_of(world)
+    ec2.describe_vpcs()
+    assert vpc_of(world) is before
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="new", Description="new", VpcId=vpc)["GroupId"]
+    assert group in vpc_of(world).groups
