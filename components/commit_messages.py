@@ -1,6 +1,7 @@
 """What a commit is told on GitHub or GitLab: its status, and a comment when its release has failed.
 
-The events are this project's own; they name the commit that the upload's metadata named (buildspecs/package.yaml).
+The events are this project's own; they name the commit that the upload's metadata or the image's labels named
+(`pipeline_steps/package/commit.py`).
 """
 
 import json

@@ -10,12 +10,12 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from components import policies, registries
+from components import policies, registries, steps_code
 from components.naming import Scope, source_key
 from components.parameter_store import View
 from components.registries import Registries
 from releases import template
-from releases.events import PACKAGED, SOURCE, STARTED
+from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
 from releases.names import Controller
 
 
@@ -169,6 +169,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             "CONTAINERS": " ".join(args["containers"]),
             "SOURCE_BUCKET": args["bucket"],
             "SOURCE_KEY": source_key(args["service"]),
+            "STEPS_KEY": args["steps_key"],
             "PLATFORM": PLATFORMS[args["architecture"]],
             "RELEASE_RECORD": args["record_name"],
             "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
@@ -182,7 +183,10 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *policies.read_labels(args["repository_arn"]),
             *policies.read_release(args["record_arn"]),
             *policies.find_executions(args["scope"].arn("codepipeline", args["scope"].name(args["service"]))),
-            *policies.announce(args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED),
+            *policies.announce(
+                args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
+            ),
+            *policies.read_steps(pulumi.Output.concat(args["bucket_arn"], "/", steps_code.FOLDER, "/*")),
             *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
             *(policies.read_template(_objects(args)) if blue_green else []),
             *build.statements,

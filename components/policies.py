@@ -296,6 +296,11 @@ def read_upload(object_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("ReadUpload", ["s3:GetObjectVersion"], [object_arn])]
 
 
+def read_steps(objects_arn: pulumi.Input[str]) -> list[Statement]:
+    """Reads the code of the pipeline's own steps: also the code before, for a build that began before an `up`."""
+    return [allow("ReadSteps", ["s3:GetObject"], [objects_arn])]
+
+
 def run_builds(project_arns: Arns) -> list[Statement]:
     """What CodePipeline's CodeBuild action needs."""
     return [allow("RunBuilds", ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], project_arns)]

@@ -1,4 +1,4 @@
-"""The container that a build runs in: this machine's tools, `docker` and `aws`, and the build's folders."""
+"""The container that a build runs in: this machine's tools, `docker`, `aws` and `python3`, and the build's folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import sandbox
 from sandbox.base_images import Settings
-from sandbox.codebuild import aws_command
+from sandbox.codebuild import aws_command, python_of_image
 from sandbox.containers.namespace import Container
 from sandbox.containers.rootfs import Bind, Layout, Runtime
 from sandbox.containers.runtimes import SYSTEM_PATH
@@ -55,8 +55,10 @@ def open_room(
     )
     _write_tool(tools / "docker", "-I", "-c", docker)
     _write_tool(tools / "aws", "-I", "-S", str(Path(aws_command.__file__)))
+    python = python_of_image.install(tools.parent, Path(TOOLS).parent)
     for name in ("python", "python3"):
-        (tools / name).symlink_to(os.path.realpath(sys.executable))
+        (tools / name).write_text(python)
+        (tools / name).chmod(0o755)
     for place in (blobs, images):
         place.mkdir(parents=True, exist_ok=True)
     shown = [Path(sys.prefix), Path(sys.base_prefix), Path(package) / "sandbox", blobs]

@@ -71,7 +71,7 @@ def test_a_failed_build_is_a_comment_with_the_log_s_end(local: Stack, apps: Apps
     why = cause(
         local, local.ship("hello", apps.make("broken", dockerfile="FROM nowhere\n"), *NAMED), "Package / Package"
     )
-    assert why.startswith("ERROR: failed to build: failed to solve: nowhere")
+    assert why.startswith("The image was not built: nowhere: ")
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
     assert states(entries)[1][1] == f"Package: {shortened(why)}"

@@ -29,7 +29,7 @@ class Name:
 
 
 PIPELINE, STAGES = "components/deploy_pipeline.py", "components/pipeline_stages.py"
-BUILDS = "components/pipeline_builds.py"
+BUILDS, PACKAGE = "components/pipeline_builds.py", "pipeline_steps/package"
 NAMES = [
     Name(
         "an artifact",
@@ -45,7 +45,10 @@ NAMES = [
     Name(
         "an artifact's file",
         [(STAGES, "imagedefinitions.json", "images.json")],
-        [("buildspecs/package.yaml", "imagedefinitions.json", "images.json")],
+        [
+            (f"{PACKAGE}/__main__.py", "imagedefinitions.json", "images.json"),
+            ("buildspecs/package.yaml", "imagedefinitions.json", "images.json"),
+        ],
         ["images.json", "Deploy"],
         ["imagedefinitions.json"],
     ),
@@ -54,7 +57,7 @@ NAMES = [
         [(PIPELINE, '"name": "image"', '"name": "chosen"')],
         [
             (STAGES, "#{variables.image}", "#{variables.chosen}"),
-            ("buildspecs/package.yaml", "name=='image'", "name=='chosen'"),
+            (f"{PACKAGE}/step.py", '["name"] == "image"', '["name"] == "chosen"'),
         ],
         ["variables.image"],
         ["variables.chosen"],
@@ -69,7 +72,10 @@ NAMES = [
     ),
     Name(
         "an exported variable",
-        [("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST")],
+        [
+            ("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST"),
+            (f"{PACKAGE}/step.py", "IMAGE_DIGEST", "PACKAGED_DIGEST"),
+        ],
         [(STAGES, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}")],
         ["Package.IMAGE_DIGEST"],
         ["Package.PACKAGED_DIGEST"],
@@ -78,7 +84,7 @@ NAMES = [
         "a build variable",
         [(BUILDS, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
         [
-            ("buildspecs/package.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
+            (f"{PACKAGE}/settings.py", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
             ("buildspecs/migrate.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
             ("buildspecs/template.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
         ],

@@ -60,8 +60,8 @@ DIGEST = """\
                 self._args["repository_url"],
                 f"@{state.release.image_digest}" if (state := self._args.get("state")) and state.release else ":live",
             ),"""
-BUILD = '"${arguments[@]}" --tag "$REPOSITORY_URI:$tag" .'
-PUSH = 'docker push "$REPOSITORY_URI:$tag"'
+BUILD, PUSH = "docker.build(image, _arguments(settings))", "docker.push(image)"
+LIVE_TAG = 'f"{settings.repository_uri}:live"'
 BOTH_TAGS, OWN_TAG = 'for tag in (f"release-{number}", "live"):', 'for tag in (f"release-{number}",):'
 WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
 MOVE_LIVE = 'repository.tag(deployed.digest, "live")'
@@ -75,8 +75,12 @@ MUTANTS: Mapping[str, tuple[Edit, ...]] = {
     "own": (Edit("components/release.py", RELEASED_OR_OWN, "return own_arn"),),
     "digest": (Edit("components/ecs_service.py", LIVE, DIGEST),),
     "live-first": (
-        Edit("buildspecs/package.yaml", BUILD, BUILD.replace(" .", ' --tag "$REPOSITORY_URI:live" .')),
-        Edit("buildspecs/package.yaml", PUSH, f'{PUSH}\n          docker push "$REPOSITORY_URI:live"'),
+        Edit(
+            "pipeline_steps/package/builder.py",
+            BUILD,
+            f'docker.build(image, [*_arguments(settings), "--tag", {LIVE_TAG}])',
+        ),
+        Edit("pipeline_steps/package/builder.py", PUSH, f"{PUSH}\n    docker.push({LIVE_TAG})"),
     ),
     "record-first": (
         Edit("pipeline_steps/release.py", BOTH_TAGS, OWN_TAG),

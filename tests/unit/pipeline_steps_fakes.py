@@ -25,11 +25,12 @@ class FakeSession:
 
     def __init__(self, answers: dict[str, Callable[[Json], Any]]) -> None:
         self.answers, self.calls = answers, list[tuple[str, Json]]()
-        self.credentials = list[tuple[str, Json]]()
+        self.credentials, self.regions = list[tuple[str, Json]](), list[tuple[str, str]]()
 
-    def client(self, service: str, **credentials: str) -> Any:
-        if credentials:
-            self.credentials.append((service, credentials))
+    def client(self, service: str, region_name: str | None = None, **credentials: str) -> Any:
+        """`regions` and `credentials` have the clients that were asked for with these."""
+        self.regions += [(service, region_name)] if region_name else []
+        self.credentials += [(service, credentials)] if credentials else []
         return _Client(self, service)
 
     def called(self, operation: str) -> list[Json]:

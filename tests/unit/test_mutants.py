@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.soak.mutants import MUTANTS, Edit, StaleError, break_contract
 
@@ -15,16 +14,13 @@ ROOT = Path(__file__).parents[2]
 def test_a_break_fits_the_program(tmp_path: Path, name: str) -> None:
     files = {edit.file for edit in MUTANTS[name]}
     for file in files:
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     break_contract(tmp_path, name)
     for file in files:
         broken = (tmp_path / file).read_text("utf-8")
         assert broken != (ROOT / file).read_text("utf-8")
-        if file.endswith(".py"):
-            compile(broken, file, "exec")
-        else:
-            assert yaml.safe_load(broken)["phases"]
+        compile(broken, file, "exec")
 
 
 @pytest.mark.parametrize("text", ["", "old old"])

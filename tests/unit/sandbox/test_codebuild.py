@@ -466,6 +466,22 @@ def test_each_aws_command_has_its_own_streams_folder_variables_and_exit_code(sit
     assert site.output(build) == [ACCOUNT, f'"{ACCOUNT}"', missing, "code 2", *[ACCOUNT] * 3, "1"]
 
 
+def test_python_has_boto3_and_nothing_else_and_a_folder_may_ask_for_another(site: Site) -> None:
+    commands = [
+        'python3 -c \'import boto3; print(boto3.client("sts").get_caller_identity()["Account"])\'',
+        'for name in click moto pulumi sandbox yaml; do python3 -I -c "import $name" 2> /dev/null && echo $name; done; true',
+        "python3 -I -c 'import s3transfer, sys; print(sys.argv)' a 'b c'",
+        "mkdir -p below/it && cd below/it && echo 3.11 > .python-version && python3 -c 'print(1)'",
+        "cd .. && echo 3.99 > .python-version; python3 -c 'print(2)' 2>&1",
+    ]
+    site.project()
+    build = site.build(spec(build=commands))
+    said, ended = site.output(build), build["buildStatus"]
+    assert said[:3] == [ACCOUNT, "['-c', 'a', 'b c']", "1"], site.log(build)
+    assert said[3].startswith("pyenv: version `3.99' is not installed (set by /codebuild/")
+    assert ended == "FAILED"
+
+
 LOGIN = f"aws ecr get-login-password | docker login --username AWS --password-stdin {REGISTRY}"
 
 

@@ -1,0 +1,76 @@
+"""Runs Package in a build: `python3 -m pipeline_steps.package FILE`.
+
+CodeBuild hands on what the build's shell exports, so FILE becomes the shell's lines that export the variables. The
+image definitions for the Deploy action are an artifact of the build, in `.package/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import ClientError
+
+from pipeline_steps.job import StepError
+from pipeline_steps.package.commit import Commit
+from pipeline_steps.package.docker import Docker, client
+from pipeline_steps.package.settings import Settings
+from pipeline_steps.package.step import announce, run
+from releases.errors import ReleaseError
+from releases.events import NOT_PACKAGED
+from releases.failure import marked
+
+ARTIFACT = Path(".package/imagedefinitions.json")
+"""In the source's folder."""
+LONGEST_REASON = 1000
+"""Characters of it in an event: Slack takes 3,000 of a text (Slack, section block)."""
+
+
+def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) -> int:
+    """The exit code; when it is not 0 the cause is the last line of what was printed, and is announced."""
+    try:
+        settings = Settings.parse(environment)
+    except KeyError as error:
+        print(marked(f"The build has no variable {error}."))
+        return 1
+    try:
+        packaged = run(session, settings, Docker(client(settings.folder, environment)))
+    except (StepError, ReleaseError, ClientError) as error:
+        return _fail(session, settings, str(error))
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        return _fail(session, settings, f"{type(error).__name__}: {error}")
+    artifact = settings.folder / ARTIFACT
+    artifact.parent.mkdir(exist_ok=True)
+    artifact.write_text(image_definitions(settings, packaged.digest))
+    exports.write_text("".join(export(name, value) for name, value in packaged.variables().items()))
+    print(packaged.summary)
+    return 0
+
+
+def image_definitions(settings: Settings, digest: str) -> str:
+    """What the ECS deploy action takes (CodePipeline user guide, image definitions file reference)."""
+    image = f"{settings.repository_uri}@{digest}"
+    return json.dumps([{"name": name, "imageUri": image} for name in settings.containers])
+
+
+def export(name: str, value: str) -> str:
+    """A line of the shell."""
+    return f"export {name}={shlex.quote(value)}\n"
+
+
+def _fail(session: boto3.Session, settings: Settings, cause: str) -> int:
+    line = " ".join(settings.masked(cause).split())
+    announce(session, settings, NOT_PACKAGED, Commit(), reason=line[:LONGEST_REASON])
+    print(marked(line), flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(boto3.Session(), os.environ, Path(sys.argv[1])))

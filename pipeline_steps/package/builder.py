@@ -1,0 +1,96 @@
+"""From a source to an image in the service's own repository."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import boto3
+
+from pipeline_steps.job import StepError
+from pipeline_steps.package import content
+from pipeline_steps.package.docker import Docker
+from pipeline_steps.package.settings import PARAMETER, Login, Settings
+from releases.repository import Repository
+
+MOST_NAMES = 20
+"""Of files, in a message."""
+
+
+def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
+    """Make an image of the source, unless its content has one.
+
+    Returns:
+        The image's digest.
+
+    Raises:
+        StepError: there is none; why.
+    """
+    if not (settings.folder / "Dockerfile").is_file():
+        names = sorted(path.name for path in settings.folder.iterdir())[:MOST_NAMES]
+        raise StepError(f"The source has no Dockerfile at its top; it has: {' '.join(names)}")
+    repository = Repository(session, settings.repository)
+    tag = content.tag(settings.folder, settings.platform, settings.build_arguments)
+    if digest := repository.digest(tag):
+        print("An image of this content exists: no build.")
+        return digest
+    _log_in(session, settings, docker)
+    image = f"{settings.repository_uri}:{tag}"
+    docker.build(image, _arguments(settings))
+    docker.push(image)
+    if digest := repository.digest(tag):
+        return digest
+    raise StepError(f"The pushed image {tag} is not in {settings.repository}.")
+
+
+def login_in(secret: str, host: str) -> tuple[str, str]:
+    """User and password of a registry, which a secret keeps as JSON.
+
+    Raises:
+        StepError: it keeps no such thing.
+    """
+    try:
+        login = json.loads(secret)
+        return login["username"], login.get("password") or login["accessToken"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StepError(
+            f"The secret of registry {host} is not JSON with username, and password or accessToken."
+        ) from None
+
+
+def _arguments(settings: Settings) -> list[str]:
+    arguments = ["--platform", settings.platform]
+    for name, value in settings.build_arguments.items():
+        arguments += ["--build-arg", f"{name}={value}"]
+    for name in settings.build_secrets:
+        arguments += ["--secret", f"id={name},env={PARAMETER}{name}"]
+    return arguments
+
+
+def _log_in(session: boto3.Session, settings: Settings, docker: Docker) -> None:
+    _log_in_to_ecr(session, settings.registry, None, docker)
+    for host in settings.ecr_registries:
+        _log_in_to_ecr(session, host, region_of(host), docker)
+    for login in settings.logins:
+        user, password = login_in(_secret(session, login), login.host)
+        if not docker.login(login.host, user, password):
+            raise StepError(f"Registry {login.host} refused the login that its secret keeps.")
+
+
+def region_of(host: str) -> str:
+    """An ECR registry's: `<account>.dkr.ecr.<region>.<suffix>`."""
+    return host.partition(".ecr.")[2].partition(".")[0]
+
+
+def _log_in_to_ecr(session: boto3.Session, host: str, region: str | None, docker: Docker) -> None:
+    ecr = session.client("ecr", region_name=region)
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    if not docker.login(host, user, password):
+        raise StepError(f"ECR refused the login to {host}.")
+
+
+def _secret(session: boto3.Session, login: Login) -> str:
+    manager = session.client("secretsmanager", region_name=login.region)
+    text: str = manager.get_secret_value(SecretId=login.secret).get("SecretString", "")
+    return text

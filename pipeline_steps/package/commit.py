@@ -1,0 +1,130 @@
+"""Which commit an image was made of, as the source's upload or the image's labels name it."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from releases.record import UNKNOWN
+
+REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
+"""The labels' names (OCI image specification, annotations)."""
+COMMIT = re.compile("[0-9a-f]{40}([0-9a-f]{24})?")
+REPOSITORY = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+LONGEST_REPOSITORY = 256
+"""Later actions are handed it, and CodePipeline takes 1,000 characters of an action's configuration."""
+SECONDS = 60
+"""That ECR's storage may take."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit.
+
+    Attributes:
+        hash: whole, or `unknown`.
+        repository: where it is, such as `team/web`, or `unknown`.
+    """
+
+    hash: str = UNKNOWN
+    repository: str = UNKNOWN
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody named it."""
+        return self.hash != UNKNOWN
+
+    def named(self, by: str, commit: str | None, repository: str | None) -> Commit:
+        """This one, with what somebody names; what is not a commit or a repository is printed and left out.
+
+        Args:
+            by: who names it, for people.
+            commit: a whole hash; None when nothing is named.
+            repository: None when nothing is named.
+        """
+        named = self
+        if commit is not None:
+            if COMMIT.fullmatch(commit):
+                named = replace(named, hash=commit)
+            else:
+                print(f"The {by}'s commit is not one: {_one_line(commit)}")
+        if repository is not None:
+            if REPOSITORY.fullmatch(repository) and len(repository) <= LONGEST_REPOSITORY:
+                named = replace(named, repository=repository)
+            else:
+                print(f"The {by}'s repository is not one: {_one_line(repository)}")
+        return named
+
+
+def from_labels(session: boto3.Session, repository: str, digest: str, platform: str, commit: Commit) -> Commit:
+    """What an image's labels name, of an index those of its image for the tasks' platform.
+
+    Args:
+        session: AWS.
+        repository: the image's.
+        digest: the image's.
+        platform: the tasks', such as `linux/arm64`.
+        commit: what is known of it already.
+    """
+    try:
+        labels = _Images(session, repository).labels(digest, platform)
+    except (BotoCoreError, ClientError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        print(f"The image's labels were not read. {type(error).__name__}: {_one_line(str(error))}")
+        return commit
+    return commit.named("image", labels.get(REVISION) or None, path_of(labels.get(SOURCE, "")) or None)
+
+
+def path_of(address: str) -> str:
+    """The repository that an address on a code host names."""
+    return urlsplit(address).path.strip("/").removesuffix(".git")
+
+
+def configuration_in(manifest: Mapping[str, Any]) -> str | None:
+    """The digest of the configuration that an image's manifest names."""
+    digest: str | None = manifest.get("config", {}).get("digest")
+    return digest
+
+
+def image_in(index: Mapping[str, Any], platform: str) -> str | None:
+    """The digest of the image for a platform that an index lists; None in an image's own manifest too."""
+    system, _, architecture = platform.partition("/")
+    wanted = {"os": system, "architecture": architecture}
+    fitting = (each for each in index.get("manifests", []) if wanted.items() <= each.get("platform", {}).items())
+    return next((str(each["digest"]) for each in fitting), None)
+
+
+class _Images:
+    def __init__(self, session: boto3.Session, repository: str) -> None:
+        self._ecr, self._repository = session.client("ecr"), repository
+
+    def labels(self, digest: str, platform: str) -> Mapping[str, str]:
+        manifest = self._manifest(digest)
+        if child := image_in(manifest, platform):
+            manifest = self._manifest(child)
+        layer = configuration_in(manifest)
+        if layer is None:
+            return {}
+        answer = self._ecr.get_download_url_for_layer(repositoryName=self._repository, layerDigest=layer)
+        with urllib.request.urlopen(answer["downloadUrl"], timeout=SECONDS) as response:  # noqa: S310 (ECR names it)
+            image = json.load(response)
+        labels: Mapping[str, str] | None = (image.get("config") or {}).get("Labels")
+        return labels or {}
+
+    def _manifest(self, digest: str) -> dict[str, Any]:
+        images = self._ecr.batch_get_image(repositoryName=self._repository, imageIds=[{"imageDigest": digest}])[
+            "images"
+        ]
+        manifest: dict[str, Any] = json.loads(images[0]["imageManifest"])
+        return manifest
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,109 @@
+"""What Package knows of its service and is asked by its execution: the build's environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+NO_IMAGE, LIVE = "none", "live"
+"""What the pipeline's variable `image` may be beside a digest: build the source; or deploy the image `live`."""
+PARAMETER = "PARAMETER_"
+"""What the variables begin with that hold the values of the service's own parameters."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login to a registry that base images come from.
+
+    Attributes:
+        host: the registry's.
+        secret: ARN of the secret that keeps it.
+    """
+
+    host: str
+    secret: str
+
+    @property
+    def region(self) -> str:
+        """The secret's."""
+        return self.secret.split(":")[3]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A build's environment.
+
+    Attributes:
+        image: `none`, `live`, or a digest.
+        bucket: where the source, and the template that CodeDeploy deploys, are.
+        key: the source's.
+        source: the version of the source.
+        execution: the pipeline's execution.
+        pipeline: the pipeline's name.
+        repository_uri: `<registry>/<repository>`.
+        containers: the containers that run the image.
+        platform: the tasks', such as `linux/arm64`.
+        record: the release record's Parameter Store name.
+        build_arguments: what the Dockerfile is given, by name.
+        build_secrets: what the Dockerfile may mount, by name. Docker reads each from `PARAMETER_<name>`.
+        template_folder: where in the bucket CodeDeploy's template is; "" when ECS deploys.
+        logins: registries that base images come from.
+        ecr_registries: hosts of other ECR registries that base images come from.
+        folder: the source's.
+    """
+
+    image: str
+    bucket: str
+    key: str
+    source: str
+    execution: str
+    pipeline: str
+    repository_uri: str
+    containers: tuple[str, ...]
+    platform: str
+    record: str
+    build_arguments: Mapping[str, str]
+    build_secrets: Mapping[str, str]
+    template_folder: str
+    logins: tuple[Login, ...]
+    ecr_registries: tuple[str, ...]
+    folder: Path
+
+    @classmethod
+    def parse(cls, variables: Mapping[str, str]) -> Settings:
+        """A build's environment variables: the project's, the action's, and CodeBuild's own."""
+        return cls(
+            image=variables["IMAGE"],
+            bucket=variables["SOURCE_BUCKET"],
+            key=variables["SOURCE_KEY"],
+            source=variables["SOURCE_VERSION"],
+            execution=variables["EXECUTION"],
+            pipeline=variables["CODEBUILD_INITIATOR"].partition("/")[2],
+            repository_uri=variables["REPOSITORY_URI"],
+            containers=tuple(variables["CONTAINERS"].split()),
+            platform=variables["PLATFORM"],
+            record=variables["RELEASE_RECORD"],
+            build_arguments={name: variables[PARAMETER + name] for name in variables["BUILD_ARGUMENTS"].split()},
+            build_secrets={name: variables[PARAMETER + name] for name in variables["BUILD_SECRETS"].split()},
+            template_folder=variables["TEMPLATE_FOLDER"],
+            logins=tuple(Login(*each.split("=", 1)) for each in variables["REGISTRY_LOGINS"].split()),
+            ecr_registries=tuple(variables["ECR_REGISTRIES"].split()),
+            folder=Path(variables["CODEBUILD_SRC_DIR"]),
+        )
+
+    @property
+    def registry(self) -> str:
+        """The host of the service's own registry."""
+        return self.repository_uri.partition("/")[0]
+
+    @property
+    def repository(self) -> str:
+        """The service's own repository."""
+        return self.repository_uri.partition("/")[2]
+
+    def masked(self, text: str) -> str:
+        """A text without the secrets' values, which CodeBuild masks in the log only."""
+        for value in sorted(filter(None, self.build_secrets.values()), key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text

@@ -1,0 +1,69 @@
+"""What the tag of an image is made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_steps.package.content import tag
+
+GIVEN: dict[str, Any] = {"platform": "linux/arm64", "build_arguments": {"LEVEL": "1"}}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    for folder in ("bin", "a", "a.d"):
+        (tmp_path / folder).mkdir()
+    for name, text in {"Dockerfile": "FROM scratch\n", "bin/migrate": "#!/bin/sh\n", "a/x": "", "a.d/y": ""}.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "link").symlink_to("bin/migrate")
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.name == "migrate" else 0o644)
+    return tmp_path
+
+
+def test_the_tag_is_what_it_was_when_gnu_tar_made_it(source: Path) -> None:
+    """So a source that was built before this was Python is not built again."""
+    assert tag(source, **GIVEN) == "content-a1b3a298737a55205e6cf74008718702c251e06a"
+
+
+def touch(source: Path) -> None:
+    os.utime(source / "Dockerfile", (0, 1))
+
+
+def give_away(source: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(source / "Dockerfile", 1, 1)
+
+
+def relink(source: Path) -> None:
+    (source / "link").unlink()
+    (source / "link").symlink_to("bin")
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], dict[str, Any], bool]] = {
+    "nothing": (lambda _: None, {}, True),
+    "a file's time": (touch, {}, True),
+    "a file's owner": (give_away, {}, True),
+    "a file's content": (lambda source: (source / "a/x").write_text("1"), {}, False),
+    "a file's name": (lambda source: (source / "a/x").rename(source / "a/z"), {}, False),
+    "a file's mode": (lambda source: (source / "a/x").chmod(0o755), {}, False),
+    "another empty folder": (lambda source: (source / "b").mkdir(), {}, False),
+    "where a link leads": (relink, {}, False),
+    "the value of a build argument": (lambda _: None, {"build_arguments": {"LEVEL": "2"}}, False),
+    "another build argument": (lambda _: None, {"build_arguments": {"LEVEL": "1", "MORE": "x"}}, False),
+    "the platform": (lambda _: None, {"platform": "linux/amd64"}, False),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_the_tag_is_of_all_that_the_image_is_made_of(source: Path, case: str) -> None:
+    change, given, same = CHANGES[case]
+    before = tag(source, **GIVEN)
+    change(source)
+    assert (tag(source, **{**GIVEN, **given}) == before) is same
