@@ -18,6 +18,10 @@ TARGET_GROUPS = 100
 there are never more of them: each has a target group of its own, or two."""
 BUILD_VARIABLE = 4096
 """Characters of a variable of a build (CodeBuild: `EnvironmentVariable should be at most 4096 characters`)."""
+FUNCTION_VARIABLES, OTHER_SETTINGS = 4096, 2000
+"""Characters of a function's variables together, counted as JSON in which the quotes of a value are escaped (Lambda:
+`exceeded the 4KB limit. String measured: …`), and what its settings besides the migration's command need of them: the
+names of the service's things, and of its containers."""
 BUILDSPEC = 25600
 """Characters (CodeBuild, CreateProject: `Max buildspec length is 25600`)."""
 ROLE_POLICIES = 10240
@@ -37,6 +41,7 @@ def limit_problems(stack: str, config: "Stack", buildspecs: Path) -> Iterator[st
     """
     yield from _of_the_balancer(config)
     for name, service in config.services.items():
+        yield from _of_the_steps(name, service)
         yield from _of_the_builds(name, service)
         yield from _of_the_roles(stack, name, service)
     for path in sorted(buildspecs.glob("*.yaml")):
@@ -68,13 +73,19 @@ def _of_the_balancer(config: "Stack") -> Iterator[str]:
         )
 
 
+def _of_the_steps(name: str, service: "Service") -> Iterator[str]:
+    if service.migrate is None:
+        return
+    length = len(json.dumps(json.dumps(service.migrate.command, separators=(",", ":")))) - len('""')
+    if length > (most := FUNCTION_VARIABLES - OTHER_SETTINGS):
+        yield (
+            f"services.{name}.migrate.command: has {length} characters as JSON in JSON, and the variables of the "
+            f"pipeline's function take {most} of them; put it into a script of the image"
+        )
+
+
 def _of_the_builds(name: str, service: "Service") -> Iterator[str]:
     where = f"services.{name}"
-    if service.migrate is not None and (length := len(json.dumps(service.migrate.command))) > BUILD_VARIABLE:
-        yield (
-            f"{where}.migrate.command: has {length} characters as JSON, and a build's variable takes {BUILD_VARIABLE}; "
-            "put it into a script of the image"
-        )
     names = [key for key, parameter in service.parameters.items() if "build" in parameter.readers]
     if (length := len(" ".join(names))) > BUILD_VARIABLE:
         yield (

@@ -360,7 +360,6 @@ CHECKS: Mapping[str, Check] = {
     "A stage that holds only an approval takes": nobody_asked,
     "A manual approval's `CustomData` may hold a variable": resolved,
     "`ListTasks` takes no resource but a container instance": migrated,
-    "CodeBuild's Amazon Linux images have `python3`": migrated,
     "ECS reads the alarms by its service-linked role": alarms_read,
     "`aws:SourceAccount` is sent when ECS, CodeBuild": by_event,
     "CodePipeline and CodeBuild need of the artifacts' bucket": delivered,

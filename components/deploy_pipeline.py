@@ -1,7 +1,7 @@
 """The pipeline that turns an uploaded source into a running release."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ class DeployPipeline(pulumi.ComponentResource):
 
     Approve and Migrate are there for a service that asks for them.
 
-    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; one to
-    three CodeBuild projects and a Lambda function, each with log group and role; a CodePipeline V2 with its role; and
-    the EventBridge rule that starts it with the uploaded version.
+    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; a
+    CodeBuild project and a Lambda function, each with log group and role; a CodePipeline V2 with its role; and the
+    EventBridge rule that starts it with the uploaded version.
     """
 
     name: pulumi.Output[str]
@@ -62,12 +62,7 @@ class DeployPipeline(pulumi.ComponentResource):
             opts=self._child,
         )
         self.upload_role_arn = self._upload_role(args["uploaders"], source_arn) if args["uploaders"] else None
-        wanted = {
-            "package": builds.package(args, self._artifacts_arn),
-            **({"template": builds.fetch_template(args, self._artifacts_arn)} if "blue_green" in args else {}),
-            **({"migrate": builds.migrate(args, args["migrate"], self._artifacts_arn)} if "migrate" in args else {}),
-        }
-        projects = {purpose: self._project(build) for purpose, build in wanted.items()}
+        package = self._project(builds.package(args, self._artifacts_arn))
         steps = self._steps()
         role, permissions = self._role(
             "pipeline",
@@ -75,12 +70,12 @@ class DeployPipeline(pulumi.ComponentResource):
             [
                 *policies.fetch_source(args["bucket_arn"], source_arn),
                 *policies.read_and_write_artifacts(args["bucket_arn"], self._artifacts_arn),
-                *policies.run_builds([project.arn for project in projects.values()]),
+                *policies.run_builds([package.arn]),
                 *policies.run_steps(steps.arn),
                 *self._may_deploy(),
             ],
         )
-        pipeline = self._pipeline(projects, steps, role, permissions)
+        pipeline = self._pipeline(package, steps, role, permissions)
         starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
         self._start_on_upload(pipeline, starter)
         if "blue_green" in args:
@@ -187,29 +182,28 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _pipeline(
         self,
-        projects: Mapping[str, aws.codebuild.Project],
+        package: aws.codebuild.Project,
         steps: aws.lambda_.Function,
         role: aws.iam.Role,
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
-        args, names = self._args, {purpose: project.name for purpose, project in projects.items()}
-        stages = [pipeline_stages.source(args["bucket"], self.source_key), pipeline_stages.package(names["package"])]
+        args = self._args
+        stages = [pipeline_stages.source(args["bucket"], self.source_key), pipeline_stages.package(package.name)]
         if args["approve"]:
             stages.append(pipeline_stages.approve())
         actions = (
             pipeline_stages.blue_green(
                 {
-                    "template": names["template"],
                     "application_name": args["blue_green"]["application_name"],
                     "group_name": args["blue_green"]["group_name"],
                     "image_placeholder": template.IMAGE_PLACEHOLDER,
-                }
+                },
+                steps.name,
             )
             if "blue_green" in args
             else pipeline_stages.rolling(args["cluster_name"], args["service_name"], args["deploy_timeout"])
         )
-        migrate = names.get("migrate")
-        stages.append(pipeline_stages.deploy(actions=actions, migrate=migrate, steps=steps.name))
+        stages.append(pipeline_stages.deploy(actions=actions, migrates="migrate" in args, steps=steps.name))
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,

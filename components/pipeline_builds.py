@@ -3,7 +3,6 @@
 Functions without resources; `DeployPipeline` makes a CodeBuild project of each.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
@@ -51,8 +50,6 @@ PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 PARAMETER_PREFIX = "PARAMETER_"
 """What the variables of the image's build begin with that are a service's own parameters, and no other does: so no
 parameter is taken for one of the step, of CodeBuild or of the shell. A Dockerfile sees the parameter's name."""
-SPARE_MINUTES = 15
-"""What a build needs beside the waiting that it is there for."""
 
 
 class MigrationArgs(TypedDict):
@@ -188,66 +185,12 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             ),
             *policies.read_steps(pulumi.Output.concat(args["bucket_arn"], "/", steps_code.FOLDER, "/*")),
             *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
-            *(policies.read_template(_objects(args)) if blue_green else []),
+            *(policies.read_template(template_arn(args)) if blue_green else []),
             *build.statements,
             *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         args["build_timeout"],
         {f"{PARAMETER_PREFIX}{name}": stored for name, stored in build.names.items()},
-    )
-
-
-def fetch_template(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
-    """Fetches the task definition that CodeDeploy deploys."""
-    return Build(
-        "template",
-        caller(args["architecture"]),
-        {
-            "REPOSITORY_URI": args["repository_url"],
-            "RELEASE_RECORD": args["record_name"],
-            "TEMPLATE_BUCKET": args["bucket"],
-            "TEMPLATE_FOLDER": template.folder(args["service"]),
-        },
-        [
-            *policies.find_image(args["repository_arn"]),
-            *policies.read_release(args["record_arn"]),
-            *policies.read_template(_objects(args)),
-            *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
-        ],
-        SPARE_MINUTES,
-    )
-
-
-def migrate(args: DeployPipelineArgs, migration: MigrationArgs, artifacts_arn: pulumi.Input[str]) -> Build:
-    """Runs the service's migration."""
-    scope = args["scope"]
-    full_name = scope.name(args["service"])
-    family = f"{full_name}-migrate"
-    return Build(
-        "migrate",
-        caller(args["architecture"]),
-        {
-            "CLUSTER": args["cluster_name"],
-            "SERVICE": args["service_name"],
-            "CONTAINERS": " ".join(args["containers"]),
-            "REPOSITORY_URI": args["repository_url"],
-            "FAMILY": family,
-            "COMMAND": json.dumps(list(migration["command"])),
-            "TIMEOUT": str(migration["timeout"]),
-        },
-        [
-            *policies.migrate_service(
-                service_arn=args["service_arn"],
-                cluster_arn=cluster_arn(args),
-                task_definition_arn=scope.arn("ecs", f"task-definition/{family}:*"),
-                tasks_arn=tasks_arn(args),
-                role_arns=args["role_arns"],
-                log_group_arn=args["log_group_arn"],
-            ),
-            *policies.read_artifacts(args["bucket_arn"], artifacts_arn),
-        ],
-        # Besides its own migration it may have to wait for one that an execution before left running.
-        2 * migration["timeout"] + SPARE_MINUTES,
     )
 
 
@@ -259,5 +202,5 @@ def tasks_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
     return pulumi.Output.concat(args["scope"].arn("ecs", "task/"), args["cluster_name"], "/*")
 
 
-def _objects(args: DeployPipelineArgs) -> pulumi.Output[str]:
+def template_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
     return pulumi.Output.concat(args["bucket_arn"], "/", template.folder(args["service"]), "/*")

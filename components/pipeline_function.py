@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 
 from components import policies
-from components.pipeline_builds import DeployPipelineArgs, cluster_arn, tasks_arn
+from components.pipeline_builds import DeployPipelineArgs, cluster_arn, tasks_arn, template_arn
+from releases import template
 from releases.events import RELEASED, SOURCE
 
 HANDLER = "pipeline_steps.handler.handle"
@@ -29,23 +30,57 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
         "deploy_minutes": args["deploy_timeout"],
         "repository": args["repository_name"],
         "record": args["record_name"],
+        "repository_uri": args["repository_url"],
     }
+    if "blue_green" in args:
+        fields |= {"template_bucket": args["bucket"], "template_folder": template.folder(args["service"])}
+    if "migrate" in args:
+        fields["migration"] = {
+            "command": list(args["migrate"]["command"]),
+            "minutes": args["migrate"]["timeout"],
+            "family": _migrations(args),
+        }
     return pulumi.Output.json_dumps(fields)
 
 
 def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     """What the function's role may do: all that the pipeline's steps do."""
-    return [*policies.answer_jobs(), *_release(args)]
+    looks_at_tasks = args["controller"] == "CODE_DEPLOY" or bool(args["sidecars"]) or "migrate" in args
+    return [
+        *policies.answer_jobs(),
+        *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if looks_at_tasks else []),
+        *(_template(args) if "blue_green" in args else []),
+        *(_migrate(args) if "migrate" in args else []),
+        *_release(args),
+    ]
+
+
+def _migrations(args: DeployPipelineArgs) -> str:
+    """The family of the service's migrations."""
+    return f"{args['scope'].name(args['service'])}-migrate"
+
+
+def _template(args: DeployPipelineArgs) -> list[policies.Statement]:
+    """The image's tags are looked at by Release, too."""
+    return [*policies.read_release(args["record_arn"]), *policies.read_template(template_arn(args))]
+
+
+def _migrate(args: DeployPipelineArgs) -> list[policies.Statement]:
+    """The service, its revisions and its roles are Release's, too."""
+    return policies.migrate_service(
+        cluster_arn=cluster_arn(args),
+        task_definition_arn=args["scope"].arn("ecs", f"task-definition/{_migrations(args)}:*"),
+        tasks_arn=tasks_arn(args),
+        log_group_arn=args["log_group_arn"],
+    )
 
 
 def _release(args: DeployPipelineArgs) -> list[policies.Statement]:
     scope = args["scope"]
-    looks_at_tasks = args["controller"] == "CODE_DEPLOY" or bool(args["sidecars"])
     # A scalable target's ARN ends in an id that AWS makes up and no output gives.
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
         *policies.release_service(args["service_arn"], scalable_targets, args["role_arns"]),
-        *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if looks_at_tasks else []),
         *policies.tag_image(args["repository_arn"]),
         *policies.write_release(args["record_arn"]),
         *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),

@@ -61,8 +61,6 @@ def approve() -> Stage:
 class BlueGreen(TypedDict):
     """How CodeDeploy deploys."""
 
-    template: pulumi.Input[str]
-    """The CodeBuild project that fetches the task definition."""
     application_name: pulumi.Input[str]
     group_name: pulumi.Input[str]
     image_placeholder: str
@@ -80,7 +78,7 @@ def rolling(cluster_name: pulumi.Input[str], service_name: pulumi.Input[str], ti
     return [_action("Deploy", "Deploy", "ECS", update, {"input_artifacts": [PACKAGE]})]
 
 
-def blue_green(code_deploy: BlueGreen) -> list[Action]:
+def blue_green(code_deploy: BlueGreen, steps: pulumi.Input[str]) -> list[Action]:
     """CodeDeploy starts the tasks of the template beside the service's, and shifts the traffic."""
     files = {f"{purpose}TemplateArtifact": DEPLOYMENT for purpose in ("TaskDefinition", "AppSpec")}
     paths = {"TaskDefinitionTemplatePath": TASK_DEFINITION, "AppSpecTemplatePath": APPSPEC}
@@ -93,45 +91,42 @@ def blue_green(code_deploy: BlueGreen) -> list[Action]:
         **paths,
     }
     chosen = {
-        "IMAGE": "#{variables.image}",
-        "IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}",
-        "SOURCE": "#{Package.SOURCE}",
-        "COMMIT": "#{Package.COMMIT}",
-        "COMMIT_REPOSITORY": "#{Package.COMMIT_REPOSITORY}",
+        "image": "#{variables.image}",
+        "digest": "#{Package.IMAGE_DIGEST}",
+        "source": "#{Package.SOURCE}",
+        "commit": "#{Package.COMMIT}",
+        "repository": "#{Package.COMMIT_REPOSITORY}",
     }
-    fetch: Flow = {"namespace": "Template", "input_artifacts": [PACKAGE], "output_artifacts": [DEPLOYMENT]}
     return [
-        _build("Template", code_deploy["template"], chosen, fetch),
+        _step("Template", steps, chosen, {"namespace": "Template", "output_artifacts": [DEPLOYMENT]}),
         _action("Deploy", "Deploy", "CodeDeployToECS", deployment, {"input_artifacts": [DEPLOYMENT]}),
     ]
 
 
-def deploy(*, actions: Sequence[Action], migrate: pulumi.Input[str] | None, steps: pulumi.Input[str]) -> Stage:
+def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str]) -> Stage:
     """Deploy: one stage, so that no second release slips in between its actions.
 
     Args:
         actions: those of the strategy; the last one deploys.
-        migrate: the CodeBuild project that migrates, if the service has migrations.
-        steps: the Lambda function that makes the deployed image the released one.
+        migrates: whether the service has migrations.
+        steps: the Lambda function that migrates, and makes the deployed image the released one.
     """
     *before, last = actions
     chosen = "Template" if before else "Package"
-    execution = {"EXECUTION": "#{codepipeline.PipelineExecutionId}"}
-    image = {"IMAGE_DIGEST": f"#{{{chosen}.IMAGE_DIGEST}}"}
+    image = {"digest": f"#{{{chosen}.IMAGE_DIGEST}}", "execution": "#{codepipeline.PipelineExecutionId}"}
     deployed_image = {
-        "digest": f"#{{{chosen}.IMAGE_DIGEST}}",
+        **image,
         "source": f"#{{{chosen}.SOURCE}}",
         "commit": f"#{{{chosen}.COMMIT}}",
         "repository": f"#{{{chosen}.COMMIT_REPOSITORY}}",
         "uploaded": "#{Package.UPLOADED}",
-        "execution": "#{codepipeline.PipelineExecutionId}",
     }
-    deployed: Flow = {"input_artifacts": [DEPLOYMENT if before else PACKAGE]}
+    template: Flow = {"input_artifacts": [DEPLOYMENT]} if before else {}
     in_order = [
         *before,
-        *([] if migrate is None else [_build("Migrate", migrate, {**image, **execution}, deployed)]),
+        *([_step("Migrate", steps, image, template)] if migrates else []),
         last,
-        _step("Release", steps, deployed_image),
+        _step("Release", steps, deployed_image, {}),
     ]
     return {
         "name": "Deploy",
@@ -147,10 +142,10 @@ def _build(name: str, project: pulumi.Input[str], variables: Mapping[str, str], 
     return _action(name, "Build", "CodeBuild", configuration, flow)
 
 
-def _step(name: str, function: pulumi.Input[str], parameters: Mapping[str, str]) -> Action:
+def _step(name: str, function: pulumi.Input[str], parameters: Mapping[str, str], flow: Flow) -> Action:
     """A Lambda action that runs one of the pipeline's own steps; its parameters have at most 1000 characters."""
     user_parameters = json.dumps({"step": name.lower(), **parameters}, separators=(",", ":"))
-    return _action(name, "Invoke", "Lambda", {"FunctionName": function, "UserParameters": user_parameters}, {})
+    return _action(name, "Invoke", "Lambda", {"FunctionName": function, "UserParameters": user_parameters}, flow)
 
 
 def _action(

@@ -180,11 +180,6 @@ def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("TagImage", ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]
 
 
-def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
-    """Looks at tags."""
-    return [allow("FindImage", ["ecr:DescribeImages"], [repository_arn])]
-
-
 def find_tasks(cluster_arn: pulumi.Input[str], tasks_arn: pulumi.Input[str]) -> list[Statement]:
     """Lists a cluster's tasks, and looks at them.
 
@@ -346,35 +341,26 @@ def deploy_service(
 
 def migrate_service(
     *,
-    service_arn: pulumi.Input[str],
     cluster_arn: pulumi.Input[str],
     task_definition_arn: pulumi.Input[str],
     tasks_arn: pulumi.Input[str],
-    role_arns: Arns,
     log_group_arn: pulumi.Input[str],
 ) -> list[Statement]:
-    """What the Migrate step does: runs a task like the service's, in the service's cluster, and reads its log.
+    """What the Migrate step does beside looking at the service and its tasks: runs a task like the service's.
 
     Args:
-        service_arn: the service to look at.
         cluster_arn: where the task runs.
         task_definition_arn: every revision of the migration's family, `…:task-definition/family:*`.
         tasks_arn: `…:task/cluster/*`, every task of the cluster: a task's ARN ends in an id that AWS makes up,
             and says nothing of its family.
-        role_arns: the execution role and the task role.
         log_group_arn: where the service's containers log.
     """
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
-    to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     return [
-        # As CloneRevision of `deploy_service`.
-        allow("RegisterMigration", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
-        # Takes a container instance, which Fargate has none of.
-        allow("FindMigrations", ["ecs:ListTasks"], EVERYTHING, in_cluster),
-        allow("ReadService", ["ecs:DescribeServices"], [service_arn]),
+        # Is decided on no resource.
+        allow("RegisterMigration", ["ecs:RegisterTaskDefinition"], EVERYTHING),
         allow("RunMigration", ["ecs:RunTask"], [task_definition_arn], in_cluster),
-        allow("FollowMigration", ["ecs:DescribeTasks", "ecs:StopTask"], [tasks_arn]),
-        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+        allow("StopMigration", ["ecs:StopTask"], [tasks_arn]),
         allow("ReadLog", ["logs:GetLogEvents"], [pulumi.Output.concat(log_group_arn, ":*")]),
     ]
 

@@ -186,9 +186,9 @@ class _Step:
         log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {self._container} sends it"
         if task.succeeded:
             return Done(f"Migrated with {self._job.parameters['digest']}. Its log: {log}")
-        raise StepError(task.failure(self._cause(*place) if place and task.log_has_the_cause else "", log))
+        raise StepError(task.failure(self._last_line(*place) if place and task.code is not None else "", log))
 
-    def _cause(self, group: str, stream: str) -> str:
+    def _last_line(self, group: str, stream: str) -> str:
         try:
             events = self._session.client("logs").get_log_events(
                 logGroupName=group, logStreamName=stream, limit=LOG_LINES

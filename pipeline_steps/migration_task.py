@@ -82,23 +82,21 @@ class MigrationTask:
         """Whether the task has stopped because the migration ended; it is the only essential container."""
         return self.stop_code == "EssentialContainerExited"
 
-    @property
-    def log_has_the_cause(self) -> bool:
-        """Whether ECS knows no more of a failure than the exit code."""
-        return self.ended_by_itself and self.code is not None and not self.container_reason
-
     def failure(self, last_line: str, log: str) -> str:
         """Why it has failed, in one line.
 
         Args:
-            last_line: what its log says of that; "" if nothing.
+            last_line: the line of its log that is told; "" if there is none.
             log: where its whole log is, in words.
         """
         if self.code is None:
             reasons = dict.fromkeys(filter(None, (self.stopped_reason, self.container_reason)))
             return f"The migration did not run: {_one_line('; '.join(reasons))}"
-        known = last_line if self.log_has_the_cause else self.container_reason
-        reason = known if self.ended_by_itself and known else self.stopped_reason
+        known = self.container_reason if self.ended_by_itself else self.stopped_reason
+        if not known:  # ECS knows no more than the exit code
+            reason = last_line or self.stopped_reason
+        else:
+            reason = f"{known.rstrip('.')}; last line: {last_line}" if last_line else known
         return f"The migration ended with exit code {self.code}: {_one_line(reason)}. Its log: {log}"
 
 

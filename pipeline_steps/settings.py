@@ -44,7 +44,7 @@ class Settings:
         repository: its image repository's name.
         record: its release record's Parameter Store name.
         repository_uri: its image repository's address, without a tag.
-        template_bucket: where the program writes the task definition that CodeDeploy deploys.
+        template_bucket: where the program writes the task definition that CodeDeploy deploys; "" without CodeDeploy.
         template_folder: in which folder there, see `releases.template`.
         migration: None for a service without migrations.
     """
@@ -59,7 +59,7 @@ class Settings:
     deploy_minutes: int
     repository: str
     record: str
-    repository_uri: str = ""
+    repository_uri: str
     template_bucket: str = ""
     template_folder: str = ""
     migration: Migration | None = None

@@ -278,7 +278,7 @@ def app_spec(args: AppSpecArgs, hooks: Mapping[str, str]) -> dict[str, Any]:
     }
     resource = {"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}
     in_order = [{event: arn} for event, arn in hooks.items()]
-    # The hooks first: the first release takes them out by their lines (buildspecs/template.yaml).
+    # The hooks first: the first release takes them out by their lines (pipeline_steps/template.py).
     return {"version": 0.0, **({"Hooks": in_order} if in_order else {}), "Resources": [resource]}
 
 

@@ -232,7 +232,10 @@ def how_to_answer(approval: Approval, execution: str, service: str, stack: str) 
 
 
 def failure(account: Account, summary: Json, watch: Watch, service: str) -> list[str]:
-    """Why it failed, in one line, and the end of the log of the failed build, or of the last task that failed."""
+    """Why it failed, in one line, and the end of the log of the failed build, or of the last task that failed.
+
+    A task counts that the service has started, or that a step has run in the execution's name.
+    """
     failed = [action for action in watch.actions() if action["status"] == "Failed"]
     causes = [f"{each['stageName']} / {each['actionName']}: {cause(account, each)}" for each in failed]
     ending = "; ".join(causes) or one_line(summary["summary"] or "") or "CodePipeline gives no reason"
@@ -245,6 +248,8 @@ def failure(account: Account, summary: Json, watch: Watch, service: str) -> list
             lines += [f"  | {line}" for line in shown[-TAIL_LINES:]]
         elif kind["category"] == "Deploy":
             lines += failed_task(account, watch.pipeline, service, action["startTime"])
+        elif kind["provider"] == "Lambda":
+            lines += failed_run(account, watch.execution, action["startTime"])
     return lines
 
 
@@ -256,6 +261,21 @@ def failed_task(account: Account, pipeline: Json, service: str, since: datetime)
         arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         stopped += [task for task in tasks if not task.get("stoppedReason", "").startswith(SCALED)]
+    return _last_words(account, stopped, since)
+
+
+def failed_run(account: Account, execution: str, since: datetime) -> list[str]:
+    """The last task that RunTask started in the execution's name, once it has ended, and the end of what it said."""
+    ecs = account.client("ecs")
+    stopped: list[Json] = []
+    for cluster in ecs.list_clusters()["clusterArns"]:
+        arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        stopped += [task for task in tasks if task.get("startedBy") == execution]
+    return _last_words(account, stopped, since)
+
+
+def _last_words(account: Account, stopped: list[Json], since: datetime) -> list[str]:
     recent = [task for task in stopped if task.get("stoppedAt") and task["stoppedAt"] >= since]
     lines = []
     for task in sorted(recent, key=lambda task: task["stoppedAt"])[-1:]:

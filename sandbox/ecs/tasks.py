@@ -83,9 +83,14 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
     if not 1 <= count <= 10:
         raise invalid("Count should be between 1 and 10.")
     token = params.get("clientToken")
-    known = _by_token(world).get(token, []) if token else []
+    known = _by_token(world).get((cluster, token)) if token else None
     if known:
-        return {"tasks": [task_shape(task, tags=True) for task in known], "failures": []}
+        request, tasks = known
+        if request != params:
+            # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+            message = "The provided clientToken is already in use with a different RunTask request"
+            raise AwsError("ConflictException", message, 400, resourceIds=[task.arn for task in tasks])
+        return {"tasks": [task_shape(task, tags=True) for task in tasks], "failures": []}
     try:
         roles(world, definition, overrides)
     except TaskStartError as error:
@@ -107,19 +112,22 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
         )
         tasks.append(task)
     if token:
-        _by_token(world)[token] = tasks
+        _by_token(world)[cluster, token] = params, tasks
     shapes = [task_shape(task, tags=True) for task in tasks]
     for task in tasks:
         start(world, task)
     return {"tasks": shapes, "failures": []}
 
 
-def _by_token(world: World) -> dict[str, list[Task]]:
-    """What RunTask started for each client token: the same token again starts nothing."""
+Started = dict[tuple[str, str], tuple[Json, list[Task]]]
+"""What RunTask was asked, and started, for a cluster's client token: the same again starts nothing."""
+
+
+def _by_token(world: World) -> Started:
     return _tokens.setdefault(world, {})
 
 
-_tokens: WeakKeyDictionary[World, dict[str, list[Task]]] = WeakKeyDictionary()
+_tokens: WeakKeyDictionary[World, Started] = WeakKeyDictionary()
 
 
 def stop_task(world: World, principal: Principal, params: Json) -> Json:

@@ -156,7 +156,7 @@ def error_answer(service: str, protocol: str, error: AwsError) -> Answer:
     headers = [("x-amzn-RequestId", request_id)]
     code, message = error.code, error.message
     if protocol in ("json", "rest-json"):
-        body = json.dumps({"__type": code, "message": message, "Message": message})
+        body = json.dumps({"__type": code, "message": message, "Message": message, **error.fields})
         kind = "application/x-amz-json-1.1" if protocol == "json" else "application/json"
         headers += [("x-amzn-ErrorType", code), ("Content-Type", kind)]
         return Answer(error.status, headers, body.encode())

@@ -82,14 +82,14 @@ def test_a_failed_build_is_a_comment_with_the_log_s_end(local: Stack, apps: Apps
 
 def test_a_failed_migration(local: Stack, apps: Apps) -> None:
     before = len(told(local))
-    migrate = "#!/bin/sh\necho no such column >&2\nexit 3\n"
+    migrate = "#!/bin/sh\necho no such column at postgres://app:s3cret@db >&2\nexit 3\n"
     why = cause(local, local.ship("hello", apps.make("unmigrated", migrate=migrate), *NAMED), "Deploy / Migrate")
-    assert why.startswith("The migration ended with exit code 3: ")
+    assert why.startswith("The migration ended with exit code 3: no such column at postgres://***@db. Its log: /ecs/")
     entries = told(local, before)
     assert states(entries)[1][1] == f"Deploy: {shortened(why)}"
     (comment,) = [entry["body"] for entry in entries if "body" in entry]
     assert comment.startswith(f"`local-hello` did not release this commit. Deploy, Migrate: {why}")
-    assert "no such column" in comment
+    assert "s3cret" not in str(entries)
 
 
 def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:

@@ -5,6 +5,7 @@ Then templates that are delivered whole: sidecars, a log router, a file system, 
 
 import functools
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -60,10 +61,35 @@ def running_migrations(stack: Stack) -> list[str]:
     return found
 
 
-def said_by_migrate(stack: Stack, text: str) -> list[str]:
-    """What hello's stage Migrate has logged with a text in it."""
-    found = stack.client("logs").filter_log_events(logGroupName="/codebuild/local-hello-migrate")["events"]
+def step_log(stack: Stack, text: str) -> list[str]:
+    """What hello's steps have logged with a text in it."""
+    found = stack.client("logs").filter_log_events(logGroupName="/aws/lambda/local-hello-steps")["events"]
     return [event["message"] for event in found if text in event["message"]]
+
+
+def log_of(stack: Stack, task: dict[str, Any]) -> str:
+    """What a migration has logged."""
+    (container,) = task["definition"]["containerDefinitions"]
+    options = container["logConfiguration"]["options"]
+    found = stack.client("logs").get_log_events(
+        logGroupName=options["awslogs-group"], logStreamName=stream_of(task), startFromHead=True
+    )
+    return "\n".join(event["message"] for event in found["events"])
+
+
+def stream_of(task: dict[str, Any]) -> str:
+    (container,) = task["definition"]["containerDefinitions"]
+    prefix = container["logConfiguration"]["options"]["awslogs-stream-prefix"]
+    return f"{prefix}/{container['name']}/{task['taskArn'].rpartition('/')[2]}"
+
+
+def failure(stack: Stack, service: str) -> str:
+    """The error of the action at which the newest execution failed."""
+    found = stack.client("codepipeline").list_action_executions(
+        pipelineName=f"{stack.name}-{service}",
+        filter={"pipelineExecutionId": executions(stack, service)[0]["pipelineExecutionId"]},
+    )["actionExecutionDetails"]
+    return str(found[0]["output"]["executionResult"]["errorDetails"]["message"])
 
 
 def secret_value(stack: Stack, service: str, name: str) -> str:
@@ -82,12 +108,13 @@ def eventually(look: Callable[[], list[str]]) -> list[str]:
 
 
 def test_the_first_release_migrates_before_anything_runs(local: Stack, apps: Apps) -> None:
-    done = local.ship("hello", apps.make("m1", migrate=TELLS), "--verbose")
+    done = local.ship("hello", apps.make("m1", migrate=TELLS))
     assert done.code == 0, done.out + done.err
     assert actions(local, "hello") == ["Source", "Package", "Migrate", "Deploy", "Release"]
     secret = hashlib.sha256(secret_value(local, "hello", "SECRET_KEY_BASE").encode()).hexdigest()
-    assert f"m1, Hello from the sandbox, {secret}" in done.out
     (task,) = migrations(local, "hello")
+    assert f"m1, Hello from the sandbox, {secret}" in log_of(local, task)
+    assert f"Migrated with {local.status('hello')['image_digest']}. Its log: /ecs/local-hello, stream " in done.out
     (container,) = task["containers"]
     assert (container["exitCode"], container["imageDigest"]) == (0, local.status("hello")["image_digest"])
 
@@ -108,14 +135,18 @@ def test_the_migration_runs_as_the_service_does(local: Stack) -> None:
 def test_a_failing_migration_stops_the_release_and_leaves_everything(local: Stack, apps: Apps) -> None:
     before, tagged = local.status("hello"), tags(local, "hello")
     service = service_of(local, "hello")
-    done = local.ship("hello", apps.make("m2", migrate=FAILS), "--verbose")
+    done = local.ship("hello", apps.make("m2", migrate=FAILS))
     assert done.code == 1
     said = done.out + done.err
     assert "column users.email is missing" in said
     assert "step 40" in said
     assert "step 20\n" not in said
-    assert "exit code 7" in said
-    assert "exit status 7" in said
+    assert failure(local, "hello") == (
+        "The migration ended with exit code 7: column users.email is missing. Its log: /ecs/local-hello, stream "
+        f"{stream_of(migrations(local, 'hello')[-1])}"
+    )
+    assert f"The delivery ended as Failed: Deploy / Migrate: {failure(local, 'hello')}\n" in said
+    assert local.failure("hello") == f"ended as Failed: Deploy / Migrate: {failure(local, 'hello')}"
     assert actions(local, "hello") == ["Source", "Package", "Migrate"]
     assert local.status("hello") == before
     after = tags(local, "hello")
@@ -134,9 +165,9 @@ def test_an_image_without_the_command_stops_the_release(local: Stack, apps: Apps
 
 def test_the_next_release_goes_on(local: Stack, apps: Apps) -> None:
     before = local.status("hello")
-    done = local.ship("hello", apps.make("m4"), "--verbose")
+    done = local.ship("hello", apps.make("m4"))
     assert done.code == 0, done.out + done.err
-    assert "migrating to m4" in done.out
+    assert "migrating to m4" in log_of(local, migrations(local, "hello")[-1])
     assert local.status("hello")["release"]["release"] == before["release"]["release"] + 1
 
 
@@ -146,17 +177,25 @@ echo "begun"; sleep 12; echo "done"
 """
 
 
-def test_a_build_that_is_cut_off_leaves_its_migration_to_the_retry(local: Stack, apps: Apps) -> None:
+def test_a_step_that_is_cut_off_leaves_its_migration_to_the_retry(local: Stack, apps: Apps) -> None:
     """The stage is retried while the task still runs: it is followed to its end, not started twice."""
     count = len(migrations(local, "hello"))
     source = apps.make("m6", migrate=SLOW)
     shipping = Running(lambda: local.ship("hello", source))
     task = eventually(lambda: running_migrations(local))[0]
-    codebuild = local.client("codebuild")
-    codebuild.stop_build(id=codebuild.list_builds_for_project(projectName="local-hello-migrate")["ids"][0])
-    assert shipping.result().code == 1
+    iam, role = local.client("iam"), "local-hello-steps"
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    blind = [each for each in document["Statement"] if each["Sid"] != "ReadTasks"]
+    iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps({**document, "Statement": blind}))
+    try:
+        assert shipping.result().code == 1
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
     (failed, *_) = executions(local, "hello")
     assert failed["status"] == "Failed"
+    assert "is not authorized to perform: ecs:DescribeTasks" in failure(local, "hello")
+    assert running_migrations(local) == [task]
     local.client("codepipeline").retry_stage_execution(
         pipelineName="local-hello",
         stageName="Deploy",
@@ -180,7 +219,7 @@ def test_a_migration_that_still_runs_has_to_end_first(local: Stack, apps: Apps) 
     )["tasks"]
     count, source = len(migrations(local, "hello")), apps.make("m7")
     shipping = Running(lambda: local.ship("hello", source))
-    eventually(lambda: said_by_migrate(local, f"An earlier migration is still running: {earlier['taskArn']}"))
+    eventually(lambda: step_log(local, f"An earlier migration is still running: {earlier['taskArn']}"))
     assert (len(migrations(local, "hello")), len(running_migrations(local))) == (count, 1), "none beside it"
     ecs.stop_task(cluster="local", task=earlier["taskArn"])
     done = shipping.result()
@@ -297,6 +336,6 @@ def test_what_a_template_lacks_for_its_image_is_named(
     done = sidecar.result()
     assert done.code == 1
     assert "The sidecar proxy ended before the migration did" in done.out + done.err
-    assert "The migration's log is where the logConfiguration of web sends it." in done.out
+    assert failure(local, "hello").endswith("Its log: where the logConfiguration of web sends it")
     assert local.status("hello") == before["hello"]
     assert local.settled("chuoi")["image_digest"] == before["chuoi"]["image_digest"]

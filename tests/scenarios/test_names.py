@@ -34,10 +34,7 @@ NAMES = [
     Name(
         "an artifact",
         [(STAGES, '"output_artifacts": [PACKAGE]', '"output_artifacts": ["images"]')],
-        [
-            (STAGES, '"input_artifacts": [PACKAGE]', '"input_artifacts": ["images"]'),
-            (STAGES, "else PACKAGE", 'else "images"'),
-        ],
+        [(STAGES, '"input_artifacts": [PACKAGE]', '"input_artifacts": ["images"]')],
         ["package", "Deploy"],
         ["images", "Deploy"],
         at="up",
@@ -83,18 +80,17 @@ NAMES = [
     Name(
         "a build variable",
         [(BUILDS, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
-        [
-            (f"{PACKAGE}/settings.py", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
-            ("buildspecs/migrate.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
-            ("buildspecs/template.yaml", "REPOSITORY_URI", "IMAGE_REPOSITORY"),
-        ],
+        [(f"{PACKAGE}/settings.py", "REPOSITORY_URI", "IMAGE_REPOSITORY")],
         ["REPOSITORY_URI"],
         ["IMAGE_REPOSITORY"],
     ),
     Name(
         "a step's parameter",
         [(STAGES, '"digest": f"#{{', '"image": f"#{{')],
-        [("pipeline_steps/release.py", 'parameters["digest"]', 'parameters["image"]')],
+        [
+            ("pipeline_steps/release.py", 'parameters["digest"]', 'parameters["image"]'),
+            ("pipeline_steps/migrate.py", "parameters['digest']", "parameters['image']"),
+        ],
         ["KeyError: 'digest'"],
         ["KeyError: 'image'"],
     ),

@@ -68,7 +68,7 @@ BY_AWS_GUIDES = {
     ("s3:PutObjectAcl", "WriteArtifacts", ""),
     ("ecs:ListTasks", "FindTasks", "-pipeline"),
     ("ecs:DescribeTasks", "ReadTasks", "-pipeline"),
-    ("iam:PassRole", "PassRoles", "-release"),
+    ("iam:PassRole", "PassRoles", "-steps"),
 }
 """Action, statement and how the role ends: what nothing asks for in the sandbox, and AWS's own examples of such a role
 grant (docs/aws-assumptions.md)."""

@@ -91,10 +91,14 @@ def test_a_failed_build(local: Stack, apps: Apps) -> None:
 
 def test_a_failed_migration(local: Stack, apps: Apps) -> None:
     before = len(told(local))
-    assert local.ship("hello", apps.make("unmigrated", migrate="#!/bin/sh\nexit 3\n")).code == 1
+    assert (
+        local.ship("hello", apps.make("unmigrated", migrate="#!/bin/sh\necho no such column >&2\nexit 3\n")).code == 1
+    )
     messages = told(local, before)
     assert titles(messages)[2:] == ["[local] local-hello deploys", "[local] local-hello has failed in Deploy"]
-    assert messages[3][1].startswith("Migrate: Build terminated with state: FAILED")
+    assert messages[3][1].startswith(
+        "Migrate: The migration ended with exit code 3: no such column. Its log: /ecs/local-hello"
+    )
 
 
 def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:

@@ -2,10 +2,8 @@
 
 import json
 import runpy
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -14,6 +12,7 @@ from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
 from delivery.state import Deployment, ServiceState
 from delivery.template import Stored
+from pipeline_steps.template import HOOKS
 
 Deploy = Callable[..., Recorder]
 SERVICE, RULE, GROUP = "aws:ecs/service:Service", "aws:lb/listenerRule:ListenerRule", "aws:lb/targetGroup:TargetGroup"
@@ -220,18 +219,24 @@ def test_an_edit_of_how_it_is_deployed_is_another_template(deploy: Deploy) -> No
     assert without == hooked != on_demand
 
 
-def test_the_first_release_takes_out_the_hooks(deploy: Deploy, tmp_path: Path) -> None:
-    command = next(
-        line.strip() for line in (ROOT / "buildspecs/template.yaml").read_text().splitlines() if "sed -i" in line
-    )
-    (tmp_path / ".deployment").mkdir()
-    written = tmp_path / ".deployment/appspec.yaml"
+def test_the_first_release_takes_out_the_hooks(deploy: Deploy) -> None:
     plain = run(deploy).inputs(OBJECT, "chuoi-appspec")["content"]
     hooks = {"AfterInstall": HOOK, "BeforeAllowTraffic": HOOK}
-    for content in (plain, run(deploy, hooks=hooks).inputs(OBJECT, "chuoi-appspec")["content"]):
-        written.write_text(content)
-        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
-        assert written.read_text() == plain
+    hooked = run(deploy, hooks=hooks).inputs(OBJECT, "chuoi-appspec")["content"]
+    assert HOOKS.sub("", hooked) == HOOKS.sub("", plain) == plain
+
+
+def test_the_steps_read_the_template(deploy: Deploy) -> None:
+    recorder = run(deploy)
+    variables = recorder.inputs("aws:lambda/function:Function", "chuoi-steps")["environment"]["variables"]
+    settings = json.loads(variables["SERVICE"])
+    bucket = recorder.inputs(OBJECT, "chuoi-taskdef")["bucket"]
+    assert (settings["template_bucket"], settings["template_folder"]) == (bucket, "templates/chuoi")
+    policy = json.loads(recorder.inputs("aws:iam/rolePolicy:RolePolicy", "chuoi-steps-policy")["policy"])
+    granted = {each["Sid"]: (each["Action"], each["Resource"]) for each in policy["Statement"]}
+    assert granted["ReadTemplate"] == (["s3:GetObject"], [f"arn:aws:s3:::{bucket}/templates/chuoi/*"])
+    record = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/chuoi/release"
+    assert granted["ReadReleases"] == (["ssm:GetParameterHistory"], [record])
 
 
 def test_a_route_of_another_priority_keeps_its_target_groups(deploy: Deploy) -> None:
@@ -264,12 +269,25 @@ def test_the_deploy_stage(deploy: Deploy) -> None:
     stages = run(deploy).inputs(PIPELINE, "chuoi-pipeline")["stages"]
     actions = stages[-1]["actions"]
     assert [(action["name"], action["provider"], action["runOrder"]) for action in actions] == [
-        ("Template", "CodeBuild", 1),
-        ("Migrate", "CodeBuild", 2),
+        ("Template", "Lambda", 1),
+        ("Migrate", "Lambda", 2),
         ("Deploy", "CodeDeployToECS", 3),
         ("Release", "Lambda", 4),
     ]
-    assert [action.get("inputArtifacts") for action in actions] == [["package"], ["deployment"], ["deployment"], None]
+    assert [action.get("inputArtifacts") for action in actions] == [None, ["deployment"], ["deployment"], None]
+    assert actions[0]["outputArtifacts"] == ["deployment"]
+    parameters = [json.loads(actions[step]["configuration"]["UserParameters"]) for step in (0, 1, 3)]
+    assert parameters[0] == {
+        "step": "template",
+        "image": "#{variables.image}",
+        "digest": "#{Package.IMAGE_DIGEST}",
+        "source": "#{Package.SOURCE}",
+        "commit": "#{Package.COMMIT}",
+        "repository": "#{Package.COMMIT_REPOSITORY}",
+    }
+    for step in parameters[1:]:
+        assert step["digest"] == "#{Template.IMAGE_DIGEST}", "what Template has chosen"
+    assert actions[0]["namespace"] == "Template"
     assert actions[2]["configuration"] == {
         "ApplicationName": "dev-chuoi",
         "DeploymentGroupName": "dev-chuoi",

@@ -13,7 +13,7 @@ import pytest
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Deploy, Recorder, stack_config
 
 from components import steps_code
-from pipeline_steps.settings import Settings
+from pipeline_steps.settings import VARIABLE, Migration, Settings
 from sandbox.functions.runtime import PROVIDED
 
 FUNCTION, OBJECT = "aws:lambda/function:Function", "aws:s3/bucketObjectv2:BucketObjectv2"
@@ -91,7 +91,33 @@ def test_the_function(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         deploy_minutes=15,
         repository="dev-mailer",
         record="/fargate-delivery/dev/mailer/release",
+        repository_uri=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-mailer",
     )
+
+
+def test_the_function_of_a_service_with_migrations(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, dev.inputs(FUNCTION, "chuoi-steps")["environment"]["variables"][VARIABLE])
+    settings = Settings.from_environment()
+    assert settings.migration == Migration(command=("bin/migrate",), minutes=15, family="dev-chuoi-migrate")
+    assert (settings.containers, settings.template_bucket) == (("web",), "")
+
+
+def test_what_the_function_of_a_service_with_migrations_may_do_besides(dev: Recorder) -> None:
+    in_cluster = {"ArnEquals": {"ecs:cluster": f"{ECS}:cluster/dev"}}
+    granted, others = statements(dev, "chuoi-steps-policy"), statements(dev, "mailer-steps-policy")
+    besides = {
+        sid: (granted[sid]["Action"], granted[sid]["Resource"], granted[sid].get("Condition"))
+        for sid in granted.keys() - others.keys()
+    }
+    assert besides == {
+        "RegisterMigration": (["ecs:RegisterTaskDefinition"], ["*"], None),
+        "RunMigration": (["ecs:RunTask"], [f"{ECS}:task-definition/dev-chuoi-migrate:*"], in_cluster),
+        "StopMigration": (["ecs:StopTask"], [f"{ECS}:task/dev/*"], None),
+        "FindTasks": (["ecs:ListTasks"], ["*"], in_cluster),
+        "ReadTasks": (["ecs:DescribeTasks"], [f"{ECS}:task/dev/*"], None),
+        "ReadLog": (["logs:GetLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi:*"], None),
+    }
+    assert granted.keys() > others.keys()
 
 
 def test_what_the_function_may_do(dev: Recorder) -> None:

@@ -41,11 +41,9 @@ def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
     types = recorder.types()
     for typ in (SERVICE, PIPELINE, "aws:iam/user:User"):
         assert types[typ] == services
-    migrating = [name for name, service in json.loads(stack_config(stack)["fargate-delivery:services"]).items()
-                 if "migrate" in service]  # fmt: skip
     told = types["fargate-delivery:index:CommitFeedback"]  # its function looks why an execution has ended
     assert types[FUNCTION] == services + told
-    assert types[PROJECT] == services + len(migrating) + types["aws:codedeploy/application:Application"]
+    assert types[PROJECT] == services
     assert told == (1 if stack == "local" else 0)
     assert types["aws:lb/loadBalancer:LoadBalancer"] == 1
     assert types["aws:iam/accessKey:AccessKey"] == 0
@@ -226,8 +224,7 @@ def test_wildcards_stand_only_where_an_action_takes_no_resource(dev: Recorder) -
             for service in services
             for sid in ("AnswerJobs", "ReadRevision", "WatchScaling", "Measure")
         ),
-        ("chuoi-migrate-policy", "RegisterMigration"),
-        ("chuoi-migrate-policy", "FindMigrations"),
+        *(("chuoi-steps-policy", sid) for sid in ("RegisterMigration", "FindTasks")),
     }
 
 
@@ -337,7 +334,11 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
         "SOURCE_VERSION": "#{Source.VersionId}",
         "EXECUTION": execution,
     }
-    assert handed(found["Migrate"]) == {"IMAGE_DIGEST": "#{Package.IMAGE_DIGEST}", "EXECUTION": execution}
+    assert json.loads(found["Migrate"]["configuration"]["UserParameters"]) == {
+        "step": "migrate",
+        "digest": "#{Package.IMAGE_DIGEST}",
+        "execution": execution,
+    }
     assert json.loads(found["Release"]["configuration"]["UserParameters"]) == {
         "step": "release",
         "digest": "#{Package.IMAGE_DIGEST}",
@@ -350,7 +351,7 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
     assert {name: action.get("inputArtifacts") for name, action in found.items()} == {
         "Source": None,
         "Package": ["source"],
-        "Migrate": ["package"],
+        "Migrate": None,
         "Deploy": ["package"],
         "Release": None,
     }
@@ -371,55 +372,10 @@ def test_every_wait_for_a_deployment_has_the_service_s_timeout(
     assert json.loads(variables["SERVICE"])["deploy_minutes"] == minutes
 
 
-def test_the_migration_s_project(dev: Recorder) -> None:
-    project = dev.inputs(PROJECT, "chuoi-migrate")
-    variables = {v["name"]: v["value"] for v in project["environment"]["environmentVariables"]}
-    assert variables == {
-        "CLUSTER": "dev",
-        "SERVICE": "dev-chuoi",
-        "CONTAINERS": "web",
-        "REPOSITORY_URI": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-chuoi",
-        "FAMILY": "dev-chuoi-migrate",
-        "COMMAND": '["bin/migrate"]',
-        "TIMEOUT": "15",
-    }
-    assert (project["buildTimeout"], project["environment"]["privilegedMode"]) == (45, False)
-    assert "chuoi-migrate" in actions(dev, "chuoi")["Migrate"]["configuration"]["ProjectName"]
-    assert "mailer-migrate" not in dev.named(PROJECT)
-
-
-def test_what_the_migration_may_do(dev: Recorder) -> None:
-    ecs, role = f"arn:aws:ecs:{REGION}:{ACCOUNT}", f"arn:aws:iam:{REGION}:{ACCOUNT}:role"
-    in_cluster = {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/dev"}}
-    granted = statements(dev, ROLE_POLICY, "chuoi-migrate-policy")
-    plain = {
-        sid: (statement["Action"], statement["Resource"], statement.get("Condition"))
-        for sid, statement in granted.items()
-    }
-    assert plain == {
-        "WriteLogs": (
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/codebuild/dev-chuoi-migrate:*"],
-            None,
-        ),
-        "RegisterMigration": (["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], ["*"], None),
-        "FindMigrations": (["ecs:ListTasks"], ["*"], in_cluster),
-        "ReadService": (["ecs:DescribeServices"], [f"{ecs}:service/cluster/dev-chuoi"], None),
-        "RunMigration": (["ecs:RunTask"], [f"{ecs}:task-definition/dev-chuoi-migrate:*"], in_cluster),
-        "FollowMigration": (["ecs:DescribeTasks", "ecs:StopTask"], [f"{ecs}:task/dev/*"], None),
-        "PassRoles": (
-            ["iam:PassRole"],
-            [f"{role}/dev-chuoi-execution", f"{role}/dev-chuoi-task"],
-            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        ),
-        "ReadLog": (["logs:GetLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-chuoi:*"], None),
-        "FindArtifacts": (["s3:GetBucketAcl", "s3:GetBucketLocation"], [BUCKET], None),
-        "ReadArtifacts": (["s3:GetObject", "s3:GetObjectVersion"], [f"{BUCKET}/dev-chuoi/*"], None),
-    }
-    builds = statements(dev, ROLE_POLICY, "chuoi-pipeline-policy")["RunBuilds"]["Resource"]
-    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-chuoi-package", "dev-chuoi-migrate"]
-    builds = statements(dev, ROLE_POLICY, "mailer-pipeline-policy")["RunBuilds"]["Resource"]
-    assert [arn.rpartition("/")[2] for arn in builds] == ["dev-mailer-package"]
+def test_the_pipeline_runs_its_own_build_only(dev: Recorder) -> None:
+    for service in ("chuoi", "mailer"):
+        (build,) = statements(dev, ROLE_POLICY, f"{service}-pipeline-policy")["RunBuilds"]["Resource"]
+        assert build.rpartition("/")[2] == f"dev-{service}-package"
 
 
 def test_the_pipeline_starts_with_the_version_that_was_uploaded(dev: Recorder) -> None:

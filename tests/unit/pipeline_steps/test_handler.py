@@ -14,7 +14,7 @@ from pipeline_steps.job import Done, Job, Outcome, S3Location, StepError, Waitin
 from pipeline_steps.settings import Settings
 
 SECRET = "the secret of the artifacts' session"  # noqa: S105
-SETTINGS = Settings("dev-web", "dev", "dev-web", "ECS", ("web",), (), 1, 15, "dev-web", "/record")
+SETTINGS = Settings("dev-web", "dev", "dev-web", "ECS", ("web",), (), 1, 15, "dev-web", "/record", "registry/dev-web")
 
 
 def event(**data: Any) -> dict[str, Any]:

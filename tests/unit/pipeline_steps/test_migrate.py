@@ -398,8 +398,8 @@ def test_an_essential_sidecar_that_ends_with_the_migration_is_no_reason_to_stop_
 @pytest.mark.parametrize(
     ("web", "code", "words"),
     [
-        ("RUNNING", 0, f"The migration ended with exit code 0: {{}}. {LOG}1"),
-        ("RUNNING", 143, f"The migration ended with exit code 143: {{}}. {LOG}1"),
+        ("RUNNING", 0, f"The migration ended with exit code 0: {{}}; last line: interrupted. {LOG}1"),
+        ("RUNNING", 143, f"The migration ended with exit code 143: {{}}; last line: interrupted. {LOG}1"),
         ("PENDING", None, "The migration did not run: {}"),
     ],
 )
@@ -414,7 +414,7 @@ def test_a_sidecar_that_ends_first_is_named(web: str, code: int | None, words: s
 
 
 def test_a_migration_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = started(Ecs(log=["interrupted"]))
+    step = started(Ecs(log=["waiting for the lock of schema_migrations"]))
     step.ecs.is_now("RUNNING", web=("RUNNING", None))
     monkeypatch.setattr(time, "time", partial(float, NOW + 599))
     step.call()
@@ -424,7 +424,10 @@ def test_a_migration_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPa
     step.call()
     assert step.ecs.stops == ["The migration did not end in 10 min"], "once"
     step.ecs.ends(0)
-    assert step.fails() == f"The migration ended with exit code 0: The migration did not end in 10 min. {LOG}1"
+    assert step.fails() == (
+        "The migration ended with exit code 0: The migration did not end in 10 min; last line: waiting for the lock of "
+        f"schema_migrations. {LOG}1"
+    )
 
 
 def test_an_earlier_migration_that_takes_too_long_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,11 +459,11 @@ FAILURES: dict[str, tuple[Json, list[str], str]] = {
     "no memory left": (
         {"code": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"},
         ["step 7"],
-        f"The migration ended with exit code 137: OutOfMemoryError: Container killed due to memory usage. {LOG}1",
+        f"The migration ended with exit code 137: OutOfMemoryError: Container killed due to memory usage; last line: step 7. {LOG}1",
     ),
     "interrupted by ECS": (
         {"code": 0, "stopCode": "SpotInterruption", "stoppedReason": "Your Spot Task was interrupted."},
-        ["interrupted"],
+        [],
         f"The migration ended with exit code 0: Your Spot Task was interrupted. {LOG}1",
     ),
     "not started": (

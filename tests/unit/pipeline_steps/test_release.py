@@ -79,7 +79,7 @@ class Step:
         })  # fmt: skip
         fields: Json = {
             "pipeline": "dev-web", "cluster": "dev", "service": "dev-web", "controller": "ECS", "containers": ("web",), "sidecars": (),
-            "minimum_tasks": 1, "deploy_minutes": 15, "repository": "dev-web", "record": "/record", **self.settings,
+            "minimum_tasks": 1, "deploy_minutes": 15, "repository": "dev-web", "record": "/record", "repository_uri": "registry/dev-web", **self.settings,
         }  # fmt: skip
         given = {
             "digest": DIGEST, "source": "v1", "commit": "c", "repository": "team/web", "uploaded": "0",

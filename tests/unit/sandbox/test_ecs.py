@@ -652,7 +652,12 @@ def test_a_client_token_starts_its_task_once(aws: Aws) -> None:
         )
         return str(answer["tasks"][0]["taskArn"])
 
-    assert run("one") == run("one") != run("two")
+    first = run("one")
+    assert first == run("one") != run("two")
+    aws.register(container("app"))
+    with pytest.raises(AwsError, match="already in use with a different RunTask request") as refused:
+        aws.ecs.run_task(cluster="main", taskDefinition="web:2", networkConfiguration=aws.network, clientToken="one")
+    assert (refused.value.code, refused.value.fields) == ("ConflictException", {"resourceIds": [first]})
     assert len(aws.ecs.list_tasks(cluster="main")["taskArns"]) == 2
 
 

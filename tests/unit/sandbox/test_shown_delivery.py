@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.cli import delivery
 from sandbox.codepipeline.build_logs import Folding
-from sandbox.codepipeline.watching import failed_task
+from sandbox.codepipeline.watching import failed_run, failed_task
 from sandbox.load import Site
 from sandbox.stacks import SandboxError
 
@@ -68,12 +68,16 @@ class Aws:
                 "lastStatus": "STOPPED",
                 "stoppedAt": START + timedelta(seconds=seconds),
                 "stoppedReason": reason,
+                "startedBy": "exec-1" if name.startswith("run") else "ecs-svc/1",
             }
             for name, seconds, reason in tasks
         }
 
     def client(self, _: str) -> Any:
         return self
+
+    def list_clusters(self) -> dict[str, Any]:
+        return {"clusterArns": ["local"]}
 
     def list_tasks(self, **asked: str) -> dict[str, Any]:
         return {"taskArns": list(self._tasks) if asked["desiredStatus"] == "STOPPED" else []}
@@ -112,3 +116,21 @@ def test_a_failed_deployment_shows_what_the_last_failed_task_said(
     action = {"actionTypeId": {"provider": "ECS"}, "configuration": {"ClusterName": "local", "ServiceName": "hello"}}
     account: Any = Aws(*tasks)
     assert failed_task(account, {"stages": [{"actions": [action]}]}, "hello", START) == lines
+
+
+@pytest.mark.parametrize(
+    ("tasks", "lines"),
+    [
+        ([], []),
+        ([("run-before", -1, EXITED), ("another", 3, EXITED)], []),
+        (
+            [("run-1", 3, EXITED), ("run-2", 8, EXITED), ("another", 9, EXITED)],
+            [f"  run-2/web (STOPPED): {EXITED}", "  | I am web/web/run-2"],
+        ),
+    ],
+)
+def test_a_failed_step_shows_what_the_task_said_that_it_ran(
+    tasks: list[tuple[str, int, str]], lines: list[str]
+) -> None:
+    account: Any = Aws(*tasks)
+    assert failed_run(account, "exec-1", START) == lines
