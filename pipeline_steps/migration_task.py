@@ -110,7 +110,7 @@ def log_place(task: MigrationTask, container: str, definition: Mapping[str, Any]
         {},
     )
     options = logging.get("options", {})
-    if logging.get("logDriver") != "awslogs" or "awslogs-stream-prefix" not in options:
+    if not {"awslogs-group", "awslogs-stream-prefix"} <= options.keys():
         return None
     stream = f"{options['awslogs-stream-prefix']}/{container}/{task.arn.rpartition('/')[2]}"
     return options["awslogs-group"], stream

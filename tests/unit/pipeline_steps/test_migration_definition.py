@@ -86,6 +86,11 @@ def test_nothing_waits_for_the_migration_as_for_the_app() -> None:
     assert migration({PROXY_AT + "dependsOn": waits})["containerDefinitions"][1]["dependsOn"] == []
 
 
+def test_a_sidecar_keeps_the_volumes_of_the_container_that_migrates() -> None:
+    volumes = [{"sourceContainer": "web"}]
+    assert migration({PROXY_AT + "volumesFrom": volumes})["containerDefinitions"][1]["volumesFrom"] == volumes
+
+
 def test_a_container_that_the_service_has_not_is_named() -> None:
     with pytest.raises(StepError, match=r"^The service has no container app; it has: web, proxy$"):
         migration({}, "app")
