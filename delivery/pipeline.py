@@ -20,10 +20,15 @@ WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
 """An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
 SECONDS_BETWEEN_LOOKS = 3.0
 LOOKS_FOR_A_RETRY = 20
-MINUTES_OF_AN_ACTION = {"Manual": 7 * 24 * 60, "CodeDeployToECS": 5 * 24 * 60, "CodeBuild": 16 * 60}
-"""Provider → for how long an action may run: an approval and CodeDeploy until CodePipeline ends them (CodePipeline user
-guide, Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedTimeoutInMinutes`: 480 by default)
-and runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
+MINUTES_OF_AN_ACTION = {
+    "Manual": 7 * 24 * 60,
+    "CodeDeployToECS": 5 * 24 * 60,
+    "Lambda": 24 * 60,
+    "CodeBuild": 16 * 60,
+}
+"""Provider → for how long an action may run: all but a build until CodePipeline ends them (CodePipeline user guide,
+Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedTimeoutInMinutes`: 480 by default) and
+runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
 MINUTES_OF_ANOTHER_ACTION = 60
 """All others, and what comes between two actions (the same page)."""
 DEPLOY_STAGE = "Deploy"

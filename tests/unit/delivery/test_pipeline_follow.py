@@ -49,6 +49,7 @@ PACKAGE = running("Package", "Package", "Build", "CodeBuild")
 APPROVE = running("Approve", "Approve", "Approval", "Manual")
 DEPLOY = running("Deploy", "Deploy", "Deploy", "ECS")
 SHIFT = running("Deploy", "Deploy", "Deploy", "CodeDeployToECS")
+MIGRATE = running("Deploy", "Migrate", "Invoke", "Lambda")
 HOUR, DAY = 60, 24 * 60
 
 
@@ -58,12 +59,22 @@ HOUR, DAY = 60, 24 * 60
         ([DEPLOY], None, "is in Deploy / Deploy", HOUR),
         ([{**PACKAGE, "status": "Succeeded"}, SHIFT], None, "is in Deploy / Deploy", 5 * DAY),
         ([PACKAGE], None, "is in Package / Package", 16 * HOUR),
+        ([MIGRATE], None, "is in Deploy / Migrate", DAY),
         ([APPROVE], None, "is in Approve / Approve", 7 * DAY),
         ([], None, "is between two actions", HOUR),
         ([{**PACKAGE, "status": "Succeeded"}], [APPROVE], "waits for run-1, which is in Approve / Approve", 7 * DAY),
         ([], [], "waits for run-1", HOUR),
     ],
-    ids=["ECS", "CodeDeploy", "a build", "an approval", "between two", "behind one that waits", "behind another"],
+    ids=[
+        "ECS",
+        "CodeDeploy",
+        "a build",
+        "a function",
+        "an approval",
+        "between two",
+        "behind one that waits",
+        "behind another",
+    ],
 )
 def test_what_never_ends_is_waited_for_so_long(
     clock: Clock, mine: list[dict[str, Any]], others: list[dict[str, Any]] | None, where: str, minutes: int
