@@ -15,8 +15,6 @@ ON_DEMAND, SPOT = "Fargate On-Demand vCPU resource count", "Fargate Spot vCPU re
 PLATFORMS = {"x86_64": "Linux", "arm64": "ARM"}
 """How CodeBuild's quotas call the machines of an architecture."""
 SIZES = {"BUILD_GENERAL1_SMALL": "Small", "BUILD_GENERAL1_MEDIUM": "Medium", "BUILD_GENERAL1_LARGE": "Large"}
-STEPS = "Small"
-"""The machine of the builds that only call AWS, of the task's architecture."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,7 @@ def needed(stacks: Mapping[str, Mapping[str, Any]]) -> dict[Quota, int]:
             count, cpu = tasks.get("max", tasks.get("min", 1)), task.get("cpu")
             if platform is None or size not in SIZES or not isinstance(cpu, int) or not isinstance(count, int):
                 continue
-            for machine in {f"{platform}/{SIZES[size]}", f"{platform}/{STEPS}"}:
-                need[_builds(machine)] += 1
+            need[_builds(f"{platform}/{SIZES[size]}")] += 1
             vcpus[fargate] += 2 * count * cpu
     return {**need, **{quota: math.ceil(units / 1024) for quota, units in vcpus.items()}}
 

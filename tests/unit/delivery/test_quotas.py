@@ -40,7 +40,7 @@ NEEDS: Mapping[str, tuple[dict[str, Json], dict[Quota, int]]] = {
     ),
     "the most tasks, twice": (
         {"dev": stack(web=service(1024, LARGE, {"min": 2, "max": 5}), job=service(512, LARGE, {"min": 3}))},
-        {builds("Linux/Large"): 2, builds("Linux/Small"): 2, Quota("fargate", ON_DEMAND): 13},
+        {builds("Linux/Large"): 2, Quota("fargate", ON_DEMAND): 13},
     ),
     "on Spot, and another stack that is not": (
         {"dev": stack(True, web=service(4096)), "prd": stack(web=service(2048))},
