@@ -173,7 +173,7 @@ def test_the_next_release_goes_on(local: Stack, apps: Apps) -> None:
 
 SLOW = """\
 #!/bin/sh
-echo "begun"; sleep 12; echo "done"
+echo "begun"; sleep 20; echo "done"
 """
 
 
