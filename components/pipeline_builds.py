@@ -38,14 +38,6 @@ BUILDERS: Mapping[str, Builder] = {
 }
 """The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
 
-
-def caller(architecture: str) -> Machine:
-    """The machine of a build that only calls AWS: of the tasks' architecture, because not every Region has ARM
-    machines (CodeBuild, build environment compute types), nor a young account builds of two kinds.
-    """
-    return {**BUILDERS[architecture], "compute_type": "BUILD_GENERAL1_SMALL", "privileged_mode": False}
-
-
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 PARAMETER_PREFIX = "PARAMETER_"
 """What the variables of the image's build begin with that are a service's own parameters, and no other does: so no
