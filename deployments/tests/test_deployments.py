@@ -98,7 +98,8 @@ def test_what_the_program_reads_deploys_and_nothing_else(run: Run) -> None:
     """A folder or file that the program begins to use has to be added."""
     paths = run()["DeploymentSettings", "dev"]["github"]["paths"]
     repository = ROOT.parent
-    imported = {file.parent.name for file in _read_by_the_program(repository) if file.parent != repository}
+    read = [file.relative_to(repository).parts for file in _read_by_the_program(repository)]
+    imported = {top for top, *below in read if below}
     assert {"components", "delivery"} <= imported
     assert {f"{folder}/**" for folder in imported} | {"task_templates/**", "buildspecs/**"} <= set(paths)
     assert "Pulumi.dev.yaml" in paths
