@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pulumi_aws as aws
 
 from components.naming import Scope
-from releases.events import PACKAGED, RELEASED, SOURCE
+from releases.events import NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 
 LONGEST_TEMPLATE, LONGEST_PATTERN = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
@@ -111,6 +111,16 @@ MESSAGES: Mapping[str, Message] = {
         {},
         {"summary": "$.detail.summary"},
         ["Image <summary>"],
+        source=SOURCE,
+    ),
+    # CodePipeline's own event of the failure follows, whose reason is the command that failed.
+    "not_packaged": Message(
+        "<pipeline> has no image to deploy",
+        BAD,
+        NOT_PACKAGED,
+        {},
+        {"reason": "$.detail.reason"},
+        ["Package: <reason>"],
         source=SOURCE,
     ),
     "approval": Message(

@@ -85,8 +85,13 @@ def test_a_failed_build(local: Stack, apps: Apps) -> None:
     before = len(told(local))
     assert local.ship("hello", apps.make("unbuildable", dockerfile="FROM nowhere\n")).code == 1
     messages = told(local, before)
-    assert titles(messages) == ["[local] local-hello has started", "[local] local-hello has failed in Package"]
-    assert messages[1][1].startswith("Package: Build terminated with state: FAILED. Phase: BUILD")
+    assert titles(messages) == [
+        "[local] local-hello has started",
+        "[local] local-hello has no image to deploy",
+        "[local] local-hello has failed in Package",
+    ]
+    assert messages[1][1].startswith("Package: The image was not built: nowhere: ")
+    assert messages[2][1].startswith("Package: Build terminated with state: FAILED. Phase: BUILD")
 
 
 def test_a_failed_migration(local: Stack, apps: Apps) -> None:

@@ -98,6 +98,7 @@ def event(kind: str, pipeline: str, **detail: Any) -> dict[str, Any]:
         "failed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Build"}},
         "no_source": {"state": "FAILED", "stage": "Source", "type": {"category": "Source"}, "version": 2.0},
         "packaged": {"summary": "sha256:0 from source v"},
+        "not_packaged": {"reason": "The source has no Dockerfile at its top."},
         "released": {"release": 12},
     }
     return of(kind, {"pipeline": pipeline, "execution-id": "e", **details[kind], **detail})

@@ -1,4 +1,4 @@
-"""What a stack that an earlier program brought up is changed by: nothing but the pipeline's own steps.
+"""What a stack that an earlier program brought up is changed by: the pipeline's own steps, and Package's own message.
 
 `upgrade/` has what the program of November 2026 declared, whose steps were CodeBuild projects, with the stack files of
 then. A preview compares the two in the same way, resource by resource.
@@ -22,6 +22,7 @@ PARTS = "(-logs|-role|-policy)?"
 GONE = re.compile(rf"({STEP}|commits-report){PARTS}|commits-ended-report")
 NEW = re.compile(
     rf"([\w-]+-steps|commits-report){PARTS}|commits-report-permission|delivery-store-steps|commits-ended-report"
+    r"|slack-not_packaged(-target)?"
 )
 CHANGED = {
     "aws:codepipeline/pipeline:Pipeline": {"stages"},
@@ -30,13 +31,14 @@ CHANGED = {
     "aws:cloudwatch/eventTarget:EventTarget": {"arn", "roleArn", "inputTransformer"},
     "aws:cloudwatch/logGroup:LogGroup": {"name"},
     "aws:iam/role:Role": {"assumeRolePolicy"},
+    "aws:sqs/queuePolicy:QueuePolicy": {"policy"},
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"rules"},
     "fargate-delivery:index:DeliveryStore": {"report_prefixes"},
 }
 """What of a resource may differ, by its type."""
 CHANGED_NAMES = re.compile(
     r"[\w-]+-(pipeline|package)(-policy)?|commits-(events-policy|ended-report|failed-comment)"
-    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?"
+    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-undelivered-policy"
 )
 
 
