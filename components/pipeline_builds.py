@@ -13,6 +13,7 @@ from components import policies, registries, steps_code
 from components.naming import Scope, source_key
 from components.parameter_store import View
 from components.registries import Registries
+from pipeline_steps.package.settings import PARAMETER
 from releases import template
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
 from releases.names import Controller
@@ -39,9 +40,6 @@ BUILDERS: Mapping[str, Builder] = {
 """The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
 
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
-PARAMETER_PREFIX = "PARAMETER_"
-"""What the variables of the image's build begin with that are a service's own parameters, and no other does: so no
-parameter is taken for one of the step, of CodeBuild or of the shell. A Dockerfile sees the parameter's name."""
 
 
 class MigrationArgs(TypedDict):
@@ -182,7 +180,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         args["build_timeout"],
-        {f"{PARAMETER_PREFIX}{name}": stored for name, stored in build.names.items()},
+        {f"{PARAMETER}{name}": stored for name, stored in build.names.items()},
     )
 
 

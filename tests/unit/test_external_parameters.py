@@ -8,7 +8,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, stack_config
 from test_program import run, statements
 
-from components import pipeline_builds
+from pipeline_steps.package.settings import PARAMETER
 
 Deploy = Callable[..., Recorder]
 PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"
@@ -81,5 +81,5 @@ def test_each_reader_decrypts_its_own_with_the_key_of_each(dev: Recorder) -> Non
 def test_no_variable_of_a_step_begins_as_the_parameters_do(dev: Recorder) -> None:
     for name in dev.named(PROJECT):
         for each in dev.inputs(PROJECT, name)["environment"]["environmentVariables"]:
-            of_a_service = each["name"].startswith(pipeline_builds.PARAMETER_PREFIX)
+            of_a_service = each["name"].startswith(PARAMETER)
             assert of_a_service is (each.get("type") == "PARAMETER_STORE"), (name, each["name"])
