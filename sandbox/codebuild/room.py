@@ -11,7 +11,7 @@ from typing import Any
 
 import sandbox
 from sandbox.base_images import Settings
-from sandbox.codebuild import aws_command, python_of_image
+from sandbox.codebuild import python_of_image
 from sandbox.containers.namespace import Container
 from sandbox.containers.rootfs import Bind, Layout, Runtime
 from sandbox.containers.runtimes import SYSTEM_PATH
@@ -21,6 +21,7 @@ TOOLS = "/codebuild/readonly/bin"
 IMAGES = "/codebuild/images"
 PATH = f"{TOOLS}:{SYSTEM_PATH}"
 ABSENT = '#!/bin/sh\necho "${0##*/}: command not found" >&2\nexit 127\n'
+AWS = "import sys; from awscli.clidriver import main; sys.exit(main())"
 DOCKER = """\
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def open_room(
         settings=settings,
     )
     _write_tool(tools / "docker", "-I", "-c", docker)
-    _write_tool(tools / "aws", "-I", "-S", str(Path(aws_command.__file__)))
+    _write_tool(tools / "aws", "-I", "-c", AWS)
     python = python_of_image.install(tools.parent, Path(TOOLS).parent)
     for name in ("python", "python3"):
         (tools / name).write_text(python)
