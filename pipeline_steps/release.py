@@ -84,7 +84,12 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
         announce(session, settings.pipeline, released, deployed.uploaded, changed=[])
         return Done(f"Released by this execution already, as release-{released.release}")
     step = _Step(session, settings, deployed, released)
-    return step.go_on(Progress(**job.state), int(parameter["Version"]))
+    progress = Progress(
+        deployment=job.state.get("deployment"),
+        since=float(job.state.get("since", 0.0)),
+        others=int(job.state.get("others", 0)),
+    )
+    return step.go_on(progress, int(parameter["Version"]))
 
 
 class _Step:

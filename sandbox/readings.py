@@ -25,7 +25,7 @@ class Readings:
         queued_builds: a build waits a minute for a machine.
         platform_digests: of a task's image that is an index, DescribeTasks gives the digest of its platform's image.
         late_tags: a task resolves an image's tag when it starts, not once for its deployment.
-        refused_builds: a project's first build is refused for a quota. Not one of `awkward`: nobody but `delivery
+        refused_builds: a project's first two builds are refused for a quota. Not one of `awkward`: nobody but `delivery
             retry` goes on with a release then.
     """
 

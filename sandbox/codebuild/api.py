@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,10 @@ START_PARAMETERS = {
 }
 
 
+REFUSED_BUILDS = 2
+"""An upload whose event S3 sends twice has two executions, and the first build of each is refused."""
+
+
 @dataclass
 class Builds:
     """All builds of a world."""
@@ -43,14 +48,14 @@ class Builds:
     quota: int | None = None
     """How many builds the account may run; None is no end of them. AWS counts by machine, and lets some wait; what it
     refuses, it refuses in these words."""
-    refused: set[str] = field(default_factory=set)
-    """Projects whose first build was refused."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """How many builds of a project were refused."""
 
     def admit(self, project: str, readings: Readings) -> None:
         """Raises AwsError when the account may run no further build."""
         quota = self.quota
-        if readings.refused_builds and project not in self.refused:
-            self.refused.add(project)
+        if readings.refused_builds and self.refused[project] < REFUSED_BUILDS:
+            self.refused[project] += 1
             quota = 0
         if quota is not None and len(self.running) >= quota:
             message = f"Cannot have more than {quota} builds in queue for the account"

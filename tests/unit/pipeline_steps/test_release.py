@@ -54,6 +54,7 @@ class Step:
     running: list[Json] = field(default_factory=list)
     refused: dict[str, Any] = field(default_factory=dict)
     seconds: float = 30.0
+    state: Json = field(default_factory=dict)
     images: dict[str, list[str]] = field(
         default_factory=lambda: {DIGEST: ["content-1"], EARLIER: ["release-1", "live"]}
     )
@@ -85,8 +86,7 @@ class Step:
             "digest": DIGEST, "source": "v1", "commit": "c", "repository": "team/web", "uploaded": "0",
             "execution": "exec-1", **self.given,
         }  # fmt: skip
-        state: Json = {}
-        now = NOW
+        state, now = self.state, NOW
         for _ in range(100):
             monkeypatch.setattr(time, "time", partial(float, now))
             job = Job("job", "release", given, {}, {}, {}, json.loads(json.dumps(state)))
@@ -382,3 +382,9 @@ def test_sidecars_that_may_not_be_looked_at_stop_no_release(
     step = Step([look()], settings={"sidecars": ("proxy",)}, running=[task(1, proxy="sha256:1")], refused=refused)
     assert step.run(monkeypatch).wrote == RELEASED
     assert "What the sidecars run cannot be asked: " in capsys.readouterr().out
+
+
+def test_a_state_of_another_version_is_read_as_far_as_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `up` gives the function other code while a release waits."""
+    step = Step([look("IN_PROGRESS"), look()], state={"deployment": "ecs-svc/8", "since": NOW, "new": 1})
+    assert step.run(monkeypatch).wrote == RELEASED
