@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import Discriminator, Tag
 
 from components.strategies.rolling import RollingStrategy
-from components.strategies.strategy import Strategy, name_of
+from components.strategies.strategy import Strategy, kinds_of, name_of
 
 for module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{module.name}")
 
-STRATEGIES: Mapping[str, type[Strategy]] = {name_of(each): each for each in Strategy.__subclasses__()}
+STRATEGIES: Mapping[str, type[Strategy]] = {name_of(each): each for each in kinds_of(Strategy)}
 """By the name that a stack file has for it."""
 
 

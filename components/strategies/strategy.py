@@ -108,7 +108,7 @@ class Strategy(Model):
     def _keys_of_another(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        for other in Strategy.__subclasses__():
+        for other in kinds_of(Strategy):
             keys = sorted(given.keys() & (other.model_fields.keys() - cls.model_fields.keys()))
             if keys:
                 raise ValueError(f"{', '.join(keys)}: only with strategy {name_of(other)}")
@@ -147,6 +147,11 @@ class Strategy(Model):
     def deployer(self, name: str, service: Deployable) -> Mapping[str, Any]:
         """Make what deploys beside ECS; the arguments that its pipeline takes besides."""
         return {}
+
+
+def kinds_of(strategy: type[Strategy]) -> list[type[Strategy]]:
+    """Those that have been defined, and those that are made of them."""
+    return [kind for each in strategy.__subclasses__() for kind in (each, *kinds_of(each))]
 
 
 def name_of(strategy: type[Strategy]) -> str:

@@ -321,3 +321,42 @@ def test_the_app_may_what_it_is_permitted_and_sessions_are_opened_where_it_is_sa
     other = local.aws("local-hello-task", *read, key.replace("hello", "mailer"), "/dev/null")
     assert "is not authorized to perform: s3:GetObject" in other.err
     assert local.changes() == {}
+
+
+RESTART = '''\
+"""All tasks stop, and the new ones start."""
+
+from typing import Any, Literal
+
+import pulumi_aws as aws
+
+from components.strategies.rolling import RollingStrategy
+
+
+class AllAtOnceRestartStrategy(RollingStrategy):
+    """ECS stops all tasks, and starts the new ones."""
+
+    strategy: Literal["all_at_once_restart"]
+
+    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+        at_once = {"deployment_minimum_healthy_percent": 0, "deployment_maximum_percent": 100}
+        return {**super().service_arguments(alarms), **at_once}
+'''
+
+
+def test_a_strategy_is_added_in_one_module(local: Stack, apps: Apps) -> None:
+    (local.root / "components/strategies/all_at_once_restart.py").write_text(RESTART)
+    local.edit("Pulumi.local.yaml", "    hello:\n", "    hello:\n      deploy: {strategy: all_at_once_restart}\n")
+    local.ok("up")
+    ecs = local.client("ecs")
+    before = ecs.list_tasks(cluster="local", serviceName="local-hello")["taskArns"]
+    done = local.ship("hello", apps.make("restarted"))
+    assert done.code == 0, done.out + done.err
+    (service,) = ecs.describe_services(cluster="local", services=["local-hello"])["services"]
+    limits = service["deploymentConfiguration"]
+    assert (limits["minimumHealthyPercent"], limits["maximumPercent"]) == (0, 100)
+    after = ecs.list_tasks(cluster="local", serviceName="local-hello")["taskArns"]
+    assert not set(before) & set(after)
+    old, new = (ecs.describe_tasks(cluster="local", tasks=arns)["tasks"] for arns in (before, after))
+    assert max(task["stoppedAt"] for task in old) <= min(task["startedAt"] for task in new)
+    assert local.changes() == {}
