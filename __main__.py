@@ -26,7 +26,6 @@ from components.start_failures import StartFailures
 from components.strategies.strategy import Deployable
 from inputs import (
     load_balancer_args,
-    migrate_args,
     network_args,
     shared_by,
     to_share,
@@ -91,7 +90,7 @@ for name, service in config.services.items():
             "protect": config.protect,
         },
     )
-    state, controller = seen.states.get(name), service.deploy.controller
+    state = seen.states.get(name)
     images = ImageRepository(name, {"repository_name": scope.name(name), "protect": config.protect})
     ecs_service = EcsService(
         name,
@@ -123,6 +122,7 @@ for name, service in config.services.items():
                 if replacing[name]
                 else guards(seen, scope.stack, name, service.deploy.timeout)
             ),
+            "template_hooks": template_guard(seen, scope.stack, name),
             **ways_in_args(stack, service, state, balancer, make_room),  # type: ignore[typeddict-item]
         },
     )
@@ -143,7 +143,6 @@ for name, service in config.services.items():
             test_listener_arns=balancer.test_listener_arns,
             alarm_names=ecs_service.alarms.names,
             template=ecs_service.template,
-            hooks=template_guard(seen, scope.stack, name),
         ),
     )
     pipeline = DeployPipeline(
@@ -158,10 +157,7 @@ for name, service in config.services.items():
             "repository_name": images.name,
             "repository_url": images.url,
             "repository_arn": images.arn,
-            "cluster_name": cluster.name,
-            "service_name": ecs_service.name,
-            "service_arn": ecs_service.arn,
-            "role_arns": ecs_service.role_arns,
+            "deployer": deployer,
             "record_name": ecs_service.record_name,
             "record_arn": ecs_service.record_arn,
             "containers": stack.templates[name].image_containers(),
@@ -169,16 +165,13 @@ for name, service in config.services.items():
             "log_group_arn": ecs_service.log_group_arn,
             "approve": config.approves(service),
             "minimum_tasks": service.tasks.min,
-            "deploy_timeout": service.deploy.timeout,
             "build": parameters.build,
             "architecture": architecture,
             "compute_type": service.build.compute,
             "build_timeout": service.build.timeout,
             "registries": service.build.registries,
             "log_retention_days": config.cluster.log_retention_days,
-            "controller": controller,
-            **deployer,  # type: ignore[typeddict-item]
-            **migrate_args(service),
+            "migrate": service.migrate,
             "uploaders": uploaders.statements(service.source.github, service.source.gitlab, scope),
         },
     )

@@ -7,7 +7,6 @@ import pulumi_aws as aws
 
 from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.network import AdoptedVpc, Network, NetworkArgs
-from components.pipeline_builds import MigrationArgs
 from components.ways_in import WaysInArgs
 from delivery.state import ServiceState
 from review import number_of, priority
@@ -134,10 +133,3 @@ def ways_in_args(
         for port in service.deploy.test_ports:
             ways_in["blue_green"]["test_listener_arn"] = balancer.test_listener_arns[port]
     return {"ways_in": ways_in}
-
-
-def migrate_args(service: Service) -> dict[str, MigrationArgs]:
-    """`{"migrate": …}` for a service with migrations, nothing for another."""
-    if service.migrate is None:
-        return {}
-    return {"migrate": {"command": service.migrate.command, "timeout": service.migrate.timeout}}

@@ -9,6 +9,7 @@ from components import task as sizes
 from components.alarms import Alarms
 from components.model import Model
 from components.parameter_store import Parameter
+from components.pipeline_builds import Migrate
 from components.registries import Registries
 from components.route_names import Route
 from components.scaling import Tasks
@@ -43,19 +44,6 @@ class Build(Model):
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
     """Minutes."""
     registries: Registries = Registries()
-
-
-class Migrate(Model):
-    """What runs once per release with the new image, after the build and before the deployment.
-
-    It runs in a task of its own, with the service's network, roles and parameters. An exit code other than 0
-    ends the release, and what runs stays. A release that is tried again runs it again.
-    """
-
-    command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-    """Run by the image's entry point, such as `[bin/migrate]`."""
-    timeout: Annotated[int, Field(ge=1, le=120)] = 15
-    """Minutes until it is stopped, and the release with it."""
 
 
 class Service(Model):

@@ -12,8 +12,9 @@ from components import pipeline_builds as builds
 from components import pipeline_function, pipeline_stages, policies
 from components.functions import python_function
 from components.naming import artifact_prefix, source_key
-from components.pipeline_builds import BlueGreenArgs, Build, DeployPipelineArgs
+from components.pipeline_builds import Build, DeployPipelineArgs
 from components.roles import service_role, until_known
+from components.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
 
@@ -72,14 +73,14 @@ class DeployPipeline(pulumi.ComponentResource):
                 *policies.read_and_write_artifacts(args["bucket_arn"], self._artifacts_arn),
                 *policies.run_builds([package.arn]),
                 *policies.run_steps(steps.arn),
-                *self._may_deploy(),
+                *args["deployer"].permissions(),
             ],
         )
         pipeline = self._pipeline(package, steps, role, permissions)
         starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
         self._start_on_upload(pipeline, starter)
-        if "blue_green" in args:
-            self._start_on_template(args["blue_green"], pipeline, starter)
+        if (deployed := args["deployer"].template) is not None:
+            self._start_on_template(deployed, pipeline, starter)
         self.name = pipeline.name
         self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
@@ -109,24 +110,6 @@ class DeployPipeline(pulumi.ComponentResource):
             statements,
             self._args["scope"].account,
             self._child,
-        )
-
-    def _may_deploy(self) -> list[policies.Statement]:
-        args, scope = self._args, self._args["scope"]
-        revisions = scope.arn("ecs", f"task-definition/{self._full_name}:*")
-        if "blue_green" not in args:
-            return policies.deploy_service(
-                args["service_arn"], revisions, args["role_arns"], builds.cluster_arn(args), builds.tasks_arn(args)
-            )
-        application, group = args["blue_green"]["application_name"], args["blue_green"]["group_name"]
-        return policies.start_blue_green(
-            application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), application),
-            group_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentgroup:"), application, "/", group),
-            config_arn=pulumi.Output.concat(
-                scope.arn("codedeploy", "deploymentconfig:"), args["blue_green"]["config_name"]
-            ),
-            task_definition_arn=revisions,
-            role_arns=args["role_arns"],
         )
 
     def _project(self, build: Build) -> aws.codebuild.Project:
@@ -191,19 +174,8 @@ class DeployPipeline(pulumi.ComponentResource):
         stages = [pipeline_stages.source(args["bucket"], self.source_key), pipeline_stages.package(package.name)]
         if args["approve"]:
             stages.append(pipeline_stages.approve())
-        actions = (
-            pipeline_stages.blue_green(
-                {
-                    "application_name": args["blue_green"]["application_name"],
-                    "group_name": args["blue_green"]["group_name"],
-                    "image_placeholder": template.IMAGE_PLACEHOLDER,
-                },
-                steps.name,
-            )
-            if "blue_green" in args
-            else pipeline_stages.rolling(args["cluster_name"], args["service_name"], args["deploy_timeout"])
-        )
-        stages.append(pipeline_stages.deploy(actions=actions, migrates="migrate" in args, steps=steps.name))
+        actions = args["deployer"].actions(steps.name)
+        stages.append(pipeline_stages.deploy(actions=actions, migrates=args["migrate"] is not None, steps=steps.name))
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,
@@ -240,9 +212,7 @@ class DeployPipeline(pulumi.ComponentResource):
             },
         )
 
-    def _start_on_template(
-        self, blue_green: BlueGreenArgs, pipeline: aws.codepipeline.Pipeline, starter: Starter
-    ) -> None:
+    def _start_on_template(self, deployed: Template, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
         """Writes the task definition; when it changes, the image that is live is deployed with it, without a build."""
         folder = template.folder(self._args["service"])
         started_by = self._start_on(
@@ -256,15 +226,15 @@ class DeployPipeline(pulumi.ComponentResource):
             f"{self._name}-taskdef",
             bucket=self._args["bucket"],
             key=f"{folder}/{template.TASK_DEFINITION}",
-            content=blue_green["template"],
+            content=deployed.task_definition,
             content_type="application/json",
-            opts=pulumi.ResourceOptions(parent=self, hooks=blue_green["hooks"]),
+            opts=pulumi.ResourceOptions(parent=self, hooks=deployed.hooks),
         )
         aws.s3.BucketObjectv2(
             f"{self._name}-appspec",
             bucket=self._args["bucket"],
             key=f"{folder}/{template.APPSPEC}",
-            content=blue_green["app_spec"],
+            content=deployed.app_spec,
             content_type="application/yaml",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[definition, started_by]),
         )

@@ -15,7 +15,7 @@ from components.parameter_store import View
 from components.release import forced, task_definition
 from components.roles import service_role
 from components.scaling import Tasks, scaling
-from components.strategies.strategy import AppSpecArgs, Strategy
+from components.strategies.strategy import AppSpecArgs, Strategy, Template
 from components.task import Task
 from components.task_role import Permission, of_the_app, task_role
 from components.task_template import TaskTemplate
@@ -66,6 +66,8 @@ class EcsServiceArgs(TypedDict):
     """The service once nothing is in flight that an edit waits for, by its reason to wait; without it, `state`."""
     hooks: NotRequired[pulumi.ResourceHookBinding | None]
     """What guards a change of the service."""
+    template_hooks: NotRequired[pulumi.ResourceHookBinding | None]
+    """What guards a change of the template that is deployed."""
 
 
 class EcsService(pulumi.ComponentResource):
@@ -101,8 +103,8 @@ class EcsService(pulumi.ComponentResource):
     """How requests reach it; None for a worker."""
     alarms: ServiceAlarms
     """Those that roll a deployment back."""
-    template: tuple[pulumi.Output[str], pulumi.Output[str]] | None
-    """For CodeDeploy: the task definition, with a placeholder for the image, and how it is deployed."""
+    template: Template | None
+    """What is deployed where that is a template; None where the image alone is."""
 
     def __init__(self, name: str, args: EcsServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:EcsService", name, {"service": args["service"]}, opts)
@@ -328,12 +330,13 @@ class EcsService(pulumi.ComponentResource):
         deferred: Mapping[str, pulumi.Input[Any]],
         spec: pulumi.Output[dict[str, Any]],
         fingerprint: pulumi.Output[str],
-    ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+    ) -> Template:
         with_placeholder = {**deferred, "image": f"<{template_files.IMAGE_PLACEHOLDER}>"}
         app_spec = pulumi.Output.all(fingerprint, spec).apply(
             lambda known: template_files.headed(known[0], json.dumps(known[1], indent=2))
         )
-        return self._rendered(with_placeholder, spec).apply(json.dumps), app_spec
+        rendered = self._rendered(with_placeholder, spec).apply(json.dumps)
+        return Template(rendered, app_spec, self._args.get("template_hooks"))
 
     def _task_definition(
         self, deferred: Mapping[str, pulumi.Input[Any]], spec: pulumi.Output[dict[str, Any]] | None

@@ -5,18 +5,20 @@ Functions without resources; `DeployPipeline` makes a CodeBuild project of each.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NotRequired, TypedDict
+from typing import Annotated, TypedDict
 
 import pulumi
+from pydantic import Field
 
 from components import policies, registries, steps_code
+from components.model import Model
 from components.naming import Scope, source_key
 from components.parameter_store import View
 from components.registries import Registries
+from components.strategies.strategy import Deployer
 from pipeline_steps.package.settings import PARAMETER
 from releases import template
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
-from releases.names import Controller
 
 
 class Builder(TypedDict):
@@ -42,26 +44,17 @@ BUILDERS: Mapping[str, Builder] = {
 PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
 
-class MigrationArgs(TypedDict):
-    """What runs once per release, before the new version serves."""
+class Migrate(Model):
+    """What runs once per release with the new image, after the build and before the deployment.
 
-    command: Sequence[str]
-    """Run by the entry point of the first of `containers`, in a task of its own."""
-    timeout: int
-    """Minutes."""
+    It runs in a task of its own, with the service's network, roles and parameters. An exit code other than 0
+    ends the release, and what runs stays. A release that is tried again runs it again.
+    """
 
-
-class BlueGreenArgs(TypedDict):
-    """For CodeDeploy: what it deploys, and by what."""
-
-    template: pulumi.Input[str]
-    """The task definition, with IMAGE_PLACEHOLDER for the image."""
-    app_spec: pulumi.Input[str]
-    application_name: pulumi.Input[str]
-    group_name: pulumi.Input[str]
-    config_name: pulumi.Input[str]
-    hooks: pulumi.ResourceHookBinding | None
-    """What guards a change of the template."""
+    command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    """Run by the image's entry point, such as `[bin/migrate]`."""
+    timeout: Annotated[int, Field(ge=1, le=120)] = 15
+    """Minutes until it is stopped, and the release with it."""
 
 
 class DeployPipelineArgs(TypedDict):
@@ -81,15 +74,8 @@ class DeployPipelineArgs(TypedDict):
     repository_name: pulumi.Input[str]
     repository_url: pulumi.Input[str]
     repository_arn: pulumi.Input[str]
-    cluster_name: pulumi.Input[str]
-    service_name: pulumi.Input[str]
-    service_arn: pulumi.Input[str]
-    controller: Controller
-    """Who deploys the service: ECS itself, or CodeDeploy."""
-    blue_green: NotRequired[BlueGreenArgs]
-    """With CodeDeploy."""
-    role_arns: Sequence[pulumi.Input[str]]
-    """The execution and task roles, to be passed with a new revision."""
+    deployer: Deployer
+    """What deploys the service's images."""
     log_group_arn: pulumi.Input[str]
     """Where the service's containers log."""
     record_name: pulumi.Input[str]
@@ -98,14 +84,12 @@ class DeployPipelineArgs(TypedDict):
     """The containers that run the service's own image."""
     sidecars: Sequence[str]
     """The other containers of its task."""
-    migrate: NotRequired[MigrationArgs]
+    migrate: Migrate | None
     """Without it a release migrates nothing."""
     approve: bool
     """Whether somebody has to approve each release."""
     minimum_tasks: int
     """What the first release starts."""
-    deploy_timeout: int
-    """Minutes that a deployment may take, and the first tasks of CodeDeploy's."""
     build: View
     """The parameters that the image's build reads."""
     architecture: str
@@ -142,7 +126,7 @@ class Build:
 
 def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
     """Makes an image of a source, unless there is one."""
-    build, blue_green = args["build"], "blue_green" in args
+    build, template_deploys = args["build"], args["deployer"].template is not None
     machine: Machine = {
         **BUILDERS[args["architecture"]],
         "compute_type": args["compute_type"],
@@ -161,7 +145,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             "RELEASE_RECORD": args["record_name"],
             "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
             "BUILD_SECRETS": " ".join(sorted(build.secret)),
-            "TEMPLATE_FOLDER": template.folder(args["service"]) if blue_green else "",
+            "TEMPLATE_FOLDER": template.folder(args["service"]) if template_deploys else "",
             **registries.variables(args["registries"], args["scope"].dns_suffix),
         },
         [
@@ -175,21 +159,13 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build
             ),
             *policies.read_steps(pulumi.Output.concat(args["bucket_arn"], "/", steps_code.FOLDER, "/*")),
             *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
-            *(policies.read_template(template_arn(args)) if blue_green else []),
+            *(policies.read_template(template_arn(args)) if template_deploys else []),
             *build.statements,
             *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
         ],
         args["build_timeout"],
         {f"{PARAMETER}{name}": stored for name, stored in build.names.items()},
     )
-
-
-def cluster_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
-    return pulumi.Output.concat(args["scope"].arn("ecs", "cluster/"), args["cluster_name"])
-
-
-def tasks_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
-    return pulumi.Output.concat(args["scope"].arn("ecs", "task/"), args["cluster_name"], "/*")
 
 
 def template_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:

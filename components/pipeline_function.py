@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from components import policies
-from components.pipeline_builds import DeployPipelineArgs, cluster_arn, tasks_arn, template_arn
+from components.pipeline_builds import DeployPipelineArgs, template_arn
 from releases import template
 from releases.events import RELEASED, SOURCE
 
@@ -19,25 +19,26 @@ TIMEOUT = 60
 
 def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
     """The value of the function's environment variable, which `pipeline_steps.settings.Settings` reads."""
+    service = args["deployer"].service
     fields: dict[str, Any] = {
         "pipeline": args["scope"].name(args["service"]),
-        "cluster": args["cluster_name"],
-        "service": args["service_name"],
-        "controller": args["controller"],
+        "cluster": service.cluster_name,
+        "service": service.name,
+        "controller": args["deployer"].strategy.controller,
         "containers": list(args["containers"]),
         "sidecars": list(args["sidecars"]),
         "minimum_tasks": args["minimum_tasks"],
-        "deploy_minutes": args["deploy_timeout"],
+        "deploy_minutes": args["deployer"].strategy.timeout,
         "repository": args["repository_name"],
         "record": args["record_name"],
         "repository_uri": args["repository_url"],
     }
-    if "blue_green" in args:
+    if args["deployer"].template is not None:
         fields |= {"template_bucket": args["bucket"], "template_folder": template.folder(args["service"])}
-    if "migrate" in args:
+    if (migrate := args["migrate"]) is not None:
         fields["migration"] = {
-            "command": list(args["migrate"]["command"]),
-            "minutes": args["migrate"]["timeout"],
+            "command": migrate.command,
+            "minutes": migrate.timeout,
             "family": _migrations(args),
         }
     return pulumi.Output.json_dumps(fields)
@@ -45,12 +46,18 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
 
 def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     """What the function's role may do: all that the pipeline's steps do."""
-    looks_at_tasks = args["controller"] == "CODE_DEPLOY" or bool(args["sidecars"]) or "migrate" in args
+    looks_at_tasks = (
+        args["deployer"].strategy.controller == "CODE_DEPLOY" or bool(args["sidecars"]) or args["migrate"] is not None
+    )
     return [
         *policies.answer_jobs(),
-        *(policies.find_tasks(cluster_arn(args), tasks_arn(args)) if looks_at_tasks else []),
-        *(_template(args) if "blue_green" in args else []),
-        *(_migrate(args) if "migrate" in args else []),
+        *(
+            policies.find_tasks(args["deployer"].service.cluster_arn, args["deployer"].service.tasks_arn)
+            if looks_at_tasks
+            else []
+        ),
+        *(_template(args) if args["deployer"].template is not None else []),
+        *(_migrate(args) if args["migrate"] is not None else []),
         *_release(args),
     ]
 
@@ -68,9 +75,9 @@ def _template(args: DeployPipelineArgs) -> list[policies.Statement]:
 def _migrate(args: DeployPipelineArgs) -> list[policies.Statement]:
     """The service, its revisions and its roles are Release's, too."""
     return policies.migrate_service(
-        cluster_arn=cluster_arn(args),
+        cluster_arn=args["deployer"].service.cluster_arn,
         task_definition_arn=args["scope"].arn("ecs", f"task-definition/{_migrations(args)}:*"),
-        tasks_arn=tasks_arn(args),
+        tasks_arn=args["deployer"].service.tasks_arn,
         log_group_arn=args["log_group_arn"],
     )
 
@@ -80,7 +87,7 @@ def _release(args: DeployPipelineArgs) -> list[policies.Statement]:
     # A scalable target's ARN ends in an id that AWS makes up and no output gives.
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
-        *policies.release_service(args["service_arn"], scalable_targets, args["role_arns"]),
+        *policies.release_service(args["deployer"].service.arn, scalable_targets, args["deployer"].service.role_arns),
         *policies.tag_image(args["repository_arn"]),
         *policies.write_release(args["record_arn"]),
         *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),

@@ -7,8 +7,6 @@ from typing import Literal, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from releases.template import APPSPEC, TASK_DEFINITION
-
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
 Condition = aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict
@@ -30,7 +28,9 @@ class Flow(TypedDict, total=False):
 def source(bucket: pulumi.Input[str], key: str) -> Stage:
     """Source: the uploaded zip, in the version that the execution was started with."""
     configuration = {"S3Bucket": bucket, "S3ObjectKey": key, "PollForSourceChanges": "false"}
-    action = _action("Source", "Source", "S3", configuration, {"namespace": "Source", "output_artifacts": ["source"]})
+    action = aws_action(
+        "Source", "Source", "S3", configuration, {"namespace": "Source", "output_artifacts": ["source"]}
+    )
     return {"name": "Source", "actions": [action]}
 
 
@@ -54,53 +54,8 @@ def approve() -> Stage:
 
     CodePipeline shows CustomData to whoever approves; a configuration value has at most 1000 characters.
     """
-    action = _action("Approve", "Approval", "Manual", {"CustomData": "#{Package.SUMMARY}"}, {})
+    action = aws_action("Approve", "Approval", "Manual", {"CustomData": "#{Package.SUMMARY}"}, {})
     return {"name": "Approve", "before_entry": {"condition": _something_to_deploy()}, "actions": [action]}
-
-
-class BlueGreen(TypedDict):
-    """How CodeDeploy deploys."""
-
-    application_name: pulumi.Input[str]
-    group_name: pulumi.Input[str]
-    image_placeholder: str
-    """Stands in the task definition for the image."""
-
-
-def rolling(cluster_name: pulumi.Input[str], service_name: pulumi.Input[str], timeout: int) -> list[Action]:
-    """ECS replaces the tasks of a service within some minutes."""
-    update = {
-        "ClusterName": cluster_name,
-        "ServiceName": service_name,
-        "FileName": IMAGE_DEFINITIONS,
-        "DeploymentTimeout": str(timeout),
-    }
-    return [_action("Deploy", "Deploy", "ECS", update, {"input_artifacts": [PACKAGE]})]
-
-
-def blue_green(code_deploy: BlueGreen, steps: pulumi.Input[str]) -> list[Action]:
-    """CodeDeploy starts the tasks of the template beside the service's, and shifts the traffic."""
-    files = {f"{purpose}TemplateArtifact": DEPLOYMENT for purpose in ("TaskDefinition", "AppSpec")}
-    paths = {"TaskDefinitionTemplatePath": TASK_DEFINITION, "AppSpecTemplatePath": APPSPEC}
-    deployment = {
-        "ApplicationName": code_deploy["application_name"],
-        "DeploymentGroupName": code_deploy["group_name"],
-        "Image1ArtifactName": DEPLOYMENT,
-        "Image1ContainerName": code_deploy["image_placeholder"],
-        **files,
-        **paths,
-    }
-    chosen = {
-        "image": "#{variables.image}",
-        "digest": "#{Package.IMAGE_DIGEST}",
-        "source": "#{Package.SOURCE}",
-        "commit": "#{Package.COMMIT}",
-        "repository": "#{Package.COMMIT_REPOSITORY}",
-    }
-    return [
-        _step("Template", steps, chosen, {"namespace": "Template", "output_artifacts": [DEPLOYMENT]}),
-        _action("Deploy", "Deploy", "CodeDeployToECS", deployment, {"input_artifacts": [DEPLOYMENT]}),
-    ]
 
 
 def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str]) -> Stage:
@@ -124,9 +79,9 @@ def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str
     template: Flow = {"input_artifacts": [DEPLOYMENT]} if before else {}
     in_order = [
         *before,
-        *([_step("Migrate", steps, image, template)] if migrates else []),
+        *([step_action("Migrate", steps, image, template)] if migrates else []),
         last,
-        _step("Release", steps, deployed_image, {}),
+        step_action("Release", steps, deployed_image, {}),
     ]
     return {
         "name": "Deploy",
@@ -139,16 +94,16 @@ def _build(name: str, project: pulumi.Input[str], variables: Mapping[str, str], 
     """A CodeBuild action that hands these variables to the build."""
     handed = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
     configuration = {"ProjectName": project, "EnvironmentVariables": json.dumps(handed)}
-    return _action(name, "Build", "CodeBuild", configuration, flow)
+    return aws_action(name, "Build", "CodeBuild", configuration, flow)
 
 
-def _step(name: str, function: pulumi.Input[str], parameters: Mapping[str, str], flow: Flow) -> Action:
+def step_action(name: str, function: pulumi.Input[str], parameters: Mapping[str, str], flow: Flow) -> Action:
     """A Lambda action that runs one of the pipeline's own steps; its parameters have at most 1000 characters."""
     user_parameters = json.dumps({"step": name.lower(), **parameters}, separators=(",", ":"))
-    return _action(name, "Invoke", "Lambda", {"FunctionName": function, "UserParameters": user_parameters}, flow)
+    return aws_action(name, "Invoke", "Lambda", {"FunctionName": function, "UserParameters": user_parameters}, flow)
 
 
-def _action(
+def aws_action(
     name: str,
     category: Literal["Source", "Build", "Approval", "Deploy", "Invoke"],
     provider: str,

@@ -10,13 +10,14 @@ from pydantic import Field, model_validator
 
 from components import formats, policies
 from components.naming import Scope
-from components.pipeline_builds import BlueGreenArgs
+from components.pipeline_stages import DEPLOYMENT, Action, aws_action, step_action
 from components.release import not_deployed
 from components.roles import service_role
-from components.strategies.strategy import AppSpecArgs, Deployable, Strategy
+from components.strategies.strategy import AppSpecArgs, Deployable, Deployer, Strategy, Template
 from components.task import Port
 from delivery.state import ServiceState
 from releases.names import Controller
+from releases.template import APPSPEC, IMAGE_PLACEHOLDER, TASK_DEFINITION
 
 ALL_AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
 
@@ -125,6 +126,52 @@ class CodeDeploy(pulumi.ComponentResource):
         self.register_outputs({"application_name": self.application_name, "group_name": self.group_name})
 
 
+class CodeDeployer(Deployer):
+    """CodeDeploy: starts the tasks of the template beside the service's, and shifts the traffic."""
+
+    def __init__(self, service: Deployable, strategy: Strategy, code_deploy: CodeDeploy) -> None:
+        super().__init__(service, strategy)
+        self._code_deploy = code_deploy
+
+    @property
+    def template(self) -> Template | None:
+        return self.service.template
+
+    def actions(self, steps: pulumi.Input[str]) -> list[Action]:
+        files = {f"{purpose}TemplateArtifact": DEPLOYMENT for purpose in ("TaskDefinition", "AppSpec")}
+        paths = {"TaskDefinitionTemplatePath": TASK_DEFINITION, "AppSpecTemplatePath": APPSPEC}
+        deployment: dict[str, pulumi.Input[str]] = {
+            "ApplicationName": self._code_deploy.application_name,
+            "DeploymentGroupName": self._code_deploy.group_name,
+            "Image1ArtifactName": DEPLOYMENT,
+            "Image1ContainerName": IMAGE_PLACEHOLDER,
+            **files,
+            **paths,
+        }
+        chosen = {
+            "image": "#{variables.image}",
+            "digest": "#{Package.IMAGE_DIGEST}",
+            "source": "#{Package.SOURCE}",
+            "commit": "#{Package.COMMIT}",
+            "repository": "#{Package.COMMIT_REPOSITORY}",
+        }
+        return [
+            step_action("Template", steps, chosen, {"namespace": "Template", "output_artifacts": [DEPLOYMENT]}),
+            aws_action("Deploy", "Deploy", "CodeDeployToECS", deployment, {"input_artifacts": [DEPLOYMENT]}),
+        ]
+
+    def permissions(self) -> list[policies.Statement]:
+        scope, made = self.service.scope, self._code_deploy
+        group = pulumi.Output.concat(made.application_name, "/", made.group_name)
+        return policies.start_blue_green(
+            application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), made.application_name),
+            group_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentgroup:"), group),
+            config_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentconfig:"), made.config_name),
+            task_definition_arn=self.service.revisions_arn,
+            role_arns=self.service.role_arns,
+        )
+
+
 class CodeDeployStrategy(Strategy):
     """New tasks beside the old ones, then the traffic shifts, and back when something fails."""
 
@@ -215,21 +262,8 @@ class CodeDeployStrategy(Strategy):
     def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
         return app_spec(args, {str(event): arn for event, arn in self.hooks.items()})
 
-    def deployer(self, name: str, service: Deployable) -> dict[str, BlueGreenArgs]:
-        if service.template is None:
-            raise ValueError("CodeDeploy deploys a template, and the service has none")
-        template, spec = service.template
-        code_deploy = CodeDeploy(name, self._arguments(service))
-        return {
-            "blue_green": {
-                "template": template,
-                "app_spec": spec,
-                "application_name": code_deploy.application_name,
-                "group_name": code_deploy.group_name,
-                "config_name": code_deploy.config_name,
-                "hooks": service.hooks,
-            }
-        }
+    def deployer(self, name: str, service: Deployable) -> Deployer:
+        return CodeDeployer(service, self, CodeDeploy(name, self._arguments(service)))
 
     def _arguments(self, service: Deployable) -> CodeDeployArgs:
         traffic: TrafficArgs = {

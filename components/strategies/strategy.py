@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
+from components import pipeline_stages, policies
 from components.model import Model
 from components.naming import Scope
 from delivery.state import ServiceState
@@ -31,6 +32,21 @@ class AppSpecArgs(TypedDict):
 
 
 @dataclass(frozen=True)
+class Template:
+    """The whole task definition, as a template in S3 that a release fills in.
+
+    Attributes:
+        task_definition: with IMAGE_PLACEHOLDER for the image.
+        app_spec: how it is deployed.
+        hooks: what guards a change of it.
+    """
+
+    task_definition: pulumi.Output[str]
+    app_spec: pulumi.Output[str]
+    hooks: pulumi.ResourceHookBinding | None
+
+
+@dataclass(frozen=True)
 class Deployable:
     """A service, as who deploys it needs it.
 
@@ -46,8 +62,7 @@ class Deployable:
         listener_arn: the listener of production traffic.
         test_listener_arns: port → listener where new tasks may be shown first.
         alarm_names: the alarms that end a deployment.
-        template: the task definition with a placeholder for the image, and the AppSpec, where there is one.
-        hooks: what guards a change of the template.
+        template: what is deployed where that is a template; None where the image alone is.
     """
 
     scope: Scope
@@ -61,8 +76,56 @@ class Deployable:
     listener_arn: pulumi.Input[str]
     test_listener_arns: Mapping[int, pulumi.Input[str]]
     alarm_names: Sequence[pulumi.Input[str]]
-    template: "tuple[pulumi.Output[str], pulumi.Output[str]] | None"
-    hooks: pulumi.ResourceHookBinding | None
+    template: Template | None
+
+    @property
+    def cluster_arn(self) -> pulumi.Output[str]:
+        """The ECS cluster's ARN."""
+        return pulumi.Output.concat(self.scope.arn("ecs", "cluster/"), self.cluster_name)
+
+    @property
+    def tasks_arn(self) -> pulumi.Output[str]:
+        """Every task of the cluster: a task's ARN ends in an id that AWS makes up."""
+        return pulumi.Output.concat(self.scope.arn("ecs", "task/"), self.cluster_name, "/*")
+
+    @property
+    def revisions_arn(self) -> str:
+        """Every revision of the task definition's family."""
+        return self.scope.arn("ecs", f"task-definition/{self.scope.name(self.service)}:*")
+
+
+class Deployer:
+    """What deploys a service's images, as its pipeline sees it: ECS itself."""
+
+    def __init__(self, service: Deployable, strategy: "Strategy") -> None:
+        self.service, self.strategy = service, strategy
+
+    @property
+    def template(self) -> Template | None:
+        """What is deployed where that is a template; None where the image alone is."""
+        return None
+
+    def actions(self, steps: pulumi.Input[str]) -> list[pipeline_stages.Action]:
+        """The pipeline's actions; the last one deploys.
+
+        Args:
+            steps: the Lambda function of the pipeline's own steps.
+        """
+        update = {
+            "ClusterName": self.service.cluster_name,
+            "ServiceName": self.service.name,
+            "FileName": pipeline_stages.IMAGE_DEFINITIONS,
+            "DeploymentTimeout": str(self.strategy.timeout),
+        }
+        packaged: pipeline_stages.Flow = {"input_artifacts": [pipeline_stages.PACKAGE]}
+        return [pipeline_stages.aws_action("Deploy", "Deploy", "ECS", update, packaged)]
+
+    def permissions(self) -> list[policies.Statement]:
+        """What the pipeline's role may do for these actions."""
+        service = self.service
+        return policies.deploy_service(
+            service.arn, service.revisions_arn, service.role_arns, service.cluster_arn, service.tasks_arn
+        )
 
 
 class Strategy(Model):
@@ -144,9 +207,14 @@ class Strategy(Model):
         """The AppSpec of a strategy that is given the whole task definition; None for the others."""
         return None
 
-    def deployer(self, name: str, service: Deployable) -> Mapping[str, Any]:
-        """Make what deploys beside ECS; the arguments that its pipeline takes besides."""
-        return {}
+    def deployer(self, name: str, service: Deployable) -> Deployer:
+        """What deploys the service, with whatever has to be made for it beside ECS.
+
+        Args:
+            name: what the names of its resources begin with.
+            service: the service.
+        """
+        return Deployer(service, self)
 
 
 def kinds_of(strategy: type[Strategy]) -> list[type[Strategy]]:

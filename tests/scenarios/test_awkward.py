@@ -55,7 +55,8 @@ SAME_UPLOAD_AGAIN = "is InProgress; only a failed one is tried again"
 def go_on(stack: Stack, service: str) -> None:
     """Go on with a release whose builds are refused, until it is through; nothing is released before."""
     for _ in range(MOST_TRIES):
-        wait_for_pipeline(stack, service, 1)
+        if wait_for_pipeline(stack, service, 1)[0]["status"] == "Succeeded":
+            return
         assert [tag for tag in tags(stack, service) if tag == "live" or tag.startswith("release-")] == []
         done = stack.run("retry", service, "--minutes", "0")
         if done.code == 0:
