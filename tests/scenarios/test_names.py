@@ -29,12 +29,13 @@ class Name:
 
 
 PIPELINE, STAGES = "components/deploy_pipeline.py", "components/pipeline_stages.py"
+STRATEGY, CODE_DEPLOY = "components/strategies/strategy.py", "components/strategies/codedeploy.py"
 BUILDS, PACKAGE = "components/pipeline_builds.py", "pipeline_steps/package"
 NAMES = [
     Name(
         "an artifact",
         [(STAGES, '"output_artifacts": [PACKAGE]', '"output_artifacts": ["images"]')],
-        [(STAGES, '"input_artifacts": [PACKAGE]', '"input_artifacts": ["images"]')],
+        [(STRATEGY, "[pipeline_stages.PACKAGE]", '["images"]')],
         ["package", "Deploy"],
         ["images", "Deploy"],
         at="up",
@@ -54,6 +55,7 @@ NAMES = [
         [(PIPELINE, '"name": "image"', '"name": "chosen"')],
         [
             (STAGES, "#{variables.image}", "#{variables.chosen}"),
+            (CODE_DEPLOY, "#{variables.image}", "#{variables.chosen}"),
             (f"{PACKAGE}/step.py", '["name"] == "image"', '["name"] == "chosen"'),
         ],
         ["variables.image"],
@@ -62,7 +64,11 @@ NAMES = [
     Name(
         "an action's namespace",
         [(STAGES, '"namespace": "Package"', '"namespace": "Packed"')],
-        [(STAGES, "#{Package.", "#{Packed."), (STAGES, 'else "Package"', 'else "Packed"')],
+        [
+            (STAGES, "#{Package.", "#{Packed."),
+            (STAGES, 'else "Package"', 'else "Packed"'),
+            (CODE_DEPLOY, "#{Package.", "#{Packed."),
+        ],
         ["Package.DEPLOY"],
         ["Packed."],
         at="up",
@@ -73,7 +79,7 @@ NAMES = [
             ("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST"),
             (f"{PACKAGE}/step.py", "IMAGE_DIGEST", "PACKAGED_DIGEST"),
         ],
-        [(STAGES, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}")],
+        [(file, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}") for file in (STAGES, CODE_DEPLOY)],
         ["Package.IMAGE_DIGEST"],
         ["Package.PACKAGED_DIGEST"],
     ),
