@@ -94,7 +94,7 @@ def aws(server: Server, identity: str | None) -> Mapping[str, str]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the commands need."""
     root = tmp_path_factory.mktemp("checkout")
-    for folder in (".ci", "bootstrap", "components", "delivery", "pipeline_steps", "releases"):
+    for folder in (".ci", "bootstrap", "components", "delivery", "pipeline_steps", "releases", "stack"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in REPOSITORY.glob("*.py"):
         shutil.copy(file, root)

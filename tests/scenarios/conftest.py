@@ -21,7 +21,7 @@ from sandbox.stacks import StackFolder
 from tests.scenarios import loaded
 
 REPOSITORY = Path(__file__).parents[2]
-PROGRAM = ("components", "delivery", "pipeline_steps", "releases", "task_templates", "buildspecs")
+PROGRAM = ("components", "delivery", "pipeline_steps", "releases", "stack", "task_templates", "buildspecs")
 SPEED = "200"
 INDEX = "application/vnd.oci.image.index.v1+json"
 

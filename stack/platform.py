@@ -1,16 +1,20 @@
-"""From checked settings to the components' inputs."""
+"""What a stack's services share: network, cluster, load balancer, delivery store."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
 
+from components.cluster import Cluster
+from components.dashboard import ChartedArgs, Dashboard
+from components.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
+from components.naming import Scope, artifact_prefix
 from components.network import AdoptedVpc, Network, NetworkArgs
-from components.ways_in import WaysInArgs
-from delivery.state import ServiceState
-from review import number_of, priority
-from service_file import Service
+from components.start_failures import StartFailures
+from pipeline_steps import report
 from settings import Settings
 
 
@@ -19,6 +23,91 @@ class Shared(TypedDict):
 
     network: AdoptedVpc
     load_balancer: AdoptedLoadBalancer
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What there is for all services.
+
+    Attributes:
+        stack: the checked configuration.
+        scope: where the stack is.
+        shared: what a review adopts of another stack; None for a stack that is no review.
+        network: the VPC.
+        cluster: the ECS cluster.
+        balancer: the load balancer.
+        store: the bucket of sources, artifacts and the steps' code.
+        failures: the queue of events that started no pipeline.
+    """
+
+    stack: Settings
+    scope: Scope
+    shared: Shared | None
+    network: Network
+    cluster: Cluster
+    balancer: LoadBalancer
+    store: DeliveryStore
+    failures: StartFailures
+
+    @property
+    def pipelines(self) -> list[str]:
+        """The names of the services' pipelines."""
+        return [self.scope.name(name) for name in self.stack.config.services]
+
+
+def scope_of(stack: Settings) -> Scope:
+    """Where a stack is, by the credentials that it is deployed with."""
+    return Scope(
+        stack=stack.stack,
+        partition=aws.get_partition().partition,
+        region=aws.get_region().region,
+        account=aws.get_caller_identity().account_id,
+    )
+
+
+def declare(stack: Settings, scope: Scope) -> Platform:
+    """Declare all of it."""
+    config = stack.config
+    zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
+    shared = shared_by(stack)
+    network = Network("network", network_args(stack, shared))
+    cluster = Cluster(
+        "cluster",
+        {
+            "scope": scope,
+            "insights": config.cluster.insights,
+            "log_retention_days": config.cluster.log_retention_days,
+            "protect": config.protect,
+        },
+    )
+    balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id, shared))
+    store_args: DeliveryStoreArgs = {
+        "artifact_prefixes": [artifact_prefix(scope.name(name)) for name in config.services],
+        "protect": config.protect,
+    }
+    if config.notifications.commits is not None:
+        store_args["report_prefixes"] = [report.FOLDER]
+    store = DeliveryStore("delivery-store", store_args)
+    failures = StartFailures("starts", {"scope": scope, "page": config.notifications.page})
+    pulumi.export("load_balancer", balancer.dns_name)
+    if shared is None:
+        pulumi.export("shared", to_share(network, balancer))
+    return Platform(stack, scope, shared, network, cluster, balancer, store, failures)
+
+
+def overview(platform: Platform, services: Sequence[ChartedArgs]) -> None:
+    """The dashboard, which a review has none of."""
+    if platform.shared is None:
+        Dashboard(
+            "overview",
+            {
+                "stack": platform.scope.stack,
+                "region": platform.scope.region,
+                "cluster_name": platform.cluster.name,
+                "balancer_arn_suffix": platform.balancer.arn_suffix,
+                "services": services,
+            },
+        )
 
 
 def to_share(network: Network, balancer: LoadBalancer) -> Shared:
@@ -107,29 +196,3 @@ def _ranges(stack: Settings) -> list[str]:
         return [network.cidr]
     associations = aws.ec2.get_vpc(id=network.vpc_id).cidr_block_associations
     return sorted(association.cidr_block for association in associations if association.state == "associated")
-
-
-def ways_in_args(
-    stack: Settings,
-    service: Service,
-    state: ServiceState | None,
-    balancer: LoadBalancer,
-    hooks: pulumi.ResourceHookBinding,
-) -> dict[str, WaysInArgs]:
-    """`{"ways_in": …}` for a service with routes, nothing for a worker."""
-    if not service.routes:
-        return {}
-    number = number_of(stack.stack)
-    ways_in: WaysInArgs = {
-        "routes": [route.model_copy(update={"priority": priority(route.priority, number)}) for route in service.routes],
-        "health_check": service.health_check,
-        "listener_arn": balancer.https_listener_arn,
-        "balancer_security_group_id": balancer.security_group_id,
-        "rule_hooks": hooks,
-    }
-    if service.deploy.shifts:
-        shifting = state is not None and state.controller == service.deploy.controller
-        ways_in["blue_green"] = {"shifting": shifting}
-        for port in service.deploy.test_ports:
-            ways_in["blue_green"]["test_listener_arn"] = balancer.test_listener_arns[port]
-    return {"ways_in": ways_in}
