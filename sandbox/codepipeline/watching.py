@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sandbox.codepipeline.build_logs import Folding, LogReader, build_log, cause, one_line
+from sandbox.codepipeline.build_logs import CODEBUILD_LINE, Folding, LogReader, build_log, cause, one_line
 from sandbox.codepipeline.shipping import Account, actions_of, named
 from sandbox.progress import Progress
 from sandbox.stacks import SandboxError
@@ -245,7 +245,8 @@ def failure(account: Account, summary: Json, watch: Watch, service: str) -> list
         if kind["provider"] == "CodeBuild" and build:
             reader = build_log(account, build)
             shown = list(Folding().shown(reader.new_lines() if reader else []))
-            lines += [f"  | {line}" for line in shown[-TAIL_LINES:]]
+            by_commands = [line for line in shown if not line.startswith(CODEBUILD_LINE)]
+            lines += [f"  | {line}" for line in (by_commands or shown)[-TAIL_LINES:]]
         elif kind["category"] == "Deploy":
             lines += failed_task(account, watch.pipeline, service, action["startTime"])
         elif kind["provider"] == "Lambda":

@@ -13,10 +13,12 @@ class Progress:
         self._write = write
         self._number = 0
         self._started = 0.0
+        self._title, self._outputs = "", list[str]()
 
     def start(self, title: str) -> None:
         self._number += 1
         self._started = time.monotonic()
+        self._title, self._outputs = title, []
         self._write(f"#{self._number} {title}")
 
     def line(self, text: str) -> None:
@@ -24,11 +26,15 @@ class Progress:
 
     def output(self, text: str) -> None:
         """A line that the step's command wrote."""
-        self.line(f"{time.monotonic() - self._started:.3f} {text}")
+        written = f"{time.monotonic() - self._started:.3f} {text}"
+        self._outputs.append(written)
+        self.line(written)
 
     def done(self) -> None:
         self.line(f"DONE {time.monotonic() - self._started:.1f}s\n")
 
     def failed(self, message: str) -> None:
+        """As BuildKit ends a step that fails: with all that its command wrote once more."""
         self.line(f"ERROR: {message}")
-        self._write("------")
+        for line in ("------", f" > {self._title}:", *self._outputs, "------"):
+            self._write(line)
