@@ -10,7 +10,8 @@ Routes = Mapping[str, list[dict[str, Any]]]
 
 PROGRAM = """
 from components.rule_priorities import rule_hooks
-from components.ways_in import Listening, task_security_group, ways_in
+from components.route_names import Route
+from components.ways_in import HealthCheck, Listening, task_security_group, ways_in
 from delivery.session import Provider, connect
 
 vpc = aws.ec2.Vpc("routes", cidr_block="10.8.0.0/16")
@@ -38,11 +39,8 @@ for service, routes in {services}.items():
     ways_in(
         listening,
         {{
-            "routes": routes,
-            "health_check": {{
-                "path": "/", "matcher": "200", "interval": 10, "timeout": 5, "healthy_threshold": 2,
-                "unhealthy_threshold": 3, "grace_period": 60,
-            }},
+            "routes": [Route(**route) for route in routes],
+            "health_check": HealthCheck(),
             "listener_arn": listener.arn,
             "balancer_security_group_id": group.id,
             "rule_hooks": hooks,
