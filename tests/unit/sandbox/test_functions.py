@@ -143,6 +143,16 @@ def test_a_function_without_the_right_to_log_runs_all_the_same(world: World) -> 
     assert logged(world) == []
 
 
+def test_where_a_function_logs_is_told(world: World) -> None:
+    make_function(world)
+    aws = world.client("lambda")
+    made = aws.get_function(FunctionName="smoke")["Configuration"]["LoggingConfig"]
+    assert made == {"LogFormat": "Text", "LogGroup": "/aws/lambda/smoke"}
+    aws.update_function_configuration(FunctionName="smoke", LoggingConfig={"LogGroup": "/another"})
+    changed = aws.get_function(FunctionName="smoke")["Configuration"]["LoggingConfig"]
+    assert changed == {"LogFormat": "Text", "LogGroup": "/another"}
+
+
 def test_a_function_that_is_not_there(world: World) -> None:
     with pytest.raises(ClientError, match=r"ResourceNotFoundException.*Function not found: smoke"):
         invoke(world)
