@@ -130,7 +130,7 @@ class EcsService(pulumi.ComponentResource):
         )
         deferred = self._deferred(logs, execution_role, task_role)
         group = task_security_group(name, args["service"], args["vpc_id"], self)
-        spec = self._app_spec(group) if args["deploy"].controller == "CODE_DEPLOY" else None
+        spec = self._app_spec(group) if args["deploy"].deploys_template else None
         definition, fingerprint = self._task_definition(deferred, spec)
         own: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
             lambda known: self._with_state(*known)
@@ -286,7 +286,7 @@ class EcsService(pulumi.ComponentResource):
             subnet_ids=args["subnet_ids"],
             security_group_ids=pulumi.Output.all(group.id),
             assign_public_ip=args["assign_public_ip"],
-        ).apply(lambda known: args["deploy"].app_spec(cast(AppSpecArgs, {**known, **plain})) or {})
+        ).apply(lambda known: args["deploy"].app_spec(cast(AppSpecArgs, {**known, **plain})))
 
     def _plain(self) -> dict[str, Any]:
         """What the template's placeholders stand for, as far as it is known before anything is made."""

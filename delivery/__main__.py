@@ -18,7 +18,6 @@ from delivery import approval, prune, rollback
 from delivery.errors import PROGRAM, DeliveryError, explained
 from delivery.history import history, history_lines
 from delivery.lookup import find
-from delivery.pipeline import LIVE
 from delivery.redeploy import redeploy
 from delivery.repair import repair
 from delivery.retry import retry
@@ -30,7 +29,7 @@ from delivery.status import status
 from releases.errors import ReleaseError
 from releases.history import KEPT
 from releases.names import aws_name
-from releases.repository import Repository
+from releases.repository import LIVE, Repository
 
 if TYPE_CHECKING:
     from delivery import laptop

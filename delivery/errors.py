@@ -5,10 +5,11 @@ import re
 
 from botocore import exceptions
 
+from releases.errors import DENIED
+
 PROGRAM = os.environ.get("DELIVERY_PROGRAM", "delivery")
 """What these commands are called where they are called from, so that a message's command can be run as it is."""
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException"})
 MISSING = frozenset(

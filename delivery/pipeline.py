@@ -11,8 +11,10 @@ import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.progress import Progress
+from releases.executions import IMAGE, was_given
 from releases.failure import NO_REASON, cause_of, one_line
 from releases.record import UNKNOWN
+from releases.repository import LIVE
 
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""
@@ -33,10 +35,6 @@ MINUTES_OF_ANOTHER_ACTION = 60
 """All others, and what comes between two actions (the same page)."""
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
-IMAGE = "image"
-"""The pipeline's variable that names the image to deploy without a build."""
-LIVE = "live"
-"""That variable's value for the image that was released last, and the tag of it."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class Pipeline:
         """Whether an execution came as far as the Deploy stage, or was started for the image that is live."""
         if any(action["stageName"] == DEPLOY_STAGE for action in self.actions(execution)):
             return True
-        variables = self._execution(execution).get("variables", [])
-        return {"name": IMAGE, "resolvedValue": LIVE} in variables
+        return was_given(self._execution(execution), LIVE)
 
     def first_upload(self) -> str | None:
         """Where a first source is to be uploaded, `s3://bucket/key`; None when an execution has fetched one, or tries.

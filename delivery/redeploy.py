@@ -6,9 +6,9 @@ import boto3
 
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.lookup import find, refuse_in_flight
-from delivery.pipeline import LIVE, Pipeline
+from delivery.pipeline import Pipeline
 from releases.names import aws_name
-from releases.repository import Repository
+from releases.repository import LIVE, Repository
 
 
 def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:

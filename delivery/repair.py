@@ -15,12 +15,12 @@ import boto3
 from delivery.errors import PROGRAM, DeliveryError
 from delivery.history import history
 from delivery.lookup import find, refuse_in_flight
-from delivery.pipeline import LIVE, Origin, Pipeline
+from delivery.pipeline import Origin, Pipeline
 from delivery.state import Images, ServiceState, images, named_digest, revision_name
 from releases import scaling
 from releases.names import aws_name
 from releases.record import Release, record_name
-from releases.repository import Repository
+from releases.repository import LIVE, Repository
 
 
 class Mend(Enum):

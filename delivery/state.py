@@ -8,13 +8,13 @@ from typing import Any
 import boto3
 
 from delivery.errors import DeliveryError
-from delivery.pipeline import DEPLOY_STAGE, LIVE
+from delivery.pipeline import DEPLOY_STAGE
 from delivery.services import AT_ONCE, describe, in_parts
 from delivery.template import Stored, stored
 from releases.errors import RecordError
 from releases.names import Controller, aws_name
 from releases.record import FINGERPRINT_LABEL, UNRELEASED, Release, record_name
-from releases.repository import Repository, is_of
+from releases.repository import LIVE, Repository, is_of
 
 MOST_PARAMETERS = 10
 """How many GetParameters takes at once."""

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from pipeline_steps import migrate, release, template
 from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.settings import Settings
+from releases.errors import DENIED
 
 MOST_OF_MESSAGE, MOST_OF_SUMMARY = 5000, 2048
 """Characters of a failure's message and of a summary (CodePipeline's API reference)."""
-DENIED = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"))
 
 Step = Callable[[boto3.Session, Settings, Job], Outcome]
 """Can be called again at any time, with or without the state of the call before."""

@@ -19,7 +19,7 @@ from pipeline_steps.service import Deployment, Service
 from pipeline_steps.settings import Settings
 from releases import scaling, sidecars
 from releases.record import FINGERPRINT_LABEL, Release
-from releases.repository import Repository
+from releases.repository import LIVE, Repository
 
 FAILED_STARTS = 3
 """A task set fails when each of its tasks has stopped so often."""
@@ -181,7 +181,7 @@ class _Step:
         labels = self._service.containers(deployment.task_definition)[0].get("dockerLabels", {})
         repository = Repository(self._session, settings.repository)
         number = repository.next_release(deployed.digest, version)
-        for tag in (f"release-{number}", "live"):
+        for tag in (f"release-{number}", LIVE):
             repository.tag(deployed.digest, tag)
         beside = self._sidecars(deployment)
         changed = sidecars.changes(self._last.sidecars, beside) if self._last else []

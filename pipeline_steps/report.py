@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from pipeline_steps import failed
 from pipeline_steps.failed import Failure
 from releases.events import FAILED, SOURCE
+from releases.executions import NO_IMAGE, was_given
 from releases.failure import Action
 from releases.record import UNKNOWN
 
@@ -135,7 +136,7 @@ def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Seque
     packaged, source = outputs.get("Package", {}), outputs.get("Source", {})
     if "COMMIT" in packaged:
         names = packaged["COMMIT"], packaged["COMMIT_REPOSITORY"]
-    elif _builds(execution) and "VersionId" in source:
+    elif was_given(execution, NO_IMAGE) and "VersionId" in source:
         metadata = session.client("s3").head_object(
             Bucket=source["BucketName"], Key=source["ObjectKey"], VersionId=source["VersionId"]
         )["Metadata"]
@@ -143,11 +144,6 @@ def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Seque
     else:
         return None
     return None if UNKNOWN in names else Commit(*names)
-
-
-def _builds(execution: Mapping[str, Any]) -> bool:
-    """Whether an execution makes an image of its source; the other kind deploys one that is there."""
-    return {"name": "image", "resolvedValue": "none"} in execution.get("variables", [])
 
 
 def _publish(session: boto3.Session, ended: Ended, commit: Commit, why: Failure) -> None:

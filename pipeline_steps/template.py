@@ -17,12 +17,11 @@ from pipeline_steps.settings import Settings
 from releases import history
 from releases.history import History
 from releases.record import UNKNOWN
-from releases.repository import Repository
+from releases.repository import LIVE, Repository
 from releases.template import APPSPEC, TASK_DEFINITION, fingerprint_in
 
 IMAGE_DETAIL = "imageDetail.json"
 """CodeDeploy's file that says which image replaces the placeholder (CodePipeline, image definitions file reference)."""
-LIVE = "live"
 HOOKS = re.compile(r'^  "Hooks": \[$.*?^  \],$\n', re.MULTILINE | re.DOTALL)
 
 

@@ -1,5 +1,8 @@
 """What may be wrong with what was released."""
 
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""AWS's codes for what somebody may not do."""
+
 
 class ReleaseError(Exception):
     """The message says what is wrong, in one line."""

@@ -6,6 +6,9 @@ import boto3
 
 from releases.errors import MissingImageError
 
+LIVE = "live"
+"""The tag of the image that was released last."""
+
 
 def is_of(repository: str, image: str) -> bool:
     """Whether an image's name, `registry/repository`, is of a repository."""

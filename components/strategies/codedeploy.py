@@ -177,6 +177,7 @@ class CodeDeployStrategy(Strategy):
 
     controller: ClassVar[Controller] = "CODE_DEPLOY"
     shifts: ClassVar[bool] = True
+    deploys_template: ClassVar[bool] = True
     changed_by_deployments: ClassVar[Sequence[str]] = (
         "task_definition",
         "load_balancers",

@@ -139,6 +139,8 @@ class Strategy(Model):
     """Who deploys the ECS service."""
     shifts: ClassVar[bool] = False
     """Whether a route has two target groups, between which the traffic shifts; such a service has one route."""
+    deploys_template: ClassVar[bool] = False
+    """Whether it is given the whole task definition as a template, and an AppSpec beside it."""
     changed_by_deployments: ClassVar[Sequence[str]] = ()
     """Arguments of the ECS service that a deployment changes, so that Pulumi leaves them."""
 
@@ -203,9 +205,9 @@ class Strategy(Model):
         """Why the program's template does not run for good yet, and what to do; None when it does."""
         raise NotImplementedError
 
-    def app_spec(self, args: AppSpecArgs) -> dict[str, Any] | None:
-        """The AppSpec of a strategy that is given the whole task definition; None for the others."""
-        return None
+    def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
+        """The AppSpec of a strategy that deploys a template."""
+        raise NotImplementedError
 
     def deployer(self, name: str, service: Deployable) -> Deployer:
         """What deploys the service, with whatever has to be made for it beside ECS.

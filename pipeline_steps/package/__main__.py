@@ -24,7 +24,7 @@ from pipeline_steps.package.settings import Settings
 from pipeline_steps.package.step import announce, run
 from releases.errors import ReleaseError
 from releases.events import NOT_PACKAGED
-from releases.failure import marked
+from releases.failure import marked, one_line
 
 ARTIFACT = Path(".package/imagedefinitions.json")
 """In the source's folder."""
@@ -66,7 +66,7 @@ def export(name: str, value: str) -> str:
 
 
 def _fail(session: boto3.Session, settings: Settings, cause: str) -> int:
-    line = " ".join(settings.masked(cause).split())
+    line = one_line(settings.masked(cause))
     announce(session, settings, NOT_PACKAGED, Commit(), reason=line[:LONGEST_REASON])
     print(marked(line), flush=True)
     return 1

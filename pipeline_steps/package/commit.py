@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from releases.failure import one_line
 from releases.record import UNKNOWN
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
@@ -55,12 +56,12 @@ class Commit:
             if COMMIT.fullmatch(commit):
                 named = replace(named, hash=commit)
             else:
-                print(f"The {by}'s commit is not one: {_one_line(commit)}")
+                print(f"The {by}'s commit is not one: {one_line(commit)}")
         if repository is not None:
             if REPOSITORY.fullmatch(repository) and len(repository) <= LONGEST_REPOSITORY:
                 named = replace(named, repository=repository)
             else:
-                print(f"The {by}'s repository is not one: {_one_line(repository)}")
+                print(f"The {by}'s repository is not one: {one_line(repository)}")
         return named
 
 
@@ -77,7 +78,7 @@ def from_labels(session: boto3.Session, repository: str, digest: str, platform: 
     try:
         labels = _Images(session, repository).labels(digest, platform)
     except (BotoCoreError, ClientError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        print(f"The image's labels were not read. {type(error).__name__}: {_one_line(str(error))}")
+        print(f"The image's labels were not read. {type(error).__name__}: {one_line(str(error))}")
         return commit
     return commit.named("image", labels.get(REVISION) or None, path_of(labels.get(SOURCE, "")) or None)
 
@@ -124,7 +125,3 @@ class _Images:
         ]
         manifest: dict[str, Any] = json.loads(images[0]["imageManifest"])
         return manifest
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

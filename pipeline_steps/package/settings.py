@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-NO_IMAGE, LIVE = "none", "live"
-"""What the pipeline's variable `image` may be beside a digest: build the source; or deploy the image `live`."""
 PARAMETER = "PARAMETER_"
 """What the variables begin with that are the service's own parameters, and no other does: so no parameter is taken for
 one of the step, of CodeBuild or of a tool. A Dockerfile sees the parameter's name."""

@@ -13,12 +13,13 @@ from pipeline_steps.job import StepError
 from pipeline_steps.package import builder
 from pipeline_steps.package.commit import Commit, from_labels
 from pipeline_steps.package.docker import Docker
-from pipeline_steps.package.settings import LIVE, NO_IMAGE, Settings
+from pipeline_steps.package.settings import Settings
 from releases import history, template
 from releases.events import PACKAGED, SOURCE, STARTED
+from releases.executions import NO_IMAGE, was_given
 from releases.history import History
 from releases.record import UNKNOWN, Release
-from releases.repository import Repository
+from releases.repository import LIVE, Repository
 
 DIGITS = 19
 """Of a digest, for people: `sha256:` and twelve."""
@@ -217,5 +218,4 @@ def _source_of(summary: dict[str, Any]) -> str | None:
 def _builds(session: boto3.Session, pipeline: str, execution: str) -> bool:
     """Whether an execution releases its source, which it does unless it was given an image."""
     answer = session.client("codepipeline").get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
-    variables = answer["pipelineExecution"].get("variables", [])
-    return any(each["name"] == "image" and each["resolvedValue"] == NO_IMAGE for each in variables)
+    return was_given(answer["pipelineExecution"], NO_IMAGE)

@@ -62,9 +62,9 @@ DIGEST = """\
             ),"""
 BUILD, PUSH = "docker.build(image, _arguments(settings))", "docker.push(image)"
 LIVE_TAG = 'f"{settings.repository_uri}:live"'
-BOTH_TAGS, OWN_TAG = 'for tag in (f"release-{number}", "live"):', 'for tag in (f"release-{number}",):'
+BOTH_TAGS, OWN_TAG = 'for tag in (f"release-{number}", LIVE):', 'for tag in (f"release-{number}",):'
 WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
-MOVE_LIVE = 'repository.tag(deployed.digest, "live")'
+MOVE_LIVE = "repository.tag(deployed.digest, LIVE)"
 LONGEST = 300
 """Characters of a violation that are shown: some hold a whole preview."""
 REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'
