@@ -166,8 +166,7 @@ class Runner:
         groups = list(run_order_groups(stage.declaration))
         for group in groups:
             runs = [ActionExecution(stage.name, declared) for declared in group if declared["name"] not in done]
-            stage.actions += runs
-            threads = [threading.Thread(target=self._run_action, args=(run,), daemon=True) for run in runs]
+            threads = [threading.Thread(target=self._run_action, args=(stage, run), daemon=True) for run in runs]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -179,10 +178,17 @@ class Runner:
                 return "Stopped"
         return "Succeeded"
 
-    def _run_action(self, action: ActionExecution) -> None:
+    def _resolve(self, stage: StageExecution, action: ActionExecution) -> None:
+        """An action is listed once its configuration is known, or cannot be."""
+        try:
+            action.resolved = resolve_all(action.declaration.get("configuration") or {}, self.execution.scopes())
+        finally:
+            stage.actions.append(action)
+
+    def _run_action(self, stage: StageExecution, action: ActionExecution) -> None:
         declaration = action.declaration
         try:
-            action.resolved = resolve_all(declaration.get("configuration") or {}, self.execution.scopes())
+            self._resolve(stage, action)
             wanted = [artifact["name"] for artifact in declaration.get("inputArtifacts") or []]
             action.inputs = [self._input(name) for name in wanted]
             publish_action(self.world, self.execution, action, "STARTED")

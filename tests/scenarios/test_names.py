@@ -56,7 +56,7 @@ NAMES = [
         [
             (STAGES, "#{variables.image}", "#{variables.chosen}"),
             (CODE_DEPLOY, "#{variables.image}", "#{variables.chosen}"),
-            (f"{PACKAGE}/step.py", '["name"] == "image"', '["name"] == "chosen"'),
+            ("releases/executions.py", '"image"', '"chosen"'),
         ],
         ["variables.image"],
         ["variables.chosen"],
@@ -153,8 +153,8 @@ def test_one_end_renamed_fails_naming_it(
     local: Stack, app: Path, edits: Sequence[Edit], says: Sequence[str], at: str
 ) -> None:
     texts = {file: (local.root / file).read_text() for file, _, _ in edits}
-    edit(local, edits)
     try:
+        edit(local, edits)
         done = local.run("up")
         if at == "ship":
             assert done.code == 0, done.err
