@@ -13,12 +13,12 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop test soak mutants check docs format
+.PHONY: help setup up bootstrap acceptance stop test test-part test-all soak mutants check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make up STACK=dev            the same program against the AWS account of your credentials'
 	@echo '  make test ARGS="-k naming"   more arguments for pytest'
@@ -69,10 +69,20 @@ acceptance: setup ## Make, release, break and destroy a small stack in the accou
 stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)
 
-test: setup ## Run all tests, the real Pulumi engine included
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+test: setup ## Run the unit tests, the program on the real Pulumi engine, and one scenario for each promise
 	cd policy && .venv/bin/pytest --quiet
 	cd deployments && .venv/bin/pytest --quiet
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m 'not nightly' $(ARGS)
+
+test-part: setup ## Run the part of the other tests that is DAY's (of the year; today's by default)
+	@files=$$($(BIN)/python -m tests.support.parts $(DAY)) && set -x && $(PYTEST) $$files $(ARGS)
+
+test-all: setup ## Run all tests
+	cd policy && .venv/bin/pytest --quiet
+	cd deployments && .venv/bin/pytest --quiet
+	$(PYTEST) $(ARGS)
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

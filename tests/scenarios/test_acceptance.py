@@ -15,6 +15,8 @@ from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
 from tests.real_cli import install
 from tests.scenarios.conftest import PROGRAM, SPEED
 
+pytestmark = pytest.mark.nightly
+
 UNTRUE = "Right after `UpdateService`"
 """What this AWS does otherwise: its first answer after a change is what was before."""
 ROW = re.compile(r"^\| (?P<text>.+?) \| (?P<verdict>held|did not hold|could not be checked|by hand) \|", re.MULTILINE)

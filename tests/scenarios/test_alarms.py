@@ -4,8 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.scenarios.conftest import Apps, Done, Stack
 from tests.soak.beside import Running
+
+pytestmark = pytest.mark.nightly
 
 ERRORS, LATENCY, HOSTS = (f"local-hello-{alarm}" for alarm in ("server-errors", "latency", "unhealthy-hosts"))
 HELLO = "hello:\n      task: {template: web.json, cpu: 256, memory: "

@@ -9,6 +9,8 @@ import pytest
 from tests.scenarios.conftest import Apps, Stack, new_stack
 from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 
+pytestmark = pytest.mark.nightly
+
 SERVICE, PIPELINE = "chuoi", "local-chuoi"
 
 

@@ -10,6 +10,8 @@ from tests.scenarios.conftest import Apps, Done, Stack, new_stack
 from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

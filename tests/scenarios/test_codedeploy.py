@@ -13,6 +13,8 @@ from tests.scenarios.conftest import SERVER, Apps, Stack, new_stack
 from tests.scenarios.test_delivery import executions, scaling_of, wait_for_pipeline
 from tests.soak.beside import Running
 
+pytestmark = pytest.mark.nightly
+
 SERVICE = "dev-chuoi-codedeploy"
 ROUTE = "        - {host: api.dev.example.com, paths: [/v1/*], priority: 20}\n"
 MIGRATE = "      migrate: {command: [bin/migrate]}\n"

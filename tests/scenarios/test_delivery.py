@@ -9,6 +9,8 @@ import pytest
 from tests.scenarios.conftest import WORKER, Apps, Done, Stack
 from tests.soak.beside import Running
 
+pytestmark = pytest.mark.nightly
+
 SOURCE = "sources/hello/source.zip"
 KEPT = ("cpu", "memory", "environment", "secrets")
 

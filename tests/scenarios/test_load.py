@@ -17,6 +17,8 @@ from sandbox.engine import Engine
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, Stack, new_stack
 
+pytestmark = pytest.mark.nightly
+
 SPEED = "10"
 """Slow enough that two versions serve at once for a while."""
 

@@ -17,6 +17,8 @@ from tests.scenarios.conftest import SERVER, Apps, Done, Stack
 from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
 
+pytestmark = pytest.mark.nightly
+
 TELLS = """\
 #!/bin/sh
 echo "VERSION, $GREETING, $(printf %s "$SECRET_KEY_BASE" | sha256sum)"

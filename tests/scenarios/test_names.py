@@ -9,6 +9,8 @@ import pytest
 
 from tests.scenarios.conftest import DOCKERFILE, Apps, Done, Stack
 
+pytestmark = pytest.mark.nightly
+
 Edit = tuple[str, str, str]
 
 

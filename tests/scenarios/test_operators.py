@@ -28,6 +28,8 @@ from tests.scenarios.planted import (
 )
 from tests.scenarios.test_delivery import executions, wait_for_pipeline
 
+pytestmark = pytest.mark.nightly
+
 RECORD = "/fargate-delivery/local/hello/release"
 
 

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sandbox.iam.evaluator import Policy, Request, evaluate
 from tests.scenarios.conftest import WORKER, Apps, Stack
 from tests.scenarios.test_delivery import ship_with_its_event_twice
+
+pytestmark = pytest.mark.nightly
 
 
 def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Stack) -> None:

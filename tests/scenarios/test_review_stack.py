@@ -9,6 +9,8 @@ import pytest
 
 from tests.scenarios.conftest import REPOSITORY, Stack, bootstrapped
 
+pytestmark = pytest.mark.nightly
+
 ROLE = "dev-review"
 
 

@@ -11,6 +11,8 @@ from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, SERVER, SPEED, WORKER, Apps, Stack, bootstrapped, new_stack
 from tests.scenarios.test_delivery import executions, wait_for_pipeline
 
+pytestmark = pytest.mark.nightly
+
 DEPLOY, PREVIEW, DRIFT = "dev-deploy", "dev-preview", "dev-drift"
 SHOP = """\
     shop:

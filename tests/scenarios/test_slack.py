@@ -5,9 +5,13 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from tests.scenarios.conftest import Apps, Stack
 from tests.scenarios.test_delivery import wait_for_pipeline
 from tests.scenarios.test_guards import GREETING, PICKY
+
+pytestmark = pytest.mark.nightly
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROUTE = "routes: [{host: hello.local.example.com, priority: 10}]"

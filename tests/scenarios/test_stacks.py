@@ -9,6 +9,8 @@ import pytest
 
 from tests.scenarios.conftest import REPOSITORY, Stack, new_stack
 
+pytestmark = pytest.mark.nightly
+
 FREE = ("local", "dev")
 PACK = ("--policy-pack", str(REPOSITORY / "policy"))
 

@@ -24,6 +24,8 @@ from tests.soak.disturbances import (
 )
 from tests.soak.world import SPEED, World
 
+pytestmark = pytest.mark.nightly
+
 READ_VALUES = "ssm:GetParameters"
 """What ECS does before it starts a task."""
 PICKY = SERVER.replace("STATUS", f'(500 if os.environ.get("{EDITED}") == "2" else 200)')

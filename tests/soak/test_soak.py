@@ -10,6 +10,8 @@ from tests.soak.declared import STACK, Declared
 from tests.soak.machine import Soak, run
 from tests.soak.world import SPEED, World
 
+pytestmark = pytest.mark.nightly
+
 SEED = 1
 
 
