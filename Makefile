@@ -107,7 +107,7 @@ docs: setup ## Draw the pictures, write the table in docs/ and the stack files' 
 	$(BIN)/python -m docs.access
 	$(BIN)/python -m docs.templates
 	$(BIN)/python -m tools.fargate_limits
-	$(BIN)/python -m stack_schema
+	$(BIN)/python -m config.schema
 
 format: setup ## Format, and fix what the linter can fix
 	$(BIN)/ruff check --fix

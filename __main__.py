@@ -1,8 +1,8 @@
 """A stack's services on ECS Fargate, each with its parameters and its deploy pipeline."""
 
-import settings
-from components.guards import end_with, look_once
-from components.rule_priorities import rule_hooks
+from components.service.rule_priorities import rule_hooks
+from components.service.update_hooks import end_with, look_once
+from config import settings
 from stack import garbage, notifications, platform, service
 
 garbage.collect_rarely()

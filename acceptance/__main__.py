@@ -16,8 +16,8 @@ from acceptance.checks import CHECKS
 from acceptance.life import Life
 from acceptance.stack import STACK, stack_file
 from acceptance.table import PAGE, judged, markdown
-from delivery.errors import DeliveryError, explained
-from delivery.laptop import Project, right_account
+from delivery.commands.up import Project, right_account
+from releases.errors import DeliveryError, explained
 
 PLAN = f"""\
 This makes the stack `{STACK}` in account {{account}}, {{region}}: a VPC without NAT, a load balancer with a certificate

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.stack import ZONE
-from delivery.errors import DeliveryError
+from releases.errors import DeliveryError
 
 
 def imported(acm: Any) -> str:

@@ -12,15 +12,15 @@ from botocore.exceptions import ClientError
 from acceptance.checks import APPROVE_STAGE
 from acceptance.evidence import Answer, Evidence, Execution, Look
 from acceptance.stack import SERVICE, STACK, edited, source
-from delivery import approval, rollback
-from delivery.errors import DeliveryError
-from delivery.history import history
-from delivery.laptop import Project
-from delivery.lookup import find
-from delivery.pipeline import RUNNING, Pipeline
-from delivery.progress import Progress
-from delivery.services import describe
+from delivery.commands import approval, rollback
+from delivery.commands.history import history
+from delivery.commands.up import Project
+from releases.ecs_services import describe
+from releases.errors import DeliveryError
+from releases.lookup import find
 from releases.names import aws_name
+from releases.pipeline import RUNNING, Pipeline
+from releases.progress import Progress
 
 Say = Callable[[str], None]
 NAME = aws_name(STACK, SERVICE)

@@ -7,12 +7,12 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_problems, own_keys, state_bucket
-from components.access import StackAccess, StackAccessArgs
+from bootstrap.ci_roles import StackAccess, StackAccessArgs
+from bootstrap.state_store import StateStore
+from components.iam.oidc_trust import provider_arn
 from components.naming import Scope
-from components.state_store import StateStore
-from components.trust import provider_arn
-from stack_checks import listed
-from stack_lines import StackLines
+from config.lines import StackLines
+from config.validation import listed
 
 
 def load() -> Account:

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from components import trust
-from components.formats import NAME, GitHubRepository, GitLabAddress, GitLabProject, form
-from components.policies import Statement
-from problems import described
+from components.iam import oidc_trust
+from components.iam.policies import Statement
+from components.types import NAME, GitHubRepository, GitLabAddress, GitLabProject, form
+from config.error_messages import described
 
 NAMESPACE = "fargate-delivery-bootstrap"
 """What the keys of an account's file start with."""
@@ -121,14 +121,14 @@ class Account(Model):
         """Name → URL and audiences, of the OIDC providers to make."""
         wanted: dict[str, tuple[str, list[str]]] = {}
         if self.github and self.github.provider == "made":
-            wanted["github"] = (trust.GITHUB_URL, [trust.GITHUB_AUDIENCE])
+            wanted["github"] = (oidc_trust.GITHUB_URL, [oidc_trust.GITHUB_AUDIENCE])
         if self.gitlab and self.gitlab.provider == "made":
             wanted["gitlab"] = (self.gitlab.url, [self.gitlab.audience])
         if self.pulumi_cloud and self.pulumi_cloud.provider == "made":
-            wanted["pulumi-cloud"] = (trust.PULUMI_URL, [self.pulumi_cloud.organization])
+            wanted["pulumi-cloud"] = (oidc_trust.PULUMI_URL, [self.pulumi_cloud.organization])
         return wanted
 
-    def deployers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+    def deployers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume a stack's deploy role.
 
         Args:
@@ -137,57 +137,61 @@ class Account(Model):
         """
         keys, found = self.stacks[stack], self._branch(stack, stack, arn_of)
         if self.pulumi_cloud:
-            operations = [*trust.DEPLOYS]
+            operations = [*oidc_trust.DEPLOYS]
             if keys.deployments_preview:
                 operations.append("preview")
-            of: trust.PulumiStack = {
+            of: oidc_trust.PulumiStack = {
                 "organization": self.pulumi_cloud.organization,
                 "project": PROJECT,
                 "stack": stack,
             }
-            found.append(trust.pulumi_deployments("PulumiDeployments", arn_of(trust.PULUMI_URL), of, operations))
+            found.append(
+                oidc_trust.pulumi_deployments("PulumiDeployments", arn_of(oidc_trust.PULUMI_URL), of, operations)
+            )
         return [*found, *self._runners()]
 
-    def previewers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+    def previewers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume a stack's preview role; nobody where it has no previews."""
         if not self.stacks[stack].previews:
             return []
         return self._pull_requests(f"preview-{stack}", arn_of)
 
-    def watchers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+    def watchers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume the role that looks for a stack's drift; nobody where only Pulumi Deployments deploys."""
         return [*self._branch(stack, f"drift-{stack}", arn_of), *self._runners()]
 
-    def reviewers(self, stack: str, arn_of: trust.ArnOf) -> Sequence[Statement]:
+    def reviewers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume the role of a stack's reviews; nobody where it has none."""
         if not self.stacks[stack].reviews:
             return []
         return self._pull_requests("review", arn_of)
 
-    def _branch(self, stack: str, environment: str, arn_of: trust.ArnOf) -> list[Statement]:
+    def _branch(self, stack: str, environment: str, arn_of: oidc_trust.ArnOf) -> list[Statement]:
         """Jobs of the branch that deploys: on GitHub in an environment."""
         keys, found = self.stacks[stack], list[Statement]()
         if self.github:
-            provider, ref = arn_of(trust.GITHUB_URL), f"refs/heads/{keys.branch}"
-            found.append(trust.github("GitHub", provider, self._repository(), f"environment:{environment}", ref=ref))
+            provider, ref = arn_of(oidc_trust.GITHUB_URL), f"refs/heads/{keys.branch}"
+            found.append(
+                oidc_trust.github("GitHub", provider, self._repository(), f"environment:{environment}", ref=ref)
+            )
         if self.gitlab:
-            found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
+            found.append(oidc_trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
         return found
 
-    def _pull_requests(self, environment: str, arn_of: trust.ArnOf) -> list[Statement]:
+    def _pull_requests(self, environment: str, arn_of: oidc_trust.ArnOf) -> list[Statement]:
         """Jobs of pull requests: in an environment on GitHub, on any branch on GitLab."""
         found = []
         if self.github:
-            provider = arn_of(trust.GITHUB_URL)
-            found.append(trust.github("GitHub", provider, self._repository(), f"environment:{environment}"))
+            provider = arn_of(oidc_trust.GITHUB_URL)
+            found.append(oidc_trust.github("GitHub", provider, self._repository(), f"environment:{environment}"))
         if self.gitlab:
-            found.append(trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), None))
+            found.append(oidc_trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), None))
         return [*found, *self._runners()]
 
     def _runners(self) -> list[Statement]:
-        return [trust.principals("Runners", self.runners)] if self.runners else []
+        return [oidc_trust.principals("Runners", self.runners)] if self.runners else []
 
-    def _repository(self) -> trust.GitHubRepository:
+    def _repository(self) -> oidc_trust.GitHubRepository:
         assert self.github
         return {
             "name": self.github.repository,
@@ -195,7 +199,7 @@ class Account(Model):
             "id": self.github.repository_id,
         }
 
-    def _project(self) -> trust.GitLabProject:
+    def _project(self) -> oidc_trust.GitLabProject:
         assert self.gitlab
         return {"url": self.gitlab.url, "path": self.gitlab.project, "audience": self.gitlab.audience}
 

@@ -14,25 +14,24 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import approval, prune, rollback
-from delivery.errors import PROGRAM, DeliveryError, explained
-from delivery.history import history, history_lines
-from delivery.lookup import find
-from delivery.redeploy import redeploy
-from delivery.repair import repair
-from delivery.retry import retry
-from delivery.review import comment, report
-from delivery.review.preview import Preview, judged, parse
-from delivery.review_stacks import Reviews
-from delivery.state import look
-from delivery.status import status
-from releases.errors import ReleaseError
+from delivery.commands import approval, prune, rollback
+from delivery.commands.history import history, history_lines
+from delivery.commands.redeploy import redeploy
+from delivery.commands.repair import repair
+from delivery.commands.retry import retry
+from delivery.commands.status import status
+from delivery.pull_request import comment, report
+from delivery.pull_request.preview import Preview, judged, parse
+from delivery.pull_request.stacks import Reviews
+from releases.errors import PROGRAM, DeliveryError, ReleaseError, explained
 from releases.history import KEPT
+from releases.lookup import find
 from releases.names import aws_name
 from releases.repository import LIVE, Repository
+from releases.service_state import look
 
 if TYPE_CHECKING:
-    from delivery import laptop
+    from delivery.commands import up
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
 service_argument = click.argument("service")
@@ -403,10 +402,10 @@ def up_command(session: boto3.Session, stack: str, wait: bool) -> None:
 
     Example: delivery up --stack dev
     """
-    from delivery import laptop  # with the stack file's models, which load the provider's classes for two seconds
+    from delivery.commands import up
 
     project = _project(session, Path.cwd(), stack, "--policy-pack", "policy")
-    laptop.up(replace(project, waits=wait), _answer, click.echo)
+    up.up(replace(project, waits=wait), _answer, click.echo)
 
 
 @main.command("bootstrap")
@@ -417,18 +416,18 @@ def bootstrap_command(session: boto3.Session, stack: str) -> None:
 
     Example: delivery bootstrap --stack dev
     """
-    from delivery.bootstrap import bootstrap  # as laptop, above
+    from delivery.commands.bootstrap import bootstrap  # as laptop, above
 
     bootstrap(_project(session, Path.cwd() / "bootstrap", stack), _answer, click.echo)
 
 
-def _project(session: boto3.Session, folder: Path, stack: str, *options: str) -> "laptop.Project":
+def _project(session: boto3.Session, folder: Path, stack: str, *options: str) -> "up.Project":
     """A stack of the program in a folder, deployed with the profile that was chosen for this command."""
     chosen = {"AWS_PROFILE": session.profile_name} if session.profile_name != "default" else {}
     os.environ.update(chosen)
-    from delivery import laptop  # as above
+    from delivery.commands import up
 
-    return laptop.Project(folder, stack, options)
+    return up.Project(folder, stack, options)
 
 
 def _answer(question: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.state import own_containers
 from releases.record import FINGERPRINT_LABEL
+from releases.service_state import own_containers
 
 METADATA = frozenset(
     {
@@ -58,7 +58,7 @@ class Difference:
             secret = f"`pulumi config set --secret --path 'fargate-delivery:secrets.{service}.{variable}'`"
             return f"{base}.parameters.{variable} in {file}, or if that is a secret {secret}"
         if OF_THE_PROGRAM.fullmatch(self.field):
-            return "components/ecs_service.py makes it"
+            return "components/service/ecs_service.py makes it"
         if self.field.endswith((".portMappings", ".environment.PORT")):
             return f"{base}.task.port in {file}, or the template in task_templates/ that {base}.task.template names"
         return f"the template in task_templates/ that {base}.task.template in {file} names"

@@ -26,6 +26,6 @@ def commands() -> click.Group:
 
 def variables_of_wait() -> dict[str, str]:
     """What tells the program's `up` to wait for what is in flight, as `delivery up --wait` does."""
-    from delivery.waiting import MINUTES, VARIABLE  # which loads boto3
+    from releases.waiting import MINUTES, VARIABLE  # which loads boto3
 
     return {VARIABLE: str(MINUTES)}

@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from delivery.state import ServiceState, own_containers
 from releases.names import aws_name
+from releases.service_state import ServiceState, own_containers
 
 BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 OWN = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live|<\w+>")

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bootstrap import state_policy
 from bootstrap.account_file import PROJECT, Account
-from components import policies, state_policy
-from components.deploy_policy import deploy
-from components.drift_policy import drift
+from bootstrap.deploy_policy import deploy
+from bootstrap.drift_policy import drift
+from bootstrap.preview_policy import preview
+from bootstrap.review_policy import STACKS, review
+from components.iam import policies
+from components.iam.policies import Statement
 from components.naming import Scope, source_key
-from components.policies import Statement
-from components.preview_policy import preview
-from components.review_policy import STACKS, review
 
 TABLE = Path(__file__).parent / "access.md"
 SCOPE = Scope(stack="STACK", partition="aws", region="REGION", account="ACCOUNT")

@@ -5,8 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from components.alarms import MEASURES, alarm_name
-from components.dashboard import WIDTH, Charted, body
+from components.platform.dashboard import WIDTH, Charted, body
+from components.service.alarms import MEASURES, alarm_name
 
 PICTURE = Path(__file__).parent / "dashboard.svg"
 COLUMN, LINE = 44, 26

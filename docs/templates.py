@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from components import task_rules
+from components.service import task_rules
 
 TABLE = Path(__file__).parent / "task-templates.md"
 FIRST = "## Sizes\n"

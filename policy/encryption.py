@@ -57,7 +57,7 @@ def _parameter(args: ResourceValidationArgs) -> Iterator[str]:
     if kind == "SecureString" and "keyId" not in args.props:
         yield (
             "whoever may read parameters of this account can decrypt it: it has the account's key. Set key_id to the "
-            "service's own, as components/parameter_store.py does."
+            "service's own, as components/service/parameter_store.py does."
         )
     elif kind != "SecureString" and "value" in args.props:
         yield (

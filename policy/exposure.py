@@ -176,7 +176,8 @@ def _listener(args: ResourceValidationArgs) -> Iterator[str]:
     if protocol in ("HTTPS", "TLS"):
         policy = args.props.get("sslPolicy") or "none"
         if not policy.startswith(TLS_POLICIES):
-            yield f"it takes TLS before 1.2 (ssl_policy {policy}). See TLS_POLICY in components/load_balancer.py."
+            where = "TLS_POLICY in components/platform/load_balancer.py"
+            yield f"it takes TLS before 1.2 (ssl_policy {policy}). See {where}."
     elif not actions or any(not _to_https(action) for action in actions):
         yield f"{protocol} is not encrypted. Make it HTTPS with a certificate, or let it redirect to HTTPS only."
 

@@ -38,7 +38,7 @@ def _service(args: ResourceValidationArgs) -> Iterator[str]:
     if rolling and not (breaker.get("enable") and breaker.get("rollback")):
         yield (
             "tasks that do not start are not rolled back. Set deployment_circuit_breaker to enable and rollback, in "
-            "components/ecs_service.py."
+            "components/service/ecs_service.py."
         )
     if listed(args.props.get("loadBalancers")) and not (alarms.get("enable") and alarms.get("rollback")):
         yield (

@@ -25,7 +25,7 @@ def _provider(args: ResourceValidationArgs) -> Iterator[str]:
 def _service(args: ResourceValidationArgs) -> Iterator[str]:
     """Tasks are made by ECS, out of the provider's reach."""
     if args.props.get("propagateTags") not in ("SERVICE", "TASK_DEFINITION"):
-        yield 'its tasks have no tags. Set propagate_tags="SERVICE", in components/ecs_service.py.'
+        yield 'its tasks have no tags. Set propagate_tags="SERVICE", in components/service/ecs_service.py.'
 
 
 RULES = [

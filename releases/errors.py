@@ -1,4 +1,9 @@
-"""What may be wrong with what was released."""
+"""What goes wrong with releases and with the commands that act on them, as one line that says what to do next."""
+
+import os
+import re
+
+from botocore import exceptions
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 """AWS's codes for what somebody may not do."""
@@ -14,3 +19,60 @@ class RecordError(ReleaseError):
 
 class MissingImageError(ReleaseError):
     """An image that is not in its repository any more."""
+
+
+PROGRAM = os.environ.get("DELIVERY_PROGRAM", "delivery")
+"""What these commands are called where they are called from, so that a message's command can be run as it is."""
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException"})
+MISSING = frozenset(
+    {"ClusterNotFoundException", "ParameterNotFound", "PipelineNotFoundException", "RepositoryNotFoundException"}
+)
+LOG_IN = "log in again (`aws sso login`, or new AWS_* variables) and run the command again"
+
+
+class DeliveryError(Exception):
+    """What a command cannot do; the message says what to do next."""
+
+
+NO_CLI = (
+    "there is no Pulumi CLI on PATH; `make setup` puts one into .tools/bin (PATH=$PWD/.tools/bin:$PATH), or see "
+    "https://www.pulumi.com/docs/install/"
+)
+
+
+def explained(error: exceptions.BotoCoreError | exceptions.ClientError) -> str:
+    """An AWS client's error as one line: what happened, and what to do next."""
+    if isinstance(error, exceptions.ClientError):
+        return _refused(error)
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        return "there are no AWS credentials; log in (`aws sso login`), set AWS_PROFILE, or name one with --profile"
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{_line(error)}; `aws configure list-profiles` lists those there are"
+    if isinstance(error, exceptions.NoRegionError):
+        return "no AWS region is set; set AWS_REGION, or name one with --region"
+    if isinstance(error, exceptions.SSOError | exceptions.TokenRetrievalError | exceptions.CredentialRetrievalError):
+        return f"{_line(error)}; {LOG_IN}"
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        return f"AWS does not answer: {_line(error)}; check the network and the region, then run the command again"
+    return f"{_line(error)}; check the credentials and the region"
+
+
+def _refused(error: exceptions.ClientError) -> str:
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    if code in EXPIRED:
+        return f"the AWS credentials have expired; {LOG_IN}"
+    if code in UNKNOWN_KEY:
+        return f"AWS does not know the credentials ({code}); {LOG_IN}"
+    if code in DENIED:
+        named = re.search(r"perform: ([a-z0-9-]+:\w+)", message)
+        action = named[1] if named else error.operation_name
+        return f"these credentials may not {action}; use others, or have it allowed: {' '.join(message.split())}"
+    if code in MISSING:
+        return f"{' '.join(message.split())} ({code}); check --stack, the service's name, the account and the region"
+    return f"AWS refuses {error.operation_name}: {' '.join(message.split())} ({code})"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,7 +1,7 @@
 """Who is told of what the pipelines do: a Slack channel, and the commits that were uploaded."""
 
-from components.commit_feedback import CommitFeedback
-from components.notifications import Notifications
+from components.notifications.commit_status import CommitFeedback
+from components.notifications.slack import Notifications
 from stack.platform import Platform
 
 

@@ -7,15 +7,15 @@ from typing import TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
-from components.cluster import Cluster
-from components.dashboard import ChartedArgs, Dashboard
-from components.delivery_store import DeliveryStore, DeliveryStoreArgs
-from components.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.naming import Scope, artifact_prefix
-from components.network import AdoptedVpc, Network, NetworkArgs
-from components.start_failures import StartFailures
+from components.pipeline.start_failures import StartFailures
+from components.platform.cluster import Cluster
+from components.platform.dashboard import ChartedArgs, Dashboard
+from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
+from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
+from components.platform.network import AdoptedVpc, Network, NetworkArgs
+from config.settings import Settings
 from pipeline_steps import report
-from settings import Settings
 
 
 class Shared(TypedDict):

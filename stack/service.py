@@ -6,19 +6,20 @@ from functools import partial
 
 import pulumi
 
-from components import guards, uploaders
-from components.dashboard import ChartedArgs
-from components.deploy_pipeline import DeployPipeline
-from components.ecs_service import EcsService
-from components.guards import Seen
-from components.image_repository import ImageRepository
-from components.parameter_store import ParameterStore
-from components.strategies.strategy import Deployable
-from components.ways_in import WaysInArgs
-from delivery.state import ServiceState
-from review import number_of, priority
-from service_file import Service
-from settings import Settings
+from components.pipeline import uploaders
+from components.pipeline.deploy_pipeline import DeployPipeline
+from components.platform.dashboard import ChartedArgs
+from components.platform.image_repository import ImageRepository
+from components.service import update_hooks
+from components.service.ecs_service import EcsService
+from components.service.parameter_store import ParameterStore
+from components.service.routing import WaysInArgs
+from components.service.strategies.strategy import Deployable
+from components.service.update_hooks import Seen
+from config.pull_request_stack import number_of, priority
+from config.service import Service
+from config.settings import Settings
+from releases.service_state import ServiceState
 from stack.platform import Platform
 
 
@@ -42,7 +43,7 @@ def replacing(stack: Settings, seen: Seen) -> Mapping[str, bool]:
         pulumi.RunError: one is replaced that may not be.
     """
     return {
-        name: guards.replaced(
+        name: update_hooks.replaced(
             stack.stack,
             seen.states.get(name),
             name,
@@ -105,11 +106,11 @@ def declare(
             "state": state,
             "quiet": partial(seen.quiet, scope.stack, name),
             "hooks": (
-                guards.take_over(seen.session, scope.stack, name, service.deploy.timeout)
+                update_hooks.take_over(seen.session, scope.stack, name, service.deploy.timeout)
                 if replaces
-                else guards.guards(seen, scope.stack, name, service.deploy.timeout)
+                else update_hooks.guards(seen, scope.stack, name, service.deploy.timeout)
             ),
-            "template_hooks": guards.template_guard(seen, scope.stack, name),
+            "template_hooks": update_hooks.template_guard(seen, scope.stack, name),
             **ways_in_args(platform, service, state, make_room),  # type: ignore[typeddict-item]
         },
     )
@@ -172,7 +173,7 @@ def declare(
         "alarms": ecs_service.alarms.arns,
     }
     upload_to = pulumi.Output.concat("s3://", platform.store.bucket, "/", pipeline.source_key)
-    guards.say_where_to_upload(name, state, upload_to)
+    update_hooks.say_where_to_upload(name, state, upload_to)
     pulumi.export(
         name,
         {

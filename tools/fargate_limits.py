@@ -1,4 +1,4 @@
-"""What Fargate offers, as AWS's linter of CloudFormation templates knows it: components/fargate_limits.json.
+"""What Fargate offers, as AWS's linter of CloudFormation templates knows it: components/service/fargate_limits.json.
 
 cfn-lint takes a second of processor time to import, more than a preview may cost, so the program reads what it says
 from a file (docs/decisions/0008-task-templates.md). `python -m tools.fargate_limits` writes the file anew.
@@ -12,7 +12,7 @@ from typing import Any
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-FILE = Path(__file__).parent.parent / "components" / "fargate_limits.json"
+FILE = Path(__file__).parent.parent / "components" / "service" / "fargate_limits.json"
 RULES = "cfnlint.data.schemas.extensions.aws_ecs_taskdefinition"
 
 

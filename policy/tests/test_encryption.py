@@ -25,7 +25,7 @@ def policy(effect: str) -> str:
     [
         ("aws:sqs/queue:Queue", {}, "sqs_managed_sse_enabled=True"),
         ("aws:sqs/queue:Queue", {"sqsManagedSseEnabled": False}, "not encrypted"),
-        (PARAMETER, {"type": "SecureString", "value": "x"}, "components/parameter_store.py"),
+        (PARAMETER, {"type": "SecureString", "value": "x"}, "components/service/parameter_store.py"),
         (
             PARAMETER,
             {"type": "String", "value": "x"},

@@ -187,7 +187,10 @@ FORWARD = [{"type": "forward", "targetGroupArn": UNKNOWN}]
         ({"protocol": "HTTP", "defaultActions": FORWARD}, "HTTP is not encrypted. Make it HTTPS"),
         ({"protocol": "HTTP", "defaultActions": [*REDIRECT, *FORWARD]}, "let it redirect to HTTPS"),
         ({"protocol": "TCP", "defaultActions": FORWARD}, "TCP is not encrypted"),
-        ({"protocol": "HTTPS", "sslPolicy": "ELBSecurityPolicy-2016-08"}, "TLS_POLICY in components/load_balancer.py"),
+        (
+            {"protocol": "HTTPS", "sslPolicy": "ELBSecurityPolicy-2016-08"},
+            "TLS_POLICY in components/platform/load_balancer.py",
+        ),
         ({"protocol": "HTTPS"}, "ssl_policy none"),
         ({"protocol": "HTTP", "defaultActions": REDIRECT}, None),
         ({"protocol": "HTTPS", "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06", "defaultActions": FORWARD}, None),

@@ -111,4 +111,4 @@ def test_a_provider_s_default_tags(tags: Any, words: str | None) -> None:
 def test_tasks_have_the_tags_of_their_service() -> None:
     token = "aws:ecs/service:Service"
     assert violations("tags", token, {"propagateTags": "SERVICE"}) == []
-    refused(violations("tags", token, {}), "components/ecs_service.py")
+    refused(violations("tags", token, {}), "components/service/ecs_service.py")

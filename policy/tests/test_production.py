@@ -89,7 +89,7 @@ GROUPS = [{"containerName": "web"}]
         ({"deploymentConfiguration": {"strategy": "CANARY"}, "alarms": ON, "loadBalancers": GROUPS}, None),
         ({"deploymentController": {"type": "CODE_DEPLOY"}, "loadBalancers": GROUPS}, None),
         ({}, "deployment_circuit_breaker"),
-        ({"deploymentCircuitBreaker": {"enable": True, "rollback": False}}, "components/ecs_service.py"),
+        ({"deploymentCircuitBreaker": {"enable": True, "rollback": False}}, "components/service/ecs_service.py"),
         ({"deploymentCircuitBreaker": ON, "loadBalancers": GROUPS}, "`fargate-delivery:services.chuoi.alarms`"),
         (
             {"deploymentCircuitBreaker": ON, "loadBalancers": GROUPS, "alarms": {"enable": False, "rollback": False}},

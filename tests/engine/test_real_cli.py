@@ -14,8 +14,8 @@ import boto3
 import pytest
 import yaml
 
-from delivery.bootstrap import bootstrap
-from delivery.laptop import Project, up
+from delivery.commands.bootstrap import bootstrap
+from delivery.commands.up import Project, up
 from sandbox.identities import credentials, providers
 from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server
@@ -94,7 +94,7 @@ def aws(server: Server, identity: str | None) -> Mapping[str, str]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the commands need."""
     root = tmp_path_factory.mktemp("checkout")
-    for folder in (".ci", "bootstrap", "components", "delivery", "pipeline_steps", "releases", "stack"):
+    for folder in (".ci", "bootstrap", "components", "config", "delivery", "pipeline_steps", "releases", "stack"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in REPOSITORY.glob("*.py"):
         shutil.copy(file, root)

@@ -9,10 +9,10 @@ from tests.engine.conftest import ACCOUNT, REGION, Program, changed
 Routes = Mapping[str, list[dict[str, Any]]]
 
 PROGRAM = """
-from components.rule_priorities import rule_hooks
-from components.route_names import Route
-from components.ways_in import HealthCheck, Listening, task_security_group, ways_in
-from delivery.session import Provider, connect
+from components.service.rule_priorities import rule_hooks
+from components.service.route_names import Route
+from components.service.routing import HealthCheck, Listening, task_security_group, ways_in
+from releases.aws_session import Provider, connect
 
 vpc = aws.ec2.Vpc("routes", cidr_block="10.8.0.0/16")
 subnets = [

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from delivery.bootstrap import ensure_state_bucket
+from delivery.commands.bootstrap import ensure_state_bucket
 from sandbox.codepipeline.shipping import Account
 from sandbox.stacks import StackFolder
 from tests.scenarios import loaded
 
 REPOSITORY = Path(__file__).parents[2]
-PROGRAM = ("components", "delivery", "pipeline_steps", "releases", "stack", "task_templates", "buildspecs")
+PROGRAM = ("components", "config", "delivery", "pipeline_steps", "releases", "stack", "task_templates", "buildspecs")
 SPEED = "200"
 INDEX = "application/vnd.oci.image.index.v1+json"
 

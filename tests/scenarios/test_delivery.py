@@ -332,7 +332,7 @@ from typing import Any, Literal
 
 import pulumi_aws as aws
 
-from components.strategies.rolling import RollingStrategy
+from components.service.strategies.rolling import RollingStrategy
 
 
 class AllAtOnceRestartStrategy(RollingStrategy):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.route_names import Route, route_names
+from components.service.route_names import Route, route_names
 from sandbox.engine import Engine
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, Stack, new_stack

@@ -30,9 +30,9 @@ class Name:
     at: str = "ship"
 
 
-PIPELINE, STAGES = "components/deploy_pipeline.py", "components/pipeline_stages.py"
-STRATEGY, CODE_DEPLOY = "components/strategies/strategy.py", "components/strategies/codedeploy.py"
-BUILDS, PACKAGE = "components/pipeline_builds.py", "pipeline_steps/package"
+PIPELINE, STAGES = "components/pipeline/deploy_pipeline.py", "components/pipeline/stages.py"
+STRATEGY, CODE_DEPLOY = "components/service/strategies/strategy.py", "components/service/strategies/codedeploy.py"
+BUILDS, PACKAGE = "components/pipeline/builds.py", "pipeline_steps/package"
 NAMES = [
     Name(
         "an artifact",

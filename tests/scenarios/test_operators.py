@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from delivery import prune
+from delivery.commands import prune
 from tests.scenarios.conftest import Apps, Stack
 from tests.scenarios.planted import (
     SERVICE,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from delivery.state import ServiceState
+from releases.service_state import ServiceState
 from sandbox.engine import EngineError
 from tests.soak.beside import PAUSE, Call, Held, Running
 from tests.soak.declared import STACK

@@ -70,10 +70,10 @@ LONGEST = 300
 REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'
 
 MUTANTS: Mapping[str, tuple[Edit, ...]] = {
-    "newest": (Edit("components/release.py", RELEASED_OR_OWN, NEWEST),),
-    "max": (Edit("components/release.py", RELEASED_OR_OWN, MAX),),
-    "own": (Edit("components/release.py", RELEASED_OR_OWN, "return own_arn"),),
-    "digest": (Edit("components/ecs_service.py", LIVE, DIGEST),),
+    "newest": (Edit("components/service/revision.py", RELEASED_OR_OWN, NEWEST),),
+    "max": (Edit("components/service/revision.py", RELEASED_OR_OWN, MAX),),
+    "own": (Edit("components/service/revision.py", RELEASED_OR_OWN, "return own_arn"),),
+    "digest": (Edit("components/service/ecs_service.py", LIVE, DIGEST),),
     "live-first": (
         Edit(
             "pipeline_steps/package/builder.py",
@@ -85,7 +85,7 @@ MUTANTS: Mapping[str, tuple[Edit, ...]] = {
     "record-first": (
         Edit("pipeline_steps/release.py", BOTH_TAGS, OWN_TAG),
         Edit("pipeline_steps/release.py", WRITE_RECORD, f"{WRITE_RECORD}\n        {MOVE_LIVE}"),
-        Edit("components/guards.py", REFUSE, "pulumi.log.warn(refusal)"),
+        Edit("components/service/update_hooks.py", REFUSE, "pulumi.log.warn(refusal)"),
     ),
 }
 """By name: the family's newest revision; plain max() of own and released; Pulumi's own revision always; a digest in

@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 
-from delivery import repair
-from delivery.errors import DeliveryError
-from delivery.pipeline import RUNNING, Pipeline
-from delivery.state import Images, ServiceState, images, look
+from releases.consistency import diagnose, observe
+from releases.errors import DeliveryError
+from releases.pipeline import RUNNING, Pipeline
+from releases.service_state import Images, ServiceState, images, look
 from sandbox.codepipeline.shipping import Account
 from sandbox.engine import Engine
 from tests.soak.beside import PAUSE, SECONDS_TO_SETTLE, Call, Held
@@ -78,7 +78,7 @@ class Observer:
     def disagrees(self, service: str) -> bool:
         """Whether an operator would have to repair."""
         state = self.look().get(service)
-        return state is not None and repair.judge(repair.inspect(self.session, STACK, state)).words != ""
+        return state is not None and diagnose(observe(self.session, STACK, state)).words != ""
 
     def busy(self) -> str | None:
         """What is in flight, when every event that was published has started what it starts."""

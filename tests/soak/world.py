@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from delivery import redeploy, repair, rollback
-from delivery.errors import DeliveryError
+from delivery.commands import redeploy, repair, rollback
+from releases.errors import DeliveryError
 from sandbox.codepipeline.shipping import find_pipeline, source_zip, upload, wait_for_execution
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import Outcome

@@ -13,7 +13,7 @@ import yaml
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
 
-from delivery.state import ServiceState
+from releases.service_state import ServiceState
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
@@ -183,7 +183,7 @@ Deploy = Callable[..., Recorder]
 @pytest.fixture
 def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
     """Runs a program under fresh mocks, to the end of every apply, and gives what it registered."""
-    monkeypatch.setattr("components.guards.connect", lambda *_: boto3.Session())
+    monkeypatch.setattr("components.service.update_hooks.connect", lambda *_: boto3.Session())
 
     def run(
         program: Callable[[], object],
@@ -194,7 +194,7 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
         preview: bool = False,
         states: Mapping[str, ServiceState] | None = None,
     ) -> Recorder:
-        monkeypatch.setattr("components.guards.look", lambda *_: states or {})
+        monkeypatch.setattr("components.service.update_hooks.look", lambda *_: states or {})
         engine = Engine()
         monitor = Monitor(engine)
         mocks.set_mocks(

@@ -14,7 +14,7 @@ from acceptance.evidence import Evidence, Execution, Finding, Look
 from acceptance.life import Life
 from acceptance.stack import edited, source, stack_file
 from acceptance.table import PAGE, assumptions, judged, markdown, short
-from delivery.errors import DeliveryError
+from releases.errors import DeliveryError
 
 LINES = assumptions(PAGE.read_text(encoding="utf-8"))
 

@@ -14,13 +14,14 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from documented import all_scoped_to_everything
 from mocked import SECRET_KEYS, Deploy, deploy, stack_config
 
-from components import policies, state_policy
-from components.deploy_policy import deploy as deploy_statements
-from components.drift_policy import drift
+from bootstrap import state_policy
+from bootstrap.deploy_policy import deploy as deploy_statements
+from bootstrap.drift_policy import drift
+from bootstrap.preview_policy import preview
+from bootstrap.review_policy import STACKS, review
+from components.iam import policies
+from components.iam.policies import Statement, document
 from components.naming import Scope
-from components.policies import Statement, document
-from components.preview_policy import preview
-from components.review_policy import STACKS, review
 from docs.access import TABLE, table
 from sandbox.iam.evaluator import Caller, Policy, Request, Trust, evaluate
 

@@ -8,7 +8,7 @@ import pytest
 from mocked import Recorder, stack_config
 from test_program import run
 
-from components.alarms import MEASURES, MINUTES, queries
+from components.service.alarms import MEASURES, MINUTES, queries
 
 Deploy = Callable[..., Recorder]
 ALARM, COMPOSITE = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm"

@@ -10,8 +10,8 @@ import yaml
 from mocked import ROOT, Deploy, Recorder, deploy
 
 from bootstrap.account_file import Account
-from components import trust
-from components.policies import Statement
+from components.iam import oidc_trust
+from components.iam.policies import Statement
 from sandbox.iam.conditions import conditions_hold
 from sandbox.iam.patterns import NO_VARIABLES
 
@@ -38,7 +38,9 @@ def account(**keys: Any) -> Account:
 
 def lets_in(statement: Statement, url: str, **claims: str) -> bool:
     """Whether a token with these claims fulfils a trust statement."""
-    context: dict[str, str | list[str]] = {f"{trust.issuer(url)}:{claim}": value for claim, value in claims.items()}
+    context: dict[str, str | list[str]] = {
+        f"{oidc_trust.issuer(url)}:{claim}": value for claim, value in claims.items()
+    }
     return conditions_hold(statement["Condition"], context, NO_VARIABLES)
 
 
@@ -68,13 +70,15 @@ def test_github_deploys_from_main_and_previews_in_an_environment(
 ) -> None:
     file = account(github=GITHUB)
     (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
-    assert lets_in(deployer, trust.GITHUB_URL, **claims) is deploys
-    assert lets_in(previewer, trust.GITHUB_URL, **claims) is previews
+    assert lets_in(deployer, oidc_trust.GITHUB_URL, **claims) is deploys
+    assert lets_in(previewer, oidc_trust.GITHUB_URL, **claims) is previews
     (watcher,) = file.watchers("dev", str)
     night = {**claims, "sub": claims["sub"].replace(":environment:dev", ":environment:drift-dev")}
-    assert lets_in(watcher, trust.GITHUB_URL, **night) is deploys, "from the same branch, in an environment of its own"
-    assert not lets_in(watcher, trust.GITHUB_URL, **claims)
-    assert not lets_in(deployer, trust.GITHUB_URL, **night)
+    assert lets_in(watcher, oidc_trust.GITHUB_URL, **night) is deploys, (
+        "from the same branch, in an environment of its own"
+    )
+    assert not lets_in(watcher, oidc_trust.GITHUB_URL, **claims)
+    assert not lets_in(deployer, oidc_trust.GITHUB_URL, **night)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +117,8 @@ def test_reviews_are_put_up_by_pull_requests_in_their_environment(subject: str, 
     file = account(github=GITHUB, stacks={"dev": {"reviews": True}})
     claims = {**MAIN, "ref": "refs/pull/7/merge", "sub": subject}
     (reviewer,), (deployer,) = file.reviewers("dev", str), file.deployers("dev", str)
-    assert lets_in(reviewer, trust.GITHUB_URL, **claims) is reviews
-    assert not lets_in(deployer, trust.GITHUB_URL, **claims)
+    assert lets_in(reviewer, oidc_trust.GITHUB_URL, **claims) is reviews
+    assert not lets_in(deployer, oidc_trust.GITHUB_URL, **claims)
     assert account(github=GITHUB).reviewers("dev", str) == []
 
 
@@ -144,8 +148,8 @@ def test_pulumi_deployments_runs_pull_requests_as_the_deploy_role_only_where_sai
     for keys, expected in (({}, allowed), ({"deployments_preview": True}, allowed_with_previews)):
         file = account(backend="pulumi", pulumi_cloud=CLOUD, stacks={"dev": keys})
         (deployer,) = file.deployers("dev", str)
-        assert lets_in(deployer, trust.PULUMI_URL, aud="example", sub=subject) is expected
-        assert not lets_in(deployer, trust.PULUMI_URL, aud="other", sub=subject)
+        assert lets_in(deployer, oidc_trust.PULUMI_URL, aud="example", sub=subject) is expected
+        assert not lets_in(deployer, oidc_trust.PULUMI_URL, aud="other", sub=subject)
         assert file.previewers("dev", str) == file.watchers("dev", str) == []
 
 

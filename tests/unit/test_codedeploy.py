@@ -10,9 +10,9 @@ import pulumi
 import pytest
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
-from delivery.state import Deployment, ServiceState
-from delivery.template import Stored
 from pipeline_steps.template import HOOKS
+from releases.service_state import Deployment, ServiceState
+from releases.template_state import Stored
 
 Deploy = Callable[..., Recorder]
 SERVICE, RULE, GROUP = "aws:ecs/service:Service", "aws:lb/listenerRule:ListenerRule", "aws:lb/targetGroup:TargetGroup"

@@ -11,8 +11,8 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder
 from pulumi.runtime import rpc
 
-from components.commit_feedback import OUTCOMES, CommitFeedback
-from components.commit_messages import (
+from components.naming import Scope
+from components.notifications.commit_messages import (
     DETAIL_TYPES,
     HOSTS,
     Outcome,
@@ -23,8 +23,8 @@ from components.commit_messages import (
     report_input,
     status,
 )
-from components.messages import LONGEST_TEMPLATE
-from components.naming import Scope
+from components.notifications.commit_status import OUTCOMES, CommitFeedback
+from components.notifications.slack_messages import LONGEST_TEMPLATE
 from pipeline_steps.report import Ended, fenced
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import Commits, as_seen

@@ -10,7 +10,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, stack_config
 from test_program import Deploy, run
 
-from components.dashboard import QUERIES, WIDTH, Charted, ChartedArgs, Dashboard, DashboardArgs, body
+from components.platform.dashboard import QUERIES, WIDTH, Charted, ChartedArgs, Dashboard, DashboardArgs, body
 from docs.draw import PICTURE, picture
 
 WEB = Charted(

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from mocked import ROOT, SECRET_KEYS, Recorder, file_config
 from test_program import program
 
-from stack_schema import document
+from config.schema import document
 
 STACKS = ROOT / "tests" / "stacks"
 FILES = [*sorted(STACKS.glob("Pulumi.*.yaml")), ROOT / "Pulumi.pr.yaml"]

@@ -11,11 +11,11 @@ import boto3
 import pytest
 from pipeline_steps_fakes import FakeSession
 
-from components.messages import MESSAGES, webhook_body
 from components.naming import Scope
-from delivery.pipeline import Pipeline
+from components.notifications.slack_messages import MESSAGES, webhook_body
 from pipeline_steps import report
 from releases.failure import MARK, marked
+from releases.pipeline import Pipeline
 from sandbox.codepipeline.watching import Watch, failure
 from sandbox.server.transform import target_input
 

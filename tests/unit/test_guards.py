@@ -16,12 +16,12 @@ from aws_fakes import denied
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_config
 
-from components.guards import Seen, _teller, guards, look_once
 from components.naming import Scope
-from delivery import guard
-from delivery.errors import DeliveryError
-from delivery.session import Provider
-from delivery.state import Deployment, ServiceState
+from components.service.update_hooks import Seen, _teller, guards, look_once
+from releases import update_guard
+from releases.aws_session import Provider
+from releases.errors import DeliveryError
+from releases.service_state import Deployment, ServiceState
 
 Deploy = Callable[..., Recorder]
 SERVICE = "aws:ecs/service:Service"
@@ -129,9 +129,9 @@ def test_the_look_fails_with_one_clear_error(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("components.guards.connect", lambda *_: boto3.Session())
-    monkeypatch.setattr("components.guards.look", lambda *_: {})
-    monkeypatch.setattr(f"components.guards.{where}", fail)
+    monkeypatch.setattr("components.service.update_hooks.connect", lambda *_: boto3.Session())
+    monkeypatch.setattr("components.service.update_hooks.look", lambda *_: {})
+    monkeypatch.setattr(f"components.service.update_hooks.{where}", fail)
     with pytest.raises(pulumi.RunError, match=f"^{re.escape(words)}$") as failed:
         look_once(Provider(), SCOPE, ["chuoi"])
     assert failed.value.__suppress_context__
@@ -154,8 +154,8 @@ def test_the_look_asks_once_and_in_the_provider_s_account(monkeypatch: pytest.Mo
         asked.append(given)
         return {"chuoi": QUIET}
 
-    monkeypatch.setattr("components.guards.connect", connect)
-    monkeypatch.setattr("components.guards.look", look)
+    monkeypatch.setattr("components.service.update_hooks.connect", connect)
+    monkeypatch.setattr("components.service.update_hooks.look", look)
     seen = look_once(Provider(profile="deploys"), SCOPE, ["chuoi", "mailer"])
     assert asked == [(Provider(profile="deploys"), ACCOUNT), (session, "dev", ["chuoi", "mailer"])]
     assert (seen.session, seen.states) == (session, {"chuoi": QUIET})
@@ -190,7 +190,7 @@ def test_a_refusal_fails_the_up_and_warns_in_a_preview(
 ) -> None:
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
     asked = ("dev", QUIET, OWN, 0)
-    monkeypatch.setattr(guard, "check", lambda _, *given: refusal if (*given[:3], given[4]) == asked else "?")
+    monkeypatch.setattr(update_guard, "check", lambda _, *given: refusal if (*given[:3], given[4]) == asked else "?")
     changing = hooks[0](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
     if refusal and not preview:
         with pytest.raises(DeliveryError, match=r"^chuoi is left as it is: not now$"):
@@ -214,8 +214,8 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
             raise DeliveryError("rolled back")
         return True
 
-    monkeypatch.setattr(guard, "follow", follow)
-    monkeypatch.setattr(guard, "confirm", lambda _, *given, **more: done.append(("confirm", *given, more)))
+    monkeypatch.setattr(update_guard, "follow", follow)
+    monkeypatch.setattr(update_guard, "confirm", lambda _, *given, **more: done.append(("confirm", *given, more)))
     monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
     changed = hooks[1](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
     if rolled_back:
@@ -244,7 +244,7 @@ def test_an_edit_waits_for_what_is_in_flight_where_that_is_asked_for(
         return DONE
 
     monkeypatch.setenv("FARGATE_DELIVERY_WAIT", "30")
-    monkeypatch.setattr("delivery.waiting.until", until)
+    monkeypatch.setattr("releases.waiting.until", until)
     monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
     recorder = run(deploy, DEPLOYING, preview=preview)
     assert recorder.inputs(SERVICE, "chuoi-service")["taskDefinition"] == (RUNS if preview else OWN)
@@ -254,7 +254,7 @@ def test_an_edit_waits_for_what_is_in_flight_where_that_is_asked_for(
 
 def test_what_is_still_in_flight_then_fails_the_up(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FARGATE_DELIVERY_WAIT", "30")
-    monkeypatch.setattr("delivery.waiting.until", lambda *given: given[2])
+    monkeypatch.setattr("releases.waiting.until", lambda *given: given[2])
     monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
     with pytest.raises(pulumi.RunError, match=re.escape(WAITS)):
         run(deploy, DEPLOYING)
@@ -275,7 +275,7 @@ def test_up_says_where_a_first_upload_is_waited_for(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("pulumi.log.info", lambda words, *_, **__: said.append(words))
-    monkeypatch.setattr("components.guards.end_with", lambda _: None)
+    monkeypatch.setattr("components.service.update_hooks.end_with", lambda _: None)
     run(deploy, *states, preview=preview)
     found = [words for words in said if "first upload" in words]
     assert [words.partition(":")[0] for words in found] == services
@@ -289,8 +289,8 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
     names = [f"service-{number}" for number in range(60)]
     together = threading.Barrier(len(names), timeout=20)
-    monkeypatch.setattr(guard, "follow", lambda *_: together.wait() < 0)
-    monkeypatch.setattr(guard, "confirm", lambda *_, **__: None)
+    monkeypatch.setattr(update_guard, "follow", lambda *_: together.wait() < 0)
+    monkeypatch.setattr(update_guard, "confirm", lambda *_, **__: None)
     seen = Seen(boto3.Session(), {name: replace(QUIET, service=name) for name in names})
 
     async def all_of_them() -> None:
@@ -305,7 +305,7 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_progress_is_kept_in_a_log_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple[str, bool]] = []
     now = [0.0]
-    monkeypatch.setattr("components.guards.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("components.service.update_hooks.time.monotonic", lambda: now[0])
     monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
 
     async def tells() -> None:

@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 
-from components.image_repository import KEPT_BUILDS, KEPT_RELEASES, LIFECYCLE
+from components.platform.image_repository import KEPT_BUILDS, KEPT_RELEASES, LIFECYCLE
 
 Images = dict[str, list[str]]
 """Image → its tags, in the order of their pushes."""

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from mocked import ROOT
 
-import settings
-from limits import BUILDSPEC, limit_problems
-from stack_file import Stack
+from config import settings
+from config.limits import BUILDSPEC, limit_problems
+from config.stack_file import Stack
 
 TASK = {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000}
 ZONE = "example.com"

@@ -10,9 +10,9 @@ import pytest
 from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
 from pulumi.runtime import rpc
 
-from components.messages import LINKS, LONGEST_TEMPLATE, MESSAGES, pattern, webhook_body
 from components.naming import Scope
-from components.notifications import Notifications
+from components.notifications.slack import Notifications
+from components.notifications.slack_messages import LINKS, LONGEST_TEMPLATE, MESSAGES, pattern, webhook_body
 from sandbox.receivers.slack import as_seen, problems
 from sandbox.server.patterns import matches
 from sandbox.server.transform import apply_template

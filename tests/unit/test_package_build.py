@@ -14,7 +14,7 @@ import pytest
 from mocked import ROOT
 from moto.backends import get_backend
 
-from components import steps_code
+from components.platform import steps_code
 from releases.failure import cause
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.ecr.api import HANDLERS as ECR

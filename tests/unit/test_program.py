@@ -364,7 +364,7 @@ def test_every_wait_for_a_deployment_has_the_service_s_timeout(
     services = json.loads(stack_config("dev")["fargate-delivery:services"])
     services["chuoi"] |= given
     followed: list[int] = []
-    monkeypatch.setattr("components.guards.guards", lambda *given: followed.append(given[-1]))
+    monkeypatch.setattr("components.service.update_hooks.guards", lambda *given: followed.append(given[-1]))
     recorder = run(deploy, "dev", **{"services": services})
     assert followed == [minutes, 15]
     assert actions(recorder, "chuoi")["Deploy"]["configuration"]["DeploymentTimeout"] == str(minutes)

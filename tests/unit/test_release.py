@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.release import forced, released_or_own, replacement_refusal, task_definition, waiting
-from delivery.state import Deployment, ServiceState, Settings
+from components.service.revision import forced, released_or_own, replacement_refusal, task_definition, waiting
 from releases.errors import RecordError
+from releases.service_state import Deployment, ServiceState, Settings
 
 OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
 MINE, EARLIER = "the program's template", "another template"

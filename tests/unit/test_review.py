@@ -9,7 +9,7 @@ import pytest
 from mocked import COMPUTED, ROOT, SECRET_KEYS, Deploy, Recorder, stack_config
 from pulumi.runtime import mocks
 
-from review import FIRST_PRIORITY, HIGHEST_PRIORITY, number_of, numbered, priority
+from config.pull_request_stack import FIRST_PRIORITY, HIGHEST_PRIORITY, number_of, numbered, priority
 
 SHARED: dict[str, dict[str, Any]] = {
     "network": {

@@ -13,12 +13,13 @@ import boto3
 import pytest
 from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 
-from components import deploy_policy, drift_policy, preview_policy, review_policy
+from bootstrap import deploy_policy, drift_policy, preview_policy, review_policy
+from components.iam.policies import Statement, document
 from components.naming import Scope
-from components.policies import Statement, document
-from delivery import guard, history, redeploy, repair, retry, rollback, status
-from delivery.errors import DeliveryError
-from delivery.state import look
+from delivery.commands import history, redeploy, repair, retry, rollback, status
+from releases import update_guard
+from releases.errors import DeliveryError
+from releases.service_state import look
 from sandbox.iam.calls import Call
 from sandbox.iam.evaluator import Policy, Request, evaluate
 from sandbox.iam.requests import needs
@@ -161,17 +162,17 @@ def recorded(session: boto3.Session) -> Iterator[list[tuple[str, str, Mapping[st
 def run(aws: WithStore, session: boto3.Session) -> None:
     """The look, the guard before a change, and those after it: of a deployment that completes, and of one that fails."""
     before = look(session, "dev", ["web"])["web"]
-    guard.check(session, "dev", before, before.task_definition)
-    guard.confirm(session, "dev", before)
+    update_guard.check(session, "dev", before, before.task_definition)
+    update_guard.confirm(session, "dev", before)
     if before.controller == "CODE_DEPLOY":
-        guard.serve(session, "dev", "web", lambda _: None, 15)
+        update_guard.serve(session, "dev", "web", lambda _: None, 15)
         return
     failed = aws.revision(3, f"@{NEW}", container={"logConfiguration": LOG})
     aws.service(failed, OLD, state="FAILED")
     stopped = {"stoppedReason": "Essential container in task exited", "startedBy": "ecs-svc/1", "stoppedAt": NOW}
     aws.tasks.append({**aws.tasks[0], "taskDefinitionArn": failed, **stopped})
     with pytest.raises(DeliveryError):
-        guard.follow(session, "dev", "web", failed, lambda _: None, 15)
+        update_guard.follow(session, "dev", "web", failed, lambda _: None, 15)
 
 
 def rolls_back(aws: WithStore, session: boto3.Session) -> None:
@@ -223,8 +224,8 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         now[0] += seconds
 
     clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
-    monkeypatch.setattr("delivery.pipeline.time", clock)
-    monkeypatch.setattr("delivery.retry.time", clock)
+    monkeypatch.setattr("releases.pipeline.time", clock)
+    monkeypatch.setattr("delivery.commands.retry.time", clock)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)

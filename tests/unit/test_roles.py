@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from mocked import ROOT, SECRET_KEYS, Deploy, file_config, finish
 
-from components import roles
+from components.iam import roles
 
 REFUSED = (
     "creating EventBridge Target (rule-target): operation error EventBridge: PutTargets, https response error StatusCode:"

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from mocked import ROOT, SECRET_KEYS, WEBHOOK, Recorder, stack_config
 
-import settings
-from delivery.session import Provider, Role
+from config import settings
+from releases.aws_session import Provider, Role
 
 Deploy = Callable[..., Recorder]
 

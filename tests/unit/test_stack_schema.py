@@ -10,10 +10,10 @@ from jsonschema import Draft202012Validator
 from mocked import ROOT
 from test_settings import MISTAKES, changed
 
-from components.formats import WORDS
-from review import NUMBER
-from stack_schema import FILE, document
-from stack_schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
+from components.types import WORDS
+from config.pull_request_stack import NUMBER
+from config.schema import FILE, document
+from config.schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
 
 STACKS = sorted(
     file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)

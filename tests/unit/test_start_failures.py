@@ -8,8 +8,8 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, finish
 from test_program import run
 
-from components import delivery_store
-from components.delivery_store import uploads_start
+from components.platform import delivery_store
+from components.platform.delivery_store import uploads_start
 
 Deploy = Callable[..., Recorder]
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"

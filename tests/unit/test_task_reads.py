@@ -13,7 +13,7 @@ from test_settings import changed as configured
 from test_settings import refusal
 from test_task_role import declared
 
-import settings
+from config import settings
 
 Deploy = Callable[..., Recorder]
 TASK_DEFINITION, ROLE_POLICY = "aws:ecs/taskDefinition:TaskDefinition", "aws:iam/rolePolicy:RolePolicy"

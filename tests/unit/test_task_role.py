@@ -10,7 +10,7 @@ from mocked import ACCOUNT, REGION, SECRET_KEYS, Recorder, stack_config
 from test_codedeploy import RUNS
 from test_program import program, run, statements
 
-from delivery.state import Settings
+from releases.service_state import Settings
 
 Deploy = Callable[..., Recorder]
 SERVICE, ROLE_POLICY = "aws:ecs/service:Service", "aws:iam/rolePolicy:RolePolicy"

@@ -8,10 +8,10 @@ import pytest
 from cfnlint.api import lint_all
 from task_definitions import CASES, TAKEN, Case, changed, mounted
 
-from components import task_rules
-from components.task_template import STAND_INS, TaskTemplate, _request_shape
+from components.service import task_rules
+from components.service.task_template import STAND_INS, TaskTemplate, _request_shape
+from config.service import Task
 from docs.templates import TABLE, table
-from service_file import Task
 from tools import fargate_limits
 
 MAPS = {"options", "dockerLabels"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mocked import ROOT
 
-from components.task_template import STAND_INS, TaskTemplate, TemplateError, fingerprint_of
+from components.service.task_template import STAND_INS, TaskTemplate, TemplateError, fingerprint_of
 from releases.record import FINGERPRINT_LABEL
 
 WEB = TaskTemplate.load(ROOT / "task_templates" / "web.json")

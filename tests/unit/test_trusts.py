@@ -10,8 +10,8 @@ from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Deploy, Recorder, deploy,
 from test_bootstrap import CLOUD, GITHUB, GITLAB, RUNNER
 from test_bootstrap import run as run_bootstrap
 
+from bootstrap.preview_policy import preview
 from components.naming import Scope
-from components.preview_policy import preview
 
 __all__ = ["deploy"]
 ROLE = "aws:iam/role:Role"

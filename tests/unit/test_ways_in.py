@@ -11,9 +11,9 @@ from mocked import Recorder, deploy, stack_config
 from moto import mock_aws
 from test_program import run
 
-from components.route_names import Route, route_names
-from components.rule_priorities import LAST, make_room, take_back
-from delivery.errors import DeliveryError
+from components.service.route_names import Route, route_names
+from components.service.rule_priorities import LAST, make_room, take_back
+from releases.errors import DeliveryError
 
 __all__ = ["deploy"]
 Deploy = Callable[..., Recorder]

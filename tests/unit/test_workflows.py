@@ -14,9 +14,9 @@ import pytest
 import yaml
 from code_hosts import TOKEN, CodeHost, serving
 
-from components.access import LONGEST_DEPLOYMENT
-from delivery import waiting
-from delivery.review.report import marker
+from bootstrap.ci_roles import LONGEST_DEPLOYMENT
+from delivery.pull_request.report import marker
+from releases import waiting
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}

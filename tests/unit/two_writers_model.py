@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import click
 
-from components import release
-from delivery import guard, repair
-from delivery.repair import Evidence, Mend
-from delivery.state import Deployment, Images, ServiceState
+from components.service import revision
+from releases import update_guard
+from releases.consistency import Observation, RepairAction, diagnose
+from releases.service_state import Deployment, Images, ServiceState
 
 LIVE = "live"
 TEMPLATES = ("1", "2", "3")
@@ -119,7 +119,7 @@ class Rules:
         confirms: whether it looks, after its deployment, that no release was undone.
     """
 
-    chosen: Rule = release.released_or_own
+    chosen: Rule = revision.released_or_own
     looks: bool = True
     waits: bool = False
     confirms: bool = True
@@ -201,10 +201,10 @@ def _seen(
     )
 
 
-def evidence(world: World) -> Evidence:
+def observation(world: World) -> Observation:
     """What a look at the images sees."""
     named = world.revisions[world.record.revision].image
-    return Evidence(
+    return Observation(
         Images(world.current.digest, world.live, world.record.digest), named=None if named == LIVE else named
     )
 
@@ -212,7 +212,7 @@ def evidence(world: World) -> Evidence:
 def chosen(world: World, state: ServiceState, rules: Rules) -> int:
     """The revision that an `up` declares."""
     if rules.looks and state.in_flight:
-        return _number(release.task_definition(state, world.declared, _arn(world.own)))
+        return _number(revision.task_definition(state, world.declared, _arn(world.own)))
     return _number(rules.chosen(state, world.declared, _arn(world.own)))
 
 
@@ -239,7 +239,7 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
     step, state, wanted = world.up
     idle, goes_on = world._replace(up=None), world.up._replace
     if step == "choose" and _arn(wanted) == state.task_definition:
-        waits = rules.looks and release.waiting("dev", state, world.declared)
+        waits = rules.looks and revision.waiting("dev", state, world.declared)
         if waits and rules.waits:
             yield "up: waits", world._replace(up=goes_on(next="wait"))
             return
@@ -253,8 +253,8 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
         yield "up: killed while it waits", idle
     elif step == "choose":
         template, image = world.revisions[wanted]
-        known = guard.Wanted(_arn(wanted), template, image == LIVE)
-        refused = rules.looks and guard.refusal("dev", state, seen(world), evidence(world), known)
+        known = update_guard.Wanted(_arn(wanted), template, image == LIVE)
+        refused = rules.looks and update_guard.refusal("dev", state, seen(world), observation(world), known)
         yield ("up: refused", idle) if refused else ("up: guard passes", world._replace(up=goes_on(next="update")))
     elif step == "update":
         after = world.updated(wanted)
@@ -272,11 +272,11 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
 
 
 def _undone(world: World, before: ServiceState, cloned: bool) -> bool:
-    """Whether `guard.confirm` says so."""
+    """Whether `update_guard.confirm` says so."""
     now = seen(world)
-    judged = repair.judge(evidence(world))
+    judged = diagnose(observation(world))
     changed = cloned or now.record != before.record
-    return not now.in_flight and changed and judged.mend is not Mend.NOTHING
+    return not now.in_flight and changed and judged.action is not RepairAction.NOTHING
 
 
 def _pipeline(world: World) -> Iterator[Step]:
@@ -316,8 +316,8 @@ def _pipeline(world: World) -> Iterator[Step]:
 
 def at_rest(world: World, rules: Rules) -> tuple[World, bool]:
     """After what an operator does, repair, up, up; and whether the second `up` did nothing."""
-    found = evidence(world)
-    if repair.judge(found).mend is not Mend.NOTHING:
+    found = observation(world)
+    if diagnose(found).action is not RepairAction.NOTHING:
         record, running = world.record, world.current
         if not (record.digest == running.digest and found.named in (None, running.digest)):
             record = Record(running.revision, world.runs(running), running.digest)

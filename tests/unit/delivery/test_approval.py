@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from delivery_aws import STACK, FakeAws, action
 
-from delivery.approval import decide, pending
-from delivery.errors import DeliveryError
+from delivery.commands.approval import decide, pending
+from releases.errors import DeliveryError
 
 
 def waiting(category: str = "Approval", **configuration: str) -> FakeAws:

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from delivery_aws import NOW, STACK, FakeAws, action, digest
 
-from delivery.errors import DeliveryError
-from delivery.lookup import how_to_wait, services
-from delivery.redeploy import redeploy
-from delivery.state import images, look
-from delivery.template import Stored, stored
+from delivery.commands.redeploy import redeploy
+from releases.errors import DeliveryError
+from releases.lookup import how_to_wait, services
 from releases.names import ecs_name, service_of
+from releases.service_state import images, look
 from releases.template import fingerprint_in, headed
+from releases.template_state import Stored, stored
 
 A = digest("a")
 

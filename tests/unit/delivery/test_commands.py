@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from delivery_aws import FakeAws, RefusedError, action, digest
 
 from delivery.__main__ import Connection, main
-from delivery.errors import explained
+from releases.errors import explained
 
 A, B = digest("a"), digest("b")
 COMMANDS = ("status", "history", "rollback", "redeploy", "retry", "repair", "approve", "reject", "prune")

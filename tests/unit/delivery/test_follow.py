@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from delivery_aws import NOW, STACK, FakeAws, RefusedError, digest
 
-from delivery import guard
-from delivery.errors import DeliveryError
+from releases import update_guard
+from releases.errors import DeliveryError
 
 REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
 MINE, BEFORE, OTHERS = "ecs-svc/mine", "ecs-svc/before", "ecs-svc/other"
@@ -34,7 +34,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the guard takes for the time."""
     clock = Clock()
-    monkeypatch.setattr(guard, "time", clock)
+    monkeypatch.setattr(update_guard, "time", clock)
     return clock
 
 
@@ -120,7 +120,7 @@ def deploying(*answers: list[dict[str, Any]]) -> Deploying:
 def follow(aws: Deploying) -> list[str]:
     """What is told while revision 2 is followed."""
     told: list[str] = []
-    guard.follow(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
+    update_guard.follow(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
     return told
 
 
@@ -337,7 +337,7 @@ def taking_over(*looks: tuple[int, str]) -> FakeAws:
 
 def test_a_new_service_serves_before_the_old_one_goes(clock: Clock) -> None:
     told: list[str] = []
-    guard.serve(
+    update_guard.serve(
         taking_over((0, "STABILIZING"), (2, "STABILIZING"), (2, "STEADY_STATE")).session(),
         STACK,
         "web",
@@ -351,4 +351,4 @@ def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:
     with pytest.raises(
         DeliveryError, match=r"runs 1 of 2 tasks after 15 minutes, and the service .* stays: unable to pull"
     ):
-        guard.serve(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)
+        update_guard.serve(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)

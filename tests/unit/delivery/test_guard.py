@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 from delivery_aws import ARN, STACK, FakeAws, RefusedError, digest
 
-from delivery import guard
-from delivery.errors import DeliveryError
-from delivery.repair import Evidence
-from delivery.state import Deployment, Images, ServiceState, look
+from releases import update_guard
+from releases.consistency import Observation
+from releases.errors import DeliveryError
+from releases.service_state import Deployment, Images, ServiceState, look
 
 OLD, NEW = digest("a"), digest("b")
 REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
@@ -31,8 +31,8 @@ RELEASED = (
     '{"schema":1,"release":7,"image_digest":"d","task_definition":"t","template_fingerprint":"f1",'
     '"source_version":"s","execution":"e","time":"2030-01-01T00:00:00Z"}'
 )
-AGREE, DISAGREE = Evidence(Images(OLD, OLD, OLD)), Evidence(Images(NEW, OLD, OLD))
-NOTHING_RUNS = Evidence(Images(None, NEW, None))
+AGREE, DISAGREE = Observation(Images(OLD, OLD, OLD)), Observation(Images(NEW, OLD, OLD))
+NOTHING_RUNS = Observation(Images(None, NEW, None))
 WAIT_FOR_THE_DEPLOYMENT = (
     "deployment ecs-svc/before of dev-web:1 is in flight; wait for it: "
     "`aws ecs wait services-stable --cluster dev --services dev-web`, then run this again"
@@ -49,9 +49,9 @@ WRONG_IMAGE = (
 )
 DEPLOYING = replace(QUIET, deployments=(replace(QUIET.deployments[0], state="IN_PROGRESS"),))
 BY_CODE_DEPLOY = replace(QUIET, controller="CODE_DEPLOY")
-REFUSALS: dict[str, tuple[ServiceState, ServiceState, Evidence, str | None]] = {
+REFUSALS: dict[str, tuple[ServiceState, ServiceState, Observation, str | None]] = {
     "all agree": (QUIET, QUIET, AGREE, None),
-    "never released": (QUIET, QUIET, Evidence(Images(None, None, None)), None),
+    "never released": (QUIET, QUIET, Observation(Images(None, None, None)), None),
     "a deployment": (QUIET, DEPLOYING, AGREE, WAIT_FOR_THE_DEPLOYMENT),
     "the Deploy stage": (QUIET, replace(QUIET, execution="run-9"), AGREE, WAIT_FOR_THE_PIPELINE),
     "both": (QUIET, replace(DEPLOYING, execution="run-9"), AGREE, WAIT_FOR_THE_PIPELINE),
@@ -90,8 +90,8 @@ REFUSALS: dict[str, tuple[ServiceState, ServiceState, Evidence, str | None]] = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_a_change_is_refused(case: str) -> None:
-    read, now, evidence, words = REFUSALS[case]
-    assert guard.refusal(STACK, read, now, evidence) == words
+    read, now, observation, words = REFUSALS[case]
+    assert update_guard.refusal(STACK, read, now, observation) == words
 
 
 def released(*, record: bool = True) -> FakeAws:
@@ -116,24 +116,24 @@ def test_the_look_right_before_a_change() -> None:
     aws = released()
     before = read(aws)
     session = aws.session()
-    assert guard.check(session, STACK, before, before.task_definition) is None
+    assert update_guard.check(session, STACK, before, before.task_definition) is None
     aws.image(NEW, "live")
     aws.images[OLD].discard("live")
-    assert guard.check(session, STACK, before, before.task_definition) == (
+    assert update_guard.check(session, STACK, before, before.task_definition) == (
         "what runs, what is live and what was released disagree: running sha256:aaaaaaaaaaaa, live sha256:bbbbbbbbbbbb, "
         f"release record sha256:aaaaaaaaaaaa; {REPAIR}"
     )
     aws.release(2, NEW, aws.revision(2, f"@{NEW}"))
     assert (
-        guard.check(session, STACK, before, before.task_definition)
+        update_guard.check(session, STACK, before, before.task_definition)
         == "release-2 was recorded while this was running; run it again"
     )
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
-    assert (guard.check(session, STACK, before, before.task_definition) or "").startswith(
+    assert (update_guard.check(session, STACK, before, before.task_definition) or "").startswith(
         "deployment ecs-svc/1 of dev-web:1 is in flight; wait"
     )
     del aws.services["dev-web"]
-    assert guard.check(session, STACK, before, before.task_definition) is None
+    assert update_guard.check(session, STACK, before, before.task_definition) is None
     assert aws.writes == []
 
 
@@ -142,7 +142,7 @@ def test_what_may_not_be_asked_before_a_change_is_no_yes() -> None:
     before = read(aws)
     aws.refuse["DescribeImages"] = RefusedError("AccessDeniedException")
     with pytest.raises(ClientError):
-        guard.check(aws.session(), STACK, before, before.task_definition)
+        update_guard.check(aws.session(), STACK, before, before.task_definition)
 
 
 def test_no_release_was_recorded_meanwhile() -> None:
@@ -150,7 +150,7 @@ def test_no_release_was_recorded_meanwhile() -> None:
     before = read(aws)
     aws.image(NEW, "live")
     aws.images[OLD].discard("live")
-    guard.confirm(aws.session(), STACK, before)
+    update_guard.confirm(aws.session(), STACK, before)
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["a later release", "the first release"])
@@ -161,7 +161,7 @@ def test_a_release_meanwhile_whose_image_runs(first: bool) -> None:
     aws.image(NEW, "release-2", "live")
     aws.images.get(OLD, set()).discard("live")
     aws.service(aws.revision(3, ":live", fingerprint="f2"), NEW)
-    guard.confirm(aws.session(), STACK, before)
+    update_guard.confirm(aws.session(), STACK, before)
 
 
 def undone() -> tuple[FakeAws, ServiceState]:
@@ -177,7 +177,7 @@ def undone() -> tuple[FakeAws, ServiceState]:
 def test_a_release_meanwhile_whose_image_does_not_run() -> None:
     aws, before = undone()
     with pytest.raises(DeliveryError) as failed:
-        guard.confirm(aws.session(), STACK, before)
+        update_guard.confirm(aws.session(), STACK, before)
     assert str(failed.value) == (
         "web: release-2 was recorded while this was running, and its image does not run; bring it back with "
         "`delivery rollback web --to 2 --stack dev`"
@@ -187,19 +187,19 @@ def test_a_release_meanwhile_whose_image_does_not_run() -> None:
 def test_what_is_in_flight_is_not_judged() -> None:
     aws, before = undone()
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
-    guard.confirm(aws.session(), STACK, before)
+    update_guard.confirm(aws.session(), STACK, before)
 
 
 def test_a_record_that_was_reset_is_no_release() -> None:
     aws, before = undone()
     aws.record("none")
-    guard.confirm(aws.session(), STACK, before)
+    update_guard.confirm(aws.session(), STACK, before)
 
 
 def test_a_service_that_is_gone_has_no_release_to_be_undone() -> None:
     aws, before = undone()
     del aws.services["dev-web"]
-    guard.confirm(aws.session(), STACK, before)
+    update_guard.confirm(aws.session(), STACK, before)
 
 
 EDIT = f"{ARN}:task-definition/dev-web:9"
@@ -242,7 +242,7 @@ def test_an_edit_ships_with_what_was_released_meanwhile(wanted: int | None, made
     aws.image(NEW, "release-2", "live")
     aws.service(now, NEW)
     arn = None if wanted is None else f"{ARN}:task-definition/dev-web:{wanted}"
-    found = guard.check(aws.session(), STACK, before, arn)
+    found = update_guard.check(aws.session(), STACK, before, arn)
     assert found == ("release-2 was recorded while this was running; run it again" if refused else None)
 
 
@@ -254,8 +254,8 @@ def test_what_is_in_flight_before_a_change_is_waited_for(monkeypatch: pytest.Mon
     def sleep(_: float) -> None:
         aws.services["dev-web"]["deployments"][0]["rolloutState"] = "COMPLETED"
 
-    monkeypatch.setattr("delivery.waiting.time.sleep", sleep)
-    assert guard.check(aws.session(), STACK, before, EDIT, told.append, 5) is None
+    monkeypatch.setattr("releases.waiting.time.sleep", sleep)
+    assert update_guard.check(aws.session(), STACK, before, EDIT, told.append, 5) is None
     assert told == ["web: waits for deployment ecs-svc/1 of dev-web:1"]
 
 
@@ -263,9 +263,9 @@ def test_what_stays_in_flight_is_waited_for_so_long(monkeypatch: pytest.MonkeyPa
     aws, told, now = released(), list[str](), [0.0]
     before = read(aws)
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
-    monkeypatch.setattr("delivery.waiting.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("delivery.waiting.time.sleep", lambda seconds: now.append(now.pop() + seconds))
-    found = guard.check(aws.session(), STACK, before, EDIT, told.append, 2) or ""
+    monkeypatch.setattr("releases.waiting.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("releases.waiting.time.sleep", lambda seconds: now.append(now.pop() + seconds))
+    found = update_guard.check(aws.session(), STACK, before, EDIT, told.append, 2) or ""
     assert found.startswith("deployment ecs-svc/1 of dev-web:1 is in flight; wait for it")
     assert told == [f"web: waits for deployment ecs-svc/1 of dev-web:1{so_far}" for so_far in
                     ("", ", 60 s so far", ", 120 s so far")]  # fmt: skip
@@ -276,13 +276,13 @@ def test_a_release_that_took_over_an_edit_and_was_cut_off_is_said() -> None:
     aws = released()
     before = read(aws)
     aws.service(aws.revision(2, f"@{NEW}"), NEW)
-    guard.confirm(aws.session(), STACK, before)
+    update_guard.confirm(aws.session(), STACK, before)
     with pytest.raises(DeliveryError) as failed:
-        guard.confirm(aws.session(), STACK, before, taken_over=True)
+        update_guard.confirm(aws.session(), STACK, before, taken_over=True)
     assert str(failed.value) == (
         "web: a release that has taken over the edit was cut off: running sha256:bbbbbbbbbbbb, live "
         "sha256:aaaaaaaaaaaa, release record sha256:aaaaaaaaaaaa. The edit runs; mend the release with "
         "`delivery repair web --stack dev`"
     )
     aws.service(aws.revision(3, f"@{NEW}"), NEW, state="IN_PROGRESS")
-    guard.confirm(aws.session(), STACK, before, taken_over=True)
+    update_guard.confirm(aws.session(), STACK, before, taken_over=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.history import history_lines
+from delivery.commands.history import history_lines
 from releases.history import KEPT, History
 from releases.record import Release
 

@@ -35,13 +35,13 @@ def test_they_ask_aws_as_the_environment_says() -> None:
 
 
 def test_their_messages_name_them_as_they_are_called() -> None:
-    script = "from delivery.in_sandbox import commands; commands(); from delivery.errors import PROGRAM; print(PROGRAM)"
+    script = "from delivery.in_sandbox import commands; commands(); from releases.errors import PROGRAM; print(PROGRAM)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert said.stdout == "sandbox\n"
 
 
 def test_what_tells_an_up_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    from delivery import waiting
+    from releases import waiting
 
     for name, value in offered("variables").items():
         monkeypatch.setenv(name, value)

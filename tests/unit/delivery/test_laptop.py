@@ -15,9 +15,9 @@ from moto import mock_aws
 
 from bootstrap.account_file import state_bucket
 from delivery.__main__ import main
-from delivery.bootstrap import bootstrap
-from delivery.errors import DeliveryError
-from delivery.laptop import Project, changes, up
+from delivery.commands.bootstrap import bootstrap
+from delivery.commands.up import Project, changes, up
+from releases.errors import DeliveryError
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"  # moto's account
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from delivery_aws import FakeAws, action
 
-from delivery.errors import DeliveryError
-from delivery.pipeline import Pipeline
-from delivery.progress import Progress
+from releases.errors import DeliveryError
+from releases.pipeline import Pipeline
+from releases.progress import Progress
 
 
 @dataclass

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.__main__ import main
-from delivery.review.effects import effect, is_revision_alone
-from delivery.review.preview import COMPUTED, SIGNATURE, UNKNOWN, Change, Preview, parse
-from delivery.review.report import LONGEST, Live, marker, report
-from delivery.state import Deployment, ServiceState
+from delivery.pull_request.effects import effect, is_revision_alone
+from delivery.pull_request.preview import COMPUTED, SIGNATURE, UNKNOWN, Change, Preview, parse
+from delivery.pull_request.report import LONGEST, Live, marker, report
+from releases.service_state import Deployment, ServiceState
 
 RECORDED = Path(__file__).parents[2] / "previews"
 FAMILY = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/local-hello"

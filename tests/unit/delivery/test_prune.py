@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from delivery_aws import LONG_AGO, NOW, STACK, FakeAws, Parameter, digest
 
-from delivery.errors import DeliveryError
-from delivery.prune import leftovers, remove
+from delivery.commands.prune import leftovers, remove
+from releases.errors import DeliveryError
 
 A, B = digest("a"), digest("b")
 SSM = "arn:aws:ssm:eu-west-1:111111111111:parameter"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from delivery_aws import STACK, CrashError, FakeAws, action, digest
 
-from delivery.errors import DeliveryError
-from delivery.repair import repair
-from delivery.status import status
+from delivery.commands.repair import repair
+from delivery.commands.status import status
+from releases.errors import DeliveryError
 from releases.record import Release
 
 OLD, NEW, OTHER = digest("a"), digest("b"), digest("c")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from delivery import pipeline
-from delivery import retry as module
-from delivery.errors import DeliveryError
-from delivery.retry import refused_build, retry
+from delivery.commands import retry as module
+from delivery.commands.retry import refused_build, retry
+from releases import pipeline
+from releases.errors import DeliveryError
 
 Json = dict[str, Any]
 LIMIT = (

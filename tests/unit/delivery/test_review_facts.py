@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from delivery.review.cost import items, prices
-from delivery.review.exposure import exposed
-from delivery.review.permissions import Grant, compare, widened
-from delivery.review.preview import UNKNOWN, Change, Preview
+from delivery.pull_request.cost import items, prices
+from delivery.pull_request.exposure import exposed
+from delivery.pull_request.permissions import Grant, compare, widened
+from delivery.pull_request.preview import UNKNOWN, Change, Preview
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from mocked import ROOT
 
-from delivery.errors import DeliveryError
-from delivery.review_stacks import Reviews
+from delivery.pull_request.stacks import Reviews
+from releases.errors import DeliveryError
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 CLI = """\

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from delivery_aws import STACK, FakeAws, RefusedError, action, digest
 
+from delivery.commands.rollback import plan, start
 from delivery.differences import differences
-from delivery.errors import DeliveryError
-from delivery.rollback import plan, start
+from releases.errors import DeliveryError
 
 A, B, C = digest("a"), digest("b"), digest("c")
 
@@ -136,11 +136,11 @@ DIFFERENT: list[tuple[dict[str, Any], str, str]] = [
         'web.portMappings: then [{"containerPort": 80}], now -',
         "services.web.task.port",
     ),
-    ({"executionRoleArn": "role"}, "executionRoleArn: then role, now -", "components/ecs_service.py makes it"),
+    ({"executionRoleArn": "role"}, "executionRoleArn: then role, now -", "components/service/ecs_service.py makes it"),
     (
         {"container": {"logConfiguration": {"options": {"awslogs-group": "g"}}}},
         "web.logConfiguration.options.awslogs-group: then g, now -",
-        "components/ecs_service.py makes it",
+        "components/service/ecs_service.py makes it",
     ),
 ]
 
@@ -205,7 +205,7 @@ def test_it_follows_to_the_end(
         ended = "Failed" if status == "Failed" else "Succeeded"
         aws.pipeline["actions"]["run-1"] = [action("Deploy", "Deploy", "Deploy", ended, result=result)]
 
-    monkeypatch.setattr("delivery.pipeline.time.sleep", later)
+    monkeypatch.setattr("releases.pipeline.time.sleep", later)
     if words is None:
         start(aws.session(), chosen, told.append, wait=True)
     else:

@@ -11,8 +11,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
-from delivery.errors import DeliveryError
-from delivery.session import Provider, Role, connect, patient
+from releases.aws_session import Provider, Role, connect, patient
+from releases.errors import DeliveryError
 
 ACCOUNT, ANOTHER = "111111111111", "222222222222"
 FIRST, SECOND = "arn:aws:iam::111111111111:role/first", "arn:aws:iam::111111111111:role/second"
@@ -69,7 +69,7 @@ def sts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sts:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr("delivery.session.boto3.Session", Session)
+    monkeypatch.setattr("releases.aws_session.boto3.Session", Session)
     return answering
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from delivery_aws import FakeAws
 
-from delivery.history import history, history_lines
-from delivery.review.effects import effect
-from delivery.review.preview import UNKNOWN, Action, Change
+from delivery.commands.history import history, history_lines
+from delivery.commands.status import status
+from delivery.pull_request.effects import effect
+from delivery.pull_request.preview import UNKNOWN, Action, Change
 from delivery.sidecars import moving
-from delivery.status import status
 from releases.sidecars import changes
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"

@@ -3,8 +3,8 @@
 import pytest
 from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 
-from delivery.errors import DeliveryError
-from delivery.state import Deployment, ServiceState, as_deployed, images, look
+from releases.errors import DeliveryError
+from releases.service_state import Deployment, ServiceState, as_deployed, images, look
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.session import Session
 from task_definitions import EFS, PROXY_AT, ROUTER, WEB_AT, changed, mounted
 
-from components.task_template import STAND_INS, TaskTemplate
+from components.service.task_template import STAND_INS, TaskTemplate
 from pipeline_steps.job import StepError
 from pipeline_steps.migration_definition import ESSENTIAL_LABEL, essential_sidecars, migration_definition
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import settings
+from config import settings
 from sandbox import program
 
 
@@ -19,7 +19,7 @@ def test_a_program_has_its_own_modules(tmp_path: Path) -> None:
         (root / "delivery").mkdir(parents=True)
         (root / "delivery/__init__.py").touch()
         (root / "delivery/record.py").write_text(f"VERSION = {version!r}\n")
-        (root / "settings.py").write_text("from delivery.record import VERSION\n")
+        (root / "config/settings.py").write_text("from delivery.record import VERSION\n")
         (root / "__main__.py").write_text("import settings\nopen('version', 'w').write(settings.VERSION)\n")
         with program.as_if_started(root, {}):
             program.run(root)

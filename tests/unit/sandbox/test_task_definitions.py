@@ -11,7 +11,7 @@ from aws_fakes import FakeWorld, misfits
 from moto import mock_aws
 from task_definitions import CASES, EFS, PROXY_AT, ROUTER, TAKEN, WEB_AT, changed, mounted
 
-from components.task_template import STAND_INS, TaskTemplate
+from components.service.task_template import STAND_INS, TaskTemplate
 from sandbox.ecs.definitions import register_task_definition
 from sandbox.server.errors import AwsError
 from sandbox.server.world import Principal

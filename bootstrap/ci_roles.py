@@ -1,0 +1,165 @@
+"""A stack's roles: who deploys and previews it, looks for its drift, has its reviews; the keys of their secrets."""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from bootstrap import state_policy
+from bootstrap.deploy_policy import deploy
+from bootstrap.drift_policy import drift
+from bootstrap.preview_policy import preview
+from bootstrap.review_policy import STACKS, review
+from components.iam import policies
+from components.naming import Scope
+
+PATH = "/fargate-delivery/"
+"""Of these roles. So the pattern of the roles that a stack makes, `role/STACK-*`, is not theirs: none widens itself."""
+
+
+LONGEST_DEPLOYMENT = 2 * 60 * 60
+"""Seconds of a session of the deploy role: an `up` may wait for an hour before it begins (releases/waiting.py)."""
+
+
+class StackAccessArgs(TypedDict):
+    """Inputs of `StackAccess`."""
+
+    scope: Scope
+    project: str
+    """The Pulumi project."""
+    state_bucket_arn: NotRequired[str]
+    """The self-managed backend; without it Pulumi Cloud keeps state and secrets."""
+    deployers: Sequence[policies.Statement]
+    """Who may deploy: the deploy role's trust."""
+    previewers: Sequence[policies.Statement]
+    """Who may preview; nobody: there is no preview role."""
+    watchers: Sequence[policies.Statement]
+    """Who may look for drift; nobody: there is no drift role."""
+    reviewers: Sequence[policies.Statement]
+    """Who may put up pull requests' own stacks, on this one's network and load balancer; nobody: there is no role."""
+
+
+class StackAccess(pulumi.ComponentResource):
+    """What a stack's deployments run as, and with what.
+
+    Produces: an `aws.iam.Role` for deployments with its policies, one for previews and one that looks for drift, each
+    with its policy, one for reviews with its policies, and for the self-managed backend an `aws.kms.Key` with alias for
+    the stack's secrets, and one for those of its reviews.
+    """
+
+    deploy_role_arn: pulumi.Output[str]
+    """The role of `up` and `destroy`."""
+    preview_role_arn: pulumi.Output[str | None]
+    """The role of previews; None where nobody may."""
+    drift_role_arn: pulumi.Output[str | None]
+    """The role that looks for drift; None where nobody may."""
+    review_role_arn: pulumi.Output[str | None]
+    """The role of `delivery review`; None where nobody may."""
+    secrets_provider: pulumi.Output[str | None]
+    """What `--secrets-provider` takes; None where Pulumi Cloud keeps the secrets."""
+    review_secrets_provider: pulumi.Output[str | None]
+    """The same, of the reviews' stacks."""
+
+    def __init__(self, name: str, args: StackAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:StackAccess", name, {"stack": args["scope"].stack}, opts)
+        self._scope, self._child = args["scope"], pulumi.ResourceOptions(parent=self)
+        self._name = name
+        granted, reviewing = dict(deploy(self._scope)), dict(review(self._scope))
+        looking, watching = preview(self._scope), [*drift(self._scope)]
+        self.preview_role_arn = self.review_role_arn = self.drift_role_arn = pulumi.Output.from_input(None)
+        self.secrets_provider = self.review_secrets_provider = pulumi.Output.from_input(None)
+        if "state_bucket_arn" in args:
+            bucket_arn, project, stack = args["state_bucket_arn"], args["project"], self._scope.stack
+            key, self.secrets_provider = self._key("", stack)
+            granted["state"] = [
+                *state_policy.write_state(bucket_arn, project, stack),
+                *state_policy.seal_state(key.arn),
+            ]
+            reading = [*state_policy.read_state(bucket_arn, project, stack), *state_policy.open_state(key.arn)]
+            looking, watching = [*looking, *reading], [*watching, *reading]
+            if args["reviewers"]:
+                review_key, self.review_secrets_provider = self._key("-review", f"{stack}'s reviews")
+                reviewing["state"] = [
+                    *state_policy.write_state(bucket_arn, project, STACKS),
+                    *state_policy.seal_state(review_key.arn),
+                    *state_policy.use_state(bucket_arn, project, stack),
+                    *state_policy.open_state(key.arn),
+                ]
+        self.deploy_role_arn = self._writing_role("deploy", granted, args["deployers"])
+        if args["previewers"]:
+            self.preview_role_arn = self._reading_role("preview", looking, args["previewers"])
+        if args["watchers"]:
+            self.drift_role_arn = self._reading_role("drift", watching, args["watchers"])
+        if args["reviewers"]:
+            self.review_role_arn = self._writing_role("review", reviewing, args["reviewers"])
+        self.register_outputs(
+            {
+                "deploy_role_arn": self.deploy_role_arn,
+                "preview_role_arn": self.preview_role_arn,
+                "drift_role_arn": self.drift_role_arn,
+                "review_role_arn": self.review_role_arn,
+            }
+        )
+
+    def _role(self, use: str, trust: Sequence[policies.Statement]) -> aws.iam.Role:
+        return aws.iam.Role(
+            f"{self._name}-{use}-role",
+            name=f"{self._scope.stack}-{use}",
+            path=PATH,
+            max_session_duration=LONGEST_DEPLOYMENT if use == "deploy" else None,
+            assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
+            opts=self._child,
+        )
+
+    def _writing_role(
+        self, use: str, granted: Mapping[str, Sequence[policies.Statement]], trust: Sequence[policies.Statement]
+    ) -> pulumi.Output[str]:
+        """Managed policies, because a role's own have 10,240 characters together."""
+        role = self._role(use, trust)
+        attached = []
+        for part, statements in granted.items():
+            policy = aws.iam.Policy(
+                f"{self._name}-{use}-{part}",
+                name=f"{self._scope.stack}-{use}-{part}",
+                path=PATH,
+                policy=pulumi.Output.json_dumps(policies.document(statements)),
+                opts=self._child,
+            )
+            attached.append(
+                aws.iam.RolePolicyAttachment(
+                    f"{self._name}-{use}-{part}", role=role.name, policy_arn=policy.arn, opts=self._child
+                )
+            )
+        return pulumi.Output.all(role.arn, *(attachment.id for attachment in attached)).apply(
+            lambda known: str(known[0])
+        )
+
+    def _reading_role(
+        self, use: str, statements: Sequence[policies.Statement], trust: Sequence[policies.Statement]
+    ) -> pulumi.Output[str]:
+        role = self._role(use, trust)
+        aws.iam.RolePolicy(
+            f"{self._name}-{use}-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(policies.document(statements)),
+            opts=self._child,
+        )
+        return role.arn
+
+    def _key(self, suffix: str, of: str) -> tuple[aws.kms.Key, pulumi.Output[str]]:
+        """A key and its secrets provider. Protected: without it the state's secrets, and those of the stack file, are
+        lost.
+        """
+        scope, alias = self._scope, f"alias/fargate-delivery-{self._scope.stack}{suffix}"
+        iam = f"arn:{scope.partition}:iam::{scope.account}"
+        key = aws.kms.Key(
+            f"{self._name}{suffix}-key",
+            description=f"Pulumi's secrets of stack {of}",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            policy=pulumi.Output.json_dumps(state_policy.key_policy(f"{iam}:root", f"{iam}:role{PATH}*")),
+            opts=pulumi.ResourceOptions(parent=self, protect=True),
+        )
+        aws.kms.Alias(f"{self._name}{suffix}-key-alias", name=alias, target_key_id=key.key_id, opts=self._child)
+        return key, key.arn.apply(lambda _: f"awskms://{alias}?region={scope.region}")

@@ -1,0 +1,405 @@
+"""What a stack's deploy role may do: make, change and delete what the program declares, by the names it gives.
+
+Functions without resources. What a type needs is what CloudFormation needs for it (the handlers in its resource
+schemas), which a test compares with these statements; the provider makes the same calls.
+
+Reading is granted on everything in the account: the provider reads whatever it manages, and most `Describe` and `List`
+actions take no resource. None of the reads shows a secret but `ssm:GetParameter*`, on the stack's own.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from components.iam.policies import EVERYTHING, Statement, allow, read_executions, watch_scaling
+from components.naming import Scope
+
+PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events", "lambda")
+"""The services that the stack's roles are for."""
+
+LINKED = (
+    "ecs.amazonaws.com",
+    "ecs.application-autoscaling.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
+    "apidestinations.events.amazonaws.com",
+)
+"""Services whose own role AWS makes in an account when it is first needed, on behalf of who needs it."""
+
+
+def deploy(scope: Scope) -> Mapping[str, Sequence[Statement]]:
+    """The statements by policy: a managed policy has 6,144 characters, and they are more."""
+    return {
+        "network": [*_network(scope), *records(scope), *_certificates(scope)],
+        "services": [*services(scope), *watching(scope), *_overview(scope)],
+        "delivery": [*delivery(scope), *store(scope)],
+        "identity": [*identity(scope), *parameters(scope), *_keys(scope)],
+    }
+
+
+def actions(service: str, names: str) -> list[str]:
+    """A service's actions, by names with blanks between."""
+    return [f"{service}:{name}" for name in names.split()]
+
+
+def _network(scope: Scope) -> list[Statement]:
+    """VPC, addresses, load balancer.
+
+    Their ARNs end in ids that AWS makes up, and most actions of EC2 that create take no resource; so EC2 is granted in
+    the stack's Region, and what keeps stacks apart is the account.
+    """
+    in_region = {"StringEquals": {"aws:RequestedRegion": scope.region}}
+    ec2 = actions(
+        "ec2",
+        "CreateVpc DeleteVpc ModifyVpcAttribute "
+        "CreateSubnet DeleteSubnet ModifySubnetAttribute "
+        "CreateInternetGateway DeleteInternetGateway AttachInternetGateway DetachInternetGateway "
+        "CreateRouteTable DeleteRouteTable AssociateRouteTable DisassociateRouteTable ReplaceRouteTableAssociation "
+        "CreateRoute DeleteRoute ReplaceRoute "
+        "CreateNatGateway DeleteNatGateway AllocateAddress ReleaseAddress AssociateAddress DisassociateAddress "
+        "CreateSecurityGroup DeleteSecurityGroup "
+        "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
+        "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules "
+        "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress "
+        "CreateTags DeleteTags",
+    )
+    balancer = actions(
+        "elasticloadbalancing",
+        "CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets "
+        "SetIpAddressType CreateListener DeleteListener ModifyListener ModifyListenerAttributes "
+        "CreateRule DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags",
+    )
+    groups = actions(
+        "elasticloadbalancing",
+        "CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes AddTags RemoveTags",
+    )
+    return [
+        read_network(),
+        allow("Network", ec2, EVERYTHING, in_region),
+        allow(
+            "Balancer",
+            balancer,
+            [
+                scope.arn("elasticloadbalancing", f"{kind}/app/{scope.stack}/*")
+                for kind in ("loadbalancer", "listener", "listener-rule")
+            ],
+        ),
+        # Autonamed by route, without the stack.
+        allow("TargetGroups", groups, [scope.arn("elasticloadbalancing", "targetgroup/*")]),
+    ]
+
+
+def read_network() -> Statement:
+    """Reads what there is of it."""
+    return allow("ReadNetwork", ["ec2:Describe*", "elasticloadbalancing:Describe*"], EVERYTHING)
+
+
+def records(scope: Scope) -> list[Statement]:
+    """DNS records; a zone has an id, not a name."""
+    return [
+        allow("ReadZones", actions("route53", "Get* List*"), EVERYTHING),
+        allow("Records", ["route53:ChangeResourceRecordSets"], [f"arn:{scope.partition}:route53:::hostedzone/*"]),
+    ]
+
+
+def _certificates(scope: Scope) -> list[Statement]:
+    """Certificates; each has an id, not a name."""
+    return [
+        # Asking for one takes no resource.
+        allow(
+            "AskForCertificates",
+            actions("acm", "RequestCertificate DescribeCertificate ListTagsForCertificate"),
+            EVERYTHING,
+        ),
+        allow(
+            "Certificates",
+            actions("acm", "DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"),
+            [scope.arn("acm", "certificate/*")],
+        ),
+    ]
+
+
+def services(scope: Scope) -> list[Statement]:
+    """Cluster, services, scaling, and what the guards look at."""
+    stack = scope.stack
+    named = [scope.arn("ecs", f"service/{stack}/{stack}-*"), scope.arn("ecs", f"task-definition/{stack}-*:*")]
+    return [
+        allow("ReadServices", actions("ecs", "Describe* List*"), EVERYTHING),
+        allow(
+            "Cluster",
+            actions("ecs", "CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings")
+            + actions("ecs", "PutClusterCapacityProviders TagResource UntagResource"),
+            [scope.arn("ecs", f"cluster/{stack}")],
+        ),
+        allow(
+            "Services",
+            actions("ecs", "CreateService DeleteService UpdateService StopServiceDeployment TagResource UntagResource"),
+            named,
+        ),
+        # Neither takes a resource.
+        allow("Revisions", actions("ecs", "RegisterTaskDefinition DeregisterTaskDefinition"), EVERYTHING),
+        # What describes takes no resource.
+        allow("ReadScaling", actions("application-autoscaling", "Describe* ListTagsForResource"), EVERYTHING),
+        # A scalable target's ARN ends in an id that AWS makes up.
+        allow(
+            "Scaling",
+            actions(
+                "application-autoscaling",
+                "RegisterScalableTarget DeregisterScalableTarget PutScalingPolicy DeleteScalingPolicy",
+            ),
+            [scope.arn("application-autoscaling", "scalable-target/*")],
+            {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
+        ),
+        # AWS documents no condition key for them but those of tags.
+        allow(
+            "TagScaling",
+            actions("application-autoscaling", "TagResource UntagResource"),
+            [scope.arn("application-autoscaling", "scalable-target/*")],
+        ),
+        *watch_scaling(),
+    ]
+
+
+def watching(scope: Scope) -> list[Statement]:
+    """Logs and alarms."""
+    named = (
+        f"ecs/{scope.stack}-*",
+        f"ecs/{scope.stack}/*",
+        f"codebuild/{scope.stack}-*",
+        f"aws/lambda/{scope.stack}-*",
+    )
+    logs = [scope.arn("logs", f"log-group:/{name}") for name in named]
+    return [
+        allow("ReadLogGroups", actions("logs", "Describe* ListTagsForResource"), EVERYTHING),
+        allow(
+            "LogGroups",
+            actions("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy")
+            + actions("logs", "AssociateKmsKey DisassociateKmsKey TagResource UntagResource GetLogEvents"),
+            logs,
+        ),
+        allow("ReadAlarms", actions("cloudwatch", "Describe* GetDashboard ListTagsForResource"), EVERYTHING),
+        allow(
+            "Alarms",
+            actions("cloudwatch", "PutMetricAlarm DeleteAlarms TagResource UntagResource"),
+            [scope.arn("cloudwatch", f"alarm:{scope.stack}-*")],
+        ),
+        # Must be granted on everything (CloudWatch API reference, PutCompositeAlarm).
+        allow("CompositeAlarms", ["cloudwatch:PutCompositeAlarm"], EVERYTHING),
+    ]
+
+
+def _overview(scope: Scope) -> list[Statement]:
+    """The dashboard and the queries beside it."""
+    return [
+        allow(
+            "Dashboard",
+            actions("cloudwatch", "PutDashboard DeleteDashboards"),
+            [f"arn:{scope.partition}:cloudwatch::{scope.account}:dashboard/{scope.stack}"],
+        ),
+        # None of them takes a resource.
+        allow("Queries", actions("logs", "PutQueryDefinition DeleteQueryDefinition"), EVERYTHING),
+    ]
+
+
+def delivery(scope: Scope) -> list[Statement]:
+    """Repositories, builds, functions, pipelines, CodeDeploy, and what starts and announces them."""
+    ours = f"{scope.stack}-*"
+    images = (
+        "CreateRepository DeleteRepository PutLifecyclePolicy DeleteLifecyclePolicy SetRepositoryPolicy "
+        "DeleteRepositoryPolicy PutImageScanningConfiguration PutImageTagMutability TagResource UntagResource "
+        "DescribeImages BatchGetImage BatchDeleteImage GetLifecyclePolicy GetRepositoryPolicy"
+    )
+    deploys = (
+        "CreateApplication DeleteApplication CreateDeploymentGroup UpdateDeploymentGroup DeleteDeploymentGroup "
+        "CreateDeploymentConfig DeleteDeploymentConfig TagResource UntagResource"
+    )
+    events = (
+        "PutRule DeleteRule PutTargets RemoveTargets CreateConnection UpdateConnection DeleteConnection "
+        "CreateApiDestination UpdateApiDestination DeleteApiDestination TagResource UntagResource"
+    )
+    functions = (
+        "CreateFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction "
+        "ListVersionsByFunction GetFunctionCodeSigningConfig ListTags TagResource UntagResource "
+        "GetPolicy AddPermission RemovePermission"
+    )
+    secret = scope.arn("secretsmanager", f"secret:events!connection/{ours}")
+    return [
+        allow(
+            "ReadDelivery",
+            [
+                *actions("ecr", "DescribeRepositories ListTagsForResource"),
+                *actions("codebuild", "BatchGetProjects"),
+                *actions("codepipeline", "GetPipeline GetPipelineState ListTagsForResource"),
+                *actions("codedeploy", "Get* List* BatchGet*"),
+                *actions("events", "Describe* List*"),
+                *actions("sqs", "GetQueueAttributes GetQueueUrl ListQueueTags"),
+            ],
+            EVERYTHING,
+        ),
+        allow("Images", actions("ecr", images), [scope.arn("ecr", f"repository/{ours}")]),
+        allow(
+            "Builds",
+            actions("codebuild", "CreateProject UpdateProject DeleteProject"),
+            [scope.arn("codebuild", f"project/{ours}")],
+        ),
+        allow("Functions", actions("lambda", functions), [scope.arn("lambda", f"function:{ours}")]),
+        allow(
+            "Pipelines",
+            actions("codepipeline", "CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource"),
+            [scope.arn("codepipeline", ours)],
+        ),
+        read_executions(scope.arn("codepipeline", ours)),
+        # The commands that deploy without Pulumi: rollback, redeploy, retry, and repair, which tags an image.
+        allow(
+            "StartPipelines",
+            actions("codepipeline", "StartPipelineExecution RetryStageExecution"),
+            [scope.arn("codepipeline", ours)],
+        ),
+        allow("TagImages", ["ecr:PutImage"], [scope.arn("ecr", f"repository/{ours}")]),
+        allow(
+            "Deploys",
+            actions("codedeploy", deploys),
+            [
+                scope.arn("codedeploy", f"{kind}:{ours}")
+                for kind in ("application", "deploymentgroup", "deploymentconfig")
+            ],
+        ),
+        allow(
+            "Events",
+            actions("events", events),
+            [scope.arn("events", f"{kind}/{ours}") for kind in ("rule", "connection", "api-destination")],
+        ),
+        # EventBridge keeps a connection's credential there, on behalf of who makes the connection.
+        allow(
+            "Connections",
+            actions("secretsmanager", "CreateSecret UpdateSecret PutSecretValue GetSecretValue DeleteSecret")
+            + actions("secretsmanager", "DescribeSecret"),
+            [secret],
+        ),
+        allow(
+            "Queues",
+            actions("sqs", "CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue"),
+            [scope.arn("sqs", ours)],
+        ),
+    ]
+
+
+def store(scope: Scope) -> list[Statement]:
+    """The bucket of sources and artifacts, autonamed; a stack without protection empties and deletes it."""
+    bucket = f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
+    settings = (
+        "TagResource UntagResource PutBucketTagging PutBucketVersioning PutEncryptionConfiguration "
+        "PutBucketOwnershipControls PutBucketPublicAccessBlock PutLifecycleConfiguration PutBucketNotification "
+        "PutBucketPolicy DeleteBucketPolicy"
+    )
+    objects = "PutObject PutObjectTagging GetObject GetObjectVersion GetObjectTagging DeleteObject DeleteObjectVersion"
+    return [
+        allow(
+            "Store",
+            actions("s3", "CreateBucket DeleteBucket ListBucket ListBucketVersions ListTagsForResource Get*"),
+            [bucket],
+        ),
+        allow("StoreSettings", actions("s3", settings), [bucket]),
+        allow("StoreObjects", actions("s3", objects), [f"{bucket}/*"]),
+    ]
+
+
+def identity(scope: Scope) -> list[Statement]:
+    """The roles of pipelines and tasks, and the uploaders, by the stack's name; its own role has a path besides."""
+    roles = f"arn:{scope.partition}:iam::{scope.account}:role/{scope.stack}-*"
+    users = f"arn:{scope.partition}:iam::{scope.account}:user/{scope.stack}-*"
+    linked = f"arn:{scope.partition}:iam::{scope.account}:role/aws-service-role/*"
+    return [
+        allow(
+            "Roles",
+            actions(
+                "iam",
+                "CreateRole DeleteRole GetRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
+                "TagRole UntagRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
+                "ListAttachedRolePolicies ListRoleTags ListInstanceProfilesForRole",
+            ),
+            [roles],
+        ),
+        allow(
+            "PassRoles",
+            ["iam:PassRole"],
+            [roles],
+            {"StringEquals": {"iam:PassedToService": [f"{service}.amazonaws.com" for service in PASSED_TO]}},
+        ),
+        allow(
+            "Uploaders",
+            actions(
+                "iam",
+                "CreateUser DeleteUser GetUser UpdateUser TagUser UntagUser ListUserTags PutUserPolicy "
+                "DeleteUserPolicy GetUserPolicy ListGroupsForUser",
+            ),
+            [users],
+        ),
+        # A user goes with what was made for it by hand, and the provider asks for each kind of it (user.go).
+        allow(
+            "UploadersKeys",
+            actions(
+                "iam",
+                "ListAccessKeys DeleteAccessKey ListSSHPublicKeys DeleteSSHPublicKey ListMFADevices "
+                "DeactivateMFADevice DeleteLoginProfile ListSigningCertificates DeleteSigningCertificate "
+                "ListServiceSpecificCredentials DeleteServiceSpecificCredential",
+            ),
+            [users],
+        ),
+        # Takes no resource.
+        allow("FindDevices", ["iam:ListVirtualMFADevices"], EVERYTHING),
+        allow(
+            "LinkedRoles",
+            ["iam:CreateServiceLinkedRole"],
+            [linked],
+            {"StringEquals": {"iam:AWSServiceName": list(LINKED)}},
+        ),
+    ]
+
+
+def parameters(scope: Scope) -> list[Statement]:
+    """Parameters, and what they are encrypted with."""
+    path = scope.arn("ssm", f"parameter/fargate-delivery/{scope.stack}/*")
+    keys = scope.arn("kms", "key/*")
+    through_ssm = {
+        "StringEquals": {"kms:ViaService": f"ssm.{scope.region}.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:PARAMETER_ARN": path},
+    }
+    return [
+        allow(
+            "Parameters",
+            actions(
+                "ssm",
+                "PutParameter DeleteParameter GetParameter GetParameters GetParameterHistory ListTagsForResource "
+                "AddTagsToResource RemoveTagsFromResource",
+            ),
+            [path],
+        ),
+        # Takes no resource.
+        allow("FindParameters", ["ssm:DescribeParameters"], EVERYTHING),
+        allow("SecretValues", actions("kms", "Encrypt Decrypt GenerateDataKey"), [keys], through_ssm),
+    ]
+
+
+KEY = actions(
+    "kms",
+    "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags EnableKeyRotation DisableKeyRotation "
+    "EnableKey DisableKey PutKeyPolicy UpdateKeyDescription UntagResource ScheduleKeyDeletion",
+)
+ALIAS = actions("kms", "CreateAlias UpdateAlias DeleteAlias")
+
+
+def make_keys() -> Statement:
+    """Making one, and listing aliases, take no resource."""
+    return allow("MakeKeys", actions("kms", "CreateKey ListAliases"), EVERYTHING)
+
+
+def aliases(scope: Scope) -> Statement:
+    """The stack's aliases; the key that one is of must be allowed too."""
+    return allow("Aliases", ALIAS, [scope.arn("kms", f"alias/{scope.stack}-*")])
+
+
+def _keys(scope: Scope) -> list[Statement]:
+    """A key is found by its id, and made before it has an alias."""
+    return [
+        make_keys(),
+        allow("Keys", [*KEY, "kms:TagResource", *ALIAS], [scope.arn("kms", "key/*")]),
+        aliases(scope),
+    ]

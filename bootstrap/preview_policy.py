@@ -1,0 +1,54 @@
+"""What a pull request's preview may do: look. Its code is the pull request's, so that nothing here writes or decrypts.
+
+Functions without resources. The preview runs with `--refresh=false`: it reads what the program asks for, not what the
+provider manages. docs/aws-assumptions.md has each action with its reason.
+"""
+
+from components.iam.policies import EVERYTHING, Statement, allow, read_executions
+from components.naming import Scope
+from releases.template import TEMPLATES
+
+
+def preview(scope: Scope) -> list[Statement]:
+    """What the program asks AWS before it declares anything, and what its guards look at."""
+    stack, store = scope.stack, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
+    pipelines = scope.arn("codepipeline", f"{stack}-*")
+    in_cluster = {"ArnEquals": {"ecs:cluster": scope.arn("ecs", f"cluster/{stack}")}}
+    return [
+        # None of them takes a resource.
+        allow(
+            "FindPlace",
+            [
+                "ec2:DescribeAvailabilityZones",
+                "ec2:DescribeRouteTables",
+                "ec2:DescribeVpcAttribute",
+                "ec2:DescribeVpcs",
+                "route53:ListHostedZones",
+                "route53:ListHostedZonesByName",
+            ],
+            EVERYTHING,
+        ),
+        # A zone has an id, not a name.
+        allow(
+            "ReadZone",
+            ["route53:GetHostedZone", "route53:ListTagsForResource"],
+            [f"arn:{scope.partition}:route53:::hostedzone/*"],
+        ),
+        allow("ReadServices", ["ecs:DescribeServices"], [scope.arn("ecs", f"service/{stack}/{stack}-*")]),
+        # Takes no resource.
+        allow("ReadRevisions", ["ecs:DescribeTaskDefinition"], EVERYTHING),
+        # Takes a container instance, which Fargate has none of.
+        allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, in_cluster),
+        allow("ReadTasks", ["ecs:DescribeTasks"], [scope.arn("ecs", f"task/{stack}/*")]),
+        allow(
+            "ReadReleases",
+            ["ssm:GetParameters"],
+            [scope.arn("ssm", f"parameter{scope.parameter_path('*', 'release')}")],
+        ),
+        allow("ReadPipelines", ["codepipeline:GetPipeline", "codepipeline:GetPipelineState"], [pipelines]),
+        read_executions(pipelines),
+        # Whether one was written: S3 tells of a missing object only who may list the bucket (S3, GetObject).
+        allow("FindTemplates", ["s3:ListBucket"], [store]),
+        allow("ReadTemplates", ["s3:GetObject"], [f"{store}/{TEMPLATES}/*"]),
+        allow("ReadImages", ["ecr:BatchGetImage", "ecr:DescribeImages"], [scope.arn("ecr", f"repository/{stack}-*")]),
+    ]

@@ -1,0 +1,1 @@
+"""IAM: policy documents, roles, and who may assume them."""

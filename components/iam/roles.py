@@ -1,0 +1,85 @@
+"""IAM roles that an AWS service assumes, with all that they may do."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import policies
+
+EVENTS_REFUSE = "cannot be assumed by principal"
+PAUSE, TRIES = 5.0, 24
+"""Seconds between two tries, and how many: two minutes, as the provider takes for other kinds."""
+
+
+def service_role(
+    name: str,
+    full_name: str,
+    service: str,
+    statements: Sequence[policies.Statement],
+    account: str,
+    opts: pulumi.ResourceOptions,
+) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+    """A role and its one policy.
+
+    Args:
+        name: what the children's names begin with: `{name}-role` and `{name}-policy`.
+        full_name: the role's name in AWS.
+        service: who assumes it, as `codebuild`.
+        statements: what it may do.
+        account: on whose behalf only.
+        opts: of both children.
+    """
+    role = bare_role(name, full_name, service, account, opts)
+    return role, grant(name, role, statements, opts)
+
+
+def bare_role(name: str, full_name: str, service: str, account: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
+    """A role that may do nothing; the arguments are `service_role`'s."""
+    return aws.iam.Role(
+        f"{name}-role",
+        name=full_name,
+        assume_role_policy=pulumi.Output.json_dumps(policies.trust(service, account)),
+        opts=opts,
+    )
+
+
+def grant(
+    name: str, role: aws.iam.Role, statements: Sequence[policies.Statement], opts: pulumi.ResourceOptions
+) -> aws.iam.RolePolicy:
+    """The policy of a role; IAM takes none without a statement."""
+    return aws.iam.RolePolicy(
+        f"{name}-policy",
+        role=role.name,
+        policy=pulumi.Output.json_dumps(policies.document(statements)),
+        opts=opts,
+    )
+
+
+def until_known(name: str) -> pulumi.ResourceHookBinding:
+    """The hook of EventBridge's targets: their role may be so new that EventBridge does not know it yet.
+
+    The provider tries that again for a rule (`PutRule`), and not for a target; whether `PutTargets` looks at the role,
+    nothing says. For CodeBuild, CodePipeline, CodeDeploy, ECS and Application Auto Scaling it does try again.
+
+    Args:
+        name: the hook's own, once in a program.
+    """
+
+    async def again(args: pulumi.ErrorHookArgs) -> bool:
+        if not worth_another_try(args.errors):
+            return False
+        await asyncio.sleep(PAUSE)
+        return True
+
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, again)])
+
+
+def worth_another_try(errors: Sequence[str]) -> bool:
+    """Whether EventBridge refused the role of a target, and has not done so too often.
+
+    Args:
+        errors: of all tries, the newest first.
+    """
+    return EVENTS_REFUSE in errors[0] and len(errors) <= TRIES

@@ -1,0 +1,1 @@
+"""Who is told of releases: Slack, and the commits that were released."""

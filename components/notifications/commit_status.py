@@ -1,0 +1,205 @@
+"""Feedback for whoever may only upload: commit statuses and comments that follow the release of a commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import policies
+from components.iam.roles import service_role, until_known
+from components.lambda_function import python_function
+from components.naming import SOURCES, Scope
+from components.notifications import dead_letter_queue
+from components.notifications.commit_messages import (
+    HOSTS,
+    Outcome,
+    comment,
+    ended,
+    path_values,
+    pattern,
+    report_input,
+    status,
+)
+from pipeline_steps.report import BUCKET_VARIABLE, FOLDER
+from releases.events import FAILED, SOURCE
+
+HANDLER = "pipeline_steps.report.handle"
+TIMEOUT = 120
+"""Seconds in which it has read a build's log and has searched the tasks' log."""
+CALLS_PER_SECOND = 5
+OUTCOMES: Sequence[Outcome] = ("started", "released", "failed")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the targets have in common: where the undelivered goes, and what they wait for."""
+
+    queue_arn: pulumi.Output[str]
+    opts: pulumi.ResourceOptions
+
+
+class CommitFeedbackArgs(TypedDict):
+    """Inputs of `CommitFeedback`."""
+
+    scope: Scope
+    pipelines: Sequence[str]
+    """The names of the stack's."""
+    host: str
+    """`github` or `gitlab`."""
+    api: str | None
+    """The address of its REST API; None for the host's own."""
+    token: pulumi.Input[str]
+    """What may set statuses and comment; a secret."""
+    bucket: pulumi.Input[str]
+    """Where sources arrive, and the steps' code is."""
+    bucket_arn: pulumi.Input[str]
+    steps_key: pulumi.Input[str]
+    """The object that is the code of the pipelines' steps."""
+    log_retention_days: int
+    page: NotRequired[str | None]
+    """The SNS topic that the alarm tells."""
+
+
+class CommitFeedback(pulumi.ComponentResource):
+    """A commit's status on GitHub or GitLab follows its release, and a failure is a comment with the build's log.
+
+    An upload names its commit by its metadata. EventBridge calls the host's REST API through API destinations. No event
+    of CodePipeline's names a commit, so for an execution that ends without a release it calls a function, which looks
+    why and publishes that.
+
+    Produces: a connection, two API destinations, a Lambda function with its log group, role and policy, four rules with
+    their targets and role, and a dead-letter queue with its policy and alarm.
+    """
+
+    alarm_name: pulumi.Output[str]
+    """The alarm that goes off when a status or comment was not delivered."""
+
+    def __init__(self, name: str, args: CommitFeedbackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:CommitFeedback", name, None, opts)
+        self._name, self._args, self._full_name = name, args, args["scope"].name(name)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._host = HOSTS[args["host"]]
+        connection = aws.cloudwatch.EventConnection(
+            f"{name}-connection",
+            name=self._full_name,
+            authorization_type="API_KEY",
+            auth_parameters={
+                "api_key": {
+                    "key": self._host.header,
+                    "value": pulumi.Output.secret(args["token"]).apply(self._host.credential.format),
+                }
+            },
+            opts=self._child,
+        )
+        statuses = self._destination("statuses", self._host.statuses, connection)
+        comments = self._destination("comments", self._host.comments, connection)
+        report = self._report()
+        calls = policies.allow("Call", ["events:InvokeApiDestination"], [statuses.arn, comments.arn])
+        role, permission = service_role(
+            f"{name}-events", f"{self._full_name}-events", "events", [calls], args["scope"].account, self._child
+        )
+        queue = dead_letter_queue.dead_letters(name, self._full_name, self._child)
+        rules = {outcome: self._rule(outcome, pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES}
+        stopped = self._rule("ended", ended(args["pipelines"]))
+        given = dead_letter_queue.let_in(name, queue, [rule.arn for rule in (*rules.values(), stopped)], self._child)
+        called = aws.lambda_.Permission(
+            f"{name}-report-permission",
+            statement_id="ended",
+            function=report.name,
+            action="lambda:InvokeFunction",
+            principal="events.amazonaws.com",
+            source_arn=stopped.arn,
+            opts=self._child,
+        )
+        self._targets = Targets(
+            queue.arn,
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[permission, given, called], hooks=until_known(f"{name}-targets")
+            ),
+        )
+        path: dict[str, Any] = {
+            "role_arn": role.arn,
+            "http_target": {"path_parameter_values": path_values(self._host)},
+        }
+        for outcome, rule in rules.items():
+            body = status(self._host, outcome, args["scope"])
+            self._target(f"{outcome}-status", rule, statuses.arn, input_transformer=body, **path)
+        body = comment(self._host)
+        self._target("failed-comment", rules["failed"], comments.arn, input_transformer=body, **path)
+        self._target("ended-report", stopped, report.arn, input_transformer=report_input())
+        self.alarm_name = dead_letter_queue.alarm(
+            name,
+            self._full_name,
+            queue,
+            "A commit was not told; the queue has what, and why",
+            args.get("page"),
+            self._child,
+        )
+        self.register_outputs({"alarm_name": self.alarm_name})
+
+    def _target(self, purpose: str, rule: aws.cloudwatch.EventRule, arn: pulumi.Input[str], **given: Any) -> None:
+        """Where a rule's events go; `given` is what is sent of them, and as whom.
+
+        A function's own policy says who calls it (EventBridge, using resource-based policies).
+        """
+        aws.cloudwatch.EventTarget(
+            f"{self._name}-{purpose}",
+            rule=rule.name,
+            target_id=purpose,
+            arn=arn,
+            dead_letter_config={"arn": self._targets.queue_arn},
+            **given,
+            opts=self._targets.opts,
+        )
+
+    def _destination(
+        self, purpose: str, path: str, connection: aws.cloudwatch.EventConnection
+    ) -> aws.cloudwatch.EventApiDestination:
+        return aws.cloudwatch.EventApiDestination(
+            f"{self._name}-{purpose}",
+            name=f"{self._full_name}-{purpose}",
+            connection_arn=connection.arn,
+            http_method="POST",
+            invocation_endpoint=f"{(self._args['api'] or self._host.api).rstrip('/')}/{path}",
+            invocation_rate_limit_per_second=CALLS_PER_SECOND,
+            opts=self._child,
+        )
+
+    def _rule(self, purpose: str, event_pattern: str) -> aws.cloudwatch.EventRule:
+        return aws.cloudwatch.EventRule(
+            f"{self._name}-{purpose}",
+            name=f"{self._full_name}-{purpose}",
+            event_pattern=event_pattern,
+            opts=self._child,
+        )
+
+    def _report(self) -> aws.lambda_.Function:
+        """The function that looks why an execution has ended."""
+        args, scope = self._args, self._args["scope"]
+        return python_function(
+            f"{self._name}-report",
+            {
+                "full_name": f"{self._full_name}-report",
+                "account": scope.account,
+                "handler": HANDLER,
+                "bucket": args["bucket"],
+                "key": args["steps_key"],
+                "variables": {BUCKET_VARIABLE: args["bucket"]},
+                "timeout": TIMEOUT,
+                "permissions": [
+                    *policies.read_failures(
+                        pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
+                        builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
+                        logs_arn=scope.arn("logs", f"log-group:/codebuild/{scope.name('*')}:log-stream:*"),
+                        tasks_logs_arn=scope.arn("logs", f"log-group:/ecs/{scope.name('*')}"),
+                        sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
+                    ),
+                    *policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),
+                    *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
+                ],
+                "log_retention_days": args["log_retention_days"],
+            },
+            self._child,
+        )

@@ -1,0 +1,104 @@
+"""Progress in Slack: what pipelines and services do, as EventBridge tells it, without a function to keep."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import policies
+from components.iam.roles import service_role, until_known
+from components.naming import Scope
+from components.notifications import dead_letter_queue
+from components.notifications.slack_messages import MESSAGES, pattern, webhook_body
+
+MESSAGES_PER_SECOND = 1
+"""What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
+
+
+class NotificationsArgs(TypedDict):
+    """Inputs of `Notifications`."""
+
+    scope: Scope
+    pipelines: Sequence[str]
+    """The names of the stack's."""
+    webhook: pulumi.Input[str]
+    """The URL of a Slack app's incoming webhook; a secret."""
+    production: NotRequired[bool]
+    """Whether the messages stand out."""
+    page: NotRequired[str | None]
+    """The SNS topic that the alarm tells."""
+
+
+class Notifications(pulumi.ComponentResource):
+    """Messages to a Slack channel, through an EventBridge API destination.
+
+    The destination is an incoming webhook and not `chat.postMessage`: that one answers errors with HTTP status 200,
+    which EventBridge takes for success. A webhook's errors have a status of their own, so EventBridge tries again what
+    can succeed (429, 5xx) for a day, and the rest goes to a dead-letter queue, whose alarm goes off.
+
+    Produces: a connection, an API destination and the role that EventBridge calls it with; for each message a rule and
+    its target; a dead-letter queue with its policy and alarm.
+    """
+
+    alarm_name: pulumi.Output[str]
+    """The alarm that goes off when a message was not delivered."""
+
+    def __init__(self, name: str, args: NotificationsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:Notifications", name, None, opts)
+        child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
+        full_name = scope.name(name)
+        rules = {
+            kind: aws.cloudwatch.EventRule(
+                f"{name}-{kind}",
+                name=f"{full_name}-{kind}",
+                event_pattern=pattern(message, scope, args["pipelines"]),
+                opts=child,
+            )
+            for kind, message in MESSAGES.items()
+        }
+        queue = dead_letter_queue.dead_letters(name, full_name, child)
+        given = dead_letter_queue.let_in(name, queue, [rule.arn for rule in rules.values()], child)
+        destination, role, permission = _destination(name, args["webhook"], scope, child)
+        hooks = until_known(f"{name}-targets")
+        for kind, rule in rules.items():
+            aws.cloudwatch.EventTarget(
+                f"{name}-{kind}-target",
+                rule=rule.name,
+                target_id="slack",
+                arn=destination.arn,
+                role_arn=role.arn,
+                input_transformer=webhook_body(MESSAGES[kind], scope, production=args.get("production", False)),
+                dead_letter_config={"arn": queue.arn},
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, permission], hooks=hooks),
+            )
+        words = "Slack did not take a message; the queue has it, and why"
+        self.alarm_name = dead_letter_queue.alarm(name, full_name, queue, words, args.get("page"), child)
+        self.register_outputs({"alarm_name": self.alarm_name})
+
+
+def _destination(
+    name: str, url: pulumi.Input[str], scope: Scope, opts: pulumi.ResourceOptions
+) -> tuple[aws.cloudwatch.EventApiDestination, aws.iam.Role, aws.iam.RolePolicy]:
+    """The webhook, the role that EventBridge calls it with, and what that role may do."""
+    full_name = scope.name(name)
+    connection = aws.cloudwatch.EventConnection(
+        f"{name}-connection",
+        name=full_name,
+        description="Slack's webhooks need no header: their URL is the secret",
+        authorization_type="API_KEY",
+        auth_parameters={"api_key": {"key": "X-Sent-By", "value": "fargate-delivery"}},
+        opts=opts,
+    )
+    destination = aws.cloudwatch.EventApiDestination(
+        f"{name}-destination",
+        name=full_name,
+        connection_arn=connection.arn,
+        http_method="POST",
+        invocation_endpoint=pulumi.Output.secret(url),
+        invocation_rate_limit_per_second=MESSAGES_PER_SECOND,
+        opts=opts,
+    )
+    may_post = policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])
+    role, permission = service_role(name, full_name, "events", [may_post], scope.account, opts)
+    return destination, role, permission

@@ -1,0 +1,1 @@
+"""The deploy pipeline of a service, and what starts it."""

@@ -1,0 +1,273 @@
+"""The pipeline that turns an uploaded source into a running release."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import policies
+from components.iam.roles import service_role, until_known
+from components.lambda_function import python_function
+from components.naming import artifact_prefix, source_key
+from components.pipeline import builds, stages, steps_function
+from components.pipeline.builds import Build, DeployPipelineArgs
+from components.service.strategies.strategy import Template
+from pipeline_steps.settings import VARIABLE
+from releases import template
+
+BUILDSPECS = Path(__file__).parents[2] / "buildspecs"
+Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
+"""Who starts the pipeline, and that it may."""
+
+
+class DeployPipeline(pulumi.ComponentResource):
+    """Source → Package → Approve → Deploy (Migrate, Deploy, Release), started by the upload of a source only.
+
+    Approve and Migrate are there for a service that asks for them.
+
+    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; a
+    CodeBuild project and a Lambda function, each with log group and role; a CodePipeline V2 with its role; and the
+    EventBridge rule that starts it with the uploaded version.
+    """
+
+    name: pulumi.Output[str]
+    """The pipeline's name."""
+    uploader: pulumi.Output[str]
+    """The IAM user of the on-premises CI. Its access key is made outside Pulumi, so no state holds it."""
+    upload_role_arn: pulumi.Output[str] | None
+    """The role of a hosted CI; None where only the user uploads."""
+    source_key: str
+    """The object that the uploader may put."""
+
+    def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:DeployPipeline", name, {"service": args["service"]}, opts)
+        self._name, self._args = name, args
+        self._full_name = args["scope"].name(args["service"])
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._artifacts_arn = pulumi.Output.concat(args["bucket_arn"], "/", artifact_prefix(self._full_name), "/*")
+        self.source_key = source_key(args["service"])
+        source_arn = pulumi.Output.concat(args["bucket_arn"], "/", self.source_key)
+        uploader = aws.iam.User(
+            f"{name}-uploader",
+            name=f"{self._full_name}-uploader",
+            force_destroy=True,  # IAM deletes no user that has an access key, and this one's is made by hand
+            opts=self._child,
+        )
+        aws.iam.UserPolicy(
+            f"{name}-uploader-policy",
+            user=uploader.name,
+            policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
+            opts=self._child,
+        )
+        self.upload_role_arn = self._upload_role(args["uploaders"], source_arn) if args["uploaders"] else None
+        package = self._project(builds.package(args, self._artifacts_arn))
+        steps = self._steps()
+        role, permissions = self._role(
+            "pipeline",
+            "codepipeline",
+            [
+                *policies.fetch_source(args["bucket_arn"], source_arn),
+                *policies.read_and_write_artifacts(args["bucket_arn"], self._artifacts_arn),
+                *policies.run_builds([package.arn]),
+                *policies.run_steps(steps.arn),
+                *args["deployer"].permissions(),
+            ],
+        )
+        pipeline = self._pipeline(package, steps, role, permissions)
+        starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
+        self._start_on_upload(pipeline, starter)
+        if (deployed := args["deployer"].template) is not None:
+            self._start_on_template(deployed, pipeline, starter)
+        self.name = pipeline.name
+        self.uploader = uploader.name
+        self.register_outputs({"name": self.name, "uploader": self.uploader})
+
+    def _upload_role(self, trust: Sequence[policies.Statement], source_arn: pulumi.Output[str]) -> pulumi.Output[str]:
+        role = aws.iam.Role(
+            f"{self._name}-upload-role",
+            name=f"{self._full_name}-upload",
+            assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
+            opts=self._child,
+        )
+        policy = aws.iam.RolePolicy(
+            f"{self._name}-upload-policy",
+            role=role.name,
+            policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
+            opts=self._child,
+        )
+        return pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
+
+    def _role(
+        self, purpose: str, service: str, statements: Sequence[policies.Statement]
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+        return service_role(
+            f"{self._name}-{purpose}",
+            f"{self._full_name}-{purpose}",
+            service,
+            statements,
+            self._args["scope"].account,
+            self._child,
+        )
+
+    def _project(self, build: Build) -> aws.codebuild.Project:
+        """A CodeBuild project of the pipeline's, with its log group and role."""
+        purpose = build.purpose
+        logs = aws.cloudwatch.LogGroup(
+            f"{self._name}-{purpose}-logs",
+            name=f"/codebuild/{self._full_name}-{purpose}",
+            retention_in_days=self._args["log_retention_days"],
+            opts=self._child,
+        )
+        role, policy = self._role(purpose, "codebuild", [*policies.write_logs(logs.arn), *build.permissions])
+        environment = [
+            *(
+                aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v)
+                for n, v in build.variables.items()
+            ),
+            *(
+                aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v, type="PARAMETER_STORE")
+                for n, v in build.parameters.items()
+            ),
+        ]
+        return aws.codebuild.Project(
+            f"{self._name}-{purpose}",
+            name=f"{self._full_name}-{purpose}",
+            service_role=role.arn,
+            build_timeout=build.timeout,
+            source={"type": "CODEPIPELINE", "buildspec": (BUILDSPECS / f"{purpose}.yaml").read_text("utf-8")},
+            artifacts={"type": "CODEPIPELINE"},
+            environment=aws.codebuild.ProjectEnvironmentArgs(**build.machine, environment_variables=environment),
+            logs_config={"cloudwatch_logs": {"group_name": logs.name}},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def _steps(self) -> aws.lambda_.Function:
+        """The function that runs the pipeline's own steps, with its log group and role."""
+        args = self._args
+        return python_function(
+            f"{self._name}-steps",
+            {
+                "full_name": f"{self._full_name}-steps",
+                "account": args["scope"].account,
+                "handler": steps_function.HANDLER,
+                "bucket": args["bucket"],
+                "key": args["steps_key"],
+                "variables": {VARIABLE: steps_function.settings(args)},
+                "timeout": steps_function.TIMEOUT,
+                "permissions": steps_function.permissions(args),
+                "log_retention_days": args["log_retention_days"],
+            },
+            self._child,
+        )
+
+    def _pipeline(
+        self,
+        package: aws.codebuild.Project,
+        steps: aws.lambda_.Function,
+        role: aws.iam.Role,
+        permissions: aws.iam.RolePolicy,
+    ) -> aws.codepipeline.Pipeline:
+        args = self._args
+        declared = [stages.source(args["bucket"], self.source_key), stages.package(package.name)]
+        if args["approve"]:
+            declared.append(stages.approve())
+        actions = args["deployer"].actions(steps.name)
+        declared.append(stages.deploy(actions=actions, migrates=args["migrate"] is not None, steps=steps.name))
+        return aws.codepipeline.Pipeline(
+            f"{self._name}-pipeline",
+            name=self._full_name,
+            pipeline_type="V2",
+            execution_mode="QUEUED",
+            role_arn=role.arn,
+            artifact_stores=[{"type": "S3", "location": args["bucket"]}],
+            variables=[
+                {
+                    "name": "image",
+                    "default_value": "none",
+                    "description": "none: build the source; live: the image that runs; or a digest",
+                }
+            ],
+            stages=declared,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
+        )
+
+    def _start_on_upload(self, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
+        """Starts the pipeline with exactly the version that was uploaded, so a later upload is not taken twice."""
+        revision = {
+            "actionName": "Source",
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": "<version>",
+        }
+        self._start_on(
+            "upload",
+            self.source_key,
+            pipeline,
+            starter,
+            input_transformer={
+                "input_paths": {"version": "$.detail.object.version-id"},
+                "input_template": json.dumps({"sourceRevisions": [revision]}),
+            },
+        )
+
+    def _start_on_template(self, deployed: Template, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
+        """Writes the task definition; when it changes, the image that is live is deployed with it, without a build."""
+        folder = template.folder(self._args["service"])
+        started_by = self._start_on(
+            "template",
+            f"{folder}/{template.APPSPEC}",
+            pipeline,
+            starter,
+            input=json.dumps({"variables": [{"name": "image", "value": "live"}]}),
+        )
+        definition = aws.s3.BucketObjectv2(
+            f"{self._name}-taskdef",
+            bucket=self._args["bucket"],
+            key=f"{folder}/{template.TASK_DEFINITION}",
+            content=deployed.task_definition,
+            content_type="application/json",
+            opts=pulumi.ResourceOptions(parent=self, hooks=deployed.hooks),
+        )
+        aws.s3.BucketObjectv2(
+            f"{self._name}-appspec",
+            bucket=self._args["bucket"],
+            key=f"{folder}/{template.APPSPEC}",
+            content=deployed.app_spec,
+            content_type="application/yaml",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[definition, started_by]),
+        )
+
+    def _start_on(
+        self,
+        purpose: str,
+        key: str,
+        pipeline: aws.codepipeline.Pipeline,
+        starter: Starter,
+        **given: Any,
+    ) -> aws.cloudwatch.EventTarget:
+        """Starts the pipeline when an object is written; `given` is what the execution is given of the event."""
+        role, permissions = starter
+        known = until_known(f"{self._name}-pipeline-{purpose}-target")
+        rule = aws.cloudwatch.EventRule(
+            f"{self._name}-{purpose}",
+            name=f"{self._full_name}-{purpose}",
+            event_pattern=pulumi.Output.json_dumps(
+                {
+                    "source": ["aws.s3"],
+                    "detail-type": ["Object Created"],
+                    "detail": {"bucket": {"name": [self._args["bucket"]]}, "object": {"key": [key]}},
+                }
+            ),
+            opts=self._child,
+        )
+        return aws.cloudwatch.EventTarget(
+            f"{self._name}-{purpose}-target",
+            rule=rule.name,
+            arn=pipeline.arn,
+            role_arn=role.arn,
+            dead_letter_config={"arn": self._args["dead_letters_arn"]},
+            **given,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions], hooks=known),
+        )

@@ -1,0 +1,86 @@
+"""Registries that an image's build pulls base images from: what it is told of them, and what it may do there.
+
+Functions without resources.
+"""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from components import types
+from components.iam import policies
+from components.model import Model
+from components.naming import Scope
+
+PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+"""What `docker pull` needs of a private repository (ECR, IAM policies for pulling)."""
+FILL = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]
+"""What the first pull through a cache needs besides (ECR, IAM permissions for pull-through caches)."""
+
+
+class Login(Model):
+    """A login to a registry, kept in Secrets Manager as JSON: `username`, and `password` or `accessToken`."""
+
+    secret: types.SecretArn
+    """The ARN of the secret, with its six last characters."""
+    key: types.KeyArn | None = None
+    """The KMS key that it is encrypted with, where that is a key of your own."""
+
+
+class Registries(Model):
+    """Where base images come from that not everybody may pull, or not as often as a build needs to.
+
+    The image's build may read these, and nothing else may.
+    """
+
+    logins: dict[types.RegistryHost, Login] = Field(default_factory=dict)
+    """By host: `docker.io`, `ghcr.io`. A login of Docker Hub's has a limit of its own, which the addresses of CodeBuild
+    share without one."""
+    repositories: list[types.RepositoryArn] = Field(default_factory=list)
+    """ECR repositories of other accounts or Regions, by ARN; `…:repository/base/*` is all below `base`. Their own
+    policies have to let this account pull."""
+    caches: list[types.CachePrefix] = Field(default_factory=list)
+    """Prefixes of this account's pull-through cache rules, such as `docker-hub`. A Dockerfile then names
+    `ACCOUNT.dkr.ecr.REGION.amazonaws.com/docker-hub/library/node:22`."""
+
+    @model_validator(mode="after")
+    def _no_login_to_ecr(self) -> Self:
+        if ecr := [host for host in self.logins if ".dkr.ecr." in host]:
+            raise ValueError(f"logins: {', '.join(ecr)} is ECR, which has no login of its own; use repositories")
+        return self
+
+
+def variables(args: Registries, dns_suffix: str) -> dict[str, str]:
+    """What the build is told: where to log in, separated by spaces.
+
+    Args:
+        args: the registries.
+        dns_suffix: of the partition, such as `amazonaws.com`.
+    """
+    places = (arn.split(":") for arn in args.repositories)
+    hosts = {f"{account}.dkr.ecr.{region}.{dns_suffix}" for _, _, _, region, account, *_ in places}
+    return {
+        "REGISTRY_LOGINS": " ".join(f"{host}={login.secret}" for host, login in sorted(args.logins.items())),
+        "ECR_REGISTRIES": " ".join(sorted(hosts)),
+    }
+
+
+def statements(args: Registries, scope: Scope) -> list[policies.Statement]:
+    """What the build may do: read these logins, and pull from these repositories and caches."""
+    logins = [login for _, login in sorted(args.logins.items())]
+    found = []
+    if logins:
+        secrets = sorted({login.secret for login in logins})
+        found.append(policies.allow("ReadRegistryLogins", ["secretsmanager:GetSecretValue"], secrets))
+    keys = sorted({login.key for login in logins if login.key is not None})
+    for number, key in enumerate(keys, 1):
+        encrypted = sorted({login.secret for login in logins if login.key == key})
+        # Secrets Manager decrypts with the secret's ARN as encryption context (Secrets Manager, encryption).
+        only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": encrypted}}
+        found.append(policies.allow(f"DecryptRegistryLogins{number}", ["kms:Decrypt"], [key], only_these))
+    if args.repositories:
+        found.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
+    if args.caches:
+        cached = [scope.arn("ecr", f"repository/{prefix}/*") for prefix in args.caches]
+        found.append(policies.allow("PullThroughCaches", [*PULL, *FILL], cached))
+    return found

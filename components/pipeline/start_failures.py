@@ -1,0 +1,44 @@
+"""What becomes of an event that should have started a pipeline and did not: it is kept, and somebody is told."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from components.naming import Scope
+from components.notifications import dead_letter_queue
+
+STARTERS = ("upload", "template")
+"""What the names of the rules end in that start a pipeline: a source's upload, and a template that has changed."""
+
+
+class StartFailuresArgs(TypedDict):
+    """Inputs of `StartFailures`."""
+
+    scope: Scope
+    page: NotRequired[str | None]
+    """The SNS topic that the alarm tells."""
+
+
+class StartFailures(pulumi.ComponentResource):
+    """A dead-letter queue for the rules that start the stack's pipelines, and an alarm on it.
+
+    Produces: a queue, its policy and its alarm.
+    """
+
+    queue_arn: pulumi.Output[str]
+    """The queue, known once the rules may write to it."""
+    alarm_name: pulumi.Output[str]
+    """The alarm that goes off when an event is in it."""
+
+    def __init__(self, name: str, args: StartFailuresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:StartFailures", name, None, opts)
+        child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
+        full_name = scope.name(name)
+        queue = dead_letter_queue.dead_letters(name, full_name, child)
+        # By pattern: a queue's policy has 8,192 bytes, which the ARNs of a hundred services' rules would fill.
+        rules = [scope.arn("events", f"rule/{scope.name('*')}-{starter}") for starter in STARTERS]
+        policy = dead_letter_queue.let_in(name, queue, rules, child)
+        self.queue_arn = pulumi.Output.all(queue.arn, policy.id).apply(lambda known: str(known[0]))
+        words = "An upload or a changed template did not start its pipeline; the queue has the event, and why"
+        self.alarm_name = dead_letter_queue.alarm(name, full_name, queue, words, args.get("page"), child)
+        self.register_outputs({"alarm_name": self.alarm_name})

@@ -1,0 +1,87 @@
+"""The ECS cluster that a stack's services share, and the log of what is typed into their tasks."""
+
+import json
+from typing import Literal, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import policies
+from components.naming import Scope
+
+
+class ClusterArgs(TypedDict):
+    """Inputs of `Cluster`."""
+
+    scope: Scope
+    """The cluster has the stack's name."""
+    insights: NotRequired[Literal["disabled", "enabled", "enhanced"]]
+    """CloudWatch Container Insights."""
+    log_retention_days: int
+    protect: NotRequired[bool]
+    """Deletion protection of the log's key."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """A Fargate cluster. Each session of ECS Exec in it is logged, encrypted; who may have one, its services say.
+
+    Produces: an `aws.ecs.Cluster` and its `aws.ecs.ClusterCapacityProviders` (FARGATE and FARGATE_SPOT), a log group
+    and its `aws.kms.Key`.
+    """
+
+    name: pulumi.Output[str]
+    """The cluster's name, known once its capacity providers are attached."""
+    arn: pulumi.Output[str]
+    """The cluster's ARN."""
+    session_log_arn: pulumi.Output[str]
+    """Where sessions of ECS Exec are logged."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        scope = args["scope"]
+        super().__init__("fargate-delivery:index:Cluster", name, {"cluster_name": scope.stack}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        log = self._session_log(name, args)
+        sessions: aws.ecs.ClusterConfigurationExecuteCommandConfigurationArgsDict = {
+            "logging": "OVERRIDE",
+            "log_configuration": {"cloud_watch_log_group_name": log.name, "cloud_watch_encryption_enabled": True},
+        }
+        cluster = aws.ecs.Cluster(
+            f"{name}-cluster",
+            name=scope.stack,
+            settings=[{"name": "containerInsights", "value": args.get("insights", "disabled")}],
+            configuration={"execute_command_configuration": sessions},
+            opts=child,
+        )
+        providers = aws.ecs.ClusterCapacityProviders(
+            f"{name}-capacity",
+            cluster_name=cluster.name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            opts=child,
+        )
+        self.name = providers.cluster_name
+        self.arn, self.session_log_arn = cluster.arn, log.arn
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def _session_log(self, name: str, args: ClusterArgs) -> aws.cloudwatch.LogGroup:
+        """What is typed into a task and what it answers: ECS logs encrypted only into a group with a key of its own."""
+        scope = args["scope"]
+        log = f"/ecs/{scope.stack}/sessions"
+        key = aws.kms.Key(
+            f"{name}-session-key",
+            description=f"Sessions of ECS Exec in {scope.stack}",
+            enable_key_rotation=True,
+            deletion_window_in_days=7,
+            policy=json.dumps(
+                policies.encrypt_log(
+                    scope.account, scope.partition, scope.region, scope.arn("logs", f"log-group:{log}")
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
+        )
+        return aws.cloudwatch.LogGroup(
+            f"{name}-session-log",
+            name=log,
+            retention_in_days=args["log_retention_days"],
+            kms_key_id=key.arn,
+            opts=pulumi.ResourceOptions(parent=self),
+        )

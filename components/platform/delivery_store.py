@@ -1,0 +1,121 @@
+"""The bucket of sources, artifacts and the steps' code."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from components.naming import SOURCES
+from components.platform import steps_code
+from components.platform.private_bucket import keep_private
+from releases.template import TEMPLATES
+
+EVENTS_AFTER = timedelta(minutes=5)
+"""How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge)."""
+
+
+class DeliveryStoreArgs(TypedDict):
+    """Inputs of `DeliveryStore`."""
+
+    artifact_prefixes: Sequence[str]
+    """The folders where pipelines keep their artifacts, which age."""
+    report_prefixes: NotRequired[Sequence[str]]
+    """The folders of what was reported, which ages too."""
+    retention_days: NotRequired[int]
+    """Days that these, and replaced sources and templates, are kept; 30 by default. Their newest versions stay."""
+    protect: NotRequired[bool]
+    """Deletion protection; without it the bucket is emptied and deleted with the stack."""
+
+
+class DeliveryStore(pulumi.ComponentResource):
+    """A private, versioned, encrypted bucket whose uploads are events.
+
+    Produces: an `aws.s3.Bucket` (autonamed) with versioning, encryption, ownership, public access block,
+    lifecycle, policy (TLS only) and EventBridge notification, and an object with the code of the pipelines' steps.
+    """
+
+    bucket: pulumi.Output[str]
+    """The bucket's name, known once its uploads reach EventBridge."""
+    arn: pulumi.Output[str]
+    """The bucket's ARN."""
+    steps_key: pulumi.Output[str]
+    """The object that is the code of the pipelines' steps."""
+
+    def __init__(self, name: str, args: DeliveryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:DeliveryStore", name, dict(args), opts)
+        protect = args.get("protect", False)
+        days = args.get("retention_days", 30)
+        bucket = aws.s3.Bucket(
+            f"{name}-bucket",
+            force_destroy=not protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        versioning = keep_private(name, bucket.bucket, bucket.arn, self)
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=_lifecycle([*args["artifact_prefixes"], *args.get("report_prefixes", [])], days),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        events = aws.s3.BucketNotification(
+            f"{name}-events",
+            bucket=bucket.bucket,
+            eventbridge=True,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                hooks=pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{name}-events-new", _tell_when)]),
+            ),
+        )
+        # What runs now may still read the code that this replaces.
+        steps = aws.s3.BucketObjectv2(
+            f"{name}-steps",
+            bucket=bucket.bucket,
+            key=steps_code.key(),
+            content_base64=b64encode(steps_code.archive()).decode(),
+            content_type="application/zip",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning], retain_on_delete=True),
+        )
+        self.steps_key = steps.key
+        self.bucket = events.bucket
+        self.arn = bucket.arn
+        self.register_outputs({"bucket": self.bucket})
+
+
+def uploads_start(now: datetime) -> str:
+    """From when on an upload starts its pipeline, when S3 has just been told to tell of it."""
+    return (
+        f"S3 tells of uploads from about {now + EVENTS_AFTER:%H:%M} UTC on, five minutes after this bucket was made: "
+        "what is uploaded before starts no pipeline; upload it again then"
+    )
+
+
+async def _tell_when(_: pulumi.ResourceHookArgs) -> None:
+    pulumi.log.info(uploads_start(datetime.now(UTC)))
+
+
+def _lifecycle(aging: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """What was replaced and what ages go after some days; the newest source and template of a service stay."""
+    replaced: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": f"replaced-{prefix}",
+            "status": "Enabled",
+            "filter": {"prefix": f"{prefix}/"},
+            "noncurrent_version_expiration": {"noncurrent_days": days},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+        }
+        for prefix in (SOURCES, TEMPLATES)
+    ]
+    aged: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
+        {
+            "id": f"artifacts-{prefix}",
+            "status": "Enabled",
+            "filter": {"prefix": f"{prefix}/"},
+            "expiration": {"days": days},
+            "noncurrent_version_expiration": {"noncurrent_days": 1},
+        }
+        for prefix in aging
+    ]
+    return [*replaced, *aged]

@@ -1,0 +1,230 @@
+"""A service's Parameter Store values, in two views that cannot read each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NotRequired, Self, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
+from pydantic_core import CoreSchema
+
+from components import types
+from components.iam import policies
+from components.model import Model
+from components.naming import Scope
+
+Reader = Literal["build", "runtime"]
+
+
+class External(Model):
+    """A parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
+
+    name: types.ExternalName
+    """Its name, in this account and Region."""
+    key: types.KeyArn | None = None
+    """The KMS key that it is encrypted with, where that is a key of your own. Without it, the key that AWS keeps for
+    Parameter Store, which needs no permission."""
+    secret: bool = True
+    """Whether the image's build reads it as a secret, which stays out of the image, or as a build argument, which is in
+    its history."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if self.key is not None and not self.secret:
+            raise ValueError("key: what is encrypted is a secret; take secret: false away, or the key")
+        if self.name.startswith("/aws/"):
+            raise ValueError(f"name: {self.name} is AWS's own; copy its value into a parameter of this account")
+        return self
+
+
+def _named(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
+
+
+class _Named(BeforeValidator):
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(core), TypeAdapter(types.ExternalName).json_schema()]}
+
+
+class Parameter(Model):
+    """One value of Parameter Store."""
+
+    value: types.ParameterValue | None = None
+    """A plain value."""
+    secret: bool = False
+    """The value is in the encrypted config `secrets`, under the service's name and this one."""
+    external: Annotated[External, _Named(_named)] | None = None
+    """A parameter that somebody else keeps: its name, or `{name, key, secret}`."""
+    readers: Annotated[list[Reader], Field(alias="for", min_length=1)]
+    """Who reads it: the image's build, the running task, or both."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.value is not None) + self.secret + (self.external is not None) != 1:
+            raise ValueError("takes exactly one of value, secret: true and external")
+        return self
+
+
+class ParameterStoreArgs(TypedDict):
+    """Inputs of `ParameterStore`."""
+
+    scope: Scope
+    service: str
+    parameters: Mapping[str, Parameter]
+    """Environment variable → parameter."""
+    secrets: Mapping[str, pulumi.Input[str]]
+    """Environment variable → value, of those that are secret."""
+    protect: NotRequired[bool]
+    """Deletion protection of the key."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What one reader may read.
+
+    Attributes:
+        names: environment variable → Parameter Store name.
+        arns: environment variable → ARN.
+        secret: the variables among them whose values are secret.
+        statements: the policy statements that reading takes.
+    """
+
+    names: dict[str, pulumi.Output[str]] = field(default_factory=dict)
+    arns: dict[str, pulumi.Output[str]] = field(default_factory=dict)
+    secret: set[str] = field(default_factory=set)
+    statements: list[policies.Statement] = field(default_factory=list)
+
+
+class ParameterStore(pulumi.ComponentResource):
+    """A KMS key and, for every value and reader, an SSM parameter of its own.
+
+    A runtime value never changes: another value is another parameter, autonamed, made before the task
+    definition that names it. The old one is retained, because ECS's own rollback and earlier revisions run
+    with it (design rule 10). A build value is read by name at the next build and changes in place.
+
+    Produces: an `aws.kms.Key` with alias when there is a secret; an `aws.ssm.Parameter` for each value.
+    """
+
+    build: View
+    """What the image's build reads, by name."""
+    runtime: View
+    """What the task reads, by ARN."""
+
+    def __init__(self, name: str, args: ParameterStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:ParameterStore", name, {"service": args["service"]}, opts)
+        self._scope, self._service, self._secrets, self._key = args["scope"], args["service"], args["secrets"], None
+        if any(parameter.secret for parameter in args["parameters"].values()):
+            self._key = self._make_key(name, args)
+        self.build = self._view(name, "build", args["parameters"])
+        self.runtime = self._view(name, "runtime", args["parameters"])
+        self.register_outputs({})
+
+    _key: aws.kms.Key | None
+
+    def _make_key(self, name: str, args: ParameterStoreArgs) -> aws.kms.Key:
+        service = args["scope"].name(args["service"])
+        key = aws.kms.Key(
+            f"{name}-key",
+            description=f"Parameters of {service}",
+            enable_key_rotation=True,
+            deletion_window_in_days=7,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
+        )
+        aws.kms.Alias(
+            f"{name}-key-alias",
+            name=f"alias/{service}-parameters",
+            target_key_id=key.key_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return key
+
+    def _view(self, name: str, reader: Reader, parameters: Mapping[str, Parameter]) -> View:
+        view = View()
+        for variable, parameter in parameters.items():
+            if reader not in parameter.readers:
+                continue
+            if (external := parameter.external) is not None:
+                view.names[variable] = pulumi.Output.from_input(external.name)
+                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{external.name}"))
+                if external.secret:
+                    view.secret.add(variable)
+                continue
+            made = (
+                self._build_value(name, variable, parameter)
+                if reader == "build"
+                else self._runtime_value(variable, parameter)
+            )
+            view.names[variable], view.arns[variable] = made.name, made.arn
+            if parameter.secret:
+                view.secret.add(variable)
+        view.statements.extend(self._grants(reader, view, parameters))
+        return view
+
+    def _grants(self, reader: Reader, view: View, parameters: Mapping[str, Parameter]) -> list[policies.Statement]:
+        """What reading a view takes.
+
+        At runtime that is every value the service has ever had: earlier revisions name earlier values, and ECS starts
+        tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
+        """
+        external = {v: kept for v in view.arns if (kept := parameters[v].external) is not None}
+        every_value = self._scope.arn("ssm", f"parameter{self._scope.parameter_path(self._service, 'runtime', '*')}")
+        encrypted: policies.Arns
+        if reader == "build":
+            arns = list(view.arns.values())
+            encrypted = [view.arns[variable] for variable in sorted(view.secret - external.keys())]
+        else:
+            arns = [pulumi.Output.from_input(every_value), *(view.arns[variable] for variable in external)]
+            encrypted = [every_value] if self._key else []
+        keys = {kept.key for kept in external.values() if kept.key is not None}
+        return [
+            *policies.read_parameters(arns),
+            *(policies.decrypt_parameters("", encrypted, self._key.arn) if self._key else []),
+            *(
+                statement
+                for number, key in enumerate(sorted(keys), 1)
+                for statement in policies.decrypt_parameters(
+                    f"External{number}", [view.arns[v] for v in external if external[v].key == key], key
+                )
+            ),
+        ]
+
+    def _build_value(self, name: str, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
+        return self._parameter(
+            f"{name}-build-{variable}",
+            variable,
+            parameter,
+            pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            path=self._scope.parameter_path(self._service, "build", variable),
+        )
+
+    def _runtime_value(self, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
+        return self._parameter(
+            self._scope.parameter_path(self._service, "runtime", variable),  # the autoname adds a random suffix
+            variable,
+            parameter,
+            pulumi.ResourceOptions(
+                parent=self,
+                replace_on_changes=["value", "insecure_value"],
+                retain_on_delete=True,
+            ),
+        )
+
+    def _parameter(
+        self,
+        name: str,
+        variable: str,
+        parameter: Parameter,
+        opts: pulumi.ResourceOptions,
+        path: str | None = None,
+    ) -> aws.ssm.Parameter:
+        secret = self._secrets[variable] if parameter.secret else None
+        return aws.ssm.Parameter(
+            name,
+            name=path,
+            type="String" if secret is None else "SecureString",
+            insecure_value=parameter.value,
+            value=secret,
+            key_id=self._key.key_id if self._key and secret is not None else None,
+            opts=opts,
+        )

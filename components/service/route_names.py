@@ -1,0 +1,96 @@
+"""What the target groups and rules of a service's routes are called in Pulumi: functions without resources.
+
+A name is kept by whatever may be edited while requests come: an edit of a route's priority, and of its paths where the
+service has no other route of that host, changes the rule in place. Another name is another target group, in which no
+task is yet.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from components import types
+from components.model import Model
+
+FIRST_GROUP, OTHER_GROUP = "-blue", "-green"
+"""What follows a service's name in those of the two target groups that CodeDeploy shifts the traffic between."""
+
+
+VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
+"""Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
+
+
+class Route(Model):
+    """One way in: a target group and a listener rule."""
+
+    host: types.Host
+    paths: Annotated[list[types.PathPattern], types.Once, types.UNIQUE] = Field(default_factory=list)
+    """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
+    priority: Annotated[int, Field(ge=1, le=50000)]
+    """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
+
+    @model_validator(mode="after")
+    def _fits_a_rule(self) -> Self:
+        if (values := 1 + len(self.paths)) > VALUES_OF_A_RULE:
+            raise ValueError(
+                f"a listener rule takes {VALUES_OF_A_RULE} values, and the host and {len(self.paths)} paths are "
+                f"{values}; make two routes of them"
+            )
+        if (wildcards := sum(path.count("*") + path.count("?") for path in self.paths)) > WILDCARDS_OF_A_RULE:
+            raise ValueError(
+                f"paths have {wildcards} wildcards, and a listener rule takes {WILDCARDS_OF_A_RULE}; make two routes "
+                "of them"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class RouteName:
+    """What a route's target group is called; its rule is called the same and `-rule`.
+
+    Attributes:
+        name: at most 24 characters for a service's name of 18: the provider adds eight, and AWS takes 32.
+        former: what it was called by an earlier program, or with another strategy or number of routes.
+    """
+
+    name: str
+    former: Sequence[str]
+
+
+def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> list[RouteName]:
+    """The names of a service's routes, in their order.
+
+    A rolling service's are called by their host, and by their paths as well where the service has several routes of
+    that host. The route of a service of CodeDeploy's, which is its only one, is called like nothing that can be edited.
+    """
+    hosts = Counter(route.host for route in routes)
+    seen: set[str] = set()
+    found = []
+    for route in routes:
+        host, only = route.host, hosts[route.host] == 1
+        by_host, by_paths = (f"{service}-{_letters(text)}" for text in (host, _with_paths(route)))
+        by_priority, first = f"{service}-{route.priority}", f"{service}{FIRST_GROUP}"
+        shifted = [first] if len(routes) == 1 else []
+        if blue_green:
+            found.append(RouteName(first, [by_host, by_paths, by_priority]))
+        elif only:
+            found.append(RouteName(by_host, [by_paths, by_priority, *shifted]))
+        else:
+            # Of several of one host, the first one goes on with what the only one had.
+            found.append(RouteName(by_paths, [*([] if host in seen else [by_host]), by_priority]))
+        seen.add(host)
+    return found
+
+
+def _with_paths(route: Route) -> str:
+    return " ".join([route.host, *(sorted(route.paths) or ["/*"])])
+
+
+def _letters(text: str) -> str:
+    """Five letters that stand for a text; no digits, so that no name is one by priority."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest())
+    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(5))

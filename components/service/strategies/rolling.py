@@ -1,0 +1,28 @@
+"""Rolling deployments by ECS: tasks are replaced a few at a time, and back by the circuit breaker or an alarm."""
+
+from typing import Any, Literal
+
+import pulumi_aws as aws
+
+from components.service.revision import waiting
+from components.service.strategies.strategy import Strategy
+from releases.service_state import ServiceState
+
+
+class RollingStrategy(Strategy):
+    """ECS replaces tasks a few at a time."""
+
+    strategy: Literal["rolling"] = "rolling"
+    """`rolling`: ECS replaces tasks a few at a time. `codedeploy`: new tasks beside the old ones, then the traffic
+    shifts, and back when something fails."""
+
+    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+        return {
+            "deployment_minimum_healthy_percent": 100,
+            "deployment_maximum_percent": 200,
+            "deployment_circuit_breaker": {"enable": True, "rollback": True},
+            "alarms": alarms,
+        }
+
+    def waits(self, stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
+        return waiting(stack, state, fingerprint)

@@ -1,0 +1,231 @@
+"""What every deploy strategy is: the keys of a stack file's `deploy`, and all that follows from them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import Field, model_validator
+
+from components.iam import policies
+from components.model import Model
+from components.naming import Scope
+from components.pipeline import stages
+from releases.names import Controller
+from releases.service_state import ServiceState
+
+
+class AppSpecArgs(TypedDict):
+    """What an AppSpec says beside the task definition."""
+
+    container: str
+    """The container that the load balancer reaches."""
+    port: int
+    """Where it listens."""
+    subnet_ids: Sequence[str]
+    """Where the tasks run."""
+    security_group_ids: Sequence[str]
+    """Of the tasks."""
+    assign_public_ip: bool
+    capacity_provider: str
+    """`FARGATE` or `FARGATE_SPOT`."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """The whole task definition, as a template in S3 that a release fills in.
+
+    Attributes:
+        task_definition: with IMAGE_PLACEHOLDER for the image.
+        app_spec: how it is deployed.
+        hooks: what guards a change of it.
+    """
+
+    task_definition: pulumi.Output[str]
+    app_spec: pulumi.Output[str]
+    hooks: pulumi.ResourceHookBinding | None
+
+
+@dataclass(frozen=True)
+class Deployable:
+    """A service, as who deploys it needs it.
+
+    Attributes:
+        scope: the stack.
+        service: the service's name in the stack file.
+        cluster_name: its ECS cluster.
+        name: the ECS service's name.
+        arn: the ECS service's ARN.
+        role_arns: the execution and task roles, which go with a new revision.
+        target_groups: those of its routes, in their order.
+        rules: the listener rules that forward to them.
+        listener_arn: the listener of production traffic.
+        test_listener_arns: port → listener where new tasks may be shown first.
+        alarm_names: the alarms that end a deployment.
+        template: what is deployed where that is a template; None where the image alone is.
+    """
+
+    scope: Scope
+    service: str
+    cluster_name: pulumi.Input[str]
+    name: pulumi.Input[str]
+    arn: pulumi.Input[str]
+    role_arns: Sequence[pulumi.Input[str]]
+    target_groups: Sequence[aws.lb.TargetGroup]
+    rules: Sequence[aws.lb.ListenerRule]
+    listener_arn: pulumi.Input[str]
+    test_listener_arns: Mapping[int, pulumi.Input[str]]
+    alarm_names: Sequence[pulumi.Input[str]]
+    template: Template | None
+
+    @property
+    def cluster_arn(self) -> pulumi.Output[str]:
+        """The ECS cluster's ARN."""
+        return pulumi.Output.concat(self.scope.arn("ecs", "cluster/"), self.cluster_name)
+
+    @property
+    def tasks_arn(self) -> pulumi.Output[str]:
+        """Every task of the cluster: a task's ARN ends in an id that AWS makes up."""
+        return pulumi.Output.concat(self.scope.arn("ecs", "task/"), self.cluster_name, "/*")
+
+    @property
+    def revisions_arn(self) -> str:
+        """Every revision of the task definition's family."""
+        return self.scope.arn("ecs", f"task-definition/{self.scope.name(self.service)}:*")
+
+
+class Deployer:
+    """What deploys a service's images, as its pipeline sees it: ECS itself."""
+
+    def __init__(self, service: Deployable, strategy: "Strategy") -> None:
+        self.service, self.strategy = service, strategy
+
+    @property
+    def template(self) -> Template | None:
+        """What is deployed where that is a template; None where the image alone is."""
+        return None
+
+    def actions(self, steps: pulumi.Input[str]) -> list[stages.Action]:
+        """The pipeline's actions; the last one deploys.
+
+        Args:
+            steps: the Lambda function of the pipeline's own steps.
+        """
+        update = {
+            "ClusterName": self.service.cluster_name,
+            "ServiceName": self.service.name,
+            "FileName": stages.IMAGE_DEFINITIONS,
+            "DeploymentTimeout": str(self.strategy.timeout),
+        }
+        packaged: stages.Flow = {"input_artifacts": [stages.PACKAGE]}
+        return [stages.aws_action("Deploy", "Deploy", "ECS", update, packaged)]
+
+    def permissions(self) -> list[policies.Statement]:
+        """What the pipeline's role may do for these actions."""
+        service = self.service
+        return policies.deploy_service(
+            service.arn, service.revisions_arn, service.role_arns, service.cluster_arn, service.tasks_arn
+        )
+
+
+class Strategy(Model):
+    """How a new image replaces the old one.
+
+    A strategy is a module of this package, found by itself: a subclass with another `strategy`, which overrides what
+    differs from ECS's own rolling deployments.
+    """
+
+    controller: ClassVar[Controller] = "ECS"
+    """Who deploys the ECS service."""
+    shifts: ClassVar[bool] = False
+    """Whether a route has two target groups, between which the traffic shifts; such a service has one route."""
+    deploys_template: ClassVar[bool] = False
+    """Whether it is given the whole task definition as a template, and an AppSpec beside it."""
+    changed_by_deployments: ClassVar[Sequence[str]] = ()
+    """Arguments of the ECS service that a deployment changes, so that Pulumi leaves them."""
+
+    rules: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    """What holds between its keys, as JSON Schema, for whoever writes a stack file in an editor."""
+    rules_of_service: ClassVar[Mapping[str, Any]] = {}
+    """The same of the service's other keys."""
+
+    strategy: str
+    timeout: Annotated[int, Field(ge=5, le=60)] = 15
+    """Minutes until a deployment by ECS counts as failed that has not completed: in the pipeline, in which nothing else
+    is released meanwhile, and in `up`. More than the slowest good one takes, the bake time of its alarms included; 60
+    is the most that CodePipeline's ECS action allows. With `codedeploy`, that much for the tasks of the first release
+    and of a change of strategy; any other deployment CodeDeploy itself gives up after an hour."""
+    replace: bool = False
+    """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alarms_are_the_service_s(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "alarms" in given:
+            raise ValueError(
+                "alarms is a key of the service now, for every strategy, and all are on; take it away here, and write "
+                "what shall differ as alarms: {server_errors: 5, latency: 2, unhealthy_hosts: false}"
+            )
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_another(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for other in kinds_of(Strategy):
+            keys = sorted(given.keys() & (other.model_fields.keys() - cls.model_fields.keys()))
+            if keys:
+                raise ValueError(f"{', '.join(keys)}: only with strategy {name_of(other)}")
+        return given
+
+    def problems(self, *, routes: int, sessions: bool) -> Iterator[str]:
+        """What of a service does not go with this strategy.
+
+        Args:
+            routes: how many it has.
+            sessions: whether ECS Exec opens sessions in its tasks.
+        """
+        yield from ()
+
+    @property
+    def test_ports(self) -> Sequence[int]:
+        """Where the load balancer shows new tasks before the traffic shifts."""
+        return ()
+
+    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+        """Arguments of `aws.ecs.Service`: how ECS deploys.
+
+        Args:
+            alarms: what ECS is to watch; None for a service without routes.
+        """
+        raise NotImplementedError
+
+    def waits(self, stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
+        """Why the program's template does not run for good yet, and what to do; None when it does."""
+        raise NotImplementedError
+
+    def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
+        """The AppSpec of a strategy that deploys a template."""
+        raise NotImplementedError
+
+    def deployer(self, name: str, service: Deployable) -> Deployer:
+        """What deploys the service, with whatever has to be made for it beside ECS.
+
+        Args:
+            name: what the names of its resources begin with.
+            service: the service.
+        """
+        return Deployer(service, self)
+
+
+def kinds_of(strategy: type[Strategy]) -> list[type[Strategy]]:
+    """Those that have been defined, and those that are made of them."""
+    return [kind for each in strategy.__subclasses__() for kind in (each, *kinds_of(each))]
+
+
+def name_of(strategy: type[Strategy]) -> str:
+    """What a stack file calls a strategy."""
+    (name,) = strategy.model_fields["strategy"].annotation.__args__  # type: ignore[union-attr]
+    return str(name)

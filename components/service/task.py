@@ -1,0 +1,35 @@
+"""The size of a service's tasks."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components import types
+from components.model import Model
+from components.service.task_rules import MEMORY
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Task(Model):
+    """The size of a service's tasks, and where they listen."""
+
+    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384, 32768]
+    """CPU units; 1024 are one vCPU."""
+    memory: int
+    """MiB, as Fargate offers for the cpu."""
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Of the tasks, and so of the machine that builds the image."""
+    port: Port | None = None
+    """Where the container listens. A service with routes needs one."""
+    kms_keys: list[types.KeyArn] = Field(default_factory=list)
+    """Customers' keys that encrypt what the template itself names: secrets, parameters, environment files."""
+
+    @model_validator(mode="after")
+    def _offered_by_fargate(self) -> Self:
+        offered = MEMORY[self.cpu]
+        if self.memory not in offered:
+            raise ValueError(
+                f"memory {self.memory} does not go with cpu {self.cpu}; Fargate offers {', '.join(map(str, offered))}"
+            )
+        return self

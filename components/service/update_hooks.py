@@ -1,0 +1,221 @@
+"""What keeps `pulumi up` and the pipeline from changing a service at the same time (design rule 9).
+
+`up` looks at all services once, before it starts: one with something in flight keeps its task definition. Hooks look
+again right before a service is changed, and follow its deployment.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import boto3
+import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
+
+from components.naming import Scope
+from components.service.revision import replacement_refusal
+from releases import update_guard, waiting
+from releases.aws_session import Provider, connect
+from releases.errors import DeliveryError, ReleaseError, explained
+from releases.names import Controller
+from releases.service_state import ServiceState, look
+
+T = TypeVar("T")
+SECONDS_BETWEEN_LINES = 60.0
+_THREADS = ThreadPoolExecutor(256, "guard")
+"""One for each service that is waited for; they are made when they are needed."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The stack's services as they are when the program starts, or when what was in flight is over.
+
+    Attributes:
+        session: AWS, as the provider reaches it.
+        states: by name; a service that there is not yet has none.
+        minutes: for how long an edit waits for what is in flight; 0 does not.
+    """
+
+    session: boto3.Session
+    states: dict[str, ServiceState]
+    minutes: float = 0
+
+    async def quiet(
+        self, stack: str, service: str, why: Callable[[ServiceState | None], str | None]
+    ) -> ServiceState | None:
+        """A service when nothing is in flight that an edit of it waits for.
+
+        Args:
+            stack: the Pulumi stack's name.
+            service: its name.
+            why: the edit's reason to wait, None when it has none.
+        """
+        state = self.states.get(service)
+        if state is None or not self.minutes or pulumi.runtime.is_dry_run() or why(state) is None:
+            return state
+
+        def busy(now: ServiceState) -> bool:
+            # What CodeDeploy deploys is never in flight for long: an edit that failed there is not waited for.
+            running = now.template.running if now.template else bool(now.in_flight)
+            return running and why(now) is not None
+
+        what = state.in_flight or "its pipeline"
+        pulumi.log.info(f"{service}: its edit waits for {what}, at most {self.minutes:g} minutes")
+        now = await _in_thread(waiting.until, self.session, stack, state, busy, _teller(), self.minutes)
+        if now is not None:
+            self.states[service] = now
+        return now
+
+
+def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen:
+    """Look at all services, and say which are left alone because something is in flight.
+
+    Raises:
+        pulumi.RunError: AWS refuses, or its credentials are another account's; the message says what to do.
+    """
+    minutes = waiting.minutes()
+    try:
+        session = connect(provider, scope.account)
+        states = look(session, scope.stack, services)
+        for state in states.values():
+            if state.in_flight and state.controller == "ECS" and not minutes:
+                left = f"{state.in_flight} is in flight; its task definition is left alone in this run"
+                pulumi.log.warn(f"{state.service}: {left}")
+            state.check_record()
+    except (DeliveryError, ReleaseError) as error:
+        raise pulumi.RunError(str(error)) from None
+    except (BotoCoreError, ClientError) as error:
+        raise pulumi.RunError(f"the program looks at its services before it changes them: {explained(error)}") from None
+    return Seen(session, states, minutes)
+
+
+def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.Output[str]) -> None:
+    """Say in `up` where a service waits for its first upload: a new pipeline starts itself, and fails at Source."""
+    if pulumi.runtime.is_dry_run() or (state is not None and (state.release is not None or state.in_flight)):
+        return
+    place.apply(
+        lambda known: pulumi.log.info(
+            f"{service}: waits for its first upload, to {known}; until then its pipeline has nothing to fetch, and the "
+            "execution that it starts when it is made fails at Source"
+        )
+    )
+
+
+def end_with(reasons: Sequence[pulumi.Output[str | None]]) -> None:
+    """Fail `up` when all else is done, if an edit waits. A preview warns.
+
+    Raises:
+        pulumi.RunError: in the program's end; a line for each service.
+    """
+
+    def check(lines: list[str | None]) -> None:
+        found = [line for line in lines if line]
+        if found and pulumi.runtime.is_dry_run():
+            pulumi.log.warn("\n".join(found))
+        elif found:
+            raise pulumi.RunError("\n".join(found))
+
+    pulumi.Output.all(*reasons).apply(check)
+
+
+def replaced(stack: str, state: ServiceState | None, service: str, wanted: Controller, *, allowed: bool) -> bool:
+    """Whether an ECS service is replaced because another controller is wanted; said plainly.
+
+    Raises:
+        pulumi.RunError: it may not be replaced, or not now; the message says what to do.
+    """
+    if state is None or state.controller == wanted:
+        return False
+    pulumi.log.warn(
+        f"{service}: the ECS service {state.name} is replaced, because AWS cannot change the controller of one: a new "
+        f"one takes over its image and its {state.desired} task(s), and serves before it goes"
+    )
+    if refusal := replacement_refusal(stack, state, allowed=allowed):
+        raise pulumi.RunError(f"{service}: {refusal}")
+    return True
+
+
+def guards(seen: Seen, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding | None:
+    """The hooks for a service that ECS deploys: refuse to change it at the wrong time, and follow its deployment.
+
+    In a preview nothing is refused: it warns of what `up` would say now.
+
+    Args:
+        seen: the services as the program has read them. One that there is not yet has nothing to guard.
+        stack: the Pulumi stack's name.
+        service: its name.
+        timeout: minutes that its deployment may take.
+    """
+    state = seen.states.get(service)
+    if state is None or state.controller != "ECS":
+        return None
+
+    async def after(args: pulumi.ResourceHookArgs) -> None:
+        revision = (args.new_inputs or {})["taskDefinition"]
+        taken_over = await _in_thread(update_guard.follow, seen.session, stack, service, revision, _teller(), timeout)
+        await _in_thread(update_guard.confirm, seen.session, stack, seen.states[service], taken_over=taken_over)
+
+    return pulumi.ResourceHookBinding(
+        before_update=[_before(seen, stack, service)],
+        after_update=[pulumi.ResourceHook(f"{service}-follow", after)],
+    )
+
+
+def template_guard(seen: Seen, stack: str, service: str) -> pulumi.ResourceHookBinding | None:
+    """The hook for what CodeDeploy deploys next: refuse it when it would ship with an image that was not released."""
+    state = seen.states.get(service)
+    if state is None or state.controller != "CODE_DEPLOY":
+        return None
+    return pulumi.ResourceHookBinding(before_update=[_before(seen, stack, service)])
+
+
+def _before(seen: Seen, stack: str, service: str) -> pulumi.ResourceHook:
+    async def before(args: pulumi.ResourceHookArgs) -> None:
+        preview = pulumi.runtime.is_dry_run()
+        wanted = (args.new_inputs or {}).get("taskDefinition")
+        minutes = 0 if preview else seen.minutes
+        refusal = await _in_thread(
+            update_guard.check, seen.session, stack, seen.states[service], wanted, _teller(), minutes
+        )
+        if refusal and preview:
+            pulumi.log.warn(f"{service}: {refusal}")
+        elif refusal:
+            raise DeliveryError(f"{service} is left as it is: {refusal}")
+
+    return pulumi.ResourceHook(f"{service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
+
+
+def take_over(session: boto3.Session, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding:
+    """The hook for a service that replaces another: it serves, within `timeout` minutes, before the other one goes."""
+
+    async def after(_: pulumi.ResourceHookArgs) -> None:
+        await _in_thread(update_guard.serve, session, stack, service, _teller(), timeout)
+
+    return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{service}-take-over", after)])
+
+
+async def _in_thread(wait: Callable[..., T], *given: Any, **more: Any) -> T:
+    """Run what waits for AWS beside everything else.
+
+    `asyncio.to_thread` has six threads on a machine of two cores: with thirty services, the others would wait for one
+    without a word, while ECS has long done what they are to follow.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(wait, *given, **more))
+
+
+def _teller() -> Callable[[str], None]:
+    """Tells progress from another thread: at once on a terminal, and once a minute in a log, which keeps each line."""
+    loop, kept = asyncio.get_running_loop(), time.monotonic()
+
+    def tell(progress: str) -> None:
+        nonlocal kept
+        ephemeral = time.monotonic() < kept + SECONDS_BETWEEN_LINES
+        if not ephemeral:
+            kept = time.monotonic()
+        loop.call_soon_threadsafe(lambda: pulumi.log.info(progress, ephemeral=ephemeral))
+
+    return tell

@@ -1,0 +1,118 @@
+"""What a stack file asks for more of than AWS has: counted before anything is made.
+
+Each problem has the number, AWS's, and the way out, as `key.path: the problem`.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config.service import Service
+    from config.stack_file import Stack
+
+TARGET_GROUPS = 100
+"""Of a load balancer; it cannot be raised (ELB, quotas for Application Load Balancers). It takes as many rules, and
+there are never more of them: each has a target group of its own, or two."""
+BUILD_VARIABLE = 4096
+"""Characters of a variable of a build (CodeBuild: `EnvironmentVariable should be at most 4096 characters`)."""
+FUNCTION_VARIABLES, OTHER_SETTINGS = 4096, 2000
+"""Characters of a function's variables together, counted as JSON in which the quotes of a value are escaped (Lambda:
+`exceeded the 4KB limit. String measured: …`), and what its settings besides the migration's command need of them: the
+names of the service's things, and of its containers."""
+BUILDSPEC = 25600
+"""Characters (CodeBuild, CreateProject: `Max buildspec length is 25600`)."""
+ROLE_POLICIES = 10240
+"""Characters of a role's own policies together, those of white space left out (IAM quotas)."""
+OTHER_STATEMENTS = {"build": 5000, "task": 1000}
+"""Characters of what the role of a build, and that of a task, may do besides."""
+LONGEST_ARN = "arn:aws-us-gov:ssm:ap-northeast-1:123456789012:parameter/fargate-delivery/"
+
+
+def limit_problems(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]:
+    """Where a stack file goes beyond a limit.
+
+    Args:
+        stack: the Pulumi stack's name.
+        config: its file.
+        buildspecs: the folder of the pipeline's buildspecs.
+    """
+    yield from _of_the_balancer(config)
+    for name, service in config.services.items():
+        yield from _of_the_steps(name, service)
+        yield from _of_the_builds(name, service)
+        yield from _of_the_roles(stack, name, service)
+    for path in sorted(buildspecs.glob("*.yaml")):
+        if (length := len(path.read_text("utf-8"))) > BUILDSPEC:
+            yield (
+                f"services: {path.parent.name}/{path.name} has {length} characters, and CodeBuild takes {BUILDSPEC} "
+                "of a buildspec; move a part of it into the build's image"
+            )
+
+
+def _of_the_balancer(config: "Stack") -> Iterator[str]:
+    services = config.services.values()
+    if config.review is None:
+        ports = 2 + len({port for service in services for port in service.deploy.test_ports})
+        for version in (4, 6):
+            networks = [c for c in config.cluster.allowed_cidrs if ipaddress.ip_network(c).version == version]
+            most = config.cluster.rules_of_a_security_group
+            if (rules := len(networks) * ports) > most:
+                yield (
+                    f"cluster.allowed_cidrs: {len(networks)} networks of IPv{version} on {ports} ports are {rules} "
+                    f"rules of the load balancer's security group, which takes {most}; give fewer and larger ones, or "
+                    "have the quota raised and write it as cluster.rules_of_a_security_group"
+                )
+    groups = sum(len(service.routes) * (2 if service.deploy.shifts else 1) for service in services)
+    if groups > TARGET_GROUPS:
+        yield (
+            f"services: their routes need {groups} target groups, and a load balancer takes {TARGET_GROUPS}, two for a "
+            "route of a service of CodeDeploy's; move services to another stack"
+        )
+
+
+def _of_the_steps(name: str, service: "Service") -> Iterator[str]:
+    if service.migrate is None:
+        return
+    length = len(json.dumps(json.dumps(service.migrate.command, separators=(",", ":")))) - len('""')
+    if length > (most := FUNCTION_VARIABLES - OTHER_SETTINGS):
+        yield (
+            f"services.{name}.migrate.command: has {length} characters as JSON in JSON, and the variables of the "
+            f"pipeline's function take {most} of them; put it into a script of the image"
+        )
+
+
+def _of_the_builds(name: str, service: "Service") -> Iterator[str]:
+    where = f"services.{name}"
+    names = [key for key, parameter in service.parameters.items() if "build" in parameter.readers]
+    if (length := len(" ".join(names))) > BUILD_VARIABLE:
+        yield (
+            f"{where}.parameters: the names of the {len(names)} that the build reads have {length} characters, and a "
+            f"build's variable takes {BUILD_VARIABLE}; put several values into one parameter"
+        )
+
+
+def _of_the_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
+    where = f"services.{name}"
+    granted = sum(
+        len(json.dumps(["Sid", "App00", "Effect", "Allow", "Action", may.actions, "Resource", may.resources]))
+        for may in service.permissions
+    )
+    if granted > (most := ROLE_POLICIES - OTHER_STATEMENTS["task"]):
+        yield (
+            f"{where}.permissions: are {granted} characters of a policy, and IAM takes {most} of a role's; write them "
+            "shorter, by a wildcard with its reason"
+        )
+    read = sum(
+        (2 if parameter.secret or parameter.external is not None else 1)
+        * len(f'"{LONGEST_ARN}{stack}/{name}/build/{key}",')
+        for key, parameter in service.parameters.items()
+        if "build" in parameter.readers
+    )
+    if read > (most := ROLE_POLICIES - OTHER_STATEMENTS["build"]):
+        yield (
+            f"{where}.parameters: those that the build reads are {read} characters of its role's policy, which takes "
+            f"{most} of them; put several values into one parameter"
+        )

@@ -1,0 +1,86 @@
+"""The keys of AWS's provider in a stack file, as far as a mistake in them would be told late, or not as one."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import boto3
+
+from components.suggestions import meant
+
+KEYS = ("region", "skipRegionValidation", "allowedAccountIds", "assumeRoles", "defaultTags")
+"""What is looked at, each after `aws:`."""
+
+OF_EVERY_PROVIDER = {"version", "pluginDownloadURL"}
+ACCOUNT = re.compile(r"\d{12}")
+
+
+def provider_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with `aws:region`, `allowedAccountIds`, `assumeRoles` and `defaultTags`, as `key: the problem`.
+
+    Args:
+        config: a stack file's values by their full keys.
+    """
+    yield from _region(config.get("aws:region"), skipped=config.get("aws:skipRegionValidation") in (True, "true"))
+    yield from _accounts(config.get("aws:allowedAccountIds"))
+    yield from _roles(config.get("aws:assumeRoles"))
+    yield from _tags(config.get("aws:defaultTags"))
+
+
+def unknown_keys(given: Iterable[str], arguments: Iterable[str]) -> Iterator[str]:
+    """Keys of AWS's provider that it does not have: it leaves them out without a word, and takes another region then.
+
+    Args:
+        given: a stack file's full keys.
+        arguments: the provider's, in Python's spelling.
+    """
+    known = {re.sub(r"_(\w)", lambda letter: letter[1].upper(), name) for name in arguments} | OF_EVERY_PROVIDER
+    for key in given:
+        name = key.removeprefix("aws:")
+        if key.startswith("aws:") and name not in known:
+            yield f"{key}: there is no such key{meant(name, known).replace('did you mean ', 'did you mean aws:')}"
+
+
+def _region(region: Any, *, skipped: bool) -> Iterator[str]:
+    """A region that AWS does not have, as far as botocore knows."""
+    if region is None or skipped:
+        return
+    session = boto3.Session()
+    partitions = session.get_available_partitions()
+    regions = [name for partition in partitions for name in session.get_available_regions("ecs", partition)]
+    if region not in regions:
+        yield (
+            f"aws:region: {region!r} is not a region that is known here{meant(str(region), regions)} "
+            "(a new one: aws:skipRegionValidation: true)"
+        )
+
+
+def _accounts(accounts: Any) -> Iterator[str]:
+    if accounts is None:
+        return
+    listed = isinstance(accounts, list)
+    if not listed or not all(isinstance(each, str) and ACCOUNT.fullmatch(each) for each in accounts):
+        given = str(accounts[0] if listed and accounts else accounts)
+        digits = re.sub(r"\D", "", given)
+        example = digits if ACCOUNT.fullmatch(digits) else "123456789012"
+        yield (
+            "aws:allowedAccountIds: must be a list of account numbers, each of 12 digits and in quotes, as in "
+            f'aws:allowedAccountIds: ["{example}"]'
+        )
+
+
+def _roles(roles: Any) -> Iterator[str]:
+    if roles is None:
+        return
+    if not isinstance(roles, list) or not all(isinstance(each, dict) and each.get("roleArn") for each in roles):
+        yield (
+            "aws:assumeRoles: must be a list of roles with their keys, as in aws:assumeRoles: "
+            "[{roleArn: arn:aws:iam::123456789012:role/deploy}]"
+        )
+
+
+def _tags(tags: Any) -> Iterator[str]:
+    if tags is None:
+        return
+    if not isinstance(tags, dict) or set(tags) != {"tags"} or not isinstance(tags["tags"], dict):
+        yield "aws:defaultTags: must be tags below the key tags, as in aws:defaultTags: {tags: {project: my-project}}"

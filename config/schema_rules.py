@@ -1,0 +1,90 @@
+"""What the stack files' schema says beyond the types of single keys: names of templates, sizes, what goes with what.
+
+The models decide (`config/stack_file.py`, `config/service.py`); these are their rules between keys, as far as JSON
+Schema has words for them, for whoever writes a stack file in an editor. It cannot compare two numbers, nor two
+services.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from components.service.route_names import VALUES_OF_A_RULE
+from components.service.strategies import STRATEGIES
+from components.service.task_rules import MEMORY
+
+Schema = dict[str, Any]
+
+TEMPLATES = Path(__file__).parents[1] / "task_templates"
+
+
+def _given(*keys: str) -> Schema:
+    """Each of them is there, and not empty."""
+    return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
+
+
+def _none_of(*keys: str) -> Schema:
+    return {"not": {"anyOf": [{"required": [key]} for key in keys]}}
+
+
+def _is(key: str, value: Any) -> Schema:
+    return {"required": [key], "properties": {key: {"const": value}}}
+
+
+def _when(condition: Schema, then: Schema, otherwise: Schema | None = None) -> Schema:
+    return {"if": condition, "then": then, **({"else": otherwise} if otherwise is not None else {})}
+
+
+def _items(key: str, least: int) -> Schema:
+    return {"required": [key], "properties": {key: {"minItems": least}}}
+
+
+def _deploys(strategy: str) -> Schema:
+    return {"required": ["deploy"], "properties": {"deploy": _is("strategy", strategy)}}
+
+
+NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
+WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
+WILD = {"contains": {"pattern": WILDCARDS}}
+
+
+def rules() -> dict[str, list[Schema]]:
+    """Model → what holds for its keys together."""
+    return {
+        **{each.__name__: [dict(rule) for rule in each.rules] for each in STRATEGIES.values() if each.rules},
+        "Task": [
+            {"properties": {"template": {"enum": sorted(file.name for file in TEMPLATES.glob("*.json"))}}},
+            *(_when(_is("cpu", cpu), {"properties": {"memory": {"enum": sizes}}}) for cpu, sizes in MEMORY.items()),
+        ],
+        "Network": [
+            _when(
+                _given("vpc_id"),
+                {
+                    "allOf": [
+                        _none_of("cidr", "zones", "nat"),
+                        _items("public_subnet_ids", 2),
+                        _items("private_subnet_ids", 1),
+                    ]
+                },
+                NO_SUBNETS,
+            )
+        ],
+        "Tasks": [_when(_given("target_cpu"), _given("max"))],
+        "Route": [{"properties": {"paths": {"maxItems": VALUES_OF_A_RULE - 1}}}],
+        "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"type": "string", "pattern": ECR}}}}}],
+        "External": [
+            {"not": {"allOf": [_given("key"), _is("secret", False)]}},
+            {"properties": {"name": {"not": {"type": "string", "pattern": AWS_OWN}}}},
+        ],
+        "Parameter": [
+            {"properties": {"value": {"minLength": 1, "not": {"type": "string", "pattern": NESTED}}}},
+            {"properties": {"external": {"not": {"type": "string", "pattern": AWS_OWN}}}},
+            {"oneOf": [_given("value"), _is("secret", True), _given("external")]},
+        ],
+        "Permission": [
+            _when({"anyOf": [{"properties": {key: WILD}} for key in ("actions", "resources")]}, _given("reason"))
+        ],
+        "Service": [
+            _when(_items("routes", 1), {"properties": {"task": _given("port")}}, _none_of("health_check", "alarms")),
+            *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
+        ],
+    }

@@ -1,0 +1,87 @@
+"""The keys of a service in a stack file: types, limits, defaults and what goes together."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components import types
+from components.model import Model
+from components.pipeline.builds import Migrate
+from components.pipeline.registries import Registries
+from components.pipeline.uploaders import GitHubUploader, GitLabUploader
+from components.service import task as sizes
+from components.service.alarms import Alarms
+from components.service.autoscaling import Tasks
+from components.service.parameter_store import Parameter
+from components.service.route_names import Route
+from components.service.routing import HealthCheck
+from components.service.strategies import Deploy, RollingStrategy
+from components.service.task_role import Permission
+
+
+class Task(sizes.Task):
+    """The task definition's template and size."""
+
+    template: types.TemplateName
+    """A file of task_templates/."""
+
+
+class Source(Model):
+    """Where a release comes from."""
+
+    type: Literal["s3"] = "s3"
+    """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else."""
+    github: GitHubUploader | None = None
+    """A hosted CI that uploads by a role, without an access key. The account needs GitHub's OIDC provider."""
+    gitlab: GitLabUploader | None = None
+    """The same with a GitLab's."""
+
+
+class Build(Model):
+    """The machine that builds the image, and where its base images come from."""
+
+    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = "BUILD_GENERAL1_SMALL"
+    timeout: Annotated[int, Field(ge=5, le=480)] = 60
+    """Minutes."""
+    registries: Registries = Registries()
+
+
+class Service(Model):
+    """A service, its pipeline and its parameters."""
+
+    task: Task
+    health_check: HealthCheck = HealthCheck()
+    routes: list[Route] = Field(default_factory=list)
+    tasks: Tasks = Tasks()
+    deploy: Deploy = RollingStrategy()
+    """How a new image replaces the old one."""
+    alarms: Alarms = Alarms()
+    """With routes only; they watch what the load balancer sees."""
+    source: Source = Source()
+    build: Build = Build()
+    migrate: Migrate | None = None
+    """Without it a release migrates nothing."""
+    approve: bool | None = None
+    """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
+    parameters: dict[types.ParameterName, Parameter] = Field(default_factory=dict)
+    permissions: list[Permission] = Field(default_factory=list)
+    """What the app may do in AWS; without any, nothing."""
+    exec: bool = False
+    """Whether ECS Exec opens a shell in its tasks, for whoever may call it; each session is logged."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.routes and self.task.port is None:
+            raise ValueError("routes need task.port")
+        if "health_check" in self.model_fields_set and not self.routes:
+            raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        if "alarms" in self.model_fields_set and not self.routes:
+            raise ValueError("alarms watch what the load balancer sees, and there are no routes")
+        if self.routes and self.health_check.grace >= self.deploy.timeout * 60:
+            raise ValueError(
+                f"health_check.grace {self.health_check.grace} gives a task as long as deploy.timeout "
+                f"{self.deploy.timeout} (minutes) gives its deployment; take more timeout, 60 at most, or less grace"
+            )
+        for problem in self.deploy.problems(routes=len(self.routes), sessions=self.exec):
+            raise ValueError(problem)
+        return self

@@ -1,0 +1,187 @@
+"""The stack's configuration: read, checked as a whole, and handed on as plain values.
+
+The only module that reads `pulumi.Config`. Every mistake is reported at once, each with its key path, the bad
+value (never a secret one) and what is allowed, before any resource is registered.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+
+from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
+from components.suggestions import meant
+from config.error_messages import (
+    NAMESPACE,
+    between_services,
+    commit_problems,
+    review_problems,
+    secret_problems,
+    slack_problems,
+)
+from config.limits import limit_problems
+from config.lines import StackLines
+from config.provider_keys import KEYS, provider_problems, unknown_keys
+from config.pull_request_stack import number_of, numbered
+from config.service import Service
+from config.stack_file import Stack
+from config.validation import checked, in_plain_text, shown
+from releases.aws_session import Provider, Role
+from releases.names import aws_name
+
+ROOT = Path(__file__).parents[1]
+BUILDSPECS = ROOT / "buildspecs"
+TEMPLATES = ROOT / "task_templates"
+SECRETS = ("secrets", "slack_webhook", "commit_token")
+"""The keys whose values are encrypted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A checked stack configuration.
+
+    Attributes:
+        stack: the Pulumi stack's name.
+        config: the plain part.
+        secrets: service → parameter → value, each a Pulumi secret.
+        templates: the task template of each service.
+        provider: how the AWS provider signs in.
+        shared: the full name of the stack whose network and load balancer this one uses; None when they are its own.
+        slack_webhook: where Slack takes messages; None when it is not told.
+        commit_token: what may tell commits; None when they are not told.
+    """
+
+    stack: str
+    config: Stack
+    secrets: Mapping[str, Mapping[str, pulumi.Output[str]]]
+    templates: Mapping[str, TaskTemplate]
+    provider: Provider
+    shared: str | None
+    slack_webhook: pulumi.Output[str] | None
+    commit_token: pulumi.Output[str] | None
+
+
+def load() -> Settings:
+    """Read and check the stack's configuration.
+
+    Raises:
+        pulumi.RunError: one message with every mistake, a line each.
+    """
+    config, of_aws = pulumi.Config(NAMESPACE), pulumi.Config("aws")
+    stack = pulumi.get_stack()
+    lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml")
+    raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
+    locked = {key: value for key in SECRETS if (value := _value(config, key)) is not None}
+    secrets, webhook, token = locked.get("secrets", {}), locked.get("slack_webhook"), locked.get("commit_token")
+    if "review" in raw:
+        if (number := number_of(stack)) is None:
+            problem = f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"
+            raise pulumi.RunError(shown(stack, [problem], lines))
+        raw["services"] = numbered(raw.get("services"), number)
+    keys = [*Stack.model_fields, *SECRETS]
+    problems = [f"{key}: there is no such key{meant(key, keys)}" for key in _keys() if key not in keys]
+    problems += unknown_keys(
+        sorted({**CONFIG.get(), **get_config_env()}), inspect.signature(aws.ProviderArgs).parameters
+    )
+    problems += provider_problems({f"aws:{key}": _value(of_aws, key) for key in KEYS})
+    problems += in_plain_text(locked, is_config_secret, lines)
+    known = checked(raw)
+    problems += known.problems
+    templates: dict[str, TaskTemplate] = {}
+    if known.stack is not None:
+        found, templates = template_problems(stack, known.stack)
+        found += [
+            *between_services(stack, known.stack),
+            *limit_problems(stack, known.stack, BUILDSPECS),
+            *review_problems(stack, known.stack),
+            *secret_problems(known.stack, secrets),
+            *slack_problems(stack, known.stack, webhook),
+            *commit_problems(stack, known.stack, token),
+        ]
+        problems += filter(known.sure, found)
+    if problems or known.stack is None:
+        raise pulumi.RunError(shown(stack, problems, lines))
+    taken = known.stack
+    return Settings(
+        stack=stack,
+        config=taken,
+        secrets={
+            service: {key: pulumi.Output.secret(value) for key, value in values.items()}
+            for service, values in secrets.items()
+        },
+        templates=templates,
+        provider=_provider(of_aws),
+        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{taken.review.of}" if taken.review else None),
+        slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
+        commit_token=None if token is None else pulumi.Output.secret(token),
+    )
+
+
+def template_problems(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
+    """What is wrong with the services' templates; those that could be read."""
+    problems: list[str] = []
+    templates: dict[str, TaskTemplate] = {}
+    for name, service in config.services.items():
+        try:
+            templates[name] = TaskTemplate.load(TEMPLATES / service.task.template)
+        except TemplateError as error:
+            problems.append(f"services.{name}.task.template: {error}")
+            continue
+        problems += [
+            f"services.{name}.task.{problem}"
+            for problem in _template_problems(templates[name], service, aws_name(stack, name))
+        ]
+    return problems, templates
+
+
+def _provider(config: pulumi.Config) -> Provider:
+    roles = _value(config, "assumeRoles") or []
+    return Provider(
+        region=config.get("region"),
+        profile=config.get("profile"),
+        roles=[Role(role["roleArn"], role.get("externalId")) for role in roles],
+    )
+
+
+def _keys() -> list[str]:
+    """Those that the stack file has of ours; `pulumi.Config` answers only for keys that one knows."""
+    given = {**CONFIG.get(), **get_config_env()}
+    return sorted(key.removeprefix(f"{NAMESPACE}:") for key in given if key.startswith(f"{NAMESPACE}:"))
+
+
+def _value(config: pulumi.Config, key: str) -> Any:
+    """A top-level key's value; what is not an object, a list, a number or a boolean comes as the text it is."""
+    try:
+        return config.get_object(key)
+    except pulumi.ConfigTypeError:
+        return config.get(key)
+
+
+def stand_ins(service: Service) -> dict[str, Any]:
+    """What a template's placeholders stand for: what the stack file tells, and of the rest something of its type."""
+    task = service.task
+    told = {
+        "cpu": task.cpu,
+        "memory": task.memory,
+        "architecture": task.architecture.upper(),
+        "port": task.port,
+        "secrets": [
+            {"name": name, "valueFrom": STAND_INS["secrets"][0]["valueFrom"]}
+            for name, parameter in service.parameters.items()
+            if "runtime" in parameter.readers
+        ],
+    }
+    return {name: value for name, value in {**STAND_INS, **told}.items() if value is not None}
+
+
+def _template_problems(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
+    values = stand_ins(service)
+    problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
+    yield from (f"template: {problem}" for problem in problems)
+    if service.task.kms_keys and not template.reads(values).encrypted:
+        yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"

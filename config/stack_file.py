@@ -1,0 +1,143 @@
+"""The keys of a stack file, as pydantic models; those of a service are in `config/service.py`."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components import types
+from components.model import Model
+from config.service import Service
+
+LONGEST_OF_A_CERTIFICATE = 64
+"""Characters of a certificate's first name (ACM, RequestCertificate: DomainName)."""
+
+
+class Network(Model):
+    """A VPC of the stack's own, or one that exists."""
+
+    cidr: types.VpcCidr = "10.0.0.0/16"
+    """The address range of a VPC that is made, /16 to /24."""
+    zones: Annotated[int, Field(ge=2, le=4)] = 2
+    """Availability Zones of a VPC that is made; a load balancer needs two."""
+    nat: Literal["none", "single", "per_zone"] = "single"
+    """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses."""
+    vpc_id: types.VpcId | None = None
+    """An existing VPC to adopt; then both subnet lists are needed and cidr, zones and nat are not allowed."""
+    public_subnet_ids: Annotated[list[types.SubnetId], types.Once, types.UNIQUE] = Field(default_factory=list)
+    """Subnets of the adopted VPC for the load balancer, in two zones at least."""
+    private_subnet_ids: Annotated[list[types.SubnetId], types.Once, types.UNIQUE] = Field(default_factory=list)
+    """Subnets of the adopted VPC for the tasks; they must reach ECR, S3, SSM and CloudWatch Logs."""
+
+    @model_validator(mode="after")
+    def _made_or_adopted(self) -> Self:
+        if self.vpc_id is None:
+            if self.public_subnet_ids or self.private_subnet_ids:
+                raise ValueError("public_subnet_ids and private_subnet_ids go with vpc_id")
+            return self
+        made = sorted({"cidr", "zones", "nat"} & self.model_fields_set)
+        if made:
+            raise ValueError(f"{', '.join(made)}: not with vpc_id, the VPC exists")
+        if len(self.public_subnet_ids) < 2 or not self.private_subnet_ids:
+            raise ValueError("vpc_id needs two or more public_subnet_ids and one or more private_subnet_ids")
+        return self
+
+
+class Domain(Model):
+    """Where the services answer, by DNS zone and certificate."""
+
+    zone: types.Host
+    """The public Route 53 zone. Routes' hosts are the zone itself or one label below it."""
+    certificate_arn: types.CertificateArn | None = None
+    """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
+    records: bool = True
+    """Whether alias records for the routes' hosts are made. False: DNS is somebody else's."""
+
+    @model_validator(mode="after")
+    def _fits_a_certificate(self) -> Self:
+        if self.certificate_arn is None and len(self.zone) > LONGEST_OF_A_CERTIFICATE:
+            raise ValueError(
+                f"zone has {len(self.zone)} characters, and a certificate is made for {LONGEST_OF_A_CERTIFICATE} at "
+                "most; adopt one by certificate_arn"
+            )
+        return self
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether anything is written into the zone."""
+        return self.records or self.certificate_arn is None
+
+
+class Cluster(Model):
+    """What the stack's services share."""
+
+    insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
+    """CloudWatch Container Insights; costs by the metric."""
+    spot: bool = False
+    """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
+    """Days that CloudWatch keeps logs."""
+    allowed_cidrs: Annotated[list[types.Cidr], types.Once, types.UNIQUE] = Field(default=["0.0.0.0/0"], min_length=1)
+    """Who may open connections to the load balancer."""
+    rules_of_a_security_group: Annotated[int, Field(ge=60, le=1000)] = 60
+    """The account's quota of inbound rules per security group; what it was raised to, if it was."""
+
+
+class Commits(Model):
+    """A host of the app repositories; the secret `commit_token` may set statuses and comment there."""
+
+    host: Literal["github", "gitlab"]
+    api: types.HttpsAddress | None = None
+    """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
+
+
+class Notifications(Model):
+    """Who is told of what the pipelines and services do."""
+
+    slack: bool = False
+    """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
+    page: types.TopicArn | None = None
+    """An SNS topic that is told when a service's alarm goes on and off, and when a message could not be delivered. Its
+    policy must let `cloudwatch.amazonaws.com` publish."""
+    commits: Commits | None = None
+    """Where the commits are that uploads name, which are told how their release goes; none are without it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _webhook_only(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "amazon_q" in given:
+            raise ValueError(
+                "amazon_q is not supported: Slack is told by an incoming webhook, the secret slack_webhook; write "
+                "slack: true instead"
+            )
+        return given
+
+
+class Review(Model):
+    """A pull request's own short-lived stack, `pr-<number>`, on the network and the load balancer of another stack.
+
+    `${number}` in its services' hosts and values is the pull request's.
+    """
+
+    of: types.StackName
+    """The stack whose network and load balancer it uses."""
+    days: Annotated[int, Field(ge=1, le=30)]
+    """Since its last update, until `delivery review sweep` takes it down."""
+
+
+class Stack(Model):
+    """Everything under the `fargate-delivery:` keys but the secrets."""
+
+    review: Review | None = None
+    network: Network = Network()
+    domain: Domain
+    cluster: Cluster = Cluster()
+    protect: bool = False
+    """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
+    notifications: Notifications = Notifications()
+    services: dict[types.ServiceName, Service]
+    without_services: bool = False
+    """Says of empty `services` that they are meant: all that the stack had are deleted."""
+
+    def approves(self, service: Service) -> bool:
+        """Whether a service's releases wait for somebody's approval."""
+        return self.protect if service.approve is None else service.approve

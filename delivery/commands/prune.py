@@ -1,0 +1,223 @@
+"""What no release needs any more: runtime values that were replaced, and old revisions of migrations.
+
+A value is needed as long as a task may be started with it: by a release that can be gone back to by hand, by a
+deployment, or by an edit that is registered and not deployed yet. Everything else of a stack is left alone.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+
+from delivery.commands.history import history
+from releases.ecs_services import AT_ONCE
+from releases.errors import DeliveryError
+from releases.lookup import services
+from releases.names import aws_name
+from releases.record import Release
+from releases.service_state import own_containers, revision_name
+
+YOUNG = timedelta(hours=1)
+"""A value this new may be one that an `up` is about to name."""
+MOST_DELETED = 10
+"""How many parameters DeleteParameters takes at once."""
+MIGRATE = "-migrate"
+"""What the family of a service's migrations ends in."""
+VALUE = re.compile(
+    r"/fargate-delivery/(?P<stack>[^/]+)/(?P<service>[^/]+)/runtime/(?P<variable>[A-Za-z_]\w*)-\w+", re.ASCII
+)
+"""A runtime value's name: the program's, and the random ending that Pulumi gives it."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A runtime value in Parameter Store.
+
+    Attributes:
+        name: the parameter's name.
+        service: whose it is.
+        variable: the environment variable.
+        modified: when it was made; values never change.
+    """
+
+    name: str
+    service: str
+    variable: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What can go.
+
+    Attributes:
+        values: parameters, by name.
+        gone: the services among theirs that there are no more.
+        revisions: task definitions of migrations, as ARNs.
+    """
+
+    values: list[Value]
+    gone: frozenset[str]
+    revisions: list[str]
+
+    def lines(self) -> list[str]:
+        """What each one belonged to."""
+        return [
+            *(
+                f"{value.name}  {value.variable} of {value.service}"
+                f"{', a service that is gone' if value.service in self.gone else ''}, of {value.modified:%Y-%m-%d}"
+                for value in self.values
+            ),
+            *(f"{revision_name(arn)}  an old migration" for arn in self.revisions),
+        ]
+
+
+def leftovers(session: boto3.Session, stack: str, now: datetime) -> Leftovers:
+    """Find what no release needs any more.
+
+    Args:
+        session: the AWS session.
+        stack: the stack.
+        now: the time, with its zone; values that are younger than an hour stay.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    values, recorded = _parameters(session, stack)
+    running = services(session, stack)
+    known = sorted({*running, *recorded, *(value.service for value in values)})
+    gone = frozenset(name for name in known if name not in running and name not in recorded)
+    needed: set[str] = set()
+    for service in {value.service for value in values} - gone:
+        needed |= _needed(session, stack, service, deployed=service in running)
+    return Leftovers(
+        values=[value for value in values if value.name not in needed and now - value.modified >= YOUNG],
+        gone=gone,
+        revisions=[
+            arn for name in known if f"{name}{MIGRATE}" not in known for arn in _migrations(session, stack, name)
+        ],
+    )
+
+
+def remove(session: boto3.Session, found: Leftovers) -> None:
+    """Remove it. What another run has removed already is no error.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses; what was removed until then stays removed.
+    """
+    ssm, ecs = session.client("ssm"), session.client("ecs")
+    names = [value.name for value in found.values]
+    for start in range(0, len(names), MOST_DELETED):
+        ssm.delete_parameters(Names=names[start : start + MOST_DELETED])
+    for arn in found.revisions:
+        ecs.deregister_task_definition(taskDefinition=arn)
+
+
+def _parameters(session: boto3.Session, stack: str) -> tuple[list[Value], set[str]]:
+    """The stack's runtime values, and the services that have a release record."""
+    prefix = f"/fargate-delivery/{stack}/"
+    pages = (
+        session.client("ssm")
+        .get_paginator("describe_parameters")
+        .paginate(ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}])
+    )
+    values, recorded = [], set()
+    for page in pages:
+        for parameter in page["Parameters"]:
+            name = parameter["Name"]
+            if found := VALUE.fullmatch(name):
+                values.append(Value(name, found["service"], found["variable"], parameter["LastModifiedDate"]))
+            elif re.fullmatch(rf"{re.escape(prefix)}[^/]+/release", name):
+                recorded.add(name.split("/")[3])
+    return sorted(values, key=lambda value: value.name), recorded
+
+
+def _needed(session: boto3.Session, stack: str, service: str, *, deployed: bool) -> set[str]:
+    """The names of the parameters that a service may still start a task with."""
+    family, ecs = aws_name(stack, service), session.client("ecs")
+    active = {_number(arn): arn for arn in _active(ecs, family)}
+    released = [_number(release.task_definition) for release in _releases(session, stack, service)]
+    last = released[0] if released else 0
+    wanted = [arn for number, arn in active.items() if number in released or number > last]
+    wanted += _deployed(ecs, stack, family) if deployed else []
+    definitions = _described(ecs, wanted)
+    definitions += _newest_of_pulumi(ecs, [active[number] for number in sorted(active, reverse=True)], family)
+    return {name for definition in definitions for name in _secrets(definition)}
+
+
+def _releases(session: boto3.Session, stack: str, service: str) -> list[Release]:
+    """The releases that are known. A record that cannot be read may be of a newer program, so it is no guess."""
+    past = history(session, stack, service)
+    if past.newest in past.unreadable:
+        raise DeliveryError(
+            f"the release record of {service} is not one that this version reads, so it is not sure what it needs; "
+            "nothing was removed; use the version of this command that belongs to the program"
+        )
+    return list(past.releases)
+
+
+def _newest_of_pulumi(ecs: Any, newest_first: Sequence[str], family: str) -> list[dict[str, Any]]:
+    """The revision that Pulumi registered last: its image is a tag, the pipeline's clones name a digest.
+
+    It may be older than the last release and still be deployed: an edit that failed, while the pipeline went on
+    releasing under the revision before it, is tried again by the next `up`.
+    """
+    for start in range(0, len(newest_first), AT_ONCE):
+        for definition in _described(ecs, newest_first[start : start + AT_ONCE]):
+            own = own_containers(definition, family)
+            if any("@" not in c["image"] for c in definition["containerDefinitions"] if c["name"] in own):
+                return [definition]
+    return []
+
+
+def _deployed(ecs: Any, stack: str, name: str) -> list[str]:
+    described = ecs.describe_services(cluster=stack, services=[name])["services"]
+    return [deployment["taskDefinition"] for service in described for deployment in service["deployments"]]
+
+
+def _migrations(session: boto3.Session, stack: str, service: str) -> list[str]:
+    """All revisions of a service's migrations but the newest and those that run."""
+    ecs, family = session.client("ecs"), aws_name(stack, service) + MIGRATE
+    old = sorted(_active(ecs, family), key=_number)[:-1]
+    return [arn for arn in old if arn not in _running(ecs, stack, family)] if old else []
+
+
+def _running(ecs: Any, stack: str, family: str) -> set[str]:
+    try:
+        pages = ecs.get_paginator("list_tasks").paginate(cluster=stack, family=family)
+        arns = [arn for page in pages for arn in page["taskArns"]]
+    except ecs.exceptions.ClusterNotFoundException:
+        return set()
+    tasks = [
+        task
+        for start in range(0, len(arns), 100)
+        for task in ecs.describe_tasks(cluster=stack, tasks=arns[start : start + 100])["tasks"]
+    ]
+    return {task["taskDefinitionArn"] for task in tasks}
+
+
+def _active(ecs: Any, family: str) -> list[str]:
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+    arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
+    return [arn for arn in arns if revision_name(arn).rpartition(":")[0] == family]
+
+
+def _described(ecs: Any, arns: Iterable[str]) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = pool.map(lambda arn: ecs.describe_task_definition(taskDefinition=arn), dict.fromkeys(arns))
+        return [answer["taskDefinition"] for answer in answers]
+
+
+def _secrets(definition: dict[str, Any]) -> Iterator[str]:
+    for container in definition["containerDefinitions"]:
+        for secret in container.get("secrets", []):
+            value = secret["valueFrom"]
+            yield value.partition(":parameter")[2] or value
+
+
+def _number(arn: str) -> int:
+    return int(arn.rpartition(":")[2])

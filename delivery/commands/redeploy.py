@@ -1,0 +1,53 @@
+"""Deploying an image that is there, through the pipeline and without a build."""
+
+from collections.abc import Callable
+
+import boto3
+
+from releases.errors import PROGRAM, DeliveryError
+from releases.lookup import find, refuse_in_flight
+from releases.names import aws_name
+from releases.pipeline import Pipeline
+from releases.repository import LIVE, Repository
+
+
+def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:
+    """Deploy the image that is live once more: with the newest template, where CodeDeploy deploys.
+
+    While something else is on its way, the image that is live now would undo what comes before its turn.
+
+    Raises:
+        DeliveryError: nothing was released yet, something is on its way, or the execution did not succeed.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    refuse_in_flight(stack, find(session, stack, service))
+    if waiting := Pipeline(session, aws_name(stack, service)).running():
+        raise DeliveryError(
+            f"execution {waiting[0]} of the pipeline is not over, and may make another image live; wait for its end, "
+            f"or decide about it with `{PROGRAM} approve` or `reject`, then run this again"
+        )
+    live = Repository(session, aws_name(stack, service)).digest(LIVE)
+    if live is None:
+        raise DeliveryError(f"no image of {service} is live yet, so there is nothing to deploy; upload a source first")
+    deploy(session, stack, service, live, tell, wait=wait)
+
+
+def deploy(
+    session: boto3.Session, stack: str, service: str, digest: str, tell: Callable[[str], None], *, wait: bool
+) -> None:
+    """Start the pipeline with an image, and follow it when asked.
+
+    Raises:
+        DeliveryError: the execution did not succeed.
+    """
+    pipeline = Pipeline(session, aws_name(stack, service))
+    execution = pipeline.start(digest)
+    tell(f"Started execution {execution} of {pipeline.name}.")
+    if wait:
+        pipeline.follow(execution, tell)
+        return
+    tell(
+        f"Watch it: `aws codepipeline list-action-executions --pipeline-name {pipeline.name} --filter "
+        f"pipelineExecutionId={execution} --query 'actionExecutionDetails[].[stageName,actionName,status]' "
+        f"--output table`, or `{PROGRAM} status {service} --stack {stack}`"
+    )

@@ -1,0 +1,134 @@
+"""Mending a disagreement of what runs, what is live and what the release record says.
+
+The Release step writes in one order: the tag `release-<n>`, the tag `live`, the record. `repair` writes in the same
+one, and each step can be done again, so whatever a crash leaves, the next run ends it. What runs wins, because it has
+been judged healthy. The table of all cases is in docs/operations.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import boto3
+
+from delivery.commands.history import history
+from releases import scaling
+from releases.consistency import Observation, RepairAction, diagnose, observe
+from releases.errors import DeliveryError
+from releases.lookup import find, refuse_in_flight
+from releases.names import aws_name
+from releases.pipeline import Origin, Pipeline
+from releases.record import Release, record_name
+from releases.repository import LIVE, Repository
+from releases.service_state import Images, ServiceState, revision_name
+
+
+def repair(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None]) -> None:
+    """Mend a service, telling each step.
+
+    Raises:
+        DeliveryError: something is in flight, nothing proves which image is right, or an image is gone.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    state = find(session, stack, service)
+    refuse_in_flight(stack, state)
+    observation = observe(session, stack, state)
+    diagnosis = diagnose(observation)
+    if diagnosis.action is RepairAction.NOTHING:
+        running = observation.images.running
+        tell(f"Nothing to repair: {f'running, live and record are {running}' if running else 'no task runs'}.")
+        return
+    if diagnosis.action is RepairAction.CANNOT:
+        raise DeliveryError(
+            f"{diagnosis.words}; nothing was changed, {_next_release(stack, service, observation.images)}"
+        )
+    tell(f"They disagree: {diagnosis.words}.")
+    repository = Repository(session, aws_name(stack, service))
+    if diagnosis.action is RepairAction.MOVE_LIVE:
+        _move_live_back(repository, state, observation.images.released or "", tell)
+    else:
+        _release_what_runs(session, stack, state, observation, repository, tell)
+    tell("Repaired.")
+
+
+def _move_live_back(repository: Repository, state: ServiceState, released: str, tell: Callable[[str], None]) -> None:
+    """No task runs: the record is what was proven last."""
+    if not repository.has(released):
+        raise DeliveryError(
+            f"no task of {state.service} runs, and the recorded image {released} is no longer in {repository.name}; "
+            "nothing was changed, the next release sets both"
+        )
+    repository.tag(released, LIVE)
+    tell(f"No task runs, so the record wins: {LIVE} points to {released}.")
+
+
+def _release_what_runs(
+    session: boto3.Session,
+    stack: str,
+    state: ServiceState,
+    observation: Observation,
+    repository: Repository,
+    tell: Callable[[str], None],
+) -> None:
+    running, seen = observation.images.running or "", observation.images
+    if not repository.has(running):
+        raise DeliveryError(
+            f"{state.service} runs {running}, which is not in {repository.name}; "
+            f"nothing was changed, {_next_release(stack, state.service, seen)}"
+        )
+    record_is_right = seen.released == running and (observation.named or running) == running
+    if record_is_right:
+        repository.tag(running, LIVE)
+        tell(f"{LIVE} points to {running}.")
+        return
+    ssm, name = session.client("ssm"), record_name(stack, state.service)
+    found = ssm.get_parameter(Name=name)["Parameter"]
+    if found["Value"] != state.record:
+        raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
+    number, origin = repository.next_release(running, found["Version"]), _origin(session, stack, state.service, running)
+    if state.release is None:
+        _resume_scaling(session, stack, state.name, tell)
+    repository.tag(running, f"release-{number}")
+    tell(f"release-{number} points to {running}.")
+    repository.tag(running, LIVE)
+    tell(f"{LIVE} points to {running}.")
+    release = Release(
+        release=number,
+        image_digest=running,
+        task_definition=state.task_definition,
+        template_fingerprint=state.fingerprint,
+        **asdict(origin),
+        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    if ssm.get_parameter(Name=name)["Parameter"]["Version"] != found["Version"]:
+        raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
+    ssm.put_parameter(Name=name, Value=release.value(), Overwrite=True)
+    tell(f"The release record says release-{number}, {revision_name(state.task_definition)}.")
+
+
+def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Origin:
+    earlier = history(session, stack, service).with_digest(digest)
+    if earlier is not None:
+        return Origin(earlier.source_version, earlier.execution, earlier.commit, earlier.repository)
+    return Pipeline(session, aws_name(stack, service)).origin(digest)
+
+
+def _resume_scaling(session: boto3.Session, stack: str, name: str, tell: Callable[[str], None]) -> None:
+    """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
+    found = session.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs", ScalableDimension=scaling.SCALABLE_DIMENSION, ResourceIds=[f"service/{stack}/{name}"]
+    )
+    if found["ScalableTargets"]:
+        scaling.resume(session, stack, name)
+        tell("Scaling is not suspended.")
+
+
+def _next_release(stack: str, service: str, seen: Images) -> str:
+    digest = seen.live or seen.released
+    by_hand = (
+        f", or deploy one by hand: `aws codepipeline start-pipeline-execution --name {aws_name(stack, service)} "
+        f"--variables name=image,value={digest}`"
+        if digest
+        else ""
+    )
+    return f"the next release sets all of them: upload a source{by_hand}"

@@ -1,0 +1,143 @@
+"""Back to the image of an earlier release, through the pipeline and without a build.
+
+Only the image goes back. Everything else of the task is Pulumi's, and reverting the commit brings it back; so a
+rollback first says what else differs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import boto3
+
+from delivery.commands.history import history, numbers
+from delivery.commands.redeploy import deploy
+from delivery.differences import Difference, differences
+from releases.errors import PROGRAM, DeliveryError
+from releases.history import History
+from releases.lookup import find, how_to_wait
+from releases.names import aws_name
+from releases.pipeline import Pipeline
+from releases.record import Release
+from releases.repository import Repository
+from releases.service_state import Images, ServiceState, images, revision_name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rollback that can be started.
+
+    Attributes:
+        stack: the stack.
+        service: the service's name in the stack file.
+        target: the release whose image is to run.
+        now: the image that runs now, or is live when no task runs.
+        task_definition: the revision that the service runs.
+        differences: what else differs; None when the release's revision is no longer there.
+        waiting: pipeline executions that end first.
+    """
+
+    stack: str
+    service: str
+    target: Release
+    now: str | None
+    task_definition: str
+    differences: list[Difference] | None
+    waiting: list[str]
+
+    def lines(self) -> list[str]:
+        """What will change and what will not, for people."""
+        target, then, now = self.target, revision_name(self.target.task_definition), revision_name(self.task_definition)
+        lines = [
+            f"{self.service}: back to the image of release-{target.release} of {target.time}",
+            f"  image now   {self.now or 'none'}",
+            f"  image then  {target.image_digest}",
+        ]
+        if self.differences is None:
+            lines.append(f"{then} is no longer there, so it is not known what else differs from {now}.")
+        elif not self.differences:
+            lines.append(f"Nothing else differs between {then} and today's {now}.")
+        else:
+            lines.append(f"Only the image goes back. {now} stays, and differs from {then} also in:")
+            for found in self.differences:
+                lines.append(f"  {found.field}: then {found.then}, now {found.now}")
+                lines.append(f"    to bring it back: {found.where(self.stack, self.service)}")
+            lines.append(
+                f"  the commits since: `git log -p --since={target.time} -- Pulumi.{self.stack}.yaml task_templates/`"
+            )
+        lines += [f"Execution {execution} of the pipeline ends first." for execution in self.waiting]
+        return lines
+
+
+def plan(session: boto3.Session, stack: str, service: str, number: int | None) -> Plan:
+    """Decide what a rollback would do.
+
+    Without a number it goes to the newest earlier release whose image is not the live one; while something is in
+    flight that is ambiguous, so it is refused. With a number the pipeline, whose executions wait for each other, takes
+    it up after what is in flight.
+
+    Raises:
+        DeliveryError: no such release, its image is gone or runs already, or something is in flight.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    state = find(session, stack, service)
+    if number is None and state.in_flight:
+        raise DeliveryError(
+            f"{state.in_flight} is in flight, so it is not sure what to go back from; {how_to_wait(stack, state)}, or "
+            "name the release with --to: the pipeline deploys it after what is in flight"
+        )
+    past, seen = history(session, stack, service), images(session, stack, state)
+    target = _target(past, seen, service, number)
+    pipeline = Pipeline(session, aws_name(stack, service))
+    waiting = pipeline.running()[::-1]
+    if not (state.in_flight or waiting) and target.image_digest == seen.live == (seen.running or seen.live):
+        raise DeliveryError(
+            f"{service} runs the image of release-{target.release} already; "
+            f"`{PROGRAM} history {service} --stack {stack}` lists the others"
+        )
+    if not Repository(session, aws_name(stack, service)).has(target.image_digest):
+        raise DeliveryError(
+            f"the image {target.image_digest} of release-{target.release} is no longer in the repository "
+            f"{aws_name(stack, service)}; name another one with --to; there are: {numbers(past)}"
+        )
+    return Plan(
+        stack=stack,
+        service=service,
+        target=target,
+        now=seen.running or seen.live,
+        task_definition=state.task_definition,
+        differences=_differences(session, stack, state, target),
+        waiting=waiting,
+    )
+
+
+def start(session: boto3.Session, chosen: Plan, tell: Callable[[str], None], *, wait: bool) -> None:
+    """Start the pipeline with the image, and follow it when asked.
+
+    Raises:
+        DeliveryError: the execution did not succeed.
+    """
+    deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, tell, wait=wait)
+
+
+def _target(past: History, seen: Images, service: str, number: int | None) -> Release:
+    if not past.releases:
+        raise DeliveryError(f"{service} has no releases yet, so there is nothing to go back to; upload a source first")
+    if number is None:
+        other = next((release for release in past.releases if release.image_digest != seen.live), None)
+        if other is None:
+            raise DeliveryError(f"every release of {service} that is known has the live image; there is no other one")
+        return other
+    chosen = next((release for release in past.releases if release.release == number), None)
+    if chosen is None:
+        raise DeliveryError(f"there is no release {number} of {service}; there are: {numbers(past)}")
+    return chosen
+
+
+def _differences(session: boto3.Session, stack: str, state: ServiceState, target: Release) -> list[Difference] | None:
+    ecs = session.client("ecs")
+    now = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    try:
+        then = ecs.describe_task_definition(taskDefinition=target.task_definition)["taskDefinition"]
+    except ecs.exceptions.ClientException:
+        return None
+    return differences(then, now, aws_name(stack, state.service))

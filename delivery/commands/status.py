@@ -1,0 +1,157 @@
+"""What a service runs, and what was released."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import boto3
+
+from delivery.sidecars import gone, running
+from releases.consistency import Diagnosis, RepairAction, diagnose, observe, repair_command
+from releases.ecs_exec import closed
+from releases.lookup import find, how_to_wait
+from releases.names import aws_name
+from releases.pipeline import Pipeline
+from releases.record import Release
+from releases.service_state import ServiceState, own_containers
+from releases.sidecars import changes, written
+
+
+@dataclass(frozen=True)
+class Secret:
+    """An environment variable whose value ECS reads when a task starts."""
+
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A service as it is now.
+
+    Attributes:
+        service: its name in the stack file.
+        image_digest: what its tasks run; None when none runs.
+        task_definition: the revision's ARN.
+        revision: the revision's number.
+        cpu: CPU units.
+        memory: MiB.
+        environment: plain variables of the containers that run the service's image.
+        secrets: those from Parameter Store.
+        desired: tasks that should run.
+        running: tasks that run.
+        deployment: the newest deployment's state.
+        release: the release record, None before the first release.
+        failure: how the newest delivery ended, when that was without success, in one line; None otherwise.
+        first_upload: where the service waits for its first upload, `s3://bucket/key`; None when it does not.
+        live: the digest that is live, None when none is.
+        in_flight: what changes the service now, in words; None when nothing does.
+        wait: how to wait for that; None when nothing is in flight.
+        disagreement: in what running, live and release record differ; None when they agree, or while something is in
+            flight, which may be about to make them agree.
+        repair: the command that mends the disagreement.
+        gone: images of sidecars that run and are no longer in ECR, in words.
+        changed: sidecars that run another image than at the last release, in words.
+        closed: containers in which ECS Exec opens no session, and why.
+    """
+
+    service: str
+    image_digest: str | None
+    task_definition: str
+    revision: int
+    cpu: int
+    memory: int
+    environment: dict[str, str]
+    secrets: list[Secret]
+    desired: int
+    running: int
+    deployment: str
+    release: Release | None
+    failure: str | None
+    first_upload: str | None
+    live: str | None
+    in_flight: str | None
+    wait: str | None
+    disagreement: str | None
+    repair: str | None
+    gone: list[str]
+    changed: list[str]
+    closed: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """For people: label and text."""
+        release = self.release
+        waits = f"; waits for its first upload, to {self.first_upload}" if self.first_upload else ""
+        released = f"nothing yet{waits}" if release is None else f"release-{release.release} of {release.time}"
+        return [
+            ("service", self.service),
+            ("image", self.image_digest or "no task runs"),
+            ("live", self.live or "no image"),
+            ("release", released),
+            ("task definition", self.task_definition.rpartition("/")[2]),
+            ("size", f"{self.cpu} CPU units, {self.memory} MiB"),
+            ("tasks", f"{self.running} running, {self.desired} desired"),
+            ("deployment", self.deployment),
+            *([("last delivery", self.failure)] if self.failure else []),
+            *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
+            *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
+            *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
+            *(("sidecar", f"{words} since the last release") for words in self.changed),
+            *(("exec", words) for words in self.closed),
+            *(("environment", f"{name}={value}") for name, value in sorted(self.environment.items())),
+            *(("secret", f"{secret.name} from {secret.arn.partition(':parameter')[2]}") for secret in self.secrets),
+        ]
+
+
+def status(session: boto3.Session, stack: str, service: str) -> Status:
+    """Look at a service.
+
+    Raises:
+        DeliveryError: there is no such service.
+        RecordError: the release record is none.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    state, ecs, name = find(session, stack, service), session.client("ecs"), aws_name(stack, service)
+    described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
+    definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    names = own_containers(definition, name)
+    own = [container for container in definition["containerDefinitions"] if container["name"] in names]
+    observation = observe(session, stack, state)
+    disagreement, repair = _disagreement(stack, state, diagnose(observation))
+    pipeline = Pipeline(session, name)
+    first_upload = pipeline.first_upload() if state.release is None else None
+    sidecars = running(session, stack, state, definition)
+    return Status(
+        service=service,
+        image_digest=observation.images.running,
+        task_definition=state.task_definition,
+        revision=definition["revision"],
+        cpu=int(definition["cpu"]),
+        memory=int(definition["memory"]),
+        environment={e["name"]: e["value"] for c in own for e in c.get("environment", [])},
+        secrets=[Secret(s["name"], s["valueFrom"]) for c in own for s in c.get("secrets", [])],
+        desired=described["desiredCount"],
+        running=described["runningCount"],
+        deployment=state.deployments[0].state,
+        release=state.release,
+        failure=None if first_upload else pipeline.failure(),
+        first_upload=first_upload,
+        live=observation.images.live,
+        in_flight=state.in_flight,
+        wait=how_to_wait(stack, state) if state.in_flight else None,
+        disagreement=disagreement,
+        repair=repair,
+        gone=gone(session, stack, state, definition, sidecars),
+        changed=changes(state.release.sidecars if state.release else "", written(sidecars)),
+        closed=closed(described, definition),
+    )
+
+
+def _disagreement(stack: str, state: ServiceState, diagnosis: Diagnosis) -> tuple[str | None, str | None]:
+    """The disagreement and the command that mends it."""
+    if state.in_flight or diagnosis.action is RepairAction.NOTHING:
+        return None, None
+    return diagnosis.words, repair_command(stack, state.service)

@@ -1,0 +1,211 @@
+"""`pulumi up` from a laptop, on an account: the right one, what would happen first, and a question that fits it."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from config.lines import StackLines
+from config.provider_keys import provider_problems
+from config.validation import listed
+from releases import waiting
+from releases.aws_session import Provider, Role, sign_in
+from releases.errors import NO_CLI, DeliveryError
+
+Ask = Callable[[str], str]
+"""Asks a person, and gives what was typed."""
+
+EVENTS = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""The option `--event-log` is one of Pulumi's debug commands, as which Pulumi's Automation API uses it, too."""
+NO_CHANGE = ("same", "read", "refresh")
+ENDS = ("delete", "delete-replaced")
+
+
+@dataclass(frozen=True)
+class Project:
+    """One stack of a Pulumi program.
+
+    Attributes:
+        folder: the program's, with `Pulumi.yaml`.
+        stack: its name.
+        options: more options of `pulumi preview` and `pulumi up`.
+        environment: variables beside those of this process.
+        waits: whether edits wait for what is in flight, which they are left out for else.
+    """
+
+    folder: Path
+    stack: str
+    options: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    waits: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The stack file."""
+        return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    def config(self) -> dict[str, Any]:
+        """The stack file's `config`.
+
+        Raises:
+            DeliveryError: there is no such file, or it is none.
+        """
+        if not self.file.is_file():
+            there = ", ".join(sorted(path.name.split(".")[1] for path in self.folder.glob("Pulumi.*.yaml")))
+            raise DeliveryError(f"there is no {self.file.name} in {self.folder}; the stacks are: {there}")
+        try:
+            document = yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
+        except yaml.MarkedYAMLError as error:
+            raise DeliveryError(f"{self.file.name} is not YAML: {_where(error)}") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DeliveryError(f"{self.file.name} is not YAML: {' '.join(str(error).split())}") from None
+        config = document.get("config") if isinstance(document, dict) else None
+        if not isinstance(config, dict):
+            raise DeliveryError(
+                f"{self.file.name} has no keys below `config:`; another stack's file shows what it looks like"
+            )
+        return {self._full(str(key)): _read(value) for key, value in config.items()}
+
+    def _full(self, key: str) -> str:
+        """A key with what it begins with: the project's name, where the file leaves that out, as Pulumi lets it."""
+        if ":" in key:
+            return key
+        project = yaml.safe_load((self.folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+        return f"{project['name']}:{key}"
+
+    def pulumi(self, *arguments: str, **environment: str) -> None:
+        """Run the CLI, which talks to the person itself; with more variables, if any.
+
+        Raises:
+            DeliveryError: it failed, and has said why; or it is not there.
+        """
+        if shutil.which("pulumi") is None:
+            raise DeliveryError(NO_CLI)
+        waits = {waiting.VARIABLE: str(waiting.MINUTES)} if self.waits else {}
+        whole = {**os.environ, **self.environment, **environment, **waits}
+        done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)
+        if done.returncode != 0:
+            raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
+
+
+def _read(value: Any) -> Any:
+    """A value as Pulumi has it: `pulumi config set` without `--path` writes lists and keys as JSON in a text."""
+    if not isinstance(value, str) or value[:1] not in ("[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
+    return f"{place}{error.problem}{hint}"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a preview would do.
+
+    Attributes:
+        count: resources that change in any way.
+        ends: those whose present form AWS would no longer have: deleted, or replaced by another.
+    """
+
+    count: int
+    ends: Sequence[str]
+
+
+def changes(events: Iterable[str]) -> Changes:
+    """Read the engine's events, JSON by line, as `--event-log` writes them.
+
+    What the program keeps when Pulumi lets go of it is no end: a value of Parameter Store (`retainOnDelete`), a
+    revision of a task definition (`skipDestroy`). Else every edit of a task would count as destructive.
+    """
+    count, ends = 0, []
+    for line in events:
+        metadata = json.loads(line).get("resourcePreEvent", {}).get("metadata")
+        if metadata is None or metadata["op"] in NO_CHANGE:
+            continue
+        count += 1
+        old = metadata.get("old") or {}
+        kept = old.get("retainOnDelete") or (old.get("inputs") or {}).get("skipDestroy")
+        if metadata["op"] in ENDS and old.get("custom") and not kept:
+            ends.append(f"{metadata['type']} {metadata['urn'].split('::')[-1]}")
+    return Changes(count, ends)
+
+
+def right_account(project: Project) -> boto3.Session:
+    """A session of the account that the stack file names.
+
+    Raises:
+        DeliveryError: it names none or is wrong about AWS's keys, or the credentials are another one's.
+        botocore.exceptions.BotoCoreError: there are no credentials.
+    """
+    config, file = project.config(), project.file.name
+    if problems := list(provider_problems(config)):
+        raise DeliveryError(listed(file, problems, StackLines.read(project.file)))
+    session = sign_in(
+        Provider(
+            region=config.get("aws:region"),
+            profile=config.get("aws:profile"),
+            roles=[Role(role["roleArn"], role.get("externalId")) for role in config.get("aws:assumeRoles") or []],
+        )
+    )
+    caller = session.client("sts").get_caller_identity()
+    allowed = config.get("aws:allowedAccountIds") or []
+    if not allowed:
+        raise DeliveryError(
+            f"{file} does not say which account it is for; if it is the one of these credentials, write "
+            f'`aws:allowedAccountIds: ["{caller["Account"]}"]` into its config'
+        )
+    if caller["Account"] not in allowed:
+        raise DeliveryError(
+            f"stack {project.stack} is for account {' or '.join(allowed)} (aws:allowedAccountIds in {file}), and these "
+            f"credentials are of account {caller['Account']}, {caller['Arn']}; choose others with AWS_PROFILE"
+        )
+    return session
+
+
+def up(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
+    """Show what would happen in the right account, ask, and do it.
+
+    Raises:
+        DeliveryError: the wrong account, or the answer was no, or a step failed; the message says which.
+    """
+    right_account(project)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events.json"
+        project.pulumi("preview", "--stack", project.stack, "--event-log", str(log), *project.options, **EVENTS)
+        with log.open(encoding="utf-8") as events:
+            found = changes(events)
+    if not found.count and not project.waits:  # a preview leaves out what waits
+        say("Nothing would change.")
+        return
+    agree(project.stack, found, ask, say)
+    project.pulumi("up", "--stack", project.stack, "--yes", "--skip-preview", *project.options)
+
+
+def agree(stack: str, found: Changes, ask: Ask, say: Callable[[str], None]) -> None:
+    """Ask whether to go on: by the stack's name, typed, where something ends.
+
+    Raises:
+        DeliveryError: the answer is anything else.
+    """
+    if found.ends:
+        say("\n".join(["This deletes, or replaces by new ones:", *(f"  {end}" for end in found.ends)]))
+        wanted, question = stack, f"Type the stack's name, {stack}, to go on"
+    else:
+        wanted, question = "yes", "Go on? Only yes is yes"
+    if ask(question).strip() != wanted:
+        raise DeliveryError("nothing was changed")

@@ -1,0 +1,265 @@
+"""What a change means for a service: does something deploy, which image stays live, what is interrupted."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from delivery.differences import Difference, differences
+from delivery.pull_request.cost import DEFINITION, SCALING, SERVICE
+from delivery.pull_request.preview import SECRET, UNKNOWN, Change
+from delivery.sidecars import moving
+from releases.record import UNKNOWN as UNNAMED
+from releases.service_state import ServiceState
+from releases.template import APPSPEC, TASK_DEFINITION
+
+PIPELINE = "aws:codepipeline/pipeline:Pipeline"
+LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
+OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
+DEPLOYED = frozenset(
+    {
+        "forceNewDeployment",
+        "loadBalancers",
+        "networkConfiguration",
+        "platformVersion",
+        "serviceConnectConfiguration",
+        "serviceRegistries",
+        "taskDefinition",
+        "volumeConfiguration",
+        "vpcLatticeConfigurations",
+    }
+)
+"""The inputs of a service that ECS starts a deployment for (ECS, UpdateService)."""
+ADDED_BY_PULUMI = frozenset({"region", "skipDestroy", "tagsAll", "trackLatest"})
+"""Inputs of a task definition that are not the template's."""
+LOST: Mapping[str, str] = {
+    "aws:acm/certificate:Certificate": "whoever uses it has no HTTPS",
+    "aws:cloudwatch/logGroup:LogGroup": "its logs are gone",
+    PIPELINE: "an execution that runs is ended, its history is gone",
+    "aws:ec2/natGateway:NatGateway": "tasks in private subnets reach nothing outside, or from another address",
+    "aws:ec2/subnet:Subnet": "what runs in it has to go first",
+    "aws:ec2/vpc:Vpc": "all that runs in it has to go first",
+    "aws:ecr/repository:Repository": "its images are gone: there is nothing to roll back to",
+    "aws:ecs/cluster:Cluster": "all tasks stop",
+    SERVICE: "its tasks stop",
+    "aws:iam/user:User": "its access keys are gone: the app team's CI can upload no more",
+    "aws:kms/key:Key": "what it encrypted cannot be read any more once AWS's waiting time is over",
+    "aws:lb/listener:Listener": "its port answers nobody",
+    LISTENER_RULE: "its host answers 404",
+    "aws:lb/loadBalancer:LoadBalancer": "no service is reached",
+    "aws:route53/record:Record": "the name resolves to nothing",
+    "aws:s3/bucket:Bucket": "sources, templates and artifacts are gone",
+    "aws:ssm/parameter:Parameter": "its value and history are gone",
+}
+"""Type → what its end interrupts; of other types nothing that runs."""
+KEPT = frozenset({DEFINITION})
+"""Types of which the old one stays when there is another."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What happens to a service.
+
+    Attributes:
+        service: its name.
+        lines: what happens, in sentences' parts; none: nothing but revisions.
+        image: which image runs afterwards.
+    """
+
+    service: str
+    lines: tuple[str, ...]
+    image: str
+
+
+def effect(service: str, changes: Sequence[Change], state: ServiceState | None, *, asked: bool) -> Effect:
+    """What happens to a service.
+
+    Args:
+        service: its name.
+        changes: of its resources.
+        state: the service as AWS has it; None when there is none, or nobody asked.
+        asked: whether AWS was asked.
+    """
+    by_type = {change.type: change for change in changes if change.type in (SERVICE, DEFINITION, PIPELINE)}
+    ecs, definition = by_type.get(SERVICE), by_type.get(DEFINITION)
+    if ecs is not None and ecs.action == "delete":
+        hosts = any(change.type == LISTENER_RULE for change in changes)
+        return Effect(service, (f"**removed**: its tasks stop{', its hosts answer 404' if hosts else ''}",), "none")
+    new = ecs is not None and ecs.action in ("create", "import")
+    lines = [
+        *(["**new**: no tasks until its first release"] if new else []),
+        *_deployment(service, ecs, definition, state, new=new),
+        *_moving_tags(definition),
+        *_runs(changes, by_type.get(PIPELINE), new=new),
+        *_scaling(changes),
+        *_others(changes, new=new),
+    ]
+    return Effect(service, tuple(lines), _image(state, asked=asked, new=new))
+
+
+def is_revision_alone(change: Change, state: ServiceState | None = None) -> bool:
+    """Whether only the state lags behind a release (design section 5 rule 3): without a refresh it names an older
+    revision than the one that runs, and the program names that one.
+
+    Args:
+        change: of an ECS service.
+        state: the service as AWS has it; without it, a revision that is known is taken for the one that runs.
+    """
+    if change.type != SERVICE or change.action != "update" or _top(change.fields) != {"taskDefinition"}:
+        return False
+    revision = change.new.get("taskDefinition")
+    return revision != UNKNOWN and (state is None or revision == state.task_definition)
+
+
+def edits(definition: Change) -> list[Difference]:
+    """The fields of a task definition that differ, but for what nobody wrote into it.
+
+    Raises:
+        ValueError: they are known only after `up`.
+    """
+    old, new = _document(definition.old), _document(definition.new)
+    return differences(old, new, str(new.get("family", "")))
+
+
+def interruption(change: Change) -> str | None:
+    """What the end of a resource interrupts; None when it does not end, or that interrupts nothing.
+
+    A resource that is replaced is up before the old one goes, unless its name cannot be there twice.
+    """
+    if change.action not in ("delete", "replace") or change.retained or change.type in KEPT:
+        return None
+    if change.type == SERVICE and change.action == "replace" and _controller(change.old) != _controller(change.new):
+        return None  # the new one serves before the old one goes
+    return LOST.get(change.type)
+
+
+def _deployment(
+    service: str, ecs: Change | None, definition: Change | None, state: ServiceState | None, *, new: bool
+) -> Iterator[str]:
+    """What ECS deploys."""
+    what = _edited(definition)
+    if ecs is None or new:
+        if what and not new:
+            yield f"task definition: {what}"
+        return
+    if ecs.action == "replace":
+        before, after = (_controller(inputs) for inputs in (ecs.old, ecs.new))
+        if before != after:
+            yield (
+                f"**another ECS service** ({before} → {after}): it takes over the image and the tasks, and serves "
+                "before the old one goes"
+            )
+        else:
+            why = ", ".join(ecs.reasons or ecs.fields)
+            yield f"**another ECS service**, because of {why}: the old one's tasks stop"
+        return
+    if is_revision_alone(ecs, state):
+        return
+    reasons = [what] if what else []
+    reasons += sorted(_top(ecs.fields) & DEPLOYED - {"taskDefinition"})
+    if state is not None and state.in_flight:
+        yield f"left alone while {state.in_flight} is in flight; run `up` again after it"
+    elif reasons or "taskDefinition" in _top(ecs.fields):
+        none = state is not None and state.desired == 0
+        why = "; ".join(reasons) or "an edit that was registered and does not run"
+        yield f"**deployment by ECS**{' of no tasks' if none else ''}: {why}"
+    rest = sorted(_top(ecs.fields) - DEPLOYED)
+    if rest:
+        yield f"service changed without a deployment: {', '.join(rest)}"
+
+
+def _moving_tags(definition: Change | None) -> Iterator[str]:
+    """Images that may be others tomorrow, or gone when ECS has to start another task with them."""
+    if definition is None or definition.action == "delete":
+        return
+    try:
+        containers = _document(definition.new)["containerDefinitions"]
+    except ValueError:
+        return
+    for name, image in moving(containers):
+        yield (
+            f"**moving tag**: container {name} runs {image}; a tag may be another image tomorrow, and ECS starts no "
+            "task once the image that it has resolved is deleted: write NAME@sha256:…"
+        )
+
+
+def _edited(definition: Change | None) -> str:
+    """What is edited in the task's template, in words; "" for nothing."""
+    if definition is None or not definition.old:
+        return ""
+    try:
+        found = edits(definition)
+    except ValueError:
+        return "its task definition, in parts that are known only after `up`"
+    return ", ".join(f"{edit.field} {edit.then} → {edit.now}" for edit in found) or "its task definition"
+
+
+def _document(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A task definition's inputs in DescribeTaskDefinition's form."""
+    document = {key: value for key, value in inputs.items() if key not in ADDED_BY_PULUMI}
+    containers = document.get("containerDefinitions", "[]")
+    if containers in (UNKNOWN, SECRET):
+        raise ValueError(containers)
+    return {**document, "containerDefinitions": json.loads(containers)}
+
+
+def _runs(changes: Sequence[Change], pipeline: Change | None, *, new: bool) -> Iterator[str]:
+    """What starts the pipeline."""
+    written = {
+        str(change.input("key")).rpartition("/")[2]: change
+        for change in changes
+        if change.type == OBJECT and change.action != "delete"
+    }
+    if pipeline is not None and pipeline.action in ("create", "replace"):
+        yield "**a pipeline run starts** by itself, as of every new pipeline; with nothing uploaded it ends in Source"
+    elif APPSPEC in written and written[APPSPEC].action == "create":
+        yield "**a pipeline run may start**: its template is written for the first time"
+    elif APPSPEC in written:
+        yield "**a pipeline run starts**: CodeDeploy deploys the edit with the live image"
+    if pipeline is not None and pipeline.action == "update":
+        yield "the pipeline itself is changed; that starts nothing"
+    if TASK_DEFINITION in written and APPSPEC not in written and not new:
+        yield "its template in S3 is changed"
+
+
+def _scaling(changes: Sequence[Change]) -> Iterator[str]:
+    for change in changes:
+        if change.type != SCALING or not (change.old and change.new):
+            continue
+        for field, name in (("minCapacity", "at least"), ("maxCapacity", "at most")):
+            before, after = change.old.get(field), change.new.get(field)
+            if before != after:
+                yield f"{name} {before} → {after} tasks"
+
+
+def _others(changes: Sequence[Change], *, new: bool) -> Iterator[str]:
+    """What else changes, by its number."""
+    said = {SERVICE, DEFINITION, PIPELINE, SCALING, OBJECT}
+    others = [change for change in changes if change.type not in said]
+    counts = Counter(change.action for change in others)
+    words = [f"{counts[action]} {action}d" for action in ("create", "update", "replace", "delete") if counts[action]]
+    if words:
+        yield f"{'its' if new else 'other'} resources: {', '.join(words)}"
+
+
+def _image(state: ServiceState | None, *, asked: bool, new: bool) -> str:
+    if new:
+        return "none yet"
+    if not asked:
+        return "the live one stays"
+    if state is None or state.release is None:
+        return "none released yet"
+    release = state.release
+    commit = "" if release.commit == UNNAMED else f", commit {release.commit[:12]}"
+    return f"release {release.release} stays live (`{release.image_digest[:19]}`{commit})"
+
+
+def _controller(inputs: Mapping[str, Any]) -> str:
+    controller = inputs.get("deploymentController") or {}
+    return "CodeDeploy" if controller.get("type") == "CODE_DEPLOY" else "ECS"
+
+
+def _top(fields: Sequence[str]) -> set[str]:
+    """The inputs that paths such as `networkConfiguration.subnets[0]` are in."""
+    return {field.partition(".")[0].partition("[")[0] for field in fields}

@@ -1,0 +1,306 @@
+"""The comment on a pull request: what `up` would do to a stack, for those who review it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from delivery.pull_request import raw
+from delivery.pull_request.cost import Item, items, prices
+from delivery.pull_request.effects import Effect, effect, interruption, is_revision_alone
+from delivery.pull_request.exposure import exposed
+from delivery.pull_request.markdown import block, code, shortened, table
+from delivery.pull_request.permissions import NOTHING, Grant, Widened, widened
+from delivery.pull_request.preview import Change, Preview
+from releases.service_state import ServiceState
+
+LONGEST = 65_536
+"""Characters of a comment on GitHub; GitLab takes more."""
+DETAILS = "Every change"
+CUT = "… {} more lines are left out, a comment is full; `pulumi preview --diff --stack {}` shows them."
+SHORTENED = "\n\n**The rest of this report is left out: a comment is full.**"
+ROLE_OF = "{service}"
+"""Stands for a service's name where several services have the same."""
+MOST_NAMES = 20
+MOST_LINES = 60
+"""Of an error; its end says most."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """What AWS says of the stack's services.
+
+    Attributes:
+        states: by service; a service that there is not has none.
+        problem: why AWS did not say; "" when it did.
+    """
+
+    states: Mapping[str, ServiceState]
+    problem: str = ""
+
+
+def marker(stack: str) -> str:
+    """The hidden first line that the stack's comment is found by."""
+    return f"<!-- fargate-delivery preview {stack} -->"
+
+
+def _failed(stack: str, preview: Preview, longest: int) -> str:
+    """The comment when there is no preview: why, and folded how far it came."""
+    said = [line for error in preview.errors for line in error.strip().splitlines()]
+    kept = said if len(said) <= MOST_LINES else [f"… {len(said) - MOST_LINES} lines before", *said[-MOST_LINES:]]
+    head = [marker(stack), f"## {code(stack)}: the preview failed", "", *block([shortened(line, 500) for line in kept])]
+    return _with_details("\n".join(head), stack, raw.lines(preview.changes), longest)
+
+
+def report(stack: str, preview: Preview, live: Live | None = None, longest: int = LONGEST) -> str:
+    """The comment, in Markdown.
+
+    Args:
+        stack: the stack's name.
+        preview: what Pulumi says.
+        live: what AWS says; None when it was not asked.
+        longest: characters that it may have. What does not fit is cut from the folded raw changes.
+    """
+    if preview.errors:
+        return _failed(stack, preview, longest)
+    states = live.states if live else {}
+    changes = [change for change in preview.changes if not is_revision_alone(change, states.get(change.service or ""))]
+    cost = _Cost.of(preview)
+    sections = [
+        [marker(stack), f"## {code(stack)}: {_headline(changes, cost)}"],
+        _services(changes, live, cost),
+        _shared(changes),
+        _interruptions(changes),
+        _exposures(changes),
+        _permissions(changes),
+        cost.lines(),
+        _warnings(preview, live),
+    ]
+    text = "\n\n".join("\n".join(section) for section in sections if section)
+    return _with_details(text, stack, raw.lines(changes), longest)
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What changes of the monthly cost; `problem` says why nothing is known of it."""
+
+    items: Sequence[Item]
+    note: str = ""
+    problem: str = ""
+
+    @classmethod
+    def of(cls, preview: Preview) -> "_Cost":
+        region = next((value for key, value in preview.config.items() if key == "aws:region"), "")
+        known = prices(region)
+        if known is None:
+            return cls([], problem=f"No estimate of the cost: delivery/review/prices.json has no prices of {region}.")
+        found = items(preview, known)
+        spot = bool((preview.setting("cluster") or {}).get("spot"))
+        note = (
+            f"Prices of {region}, {known.as_of}, on demand{' (Spot costs less)' if spot else ''}; tasks at their "
+            "minimum, a new service's from its first release on. Without traffic, builds, logs and storage."
+        )
+        return cls(found, note)
+
+    def of_service(self, service: str) -> str:
+        """A service's difference."""
+        mine = [item.difference for item in self.items if item.service == service]
+        return _dollars(sum(mine)) if mine else ""
+
+    @property
+    def total(self) -> float:
+        """Of all."""
+        return sum(item.difference for item in self.items)
+
+    def lines(self) -> list[str]:
+        """The section."""
+        if self.problem or not self.items:
+            return [self.problem] if self.problem else []
+        counts = Counter((item.what, round(item.difference, 4)) for item in self.items)
+        by_weight = sorted(counts.items(), key=lambda row: -abs(row[1] * row[0][1]))
+        rows = [(_times(what, count), _dollars(count * difference)) for (what, difference), count in by_weight]
+        return [
+            f"### Cost: {_dollars(self.total)} a month",
+            "",
+            *table(("what", "a month"), rows),
+            "",
+            self.note,
+        ]
+
+
+def _headline(changes: Sequence[Change], cost: _Cost) -> str:
+    if not changes:
+        return "nothing changes"
+    services = len({change.service for change in changes if change.service})
+    counts = {
+        word: sum(change.action == action for change in changes)
+        for action, word in (
+            ("create", "to create"),
+            ("update", "to update"),
+            ("replace", "to replace"),
+            ("delete", "to delete"),
+            ("import", "to import"),
+        )
+    }
+    said = [f"{count} {word}" for word, count in counts.items() if count]
+    if services:
+        said.append(f"{services} service{'' if services == 1 else 's'}")
+    if round(cost.total, 2):
+        said.append(f"{_dollars(cost.total)} a month")
+    return ", ".join(said)
+
+
+def _services(changes: Sequence[Change], live: Live | None, cost: _Cost) -> list[str]:
+    """A row for each service."""
+    by_service: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.service:
+            by_service.setdefault(change.service, []).append(change)
+    if not by_service:
+        return []
+    asked = live is not None and not live.problem
+    states = live.states if live else {}
+    effects: list[Effect] = [
+        effect(service, mine, states.get(service), asked=asked) for service, mine in sorted(by_service.items())
+    ]
+    rows = [(code(e.service), "<br>".join(e.lines), e.image, cost.of_service(e.service)) for e in effects]
+    return ["### Services", "", *table(("service", "what happens", "image", "a month"), rows)]
+
+
+def _shared(changes: Sequence[Change]) -> list[str]:
+    """What all services share."""
+    parts: dict[str, Counter[str]] = {}
+    for change in changes:
+        if not change.service:
+            counted = parts.setdefault(change.part or "the program", Counter())
+            counted[f"{change.type.rpartition(':')[2]} {change.action}d"] += 1
+    if not parts:
+        return []
+    rows = [
+        (part, ", ".join(_times(what, count) for what, count in counted.items()))
+        for part, counted in sorted(parts.items())
+    ]
+    return ["### Shared by all services", "", *table(("part", "changes"), rows)]
+
+
+def _interruptions(changes: Sequence[Change]) -> list[str]:
+    """What ends, and what that interrupts; the same of several services in one row."""
+    grouped: dict[tuple[str, str, str], list[Change]] = {}
+    for change in changes:
+        lost = interruption(change)
+        if lost:
+            grouped.setdefault((change.action, change.type.rpartition(":")[2], lost), []).append(change)
+    if not grouped:
+        return []
+    rows = [
+        (f"**{action}d** {kind}", _names(change.name for change in found), lost)
+        for (action, kind, lost), found in grouped.items()
+    ]
+    return ["### Replaced or deleted", "", *table(("what", "which", "what that interrupts"), rows)]
+
+
+def _exposures(changes: Sequence[Change]) -> list[str]:
+    found = exposed(changes)
+    if not found:
+        return []
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        grouped.setdefault((each.change.type.rpartition(":")[2], each.how), []).append(each.change.name)
+    rows = [(kind, how, _names(names)) for (kind, how), names in grouped.items()]
+    return ["### Public now", "", *table(("what", "how", "which"), rows)]
+
+
+def _permissions(changes: Sequence[Change]) -> list[str]:
+    """Who may do more; what the same role of several services may is one row."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for each in widened(changes):
+        for line in _granted(each):
+            who = _generic(each.who, each.change)
+            grouped.setdefault((who, _generic(line, each.change)), []).append(each.change.service or "")
+    lines = []
+    if grouped:
+        rows = [
+            (code(who), line, _names(filter(None, services)) if ROLE_OF in who + line else "")
+            for (who, line), services in grouped.items()
+        ]
+        lines = ["### Permissions widened", "", *table(("who", "may now", "services"), rows)]
+    newly = _new_identities(changes)
+    return [*lines, *(["", newly] if lines and newly else [newly] if newly else [])]
+
+
+def _new_identities(changes: Sequence[Change]) -> str:
+    kinds = {"aws:iam/role:Role": "role", "aws:iam/user:User": "user"}
+    counts = Counter(kinds[change.type] for change in changes if change.action == "create" and change.type in kinds)
+    said = [f"{count} new {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
+    return f"{' and '.join(said)}: `components/iam/policies.py` has what each may do." if said else ""
+
+
+def _granted(each: Widened) -> list[str]:
+    if not each.known:
+        return ["a changed policy that is known only after `up`"]
+    said = [f"managed policy {code(each.managed)}"] if each.managed else []
+    return [*said, *_grants(each.grants), *(f"no longer denied: {grant}" for grant in _grants(each.lifted))]
+
+
+def _grants(grants: Sequence[Grant]) -> list[str]:
+    """In words; actions on the same resource together."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for grant in grants:
+        action = f"all but {grant.action[1:]}" if grant.action.startswith("!") else grant.action
+        grouped.setdefault((grant.principal, grant.resource, grant.condition), []).append(code(action))
+    return [
+        (f"{code(principal)}: " if principal else "")
+        + ", ".join(actions)
+        + (f" on {code(resource)}" if resource else "")
+        + (f" if {code(condition)}" if condition != NOTHING else "")
+        for (principal, resource, condition), actions in grouped.items()
+    ]
+
+
+def _generic(text: str, change: Change) -> str:
+    """A text without its service's name, so that it is the same for each service."""
+    return text.replace(change.service, ROLE_OF) if change.service else text
+
+
+def _warnings(preview: Preview, live: Live | None) -> list[str]:
+    said = [*preview.warnings, *([f"What is live is not known: {live.problem}"] if live and live.problem else [])]
+    return ["### The program says", "", *(f"- {code(line, 500)}" for line in said)] if said else []
+
+
+def _times(what: str, count: int) -> str:
+    return f"{count} x {what}" if count > 1 else what
+
+
+def _names(names: Iterable[str]) -> str:
+    found = list(dict.fromkeys(names))
+    more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
+    return ", ".join(code(name) for name in found[:MOST_NAMES]) + more
+
+
+def _dollars(amount: float) -> str:
+    return f"{'-' if round(amount, 2) < 0 else '+'}${abs(amount):.2f}"
+
+
+def _with_details(text: str, stack: str, lines: Sequence[str], longest: int) -> str:
+    """The report with the raw changes folded at its end, as far as they fit."""
+    if not lines:
+        return text + "\n"
+    head, foot = f"\n\n<details><summary>{DETAILS}</summary>\n\n", "\n\n</details>\n"
+    fences = len("\n".join(block(lines, "diff"))) - len("\n".join(lines))
+    cut = "\n\n" + CUT.format(len(lines), stack)
+    room = longest - len(text) - len(head) - len(foot) - fences - len(cut)
+    if room < 0:
+        return text[: longest - len(SHORTENED) - 1].rpartition("\n")[0] + SHORTENED + "\n"
+    kept = _fitting(lines, room)
+    rest = "\n\n" + CUT.format(len(lines) - len(kept), stack) if len(kept) < len(lines) else ""
+    return text + head + "\n".join(block(kept, "diff")) + rest + foot
+
+
+def _fitting(lines: Sequence[str], room: int) -> list[str]:
+    """As many of the lines as there is room for."""
+    kept, used = [], 0
+    for line in lines:
+        used += len(line) + 1
+        if used > room:
+            break
+        kept.append(line)
+    return kept

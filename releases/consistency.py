@@ -1,0 +1,100 @@
+"""Whether what a service runs, what is live and what its release record says agree.
+
+The table of all cases is in docs/operations.md.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import boto3
+
+from releases.errors import PROGRAM
+from releases.names import aws_name
+from releases.record import Release
+from releases.service_state import Images, ServiceState, images, named_digest
+
+
+class RepairAction(Enum):
+    """What `repair` does."""
+
+    NOTHING = "everything agrees"
+    RELEASE = "what runs becomes the release"
+    MOVE_LIVE = "live goes back to the recorded image"
+    CANNOT = "nothing proves which image is right"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What disagrees, and what `repair` does about it.
+
+    Attributes:
+        action: what `repair` does.
+        words: the disagreement, or why nothing can be concluded; "" when everything agrees.
+    """
+
+    action: RepairAction
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that the diagnosis rests on.
+
+    Attributes:
+        images: what runs, is live and was released.
+        named: the digest in the record's task definition; None when it names a tag, or is not there.
+        failed: why the service's newest deployment failed; None when it did not.
+    """
+
+    images: Images
+    named: str | None = None
+    failed: str | None = None
+
+
+def diagnose(observation: Observation) -> Diagnosis:
+    """The diagnosis for every combination; a row of the table in docs/operations.md each."""
+    seen = observation.images
+    contradiction = bool(seen.released and observation.named and observation.named != seen.released)
+    if seen.agree and not contradiction:
+        return Diagnosis(RepairAction.NOTHING)
+    words = f"running {_short(seen.running)}, live {_short(seen.live)}, release record {_short(seen.released)}"
+    if contradiction:
+        words += f", whose task definition runs {_short(observation.named)}"
+    if seen.running is not None and observation.failed is not None:
+        return Diagnosis(RepairAction.CANNOT, f"{words}; and what runs is not stable: {observation.failed}")
+    if seen.running is not None:
+        return Diagnosis(RepairAction.RELEASE, words)
+    if seen.released is None or contradiction:
+        return Diagnosis(RepairAction.CANNOT, f"{words}; no task runs, so nothing proves which image is right")
+    return Diagnosis(RepairAction.MOVE_LIVE, words)
+
+
+def observe(session: boto3.Session, stack: str, state: ServiceState) -> Observation:
+    """Collect what the diagnosis rests on."""
+    primary = state.deployments[0]
+    return Observation(
+        images=images(session, stack, state),
+        named=_named(session, aws_name(stack, state.service), state.release),
+        failed=f"{primary.id} {primary.state} {primary.reason}".strip() if primary.state == "FAILED" else None,
+    )
+
+
+def repair_command(stack: str, service: str) -> str:
+    """The command that mends a disagreement."""
+    return f"{PROGRAM} repair {service} --stack {stack}"
+
+
+def _named(session: boto3.Session, repository: str, release: Release | None) -> str | None:
+    """The digest that the record's task definition runs; None when it names a tag, or cannot be looked at."""
+    if release is None:
+        return None
+    ecs = session.client("ecs")
+    try:
+        definition = ecs.describe_task_definition(taskDefinition=release.task_definition)["taskDefinition"]
+    except ecs.exceptions.ClientException:
+        return None  # deleted
+    return named_digest(definition, repository)
+
+
+def _short(digest: str | None) -> str:
+    return "nothing" if digest is None else digest[:19]

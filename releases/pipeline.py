@@ -1,0 +1,264 @@
+"""A service's pipeline: what runs in it, starting it with an image, and following an execution."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+import boto3
+
+from releases.errors import PROGRAM, DeliveryError
+from releases.executions import IMAGE, was_given
+from releases.failure import NO_REASON, cause_of, one_line
+from releases.progress import Progress
+from releases.record import UNKNOWN
+from releases.repository import LIVE
+
+RUNNING = frozenset({"InProgress", "Stopping"})
+"""An execution's states that are not its end."""
+WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
+"""An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
+SECONDS_BETWEEN_LOOKS = 3.0
+LOOKS_FOR_A_RETRY = 20
+MINUTES_OF_AN_ACTION = {
+    "Manual": 7 * 24 * 60,
+    "CodeDeployToECS": 5 * 24 * 60,
+    "Lambda": 24 * 60,
+    "CodeBuild": 16 * 60,
+}
+"""Provider → for how long an action may run: all but a build until CodePipeline ends them (CodePipeline user guide,
+Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedTimeoutInMinutes`: 480 by default) and
+runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
+MINUTES_OF_ANOTHER_ACTION = 60
+"""All others, and what comes between two actions (the same page)."""
+DEPLOY_STAGE = "Deploy"
+"""The pipeline's stage that changes what a service runs."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a deployed image came from.
+
+    Attributes:
+        source_version: the version of the source object, or `unknown`.
+        execution: the pipeline execution that deployed it, or `unknown`.
+        commit: what the source's upload said that it was made of, or `unknown`.
+        repository: where that commit is, or `unknown`.
+    """
+
+    source_version: str = UNKNOWN
+    execution: str = UNKNOWN
+    commit: str = UNKNOWN
+    repository: str = UNKNOWN
+
+
+class Pipeline:
+    """The pipeline `{stack}-{service}`."""
+
+    def __init__(self, session: boto3.Session, name: str) -> None:
+        self._session, self._codepipeline, self.name = session, session.client("codepipeline"), name
+
+    def running(self) -> list[str]:
+        """The executions that are not over, the newest first."""
+        return [e["pipelineExecutionId"] for e in self.executions() if e["status"] in RUNNING]
+
+    def newest(self) -> tuple[str, str] | None:
+        """The newest execution and its status; None before the first one."""
+        found = next(self.executions(), None)
+        return (found["pipelineExecutionId"], found["status"]) if found else None
+
+    def since(self, moment: datetime) -> list[tuple[str, str]]:
+        """The executions that have begun since then, and their statuses, the newest first."""
+        begun = takewhile(lambda found: found["startTime"] >= moment, self.executions())
+        return [(found["pipelineExecutionId"], found["status"]) for found in begun]
+
+    def deployed_or_live(self, execution: str) -> bool:
+        """Whether an execution came as far as the Deploy stage, or was started for the image that is live."""
+        if any(action["stageName"] == DEPLOY_STAGE for action in self.actions(execution)):
+            return True
+        return was_given(self._execution(execution), LIVE)
+
+    def first_upload(self) -> str | None:
+        """Where a first source is to be uploaded, `s3://bucket/key`; None when an execution has fetched one, or tries.
+
+        A new pipeline starts itself once, and fails at Source, in words of a missing permission.
+        """
+        try:
+            for execution in self.executions():
+                actions = self.actions(execution["pipelineExecutionId"])
+                if execution["status"] in RUNNING or any(action["status"] == "Succeeded" for action in actions):
+                    return None
+            return "s3://{}/{}".format(*self.source())
+        except self._codepipeline.exceptions.PipelineNotFoundException:
+            return None
+
+    def source(self) -> tuple[str, str]:
+        """Bucket and key of the object that Source fetches."""
+        configuration = self._source()["configuration"]
+        return configuration["S3Bucket"], configuration["S3ObjectKey"]
+
+    def why(self, execution: str) -> str:
+        """How an execution ended, with the causes of the actions that failed, in one line."""
+        status, summary = self._status(execution)
+        causes = "; ".join(
+            f"{action['stageName']} / {action['actionName']}: {cause_of(self._session.client, action)}"
+            for action in self.actions(execution)
+            if action["status"] in ("Failed", "Abandoned")
+        )
+        return f"ended as {status}: {causes or one_line(summary) or NO_REASON}"
+
+    def failure(self) -> str | None:
+        """How the newest execution ended, when that was without success; None when it succeeded or goes on."""
+        try:
+            newest = self.newest()
+        except self._codepipeline.exceptions.PipelineNotFoundException:
+            return None
+        return self.why(newest[0]) if newest is not None and newest[1] in WITHOUT_SUCCESS else None
+
+    def doing(self) -> str:
+        """What the pipeline does now, or did last, in words."""
+        newest = self.newest()
+        if newest is None:
+            return "the pipeline never ran"
+        running = self.running()
+        if not running:
+            return f"nothing runs, and the last execution {newest[0]} ended as {newest[1]}"
+        actions = self.actions(running[-1])
+        where = f" in {actions[-1]['stageName']}, action {actions[-1]['actionName']}" if actions else ""
+        return f"execution {running[-1]} is{where}"
+
+    def actions(self, execution: str) -> list[dict[str, Any]]:
+        """The actions of an execution, the oldest first."""
+        pages = self._codepipeline.get_paginator("list_action_executions").paginate(
+            pipelineName=self.name, filter={"pipelineExecutionId": execution}
+        )
+        found = [action for page in pages for action in page["actionExecutionDetails"]]
+        found.reverse()  # the newest comes first, and two may have begun in one moment
+        return sorted(found, key=lambda action: action["startTime"])
+
+    def origin(self, digest: str) -> Origin:
+        """The newest execution that deployed an image, as far as CodePipeline remembers (12 months)."""
+        for summary in self.executions():
+            execution = summary["pipelineExecutionId"]
+            actions = self.actions(execution)
+            outputs = (action.get("output", {}).get("outputVariables", {}) for action in actions)
+            package = next((output for output in outputs if output.get("IMAGE_DIGEST") == digest), None)
+            deployed = any(
+                action["status"] == "Succeeded" and action["input"]["actionTypeId"]["category"] == "Deploy"
+                for action in actions
+            )
+            if package is not None and deployed:
+                said = (package.get(name, UNKNOWN) for name in ("COMMIT", "COMMIT_REPOSITORY"))
+                return Origin(package.get("SOURCE", UNKNOWN), execution, *said)
+        return Origin()
+
+    def start(self, digest: str) -> str:
+        """Deploy an image without a build; the execution's id."""
+        variables = [{"name": IMAGE, "value": digest}]
+        started = self._codepipeline.start_pipeline_execution(name=self.name, variables=variables)
+        return str(started["pipelineExecutionId"])
+
+    def start_version(self, version: str) -> str:
+        """Deliver a version of the source, as its upload does; the execution's id."""
+        revision = {
+            "actionName": self._source()["name"],
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": version,
+        }
+        started = self._codepipeline.start_pipeline_execution(name=self.name, sourceRevisions=[revision])
+        return str(started["pipelineExecutionId"])
+
+    def retry(self, execution: str, stage: str) -> None:
+        """Run a stage's failed actions again, and wait until that has begun."""
+        before = len(self.actions(execution))
+        self._codepipeline.retry_stage_execution(
+            pipelineName=self.name, stageName=stage, pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+        )
+        for _ in range(LOOKS_FOR_A_RETRY):
+            if len(self.actions(execution)) > before:
+                return
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def follow(self, execution: str, tell: Callable[[str], None]) -> None:
+        """Wait for an execution's end, telling each action's states, and once a minute what is waited for.
+
+        Raises:
+            DeliveryError: it did not succeed; the message has the reasons. Or nothing has changed for longer than what
+                it is at may take: the message says what goes on, and how to watch it.
+        """
+        told: set[tuple[str, str]] = set()
+        progress = Progress(tell)
+        while True:
+            status, _ = self._status(execution)
+            actions = self.actions(execution)
+            for action in actions:
+                seen = action["actionExecutionId"], action["status"]
+                if seen not in told:
+                    told.add(seen)
+                    tell(f"{_place(action)}: {action['status']}{_waits(action)}")
+            if status not in RUNNING:
+                break
+            where, minutes = self._at(execution, actions)
+            if progress.waits(where, known=bool(actions)) > minutes * 60:
+                raise DeliveryError(
+                    f"{where} for more than {minutes} minutes, which is longer than that may take; {execution} of "
+                    f"{self.name} is {status} and goes on without this command. Watch it: `aws codepipeline "
+                    f"get-pipeline-state --name {self.name}`"
+                )
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        tell(f"Execution {execution}: {status}")
+        if status != "Succeeded":
+            raise DeliveryError(f"execution {execution} of {self.name} {self.why(execution)}")
+
+    def _at(self, execution: str, actions: list[dict[str, Any]]) -> tuple[str, int]:
+        """What an execution waits for, in words, and for how many minutes that may take at most."""
+        if (running := _running(actions)) is not None:
+            return f"Execution {execution} is in {_place(running)}", _minutes(running)
+        ids = self.running()
+        before = ids[ids.index(execution) + 1 :] if execution in ids else []
+        if before:  # the pipeline is QUEUED: that one is in a stage that this one comes to next
+            other = before[0]
+            running = _running(self.actions(other))
+            where = f", which is in {_place(running)}" if running else ""
+            return f"Execution {execution} waits for {other}{where}", _minutes(running)
+        return f"Execution {execution} is between two actions", MINUTES_OF_ANOTHER_ACTION
+
+    def _source(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
+        return found
+
+    def _status(self, execution: str) -> tuple[str, str]:
+        found = self._execution(execution)
+        return found["status"], found.get("statusSummary", "")
+
+    def _execution(self, execution: str) -> dict[str, Any]:
+        answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
+        found: dict[str, Any] = answer["pipelineExecution"]
+        return found
+
+    def executions(self) -> Iterator[dict[str, Any]]:
+        """CodePipeline's summaries of the executions, the newest first."""
+        pages = self._codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=self.name)
+        for page in pages:
+            yield from page["pipelineExecutionSummaries"]
+
+
+def _running(actions: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((action for action in actions if action["status"] == "InProgress"), None)
+
+
+def _place(action: dict[str, Any]) -> str:
+    return f"{action['stageName']} / {action['actionName']}"
+
+
+def _minutes(action: dict[str, Any] | None) -> int:
+    """For how long an action may run at most."""
+    provider = action["input"]["actionTypeId"].get("provider", "") if action else ""
+    return MINUTES_OF_AN_ACTION.get(provider, MINUTES_OF_ANOTHER_ACTION)
+
+
+def _waits(action: dict[str, Any]) -> str:
+    waits = action["status"] == "InProgress" and action["input"]["actionTypeId"]["category"] == "Approval"
+    return f", waits for `{PROGRAM} approve`" if waits else ""

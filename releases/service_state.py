@@ -1,0 +1,342 @@
+"""What AWS says of a stack's services: what each runs, what is in flight, what is live and what was released."""
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+
+from releases.ecs_services import AT_ONCE, describe, in_parts
+from releases.errors import DeliveryError, RecordError
+from releases.names import Controller, aws_name
+from releases.pipeline import DEPLOY_STAGE
+from releases.record import FINGERPRINT_LABEL, UNRELEASED, Release, record_name
+from releases.repository import LIVE, Repository, is_of
+from releases.template_state import Stored, stored
+
+MOST_PARAMETERS = 10
+"""How many GetParameters takes at once."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment of an ECS service; with the CODE_DEPLOY controller, one of its task sets.
+
+    Attributes:
+        id: `ecs-svc/…`.
+        task_definition: the revision's ARN.
+        state: `IN_PROGRESS`, `COMPLETED` or `FAILED`; of a task set always COMPLETED, because there is only one unless
+            CodeDeploy deploys.
+        reason: ECS's words for the state.
+        tasks: how many of its tasks run or are about to.
+        fingerprint: the template that the revision was made of; "" when it says nothing of it, or was not asked.
+    """
+
+    id: str
+    task_definition: str
+    state: str
+    reason: str
+    tasks: int
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an update of a service sets beside its task definition.
+
+    Attributes:
+        capacity_providers: where its tasks run: FARGATE or FARGATE_SPOT. A change reaches no task that runs.
+        execute_command: whether ECS Exec opens sessions in its tasks. A change reaches no task that runs.
+        grace_period: seconds in which the load balancer's health checks of a new task do not count.
+        alarms: the names of those that roll a deployment back.
+    """
+
+    capacity_providers: tuple[str, ...] = ()
+    execute_command: bool = False
+    grace_period: int = 0
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """A service at one moment.
+
+    Attributes:
+        service: its name in the stack file.
+        name: the ECS service's.
+        controller: who deploys: ECS itself, or CodeDeploy.
+        task_definition: the revision that it should run: its primary deployment's.
+        fingerprint: the template that this revision was made of; "" when it says nothing of it.
+        desired: tasks that should run.
+        target_groups: the ARNs of those that its tasks are in.
+        deployments: the primary deployment first.
+        record: the release record's value.
+        execution: the pipeline execution that is in the Deploy stage, None when none is.
+        settings: what it has beside its task definition.
+        template: what CodeDeploy deploys next; None with the ECS controller.
+    """
+
+    service: str
+    name: str
+    controller: Controller
+    task_definition: str
+    fingerprint: str
+    desired: int
+    target_groups: tuple[str, ...]
+    deployments: tuple[Deployment, ...]
+    record: str
+    execution: str | None
+    settings: Settings = Settings()
+    template: Stored | None = None
+
+    @property
+    def release(self) -> Release | None:
+        """What was released last.
+
+        Raises:
+            RecordError: the record's value is not a release.
+        """
+        return Release.parse(self.record)
+
+    def check_record(self) -> None:
+        """Read the record now, so that one that no Release step wrote is found before it is needed.
+
+        Raises:
+            RecordError: the record's value is not a release; the message names the service.
+        """
+        try:
+            Release.parse(self.record)
+        except RecordError as error:
+            raise RecordError(f"{self.service}: {error}") from None
+
+    @property
+    def in_flight(self) -> str | None:
+        """What changes the service right now, in words; None when nothing does."""
+        if self.execution:
+            return f"pipeline execution {self.execution}"
+        primary, *others = self.deployments
+        # Beside one that has failed, those before it stay; while they have tasks, ECS may be about to roll back.
+        if primary.state == "FAILED":
+            others = [other for other in others if other.tasks]
+        if primary.state == "IN_PROGRESS" or others:
+            return f"deployment {primary.id} of {revision_name(primary.task_definition)}"
+        return None
+
+
+@dataclass(frozen=True)
+class Images:
+    """The three places that say which image a service has; they agree after every release.
+
+    Attributes:
+        running: the digest that its tasks run; None when none runs. Where that is one platform's image of an index that
+            was deployed, the index.
+        live: the digest that the tag `live` points to.
+        released: the digest in the release record.
+    """
+
+    running: str | None
+    live: str | None
+    released: str | None
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing needs repair. A service without tasks has nothing to disagree with."""
+        return self.live == self.released and self.running in (None, self.live)
+
+
+def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, ServiceState]:
+    """The states of those services that there are, all at once.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    described = describe(session, stack, services)
+    there = [name for name in services if name in described]
+    records = _records(session, stack, there)
+    pipelines, ecs = session.client("codepipeline"), session.client("ecs")
+
+    def state(name: str) -> ServiceState:
+        service = described[name]
+        found, controller = _deployments(service), _controller(service)
+        made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in found)}
+        deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in found)
+        record = records.get(name, UNRELEASED)
+        return ServiceState(
+            service=name,
+            name=service["serviceName"],
+            controller=controller,
+            task_definition=deployments[0].task_definition,
+            fingerprint=deployments[0].fingerprint,
+            desired=service["desiredCount"],
+            target_groups=tuple(_target_groups(service)),
+            deployments=deployments,
+            record=record,
+            execution=_deploying(pipelines, aws_name(stack, name)),
+            settings=_settings(service),
+            template=stored(session, stack, name, record) if controller == "CODE_DEPLOY" else None,
+        )
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(there, pool.map(state, there), strict=True))
+
+
+def deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
+    """A service's deployments, the primary one first; none when there is no such service.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    return [found for each in describe(session, stack, [service]).values() for found in _deployments(each)]
+
+
+def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
+    """Which image a service runs, which is live and which was released.
+
+    Raises:
+        DeliveryError: no container of the revision that runs is the service's own.
+        RecordError: the release record is none.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    release, repository = state.release, Repository(session, aws_name(stack, state.service))
+    live, released = repository.digest(LIVE), release.image_digest if release else None
+    running, named = _running(session.client("ecs"), stack, state, repository.name)
+    return Images(running and as_deployed(running, (named, live, released), repository.platforms), live, released)
+
+
+def as_deployed(running: str, known: Sequence[str | None], platforms: Callable[[str], Set[str]]) -> str:
+    """The digest by which an image was deployed that a task runs.
+
+    Of an index ECS may give the digest of what a task pulled, its own platform's image (docs/aws-assumptions.md).
+
+    Args:
+        running: the digest that ECS gives.
+        known: digests that may be an index of it: what the revision names, what is live, what was released.
+        platforms: the digests that an index lists; asked only while nothing known is what runs.
+    """
+    if running in known:
+        return running
+    candidates = dict.fromkeys(digest for digest in known if digest)
+    return next((digest for digest in candidates if running in platforms(digest)), running)
+
+
+def named_digest(definition: Mapping[str, Any], repository: str) -> str | None:
+    """The digest by which a task definition names an image of the repository; None when it names a tag."""
+    own = own_containers(definition, repository)
+    parts = [c["image"].partition("@")[2] for c in definition["containerDefinitions"] if c["name"] in own]
+    return next((digest for digest in parts if digest), None)
+
+
+def own_containers(definition: Mapping[str, Any], repository: str) -> list[str]:
+    """The containers of a task definition that run an image of the repository."""
+    return [
+        container["name"] for container in definition["containerDefinitions"] if is_of(repository, container["image"])
+    ]
+
+
+def revision_name(arn: str) -> str:
+    """`family:revision` of a task definition's ARN."""
+    return arn.rpartition("/")[2]
+
+
+def _records(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, str]:
+    ssm, named = session.client("ssm"), {record_name(stack, service): service for service in services}
+    values = {}
+    for names in in_parts(list(named), MOST_PARAMETERS):
+        for parameter in ssm.get_parameters(Names=list(names))["Parameters"]:
+            values[named[parameter["Name"]]] = parameter["Value"]
+    return values
+
+
+def _controller(service: dict[str, Any]) -> Controller:
+    code_deploy = service.get("deploymentController", {}).get("type") == "CODE_DEPLOY"
+    return "CODE_DEPLOY" if code_deploy else "ECS"
+
+
+def _settings(service: dict[str, Any]) -> Settings:
+    alarms = service.get("deploymentConfiguration", {}).get("alarms", {})
+    return Settings(
+        capacity_providers=tuple(each["capacityProvider"] for each in service.get("capacityProviderStrategy", [])),
+        execute_command=service.get("enableExecuteCommand", False),
+        grace_period=service.get("healthCheckGracePeriodSeconds", 0),
+        alarms=tuple(sorted(alarms["alarmNames"])) if alarms.get("enable") else (),
+    )
+
+
+def _target_groups(service: dict[str, Any]) -> list[str]:
+    """Of the primary task set, where there are task sets."""
+    primary = next((found for found in service.get("taskSets", []) if found["status"] == "PRIMARY"), service)
+    return [balancer["targetGroupArn"] for balancer in primary.get("loadBalancers", [])]
+
+
+def _deployments(service: dict[str, Any]) -> list[Deployment]:
+    """The primary one first."""
+    if _controller(service) == "CODE_DEPLOY":
+        return list(map(_task_set, _primary_first(service["taskSets"])))
+    return list(map(_deployment, _primary_first(service["deployments"])))
+
+
+def _primary_first(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(found, key=lambda each: each["status"] != "PRIMARY")
+
+
+def _task_set(task_set: dict[str, Any]) -> Deployment:
+    return Deployment(
+        id=task_set["id"],
+        task_definition=task_set["taskDefinition"],
+        state="COMPLETED",
+        reason=task_set["stabilityStatus"],
+        tasks=task_set.get("runningCount", 0) + task_set.get("pendingCount", 0),
+    )
+
+
+def _deployment(deployment: dict[str, Any]) -> Deployment:
+    return Deployment(
+        id=deployment["id"],
+        task_definition=deployment["taskDefinition"],
+        state=deployment.get("rolloutState", "COMPLETED"),
+        reason=deployment.get("rolloutStateReason", ""),
+        tasks=deployment.get("runningCount", 0) + deployment.get("pendingCount", 0),
+    )
+
+
+def fingerprint_of(ecs: Any, task_definition: str) -> str:
+    """The template that a revision was made of; "" when it says nothing of it."""
+    definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+    labels = (container.get("dockerLabels", {}) for container in definition["containerDefinitions"])
+    return next((label[FINGERPRINT_LABEL] for label in labels if FINGERPRINT_LABEL in label), "")
+
+
+def _deploying(codepipeline: Any, pipeline: str) -> str | None:
+    """The execution that is in a pipeline's Deploy stage."""
+    try:
+        stages = codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
+    except codepipeline.exceptions.PipelineNotFoundException:
+        return None
+    for stage in stages:
+        latest = stage.get("latestExecution", {})
+        if stage["stageName"] == DEPLOY_STAGE and latest.get("status") in ("InProgress", "Stopping"):
+            return str(latest["pipelineExecutionId"])
+    return None
+
+
+def _running(ecs: Any, stack: str, state: ServiceState, repository: str) -> tuple[str | None, str | None]:
+    """The digest that the tasks of the primary deployment's revision run, and the one that this revision names."""
+    arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"]
+    if not arns:
+        return None, None
+    definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    containers = own_containers(definition, repository)
+    if not containers:
+        raise DeliveryError(
+            f"{state.service}: {revision_name(state.task_definition)} has no container with an image of the repository "
+            f"{repository}, so nothing tells which image runs"
+        )
+    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"]
+    digests = [
+        container.get("imageDigest")
+        for task in sorted(tasks, key=lambda task: task["taskDefinitionArn"] != state.task_definition)
+        for container in task["containers"]
+        if container["name"] in containers
+    ]
+    return next((digest for digest in digests if digest), None), named_digest(definition, repository)

@@ -1,0 +1,70 @@
+"""What became of the template that CodeDeploy deploys next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import boto3
+
+from releases.names import aws_name
+from releases.pipeline import RUNNING, Pipeline
+from releases.record import UNRELEASED
+from releases.template import APPSPEC, fingerprint_in, folder
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is in S3, and what became of it.
+
+    Attributes:
+        fingerprint: the template that the objects are made of.
+        execution: while it is not released, the newest execution of the pipeline that tries it, or has tried it in
+            vain; None when none has begun.
+        running: whether that execution is not over.
+        reason: why it did not succeed; "" while it is not over.
+    """
+
+    fingerprint: str
+    execution: str | None = None
+    running: bool = False
+    reason: str = ""
+
+
+def stored(session: boto3.Session, stack: str, service: str, record: str) -> Stored | None:
+    """What is in S3 for a service; None when there is no pipeline or no template yet.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        service: the service's name in the stack file.
+        record: the release record's value.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    codepipeline, s3 = session.client("codepipeline"), session.client("s3")
+    name = aws_name(stack, service)
+    try:
+        bucket = codepipeline.get_pipeline(name=name)["pipeline"]["artifactStore"]["location"]
+        found = s3.get_object(Bucket=bucket, Key=f"{folder(service)}/{APPSPEC}")
+    except (codepipeline.exceptions.PipelineNotFoundException, s3.exceptions.NoSuchKey):
+        return None
+    fingerprint = fingerprint_in(found["Body"].read().decode())
+    if record == UNRELEASED or fingerprint in record:
+        return Stored(fingerprint)
+    return _tried(Pipeline(session, name), fingerprint, found["LastModified"])
+
+
+def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> Stored:
+    """What became of a template since it was written.
+
+    Whatever comes to the Deploy stage deploys it. An upload that does not build, that is not approved, or that there is
+    nothing to do for, has not tried it; the execution that the template has started has, even when it was not approved.
+    """
+    begun = pipeline.since(written)
+    for execution, status in begun:
+        if status in RUNNING:
+            return Stored(fingerprint, execution, running=True)
+    for execution, status in begun:
+        if status != "Succeeded" and pipeline.deployed_or_live(execution):
+            return Stored(fingerprint, execution, reason=pipeline.why(execution))
+    return Stored(fingerprint)

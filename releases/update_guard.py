@@ -1,0 +1,301 @@
+"""Whether `pulumi up` may change a service now, and how its deployment ended (design rule 9)."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
+from releases.ecs_services import describe
+from releases.errors import PROGRAM, DeliveryError
+from releases.lookup import how_to_wait
+from releases.names import aws_name
+from releases.record import Release
+from releases.service_state import (
+    Deployment,
+    ServiceState,
+    deployments,
+    fingerprint_of,
+    look,
+    named_digest,
+    revision_name,
+)
+from releases.waiting import until
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+"""In seconds, between looks at a deployment: most services are steady soon or late."""
+LOOKS_FOR_A_NEW_DEPLOYMENT = 5
+"""ECS's answers are eventually consistent, so one of them may be of before the change."""
+LOG_LINES = 10
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The task definition that a service is to have.
+
+    Attributes:
+        arn: the revision's.
+        fingerprint: the template that it was made of.
+        live: whether it names the image by the tag `live`; what was released names its own.
+    """
+
+    arn: str
+    fingerprint: str
+    live: bool
+
+
+def refusal(
+    stack: str, read: ServiceState, now: ServiceState, observation: Observation, wanted: Wanted | None = None
+) -> str | None:
+    """Why a service must not be changed, with what to do; None when it may be.
+
+    What CodeDeploy deploys waits for its turn in the pipeline, and takes the image that is live then: only a
+    disagreement that nothing in flight will end stands in its way.
+
+    Args:
+        stack: the Pulumi stack's name.
+        read: the service as the program read it when it started, and chose its task definition by.
+        now: the service right before the change.
+        observation: which images `now` runs, has live and recorded.
+        wanted: what the service is to have; None where CodeDeploy deploys, or nothing is known of it.
+    """
+    waits = now.controller == "CODE_DEPLOY"
+    if now.in_flight:
+        return None if waits else f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
+    if now.record != read.record and not waits and not _still_right(now.release, wanted):
+        released = now.release
+        what = f"release-{released.release} was recorded" if released else "the release record was reset"
+        return f"{what} while this was running; run it again"
+    diagnosis = diagnose(observation)
+    if diagnosis.action is not RepairAction.NOTHING:
+        return (
+            f"what runs, what is live and what was released disagree: {diagnosis.words}; an edit would ship with the "
+            f"wrong image. Run `{repair_command(stack, now.service)}`, then run this again"
+        )
+    return None
+
+
+def _still_right(release: Release | None, wanted: Wanted | None) -> bool:
+    """Whether a task definition that was chosen by one release is the right one after another (design rule 2).
+
+    It is what was released; or an edit that was not, which ships with the new image, because it names it by the tag.
+    """
+    if release is None or wanted is None:
+        return False
+    return wanted.arn == release.task_definition or (wanted.live and wanted.fingerprint != release.template_fingerprint)
+
+
+def check(
+    session: boto3.Session,
+    stack: str,
+    read: ServiceState,
+    wanted: str | None,
+    tell: Callable[[str], None] = lambda _: None,
+    minutes: float = 0,
+) -> str | None:
+    """Look at a service now, and say why it must not be changed; None when it may be.
+
+    What is in flight is waited for, at most so many minutes.
+    """
+    now = look(session, stack, [read.service]).get(read.service)
+    if now is not None and now.in_flight and now.controller == "ECS" and minutes:
+        now = until(session, stack, now, lambda state: bool(state.in_flight), tell, minutes)
+    if now is None:
+        return None  # gone: what follows is AWS's to refuse
+    known = _wanted(session, stack, read.service, wanted) if wanted and now.record != read.record else None
+    return refusal(stack, read, now, observe(session, stack, now), known)
+
+
+def _wanted(session: boto3.Session, stack: str, service: str, arn: str) -> Wanted:
+    ecs = session.client("ecs")
+    definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    return Wanted(arn, fingerprint_of(ecs, arn), named_digest(definition, aws_name(stack, service)) is None)
+
+
+def follow(
+    session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: float
+) -> bool:
+    """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
+    has as many.
+
+    Returns:
+        Whether it is the pipeline's clone, which has another image.
+
+    Raises:
+        DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
+            than that; the message has ECS's reason and the end of the log of the task that stopped last.
+    """
+    end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
+    for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
+        found = _deployments(session, stack, service)
+        mine = found[0]
+        if mine.task_definition == revision or _took_over(session, revision, mine.task_definition):
+            break
+        time.sleep(pause)
+    else:
+        raise DeliveryError(
+            f"{service} was to run {revision_name(revision)} and runs {revision_name(mine.task_definition)}: "
+            "something else has deployed it meanwhile; run this again"
+        )
+    taken_over = mine.task_definition != revision
+    revision = mine.task_definition
+    while not (found == [mine] and mine.state == "COMPLETED"):
+        if found[0].id != mine.id and _took_over(session, revision, found[0].task_definition):
+            tell(f"{service}: a release has taken over {revision_name(revision)}, as {found[0].id}")
+            mine, revision = found[0], found[0].task_definition
+            taken_over, end = True, time.monotonic() + timeout * 60
+            continue
+        if ended := _ended(found, mine.id, partial(_failure, session, stack, service, mine.id)):
+            raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, mine.id)}")
+        if time.monotonic() > end:
+            raise DeliveryError(
+                f"{service}: deployment {mine.id} of {revision_name(revision)} has not completed within "
+                f"{timeout:g} minutes and goes on{_last_stopped(session, stack, service, mine.id)}"
+            )
+        tell(f"{service}: deployment {mine.id} of {revision_name(revision)}: {mine.reason or mine.state}")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.5)
+        found = _deployments(session, stack, service)
+        mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
+    return taken_over
+
+
+def _took_over(session: boto3.Session, revision: str, instead: str) -> bool:
+    """Whether what is deployed instead of a revision is the pipeline's clone of it: newer, and of the same template."""
+    family, number = revision.rsplit(":", 1)
+    of, newer = instead.rsplit(":", 1)
+    if of != family or int(newer) <= int(number):
+        return False
+    ecs = session.client("ecs")
+    template = fingerprint_of(ecs, revision)
+    return template != "" and fingerprint_of(ecs, instead) == template
+
+
+def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], timeout: float) -> None:
+    """Wait until a new ECS service runs all its tasks, so that the one that it replaces can go; at most `timeout`
+    minutes.
+
+    Raises:
+        DeliveryError: it took longer than that; the message has ECS's last words.
+    """
+    end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
+    while True:
+        found = describe(session, stack, [service])[service]
+        name, running, desired = found["serviceName"], found["runningCount"], found["desiredCount"]
+        steady = all(
+            each.get("rolloutState", each.get("stabilityStatus")) in ("COMPLETED", "STEADY_STATE")
+            for each in [*found.get("deployments", []), *found.get("taskSets", [])]
+        )
+        if steady and running >= desired:
+            return
+        said = found["events"][0]["message"] if found.get("events") else "no event"
+        if time.monotonic() > end:
+            raise DeliveryError(
+                f"{service}: {name} runs {running} of {desired} tasks after {timeout:g} minutes, and the "
+                f"service that it replaces stays: {said}"
+            )
+        tell(f"{service}: {name} runs {running} of {desired} tasks")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.5)
+
+
+def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
+    """The deployments of a service that is there, the primary one first."""
+    found = deployments(session, stack, service)
+    if not found:
+        raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
+    return found
+
+
+def _failure(session: boto3.Session, stack: str, service: str, mine: str) -> str | None:
+    """What ECS says of a deployment's failure in the service's events, which outlive it among the deployments."""
+    events = describe(session, stack, [service]).get(service, {}).get("events", [])
+    return next((e["message"] for e in events if f"(deployment {mine}) deployment failed" in e["message"]), None)
+
+
+def _ended(found: Sequence[Deployment], mine: str, failure: Callable[[], str | None]) -> str | None:
+    """Why a deployment will not complete; None while it may."""
+    primary, own = found[0], next((d for d in found if d.id == mine), None)
+    if own and own.state == "FAILED":
+        return f"ECS has failed deployment {mine} of {revision_name(own.task_definition)}: {own.reason.rstrip('.')}"
+    if primary.id != mine:
+        now = revision_name(primary.task_definition)
+        return f"deployment {mine} has ended and {now} is deployed instead: {(failure() or primary.reason).rstrip('.')}"
+    return None
+
+
+def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_over: bool = False) -> None:
+    """See that no release was undone by what was deployed.
+
+    Between the look before a change and the change itself the pipeline may have released another image. And a release
+    that has taken over an edit (`taken_over`) may have been cut off.
+
+    Raises:
+        DeliveryError: it has, and that image does not run; the message names the command that brings it back.
+    """
+    now = look(session, stack, [read.service]).get(read.service)
+    if now is None or now.in_flight or now.release is None or (now.record == read.record and not taken_over):
+        return
+    diagnosis = diagnose(observe(session, stack, now))
+    if diagnosis.action is RepairAction.NOTHING:
+        return
+    if now.record == read.record:
+        raise DeliveryError(
+            f"{read.service}: a release that has taken over the edit was cut off: {diagnosis.words}. The edit runs; "
+            f"mend the release with `{repair_command(stack, read.service)}`"
+        )
+    raise DeliveryError(
+        f"{read.service}: release-{now.release.release} was recorded while this was running, and its image does not "
+        f"run; bring it back with `{PROGRAM} rollback {read.service} --to {now.release.release} --stack {stack}`"
+    )
+
+
+def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
+    """What a deployment's last failed task said, as far as the credentials may see it; "" when nothing is known."""
+    try:
+        return _said(session, stack, service, deployment)
+    except ClientError:
+        return ""
+
+
+def _said(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
+    """The last failed task's reason, exit codes, and the end of its log."""
+    ecs = session.client("ecs")
+    arns = ecs.list_tasks(cluster=stack, serviceName=aws_name(stack, service), desiredStatus="STOPPED")["taskArns"]
+    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
+    failed = [t for t in tasks if t.get("startedBy") == deployment and not _was_asked_to(t)]
+    if not failed:
+        return ""
+    task = max(failed, key=lambda task: str(task.get("stoppedAt", "")))
+    codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
+    said = f". Its last task stopped: {task['stoppedReason']}" + (f" ({', '.join(codes)})" if codes else "")
+    lines = _log_end(session, ecs, task)
+    return said + "".join(f"\n  {line}" for line in lines)
+
+
+def _was_asked_to(task: dict[str, Any]) -> bool:
+    return str(task.get("stoppedReason", "")).startswith("Scaling activity")
+
+
+def _log_end(session: boto3.Session, ecs: Any, task: dict[str, Any]) -> list[str]:
+    """The last lines that a task's containers wrote, where they write to CloudWatch Logs."""
+    definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
+    logs, task_id = session.client("logs"), task["taskArn"].rpartition("/")[2]
+    lines: list[str] = []
+    for container in definition["containerDefinitions"]:
+        options = container.get("logConfiguration", {}).get("options", {})
+        if "awslogs-stream-prefix" not in options:
+            continue
+        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task_id}"
+        try:
+            events = logs.get_log_events(
+                logGroupName=options["awslogs-group"], logStreamName=stream, limit=LOG_LINES, startFromHead=False
+            )["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            continue  # it stopped before it wrote anything
+        lines += [f"{container['name']}: {event['message'].rstrip()}" for event in events]
+    return lines

@@ -1,0 +1,46 @@
+"""Waiting for what changes a service, so that whoever comes next need not be started again."""
+
+import os
+import time
+from collections.abc import Callable
+
+import boto3
+
+from releases.progress import Progress
+from releases.service_state import ServiceState, look
+
+VARIABLE = "FARGATE_DELIVERY_WAIT"
+"""Tells `pulumi up` for how many minutes it waits for what is in flight; without it, it does not."""
+MINUTES = 60
+"""That `delivery up --wait` waits for one service: longer than a release takes, even one that fails."""
+PAUSE = 5.0
+"""Seconds between two looks."""
+
+
+def minutes() -> float:
+    """For how long this process waits for what is in flight."""
+    return float(os.environ.get(VARIABLE) or 0)
+
+
+def until(
+    session: boto3.Session,
+    stack: str,
+    state: ServiceState,
+    busy: Callable[[ServiceState], bool],
+    tell: Callable[[str], None],
+    minutes: float,
+) -> ServiceState | None:
+    """Look at a service again and again while it is busy, and tell what it is waited for.
+
+    Returns:
+        The service when it is no longer busy, or after so many minutes; None when it is gone.
+    """
+    end, progress = time.monotonic() + minutes * 60, Progress(tell)
+    while busy(state) and time.monotonic() <= end:
+        progress.waits(f"{state.service}: waits for {state.in_flight or 'its pipeline'}")
+        time.sleep(PAUSE)
+        found = look(session, stack, [state.service]).get(state.service)
+        if found is None:
+            return None
+        state = found
+    return state
