@@ -53,7 +53,7 @@ def _deployment_group(args: ResourceValidationArgs) -> Iterator[str]:
     if "DEPLOYMENT_FAILURE" not in events:
         yield (
             "a deployment that fails is not rolled back. Enable DEPLOYMENT_FAILURE in auto_rollback_configuration, in "
-            "components/code_deploy.py."
+            "components/service/strategies/codedeploy.py."
         )
     alarms = args.props.get("alarmConfiguration") or {}
     if not (alarms.get("enabled") and listed(alarms.get("alarms")) and "DEPLOYMENT_STOP_ON_ALARM" in events):
