@@ -1,4 +1,4 @@
-"""The JSON Schema of the stack files, for editors: `python -m config.schema` writes it anew from `config/stack_file.py`.
+"""The JSON Schema of the stack files, for editors: `make docs` writes it anew from `config/stack_file.py`.
 
 Every `Pulumi.<stack>.yaml` names it in its first line, which editors with the YAML language server read.
 """
