@@ -6,13 +6,13 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_problems, own_keys, state_bucket
+from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_keys, check_account, state_bucket_name
 from bootstrap.ci_roles import StackAccess, StackAccessArgs
 from bootstrap.state_store import StateStore
 from components.iam.oidc_trust import provider_arn
 from components.naming import Scope
 from config.lines import StackLines
-from config.validation import listed
+from config.validation import format_problems
 
 
 def load() -> Account:
@@ -30,11 +30,11 @@ def load() -> Account:
                 given[key] = config.get_object(name)
             except pulumi.ConfigTypeError:
                 given[key] = config.get(name)
-    if problems := account_problems(given):
+    if problems := check_account(given):
         file = f"Pulumi.{pulumi.get_stack()}.yaml"
         lines = StackLines.read(Path(__file__).parent / file)
-        raise pulumi.RunError(listed(f"bootstrap/{file}", problems, lines))
-    return Account.model_validate(own_keys(given))
+        raise pulumi.RunError(format_problems(f"bootstrap/{file}", problems, lines))
+    return Account.model_validate(account_keys(given))
 
 
 account = load()
@@ -53,7 +53,7 @@ def arn_of(url: str) -> pulumi.Input[str]:
     return made[url].arn if url in made else provider_arn(partition, number, url)
 
 
-bucket = state_bucket(number, region)
+bucket = state_bucket_name(number, region)
 store = StateStore("state", {"bucket": bucket, "partition": partition}) if account.backend == "s3" else None
 if store:
     pulumi.export("backend", f"s3://{bucket}?region={region}")

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from components.iam import oidc_trust
 from components.iam.policies import Statement
-from components.types import NAME, GitHubRepository, GitLabAddress, GitLabProject, form
-from config.error_messages import described
+from components.types import NAME, GitHubRepository, GitLabAddress, GitLabProject, text
+from config.error_messages import format_error
 
 NAMESPACE = "fargate-delivery-bootstrap"
 """What the keys of an account's file start with."""
@@ -17,15 +17,15 @@ PROJECT = "fargate-delivery"
 
 Number = Annotated[int, Field(ge=1)]
 Arn = Annotated[
-    str, form(r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$", "must be the ARN of an IAM user or role")
+    str, text(r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$", "must be the ARN of an IAM user or role")
 ]
 StackName = Annotated[
     str,
     NAME,
     Field(min_length=2, max_length=20),
 ]
-Organization = Annotated[str, form(r"^[a-z0-9-]+$", "must be small letters, digits and hyphens, such as my-org")]
-Branch = Annotated[str, form(r"^[\w./-]+$", "must be the name of a branch, such as main")]
+Organization = Annotated[str, text(r"^[a-z0-9-]+$", "must be small letters, digits and hyphens, such as my-org")]
+Branch = Annotated[str, text(r"^[\w./-]+$", "must be the name of a branch, such as main")]
 
 
 class Model(BaseModel):
@@ -204,26 +204,26 @@ class Account(Model):
         return {"url": self.gitlab.url, "path": self.gitlab.project, "audience": self.gitlab.audience}
 
 
-def state_bucket(account: str, region: str) -> str:
+def state_bucket_name(account: str, region: str) -> str:
     """The bucket's name: one for an account and Region, the same for whoever asks."""
     return f"fargate-delivery-state-{account}-{region}"
 
 
-def account_problems(config: Mapping[str, Any]) -> list[str]:
+def check_account(config: Mapping[str, Any]) -> list[str]:
     """What is wrong with an account's file, as `key.path: the problem`.
 
     Args:
         config: its values by their full keys; those of others than this program are left alone.
     """
     try:
-        Account.model_validate(own_keys(config))
+        Account.model_validate(account_keys(config))
     except ValidationError as error:
-        found = [described(each, Account) for each in error.errors(include_url=False)]
+        found = [format_error(each, Account) for each in error.errors(include_url=False)]
         return [f"{NAMESPACE}{problem}" if problem.startswith(": ") else f"{NAMESPACE}:{problem}" for problem in found]
     return []
 
 
-def own_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+def account_keys(config: Mapping[str, Any]) -> dict[str, Any]:
     """The values by key of this program, without the empty ones that Pulumi.yaml has for a key that is not there."""
     prefix = f"{NAMESPACE}:"
     return {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix) and value}

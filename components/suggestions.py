@@ -6,19 +6,19 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-ENOUGH = 8
+MAX_LISTED = 8
 """Names that are listed where none is like the wrong one."""
 
 
-def meant(wrong: str, there: Iterable[str]) -> str:
+def suggestion(wrong: str, there: Iterable[str]) -> str:
     """`; did you mean health_check?`, or what there is, or nothing where that is too much."""
     names = sorted(there)
     if close := difflib.get_close_matches(wrong.lower(), names, n=1):
         return f"; did you mean {close[0]}?"
-    return f"; there are: {', '.join(names)}" if 0 < len(names) <= ENOUGH else ""
+    return f"; there are: {', '.join(names)}" if 0 < len(names) <= MAX_LISTED else ""
 
 
-def about(model: type[BaseModel], place: Sequence[str | int]) -> str:
+def description(model: type[BaseModel], place: Sequence[str | int]) -> str:
     """` (…)`, what a key that is not there is for, by its description's first sentence or the keys below it."""
     *above, key = place
     holder = _plain(_at(model, above))
@@ -26,17 +26,17 @@ def about(model: type[BaseModel], place: Sequence[str | int]) -> str:
     field = next((field for name, field in fields.items() if key in (name, field.alias)), None)
     if field is not None and field.description:
         return f" ({' '.join(field.description.split()).partition('. ')[0].rstrip('.')})"
-    keys = keys_at(model, place)
+    keys = keys_of(model, place)
     return f" (its keys are {', '.join(keys)})" if keys else ""
 
 
-def keys_at(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+def keys_of(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
     """The keys that a stack file may have at a place, by the model of the whole; none where any name will do."""
     kind = _plain(_at(model, place))
     return [field.alias or name for name, field in kind.model_fields.items()] if _is_model(kind) else []
 
 
-def written(model: type[BaseModel], place: Sequence[str | int]) -> tuple[str | int, ...]:
+def path_in_file(model: type[BaseModel], place: Sequence[str | int]) -> tuple[str | int, ...]:
     """A place as it is written in a stack file: without the names of the kinds that a key may be of."""
     return tuple(part for number, part in enumerate(place) if part not in _kinds(_at(model, place[:number])))
 

@@ -1,22 +1,22 @@
 """The forms that single values of a stack file have: what fits, and how it is said when one does not."""
 
 import ipaddress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-WORDS: dict[str, str] = {}
+PATTERN_MESSAGES: dict[str, str] = {}
 """Pattern → what it stands for, for whoever wrote something else."""
 
 PARAMETER_BYTES = 4096
 """What a standard parameter of Parameter Store holds (PutParameter)."""
-NESTED = "{{"
+REFERENCE = "{{"
 """What no value of a parameter contains (SSM, PutParameter: Value)."""
 
 
-def form(pattern: str, words: str) -> Any:
+def text(pattern: str, words: str) -> Any:
     """A text of this form; one form has the same words everywhere."""
-    assert WORDS.setdefault(pattern, words) == words, pattern
+    assert PATTERN_MESSAGES.setdefault(pattern, words) == words, pattern
     return Field(pattern=pattern)
 
 
@@ -24,9 +24,9 @@ OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 IPV4 = rf"({OCTET}\.){{3}}{OCTET}"
 
 
-def _seen(pattern: str) -> Any:
+def _json_schema(pattern: str) -> Any:
     """What an editor is told of a text that the program judges by itself."""
-    WORDS[pattern] = "as its validator says"
+    PATTERN_MESSAGES[pattern] = "as its validator says"
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
@@ -50,7 +50,7 @@ def _vpc(text: str) -> str:
     return text
 
 
-def _once(items: list[str]) -> list[str]:
+def _unique(items: list[str]) -> list[str]:
     seen = set()
     for item in items:
         try:
@@ -63,33 +63,32 @@ def _once(items: list[str]) -> list[str]:
     return items
 
 
-def _kept(text: str) -> str:
+def _parameter_value(text: str) -> str:
     if not text:
         raise ValueError("must not be empty; Parameter Store has no empty values")
     if (size := len(text.encode())) > PARAMETER_BYTES:
         raise ValueError(f"has {size} bytes; a standard parameter holds {PARAMETER_BYTES}")
-    if NESTED in text:
-        raise ValueError(f"contains {NESTED}, which Parameter Store takes for another parameter's name and refuses")
+    if REFERENCE in text:
+        raise ValueError(f"contains {REFERENCE}, which Parameter Store takes for another parameter's name and refuses")
     return text
 
 
-Once = AfterValidator(_once)
-"""Of a list, each item of which becomes something in AWS that there cannot be twice."""
-UNIQUE = Field(json_schema_extra={"uniqueItems": True})
-"""The same in words of JSON Schema."""
+Item = TypeVar("Item", bound=str)
+UniqueList = Annotated[list[Item], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})]
+"""A list, each item of which becomes something in AWS that there cannot be twice."""
 Host = Annotated[
     str,
-    form(
+    text(
         r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]+$",
         "must be a host name in small letters, such as www.example.com",
     ),
     Field(max_length=128),
 ]
 """What a listener rule's host condition takes (ELB, CreateRule: HostHeaderConditionConfig)."""
-Path = Annotated[str, form(r"^/[^\s]*$", "must be a path that begins with a slash"), Field(max_length=1024)]
+Path = Annotated[str, text(r"^/[^\s]*$", "must be a path that begins with a slash"), Field(max_length=1024)]
 PathPattern = Annotated[
     str,
-    form(
+    text(
         r"""^/[A-Za-z0-9_.$/~"'@:+&*?-]*$""",
         "must be a path that begins with a slash, of letters, digits and _ - . $ / ~ \" ' @ : + & * ?",
     ),
@@ -97,84 +96,84 @@ PathPattern = Annotated[
 ]
 """What a listener rule's path condition takes (ELB, CreateRule: RuleCondition)."""
 Cidr = Annotated[
-    str, AfterValidator(_network), _seen(rf"^({IPV4}/(3[0-2]|[12]?\d)|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{{1,3}})$")
+    str, AfterValidator(_network), _json_schema(rf"^({IPV4}/(3[0-2]|[12]?\d)|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/\d{{1,3}})$")
 ]
-VpcCidr = Annotated[str, AfterValidator(_vpc), _seen(rf"^{IPV4}/(1[6-9]|2[0-4])$")]
-VpcId = Annotated[str, form(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0a1b2c3d")]
-SubnetId = Annotated[str, form(r"^subnet-[0-9a-f]+$", "must be the id of a subnet, such as subnet-0a1b2c3d")]
-CertificateArn = Annotated[str, form(r"^arn:aws[a-z-]*:acm:", "must be the ARN of an ACM certificate")]
+VpcCidr = Annotated[str, AfterValidator(_vpc), _json_schema(rf"^{IPV4}/(1[6-9]|2[0-4])$")]
+VpcId = Annotated[str, text(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0a1b2c3d")]
+SubnetId = Annotated[str, text(r"^subnet-[0-9a-f]+$", "must be the id of a subnet, such as subnet-0a1b2c3d")]
+CertificateArn = Annotated[str, text(r"^arn:aws[a-z-]*:acm:", "must be the ARN of an ACM certificate")]
 FunctionArn = Annotated[
-    str, form(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
+    str, text(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
 ]
 HttpCodes = Annotated[
-    str, form(r"^[2-4]\d{2}([-,][2-4]\d{2})*$", "must be HTTP codes from 200 to 499 as 200, 200,302 or 200-299")
+    str, text(r"^[2-4]\d{2}([-,][2-4]\d{2})*$", "must be HTTP codes from 200 to 499 as 200, 200,302 or 200-299")
 ]
-HttpsAddress = Annotated[str, form(r"^https://[^\s*?#]+$", "must be an address that begins with https://")]
+HttpsAddress = Annotated[str, text(r"^https://[^\s*?#]+$", "must be an address that begins with https://")]
 TemplateName = Annotated[
-    str, form(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
+    str, text(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
 ]
-ExternalName = Annotated[str, form(r"^/[A-Za-z0-9_./-]+$", "must be the name of a parameter that begins with a slash")]
+ExternalName = Annotated[str, text(r"^/[A-Za-z0-9_./-]+$", "must be the name of a parameter that begins with a slash")]
 KeyArn = Annotated[
     str,
-    form(
+    text(
         r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+$",
         "must be the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID; a policy takes no alias",
     ),
 ]
 SecretArn = Annotated[
     str,
-    form(
+    text(
         r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$",
         "must be the ARN of a secret of Secrets Manager, which ends in six characters of its own",
     ),
 ]
 RepositoryArn = Annotated[
     str,
-    form(
+    text(
         r"^arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9]+([._/-][a-z0-9]+)*(/[*])?$",
         "must be the ARN of an ECR repository, or of all below a prefix, arn:aws:ecr:REGION:ACCOUNT:repository/base/*",
     ),
 ]
 RegistryHost = Annotated[
     str,
-    form(
+    text(
         r"^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?$", "must be the host of a registry without https://, such as docker.io"
     ),
 ]
 CachePrefix = Annotated[
     str,
-    form(
+    text(
         r"^[a-z0-9]+([._/-][a-z0-9]+)*$", "must be the prefix of a pull-through cache rule of ECR's, such as docker-hub"
     ),
 ]
 ParameterName = Annotated[
-    str, form(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of an environment variable"), Field(max_length=128)
+    str, text(r"^[A-Za-z_][A-Za-z0-9_]*$", "must be the name of an environment variable"), Field(max_length=128)
 ]
-ParameterValue = Annotated[str, AfterValidator(_kept)]
-NAME = form(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, such as my-app")
+ParameterValue = Annotated[str, AfterValidator(_parameter_value)]
+NAME = text(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and single hyphens, such as my-app")
 ServiceName = Annotated[
     str,
     NAME,
     Field(min_length=2, max_length=18),
 ]
 """What a repository's name may be, with the stack's before it (ECR, CreateRepository: repositoryName)."""
-Action = Annotated[str, form(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action of IAM's, such as s3:GetObject")]
+Action = Annotated[str, text(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action of IAM's, such as s3:GetObject")]
 Resource = Annotated[
-    str, form(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")
+    str, text(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")
 ]
 TopicArn = Annotated[
-    str, form(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
+    str, text(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
 ]
-StackName = Annotated[str, form(r"^[A-Za-z0-9_.-]+$", "must be the name of a stack, such as dev")]
+StackName = Annotated[str, text(r"^[A-Za-z0-9_.-]+$", "must be the name of a stack, such as dev")]
 GitHubRepository = Annotated[
-    str, form(r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", "must be OWNER/NAME of a repository, such as my-org/my-app")
+    str, text(r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", "must be OWNER/NAME of a repository, such as my-org/my-app")
 ]
 GitLabAddress = Annotated[
     str,
-    form(
+    text(
         r"^https://[a-z0-9.-]+$",
         "must be the address of a GitLab without a path or a port, https://gitlab.example.com: IAM takes no OIDC "
         "provider with a port (CreateOpenIDConnectProvider)",
     ),
 ]
-GitLabProject = Annotated[str, form(r"^[\w.-]+(/[\w.-]+)+$", "must be GROUP/PROJECT, such as web/my-app")]
+GitLabProject = Annotated[str, text(r"^[\w.-]+(/[\w.-]+)+$", "must be GROUP/PROJECT, such as web/my-app")]

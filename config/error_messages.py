@@ -1,32 +1,22 @@
-"""What is wrong with a stack file, in words: `key.path: the problem`, never with a secret's value."""
+"""What is wrong with a pydantic value, in words: `key.path: the problem`, never with a secret's value."""
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
-from components.naming import PIPELINE_PREFIX_LENGTH
-from components.notifications import commit_messages
-from components.notifications.slack_messages import LONGEST_PATTERN, longest_pattern
-from components.service.alarms import MEASURES, alarm_name
-from components.suggestions import about, keys_at, meant, written
-from components.types import NESTED, PARAMETER_BYTES, WORDS
-from config.pull_request_stack import HIGHEST_PRIORITY, NUMBER, number_of
-from releases.names import SUFFIXES
-
-if TYPE_CHECKING:
-    from config.stack_file import Stack
+from components.suggestions import description, keys_of, path_in_file, suggestion
+from components.types import PATTERN_MESSAGES
 
 NAMESPACE = "fargate-delivery"
 """What the keys of a stack file start with."""
 
 
-LONGEST_SHOWN = 60
+MAX_VALUE_LENGTH = 60
 """Characters of a wrong value."""
-SHAPES = {
+EXPECTED_TYPES = {
     "dict_type": "must be keys, each with its value",
     "model_type": "must be keys, each with its value",
     "list_type": "must be a list",
@@ -35,9 +25,9 @@ SHAPES = {
 NUMBER_TEXT = re.compile(r"\d+(\.\d+)?")
 
 
-def described(error: Any, model: type[BaseModel]) -> str:
+def format_error(error: Any, model: type[BaseModel]) -> str:
     """One pydantic error as `key.path: what is wrong`."""
-    place = written(model, error["loc"])
+    place = path_in_file(model, error["loc"])
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     path = path.removesuffix(".[key]")
     given, kind = error["input"], error["type"]
@@ -45,23 +35,23 @@ def described(error: Any, model: type[BaseModel]) -> str:
         kinds = error["ctx"]["expected_tags"].replace(", ", " or ")
         return f"{path}.strategy: {given['strategy']!r} is not allowed: input should be {kinds}"
     if kind == "missing":
-        return f"{path}: is missing{about(model, error['loc'])}"
+        return f"{path}: is missing{description(model, error['loc'])}"
     if kind == "extra_forbidden":
         *place, key = error["loc"]
-        return f"{path}: there is no such key{meant(str(key), keys_at(model, place))}"
-    message = WORDS[error["ctx"]["pattern"]] if kind == "string_pattern_mismatch" else error["msg"]
-    message = SHAPES.get(kind, message.removeprefix("Value error, "))
-    message = message[:1].lower() + message[1:] + _instead(kind, given, keys_at(model, error["loc"]))
-    if given is None or (given == "" and kind in SHAPES):
+        return f"{path}: there is no such key{suggestion(str(key), keys_of(model, place))}"
+    message = PATTERN_MESSAGES[error["ctx"]["pattern"]] if kind == "string_pattern_mismatch" else error["msg"]
+    message = EXPECTED_TYPES.get(kind, message.removeprefix("Value error, "))
+    message = message[:1].lower() + message[1:] + _hint(kind, given, keys_of(model, error["loc"]))
+    if given is None or (given == "" and kind in EXPECTED_TYPES):
         return f"{path}: is empty: {message}"
     if isinstance(given, (str, int, float)):
         shown = repr(given) if isinstance(given, str) else json.dumps(given)
-        shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
+        shown = shown if len(shown) <= MAX_VALUE_LENGTH else f"{shown[:MAX_VALUE_LENGTH]}…"
         return f"{path}: {shown} is not allowed: {message}"
     return f"{path}: {message}"
 
 
-def _instead(kind: str, given: Any, keys: Sequence[str]) -> str:
+def _hint(kind: str, given: Any, keys: Sequence[str]) -> str:
     """What to write where a value's type is wrong, as far as it shows in what was written."""
     if kind == "string_type" and isinstance(given, bool | int | float):
         return f'; write it in quotes, "{json.dumps(given)}"'
@@ -72,164 +62,3 @@ def _instead(kind: str, given: Any, keys: Sequence[str]) -> str:
     if kind == "list_type" and isinstance(given, str) and given:
         return f", as in [{', '.join(given.split())}]"
     return f"; they are {', '.join(keys)}" if kind == "model_type" and keys else ""
-
-
-def between_services(stack: str, config: "Stack") -> Iterator[str]:
-    """What only shows when services are seen together, or with the stack."""
-    if STACK_NAME.fullmatch(stack) is None:
-        yield (
-            f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and single "
-            "hyphens"
-        )
-    if stack.startswith("internal-"):
-        yield f"services: {stack} is no stack for them: a load balancer's name must not begin with internal-"
-    if not config.services and not config.without_services:
-        yield (
-            "services: is empty, which deletes each service of a stack that is up, its images and parameters; if that "
-            f"is meant, add {NAMESPACE}:without_services: true"
-        )
-    if config.services and config.without_services:
-        yield "without_services: is true, and there are services; take it away"
-    routes = [route for service in config.services.values() for route in service.routes]
-    priorities = Counter(route.priority for route in routes)
-    free = (number for number in range(10, 50001, 10) if number not in priorities)
-    requests = Counter((route.host, frozenset(route.paths)) for route in routes)
-    zone = config.domain.zone
-    routed = [name for name, service in config.services.items() if service.routes]
-    undelivered = {f"{what}-undelivered" for what in ("slack", "starts")}
-    alarms = {*undelivered, *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
-    for name, service in config.services.items():
-        if name.endswith(SUFFIXES["CODE_DEPLOY"]):
-            yield f"services.{name}: a name must not end in -codedeploy, which marks CodeDeploy's services"
-        if f"{name}-".startswith("sg-"):
-            yield f"services.{name}: is no name for a service: a security group's must not begin with sg-"
-        if name in alarms and service.routes:
-            yield f"services.{name}: {stack}-{name}, as its alarm is called, is the name of another alarm"
-        if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
-            yield f"services.{name}: {stack}-{name} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
-        for index, route in enumerate(service.routes):
-            where = f"services.{name}.routes[{index}]"
-            if priorities[route.priority] > 1:
-                yield (
-                    f"{where}.priority: {route.priority} is taken by another route; each route needs its own, and "
-                    f"{next(free)} is free"
-                )
-            if requests[route.host, frozenset(route.paths)] > 1:
-                yield f"{where}: another route has the same host and paths, so one of the two would get no request"
-            label = route.host.removesuffix(zone).removesuffix(".")
-            if not (route.host == zone or (route.host.endswith(f".{zone}") and "." not in label)):
-                yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
-    prefixes = Counter(f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH] for name in config.services)
-    for name in config.services:
-        if prefixes[f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH]] > 1:
-            yield (
-                f"services.{name}: {stack}-{name} is like another service's name in its first "
-                f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
-            )
-
-
-def review_problems(stack: str, config: "Stack") -> Iterator[str]:
-    """What a pull request's own stack may not have, and what only it has."""
-    number = number_of(stack)
-    if config.review is None:
-        if number is not None:
-            yield f"review: is missing; stack {stack} is a pull request's, by its name: copy Pulumi.pr.yaml"
-        return
-    if config.network.model_fields_set:
-        yield f"network: is that of stack {config.review.of}; take it away"
-    if config.protect:
-        yield "protect: must be false; a review is taken down by itself"
-    for name, service in config.services.items():
-        if service.deploy.test_ports:
-            yield f"services.{name}.deploy.test_port: not in a review; the load balancer is another stack's"
-        for index, route in enumerate(service.routes):
-            where = f"services.{name}.routes[{index}]"
-            if route.priority > HIGHEST_PRIORITY:
-                yield f"{where}.priority: {route.priority} is more than {HIGHEST_PRIORITY}, the highest of a review"
-            if str(number) not in route.host:
-                yield f"{where}.host: {route.host!r} must contain {NUMBER}, as each review needs its own"
-
-
-STACK_NAME = re.compile(r"(?=..)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-TOKEN = re.compile(r"[\x21-\x7e]+")
-WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/(services|triggers|workflows)/\S+")
-
-
-def slack_problems(stack: str, config: "Stack", webhook: Any) -> Iterator[str]:
-    """Slack's webhook, which goes with `notifications.slack` and is never shown; and how many services there are."""
-    if config.notifications.slack:
-        yield from _too_many("slack", longest_pattern(_pipelines(stack, config)), config)
-    yield from _goes_with("slack", "slack_webhook", "the webhook", webhook, wanted=config.notifications.slack)
-    if config.notifications.slack and webhook is not None and not _fits(WEBHOOK, webhook):
-        yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"
-
-
-def commit_problems(stack: str, config: "Stack", token: Any) -> Iterator[str]:
-    """The token of the host of commits, which goes with `notifications.commits`; and how many services there are."""
-    wanted = config.notifications.commits is not None
-    if wanted:
-        yield from _too_many("commits", commit_messages.longest_pattern(_pipelines(stack, config)), config)
-    yield from _goes_with("commits", "commit_token", "the token", token, wanted=wanted)
-    if wanted and token is not None and not _fits(TOKEN, token):
-        yield "commit_token: must be a token of the host's, without spaces"
-
-
-def _pipelines(stack: str, config: "Stack") -> list[str]:
-    return [f"{stack}-{name}" for name in config.services]
-
-
-def _too_many(key: str, length: int, config: "Stack") -> Iterator[str]:
-    if length > LONGEST_PATTERN:
-        yield (
-            f"notifications.{key}: the names of {len(config.services)} services make an event pattern of {length} "
-            f"characters; EventBridge takes {LONGEST_PATTERN}; use shorter names, or two stacks"
-        )
-
-
-def _goes_with(key: str, secret: str, what: str, value: Any, *, wanted: bool) -> Iterator[str]:
-    """A secret that is there exactly when something needs it."""
-    if wanted and value is None:
-        yield f"notifications.{key}: {what} is not set; {_set_it(secret)}"
-    elif value is not None and not wanted:
-        reason = "is not true" if key == "slack" else "is not set"
-        yield f"{secret}: is for nothing, because notifications.{key} {reason}; {_remove_it(secret)}, or set that"
-
-
-def _set_it(path: str) -> str:
-    return f"set it using the command `pulumi config set --secret --path '{NAMESPACE}:{path}' <value>`"
-
-
-def _remove_it(path: str) -> str:
-    return f"remove it using the command `pulumi config rm --path '{NAMESPACE}:{path}'`"
-
-
-def _fits(form: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and form.fullmatch(value) is not None
-
-
-def secret_problems(config: "Stack", secrets: Mapping[str, Any]) -> Iterator[str]:
-    """Secrets that are declared but not set, and the other way round. Values are never shown."""
-    if not isinstance(secrets, dict) or not all(isinstance(values, dict) for values in secrets.values()):
-        yield f"secrets: must be service → parameter → value; {_set_it('secrets.SERVICE.PARAMETER')}"
-        return
-    declared = {
-        (name, key)
-        for name, service in config.services.items()
-        for key, parameter in service.parameters.items()
-        if parameter.secret
-    }
-    given = {(name, key) for name, values in secrets.items() for key in values}
-    for name, key in sorted(declared - given):
-        yield (f"services.{name}.parameters.{key}: the secret is not set; {_set_it(f'secrets.{name}.{key}')}")
-    for name, key in sorted(given - declared):
-        yield (
-            f"secrets.{name}.{key}: no service has a parameter of this name with secret: true; "
-            f"{_remove_it(f'secrets.{name}.{key}')}, or declare it in services.{name}.parameters"
-        )
-    for name, key in sorted(given & declared):
-        if not isinstance(secrets[name][key], str) or not secrets[name][key]:
-            yield f"secrets.{name}.{key}: must be a text, and not empty; {_set_it(f'secrets.{name}.{key}')}"
-        elif len(secrets[name][key].encode()) > PARAMETER_BYTES:
-            yield f"secrets.{name}.{key}: has more than the {PARAMETER_BYTES} bytes that a standard parameter holds"
-        elif NESTED in secrets[name][key]:
-            yield f"secrets.{name}.{key}: contains {NESTED}, which Parameter Store takes for another parameter's name"

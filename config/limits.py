@@ -31,7 +31,7 @@ OTHER_STATEMENTS = {"build": 5000, "task": 1000}
 LONGEST_ARN = "arn:aws-us-gov:ssm:ap-northeast-1:123456789012:parameter/fargate-delivery/"
 
 
-def limit_problems(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]:
+def check_limits(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]:
     """Where a stack file goes beyond a limit.
 
     Args:
@@ -39,11 +39,11 @@ def limit_problems(stack: str, config: "Stack", buildspecs: Path) -> Iterator[st
         config: its file.
         buildspecs: the folder of the pipeline's buildspecs.
     """
-    yield from _of_the_balancer(config)
+    yield from _check_load_balancer(config)
     for name, service in config.services.items():
-        yield from _of_the_steps(name, service)
-        yield from _of_the_builds(name, service)
-        yield from _of_the_roles(stack, name, service)
+        yield from _check_pipeline_function(name, service)
+        yield from _check_builds(name, service)
+        yield from _check_roles(stack, name, service)
     for path in sorted(buildspecs.glob("*.yaml")):
         if (length := len(path.read_text("utf-8"))) > BUILDSPEC:
             yield (
@@ -52,7 +52,7 @@ def limit_problems(stack: str, config: "Stack", buildspecs: Path) -> Iterator[st
             )
 
 
-def _of_the_balancer(config: "Stack") -> Iterator[str]:
+def _check_load_balancer(config: "Stack") -> Iterator[str]:
     services = config.services.values()
     if config.review is None:
         ports = 2 + len({port for service in services for port in service.deploy.test_ports})
@@ -73,7 +73,7 @@ def _of_the_balancer(config: "Stack") -> Iterator[str]:
         )
 
 
-def _of_the_steps(name: str, service: "Service") -> Iterator[str]:
+def _check_pipeline_function(name: str, service: "Service") -> Iterator[str]:
     if service.migrate is None:
         return
     length = len(json.dumps(json.dumps(service.migrate.command, separators=(",", ":")))) - len('""')
@@ -84,7 +84,7 @@ def _of_the_steps(name: str, service: "Service") -> Iterator[str]:
         )
 
 
-def _of_the_builds(name: str, service: "Service") -> Iterator[str]:
+def _check_builds(name: str, service: "Service") -> Iterator[str]:
     where = f"services.{name}"
     names = [key for key, parameter in service.parameters.items() if "build" in parameter.readers]
     if (length := len(" ".join(names))) > BUILD_VARIABLE:
@@ -94,7 +94,7 @@ def _of_the_builds(name: str, service: "Service") -> Iterator[str]:
         )
 
 
-def _of_the_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
+def _check_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
     where = f"services.{name}"
     granted = sum(
         len(json.dumps(["Sid", "App00", "Effect", "Allow", "Action", may.actions, "Resource", may.resources]))

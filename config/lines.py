@@ -14,7 +14,7 @@ import yaml
 
 from config.error_messages import NAMESPACE
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LAST_PART = re.compile(r"(\.[^.\[]*|\[[^\[]*)$")
 
 
@@ -29,7 +29,7 @@ class StackLines:
     def read(cls, file: Path) -> Self:
         """Those of a file; none where it is not there or no YAML, which the engine says better."""
         try:
-            document = yaml.compose(file.read_text(encoding="utf-8"), Loader=LOADER)
+            document = yaml.compose(file.read_text(encoding="utf-8"), Loader=YAML_LOADER)
         except (OSError, UnicodeDecodeError, yaml.YAMLError):
             return cls()
         found = cls()

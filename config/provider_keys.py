@@ -6,16 +6,16 @@ from typing import Any
 
 import boto3
 
-from components.suggestions import meant
+from components.suggestions import suggestion
 
-KEYS = ("region", "skipRegionValidation", "allowedAccountIds", "assumeRoles", "defaultTags")
+CHECKED_KEYS = ("region", "skipRegionValidation", "allowedAccountIds", "assumeRoles", "defaultTags")
 """What is looked at, each after `aws:`."""
 
 OF_EVERY_PROVIDER = {"version", "pluginDownloadURL"}
 ACCOUNT = re.compile(r"\d{12}")
 
 
-def provider_problems(config: Mapping[str, Any]) -> Iterator[str]:
+def check_provider(config: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with `aws:region`, `allowedAccountIds`, `assumeRoles` and `defaultTags`, as `key: the problem`.
 
     Args:
@@ -27,7 +27,7 @@ def provider_problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _tags(config.get("aws:defaultTags"))
 
 
-def unknown_keys(given: Iterable[str], arguments: Iterable[str]) -> Iterator[str]:
+def check_unknown_keys(given: Iterable[str], arguments: Iterable[str]) -> Iterator[str]:
     """Keys of AWS's provider that it does not have: it leaves them out without a word, and takes another region then.
 
     Args:
@@ -38,7 +38,7 @@ def unknown_keys(given: Iterable[str], arguments: Iterable[str]) -> Iterator[str
     for key in given:
         name = key.removeprefix("aws:")
         if key.startswith("aws:") and name not in known:
-            yield f"{key}: there is no such key{meant(name, known).replace('did you mean ', 'did you mean aws:')}"
+            yield f"{key}: there is no such key{suggestion(name, known).replace('did you mean ', 'did you mean aws:')}"
 
 
 def _region(region: Any, *, skipped: bool) -> Iterator[str]:
@@ -50,7 +50,7 @@ def _region(region: Any, *, skipped: bool) -> Iterator[str]:
     regions = [name for partition in partitions for name in session.get_available_regions("ecs", partition)]
     if region not in regions:
         yield (
-            f"aws:region: {region!r} is not a region that is known here{meant(str(region), regions)} "
+            f"aws:region: {region!r} is not a region that is known here{suggestion(str(region), regions)} "
             "(a new one: aws:skipRegionValidation: true)"
         )
 

@@ -5,27 +5,27 @@ from typing import Any
 
 NAME = re.compile(r"pr-([1-9]\d*)")
 """What a review's stack is called."""
-NUMBER = "${number}"
+PLACEHOLDER = "${number}"
 HIGHEST_PRIORITY = 99
 """Of a review's route. One listener has the rules of all reviews: each has a hundred priorities of its own."""
-FIRST_PRIORITY, REVIEWS = 1000, 490
+FIRST_PRIORITY, STACKS = 1000, 490
 """From where on they are, below 50,000; below it are those of the listener's own stack."""
 
 
-def number_of(stack: str) -> int | None:
+def pull_request_number(stack: str) -> int | None:
     """The pull request's number in the name of its stack; None of another stack."""
     match = NAME.fullmatch(stack)
     return int(match[1]) if match else None
 
 
-def numbered(value: Any, number: int) -> Any:
+def substitute_number(value: Any, number: int) -> Any:
     """A part of a stack file with the pull request's number in its texts."""
     if isinstance(value, str):
-        return value.replace(NUMBER, str(number))
+        return value.replace(PLACEHOLDER, str(number))
     if isinstance(value, dict):
-        return {key: numbered(item, number) for key, item in value.items()}
+        return {key: substitute_number(item, number) for key, item in value.items()}
     if isinstance(value, list):
-        return [numbered(item, number) for item in value]
+        return [substitute_number(item, number) for item in value]
     return value
 
 
@@ -33,4 +33,4 @@ def priority(route: int, number: int | None) -> int:
     """A route's priority on the listener, which a review shares. Two reviews whose numbers are 490 apart would have the
     same one, which AWS refuses.
     """
-    return route if number is None else FIRST_PRIORITY + number % REVIEWS * (HIGHEST_PRIORITY + 1) + route
+    return route if number is None else FIRST_PRIORITY + number % STACKS * (HIGHEST_PRIORITY + 1) + route

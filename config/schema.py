@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from config.error_messages import NAMESPACE
-from config.pull_request_stack import NUMBER
+from config.pull_request_stack import PLACEHOLDER
 from config.schema_rules import rules
 from config.service import Service
-from config.settings import SECRETS
+from config.settings import SECRET_KEYS
 from config.stack_file import Stack
 
 FILE = Path(__file__).parents[1] / "stack_file.schema.json"
-LOCKED: dict[str, Any] = {
+ENCRYPTED: dict[str, Any] = {
     "type": "object",
     "properties": {"secure": {"type": "string"}},
     "required": ["secure"],
@@ -25,7 +25,7 @@ LOCKED: dict[str, Any] = {
 """A value as `pulumi config set --secret` writes it."""
 BY_SERVICE: dict[str, Any] = {
     "type": "object",
-    "additionalProperties": {"type": "object", "additionalProperties": LOCKED},
+    "additionalProperties": {"type": "object", "additionalProperties": ENCRYPTED},
 }
 
 
@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
     """The schema of a whole stack file."""
     stack = Stack.model_json_schema()
     keys = {f"{NAMESPACE}:{key}": schema for key, schema in stack["properties"].items()}
-    secrets = {f"{NAMESPACE}:{key}": BY_SERVICE if key == "secrets" else LOCKED for key in SECRETS}
+    secrets = {f"{NAMESPACE}:{key}": BY_SERVICE if key == "secrets" else ENCRYPTED for key in SECRET_KEYS}
     config = {
         "type": "object",
         "properties": {**keys, **secrets},
@@ -47,11 +47,11 @@ def document() -> dict[str, Any]:
         "type": "object",
         "properties": {"config": _closed(config)},
         "required": ["config"],
-        "$defs": _closed(_ruled(_numbered(stack["$defs"]))),
+        "$defs": _closed(_with_rules(_with_placeholder(stack["$defs"]))),
     }
 
 
-def _numbered(definitions: Any) -> Any:
+def _with_placeholder(definitions: Any) -> Any:
     """Texts of a service may have a pull request's number in them, and fit when it is put in."""
     of_services = {"Service", *Service.model_json_schema()["$defs"]}
 
@@ -63,13 +63,13 @@ def _numbered(definitions: Any) -> Any:
         schema = {key: value if key == "propertyNames" else walk(value) for key, value in schema.items()}
         if isinstance(pattern := schema.get("pattern"), str):
             del schema["pattern"]
-            schema["anyOf"] = [{"pattern": pattern}, {"pattern": re.escape(NUMBER)}]
+            schema["anyOf"] = [{"pattern": pattern}, {"pattern": re.escape(PLACEHOLDER)}]
         return schema
 
     return {name: walk(schema) if name in of_services else schema for name, schema in definitions.items()}
 
 
-def _ruled(definitions: Any) -> Any:
+def _with_rules(definitions: Any) -> Any:
     """With what holds between the keys of a model."""
     return definitions | {name: {**definitions[name], "allOf": of_it} for name, of_it in rules().items()}
 

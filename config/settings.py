@@ -15,29 +15,23 @@ import pulumi_aws as aws
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
-from components.suggestions import meant
-from config.error_messages import (
-    NAMESPACE,
-    between_services,
-    commit_problems,
-    review_problems,
-    secret_problems,
-    slack_problems,
-)
-from config.limits import limit_problems
+from components.suggestions import suggestion
+from config.cross_checks import check_commits, check_pull_request_stack, check_secrets, check_services, check_slack
+from config.error_messages import NAMESPACE
+from config.limits import check_limits
 from config.lines import StackLines
-from config.provider_keys import KEYS, provider_problems, unknown_keys
-from config.pull_request_stack import number_of, numbered
+from config.provider_keys import CHECKED_KEYS, check_provider, check_unknown_keys
+from config.pull_request_stack import pull_request_number, substitute_number
 from config.service import Service
 from config.stack_file import Stack
-from config.validation import checked, in_plain_text, shown
+from config.validation import check_plain_text, format_stack_problems, validate
 from releases.aws_session import Provider, Role
 from releases.names import aws_name
 
 ROOT = Path(__file__).parents[1]
 BUILDSPECS = ROOT / "buildspecs"
 TEMPLATES = ROOT / "task_templates"
-SECRETS = ("secrets", "slack_webhook", "commit_token")
+SECRET_KEYS = ("secrets", "slack_webhook", "commit_token")
 """The keys whose values are encrypted."""
 
 
@@ -76,36 +70,36 @@ def load() -> Settings:
     stack = pulumi.get_stack()
     lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml")
     raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
-    locked = {key: value for key in SECRETS if (value := _value(config, key)) is not None}
+    locked = {key: value for key in SECRET_KEYS if (value := _value(config, key)) is not None}
     secrets, webhook, token = locked.get("secrets", {}), locked.get("slack_webhook"), locked.get("commit_token")
     if "review" in raw:
-        if (number := number_of(stack)) is None:
+        if (number := pull_request_number(stack)) is None:
             problem = f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"
-            raise pulumi.RunError(shown(stack, [problem], lines))
-        raw["services"] = numbered(raw.get("services"), number)
-    keys = [*Stack.model_fields, *SECRETS]
-    problems = [f"{key}: there is no such key{meant(key, keys)}" for key in _keys() if key not in keys]
-    problems += unknown_keys(
+            raise pulumi.RunError(format_stack_problems(stack, [problem], lines))
+        raw["services"] = substitute_number(raw.get("services"), number)
+    keys = [*Stack.model_fields, *SECRET_KEYS]
+    problems = [f"{key}: there is no such key{suggestion(key, keys)}" for key in _keys() if key not in keys]
+    problems += check_unknown_keys(
         sorted({**CONFIG.get(), **get_config_env()}), inspect.signature(aws.ProviderArgs).parameters
     )
-    problems += provider_problems({f"aws:{key}": _value(of_aws, key) for key in KEYS})
-    problems += in_plain_text(locked, is_config_secret, lines)
-    known = checked(raw)
+    problems += check_provider({f"aws:{key}": _value(of_aws, key) for key in CHECKED_KEYS})
+    problems += check_plain_text(locked, is_config_secret, lines)
+    known = validate(raw)
     problems += known.problems
     templates: dict[str, TaskTemplate] = {}
     if known.stack is not None:
-        found, templates = template_problems(stack, known.stack)
+        found, templates = check_templates(stack, known.stack)
         found += [
-            *between_services(stack, known.stack),
-            *limit_problems(stack, known.stack, BUILDSPECS),
-            *review_problems(stack, known.stack),
-            *secret_problems(known.stack, secrets),
-            *slack_problems(stack, known.stack, webhook),
-            *commit_problems(stack, known.stack, token),
+            *check_services(stack, known.stack),
+            *check_limits(stack, known.stack, BUILDSPECS),
+            *check_pull_request_stack(stack, known.stack),
+            *check_secrets(known.stack, secrets),
+            *check_slack(stack, known.stack, webhook),
+            *check_commits(stack, known.stack, token),
         ]
         problems += filter(known.sure, found)
     if problems or known.stack is None:
-        raise pulumi.RunError(shown(stack, problems, lines))
+        raise pulumi.RunError(format_stack_problems(stack, problems, lines))
     taken = known.stack
     return Settings(
         stack=stack,
@@ -122,7 +116,7 @@ def load() -> Settings:
     )
 
 
-def template_problems(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
+def check_templates(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
     """What is wrong with the services' templates; those that could be read."""
     problems: list[str] = []
     templates: dict[str, TaskTemplate] = {}
@@ -134,7 +128,7 @@ def template_problems(stack: str, config: Stack) -> tuple[list[str], dict[str, T
             continue
         problems += [
             f"services.{name}.task.{problem}"
-            for problem in _template_problems(templates[name], service, aws_name(stack, name))
+            for problem in _check_template(templates[name], service, aws_name(stack, name))
         ]
     return problems, templates
 
@@ -179,7 +173,7 @@ def stand_ins(service: Service) -> dict[str, Any]:
     return {name: value for name, value in {**STAND_INS, **told}.items() if value is not None}
 
 
-def _template_problems(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
+def _check_template(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
     values = stand_ins(service)
     problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
     yield from (f"template: {problem}" for problem in problems)

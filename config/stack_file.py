@@ -23,9 +23,9 @@ class Network(Model):
     """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses."""
     vpc_id: types.VpcId | None = None
     """An existing VPC to adopt; then both subnet lists are needed and cidr, zones and nat are not allowed."""
-    public_subnet_ids: Annotated[list[types.SubnetId], types.Once, types.UNIQUE] = Field(default_factory=list)
+    public_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
     """Subnets of the adopted VPC for the load balancer, in two zones at least."""
-    private_subnet_ids: Annotated[list[types.SubnetId], types.Once, types.UNIQUE] = Field(default_factory=list)
+    private_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
     """Subnets of the adopted VPC for the tasks; they must reach ECR, S3, SSM and CloudWatch Logs."""
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ class Cluster(Model):
     """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
     """Days that CloudWatch keeps logs."""
-    allowed_cidrs: Annotated[list[types.Cidr], types.Once, types.UNIQUE] = Field(default=["0.0.0.0/0"], min_length=1)
+    allowed_cidrs: types.UniqueList[types.Cidr] = Field(default=["0.0.0.0/0"], min_length=1)
     """Who may open connections to the load balancer."""
     rules_of_a_security_group: Annotated[int, Field(ge=60, le=1000)] = 60
     """The account's quota of inbound rules per security group; what it was raised to, if it was."""

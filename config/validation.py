@@ -7,19 +7,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.suggestions import written
-from config.error_messages import NAMESPACE, described
+from components.suggestions import path_in_file
+from config.error_messages import NAMESPACE, format_error
 from config.lines import StackLines
 from config.stack_file import Stack
 
-ROUNDS = 20
+MAX_ROUNDS = 20
 """Of taking away what is wrong; each takes away something, and a path has fewer parts than this."""
 
 Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Checked:
+class Validated:
     """What could be read.
 
     Attributes:
@@ -42,40 +42,40 @@ def _within(path: str, place: str) -> bool:
     return path == place or path.startswith((f"{place}.", f"{place}["))
 
 
-def checked(raw: Mapping[str, Any]) -> Checked:
+def validate(raw: Mapping[str, Any]) -> Validated:
     """Check a configuration, and go on without the parts that do not fit."""
     rest, problems, doubtful = copy.deepcopy(dict(raw)), list[str](), set[str]()
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         try:
-            return Checked(Stack.model_validate(rest), problems, frozenset(doubtful))
+            return Validated(Stack.model_validate(rest), problems, frozenset(doubtful))
         except ValidationError as error:
             found = error.errors(include_url=False)
-        problems = problems or [described(each, Stack) for each in found]
-        for place in {_to_take_away(each) for each in found}:
+        problems = problems or [format_error(each, Stack) for each in found]
+        for place in {_wrong_part(each) for each in found}:
             if not place:
-                return Checked(None, problems, frozenset(doubtful))
-            doubtful |= _doubted(place)
-            _take_away(rest, place)
-    return Checked(None, problems, frozenset(doubtful))
+                return Validated(None, problems, frozenset(doubtful))
+            doubtful |= _affected(place)
+            _remove(rest, place)
+    return Validated(None, problems, frozenset(doubtful))
 
 
-def _to_take_away(error: Any) -> Place:
+def _wrong_part(error: Any) -> Place:
     """What makes the error go; a list as a whole, so that its other items keep their numbers."""
-    place: list[str | int] = [part for part in written(Stack, error["loc"]) if part != "[key]"]
+    place: list[str | int] = [part for part in path_in_file(Stack, error["loc"]) if part != "[key]"]
     if error["type"] == "missing":
         place.pop()
     numbers = [index for index, part in enumerate(place) if isinstance(part, int)]
     return tuple(place[: numbers[0]] if numbers else place)
 
 
-def _doubted(place: Place) -> set[str]:
+def _affected(place: Place) -> set[str]:
     if place[0] != "services" or len(place) == 1:
         of_secrets = {"notifications": {"slack_webhook", "commit_token"}, "services": {"secrets"}}
         return {str(place[0]), *of_secrets.get(str(place[0]), set())}
     return {f"services.{place[1]}", f"secrets.{place[1]}"}
 
 
-def _take_away(rest: dict[str, Any], place: Place) -> None:
+def _remove(rest: dict[str, Any], place: Place) -> None:
     at: Any = rest
     for part in place[:-1]:
         at = at.get(part) if isinstance(at, dict) else None
@@ -83,7 +83,7 @@ def _take_away(rest: dict[str, Any], place: Place) -> None:
         at.pop(place[-1], None)
 
 
-def in_plain_text(given: Mapping[str, Any], is_secret: Callable[[str], bool], lines: StackLines) -> Iterator[str]:
+def check_plain_text(given: Mapping[str, Any], is_secret: Callable[[str], bool], lines: StackLines) -> Iterator[str]:
     """Secrets that somebody has written without `--secret`; their values are never shown.
 
     Args:
@@ -109,16 +109,16 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def shown(stack: str, problems: Sequence[str], lines: StackLines) -> str:
+def format_stack_problems(stack: str, problems: Sequence[str], lines: StackLines) -> str:
     """All of them, in the order of the file's lines."""
 
     def whole(problem: str) -> str:
         return problem if problem.startswith("aws:") else f"{NAMESPACE}:{problem}"
 
-    return listed(f"Pulumi.{stack}.yaml", problems, lines, whole)
+    return format_problems(f"Pulumi.{stack}.yaml", problems, lines, whole)
 
 
-def listed(file: str, problems: Iterable[str], lines: StackLines, whole: Callable[[str], str] = str) -> str:
+def format_problems(file: str, problems: Iterable[str], lines: StackLines, whole: Callable[[str], str] = str) -> str:
     """A file's problems in the order of its lines, each once.
 
     Args:

@@ -16,7 +16,7 @@ from components.service.parameter_store import ParameterStore
 from components.service.routing import WaysInArgs
 from components.service.strategies.strategy import Deployable
 from components.service.update_hooks import Seen
-from config.pull_request_stack import number_of, priority
+from config.pull_request_stack import priority, pull_request_number
 from config.service import Service
 from config.settings import Settings
 from releases.service_state import ServiceState
@@ -196,7 +196,7 @@ def ways_in_args(
     """`{"ways_in": …}` for a service with routes, nothing for a worker."""
     if not service.routes:
         return {}
-    balancer, number = platform.balancer, number_of(platform.scope.stack)
+    balancer, number = platform.balancer, pull_request_number(platform.scope.stack)
     ways_in: WaysInArgs = {
         "routes": [route.model_copy(update={"priority": priority(route.priority, number)}) for route in service.routes],
         "health_check": service.health_check,

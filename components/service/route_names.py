@@ -28,7 +28,7 @@ class Route(Model):
     """One way in: a target group and a listener rule."""
 
     host: types.Host
-    paths: Annotated[list[types.PathPattern], types.Once, types.UNIQUE] = Field(default_factory=list)
+    paths: types.UniqueList[types.PathPattern] = Field(default_factory=list)
     """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
     priority: Annotated[int, Field(ge=1, le=50000)]
     """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""

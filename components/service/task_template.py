@@ -21,7 +21,7 @@ from botocore.validate import ParamValidator, ValidationErrors
 from components.service import task_reads, task_rules
 from components.service.task_reads import Reads
 from components.service.task_rules import shown
-from components.suggestions import meant
+from components.suggestions import suggestion
 from releases.record import FINGERPRINT_LABEL
 from releases.repository import is_of
 
@@ -304,7 +304,7 @@ def _mistakes(report: ValidationErrors) -> Iterator[str]:
             value = shown(wrong["value"]) if wrong["type"] == "str" else wrong["value"]
             yield f"{wrong['path']}: {value}; must be {' or '.join(types)}"
         elif unknown := UNKNOWN.fullmatch(said):
-            yield f"{_key(unknown)}: there is no such key{meant(unknown['key'], unknown['keys'].split(', '))}"
+            yield f"{_key(unknown)}: there is no such key{suggestion(unknown['key'], unknown['keys'].split(', '))}"
         elif missing := MISSING.fullmatch(said):
             yield f"{_key(missing)}: is missing"
         else:

@@ -6,9 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from bootstrap.account_file import NAMESPACE, account_problems, state_bucket
+from bootstrap.account_file import NAMESPACE, check_account, state_bucket_name
 from config.lines import StackLines
-from config.validation import listed
+from config.validation import format_problems
 from delivery.commands.up import Ask, Project, right_account, up
 from delivery.quotas import report
 from releases.errors import DeliveryError
@@ -23,7 +23,7 @@ def ensure_state_bucket(s3: Any, account: str, region: str) -> bool:
     Raises:
         DeliveryError: somebody else's bucket has the name.
     """
-    name = state_bucket(account, region)
+    name = state_bucket_name(account, region)
     try:
         s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
     except ClientError as error:
@@ -49,12 +49,12 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
             says which. Nothing is made before the file is right.
     """
     session, config = right_account(project), project.config()
-    if problems := account_problems(config):
+    if problems := check_account(config):
         file = f"{project.folder.name}/{project.file.name}"
-        raise DeliveryError(listed(file, problems, StackLines.read(project.file)))
+        raise DeliveryError(format_problems(file, problems, StackLines.read(project.file)))
     if config.get(f"{NAMESPACE}:backend", "s3") == "s3":
         account, region = session.client("sts").get_caller_identity()["Account"], session.region_name
-        name = state_bucket(account, region)
+        name = state_bucket_name(account, region)
         if ensure_state_bucket(session.client("s3"), account, region):
             say(f"Made bucket {name}")
         backend = {"PULUMI_BACKEND_URL": f"s3://{name}?region={region}", "PULUMI_CONFIG_PASSPHRASE": ""}

@@ -14,8 +14,8 @@ import boto3
 import yaml
 
 from config.lines import StackLines
-from config.provider_keys import provider_problems
-from config.validation import listed
+from config.provider_keys import check_provider
+from config.validation import format_problems
 from releases import waiting
 from releases.aws_session import Provider, Role, sign_in
 from releases.errors import NO_CLI, DeliveryError
@@ -153,8 +153,8 @@ def right_account(project: Project) -> boto3.Session:
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
     config, file = project.config(), project.file.name
-    if problems := list(provider_problems(config)):
-        raise DeliveryError(listed(file, problems, StackLines.read(project.file)))
+    if problems := list(check_provider(config)):
+        raise DeliveryError(format_problems(file, problems, StackLines.read(project.file)))
     session = sign_in(
         Provider(
             region=config.get("aws:region"),

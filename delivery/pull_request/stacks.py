@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from config.pull_request_stack import number_of
+from config.pull_request_stack import pull_request_number
 from releases.errors import NO_CLI, DeliveryError
 
 TEMPLATE = "Pulumi.pr.yaml"
@@ -83,7 +83,7 @@ class Reviews:
         """
         limit, failed = now - timedelta(days=self._days()), []
         for listed in self._listed():
-            number, last = number_of(_short(listed["name"])), listed.get("lastUpdate")
+            number, last = pull_request_number(_short(listed["name"])), listed.get("lastUpdate")
             if number is None:
                 continue
             if last is None or listed.get("updateInProgress") or _time(last) > limit:

@@ -7,7 +7,7 @@ import pytest
 from mocked import ROOT
 
 from config import settings
-from config.limits import BUILDSPEC, limit_problems
+from config.limits import BUILDSPEC, check_limits
 from config.stack_file import Stack
 
 TASK = {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000}
@@ -15,7 +15,7 @@ ZONE = "example.com"
 
 
 def problems(*, buildspecs: Path = ROOT / "buildspecs", **keys: Any) -> list[str]:
-    return list(limit_problems("dev", Stack.model_validate({"domain": {"zone": ZONE}, **keys}), buildspecs))
+    return list(check_limits("dev", Stack.model_validate({"domain": {"zone": ZONE}, **keys}), buildspecs))
 
 
 def routed(count: int, **service: Any) -> dict[str, Any]:

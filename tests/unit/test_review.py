@@ -9,7 +9,7 @@ import pytest
 from mocked import COMPUTED, ROOT, SECRET_KEYS, Deploy, Recorder, stack_config
 from pulumi.runtime import mocks
 
-from config.pull_request_stack import FIRST_PRIORITY, HIGHEST_PRIORITY, number_of, numbered, priority
+from config.pull_request_stack import FIRST_PRIORITY, HIGHEST_PRIORITY, priority, pull_request_number, substitute_number
 
 SHARED: dict[str, dict[str, Any]] = {
     "network": {
@@ -107,12 +107,12 @@ def test_who_is_no_review_shares(deploy: Deploy) -> None:
     [("pr-7", 7), ("pr-12", 12), ("pr", None), ("pr-", None), ("pr-0", None), ("dev", None), ("pr-7a", None)],
 )
 def test_the_number_in_a_stack_s_name(stack: str, number: int | None) -> None:
-    assert number_of(stack) == number
+    assert pull_request_number(stack) == number
 
 
 def test_texts_have_the_number_wherever_they_are() -> None:
     before = {"a": ["x-${number}", {"b": "${number}/${number}"}], "c": 1, "d": None}
-    assert numbered(before, 7) == {"a": ["x-7", {"b": "7/7"}], "c": 1, "d": None}
+    assert substitute_number(before, 7) == {"a": ["x-7", {"b": "7/7"}], "c": 1, "d": None}
 
 
 def test_priorities_of_reviews_are_apart_and_allowed() -> None:

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from mocked import ROOT
 from test_settings import MISTAKES, changed
 
-from components.types import WORDS
-from config.pull_request_stack import NUMBER
+from components.types import PATTERN_MESSAGES
+from config.pull_request_stack import PLACEHOLDER
 from config.schema import FILE, document
 from config.schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
 
@@ -19,7 +19,7 @@ STACKS = sorted(
     file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)
 )
 VALIDATOR = Draft202012Validator(document())
-UNNAMED = {re.escape(NUMBER), WILDCARDS, ECR, NESTED, AWS_OWN}
+UNNAMED = {re.escape(PLACEHOLDER), WILDCARDS, ECR, NESTED, AWS_OWN}
 BETWEEN_KEYS = ("secrets.", "slack_webhook", "commit_token")
 """What only the program can know: it is there or not, or has a wrong value, which is encrypted."""
 
@@ -30,7 +30,7 @@ def test_the_committed_schema_is_what_the_models_say() -> None:
 
 def test_every_pattern_has_words() -> None:
     patterns = set(re.findall(r'"pattern": "((?:[^"\\\\]|\\\\.)+)"', json.dumps(document())))
-    assert {json.loads(f'"{pattern}"') for pattern in patterns} - UNNAMED <= WORDS.keys()
+    assert {json.loads(f'"{pattern}"') for pattern in patterns} - UNNAMED <= PATTERN_MESSAGES.keys()
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mocked import ROOT
 from moto import mock_aws
 
-from bootstrap.account_file import state_bucket
+from bootstrap.account_file import state_bucket_name
 from delivery.__main__ import main
 from delivery.commands.bootstrap import bootstrap
 from delivery.commands.up import Project, changes, up
@@ -248,7 +248,7 @@ def test_a_preview_that_fails_ends_it(laptop: Laptop, monkeypatch: pytest.Monkey
     assert (len(laptop.calls()), laptop.asked) == (1, [])
 
 
-BUCKET = state_bucket(ACCOUNT, REGION)
+BUCKET = state_bucket_name(ACCOUNT, REGION)
 BACKEND = f"s3://{BUCKET}?region={REGION}"
 ACCOUNT_FILE: dict[str, Any] = {
     "fargate-delivery-bootstrap:stacks": {"prd": {}},
