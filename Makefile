@@ -31,7 +31,7 @@ $(shell for tool in .venv/bin/python policy/.venv/bin/python deployments/.venv/b
 
 setup: .tools/ready policy/.venv/ready deployments/.venv/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
 
-.venv/ready: pyproject.toml uv.lock tools/setup.py
+.venv/ready: pyproject.toml sandbox/pyproject.toml uv.lock tools/setup.py
 	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) tools/setup.py packages
 	@touch $@
 

@@ -83,7 +83,7 @@ def preview(stack: Stack, *options: str) -> str:
         command = [workspace.pulumi_command.command, "preview", "--json", "--refresh=false", "--non-interactive"]
         variables = {
             **os.environ,
-            "PATH": f"{REPOSITORY}/.venv/bin{os.pathsep}{os.environ['PATH']}",  # for sandbox/analyzer.py
+            "PATH": f"{REPOSITORY}/.venv/bin{os.pathsep}{os.environ['PATH']}",  # for sandbox.analyzer
             **workspace.env_vars,
             "PULUMI_HOME": str(folder.home),
             "PULUMI_DEBUG_COMMANDS": "true",

@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SANDBOX, TESTS = "sandbox", "tests"
+SOURCES: dict[tuple[str, ...], tuple[str, ...]] = {("sandbox", "src"): (), ("sandbox", "tests"): (TESTS, "sandbox")}
+"""Folder → the package that its modules are in, where that is not the folder itself."""
 
 ALLOWED_BETWEEN_PACKAGES = {
     ("sandbox.server", "sandbox.validation"),
@@ -30,6 +32,7 @@ def files() -> dict[str, Path]:
     for file in ROOT.rglob("*.py"):
         parts = file.relative_to(ROOT).with_suffix("").parts
         if not any(part.startswith(".") for part in parts) and "node_modules" not in parts:
+            parts = (*SOURCES.get(parts[:2], parts[:2]), *parts[2:])
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
 

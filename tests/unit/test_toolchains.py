@@ -48,13 +48,13 @@ def listed_with_pip(folder: Path, environment: Path) -> subprocess.CompletedProc
 
 
 def synced_with_uv(folder: Path, environment: Path) -> subprocess.CompletedProcess[str]:
-    """With `--check`: it says what it would change, and fails. The project itself is built anew when pyproject.toml is
-    edited, which is no fault.
+    """With `--check`: it says what it would change, and fails. A member of the workspace is built anew when its
+    pyproject.toml is edited, which is no fault.
     """
     assert any((parent / "uv.lock").is_file() for parent in (folder, *folder.parents)), "there is no uv.lock"
     uv = shutil.which("uv", path=f"{ROOT / '.tools/uv/bin'}{os.pathsep}{os.environ['PATH']}")
     assert uv, "there is no uv; run: make setup"
-    command = [uv, "sync", "--inexact", "--check", "--offline", "--no-install-project"]
+    command = [uv, "sync", "--inexact", "--check", "--offline", "--no-install-workspace"]
     return run(command, folder, {"UV_PROJECT_ENVIRONMENT": str(environment)})
 
 

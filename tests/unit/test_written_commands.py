@@ -11,10 +11,10 @@ from delivery.__main__ import main as delivery
 from sandbox.cli import main as sandbox
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("*.md", "docs/**/*.md", "examples/**/*.md")
+PAGES = ("*.md", "docs/**/*.md", "sandbox/*.md", "examples/**/*.md")
 OTHERS = (
     "*.py", "acceptance/*.py", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "Makefile", "bootstrap/*.*", "components/**/*.py", "config/*.py",
-    "delivery/**/*.py", "deployments/*.*", "docs/*.py", "policy/*.*", "releases/*.py", "stack/*.py", "sandbox/**/*.py", "tools/*.py", "Pulumi*.yaml",
+    "delivery/**/*.py", "deployments/*.*", "docs/*.py", "policy/*.*", "releases/*.py", "stack/*.py", "sandbox/src/**/*.py", "tools/*.py", "Pulumi*.yaml",
 )  # fmt: skip
 COMMAND = r"(?:\.venv/bin/|\$\(BIN\)/)?(?:sandbox|delivery|make) [a-z-]+\b[^`\n]*"
 IN_WORDS = re.compile(rf"`(?:[^`\n]*(?:&&|\||;|\$\() ?)?({COMMAND})`")

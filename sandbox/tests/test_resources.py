@@ -424,8 +424,8 @@ def same(case: Case, state: Props | None, inputs: Props, props: Props) -> None:
 
 
 ELSEWHERE = {
-    "aws:acm/certificateValidation:CertificateValidation",  # a wait; tests/unit/sandbox/test_resources_drift.py
-    "aws:codedeploy/application:Application",  # not moto's; tests/unit/sandbox/test_codedeploy.py
+    "aws:acm/certificateValidation:CertificateValidation",  # a wait; test_resources_drift.py
+    "aws:codedeploy/application:Application",  # not moto's; test_codedeploy.py
     "aws:codedeploy/deploymentConfig:DeploymentConfig",
     "aws:codedeploy/deploymentGroup:DeploymentGroup",
 }

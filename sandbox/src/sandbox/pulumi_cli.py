@@ -33,7 +33,7 @@ class PatientCommand(auto.PulumiCommand):
         Raises:
             auto.CommandError: it failed.
         """
-        plugins = [Path(self.command).parent, Path(sys.executable).parent]  # the CLI's own, and sandbox/analyzer.py
+        plugins = [Path(self.command).parent, Path(sys.executable).parent]  # the CLI's own, and sandbox.analyzer
         path = os.pathsep.join([*map(str, plugins), os.environ.get("PATH", os.defpath)])
         environment = {**os.environ, **additional_env, "PATH": path, "PULUMI_AUTOMATION_API": "true"}
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
