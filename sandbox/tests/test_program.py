@@ -6,26 +6,28 @@ import os
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from config import settings
 from sandbox import program
 
 
-def test_a_program_has_its_own_modules(tmp_path: Path) -> None:
+def test_a_program_has_its_own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported_before = ModuleType("settings")
+    monkeypatch.setitem(sys.modules, "settings", imported_before)
     for version in ("one", "two"):
         root = tmp_path / version
-        (root / "delivery").mkdir(parents=True)
-        (root / "delivery/__init__.py").touch()
-        (root / "delivery/record.py").write_text(f"VERSION = {version!r}\n")
-        (root / "config/settings.py").write_text("from delivery.record import VERSION\n")
+        (root / "releases").mkdir(parents=True)
+        (root / "releases/__init__.py").touch()
+        (root / "releases/record.py").write_text(f"VERSION = {version!r}\n")
+        (root / "settings.py").write_text("from releases.record import VERSION\n")
         (root / "__main__.py").write_text("import settings\nopen('version', 'w').write(settings.VERSION)\n")
         with program.as_if_started(root, {}):
             program.run(root)
         assert (root / "version").read_text() == version
-        assert sys.modules["settings"] is settings
-        assert not hasattr(sys.modules.get("delivery.record"), "VERSION")
+        assert sys.modules["settings"] is imported_before
+        assert not hasattr(sys.modules.get("releases.record"), "VERSION")
 
 
 @pytest.mark.parametrize("engine", ["ends", "fails"])
