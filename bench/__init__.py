@@ -1,0 +1,1 @@
+"""What a release and a preview cost."""
