@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 
 from bootstrap import state_policy
-from bootstrap.deploy_policy import deploy
-from bootstrap.drift_policy import drift
-from bootstrap.preview_policy import preview
-from bootstrap.review_policy import STACKS, review
+from bootstrap.deploy_policy import deploy_statements
+from bootstrap.drift_policy import drift_statements
+from bootstrap.preview_policy import preview_statements
+from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
 from components.naming import Scope
 
@@ -18,7 +18,7 @@ PATH = "/fargate-delivery/"
 """Of these roles. So the pattern of the roles that a stack makes, `role/STACK-*`, is not theirs: none widens itself."""
 
 
-LONGEST_DEPLOYMENT = 2 * 60 * 60
+MAX_SESSION_SECONDS = 2 * 60 * 60
 """Seconds of a session of the deploy role: an `up` may wait for an hour before it begins (releases/waiting.py)."""
 
 
@@ -65,30 +65,30 @@ class StackAccess(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:StackAccess", name, {"stack": args["scope"].stack}, opts)
         self._scope, self._child = args["scope"], pulumi.ResourceOptions(parent=self)
         self._name = name
-        granted, reviewing = dict(deploy(self._scope)), dict(review(self._scope))
-        looking, watching = preview(self._scope), [*drift(self._scope)]
+        deploying, reviewing = dict(deploy_statements(self._scope)), dict(review_statements(self._scope))
+        previewing, watching = preview_statements(self._scope), [*drift_statements(self._scope)]
         self.preview_role_arn = self.review_role_arn = self.drift_role_arn = pulumi.Output.from_input(None)
         self.secrets_provider = self.review_secrets_provider = pulumi.Output.from_input(None)
         if "state_bucket_arn" in args:
             bucket_arn, project, stack = args["state_bucket_arn"], args["project"], self._scope.stack
             key, self.secrets_provider = self._key("", stack)
-            granted["state"] = [
+            deploying["state"] = [
                 *state_policy.write_state(bucket_arn, project, stack),
-                *state_policy.seal_state(key.arn),
+                *state_policy.encrypt_state(key.arn),
             ]
-            reading = [*state_policy.read_state(bucket_arn, project, stack), *state_policy.open_state(key.arn)]
-            looking, watching = [*looking, *reading], [*watching, *reading]
+            reading = [*state_policy.read_state(bucket_arn, project, stack), *state_policy.decrypt_state(key.arn)]
+            previewing, watching = [*previewing, *reading], [*watching, *reading]
             if args["reviewers"]:
                 review_key, self.review_secrets_provider = self._key("-review", f"{stack}'s reviews")
                 reviewing["state"] = [
-                    *state_policy.write_state(bucket_arn, project, STACKS),
-                    *state_policy.seal_state(review_key.arn),
-                    *state_policy.use_state(bucket_arn, project, stack),
-                    *state_policy.open_state(key.arn),
+                    *state_policy.write_state(bucket_arn, project, REVIEW_STACKS),
+                    *state_policy.encrypt_state(review_key.arn),
+                    *state_policy.reference_state(bucket_arn, project, stack),
+                    *state_policy.decrypt_state(key.arn),
                 ]
-        self.deploy_role_arn = self._writing_role("deploy", granted, args["deployers"])
+        self.deploy_role_arn = self._writing_role("deploy", deploying, args["deployers"])
         if args["previewers"]:
-            self.preview_role_arn = self._reading_role("preview", looking, args["previewers"])
+            self.preview_role_arn = self._reading_role("preview", previewing, args["previewers"])
         if args["watchers"]:
             self.drift_role_arn = self._reading_role("drift", watching, args["watchers"])
         if args["reviewers"]:
@@ -107,18 +107,21 @@ class StackAccess(pulumi.ComponentResource):
             f"{self._name}-{use}-role",
             name=f"{self._scope.stack}-{use}",
             path=PATH,
-            max_session_duration=LONGEST_DEPLOYMENT if use == "deploy" else None,
+            max_session_duration=MAX_SESSION_SECONDS if use == "deploy" else None,
             assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
             opts=self._child,
         )
 
     def _writing_role(
-        self, use: str, granted: Mapping[str, Sequence[policies.Statement]], trust: Sequence[policies.Statement]
+        self,
+        use: str,
+        parts: Mapping[str, Sequence[policies.Statement]],
+        trust: Sequence[policies.Statement],
     ) -> pulumi.Output[str]:
         """Managed policies, because a role's own have 10,240 characters together."""
         role = self._role(use, trust)
         attached = []
-        for part, statements in granted.items():
+        for part, statements in parts.items():
             policy = aws.iam.Policy(
                 f"{self._name}-{use}-{part}",
                 name=f"{self._scope.stack}-{use}-{part}",

@@ -24,7 +24,7 @@ LINKED = (
 """Services whose own role AWS makes in an account when it is first needed, on behalf of who needs it."""
 
 
-def deploy(scope: Scope) -> Mapping[str, Sequence[Statement]]:
+def deploy_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     """The statements by policy: a managed policy has 6,144 characters, and they are more."""
     return {
         "network": [*_network(scope), *records(scope), *_certificates(scope)],

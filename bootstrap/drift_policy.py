@@ -8,7 +8,7 @@ and runs the deployed branch's code, where a preview runs a pull request's.
 import re
 from collections.abc import Sequence
 
-from bootstrap.deploy_policy import deploy
+from bootstrap.deploy_policy import deploy_statements
 from components.iam.policies import Statement, allow
 from components.naming import Scope
 from components.platform import steps_code
@@ -38,12 +38,12 @@ BUCKET_SETTINGS = (
 """What the provider reads of a bucket; none of them is of an object."""
 
 
-def drift(scope: Scope) -> Sequence[Statement]:
+def drift_statements(scope: Scope) -> Sequence[Statement]:
     """The statements, which fit into one policy of a role's own."""
     bucket = f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
     found = [
         _reading(statement)
-        for part in deploy(scope).values()
+        for part in deploy_statements(scope).values()
         for statement in part
         if statement["Sid"] not in NOT_A_REFRESH_S
     ]

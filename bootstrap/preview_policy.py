@@ -9,7 +9,7 @@ from components.naming import Scope
 from releases.template import TEMPLATES
 
 
-def preview(scope: Scope) -> list[Statement]:
+def preview_statements(scope: Scope) -> list[Statement]:
     """What the program asks AWS before it declares anything, and what its guards look at."""
     stack, store = scope.stack, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
     pipelines = scope.arn("codepipeline", f"{stack}-*")

@@ -13,7 +13,7 @@ from bootstrap.deploy_policy import actions
 from components.iam.policies import Statement, allow
 from components.naming import Scope
 
-STACKS = "pr-*"
+REVIEW_STACKS = "pr-*"
 """The names of reviews' stacks; IAM has no pattern for numbers."""
 TAG = "pr"
 """What the tag `stack` says on what is a review's."""
@@ -21,13 +21,13 @@ ASKED = {"aws:RequestTag/stack": TAG}
 OURS = {"aws:ResourceTag/stack": TAG}
 
 
-def review(scope: Scope) -> Mapping[str, Sequence[Statement]]:
+def review_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     """The statements by policy, as of `deploy`.
 
     Args:
         scope: of the stack whose network and load balancer the reviews use.
     """
-    own = replace(scope, stack=STACKS)
+    own = replace(scope, stack=REVIEW_STACKS)
     return {
         "network": [*_network(own), *_rules(scope), *deploy_policy.records(own)],
         "services": [*deploy_policy.services(own), *deploy_policy.watching(own)],

@@ -37,7 +37,7 @@ def write_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
     ]
 
 
-def use_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
+def reference_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
     """What a StackReference in another stack needs: the whole checkpoint, of which the outputs are a part."""
     return [allow("UseState", ["s3:GetObject"], [f"{bucket_arn}/.pulumi/stacks/{project}/{stack}.json*"])]
 
@@ -50,12 +50,12 @@ def _find_state(bucket_arn: str) -> Statement:
     return allow("FindState", ["s3:ListBucket"], [bucket_arn])
 
 
-def open_state(key_arn: pulumi.Input[str]) -> list[Statement]:
+def decrypt_state(key_arn: pulumi.Input[str]) -> list[Statement]:
     """Opens the secrets of a state and its stack file, with the stack's own key only."""
     return [allow("OpenState", ["kms:Decrypt"], [key_arn])]
 
 
-def seal_state(key_arn: pulumi.Input[str]) -> list[Statement]:
+def encrypt_state(key_arn: pulumi.Input[str]) -> list[Statement]:
     """Opens and seals them."""
     return [allow("SealState", ["kms:Decrypt", "kms:Encrypt"], [key_arn])]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from components.naming import PIPELINE_PREFIX_LENGTH
 from components.notifications import commit_messages
-from components.notifications.slack_messages import LONGEST_PATTERN, longest_pattern
+from components.notifications.slack_messages import MAX_PATTERN_LENGTH, longest_pattern_length
 from components.service.alarms import MEASURES, alarm_name
 from components.types import PARAMETER_BYTES, REFERENCE
 from config.error_messages import NAMESPACE
@@ -102,7 +102,7 @@ def check_pull_request_stack(stack: str, config: Stack) -> Iterator[str]:
 def check_slack(stack: str, config: Stack, webhook: Any) -> Iterator[str]:
     """Slack's webhook, which goes with `notifications.slack` and is never shown; and how many services there are."""
     if config.notifications.slack:
-        yield from _check_pattern_length("slack", longest_pattern(_pipeline_names(stack, config)), config)
+        yield from _check_pattern_length("slack", longest_pattern_length(_pipeline_names(stack, config)), config)
     yield from _check_needed("slack", "slack_webhook", "the webhook", webhook, wanted=config.notifications.slack)
     if config.notifications.slack and webhook is not None and not _matches(WEBHOOK, webhook):
         yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"
@@ -113,7 +113,7 @@ def check_commits(stack: str, config: Stack, token: Any) -> Iterator[str]:
     wanted = config.notifications.commits is not None
     if wanted:
         yield from _check_pattern_length(
-            "commits", commit_messages.longest_pattern(_pipeline_names(stack, config)), config
+            "commits", commit_messages.longest_pattern_length(_pipeline_names(stack, config)), config
         )
     yield from _check_needed("commits", "commit_token", "the token", token, wanted=wanted)
     if wanted and token is not None and not _matches(TOKEN, token):
@@ -125,10 +125,10 @@ def _pipeline_names(stack: str, config: Stack) -> list[str]:
 
 
 def _check_pattern_length(key: str, length: int, config: Stack) -> Iterator[str]:
-    if length > LONGEST_PATTERN:
+    if length > MAX_PATTERN_LENGTH:
         yield (
             f"notifications.{key}: the names of {len(config.services)} services make an event pattern of {length} "
-            f"characters; EventBridge takes {LONGEST_PATTERN}; use shorter names, or two stacks"
+            f"characters; EventBridge takes {MAX_PATTERN_LENGTH}; use shorter names, or two stacks"
         )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from bootstrap import state_policy
 from bootstrap.account_file import PROJECT, Account
-from bootstrap.deploy_policy import deploy
-from bootstrap.drift_policy import drift
-from bootstrap.preview_policy import preview
-from bootstrap.review_policy import STACKS, review
+from bootstrap.deploy_policy import deploy_statements
+from bootstrap.drift_policy import drift_statements
+from bootstrap.preview_policy import preview_statements
+from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
 from components.iam.policies import Statement
 from components.naming import Scope, source_key
@@ -36,26 +36,26 @@ def table() -> str:
     """The whole page."""
     roles: Mapping[str, Sequence[Statement]] = {
         "`STACK-preview`": [
-            *preview(SCOPE),
+            *preview_statements(SCOPE),
             *state_policy.read_state(STATE, PROJECT, SCOPE.stack),
-            *state_policy.open_state(KEY),
+            *state_policy.decrypt_state(KEY),
         ],
         "`STACK-drift`": [
-            *drift(SCOPE),
+            *drift_statements(SCOPE),
             *state_policy.read_state(STATE, PROJECT, SCOPE.stack),
-            *state_policy.open_state(KEY),
+            *state_policy.decrypt_state(KEY),
         ],
         "`STACK-deploy`": [
-            *(statement for statements in deploy(SCOPE).values() for statement in statements),
+            *(statement for statements in deploy_statements(SCOPE).values() for statement in statements),
             *state_policy.write_state(STATE, PROJECT, SCOPE.stack),
-            *state_policy.seal_state(KEY),
+            *state_policy.encrypt_state(KEY),
         ],
         "`STACK-review`": [
-            *(statement for statements in review(SCOPE).values() for statement in statements),
-            *state_policy.write_state(STATE, PROJECT, STACKS),
-            *state_policy.seal_state(REVIEW_KEY),
-            *state_policy.use_state(STATE, PROJECT, SCOPE.stack),
-            *state_policy.open_state(KEY),
+            *(statement for statements in review_statements(SCOPE).values() for statement in statements),
+            *state_policy.write_state(STATE, PROJECT, REVIEW_STACKS),
+            *state_policy.encrypt_state(REVIEW_KEY),
+            *state_policy.reference_state(STATE, PROJECT, SCOPE.stack),
+            *state_policy.decrypt_state(KEY),
         ],
         "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
             f"arn:aws:s3:::STORE/{source_key('SERVICE')}"

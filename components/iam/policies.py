@@ -59,7 +59,7 @@ def secure_transport_only(bucket_arn: pulumi.Input[str]) -> dict[str, Any]:
     )
 
 
-def receive_undelivered(queue_arn: pulumi.Input[str], rule_arns: Arns) -> dict[str, Any]:
+def send_to_dead_letters(queue_arn: pulumi.Input[str], rule_arns: Arns) -> dict[str, Any]:
     """A dead-letter queue's policy: EventBridge may put what these rules could not deliver."""
     return document(
         [

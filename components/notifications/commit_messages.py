@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from components.naming import Scope
-from components.notifications.slack_messages import EXECUTION, EXECUTION_PAGE, PATHS, console
+from components.notifications.slack_messages import EXECUTION, EXECUTION_PAGE, INPUT_PATHS, console_url
 from releases.events import FAILED, RELEASED, SOURCE, STARTED
 
 Outcome = Literal["started", "released", "failed"]
@@ -23,7 +23,7 @@ DESCRIPTIONS: Mapping[Outcome, str] = {
 """GitHub takes 140 characters (REST API, commit statuses); pipeline_steps/report.py cuts the reason."""
 COMMENT = "`<pipeline>` did not release this commit. <stage>, <action>: <message><log>"
 """The log is Markdown, or empty where there is none."""
-DETAILS = ("release", "took", "stage", "action", "reason", "message", "log")
+DETAIL_PATHS = ("release", "took", "stage", "action", "reason", "message", "log")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Host:
         header: the request header that has the token.
         credential: its value; `{}` is the token.
         repository: the fields of an event that its paths name a repository by.
-        named: the event pattern's filter of that: a repository that this host can be asked for.
+        repository_filter: the event pattern's filter of that: a repository that this host can be asked for.
         statuses: the path that takes statuses; a `*` for each of `repository` and one for the commit.
         comments: and comments.
         states: what it calls each outcome.
@@ -47,7 +47,7 @@ class Host:
     header: str
     credential: str
     repository: Sequence[str]
-    named: Sequence[Mapping[str, str]]
+    repository_filter: Sequence[Mapping[str, str]]
     statuses: str
     comments: str
     states: Mapping[Outcome, str]
@@ -55,7 +55,7 @@ class Host:
     text: str
 
 
-SOMEBODY_NAMED = [{"anything-but": "unknown"}]
+KNOWN = [{"anything-but": "unknown"}]
 HOSTS: Mapping[str, Host] = {
     # https://docs.github.com/en/rest/commits/statuses and …/comments
     "github": Host(
@@ -63,7 +63,7 @@ HOSTS: Mapping[str, Host] = {
         header="Authorization",
         credential="Bearer {}",
         repository=("owner", "name"),
-        named=SOMEBODY_NAMED,
+        repository_filter=KNOWN,
         statuses="repos/*/*/statuses/*",
         comments="repos/*/*/commits/*/comments",
         states={"started": "pending", "released": "success", "failed": "failure"},
@@ -76,7 +76,7 @@ HOSTS: Mapping[str, Host] = {
         header="PRIVATE-TOKEN",
         credential="{}",
         repository=("repository",),
-        named=[{"prefix": digit} for digit in "123456789"],
+        repository_filter=[{"prefix": digit} for digit in "123456789"],
         statuses="projects/*/statuses/*",
         comments="projects/*/repository/commits/*/comments",
         states={"started": "running", "released": "success", "failed": "failed"},
@@ -86,14 +86,14 @@ HOSTS: Mapping[str, Host] = {
 }
 
 
-def pattern(host: Host, outcome: Outcome, pipelines: Sequence[str]) -> str:
+def event_pattern(host: Host, outcome: Outcome, pipelines: Sequence[str]) -> str:
     """The events of an outcome, of these pipelines and of commits that somebody named, as a rule's JSON."""
-    detail = {"pipeline": list(pipelines), "commit": SOMEBODY_NAMED, "repository": list(host.named)}
-    found = {"source": [SOURCE], "detail-type": [DETAIL_TYPES[outcome]], "detail": detail}
-    return json.dumps(found, separators=(",", ":"))
+    detail = {"pipeline": list(pipelines), "commit": KNOWN, "repository": list(host.repository_filter)}
+    events = {"source": [SOURCE], "detail-type": [DETAIL_TYPES[outcome]], "detail": detail}
+    return json.dumps(events, separators=(",", ":"))
 
 
-def ended(pipelines: Sequence[str]) -> str:
+def ended_pattern(pipelines: Sequence[str]) -> str:
     """The executions that have ended without a release; not the one that CodePipeline starts by itself.
 
     AWS documents the trigger for the event of a start only, so one without it is looked into too.
@@ -103,45 +103,45 @@ def ended(pipelines: Sequence[str]) -> str:
         "state": ["FAILED", "STOPPED"],
         "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}, {"exists": False}]},
     }
-    found = {"source": ["aws.codepipeline"], "detail-type": [EXECUTION], "detail": detail}
-    return json.dumps(found, separators=(",", ":"))
+    events = {"source": ["aws.codepipeline"], "detail-type": [EXECUTION], "detail": detail}
+    return json.dumps(events, separators=(",", ":"))
 
 
-def longest_pattern(pipelines: Sequence[str]) -> int:
+def longest_pattern_length(pipelines: Sequence[str]) -> int:
     """Characters of the longest pattern, which must not be more than EventBridge takes."""
-    named = (pattern(host, outcome, pipelines) for host in HOSTS.values() for outcome in DETAIL_TYPES)
-    return max(len(text) for text in (ended(pipelines), *named))
+    outcomes = (event_pattern(host, outcome, pipelines) for host in HOSTS.values() for outcome in DETAIL_TYPES)
+    return max(len(text) for text in (ended_pattern(pipelines), *outcomes))
 
 
-def path_values(host: Host) -> list[str]:
+def path_parameters(host: Host) -> list[str]:
     """What fills a path's `*`, of the event."""
     return [f"$.detail.{name}" for name in (*host.repository, "commit")]
 
 
-def status(host: Host, outcome: Outcome, scope: Scope) -> dict[str, Any]:
+def status_transformer(host: Host, outcome: Outcome, scope: Scope) -> dict[str, Any]:
     """The input transformer of a status."""
     body = {
         "state": host.states[outcome],
         host.context: "<pipeline>",
         "description": DESCRIPTIONS[outcome],
-        "target_url": console(scope, EXECUTION_PAGE),
+        "target_url": console_url(scope, EXECUTION_PAGE),
     }
     return _transformer(body)
 
 
-def comment(host: Host) -> dict[str, Any]:
+def comment_transformer(host: Host) -> dict[str, Any]:
     """The input transformer of a comment: why there was no release, with the end of the build's log."""
     return _transformer({host.text: COMMENT})
 
 
-def report_input() -> dict[str, Any]:
+def report_transformer() -> dict[str, Any]:
     """The input transformer of the function that looks why an execution has ended."""
-    paths = {**PATHS["pipeline"], "state": "$.detail.state", "time": "$.time"}
+    paths = {**INPUT_PATHS["pipeline"], "state": "$.detail.state", "time": "$.time"}
     return {"input_paths": paths, "input_template": json.dumps({name: f"<{name}>" for name in paths})}
 
 
 def _transformer(body: Mapping[str, str]) -> dict[str, Any]:
     template = json.dumps(body)
-    paths = {**PATHS["pipeline"], **{name: f"$.detail.{name}" for name in DETAILS}}
+    paths = {**INPUT_PATHS["pipeline"], **{name: f"$.detail.{name}" for name in DETAIL_PATHS}}
     used = {name: path for name, path in paths.items() if f"<{name}>" in template}
     return {"input_paths": used, "input_template": template}

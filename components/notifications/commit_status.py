@@ -11,17 +11,17 @@ from components.iam import policies
 from components.iam.roles import service_role, until_known
 from components.lambda_function import python_function
 from components.naming import SOURCES, Scope
-from components.notifications import dead_letter_queue
 from components.notifications.commit_messages import (
     HOSTS,
     Outcome,
-    comment,
-    ended,
-    path_values,
-    pattern,
-    report_input,
-    status,
+    comment_transformer,
+    ended_pattern,
+    event_pattern,
+    path_parameters,
+    report_transformer,
+    status_transformer,
 )
+from components.notifications.dead_letter_queue import dead_letter_queue
 from pipeline_steps.report import BUCKET_VARIABLE, FOLDER
 from releases.events import FAILED, SOURCE
 
@@ -100,47 +100,48 @@ class CommitFeedback(pulumi.ComponentResource):
         role, permission = service_role(
             f"{name}-events", f"{self._full_name}-events", "events", [calls], args["scope"].account, self._child
         )
-        queue = dead_letter_queue.dead_letters(name, self._full_name, self._child)
-        rules = {outcome: self._rule(outcome, pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES}
-        stopped = self._rule("ended", ended(args["pipelines"]))
-        given = dead_letter_queue.let_in(name, queue, [rule.arn for rule in (*rules.values(), stopped)], self._child)
+        rules = {
+            outcome: self._rule(outcome, event_pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES
+        }
+        ended = self._rule("ended", ended_pattern(args["pipelines"]))
+        queue = dead_letter_queue(
+            name,
+            self._full_name,
+            [rule.arn for rule in (*rules.values(), ended)],
+            "A commit was not told; the queue has what, and why",
+            args.get("page"),
+            self._child,
+        )
         called = aws.lambda_.Permission(
             f"{name}-report-permission",
             statement_id="ended",
             function=report.name,
             action="lambda:InvokeFunction",
             principal="events.amazonaws.com",
-            source_arn=stopped.arn,
+            source_arn=ended.arn,
             opts=self._child,
         )
         self._targets = Targets(
             queue.arn,
             pulumi.ResourceOptions(
-                parent=self, depends_on=[permission, given, called], hooks=until_known(f"{name}-targets")
+                parent=self, depends_on=[permission, queue.policy, called], hooks=until_known(f"{name}-targets")
             ),
         )
         path: dict[str, Any] = {
             "role_arn": role.arn,
-            "http_target": {"path_parameter_values": path_values(self._host)},
+            "http_target": {"path_parameter_values": path_parameters(self._host)},
         }
         for outcome, rule in rules.items():
-            body = status(self._host, outcome, args["scope"])
+            body = status_transformer(self._host, outcome, args["scope"])
             self._target(f"{outcome}-status", rule, statuses.arn, input_transformer=body, **path)
-        body = comment(self._host)
+        body = comment_transformer(self._host)
         self._target("failed-comment", rules["failed"], comments.arn, input_transformer=body, **path)
-        self._target("ended-report", stopped, report.arn, input_transformer=report_input())
-        self.alarm_name = dead_letter_queue.alarm(
-            name,
-            self._full_name,
-            queue,
-            "A commit was not told; the queue has what, and why",
-            args.get("page"),
-            self._child,
-        )
+        self._target("ended-report", ended, report.arn, input_transformer=report_transformer())
+        self.alarm_name = queue.alarm_name
         self.register_outputs({"alarm_name": self.alarm_name})
 
-    def _target(self, purpose: str, rule: aws.cloudwatch.EventRule, arn: pulumi.Input[str], **given: Any) -> None:
-        """Where a rule's events go; `given` is what is sent of them, and as whom.
+    def _target(self, purpose: str, rule: aws.cloudwatch.EventRule, arn: pulumi.Input[str], **delivery: Any) -> None:
+        """Where a rule's events go; `delivery` is what is sent of them, and as whom.
 
         A function's own policy says who calls it (EventBridge, using resource-based policies).
         """
@@ -150,7 +151,7 @@ class CommitFeedback(pulumi.ComponentResource):
             target_id=purpose,
             arn=arn,
             dead_letter_config={"arn": self._targets.queue_arn},
-            **given,
+            **delivery,
             opts=self._targets.opts,
         )
 

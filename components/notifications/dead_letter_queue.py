@@ -1,47 +1,62 @@
 """A dead-letter queue for what EventBridge could not deliver, and the alarm that somebody has to look."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
 
-DAYS_KEPT = 14
+RETENTION_DAYS = 14
 """The most that SQS keeps."""
 
 
-def dead_letters(name: str, full_name: str, opts: pulumi.ResourceOptions) -> aws.sqs.Queue:
-    """The queue."""
-    return aws.sqs.Queue(
-        f"{name}-undelivered",
-        name=f"{full_name}-undelivered",
-        message_retention_seconds=DAYS_KEPT * 24 * 60 * 60,
-        sqs_managed_sse_enabled=True,
-        opts=opts,
-    )
+@dataclass(frozen=True)
+class DeadLetterQueue:
+    """A queue that EventBridge's rules may write to.
+
+    Attributes:
+        arn: the queue's.
+        policy: which rules may write; their targets come after it.
+        alarm_name: the alarm that goes off when a message is in the queue.
+    """
+
+    arn: pulumi.Output[str]
+    policy: aws.sqs.QueuePolicy
+    alarm_name: pulumi.Output[str]
 
 
-def let_in(
-    name: str, queue: aws.sqs.Queue, rule_arns: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
-) -> aws.sqs.QueuePolicy:
-    """What these rules could not deliver may be put there; their ARNs may be patterns."""
-    document = policies.receive_undelivered(queue.arn, rule_arns)
-    return aws.sqs.QueuePolicy(
-        f"{name}-undelivered-policy", queue_url=queue.url, policy=pulumi.Output.json_dumps(document), opts=opts
-    )
-
-
-def alarm(
+def dead_letter_queue(
     name: str,
     full_name: str,
-    queue: aws.sqs.Queue,
+    rule_arns: Sequence[pulumi.Input[str]],
     description: str,
     page: str | None,
     opts: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
-    """The alarm on the queue, which tells `page`, an SNS topic; its name."""
-    made = aws.cloudwatch.MetricAlarm(
+) -> DeadLetterQueue:
+    """The queue, its policy and its alarm.
+
+    Args:
+        name: what their names in Pulumi begin with.
+        full_name: what their names in AWS begin with.
+        rule_arns: the rules whose undelivered events it takes; may be patterns.
+        description: the alarm's.
+        page: the SNS topic that the alarm tells.
+        opts: of all of them.
+    """
+    queue = aws.sqs.Queue(
+        f"{name}-undelivered",
+        name=f"{full_name}-undelivered",
+        message_retention_seconds=RETENTION_DAYS * 24 * 60 * 60,
+        sqs_managed_sse_enabled=True,
+        opts=opts,
+    )
+    document = policies.send_to_dead_letters(queue.arn, rule_arns)
+    policy = aws.sqs.QueuePolicy(
+        f"{name}-undelivered-policy", queue_url=queue.url, policy=pulumi.Output.json_dumps(document), opts=opts
+    )
+    alarm = aws.cloudwatch.MetricAlarm(
         f"{name}-undelivered-alarm",
         name=f"{full_name}-undelivered",
         alarm_description=description,
@@ -58,4 +73,4 @@ def alarm(
         treat_missing_data="notBreaching",
         opts=opts,
     )
-    return made.name
+    return DeadLetterQueue(queue.arn, policy, alarm.name)

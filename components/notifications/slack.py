@@ -9,8 +9,8 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.iam.roles import service_role, until_known
 from components.naming import Scope
-from components.notifications import dead_letter_queue
-from components.notifications.slack_messages import MESSAGES, pattern, webhook_body
+from components.notifications.dead_letter_queue import dead_letter_queue
+from components.notifications.slack_messages import MESSAGES, event_pattern, webhook_transformer
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""
@@ -52,13 +52,19 @@ class Notifications(pulumi.ComponentResource):
             kind: aws.cloudwatch.EventRule(
                 f"{name}-{kind}",
                 name=f"{full_name}-{kind}",
-                event_pattern=pattern(message, scope, args["pipelines"]),
+                event_pattern=event_pattern(message, scope, args["pipelines"]),
                 opts=child,
             )
             for kind, message in MESSAGES.items()
         }
-        queue = dead_letter_queue.dead_letters(name, full_name, child)
-        given = dead_letter_queue.let_in(name, queue, [rule.arn for rule in rules.values()], child)
+        queue = dead_letter_queue(
+            name,
+            full_name,
+            [rule.arn for rule in rules.values()],
+            "Slack did not take a message; the queue has it, and why",
+            args.get("page"),
+            child,
+        )
         destination, role, permission = _destination(name, args["webhook"], scope, child)
         hooks = until_known(f"{name}-targets")
         for kind, rule in rules.items():
@@ -68,12 +74,11 @@ class Notifications(pulumi.ComponentResource):
                 target_id="slack",
                 arn=destination.arn,
                 role_arn=role.arn,
-                input_transformer=webhook_body(MESSAGES[kind], scope, production=args.get("production", False)),
+                input_transformer=webhook_transformer(MESSAGES[kind], scope, production=args.get("production", False)),
                 dead_letter_config={"arn": queue.arn},
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[given, permission], hooks=hooks),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[queue.policy, permission], hooks=hooks),
             )
-        words = "Slack did not take a message; the queue has it, and why"
-        self.alarm_name = dead_letter_queue.alarm(name, full_name, queue, words, args.get("page"), child)
+        self.alarm_name = queue.alarm_name
         self.register_outputs({"alarm_name": self.alarm_name})
 
 

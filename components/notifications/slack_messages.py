@@ -15,9 +15,9 @@ import pulumi_aws as aws
 from components.naming import Scope
 from releases.events import NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 
-LONGEST_TEMPLATE, LONGEST_PATTERN = 8192, 2048
+MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
-GOOD, BAD, NEWS, ASKING = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
+SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
 Subject = Literal["pipeline", "service", "task", "alarm"]
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
 CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
@@ -34,7 +34,7 @@ LINKS: Mapping[Subject, Mapping[str, str]] = {
 }
 """Where in the AWS console to look further. A service's log group ends in what its pipeline and its alarm are called.
 ECS's events have that name only within an ARN, of which a template cannot take a part: they link to all logs."""
-PATHS: Mapping[Subject, Mapping[str, str]] = {
+INPUT_PATHS: Mapping[Subject, Mapping[str, str]] = {
     "pipeline": {"pipeline": "$.detail.pipeline", "execution": "$.detail.execution-id"},
     "service": {"service": "$.resources[0]"},
     "task": {"group": "$.detail.group", "task": "$.detail.taskArn"},
@@ -42,7 +42,7 @@ PATHS: Mapping[Subject, Mapping[str, str]] = {
 }
 """What every message of a subject has of its event."""
 Transformer = aws.cloudwatch.EventTargetInputTransformerArgsDict
-OPEN, CLOSE = "\ue000", "\ue001"
+LINK_START, LINK_END = "\ue000", "\ue001"
 """Of a link in Slack's markup. Angle brackets are variables to EventBridge, so they become JSON's escapes."""
 
 
@@ -58,8 +58,8 @@ class Message:
         paths: variable → JSON path in the event.
         lines: what follows the title.
         source: the events' `source`.
-        of: what the events are about, which says how the stack's own are known.
-        more: a variable that is one more link, or empty.
+        subject: what the events are about, which says how the stack's own are known.
+        extra_link: a variable that is one more link, or empty.
     """
 
     title: str
@@ -69,8 +69,8 @@ class Message:
     paths: Mapping[str, str] = field(default_factory=dict)
     lines: Sequence[str] = ()
     source: str = "aws.codepipeline"
-    of: Subject = "pipeline"
-    more: str = ""
+    subject: Subject = "pipeline"
+    extra_link: str = ""
 
 
 EXECUTION, STAGE, ACTION = (f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage", "Action"))
@@ -87,7 +87,7 @@ HOOK_PATHS = {"hook": "$.detail.hookId", "stage": "$.detail.lifecycleStage", "ev
 MESSAGES: Mapping[str, Message] = {
     "started": Message(
         "<pipeline> has started",
-        NEWS,
+        INFO,
         EXECUTION,
         # The one that CodePipeline starts when a pipeline is made finds no source: nobody waits for it.
         {"state": ["STARTED"], "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}]}},
@@ -97,16 +97,16 @@ MESSAGES: Mapping[str, Message] = {
     # The same one fails in Source, with a reason like any other's; it is of the pipeline's first version.
     "no_source": Message(
         "<pipeline> has failed in <stage>",
-        BAD,
+        FAILURE,
         ACTION,
         {"state": ["FAILED"], "type": {"category": ["Source"]}, "version": [{"numeric": [">", 1]}]},
         OUTCOME,
         ["<action>: <reason>"],
-        more="details",
+        extra_link="details",
     ),
     "packaged": Message(
         "<pipeline> has an image to deploy",
-        NEWS,
+        INFO,
         PACKAGED,
         {},
         {"summary": "$.detail.summary"},
@@ -116,7 +116,7 @@ MESSAGES: Mapping[str, Message] = {
     # CodePipeline's own event of the failure follows, whose reason is the command that failed.
     "not_packaged": Message(
         "<pipeline> has no image to deploy",
-        BAD,
+        FAILURE,
         NOT_PACKAGED,
         {},
         {"reason": "$.detail.reason"},
@@ -125,32 +125,32 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "approval": Message(
         "<pipeline> waits for approval",
-        ASKING,
+        ACTION_NEEDED,
         ACTION,
         {"state": ["STARTED"], "type": {"category": ["Approval"]}},
         lines=["Approve or reject it in the pipeline, or with `delivery approve` or `delivery reject`."],
     ),
     "rejected": Message(
         "<pipeline>: the approval has ended without a yes",
-        BAD,
+        FAILURE,
         ACTION,
         {"state": ["FAILED"], "type": {"category": ["Approval"]}},
         {"reason": OUTCOME["reason"]},
         ["Reason: <reason>"],
     ),
-    "deploying": Message("<pipeline> deploys", NEWS, STAGE, {"state": ["STARTED"], "stage": ["Deploy"]}),
+    "deploying": Message("<pipeline> deploys", INFO, STAGE, {"state": ["STARTED"], "stage": ["Deploy"]}),
     "failed": Message(
         "<pipeline> has failed in <stage>",
-        BAD,
+        FAILURE,
         ACTION,
         {"state": ["FAILED"], "type": {"category": [{"anything-but": ["Source", "Approval"]}]}},
         OUTCOME,
         ["<action>: <reason>"],
-        more="details",
+        extra_link="details",
     ),
     "released": Message(
         "<pipeline> has released release-<release>",
-        GOOD,
+        SUCCESS,
         RELEASED,
         {},
         {
@@ -168,38 +168,38 @@ MESSAGES: Mapping[str, Message] = {
     # Of an edit by `pulumi up` nothing else tells; of a release it comes before the pipeline knows.
     "rolled_back": Message(
         "A deployment has failed",
-        BAD,
+        FAILURE,
         "ECS Deployment State Change",
         {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
         {"reason": "$.detail.reason"},
         ["Service <service>", "Reason: <reason>"],
         source="aws.ecs",
-        of="service",
+        subject="service",
     ),
     "hook_waits": Message(
         "A deployment waits to be continued or rolled back",
-        ASKING,
+        ACTION_NEEDED,
         HOOK,
         {"eventName": ["HOOK_AWAITING_ACTION"]},
         HOOK_PATHS,
         ["Service <service>", "Hook <hook> at <stage>; `aws ecs continue-service-deployment` answers it."],
         source="aws.ecs",
-        of="service",
+        subject="service",
     ),
     "hook_failed": Message(
         "A deployment's hook has failed",
-        BAD,
+        FAILURE,
         HOOK,
         {"eventName": ["HOOK_FAILED", "HOOK_TIMED_OUT"]},
         HOOK_PATHS,
         ["Service <service>", "<event>: hook <hook> at <stage>"],
         source="aws.ecs",
-        of="service",
+        subject="service",
     ),
     # One event when ECS slows down, and not one for each task that fails.
     "impaired": Message(
         "ECS cannot start tasks",
-        BAD,
+        FAILURE,
         "ECS Service Action",
         {
             "eventName": [
@@ -211,42 +211,42 @@ MESSAGES: Mapping[str, Message] = {
         {"event": "$.detail.eventName", "reason": "$.detail.reason"},
         ["Service <service>", "<event> <reason>"],
         source="aws.ecs",
-        of="service",
+        subject="service",
     ),
     "out_of_memory": Message(
         "A task has run out of memory",
-        BAD,
+        FAILURE,
         "ECS Task State Change",
         {"lastStatus": ["STOPPED"], "containers": {"reason": [{"prefix": "OutOfMemoryError"}]}},
         {"definition": "$.detail.taskDefinitionArn"},
         ["It was of <group>, <definition>", "Task <task>"],
         source="aws.ecs",
-        of="task",
+        subject="task",
     ),
     "alarm": Message(
         "<alarm> is in ALARM",
-        BAD,
+        FAILURE,
         ALARM,
         {"state": {"value": ["ALARM"]}},
         ALARM_REASON,
         ["Reason: <reason>"],
         source="aws.cloudwatch",
-        of="alarm",
+        subject="alarm",
     ),
     "alarm_over": Message(
         "<alarm> is OK again",
-        GOOD,
+        SUCCESS,
         ALARM,
         {"state": {"value": ["OK"]}, "previousState": {"value": ["ALARM"]}},
         ALARM_REASON,
         ["Reason: <reason>"],
         source="aws.cloudwatch",
-        of="alarm",
+        subject="alarm",
     ),
 }
 
 
-def pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
+def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
     """Which events a message is for, as a rule's JSON: those of this stack, and of no other.
 
     Args:
@@ -255,32 +255,32 @@ def pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
         pipelines: its pipelines' names, which its services' composite alarms have too.
     """
     detail = dict(message.detail)
-    found: dict[str, Any] = {"source": [message.source], "detail-type": [message.detail_type], "detail": detail}
-    match message.of:
+    events: dict[str, Any] = {"source": [message.source], "detail-type": [message.detail_type], "detail": detail}
+    match message.subject:
         case "pipeline":
             detail["pipeline"] = list(pipelines)
         case "alarm":
             detail["alarmName"] = list(pipelines)
         case "service":
-            found["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
+            events["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
         case "task":  # a service's; a migration's are told by its build
             cluster = scope.arn("ecs", f"cluster/{scope.stack}")
             detail |= {"clusterArn": [cluster], "group": [{"prefix": "service:"}]}
-    return json.dumps(found, separators=(",", ":"))
+    return json.dumps(events, separators=(",", ":"))
 
 
-def longest_pattern(pipelines: Sequence[str]) -> int:
+def longest_pattern_length(pipelines: Sequence[str]) -> int:
     """Characters of the longest pattern, which must not be more than LONGEST_PATTERN: one that names all pipelines."""
     nowhere = Scope(stack="", partition="", region="", account="")
-    return max(len(pattern(message, nowhere, pipelines)) for message in MESSAGES.values())
+    return max(len(event_pattern(message, nowhere, pipelines)) for message in MESSAGES.values())
 
 
-def console(scope: Scope, page: str) -> str:
+def console_url(scope: Scope, page: str) -> str:
     """The address of a page of the AWS console."""
     return f"https://{scope.region}.console.aws.amazon.com/{page.format(region=scope.region, stack=scope.stack)}"
 
 
-def webhook_body(message: Message, scope: Scope, *, production: bool) -> Transformer:
+def webhook_transformer(message: Message, scope: Scope, *, production: bool) -> Transformer:
     """What an incoming webhook of Slack's takes.
 
     Args:
@@ -303,10 +303,12 @@ def _title(message: Message, scope: Scope, production: bool) -> str:
 
 
 def _links(message: Message, scope: Scope) -> str:
-    links = [f"{OPEN}{console(scope, page)}|{label}{CLOSE}" for label, page in LINKS[message.of].items()]
-    return " · ".join([*links, *([f"<{message.more}>"] if message.more else [])])
+    links = [
+        f"{LINK_START}{console_url(scope, page)}|{label}{LINK_END}" for label, page in LINKS[message.subject].items()
+    ]
+    return " · ".join([*links, *([f"<{message.extra_link}>"] if message.extra_link else [])])
 
 
 def _transformer(message: Message, body: Mapping[str, Any]) -> Transformer:
-    template = json.dumps(body, ensure_ascii=False).replace(OPEN, r"\u003c").replace(CLOSE, r"\u003e")
-    return {"input_paths": {**PATHS[message.of], **message.paths}, "input_template": template}
+    template = json.dumps(body, ensure_ascii=False).replace(LINK_START, r"\u003c").replace(LINK_END, r"\u003e")
+    return {"input_paths": {**INPUT_PATHS[message.subject], **message.paths}, "input_template": template}

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from components.naming import Scope
-from components.notifications import dead_letter_queue
+from components.notifications.dead_letter_queue import dead_letter_queue
 
 STARTERS = ("upload", "template")
 """What the names of the rules end in that start a pipeline: a source's upload, and a template that has changed."""
@@ -34,11 +34,10 @@ class StartFailures(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:StartFailures", name, None, opts)
         child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
         full_name = scope.name(name)
-        queue = dead_letter_queue.dead_letters(name, full_name, child)
         # By pattern: a queue's policy has 8,192 bytes, which the ARNs of a hundred services' rules would fill.
         rules = [scope.arn("events", f"rule/{scope.name('*')}-{starter}") for starter in STARTERS]
-        policy = dead_letter_queue.let_in(name, queue, rules, child)
-        self.queue_arn = pulumi.Output.all(queue.arn, policy.id).apply(lambda known: str(known[0]))
-        words = "An upload or a changed template did not start its pipeline; the queue has the event, and why"
-        self.alarm_name = dead_letter_queue.alarm(name, full_name, queue, words, args.get("page"), child)
+        description = "An upload or a changed template did not start its pipeline; the queue has the event, and why"
+        queue = dead_letter_queue(name, full_name, rules, description, args.get("page"), child)
+        self.queue_arn = pulumi.Output.all(queue.arn, queue.policy.id).apply(lambda known: str(known[0]))
+        self.alarm_name = queue.alarm_name
         self.register_outputs({"alarm_name": self.alarm_name})

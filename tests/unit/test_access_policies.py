@@ -15,10 +15,10 @@ from documented import all_scoped_to_everything
 from mocked import SECRET_KEYS, Deploy, deploy, stack_config
 
 from bootstrap import state_policy
-from bootstrap.deploy_policy import deploy as deploy_statements
-from bootstrap.drift_policy import drift
-from bootstrap.preview_policy import preview
-from bootstrap.review_policy import STACKS, review
+from bootstrap.deploy_policy import deploy_statements
+from bootstrap.drift_policy import drift_statements
+from bootstrap.preview_policy import preview_statements
+from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
 from components.iam.policies import Statement, document
 from components.naming import Scope
@@ -37,28 +37,28 @@ PERMISSIONS: Mapping[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Po
 
 ONLY_READ = re.compile(r"(batch)?(get|list|describe|check|search|lookup|view|query|scan|select|read|head|test)")
 PREVIEW: Sequence[Statement] = [
-    *preview(SCOPE),
+    *preview_statements(SCOPE),
     *state_policy.read_state(BUCKET, "fargate-delivery", "dev"),
-    *state_policy.open_state(KEY),
+    *state_policy.decrypt_state(KEY),
 ]
 DRIFT: Sequence[Statement] = [
-    *drift(SCOPE),
+    *drift_statements(SCOPE),
     *state_policy.read_state(BUCKET, "fargate-delivery", "dev"),
-    *state_policy.open_state(KEY),
+    *state_policy.decrypt_state(KEY),
 ]
 DEPLOY: Sequence[Statement] = [
     *(statement for statements in deploy_statements(SCOPE).values() for statement in statements),
     *state_policy.write_state(BUCKET, "fargate-delivery", "dev"),
-    *state_policy.seal_state(KEY),
+    *state_policy.encrypt_state(KEY),
 ]
 
 REVIEW_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/review-key"
 REVIEW: Sequence[Statement] = [
-    *(statement for statements in review(SCOPE).values() for statement in statements),
-    *state_policy.write_state(BUCKET, "fargate-delivery", STACKS),
-    *state_policy.seal_state(REVIEW_KEY),
-    *state_policy.use_state(BUCKET, "fargate-delivery", "dev"),
-    *state_policy.open_state(KEY),
+    *(statement for statements in review_statements(SCOPE).values() for statement in statements),
+    *state_policy.write_state(BUCKET, "fargate-delivery", REVIEW_STACKS),
+    *state_policy.encrypt_state(REVIEW_KEY),
+    *state_policy.reference_state(BUCKET, "fargate-delivery", "dev"),
+    *state_policy.decrypt_state(KEY),
 ]
 
 
@@ -269,7 +269,7 @@ def test_every_action_exists_and_every_policy_fits() -> None:
         if not any(fnmatchcase(known, name) for known in PERMISSIONS[service]["Actions"])
     ]
     assert unknown == []
-    for statements in (*deploy_statements(SCOPE).values(), *review(SCOPE).values()):
+    for statements in (*deploy_statements(SCOPE).values(), *review_statements(SCOPE).values()):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
     for statements in (PREVIEW, DRIFT):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST_OF_A_ROLE

@@ -16,15 +16,15 @@ from components.notifications.commit_messages import (
     DETAIL_TYPES,
     HOSTS,
     Outcome,
-    comment,
-    ended,
-    path_values,
-    pattern,
-    report_input,
-    status,
+    comment_transformer,
+    ended_pattern,
+    event_pattern,
+    path_parameters,
+    report_transformer,
+    status_transformer,
 )
 from components.notifications.commit_status import OUTCOMES, CommitFeedback
-from components.notifications.slack_messages import LONGEST_TEMPLATE
+from components.notifications.slack_messages import MAX_TEMPLATE_LENGTH
 from pipeline_steps.report import Ended, fenced
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import Commits, as_seen
@@ -87,7 +87,9 @@ def test_a_rule_for_each_outcome_and_a_function_that_looks_why(deploy: Callable[
     assert {kind: made.types()[kind] for kind in (RULE, TARGET, DESTINATION)} == {RULE: 4, TARGET: 5, DESTINATION: 2}
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:dev-commits-undelivered"
     for outcome in OUTCOMES:
-        assert made.inputs(RULE, f"commits-{outcome}")["eventPattern"] == pattern(HOSTS["github"], outcome, PIPELINES)
+        assert made.inputs(RULE, f"commits-{outcome}")["eventPattern"] == event_pattern(
+            HOSTS["github"], outcome, PIPELINES
+        )
         target = made.inputs(TARGET, f"commits-{outcome}-status")
         assert (target["rule"], target["deadLetterConfig"]) == (f"dev-commits-{outcome}", {"arn": queue})
         assert target["httpTarget"] == {"pathParameterValues": ["$.detail.owner", "$.detail.name", "$.detail.commit"]}
@@ -113,16 +115,16 @@ def test_what_the_function_is_called_with() -> None:
         "time": "2026-01-02T03:04:05Z",
         "detail": {"pipeline": "dev-a", "execution-id": "e", "state": "STOPPED", "start-time": "x"},
     }
-    transformer = report_input()
+    transformer = report_transformer()
     target = {
         "InputTransformer": {
             "InputPathsMap": transformer["input_paths"],
             "InputTemplate": transformer["input_template"],
         }
     }
-    ended = Ended.parse(json.loads(target_input(target, happened, "arn:aws:events:eu-west-1:1:rule/r")))
+    ended_pattern = Ended.parse(json.loads(target_input(target, happened, "arn:aws:events:eu-west-1:1:rule/r")))
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
-    assert ended == Ended(pipeline="dev-a", execution="e", state="STOPPED", time=moment)
+    assert ended_pattern == Ended(pipeline="dev-a", execution="e", state="STOPPED", time=moment)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_the_token_is_a_secret(deploy: Callable[..., Recorder]) -> None:
     ],
 )
 def test_only_commits_that_somebody_named(outcome: Outcome, host: str, detail: dict[str, str], told: bool) -> None:
-    assert matches(json.loads(pattern(HOSTS[host], outcome, PIPELINES)), event(outcome, **detail)) is told
+    assert matches(json.loads(event_pattern(HOSTS[host], outcome, PIPELINES)), event(outcome, **detail)) is told
 
 
 @pytest.mark.parametrize(
@@ -211,12 +213,12 @@ def test_which_executions_are_looked_into(state: str, trigger: str | None, pipel
         "detail-type": "CodePipeline Pipeline Execution State Change",
         "detail": detail,
     }
-    assert matches(json.loads(ended(PIPELINES)), happened) is looked
+    assert matches(json.loads(ended_pattern(PIPELINES)), happened) is looked
 
 
 def called(host: str, path: str, transformer: dict[str, Any], happened: dict[str, Any]) -> tuple[Answer, Commits]:
     """A call as EventBridge makes it."""
-    assert len(transformer["input_template"]) <= LONGEST_TEMPLATE
+    assert len(transformer["input_template"]) <= MAX_TEMPLATE_LENGTH
     target = {
         "InputTransformer": {
             "InputPathsMap": transformer["input_paths"],
@@ -226,7 +228,7 @@ def called(host: str, path: str, transformer: dict[str, Any], happened: dict[str
     body = target_input(target, happened, "arn:aws:events:eu-west-1:1:rule/r")
     receiver = Commits()
     headers = {HOSTS[host].header.lower(): HOSTS[host].credential.format("t0ken")}
-    return receiver.post(f"/{filled(path, path_values(HOSTS[host]), happened)}", headers, body), receiver
+    return receiver.post(f"/{filled(path, path_parameters(HOSTS[host]), happened)}", headers, body), receiver
 
 
 @pytest.mark.parametrize(
@@ -240,7 +242,7 @@ def called(host: str, path: str, transformer: dict[str, Any], happened: dict[str
 @pytest.mark.parametrize(("host", "repository"), [("github", "team/a"), ("gitlab", "42")])
 def test_a_status(outcome: Outcome, state: dict[str, str], text: str, host: str, repository: str) -> None:
     happened = event(outcome, repository=repository)
-    answer, receiver = called(host, HOSTS[host].statuses, status(HOSTS[host], outcome, SCOPE), happened)
+    answer, receiver = called(host, HOSTS[host].statuses, status_transformer(HOSTS[host], outcome, SCOPE), happened)
     assert answer == Answer(201, "Created")
     (told,) = receiver.told
     assert (told["repository"], told["commit"]) == (repository, COMMIT)
@@ -258,7 +260,7 @@ def test_a_status(outcome: Outcome, state: dict[str, str], text: str, host: str,
 @pytest.mark.parametrize(("host", "repository"), [("github", "team/a"), ("gitlab", "42")])
 def test_a_comment_has_the_log_s_end_where_there_is_one(host: str, repository: str, log: str, shown: str) -> None:
     happened = event("failed", repository=repository, message=NASTY, log=fenced(log))
-    answer, receiver = called(host, HOSTS[host].comments, comment(HOSTS[host]), happened)
+    answer, receiver = called(host, HOSTS[host].comments, comment_transformer(HOSTS[host]), happened)
     assert answer == Answer(201, "Created")
     (told,) = receiver.told
     assert told[HOSTS[host].text] == f"`dev-a` did not release this commit. Package, Package: {NASTY}{shown}"

@@ -12,7 +12,7 @@ import pytest
 from pipeline_steps_fakes import FakeSession
 
 from components.naming import Scope
-from components.notifications.slack_messages import MESSAGES, webhook_body
+from components.notifications.slack_messages import MESSAGES, webhook_transformer
 from pipeline_steps import report
 from releases.failure import MARK, marked
 from releases.pipeline import Pipeline
@@ -139,7 +139,7 @@ def test_slack(name: str) -> None:
         "type": {"provider": provider, "category": category}, "execution-result": result,
     }  # fmt: skip
     scope = Scope(stack="dev", partition="aws", region="eu-west-1", account="1" * 12)
-    body = webhook_body(MESSAGES["failed"], scope, production=False)
+    body = webhook_transformer(MESSAGES["failed"], scope, production=False)
     transformer = {"InputPathsMap": body["input_paths"], "InputTemplate": body["input_template"]}
     told = json.loads(target_input({"InputTransformer": transformer}, {"detail": detail}, "rule"))
     header, line, _ = told["attachments"][0]["blocks"]

@@ -12,7 +12,13 @@ from pulumi.runtime import rpc
 
 from components.naming import Scope
 from components.notifications.slack import Notifications
-from components.notifications.slack_messages import LINKS, LONGEST_TEMPLATE, MESSAGES, pattern, webhook_body
+from components.notifications.slack_messages import (
+    LINKS,
+    MAX_TEMPLATE_LENGTH,
+    MESSAGES,
+    event_pattern,
+    webhook_transformer,
+)
 from sandbox.receivers.slack import as_seen, problems
 from sandbox.server.patterns import matches
 from sandbox.server.transform import apply_template
@@ -25,7 +31,7 @@ SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
 PIPELINES = ["dev-a", "dev-b"]
 ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 PAGER = f"arn:aws:sns:{REGION}:{ACCOUNT}:pager"
-OF_PIPELINES = [kind for kind, message in MESSAGES.items() if message.of == "pipeline"]
+OF_PIPELINES = [kind for kind, message in MESSAGES.items() if message.subject == "pipeline"]
 NASTY = 'an "error" in\nline 2\\n of C:\\app <!channel> & {"json": true}'
 
 
@@ -56,7 +62,7 @@ def test_each_message_is_a_rule_with_one_target(slack: Recorder) -> None:
     assert [slack.types()[typ] for typ in (RULE, TARGET)] == [len(MESSAGES), len(MESSAGES)]
     for kind, message in MESSAGES.items():
         rule = slack.inputs(RULE, f"slack-{kind}")
-        assert (rule["name"], rule["eventPattern"]) == (f"dev-slack-{kind}", pattern(message, SCOPE, PIPELINES))
+        assert (rule["name"], rule["eventPattern"]) == (f"dev-slack-{kind}", event_pattern(message, SCOPE, PIPELINES))
         target = slack.inputs(TARGET, f"slack-{kind}-target")
         assert target["rule"] == f"dev-slack-{kind}"
         assert target["deadLetterConfig"] == {"arn": QUEUE}
@@ -123,7 +129,7 @@ def task(cluster: str = "dev", group: str = "service:dev-a", **container: Any) -
 
 
 def told(kind: str, event: dict[str, Any]) -> bool:
-    return matches(json.loads(pattern(MESSAGES[kind], SCOPE, PIPELINES)), event)
+    return matches(json.loads(event_pattern(MESSAGES[kind], SCOPE, PIPELINES)), event)
 
 
 @pytest.mark.parametrize("kind", OF_PIPELINES)
@@ -211,7 +217,7 @@ def test_what_nobody_waits_for_is_not_told(kind: str, detail: dict[str, Any]) ->
 
 def given_of(kind: str, scope: Scope = SCOPE, *, production: bool = False) -> str:
     """A message's template."""
-    template = webhook_body(MESSAGES[kind], scope, production=production)["input_template"]
+    template = webhook_transformer(MESSAGES[kind], scope, production=production)["input_template"]
     assert isinstance(template, str)
     return template
 
@@ -219,7 +225,7 @@ def given_of(kind: str, scope: Scope = SCOPE, *, production: bool = False) -> st
 def filled(given: Any, happened: dict[str, Any]) -> dict[str, Any]:
     """What is sent of an event; EventBridge refuses a longer template, and a variable without a path."""
     template = given["input_template"]
-    assert len(template) <= LONGEST_TEMPLATE
+    assert len(template) <= MAX_TEMPLATE_LENGTH
     assert set(re.findall(r"<(\w+)>", template)) <= set(given["input_paths"])
     body: dict[str, Any] = json.loads(apply_template(template, given["input_paths"], happened, f"{EVENTS}:rule/r"))
     return body
@@ -229,7 +235,7 @@ def filled(given: Any, happened: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("text", [NASTY, "x" * 2048, ""], ids=["nasty", "long", "missing"])
 def test_a_body_is_one_that_slack_takes(kind: str, text: str) -> None:
     scope = Scope(stack=LONGEST_NAME, partition="aws", region="ap-northeast-1", account=ACCOUNT)
-    given = webhook_body(MESSAGES[kind], scope, production=True)
+    given = webhook_transformer(MESSAGES[kind], scope, production=True)
     result = {"external-execution-summary": text, "external-execution-url": text}
     trigger = {"trigger-type": "StartPipelineExecution", "trigger-detail": text}
     details = {
@@ -250,14 +256,14 @@ def test_what_an_event_says_is_no_markup_and_links_lead_to_aws(kind: str) -> Non
     assert {block["text"]["type"] for block in others} == {"plain_text"}
     (element,) = last["elements"]
     addresses = re.findall(r"<(https://[^|]+)\|\w+>", element["text"])
-    assert len(addresses) == len(LINKS[MESSAGES[kind].of]) == 3
+    assert len(addresses) == len(LINKS[MESSAGES[kind].subject]) == 3
     assert all(address.startswith(f"https://{REGION}.console.aws.amazon.com/") for address in addresses)
     assert all(f"region={REGION}" in address for address in addresses)
 
 
 def test_links_are_those_of_the_service() -> None:
     failed = event("failed", "dev-a", **{"execution-result": {"external-execution-url": "https://codebuild/1"}})
-    seen = as_seen(filled(webhook_body(MESSAGES["failed"], SCOPE, production=False), failed))[-1]
+    seen = as_seen(filled(webhook_transformer(MESSAGES["failed"], SCOPE, production=False), failed))[-1]
     console = f"https://{REGION}.console.aws.amazon.com"
     assert seen == (
         f"Pipeline ({console}/codesuite/codepipeline/pipelines/dev-a/executions/e/visualization?region={REGION})"
@@ -269,7 +275,7 @@ def test_links_are_those_of_the_service() -> None:
 @pytest.mark.parametrize("changed", ["", ". Sidecar proxy changed from sha256:1 to sha256:2"])
 def test_a_release_that_changed_a_sidecar_says_so(changed: str) -> None:
     released = event("released", "dev-a", image_digest="sha256:0", changed=changed)
-    body = filled(webhook_body(MESSAGES["released"], SCOPE, production=False), released)
+    body = filled(webhook_transformer(MESSAGES["released"], SCOPE, production=False), released)
     texts = [block["text"]["text"] for block in body["attachments"][0]["blocks"] if block["type"] == "section"]
     assert f"Image sha256:0{changed}" in texts
 

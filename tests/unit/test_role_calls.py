@@ -31,10 +31,10 @@ OLD, NEW = digest("a"), digest("b")
 APPSPEC = (STORE, "templates/web/appspec.yaml")
 
 ROLES: Mapping[str, tuple[str, Sequence[Statement]]] = {
-    "deploy": ("dev", [each for part in deploy_policy.deploy(SCOPE).values() for each in part]),
-    "preview": ("dev", preview_policy.preview(SCOPE)),
-    "drift": ("dev", drift_policy.drift(SCOPE)),
-    "review": ("pr-12", [each for part in review_policy.review(SCOPE).values() for each in part]),
+    "deploy": ("dev", [each for part in deploy_policy.deploy_statements(SCOPE).values() for each in part]),
+    "preview": ("dev", preview_policy.preview_statements(SCOPE)),
+    "drift": ("dev", drift_policy.drift_statements(SCOPE)),
+    "review": ("pr-12", [each for part in review_policy.review_statements(SCOPE).values() for each in part]),
 }
 """The stack that a role is for, and what it may do."""
 WHO_LOOKS, NOT_FOR_THEM = ("preview", "drift"), {"logs:GetLogEvents"}

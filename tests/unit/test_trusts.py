@@ -10,7 +10,7 @@ from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Deploy, Recorder, deploy,
 from test_bootstrap import CLOUD, GITHUB, GITLAB, RUNNER
 from test_bootstrap import run as run_bootstrap
 
-from bootstrap.preview_policy import preview
+from bootstrap.preview_policy import preview_statements
 from components.naming import Scope
 
 __all__ = ["deploy"]
@@ -85,7 +85,7 @@ def test_tasks_are_listed_in_the_stack_s_cluster_only(deploy: Deploy, stack: str
         for name in recorder.named(kind)
         for statement in json.loads(recorder.inputs(kind, name)["policy"])["Statement"]
     ]
-    granted += preview(Scope(stack, "aws", REGION, ACCOUNT))
+    granted += preview_statements(Scope(stack, "aws", REGION, ACCOUNT))
     lists = [statement for statement in granted if "ecs:ListTasks" in statement["Action"]]
     assert len(lists) > 1
     cluster = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{stack}"
