@@ -1,14 +1,13 @@
 """The keys of a service in a stack file: types, limits, defaults and what goes together."""
 
-from typing import Annotated, Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
-from components.pipeline.builds import Migrate
-from components.pipeline.registries import Registries
-from components.pipeline.uploaders import GitHubUploader, GitLabUploader
+from components.pipeline.builds import Build, Migrate
+from components.pipeline.uploaders import Source
 from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
@@ -24,26 +23,6 @@ class Task(sizes.Task):
 
     template: types.TemplateName
     """A file of task_templates/."""
-
-
-class Source(Model):
-    """Where a release comes from."""
-
-    type: Literal["s3"] = "s3"
-    """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else."""
-    github: GitHubUploader | None = None
-    """A hosted CI that uploads by a role, without an access key. The account needs GitHub's OIDC provider."""
-    gitlab: GitLabUploader | None = None
-    """The same with a GitLab's."""
-
-
-class Build(Model):
-    """The machine that builds the image, and where its base images come from."""
-
-    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = "BUILD_GENERAL1_SMALL"
-    timeout: Annotated[int, Field(ge=5, le=480)] = 60
-    """Minutes."""
-    registries: Registries = Registries()
 
 
 class Service(Model):

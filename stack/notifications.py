@@ -2,21 +2,22 @@
 
 from components.notifications.commit_status import CommitFeedback
 from components.notifications.slack import Notifications
-from stack.platform import Platform
+from components.platform.platform import Platform
+from config.settings import Settings
 
 
-def declare(platform: Platform) -> None:
+def declare(stack: Settings, platform: Platform) -> None:
     """Declare what the stack file asks for."""
-    stack, config = platform.stack, platform.stack.config
+    config, pipelines = stack.config, [platform.scope.name(name) for name in stack.config.services]
     if stack.slack_webhook is not None:
         Notifications(
             "slack",
             {
                 "scope": platform.scope,
-                "pipelines": platform.pipelines,
+                "pipelines": pipelines,
                 "webhook": stack.slack_webhook,
                 "production": config.protect,
-                "page": config.notifications.page,
+                "page": platform.page,
             },
         )
     if stack.commit_token is not None and config.notifications.commits is not None:
@@ -24,14 +25,14 @@ def declare(platform: Platform) -> None:
             "commits",
             {
                 "scope": platform.scope,
-                "pipelines": platform.pipelines,
+                "pipelines": pipelines,
                 "host": config.notifications.commits.host,
                 "api": config.notifications.commits.api,
                 "token": stack.commit_token,
-                "bucket": platform.store.bucket,
-                "bucket_arn": platform.store.arn,
-                "steps_key": platform.store.steps_key,
-                "log_retention_days": config.cluster.log_retention_days,
-                "page": config.notifications.page,
+                "bucket": platform.delivery_store.bucket,
+                "bucket_arn": platform.delivery_store.arn,
+                "steps_key": platform.delivery_store.steps_key,
+                "log_retention_days": platform.log_retention_days,
+                "page": platform.page,
             },
         )

@@ -1,7 +1,6 @@
 """What a stack's services share: network, cluster, load balancer, delivery store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypedDict, cast
 
 import pulumi
@@ -14,6 +13,7 @@ from components.platform.dashboard import ChartedArgs, Dashboard
 from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
+from components.platform.platform import Platform
 from config.settings import Settings
 from pipeline_steps import report
 
@@ -25,48 +25,8 @@ class Shared(TypedDict):
     load_balancer: AdoptedLoadBalancer
 
 
-@dataclass(frozen=True)
-class Platform:
-    """What there is for all services.
-
-    Attributes:
-        stack: the checked configuration.
-        scope: where the stack is.
-        shared: what a review adopts of another stack; None for a stack that is no review.
-        network: the VPC.
-        cluster: the ECS cluster.
-        balancer: the load balancer.
-        store: the bucket of sources, artifacts and the steps' code.
-        failures: the queue of events that started no pipeline.
-    """
-
-    stack: Settings
-    scope: Scope
-    shared: Shared | None
-    network: Network
-    cluster: Cluster
-    balancer: LoadBalancer
-    store: DeliveryStore
-    failures: StartFailures
-
-    @property
-    def pipelines(self) -> list[str]:
-        """The names of the services' pipelines."""
-        return [self.scope.name(name) for name in self.stack.config.services]
-
-
-def scope_of(stack: Settings) -> Scope:
-    """Where a stack is, by the credentials that it is deployed with."""
-    return Scope(
-        stack=stack.stack,
-        partition=aws.get_partition().partition,
-        region=aws.get_region().region,
-        account=aws.get_caller_identity().account_id,
-    )
-
-
 def declare(stack: Settings, scope: Scope) -> Platform:
-    """Declare all of it."""
+    """Declare all of it, and export what reviews adopt."""
     config = stack.config
     zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
     shared = shared_by(stack)
@@ -92,19 +52,30 @@ def declare(stack: Settings, scope: Scope) -> Platform:
     pulumi.export("load_balancer", balancer.dns_name)
     if shared is None:
         pulumi.export("shared", to_share(network, balancer))
-    return Platform(stack, scope, shared, network, cluster, balancer, store, failures)
+    return Platform(
+        scope=scope,
+        network=network,
+        cluster=cluster,
+        load_balancer=balancer,
+        delivery_store=store,
+        start_failures=failures,
+        spot=config.cluster.spot,
+        log_retention_days=config.cluster.log_retention_days,
+        page=config.notifications.page,
+        protect=config.protect,
+    )
 
 
-def overview(platform: Platform, services: Sequence[ChartedArgs]) -> None:
+def dashboard(stack: Settings, platform: Platform, services: Sequence[ChartedArgs]) -> None:
     """The dashboard, which a review has none of."""
-    if platform.shared is None:
+    if stack.shared is None:
         Dashboard(
             "overview",
             {
                 "stack": platform.scope.stack,
                 "region": platform.scope.region,
                 "cluster_name": platform.cluster.name,
-                "balancer_arn_suffix": platform.balancer.arn_suffix,
+                "balancer_arn_suffix": platform.load_balancer.arn_suffix,
                 "services": services,
             },
         )

@@ -5,19 +5,19 @@ Functions without resources; `DeployPipeline` makes a CodeBuild project of each.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 import pulumi
 from pydantic import Field
 
 from components.iam import policies
 from components.model import Model
-from components.naming import Scope, source_key
+from components.naming import source_key
 from components.pipeline import registries
 from components.pipeline.registries import Registries
+from components.pipeline.uploaders import Source
 from components.platform import steps_code
-from components.service.parameter_store import View
-from components.service.strategies.strategy import Deployer
+from components.service.ecs_service import EcsService
 from pipeline_steps.package.settings import PARAMETER
 from releases import template
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
@@ -59,54 +59,32 @@ class Migrate(Model):
     """Minutes until it is stopped, and the release with it."""
 
 
+class Build(Model):
+    """The machine that builds the image, and where its base images come from."""
+
+    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = "BUILD_GENERAL1_SMALL"
+    timeout: Annotated[int, Field(ge=5, le=480)] = 60
+    """Minutes."""
+    registries: Registries = Registries()
+
+
 class DeployPipelineArgs(TypedDict):
     """Inputs of `DeployPipeline`."""
 
-    scope: Scope
-    service: str
-    bucket: pulumi.Input[str]
-    """Where sources arrive and artifacts are kept."""
-    bucket_arn: pulumi.Input[str]
-    steps_key: pulumi.Input[str]
-    """The object, in that bucket, that is the code of the pipeline's steps."""
-    uploaders: Sequence[policies.Statement]
-    """Who uploads by a role, besides the user that has a key: the role's trust."""
-    dead_letters_arn: pulumi.Input[str]
-    """The queue of the events that did not start it."""
-    repository_name: pulumi.Input[str]
-    repository_url: pulumi.Input[str]
-    repository_arn: pulumi.Input[str]
-    deployer: Deployer
-    """What deploys the service's images."""
-    log_group_arn: pulumi.Input[str]
-    """Where the service's containers log."""
-    record_name: pulumi.Input[str]
-    record_arn: pulumi.Input[str]
-    containers: Sequence[str]
-    """The containers that run the service's own image."""
-    sidecars: Sequence[str]
-    """The other containers of its task."""
-    migrate: Migrate | None
-    """Without it a release migrates nothing."""
-    approve: bool
+    service: EcsService
+    """The service whose images it releases."""
+    source: NotRequired[Source]
+    """Who uploads by a role, besides the user that has a key."""
+    build: NotRequired[Build]
+    """The machine of the image's build."""
+    approve: NotRequired[bool]
     """Whether somebody has to approve each release."""
-    minimum_tasks: int
-    """What the first release starts."""
-    build: View
-    """The parameters that the image's build reads."""
-    architecture: str
-    """`X86_64` or `ARM64`."""
-    compute_type: str
-    """CodeBuild's compute type for the image's build."""
-    build_timeout: int
-    """Minutes."""
-    registries: Registries
-    """Where base images come from, besides what everybody may pull."""
-    log_retention_days: int
+    migrate: NotRequired[Migrate | None]
+    """Without it a release migrates nothing."""
 
 
 @dataclass(frozen=True)
-class Build:
+class Project:
     """A CodeBuild project to be.
 
     Attributes:
@@ -126,49 +104,51 @@ class Build:
     parameters: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
 
-def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Build:
+def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Project:
     """Makes an image of a source, unless there is one."""
-    build, template_deploys = args["build"], args["deployer"].template is not None
+    service, build = args["service"], args.get("build", Build())
+    platform, images, parameters = service.args["platform"], service.args["images"], service.args["parameters"].build
+    scope, store, architecture = platform.scope, platform.delivery_store, service.args["task"].architecture.upper()
     machine: Machine = {
-        **BUILDERS[args["architecture"]],
-        "compute_type": args["compute_type"],
+        **BUILDERS[architecture],
+        "compute_type": build.compute,
         "privileged_mode": True,  # docker build needs it
     }
-    return Build(
+    return Project(
         "package",
         machine,
         {
-            "REPOSITORY_URI": args["repository_url"],
-            "CONTAINERS": " ".join(args["containers"]),
-            "SOURCE_BUCKET": args["bucket"],
-            "SOURCE_KEY": source_key(args["service"]),
-            "STEPS_KEY": args["steps_key"],
-            "PLATFORM": PLATFORMS[args["architecture"]],
-            "RELEASE_RECORD": args["record_name"],
-            "BUILD_ARGUMENTS": " ".join(sorted(build.names.keys() - build.secret)),
-            "BUILD_SECRETS": " ".join(sorted(build.secret)),
-            "TEMPLATE_FOLDER": template.folder(args["service"]) if template_deploys else "",
-            **registries.variables(args["registries"], args["scope"].dns_suffix),
+            "REPOSITORY_URI": images.url,
+            "CONTAINERS": " ".join(service.args["template"].image_containers()),
+            "SOURCE_BUCKET": store.bucket,
+            "SOURCE_KEY": source_key(service.service),
+            "STEPS_KEY": store.steps_key,
+            "PLATFORM": PLATFORMS[architecture],
+            "RELEASE_RECORD": service.record_name,
+            "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
+            "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
+            "TEMPLATE_FOLDER": template.folder(service.service) if service.deploy.deploys_template else "",
+            **registries.variables(build.registries, scope.dns_suffix),
         },
         [
-            *registries.statements(args["registries"], args["scope"]),
-            *policies.push_image(args["repository_arn"]),
-            *policies.read_labels(args["repository_arn"]),
-            *policies.read_release(args["record_arn"]),
-            *policies.find_executions(args["scope"].arn("codepipeline", args["scope"].name(args["service"]))),
-            *policies.announce(
-                args["scope"].arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
-            ),
-            *policies.read_steps(pulumi.Output.concat(args["bucket_arn"], "/", steps_code.FOLDER, "/*")),
-            *policies.read_upload(pulumi.Output.concat(args["bucket_arn"], "/", source_key(args["service"]))),
-            *(policies.read_template(template_arn(args)) if template_deploys else []),
-            *build.statements,
-            *policies.read_and_write_artifacts(args["bucket_arn"], artifacts_arn),
+            *registries.statements(build.registries, scope),
+            *policies.push_image(images.arn),
+            *policies.read_labels(images.arn),
+            *policies.read_release(service.record_arn),
+            *policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
+            *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED),
+            *policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
+            *policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
+            *(policies.read_template(template_arn(service)) if service.deploy.deploys_template else []),
+            *parameters.statements,
+            *policies.read_and_write_artifacts(store.arn, artifacts_arn),
         ],
-        args["build_timeout"],
-        {f"{PARAMETER}{name}": stored for name, stored in build.names.items()},
+        build.timeout,
+        {f"{PARAMETER}{name}": stored for name, stored in parameters.names.items()},
     )
 
 
-def template_arn(args: DeployPipelineArgs) -> pulumi.Output[str]:
-    return pulumi.Output.concat(args["bucket_arn"], "/", template.folder(args["service"]), "/*")
+def template_arn(service: EcsService) -> pulumi.Output[str]:
+    """The objects of the template that CodeDeploy deploys."""
+    store = service.args["platform"].delivery_store
+    return pulumi.Output.concat(store.arn, "/", template.folder(service.service), "/*")

@@ -12,8 +12,9 @@ from components.iam import policies
 from components.iam.roles import service_role, until_known
 from components.lambda_function import python_function
 from components.naming import artifact_prefix, source_key
-from components.pipeline import builds, stages, steps_function
-from components.pipeline.builds import Build, DeployPipelineArgs
+from components.pipeline import builds, stages, steps_function, uploaders
+from components.pipeline.builds import DeployPipelineArgs, Project
+from components.pipeline.uploaders import Source
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
@@ -41,15 +42,20 @@ class DeployPipeline(pulumi.ComponentResource):
     """The role of a hosted CI; None where only the user uploads."""
     source_key: str
     """The object that the uploader may put."""
+    upload_to: pulumi.Output[str]
+    """Where that is, as `s3://…`."""
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("fargate-delivery:index:DeployPipeline", name, {"service": args["service"]}, opts)
-        self._name, self._args = name, args
-        self._full_name = args["scope"].name(args["service"])
+        super().__init__("fargate-delivery:index:DeployPipeline", name, {"service": args["service"].service}, opts)
+        self._name, self._args, self._service = name, args, args["service"]
+        self._platform = self._service.args["platform"]
+        self._store, self._full_name = self._platform.delivery_store, self._platform.scope.name(self._service.service)
         self._child = pulumi.ResourceOptions(parent=self)
-        self._artifacts_arn = pulumi.Output.concat(args["bucket_arn"], "/", artifact_prefix(self._full_name), "/*")
-        self.source_key = source_key(args["service"])
-        source_arn = pulumi.Output.concat(args["bucket_arn"], "/", self.source_key)
+        self._deployer = self._service.deploy.deployer(name, self._service.deployable, opts)
+        self._artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
+        self.source_key = source_key(self._service.service)
+        self.upload_to = pulumi.Output.concat("s3://", self._store.bucket, "/", self.source_key)
+        source_arn = pulumi.Output.concat(self._store.arn, "/", self.source_key)
         uploader = aws.iam.User(
             f"{name}-uploader",
             name=f"{self._full_name}-uploader",
@@ -62,24 +68,25 @@ class DeployPipeline(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
             opts=self._child,
         )
-        self.upload_role_arn = self._upload_role(args["uploaders"], source_arn) if args["uploaders"] else None
+        trust = uploaders.statements(args.get("source", Source()), self._platform.scope)
+        self.upload_role_arn = self._upload_role(trust, source_arn) if trust else None
         package = self._project(builds.package(args, self._artifacts_arn))
         steps = self._steps()
         role, permissions = self._role(
             "pipeline",
             "codepipeline",
             [
-                *policies.fetch_source(args["bucket_arn"], source_arn),
-                *policies.read_and_write_artifacts(args["bucket_arn"], self._artifacts_arn),
+                *policies.fetch_source(self._store.arn, source_arn),
+                *policies.read_and_write_artifacts(self._store.arn, self._artifacts_arn),
                 *policies.run_builds([package.arn]),
                 *policies.run_steps(steps.arn),
-                *args["deployer"].permissions(),
+                *self._deployer.permissions(),
             ],
         )
         pipeline = self._pipeline(package, steps, role, permissions)
         starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
         self._start_on_upload(pipeline, starter)
-        if (deployed := args["deployer"].template) is not None:
+        if (deployed := self._deployer.template) is not None:
             self._start_on_template(deployed, pipeline, starter)
         self.name = pipeline.name
         self.uploader = uploader.name
@@ -108,57 +115,56 @@ class DeployPipeline(pulumi.ComponentResource):
             f"{self._full_name}-{purpose}",
             service,
             statements,
-            self._args["scope"].account,
+            self._platform.scope.account,
             self._child,
         )
 
-    def _project(self, build: Build) -> aws.codebuild.Project:
+    def _project(self, project: Project) -> aws.codebuild.Project:
         """A CodeBuild project of the pipeline's, with its log group and role."""
-        purpose = build.purpose
+        purpose = project.purpose
         logs = aws.cloudwatch.LogGroup(
             f"{self._name}-{purpose}-logs",
             name=f"/codebuild/{self._full_name}-{purpose}",
-            retention_in_days=self._args["log_retention_days"],
+            retention_in_days=self._platform.log_retention_days,
             opts=self._child,
         )
-        role, policy = self._role(purpose, "codebuild", [*policies.write_logs(logs.arn), *build.permissions])
+        role, policy = self._role(purpose, "codebuild", [*policies.write_logs(logs.arn), *project.permissions])
         environment = [
             *(
                 aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v)
-                for n, v in build.variables.items()
+                for n, v in project.variables.items()
             ),
             *(
                 aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v, type="PARAMETER_STORE")
-                for n, v in build.parameters.items()
+                for n, v in project.parameters.items()
             ),
         ]
         return aws.codebuild.Project(
             f"{self._name}-{purpose}",
             name=f"{self._full_name}-{purpose}",
             service_role=role.arn,
-            build_timeout=build.timeout,
+            build_timeout=project.timeout,
             source={"type": "CODEPIPELINE", "buildspec": (BUILDSPECS / f"{purpose}.yaml").read_text("utf-8")},
             artifacts={"type": "CODEPIPELINE"},
-            environment=aws.codebuild.ProjectEnvironmentArgs(**build.machine, environment_variables=environment),
+            environment=aws.codebuild.ProjectEnvironmentArgs(**project.machine, environment_variables=environment),
             logs_config={"cloudwatch_logs": {"group_name": logs.name}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
     def _steps(self) -> aws.lambda_.Function:
         """The function that runs the pipeline's own steps, with its log group and role."""
-        args = self._args
         return python_function(
             f"{self._name}-steps",
             {
                 "full_name": f"{self._full_name}-steps",
-                "account": args["scope"].account,
+                "account": self._platform.scope.account,
                 "handler": steps_function.HANDLER,
-                "bucket": args["bucket"],
-                "key": args["steps_key"],
-                "variables": {VARIABLE: steps_function.settings(args)},
+                "bucket": self._store.bucket,
+                "key": self._store.steps_key,
+                "variables": {VARIABLE: steps_function.settings(self._args)},
                 "timeout": steps_function.TIMEOUT,
-                "permissions": steps_function.permissions(args),
-                "log_retention_days": args["log_retention_days"],
+                "permissions": steps_function.permissions(self._args),
+                "log_retention_days": self._platform.log_retention_days,
             },
             self._child,
         )
@@ -170,19 +176,18 @@ class DeployPipeline(pulumi.ComponentResource):
         role: aws.iam.Role,
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
-        args = self._args
-        declared = [stages.source(args["bucket"], self.source_key), stages.package(package.name)]
-        if args["approve"]:
+        declared = [stages.source(self._store.bucket, self.source_key), stages.package(package.name)]
+        if self._args.get("approve", False):
             declared.append(stages.approve())
-        actions = args["deployer"].actions(steps.name)
-        declared.append(stages.deploy(actions=actions, migrates=args["migrate"] is not None, steps=steps.name))
+        actions, migrates = self._deployer.actions(steps.name), self._args.get("migrate") is not None
+        declared.append(stages.deploy(actions=actions, migrates=migrates, steps=steps.name))
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,
             pipeline_type="V2",
             execution_mode="QUEUED",
             role_arn=role.arn,
-            artifact_stores=[{"type": "S3", "location": args["bucket"]}],
+            artifact_stores=[{"type": "S3", "location": self._store.bucket}],
             variables=[
                 {
                     "name": "image",
@@ -214,7 +219,7 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _start_on_template(self, deployed: Template, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
         """Writes the task definition; when it changes, the image that is live is deployed with it, without a build."""
-        folder = template.folder(self._args["service"])
+        folder = template.folder(self._service.service)
         started_by = self._start_on(
             "template",
             f"{folder}/{template.APPSPEC}",
@@ -224,7 +229,7 @@ class DeployPipeline(pulumi.ComponentResource):
         )
         definition = aws.s3.BucketObjectv2(
             f"{self._name}-taskdef",
-            bucket=self._args["bucket"],
+            bucket=self._store.bucket,
             key=f"{folder}/{template.TASK_DEFINITION}",
             content=deployed.task_definition,
             content_type="application/json",
@@ -232,7 +237,7 @@ class DeployPipeline(pulumi.ComponentResource):
         )
         aws.s3.BucketObjectv2(
             f"{self._name}-appspec",
-            bucket=self._args["bucket"],
+            bucket=self._store.bucket,
             key=f"{folder}/{template.APPSPEC}",
             content=deployed.app_spec,
             content_type="application/yaml",
@@ -245,9 +250,9 @@ class DeployPipeline(pulumi.ComponentResource):
         key: str,
         pipeline: aws.codepipeline.Pipeline,
         starter: Starter,
-        **given: Any,
+        **event: Any,
     ) -> aws.cloudwatch.EventTarget:
-        """Starts the pipeline when an object is written; `given` is what the execution is given of the event."""
+        """Starts the pipeline when an object is written; `event` is what the execution takes from it."""
         role, permissions = starter
         known = until_known(f"{self._name}-pipeline-{purpose}-target")
         rule = aws.cloudwatch.EventRule(
@@ -257,7 +262,7 @@ class DeployPipeline(pulumi.ComponentResource):
                 {
                     "source": ["aws.s3"],
                     "detail-type": ["Object Created"],
-                    "detail": {"bucket": {"name": [self._args["bucket"]]}, "object": {"key": [key]}},
+                    "detail": {"bucket": {"name": [self._store.bucket]}, "object": {"key": [key]}},
                 }
             ),
             opts=self._child,
@@ -267,7 +272,7 @@ class DeployPipeline(pulumi.ComponentResource):
             rule=rule.name,
             arn=pipeline.arn,
             role_arn=role.arn,
-            dead_letter_config={"arn": self._args["dead_letters_arn"]},
-            **given,
+            dead_letter_config={"arn": self._platform.start_failures.queue_arn},
+            **event,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions], hooks=known),
         )

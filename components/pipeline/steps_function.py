@@ -9,8 +9,9 @@ import pulumi
 
 from components.iam import policies
 from components.pipeline.builds import DeployPipelineArgs, template_arn
-from releases import template
+from components.service.ecs_service import EcsService
 from releases.events import RELEASED, SOURCE
+from releases.template import folder
 
 HANDLER = "pipeline_steps.handler.handle"
 TIMEOUT = 60
@@ -19,77 +20,74 @@ TIMEOUT = 60
 
 def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
     """The value of the function's environment variable, which `pipeline_steps.settings.Settings` reads."""
-    service = args["deployer"].service
+    service = args["service"]
+    platform, images, template = service.args["platform"], service.args["images"], service.args["template"]
     fields: dict[str, Any] = {
-        "pipeline": args["scope"].name(args["service"]),
-        "cluster": service.cluster_name,
+        "pipeline": platform.scope.name(service.service),
+        "cluster": platform.cluster.name,
         "service": service.name,
-        "controller": args["deployer"].strategy.controller,
-        "containers": list(args["containers"]),
-        "sidecars": list(args["sidecars"]),
-        "minimum_tasks": args["minimum_tasks"],
-        "deploy_minutes": args["deployer"].strategy.timeout,
-        "repository": args["repository_name"],
-        "record": args["record_name"],
-        "repository_uri": args["repository_url"],
+        "controller": service.deploy.controller,
+        "containers": template.image_containers(),
+        "sidecars": template.sidecars(),
+        "minimum_tasks": service.tasks.min,
+        "deploy_minutes": service.deploy.timeout,
+        "repository": images.name,
+        "record": service.record_name,
+        "repository_uri": images.url,
     }
-    if args["deployer"].template is not None:
-        fields |= {"template_bucket": args["bucket"], "template_folder": template.folder(args["service"])}
-    if (migrate := args["migrate"]) is not None:
+    if service.deploy.deploys_template:
+        fields |= {"template_bucket": platform.delivery_store.bucket, "template_folder": folder(service.service)}
+    if (migrate := args.get("migrate")) is not None:
         fields["migration"] = {
             "command": migrate.command,
             "minutes": migrate.timeout,
-            "family": _migrations(args),
+            "family": _migration_family(service),
         }
     return pulumi.Output.json_dumps(fields)
 
 
 def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     """What the function's role may do: all that the pipeline's steps do."""
-    looks_at_tasks = (
-        args["deployer"].strategy.controller == "CODE_DEPLOY" or bool(args["sidecars"]) or args["migrate"] is not None
-    )
+    service, migrates = args["service"], args.get("migrate") is not None
+    deployable = service.deployable
+    finds_tasks = service.deploy.controller == "CODE_DEPLOY" or migrates or service.args["template"].sidecars()
     return [
         *policies.answer_jobs(),
-        *(
-            policies.find_tasks(args["deployer"].service.cluster_arn, args["deployer"].service.tasks_arn)
-            if looks_at_tasks
-            else []
-        ),
-        *(_template(args) if args["deployer"].template is not None else []),
-        *(_migrate(args) if args["migrate"] is not None else []),
-        *_release(args),
+        *(policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn) if finds_tasks else []),
+        *(_template(service) if service.deploy.deploys_template else []),
+        *(_migrate(service) if migrates else []),
+        *_release(service),
     ]
 
 
-def _migrations(args: DeployPipelineArgs) -> str:
-    """The family of the service's migrations."""
-    return f"{args['scope'].name(args['service'])}-migrate"
+def _migration_family(service: EcsService) -> str:
+    return f"{service.args['platform'].scope.name(service.service)}-migrate"
 
 
-def _template(args: DeployPipelineArgs) -> list[policies.Statement]:
+def _template(service: EcsService) -> list[policies.Statement]:
     """The image's tags are looked at by Release, too."""
-    return [*policies.read_release(args["record_arn"]), *policies.read_template(template_arn(args))]
+    return [*policies.read_release(service.record_arn), *policies.read_template(template_arn(service))]
 
 
-def _migrate(args: DeployPipelineArgs) -> list[policies.Statement]:
+def _migrate(service: EcsService) -> list[policies.Statement]:
     """The service, its revisions and its roles are Release's, too."""
+    scope = service.args["platform"].scope
     return policies.migrate_service(
-        cluster_arn=args["deployer"].service.cluster_arn,
-        task_definition_arn=args["scope"].arn("ecs", f"task-definition/{_migrations(args)}:*"),
-        tasks_arn=args["deployer"].service.tasks_arn,
-        log_group_arn=args["log_group_arn"],
+        cluster_arn=service.deployable.cluster_arn,
+        task_definition_arn=scope.arn("ecs", f"task-definition/{_migration_family(service)}:*"),
+        tasks_arn=service.deployable.tasks_arn,
+        log_group_arn=service.log_group_arn,
     )
 
 
-def _release(args: DeployPipelineArgs) -> list[policies.Statement]:
-    scope = args["scope"]
+def _release(service: EcsService) -> list[policies.Statement]:
+    scope = service.args["platform"].scope
     # A scalable target's ARN ends in an id that AWS makes up and no output gives.
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
-        *policies.release_service(args["deployer"].service.arn, scalable_targets, args["deployer"].service.role_arns),
-        *policies.tag_image(args["repository_arn"]),
-        *policies.write_release(args["record_arn"]),
+        *policies.release_service(service.arn, scalable_targets, service.role_arns),
+        *policies.tag_image(service.args["images"].arn),
+        *policies.write_release(service.record_arn),
         *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
         *policies.measure(SOURCE),
     ]

@@ -1,6 +1,6 @@
 """Hosted CI that uploads a service's source by a role, without an access key."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -37,10 +37,21 @@ class GitLabUploader(Model):
     """`aud` of the job's `id_tokens`."""
 
 
-def statements(github: GitHubUploader | None, gitlab: GitLabUploader | None, scope: Scope) -> list[Statement]:
+class Source(Model):
+    """Where a release comes from."""
+
+    type: Literal["s3"] = "s3"
+    """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else."""
+    github: GitHubUploader | None = None
+    """A hosted CI that uploads by a role, without an access key. The account needs GitHub's OIDC provider."""
+    gitlab: GitLabUploader | None = None
+    """The same with a GitLab's."""
+
+
+def statements(source: Source, scope: Scope) -> list[Statement]:
     """Who may assume the role that uploads; empty where none is needed."""
     found = []
-    if github is not None:
+    if (github := source.github) is not None:
         repository: oidc_trust.GitHubRepository = {
             "name": github.repository,
             "owner_id": github.owner_id,
@@ -48,7 +59,7 @@ def statements(github: GitHubUploader | None, gitlab: GitLabUploader | None, sco
         }
         provider = oidc_trust.provider_arn(scope.partition, scope.account, oidc_trust.GITHUB_URL)
         found.append(oidc_trust.github("GitHub", provider, repository, f"ref:refs/heads/{github.branch}"))
-    if gitlab is not None:
+    if (gitlab := source.gitlab) is not None:
         project: oidc_trust.GitLabProject = {"url": gitlab.url, "path": gitlab.project, "audience": gitlab.audience}
         provider = oidc_trust.provider_arn(scope.partition, scope.account, gitlab.url)
         found.append(oidc_trust.gitlab("GitLab", provider, project, gitlab.branch))

@@ -1,10 +1,12 @@
 """Where a service's released images are."""
 
 import json
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import pulumi
 import pulumi_aws as aws
+
+from components.platform.platform import Platform
 
 KEPT_RELEASES = 100
 KEPT_BUILDS = 50
@@ -41,9 +43,8 @@ so an old one that is deployed again by its digest would be the oldest release."
 class ImageRepositoryArgs(TypedDict):
     """Inputs of `ImageRepository`."""
 
-    repository_name: pulumi.Input[str]
-    protect: NotRequired[bool]
-    """Deletion protection; without it the images are deleted with the stack."""
+    platform: Platform
+    """With deletion protection; without it the images are deleted with the stack."""
 
 
 class ImageRepository(pulumi.ComponentResource):
@@ -62,11 +63,12 @@ class ImageRepository(pulumi.ComponentResource):
     """What an image's name starts with: `registry/repository`."""
 
     def __init__(self, name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("fargate-delivery:index:ImageRepository", name, dict(args), opts)
-        protect = args.get("protect", False)
+        repository_name, protect = args["platform"].scope.name(name), args["platform"].protect
+        inputs = {"repository_name": repository_name, "protect": protect}
+        super().__init__("fargate-delivery:index:ImageRepository", name, inputs, opts)
         repository = aws.ecr.Repository(
             f"{name}-images",
-            name=args["repository_name"],
+            name=repository_name,
             image_tag_mutability="MUTABLE",  # `live` moves; see docs/decisions/0003-tags.md
             image_scanning_configuration={"scan_on_push": True},
             force_delete=not protect,

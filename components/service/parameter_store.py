@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 from components import types
 from components.iam import policies
 from components.model import Model
-from components.naming import Scope
+from components.platform.platform import Platform
 
 Reader = Literal["build", "runtime"]
 
@@ -69,14 +69,12 @@ class Parameter(Model):
 class ParameterStoreArgs(TypedDict):
     """Inputs of `ParameterStore`."""
 
-    scope: Scope
-    service: str
-    parameters: Mapping[str, Parameter]
+    platform: Platform
+    """With deletion protection of the key, or without."""
+    parameters: NotRequired[Mapping[str, Parameter]]
     """Environment variable → parameter."""
-    secrets: Mapping[str, pulumi.Input[str]]
+    secrets: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Environment variable → value, of those that are secret."""
-    protect: NotRequired[bool]
-    """Deletion protection of the key."""
 
 
 @dataclass(frozen=True)
@@ -112,24 +110,26 @@ class ParameterStore(pulumi.ComponentResource):
     """What the task reads, by ARN."""
 
     def __init__(self, name: str, args: ParameterStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("fargate-delivery:index:ParameterStore", name, {"service": args["service"]}, opts)
-        self._scope, self._service, self._secrets, self._key = args["scope"], args["service"], args["secrets"], None
-        if any(parameter.secret for parameter in args["parameters"].values()):
+        super().__init__("fargate-delivery:index:ParameterStore", name, {"service": name}, opts)
+        self._scope, self._service, self._key = args["platform"].scope, name, None
+        self._secrets = args.get("secrets", {})
+        parameters = args.get("parameters", {})
+        if any(parameter.secret for parameter in parameters.values()):
             self._key = self._make_key(name, args)
-        self.build = self._view(name, "build", args["parameters"])
-        self.runtime = self._view(name, "runtime", args["parameters"])
+        self.build = self._view(name, "build", parameters)
+        self.runtime = self._view(name, "runtime", parameters)
         self.register_outputs({})
 
     _key: aws.kms.Key | None
 
     def _make_key(self, name: str, args: ParameterStoreArgs) -> aws.kms.Key:
-        service = args["scope"].name(args["service"])
+        service = self._scope.name(name)
         key = aws.kms.Key(
             f"{name}-key",
             description=f"Parameters of {service}",
             enable_key_rotation=True,
             deletion_window_in_days=7,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
+            opts=pulumi.ResourceOptions(parent=self, protect=args["platform"].protect),
         )
         aws.kms.Alias(
             f"{name}-key-alias",

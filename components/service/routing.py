@@ -53,34 +53,32 @@ class BlueGreenArgs(TypedDict):
     """Where the new tasks are shown before the traffic shifts."""
 
 
-class WaysInArgs(TypedDict):
+class RoutingArgs(TypedDict):
     """How requests reach a service."""
 
     routes: Sequence[Route]
     health_check: HealthCheck
     listener_arn: pulumi.Input[str]
     balancer_security_group_id: pulumi.Input[str]
-    rule_hooks: NotRequired[pulumi.ResourceHookBinding]
+    rule_hooks: NotRequired[pulumi.ResourceHookBinding | None]
     """What makes room for a rule whose priority another one has."""
     blue_green: NotRequired[BlueGreenArgs]
     """For a service of CodeDeploy's, which has one route."""
 
 
 @dataclass(frozen=True)
-class Listening:
-    """What listens in a service's tasks.
+class ContainerTarget:
+    """The container that a service's requests are sent to.
 
     Attributes:
         name: what the children's names start with.
-        service: the service's name in the stack file.
-        container: the container that listens.
-        port: where.
+        container: the container's name.
+        port: where it listens.
         vpc_id: the tasks' VPC.
         group: the tasks' security group.
     """
 
     name: str
-    service: str
     container: str
     port: int
     vpc_id: pulumi.Input[str]
@@ -88,8 +86,8 @@ class Listening:
 
 
 @dataclass(frozen=True)
-class WaysIn:
-    """What was made.
+class Routing:
+    """The resources by which requests reach a service.
 
     Attributes:
         rules: the listener rules, without which ECS takes no target group.
@@ -102,12 +100,10 @@ class WaysIn:
     load_balancers: Sequence[aws.ecs.ServiceLoadBalancerArgsDict]
 
 
-def task_security_group(
-    name: str, service: str, vpc_id: pulumi.Input[str], parent: pulumi.Resource
-) -> aws.ec2.SecurityGroup:
-    """A security group for a service's tasks; nothing comes in."""
+def task_security_group(name: str, vpc_id: pulumi.Input[str], parent: pulumi.Resource) -> aws.ec2.SecurityGroup:
+    """A security group for the tasks of the service of this name; nothing comes in."""
     child = pulumi.ResourceOptions(parent=parent)
-    group = aws.ec2.SecurityGroup(f"{name}-sg", description=f"Tasks of {service}", vpc_id=vpc_id, opts=child)
+    group = aws.ec2.SecurityGroup(f"{name}-sg", description=f"Tasks of {name}", vpc_id=vpc_id, opts=child)
     aws.vpc.SecurityGroupEgressRule(
         f"{name}-out",
         security_group_id=group.id,
@@ -119,23 +115,23 @@ def task_security_group(
     return group
 
 
-def ways_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> WaysIn:
+def route_requests(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Resource) -> Routing:
     """A target group and a listener rule for each route; with CodeDeploy a second group and a test rule."""
-    _let_in(service, args, parent)
+    _allow_load_balancer(target, args, parent)
     rules: list[aws.lb.ListenerRule] = []
     groups: list[aws.lb.TargetGroup] = []
     load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
-    names = route_names(service.name, args["routes"], blue_green="blue_green" in args)
+    names = route_names(target.name, args["routes"], blue_green="blue_green" in args)
     for route, called in zip(args["routes"], names, strict=True):
         name = called.name
-        group = _target_group(name, service, args["health_check"], _options(parent, called.former))
+        group = _target_group(name, target, args["health_check"], _options(parent, called.former))
         load_balancers.append(
-            {"target_group_arn": group.arn, "container_name": service.container, "container_port": service.port}
+            {"target_group_arn": group.arn, "container_name": target.container, "container_port": target.port}
         )
         groups.append(group)
         forward: _Forward = {"groups": [group], "shifting": False}
         if "blue_green" in args:
-            other = _target_group(f"{service.name}{OTHER_GROUP}", service, args["health_check"], _options(parent))
+            other = _target_group(f"{target.name}{OTHER_GROUP}", target, args["health_check"], _options(parent))
             groups.append(other)
             forward = {"groups": groups, "shifting": args["blue_green"]["shifting"]}
         of_rule = _options(parent, [f"{former}-rule" for former in called.former], args.get("rule_hooks"))
@@ -144,7 +140,7 @@ def ways_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> Wa
             listener_arn = args["blue_green"]["test_listener_arn"]
             of_rule = _options(parent, hooks=args.get("rule_hooks"))
             rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, forward, of_rule))
-    return WaysIn(rules, groups, load_balancers)
+    return Routing(rules, groups, load_balancers)
 
 
 def _options(
@@ -153,12 +149,12 @@ def _options(
     return pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=name) for name in former], hooks=hooks)
 
 
-def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> None:
+def _allow_load_balancer(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Resource) -> None:
     """On every port: when `task.port` is edited, the tasks of before serve on theirs until the new ones do."""
     child = pulumi.ResourceOptions(parent=parent)
     aws.vpc.SecurityGroupIngressRule(
-        f"{service.name}-in",
-        security_group_id=service.group.id,
+        f"{target.name}-in",
+        security_group_id=target.group.id,
         referenced_security_group_id=args["balancer_security_group_id"],
         description="From the load balancer",
         ip_protocol="tcp",
@@ -169,11 +165,11 @@ def _let_in(service: Listening, args: WaysInArgs, parent: pulumi.Resource) -> No
 
 
 def _target_group(
-    name: str, service: Listening, check: HealthCheck, opts: pulumi.ResourceOptions
+    name: str, target: ContainerTarget, check: HealthCheck, opts: pulumi.ResourceOptions
 ) -> aws.lb.TargetGroup:
     return aws.lb.TargetGroup(
         name,  # autonamed: a replacement is up before the old one goes
-        vpc_id=service.vpc_id,
+        vpc_id=target.vpc_id,
         target_type="ip",
         protocol="HTTP",
         port=ANY_PORT,

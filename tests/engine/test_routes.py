@@ -11,7 +11,7 @@ Routes = Mapping[str, list[dict[str, Any]]]
 PROGRAM = """
 from components.service.rule_priorities import rule_hooks
 from components.service.route_names import Route
-from components.service.routing import HealthCheck, Listening, task_security_group, ways_in
+from components.service.routing import ContainerTarget, HealthCheck, route_requests, task_security_group
 from releases.aws_session import Provider, connect
 
 vpc = aws.ec2.Vpc("routes", cidr_block="10.8.0.0/16")
@@ -33,11 +33,8 @@ listener = aws.lb.Listener(
 hooks = rule_hooks(connect(Provider(region="{region}", profile=None, roles=[]), "{account}"))
 for service, routes in {services}.items():
     component = pulumi.ComponentResource("fargate-delivery:index:EcsService", service)
-    listening = Listening(
-        service, service, "web", 4000, vpc.id, task_security_group(service, service, vpc.id, component)
-    )
-    ways_in(
-        listening,
+    route_requests(
+        ContainerTarget(service, "web", 4000, vpc.id, task_security_group(service, vpc.id, component)),
         {{
             "routes": [Route(**route) for route in routes],
             "health_check": HealthCheck(),

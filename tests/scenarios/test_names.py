@@ -37,7 +37,7 @@ NAMES = [
     Name(
         "an artifact",
         [(STAGES, '"output_artifacts": [PACKAGE]', '"output_artifacts": ["images"]')],
-        [(STRATEGY, "[pipeline_stages.PACKAGE]", '["images"]')],
+        [(STRATEGY, "[stages.PACKAGE]", '["images"]')],
         ["package", "Deploy"],
         ["images", "Deploy"],
         at="up",
@@ -104,7 +104,7 @@ NAMES = [
     ),
     Name(
         "a container",
-        [(BUILDS, '" ".join(args["containers"])', '"app"')],
+        [(BUILDS, '" ".join(service.args["template"].image_containers())', '"app"')],
         [("task_templates/web.json", '"name": "web"', '"name": "app"')],
         ["app"],
         [],

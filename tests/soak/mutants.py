@@ -54,12 +54,12 @@ import boto3
     family = own_arn.rpartition("/")[2].rpartition(":")[0]
     return str(boto3.client("ecs").describe_task_definition(taskDefinition=family)["taskDefinition"]["taskDefinitionArn"])"""
 MAX = 'return max(own_arn, state.release.task_definition, key=lambda arn: int(arn.rpartition(":")[2]))'
-LIVE = '"image": pulumi.Output.concat(self._args["repository_url"], ":live"),'
+LIVE = 'live = pulumi.Output.concat(args["images"].url, ":live")'
 DIGEST = """\
-"image": pulumi.Output.concat(
-                self._args["repository_url"],
-                f"@{state.release.image_digest}" if (state := self._args.get("state")) and state.release else ":live",
-            ),"""
+live = pulumi.Output.concat(
+            args["images"].url,
+            f"@{state.release.image_digest}" if (state := self._current.state) and state.release else ":live",
+        )"""
 BUILD, PUSH = "docker.build(image, _arguments(settings))", "docker.push(image)"
 LIVE_TAG = 'f"{settings.repository_uri}:live"'
 BOTH_TAGS, OWN_TAG = 'for tag in (f"release-{number}", LIVE):', 'for tag in (f"release-{number}",):'

@@ -162,7 +162,7 @@ class CodeDeployer(Deployer):
         ]
 
     def permissions(self) -> list[policies.Statement]:
-        scope, made = self.service.scope, self._code_deploy
+        scope, made = self.service.platform.scope, self._code_deploy
         group = pulumi.Output.concat(made.application_name, "/", made.group_name)
         return policies.start_blue_green(
             application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), made.application_name),
@@ -264,21 +264,22 @@ class CodeDeployStrategy(Strategy):
     def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
         return app_spec(args, {str(event): arn for event, arn in self.hooks.items()})
 
-    def deployer(self, name: str, service: Deployable) -> Deployer:
-        return CodeDeployer(service, self, CodeDeploy(name, self._arguments(service)))
+    def deployer(self, name: str, service: Deployable, opts: pulumi.ResourceOptions | None = None) -> Deployer:
+        return CodeDeployer(service, self, CodeDeploy(name, self._arguments(service), opts))
 
     def _arguments(self, service: Deployable) -> CodeDeployArgs:
+        load_balancer = service.platform.load_balancer
         traffic: TrafficArgs = {
             "target_group_names": [group.name for group in service.target_groups],
-            "listener_arn": service.listener_arn,
+            "listener_arn": load_balancer.https_listener_arn,
             "rule_arns": [rule.arn for rule in service.rules],
         }
         if self.test_port is not None:
-            traffic["test_listener_arn"] = service.test_listener_arns[self.test_port]
+            traffic["test_listener_arn"] = load_balancer.test_listener_arns[self.test_port]
         args: CodeDeployArgs = {
-            "scope": service.scope,
+            "scope": service.platform.scope,
             "service": service.service,
-            "cluster_name": service.cluster_name,
+            "cluster_name": service.platform.cluster.name,
             "service_name": service.name,
             "service_arn": service.arn,
             "role_arns": service.role_arns,

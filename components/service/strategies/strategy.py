@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from components.iam import policies
 from components.model import Model
-from components.naming import Scope
 from components.pipeline import stages
+from components.platform.platform import Platform
 from releases.names import Controller
 from releases.service_state import ServiceState
 
@@ -52,47 +52,44 @@ class Deployable:
     """A service, as who deploys it needs it.
 
     Attributes:
-        scope: the stack.
-        service: the service's name in the stack file.
-        cluster_name: its ECS cluster.
+        platform: what the stack's services share.
+        service: the service's name.
         name: the ECS service's name.
         arn: the ECS service's ARN.
         role_arns: the execution and task roles, which go with a new revision.
         target_groups: those of its routes, in their order.
         rules: the listener rules that forward to them.
-        listener_arn: the listener of production traffic.
-        test_listener_arns: port → listener where new tasks may be shown first.
         alarm_names: the alarms that end a deployment.
         template: what is deployed where that is a template; None where the image alone is.
     """
 
-    scope: Scope
+    platform: Platform
     service: str
-    cluster_name: pulumi.Input[str]
-    name: pulumi.Input[str]
-    arn: pulumi.Input[str]
-    role_arns: Sequence[pulumi.Input[str]]
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    role_arns: Sequence[pulumi.Output[str]]
     target_groups: Sequence[aws.lb.TargetGroup]
     rules: Sequence[aws.lb.ListenerRule]
-    listener_arn: pulumi.Input[str]
-    test_listener_arns: Mapping[int, pulumi.Input[str]]
-    alarm_names: Sequence[pulumi.Input[str]]
+    alarm_names: Sequence[pulumi.Output[str]]
     template: Template | None
 
     @property
     def cluster_arn(self) -> pulumi.Output[str]:
         """The ECS cluster's ARN."""
-        return pulumi.Output.concat(self.scope.arn("ecs", "cluster/"), self.cluster_name)
+        return pulumi.Output.concat(self._arn("cluster/"), self.platform.cluster.name)
 
     @property
     def tasks_arn(self) -> pulumi.Output[str]:
         """Every task of the cluster: a task's ARN ends in an id that AWS makes up."""
-        return pulumi.Output.concat(self.scope.arn("ecs", "task/"), self.cluster_name, "/*")
+        return pulumi.Output.concat(self._arn("task/"), self.platform.cluster.name, "/*")
 
     @property
     def revisions_arn(self) -> str:
         """Every revision of the task definition's family."""
-        return self.scope.arn("ecs", f"task-definition/{self.scope.name(self.service)}:*")
+        return self._arn(f"task-definition/{self.platform.scope.name(self.service)}:*")
+
+    def _arn(self, resource: str) -> str:
+        return self.platform.scope.arn("ecs", resource)
 
 
 class Deployer:
@@ -112,8 +109,8 @@ class Deployer:
         Args:
             steps: the Lambda function of the pipeline's own steps.
         """
-        update = {
-            "ClusterName": self.service.cluster_name,
+        update: dict[str, pulumi.Input[str]] = {
+            "ClusterName": self.service.platform.cluster.name,
             "ServiceName": self.service.name,
             "FileName": stages.IMAGE_DEFINITIONS,
             "DeploymentTimeout": str(self.strategy.timeout),
@@ -210,12 +207,13 @@ class Strategy(Model):
         """The AppSpec of a strategy that deploys a template."""
         raise NotImplementedError
 
-    def deployer(self, name: str, service: Deployable) -> Deployer:
+    def deployer(self, name: str, service: Deployable, opts: pulumi.ResourceOptions | None = None) -> Deployer:
         """What deploys the service, with whatever has to be made for it beside ECS.
 
         Args:
             name: what the names of its resources begin with.
             service: the service.
+            opts: of the components that are made.
         """
         return Deployer(service, self)
 
