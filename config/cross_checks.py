@@ -16,7 +16,7 @@ from components.types import PARAMETER_BYTES, REFERENCE
 from config.error_messages import NAMESPACE
 from config.pull_request_stack import HIGHEST_PRIORITY, PLACEHOLDER, pull_request_number
 from config.stack_file import Stack
-from releases.names import SUFFIXES
+from releases.controllers import CONTROLLERS
 
 STACK_NAME = re.compile(r"(?=..)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -48,8 +48,10 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
     undelivered = {f"{what}-undelivered" for what in ("slack", "starts")}
     alarms = {*undelivered, *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
     for name, service in config.services.items():
-        if name.endswith(SUFFIXES["CODE_DEPLOY"]):
-            yield f"services.{name}: a name must not end in -codedeploy, which marks CodeDeploy's services"
+        for controller in CONTROLLERS.values():
+            if controller.suffix and name.endswith(controller.suffix):
+                marks = f"which marks {controller.title}'s services"
+                yield f"services.{name}: a name must not end in {controller.suffix}, {marks}"
         if f"{name}-".startswith("sg-"):
             yield f"services.{name}: is no name for a service: a security group's must not begin with sg-"
         if name in alarms and service.routes:

@@ -1,7 +1,7 @@
 """Migrate: runs the service's migration with the new image, before anything is deployed.
 
-It runs in a task of its own, of what CodeDeploy will deploy, or of what the service runs where ECS deploys, registered
-under another family because RunTask cannot override an image.
+It runs in a task of its own, of the template that will be deployed, or of what the service runs where the image alone
+is deployed, registered under another family because RunTask cannot override an image.
 
 No two migrations of a service run at the same time, and none is started twice:
 
@@ -158,7 +158,7 @@ class _Step:
 
     def _deployed(self, service: Json) -> Json:
         """The task definition that the service will have, but for the image."""
-        if self._settings.controller == "CODE_DEPLOY":
+        if self._settings.template_folder:
             template: Json = json.loads(read_file(self._session, self._job, TASK_DEFINITION))
             return template
         return self._definition(service["taskDefinition"])

@@ -15,14 +15,13 @@ from botocore.exceptions import ClientError
 
 from pipeline_steps.announcement import announce, measure
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
-from pipeline_steps.service import Deployment, Service
+from pipeline_steps.service import Service, ServiceNow
 from pipeline_steps.settings import Settings
 from releases import scaling, sidecars
+from releases.controllers.controller import Deployment
 from releases.record import FINGERPRINT_LABEL, Release
 from releases.repository import LIVE, Repository
 
-FAILED_STARTS = 3
-"""A task set fails when each of its tasks has stopped so often."""
 STALE_ANSWERS = 5
 """ECS may answer so often with what was before a change (its API is eventually consistent)."""
 
@@ -98,80 +97,65 @@ class _Step:
         self._service, self._now = Service(session, settings), time.time()
 
     def go_on(self, progress: Progress, version: int) -> Outcome:
-        deployment = self._service.deployment()
+        now = self._service.read()
         if progress.deployment is None:
-            progress = Progress(self._begin(deployment), self._now)
-            if deployment.id == progress.deployment:
-                self._check_images(deployment)
-        if reason := self._failure(deployment, progress):
-            self._give_up(deployment, reason.rstrip("."))
-        if summary := self._waits(deployment, progress):
-            others = progress.others + (deployment.id != progress.deployment)
+            progress = Progress(self._begin(now), self._now)
+            if now.deployment.id == progress.deployment:
+                self._check_images(now)
+        if summary := self._pending(now, progress):
+            if reason := self._failure(now, progress):
+                self._give_up(now, reason.rstrip("."))
+            others = progress.others + (now.deployment.id != progress.deployment)
             return Waiting(summary, asdict(replace(progress, others=others)))
-        self._check_images(deployment)
-        return self._release(deployment, version)
+        self._check_images(now)
+        return self._release(now.deployment, version)
 
-    @property
-    def _judged(self) -> bool:
-        """Whether ECS judges what is waited for. CodeDeploy has judged all but the first tasks."""
-        return self._settings.controller == "ECS" or self._last is None
-
-    def _begin(self, deployment: Deployment) -> str:
+    def _begin(self, now: ServiceNow) -> str:
         """What is to be waited for. A service that was never released starts its tasks now."""
-        if self._last is not None or deployment.desired:
-            return deployment.id
+        if self._last is not None or now.desired:
+            return now.deployment.id
         print(f"First release: starting {self._settings.minimum_tasks} task(s).")
-        return self._service.start(self._settings.minimum_tasks) or deployment.id
+        return self._service.start(self._settings.minimum_tasks) or now.deployment.id
 
-    def _waits(self, deployment: Deployment, progress: Progress) -> str | None:
+    def _pending(self, now: ServiceNow, progress: Progress) -> str | None:
         """What is still waited for; None when there is nothing."""
-        tasks = self._settings.minimum_tasks
-        if not self._judged:
+        controller = self._service.controller
+        if self._last is not None and not controller.judges_each_release:
             return None
-        if deployment.id != progress.deployment:
-            return f"ECS still answers with {deployment.id}"
-        if self._settings.controller == "ECS":
-            # ECS gives no state where it does not judge: docs/aws-assumptions.md
-            if deployment.state in ("COMPLETED", None):
-                return None
-            running = f"{deployment.running} of {deployment.desired} task(s) run"
-            return f"Deployment {deployment.id} is {deployment.state}, {running}: {deployment.reason}"
-        if (deployment.running, deployment.state) == (tasks, "STEADY_STATE"):
-            return None
-        return f"The task set is {deployment.state}, {deployment.running} of {tasks} task(s) run."
+        if now.deployment.id != progress.deployment:
+            return f"ECS still answers with {now.deployment.id}"
+        return controller.pending(now.deployment, desired=now.desired, minimum=self._settings.minimum_tasks)
 
-    def _failure(self, deployment: Deployment, progress: Progress) -> str | None:
+    def _failure(self, now: ServiceNow, progress: Progress) -> str | None:
         """Why what is waited for does not come; None while it may."""
-        if self._waits(deployment, progress) is None:
-            return None
-        minutes = self._settings.deploy_minutes
-        late = self._now >= progress.since + 60 * minutes
+        settings, deployment = self._settings, now.deployment
+        late = self._now >= progress.since + 60 * settings.deploy_minutes
         if deployment.id != progress.deployment:
             lost = late or progress.others + 1 >= STALE_ANSWERS
             return f"something else is deployed instead, {deployment.id}: {deployment.reason}" if lost else None
-        if self._settings.controller == "ECS":
-            if deployment.state != "IN_PROGRESS":
-                return f"ECS has ended it as {deployment.state}: {deployment.reason}"
-            return f"it has not completed within {minutes} min and goes on: {deployment.reason}" if late else None
-        stopped = sum(task.get("startedBy") == deployment.id for task in self._service.tasks("STOPPED"))
-        if stopped >= FAILED_STARTS * self._settings.minimum_tasks:
-            return f"{stopped} of its tasks have stopped"
-        return f"it is not steady within {minutes} min" if late else None
+        return self._service.controller.failure(
+            deployment,
+            late=late,
+            minutes=settings.deploy_minutes,
+            minimum=settings.minimum_tasks,
+            stopped=lambda: self._service.tasks("STOPPED"),
+        )
 
-    def _give_up(self, deployment: Deployment, reason: str) -> None:
+    def _give_up(self, now: ServiceNow, reason: str) -> None:
         if self._last is not None:
-            raise StepError(f"The deployment of {deployment.task_definition} has failed: {reason}. {deployment.event}")
+            failed = now.deployment.task_definition
+            raise StepError(f"The deployment of {failed} has failed: {reason}. {now.event}")
         self._service.start(0)
-        raise StepError(f"The first release failed and the service is back at 0 tasks: {reason}. {deployment.event}")
+        raise StepError(f"The first release failed and the service is back at 0 tasks: {reason}. {now.event}")
 
-    def _check_images(self, deployment: Deployment) -> None:
+    def _check_images(self, now: ServiceNow) -> None:
         """ECS may have gone back, or somebody else may have deployed."""
-        images = {each["name"]: each["image"] for each in self._service.containers(deployment.task_definition)}
+        images = {each["name"]: each["image"] for each in self._service.containers(now.deployment.task_definition)}
         for name in self._settings.containers:
             if not images.get(name, "").endswith(f"@{self._deployed.digest}"):
                 raise StepError(
                     f"The service runs {images.get(name)} in {name}, not {self._deployed.digest}: it was rolled back. "
-                    f"{deployment.event}"
+                    f"{now.event}"
                 )
 
     def _release(self, deployment: Deployment, version: int) -> Done:

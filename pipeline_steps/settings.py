@@ -7,8 +7,6 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from releases.names import Controller
-
 VARIABLE = "SERVICE"
 """The function's environment variable that holds the settings as JSON. Lambda takes 4 KB of variables in all."""
 
@@ -36,7 +34,7 @@ class Settings:
         pipeline: its pipeline's name.
         cluster: its ECS cluster's name.
         service: its ECS service's name.
-        controller: who deploys it: ECS itself, or CodeDeploy.
+        controller: the type of who deploys it, a key of `releases.controllers.CONTROLLERS`.
         containers: the containers that run its own image; the first one runs the migration.
         sidecars: the task's other containers.
         minimum_tasks: how many tasks the first release starts.
@@ -44,7 +42,7 @@ class Settings:
         repository: its image repository's name.
         record: its release record's Parameter Store name.
         repository_uri: its image repository's address, without a tag.
-        template_bucket: where the program writes the task definition that CodeDeploy deploys; "" without CodeDeploy.
+        template_bucket: where the program writes the template that is deployed; "" where the image alone is.
         template_folder: in which folder there, see `releases.template`.
         migration: None for a service without migrations.
     """
@@ -52,7 +50,7 @@ class Settings:
     pipeline: str
     cluster: str
     service: str
-    controller: Controller
+    controller: str
     containers: tuple[str, ...]
     sidecars: tuple[str, ...]
     minimum_tasks: int

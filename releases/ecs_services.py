@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from releases.names import SUFFIXES, ecs_name, service_of
+from releases.controllers import CONTROLLERS, service_of
 
 MOST_SERVICES = 10
 """How many DescribeServices takes at once."""
@@ -20,7 +20,7 @@ def describe(session: boto3.Session, stack: str, services: Sequence[str]) -> dic
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     ecs = session.client("ecs")
-    names = [ecs_name(stack, service, controller) for controller in SUFFIXES for service in services]
+    names = [controller.service_name(stack, service) for controller in CONTROLLERS.values() for service in services]
 
     def some(names: Sequence[str]) -> list[dict[str, Any]]:
         try:

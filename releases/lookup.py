@@ -2,8 +2,9 @@
 
 import boto3
 
+from releases.controllers import service_of
 from releases.errors import DeliveryError
-from releases.names import aws_name, service_of
+from releases.names import aws_name
 from releases.service_state import ServiceState, look
 
 
@@ -50,10 +51,4 @@ def how_to_wait(stack: str, state: ServiceState) -> str:
             f"--pipeline-name {aws_name(stack, state.service)} --pipeline-execution-id {state.execution} "
             "--query pipelineExecution.status`"
         )
-    if state.controller == "CODE_DEPLOY":
-        name = aws_name(stack, state.service)
-        return (
-            f"wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name {name} "
-            f"--deployment-group-name {name} --include-only-statuses Created Queued InProgress Ready`"
-        )
-    return f"wait for it: `aws ecs wait services-stable --cluster {stack} --services {state.name}`"
+    return state.controller.how_to_wait(stack, state.service)

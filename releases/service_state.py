@@ -7,38 +7,18 @@ from typing import Any
 
 import boto3
 
+from releases.controllers import controller_of
+from releases.controllers.controller import Controller, Deployment
 from releases.ecs_services import AT_ONCE, describe, in_parts
 from releases.errors import DeliveryError, RecordError
-from releases.names import Controller, aws_name
+from releases.names import aws_name
 from releases.pipeline import DEPLOY_STAGE
 from releases.record import FINGERPRINT_LABEL, UNRELEASED, Release, record_name
 from releases.repository import LIVE, Repository, is_of
-from releases.template_state import Stored, stored
+from releases.template_state import StoredTemplate, stored_template
 
 MOST_PARAMETERS = 10
 """How many GetParameters takes at once."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A deployment of an ECS service; with the CODE_DEPLOY controller, one of its task sets.
-
-    Attributes:
-        id: `ecs-svc/…`.
-        task_definition: the revision's ARN.
-        state: `IN_PROGRESS`, `COMPLETED` or `FAILED`; of a task set always COMPLETED, because there is only one unless
-            CodeDeploy deploys.
-        reason: ECS's words for the state.
-        tasks: how many of its tasks run or are about to.
-        fingerprint: the template that the revision was made of; "" when it says nothing of it, or was not asked.
-    """
-
-    id: str
-    task_definition: str
-    state: str
-    reason: str
-    tasks: int
-    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +45,7 @@ class ServiceState:
     Attributes:
         service: its name in the stack file.
         name: the ECS service's.
-        controller: who deploys: ECS itself, or CodeDeploy.
+        controller: who deploys it.
         task_definition: the revision that it should run: its primary deployment's.
         fingerprint: the template that this revision was made of; "" when it says nothing of it.
         desired: tasks that should run.
@@ -74,7 +54,7 @@ class ServiceState:
         record: the release record's value.
         execution: the pipeline execution that is in the Deploy stage, None when none is.
         settings: what it has beside its task definition.
-        template: what CodeDeploy deploys next; None with the ECS controller.
+        template: the task definition that is deployed next, where that is a template; None where the image alone is.
     """
 
     service: str
@@ -88,7 +68,7 @@ class ServiceState:
     record: str
     execution: str | None
     settings: Settings = Settings()
-    template: Stored | None = None
+    template: StoredTemplate | None = None
 
     @property
     def release(self) -> Release | None:
@@ -109,6 +89,11 @@ class ServiceState:
             Release.parse(self.record)
         except RecordError as error:
             raise RecordError(f"{self.service}: {error}") from None
+
+    @property
+    def blocks_up(self) -> str | None:
+        """What is in flight that `up` must not disturb, in words; None when nothing is."""
+        return None if self.controller.deploys_template else self.in_flight
 
     @property
     def in_flight(self) -> str | None:
@@ -158,7 +143,8 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
 
     def state(name: str) -> ServiceState:
         service = described[name]
-        found, controller = _deployments(service), _controller(service)
+        controller = controller_of(service)
+        found = controller.deployments(service)
         made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in found)}
         deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in found)
         record = records.get(name, UNRELEASED)
@@ -169,12 +155,12 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
             task_definition=deployments[0].task_definition,
             fingerprint=deployments[0].fingerprint,
             desired=service["desiredCount"],
-            target_groups=tuple(_target_groups(service)),
+            target_groups=tuple(controller.target_groups(service)),
             deployments=deployments,
             record=record,
             execution=_deploying(pipelines, aws_name(stack, name)),
             settings=_settings(service),
-            template=stored(session, stack, name, record) if controller == "CODE_DEPLOY" else None,
+            template=stored_template(session, stack, name, record) if controller.deploys_template else None,
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -187,7 +173,8 @@ def deployments(session: boto3.Session, stack: str, service: str) -> list[Deploy
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    return [found for each in describe(session, stack, [service]).values() for found in _deployments(each)]
+    described = describe(session, stack, [service]).values()
+    return [deployment for each in described for deployment in controller_of(each).deployments(each)]
 
 
 def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
@@ -248,11 +235,6 @@ def _records(session: boto3.Session, stack: str, services: Sequence[str]) -> dic
     return values
 
 
-def _controller(service: dict[str, Any]) -> Controller:
-    code_deploy = service.get("deploymentController", {}).get("type") == "CODE_DEPLOY"
-    return "CODE_DEPLOY" if code_deploy else "ECS"
-
-
 def _settings(service: dict[str, Any]) -> Settings:
     alarms = service.get("deploymentConfiguration", {}).get("alarms", {})
     return Settings(
@@ -260,43 +242,6 @@ def _settings(service: dict[str, Any]) -> Settings:
         execute_command=service.get("enableExecuteCommand", False),
         grace_period=service.get("healthCheckGracePeriodSeconds", 0),
         alarms=tuple(sorted(alarms["alarmNames"])) if alarms.get("enable") else (),
-    )
-
-
-def _target_groups(service: dict[str, Any]) -> list[str]:
-    """Of the primary task set, where there are task sets."""
-    primary = next((found for found in service.get("taskSets", []) if found["status"] == "PRIMARY"), service)
-    return [balancer["targetGroupArn"] for balancer in primary.get("loadBalancers", [])]
-
-
-def _deployments(service: dict[str, Any]) -> list[Deployment]:
-    """The primary one first."""
-    if _controller(service) == "CODE_DEPLOY":
-        return list(map(_task_set, _primary_first(service["taskSets"])))
-    return list(map(_deployment, _primary_first(service["deployments"])))
-
-
-def _primary_first(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(found, key=lambda each: each["status"] != "PRIMARY")
-
-
-def _task_set(task_set: dict[str, Any]) -> Deployment:
-    return Deployment(
-        id=task_set["id"],
-        task_definition=task_set["taskDefinition"],
-        state="COMPLETED",
-        reason=task_set["stabilityStatus"],
-        tasks=task_set.get("runningCount", 0) + task_set.get("pendingCount", 0),
-    )
-
-
-def _deployment(deployment: dict[str, Any]) -> Deployment:
-    return Deployment(
-        id=deployment["id"],
-        task_definition=deployment["taskDefinition"],
-        state=deployment.get("rolloutState", "COMPLETED"),
-        reason=deployment.get("rolloutStateReason", ""),
-        tasks=deployment.get("runningCount", 0) + deployment.get("pendingCount", 0),
     )
 
 

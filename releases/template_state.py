@@ -12,7 +12,7 @@ from releases.template import APPSPEC, fingerprint_in, folder
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTemplate:
     """What is in S3, and what became of it.
 
     Attributes:
@@ -29,7 +29,7 @@ class Stored:
     reason: str = ""
 
 
-def stored(session: boto3.Session, stack: str, service: str, record: str) -> Stored | None:
+def stored_template(session: boto3.Session, stack: str, service: str, record: str) -> StoredTemplate | None:
     """What is in S3 for a service; None when there is no pipeline or no template yet.
 
     Args:
@@ -50,11 +50,11 @@ def stored(session: boto3.Session, stack: str, service: str, record: str) -> Sto
         return None
     fingerprint = fingerprint_in(found["Body"].read().decode())
     if record == UNRELEASED or fingerprint in record:
-        return Stored(fingerprint)
+        return StoredTemplate(fingerprint)
     return _tried(Pipeline(session, name), fingerprint, found["LastModified"])
 
 
-def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> Stored:
+def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> StoredTemplate:
     """What became of a template since it was written.
 
     Whatever comes to the Deploy stage deploys it. An upload that does not build, that is not approved, or that there is
@@ -63,8 +63,8 @@ def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> Stored:
     begun = pipeline.since(written)
     for execution, status in begun:
         if status in RUNNING:
-            return Stored(fingerprint, execution, running=True)
+            return StoredTemplate(fingerprint, execution, running=True)
     for execution, status in begun:
         if status != "Succeeded" and pipeline.deployed_or_live(execution):
-            return Stored(fingerprint, execution, reason=pipeline.why(execution))
-    return Stored(fingerprint)
+            return StoredTemplate(fingerprint, execution, reason=pipeline.why(execution))
+    return StoredTemplate(fingerprint)

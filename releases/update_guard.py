@@ -10,13 +10,13 @@ import boto3
 from botocore.exceptions import ClientError
 
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
+from releases.controllers.controller import Deployment
 from releases.ecs_services import describe
 from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import how_to_wait
 from releases.names import aws_name
 from releases.record import Release
 from releases.service_state import (
-    Deployment,
     ServiceState,
     deployments,
     fingerprint_of,
@@ -53,20 +53,19 @@ def refusal(
 ) -> str | None:
     """Why a service must not be changed, with what to do; None when it may be.
 
-    What CodeDeploy deploys waits for its turn in the pipeline, and takes the image that is live then: only a
-    disagreement that nothing in flight will end stands in its way.
+    A template waits for its turn in the pipeline, and takes the image that is live then: only a disagreement that
+    nothing in flight will end stands in its way.
 
     Args:
         stack: the Pulumi stack's name.
         read: the service as the program read it when it started, and chose its task definition by.
         now: the service right before the change.
         observation: which images `now` runs, has live and recorded.
-        wanted: what the service is to have; None where CodeDeploy deploys, or nothing is known of it.
+        wanted: what the service is to have; None where a template is deployed, or nothing is known of it.
     """
-    waits = now.controller == "CODE_DEPLOY"
     if now.in_flight:
-        return None if waits else f"{now.in_flight} is in flight; {how_to_wait(stack, now)}, then run this again"
-    if now.record != read.record and not waits and not _still_right(now.release, wanted):
+        return now.blocks_up and f"{now.blocks_up} is in flight; {how_to_wait(stack, now)}, then run this again"
+    if now.record != read.record and not now.controller.deploys_template and not _still_right(now.release, wanted):
         released = now.release
         what = f"release-{released.release} was recorded" if released else "the release record was reset"
         return f"{what} while this was running; run it again"
@@ -102,8 +101,8 @@ def check(
     What is in flight is waited for, at most so many minutes.
     """
     now = look(session, stack, [read.service]).get(read.service)
-    if now is not None and now.in_flight and now.controller == "ECS" and minutes:
-        now = until(session, stack, now, lambda state: bool(state.in_flight), tell, minutes)
+    if now is not None and now.blocks_up and minutes:
+        now = until(session, stack, now, lambda state: bool(state.blocks_up), tell, minutes)
     if now is None:
         return None  # gone: what follows is AWS's to refuse
     known = _wanted(session, stack, read.service, wanted) if wanted and now.record != read.record else None

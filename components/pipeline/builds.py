@@ -127,7 +127,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Proje
             "RELEASE_RECORD": service.record_name,
             "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
             "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
-            "TEMPLATE_FOLDER": template.folder(service.service) if service.deploy.deploys_template else "",
+            "TEMPLATE_FOLDER": template.folder(service.service) if service.deploy.controller.deploys_template else "",
             **registries.variables(build.registries, scope.dns_suffix),
         },
         [
@@ -139,7 +139,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Proje
             *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED),
             *policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
             *policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
-            *(policies.read_template(template_arn(service)) if service.deploy.deploys_template else []),
+            *(policies.read_template(template_arn(service)) if service.deploy.controller.deploys_template else []),
             *parameters.statements,
             *policies.read_and_write_artifacts(store.arn, artifacts_arn),
         ],

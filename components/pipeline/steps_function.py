@@ -26,7 +26,7 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
         "pipeline": platform.scope.name(service.service),
         "cluster": platform.cluster.name,
         "service": service.name,
-        "controller": service.deploy.controller,
+        "controller": service.deploy.controller.type,
         "containers": template.image_containers(),
         "sidecars": template.sidecars(),
         "minimum_tasks": service.tasks.min,
@@ -35,7 +35,7 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
         "record": service.record_name,
         "repository_uri": images.url,
     }
-    if service.deploy.deploys_template:
+    if service.deploy.controller.deploys_template:
         fields |= {"template_bucket": platform.delivery_store.bucket, "template_folder": folder(service.service)}
     if (migrate := args.get("migrate")) is not None:
         fields["migration"] = {
@@ -50,11 +50,11 @@ def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     """What the function's role may do: all that the pipeline's steps do."""
     service, migrates = args["service"], args.get("migrate") is not None
     deployable = service.deployable
-    finds_tasks = service.deploy.controller == "CODE_DEPLOY" or migrates or service.args["template"].sidecars()
+    finds_tasks = service.deploy.controller.release_counts_tasks or migrates or service.args["template"].sidecars()
     return [
         *policies.answer_jobs(),
         *(policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn) if finds_tasks else []),
-        *(_template(service) if service.deploy.deploys_template else []),
+        *(_template(service) if service.deploy.controller.deploys_template else []),
         *(_migrate(service) if migrates else []),
         *_release(service),
     ]

@@ -1,7 +1,7 @@
 """A service as it is before this run, and what guards a change of it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pulumi
@@ -9,7 +9,7 @@ import pulumi
 from components.service import update_hooks
 from components.service.strategies.strategy import Strategy
 from components.service.update_hooks import Seen
-from releases.names import Controller
+from releases.controllers.controller import Controller
 from releases.service_state import ServiceState
 
 Reason = Callable[[ServiceState | None], str | None]
@@ -24,7 +24,7 @@ class CurrentService:
         state: what AWS says of it; None when there is none yet.
         settled: its state once nothing is in flight that an edit waits for; None does not wait.
         service_hooks: of the ECS service.
-        template_hooks: of the template that CodeDeploy deploys.
+        template_hooks: of the template, where one is deployed.
         rule_hooks: of its listener rules.
     """
 
@@ -52,16 +52,7 @@ def current_service(
         rule_hooks: of all listener rules of the stack.
     """
     state = seen.states.get(service)
+    hooks = update_hooks.update_hooks(seen, stack, service, strategy.timeout)
     if CurrentService(state).is_replaced(strategy.controller):
-        service_hooks: pulumi.ResourceHookBinding | None = update_hooks.take_over(
-            seen.session, stack, service, strategy.timeout
-        )
-    else:
-        service_hooks = update_hooks.guards(seen, stack, service, strategy.timeout)
-    return CurrentService(
-        state,
-        partial(seen.quiet, stack, service),
-        service_hooks,
-        update_hooks.template_guard(seen, stack, service),
-        rule_hooks,
-    )
+        hooks = replace(hooks, service=update_hooks.take_over(seen.session, stack, service, strategy.timeout))
+    return CurrentService(state, partial(seen.quiet, stack, service), hooks.service, hooks.template, rule_hooks)

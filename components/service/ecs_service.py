@@ -31,7 +31,6 @@ from components.service.strategies.strategy import AppSpecArgs, Deployable
 from components.service.task import Task
 from components.service.task_role import Permission, of_the_app, task_role
 from components.service.task_template import TaskTemplate
-from releases.names import ecs_name
 from releases.record import UNRELEASED, record_name
 from releases.service_state import ServiceState, Settings
 
@@ -142,7 +141,7 @@ class EcsService(pulumi.ComponentResource):
             "task_role_arn": app_role.arn,
             "secrets": [{"name": variable, "valueFrom": runtime[variable]} for variable in sorted(runtime)],
         }
-        app_spec = self._app_spec(group) if self.deploy.deploys_template else None
+        app_spec = self._app_spec(group) if self.deploy.controller.deploys_template else None
         template = RenderedTemplate(args["template"], known, outputs, app_spec)
         live = pulumi.Output.concat(args["images"].url, ":live")
         definition, fingerprint = template.revision(f"{name}-task", live, self._child)
@@ -205,11 +204,11 @@ class EcsService(pulumi.ComponentResource):
     ) -> aws.ecs.Service:
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
         deploy, state, replaces = self.deploy, self._current.state, self._replaces
-        by_ecs = deploy.controller == "ECS"
-        force = forced(state.settings, self._settings()) if by_ecs and not replaces and state is not None else False
+        updates = not replaces and not deploy.controller.deploys_template
+        force = forced(state.settings, self._settings()) if updates and state is not None else False
         return aws.ecs.Service(
             f"{self.service}-service",
-            name=ecs_name(self._scope.stack, self.service, deploy.controller),
+            name=deploy.controller.service_name(self._scope.stack, self.service),
             cluster=self._platform.cluster.name,
             task_definition=declared.apply(lambda revision: task_definition(revision[2], revision[0], revision[1])),
             desired_count=state.desired if state is not None and replaces else 0,
@@ -315,7 +314,7 @@ class EcsService(pulumi.ComponentResource):
         return container, port
 
     def _app_spec(self, group: aws.ec2.SecurityGroup) -> pulumi.Output[dict[str, Any]]:
-        container, port = self._container("CodeDeploy")
+        container, port = self._container(self.deploy.controller.title)
         known = {"container": container, "port": port, "capacity_provider": self._platform.capacity_provider}
         return pulumi.Output.all(
             subnet_ids=self._platform.network.task_subnet_ids,

@@ -20,8 +20,8 @@ from components.naming import Scope
 from components.service.revision import replacement_refusal
 from releases import update_guard, waiting
 from releases.aws_session import Provider, connect
+from releases.controllers.controller import Controller
 from releases.errors import DeliveryError, ReleaseError, explained
-from releases.names import Controller
 from releases.service_state import ServiceState, look
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Seen:
             return state
 
         def busy(now: ServiceState) -> bool:
-            # What CodeDeploy deploys is never in flight for long: an edit that failed there is not waited for.
+            # A template is never in flight for long: an edit that failed there is not waited for.
             running = now.template.running if now.template else bool(now.in_flight)
             return running and why(now) is not None
 
@@ -82,8 +82,8 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
         session = connect(provider, scope.account)
         states = look(session, scope.stack, services)
         for state in states.values():
-            if state.in_flight and state.controller == "ECS" and not minutes:
-                left = f"{state.in_flight} is in flight; its task definition is left alone in this run"
+            if state.blocks_up and not minutes:
+                left = f"{state.blocks_up} is in flight; its task definition is left alone in this run"
                 pulumi.log.warn(f"{state.service}: {left}")
             state.check_record()
     except (DeliveryError, ReleaseError) as error:
@@ -139,10 +139,24 @@ def replaced(stack: str, state: ServiceState | None, service: str, wanted: Contr
     return True
 
 
-def guards(seen: Seen, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding | None:
-    """The hooks for a service that ECS deploys: refuse to change it at the wrong time, and follow its deployment.
+@dataclass(frozen=True)
+class UpdateHooks:
+    """What guards a service against a change at the wrong time.
 
-    In a preview nothing is refused: it warns of what `up` would say now.
+    Attributes:
+        service: the hooks of the ECS service.
+        template: those of the template that is deployed.
+    """
+
+    service: pulumi.ResourceHookBinding | None = None
+    template: pulumi.ResourceHookBinding | None = None
+
+
+def update_hooks(seen: Seen, stack: str, service: str, timeout: int) -> UpdateHooks:
+    """The hooks that refuse a change at the wrong time, and that follow the deployment which a change starts.
+
+    They are those of the ECS service; where a template is deployed, of the template, which is refused when it would
+    ship with an image that was not released. In a preview nothing is refused: it warns of what `up` would say now.
 
     Args:
         seen: the services as the program has read them. One that there is not yet has nothing to guard.
@@ -151,26 +165,22 @@ def guards(seen: Seen, stack: str, service: str, timeout: int) -> pulumi.Resourc
         timeout: minutes that its deployment may take.
     """
     state = seen.states.get(service)
-    if state is None or state.controller != "ECS":
-        return None
+    if state is None:
+        return UpdateHooks()
+    if state.controller.deploys_template:
+        return UpdateHooks(template=pulumi.ResourceHookBinding(before_update=[_before(seen, stack, service)]))
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
         revision = (args.new_inputs or {})["taskDefinition"]
         taken_over = await _in_thread(update_guard.follow, seen.session, stack, service, revision, _teller(), timeout)
         await _in_thread(update_guard.confirm, seen.session, stack, seen.states[service], taken_over=taken_over)
 
-    return pulumi.ResourceHookBinding(
-        before_update=[_before(seen, stack, service)],
-        after_update=[pulumi.ResourceHook(f"{service}-follow", after)],
+    return UpdateHooks(
+        service=pulumi.ResourceHookBinding(
+            before_update=[_before(seen, stack, service)],
+            after_update=[pulumi.ResourceHook(f"{service}-follow", after)],
+        )
     )
-
-
-def template_guard(seen: Seen, stack: str, service: str) -> pulumi.ResourceHookBinding | None:
-    """The hook for what CodeDeploy deploys next: refuse it when it would ship with an image that was not released."""
-    state = seen.states.get(service)
-    if state is None or state.controller != "CODE_DEPLOY":
-        return None
-    return pulumi.ResourceHookBinding(before_update=[_before(seen, stack, service)])
 
 
 def _before(seen: Seen, stack: str, service: str) -> pulumi.ResourceHook:

@@ -10,6 +10,7 @@ from delivery.differences import Difference, differences
 from delivery.pull_request.cost import DEFINITION, SCALING, SERVICE
 from delivery.pull_request.preview import SECRET, UNKNOWN, Change
 from delivery.sidecars import moving
+from releases.controllers import controller_of
 from releases.record import UNKNOWN as UNNAMED
 from releases.service_state import ServiceState
 from releases.template import APPSPEC, TASK_DEFINITION
@@ -129,7 +130,7 @@ def interruption(change: Change) -> str | None:
     """
     if change.action not in ("delete", "replace") or change.retained or change.type in KEPT:
         return None
-    if change.type == SERVICE and change.action == "replace" and _controller(change.old) != _controller(change.new):
+    if change.type == SERVICE and change.action == "replace" and controller_of(change.old) != controller_of(change.new):
         return None  # the new one serves before the old one goes
     return LOST.get(change.type)
 
@@ -144,7 +145,7 @@ def _deployment(
             yield f"task definition: {what}"
         return
     if ecs.action == "replace":
-        before, after = (_controller(inputs) for inputs in (ecs.old, ecs.new))
+        before, after = (controller_of(inputs).title for inputs in (ecs.old, ecs.new))
         if before != after:
             yield (
                 f"**another ECS service** ({before} → {after}): it takes over the image and the tasks, and serves "
@@ -216,7 +217,7 @@ def _runs(changes: Sequence[Change], pipeline: Change | None, *, new: bool) -> I
     elif APPSPEC in written and written[APPSPEC].action == "create":
         yield "**a pipeline run may start**: its template is written for the first time"
     elif APPSPEC in written:
-        yield "**a pipeline run starts**: CodeDeploy deploys the edit with the live image"
+        yield "**a pipeline run starts**: it deploys the edit with the live image"
     if pipeline is not None and pipeline.action == "update":
         yield "the pipeline itself is changed; that starts nothing"
     if TASK_DEFINITION in written and APPSPEC not in written and not new:
@@ -253,11 +254,6 @@ def _image(state: ServiceState | None, *, asked: bool, new: bool) -> str:
     release = state.release
     commit = "" if release.commit == UNNAMED else f", commit {release.commit[:12]}"
     return f"release {release.release} stays live (`{release.image_digest[:19]}`{commit})"
-
-
-def _controller(inputs: Mapping[str, Any]) -> str:
-    controller = inputs.get("deploymentController") or {}
-    return "CodeDeploy" if controller.get("type") == "CODE_DEPLOY" else "ECS"
 
 
 def _top(fields: Sequence[str]) -> set[str]:

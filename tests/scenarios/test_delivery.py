@@ -347,7 +347,7 @@ class AllAtOnceRestartStrategy(RollingStrategy):
 
 
 def test_a_strategy_is_added_in_one_module(local: Stack, apps: Apps) -> None:
-    (local.root / "components/strategies/all_at_once_restart.py").write_text(RESTART)
+    (local.root / "components/service/strategies/all_at_once_restart.py").write_text(RESTART)
     local.edit("Pulumi.local.yaml", "    hello:\n", "    hello:\n      deploy: {strategy: all_at_once_restart}\n")
     local.ok("up")
     ecs = local.client("ecs")

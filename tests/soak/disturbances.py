@@ -160,7 +160,7 @@ def race_within_up(world: World, service: str, *, whole: bool) -> bool:
         time.sleep(PAUSE)
     if whole:
         _ended(world, service, *world.see.follow(service, execution))
-        if before.controller == "ECS" and (images := world.see.images(before).released):
+        if not before.controller.deploys_template and (images := world.see.images(before).released):
             world.services[service].candidates.add(images)
     held.release()
     advice = _judge_up(world, run, declared)
@@ -174,7 +174,7 @@ def race_within_up(world: World, service: str, *, whole: bool) -> bool:
 
 def _write_of_pulumi(service: str, state: ServiceState) -> Call:
     """The call by which an `up` deploys an edit."""
-    if state.controller == "CODE_DEPLOY":
+    if state.controller.deploys_template:
         return Call(PUT_OBJECT, BY_PULUMI, mentions=f"templates/{service}/appspec.yaml")
     return Call(UPDATE_SERVICE, BY_PULUMI, mentions=f"{STACK}-{service}")
 

@@ -261,7 +261,7 @@ class World:
             must((state.desired > 0) == (state.record != "none"), f"{service}: {state}")
         runs = self.see.runs(state)
         must(runs in expected.variants, f"{service} runs {runs}, and not one of {expected.variants}")
-        if state.controller == "CODE_DEPLOY":
+        if state.controller.deploys_template:
             serving = [{group for group, share in rule.items() if share} for rule in self.see.weights()]
             must(
                 {state.target_groups[0]} in serving, f"{service}'s traffic is on {serving}, and its tasks are elsewhere"
@@ -270,7 +270,7 @@ class World:
     def _released_by_itself(self, service: str) -> None:
         """What CodeDeploy deploys is released by the pipeline when it is edited, whoever waits for it."""
         expected, state = self.services[service], self.see.look().get(service)
-        released = state.release if state and state.controller == "CODE_DEPLOY" else None
+        released = state.release if state and state.controller.deploys_template else None
         if state and released and released.task_definition == state.task_definition:
             expected.released_with = self.see.runs(state)
 

@@ -103,7 +103,13 @@ class FakeAws:
 
     def service(self, revision: str, running: str | None, *, desired: int = 1, state: str = "COMPLETED") -> None:
         """The service `web`, with a task of the revision when one runs."""
-        deployment = {"id": "ecs-svc/1", "status": "PRIMARY", "taskDefinition": revision, "rolloutState": state}
+        deployment = {
+            "id": "ecs-svc/1",
+            "status": "PRIMARY",
+            "taskDefinition": revision,
+            "rolloutState": state,
+            "createdAt": NOW,
+        }
         self.services["dev-web"] = {
             "serviceName": "dev-web",
             "status": "ACTIVE",
@@ -130,6 +136,7 @@ class FakeAws:
                     "status": "ACTIVE" if number else "PRIMARY",
                     "taskDefinition": revision,
                     "stabilityStatus": "STEADY_STATE",
+                    "createdAt": NOW,
                     "runningCount": 1,
                     "loadBalancers": [{"targetGroupArn": f"group-{number}"}],
                 }

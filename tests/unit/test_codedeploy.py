@@ -11,8 +11,10 @@ import pytest
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
 from pipeline_steps.template import HOOKS
-from releases.service_state import Deployment, ServiceState
-from releases.template_state import Stored
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
+from releases.service_state import ServiceState
+from releases.template_state import StoredTemplate
 
 Deploy = Callable[..., Recorder]
 SERVICE, RULE, GROUP = "aws:ecs/service:Service", "aws:lb/listenerRule:ListenerRule", "aws:lb/targetGroup:TargetGroup"
@@ -31,7 +33,7 @@ RECORD = {
 RUNS = ServiceState(
     service="chuoi",
     name="dev-chuoi",
-    controller="ECS",
+    controller=CONTROLLERS["ECS"],
     task_definition=REVISION,
     fingerprint="f1",
     desired=3,
@@ -40,7 +42,7 @@ RUNS = ServiceState(
     record=json.dumps(RECORD),
     execution=None,
 )
-SHIFTED = replace(RUNS, name="dev-chuoi-codedeploy", controller="CODE_DEPLOY")
+SHIFTED = replace(RUNS, name="dev-chuoi-codedeploy", controller=CONTROLLERS["CODE_DEPLOY"])
 
 
 def run(
@@ -343,17 +345,17 @@ def stored(deploy: Deploy, cluster: dict[str, Any] | None = None, **how: Any) ->
 
 def test_a_template_that_was_tried_ends_up_with_the_command(deploy: Deploy) -> None:
     fingerprint = stored(deploy)
-    failed = replace(SHIFTED, template=Stored(fingerprint, "e9", reason="ended as Failed: unhealthy"))
+    failed = replace(SHIFTED, template=StoredTemplate(fingerprint, "e9", reason="ended as Failed: unhealthy"))
     with pytest.raises(pulumi.RunError, match=r"execution e9 ended as Failed: unhealthy; .*`delivery redeploy chuoi"):
         run(deploy, failed)
-    at_it = replace(SHIFTED, template=Stored(fingerprint, "e9", running=True))
+    at_it = replace(SHIFTED, template=StoredTemplate(fingerprint, "e9", running=True))
     with pytest.raises(pulumi.RunError, match="because execution e9 of the pipeline goes on"):
         run(deploy, at_it)
     with pytest.raises(pulumi.RunError, match="no execution of the pipeline has begun since it was written; run this"):
-        run(deploy, replace(SHIFTED, template=Stored(fingerprint)))
+        run(deploy, replace(SHIFTED, template=StoredTemplate(fingerprint)))
     done = replace(failed, record=json.dumps({**RECORD, "template_fingerprint": fingerprint}))
     run(deploy, done)
-    run(deploy, replace(failed, template=Stored("another", "e9", reason="ended as Failed")))
+    run(deploy, replace(failed, template=StoredTemplate("another", "e9", reason="ended as Failed")))
     run(deploy, replace(failed, record="none"))
 
 

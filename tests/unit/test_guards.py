@@ -17,11 +17,13 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_config
 
 from components.naming import Scope
-from components.service.update_hooks import Seen, _teller, guards, look_once
+from components.service.update_hooks import Seen, UpdateHooks, _teller, look_once, update_hooks
 from releases import update_guard
 from releases.aws_session import Provider
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import Deployment, ServiceState
+from releases.service_state import ServiceState
 
 Deploy = Callable[..., Recorder]
 SERVICE = "aws:ecs/service:Service"
@@ -32,7 +34,7 @@ SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
 QUIET = ServiceState(
     service="chuoi",
     name="dev-chuoi",
-    controller="ECS",
+    controller=CONTROLLERS["ECS"],
     task_definition=RUNS,
     fingerprint="an earlier template",
     desired=1,
@@ -168,7 +170,7 @@ Hook = Callable[[Any], Coroutine[Any, Any, None]]
 def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
     """What runs before and after a change of the service; no engine asks for it."""
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
-    binding = guards(Seen(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15)
+    binding = update_hooks(Seen(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15).service
     assert binding is not None
     (before,), (after,) = binding.before_update or [], binding.after_update or []
     assert isinstance(before, pulumi.ResourceHook)
@@ -180,7 +182,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
 
 
 def test_a_service_that_is_new_is_not_guarded() -> None:
-    assert guards(Seen(boto3.Session(), {}), "dev", "chuoi", 15) is None
+    assert update_hooks(Seen(boto3.Session(), {}), "dev", "chuoi", 15) == UpdateHooks()
 
 
 @pytest.mark.parametrize("refusal", [None, "not now"])
@@ -294,7 +296,7 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     seen = Seen(boto3.Session(), {name: replace(QUIET, service=name) for name in names})
 
     async def all_of_them() -> None:
-        bound = [guards(seen, "dev", name, 15) for name in names]
+        bound = [update_hooks(seen, "dev", name, 15).service for name in names]
         hooks = [after for binding in bound if binding for after in binding.after_update or []]
         changed: Any = SimpleNamespace(new_inputs={"taskDefinition": OWN})
         await asyncio.gather(*(hook.callback(changed) for hook in hooks))  # type: ignore[attr-defined]

@@ -5,8 +5,10 @@ import base64
 import io
 import json
 import runpy
+import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Deploy, Recorder, stack_c
 
 from components.platform import steps_code
 from pipeline_steps.settings import VARIABLE, Migration, Settings
+from releases.controllers import CONTROLLERS
 from sandbox.functions.runtime import PROVIDED
 
 FUNCTION, OBJECT = "aws:lambda/function:Function", "aws:s3/bucketObjectv2:BucketObjectv2"
@@ -44,6 +47,13 @@ def test_the_code_needs_nothing_that_lambda_does_not_provide() -> None:
             node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
         }
         assert {module.partition(".")[0] for module in imported} <= allowed, name
+
+
+def test_what_finds_itself_is_in_the_code_too(tmp_path: Path) -> None:
+    zipfile.ZipFile(io.BytesIO(steps_code.archive())).extractall(tmp_path)
+    found = "import pipeline_steps.handler; from releases.controllers import CONTROLLERS; print(*sorted(CONTROLLERS))"
+    printed = subprocess.check_output([sys.executable, "-c", found], cwd=tmp_path, text=True)
+    assert printed.split() == sorted(CONTROLLERS)
 
 
 def test_the_code_is_an_object_named_by_its_content(dev: Recorder) -> None:

@@ -9,6 +9,8 @@ import pytest
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, WEBHOOK, Recorder, stack_config
 from pulumi.runtime import rpc
 
+from components.service.update_hooks import UpdateHooks
+
 STACKS = ["dev", "prd", "local"]
 Deploy = Callable[..., Recorder]
 
@@ -364,7 +366,12 @@ def test_every_wait_for_a_deployment_has_the_service_s_timeout(
     services = json.loads(stack_config("dev")["fargate-delivery:services"])
     services["chuoi"] |= given
     followed: list[int] = []
-    monkeypatch.setattr("components.service.update_hooks.guards", lambda *given: followed.append(given[-1]))
+
+    def hooks(*given: Any) -> UpdateHooks:
+        followed.append(given[-1])
+        return UpdateHooks()
+
+    monkeypatch.setattr("components.service.update_hooks.update_hooks", hooks)
     recorder = run(deploy, "dev", **{"services": services})
     assert followed == [minutes, 15]
     assert actions(recorder, "chuoi")["Deploy"]["configuration"]["DeploymentTimeout"] == str(minutes)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from components.service.revision import forced, released_or_own, replacement_refusal, task_definition, waiting
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
 from releases.errors import RecordError
-from releases.service_state import Deployment, ServiceState, Settings
+from releases.service_state import ServiceState, Settings
 
 OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
 MINE, EARLIER = "the program's template", "another template"
@@ -27,7 +29,7 @@ def service(runs: str, made_of: str, released: str | None) -> ServiceState:
     return ServiceState(
         service="web",
         name="dev-web",
-        controller="ECS",
+        controller=CONTROLLERS["ECS"],
         task_definition=runs,
         fingerprint=made_of,
         desired=1,
@@ -165,7 +167,7 @@ def test_what_waits_says_for_which_execution(case: str) -> None:
 
 
 SHIFTED = replace(
-    service(RELEASED, "f1", "f1"), controller="CODE_DEPLOY", target_groups=("a:targetgroup/web-green-1/2",)
+    service(RELEASED, "f1", "f1"), controller=CONTROLLERS["CODE_DEPLOY"], target_groups=("a:targetgroup/web-green-1/2",)
 )
 
 

@@ -164,7 +164,7 @@ def run(aws: WithStore, session: boto3.Session) -> None:
     before = look(session, "dev", ["web"])["web"]
     update_guard.check(session, "dev", before, before.task_definition)
     update_guard.confirm(session, "dev", before)
-    if before.controller == "CODE_DEPLOY":
+    if before.controller.deploys_template:
         update_guard.serve(session, "dev", "web", lambda _: None, 15)
         return
     failed = aws.revision(3, f"@{NEW}", container={"logConfiguration": LOG})

@@ -19,7 +19,9 @@ import click
 from components.service import revision
 from releases import update_guard
 from releases.consistency import Observation, RepairAction, diagnose
-from releases.service_state import Deployment, Images, ServiceState
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
+from releases.service_state import Images, ServiceState
 
 LIVE = "live"
 TEMPLATES = ("1", "2", "3")
@@ -190,7 +192,7 @@ def _seen(
     return ServiceState(
         service="web",
         name="dev-web",
-        controller="ECS",
+        controller=CONTROLLERS["ECS"],
         task_definition=deployments[0].task_definition,
         fingerprint=deployments[0].fingerprint,
         desired=1,

@@ -16,7 +16,8 @@ from components.pipeline.stages import DEPLOYMENT, Action, aws_action, step_acti
 from components.service.revision import not_deployed
 from components.service.strategies.strategy import AppSpecArgs, Deployable, Deployer, Strategy, Template
 from components.service.task import Port
-from releases.names import Controller
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Controller
 from releases.service_state import ServiceState
 from releases.template import APPSPEC, IMAGE_PLACEHOLDER, TASK_DEFINITION
 
@@ -176,9 +177,8 @@ class CodeDeployer(Deployer):
 class CodeDeployStrategy(Strategy):
     """New tasks beside the old ones, then the traffic shifts, and back when something fails."""
 
-    controller: ClassVar[Controller] = "CODE_DEPLOY"
+    controller: ClassVar[Controller] = CONTROLLERS["CODE_DEPLOY"]
     shifts: ClassVar[bool] = True
-    deploys_template: ClassVar[bool] = True
     changed_by_deployments: ClassVar[Sequence[str]] = (
         "task_definition",
         "load_balancers",

@@ -12,7 +12,8 @@ from components.iam import policies
 from components.model import Model
 from components.pipeline import stages
 from components.platform.platform import Platform
-from releases.names import Controller
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Controller
 from releases.service_state import ServiceState
 
 
@@ -133,12 +134,10 @@ class Strategy(Model):
     differs from ECS's own rolling deployments.
     """
 
-    controller: ClassVar[Controller] = "ECS"
-    """Who deploys the ECS service."""
+    controller: ClassVar[Controller] = CONTROLLERS["ECS"]
+    """Who deploys the ECS service. Where a template is deployed, there is an AppSpec beside it."""
     shifts: ClassVar[bool] = False
     """Whether a route has two target groups, between which the traffic shifts; such a service has one route."""
-    deploys_template: ClassVar[bool] = False
-    """Whether it is given the whole task definition as a template, and an AppSpec beside it."""
     changed_by_deployments: ClassVar[Sequence[str]] = ()
     """Arguments of the ECS service that a deployment changes, so that Pulumi leaves them."""
 

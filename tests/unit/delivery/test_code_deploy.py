@@ -6,12 +6,12 @@ import pytest
 from delivery_aws import NOW, STACK, FakeAws, action, digest
 
 from delivery.commands.redeploy import redeploy
+from releases.controllers import CONTROLLERS, service_of
 from releases.errors import DeliveryError
 from releases.lookup import how_to_wait, services
-from releases.names import ecs_name, service_of
 from releases.service_state import images, look
 from releases.template import fingerprint_in, headed
-from releases.template_state import Stored, stored
+from releases.template_state import StoredTemplate, stored_template
 
 A = digest("a")
 
@@ -28,14 +28,14 @@ def account(*revisions: str) -> FakeAws:
 
 @pytest.mark.parametrize("service", ["web", "web-1", "a-codedeploy-b"])
 def test_a_name_leads_back_to_its_service(service: str) -> None:
-    assert service_of("dev", ecs_name("dev", service, "ECS")) == service
-    assert service_of("dev", ecs_name("dev", service, "CODE_DEPLOY")) == service
+    for controller in CONTROLLERS.values():
+        assert service_of("dev", controller.service_name("dev", service)) == service
 
 
 def test_what_runs_is_the_primary_task_set() -> None:
     aws = account("f1")
     state = look(aws.session(), STACK, ["web"])["web"]
-    assert (state.name, state.controller) == ("dev-web-codedeploy", "CODE_DEPLOY")
+    assert (state.name, state.controller) == ("dev-web-codedeploy", CONTROLLERS["CODE_DEPLOY"])
     assert state.task_definition.endswith("dev-web:1")
     assert (state.fingerprint, state.target_groups, state.in_flight) == ("f1", ("group-0",), None)
     seen = images(aws.session(), STACK, state)
@@ -54,7 +54,7 @@ def test_while_the_strategy_changes_the_newer_service_counts() -> None:
     tasks = aws.tasks
     aws.service(old, A)
     aws.tasks = tasks
-    assert look(aws.session(), STACK, ["web"])["web"].controller == "CODE_DEPLOY"
+    assert look(aws.session(), STACK, ["web"])["web"].controller.type == "CODE_DEPLOY"
     assert services(aws.session(), STACK) == ["web"]
 
 
@@ -70,21 +70,23 @@ REJECTED = action("Approve", "Approve", "Approval", "Failed", result={"externalE
 EDIT = {"image": "live"}
 
 
-def tried(aws: FakeAws) -> Stored | None:
-    return stored(aws.session(), STACK, "web", aws.parameters["/fargate-delivery/dev/web/release"].versions[-1])
+def tried(aws: FakeAws) -> StoredTemplate | None:
+    return stored_template(
+        aws.session(), STACK, "web", aws.parameters["/fargate-delivery/dev/web/release"].versions[-1]
+    )
 
 
 def test_where_no_template_is() -> None:
     aws = account("f1")
     assert tried(aws) is None
-    assert stored(aws.session(), STACK, "other", "none") is None
+    assert stored_template(aws.session(), STACK, "other", "none") is None
 
 
 def test_what_was_released_is_not_looked_for() -> None:
     aws = account("f1")
     aws.objects["bucket", "templates/web/appspec.yaml"] = headed("f1", "{}").encode()
     aws.executing("Failed", UNHEALTHY)
-    assert tried(aws) == Stored("f1")
+    assert tried(aws) == StoredTemplate("f1")
 
 
 def test_what_became_of_the_template() -> None:
@@ -92,28 +94,28 @@ def test_what_became_of_the_template() -> None:
     aws.executing("Failed", UNHEALTHY, variables=EDIT)
     aws.objects["bucket", "templates/web/appspec.yaml"] = UNRELEASED_TEMPLATE
     aws.written = NOW + timedelta(minutes=1)
-    assert tried(aws) == Stored("f2"), "what came before it says nothing of it"
+    assert tried(aws) == StoredTemplate("f2"), "what came before it says nothing of it"
     edit = aws.executing("InProgress", variables=EDIT)
-    assert tried(aws) == Stored("f2", edit, running=True)
+    assert tried(aws) == StoredTemplate("f2", edit, running=True)
     aws.executing("Succeeded")  # an upload's second event, with nothing to do
-    assert tried(aws) == Stored("f2", edit, running=True)
+    assert tried(aws) == StoredTemplate("f2", edit, running=True)
     aws.pipeline["executions"][1]["status"] = "Failed"
     aws.pipeline["actions"][edit] = [UNHEALTHY]
-    failed = Stored("f2", edit, reason="ended as Failed: Deploy / Deploy: unhealthy")
+    failed = StoredTemplate("f2", edit, reason="ended as Failed: Deploy / Deploy: unhealthy")
     assert tried(aws) == failed
     aws.executing("Failed", NO_BUILD)
     aws.executing("Failed", REJECTED)
     aws.executing("Stopped")
     assert tried(aws) == failed, "none of them came to deploy it"
     upload = aws.executing("Failed", UNHEALTHY)
-    assert tried(aws) == Stored("f2", upload, reason="ended as Failed: Deploy / Deploy: unhealthy")
+    assert tried(aws) == StoredTemplate("f2", upload, reason="ended as Failed: Deploy / Deploy: unhealthy")
 
 
 def test_an_edit_that_was_not_approved() -> None:
     aws = account("f1")
     aws.objects["bucket", "templates/web/appspec.yaml"] = UNRELEASED_TEMPLATE
     edit = aws.executing("Failed", REJECTED, variables=EDIT)
-    assert tried(aws) == Stored("f2", edit, reason="ended as Failed: Approve / Approve: not today")
+    assert tried(aws) == StoredTemplate("f2", edit, reason="ended as Failed: Approve / Approve: not today")
 
 
 def test_how_to_wait_for_codedeploy() -> None:

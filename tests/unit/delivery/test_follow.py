@@ -90,7 +90,13 @@ class Deploying(FakeAws):
 def deployment(identifier: str, revision: int, state: str = "COMPLETED", reason: str = "") -> dict[str, Any]:
     """As DescribeServices shows it; whichever comes first of an answer is the primary one."""
     arn = REVISION.format(revision)
-    return {"id": identifier, "taskDefinition": arn, "rolloutState": state, "rolloutStateReason": reason}
+    return {
+        "id": identifier,
+        "taskDefinition": arn,
+        "rolloutState": state,
+        "rolloutStateReason": reason,
+        "createdAt": NOW,
+    }
 
 
 def answer(primary: dict[str, Any], *others: dict[str, Any]) -> list[dict[str, Any]]:

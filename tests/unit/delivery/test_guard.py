@@ -8,8 +8,10 @@ from delivery_aws import ARN, STACK, FakeAws, RefusedError, digest
 
 from releases import update_guard
 from releases.consistency import Observation
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import Deployment, Images, ServiceState, look
+from releases.service_state import Images, ServiceState, look
 
 OLD, NEW = digest("a"), digest("b")
 REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
@@ -18,7 +20,7 @@ REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
 QUIET = ServiceState(
     service="web",
     name="dev-web",
-    controller="ECS",
+    controller=CONTROLLERS["ECS"],
     task_definition=REVISION.format(1),
     fingerprint="f1",
     desired=1,
@@ -48,7 +50,7 @@ WRONG_IMAGE = (
     f"release record sha256:aaaaaaaaaaaa; {REPAIR}"
 )
 DEPLOYING = replace(QUIET, deployments=(replace(QUIET.deployments[0], state="IN_PROGRESS"),))
-BY_CODE_DEPLOY = replace(QUIET, controller="CODE_DEPLOY")
+BY_CODE_DEPLOY = replace(QUIET, controller=CONTROLLERS["CODE_DEPLOY"])
 REFUSALS: dict[str, tuple[ServiceState, ServiceState, Observation, str | None]] = {
     "all agree": (QUIET, QUIET, AGREE, None),
     "never released": (QUIET, QUIET, Observation(Images(None, None, None)), None),

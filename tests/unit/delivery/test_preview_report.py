@@ -12,7 +12,9 @@ from delivery.__main__ import main
 from delivery.pull_request.effects import effect, is_revision_alone
 from delivery.pull_request.preview import COMPUTED, SIGNATURE, UNKNOWN, Change, Preview, parse
 from delivery.pull_request.report import LONGEST, Live, marker, report
-from releases.service_state import Deployment, ServiceState
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
+from releases.service_state import ServiceState
 
 RECORDED = Path(__file__).parents[2] / "previews"
 FAMILY = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/local-hello"
@@ -53,7 +55,7 @@ def state(**changes: Any) -> ServiceState:
     running = ServiceState(
         service="hello",
         name="local-hello",
-        controller="ECS",
+        controller=CONTROLLERS["ECS"],
         task_definition=f"{FAMILY}:7",
         fingerprint="f",
         desired=2,
@@ -80,7 +82,7 @@ def row(text: str, first: str) -> str:
             [
                 "2 to replace",
                 "| `hello` | **deployment by ECS**: memory 512 → 1024 | the live one stays | +$2.02 |",
-                "**a pipeline run starts**: CodeDeploy deploys the edit with the live image",
+                "**a pipeline run starts**: it deploys the edit with the live image",
                 "Cost: +$4.04 a month",
                 "-   memory: 512\n+   memory: 1024",
             ],

@@ -3,8 +3,10 @@
 import pytest
 from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import Deployment, ServiceState, as_deployed, images, look
+from releases.service_state import ServiceState, as_deployed, images, look
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -13,7 +15,7 @@ def state(execution: str | None, *deployments: tuple[str, int]) -> ServiceState:
     """A service with deployments in these states, with so many tasks, the primary one first."""
     arn = "arn:aws:ecs:eu-west-1:1:task-definition/dev-web:1"
     found = [Deployment(f"ecs-svc/{n}", arn, state, "", tasks) for n, (state, tasks) in enumerate(deployments)]
-    return ServiceState("web", "dev-web", "ECS", arn, "", 1, (), tuple(found), "none", execution)
+    return ServiceState("web", "dev-web", CONTROLLERS["ECS"], arn, "", 1, (), tuple(found), "none", execution)
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_with_code_deploy_it_runs_what_will_be_deployed() -> None:
         archive.writestr("taskdef.json", json.dumps({**definition(), "cpu": "1024"}))
     ecs = Ecs()
     ecs.aws.answers["GetObject"] = lambda _: {"Body": io.BytesIO(content.getvalue())}
-    Step(ecs, settings=replace(SETTINGS, controller="CODE_DEPLOY")).call()
+    Step(ecs, settings=replace(SETTINGS, template_folder="templates/web")).call()
     (registered,) = ecs.aws.called("RegisterTaskDefinition")
     assert registered["cpu"] == "1024"
     assert ecs.aws.called("GetObject") == [{"Bucket": "store", "Key": "key"}]
