@@ -97,6 +97,7 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy examples/own-program/__main__.py
 	cd policy && .venv/bin/mypy
 	cd deployments && .venv/bin/mypy
 	.tools/lint/actionlint
