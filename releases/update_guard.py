@@ -1,4 +1,4 @@
-"""Whether `pulumi up` may change a service now, and how its deployment ended (design rule 9)."""
+"""Whether `pulumi up` may change a service now, and how its deployment ended (rule `update guards`)."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -79,7 +79,7 @@ def refusal(
 
 
 def _still_right(release: Release | None, wanted: Wanted | None) -> bool:
-    """Whether a task definition that was chosen by one release is the right one after another (design rule 2).
+    """Whether a task definition that was chosen by one release is the right one after another (rule `template fingerprint`).
 
     It is what was released; or an edit that was not, which ships with the new image, because it names it by the tag.
     """

@@ -99,7 +99,7 @@ class ParameterStore(pulumi.ComponentResource):
 
     A runtime value never changes: another value is another parameter, autonamed, made before the task
     definition that names it. The old one is retained, because ECS's own rollback and earlier revisions run
-    with it (design rule 10). A build value is read by name at the next build and changes in place.
+    with it (rule `immutable runtime values`). A build value is read by name at the next build and changes in place.
 
     Produces: an `aws.kms.Key` with alias when there is a secret; an `aws.ssm.Parameter` for each value.
     """

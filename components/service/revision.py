@@ -7,14 +7,14 @@ from releases.service_state import ServiceState, Settings
 
 
 def task_definition(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
-    """The task definition for the service; the one it has while something is in flight (design rule 9)."""
+    """The task definition for the service; the one it has while something is in flight (rule `update guards`)."""
     if state is not None and state.in_flight:
         return state.task_definition
     return released_or_own(state, fingerprint, own_arn)
 
 
 def released_or_own(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
-    """The task definition for the service (design rule 2).
+    """The task definition for the service (rule `template fingerprint` of docs/delivery-contract.md).
 
     The released revision when it was made of the program's template: then it differs from Pulumi's own in the
     image only, which is the pipeline's to choose. Else Pulumi's own, whose image is `:live`: so an edit ships
@@ -76,7 +76,7 @@ def not_deployed(stack: str, state: ServiceState | None, fingerprint: str) -> st
     """Why the program's template does not run under CodeDeploy, and what to do; None when it does, or soon will.
 
     A template that this run writes starts the pipeline. One that was there before has been tried: the pipeline is
-    still at it, or it has failed and is not tried again by itself (design rule 5).
+    still at it, or it has failed and is not tried again by itself (rule `deployed template`).
     """
     if state is None or state.template is None or state.release is None:
         return None

@@ -1,4 +1,4 @@
-"""What keeps `pulumi up` and the pipeline from changing a service at the same time (design rule 9).
+"""What keeps `pulumi up` and the pipeline from changing a service at the same time (rule `update guards`).
 
 `up` looks at all services once, before it starts: one with something in flight keeps its task definition. Hooks look
 again right before a service is changed, and follow its deployment.

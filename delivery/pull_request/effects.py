@@ -100,7 +100,7 @@ def effect(service: str, changes: Sequence[Change], state: ServiceState | None, 
 
 
 def is_revision_alone(change: Change, state: ServiceState | None = None) -> bool:
-    """Whether only the state lags behind a release (design section 5 rule 3): without a refresh it names an older
+    """Whether only the state lags behind a release (rule `refresh first`): without a refresh it names an older
     revision than the one that runs, and the program names that one.
 
     Args:

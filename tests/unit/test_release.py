@@ -1,4 +1,4 @@
-"""Which task definition a service runs, and when an edit waits: every case of design rules 2 and 9."""
+"""Which task definition a service runs, and when an edit waits: every case of the template fingerprint and the update guards."""
 
 import json
 from collections.abc import Callable
