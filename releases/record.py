@@ -12,7 +12,7 @@ UNKNOWN = "unknown"
 """What nobody said."""
 SCHEMA = 1
 FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
-"""The docker label, on every container, that says which template a revision was made of (rule `template fingerprint`)."""
+"""The docker label of every container that names the template of its revision (rule `template fingerprint`)."""
 
 
 @dataclass(frozen=True)
