@@ -81,7 +81,8 @@ def refusal(
 def _still_right(release: Release | None, wanted: Wanted | None) -> bool:
     """Whether a task definition that was chosen by one release is the right one after another.
 
-    By the rule `template fingerprint` it is what was released; or an edit that was not, which ships with the new image, because it names it by the tag.
+    By the rule `template fingerprint` it is what was released; or an edit that was not, which ships with the new image,
+    because it names it by the tag.
     """
     if release is None or wanted is None:
         return False
