@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from acceptance.checks import APPROVE_STAGE
 from acceptance.evidence import Answer, Evidence, Execution, Look
 from acceptance.stack import SERVICE, STACK, edited, source
-from delivery.commands import approval, rollback
+from delivery import approval
+from delivery.commands import rollback
 from delivery.commands.history import history
 from delivery.commands.up import Project
 from releases.ecs_services import describe

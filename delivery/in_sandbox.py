@@ -12,7 +12,8 @@ def commands() -> click.Group:
     """The operators' commands. Their messages name them `sandbox …`, since that is how they are called."""
     os.environ["DELIVERY_PROGRAM"] = "sandbox"
     try:
-        from delivery.__main__ import Connection, main  # which read that variable when they are first imported
+        from delivery.__main__ import main  # which reads that variable when it is first imported
+        from delivery.command_line import Connection
     finally:
         del os.environ["DELIVERY_PROGRAM"]
 

@@ -1,1 +1,1 @@
-"""What the commands do, one module each."""
+"""The commands, one module each: what `delivery VERB` takes, and what it does."""

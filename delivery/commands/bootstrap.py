@@ -1,15 +1,16 @@
 """What an account needs before a stack: first the bucket that Pulumi keeps states in, then the bootstrap program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import boto3
+import click
 from botocore.exceptions import ClientError
 
-from bootstrap.account_file import NAMESPACE, check_account, state_bucket_name
-from config.lines import StackLines
-from config.validation import format_problems
-from delivery.commands.up import Ask, Project, right_account, up
+from delivery.command_line import stack_option, with_session
+from delivery.commands.up import Ask, Project, ask_person, project_of, right_account, up
 from delivery.quotas import report
 from releases.errors import DeliveryError
 
@@ -23,6 +24,8 @@ def ensure_state_bucket(s3: Any, account: str, region: str) -> bool:
     Raises:
         DeliveryError: somebody else's bucket has the name.
     """
+    from bootstrap.account_file import state_bucket_name
+
     name = state_bucket_name(account, region)
     try:
         s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
@@ -48,6 +51,10 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
         DeliveryError: the wrong account, a mistake in its file, or the answer was no, or a step failed; the message
             says which. Nothing is made before the file is right.
     """
+    from bootstrap.account_file import NAMESPACE, check_account, state_bucket_name
+    from config.lines import StackLines
+    from config.validation import format_problems  # which loads the SDK of Pulumi
+
     session, config = right_account(project), project.config()
     if problems := check_account(config):
         file = f"{project.folder.name}/{project.file.name}"
@@ -62,11 +69,22 @@ def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     project.pulumi("stack", "select", "--create", project.stack)
     up(project, ask, say)
     project.pulumi("stack", "output", "--stack", project.stack)
-    for line in report(session, _stacks(project, config)):
+    for line in report(session, _stacks(project, config.get(f"{NAMESPACE}:stacks") or {})):
         say(line)
 
 
-def _stacks(project: Project, account: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _stacks(project: Project, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The config of the account's stacks whose files are there already."""
-    stacks = [Project(project.folder.parent, str(name)) for name in account.get(f"{NAMESPACE}:stacks") or {}]
+    stacks = [Project(project.folder.parent, str(name)) for name in names]
     return {stack.stack: stack.config() for stack in stacks if stack.file.is_file()}
+
+
+@click.command("bootstrap")
+@stack_option
+@with_session
+def command(session: boto3.Session, stack: str) -> None:
+    """Bring an account to what bootstrap/Pulumi.STACK.yaml says: state, OIDC providers, roles. It can be run again.
+
+    Example: delivery bootstrap --stack dev
+    """
+    bootstrap(project_of(session, Path.cwd() / "bootstrap", stack), ask_person, click.echo)

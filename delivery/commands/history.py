@@ -1,12 +1,18 @@
 """What `history` prints of a service's releases."""
 
+import json
 from itertools import zip_longest
 
 import boto3
+import click
 from botocore.exceptions import ClientError
 
+from delivery.command_line import json_option, service_argument, stack_option, with_session
 from releases.history import KEPT, History, read
+from releases.lookup import find
+from releases.names import aws_name
 from releases.record import record_name
+from releases.repository import LIVE, Repository
 from releases.service_state import revision_name
 from releases.sidecars import changes
 
@@ -50,3 +56,21 @@ def history_lines(past: History, live: str | None) -> list[str]:
     if past.oldest > 1:
         found.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")
     return found or ["Nothing was released yet."]
+
+
+@click.command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
+@service_argument
+@stack_option
+@json_option
+@with_session
+def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
+    """The releases of SERVICE, the newest first.
+
+    Example: delivery history chuoi --stack dev
+    """
+    find(session, stack, service)
+    past = history(session, stack, service)
+    if as_json:
+        click.echo(json.dumps([release.document() for release in past.releases], indent=2))
+    else:
+        click.echo("\n".join(history_lines(past, Repository(session, aws_name(stack, service)).digest(LIVE))))

@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import click
 
+from delivery.command_line import stack_option, with_session
 from delivery.commands.history import history
 from releases.ecs_services import AT_ONCE
-from releases.errors import DeliveryError
+from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import services
 from releases.names import aws_name
 from releases.record import Release
@@ -221,3 +223,24 @@ def _secrets(definition: dict[str, Any]) -> Iterator[str]:
 
 def _number(arn: str) -> int:
     return int(arn.rpartition(":")[2])
+
+
+@click.command("prune")
+@stack_option
+@click.option("--yes", is_flag=True, help="Remove what is listed.")
+@with_session
+def command(session: boto3.Session, stack: str, yes: bool) -> None:
+    """List what no release of the stack needs any more, and with --yes remove it.
+
+    Runtime values in Parameter Store that were replaced, and old revisions of migrations.
+
+    Example: delivery prune --stack dev --yes
+    """
+    unused = leftovers(session, stack, datetime.now(UTC))
+    lines = unused.lines()
+    click.echo("\n".join(lines) if lines else "Nothing to remove.")
+    if lines and yes:
+        remove(session, unused)
+        click.echo(f"Removed {len(lines)}.")
+    elif lines:
+        click.echo(f"Nothing was removed; `{PROGRAM} prune --stack {stack} --yes` removes these {len(lines)}.")

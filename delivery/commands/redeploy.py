@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import boto3
+import click
 
+from delivery.command_line import service_argument, stack_option, wait_option, with_session
 from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import find, refuse_in_flight
 from releases.names import aws_name
@@ -51,3 +53,18 @@ def deploy(
         f"pipelineExecutionId={execution} --query 'actionExecutionDetails[].[stageName,actionName,status]' "
         f"--output table`, or `{PROGRAM} status {service} --stack {stack}`"
     )
+
+
+@click.command("redeploy")
+@service_argument
+@stack_option
+@wait_option
+@with_session
+def command(session: boto3.Session, service: str, stack: str, wait: bool) -> None:
+    """Deploy the live image of SERVICE once more, without a build.
+
+    Where CodeDeploy deploys, it takes the newest template: so an edit is tried again that has failed.
+
+    Example: delivery redeploy chuoi --stack dev --wait
+    """
+    redeploy(session, stack, service, click.echo, wait=wait)

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import boto3
+import click
 
+from delivery.command_line import service_argument, stack_option, with_session
 from delivery.commands.history import history
 from releases import scaling
 from releases.consistency import Observation, RepairAction, diagnose, observe
@@ -132,3 +134,17 @@ def _next_release(stack: str, service: str, seen: Images) -> str:
         else ""
     )
     return f"the next release sets all of them: upload a source{by_hand}"
+
+
+@click.command("repair")
+@service_argument
+@stack_option
+@with_session
+def command(session: boto3.Session, service: str, stack: str) -> None:
+    """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
+
+    What runs wins. Can be run again after a crash of its own. docs/operations.md has all cases.
+
+    Example: delivery repair chuoi --stack dev
+    """
+    repair(session, stack, service, click.echo)

@@ -10,7 +10,9 @@ from itertools import chain, repeat
 from typing import Any
 
 import boto3
+import click
 
+from delivery.command_line import service_argument, stack_option, with_session
 from releases.errors import DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
@@ -81,3 +83,16 @@ def refused_build(actions: list[dict[str, Any]]) -> tuple[str, str] | None:
     said = f"{result.get('errorDetails', {}).get('message', '')} {result.get('externalExecutionSummary', '')}"
     last = str(actions[-1]["stageName"]), str(actions[-1]["actionName"])
     return last if any(words in said for words in REFUSED) else None
+
+
+@click.command("retry")
+@service_argument
+@stack_option
+@click.option("--minutes", type=click.IntRange(0, 24 * 60), default=60, show_default=True, help="How long to try.")
+@with_session
+def command(session: boto3.Session, service: str, stack: str, minutes: int) -> None:
+    """Go on with a release of SERVICE whose build CodeBuild refused, because a quota allowed no other one.
+
+    Example: delivery retry chuoi --stack dev
+    """
+    retry(session, stack, service, click.echo, minutes=minutes)

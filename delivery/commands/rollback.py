@@ -4,11 +4,14 @@ Only the image goes back. Everything else of the task is Pulumi's, and reverting
 rollback first says what else differs.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import boto3
+import click
 
+from delivery.command_line import service_argument, stack_option, wait_option, with_session
 from delivery.commands.history import history, numbers
 from delivery.commands.redeploy import deploy
 from delivery.differences import Difference, differences
@@ -141,3 +144,55 @@ def _differences(session: boto3.Session, stack: str, state: ServiceState, target
     except ecs.exceptions.ClientException:
         return None
     return differences(then, now, aws_name(stack, state.service))
+
+
+def release_number(text: str) -> int:
+    """A release as its number, or as `history` and `status` print it.
+
+    Raises:
+        click.BadParameter: it is neither.
+    """
+    number = text.removeprefix("release-")
+    if not number.isdecimal():
+        raise click.BadParameter(f"{text!r} is no release; write its number, as `{PROGRAM} history` shows it")
+    return int(number)
+
+
+@click.command("rollback")
+@service_argument
+@stack_option
+@click.option(
+    "--to",
+    "number",
+    type=release_number,
+    metavar="N",
+    help="This release, as 3 or release-3; else the newest with another image.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@wait_option
+@with_session
+def command(session: boto3.Session, service: str, stack: str, number: int | None, yes: bool, wait: bool) -> None:
+    """Deploy the image of an earlier release of SERVICE again, without a build.
+
+    Shows first what else differs from that release: only the image goes back, the rest is Pulumi's.
+
+    Example: delivery rollback chuoi --stack dev --to 12
+    """
+    chosen = plan(session, stack, service, number)
+    click.echo("\n".join(chosen.lines()))
+    _confirm("Roll back?", yes)
+    start(session, chosen, click.echo, wait=wait)
+
+
+def _confirm(question: str, yes: bool) -> None:
+    """Ask, unless the answer was given.
+
+    Raises:
+        DeliveryError: the answer is no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise DeliveryError("nothing was changed; nobody can be asked here, so run it again with --yes")
+    if not click.confirm(question):
+        raise DeliveryError("nothing was changed")

@@ -1,10 +1,13 @@
 """What a service runs, and what was released."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import boto3
+import click
 
+from delivery.command_line import json_option, service_argument, stack_option, with_session
 from delivery.sidecars import gone, running
 from releases.consistency import Diagnosis, RepairAction, diagnose, observe, repair_command
 from releases.ecs_exec import closed
@@ -155,3 +158,21 @@ def _disagreement(stack: str, state: ServiceState, diagnosis: Diagnosis) -> tupl
     if state.in_flight or diagnosis.action is RepairAction.NOTHING:
         return None, None
     return diagnosis.words, repair_command(stack, state.service)
+
+
+@click.command("status")
+@service_argument
+@stack_option
+@json_option
+@with_session
+def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
+    """What SERVICE runs, what was released, what is in flight, and whether it all agrees.
+
+    Example: delivery status chuoi --stack dev
+    """
+    now = status(session, stack, service)
+    if as_json:
+        click.echo(json.dumps(now.document(), indent=2))
+    else:
+        for label, text in now.lines():
+            click.echo(f"{label:<16} {text}")

@@ -4,18 +4,18 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
+import click
 import yaml
 
-from config.lines import StackLines
-from config.provider_keys import check_provider
-from config.validation import format_problems
+from delivery.command_line import stack_option, with_session
 from releases import waiting
 from releases.aws_session import Provider, Role, sign_in
 from releases.errors import NO_CLI, DeliveryError
@@ -152,6 +152,10 @@ def right_account(project: Project) -> boto3.Session:
         DeliveryError: it names none or is wrong about AWS's keys, or the credentials are another one's.
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
+    from config.lines import StackLines
+    from config.provider_keys import check_provider
+    from config.validation import format_problems  # which loads the SDK of Pulumi
+
     config, file = project.config(), project.file.name
     if problems := list(check_provider(config)):
         raise DeliveryError(format_problems(file, problems, StackLines.read(project.file)))
@@ -209,3 +213,36 @@ def agree(stack: str, found: Changes, ask: Ask, say: Callable[[str], None]) -> N
         wanted, question = "yes", "Go on? Only yes is yes"
     if ask(question).strip() != wanted:
         raise DeliveryError("nothing was changed")
+
+
+@click.command("up")
+@stack_option
+@click.option("--wait", is_flag=True, help="An edit waits for what is in flight, instead of an error that says so.")
+@with_session
+def command(session: boto3.Session, stack: str, wait: bool) -> None:
+    """Deploy a stack to the account that its file names: shows what would happen, asks, and does it.
+
+    Where something is deleted or replaced, the answer is the stack's name.
+
+    Example: delivery up --stack dev
+    """
+    project = project_of(session, Path.cwd(), stack, "--policy-pack", "policy")
+    up(replace(project, waits=wait), ask_person, click.echo)
+
+
+def project_of(session: boto3.Session, folder: Path, stack: str, *options: str) -> Project:
+    """A stack of the program in a folder, deployed with the profile that was chosen for this command."""
+    chosen = {"AWS_PROFILE": session.profile_name} if session.profile_name != "default" else {}
+    os.environ.update(chosen)
+    return Project(folder, stack, options)
+
+
+def ask_person(question: str) -> str:
+    """What a person types.
+
+    Raises:
+        DeliveryError: there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise DeliveryError("nothing was changed; nobody can be asked here. Pipelines deploy with .ci/up")
+    return str(click.prompt(question, default="", show_default=False))

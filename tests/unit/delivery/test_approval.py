@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from delivery_aws import STACK, FakeAws, action
 
-from delivery.commands.approval import decide, pending
+from delivery.approval import decide, pending
 from releases.errors import DeliveryError
 
 

@@ -11,7 +11,8 @@ from botocore import exceptions
 from click.testing import CliRunner, Result
 from delivery_aws import FakeAws, RefusedError, action, digest
 
-from delivery.__main__ import Connection, main
+from delivery.__main__ import main
+from delivery.command_line import Connection
 from releases.errors import explained
 
 A, B = digest("a"), digest("b")

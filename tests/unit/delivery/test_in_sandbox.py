@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 
-from delivery.__main__ import Connection
+from delivery.command_line import Connection
 from delivery.in_sandbox import COMMANDS
 
 ROOT = Path(__file__).parents[3]
@@ -46,3 +46,9 @@ def test_what_tells_an_up_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in offered("variables").items():
         monkeypatch.setenv(name, value)
     assert waiting.minutes() == waiting.MINUTES
+
+
+def test_no_command_loads_pulumi_before_it_runs() -> None:
+    script = "import sys, delivery.__main__; print(sorted({'pulumi', 'pydantic'} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert loaded.stdout == "[]\n"

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import boto3
+import click
 
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
+
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
+execution_option = click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
 
 Decision = Literal["Approved", "Rejected"]
 MOST_CHARACTERS = 512
@@ -105,3 +109,30 @@ def _details(pipeline: Pipeline, execution: str, stage: str, action: str) -> str
         texts = [configuration.get(key, "") for key in ("CustomData", "ExternalEntityLink")]
         return "\n".join(text for text in texts if text)
     return ""
+
+
+def answer(
+    session: boto3.Session, stack: str, service: str, decision: Decision, reason: str, execution: str | None
+) -> None:
+    """Decide about what a service's pipeline waits for, and print it.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        service: the service.
+        decision: what is decided.
+        reason: why; "" for nothing.
+        execution: decides only if this execution waits; None decides about any.
+
+    Raises:
+        DeliveryError: none waits, or another one.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    waiting = pending(session, stack, service)
+    click.echo(f"Execution {waiting.execution} waits in {waiting.stage}.")
+    if waiting.details:
+        click.echo(waiting.details)
+    if execution not in (None, waiting.execution):
+        raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
+    decide(session, aws_name(stack, service), waiting, decision, reason)
+    click.echo(f"{decision}.")

@@ -1,0 +1,62 @@
+"""What the commands have in common: options, AWS's session, and an error as one line."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from releases.errors import DeliveryError, ReleaseError, explained
+
+stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
+service_argument = click.argument("service")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
+wait_option = click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
+
+
+class Connection:
+    """AWS, by boto3's chain of credentials; made when a command first needs it, so that --help needs none."""
+
+    def __init__(self, profile: str | None, region: str | None) -> None:
+        self._profile, self._region = profile, region
+
+    @functools.cached_property
+    def session(self) -> boto3.Session:
+        """The session of the chosen profile and region."""
+        return boto3.Session(profile_name=self._profile, region_name=self._region)
+
+
+def one_line(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that fails says why in one line, without a traceback, and exits with 1."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (DeliveryError, ReleaseError) as error:
+            message = str(error)
+        except (ClientError, BotoCoreError) as error:
+            message = explained(error)
+        except KeyboardInterrupt:
+            click.echo("interrupted; what was started at AWS goes on", err=True)
+            sys.exit(130)
+        else:
+            return
+        click.echo(f"error: {message}", err=True)
+        sys.exit(1)
+
+    return run
+
+
+def with_session(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that is given AWS's session."""
+
+    @click.pass_obj
+    @functools.wraps(command)
+    def run(connection: Connection, *args: Any, **kwargs: Any) -> None:
+        command(connection.session, *args, **kwargs)
+
+    return one_line(run)

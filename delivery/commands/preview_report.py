@@ -1,0 +1,72 @@
+"""What a preview would do, as a comment for whoever reviews it."""
+
+from dataclasses import replace
+from typing import TextIO
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from delivery.command_line import Connection, one_line, stack_option
+from delivery.pull_request import report
+from delivery.pull_request.preview import Preview, judged, parse
+from releases.errors import DeliveryError, ReleaseError, explained
+from releases.service_state import look
+
+
+@click.command("preview-report")
+@click.argument("preview", type=click.File("r", encoding="utf-8"), default="-")
+@stack_option
+@click.option("--log", type=click.File("r", encoding="utf-8"), help="What Pulumi wrote to standard error.")
+@click.option("--events", type=click.File("r", encoding="utf-8"), help="What `--event-log` wrote: the policies' words.")
+@click.option("--failed", is_flag=True, help="Pulumi ended with an error, whatever PREVIEW says.")
+@click.option("--live/--no-live", default=True, show_default=True, help="Ask AWS which release each service has.")
+@click.pass_obj
+@one_line
+def command(
+    connection: Connection,
+    preview: TextIO,
+    stack: str,
+    log: TextIO | None,
+    events: TextIO | None,
+    failed: bool,
+    live: bool,
+) -> None:
+    """Say in Markdown, for a reviewer, what PREVIEW would do to the stack.
+
+    PREVIEW is what `pulumi preview --json` printed, - or nothing is standard input. Service by service: whether
+    something is deployed or a pipeline starts, which image stays live, what is replaced or deleted and what that
+    interrupts, who may do more, what becomes public, what a month costs more; and every change, folded. It fits a
+    comment on GitHub, and `delivery comment` posts it. Of a preview that failed it has the error.
+
+    \b
+    pulumi preview --stack dev --json --refresh=false > preview.json 2> preview.log
+    delivery preview-report preview.json --log preview.log --stack dev > report.md
+    delivery comment report.md --github
+    """
+    text, log_text = preview.read(), log.read() if log else ""
+    try:
+        document = parse(text)
+    except DeliveryError as error:
+        document = Preview(errors=(log_text or str(error),))
+    policies = judged(events.read()) if events else Preview()
+    document = replace(
+        document, errors=(*policies.errors, *document.errors), warnings=(*document.warnings, *policies.warnings)
+    )
+    if failed and not document.errors:
+        document = replace(document, errors=(log_text or "Pulumi did not say why",))
+    services = sorted({change.service for change in document.changes if change.service})
+    asked = _live(connection, stack, services) if live and services and not document.errors else None
+    click.echo(report.report(stack, document, asked), nl=False)
+
+
+def _live(connection: Connection, stack: str, services: list[str]) -> report.Live:
+    """What AWS says of services; a preview is worth reading without it too."""
+    try:
+        states = look(connection.session, stack, services)
+        for state in states.values():
+            state.check_record()
+    except ReleaseError as error:
+        return report.Live({}, str(error))
+    except (ClientError, BotoCoreError) as error:
+        return report.Live({}, explained(error))
+    return report.Live(states)

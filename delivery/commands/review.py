@@ -1,0 +1,56 @@
+"""The stacks of pull requests."""
+
+import functools
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from delivery.command_line import one_line
+from delivery.pull_request.stacks import Reviews
+
+number_argument = click.argument("number", type=click.IntRange(min=1))
+
+
+@click.group("review", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Pull requests' own stacks: pr-<number>, on another stack's network and load balancer, from Pulumi.pr.yaml.
+
+    The Pulumi CLI does the work, with the backend and the credentials of the environment.
+    """
+
+
+@command.command("up")
+@number_argument
+@one_line
+def up(number: int) -> None:
+    """Put up the stack of pull request NUMBER, or bring it up to date.
+
+    Example: delivery review up 12
+    """
+    _reviews().up(number)
+
+
+@command.command("down")
+@number_argument
+@one_line
+def down(number: int) -> None:
+    """Take down the stack of pull request NUMBER, with all that is in it.
+
+    Example: delivery review down 12
+    """
+    _reviews().down(number)
+
+
+@command.command("sweep")
+@one_line
+def sweep() -> None:
+    """Take down those whose last update is longer ago than review.days of Pulumi.pr.yaml.
+
+    Example: delivery review sweep
+    """
+    _reviews().sweep(datetime.now(UTC))
+
+
+def _reviews() -> Reviews:
+    return Reviews(Path.cwd(), functools.partial(click.echo, err=True))
