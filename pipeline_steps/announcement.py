@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 
+from releases.commit import Commit
 from releases.events import RELEASED, SOURCE
 from releases.record import SCHEMA, Release
 
@@ -23,14 +24,12 @@ def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: 
         uploaded: when its source was uploaded, in seconds since 1970; 0 without an upload.
         changed: what its sidecars run now instead of before.
     """
-    owner, _, name = release.repository.partition("/")
     detail = {
         "pipeline": pipeline,
         "execution-id": release.execution,
         "took": f"{duration(int(time.time()) - uploaded)} after its upload" if uploaded else "without a new source",
         "changed": "".join(f". Sidecar changed: {change}" for change in changed),
-        "owner": owner,
-        "name": name or owner,
+        **Commit(release.commit, release.repository).event_fields(),
         "schema": SCHEMA,
         **release.document(),
     }

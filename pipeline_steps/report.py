@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 
 from pipeline_steps import failed
 from pipeline_steps.failed import Failure
+from releases.commit import Commit
 from releases.events import FAILED, SOURCE
 from releases.executions import NO_IMAGE, was_given
 from releases.failure import Action
@@ -61,19 +62,6 @@ class Ended:
         """What EventBridge's input transformer makes of CodePipeline's event."""
         moment = datetime.fromisoformat(event["time"]).timestamp()
         return cls(event["pipeline"], event["execution"], event["state"], moment)
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A commit that an upload has named.
-
-    Attributes:
-        id: its SHA.
-        repository: where it is.
-    """
-
-    id: str
-    repository: str
 
 
 def handle(event: Mapping[str, str], context: Any) -> None:
@@ -119,7 +107,7 @@ def run(session: boto3.Session, bucket: str, ended: Ended, request: str) -> str:
         return "Another call has published this already, or is about to."
     _publish(session, ended, commit, why)
     _keep(session, bucket, key)
-    return f"Told {commit.repository} {commit.id}: {why.stage}, {why.action}: {why.message}"
+    return f"Told {commit.repository} {commit.hash}: {why.stage}, {why.action}: {why.message}"
 
 
 def _actions(codepipeline: Any, ended: Ended) -> list[Action]:
@@ -147,14 +135,10 @@ def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Seque
 
 
 def _publish(session: boto3.Session, ended: Ended, commit: Commit, why: Failure) -> None:
-    owner, _, name = commit.repository.partition("/")
     detail = {
         "pipeline": ended.pipeline,
         "execution-id": ended.execution,
-        "commit": commit.id,
-        "repository": commit.repository,
-        "owner": owner,
-        "name": name,
+        **commit.event_fields(),
         "stage": why.stage,
         "action": why.action,
         "reason": shortened(why.message),

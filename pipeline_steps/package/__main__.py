@@ -18,10 +18,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from pipeline_steps.job import StepError
-from pipeline_steps.package.commit import Commit
 from pipeline_steps.package.docker import Docker, client
 from pipeline_steps.package.settings import Settings
 from pipeline_steps.package.step import announce, run
+from releases.commit import Commit
 from releases.errors import ReleaseError
 from releases.events import NOT_PACKAGED
 from releases.failure import marked, one_line

@@ -6,15 +6,15 @@ import json
 import re
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from releases.commit import Commit
 from releases.failure import one_line
-from releases.record import UNKNOWN
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 """The labels' names (OCI image specification, annotations)."""
@@ -26,43 +26,27 @@ SECONDS = 60
 """That ECR's storage may take."""
 
 
-@dataclass(frozen=True)
-class Commit:
-    """A commit.
+def named(known: Commit, by: str, commit: str | None, repository: str | None) -> Commit:
+    """A commit, with what somebody names; what is not a commit or a repository is printed and left out.
 
-    Attributes:
-        hash: whole, or `unknown`.
-        repository: where it is, such as `team/web`, or `unknown`.
+    Args:
+        known: what is known of it already.
+        by: who names it, for people.
+        commit: a whole hash; None when nothing is named.
+        repository: None when nothing is named.
     """
-
-    hash: str = UNKNOWN
-    repository: str = UNKNOWN
-
-    @property
-    def known(self) -> bool:
-        """Whether somebody named it."""
-        return self.hash != UNKNOWN
-
-    def named(self, by: str, commit: str | None, repository: str | None) -> Commit:
-        """This one, with what somebody names; what is not a commit or a repository is printed and left out.
-
-        Args:
-            by: who names it, for people.
-            commit: a whole hash; None when nothing is named.
-            repository: None when nothing is named.
-        """
-        named = self
-        if commit is not None:
-            if COMMIT.fullmatch(commit):
-                named = replace(named, hash=commit)
-            else:
-                print(f"The {by}'s commit is not one: {one_line(commit)}")
-        if repository is not None:
-            if REPOSITORY.fullmatch(repository) and len(repository) <= LONGEST_REPOSITORY:
-                named = replace(named, repository=repository)
-            else:
-                print(f"The {by}'s repository is not one: {one_line(repository)}")
-        return named
+    result = known
+    if commit is not None:
+        if COMMIT.fullmatch(commit):
+            result = replace(result, hash=commit)
+        else:
+            print(f"The {by}'s commit is not one: {one_line(commit)}")
+    if repository is not None:
+        if REPOSITORY.fullmatch(repository) and len(repository) <= LONGEST_REPOSITORY:
+            result = replace(result, repository=repository)
+        else:
+            print(f"The {by}'s repository is not one: {one_line(repository)}")
+    return result
 
 
 def from_labels(session: boto3.Session, repository: str, digest: str, platform: str, commit: Commit) -> Commit:
@@ -80,7 +64,7 @@ def from_labels(session: boto3.Session, repository: str, digest: str, platform: 
     except (BotoCoreError, ClientError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         print(f"The image's labels were not read. {type(error).__name__}: {one_line(str(error))}")
         return commit
-    return commit.named("image", labels.get(REVISION) or None, path_of(labels.get(SOURCE, "")) or None)
+    return named(commit, "image", labels.get(REVISION) or None, path_of(labels.get(SOURCE, "")) or None)
 
 
 def path_of(address: str) -> str:

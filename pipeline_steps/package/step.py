@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_steps.job import StepError
 from pipeline_steps.package import builder
-from pipeline_steps.package.commit import Commit, from_labels
+from pipeline_steps.package.commit import from_labels, named
 from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import Settings
 from releases import history, template
+from releases.commit import Commit
 from releases.events import PACKAGED, SOURCE, STARTED
 from releases.executions import NO_IMAGE, was_given
 from releases.history import History
@@ -100,14 +101,10 @@ def announce(session: boto3.Session, settings: Settings, detail_type: str, commi
         commit: what is on its way.
         more: further fields of the event's detail.
     """
-    owner, _, name = commit.repository.partition("/")
     detail = {
         "pipeline": settings.pipeline,
         "execution-id": settings.execution,
-        "commit": commit.hash,
-        "repository": commit.repository,
-        "owner": owner,
-        "name": name or owner,
+        **commit.event_fields(),
         "summary": "",
         **more,
     }
@@ -174,7 +171,7 @@ class _Package:
             Bucket=settings.bucket, Key=settings.key, VersionId=settings.source
         )
         metadata = head["Metadata"]
-        commit = Commit().named("upload", metadata.get("commit"), metadata.get("repository"))
+        commit = named(Commit(), "upload", metadata.get("commit"), metadata.get("repository"))
         return commit, int(head["LastModified"].timestamp())
 
     def _template_is_released(self, digest: str) -> bool:
