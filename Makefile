@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop test test-part test-all soak mutants check docs format
+.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times soak mutants check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -69,7 +69,7 @@ acceptance: setup ## Make, release, break and destroy a small stack in the accou
 stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)
 
-PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --junitxml=.pytest_cache/report.xml
 
 test: setup ## Run the unit tests, the program on the real Pulumi engine, and one scenario for each promise
 	cd policy && .venv/bin/pytest --quiet
@@ -83,6 +83,9 @@ test-all: setup ## Run all tests
 	cd policy && .venv/bin/pytest --quiet
 	cd deployments && .venv/bin/pytest --quiet
 	$(PYTEST) $(ARGS)
+
+test-times: setup ## Write how long the tests took in the last run into tests/README.md
+	$(BIN)/python -m tests.support.times .pytest_cache/report.xml
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

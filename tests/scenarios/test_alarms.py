@@ -10,6 +10,7 @@ from tests.scenarios.conftest import Apps, Done, Stack
 from tests.soak.beside import Running
 
 pytestmark = pytest.mark.nightly
+SERVICES = ("hello",)
 
 ERRORS, LATENCY, HOSTS = (f"local-hello-{alarm}" for alarm in ("server-errors", "latency", "unhealthy-hosts"))
 HELLO = "hello:\n      task: {template: web.json, cpu: 256, memory: "

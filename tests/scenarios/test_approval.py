@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import Apps, Stack, new_stack
-from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
+from tests.support.deliveries import executions, tags, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
 
@@ -18,8 +18,9 @@ SERVICE, PIPELINE = "chuoi", "local-chuoi"
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `local`, whose service chuoi asks before it deploys."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
+        stack.keep_services([SERVICE])
         stack.edit("Pulumi.local.yaml", "    chuoi:\n", "    chuoi:\n      approve: true\n")
-        stack.ok("up")
+        stack.up()
         yield stack
 
 

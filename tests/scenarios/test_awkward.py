@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import Apps, Done, Stack, new_stack
-from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
+from tests.support.deliveries import executions, tags, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.nightly
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `local`, in an AWS that is awkward, and refuses the first build of every project."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
+        stack.keep_services(BODY)
         done = stack.run("up", SANDBOX_AWS="awkward,refused_builds")
         assert done.code == 0, done.out + done.err
         yield stack

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import SERVER, Apps, Stack, new_stack
-from tests.scenarios.test_delivery import executions, scaling_of, wait_for_pipeline
 from tests.soak.beside import Running
+from tests.support.deliveries import executions, scaling_of, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
 
@@ -63,9 +63,10 @@ def make_smoke_test(stack: Stack) -> None:
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `dev`, whose service chuoi CodeDeploy deploys."""
     with new_stack(tmp_path_factory.mktemp("repository"), "dev") as stack:
+        stack.keep_services(["chuoi"])
         stack.edit("Pulumi.dev.yaml", ROUTE, "")
         stack.edit("Pulumi.dev.yaml", MIGRATE, MIGRATE + STRATEGY)
-        stack.ok("up")
+        stack.up()
         make_smoke_test(stack)
         yield stack
 

@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from tests.scenarios.conftest import DOCKERFILE, SERVER, Apps, Done, Stack
 
+pytestmark = pytest.mark.nightly
+
+SERVICES = ("hello",)
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 NAMED = ("--commit", COMMIT, "--repository", "team/hello")
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import SERVER, Apps, Done, Stack
-from tests.scenarios.test_delivery import executions, tags
 from tests.scenarios.test_operators import agree, move_live
+from tests.support.deliveries import executions, tags
 
+pytestmark = pytest.mark.nightly
+
+SERVICES = ("hello", "mailer")
 GREETING = "Hello from the sandbox"
 HELLO = "hello:\n      task: {template: web.json, cpu: 256, memory: "
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)').replace(

@@ -33,7 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 line for line in (stack.root / "Pulumi.local.yaml").read_text().splitlines() if f"{host}.local" in line
             )
             stack.edit("Pulumi.local.yaml", route, f"{route}\n      tasks: {{min: 3}}")
-        stack.ok("up")
+        stack.up()
         yield stack
 
 

@@ -14,10 +14,11 @@ import pytest
 
 from tests.scenarios import templates
 from tests.scenarios.conftest import SERVER, Apps, Done, Stack
-from tests.scenarios.test_delivery import executions, tags, wait_for_pipeline
 from tests.soak.beside import Running
+from tests.support.deliveries import executions, tags, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
+SERVICES = ("hello", "chuoi", "shop")
 
 TELLS = """\
 #!/bin/sh

@@ -10,6 +10,7 @@ import pytest
 from tests.scenarios.conftest import DOCKERFILE, Apps, Done, Stack
 
 pytestmark = pytest.mark.nightly
+SERVICES = ("hello", "shop")
 
 Edit = tuple[str, str, str]
 

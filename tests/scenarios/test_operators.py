@@ -26,9 +26,10 @@ from tests.scenarios.planted import (
     without_a_way_out,
     without_rules,
 )
-from tests.scenarios.test_delivery import executions, wait_for_pipeline
+from tests.support.deliveries import executions, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
+SERVICES = ("hello",)
 
 RECORD = "/fargate-delivery/local/hello/release"
 

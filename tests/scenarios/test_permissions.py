@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.iam.evaluator import Policy, Request, evaluate
 from tests.scenarios.conftest import WORKER, Apps, Stack
-from tests.scenarios.test_delivery import ship_with_its_event_twice
+from tests.support.deliveries import ship_with_its_event_twice
 
 pytestmark = pytest.mark.nightly
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, SERVER, SPEED, WORKER, Apps, Stack, bootstrapped, new_stack
-from tests.scenarios.test_delivery import executions, wait_for_pipeline
+from tests.support.deliveries import executions, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
 

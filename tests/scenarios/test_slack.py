@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import Apps, Stack
-from tests.scenarios.test_delivery import wait_for_pipeline
 from tests.scenarios.test_guards import GREETING, PICKY
+from tests.support.deliveries import wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
+SERVICES = ("hello",)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROUTE = "routes: [{host: hello.local.example.com, priority: 10}]"

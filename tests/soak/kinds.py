@@ -147,7 +147,7 @@ SERVICE, WITH_ROUTES, ECS_DEPLOYS = st.sampled_from(SERVICES), st.sampled_from((
 BLUE_GREEN, RETRY = st.just(SHOP), st.booleans()
 SHIPPED, ADDED, REMOVED = "ship a good image", "add a service", "remove a service"
 
-KINDS = (
+UNDISTURBED = (
     Kind(SHIPPED, ship, (st.sampled_from(DEPLOYED),), times=2),
     Kind("edit a template", edit, (SERVICE, VALUES), times=2),
     Kind("up", World.up, times=3),
@@ -164,6 +164,9 @@ KINDS = (
     Kind("add a service again", add, after=REMOVED),
     Kind("reorder the services", reorder),
     Kind("up of one target", up_target, (SERVICE, VALUES)),
+)
+"""Steps that run to their end, one after another."""
+DISTURBED = (
     Kind("kill the engine", up_killed, (st.sampled_from(DEPLOY_CALLS), ECS_DEPLOYS, VALUES), times=2),
     Kind("kill the build", pipeline_killed, (SERVICE, st.sampled_from(BUILD_CALLS), RETRY)),
     Kind("kill the deployment", pipeline_killed, (ECS_DEPLOYS, st.sampled_from(DEPLOY_CALLS), RETRY)),
@@ -175,3 +178,5 @@ KINDS = (
     Kind("up beside CodeDeploy's deployment", race, (BLUE_GREEN, st.sampled_from(RACE_CALLS), VALUES)),
     Kind("a release within an up", race_within_up, (SERVICE, VALUES, st.booleans())),
 )
+"""Steps that are cut off, or run beside another."""
+KINDS = (*UNDISTURBED, *DISTURBED)

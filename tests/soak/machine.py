@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, Phase, assume, seed, settings
@@ -14,8 +14,10 @@ from tests.soak.expected import Violation
 from tests.soak.kinds import KINDS, Kind
 from tests.soak.world import World
 
-HAND = tuple(kind for kind in KINDS for _ in range(kind.times))
-"""The steps of one sequence."""
+
+def one_sequence(kinds: Sequence[Kind] = KINDS) -> tuple[Kind, ...]:
+    """The steps of one sequence."""
+    return tuple(kind for kind in kinds for _ in range(kind.times))
 
 
 class Enough(BaseException):
@@ -31,6 +33,7 @@ class Soak:
         tell: takes a line for each step.
         until: `time.monotonic()` when the run ends, if each kind was taken by then.
         most: after how many whole sequences it ends in any case.
+        kinds: of which steps a sequence is made.
         sequences: how many are complete.
         taken: how many steps of each kind came to what they are for.
         steps: the present sequence's, in words.
@@ -40,13 +43,14 @@ class Soak:
     tell: Callable[[str], None]
     until: float = math.inf
     most: float = math.inf
+    kinds: Sequence[Kind] = KINDS
     sequences: int = 0
     taken: Counter[str] = field(default_factory=Counter)
     steps: list[str] = field(default_factory=list)
 
     def missing(self) -> list[str]:
         """The kinds that were never taken."""
-        return [kind.name for kind in KINDS if not self.taken[kind.name]]
+        return [kind.name for kind in self.kinds if not self.taken[kind.name]]
 
     def take(self, kind: Kind, arguments: tuple[object, ...]) -> None:
         """One step.
@@ -85,8 +89,9 @@ class Soak:
 
     def report(self) -> str:
         """What was done."""
-        rows = [f"{self.taken[kind.name]:>5}  {kind.name}" for kind in KINDS]
-        return "\n".join([f"{self.sequences} whole sequences of {len(HAND)} steps; steps of each kind:", *rows])
+        rows = [f"{self.taken[kind.name]:>5}  {kind.name}" for kind in self.kinds]
+        steps = len(one_sequence(self.kinds))
+        return "\n".join([f"{self.sequences} whole sequences of {steps} steps; steps of each kind:", *rows])
 
 
 class TwoWriters(RuleBasedStateMachine):
@@ -94,7 +99,7 @@ class TwoWriters(RuleBasedStateMachine):
 
     def __init__(self, soak: Soak) -> None:
         super().__init__()
-        self.soak, self.hand, self.taken = soak, list(HAND), set[str]()
+        self.soak, self.hand, self.taken = soak, list(one_sequence(soak.kinds)), set[str]()
 
     @initialize(numbers=st.tuples(*[st.integers(1, 2**16)] * 4))
     def begin(self, numbers: tuple[int, ...]) -> None:
@@ -124,7 +129,7 @@ def run(soak: Soak, number: int) -> None:
     """
     chosen = settings(
         max_examples=1_000_000,
-        stateful_step_count=len(HAND) + 1,
+        stateful_step_count=len(one_sequence(soak.kinds)) + 1,
         phases=[Phase.generate],
         database=None,
         deadline=None,

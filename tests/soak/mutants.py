@@ -16,7 +16,7 @@ import click
 from tests.scenarios.conftest import new_stack
 from tests.soak.declared import STACK, Declared
 from tests.soak.expected import Violation
-from tests.soak.machine import HAND, Soak, run
+from tests.soak.machine import Soak, one_sequence, run
 from tests.soak.world import SPEED, World
 
 
@@ -131,10 +131,10 @@ def search(name: str, seed: int, sequences: int) -> Found:
         try:
             run(soak, seed)
         except Violation as violation:
-            taken = soak.sequences * len(HAND) + len(soak.steps)
+            taken = soak.sequences * len(one_sequence()) + len(soak.steps)
             last = soak.steps[-1] if soak.steps else "the sequence's end"
             return Found(soak.sequences + 1, taken, time.monotonic() - began, last, str(violation))
-    return Found(None, soak.sequences * len(HAND), time.monotonic() - began)
+    return Found(None, soak.sequences * len(one_sequence()), time.monotonic() - began)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 SECONDS_ON_A_TERMINAL, SECONDS_IN_A_LOG = 1, 30
-WIDTH_OF_A_LOG = 120
+WIDTH_OF_A_LOG = 200
 
 
 def progress_line(done: int, total: int, seconds: float, running: list[str]) -> str:
@@ -27,7 +27,7 @@ def progress_line(done: int, total: int, seconds: float, running: list[str]) -> 
     """
     minutes, rest = divmod(int(seconds), 60)
     share = f"{100 * done // total:3d} % of {total}" if total else "collecting"
-    tests = ", ".join(test.removeprefix("tests/") for test in running)
+    tests = ", ".join(test.rpartition("/")[2].replace(".py::", "::") for test in running)
     return f"{share}, {minutes} min {rest:02d} s: {tests}".rstrip(": ")
 
 

@@ -65,7 +65,7 @@ def test_the_makefile_runs_as_many_at_once() -> None:
     ("done", "total", "seconds", "running", "line"),
     [
         (0, 0, 3.2, [], "collecting, 0 min 03 s"),
-        (1930, 4580, 200, ["tests/unit/test_a.py::test_b"], " 42 % of 4580, 3 min 20 s: unit/test_a.py::test_b"),
+        (1930, 4580, 200, ["tests/unit/test_a.py::test_b"], " 42 % of 4580, 3 min 20 s: test_a::test_b"),
         (9, 9, 61, [], "100 % of 9, 1 min 01 s"),
     ],
 )  # fmt: skip

@@ -268,7 +268,12 @@ def test_github_a_pull_request_s_own_stack_comes_and_goes(
 
 @pytest.mark.parametrize(
     ("review_stacks", "drift_stacks", "jobs"),
-    [("", "", []), ("true", "", ["review"]), ("false", '["dev"]', ["drift"]), ("true", '["dev"]', ["drift", "review"])],
+    [
+        ("", "", ["nightly"]),
+        ("true", "", ["nightly", "review"]),
+        ("false", '["dev"]', ["drift", "nightly"]),
+        ("true", '["dev"]', ["drift", "nightly", "review"]),
+    ],
 )
 def test_github_what_runs_each_night(review_stacks: str, drift_stacks: str, jobs: list[str]) -> None:
     event = Event(scheduled=True, review_stacks=review_stacks, drift_stacks=drift_stacks)
@@ -360,6 +365,7 @@ MERGED = {**PUSH, "DEPLOY_ON_MERGE": "true"}
         (PUSH, ["tests"]),
         (MERGED, ["tests", "up-dev", "up-prd"]),
         ({**MERGED, "CI_PIPELINE_SOURCE": "schedule"}, ["tests"]),
+        ({**MERGED, "CI_PIPELINE_SOURCE": "schedule", "NIGHTLY": "true"}, ["nightly", "tests"]),
         ({**MERGED, "CI_PIPELINE_SOURCE": "schedule", "DRIFT": "true"}, ["drift-dev", "drift-prd", "tests"]),
     ],
 )
@@ -390,10 +396,20 @@ def test_gitlab_a_merge_request_s_own_stack_is_put_up_by_hand_and_taken_down() -
         assert job["script"] == [f'.ci/review {what} "$CI_MERGE_REQUEST_IID"']
 
 
-def test_gitlab_the_tests_have_no_identity() -> None:
-    assert "id_tokens" not in gitlab_job("tests")
-    assert "environment" not in gitlab_job("tests")
-    assert not re.search(r"TOKEN|ROLE|PASSPHRASE", yaml.safe_dump(GITLAB["tests"]) + yaml.safe_dump(GITLAB["default"]))
+@pytest.mark.parametrize("name", ["tests", "nightly"])
+def test_gitlab_the_tests_have_no_identity(name: str) -> None:
+    assert "id_tokens" not in gitlab_job(name)
+    assert "environment" not in gitlab_job(name)
+    assert not re.search(r"TOKEN|ROLE|PASSPHRASE", yaml.safe_dump(GITLAB[name]) + yaml.safe_dump(GITLAB["default"]))
+
+
+def test_both_hosts_run_the_same_each_night() -> None:
+    """Everything that `make test` and a day's part leave out."""
+    (github,) = WORKFLOWS["nightly"]["jobs"].values()
+    (gitlab,) = GITLAB["nightly"]["parallel"]["matrix"]
+    assert github["strategy"]["matrix"]["target"] == gitlab["TARGET"] == ["test-all", "soak", "mutants"]
+    assert github["steps"][-1]["run"] == '.ci/nightly "$TARGET" "$SEED"'
+    assert GITLAB["nightly"]["script"] == ['.ci/nightly "$TARGET" "$CI_PIPELINE_IID"']
 
 
 def run_gitlab_job(checkout: Checkout, host: CodeHost, name: str) -> subprocess.CompletedProcess[str]:
