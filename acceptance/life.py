@@ -19,7 +19,7 @@ from delivery.commands.up import Project
 from releases.ecs_services import describe
 from releases.errors import DeliveryError
 from releases.lookup import find
-from releases.names import aws_name
+from releases.names import aws_name, parameter_path
 from releases.pipeline import RUNNING, Pipeline
 from releases.progress import Progress
 
@@ -129,7 +129,7 @@ class Life:
         answers["half a family"] = ecs.list_task_definitions(familyPrefix=NAME[:-1])["taskDefinitionArns"]
         answers["the family"] = ecs.list_task_definitions(familyPrefix=NAME)["taskDefinitionArns"]
         answers["a parameter that there is not"] = _answer(
-            lambda: self.session.client("ssm").get_parameters(Names=[f"/fargate-delivery/{STACK}/none"])
+            lambda: self.session.client("ssm").get_parameters(Names=[parameter_path(STACK, "none")])
         )
         image = ecr.batch_get_image(repositoryName=NAME, imageIds=[{"imageTag": "live"}])["images"][0]
         answers["live image"] = image["imageId"]["imageDigest"]

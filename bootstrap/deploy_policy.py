@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from components.iam.policies import EVERYTHING, Statement, allow, read_executions, watch_scaling
 from components.naming import Scope
+from releases.names import build_log_group, function_log_group, log_group, parameter_path
 
 PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events", "lambda")
 """The services that the stack's roles are for."""
@@ -118,8 +119,8 @@ def _certificates(scope: Scope) -> list[Statement]:
 
 def services(scope: Scope) -> list[Statement]:
     """Cluster, services, scaling, and what the guards look at."""
-    stack = scope.stack
-    named = [scope.arn("ecs", f"service/{stack}/{stack}-*"), scope.arn("ecs", f"task-definition/{stack}-*:*")]
+    stack, ours = scope.stack, scope.name("*")
+    named = [scope.arn("ecs", f"service/{stack}/{ours}"), scope.arn("ecs", f"task-definition/{ours}:*")]
     return [
         allow("ReadServices", actions("ecs", "Describe* List*"), EVERYTHING),
         allow(
@@ -160,12 +161,12 @@ def services(scope: Scope) -> list[Statement]:
 def watching(scope: Scope) -> list[Statement]:
     """Logs and alarms."""
     named = (
-        f"ecs/{scope.stack}-*",
-        f"ecs/{scope.stack}/*",
-        f"codebuild/{scope.stack}-*",
-        f"aws/lambda/{scope.stack}-*",
+        log_group(scope.name("*")),
+        log_group(f"{scope.stack}/*"),
+        build_log_group(scope.name("*")),
+        function_log_group(scope.name("*")),
     )
-    logs = [scope.arn("logs", f"log-group:/{name}") for name in named]
+    logs = [scope.arn("logs", f"log-group:{name}") for name in named]
     return [
         allow("ReadLogGroups", actions("logs", "Describe* ListTagsForResource"), EVERYTHING),
         allow(
@@ -178,7 +179,7 @@ def watching(scope: Scope) -> list[Statement]:
         allow(
             "Alarms",
             actions("cloudwatch", "PutMetricAlarm DeleteAlarms TagResource UntagResource"),
-            [scope.arn("cloudwatch", f"alarm:{scope.stack}-*")],
+            [scope.arn("cloudwatch", f"alarm:{scope.name('*')}")],
         ),
         # Must be granted on everything (CloudWatch API reference, PutCompositeAlarm).
         allow("CompositeAlarms", ["cloudwatch:PutCompositeAlarm"], EVERYTHING),
@@ -200,7 +201,7 @@ def _overview(scope: Scope) -> list[Statement]:
 
 def delivery(scope: Scope) -> list[Statement]:
     """Repositories, builds, functions, pipelines, CodeDeploy, and what starts and announces them."""
-    ours = f"{scope.stack}-*"
+    ours = scope.name("*")
     images = (
         "CreateRepository DeleteRepository PutLifecyclePolicy DeleteLifecyclePolicy SetRepositoryPolicy "
         "DeleteRepositoryPolicy PutImageScanningConfiguration PutImageTagMutability TagResource UntagResource "
@@ -303,8 +304,8 @@ def store(scope: Scope) -> list[Statement]:
 
 def identity(scope: Scope) -> list[Statement]:
     """The roles of pipelines and tasks, and the uploaders, by the stack's name; its own role has a path besides."""
-    roles = f"arn:{scope.partition}:iam::{scope.account}:role/{scope.stack}-*"
-    users = f"arn:{scope.partition}:iam::{scope.account}:user/{scope.stack}-*"
+    roles = f"arn:{scope.partition}:iam::{scope.account}:role/{scope.name('*')}"
+    users = f"arn:{scope.partition}:iam::{scope.account}:user/{scope.name('*')}"
     linked = f"arn:{scope.partition}:iam::{scope.account}:role/aws-service-role/*"
     return [
         allow(
@@ -356,7 +357,7 @@ def identity(scope: Scope) -> list[Statement]:
 
 def parameters(scope: Scope) -> list[Statement]:
     """Parameters, and what they are encrypted with."""
-    path = scope.arn("ssm", f"parameter/fargate-delivery/{scope.stack}/*")
+    path = scope.arn("ssm", f"parameter{parameter_path(scope.stack, '*')}")
     keys = scope.arn("kms", "key/*")
     through_ssm = {
         "StringEquals": {"kms:ViaService": f"ssm.{scope.region}.amazonaws.com"},
@@ -393,7 +394,7 @@ def make_keys() -> Statement:
 
 def aliases(scope: Scope) -> Statement:
     """The stack's aliases; the key that one is of must be allowed too."""
-    return allow("Aliases", ALIAS, [scope.arn("kms", f"alias/{scope.stack}-*")])
+    return allow("Aliases", ALIAS, [scope.arn("kms", f"alias/{scope.name('*')}")])
 
 
 def _keys(scope: Scope) -> list[Statement]:

@@ -12,7 +12,7 @@ from bootstrap.deploy_policy import deploy_statements
 from components.iam.policies import Statement, allow
 from components.naming import Scope
 from components.platform import steps_code
-from releases.template import TEMPLATES
+from releases.names import TEMPLATES
 
 READS = re.compile(r"[\w-]+:(BatchGet|Describe|Get|List)|kms:Decrypt$")
 """Decrypt is granted through Parameter Store only, on the stack's own parameters."""

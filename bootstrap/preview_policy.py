@@ -6,13 +6,14 @@ provider manages. docs/aws-assumptions.md has each action with its reason.
 
 from components.iam.policies import EVERYTHING, Statement, allow, read_executions
 from components.naming import Scope
-from releases.template import TEMPLATES
+from releases.names import TEMPLATES, record_name
 
 
 def preview_statements(scope: Scope) -> list[Statement]:
     """What the program asks AWS before it declares anything, and what its guards look at."""
     stack, store = scope.stack, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
-    pipelines = scope.arn("codepipeline", f"{stack}-*")
+    ours = scope.name("*")
+    pipelines = scope.arn("codepipeline", ours)
     in_cluster = {"ArnEquals": {"ecs:cluster": scope.arn("ecs", f"cluster/{stack}")}}
     return [
         # None of them takes a resource.
@@ -34,7 +35,7 @@ def preview_statements(scope: Scope) -> list[Statement]:
             ["route53:GetHostedZone", "route53:ListTagsForResource"],
             [f"arn:{scope.partition}:route53:::hostedzone/*"],
         ),
-        allow("ReadServices", ["ecs:DescribeServices"], [scope.arn("ecs", f"service/{stack}/{stack}-*")]),
+        allow("ReadServices", ["ecs:DescribeServices"], [scope.arn("ecs", f"service/{stack}/{ours}")]),
         # Takes no resource.
         allow("ReadRevisions", ["ecs:DescribeTaskDefinition"], EVERYTHING),
         # Takes a container instance, which Fargate has none of.
@@ -43,12 +44,12 @@ def preview_statements(scope: Scope) -> list[Statement]:
         allow(
             "ReadReleases",
             ["ssm:GetParameters"],
-            [scope.arn("ssm", f"parameter{scope.parameter_path('*', 'release')}")],
+            [scope.arn("ssm", f"parameter{record_name(stack, '*')}")],
         ),
         allow("ReadPipelines", ["codepipeline:GetPipeline", "codepipeline:GetPipelineState"], [pipelines]),
         read_executions(pipelines),
         # Whether one was written: S3 tells of a missing object only who may list the bucket (S3, GetObject).
         allow("FindTemplates", ["s3:ListBucket"], [store]),
         allow("ReadTemplates", ["s3:GetObject"], [f"{store}/{TEMPLATES}/*"]),
-        allow("ReadImages", ["ecr:BatchGetImage", "ecr:DescribeImages"], [scope.arn("ecr", f"repository/{stack}-*")]),
+        allow("ReadImages", ["ecr:BatchGetImage", "ecr:DescribeImages"], [scope.arn("ecr", f"repository/{ours}")]),
     ]

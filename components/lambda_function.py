@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components.iam import policies
 from components.iam.roles import service_role
+from releases.names import function_log_group
 
 RUNTIME, ARCHITECTURE = "python3.13", "arm64"
 MEMORY = 512
@@ -39,7 +40,7 @@ def python_function(name: str, args: FunctionArgs, opts: pulumi.ResourceOptions)
     full_name = args["full_name"]
     logs = aws.cloudwatch.LogGroup(
         f"{name}-logs",
-        name=f"/aws/lambda/{full_name}",
+        name=function_log_group(full_name),
         retention_in_days=args["log_retention_days"],
         opts=opts,
     )

@@ -1,11 +1,8 @@
-"""Names: what a thing is called in AWS, and the ARNs that follow from a name."""
+"""Where a stack is: all that an ARN needs beside a name (`releases/names.py`)."""
 
 from dataclasses import dataclass
 
 from releases.names import aws_name
-
-PIPELINE_PREFIX_LENGTH = 20
-"""CodePipeline cuts a pipeline's name to this many characters where it stores artifacts."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +33,3 @@ class Scope:
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this stack's region and account."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
-
-    def parameter_path(self, service: str, *parts: str) -> str:
-        """A Parameter Store name of a service's."""
-        return "/".join(("/fargate-delivery", self.stack, service, *parts))
-
-
-SOURCES = "sources"
-"""The bucket's folder that uploads go to."""
-
-
-def source_key(service: str) -> str:
-    """The object that an upload of a service's source goes to."""
-    return f"{SOURCES}/{service}/source.zip"
-
-
-def artifact_prefix(pipeline: str) -> str:
-    """The folder, in the artifact bucket, where CodePipeline keeps a pipeline's artifacts."""
-    return pipeline[:PIPELINE_PREFIX_LENGTH]

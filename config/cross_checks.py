@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.naming import PIPELINE_PREFIX_LENGTH
 from components.notifications import commit_messages
 from components.notifications.slack_messages import MAX_PATTERN_LENGTH, longest_pattern_length
-from components.service.alarms import MEASURES, alarm_name
+from components.service.alarms import MEASURES
 from components.types import PARAMETER_BYTES, REFERENCE
 from config.error_messages import NAMESPACE
 from config.pull_request_stack import HIGHEST_PRIORITY, PLACEHOLDER, pull_request_number
 from config.stack_file import Stack
 from releases.controllers import CONTROLLERS
+from releases.names import PIPELINE_PREFIX_LENGTH, alarm_name, artifact_prefix, aws_name, undelivered
 
 STACK_NAME = re.compile(r"(?=..)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -45,8 +45,11 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
     zone = config.domain.zone
     routed = [name for name, service in config.services.items() if service.routes]
-    undelivered = {f"{what}-undelivered" for what in ("slack", "starts")}
-    alarms = {*undelivered, *(alarm_name(name, alarm) for name in routed for alarm in MEASURES)}
+    alarms = {
+        undelivered("slack"),
+        undelivered("starts"),
+        *(alarm_name(name, alarm) for name in routed for alarm in MEASURES),
+    }
     for name, service in config.services.items():
         for controller in CONTROLLERS.values():
             if controller.suffix and name.endswith(controller.suffix):
@@ -55,9 +58,9 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
         if f"{name}-".startswith("sg-"):
             yield f"services.{name}: is no name for a service: a security group's must not begin with sg-"
         if name in alarms and service.routes:
-            yield f"services.{name}: {stack}-{name}, as its alarm is called, is the name of another alarm"
-        if len(f"{stack}-{name}") > PIPELINE_PREFIX_LENGTH + 12:
-            yield f"services.{name}: {stack}-{name} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
+            yield f"services.{name}: {aws_name(stack, name)}, as its alarm is called, is the name of another alarm"
+        if len(aws_name(stack, name)) > PIPELINE_PREFIX_LENGTH + 12:
+            yield f"services.{name}: {aws_name(stack, name)} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
         for index, route in enumerate(service.routes):
             where = f"services.{name}.routes[{index}]"
             if priorities[route.priority] > 1:
@@ -70,11 +73,11 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
             label = route.host.removesuffix(zone).removesuffix(".")
             if not (route.host == zone or (route.host.endswith(f".{zone}") and "." not in label)):
                 yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
-    prefixes = Counter(f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH] for name in config.services)
+    prefixes = Counter(artifact_prefix(aws_name(stack, name)) for name in config.services)
     for name in config.services:
-        if prefixes[f"{stack}-{name}"[:PIPELINE_PREFIX_LENGTH]] > 1:
+        if prefixes[artifact_prefix(aws_name(stack, name))] > 1:
             yield (
-                f"services.{name}: {stack}-{name} is like another service's name in its first "
+                f"services.{name}: {aws_name(stack, name)} is like another service's name in its first "
                 f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
             )
 
@@ -123,7 +126,7 @@ def check_commits(stack: str, config: Stack, token: Any) -> Iterator[str]:
 
 
 def _pipeline_names(stack: str, config: Stack) -> list[str]:
-    return [f"{stack}-{name}" for name in config.services]
+    return [aws_name(stack, name) for name in config.services]
 
 
 def _check_pattern_length(key: str, length: int, config: Stack) -> Iterator[str]:

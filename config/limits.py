@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from releases.names import build_value_name
+
 if TYPE_CHECKING:
     from config.service import Service
     from config.stack_file import Stack
@@ -28,7 +30,7 @@ ROLE_POLICIES = 10240
 """Characters of a role's own policies together, those of white space left out (IAM quotas)."""
 OTHER_STATEMENTS = {"build": 5000, "task": 1000}
 """Characters of what the role of a build, and that of a task, may do besides."""
-LONGEST_ARN = "arn:aws-us-gov:ssm:ap-northeast-1:123456789012:parameter/fargate-delivery/"
+LONGEST_ARN = "arn:aws-us-gov:ssm:ap-northeast-1:123456789012:parameter"
 
 
 def check_limits(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]:
@@ -107,7 +109,7 @@ def _check_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
         )
     read = sum(
         (2 if parameter.secret or parameter.external is not None else 1)
-        * len(f'"{LONGEST_ARN}{stack}/{name}/build/{key}",')
+        * len(f'"{LONGEST_ARN}{build_value_name(stack, name, key)}",')
         for key, parameter in service.parameters.items()
         if "build" in parameter.readers
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from components.platform.dashboard import WIDTH, Charted, body
-from components.service.alarms import MEASURES, alarm_name
+from components.service.alarms import MEASURES
+from releases.names import alarm_name
 
 PICTURE = Path(__file__).parent / "dashboard.svg"
 COLUMN, LINE = 44, 26

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from releases import failure
 from releases.failure import CODEBUILD_LINE, COMMAND_FAILED, LOG_LINES, NO_REASON, Action, one_line
+from releases.names import log_group
 
 STOPPED = "STOPPED"
 """The state of an execution that somebody has stopped, in CodePipeline's events."""
@@ -122,7 +123,7 @@ def _refused_file(session: boto3.Session, pipeline: str, action: Action) -> str:
     """
     if action["stageName"] != "Deploy":
         return ""
-    group, since = f"/ecs/{pipeline}", int(action["startTime"].timestamp() * 1000)
+    group, since = log_group(pipeline), int(action["startTime"].timestamp() * 1000)
     for words in READ_ONLY:
         pages = (
             session.client("logs")

@@ -19,8 +19,9 @@ from pipeline_steps.service import Service, ServiceNow
 from pipeline_steps.settings import Settings
 from releases import scaling, sidecars
 from releases.controllers.controller import Deployment
+from releases.names import LIVE, release_tag
 from releases.record import FINGERPRINT_LABEL, Release
-from releases.repository import LIVE, Repository
+from releases.repository import Repository
 
 STALE_ANSWERS = 5
 """ECS may answer so often with what was before a change (its API is eventually consistent)."""
@@ -81,7 +82,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     released = Release.parse(parameter["Value"])
     if released is not None and released.execution == deployed.execution:
         announce(session, settings.pipeline, released, deployed.uploaded, changed=[])
-        return Done(f"Released by this execution already, as release-{released.release}")
+        return Done(f"Released by this execution already, as {release_tag(released.release)}")
     step = _Step(session, settings, deployed, released)
     progress = Progress(
         deployment=job.state.get("deployment"),
@@ -165,7 +166,7 @@ class _Step:
         labels = self._service.containers(deployment.task_definition)[0].get("dockerLabels", {})
         repository = Repository(self._session, settings.repository)
         number = repository.next_release(deployed.digest, version)
-        for tag in (f"release-{number}", LIVE):
+        for tag in (release_tag(number), LIVE):
             repository.tag(deployed.digest, tag)
         beside = self._sidecars(deployment)
         changed = sidecars.changes(self._last.sidecars, beside) if self._last else []
@@ -184,7 +185,7 @@ class _Step:
         self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())
         announce(self._session, settings.pipeline, released, deployed.uploaded, changed)
         measure(self._session, settings.pipeline, deployed.uploaded, self._now, deployment.created)
-        summary = f"Released {deployed.digest} as release-{number}, {deployment.task_definition}"
+        summary = f"Released {deployed.digest} as {release_tag(number)}, {deployment.task_definition}"
         notes = [f"Sidecar changed: {each}. A tag names what it named when the deployment began." for each in changed]
         return Done(" ".join([summary, *notes]))
 

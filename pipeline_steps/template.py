@@ -16,8 +16,9 @@ from pipeline_steps.job import Done, Job, StepError
 from pipeline_steps.settings import Settings
 from releases import history
 from releases.history import History
+from releases.names import LIVE
 from releases.record import UNKNOWN
-from releases.repository import LIVE, Repository
+from releases.repository import Repository
 from releases.template import APPSPEC, TASK_DEFINITION, fingerprint_in
 
 IMAGE_DETAIL = "imageDetail.json"

@@ -1,6 +1,164 @@
-"""What the things of a service are called in AWS."""
+"""What the things of a stack are called in AWS. Each name is made here, for program, steps, commands and policies.
+
+A service's things are called `{stack}-{service}`, and what follows from that; `*` for a service or a stack makes the
+pattern of all their names.
+"""
+
+import re
+from typing import NamedTuple
+
+PIPELINE_PREFIX_LENGTH = 20
+"""CodePipeline cuts a pipeline's name to this many characters where it stores artifacts."""
+LIVE = "live"
+"""The tag of the image that was released last."""
+SOURCES, TEMPLATES = "sources", "templates"
+"""The delivery store's folders of uploads, and of task definitions that CodeDeploy is to deploy."""
+RELEASE, CONTENT = "release-", "content-"
+"""How the tags of a released image and of a built one begin."""
+UPLOADED, TEMPLATE_CHANGED = "upload", "template"
+"""What starts a pipeline, as the names of its EventBridge rules end."""
 
 
 def aws_name(stack: str, service: str) -> str:
-    """What the things of a service are called in AWS: its repository, its pipeline, its task definition's family."""
+    """What the things of a service are called: its repository, its pipeline, its task definition's family."""
     return f"{stack}-{service}"
+
+
+def migration_family(name: str) -> str:
+    """The family of a service's migrations.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"{name}-migrate"
+
+
+def starting_rule(name: str, starter: str) -> str:
+    """The EventBridge rule that starts a pipeline.
+
+    Args:
+        name: the service's name in AWS.
+        starter: UPLOADED or TEMPLATE_CHANGED.
+    """
+    return f"{name}-{starter}"
+
+
+def undelivered(name: str) -> str:
+    """The dead-letter queue of what is called so, and its alarm."""
+    return f"{name}-undelivered"
+
+
+def alarm_name(name: str, alarm: str) -> str:
+    """An alarm of a service; the composite alarm of all of them is called like the service.
+
+    Args:
+        name: the service's name in AWS.
+        alarm: its key in the stack file, such as `server_errors`.
+    """
+    return f"{name}-{alarm.replace('_', '-')}"
+
+
+# Log groups
+
+
+def log_group(name: str) -> str:
+    """Where a service's containers log.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"/ecs/{name}"
+
+
+def sessions_log_group(stack: str) -> str:
+    """Where the sessions of ECS Exec are logged."""
+    return log_group(f"{stack}/sessions")
+
+
+def build_log_group(project: str) -> str:
+    """Where a CodeBuild project logs."""
+    return f"/codebuild/{project}"
+
+
+def function_log_group(function: str) -> str:
+    """Where a Lambda function logs."""
+    return f"/aws/lambda/{function}"
+
+
+# Parameter Store
+
+
+def parameter_path(stack: str, *parts: str) -> str:
+    """The name of a parameter of a stack's; without parts, what all of them begin with."""
+    return "/".join(("/fargate-delivery", stack, *parts))
+
+
+def record_name(stack: str, service: str) -> str:
+    """The release record's parameter."""
+    return parameter_path(stack, service, "release")
+
+
+def service_of_record(stack: str, name: str) -> str | None:
+    """The service whose release record a parameter is; None when it is none."""
+    found = re.fullmatch(rf"{re.escape(parameter_path(stack))}/([^/]+)/release", name)
+    return found[1] if found else None
+
+
+def build_value_name(stack: str, service: str, variable: str) -> str:
+    """The parameter that an image's build reads for an environment variable."""
+    return parameter_path(stack, service, "build", variable)
+
+
+def runtime_value_name(stack: str, service: str, variable: str) -> str:
+    """What the name of a parameter begins with that a task reads for an environment variable; Pulumi adds the rest."""
+    return parameter_path(stack, service, "runtime", variable)
+
+
+class RuntimeValue(NamedTuple):
+    """Whose a runtime value is.
+
+    Attributes:
+        service: the service.
+        variable: the environment variable.
+    """
+
+    service: str
+    variable: str
+
+
+def runtime_value(stack: str, name: str) -> RuntimeValue | None:
+    """Whose runtime value a parameter is; None when it is none."""
+    pattern = runtime_value_name(re.escape(stack), r"([^/]+)", r"([A-Za-z_]\w*)-\w+")
+    found = re.fullmatch(pattern, name, re.ASCII)
+    return RuntimeValue(found[1], found[2]) if found else None
+
+
+# Images
+
+
+def release_tag(number: int | str) -> str:
+    """The tag of a release's image, which is also how a release is called in messages."""
+    return f"{RELEASE}{number}"
+
+
+def content_tag(digest: str) -> str:
+    """The tag of an image by what it is made of."""
+    return f"{CONTENT}{digest}"
+
+
+# The delivery store
+
+
+def source_key(service: str) -> str:
+    """The object that an upload of a service's source goes to."""
+    return f"{SOURCES}/{service}/source.zip"
+
+
+def template_folder(service: str) -> str:
+    """Where the two objects are that CodeDeploy is to deploy (`releases/template.py`)."""
+    return f"{TEMPLATES}/{service}"
+
+
+def artifact_prefix(pipeline: str) -> str:
+    """The folder where CodePipeline keeps a pipeline's artifacts."""
+    return pipeline[:PIPELINE_PREFIX_LENGTH]

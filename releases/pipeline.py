@@ -12,9 +12,9 @@ import boto3
 from releases.errors import PROGRAM, DeliveryError
 from releases.executions import IMAGE, was_given
 from releases.failure import NO_REASON, cause_of, one_line
+from releases.names import LIVE
 from releases.progress import Progress
 from releases.record import UNKNOWN
-from releases.repository import LIVE
 
 RUNNING = frozenset({"InProgress", "Stopping"})
 """An execution's states that are not its end."""

@@ -68,8 +68,3 @@ class Release:
     def document(self) -> dict[str, Any]:
         """The record's fields."""
         return asdict(self)
-
-
-def record_name(stack: str, service: str) -> str:
-    """The record's Parameter Store name."""
-    return f"/fargate-delivery/{stack}/{service}/release"

@@ -5,8 +5,8 @@ import json
 import boto3
 
 from releases.errors import MissingImageError
+from releases.names import release_tag
 
-LIVE = "live"
 """The tag of the image that was released last."""
 
 
@@ -46,7 +46,7 @@ class Repository:
             version: the release record's version in Parameter Store, which each release makes one higher.
         """
         number = version
-        while self.digest(f"release-{number}") not in (None, digest):
+        while self.digest(release_tag(number)) not in (None, digest):
             number += 1
         return number
 

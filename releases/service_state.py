@@ -11,10 +11,10 @@ from releases.controllers import controller_of
 from releases.controllers.controller import Controller, Deployment
 from releases.ecs_services import AT_ONCE, describe, in_parts
 from releases.errors import DeliveryError, RecordError
-from releases.names import aws_name
+from releases.names import LIVE, aws_name, record_name
 from releases.pipeline import DEPLOY_STAGE
-from releases.record import FINGERPRINT_LABEL, UNRELEASED, Release, record_name
-from releases.repository import LIVE, Repository, is_of
+from releases.record import FINGERPRINT_LABEL, UNRELEASED, Release
+from releases.repository import Repository, is_of
 from releases.template_state import StoredTemplate, stored_template
 
 MOST_PARAMETERS = 10

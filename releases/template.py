@@ -6,17 +6,10 @@ says which template the two are made of, so that it changes whenever either does
 
 import re
 
-TEMPLATES = "templates"
-"""The bucket's folder of task definitions that wait to be deployed."""
 TASK_DEFINITION, APPSPEC = "taskdef.json", "appspec.yaml"
 FIRST_LINE = "# template {}\n"
 IMAGE_PLACEHOLDER = "IMAGE1_NAME"
 """Stands, in angle brackets, for the image in the task definition (CodePipeline, CodeDeployToECS action reference)."""
-
-
-def folder(service: str) -> str:
-    """Where a service's two objects are."""
-    return f"{TEMPLATES}/{service}"
 
 
 def headed(fingerprint: str, appspec: str) -> str:

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import boto3
 
-from releases.names import aws_name
+from releases.names import aws_name, template_folder
 from releases.pipeline import RUNNING, Pipeline
 from releases.record import UNRELEASED
-from releases.template import APPSPEC, fingerprint_in, folder
+from releases.template import APPSPEC, fingerprint_in
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def stored_template(session: boto3.Session, stack: str, service: str, record: st
     name = aws_name(stack, service)
     try:
         bucket = codepipeline.get_pipeline(name=name)["pipeline"]["artifactStore"]["location"]
-        found = s3.get_object(Bucket=bucket, Key=f"{folder(service)}/{APPSPEC}")
+        found = s3.get_object(Bucket=bucket, Key=f"{template_folder(service)}/{APPSPEC}")
     except (codepipeline.exceptions.PipelineNotFoundException, s3.exceptions.NoSuchKey):
         return None
     fingerprint = fingerprint_in(found["Body"].read().decode())

@@ -14,7 +14,7 @@ from releases.controllers.controller import Deployment
 from releases.ecs_services import describe
 from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import how_to_wait
-from releases.names import aws_name
+from releases.names import aws_name, release_tag
 from releases.record import Release
 from releases.service_state import (
     ServiceState,
@@ -67,7 +67,7 @@ def refusal(
         return now.blocks_up and f"{now.blocks_up} is in flight; {how_to_wait(stack, now)}, then run this again"
     if now.record != read.record and not now.controller.deploys_template and not _still_right(now.release, wanted):
         released = now.release
-        what = f"release-{released.release} was recorded" if released else "the release record was reset"
+        what = f"{release_tag(released.release)} was recorded" if released else "the release record was reset"
         return f"{what} while this was running; run it again"
     diagnosis = diagnose(observation)
     if diagnosis.action is not RepairAction.NOTHING:
@@ -249,8 +249,8 @@ def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_ove
             f"mend the release with `{repair_command(stack, read.service)}`"
         )
     raise DeliveryError(
-        f"{read.service}: release-{now.release.release} was recorded while this was running, and its image does not "
-        f"run; bring it back with `{PROGRAM} rollback {read.service} --to {now.release.release} --stack {stack}`"
+        f"{read.service}: {release_tag(now.release.release)} was recorded while this was running, and its image does "
+        f"not run; bring it back with `{PROGRAM} rollback {read.service} --to {now.release.release} --stack {stack}`"
     )
 
 

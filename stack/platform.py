@@ -6,7 +6,7 @@ from typing import TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Scope, artifact_prefix
+from components.naming import Scope
 from components.pipeline.start_failures import StartFailures
 from components.platform.cluster import Cluster
 from components.platform.dashboard import ChartedArgs, Dashboard
@@ -16,6 +16,7 @@ from components.platform.network import AdoptedVpc, Network, NetworkArgs
 from components.platform.platform import Platform
 from config.settings import Settings
 from pipeline_steps import report
+from releases.names import artifact_prefix
 
 
 class Shared(TypedDict):

@@ -12,12 +12,13 @@ from typing import Any, Literal
 from components.naming import Scope
 from components.notifications.slack_messages import EXECUTION, EXECUTION_PAGE, INPUT_PATHS, console_url
 from releases.events import FAILED, RELEASED, SOURCE, STARTED
+from releases.names import release_tag
 
 Outcome = Literal["started", "released", "failed"]
 DETAIL_TYPES: Mapping[Outcome, str] = {"started": STARTED, "released": RELEASED, "failed": FAILED}
 DESCRIPTIONS: Mapping[Outcome, str] = {
     "started": "is on its way",
-    "released": "release-<release>, <took>",
+    "released": f"{release_tag('<release>')}, <took>",
     "failed": "<stage>: <reason>",
 }
 """GitHub takes 140 characters (REST API, commit statuses); pipeline_steps/report.py cuts the reason."""

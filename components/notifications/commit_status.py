@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.iam.roles import service_role, until_known
 from components.lambda_function import python_function
-from components.naming import SOURCES, Scope
+from components.naming import Scope
 from components.notifications.commit_messages import (
     HOSTS,
     Outcome,
@@ -24,6 +24,7 @@ from components.notifications.commit_messages import (
 from components.notifications.dead_letter_queue import dead_letter_queue
 from pipeline_steps.report import BUCKET_VARIABLE, FOLDER
 from releases.events import FAILED, SOURCE
+from releases.names import SOURCES, build_log_group, log_group
 
 HANDLER = "pipeline_steps.report.handle"
 TIMEOUT = 120
@@ -193,8 +194,8 @@ class CommitFeedback(pulumi.ComponentResource):
                     *policies.read_failures(
                         pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
                         builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
-                        logs_arn=scope.arn("logs", f"log-group:/codebuild/{scope.name('*')}:log-stream:*"),
-                        tasks_logs_arn=scope.arn("logs", f"log-group:/ecs/{scope.name('*')}"),
+                        logs_arn=scope.arn("logs", f"log-group:{build_log_group(scope.name('*'))}:log-stream:*"),
+                        tasks_logs_arn=scope.arn("logs", f"log-group:{log_group(scope.name('*'))}"),
                         sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
                     ),
                     *policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),

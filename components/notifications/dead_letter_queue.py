@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
+from releases.names import undelivered
 
 RETENTION_DAYS = 14
 """The most that SQS keeps."""
@@ -47,7 +48,7 @@ def dead_letter_queue(
     """
     queue = aws.sqs.Queue(
         f"{name}-undelivered",
-        name=f"{full_name}-undelivered",
+        name=undelivered(full_name),
         message_retention_seconds=RETENTION_DAYS * 24 * 60 * 60,
         sqs_managed_sse_enabled=True,
         opts=opts,
@@ -58,7 +59,7 @@ def dead_letter_queue(
     )
     alarm = aws.cloudwatch.MetricAlarm(
         f"{name}-undelivered-alarm",
-        name=f"{full_name}-undelivered",
+        name=undelivered(full_name),
         alarm_description=description,
         alarm_actions=None if page is None else [page],
         ok_actions=None if page is None else [page],

@@ -14,6 +14,7 @@ import pulumi_aws as aws
 
 from components.naming import Scope
 from releases.events import NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
+from releases.names import aws_name, log_group, release_tag
 
 MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
@@ -22,8 +23,8 @@ Subject = Literal["pipeline", "service", "task", "alarm"]
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
 CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
 LOG_PAGE, LOGS_PAGE = (
-    f"{CLOUDWATCH}logsV2:log-groups{which}"
-    for which in ("/log-group/$252Fecs$252F", "$3FlogGroupNameFilter$3D$252Fecs$252F{stack}-")
+    f"{CLOUDWATCH}logsV2:log-groups{which}{log_group(name).replace('/', '$252F')}"
+    for which, name in (("/log-group/", ""), ("$3FlogGroupNameFilter$3D", aws_name("{stack}", "")))
 )
 DASHBOARD = {"Dashboard": f"{CLOUDWATCH}dashboards/dashboard/{{stack}}"}
 LINKS: Mapping[Subject, Mapping[str, str]] = {
@@ -149,7 +150,7 @@ MESSAGES: Mapping[str, Message] = {
         extra_link="details",
     ),
     "released": Message(
-        "<pipeline> has released release-<release>",
+        f"<pipeline> has released {release_tag('<release>')}",
         SUCCESS,
         RELEASED,
         {},

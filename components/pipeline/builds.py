@@ -12,15 +12,14 @@ from pydantic import Field
 
 from components.iam import policies
 from components.model import Model
-from components.naming import source_key
 from components.pipeline import registries
 from components.pipeline.registries import Registries
 from components.pipeline.uploaders import Source
 from components.platform import steps_code
 from components.service.ecs_service import EcsService
 from pipeline_steps.package.settings import PARAMETER
-from releases import template
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
+from releases.names import source_key, template_folder
 
 
 class Builder(TypedDict):
@@ -127,7 +126,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Proje
             "RELEASE_RECORD": service.record_name,
             "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
             "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
-            "TEMPLATE_FOLDER": template.folder(service.service) if service.deploy.controller.deploys_template else "",
+            "TEMPLATE_FOLDER": template_folder(service.service) if service.deploy.controller.deploys_template else "",
             **registries.variables(build.registries, scope.dns_suffix),
         },
         [
@@ -151,4 +150,4 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Proje
 def template_arn(service: EcsService) -> pulumi.Output[str]:
     """The objects of the template that CodeDeploy deploys."""
     store = service.args["platform"].delivery_store
-    return pulumi.Output.concat(store.arn, "/", template.folder(service.service), "/*")
+    return pulumi.Output.concat(store.arn, "/", template_folder(service.service), "/*")

@@ -11,13 +11,22 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.iam.roles import service_role, until_known
 from components.lambda_function import python_function
-from components.naming import artifact_prefix, source_key
 from components.pipeline import builds, stages, steps_function, uploaders
 from components.pipeline.builds import DeployPipelineArgs, Project
 from components.pipeline.uploaders import Source
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
+from releases.names import (
+    LIVE,
+    TEMPLATE_CHANGED,
+    UPLOADED,
+    artifact_prefix,
+    build_log_group,
+    source_key,
+    starting_rule,
+    template_folder,
+)
 
 BUILDSPECS = Path(__file__).parents[2] / "buildspecs"
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
@@ -121,10 +130,10 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _project(self, project: Project) -> aws.codebuild.Project:
         """A CodeBuild project of the pipeline's, with its log group and role."""
-        purpose = project.purpose
+        purpose, full_name = project.purpose, f"{self._full_name}-{project.purpose}"
         logs = aws.cloudwatch.LogGroup(
             f"{self._name}-{purpose}-logs",
-            name=f"/codebuild/{self._full_name}-{purpose}",
+            name=build_log_group(full_name),
             retention_in_days=self._platform.log_retention_days,
             opts=self._child,
         )
@@ -141,7 +150,7 @@ class DeployPipeline(pulumi.ComponentResource):
         ]
         return aws.codebuild.Project(
             f"{self._name}-{purpose}",
-            name=f"{self._full_name}-{purpose}",
+            name=full_name,
             service_role=role.arn,
             build_timeout=project.timeout,
             source={"type": "CODEPIPELINE", "buildspec": (BUILDSPECS / f"{purpose}.yaml").read_text("utf-8")},
@@ -207,7 +216,7 @@ class DeployPipeline(pulumi.ComponentResource):
             "revisionValue": "<version>",
         }
         self._start_on(
-            "upload",
+            UPLOADED,
             self.source_key,
             pipeline,
             starter,
@@ -219,13 +228,13 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _start_on_template(self, deployed: Template, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
         """Writes the task definition; when it changes, the image that is live is deployed with it, without a build."""
-        folder = template.folder(self._service.service)
+        folder = template_folder(self._service.service)
         started_by = self._start_on(
-            "template",
+            TEMPLATE_CHANGED,
             f"{folder}/{template.APPSPEC}",
             pipeline,
             starter,
-            input=json.dumps({"variables": [{"name": "image", "value": "live"}]}),
+            input=json.dumps({"variables": [{"name": "image", "value": LIVE}]}),
         )
         definition = aws.s3.BucketObjectv2(
             f"{self._name}-taskdef",
@@ -257,7 +266,7 @@ class DeployPipeline(pulumi.ComponentResource):
         known = until_known(f"{self._name}-pipeline-{purpose}-target")
         rule = aws.cloudwatch.EventRule(
             f"{self._name}-{purpose}",
-            name=f"{self._full_name}-{purpose}",
+            name=starting_rule(self._full_name, purpose),
             event_pattern=pulumi.Output.json_dumps(
                 {
                     "source": ["aws.s3"],

@@ -6,9 +6,7 @@ import pulumi
 
 from components.naming import Scope
 from components.notifications.dead_letter_queue import dead_letter_queue
-
-STARTERS = ("upload", "template")
-"""What the names of the rules end in that start a pipeline: a source's upload, and a template that has changed."""
+from releases.names import TEMPLATE_CHANGED, UPLOADED, starting_rule
 
 
 class StartFailuresArgs(TypedDict):
@@ -35,7 +33,10 @@ class StartFailures(pulumi.ComponentResource):
         child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
         full_name = scope.name(name)
         # By pattern: a queue's policy has 8,192 bytes, which the ARNs of a hundred services' rules would fill.
-        rules = [scope.arn("events", f"rule/{scope.name('*')}-{starter}") for starter in STARTERS]
+        rules = [
+            scope.arn("events", f"rule/{starting_rule(scope.name('*'), starter)}")
+            for starter in (UPLOADED, TEMPLATE_CHANGED)
+        ]
         description = "An upload or a changed template did not start its pipeline; the queue has the event, and why"
         queue = dead_letter_queue(name, full_name, rules, description, args.get("page"), child)
         self.queue_arn = pulumi.Output.all(queue.arn, queue.policy.id).apply(lambda known: str(known[0]))

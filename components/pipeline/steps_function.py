@@ -11,7 +11,7 @@ from components.iam import policies
 from components.pipeline.builds import DeployPipelineArgs, template_arn
 from components.service.ecs_service import EcsService
 from releases.events import RELEASED, SOURCE
-from releases.template import folder
+from releases.names import migration_family, template_folder
 
 HANDLER = "pipeline_steps.handler.handle"
 TIMEOUT = 60
@@ -36,7 +36,10 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
         "repository_uri": images.url,
     }
     if service.deploy.controller.deploys_template:
-        fields |= {"template_bucket": platform.delivery_store.bucket, "template_folder": folder(service.service)}
+        fields |= {
+            "template_bucket": platform.delivery_store.bucket,
+            "template_folder": template_folder(service.service),
+        }
     if (migrate := args.get("migrate")) is not None:
         fields["migration"] = {
             "command": migrate.command,
@@ -61,7 +64,7 @@ def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
 
 
 def _migration_family(service: EcsService) -> str:
-    return f"{service.args['platform'].scope.name(service.service)}-migrate"
+    return migration_family(service.args["platform"].scope.name(service.service))
 
 
 def _template(service: EcsService) -> list[policies.Statement]:

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components.iam import policies
 from components.naming import Scope
+from releases.names import sessions_log_group
 
 
 class ClusterArgs(TypedDict):
@@ -65,7 +66,7 @@ class Cluster(pulumi.ComponentResource):
     def _session_log(self, name: str, args: ClusterArgs) -> aws.cloudwatch.LogGroup:
         """What is typed into a task and what it answers: ECS logs encrypted only into a group with a key of its own."""
         scope = args["scope"]
-        log = f"/ecs/{scope.stack}/sessions"
+        log = sessions_log_group(scope.stack)
         key = aws.kms.Key(
             f"{name}-session-key",
             description=f"Sessions of ECS Exec in {scope.stack}",

@@ -8,10 +8,9 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import SOURCES
 from components.platform import steps_code
 from components.platform.private_bucket import keep_private
-from releases.template import TEMPLATES
+from releases.names import SOURCES, TEMPLATES
 
 EVENTS_AFTER = timedelta(minutes=5)
 """How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge)."""

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.platform.platform import Platform
+from releases.names import LIVE, content_tag, release_tag
 
 KEPT_RELEASES = 100
 KEPT_BUILDS = 50
@@ -29,9 +30,9 @@ def _kept(priority: int, words: str, tag: str, number: int) -> dict[str, Any]:
 
 LIFECYCLE = {
     "rules": [
-        _kept(1, "What is live stays, however long ago it was pushed", "live", 1),
-        _kept(2, f"The last {KEPT_RELEASES} releases stay", "release-*", KEPT_RELEASES),
-        _kept(3, f"Of what was built and not released, the last {KEPT_BUILDS}", "content-*", KEPT_BUILDS),
+        _kept(1, "What is live stays, however long ago it was pushed", LIVE, 1),
+        _kept(2, f"The last {KEPT_RELEASES} releases stay", release_tag("*"), KEPT_RELEASES),
+        _kept(3, f"Of what was built and not released, the last {KEPT_BUILDS}", content_tag("*"), KEPT_BUILDS),
     ]
 }
 """An image that fits a rule is not touched by one of higher number, whether or not the first lets it expire (ECR, "How

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from components.model import Model
+from releases.names import alarm_name
 
 FEWEST_ERRORS, FEWEST_REQUESTS = 5, 20
 """Within a minute: below them one request weighs too much. 20 are what a 95th percentile is of."""
@@ -119,11 +120,6 @@ class ServiceAlarms:
 
     names: Sequence[pulumi.Output[str]] = ()
     arns: Sequence[pulumi.Output[str]] = ()
-
-
-def alarm_name(full_name: str, alarm: str) -> str:
-    """An alarm's name, which the service's name starts; the composite alarm is called like the service."""
-    return f"{full_name}-{alarm.replace('_', '-')}"
 
 
 def service_alarms(

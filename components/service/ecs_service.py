@@ -11,7 +11,7 @@ from components.iam import policies
 from components.iam.roles import service_role
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
-from components.service.alarms import Alarms, ServiceAlarms, alarm_name, service_alarms
+from components.service.alarms import Alarms, ServiceAlarms, service_alarms
 from components.service.autoscaling import Tasks, scaling
 from components.service.current_service import CurrentService
 from components.service.parameter_store import ParameterStore
@@ -31,7 +31,8 @@ from components.service.strategies.strategy import AppSpecArgs, Deployable
 from components.service.task import Task
 from components.service.task_role import Permission, of_the_app, task_role
 from components.service.task_template import TaskTemplate
-from releases.record import UNRELEASED, record_name
+from releases.names import LIVE, alarm_name, log_group, record_name
+from releases.record import UNRELEASED
 from releases.service_state import ServiceState, Settings
 
 
@@ -119,7 +120,7 @@ class EcsService(pulumi.ComponentResource):
         self._reads = args["template"].reads(known)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            name=f"/ecs/{self._full_name}",
+            name=log_group(self._full_name),
             retention_in_days=self._platform.log_retention_days,
             opts=self._child,
         )
@@ -143,7 +144,7 @@ class EcsService(pulumi.ComponentResource):
         }
         app_spec = self._app_spec(group) if self.deploy.controller.deploys_template else None
         template = RenderedTemplate(args["template"], known, outputs, app_spec)
-        live = pulumi.Output.concat(args["images"].url, ":live")
+        live = pulumi.Output.concat(args["images"].url, f":{LIVE}")
         definition, fingerprint = template.revision(f"{name}-task", live, self._child)
         declared: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
             lambda revision: self._with_state(*revision)

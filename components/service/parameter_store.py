@@ -13,6 +13,7 @@ from components import types
 from components.iam import policies
 from components.model import Model
 from components.platform.platform import Platform
+from releases.names import build_value_name, runtime_value_name
 
 Reader = Literal["build", "runtime"]
 
@@ -168,7 +169,7 @@ class ParameterStore(pulumi.ComponentResource):
         tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
         """
         external = {v: kept for v in view.arns if (kept := parameters[v].external) is not None}
-        every_value = self._scope.arn("ssm", f"parameter{self._scope.parameter_path(self._service, 'runtime', '*')}")
+        every_value = self._scope.arn("ssm", f"parameter{runtime_value_name(self._scope.stack, self._service, '*')}")
         encrypted: policies.Arns
         if reader == "build":
             arns = list(view.arns.values())
@@ -195,12 +196,12 @@ class ParameterStore(pulumi.ComponentResource):
             variable,
             parameter,
             pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-            path=self._scope.parameter_path(self._service, "build", variable),
+            path=build_value_name(self._scope.stack, self._service, variable),
         )
 
     def _runtime_value(self, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
         return self._parameter(
-            self._scope.parameter_path(self._service, "runtime", variable),  # the autoname adds a random suffix
+            runtime_value_name(self._scope.stack, self._service, variable),  # the autoname adds a random suffix
             variable,
             parameter,
             pulumi.ResourceOptions(

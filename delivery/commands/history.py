@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError
 from delivery.command_line import json_option, service_argument, stack_option, with_session
 from releases.history import KEPT, History, read
 from releases.lookup import find
-from releases.names import aws_name
-from releases.record import record_name
-from releases.repository import LIVE, Repository
+from releases.names import LIVE, aws_name, record_name, release_tag
+from releases.repository import Repository
 from releases.service_state import revision_name
 from releases.sidecars import changes
 
@@ -46,7 +45,7 @@ def history_lines(past: History, live: str | None) -> list[str]:
     found = []
     for release, before in zip_longest(past.releases, past.releases[1:]):
         found.append(
-            f"release-{release.release:<5} {release.time}  {release.image_digest[:19]}  "
+            f"{release_tag(release.release):<13} {release.time}  {release.image_digest[:19]}  "
             f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
             f"source {release.source_version}  execution {release.execution}"
             f"{'  live' if release.image_digest == live else ''}"

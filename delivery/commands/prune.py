@@ -4,7 +4,6 @@ A value is needed as long as a task may be started with it: by a release that ca
 deployment, or by an edit that is registered and not deployed yet. Everything else of a stack is left alone.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from delivery.commands.history import history
 from releases.ecs_services import AT_ONCE
 from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import services
-from releases.names import aws_name
+from releases.names import aws_name, migration_family, parameter_path, runtime_value, service_of_record
 from releases.record import Release
 from releases.service_state import own_containers, revision_name
 
@@ -27,12 +26,6 @@ YOUNG = timedelta(hours=1)
 """A value this new may be one that an `up` is about to name."""
 MOST_DELETED = 10
 """How many parameters DeleteParameters takes at once."""
-MIGRATE = "-migrate"
-"""What the family of a service's migrations ends in."""
-VALUE = re.compile(
-    r"/fargate-delivery/(?P<stack>[^/]+)/(?P<service>[^/]+)/runtime/(?P<variable>[A-Za-z_]\w*)-\w+", re.ASCII
-)
-"""A runtime value's name: the program's, and the random ending that Pulumi gives it."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ def leftovers(session: boto3.Session, stack: str, now: datetime) -> Leftovers:
         values=[value for value in values if value.name not in needed and now - value.modified >= YOUNG],
         gone=gone,
         revisions=[
-            arn for name in known if f"{name}{MIGRATE}" not in known for arn in _migrations(session, stack, name)
+            arn for name in known if migration_family(name) not in known for arn in _migrations(session, stack, name)
         ],
     )
 
@@ -121,7 +114,7 @@ def remove(session: boto3.Session, found: Leftovers) -> None:
 
 def _parameters(session: boto3.Session, stack: str) -> tuple[list[Value], set[str]]:
     """The stack's runtime values, and the services that have a release record."""
-    prefix = f"/fargate-delivery/{stack}/"
+    prefix = f"{parameter_path(stack)}/"
     pages = (
         session.client("ssm")
         .get_paginator("describe_parameters")
@@ -131,10 +124,10 @@ def _parameters(session: boto3.Session, stack: str) -> tuple[list[Value], set[st
     for page in pages:
         for parameter in page["Parameters"]:
             name = parameter["Name"]
-            if found := VALUE.fullmatch(name):
-                values.append(Value(name, found["service"], found["variable"], parameter["LastModifiedDate"]))
-            elif re.fullmatch(rf"{re.escape(prefix)}[^/]+/release", name):
-                recorded.add(name.split("/")[3])
+            if value := runtime_value(stack, name):
+                values.append(Value(name, value.service, value.variable, parameter["LastModifiedDate"]))
+            elif service := service_of_record(stack, name):
+                recorded.add(service)
     return sorted(values, key=lambda value: value.name), recorded
 
 
@@ -183,7 +176,7 @@ def _deployed(ecs: Any, stack: str, name: str) -> list[str]:
 
 def _migrations(session: boto3.Session, stack: str, service: str) -> list[str]:
     """All revisions of a service's migrations but the newest and those that run."""
-    ecs, family = session.client("ecs"), aws_name(stack, service) + MIGRATE
+    ecs, family = session.client("ecs"), migration_family(aws_name(stack, service))
     old = sorted(_active(ecs, family), key=_number)[:-1]
     return [arn for arn in old if arn not in _running(ecs, stack, family)] if old else []
 

@@ -8,9 +8,9 @@ import click
 from delivery.command_line import service_argument, stack_option, wait_option, with_session
 from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import find, refuse_in_flight
-from releases.names import aws_name
+from releases.names import LIVE, aws_name
 from releases.pipeline import Pipeline
-from releases.repository import LIVE, Repository
+from releases.repository import Repository
 
 
 def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:

@@ -18,10 +18,10 @@ from releases import scaling
 from releases.consistency import Observation, RepairAction, diagnose, observe
 from releases.errors import DeliveryError
 from releases.lookup import find, refuse_in_flight
-from releases.names import aws_name
+from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.pipeline import Origin, Pipeline
-from releases.record import Release, record_name
-from releases.repository import LIVE, Repository
+from releases.record import Release
+from releases.repository import Repository
 from releases.service_state import Images, ServiceState, revision_name
 
 
@@ -90,8 +90,8 @@ def _release_what_runs(
     number, origin = repository.next_release(running, found["Version"]), _origin(session, stack, state.service, running)
     if state.release is None:
         _resume_scaling(session, stack, state.name, tell)
-    repository.tag(running, f"release-{number}")
-    tell(f"release-{number} points to {running}.")
+    repository.tag(running, release_tag(number))
+    tell(f"{release_tag(number)} points to {running}.")
     repository.tag(running, LIVE)
     tell(f"{LIVE} points to {running}.")
     release = Release(
@@ -105,7 +105,7 @@ def _release_what_runs(
     if ssm.get_parameter(Name=name)["Parameter"]["Version"] != found["Version"]:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
     ssm.put_parameter(Name=name, Value=release.value(), Overwrite=True)
-    tell(f"The release record says release-{number}, {revision_name(state.task_definition)}.")
+    tell(f"The release record says {release_tag(number)}, {revision_name(state.task_definition)}.")
 
 
 def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Origin:

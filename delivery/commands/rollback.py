@@ -18,7 +18,7 @@ from delivery.differences import Difference, differences
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History
 from releases.lookup import find, how_to_wait
-from releases.names import aws_name
+from releases.names import RELEASE, aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
 from releases.repository import Repository
@@ -51,7 +51,7 @@ class Plan:
         """What will change and what will not, for people."""
         target, then, now = self.target, revision_name(self.target.task_definition), revision_name(self.task_definition)
         lines = [
-            f"{self.service}: back to the image of release-{target.release} of {target.time}",
+            f"{self.service}: back to the image of {release_tag(target.release)} of {target.time}",
             f"  image now   {self.now or 'none'}",
             f"  image then  {target.image_digest}",
         ]
@@ -94,12 +94,12 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
     waiting = pipeline.running()[::-1]
     if not (state.in_flight or waiting) and target.image_digest == seen.live == (seen.running or seen.live):
         raise DeliveryError(
-            f"{service} runs the image of release-{target.release} already; "
+            f"{service} runs the image of {release_tag(target.release)} already; "
             f"`{PROGRAM} history {service} --stack {stack}` lists the others"
         )
     if not Repository(session, aws_name(stack, service)).has(target.image_digest):
         raise DeliveryError(
-            f"the image {target.image_digest} of release-{target.release} is no longer in the repository "
+            f"the image {target.image_digest} of {release_tag(target.release)} is no longer in the repository "
             f"{aws_name(stack, service)}; name another one with --to; there are: {numbers(past)}"
         )
     return Plan(
@@ -152,7 +152,7 @@ def release_number(text: str) -> int:
     Raises:
         click.BadParameter: it is neither.
     """
-    number = text.removeprefix("release-")
+    number = text.removeprefix(RELEASE)
     if not number.isdecimal():
         raise click.BadParameter(f"{text!r} is no release; write its number, as `{PROGRAM} history` shows it")
     return int(number)

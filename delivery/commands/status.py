@@ -12,7 +12,7 @@ from delivery.sidecars import gone, running
 from releases.consistency import Diagnosis, RepairAction, diagnose, observe, repair_command
 from releases.ecs_exec import closed
 from releases.lookup import find, how_to_wait
-from releases.names import aws_name
+from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
 from releases.service_state import ServiceState, own_containers
@@ -88,7 +88,7 @@ class Status:
         """For people: label and text."""
         release = self.release
         waits = f"; waits for its first upload, to {self.first_upload}" if self.first_upload else ""
-        released = f"nothing yet{waits}" if release is None else f"release-{release.release} of {release.time}"
+        released = f"nothing yet{waits}" if release is None else f"{release_tag(release.release)} of {release.time}"
         return [
             ("service", self.service),
             ("image", self.image_digest or "no task runs"),

@@ -5,7 +5,6 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import artifact_prefix
 from components.pipeline.deploy_pipeline import DeployPipeline
 from components.pipeline.start_failures import StartFailures
 from components.platform.cluster import Cluster
@@ -24,6 +23,7 @@ from components.service.strategies import RollingStrategy
 from components.service.task import Task
 from components.service.task_template import TaskTemplate
 from releases.aws_session import Provider
+from releases.names import artifact_prefix
 
 SERVICE, ZONE, HOST, CIDR = "shop", "example.org", "shop.example.org", "10.20.0.0/16"
 DEPLOY = RollingStrategy(timeout=10)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from releases.names import content_tag
+
 DIGITS = 40
 """Of the hash, in the tag."""
 
@@ -26,7 +28,7 @@ def tag(folder: Path, platform: str, build_arguments: Mapping[str, str]) -> str:
         content.write(f"{line}\n".encode())
     with tarfile.open(fileobj=content, mode="w|", format=tarfile.GNU_FORMAT) as archive:
         archive.add(folder, arcname=".", filter=_anonymous)
-    return f"content-{content.hash.hexdigest()[:DIGITS]}"
+    return content_tag(content.hash.hexdigest()[:DIGITS])
 
 
 class _Hash(io.RawIOBase):

@@ -19,8 +19,9 @@ from releases.commit import Commit
 from releases.events import PACKAGED, SOURCE, STARTED
 from releases.executions import NO_IMAGE, was_given
 from releases.history import History
+from releases.names import LIVE
 from releases.record import UNKNOWN, Release
-from releases.repository import LIVE, Repository
+from releases.repository import Repository
 
 DIGITS = 19
 """Of a digest, for people: `sha256:` and twelve."""

@@ -54,7 +54,7 @@ import boto3
     family = own_arn.rpartition("/")[2].rpartition(":")[0]
     return str(boto3.client("ecs").describe_task_definition(taskDefinition=family)["taskDefinition"]["taskDefinitionArn"])"""
 MAX = 'return max(own_arn, state.release.task_definition, key=lambda arn: int(arn.rpartition(":")[2]))'
-LIVE = 'live = pulumi.Output.concat(args["images"].url, ":live")'
+LIVE = 'live = pulumi.Output.concat(args["images"].url, f":{LIVE}")'
 DIGEST = """\
 live = pulumi.Output.concat(
             args["images"].url,
@@ -62,7 +62,7 @@ live = pulumi.Output.concat(
         )"""
 BUILD, PUSH = "docker.build(image, _arguments(settings))", "docker.push(image)"
 LIVE_TAG = 'f"{settings.repository_uri}:live"'
-BOTH_TAGS, OWN_TAG = 'for tag in (f"release-{number}", LIVE):', 'for tag in (f"release-{number}",):'
+BOTH_TAGS, OWN_TAG = "for tag in (release_tag(number), LIVE):", "for tag in (release_tag(number),):"
 WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
 MOVE_LIVE = "repository.tag(deployed.digest, LIVE)"
 LONGEST = 300
