@@ -9,7 +9,8 @@ actions take no resource. None of the reads shows a secret but `ssm:GetParameter
 
 from collections.abc import Mapping, Sequence
 
-from components.iam.policies import EVERYTHING, Statement, allow, read_executions, watch_scaling
+from components.iam.delivery_policies import read_executions, watch_scaling
+from components.iam.policies import EVERYTHING, Statement, allow
 from components.naming import Scope
 from releases.names import build_log_group, function_log_group, log_group, parameter_path
 

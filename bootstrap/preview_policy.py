@@ -4,7 +4,8 @@ Functions without resources. The preview runs with `--refresh=false`: it reads w
 provider manages. docs/aws-assumptions.md has each action with its reason.
 """
 
-from components.iam.policies import EVERYTHING, Statement, allow, read_executions
+from components.iam.delivery_policies import read_executions
+from components.iam.policies import EVERYTHING, Statement, allow
 from components.naming import Scope
 from releases.names import TEMPLATES, record_name
 

@@ -32,7 +32,7 @@ def _attachment(args: ResourceValidationArgs) -> Iterator[str]:
 
 def _managed(arn: str) -> Iterator[str]:
     if TOO_WIDE.fullmatch(arn):
-        yield f"{arn} allows everything of a service. Name the actions and ARNs in components/iam/policies.py."
+        yield f"{arn} allows everything of a service. Name the actions and ARNs in components/iam/."
 
 
 def _statement(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -41,11 +41,11 @@ def _statement(statement: Mapping[str, Any]) -> Iterator[str]:
     name = f"statement {statement['Sid']}" if "Sid" in statement else "a statement"
     for inverse in ("NotAction", "NotResource"):
         if inverse in statement:
-            yield f"{name} allows all but what {inverse} lists. Name what is allowed, in components/iam/policies.py."
+            yield f"{name} allows all but what {inverse} lists. Name what is allowed, in components/iam/."
     actions = listed(statement.get("Action"))
     for action in actions:
         if "*" in action or "?" in action:
-            yield f"{name} allows {action}. Name each action, in components/iam/policies.py."
+            yield f"{name} allows {action}. Name each action, in components/iam/."
     wide = [arn for arn in listed(statement.get("Resource")) if names_nothing(arn)]
     if not wide:
         return
@@ -54,7 +54,7 @@ def _statement(statement: Mapping[str, Any]) -> Iterator[str]:
         reason = ANY_RESOURCE.get(action)
         if reason is None:
             yield (
-                f"{name} allows {action} on {wide[0]}. Name the resource's ARN, in components/iam/policies.py; if AWS "
+                f"{name} allows {action} on {wide[0]}. Name the resource's ARN, in components/iam/; if AWS "
                 "has none for this action, write that into policy/wildcards.py."
             )
         elif reason.condition not in (None, *keys):

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from components.iam import policies
+from components.iam import delivery_policies, policies
 from components.iam.roles import service_role, until_known
 from components.lambda_function import python_function
 from components.naming import Scope
@@ -191,15 +191,15 @@ class CommitFeedback(pulumi.ComponentResource):
                 "variables": {BUCKET_VARIABLE: args["bucket"]},
                 "timeout": TIMEOUT,
                 "permissions": [
-                    *policies.read_failures(
+                    *delivery_policies.read_failures(
                         pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
                         builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
                         logs_arn=scope.arn("logs", f"log-group:{build_log_group(scope.name('*'))}:log-stream:*"),
                         tasks_logs_arn=scope.arn("logs", f"log-group:{log_group(scope.name('*'))}"),
                         sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
                     ),
-                    *policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),
-                    *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
+                    *delivery_policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),
+                    *delivery_policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
                 ],
                 "log_retention_days": args["log_retention_days"],
             },

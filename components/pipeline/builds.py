@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import pulumi
 from pydantic import Field
 
-from components.iam import policies
+from components.iam import delivery_policies, policies
 from components.model import Model
 from components.pipeline import registries
 from components.pipeline.registries import Registries
@@ -133,14 +133,20 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Proje
             *registries.statements(build.registries, scope),
             *policies.push_image(images.arn),
             *policies.read_labels(images.arn),
-            *policies.read_release(service.record_arn),
-            *policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
-            *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED),
-            *policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
-            *policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
-            *(policies.read_template(template_arn(service)) if service.deploy.controller.deploys_template else []),
+            *delivery_policies.read_release(service.record_arn),
+            *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
+            *delivery_policies.announce(
+                scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
+            ),
+            *delivery_policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
+            *delivery_policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
+            *(
+                delivery_policies.read_template(template_arn(service))
+                if service.deploy.controller.deploys_template
+                else []
+            ),
             *parameters.statements,
-            *policies.read_and_write_artifacts(store.arn, artifacts_arn),
+            *delivery_policies.read_and_write_artifacts(store.arn, artifacts_arn),
         ],
         build.timeout,
         {f"{PARAMETER}{name}": stored for name, stored in parameters.names.items()},

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components.iam import policies
+from components.iam import delivery_policies, policies
 from components.iam.roles import service_role, until_known
 from components.lambda_function import python_function
 from components.pipeline import builds, stages, steps_function, uploaders
@@ -85,15 +85,15 @@ class DeployPipeline(pulumi.ComponentResource):
             "pipeline",
             "codepipeline",
             [
-                *policies.fetch_source(self._store.arn, source_arn),
-                *policies.read_and_write_artifacts(self._store.arn, self._artifacts_arn),
-                *policies.run_builds([package.arn]),
-                *policies.run_steps(steps.arn),
+                *delivery_policies.fetch_source(self._store.arn, source_arn),
+                *delivery_policies.read_and_write_artifacts(self._store.arn, self._artifacts_arn),
+                *delivery_policies.run_builds([package.arn]),
+                *delivery_policies.run_steps(steps.arn),
                 *self._deployer.permissions(),
             ],
         )
         pipeline = self._pipeline(package, steps, role, permissions)
-        starter = self._role("start", "events", policies.start_pipeline(pipeline.arn))
+        starter = self._role("start", "events", delivery_policies.start_pipeline(pipeline.arn))
         self._start_on_upload(pipeline, starter)
         if (deployed := self._deployer.template) is not None:
             self._start_on_template(deployed, pipeline, starter)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.iam import policies
+from components.iam import delivery_policies, policies
 from components.pipeline.builds import DeployPipelineArgs, template_arn
 from components.service.ecs_service import EcsService
 from releases.events import RELEASED, SOURCE
@@ -55,8 +55,8 @@ def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     deployable = service.deployable
     finds_tasks = service.deploy.controller.release_counts_tasks or migrates or service.args["template"].sidecars()
     return [
-        *policies.answer_jobs(),
-        *(policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn) if finds_tasks else []),
+        *delivery_policies.answer_jobs(),
+        *(delivery_policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn) if finds_tasks else []),
         *(_template(service) if service.deploy.controller.deploys_template else []),
         *(_migrate(service) if migrates else []),
         *_release(service),
@@ -69,13 +69,16 @@ def _migration_family(service: EcsService) -> str:
 
 def _template(service: EcsService) -> list[policies.Statement]:
     """The image's tags are looked at by Release, too."""
-    return [*policies.read_release(service.record_arn), *policies.read_template(template_arn(service))]
+    return [
+        *delivery_policies.read_release(service.record_arn),
+        *delivery_policies.read_template(template_arn(service)),
+    ]
 
 
 def _migrate(service: EcsService) -> list[policies.Statement]:
     """The service, its revisions and its roles are Release's, too."""
     scope = service.args["platform"].scope
-    return policies.migrate_service(
+    return delivery_policies.migrate_service(
         cluster_arn=service.deployable.cluster_arn,
         task_definition_arn=scope.arn("ecs", f"task-definition/{_migration_family(service)}:*"),
         tasks_arn=service.deployable.tasks_arn,
@@ -88,9 +91,9 @@ def _release(service: EcsService) -> list[policies.Statement]:
     # A scalable target's ARN ends in an id that AWS makes up and no output gives.
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
-        *policies.release_service(service.arn, scalable_targets, service.role_arns),
+        *delivery_policies.release_service(service.arn, scalable_targets, service.role_arns),
         *policies.tag_image(service.args["images"].arn),
-        *policies.write_release(service.record_arn),
-        *policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
-        *policies.measure(SOURCE),
+        *delivery_policies.write_release(service.record_arn),
+        *delivery_policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
+        *delivery_policies.measure(SOURCE),
     ]

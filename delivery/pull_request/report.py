@@ -231,7 +231,7 @@ def _new_identities(changes: Sequence[Change]) -> str:
     kinds = {"aws:iam/role:Role": "role", "aws:iam/user:User": "user"}
     counts = Counter(kinds[change.type] for change in changes if change.action == "create" and change.type in kinds)
     said = [f"{count} new {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
-    return f"{' and '.join(said)}: `components/iam/policies.py` has what each may do." if said else ""
+    return f"{' and '.join(said)}: `components/iam/` has what each may do." if said else ""
 
 
 def _granted(each: Widened) -> list[str]:

@@ -19,7 +19,7 @@ from bootstrap.deploy_policy import deploy_statements
 from bootstrap.drift_policy import drift_statements
 from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
-from components.iam import policies
+from components.iam import delivery_policies
 from components.iam.policies import Statement, document
 from components.naming import Scope
 from docs.access import TABLE, table
@@ -277,7 +277,7 @@ def test_every_action_exists_and_every_policy_fits() -> None:
 
 def test_what_aws_says_must_be_granted_on_everything_is() -> None:
     """The reference names a resource for these, their documentation says `*`: so a statement that names one is void."""
-    shifts = policies.shift_traffic(
+    shifts = delivery_policies.shift_traffic(
         service_arn="", task_sets_arn="", rule_arns=[], role_arns=[], watches=True, hook_arns=[]
     )
     statements = [*PREVIEW, *DRIFT, *DEPLOY, *REVIEW, *shifts]
@@ -303,7 +303,7 @@ def test_a_scalable_target_is_tagged_without_a_condition_that_aws_may_not_send()
 
 
 TASK_ROLE = f"arn:aws:iam::{ACCOUNT}:role/dev-web-task"
-RELEASES = policies.release_service(
+RELEASES = delivery_policies.release_service(
     SCOPE.arn("ecs", "service/dev/dev-web"), SCOPE.arn("application-autoscaling", "scalable-target/*"), [TASK_ROLE]
 )
 

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components import types
-from components.iam import policies
+from components.iam import delivery_policies, policies
 from components.iam.roles import service_role
 from components.naming import Scope
 from components.pipeline.stages import DEPLOYMENT, Action, aws_action, step_action
@@ -165,7 +165,7 @@ class CodeDeployer(Deployer):
     def permissions(self) -> list[policies.Statement]:
         scope, made = self.service.platform.scope, self._code_deploy
         group = pulumi.Output.concat(made.application_name, "/", made.group_name)
-        return policies.start_blue_green(
+        return delivery_policies.start_blue_green(
             application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), made.application_name),
             group_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentgroup:"), group),
             config_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentconfig:"), made.config_name),
@@ -321,7 +321,7 @@ def app_spec(args: AppSpecArgs, hooks: Mapping[str, str]) -> dict[str, Any]:
 
 def _statements(args: CodeDeployArgs) -> list[policies.Statement]:
     cluster_and_service = pulumi.Output.concat(args["cluster_name"], "/", args["service_name"])
-    return policies.shift_traffic(
+    return delivery_policies.shift_traffic(
         service_arn=args["service_arn"],
         task_sets_arn=pulumi.Output.concat(args["scope"].arn("ecs", "task-set/"), cluster_and_service, "/*"),
         rule_arns=args["traffic"]["rule_arns"],

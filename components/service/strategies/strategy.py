@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.iam import policies
+from components.iam import delivery_policies, policies
 from components.model import Model
 from components.pipeline import stages
 from components.platform.platform import Platform
@@ -122,7 +122,7 @@ class Deployer:
     def permissions(self) -> list[policies.Statement]:
         """What the pipeline's role may do for these actions."""
         service = self.service
-        return policies.deploy_service(
+        return delivery_policies.deploy_service(
             service.arn, service.revisions_arn, service.role_arns, service.cluster_arn, service.tasks_arn
         )
 
