@@ -1,3 +1,3 @@
-from mocked import deploy
+from mocked import committed, deploy, dev
 
-__all__ = ["deploy"]
+__all__ = ["committed", "deploy", "dev"]

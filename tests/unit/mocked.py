@@ -1,6 +1,9 @@
 """A stack under mocks: what the program registers, with what inputs, under which parent."""
 
 import asyncio
+import copy
+import functools
+import runpy
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 import yaml
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
+from pulumi.runtime.proto import source_pb2
 
 from releases.service_state import ServiceState
 
@@ -145,15 +149,20 @@ class Monitor(mocks.MockMonitor):
 
 
 class Recorder:
-    """What a program registered."""
+    """What a program registered. Tests share one: what it answers is theirs to change, and changes nothing in it."""
 
     def __init__(self, monitor: Monitor, engine: Engine) -> None:
         self._monitor, self._engine = monitor, engine
-        self.outputs = monitor.outputs
+
+    @property
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """URN → registered outputs."""
+        return copy.deepcopy(self._monitor.outputs)
 
     def requests(self) -> list[Any]:
         """Every registration, but the stack's own."""
-        return [request for _, request in self._monitor.requests if request.type != "pulumi:pulumi:Stack"]
+        registered = (request for _, request in self._monitor.requests if request.type != "pulumi:pulumi:Stack")
+        return [copy.deepcopy(request) for request in registered]
 
     def invoked(self, token: str) -> int:
         """How often a function was called."""
@@ -161,7 +170,8 @@ class Recorder:
 
     def named(self, typ: str) -> dict[str, Any]:
         """Resource name → request, of one type."""
-        return {request.name: request for _, request in self._monitor.requests if request.type == typ}
+        registered = (request for _, request in self._monitor.requests if request.type == typ)
+        return {request.name: copy.deepcopy(request) for request in registered}
 
     def inputs(self, typ: str, name: str) -> dict[str, Any]:
         """The plain inputs of one resource."""
@@ -180,10 +190,13 @@ class Recorder:
 Deploy = Callable[..., Recorder]
 
 
-@pytest.fixture
-def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
-    """Runs a program under fresh mocks, to the end of every apply, and gives what it registered."""
-    monkeypatch.setattr("components.service.update_hooks.connect", lambda *_: boto3.Session())
+def mocked_program(patch: pytest.MonkeyPatch) -> Deploy:
+    """What runs a program under fresh mocks, to the end of every apply, and gives what it registered."""
+    patch.setattr("components.service.update_hooks.connect", lambda *_: boto3.Session())
+    # This process outlives the program: what a program freezes is never collected.
+    patch.setattr("stack.garbage.collect_rarely", lambda: None)
+    # Where in the sources each resource is declared: no test asks, and it takes a third of the time.
+    patch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
 
     def run(
         program: Callable[[], object],
@@ -194,7 +207,7 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
         preview: bool = False,
         states: Mapping[str, ServiceState] | None = None,
     ) -> Recorder:
-        monkeypatch.setattr("components.service.update_hooks.look", lambda *_: states or {})
+        patch.setattr("components.service.update_hooks.look", lambda *_: states or {})
         engine = Engine()
         monitor = Monitor(engine)
         mocks.set_mocks(
@@ -216,9 +229,19 @@ def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
         assert not twice, f"registered twice: {twice}"
         return Recorder(monitor, engine)
 
-    yield run
+    return run
+
+
+def _forget() -> None:
     pulumi.runtime.set_all_config({})
     runtime_settings.reset_options()
+
+
+@pytest.fixture
+def deploy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
+    """Runs a program under fresh mocks, to the end of every apply, and gives what it registered."""
+    yield mocked_program(monkeypatch)
+    _forget()
 
 
 WEBHOOK = "https://hooks.slack.com/services/T0/B0/webhook-value"
@@ -246,6 +269,38 @@ def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
         config["fargate-delivery:commit_token"] = "commit-token-value"  # noqa: S105
     config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+def program() -> None:
+    """The whole program."""
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+def of_stack(stack: str, **changes: Any) -> Recorder:
+    """What the program registers with a committed stack file and these values of its keys.
+
+    For fixtures of a session or module, which are there before a test patches anything.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        config = stack_config(stack, **changes)
+        recorder = mocked_program(patch)(program, stack=stack, config=config, secret_keys=SECRET_KEYS)
+    _forget()
+    return recorder
+
+
+_committed = functools.cache(of_stack)
+
+
+@pytest.fixture(scope="session")
+def committed() -> Mapping[str, Recorder]:
+    """Stack → what the program registers with its committed stack file, deployed once in a process."""
+    return {stack: _committed(stack) for stack in ("dev", "prd", "local")}
+
+
+@pytest.fixture(scope="session")
+def dev() -> Recorder:
+    """The dev stack's of these alone."""
+    return _committed("dev")
 
 
 def finish(work: Coroutine[Any, Any, None]) -> None:

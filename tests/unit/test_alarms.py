@@ -77,9 +77,8 @@ def test_an_alarm_of_a_service_s_five_target_groups_has_ten_metrics_at_most(meas
     assert len(metrics) <= 10
 
 
-def test_what_is_on_unless_it_is_said(deploy: Deploy) -> None:
-    recorder = run(deploy, "dev")
-    found = of_services(recorder)
+def test_what_is_on_unless_it_is_said(dev: Recorder) -> None:
+    found = of_services(dev)
     how = {
         name: (each["name"], each["comparisonOperator"], each["threshold"], each["datapointsToAlarm"])
         for name, each in found.items()
@@ -96,16 +95,15 @@ def test_what_is_on_unless_it_is_said(deploy: Deploy) -> None:
         assert {(m["dimensions"]["LoadBalancer"], m["dimensions"]["TargetGroup"]) for m in watched} == {
             ("app/balancer/1", f"targetgroup/chuoi-{route}/1") for route in ("rgstd", "zvdyf")
         }
-        assert recorder.named(ALARM)[name].parent.endswith("fargate-delivery:index:EcsService::chuoi")
+        assert dev.named(ALARM)[name].parent.endswith("fargate-delivery:index:EcsService::chuoi")
 
 
-def test_one_alarm_of_them_all_has_the_service_s_name(deploy: Deploy) -> None:
-    recorder = run(deploy, "dev")
-    assert recorder.types()[COMPOSITE] == 1, "mailer is a worker"
-    found = recorder.inputs(COMPOSITE, "chuoi-alarm")
+def test_one_alarm_of_them_all_has_the_service_s_name(dev: Recorder) -> None:
+    assert dev.types()[COMPOSITE] == 1, "mailer is a worker"
+    found = dev.inputs(COMPOSITE, "chuoi-alarm")
     assert found["alarmName"] == "dev-chuoi"
     assert found["alarmRule"] == " OR ".join(f'ALARM("{name}")' for name in NAMES.values())
-    assert recorder.named(COMPOSITE)["chuoi-alarm"].parent.endswith("fargate-delivery:index:EcsService::chuoi")
+    assert dev.named(COMPOSITE)["chuoi-alarm"].parent.endswith("fargate-delivery:index:EcsService::chuoi")
 
 
 def test_the_composite_alarm_pages_and_the_others_do_not(deploy: Deploy) -> None:
@@ -116,12 +114,11 @@ def test_the_composite_alarm_pages_and_the_others_do_not(deploy: Deploy) -> None
     assert not any("alarmActions" in inputs for inputs in of_services(recorder).values())
 
 
-def test_ecs_watches_them(deploy: Deploy) -> None:
-    recorder = run(deploy, "dev")
-    assert recorder.inputs(SERVICE, "chuoi-service")["alarms"] == {
+def test_ecs_watches_them(dev: Recorder) -> None:
+    assert dev.inputs(SERVICE, "chuoi-service")["alarms"] == {
         "alarmNames": list(NAMES.values()), "enable": True, "rollback": True,
     }  # fmt: skip
-    assert "alarms" not in recorder.inputs(SERVICE, "mailer-service"), "a worker"
+    assert "alarms" not in dev.inputs(SERVICE, "mailer-service"), "a worker"
 
 
 @pytest.mark.parametrize("off", MEASURES)

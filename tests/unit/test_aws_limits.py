@@ -3,14 +3,13 @@
 import json
 import re
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import yaml
 from aws_limits import AUTONAMED, TEXTS, Declared, leaves, problems, unknown
 from mocked import ACCOUNT, ROOT, SECRET_KEYS, Recorder, deploy, stack_config
-from test_program import run
 
 __all__ = ["deploy"]
 Deploy = Callable[..., Recorder]
@@ -25,8 +24,8 @@ def declared(recorder: Recorder) -> list[Declared]:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prd", "local"])
-def test_what_a_stack_declares(deploy: Deploy, stack: str) -> None:
-    found = declared(run(deploy, stack))
+def test_what_a_stack_declares(committed: Mapping[str, Recorder], stack: str) -> None:
+    found = declared(committed[stack])
     assert unknown(found) == set()
     assert list(problems(found)) == []
 

@@ -3,12 +3,11 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, Recorder, stack_config
-from test_program import Deploy, run
+from mocked import ACCOUNT, REGION, Deploy, Recorder, stack_config
 
 from components.platform.dashboard import QUERIES, WIDTH, Charted, ChartedArgs, Dashboard, DashboardArgs, body
 from docs.draw import PICTURE, picture
@@ -120,8 +119,8 @@ def test_no_widget_covers_another(services: list[Charted]) -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prd", "local"])
-def test_a_stack_has_one_with_all_its_services(deploy: Deploy, stack: str) -> None:
-    recorder: Recorder = run(deploy, stack)
+def test_a_stack_has_one_with_all_its_services(committed: Mapping[str, Recorder], stack: str) -> None:
+    recorder = committed[stack]
     given = recorder.inputs("aws:cloudwatch/dashboard:Dashboard", "overview-dashboard")
     headlines = [
         w["properties"]["markdown"] for w in json.loads(given["dashboardBody"])["widgets"] if w["type"] == "text"

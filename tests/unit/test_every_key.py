@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from mocked import ROOT, SECRET_KEYS, Recorder, file_config
-from test_program import program
+from mocked import ROOT, SECRET_KEYS, Recorder, file_config, program
 
 from config.schema import document
 

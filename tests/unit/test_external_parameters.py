@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, Recorder, stack_config
-from test_program import run, statements
+from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
+from test_program import statements
 
 from pipeline_steps.package.settings import PARAMETER
 
@@ -25,11 +25,11 @@ OF_OTHERS = {
 }
 
 
-@pytest.fixture
-def dev(deploy: Deploy) -> Recorder:
+@pytest.fixture(scope="module")
+def dev() -> Recorder:
     services = json.loads(stack_config("dev")["fargate-delivery:services"])
     services["chuoi"]["parameters"] = OF_OTHERS
-    return run(deploy, "dev", services=services)
+    return of_stack("dev", services=services)
 
 
 def test_the_build_takes_them_for_secrets_unless_they_are_said_not_to_be(dev: Recorder) -> None:

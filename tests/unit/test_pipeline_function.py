@@ -4,7 +4,6 @@ import ast
 import base64
 import io
 import json
-import runpy
 import subprocess
 import sys
 import zipfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Deploy, Recorder, stack_config
+from mocked import ACCOUNT, REGION, ROOT, Recorder
 
 from components.platform import steps_code
 from pipeline_steps.settings import VARIABLE, Migration, Settings
@@ -27,16 +26,6 @@ ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 def statements(recorder: Recorder, policy: str) -> dict[str, Any]:
     document = json.loads(recorder.inputs(POLICY, policy)["policy"])
     return {statement["Sid"]: statement for statement in document["Statement"]}
-
-
-@pytest.fixture
-def dev(deploy: Deploy) -> Recorder:
-    return deploy(
-        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
-        stack="dev",
-        config=stack_config("dev"),
-        secret_keys=SECRET_KEYS,
-    )
 
 
 def test_the_code_needs_nothing_that_lambda_does_not_provide() -> None:

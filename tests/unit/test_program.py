@@ -1,12 +1,11 @@
 """The whole program under mocks, with each committed stack file: exact inputs, absences, counts and parents."""
 
 import json
-import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, WEBHOOK, Recorder, stack_config
+from mocked import ACCOUNT, REGION, SECRET_KEYS, WEBHOOK, Recorder, program, stack_config
 from pulumi.runtime import rpc
 
 from components.service.update_hooks import UpdateHooks
@@ -22,25 +21,15 @@ BUCKET = "arn:aws:s3:::delivery-store-bucket-0a1b2c3"
 RUNTIME = "/fargate-delivery/dev/chuoi/runtime"
 
 
-def program() -> None:
-    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-
-
 def run(deploy: Deploy, stack: str, **changes: object) -> Recorder:
     config = stack_config(stack, **changes)
     return deploy(program, stack=stack, config=config, secret_keys=SECRET_KEYS)
 
 
-@pytest.fixture
-def dev(deploy: Deploy) -> Recorder:
-    return run(deploy, "dev")
-
-
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_stack_file_deploys(deploy: Deploy, stack: str) -> None:
-    recorder = run(deploy, stack)
+def test_every_stack_file_deploys(committed: Mapping[str, Recorder], stack: str) -> None:
     services = len(json.loads(stack_config(stack)["fargate-delivery:services"]))
-    types = recorder.types()
+    types = committed[stack].types()
     for typ in (SERVICE, PIPELINE, "aws:iam/user:User"):
         assert types[typ] == services
     told = types["fargate-delivery:index:CommitFeedback"]  # its function looks why an execution has ended
@@ -308,8 +297,10 @@ def test_who_waits_for_approval(deploy: Deploy, stack: str, approve: bool | None
     assert list(stages(recorder, "mailer")) == named
 
 
-def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing_to_deploy(deploy: Deploy) -> None:
-    pipeline = run(deploy, "prd").inputs(PIPELINE, "chuoi-pipeline")
+def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing_to_deploy(
+    committed: Mapping[str, Recorder],
+) -> None:
+    pipeline = committed["prd"].inputs(PIPELINE, "chuoi-pipeline")
     source, package, approve, release = pipeline["stages"]
     (action,) = approve["actions"]
     assert {key: action[key] for key in ("category", "owner", "provider", "configuration")} == {
@@ -400,10 +391,10 @@ def test_the_pipeline_starts_with_the_version_that_was_uploaded(dev: Recorder) -
     }
 
 
-def test_every_build_of_a_service_has_the_task_s_architecture(deploy: Deploy) -> None:
+def test_every_build_of_a_service_has_the_task_s_architecture(committed: Mapping[str, Recorder]) -> None:
     """So a Region without ARM machines is enough for tasks of the other one."""
     for stack, kind in (("dev", "ARM_CONTAINER"), ("local", "LINUX_CONTAINER")):
-        recorder = run(deploy, stack)
+        recorder = committed[stack]
         projects = [project for project in recorder.named(PROJECT) if project.startswith("chuoi-")]
         assert projects
         assert {recorder.inputs(PROJECT, name)["environment"]["type"] for name in projects} == {kind}
@@ -432,14 +423,15 @@ def test_what_the_store_keeps(dev: Recorder) -> None:
     }  # fmt: skip
 
 
-def test_prd_is_protected_and_dev_is_not(deploy: Deploy) -> None:
-    def protected(stack: str, **changes: object) -> set[str]:
-        return {request.name for request in run(deploy, stack, **changes).requests() if request.protect}
+def test_prd_is_protected_and_dev_is_not(deploy: Deploy, committed: Mapping[str, Recorder]) -> None:
+    def protected(recorder: Recorder) -> set[str]:
+        return {request.name for request in recorder.requests() if request.protect}
 
     images = {"chuoi-images", "mailer-images"}
-    assert protected("dev") == set()
-    assert protected("prd") == {"delivery-store-bucket", "load-balancer-alb", "cluster-session-key", *images}
-    assert protected("dev", protect=True) == protected("prd") | {"chuoi-key", "mailer-key"}
+    assert protected(committed["dev"]) == set()
+    in_prd = protected(committed["prd"])
+    assert in_prd == {"delivery-store-bucket", "load-balancer-alb", "cluster-session-key", *images}
+    assert protected(run(deploy, "dev", protect=True)) == in_prd | {"chuoi-key", "mailer-key"}
 
 
 def test_what_exists_is_adopted_and_not_made(deploy: Deploy) -> None:
@@ -458,13 +450,13 @@ def test_what_exists_is_adopted_and_not_made(deploy: Deploy) -> None:
     assert network["assignPublicIp"] is False
 
 
-def test_adding_a_service_changes_no_other_service_s_names(deploy: Deploy) -> None:
+def test_adding_a_service_changes_no_other_service_s_names(deploy: Deploy, dev: Recorder) -> None:
     services = json.loads(stack_config("dev")["fargate-delivery:services"])
     first = {"audit": services["mailer"]}
     secrets = {"chuoi": {"HEX_API_KEY": "a", "SECRET_KEY_BASE": "b"}} | {
         name: {"SMTP_PASSWORD": "c"} for name in ("mailer", "audit")
     }
-    before = {request.name for request in run(deploy, "dev").requests()}
+    before = {request.name for request in dev.requests()}
     after = {request.name for request in run(deploy, "dev", services=first | services, secrets=secrets).requests()}
     assert before < after
     assert all("audit" in name for name in after - before)

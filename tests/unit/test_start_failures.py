@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from mocked import ACCOUNT, REGION, Recorder, finish
-from test_program import run
+from mocked import ACCOUNT, REGION, Recorder, finish, of_stack
 
 from components.platform import delivery_store
 from components.platform.delivery_store import uploads_start
@@ -17,9 +16,9 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:local-starts-undelivered"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:page"
 
 
-@pytest.fixture
-def local(deploy: Deploy) -> Recorder:
-    return run(deploy, "local", notifications={"slack": True, "commits": {"host": "github"}, "page": TOPIC})
+@pytest.fixture(scope="module")
+def local() -> Recorder:
+    return of_stack("local", notifications={"slack": True, "commits": {"host": "github"}, "page": TOPIC})
 
 
 def test_every_rule_that_starts_a_pipeline_keeps_what_it_could_not(local: Recorder) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, SECRET_KEYS, Recorder, stack_config
+from mocked import ACCOUNT, REGION, SECRET_KEYS, Recorder, program, stack_config
 from test_codedeploy import RUNS
-from test_program import program, run, statements
+from test_program import run, statements
 
 from releases.service_state import Settings
 
@@ -33,10 +33,9 @@ def running(deploy: Deploy, has: Settings, **changes: Any) -> Recorder:
     return deploy(program, config=config, secret_keys=SECRET_KEYS, states={"chuoi": replace(RUNS, settings=has)})
 
 
-def test_an_app_may_do_nothing_unless_it_is_said(deploy: Deploy) -> None:
-    recorder = run(deploy, "dev")
-    assert not [name for name in recorder.named(ROLE_POLICY) if "-task-" in name]
-    assert recorder.inputs(SERVICE, "chuoi-service")["enableExecuteCommand"] is False
+def test_an_app_may_do_nothing_unless_it_is_said(dev: Recorder) -> None:
+    assert not [name for name in dev.named(ROLE_POLICY) if "-task-" in name]
+    assert dev.inputs(SERVICE, "chuoi-service")["enableExecuteCommand"] is False
 
 
 def test_what_an_app_may_do(deploy: Deploy) -> None:
@@ -65,16 +64,15 @@ def test_sessions_are_opened_where_it_is_said_and_logged(deploy: Deploy) -> None
     assert "mailer-task-policy" not in recorder.named(ROLE_POLICY)
 
 
-def test_the_log_of_sessions_is_encrypted(deploy: Deploy) -> None:
-    recorder = run(deploy, "dev")
-    sessions = recorder.inputs("aws:ecs/cluster:Cluster", "cluster-cluster")["configuration"]
+def test_the_log_of_sessions_is_encrypted(dev: Recorder) -> None:
+    sessions = dev.inputs("aws:ecs/cluster:Cluster", "cluster-cluster")["configuration"]
     assert sessions["executeCommandConfiguration"] == {
         "logging": "OVERRIDE",
         "logConfiguration": {"cloudWatchLogGroupName": "/ecs/dev/sessions", "cloudWatchEncryptionEnabled": True},
     }
-    log = recorder.inputs(LOG_GROUP, "cluster-session-log")
+    log = dev.inputs(LOG_GROUP, "cluster-session-log")
     assert log["kmsKeyId"] == f"arn:aws:kms:{REGION}:{ACCOUNT}:key/cluster-session-key"
-    policy = json.loads(recorder.inputs(KEY, "cluster-session-key")["policy"])
+    policy = json.loads(dev.inputs(KEY, "cluster-session-key")["policy"])
     logs = next(statement for statement in policy["Statement"] if statement["Sid"] == "Logs")
     assert logs["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
     assert logs["Condition"] == {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": LOG}}

@@ -1,31 +1,31 @@
 """Who may become a role, and where tasks may be listed: every role and policy that the programs declare."""
 
 import json
-import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Deploy, Recorder, deploy, stack_config
+from mocked import ACCOUNT, REGION, Deploy, Recorder, of_stack, stack_config
 from test_bootstrap import CLOUD, GITHUB, GITLAB, RUNNER
 from test_bootstrap import run as run_bootstrap
 
 from bootstrap.preview_policy import preview_statements
 from components.naming import Scope
 
-__all__ = ["deploy"]
 ROLE = "aws:iam/role:Role"
 FROM_GITHUB = {"github": {"repository": "team/app", "owner_id": 1, "repository_id": 2, "branch": "main"}}
 
 
-def declared(deploy: Deploy, stack: str) -> Recorder:
-    """A committed stack, whose first service is uploaded from GitHub."""
-    config = stack_config(stack)
-    services = json.loads(config["fargate-delivery:services"])
-    services[next(iter(services))]["source"] = FROM_GITHUB
-    config["fargate-delivery:services"] = json.dumps(services)
-    program = lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")  # noqa: E731
-    return deploy(program, stack=stack, config=config, secret_keys=SECRET_KEYS)
+@pytest.fixture(scope="module")
+def declared() -> Mapping[str, Recorder]:
+    """The committed stacks, each with a first service that is uploaded from GitHub."""
+
+    def services(stack: str) -> dict[str, Any]:
+        known: dict[str, Any] = json.loads(stack_config(stack)["fargate-delivery:services"])
+        known[next(iter(known))]["source"] = FROM_GITHUB
+        return known
+
+    return {stack: of_stack(stack, services=services(stack)) for stack in ("dev", "prd", "local")}
 
 
 def trusts(recorder: Recorder) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -40,8 +40,8 @@ def federated(statement: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prd", "local"])
-def test_a_service_assumes_a_role_on_behalf_of_this_account_only(deploy: Deploy, stack: str) -> None:
-    found = [(name, each) for name, each in trusts(declared(deploy, stack)) if not federated(each)]
+def test_a_service_assumes_a_role_on_behalf_of_this_account_only(declared: Mapping[str, Recorder], stack: str) -> None:
+    found = [(name, each) for name, each in trusts(declared[stack]) if not federated(each)]
     assert len(found) > 5
     for name, statement in found:
         assert statement["Principal"].keys() == {"Service"}, name
@@ -49,11 +49,13 @@ def test_a_service_assumes_a_role_on_behalf_of_this_account_only(deploy: Deploy,
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}, name
 
 
-def test_a_token_is_traded_by_the_action_for_it_and_says_who_it_is_for(deploy: Deploy) -> None:
+def test_a_token_is_traded_by_the_action_for_it_and_says_who_it_is_for(
+    deploy: Deploy, declared: Mapping[str, Recorder]
+) -> None:
     """STS, AssumeRoleWithWebIdentity: with another action in the trust policy a token opens nothing."""
     keys = {"backend": "pulumi", "github": GITHUB, "gitlab": GITLAB, "pulumi_cloud": CLOUD}
     stacks = {"dev": {"reviews": True, "deployments_preview": True}}
-    roles = [*trusts(run_bootstrap(deploy, **keys, stacks=stacks)), *trusts(declared(deploy, "dev"))]
+    roles = [*trusts(run_bootstrap(deploy, **keys, stacks=stacks)), *trusts(declared["dev"])]
     found = [(name, each) for name, each in roles if federated(each)]
     assert {name for name, _ in found} == {
         "dev-deploy-role",
@@ -77,9 +79,9 @@ def test_a_runner_assumes_a_role_as_itself(deploy: Deploy) -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prd", "local"])
-def test_tasks_are_listed_in_the_stack_s_cluster_only(deploy: Deploy, stack: str) -> None:
+def test_tasks_are_listed_in_the_stack_s_cluster_only(declared: Mapping[str, Recorder], stack: str) -> None:
     """ListTasks takes no resource of Fargate's, so a condition must hold it."""
-    recorder, kind = declared(deploy, stack), "aws:iam/rolePolicy:RolePolicy"
+    recorder, kind = declared[stack], "aws:iam/rolePolicy:RolePolicy"
     granted = [
         statement
         for name in recorder.named(kind)

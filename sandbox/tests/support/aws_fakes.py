@@ -15,6 +15,8 @@ from sandbox.readings import Readings
 from sandbox.server.credentials import Credentials
 from sandbox.server.errors import AwsError
 
+SESSION = Session()
+
 
 @dataclass
 class FakeBus:
@@ -81,7 +83,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
 
 def misfits(service: str, operation: str, answer: dict[str, Any]) -> list[str]:
     """Paths of what an answer holds and botocore's shape of the operation's output does not."""
-    shape = Session().get_service_model(service).operation_model(operation).output_shape
+    shape = SESSION.get_service_model(service).operation_model(operation).output_shape
     return list(_misfits(shape, answer, operation))
 
 

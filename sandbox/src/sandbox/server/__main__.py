@@ -78,6 +78,7 @@ def _prepare_environment(account: str) -> None:
     os.environ |= {
         "MOTO_ACCOUNT_ID": account,
         "MOTO_ACM_VALIDATION_WAIT": "0",
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # 1,300 images with their snapshots, for instances that nobody starts
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
