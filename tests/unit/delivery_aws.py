@@ -69,7 +69,8 @@ class FakeAws:
     scaling: dict[str, bool] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
-    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """Service, operation and parameters of each."""
     crash_before: int | None = None
 
     def session(self) -> boto3.Session:
@@ -199,8 +200,8 @@ class FakeAws:
         self.pipeline["actions"][identifier] = list(actions)
         return identifier
 
-    def answer(self, operation: str, given: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
-        self.calls.append((operation, given))
+    def answer(self, service: str, operation: str, given: dict[str, Any]) -> tuple[AWSResponse, dict[str, Any]]:
+        self.calls.append((service, operation, given))
         if operation in WRITES:
             if self.crash_before == len(self.writes) + 1:
                 raise CrashError
@@ -350,17 +351,18 @@ _answering = FakeAws()
 
 @functools.cache
 def _session() -> boto3.Session:
-    """One for all tests, because boto3 reads the services' models anew for each."""
+    """One for all tests, with one client for each service: to make one takes longer than most tests."""
 
     def remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         context["given"] = params
 
     def answer(model: Any, context: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-        return _answering.answer(model.name, context["given"])
+        return _answering.answer(model.service_model.service_name, model.name, context["given"])
 
     session = boto3.Session("key", "secret", region_name="eu-west-1")
     session.events.register("before-parameter-build", remember)
     session.events.register("before-call", answer)
+    session.client = functools.cache(session.client)
     return session
 
 

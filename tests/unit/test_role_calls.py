@@ -4,8 +4,7 @@ Each call is taken from the program itself: of the look at the start, and of the
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -144,21 +143,6 @@ STATES: Sequence[Callable[[], WithStore]] = (
 )
 
 
-@contextmanager
-def recorded(session: boto3.Session) -> Iterator[list[tuple[str, str, Mapping[str, Any]]]]:
-    """Service, operation and parameters of each call."""
-    calls: list[tuple[str, str, Mapping[str, Any]]] = []
-
-    def record(params: dict[str, Any], model: Any, **_: Any) -> None:
-        calls.append((model.service_model.service_name, model.name, params))
-
-    session.events.register("before-parameter-build", record, unique_id="recorded")
-    try:
-        yield calls
-    finally:
-        session.events.unregister("before-parameter-build", unique_id="recorded")
-
-
 def run(aws: WithStore, session: boto3.Session) -> None:
     """The look, the guard before a change, and those after it: of a deployment that completes, and of one that fails."""
     before = look(session, "dev", ["web"])["web"]
@@ -234,11 +218,9 @@ def test_who_deploys_may_run_the_commands_that_deploy_without_pulumi(
     role: str, command: Callable[[WithStore, boto3.Session], None]
 ) -> None:
     aws = rolling()
-    session = aws.session()
-    with recorded(session) as calls:
-        command(aws, session)
-    assert calls
-    assert refused(role, calls, Facts(frozenset())) == set()
+    command(aws, aws.session())
+    assert aws.calls
+    assert refused(role, aws.calls, Facts(frozenset())) == set()
 
 
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}
@@ -263,10 +245,8 @@ def refused(role: str, calls: Sequence[tuple[str, str, Mapping[str, Any]]], fact
 def test_a_role_may_make_every_call_of_the_look_and_the_guards(role: str, state: Callable[[], WithStore]) -> None:
     aws = state()
     aws.refuse["GetLogEvents"] = RefusedError("ResourceNotFoundException")
-    session = aws.session()
-    with recorded(session) as calls:
-        run(aws, session)
-    missing = refused(role, calls, Facts(frozenset(aws.objects)))
+    run(aws, aws.session())
+    missing = refused(role, aws.calls, Facts(frozenset(aws.objects)))
     assert {found for found in missing if role not in WHO_LOOKS or found[0] not in NOT_FOR_THEM} == set()
 
 
@@ -276,10 +256,8 @@ def test_the_calls_are_those_that_the_program_makes() -> None:
     for state in STATES:
         aws = state()
         aws.refuse["GetLogEvents"] = RefusedError("ResourceNotFoundException")
-        session = aws.session()
-        with recorded(session) as calls:
-            run(aws, session)
-        made |= {f"{name}:{operation}" for name, operation, _ in calls}
+        run(aws, aws.session())
+        made |= {f"{name}:{operation}" for name, operation, _ in aws.calls}
     assert made == {
         "codepipeline:GetPipeline",
         "codepipeline:GetPipelineExecution",

@@ -46,6 +46,7 @@ def test_the_decision_is_put(status: Any, reason: str, summary: str) -> None:
     session = aws.session()
     decide(session, "dev-web", pending(session, STACK, "web"), status, reason)
     assert aws.calls[-1] == (
+        "codepipeline",
         "PutApprovalResult",
         {
             "pipelineName": "dev-web",

@@ -180,7 +180,7 @@ def test_a_stray_digest_is_told() -> None:
 def test_nobody_asks_what_an_index_lists_while_the_digests_agree() -> None:
     aws = account(ROWS["1"])
     status(aws.session(), STACK, "web")
-    assert "BatchGetImage" not in [operation for operation, _ in aws.calls]
+    assert "BatchGetImage" not in [operation for _, operation, _ in aws.calls]
 
 
 DOCUMENTED = re.findall(

@@ -180,7 +180,7 @@ def test_a_revision_that_was_deleted_cannot_be_compared() -> None:
 def test_it_starts_the_pipeline_with_the_image() -> None:
     aws, told = account(A, B), list[str]()
     start(aws.session(), plan(aws.session(), STACK, "web", None), told.append, wait=False)
-    (given,) = [given for operation, given in aws.calls if operation == "StartPipelineExecution"]
+    (given,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     assert (given["name"], given["variables"]) == ("dev-web", [{"name": "image", "value": A}])
     assert told[0] == "Started execution run-1 of dev-web."
     assert "pipelineExecutionId=run-1" in told[1]
