@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
+from sandbox.account.account import World
 from sandbox.ecs import services
 from sandbox.network.vpc import vpc_of
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 A, R = "111122223333", "eu-west-1"
 Json = dict[str, Any]

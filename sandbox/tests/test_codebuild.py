@@ -18,11 +18,11 @@ from image_registry import image_registry, layer
 from moto.backends import get_backend
 
 from sandbox import base_images
+from sandbox.account.account import World
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.codebuild.api import builds_of
 from sandbox.ecr.api import HANDLERS as ECR
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"

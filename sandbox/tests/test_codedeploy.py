@@ -11,6 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+from sandbox.account.account import Principal
+from sandbox.account.errors import AwsError
 from sandbox.codedeploy import deployments, registry
 from sandbox.codedeploy.appspec import AppSpec, AppSpecError, parse
 from sandbox.codedeploy.run import LIFECYCLE, Run
@@ -18,8 +20,6 @@ from sandbox.codedeploy.state import OWN_CONFIGS, state_of
 from sandbox.codedeploy.traffic import shifted, steps
 from sandbox.providers.resources import RESOURCES
 from sandbox.providers.types import Aws
-from sandbox.server.errors import AwsError
-from sandbox.server.world import Principal
 
 Json = dict[str, Any]
 ME = Principal("arn:aws:iam::111111111111:user/me", "user")

@@ -13,14 +13,14 @@ from aws_fakes import FakeWorld, denied, eventually, misfits
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from sandbox.account.account import Principal, World
+from sandbox.account.credentials import Credentials
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.actions import codebuild, ecs, source
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure
 from sandbox.codepipeline.api import HANDLERS
 from sandbox.codepipeline.artifacts import ArtifactStore, read_file, zip_of
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution
-from sandbox.server.credentials import Credentials
-from sandbox.server.errors import AwsError
-from sandbox.server.world import Principal, World
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/pipe"

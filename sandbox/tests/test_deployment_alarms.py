@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from scheduler_rig import Rig, rig
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.alarms import LONGEST_BAKE, bake_time
 from sandbox.ecs.deployments import begin
 from sandbox.ecs.model import Deployment
 from sandbox.ecs.validation import check_controller
-from sandbox.server.errors import AwsError
 
 WATCHED = {"alarmNames": ["errors", "latency"], "enable": True, "rollback": True}
 BAKE = 10.0

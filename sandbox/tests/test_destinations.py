@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
+from sandbox.account.account import World
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.slack import Mood, Slack
 from sandbox.server.app import Handler
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 A, R = "111122223333", "eu-west-1"
 RULE, QUEUE = f"arn:aws:events:{R}:{A}:rule/told", f"arn:aws:sqs:{R}:{A}:dead"

@@ -13,13 +13,13 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
+from sandbox.account.account import World
 from sandbox.containers.image import Image, make_image
 from sandbox.containers.registry import Reference, RegistryError, pull, push
 from sandbox.ecr.api import HANDLERS
 from sandbox.ecr.tokens import token_account
 from sandbox.ecs.provision import pull_failure
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"

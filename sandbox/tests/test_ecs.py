@@ -13,6 +13,8 @@ import pytest
 from aws_fakes import FakeWorld, denied, eventually, misfits
 from moto import mock_aws
 
+from sandbox.account.account import Principal
+from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
 from sandbox.ecs import tasks
 from sandbox.ecs.health import Check, HealthTracker, matches
@@ -21,8 +23,6 @@ from sandbox.ecs.provision import parameter_name
 from sandbox.ecs.services import HANDLERS
 from sandbox.ecs.state import state_of
 from sandbox.readings import Readings
-from sandbox.server.errors import AwsError
-from sandbox.server.world import Principal
 
 Json = dict[str, Any]
 ME = Principal("arn:aws:iam::111111111111:user/me", "user")

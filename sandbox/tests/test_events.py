@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.server import account
+from sandbox.account.account import Principal, World
+from sandbox.account.errors import AwsError
+from sandbox.eventbridge import api
+from sandbox.eventbridge.bus import pipeline_parameters
+from sandbox.eventbridge.patterns import PatternError, check_pattern, matches
+from sandbox.eventbridge.transform import TransformError, apply_template, lookup
 from sandbox.server.app import Handler
-from sandbox.server.errors import AwsError
-from sandbox.server.events import pipeline_parameters
 from sandbox.server.listener import Listener
-from sandbox.server.patterns import PatternError, check_pattern, matches
-from sandbox.server.transform import TransformError, apply_template, lookup
-from sandbox.server.world import Principal, World
 
 A, R = "111122223333", "eu-west-1"
 RULE = f"arn:aws:events:{R}:{A}:rule/on-upload"
@@ -173,7 +173,7 @@ def started() -> Started:
 @pytest.fixture
 def world(tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
-    handlers: dict[tuple[str, str], Handler] = {**account.HANDLERS, ("codepipeline", "StartPipelineExecution"): started}
+    handlers: dict[tuple[str, str], Handler] = {**api.HANDLERS, ("codepipeline", "StartPipelineExecution"): started}
     listener = Listener(tmp_path, A, R, handlers)
     yield listener.world
     listener.stop()

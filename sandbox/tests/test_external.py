@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.external import named, put
+from sandbox.clients.external_parameters import named, put
 
 CONFIG = {
     "aws:region": "eu-west-1",

@@ -13,10 +13,10 @@ from aws_fakes import eventually
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
+from sandbox.account.account import World
+from sandbox.eventbridge import api
 from sandbox.functions import api as functions
-from sandbox.server import account
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 A, R = "111122223333", "eu-west-1"
 TRUST = {
@@ -38,7 +38,7 @@ def handler(event, context):
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
-    listener = Listener(tmp_path, A, R, {**account.HANDLERS, **functions.HANDLERS})
+    listener = Listener(tmp_path, A, R, {**api.HANDLERS, **functions.HANDLERS})
     yield listener.world
     listener.stop()
     moto_api_backend.reset()

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.server.credentials import ROOT_CREDENTIALS
+from sandbox.account.account import World
+from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.server.listener import Listener, all_handlers
-from sandbox.server.world import World
 
 A, R = "111122223333", "eu-west-1"
 KEY = "a folder/ü+%2F?&.txt"

@@ -12,10 +12,10 @@ from aws_fakes import eventually
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
+from sandbox.account.account import World
 from sandbox.clock import Clock
 from sandbox.codepipeline.jobs import open_job
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 Json = dict[str, Any]
 A, R = "111122223333", "eu-west-1"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.load import Site, Views, assets_of, find_site, load, view
+from sandbox.clients.load import Views, assets_of, load, view
+from sandbox.clients.sites import Site, find_site
 from sandbox.stacks import SandboxError
 
 PAGE = """<link rel="stylesheet" href="/assets/app-1.css"><img src='logo-2.svg'>

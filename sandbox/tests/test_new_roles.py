@@ -14,13 +14,13 @@ from aws_fakes import FakeWorld
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
+from sandbox.account import new_roles
+from sandbox.account.account import World
+from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
 from sandbox.ecs import services
 from sandbox.readings import Readings
-from sandbox.server import new_roles
-from sandbox.server.errors import AwsError
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 A, R = "111122223333", "eu-west-1"
 QUEUE = f"arn:aws:sqs:{R}:{A}:q"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.conditions import compare, evaluate
 from sandbox.codepipeline.definition import validate
 from sandbox.codepipeline.variables import UnknownVariable, resolve, resolve_all
-from sandbox.server.errors import AwsError
 
 Json = dict[str, Any]
 

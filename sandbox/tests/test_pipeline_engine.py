@@ -9,9 +9,9 @@ from aws_fakes import FakeWorld, eventually, misfits
 from sandbox.codepipeline.actions import approval
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, ActionResult
 from sandbox.codepipeline.engine import Runner
-from sandbox.codepipeline.gate import StageGates
 from sandbox.codepipeline.model import Execution
 from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
+from sandbox.codepipeline.stage_lock import StageGates
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/pipe"

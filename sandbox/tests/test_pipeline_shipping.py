@@ -12,8 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from sandbox.codepipeline import shipping
-from sandbox.codepipeline.shipping import Uploaded, deploys, find_uploader, source_zip, why_nothing_started
+from sandbox.clients import upload
+from sandbox.clients.pipelines import deploys
+from sandbox.clients.upload import Uploaded, find_uploader, source_zip, why_nothing_started
 from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
@@ -170,7 +171,7 @@ class NewBucket(FakeAccount):
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(10_000))
-    monkeypatch.setattr(shipping, "time", SimpleNamespace(monotonic=lambda: next(now), sleep=lambda _: None))
+    monkeypatch.setattr(upload, "time", SimpleNamespace(monotonic=lambda: next(now), sleep=lambda _: None))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_s3_may_be_five_minutes_late(quickly: None, late: int, execution: str, said: list[str]) -> None:
     account, told = NewBucket(late, EventBridgeConfiguration={}), list[str]()
     known: Any = account
-    found = shipping.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, told.append)
+    found = upload.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, told.append)
     assert found == execution
     assert [line[: len(begins)] for line, begins in zip(told, said, strict=True)] == said
     revision = {"actionName": "S", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v"}
@@ -196,7 +197,7 @@ def test_the_first_execution_of_an_upload_is_followed_when_s3_tells_of_it_twice(
         "pipelineExecutionSummaries": newest_first
     }
     known: Any = account
-    assert shipping.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, lambda _: None) == "first"
+    assert upload.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, lambda _: None) == "first"
 
 
 @pytest.mark.parametrize("notifications", [{}, {"QueueConfigurations": []}])
@@ -204,5 +205,5 @@ def test_a_bucket_that_is_not_to_tell_is_not_waited_for(quickly: None, notificat
     account, told = NewBucket(5000, **notifications), list[str]()
     known: Any = account
     with pytest.raises(SandboxError, match="its EventBridge notifications are off"):
-        shipping.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, told.append)
+        upload.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, told.append)
     assert (told, account.started) == ([], [])

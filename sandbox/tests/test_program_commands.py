@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.cli import main, operators, stack
-from sandbox.server.credentials import ROOT_CREDENTIALS
 
 Offer = Callable[[str, str, Any], None]
 

@@ -8,13 +8,13 @@ import pytest
 from aws_fakes import FakeWorld, eventually
 
 from sandbox import readings
+from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
 from sandbox.codebuild.api import Builds
 from sandbox.codepipeline.actions import ecs
 from sandbox.codepipeline.actions.context import ActionFailure
 from sandbox.readings import Readings, chosen
-from sandbox.server import hooks
-from sandbox.server.errors import AwsError
+from sandbox.server import call_events
 
 Json = dict[str, Any]
 
@@ -113,9 +113,9 @@ def test_s3_tells_of_uploads_late_twice_and_out_of_order(monkeypatch: pytest.Mon
 
     world: Any = FakeWorld(clock=Clock(500))
     world.bus = SimpleNamespace(publish=publish, replay=told.append)
-    monkeypatch.setattr(hooks, "_overtaking", itertools.cycle((1, 2)))
+    monkeypatch.setattr(call_events, "_overtaking", itertools.cycle((1, 2)))
     for upload in ("first", "second"):
-        hooks._publish_late(world, {"id": upload})
+        call_events._publish_late(world, {"id": upload})
     assert told == []
     eventually(lambda: len(told) == 4)
     assert told == ["second", "second", "first", "first"]

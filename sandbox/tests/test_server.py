@@ -18,13 +18,15 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from moto.moto_api._internal.models import moto_api_backend
 
+from sandbox.account import identity
+from sandbox.account.account import Principal, World
+from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
+from sandbox.account.errors import AwsError
 from sandbox.cli.server import env, stop
+from sandbox.eventbridge import api
 from sandbox.network.vpc import vpc_of
-from sandbox.server import account, control, identity
-from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
-from sandbox.server.errors import AwsError
+from sandbox.server import control
 from sandbox.server.listener import Listener
-from sandbox.server.world import Principal, World
 
 A, R = "111122223333", "eu-west-1"
 AWS = Path(sys.executable).parent / "aws"
@@ -40,7 +42,7 @@ def list_pipelines(world: World, principal: Principal, params: Json) -> Json:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
-    listener = Listener(tmp_path, A, R, {**account.HANDLERS, ("codepipeline", "ListPipelines"): list_pipelines})
+    listener = Listener(tmp_path, A, R, {**api.HANDLERS, ("codepipeline", "ListPipelines"): list_pipelines})
     yield listener.world
     listener.stop()
     moto_api_backend.reset()

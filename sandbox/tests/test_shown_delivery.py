@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sandbox.cli import delivery
-from sandbox.codepipeline.build_logs import Folding
-from sandbox.codepipeline.watching import failed_run, failed_task
-from sandbox.load import Site
+from sandbox.clients.build_logs import Folding
+from sandbox.clients.follow import failed_run, failed_task
+from sandbox.clients.sites import Site
 from sandbox.stacks import SandboxError
 
 SCRIPT = "[Container] 2026/11/29 10:00:33 Running command cat > \"$HOME/release.sh\" <<'SCRIPT'"

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs import task_sets
 from sandbox.ecs.model import Deployment, Service, Task
 from sandbox.ecs.shapes import service_shape
 from sandbox.ecs.task_sets import HANDLERS, TaskSetScheduler
-from sandbox.server.errors import AwsError
 
 Json = dict[str, Any]
 CLUSTER = "arn:aws:ecs:eu-west-1:111111111111:cluster/c"

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from moto.core.utils import get_service_model
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.server.credentials import ROOT_CREDENTIALS
+from sandbox.account.account import World
+from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 from sandbox.validation import documented, java_patterns
 from sandbox.validation.exceptions import LENIENT
 from sandbox.validation.shapes import checker_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.codepipeline import shipping
-from sandbox.codepipeline.shipping import Uploaded
-from sandbox.codepipeline.watching import Watch
+from sandbox.clients import upload
+from sandbox.clients.follow import Watch
+from sandbox.clients.upload import Uploaded
 from sandbox.engine import Engine
 from sandbox.stacks import SandboxError, StackFolder
 
@@ -42,7 +42,7 @@ def a_pipeline(*actions: Json) -> Wait:
 
 
 def a_turn(_: Path, said: list[str]) -> None:
-    shipping.wait_for_execution(
+    upload.wait_for_execution(
         account(), {"name": "dev-web"}, Uploaded("b", "k", "v", "me", 1, frozenset()), said.append
     )
 

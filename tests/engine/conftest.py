@@ -12,9 +12,9 @@ from typing import Any
 import boto3
 import pytest
 
+from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.engine import Engine, Operation
 from sandbox.reports import Outcome
-from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server, StackFolder
 
 REPOSITORY = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ import yaml
 
 from delivery.commands.bootstrap import bootstrap
 from delivery.commands.up import Project, up
+from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.identities import credentials, providers
-from sandbox.server.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server
 from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
 from tests.real_cli import Installed, install

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from delivery.commands.bootstrap import ensure_state_bucket
-from sandbox.codepipeline.shipping import Account
+from sandbox.clients.session import Session
 from sandbox.stacks import StackFolder
 from tests.scenarios import loaded
 
@@ -71,7 +71,7 @@ class Done:
         return json.loads(self.out)
 
 
-account_of = functools.cache(Account)
+account_of = functools.cache(Session)
 """A running server's account: its clients are made once."""
 
 
@@ -147,7 +147,7 @@ class Stack:
         return str(put["image"]["imageId"]["imageDigest"])
 
     @property
-    def account(self) -> Account:
+    def account(self) -> Session:
         """The account that the stack is in."""
         return account_of(StackFolder(self.name, self.root).running_server())
 

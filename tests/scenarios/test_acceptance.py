@@ -9,7 +9,7 @@ import boto3
 import pytest
 import yaml
 
-from sandbox.server.credentials import ROOT_CREDENTIALS
+from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server
 from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
 from tests.real_cli import install

@@ -11,7 +11,7 @@ from releases.consistency import diagnose, observe
 from releases.errors import DeliveryError
 from releases.pipeline import RUNNING, Pipeline
 from releases.service_state import Images, ServiceState, images, look
-from sandbox.codepipeline.shipping import Account
+from sandbox.clients.session import Session
 from sandbox.engine import Engine
 from tests.soak.beside import PAUSE, SECONDS_TO_SETTLE, Call, Held
 from tests.soak.declared import EDITED, EXTRA, PARAMETERS, SHOP, STACK, WEB, WORKER
@@ -33,7 +33,7 @@ class Observer:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.engine, self.account = engine, Account(engine.server)
+        self.engine, self.account = engine, Session(engine.server)
         root = self.account.credentials(None)
         self.session = boto3.Session(root["access_key"], root["secret_key"], region_name=engine.server.region)
         self.session.client = partial(self.session.client, endpoint_url=engine.server.endpoint)

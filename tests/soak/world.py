@@ -11,7 +11,8 @@ from typing import Any
 
 from delivery.commands import redeploy, repair, rollback
 from releases.errors import DeliveryError
-from sandbox.codepipeline.shipping import find_pipeline, source_zip, upload, wait_for_execution
+from sandbox.clients.pipelines import find_pipeline
+from sandbox.clients.upload import source_zip, upload, wait_for_execution
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import Outcome
 from sandbox.stacks import StackFolder

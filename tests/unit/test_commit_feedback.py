@@ -26,11 +26,11 @@ from components.notifications.commit_messages import (
 from components.notifications.commit_status import OUTCOMES, CommitFeedback
 from components.notifications.slack_messages import MAX_TEMPLATE_LENGTH
 from pipeline_steps.report import Ended, fenced
+from sandbox.eventbridge.destinations import filled
+from sandbox.eventbridge.patterns import matches
+from sandbox.eventbridge.transform import TransformError, target_input
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import Commits, as_seen
-from sandbox.server.destinations import filled
-from sandbox.server.patterns import matches
-from sandbox.server.transform import TransformError, target_input
 
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"

@@ -16,8 +16,8 @@ from components.notifications.slack_messages import MESSAGES, webhook_transforme
 from pipeline_steps import report
 from releases.failure import MARK, marked
 from releases.pipeline import Pipeline
-from sandbox.codepipeline.watching import Watch, failure
-from sandbox.server.transform import target_input
+from sandbox.clients.follow import Watch, failure
+from sandbox.eventbridge.transform import target_input
 
 Json = dict[str, Any]
 SCRIPT = "bash -euo pipefail -c 'fail() {\n  echo \"$*\" >&2\n  exit 1\n}'"

@@ -17,11 +17,6 @@ SANDBOX, TESTS = "sandbox", "tests"
 SOURCES: dict[tuple[str, ...], tuple[str, ...]] = {("sandbox", "src"): (), ("sandbox", "tests"): (TESTS, "sandbox")}
 """Folder → the package that its modules are in, where that is not the folder itself."""
 
-ALLOWED_BETWEEN_PACKAGES = {
-    ("sandbox.server", "sandbox.validation"),
-}
-"""(importing package, imported one): what closes circles between packages still, see docs/open.md. Never add to it."""
-
 Graph = Mapping[str, set[str]]
 
 
@@ -145,22 +140,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 def test_no_package_imports_itself_by_way_of_others() -> None:
-    graph = between_packages()
-    allowed = {
-        name: {other for other in others if (name, other) not in ALLOWED_BETWEEN_PACKAGES}
-        for name, others in graph.items()
-    }
-    assert circles(allowed) == []
-
-
-@pytest.mark.parametrize("edge", sorted(ALLOWED_BETWEEN_PACKAGES), ids="→".join)
-def test_what_is_allowed_still_closes_a_circle(edge: tuple[str, str]) -> None:
-    graph = between_packages()
-    others = {
-        name: {other for other in others if (name, other) not in ALLOWED_BETWEEN_PACKAGES - {edge}}
-        for name, others in graph.items()
-    }
-    assert circles(others), f"{edge} closes none any more: take it out of the list, and out of docs/open.md"
+    assert circles(between_packages()) == []
 
 
 @pytest.mark.parametrize(

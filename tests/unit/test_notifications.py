@@ -19,9 +19,9 @@ from components.notifications.slack_messages import (
     event_pattern,
     webhook_transformer,
 )
+from sandbox.eventbridge.patterns import matches
+from sandbox.eventbridge.transform import apply_template
 from sandbox.receivers.slack import as_seen, problems
-from sandbox.server.patterns import matches
-from sandbox.server.transform import apply_template
 
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 EVENTS = f"arn:aws:events:{REGION}:{ACCOUNT}"

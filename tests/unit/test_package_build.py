@@ -16,10 +16,10 @@ from moto.backends import get_backend
 
 from components.platform import steps_code
 from releases.failure import cause
+from sandbox.account.account import World
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.ecr.api import HANDLERS as ECR
 from sandbox.server.listener import Listener
-from sandbox.server.world import World
 
 ACCOUNT, REGION, BUCKET = "123456789012", "eu-west-1", "delivery-store"
 URI, GONE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-web", "sha256:" + "d" * 64

@@ -12,9 +12,9 @@ from moto import mock_aws
 from task_definitions import CASES, EFS, PROXY_AT, ROUTER, TAKEN, WEB_AT, changed, mounted
 
 from components.service.task_template import STAND_INS, TaskTemplate
+from sandbox.account.account import Principal
+from sandbox.account.errors import AwsError
 from sandbox.ecs.definitions import register_task_definition
-from sandbox.server.errors import AwsError
-from sandbox.server.world import Principal
 
 Json = dict[str, Any]
 ME = Principal("arn:aws:iam::111111111111:user/me", "user")

@@ -10,10 +10,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
+from sandbox.account.credentials import Credentials
+from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
 from sandbox.readings import Readings
-from sandbox.server.credentials import Credentials
-from sandbox.server.errors import AwsError
 
 SESSION = Session()
 

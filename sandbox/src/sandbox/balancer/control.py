@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.balancer.proxy import balancers_of
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 def listeners(world: World, body: dict[str, Any]) -> list[dict[str, Any]]:

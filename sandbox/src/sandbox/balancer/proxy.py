@@ -15,7 +15,7 @@ from sandbox.ecs.in_flight import InFlight, in_flight_of
 from sandbox.ecs.state import targets
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 SECONDS_TO_ANSWER = 60.0
 """How long a target may take: the idle timeout of a load balancer by default."""

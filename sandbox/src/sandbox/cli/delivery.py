@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.codepipeline.shipping import Account, executions, find_pipeline, source_zip, upload, wait_for_execution
-from sandbox.codepipeline.watching import Watch, container_logs, failure, how_to_answer
-from sandbox.load import find_site
+from sandbox.clients.follow import Watch, container_logs, failure, how_to_answer
+from sandbox.clients.pipelines import executions, find_pipeline
+from sandbox.clients.session import Session
+from sandbox.clients.sites import find_site
+from sandbox.clients.upload import source_zip, upload, wait_for_execution
 from sandbox.stacks import SandboxError, StackFolder
 
 
@@ -41,18 +43,18 @@ def ship(
     Example: sandbox ship hello --source examples/hello
     """
     tell = say if as_json else click.echo
-    account = Account(StackFolder(stack).running_server())
-    pipeline = find_pipeline(account.client("codepipeline"), service, stack)
+    session = Session(StackFolder(stack).running_server())
+    pipeline = find_pipeline(session.client("codepipeline"), service, stack)
     content = source_zip(source)
     metadata = {name: value for name, value in (("commit", commit), ("repository", repository)) if value}
-    uploaded = upload(account, pipeline, content, metadata)
+    uploaded = upload(session, pipeline, content, metadata)
     tell(
         f"Uploaded {source} ({uploaded.size:,} bytes) as {uploaded.user} to s3://{uploaded.bucket}/{uploaded.key},"
         f" version {uploaded.version}"
     )
-    execution = wait_for_execution(account, pipeline, uploaded, tell)
+    execution = wait_for_execution(session, pipeline, uploaded, tell)
     tell(f"Execution {execution} of {pipeline['name']}")
-    watch = Watch(account, pipeline, execution, tell, logs=verbose)
+    watch = Watch(session, pipeline, execution, tell, logs=verbose)
     started = time.monotonic()
     approval = watch.follow(past_approvals=False)
     summary = watch.summary()
@@ -60,9 +62,9 @@ def ship(
         for line in how_to_answer(approval, execution, service, stack):
             tell(line)
     elif summary["status"] == "Succeeded":
-        tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(account, stack, service)}")
+        tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, stack, service)}")
     else:
-        for line in failure(account, summary, watch, service):
+        for line in failure(session, summary, watch, service):
             say(line)
     if as_json:
         click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))
@@ -70,10 +72,10 @@ def ship(
         sys.exit(1)
 
 
-def _where_it_answers(account: Account, stack: str, service: str) -> str:
+def _where_it_answers(session: Session, stack: str, service: str) -> str:
     """How to look at it; nothing where no route leads to it."""
     try:
-        site = find_site(account.client, account.control("listeners"), stack, service)
+        site = find_site(session.client, session.control("listeners"), stack, service)
     except SandboxError:
         return ""
     return f"; to see it: curl -H 'Host: {site.host}' http://{site.address}/"
@@ -90,21 +92,21 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
 
     Example: sandbox log hello --follow
     """
-    account = Account(StackFolder(stack).running_server())
-    pipeline = find_pipeline(account.client("codepipeline"), service, stack)
+    session = Session(StackFolder(stack).running_server())
+    pipeline = find_pipeline(session.client("codepipeline"), service, stack)
     name = pipeline["name"]
-    chosen = [e for e in executions(account, pipeline) if execution in (None, e["pipelineExecutionId"])]
+    chosen = [e for e in executions(session, pipeline) if execution in (None, e["pipelineExecutionId"])]
     if not chosen:
         wanted = f"an execution {execution}" if execution else "any execution"
         raise SandboxError(f"the pipeline {name} does not have {wanted}")
     newest = chosen[0]
     click.echo(f"Execution {newest['pipelineExecutionId']} of {name}: {newest['status']}")
-    watch = Watch(account, pipeline, newest["pipelineExecutionId"], click.echo)
+    watch = Watch(session, pipeline, newest["pipelineExecutionId"], click.echo)
     if follow:
         watch.follow()
     else:
         watch.tell()
-    readers = dict(container_logs(account, pipeline, service))
+    readers = dict(container_logs(session, pipeline, service))
     while True:
         for title, reader in readers.items():
             for line in reader.new_lines():
@@ -112,7 +114,7 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
         if not follow:
             return
         time.sleep(1.0)
-        for title, reader in container_logs(account, pipeline, service):
+        for title, reader in container_logs(session, pipeline, service):
             readers.setdefault(title, reader)
 
 

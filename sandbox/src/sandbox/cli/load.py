@@ -10,9 +10,10 @@ import time
 import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.codepipeline.shipping import Account
-from sandbox.load import Views, find_site
-from sandbox.load import load as ask
+from sandbox.clients.load import Views
+from sandbox.clients.load import load as ask
+from sandbox.clients.session import Session
+from sandbox.clients.sites import find_site
 from sandbox.stacks import StackFolder
 
 
@@ -36,8 +37,8 @@ def load(
 
     Example: sandbox load hello --assets --seconds 60
     """
-    account = Account(StackFolder(stack).running_server())
-    site = find_site(account.client, account.control("listeners"), stack, service)
+    session = Session(StackFolder(stack).running_server())
+    site = find_site(session.client, session.control("listeners"), stack, service)
     say(f"Asking {site.host}{path} at {site.address} for {seconds:g} seconds.")
     stopped, end = threading.Event(), time.monotonic() + seconds
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.codepipeline.shipping import Account
+from sandbox.clients.session import Session
 from sandbox.receivers import commits as hosts
 from sandbox.receivers import slack as channel
 from sandbox.stacks import StackFolder
@@ -32,12 +32,12 @@ def slack(mood: str | None, stack: str, as_json: bool) -> None:
 
     Example: sandbox slack --stack local
     """
-    account = Account(StackFolder(stack).running_server())
+    session = Session(StackFolder(stack).running_server())
     if mood is not None:
-        account.control("slack", json.dumps({"mood": mood}).encode())
+        session.control("slack", json.dumps({"mood": mood}).encode())
         say(f"Slack's answers are those of a Slack that is {mood.replace('_', ' ')}.")
         return
-    seen = _delivered(account, "slack", lambda seen: seen["idle"] or seen["mood"] != "ok")
+    seen = _delivered(session, "slack", lambda seen: seen["idle"] or seen["mood"] != "ok")
     _show(seen["posted"], channel.as_seen, idle=seen["idle"], as_json=as_json, nothing="Slack was told nothing yet.")
 
 
@@ -53,15 +53,15 @@ def commits(stack: str, as_json: bool) -> None:
 
     Example: sandbox commits --stack local
     """
-    account = Account(StackFolder(stack).running_server())
-    seen = _delivered(account, "commits", lambda seen: bool(seen["idle"]))
+    session = Session(StackFolder(stack).running_server())
+    seen = _delivered(session, "commits", lambda seen: bool(seen["idle"]))
     _show(seen["told"], hosts.as_seen, idle=seen["idle"], as_json=as_json, nothing="No commit was told anything yet.")
 
 
-def _delivered(account: Account, path: str, over: Callable[[Entry], bool]) -> Any:
+def _delivered(session: Session, path: str, over: Callable[[Entry], bool]) -> Any:
     """What there is when nothing is on its way any more, or after a minute."""
     end = time.monotonic() + SECONDS_TO_DELIVER
-    while not over(seen := account.control(path)) and time.monotonic() < end:
+    while not over(seen := session.control(path)) and time.monotonic() < end:
         time.sleep(0.2)
     return seen
 

@@ -74,7 +74,7 @@ def _place(folder: Path | None) -> tuple[Path, Callable[[], None]]:
 
 
 def _tell(folder: Path, as_json: bool) -> None:
-    from sandbox.server.credentials import ROOT_CREDENTIALS
+    from sandbox.account.credentials import ROOT_CREDENTIALS
 
     server = Server(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
     found = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from sandbox import external
 from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.clients import external_parameters
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import DONE, Outcome, shown
 from sandbox.stacks import SandboxError, StackFolder
@@ -87,10 +87,10 @@ def up(
     if wait:
         os.environ.update(_variables_of_wait())
     engine = _engine(stack, show_diff, host, identity)
-    if parameters := dict(external.named(engine.folder.config())):
-        from sandbox.codepipeline.shipping import Account  # its boto3 takes longer to load than all else here
+    if parameters := dict(external_parameters.named(engine.folder.config())):
+        from sandbox.clients.session import Session  # its boto3 takes longer to load than all else here
 
-        external.put(Account(engine.server).client("ssm"), parameters, say)
+        external_parameters.put(Session(engine.server).client("ssm"), parameters, say)
     outcome = engine.run("up", targets=list(targets), policy_packs=list(policy_packs))
     if not as_json:
         for name, value in outcome.outputs.items():

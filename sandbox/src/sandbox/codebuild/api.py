@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox.account.errors import AwsError
 from sandbox.codebuild.projects import batch_get_projects, create_project, find, update_project
 from sandbox.codebuild.record import IN_PROGRESS, BuildRecord
 from sandbox.codebuild.runner import ArtifactTarget, Build, BuildRequest, log_place
 from sandbox.codebuild.source import Location
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
+    from sandbox.account.account import Principal, World
     from sandbox.readings import Readings
-    from sandbox.server.world import Principal, World
 
 START_PARAMETERS = {
     *("projectName", "sourceVersion", "sourceTypeOverride", "sourceLocationOverride", "secondarySourcesOverride"),

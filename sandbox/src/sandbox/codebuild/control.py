@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.codebuild.api import building, builds_of
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 def set_quota(world: World, body: dict[str, Any]) -> dict[str, Any]:

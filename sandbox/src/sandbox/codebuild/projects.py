@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from moto.codebuild.models import CodeBuild, codebuild_backends
 
+from sandbox.account.errors import AwsError
 from sandbox.machines import refused_image
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 SOURCE_TYPES = {"BITBUCKET", "CODECOMMIT", "CODEPIPELINE", "GITHUB", "GITHUB_ENTERPRISE", "GITLAB"}
 SOURCE_TYPES |= {"GITLAB_SELF_MANAGED", "NO_SOURCE", "S3"}

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.account.errors import AwsError
 from sandbox.codebuild import buildspec, record
 from sandbox.codebuild.artifacts import ArtifactError, collect, pack
+from sandbox.codebuild.build_container import PATH, start_build_container
 from sandbox.codebuild.buildspec import Artifact, Buildspec, BuildspecError
 from sandbox.codebuild.environment import VariableError, resolve
 from sandbox.codebuild.logs import BuildLog
 from sandbox.codebuild.record import BuildRecord
-from sandbox.codebuild.room import PATH, open_room
 from sandbox.codebuild.shell import BuildShell, CommandFailed
 from sandbox.codebuild.source import Location, SourceError, download, unpack
 from sandbox.containers.bases import folder_of
 from sandbox.containers.namespace import Container, NamespaceError, StartError
 from sandbox.containers.rootfs import inside, remove_tree
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.credentials import Credentials
-    from sandbox.server.world import World
+    from sandbox.account.account import World
+    from sandbox.account.credentials import Credentials
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +205,9 @@ class Build:
         try:
             blobs, images = self._world.folder / "blobs", folder_of(self._world.folder)
             settings = self._world.base_images
-            self._container = open_room(self._folder, blobs, images, settings, output, project["environment"])
+            self._container = start_build_container(
+                self._folder, blobs, images, settings, output, project["environment"]
+            )
         except NamespaceError as error:
             raise PhaseError("CLIENT_ERROR", str(error)) from error
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from moto.codedeploy.models import codedeploy_backends
 
+from sandbox.account.errors import AwsError
 from sandbox.codedeploy.appspec import AppSpecError, parse
 from sandbox.codedeploy.run import Run
 from sandbox.codedeploy.state import Json, state_of
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 UNFINISHED = ("Created", "Queued", "InProgress", "Ready")
 LETTERS = string.ascii_uppercase + string.digits

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox.codedeploy.state import Json
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 def publish(world: World, info: Json, state: str) -> None:

@@ -7,12 +7,12 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from sandbox.account.errors import AwsError
 from sandbox.codedeploy.checks import check_config, check_group
 from sandbox.codedeploy.state import Json, state_of
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 
 def create_application(world: World, principal: Principal, params: Json) -> Json:

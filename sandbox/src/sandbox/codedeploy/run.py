@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.account.errors import AwsError
 from sandbox.codedeploy.appspec import AppSpec
 from sandbox.codedeploy.events import publish
 from sandbox.codedeploy.state import Json
 from sandbox.codedeploy.traffic import Route, steps
 from sandbox.ecs.state import state_of as ecs_state_of
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 LOGGER = logging.getLogger(__name__)
 LIFECYCLE = (

@@ -9,14 +9,14 @@ from moto.codepipeline.models import CodePipeline
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import utcnow
 
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.definition import validate
 from sandbox.codepipeline.model import Execution, Json, utc_now
 from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
 from sandbox.codepipeline.state import backend, begin, pipeline_record, pipeline_state, states_of
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 DEFAULT_PAGE = 100
 T = TypeVar("T")

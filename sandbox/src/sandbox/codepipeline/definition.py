@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.action_types import ACTION_TYPES
 from sandbox.codepipeline.model import Json
 from sandbox.codepipeline.variables import references
-from sandbox.server.errors import AwsError
 
 NAME = re.compile(r"[A-Za-z0-9.@\-_]{1,100}")
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_\-]{1,100}")

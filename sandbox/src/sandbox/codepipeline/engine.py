@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from sandbox.account.credentials import Credentials
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.actions import ACTIONS
 from sandbox.codepipeline.actions.context import Abandoned, ActionContext, ActionFailure, ActionResult, ActionRunner
 from sandbox.codepipeline.artifacts import ArtifactStore
 from sandbox.codepipeline.conditions import evaluate
 from sandbox.codepipeline.definition import run_order_groups
 from sandbox.codepipeline.events import publish_action, publish_pipeline, publish_stage
-from sandbox.codepipeline.gate import StageGates
 from sandbox.codepipeline.model import (
     ActionExecution,
     ActionStatus,
@@ -28,12 +29,11 @@ from sandbox.codepipeline.model import (
     StageStatus,
     utc_now,
 )
+from sandbox.codepipeline.stage_lock import StageGates
 from sandbox.codepipeline.variables import UnknownVariable, resolve_all
-from sandbox.server.credentials import Credentials
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 LOGGER = logging.getLogger(__name__)
 SERVICE = "codepipeline.amazonaws.com"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, Json, StageExecution
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 def publish_pipeline(world: World, execution: Execution, state: str) -> None:

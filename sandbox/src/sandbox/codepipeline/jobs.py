@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.model import Json, new_id
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 MOST_BYTES_OF_VARIABLES = 122_880
 """Of all variables of a pipeline; https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html"""

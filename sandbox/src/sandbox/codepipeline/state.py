@@ -9,13 +9,13 @@ from weakref import WeakKeyDictionary
 
 from moto.backends import get_backend
 
+from sandbox.account.errors import AwsError
 from sandbox.codepipeline.engine import Runner
-from sandbox.codepipeline.gate import StageGates
 from sandbox.codepipeline.model import Execution, Json, StageExecution
-from sandbox.server.errors import AwsError
+from sandbox.codepipeline.stage_lock import StageGates
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 MAX_EXECUTIONS = 100
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ecr.models import Image, Repository, ecr_backends
 
+from sandbox.account.errors import AwsError
 from sandbox.ecr.tokens import new_token
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 _lock = threading.Lock()
 

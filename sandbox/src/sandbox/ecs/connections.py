@@ -9,7 +9,7 @@ from sandbox.ecs.model import Json, Task
 from sandbox.network.vpc import Interface, vpc_of
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 SECONDS_TO_GIVE_UP = 290.0
 """How long Fargate tries before the task is STOPPED: 4 min 49 s were published for a security group without egress."""

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs import fargate
 from sandbox.ecs.model import Json
 from sandbox.ecs.moto_record import record_task_definition
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 MOST_CONTAINERS = 10
 _registering = threading.Lock()

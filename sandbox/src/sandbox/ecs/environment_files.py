@@ -10,8 +10,8 @@ from sandbox.ecs.model import Json
 from sandbox.ecs.start_error import TaskStartError, describe
 
 if TYPE_CHECKING:
-    from sandbox.server.credentials import Credentials
-    from sandbox.server.world import World
+    from sandbox.account.account import World
+    from sandbox.account.credentials import Credentials
 
 FAILED = "ResourceInitializationError: failed to download env files: "
 

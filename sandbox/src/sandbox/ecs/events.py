@@ -11,7 +11,7 @@ from sandbox.ecs.model import Deployment, Json, Service, Task
 from sandbox.ecs.shapes import task_shape
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 def publish_deployment(world: World, service: Service, deployment: Deployment, name: str, reason: str) -> None:

@@ -26,7 +26,7 @@ from sandbox.ecs.validation import target_group
 from sandbox.ecs.volumes import mounted
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 LOGGER = logging.getLogger(__name__)
 TICK = 0.05

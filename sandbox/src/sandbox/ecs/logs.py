@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.ecs.model import Json
 
 if TYPE_CHECKING:
-    from sandbox.server.credentials import Credentials
-    from sandbox.server.world import World
+    from sandbox.account.account import World
+    from sandbox.account.credentials import Credentials
 
 LOGGER = logging.getLogger(__name__)
 BATCH_LINES = 1000

@@ -10,7 +10,7 @@ from moto.backends import get_backend
 from sandbox.ecs.model import Json
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 def _backend(world: World) -> Any:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.account.authorization import role_may
+from sandbox.account.errors import AwsError
 from sandbox.containers.registry import PlatformError
 from sandbox.ecs import volumes
 from sandbox.ecs.connections import SECRETS_AND_AUTH, interface, unreachable
@@ -23,12 +25,10 @@ from sandbox.ecs.model import Json, Task
 from sandbox.ecs.start_error import TaskStartError, describe
 from sandbox.iam.calls import Need
 from sandbox.network.vpc import vpc_of
-from sandbox.server.authorization import role_may
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.credentials import Credentials
-    from sandbox.server.world import World
+    from sandbox.account.account import World
+    from sandbox.account.credentials import Credentials
 
 TASKS = "ecs-tasks.amazonaws.com"
 CHANNELS = tuple(f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.deployments import Scheduler, begin
 from sandbox.ecs.events import publish_deployment
 from sandbox.ecs.model import Deployment, Json, Service
@@ -30,10 +31,9 @@ from sandbox.ecs.validation import (
     check_update,
     invalid,
 )
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 DEFAULTS: Json = {
     "schedulingStrategy": "REPLICA",

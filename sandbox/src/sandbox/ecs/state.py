@@ -8,11 +8,11 @@ from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.model import Json, Service, Task
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 
 class EcsState:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.deployments import Scheduler
 from sandbox.ecs.model import Deployment, Json, Service
 from sandbox.ecs.shapes import task_set_shape
 from sandbox.ecs.state import cluster_arn, state_of, task_definition
 from sandbox.ecs.validation import check_load_balancers, check_network, check_placement, invalid
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 INPUTS = ("networkConfiguration", "loadBalancers", "platformVersion", "launchType", "capacityProviderStrategy")
 """What a task set has of its own, and what its service has of the primary one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.containers import LocalEngine
 from sandbox.ecs.lifecycle import TaskRun
 from sandbox.ecs.model import Deployment, Json, Service, Task
@@ -15,10 +16,9 @@ from sandbox.ecs.start_error import TaskStartError
 from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
 from sandbox.ecs.validation import check_launch, check_network, check_placement, invalid
 from sandbox.machines import task_architecture
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 MAX_TASKS = 500
 

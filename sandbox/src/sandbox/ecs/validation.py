@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.model import Json, Service
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 CODE_DEPLOY_REFUSED = {
     "taskDefinition": "Unable to update task definition on services with a CODE_DEPLOY deployment controller.",

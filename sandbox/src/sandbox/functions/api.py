@@ -18,11 +18,11 @@ from botocore.exceptions import ClientError
 from moto.awslambda.exceptions import UnknownEventConfig, UnknownFunctionException
 from moto.backends import get_backend
 
+from sandbox.account.errors import AwsError
 from sandbox.functions import runtime
-from sandbox.server.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

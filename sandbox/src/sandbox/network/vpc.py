@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 Json = dict[str, Any]
 Peer = ipaddress.IPv4Network | ipaddress.IPv6Network

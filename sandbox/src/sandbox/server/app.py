@@ -15,16 +15,17 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import FakeBucket
 
 from sandbox import moto_fixes, validation
+from sandbox.account import authorization, identity, in_process, protocol
+from sandbox.account.account import Principal, World
+from sandbox.account.errors import AwsError
+from sandbox.account.new_roles import check_new_roles
+from sandbox.account.protocol import Answer, Environ, Operation, Signature
+from sandbox.account.resource_lookup import MotoLookup
 from sandbox.cloudwatch.composite import serve_composite_alarms
 from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
 from sandbox.iam.users import keep_users_with_credentials
-from sandbox.server import authorization, control, hooks, identity, inside, protocol
-from sandbox.server.errors import AwsError
-from sandbox.server.facts import MotoFacts
-from sandbox.server.new_roles import check_new_roles
-from sandbox.server.protocol import Answer, Environ, Operation, Signature
-from sandbox.server.world import Principal, World
+from sandbox.server import call_events, control
 from sandbox.validation.account import check_account
 
 log = logging.getLogger(__name__)
@@ -92,9 +93,9 @@ class Application:
                 self._authorise(principal, signature, operation, environ)
                 check_account(self.world, operation)
                 check_new_roles(self.world, operation)
-            self.world.holds.pass_by(operation, principal.arn, after=False)
+            self.world.breakpoints.pass_by(operation, principal.arn, after=False)
             answer = self._perform(principal, operation, environ, body)
-            self.world.holds.pass_by(operation, principal.arn, after=True)
+            self.world.breakpoints.pass_by(operation, principal.arn, after=True)
         except AwsError as error:
             return protocol.error_answer(signature.service, wire, error)
         except NotImplementedError as error:
@@ -105,7 +106,7 @@ class Application:
             reason = f"the sandbox failed: {type(error).__name__}: {error}"
             return protocol.error_answer(signature.service, wire, AwsError("InternalFailure", reason, 500))
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            hooks.after(self.world, operation, answer, environ.get("REMOTE_ADDR", ""))
+            call_events.after(self.world, operation, answer, environ.get("REMOTE_ADDR", ""))
         return answer
 
     def _principal(self, signature: Signature, wire: str) -> Principal:
@@ -124,7 +125,7 @@ class Application:
             operation.params,
             self.world.account,
             signature.region,
-            MotoFacts(self.world.account, signature.region),
+            MotoLookup(self.world.account, signature.region),
         )
         source_ip = environ.get("REMOTE_ADDR", "127.0.0.1")
         try:
@@ -139,7 +140,7 @@ class Application:
         if handler is not None:
             return protocol.serialize(operation, handler(self.world, principal, operation.params))
         with self._moto_lock:
-            return inside.call(self._moto, protocol.rewound(environ, body))
+            return in_process.call(self._moto, protocol.rewound(environ, body))
 
 
 class _Dispatcher(DomainDispatcherApplication):

@@ -30,11 +30,11 @@ from http import HTTPStatus
 from typing import Any
 
 from sandbox import providers
+from sandbox.account import breakpoints, identity
+from sandbox.account.account import World
+from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
+from sandbox.account.protocol import Answer, Environ
 from sandbox.receivers.slack import MOODS
-from sandbox.server import holds, identity
-from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
-from sandbox.server.protocol import Answer, Environ
-from sandbox.server.world import World
 
 PREFIX = "/_sandbox/"
 
@@ -84,11 +84,11 @@ def _own(world: World, body: dict[str, Any], route: str) -> Json:
         case "POST providers":
             return _providers(world, str(body["identity"]), str(body.get("stack", "")))
         case "POST hold":
-            return {"hold": world.holds.add(holds.parsed(body))}
+            return {"hold": world.breakpoints.add(breakpoints.parsed(body))}
         case "POST held":
-            return {"held": world.holds.reached(int(body["hold"]))}
+            return {"held": world.breakpoints.reached(int(body["hold"]))}
         case "POST release":
-            return {"held": world.holds.release(int(body["hold"]), bool(body.get("abort", False)))}
+            return {"held": world.breakpoints.release(int(body["hold"]), bool(body.get("abort", False)))}
     raise Rejected(HTTPStatus.NOT_FOUND, f"the sandbox has no {route}")
 
 

@@ -11,18 +11,19 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from sandbox.account.account import World
+from sandbox.account.roles import ServiceRoles
 from sandbox.clock import Clock
+from sandbox.eventbridge.bus import EventBus
+from sandbox.eventbridge.destinations import Destinations
 from sandbox.server import control
 from sandbox.server.app import Application, Handler, Handlers
-from sandbox.server.destinations import Destinations
-from sandbox.server.events import EventBus
-from sandbox.server.roles import ServiceRoles
-from sandbox.server.world import World
 
 log = logging.getLogger(__name__)
 
 HANDLER_MODULES = (
-    "sandbox.server.account",
+    "sandbox.sts.api",
+    "sandbox.eventbridge.api",
     "sandbox.ecs.services",
     "sandbox.ecs.definitions",
     "sandbox.codepipeline.api",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.server.errors import AwsError
-from sandbox.server.protocol import Operation
+from sandbox.account.errors import AwsError
+from sandbox.account.protocol import Operation
 from sandbox.validation import documented
 from sandbox.validation.shapes import checker_of
 from sandbox.validation.wording import error_of

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from sandbox.account.authorization import service_may
+from sandbox.account.errors import AwsError
+from sandbox.account.protocol import Operation
+from sandbox.account.resource_lookup import MotoLookup
 from sandbox.iam.calls import Need
-from sandbox.server.authorization import service_may
-from sandbox.server.errors import AwsError
-from sandbox.server.facts import MotoFacts
-from sandbox.server.protocol import Operation
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 Json = Mapping[str, Any]
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -85,7 +85,7 @@ def _key_of_a_log_group(world: World, params: Json) -> None:
         policy = world.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
     except ClientError:
         policy = None
-    arn = MotoFacts(world.account, world.region).key_arn(key)
+    arn = MotoLookup(world.account, world.region).key_arn(key)
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
         if not service_may(world, service, Need(action, arn, context), policy):
             words = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"

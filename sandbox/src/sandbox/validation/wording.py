@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.server.errors import AwsError
+from sandbox.account.errors import AwsError
 from sandbox.validation.shapes import Violation
 
 CODES = {

@@ -13,8 +13,8 @@ from sandbox.codepipeline.artifacts import ArtifactStore
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, SourceRevision
 
 if TYPE_CHECKING:
-    from sandbox.server.credentials import Credentials
-    from sandbox.server.world import World
+    from sandbox.account.account import World
+    from sandbox.account.credentials import Credentials
 
 SHORTEST_POLL = 0.2
 SHORTEST_LIMIT = 120.0

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
+from sandbox.account import identity
+from sandbox.account.credentials import Credentials
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, ActionResult, permission_or
 from sandbox.codepipeline.jobs import Job, open_job
 from sandbox.codepipeline.model import Artifact, Json
-from sandbox.server import identity
-from sandbox.server.credentials import Credentials
 
 MINUTES_TO_ANSWER, LONGEST_MINUTES = 20, 24 * 60
 """Each call of the function has to be answered, and the action has to end, within these (CodePipeline's quotas)."""

@@ -1,7 +1,4 @@
-"""A client of the sandbox that delivers a source: which pipeline, who may upload, what was started.
-
-It knows a service by its name only; the rest is what the deployed pipelines, users and rules say.
-"""
+"""Uploads a source as its uploader, and finds what that has started, by what the deployed users and rules say."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
-from urllib.request import Request, urlopen
 
-import boto3
 from botocore.exceptions import ClientError
 
+from sandbox.clients.pipelines import executions, s3_source
+from sandbox.clients.session import Session
 from sandbox.iam import evaluator
 from sandbox.progress import Progress
-from sandbox.stacks import SandboxError, Server
+from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
 START_SECONDS = 15.0
@@ -31,43 +28,6 @@ LATE_SECONDS = 330.0
 Amazon EventBridge)."""
 MINUTES_OF_ANOTHER_SOURCE = 60
 """For how long the execution before may be at Source (CodePipeline user guide, Quotas)."""
-SERVICE_KEYS = ("ServiceName", "ApplicationName", "DeploymentGroupName")
-
-
-class Account:
-    """AWS clients of a running sandbox, as the account root or as one of its users."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self._root = self.credentials(None)
-        self._clients: dict[str, Any] = {}
-
-    def client(self, service: str) -> Any:
-        """A client of the account root."""
-        if service not in self._clients:
-            self._clients[service] = self.client_of(service, self._root)
-        return self._clients[service]
-
-    def client_of(self, service: str, credentials: Json) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.server.endpoint,
-            region_name=self.server.region,
-            aws_access_key_id=credentials["access_key"],
-            aws_secret_access_key=credentials["secret_key"],
-            aws_session_token=credentials.get("session_token"),
-        )
-
-    def credentials(self, user: str | None) -> Json:
-        """A user's own access key; the root's without a name."""
-        body = json.dumps({"identity": user}).encode()
-        return dict(self.control("credentials", body))
-
-    def control(self, path: str, body: bytes | None = None) -> Any:
-        """The sandbox's own `/_sandbox/…` interface; a body makes it a POST."""
-        request = Request(f"{self.server.endpoint}/_sandbox/{path}", data=body)  # noqa: S310
-        with urlopen(request, timeout=30) as response:  # noqa: S310
-            return json.load(response)
 
 
 @dataclass(frozen=True)
@@ -81,49 +41,6 @@ class Uploaded:
     size: int
     earlier: frozenset[str]
     """Executions that were there before the upload."""
-
-
-def named(candidate: str, service: str) -> bool:
-    """Whether a resource's name is the service's: `service` or `…-service`."""
-    return candidate == service or candidate.endswith(f"-{service}")
-
-
-def find_pipeline(codepipeline: Any, service: str, stack: str = "") -> Json:
-    """The declared pipeline that deploys `service`; of several, the one that is named for the stack."""
-    pages = codepipeline.get_paginator("list_pipelines").paginate()
-    names = [entry["name"] for page in pages for entry in page["pipelines"]]
-    pipelines = [codepipeline.get_pipeline(name=name)["pipeline"] for name in names]
-    found = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
-    exact = [pipeline for pipeline in found if pipeline["name"] in (service, f"{stack}-{service}")]
-    if len(exact or found) == 1:
-        return dict((exact or found)[0])
-    known = ", ".join(names) or "none; is the stack up?"
-    if not found:
-        raise SandboxError(f"no pipeline deploys a service {service}; the pipelines are: {known}")
-    several = ", ".join(pipeline["name"] for pipeline in found)
-    raise SandboxError(f"several pipelines deploy a service {service}: {several}; use the pipeline's full name")
-
-
-def deploys(pipeline: Json, service: str) -> bool:
-    names = [pipeline["name"]]
-    for action in actions_of(pipeline):
-        if action["actionTypeId"]["category"] == "Deploy":
-            names += [action.get("configuration", {}).get(key, "") for key in SERVICE_KEYS]
-    return any(named(name, service) for name in names)
-
-
-def actions_of(pipeline: Json) -> Iterator[Json]:
-    for stage in pipeline["stages"]:
-        yield from stage["actions"]
-
-
-def s3_source(pipeline: Json) -> Json:
-    """The S3 source action of a pipeline."""
-    for action in pipeline["stages"][0]["actions"]:
-        if action["actionTypeId"]["provider"] == "S3":
-            return dict(action)
-    providers = ", ".join(action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"])
-    raise SandboxError(f"the pipeline {pipeline['name']} takes its source from {providers}, not from an S3 upload")
 
 
 def find_uploader(iam: Any, bucket: str, key: str) -> str:
@@ -189,20 +106,14 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(root) / name for name in files if name != ".git" and (Path(root) / name).is_file())
 
 
-def executions(account: Account, pipeline: Json) -> list[Json]:
-    """The pipeline's newest executions, newest first."""
-    answer = account.client("codepipeline").list_pipeline_executions(pipelineName=pipeline["name"])
-    return list(answer["pipelineExecutionSummaries"])
-
-
-def upload(account: Account, pipeline: Json, content: bytes, metadata: Mapping[str, str]) -> Uploaded:
+def upload(session: Session, pipeline: Json, content: bytes, metadata: Mapping[str, str]) -> Uploaded:
     """Put the source where the pipeline looks for it, with the uploader's own access key."""
     action = s3_source(pipeline)
     bucket, key = action["configuration"]["S3Bucket"], action["configuration"]["S3ObjectKey"]
-    user = find_uploader(account.client("iam"), bucket, key)
-    earlier = frozenset(execution["pipelineExecutionId"] for execution in executions(account, pipeline))
+    user = find_uploader(session.client("iam"), bucket, key)
+    earlier = frozenset(execution["pipelineExecutionId"] for execution in executions(session, pipeline))
     try:
-        s3 = account.client_of("s3", account.credentials(user))
+        s3 = session.client_of("s3", session.credentials(user))
         answer = s3.put_object(Bucket=bucket, Key=key, Body=content, Metadata=metadata)
     except ClientError as error:
         raise SandboxError(f"{user} could not upload to s3://{bucket}/{key}: {error}") from error
@@ -212,7 +123,7 @@ def upload(account: Account, pipeline: Json, content: bytes, metadata: Mapping[s
     return Uploaded(bucket, key, version, user, len(content), earlier)
 
 
-def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say: Callable[[str], None]) -> str:
+def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say: Callable[[str], None]) -> str:
     """The first execution that took the uploaded version: S3 may tell of it twice, and another one has nothing to do.
 
     When S3 tells nobody of the upload for as long as it may need to begin to, that version is started by hand.
@@ -225,7 +136,7 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
     patience, progress = began + 2.0, Progress(say)
     while True:
         waiting = False
-        for execution in reversed(executions(account, pipeline)):
+        for execution in reversed(executions(session, pipeline)):
             identifier = str(execution["pipelineExecutionId"])
             revisions = [revision.get("revisionId") for revision in execution.get("sourceRevisions", [])]
             new = identifier not in uploaded.earlier
@@ -239,11 +150,11 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
                 "and goes on to wait; `sandbox log` shows it"
             )
         if not waiting and time.monotonic() > deadline:
-            if not s3_is_late(account, uploaded):
-                raise SandboxError(why_nothing_started(account, pipeline, uploaded))
+            if not s3_is_late(session, uploaded):
+                raise SandboxError(why_nothing_started(session, pipeline, uploaded))
             if waits_for_s3:
                 say("S3 has told nobody of it yet: starting this version by hand.")
-                return start_by_hand(account, pipeline, uploaded)
+                return start_by_hand(session, pipeline, uploaded)
             say(
                 "Nothing has started yet: S3 tells EventBridge of uploads about five minutes after it was told to, as "
                 "when the stack is new. Waiting for that; then this version is started by hand."
@@ -252,40 +163,40 @@ def wait_for_execution(account: Account, pipeline: Json, uploaded: Uploaded, say
         time.sleep(0.3)
 
 
-def s3_is_late(account: Account, uploaded: Uploaded) -> bool:
+def s3_is_late(session: Session, uploaded: Uploaded) -> bool:
     """Whether the bucket is to tell EventBridge of the upload and has not yet."""
-    configuration = account.client("s3").get_bucket_notification_configuration(Bucket=uploaded.bucket)
-    return "EventBridgeConfiguration" in configuration and not _events_of(account, uploaded)
+    configuration = session.client("s3").get_bucket_notification_configuration(Bucket=uploaded.bucket)
+    return "EventBridgeConfiguration" in configuration and not _events_of(session, uploaded)
 
 
-def start_by_hand(account: Account, pipeline: Json, uploaded: Uploaded) -> str:
+def start_by_hand(session: Session, pipeline: Json, uploaded: Uploaded) -> str:
     """Start the pipeline with exactly the uploaded version, as its event rule would; the execution."""
     revision = {
         "actionName": s3_source(pipeline)["name"],
         "revisionType": "S3_OBJECT_VERSION_ID",
         "revisionValue": uploaded.version,
     }
-    answer = account.client("codepipeline").start_pipeline_execution(name=pipeline["name"], sourceRevisions=[revision])
+    answer = session.client("codepipeline").start_pipeline_execution(name=pipeline["name"], sourceRevisions=[revision])
     return str(answer["pipelineExecutionId"])
 
 
-def _events_of(account: Account, uploaded: Uploaded) -> list[Json]:
-    events = [event for event in account.control("events") if event["source"] == "aws.s3"]
+def _events_of(session: Session, uploaded: Uploaded) -> list[Json]:
+    events = [event for event in session.control("events") if event["source"] == "aws.s3"]
     return [e for e in events if e["detail"].get("object", {}).get("version-id") == uploaded.version]
 
 
-def why_nothing_started(account: Account, pipeline: Json, uploaded: Uploaded) -> str:
+def why_nothing_started(session: Session, pipeline: Json, uploaded: Uploaded) -> str:
     """What stands between the upload and the pipeline: notifications, rule, target or its role."""
     intro = f"nothing started after the upload of s3://{uploaded.bucket}/{uploaded.key}: "
     if str(s3_source(pipeline)["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
         intro += "(the sandbox does not poll, although PollForSourceChanges is on) "
-    ours = _events_of(account, uploaded)
+    ours = _events_of(session, uploaded)
     if not ours:
         return intro + f"the bucket {uploaded.bucket} sends no events (its EventBridge notifications are off)"
-    for entry in account.control("undelivered"):
+    for entry in session.control("undelivered"):
         if entry["event"]["id"] == ours[-1]["id"]:
             return intro + f"the rule {entry['rule']} matched, but its target was not reached: {entry['error']}"
-    rules = list(_rules_for(account.client("events"), account.client("codepipeline"), pipeline["name"]))
+    rules = list(_rules_for(session.client("events"), session.client("codepipeline"), pipeline["name"]))
     if not rules:
         return intro + f"no event rule has the pipeline {pipeline['name']} as its target"
     patterns = "; ".join(f"{rule['Name']} ({rule['State']}): {rule.get('EventPattern', '')}" for rule in rules)

@@ -20,7 +20,7 @@ from moto.ssm.models import ssm_backends
 AWS_MANAGED_ALIAS = "alias/aws/"
 
 
-class MotoFacts:
+class MotoLookup:
     """``sandbox.iam.calls.Facts`` of one account and region."""
 
     def __init__(self, account: str, region: str) -> None:

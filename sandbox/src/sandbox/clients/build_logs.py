@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sandbox.codepipeline.shipping import Account
+from sandbox.clients.session import Session
 
 Json = dict[str, Any]
 CODEBUILD_LINE = "[Container]"
@@ -71,16 +71,16 @@ def _lines(event: str) -> list[str]:
     return [f"{first} …"] if others and event.startswith(CODEBUILD_LINE) else [first, *others]
 
 
-def build_log(account: Account, build: str) -> LogReader | None:
+def build_log(session: Session, build: str) -> LogReader | None:
     """The log of a build; None when it keeps none or does not exist."""
-    found = account.client("codebuild").batch_get_builds(ids=[build])["builds"]
+    found = session.client("codebuild").batch_get_builds(ids=[build])["builds"]
     logs = (found[0].get("logs") or {}) if found else {}
     if not logs.get("groupName") or not logs.get("streamName"):
         return None
-    return LogReader(account.client("logs"), logs["groupName"], logs["streamName"])
+    return LogReader(session.client("logs"), logs["groupName"], logs["streamName"])
 
 
-def cause(account: Account, action: Json) -> str:
+def cause(session: Session, action: Json) -> str:
     """Why an action has failed, in one line: CodePipeline's, or the last that a build's failed command has printed."""
     result = (action.get("output") or {}).get("executionResult") or {}
     message = one_line(
@@ -89,7 +89,7 @@ def cause(account: Account, action: Json) -> str:
     build = result.get("externalExecutionId")
     if COMMAND_FAILED not in message or not build:
         return message or "CodePipeline gives no reason"
-    reader = build_log(account, build)
+    reader = build_log(session, build)
     lines = [line for event in (reader.new_lines() if reader else []) for line in event.split("\n")]
     printed = [line for line in lines if line.strip() and not line.startswith(CODEBUILD_LINE)]
     return one_line(printed[-1]) if printed else message

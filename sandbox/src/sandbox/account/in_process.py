@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 from urllib3 import HTTPHeaderDict
 
-from sandbox.server.protocol import Answer, Environ
+from sandbox.account.protocol import Answer, Environ
 
 
 def answer(application: Any, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:

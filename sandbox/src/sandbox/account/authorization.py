@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sandbox.account import identity
+from sandbox.account.records import DecisionRecord
+from sandbox.account.resource_lookup import MotoLookup
 from sandbox.iam.calls import Call, Need, UnknownOperation
 from sandbox.iam.evaluator import Caller, Decision, Policy, PolicyError, Request, Trust, evaluate
 from sandbox.iam.requests import needs
-from sandbox.server import identity
-from sandbox.server.facts import MotoFacts
-from sandbox.server.records import DecisionRecord
 
 if TYPE_CHECKING:
-    from sandbox.server.credentials import Credentials
-    from sandbox.server.world import Principal, World
+    from sandbox.account.account import Principal, World
+    from sandbox.account.credentials import Credentials
 
 
 class Denied(Exception):
@@ -48,7 +48,7 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
         "aws:EpochTime": str(int(datetime.now(UTC).timestamp())),
         "aws:ViaAWSService": "false",
     }
-    facts, missing = MotoFacts(world.account, call.region), []
+    facts, missing = MotoLookup(world.account, call.region), []
     for need in required:
         tags = {f"aws:ResourceTag/{key}": value for key, value in facts.tags(need.resource).items()}
         context = {**caller_context, **tags, **need.context}
@@ -122,7 +122,7 @@ def _evaluate(need: Need, grants: identity.Grants, resource: Policy | None, trus
 
 def _resource_policy(world: World, need: Need, call: Call) -> tuple[Policy | None, Trust]:
     """The policy of the resource itself, and how it combines with identity-based ones."""
-    facts = MotoFacts(world.account, call.region)
+    facts = MotoLookup(world.account, call.region)
     service, name = need.resource.split(":")[2:3], need.resource.rpartition(":")[2]
     if need.action in ("sts:AssumeRole", "sts:TagSession"):
         return identity.trust_policy(world, need.resource), Trust.RESOURCE_DECIDES
@@ -138,7 +138,7 @@ def _resource_policy(world: World, need: Need, call: Call) -> tuple[Policy | Non
     return None, Trust.EITHER
 
 
-def _key_policy(facts: MotoFacts, arn: str) -> Policy | None:
+def _key_policy(facts: MotoLookup, arn: str) -> Policy | None:
     found = facts.key_policy(arn)
     if found is None:
         return None
@@ -148,7 +148,7 @@ def _key_policy(facts: MotoFacts, arn: str) -> Policy | None:
     return Policy(f"{arn} (key policy)", document)
 
 
-def _aws_managed_key_policy(facts: MotoFacts) -> dict[str, Any]:
+def _aws_managed_key_policy(facts: MotoLookup) -> dict[str, Any]:
     """AWS managed keys let everybody in the account use them through their service."""
     services = [f"{name}.{facts.region}.amazonaws.com" for name in ("ssm", "s3")]
     return {

@@ -12,9 +12,9 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
+from sandbox.account.account import Principal, World
+from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.iam.evaluator import Caller, Policy
-from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
-from sandbox.server.world import Principal, World
 
 PARTITION = "aws"
 

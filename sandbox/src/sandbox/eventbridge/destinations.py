@@ -16,17 +16,17 @@ from urllib.parse import quote, urlsplit
 
 from moto.events.models import events_backends
 
+from sandbox.account.authorization import role_may
+from sandbox.account.errors import AwsError
+from sandbox.eventbridge.dead_letters import keep
+from sandbox.eventbridge.transform import TransformError, lookup
 from sandbox.iam.calls import Need
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.commits import is_api
 from sandbox.receivers.slack import HOSTS, WEBHOOKS
-from sandbox.server.authorization import role_may
-from sandbox.server.dead_letters import keep
-from sandbox.server.errors import AwsError
-from sandbox.server.transform import TransformError, lookup
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 MOST_ATTEMPTS, LONGEST_AGE = 185, 24 * 60 * 60
 """A target's retry policy, when it says nothing else; the age in seconds."""

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import events_backends
 
+from sandbox.account.authorization import service_may
+from sandbox.account.errors import AwsError
+from sandbox.account.records import Undelivered
+from sandbox.eventbridge.dead_letters import keep
+from sandbox.eventbridge.patterns import PatternError, check_pattern, matches
+from sandbox.eventbridge.transform import TransformError, target_input
 from sandbox.iam.calls import Need
-from sandbox.server.authorization import service_may
-from sandbox.server.dead_letters import keep
-from sandbox.server.errors import AwsError
-from sandbox.server.patterns import PatternError, check_pattern, matches
-from sandbox.server.records import Undelivered
-from sandbox.server.transform import TransformError, target_input
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sandbox.codepipeline.build_logs import CODEBUILD_LINE, Folding, LogReader, build_log, cause, one_line
-from sandbox.codepipeline.shipping import Account, actions_of, named
+from sandbox.clients.build_logs import CODEBUILD_LINE, Folding, LogReader, build_log, cause, one_line
+from sandbox.clients.pipelines import actions_of, named
+from sandbox.clients.session import Session
 from sandbox.progress import Progress
 from sandbox.stacks import SandboxError
 
@@ -41,7 +42,7 @@ class Approval:
 class Watch:
     """Tells of one execution as it goes on."""
 
-    account: Account
+    session: Session
     pipeline: Json
     execution: str
     say: Say
@@ -78,7 +79,7 @@ class Watch:
 
     def approval(self) -> Approval | None:
         """What this execution waits for: an approval of its own, or that of the one in front of it."""
-        state = self.account.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
+        state = self.session.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
         for stage in state["stageStates"]:
             inside = str((stage.get("latestExecution") or {}).get("pipelineExecutionId"))
             queued = [inbound["pipelineExecutionId"] for inbound in stage.get("inboundExecutions", [])]
@@ -91,7 +92,7 @@ class Watch:
         return None
 
     def _question(self, execution: str, stage: str, action: str) -> str:
-        pages = self.account.client("codepipeline").get_paginator("list_action_executions")
+        pages = self.session.client("codepipeline").get_paginator("list_action_executions")
         found = pages.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": execution})
         for run in (run for page in found for run in page["actionExecutionDetails"]):
             if (run["stageName"], run["actionName"]) == (stage, action):
@@ -122,7 +123,7 @@ class Watch:
 
     def actions(self) -> list[Json]:
         """The execution's actions so far, oldest first."""
-        pages = self.account.client("codepipeline").get_paginator("list_action_executions")
+        pages = self.session.client("codepipeline").get_paginator("list_action_executions")
         found = pages.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": self.execution})
         return [a for page in found for a in page["actionExecutionDetails"]][::-1]
 
@@ -163,13 +164,13 @@ class Watch:
         }
 
     def _execution(self) -> Json:
-        answer = self.account.client("codepipeline").get_pipeline_execution(
+        answer = self.session.client("codepipeline").get_pipeline_execution(
             pipelineName=self.pipeline["name"], pipelineExecutionId=self.execution
         )
         return dict(answer["pipelineExecution"])
 
     def _stage_statuses(self) -> dict[str, str]:
-        state = self.account.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
+        state = self.session.client("codepipeline").get_pipeline_state(name=self.pipeline["name"])
         statuses = {action["stageName"]: action["status"] for action in self.actions()}
         for stage in state["stageStates"]:
             latest = stage.get("latestExecution") or {}
@@ -200,7 +201,7 @@ class Watch:
         if action["input"]["actionTypeId"]["provider"] != "CodeBuild" or not build:
             return None
         if identifier not in self._readers:
-            reader = build_log(self.account, build)
+            reader = build_log(self.session, build)
             if reader is None:
                 return None
             self._readers[identifier] = reader
@@ -208,7 +209,7 @@ class Watch:
 
     def _tell_end(self, action: Json) -> None:
         text = (
-            cause(self.account, action)
+            cause(self.session, action)
             if action["status"] == "Failed"
             else one_line(_result(action).get("externalExecutionSummary") or "")
         )
@@ -231,76 +232,76 @@ def how_to_answer(approval: Approval, execution: str, service: str, stack: str) 
     ]
 
 
-def failure(account: Account, summary: Json, watch: Watch, service: str) -> list[str]:
+def failure(session: Session, summary: Json, watch: Watch, service: str) -> list[str]:
     """Why it failed, in one line, and the end of the log of the failed build, or of the last task that failed.
 
     A task counts that the service has started, or that a step has run in the execution's name.
     """
     failed = [action for action in watch.actions() if action["status"] == "Failed"]
-    causes = [f"{each['stageName']} / {each['actionName']}: {cause(account, each)}" for each in failed]
+    causes = [f"{each['stageName']} / {each['actionName']}: {cause(session, each)}" for each in failed]
     ending = "; ".join(causes) or one_line(summary["summary"] or "") or "CodePipeline gives no reason"
     lines = [f"The delivery ended as {summary['status']}: {ending}"]
     for action in failed:
         build, kind = _result(action).get("externalExecutionId"), action["input"]["actionTypeId"]
         if kind["provider"] == "CodeBuild" and build:
-            reader = build_log(account, build)
+            reader = build_log(session, build)
             shown = list(Folding().shown(reader.new_lines() if reader else []))
             by_commands = [line for line in shown if not line.startswith(CODEBUILD_LINE)]
             lines += [f"  | {line}" for line in (by_commands or shown)[-TAIL_LINES:]]
         elif kind["category"] == "Deploy":
-            lines += failed_task(account, watch.pipeline, service, action["startTime"])
+            lines += failed_task(session, watch.pipeline, service, action["startTime"])
         elif kind["provider"] == "Lambda":
-            lines += failed_run(account, watch.execution, action["startTime"])
+            lines += failed_run(session, watch.execution, action["startTime"])
     return lines
 
 
-def failed_task(account: Account, pipeline: Json, service: str, since: datetime) -> list[str]:
+def failed_task(session: Session, pipeline: Json, service: str, since: datetime) -> list[str]:
     """The last task of a service that ended otherwise than by scaling, and the end of what it said."""
-    ecs = account.client("ecs")
+    ecs = session.client("ecs")
     stopped: list[Json] = []
-    for cluster, name in service_places(account, pipeline, service):
+    for cluster, name in service_places(session, pipeline, service):
         arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         stopped += [task for task in tasks if not task.get("stoppedReason", "").startswith(SCALED)]
-    return _last_words(account, stopped, since)
+    return _last_words(session, stopped, since)
 
 
-def failed_run(account: Account, execution: str, since: datetime) -> list[str]:
+def failed_run(session: Session, execution: str, since: datetime) -> list[str]:
     """The last task that RunTask started in the execution's name, once it has ended, and the end of what it said."""
-    ecs = account.client("ecs")
+    ecs = session.client("ecs")
     stopped: list[Json] = []
     for cluster in ecs.list_clusters()["clusterArns"]:
         arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         stopped += [task for task in tasks if task.get("startedBy") == execution]
-    return _last_words(account, stopped, since)
+    return _last_words(session, stopped, since)
 
 
-def _last_words(account: Account, stopped: list[Json], since: datetime) -> list[str]:
+def _last_words(session: Session, stopped: list[Json], since: datetime) -> list[str]:
     recent = [task for task in stopped if task.get("stoppedAt") and task["stoppedAt"] >= since]
     lines = []
     for task in sorted(recent, key=lambda task: task["stoppedAt"])[-1:]:
-        for title, reader in _logs_of(account, task):
+        for title, reader in _logs_of(session, task):
             lines.append(f"  {title}: {task.get('stoppedReason', '')}")
             said = reader.new_lines()[-TAIL_LINES:]
             lines += [f"  | {line}" for line in said or ["it has said nothing"]]
     return lines
 
 
-def container_logs(account: Account, pipeline: Json, service: str) -> Iterator[tuple[str, LogReader]]:
+def container_logs(session: Session, pipeline: Json, service: str) -> Iterator[tuple[str, LogReader]]:
     """(task/container, log) of the service's running tasks, or of its last stopped one when none runs."""
-    ecs = account.client("ecs")
-    for cluster, name in service_places(account, pipeline, service):
+    ecs = session.client("ecs")
+    for cluster, name in service_places(session, pipeline, service):
         arns = ecs.list_tasks(cluster=cluster, serviceName=name)["taskArns"]
         if not arns:
             arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"][-1:]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         for task in tasks:
-            yield from _logs_of(account, task)
+            yield from _logs_of(session, task)
 
 
-def _logs_of(account: Account, task: Json) -> Iterator[tuple[str, LogReader]]:
-    definition = account.client("ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+def _logs_of(session: Session, task: Json) -> Iterator[tuple[str, LogReader]]:
+    definition = session.client("ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])
     task_id = task["taskArn"].rsplit("/", 1)[-1]
     for container in definition["taskDefinition"]["containerDefinitions"]:
         options = (container.get("logConfiguration") or {}).get("options") or {}
@@ -308,10 +309,10 @@ def _logs_of(account: Account, task: Json) -> Iterator[tuple[str, LogReader]]:
             prefix = options.get("awslogs-stream-prefix")
             stream = f"{prefix}/{container['name']}/{task_id}" if prefix else task_id
             title = f"{task_id[:8]}/{container['name']} ({task['lastStatus']})"
-            yield title, LogReader(account.client("logs"), options["awslogs-group"], stream)
+            yield title, LogReader(session.client("logs"), options["awslogs-group"], stream)
 
 
-def service_places(account: Account, pipeline: Json, service: str) -> list[tuple[str, str]]:
+def service_places(session: Session, pipeline: Json, service: str) -> list[tuple[str, str]]:
     """(cluster, service) of the pipeline's ECS actions, or else of every service of that name."""
     places = [
         (action["configuration"]["ClusterName"], action["configuration"]["ServiceName"])
@@ -320,7 +321,7 @@ def service_places(account: Account, pipeline: Json, service: str) -> list[tuple
     ]
     if places:
         return places
-    ecs = account.client("ecs")
+    ecs = session.client("ecs")
     return [
         (cluster, arn.rsplit("/", 1)[-1])
         for cluster in ecs.list_clusters()["clusterArns"]

@@ -15,13 +15,13 @@ import boto3
 from botocore.config import Config
 
 from sandbox import base_images, readings
+from sandbox.account import in_process
+from sandbox.account.breakpoints import Breakpoints
+from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
+from sandbox.account.records import DecisionRecord, Undelivered
 from sandbox.clock import Clock
 from sandbox.receivers.commits import Commits
 from sandbox.receivers.slack import Slack
-from sandbox.server import inside
-from sandbox.server.credentials import ROOT_CREDENTIALS, Credentials
-from sandbox.server.holds import Holds
-from sandbox.server.records import DecisionRecord, Undelivered
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class World:
         self.decisions: list[DecisionRecord] = []
         self.undelivered: list[Undelivered] = []
         self.network_changes = 0
-        self.holds = Holds()
+        self.breakpoints = Breakpoints()
         self.slack = Slack()
         self.commits = Commits()
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
@@ -127,7 +127,7 @@ class World:
             config=config,
         )
         if self.application is not None:
-            client.meta.events.register_first("before-send", functools.partial(inside.answer, self.application))
+            client.meta.events.register_first("before-send", functools.partial(in_process.answer, self.application))
         return client
 
     def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials:

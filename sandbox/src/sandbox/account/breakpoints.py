@@ -1,6 +1,6 @@
-"""Calls that are held at the door, so that a test decides what happens between two steps of somebody else.
+"""Breakpoints: calls of AWS's API that are held, so that a test decides what happens between two of a client's steps.
 
-A hold waits for one call: `before` it is done, or `after` it was done and before it is answered.
+A breakpoint holds one call: before it is done, or after it was done and before it is answered.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.server.errors import AwsError
-from sandbox.server.protocol import Operation
+from sandbox.account.errors import AwsError
+from sandbox.account.protocol import Operation
 
 ABORTED = AwsError("SandboxAborted", "This call was held, and ended by who held it.", 400)
 
 
 @dataclass
-class Hold:
+class Breakpoint:
     """One call that is waited for.
 
     Attributes:
@@ -45,53 +45,53 @@ class Hold:
         )
 
 
-class Holds:
-    """The holds of one account, by number."""
+class Breakpoints:
+    """The breakpoints of one account, by number."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holds: dict[int, Hold] = {}
+        self._breakpoints: dict[int, Breakpoint] = {}
         self._last = 0
 
-    def add(self, hold: Hold) -> int:
+    def add(self, point: Breakpoint) -> int:
         """Wait for the next such call."""
         with self._lock:
             self._last += 1
-            self._holds[self._last] = hold
+            self._breakpoints[self._last] = point
             return self._last
 
     def reached(self, number: int) -> bool:
         """Whether the call is held now."""
-        return self._holds[number].reached.is_set()
+        return self._breakpoints[number].reached.is_set()
 
     def release(self, number: int, abort: bool) -> bool:
         """Let the call go on, or end it with an error; whether it was held."""
         with self._lock:
-            hold = self._holds.pop(number)
-        was_held = hold.reached.is_set()
-        hold.abort = abort
-        hold.reached.set()
-        hold.released.set()
+            point = self._breakpoints.pop(number)
+        was_held = point.reached.is_set()
+        point.abort = abort
+        point.reached.set()
+        point.released.set()
         return was_held
 
     def pass_by(self, operation: Operation, caller: str, *, after: bool) -> None:
-        """Stay here while a hold says so.
+        """Hold the call while a breakpoint says so.
 
         Raises:
-            AwsError: the hold ended the call.
+            AwsError: the call was ended where it was held.
         """
         with self._lock:
-            hold = next((hold for hold in self._holds.values() if hold.matches(operation, caller, after)), None)
-            if hold is None:
+            point = next((each for each in self._breakpoints.values() if each.matches(operation, caller, after)), None)
+            if point is None:
                 return
-            hold.reached.set()
-        hold.released.wait()
-        if hold.abort:
+            point.reached.set()
+        point.released.wait()
+        if point.abort:
             raise ABORTED
 
 
-def parsed(body: dict[str, Any]) -> Hold:
-    """A hold as a control request asks for it."""
-    return Hold(
+def parsed(body: dict[str, Any]) -> Breakpoint:
+    """A breakpoint as a control request asks for it."""
+    return Breakpoint(
         str(body["operation"]), str(body.get("by", "")), str(body.get("mentions", "")), bool(body.get("after", False))
     )

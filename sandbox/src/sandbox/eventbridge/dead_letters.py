@@ -10,11 +10,11 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sandbox.account.authorization import service_may
 from sandbox.iam.calls import Need
-from sandbox.server.authorization import service_may
 
 if TYPE_CHECKING:
-    from sandbox.server.world import World
+    from sandbox.account.account import World
 
 LOGGER = logging.getLogger(__name__)
 DEPTH = "ApproximateNumberOfMessagesVisible"

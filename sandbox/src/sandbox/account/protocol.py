@@ -24,7 +24,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import HTTPException
 
-from sandbox.server.errors import AwsError
+from sandbox.account.errors import AwsError
 
 Environ = dict[str, Any]
 

@@ -34,7 +34,7 @@ sys.exit(main(sys.argv[1:], Path("/codebuild/docker"), privileged={privileged!r}
 """
 
 
-def open_room(
+def start_build_container(
     folder: Path, blobs: Path, images: Path, settings: Settings, output: int, environment: dict[str, Any]
 ) -> Container:
     """Start a build's container over `folder`/rootfs for a project's environment; raises NamespaceError.

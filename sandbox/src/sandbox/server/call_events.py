@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 from moto.s3.models import s3_backends
 
-from sandbox.server.facts import MotoFacts
-from sandbox.server.protocol import Answer, Operation
-from sandbox.server.world import World
+from sandbox.account.account import World
+from sandbox.account.protocol import Answer, Operation
+from sandbox.account.resource_lookup import MotoLookup
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def _object_created(world: World, operation: Operation, answer: Answer, source_i
     if notifications is None or notifications.event_bridge is None:
         return
     version = answer.header("x-amz-version-id")
-    item = MotoFacts(world.account, world.region).s3_object(bucket, key, version)
+    item = MotoLookup(world.account, world.region).s3_object(bucket, key, version)
     if item is None:
         return
     described: dict[str, Any] = {"key": unquote(key), "size": item.size, "etag": item.etag.strip('"')}

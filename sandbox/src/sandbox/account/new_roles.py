@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 
 from moto.iam.models import iam_backends
 
-from sandbox.server.errors import AwsError
+from sandbox.account.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.server.protocol import Operation
-    from sandbox.server.world import World
+    from sandbox.account.account import World
+    from sandbox.account.protocol import Operation
 
 PARTITION = "aws"
 SECONDS_UNTIL_KNOWN = 10.0

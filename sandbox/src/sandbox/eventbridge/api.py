@@ -1,46 +1,15 @@
-"""Operations of STS and EventBridge that moto answers without knowing who calls or where events go."""
+"""EventBridge's operations that moto answers without knowing where events go."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from sandbox.server import identity
-from sandbox.server.errors import AwsError
-from sandbox.server.world import Principal, World
+from sandbox.account.account import Principal, World
+from sandbox.account.errors import AwsError
 
 MAX_EVENTS = 10
 """Entries that one PutEvents takes."""
-
-
-def get_caller_identity(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    """STS GetCallerIdentity."""
-    if principal.kind == "root":
-        return {"UserId": world.account, "Account": world.account, "Arn": principal.arn}
-    return {"UserId": identity.user_id(world, principal), "Account": world.account, "Arn": principal.arn}
-
-
-def assume_role(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    """STS AssumeRole. Trust and identity policies have been evaluated; the root may not assume roles."""
-    if principal.kind == "root":
-        raise AwsError("AccessDenied", "Roles may not be assumed by root accounts.", 403)
-    session = identity.open_session(
-        world,
-        params["RoleArn"],
-        params["RoleSessionName"],
-        duration=int(params.get("DurationSeconds", 3600)),
-        policy=params.get("Policy"),
-        external_id=params.get("ExternalId"),
-    )
-    return {
-        "Credentials": {
-            "AccessKeyId": session.access_key_id,
-            "SecretAccessKey": session.secret_access_key,
-            "SessionToken": session.session_token,
-            "Expiration": session.expiration,
-        },
-        "AssumedRoleUser": {"AssumedRoleId": session.user_id, "Arn": session.arn},
-    }
 
 
 def put_events(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +44,5 @@ def _put_event(world: World, entry: dict[str, Any]) -> dict[str, str]:
 
 
 HANDLERS = {
-    ("sts", "GetCallerIdentity"): get_caller_identity,
-    ("sts", "AssumeRole"): assume_role,
     ("events", "PutEvents"): put_events,
 }

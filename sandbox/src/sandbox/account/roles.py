@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox.server.authorization import service_may_assume
-from sandbox.server.credentials import Credentials
-from sandbox.server.errors import AwsError
-from sandbox.server.identity import open_session, session_credentials
-from sandbox.server.new_roles import first_time, too_new
-from sandbox.server.world import World
+from sandbox.account.account import World
+from sandbox.account.authorization import service_may_assume
+from sandbox.account.credentials import Credentials
+from sandbox.account.errors import AwsError
+from sandbox.account.identity import open_session, session_credentials
+from sandbox.account.new_roles import first_time, too_new
 
 
 class ServiceRoles:

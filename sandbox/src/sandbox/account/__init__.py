@@ -1,0 +1,1 @@
+"""An account in a region: what its services share. It knows none of them."""

@@ -1,0 +1,1 @@
+"""Clients of a running sandbox: what its command line does, apart from the emulated services."""

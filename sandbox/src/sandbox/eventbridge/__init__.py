@@ -1,0 +1,1 @@
+"""EventBridge: the event bus, its targets, API destinations and dead-letter queues."""
