@@ -1,6 +1,9 @@
 """What the sandbox offers of this program, found by the entry points in pyproject.toml: neither imports the other."""
 
 import os
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
@@ -25,8 +28,31 @@ def commands() -> click.Group:
     return click.Group(callback=connect, commands=offered, context_settings=main.context_settings)
 
 
-def variables_of_wait() -> dict[str, str]:
+def wait_variables() -> dict[str, str]:
     """What tells the program's `up` to wait for what is in flight, as `delivery up --wait` does."""
     from releases.waiting import MINUTES, VARIABLE  # which loads boto3
 
     return {VARIABLE: str(MINUTES)}
+
+
+def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:
+    """The parameters that a stack file leaves to somebody else (`external`): name → KMS key, if it has one."""
+    return dict(_external(config))
+
+
+def _external(value: Any) -> Iterator[tuple[str, str | None]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "external" and isinstance(item, str):
+                yield item, None
+            elif key == "external" and isinstance(item, Mapping) and isinstance(item.get("name"), str):
+                yield item["name"], item.get("key")
+            yield from _external(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _external(item)
+
+
+def secret_value(path: str) -> str | None:
+    """A value for a secret that the program takes in one form only: the webhook's address; None for any other."""
+    return f"https://hooks.slack.com/services/{secrets.token_urlsafe(24)}" if path.endswith(":slack_webhook") else None

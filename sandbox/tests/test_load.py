@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.clients.load import Views, assets_of, load, view
+from sandbox.clients.pipelines import ecs_services
 from sandbox.clients.sites import Site, find_site
 from sandbox.stacks import SandboxError
 
@@ -79,9 +80,9 @@ def test_views_until_it_is_over(site: Site) -> None:
     assert views.line() == "20 page views: 0 broken; 0 answers 404, 0 answers 5xx"
 
 
-def account(*services: str, paths_only: bool = False) -> Any:
+def session(*services: str, paths_only: bool = False) -> Any:
     """Services that all have group `g`, and two listeners whose rules lead there; the first of some paths only."""
-    described = {"serviceName": "s", "taskSets": [{"loadBalancers": [{"targetGroupArn": "g"}]}]}
+    described = {"taskSets": [{"loadBalancers": [{"targetGroupArn": "g"}]}]}
     forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "g"}]}}
     host = {"Field": "host-header", "HostHeaderConfig": {"Values": ["www.example.com"]}}
     api = {"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example.com"]}}
@@ -91,27 +92,58 @@ def account(*services: str, paths_only: bool = False) -> Any:
         {"Actions": [forward], "Conditions": [api, paths]},
         *([] if paths_only else [{"Actions": [forward], "Conditions": [host]}]),
     ]
-    ecs = SimpleNamespace(
-        list_services=lambda **_: {"serviceArns": [f"arn/{name}" for name in services]},
-        describe_services=lambda **_: {"services": [described]},
-    )
-    elbv2 = SimpleNamespace(describe_rules=lambda **_: {"Rules": rules})
-    return lambda service: {"ecs": ecs, "elbv2": elbv2}[service]
+    clients = {
+        "ecs": SimpleNamespace(
+            list_clusters=lambda: {"clusterArns": ["dev"]},
+            list_services=lambda cluster: {"serviceArns": [f"arn/{name}" for name in services]},
+            describe_services=lambda cluster, services: {
+                "services": [{**described, "serviceName": name} for name in services if cluster == "dev"]
+            },
+        ),
+        "codedeploy": SimpleNamespace(
+            get_deployment_group=lambda applicationName, deploymentGroupName: {
+                "deploymentGroupInfo": {
+                    "ecsServices": [{"clusterName": applicationName, "serviceName": deploymentGroupName}]
+                }
+            }
+        ),
+        "elbv2": SimpleNamespace(describe_rules=lambda **_: {"Rules": rules}),
+    }
+    return SimpleNamespace(client=clients.__getitem__, control=lambda _: LISTENERS)
+
+
+def pipeline(provider: str, **configuration: str) -> Any:
+    """A pipeline of one action."""
+    action = {"actionTypeId": {"category": "Deploy", "provider": provider}, "configuration": configuration}
+    return {"name": "dev-web", "stages": [{"actions": [action]}]}
 
 
 LISTENERS = [{"arn": "test", "port": 8443, "address": "b"}, {"arn": "prod", "port": 443, "address": "a"}]
+BY_ECS = pipeline("ECS", ClusterName="dev", ServiceName="blue")
+BY_CODEDEPLOY = pipeline("CodeDeployToECS", ApplicationName="dev", DeploymentGroupName="green")
+BY_ITSELF = pipeline("Lambda")
 
 
-@pytest.mark.parametrize("service", ["dev-web", "dev-web-codedeploy"])
-def test_where_a_service_answers(service: str) -> None:
-    assert find_site(account(service), LISTENERS, "dev", "web") == Site("www.example.com", "a")
-    assert find_site(account(service, paths_only=True), LISTENERS, "dev", "web") == Site("api.example.com", "a")
+@pytest.mark.parametrize(
+    ("deployed_by", "services"),
+    [
+        (BY_ECS, [("dev", "blue")]),
+        (BY_CODEDEPLOY, [("dev", "green")]),
+        (BY_ITSELF, [("dev", "dev-web")]),
+    ],
+)
+def test_where_a_service_answers(deployed_by: Any, services: list[tuple[str, str]]) -> None:
+    two = session("dev-web", "dev-webs")
+    assert ecs_services(two, deployed_by, "web") == services
+    assert find_site(two, deployed_by, "web") == Site("www.example.com", "a")
+    assert find_site(session("dev-web", paths_only=True), deployed_by, "web") == Site("api.example.com", "a")
 
 
-def test_a_service_that_is_not_there_or_has_no_route() -> None:
-    with pytest.raises(SandboxError, match="there is no ECS service dev-web in cluster dev"):
-        find_site(account("dev-other"), LISTENERS, "dev", "web")
-    with pytest.raises(SandboxError, match="dev-web begins the names of several ECS services: dev-web-a, dev-web-code"):
-        find_site(account("dev-web-codedeploy", "dev-web-a"), LISTENERS, "dev", "web")
-    with pytest.raises(SandboxError, match="it has no route"):
-        find_site(account("dev-web"), [], "dev", "web")
+def test_a_service_that_is_not_there_or_has_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = pipeline("ECS", ClusterName="other", ServiceName="blue")
+    with pytest.raises(SandboxError, match="the pipeline dev-web deploys no ECS service that there is"):
+        find_site(session(), elsewhere, "web")
+    unreached = session()
+    unreached.control = lambda _: []
+    with pytest.raises(SandboxError, match="no listener's rule leads to the ECS service blue: it has no route"):
+        find_site(unreached, BY_ECS, "web")

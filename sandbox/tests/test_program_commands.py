@@ -9,10 +9,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from sandbox import program_hooks
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.cli import main, operators, stack
 
-Offer = Callable[[str, str, Any], None]
+Offer = Callable[[str, Any], None]
 
 
 @click.command()
@@ -26,16 +27,15 @@ def look(service: str, stack: str, deep: bool) -> None:
 
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
-    """Makes something the only entry point of its group."""
+    """Makes a function with this answer the only entry point."""
 
-    def only(group: str, name: str, offered: Any) -> None:
-        entry = SimpleNamespace(name=name, load=lambda: lambda: offered)
+    def only(name: str, offered: Any) -> None:
+        entry = SimpleNamespace(load=lambda: lambda: offered)
 
-        def entry_points(**asked: str) -> list[Any]:
-            return [entry] if asked["group"] == group and asked.get("name", name) == name else []
+        def entry_points(*, group: str, name: str, only: str = name) -> list[Any]:
+            return [entry] if (group, name) == ("fargate_sandbox", only) else []
 
-        monkeypatch.setattr(operators, "entry_points", entry_points)
-        monkeypatch.setattr(stack, "entry_points", entry_points)
+        monkeypatch.setattr(program_hooks, "entry_points", entry_points)
 
     operators.of_programs.cache_clear()
     monkeypatch.setattr(os, "environ", {"PATH": os.environ["PATH"]})
@@ -57,42 +57,63 @@ def commands(*offered: click.Command) -> click.Group:
 
 @pytest.mark.usefixtures("running")
 def test_a_command_of_the_program_is_run_in_the_sandbox(offer: Offer) -> None:
-    offer("fargate_sandbox.commands", "tiny", commands(look))
+    offer("commands", commands(look))
     done = CliRunner().invoke(main, ["look", "chuoi", "--deep", "--stack", "dev"])
     assert (done.exit_code, done.output) == (0, "chuoi dev True http://sandbox\n")
 
 
 def test_its_help_needs_no_sandbox(offer: Offer) -> None:
-    offer("fargate_sandbox.commands", "tiny", commands(look))
+    offer("commands", commands(look))
     done = CliRunner().invoke(main, ["look", "--help"])
     assert done.exit_code == 0
     assert "--deep" in done.output
 
 
 def test_it_is_listed_beside_the_sandboxs_own(offer: Offer) -> None:
-    offer("fargate_sandbox.commands", "tiny", commands(look))
+    offer("commands", commands(look))
     listed = CliRunner().invoke(main, ["--help"]).output
     assert "Commands of the program:\n  look  Look at SERVICE." in listed
 
 
 def test_a_command_that_nobody_offers(offer: Offer) -> None:
-    offer("fargate_sandbox.commands", "tiny", commands(look))
+    offer("commands", commands(look))
     assert "No such command 'lok'" in CliRunner().invoke(main, ["lok"]).output
 
 
 def test_no_program_is_installed(offer: Offer) -> None:
-    offer("another.group", "tiny", commands(look))
+    offer("other_commands", commands(look))
     assert "no program that is installed offers any; run: make setup" in CliRunner().invoke(main, ["look"]).output
 
 
 def test_what_wait_sets(offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
-    offer("fargate_sandbox.variables", "wait", {"TINY_WAITS": "60"})
+    offer("wait_variables", {"TINY_WAITS": "60"})
     monkeypatch.setattr(stack, "_engine", lambda *_: click.get_current_context().fail(os.environ["TINY_WAITS"]))
     assert "60" in CliRunner().invoke(main, ["up", "--wait"]).output
 
 
 def test_a_program_that_cannot_wait(offer: Offer) -> None:
-    offer("fargate_sandbox.variables", "another", {})
+    offer("other_variables", {})
     done = CliRunner().invoke(main, ["up", "--wait"])
     assert done.exit_code == 1
-    assert "the program has no entry point wait in the group fargate_sandbox.variables" in done.output
+    assert "no entry point wait_variables of the program, group fargate_sandbox" in done.output
+
+
+def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = {
+        "aws_name": lambda stack, name: f"{stack}.{name}",
+        "external_parameters": lambda config: {config["name"]: None},
+        "secret_value": lambda path: "https://chat" if path == "tiny:chat" else None,
+    }
+    entries = {name: [SimpleNamespace(load=lambda function=function: function)] for name, function in functions.items()}
+    monkeypatch.setattr(program_hooks, "entry_points", lambda group, name: entries.get(name, []))
+    assert program_hooks.names_in_aws("dev", "web") == ["web", "dev.web"]
+    assert program_hooks.external_parameters({"name": "/key"}) == {"/key": None}
+    assert [program_hooks.secret_value(path) for path in ("tiny:chat", "tiny:other")] == ["https://chat", None]
+
+
+def test_a_program_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program_hooks, "entry_points", lambda **_: [])
+    assert program_hooks.names_in_aws("dev", "web") == ["web"]
+    assert program_hooks.external_parameters({"name": "/key"}) == {}
+    assert program_hooks.secret_value("tiny:chat") is None
+    assert program_hooks.wait_variables() is None

@@ -23,10 +23,11 @@ from sandbox.account.account import Principal, World
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.account.errors import AwsError
 from sandbox.cli.server import env, stop
-from sandbox.eventbridge import api
+from sandbox.eventbridge import api as eventbridge
 from sandbox.network.vpc import vpc_of
 from sandbox.server import control
 from sandbox.server.listener import Listener
+from sandbox.sts import api as sts
 
 A, R = "111122223333", "eu-west-1"
 AWS = Path(sys.executable).parent / "aws"
@@ -42,7 +43,9 @@ def list_pipelines(world: World, principal: Principal, params: Json) -> Json:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
-    listener = Listener(tmp_path, A, R, {**api.HANDLERS, ("codepipeline", "ListPipelines"): list_pipelines})
+    listener = Listener(
+        tmp_path, A, R, {**eventbridge.HANDLERS, **sts.HANDLERS, ("codepipeline", "ListPipelines"): list_pipelines}
+    )
     yield listener.world
     listener.stop()
     moto_api_backend.reset()
@@ -473,18 +476,18 @@ def test_a_held_call_waits_for_who_holds_it(world: World, after: bool, abort: bo
 
 def test_identities_are_found_by_name_stack_and_ending(world: World) -> None:
     known = {"user": ["dev-up", "up", "x-web-reader"], "role": ["y-web-role"]}
-    assert control.find_identity("up", "dev", known) == ("user", "up")
-    assert control.find_identity("web-reader", "dev", known) == ("user", "x-web-reader")
-    assert control.find_identity("role", "dev", known) == ("role", "y-web-role")
-    assert control.find_identity("up", "dev", {"user": ["dev-up", "prd-up"], "role": []}) == ("user", "dev-up")
+    assert control.find_identity("up", [], known) == ("user", "up")
+    assert control.find_identity("web-reader", [], known) == ("user", "x-web-reader")
+    assert control.find_identity("role", [], known) == ("role", "y-web-role")
+    assert control.find_identity("up", ["dev-up"], {"user": ["dev-up", "prd-up"], "role": []}) == ("user", "dev-up")
     for wrong in ("r", "nobody"):
         with pytest.raises(control.Rejected):
-            control.find_identity(wrong, "dev", {"user": ["ar", "br"], "role": []})
+            control.find_identity(wrong, ["dev-r"], {"user": ["ar", "br"], "role": []})
 
 
 def test_a_users_key_stays_the_same(world: World) -> None:
     make_user(world, name="local-bob")
-    first, second = (sandbox_api(world, "credentials", {"identity": "bob", "stack": "local"}) for _ in range(2))
+    first, second = (sandbox_api(world, "credentials", {"identity": "bob", "names": ["bob"]}) for _ in range(2))
     assert first == second
     assert len(world.client("iam").list_access_keys(UserName="local-bob")["AccessKeyMetadata"]) == 1
 

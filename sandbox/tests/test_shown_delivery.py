@@ -1,7 +1,6 @@
 """What `ship` shows of a delivery: a build's log without the buildspec's scripts, and where the service answers."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,8 +49,8 @@ def test_where_a_delivered_service_answers(
         return site
 
     monkeypatch.setattr(delivery, "find_site", find)
-    account: Any = SimpleNamespace(client=None, control=lambda _: [])
-    assert delivery._where_it_answers(account, "local", "hello") == words
+    session: Any = None
+    assert delivery._where_it_answers(session, {}, "hello") == words
 
 
 START = datetime(2026, 11, 29, 10, tzinfo=UTC)

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from sandbox.program_hooks import names_in_aws
 from sandbox.stacks import SandboxError, Server
 
 
@@ -14,7 +15,7 @@ def credentials(server: Server, identity: str | None, stack: str) -> dict[str, A
     Raises:
         SandboxError: no such identity, or the server does not answer.
     """
-    return _asked(server, "credentials", {"identity": identity, "stack": stack})
+    return _asked(server, "credentials", _named(identity, stack))
 
 
 def providers(server: Server, identity: str, stack: str) -> dict[str, Any]:
@@ -23,7 +24,11 @@ def providers(server: Server, identity: str, stack: str) -> dict[str, Any]:
     Raises:
         SandboxError: no such identity, or the server does not answer.
     """
-    return _asked(server, "providers", {"identity": identity, "stack": stack})
+    return _asked(server, "providers", _named(identity, stack))
+
+
+def _named(identity: str | None, stack: str) -> dict[str, Any]:
+    return {"identity": identity, "names": names_in_aws(stack, identity) if identity else []}
 
 
 def _asked(server: Server, path: str, question: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import yaml
 
-from sandbox import base_images, readings
+from sandbox import base_images, program_hooks, readings
 from sandbox.progress import Progress
 from sandbox.stack_yaml import NotYamlError, read
 
@@ -362,9 +362,7 @@ class StackFolder:
         values = self.made_up()
         new = [key for key in dict.fromkeys(keys) if key not in values]
         for key in new:
-            made = secrets.token_urlsafe(24)
-            made = f"https://hooks.slack.com/services/{made}" if key.endswith(":slack_webhook") else made
-            values[key] = self._kept().get(key, made)
+            values[key] = self._kept().get(key) or program_hooks.secret_value(key) or secrets.token_urlsafe(24)
         if new:
             self._forgotten -= set(new)
             self._keep({**self._kept(), **values} if self._rehearsed is None else values)

@@ -15,19 +15,19 @@ from delivery.in_sandbox import COMMANDS
 ROOT = Path(__file__).parents[3]
 
 
-def offered(kind: str) -> Any:
-    (entry,) = entry_points(group=f"fargate_sandbox.{kind}")
-    return entry.load()()
+def entry_point(name: str) -> Any:
+    (entry,) = entry_points(group="fargate_sandbox", name=name)
+    return entry.load()
 
 
 def test_the_operators_commands() -> None:
-    commands = offered("commands").commands
+    commands = entry_point("commands")().commands
     assert tuple(commands) == COMMANDS
     assert all("stack" in {option.name for option in command.params} for command in commands.values())
 
 
 def test_they_ask_aws_as_the_environment_says() -> None:
-    group: click.Group = offered("commands")
+    group: click.Group = entry_point("commands")()
     context = click.Context(group)
     with context:
         context.invoke(group.callback)  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ def test_their_messages_name_them_as_they_are_called() -> None:
 def test_what_tells_an_up_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     from releases import waiting
 
-    for name, value in offered("variables").items():
+    for name, value in entry_point("wait_variables")().items():
         monkeypatch.setenv(name, value)
     assert waiting.minutes() == waiting.MINUTES
 
@@ -52,3 +52,31 @@ def test_no_command_loads_pulumi_before_it_runs() -> None:
     script = "import sys, delivery.__main__; print(sorted({'pulumi', 'pydantic'} & sys.modules.keys()))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert loaded.stdout == "[]\n"
+
+
+def test_the_parameters_that_somebody_else_keeps() -> None:
+    config = {
+        "aws:region": "eu-west-1",
+        "p:services": {"web": {"parameters": {"KEY": {"external": "/key", "for": ["build"]}, "HOST": {"value": "x"}}}},
+        "p:list": [{"external": "/other"}, {"external": {"external": "/inner"}}],
+        "p:encrypted": {"external": {"name": "/encrypted", "key": "arn:key"}},
+        "p:plain": {"external": {"name": "/plain", "secret": False}},
+    }
+    assert entry_point("external_parameters")(config) == {
+        "/key": None,
+        "/other": None,
+        "/inner": None,
+        "/encrypted": "arn:key",
+        "/plain": None,
+    }
+
+
+def test_a_secret_that_must_have_a_form() -> None:
+    secret_value = entry_point("secret_value")
+    assert secret_value("fargate-delivery:slack_webhook").startswith("https://hooks.slack.com/services/")
+    assert secret_value("fargate-delivery:slack_webhook") != secret_value("fargate-delivery:slack_webhook")
+    assert secret_value("fargate-delivery:secrets.web.KEY") is None
+
+
+def test_what_a_thing_of_a_stack_is_called() -> None:
+    assert entry_point("aws_name")("dev", "web") == "dev-web"

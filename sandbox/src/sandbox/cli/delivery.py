@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from sandbox.clients.pipelines import executions, find_pipeline
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
 from sandbox.clients.upload import source_zip, upload, wait_for_execution
+from sandbox.program_hooks import names_in_aws
 from sandbox.stacks import SandboxError, StackFolder
 
 
@@ -44,7 +46,7 @@ def ship(
     """
     tell = say if as_json else click.echo
     session = Session(StackFolder(stack).running_server())
-    pipeline = find_pipeline(session.client("codepipeline"), service, stack)
+    pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
     content = source_zip(source)
     metadata = {name: value for name, value in (("commit", commit), ("repository", repository)) if value}
     uploaded = upload(session, pipeline, content, metadata)
@@ -62,7 +64,7 @@ def ship(
         for line in how_to_answer(approval, execution, service, stack):
             tell(line)
     elif summary["status"] == "Succeeded":
-        tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, stack, service)}")
+        tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, pipeline, service)}")
     else:
         for line in failure(session, summary, watch, service):
             say(line)
@@ -72,10 +74,10 @@ def ship(
         sys.exit(1)
 
 
-def _where_it_answers(session: Session, stack: str, service: str) -> str:
+def _where_it_answers(session: Session, pipeline: dict[str, Any], service: str) -> str:
     """How to look at it; nothing where no route leads to it."""
     try:
-        site = find_site(session.client, session.control("listeners"), stack, service)
+        site = find_site(session, pipeline, service)
     except SandboxError:
         return ""
     return f"; to see it: curl -H 'Host: {site.host}' http://{site.address}/"
@@ -93,7 +95,7 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
     Example: sandbox log hello --follow
     """
     session = Session(StackFolder(stack).running_server())
-    pipeline = find_pipeline(session.client("codepipeline"), service, stack)
+    pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
     name = pipeline["name"]
     chosen = [e for e in executions(session, pipeline) if execution in (None, e["pipelineExecutionId"])]
     if not chosen:

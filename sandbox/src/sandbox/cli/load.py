@@ -12,8 +12,10 @@ import click
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients.load import Views
 from sandbox.clients.load import load as ask
+from sandbox.clients.pipelines import find_pipeline
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
+from sandbox.program_hooks import names_in_aws
 from sandbox.stacks import StackFolder
 
 
@@ -38,7 +40,8 @@ def load(
     Example: sandbox load hello --assets --seconds 60
     """
     session = Session(StackFolder(stack).running_server())
-    site = find_site(session.client, session.control("listeners"), stack, service)
+    pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
+    site = find_site(session, pipeline, service)
     say(f"Asking {site.host}{path} at {site.address} for {seconds:g} seconds.")
     stopped, end = threading.Event(), time.monotonic() + seconds
 

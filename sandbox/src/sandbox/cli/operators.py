@@ -1,21 +1,16 @@
-"""The program's commands for operators, run with the sandbox's variables: what they do is the program's.
-
-A program offers them by an entry point of the group `fargate_sandbox.commands`: a function that answers a `click.Group`
-whose commands take `--stack`.
-"""
+"""The program's commands for operators, run with the sandbox's variables: what they do is the program's."""
 
 import functools
 import os
-from importlib.metadata import entry_points
 
 import click
 
+from sandbox import program_hooks
 from sandbox.cli.options import one_message, stack_option
 from sandbox.cli.server import environment
 from sandbox.identities import credentials
 from sandbox.stacks import StackFolder
 
-COMMANDS_GROUP = "fargate_sandbox.commands"
 PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 HELP = {"-h", "--help"}
 
@@ -23,8 +18,7 @@ HELP = {"-h", "--help"}
 @functools.cache
 def of_programs() -> dict[str, click.Command]:
     """The commands that programs offer, by name."""
-    groups: list[click.Group] = [entry.load()() for entry in entry_points(group=COMMANDS_GROUP)]
-    return {name: _command(name, group) for group in groups for name in group.commands}
+    return {name: _command(name, group) for group in program_hooks.commands() for name in group.commands}
 
 
 def _enter(stack: str) -> None:

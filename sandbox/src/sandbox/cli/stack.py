@@ -2,12 +2,12 @@
 
 import json
 import os
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sandbox import program_hooks
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients import external_parameters
 from sandbox.engine import Engine, EngineError
@@ -15,8 +15,6 @@ from sandbox.reports import DONE, Outcome, shown
 from sandbox.stacks import SandboxError, StackFolder
 
 WOULD = "Would change"
-VARIABLES_GROUP = "fargate_sandbox.variables"
-"""Entry points by which a program says what an option of the sandbox sets in its environment."""
 
 diff_option = click.option("--diff", "show_diff", is_flag=True, help="Show each changed property, old and new.")
 target_option = click.option(
@@ -85,9 +83,12 @@ def up(
     Example: sandbox up --stack dev
     """
     if wait:
-        os.environ.update(_variables_of_wait())
+        variables = program_hooks.wait_variables()
+        if variables is None:
+            raise SandboxError(f"--wait: no entry point wait_variables of the program, group {program_hooks.GROUP}")
+        os.environ.update(variables)
     engine = _engine(stack, show_diff, host, identity)
-    if parameters := dict(external_parameters.named(engine.folder.config())):
+    if parameters := program_hooks.external_parameters(engine.folder.config()):
         from sandbox.clients.session import Session  # its boto3 takes longer to load than all else here
 
         external_parameters.put(Session(engine.server).client("ssm"), parameters, say)
@@ -96,18 +97,6 @@ def up(
         for name, value in outcome.outputs.items():
             click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
     _print(outcome, as_json, f"Stack {stack} is up, nothing changed", f"Stack {stack} is up")
-
-
-def _variables_of_wait() -> dict[str, str]:
-    """What tells the program to wait, by its entry point `wait` in the group `fargate_sandbox.variables`.
-
-    Raises:
-        SandboxError: it has none.
-    """
-    offered = entry_points(group=VARIABLES_GROUP, name="wait")
-    if not offered:
-        raise SandboxError(f"--wait: the program has no entry point wait in the group {VARIABLES_GROUP}")
-    return {name: value for entry in offered for name, value in entry.load()().items()}
 
 
 @click.command()

@@ -1,14 +1,10 @@
-"""Parameters that a stack file leaves to somebody else, whom the sandbox has not: it puts them itself, and says so."""
+"""Parameters that somebody else keeps, who is not in the sandbox: it puts them itself, and says so."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.stacks import Say
-
-KEY = "external"
-"""Of a config value: the name of a parameter of Parameter Store that the program reads and does not make, or a mapping
-of its `name` and the KMS `key` that it is encrypted with."""
 
 
 def put(ssm: Any, parameters: Mapping[str, str | None], say: Say) -> None:
@@ -26,20 +22,6 @@ def put(ssm: Any, parameters: Mapping[str, str | None], say: Say) -> None:
         ssm.put_parameter(Name=name, Value=secrets.token_urlsafe(24), Type="SecureString", **key)
     if missing:
         say("Made up for the sandbox, since nobody has put these parameters: " + ", ".join(missing))
-
-
-def named(config: Any) -> Iterator[tuple[str, str | None]]:
-    """The parameters that a config names so, wherever in it, and their keys."""
-    if isinstance(config, dict):
-        for key, value in config.items():
-            if key == KEY and isinstance(value, str):
-                yield value, None
-            elif key == KEY and isinstance(value, dict) and isinstance(value.get("name"), str):
-                yield value["name"], value.get("key")
-            yield from named(value)
-    elif isinstance(config, list):
-        for item in config:
-            yield from named(item)
 
 
 def _missing(ssm: Any, names: list[str]) -> list[str]:

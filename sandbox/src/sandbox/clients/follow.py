@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.clients.build_logs import CODEBUILD_LINE, Folding, LogReader, build_log, cause, one_line
-from sandbox.clients.pipelines import actions_of, named
+from sandbox.clients.pipelines import ecs_services
 from sandbox.clients.session import Session
 from sandbox.progress import Progress
 from sandbox.stacks import SandboxError
@@ -259,7 +259,7 @@ def failed_task(session: Session, pipeline: Json, service: str, since: datetime)
     """The last task of a service that ended otherwise than by scaling, and the end of what it said."""
     ecs = session.client("ecs")
     stopped: list[Json] = []
-    for cluster, name in service_places(session, pipeline, service):
+    for cluster, name in ecs_services(session, pipeline, service):
         arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         stopped += [task for task in tasks if not task.get("stoppedReason", "").startswith(SCALED)]
@@ -291,7 +291,7 @@ def _last_words(session: Session, stopped: list[Json], since: datetime) -> list[
 def container_logs(session: Session, pipeline: Json, service: str) -> Iterator[tuple[str, LogReader]]:
     """(task/container, log) of the service's running tasks, or of its last stopped one when none runs."""
     ecs = session.client("ecs")
-    for cluster, name in service_places(session, pipeline, service):
+    for cluster, name in ecs_services(session, pipeline, service):
         arns = ecs.list_tasks(cluster=cluster, serviceName=name)["taskArns"]
         if not arns:
             arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"][-1:]
@@ -310,24 +310,6 @@ def _logs_of(session: Session, task: Json) -> Iterator[tuple[str, LogReader]]:
             stream = f"{prefix}/{container['name']}/{task_id}" if prefix else task_id
             title = f"{task_id[:8]}/{container['name']} ({task['lastStatus']})"
             yield title, LogReader(session.client("logs"), options["awslogs-group"], stream)
-
-
-def service_places(session: Session, pipeline: Json, service: str) -> list[tuple[str, str]]:
-    """(cluster, service) of the pipeline's ECS actions, or else of every service of that name."""
-    places = [
-        (action["configuration"]["ClusterName"], action["configuration"]["ServiceName"])
-        for action in actions_of(pipeline)
-        if action["actionTypeId"]["provider"] == "ECS"
-    ]
-    if places:
-        return places
-    ecs = session.client("ecs")
-    return [
-        (cluster, arn.rsplit("/", 1)[-1])
-        for cluster in ecs.list_clusters()["clusterArns"]
-        for arn in ecs.list_services(cluster=cluster)["serviceArns"]
-        if named(arn.rsplit("/", 1)[-1], service)
-    ]
 
 
 def _result(action: Json) -> Json:

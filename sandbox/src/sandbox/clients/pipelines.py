@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sandbox.clients.session import Session
@@ -17,13 +17,22 @@ def named(candidate: str, service: str) -> bool:
     return candidate == service or candidate.endswith(f"-{service}")
 
 
-def find_pipeline(codepipeline: Any, service: str, stack: str = "") -> Json:
-    """The declared pipeline that deploys `service`; of several, the one that is named for the stack."""
+def find_pipeline(codepipeline: Any, service: str, exact_names: Sequence[str] = ()) -> Json:
+    """The pipeline that deploys a service, by its own name or by the service's.
+
+    Args:
+        codepipeline: a client.
+        service: the name of the pipeline or of what it deploys, or how that name ends after a hyphen.
+        exact_names: of several such pipelines, one of these names is the one.
+
+    Raises:
+        SandboxError: there is none, or there are several.
+    """
     pages = codepipeline.get_paginator("list_pipelines").paginate()
     names = [entry["name"] for page in pages for entry in page["pipelines"]]
     pipelines = [codepipeline.get_pipeline(name=name)["pipeline"] for name in names]
     found = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
-    exact = [pipeline for pipeline in found if pipeline["name"] in (service, f"{stack}-{service}")]
+    exact = [pipeline for pipeline in found if pipeline["name"] in (service, *exact_names)]
     if len(exact or found) == 1:
         return dict((exact or found)[0])
     known = ", ".join(names) or "none; is the stack up?"
@@ -59,3 +68,25 @@ def executions(session: Session, pipeline: Json) -> list[Json]:
     """The pipeline's newest executions, newest first."""
     answer = session.client("codepipeline").list_pipeline_executions(pipelineName=pipeline["name"])
     return list(answer["pipelineExecutionSummaries"])
+
+
+def ecs_services(session: Session, pipeline: Json, service: str) -> list[tuple[str, str]]:
+    """(cluster, name) of the ECS services that a pipeline's Deploy actions deploy, or else of those of that name."""
+    ecs, codedeploy = session.client("ecs"), session.client("codedeploy")
+    services: list[tuple[str, str]] = []
+    for action in actions_of(pipeline):
+        configuration = action.get("configuration", {})
+        if action["actionTypeId"]["provider"] == "ECS":
+            services.append((configuration["ClusterName"], configuration["ServiceName"]))
+        elif action["actionTypeId"]["provider"] == "CodeDeployToECS":
+            group = codedeploy.get_deployment_group(
+                applicationName=configuration["ApplicationName"],
+                deploymentGroupName=configuration["DeploymentGroupName"],
+            )["deploymentGroupInfo"]
+            services += [(each["clusterName"], each["serviceName"]) for each in group["ecsServices"]]
+    return services or [
+        (cluster, name)
+        for cluster in ecs.list_clusters()["clusterArns"]
+        for name in (arn.rpartition("/")[2] for arn in ecs.list_services(cluster=cluster)["serviceArns"])
+        if named(name, service)
+    ]

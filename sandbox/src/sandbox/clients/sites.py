@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.balancer.rules import values
+from sandbox.clients.pipelines import ecs_services
+from sandbox.clients.session import Session
 from sandbox.stacks import SandboxError
 
+Json = dict[str, Any]
 SECONDS_TO_ANSWER = 10.0
 
 
@@ -38,31 +40,27 @@ class Site:
             connection.close()
 
 
-def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], stack: str, service: str) -> Site:
+def find_site(session: Session, pipeline: Json, service: str) -> Site:
     """Where a service answers: the first host whose rule forwards to one of its target groups, of any path if one does.
 
     Args:
-        client: makes a boto3 client.
-        listeners: as the sandbox's server lists them.
-        stack: the cluster, and what the ECS service's name begins with.
-        service: what it goes on with.
+        session: of the sandbox.
+        pipeline: deploys the service.
+        service: its name.
 
     Raises:
-        SandboxError: there is no such service, or no rule leads to it.
+        SandboxError: there is no such ECS service, or no rule leads to it.
     """
-    ecs, elbv2, wanted = client("ecs"), client("elbv2"), f"{stack}-{service}"
-    arns = ecs.list_services(cluster=stack, maxResults=100)["serviceArns"]
-    names = sorted(name for name in (arn.rpartition("/")[2] for arn in arns) if name.startswith(wanted))
-    exact = [name for name in names if name == wanted] or names
-    if not exact:
-        raise SandboxError(f"there is no ECS service {wanted} in cluster {stack}")
-    if len(exact) > 1:
-        raise SandboxError(f"{wanted} begins the names of several ECS services: {', '.join(exact)}; go on with one")
-    (found,) = ecs.describe_services(cluster=stack, services=exact)["services"]
-    sets = [found, *found.get("taskSets", [])]
+    ecs, elbv2 = session.client("ecs"), session.client("elbv2")
+    names = ecs_services(session, pipeline, service)
+    answers = [ecs.describe_services(cluster=cluster, services=[name]) for cluster, name in names]
+    described = [each for answer in answers for each in answer["services"]]
+    if not described:
+        raise SandboxError(f"the pipeline {pipeline['name']} deploys no ECS service that there is")
+    sets = [each for found in described for each in (found, *found.get("taskSets", []))]
     groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}
     of_some_paths: list[Site] = []
-    for listener in sorted(listeners, key=lambda listener: int(listener["port"])):
+    for listener in sorted(session.control("listeners"), key=lambda listener: int(listener["port"])):
         for rule in elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]:
             forwards = {
                 group["TargetGroupArn"]
@@ -82,4 +80,4 @@ def find_site(client: Callable[[str], Any], listeners: list[dict[str, Any]], sta
                 of_some_paths.append(site)
     if of_some_paths:
         return of_some_paths[0]
-    raise SandboxError(f"no listener's rule leads to the ECS service {exact[0]}: it has no route")
+    raise SandboxError(f"no listener's rule leads to the ECS service {described[0]['serviceName']}: it has no route")

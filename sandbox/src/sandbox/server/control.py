@@ -11,7 +11,8 @@ GET  /commits             what GitHub or GitLab was told, and whether anything i
 POST /slack               ``{"mood": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /builds              ``{"quota": NUMBER or null}``: how many builds may run at once from now on
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
-POST /credentials         ``{"identity": NAME, "stack": STACK}``: credentials to act as it
+POST /credentials         ``{"identity": NAME, "names": [NAME, …]}``: credentials to act as the user or role of one of
+                          these names, or else as the only one whose name ends so; without a name as the root
 POST /providers           the same: ports of Pulumi providers that call AWS as it, and those ``credentials``
 POST /hold                ``{"operation": "ecs:UpdateService", "by": …, "mentions": …, "after": …}``
 POST /held                ``{"hold": NUMBER}``: whether such a call is held now
@@ -24,7 +25,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -80,9 +81,9 @@ def _own(world: World, body: dict[str, Any], route: str) -> Json:
         case "POST replay-event":
             return _replay(world, str(body.get("id", "last")))
         case "POST credentials":
-            return _credentials(world, body.get("identity"), str(body.get("stack", "")))
+            return _credentials(world, body.get("identity"), body.get("names", []))
         case "POST providers":
-            return _providers(world, str(body["identity"]), str(body.get("stack", "")))
+            return _providers(world, str(body["identity"]), body.get("names", []))
         case "POST hold":
             return {"hold": world.breakpoints.add(breakpoints.parsed(body))}
         case "POST held":
@@ -107,27 +108,27 @@ def _mood(world: World, mood: str) -> Json:
     return {"mood": known}
 
 
-def _credentials(world: World, name: str | None, stack: str) -> dict[str, Any]:
+def _credentials(world: World, name: str | None, exact_names: Sequence[str]) -> dict[str, Any]:
     if name is None:
         return asdict(ROOT_CREDENTIALS)
-    kind, exact = find_identity(name, stack, identity.names(world))
+    kind, exact = find_identity(name, exact_names, identity.names(world))
     if kind == "user":
         return asdict(identity.user_credentials(world, exact))
     session = identity.open_session(world, identity.role_arn(world, exact), "sandbox-env")
     return asdict(identity.session_credentials(session))
 
 
-def _providers(world: World, name: str, stack: str) -> Json:
-    found = _credentials(world, name, stack)
+def _providers(world: World, name: str, exact_names: Sequence[str]) -> Json:
+    found = _credentials(world, name, exact_names)
     signed = Credentials(**found)
     ports = providers.serve(lambda service: world.client(service, signed), world.client, world.account, world.region)
     return {"credentials": found, **ports._asdict()}
 
 
-def find_identity(name: str, stack: str, known: dict[str, list[str]]) -> tuple[str, str]:
-    """The user or role of that name, of ``STACK-NAME``, or the only one that ends in ``NAME``."""
+def find_identity(name: str, exact_names: Sequence[str], known: dict[str, list[str]]) -> tuple[str, str]:
+    """The user or role of that name, of the first of the exact names, or the only one that ends in the name."""
     everyone = [(kind, candidate) for kind, names in known.items() for candidate in names]
-    for wanted in (name, f"{stack}-{name}"):
+    for wanted in (name, *exact_names):
         found = [(kind, candidate) for kind, candidate in everyone if candidate == wanted]
         if found:
             return found[0]

@@ -5,15 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.clients.external_parameters import named, put
-
-CONFIG = {
-    "aws:region": "eu-west-1",
-    "p:services": {"web": {"parameters": {"KEY": {"external": "/prd/key", "for": ["build"]}, "HOST": {"value": "x"}}}},
-    "p:list": [{"external": "/prd/other"}, {"external": {"external": "/inner"}}],
-    "p:encrypted": {"external": {"name": "/prd/encrypted", "key": "arn:key"}},
-    "p:plain": {"external": {"name": "/prd/plain", "secret": False}},
-}
+from sandbox.clients.external_parameters import put
 
 
 class Ssm:
@@ -29,12 +21,6 @@ class Ssm:
     def put_parameter(self, Name: str, Value: str, Type: str) -> None:
         assert (Name in self.held, Type) == (False, "SecureString")
         self.held[Name] = Value
-
-
-def test_the_names_are_found_wherever_they_are() -> None:
-    assert list(named(CONFIG)) == [
-        ("/prd/key", None), ("/prd/other", None), ("/inner", None), ("/prd/encrypted", "arn:key"), ("/prd/plain", None),
-    ]  # fmt: skip
 
 
 def test_one_with_a_key_is_encrypted_with_it() -> None:

@@ -1,0 +1,53 @@
+"""What a program says of itself, by entry points of the group `fargate_sandbox`. Each is a function, and may be missing.
+
+| entry point | arguments → answer |
+|---|---|
+| `commands` | → a `click.Group` whose commands take `--stack`; they run with the sandbox's `AWS_*` variables |
+| `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
+| `aws_name` | stack, name → what a thing of that name (a pipeline, a user, a role) is called in AWS |
+| `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
+| `secret_value` | path in the config → a value that the program accepts for that secret; None for any |
+"""  # noqa: E501 (a table)
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+import click
+
+GROUP = "fargate_sandbox"
+
+
+def offered(name: str) -> list[Callable[..., Any]]:
+    """The functions of this entry point, of every program that is installed."""
+    return [entry.load() for entry in entry_points(group=GROUP, name=name)]
+
+
+def commands() -> list[click.Group]:
+    """The commands that programs offer."""
+    return [function() for function in offered("commands")]
+
+
+def wait_variables() -> dict[str, str] | None:
+    """What tells a program to wait for what is in flight; None when no program can."""
+    functions = offered("wait_variables")
+    return {name: value for function in functions for name, value in function().items()} if functions else None
+
+
+def names_in_aws(stack: str, name: str) -> list[str]:
+    """What a thing of a stack may be called in AWS, the most exact first: its name, and what programs call it."""
+    return [name, *(function(stack, name) for function in offered("aws_name"))]
+
+
+def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:
+    """The parameters that programs read and somebody else keeps, with their KMS keys."""
+    found: dict[str, str | None] = {}
+    for function in offered("external_parameters"):
+        found |= function(config)
+    return found
+
+
+def secret_value(path: str) -> str | None:
+    """A value that a program accepts for a secret of the config; None when any will do."""
+    values = [function(path) for function in offered("secret_value")]
+    return next((value for value in values if value is not None), None)
