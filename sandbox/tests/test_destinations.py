@@ -10,6 +10,7 @@ import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.account.account import World
+from sandbox.eventbridge.destinations import Destinations
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.slack import Mood, Slack
 from sandbox.server.app import Handler
@@ -80,9 +81,9 @@ def publish(world: World, *numbers: int) -> None:
 
 def settled(world: World) -> list[str]:
     """What Slack was told, when nothing is on its way any more."""
-    while not world.destinations.idle():
+    while not world.parts.of(Destinations).idle():
         time.sleep(0.01)
-    return [message["text"] for message in world.slack.posted]
+    return [message["text"] for message in world.parts.of(Slack).posted]
 
 
 def kept(world: World) -> list[dict[str, Any]]:
@@ -107,11 +108,11 @@ def test_events_are_posted_in_their_order(world: World) -> None:
 @pytest.mark.parametrize("mood", ["down", "rate_limited"])
 def test_what_can_succeed_is_tried_again(world: World, mood: Mood) -> None:
     make_target(world)
-    world.slack.mood = mood
+    world.parts.of(Slack).mood = mood
     publish(world, 1, 2)
     time.sleep(0.2)
-    assert world.slack.posted == []
-    world.slack.mood = "ok"
+    assert world.parts.of(Slack).posted == []
+    world.parts.of(Slack).mood = "ok"
     assert sorted(settled(world)) == ["number 1", "number 2"]
     assert world.undelivered == []
 
@@ -119,7 +120,7 @@ def test_what_can_succeed_is_tried_again(world: World, mood: Mood) -> None:
 def test_what_cannot_succeed_is_kept_at_once(world: World) -> None:
     make_queue(world)
     make_target(world, DeadLetterConfig={"Arn": QUEUE})
-    world.slack.mood = "gone"
+    world.parts.of(Slack).mood = "gone"
     publish(world, 7)
     assert settled(world) == []
     (message,) = kept(world)
@@ -132,7 +133,7 @@ def test_what_cannot_succeed_is_kept_at_once(world: World) -> None:
 def test_what_was_tried_often_enough_is_kept(world: World) -> None:
     make_queue(world)
     make_target(world, DeadLetterConfig={"Arn": QUEUE}, RetryPolicy={"MaximumRetryAttempts": 2})
-    world.slack.mood = "down"
+    world.parts.of(Slack).mood = "down"
     publish(world, 7)
     assert settled(world) == []
     (message,) = kept(world)
@@ -143,7 +144,7 @@ def test_what_was_tried_often_enough_is_kept(world: World) -> None:
 def test_a_queue_takes_only_what_its_policy_allows(world: World) -> None:
     make_queue(world, rule=f"{RULE}-other")
     make_target(world, DeadLetterConfig={"Arn": QUEUE})
-    world.slack.mood = "gone"
+    world.parts.of(Slack).mood = "gone"
     publish(world, 7)
     assert settled(world) == []
     assert kept(world) == []

@@ -10,8 +10,8 @@ from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.account.account import Principal, World
 from sandbox.account.errors import AwsError
+from sandbox.codepipeline.event_target import pipeline_parameters
 from sandbox.eventbridge import api
-from sandbox.eventbridge.bus import pipeline_parameters
 from sandbox.eventbridge.patterns import PatternError, check_pattern, matches
 from sandbox.eventbridge.transform import TransformError, apply_template, lookup
 from sandbox.server.app import Handler

@@ -12,6 +12,7 @@ from botocore.session import Session
 
 from sandbox.account.credentials import Credentials
 from sandbox.account.errors import AwsError
+from sandbox.account.parts import Parts
 from sandbox.clock import Clock
 from sandbox.readings import Readings
 
@@ -43,6 +44,7 @@ class FakeWorld:
     clients: dict[str, Any] = field(default_factory=dict)
     bus: FakeBus = field(default_factory=FakeBus)
     clock: Clock = field(default_factory=lambda: Clock(1000.0))
+    parts: Parts = field(default_factory=Parts)
     network_changes: int = 0
     readings: Readings = field(default_factory=Readings)
     untrusted: set[str] = field(default_factory=set)

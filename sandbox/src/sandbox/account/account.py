@@ -18,10 +18,9 @@ from sandbox import base_images, readings
 from sandbox.account import in_process
 from sandbox.account.breakpoints import Breakpoints
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
+from sandbox.account.parts import Parts
 from sandbox.account.records import DecisionRecord, Undelivered
 from sandbox.clock import Clock
-from sandbox.receivers.commits import Commits
-from sandbox.receivers.slack import Slack
 
 log = logging.getLogger(__name__)
 
@@ -61,29 +60,20 @@ class Bus(Protocol):
     def fail(self, event: dict[str, Any], rule_arn: str, target: str, error: str) -> None: ...
 
 
-class Destinations(Protocol):
-    """EventBridge's API destinations."""
-
-    def send(self, body: str, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None: ...
-
-    def idle(self) -> bool: ...
-
-
 class World:
     """One account in one region, served at ``endpoint`` by this process.
 
     Attributes:
         network_changes: how many calls have changed something of EC2, for who keeps what was read of the network.
         application: answers the calls of the world's own clients; without it they go to ``endpoint``.
-        roles: how AWS services assume roles; registered, as the next two.
+        roles: how AWS services assume roles; registered, as the next one.
         bus: takes events.
-        destinations: call API destinations.
+        parts: what the services keep for the account, by class.
     """
 
     application: Any = None
     roles: Roles
     bus: Bus
-    destinations: Destinations
 
     def __init__(self, folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> None:
         self.folder = folder
@@ -97,8 +87,7 @@ class World:
         self.undelivered: list[Undelivered] = []
         self.network_changes = 0
         self.breakpoints = Breakpoints()
-        self.slack = Slack()
-        self.commits = Commits()
+        self.parts = Parts()
         self._clients: OrderedDict[tuple[str, Credentials], Any] = OrderedDict()
         self._session = boto3.session.Session(region_name=region)
         self._lock = threading.Lock()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from moto.iam.models import iam_backends
 
@@ -23,7 +22,10 @@ SCALING_ROLE = (
     "aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService"
 )
 """Service-linked roles: AWS makes them when an account first uses the service."""
-_asked: WeakKeyDictionary[World, set[tuple[str, str]]] = WeakKeyDictionary()
+
+
+class KnownRoles(set[tuple[str, str]]):
+    """(service, role) that a service has been given before."""
 
 
 def too_new(world: World, role_arn: str) -> bool:
@@ -43,7 +45,7 @@ def first_time(world: World, service: str, role_arn: str) -> bool:
     if not world.readings.late_roles:
         return False
     role = _role(world, role_arn)
-    asked = _asked.setdefault(world, set())
+    asked = world.parts.of(KnownRoles)
     key = service, role.id if role else role_arn
     if key in asked:
         return False

@@ -8,7 +8,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from sandbox.balancer.rules import Json, NotSimulated, decide, target_group
 from sandbox.ecs.in_flight import InFlight, in_flight_of
@@ -168,11 +167,6 @@ class Balancers:
         return found
 
 
-_balancers: WeakKeyDictionary[World, Balancers] = WeakKeyDictionary()
-_balancers_lock = threading.Lock()
-
-
 def balancers_of(world: World) -> Balancers:
     """A world's listeners."""
-    with _balancers_lock:
-        return _balancers.setdefault(world, Balancers())
+    return world.parts.of(Balancers)

@@ -13,7 +13,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account.errors import AwsError
@@ -66,11 +65,8 @@ class Builds:
         return 1 + sum(1 for known in self.records.values() if known.data["projectName"] == project)
 
 
-_worlds: dict[Path, Builds] = {}
-
-
 def builds_of(world: World) -> Builds:
-    return _worlds.setdefault(world.folder, Builds())
+    return world.parts.of(Builds)
 
 
 def start_build(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:

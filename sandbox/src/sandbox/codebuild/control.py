@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.account.account import World
 from sandbox.codebuild.api import building, builds_of
-
-if TYPE_CHECKING:
-    from sandbox.account.account import World
+from sandbox.eventbridge.destinations import Destinations
+from sandbox.receivers.commits import Commits
 
 
 def set_quota(world: World, body: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +20,10 @@ def set_quota(world: World, body: dict[str, Any]) -> dict[str, Any]:
 def commits(world: World, body: dict[str, Any]) -> dict[str, Any]:
     """What GitHub or GitLab was told, by builds too, and whether nothing is on its way."""
     world.bus.wait()
-    return {"told": list(world.commits.told), "idle": world.destinations.idle() and not building(world)}
+    return {
+        "told": list(world.parts.of(Commits).told),
+        "idle": world.parts.of(Destinations).idle() and not building(world),
+    }
 
 
 ROUTES = {"POST builds": set_quota, "GET commits": commits}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from sandbox.account.account import World
@@ -58,13 +57,5 @@ class CodeDeployState:
         self.runs: dict[str, Any] = {}
 
 
-_states: WeakKeyDictionary[World, CodeDeployState] = WeakKeyDictionary()
-_states_lock = threading.Lock()
-
-
 def state_of(world: World) -> CodeDeployState:
-    with _states_lock:
-        state = _states.get(world)
-        if state is None:
-            state = _states[world] = CodeDeployState()
-        return state
+    return world.parts.of(CodeDeployState)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import threading
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from moto.backends import get_backend
 
@@ -54,17 +53,16 @@ class PipelineState:
         world.spawn(f"retry of {execution.pipeline} {execution.id}", lambda: runner.retry(stage, mode))
 
 
-_states: WeakKeyDictionary[World, dict[str, PipelineState]] = WeakKeyDictionary()
+class Pipelines(dict[str, PipelineState]):
+    """What has happened to an account's pipelines, by name."""
+
+
 _lock = threading.Lock()
 
 
-def states_of(world: World) -> dict[str, PipelineState]:
-    """The pipelines of a world, by name."""
-    with _lock:
-        found = _states.get(world)
-        if found is None:
-            found = _states[world] = {}
-        return found
+def states_of(world: World) -> Pipelines:
+    """An account's pipelines."""
+    return world.parts.of(Pipelines)
 
 
 def backend(world: World) -> Any:

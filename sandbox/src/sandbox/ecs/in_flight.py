@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from sandbox.account.account import World
@@ -44,11 +43,6 @@ class InFlight:
             return task in self._counts
 
 
-_in_flight: WeakKeyDictionary[World, InFlight] = WeakKeyDictionary()
-_lock = threading.Lock()
-
-
 def in_flight_of(world: World) -> InFlight:
     """Those of an account's tasks."""
-    with _lock:
-        return _in_flight.setdefault(world, InFlight())
+    return world.parts.of(InFlight)

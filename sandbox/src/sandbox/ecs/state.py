@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
@@ -28,16 +27,8 @@ class EcsState:
         return self.services.get((short_name(cluster), short_name(name_or_arn)))
 
 
-_states: WeakKeyDictionary[World, EcsState] = WeakKeyDictionary()
-_states_lock = threading.Lock()
-
-
 def state_of(world: World) -> EcsState:
-    with _states_lock:
-        state = _states.get(world)
-        if state is None:
-            state = _states[world] = EcsState()
-        return state
+    return world.parts.of(EcsState)
 
 
 def short_name(name_or_arn: str) -> str:

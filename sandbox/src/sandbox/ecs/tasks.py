@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from sandbox.account.errors import AwsError
 from sandbox.ecs.containers import LocalEngine
@@ -119,15 +118,12 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
     return {"tasks": shapes, "failures": []}
 
 
-Started = dict[tuple[str, str], tuple[Json, list[Task]]]
-"""What RunTask was asked, and started, for a cluster's client token: the same again starts nothing."""
+class StartedTasks(dict[tuple[str, str], tuple[Json, list[Task]]]):
+    """(cluster, client token) → what RunTask was asked and started: the same again starts nothing."""
 
 
-def _by_token(world: World) -> Started:
-    return _tokens.setdefault(world, {})
-
-
-_tokens: WeakKeyDictionary[World, Started] = WeakKeyDictionary()
+def _by_token(world: World) -> StartedTasks:
+    return world.parts.of(StartedTasks)
 
 
 def stop_task(world: World, principal: Principal, params: Json) -> Json:

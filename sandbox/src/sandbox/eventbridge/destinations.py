@@ -19,11 +19,11 @@ from moto.events.models import events_backends
 from sandbox.account.authorization import role_may
 from sandbox.account.errors import AwsError
 from sandbox.eventbridge.dead_letters import keep
-from sandbox.eventbridge.transform import TransformError, lookup
+from sandbox.eventbridge.transform import TransformError, lookup, target_input
 from sandbox.iam.calls import Need
 from sandbox.receivers.answer import Answer
-from sandbox.receivers.commits import is_api
-from sandbox.receivers.slack import HOSTS, WEBHOOKS
+from sandbox.receivers.commits import Commits, is_api
+from sandbox.receivers.slack import HOSTS, WEBHOOKS, Slack
 
 if TYPE_CHECKING:
     from sandbox.account.account import World
@@ -114,7 +114,7 @@ class Destination:
         called = urlsplit(described["InvocationEndpoint"])
         if called.hostname in HOSTS:
             known = called.path.startswith(WEBHOOKS)
-            return self._world.slack.post(delivery.body) if known else Answer(404, "no_service")
+            return self._world.parts.of(Slack).post(delivery.body) if known else Answer(404, "no_service")
         if not is_api(called.path):
             return Answer(404, f"the sandbox reaches no {called.hostname}")
         values = delivery.target.get("HttpParameters", {}).get("PathParameterValues", [])
@@ -122,7 +122,7 @@ class Destination:
             path = filled(called.path, values, delivery.event)
         except TransformError as error:
             return Answer(0, str(error))
-        return self._world.commits.post(path, self._headers(described["ConnectionArn"]), delivery.body)
+        return self._world.parts.of(Commits).post(path, self._headers(described["ConnectionArn"]), delivery.body)
 
     def _headers(self, connection: str) -> dict[str, str]:
         """What a connection adds to a call: an API key."""
@@ -148,34 +148,43 @@ def filled(path: str, values: Sequence[str], event: Mapping[str, Any]) -> str:
 
 
 class Destinations:
-    """All of an account's, by ARN."""
+    """Those of an account that events have been sent to, by ARN."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._lock = world, threading.Lock()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._known: dict[str, Destination] = {}
 
-    def send(self, body: str, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
-        """Deliver an event with the target's role.
-
-        Raises:
-            AwsError: the role may not, or there is no such destination.
-        """
-        arn = str(target["Arn"])
-        if find(self._world, arn) is None:
-            raise AwsError("ResourceNotFoundException", f"the API destination {arn} does not exist")
-        need = Need("events:InvokeApiDestination", arn, {})
-        credentials = self._world.assume(str(target.get("RoleArn")), "events.amazonaws.com", "destination")
-        if not role_may(self._world, credentials, need):
-            raise AwsError("AccessDeniedException", f"{target.get('RoleArn')} may not {need.action} on {arn}", 403)
+    def get(self, world: World, arn: str) -> Destination:
+        """The destination of this ARN."""
         with self._lock:
             if arn not in self._known:
-                self._known[arn] = Destination(self._world, arn)
-        self._known[arn].add(body, event, rule, target)
+                self._known[arn] = Destination(world, arn)
+            return self._known[arn]
 
     def idle(self) -> bool:
         """Whether everything was delivered or given up."""
         with self._lock:
             return all(destination.idle() for destination in self._known.values())
+
+
+def send(world: World, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
+    """Deliver an event with the target's role.
+
+    Raises:
+        AwsError: the role may not, or there is no such destination.
+    """
+    arn = str(target["Arn"])
+    body = target_input(target, event, rule)
+    if find(world, arn) is None:
+        raise AwsError("ResourceNotFoundException", f"the API destination {arn} does not exist")
+    need = Need("events:InvokeApiDestination", arn, {})
+    credentials = world.assume(str(target.get("RoleArn")), "events.amazonaws.com", "destination")
+    if not role_may(world, credentials, need):
+        raise AwsError("AccessDeniedException", f"{target.get('RoleArn')} may not {need.action} on {arn}", 403)
+    world.parts.of(Destinations).get(world, arn).add(body, event, rule, target)
+
+
+TARGETS = {"events": send}
 
 
 def find(world: World, arn: str) -> dict[str, Any] | None:

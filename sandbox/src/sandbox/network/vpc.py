@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from sandbox.account.account import World
@@ -205,14 +204,9 @@ class _Kept:
         self.vpc: Vpc | None = None
 
 
-_kept: WeakKeyDictionary[World, _Kept] = WeakKeyDictionary()
-_kept_lock = threading.Lock()
-
-
 def vpc_of(world: World) -> Vpc:
     """A world's networks."""
-    with _kept_lock:
-        kept = _kept.setdefault(world, _Kept())
+    kept = world.parts.of(_Kept)
     with kept.lock:
         changes = world.network_changes  # before the read, which may not have what is changed meanwhile
         if kept.vpc is None or changes != kept.changes or time.monotonic() > kept.at + SECONDS_KEPT:

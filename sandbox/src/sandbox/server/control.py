@@ -35,7 +35,8 @@ from sandbox.account import breakpoints, identity
 from sandbox.account.account import World
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.account.protocol import Answer, Environ
-from sandbox.receivers.slack import MOODS
+from sandbox.eventbridge.destinations import Destinations
+from sandbox.receivers.slack import MOODS, Slack
 
 PREFIX = "/_sandbox/"
 
@@ -75,7 +76,8 @@ def _own(world: World, body: dict[str, Any], route: str) -> Json:
             return [undelivered.json() for undelivered in list(world.undelivered)]
         case "GET slack":
             world.bus.wait()
-            return {"posted": list(world.slack.posted), "mood": world.slack.mood, "idle": world.destinations.idle()}
+            channel, idle = world.parts.of(Slack), world.parts.of(Destinations).idle()
+            return {"posted": list(channel.posted), "mood": channel.mood, "idle": idle}
         case "POST slack":
             return _mood(world, str(body.get("mood", "ok")))
         case "POST replay-event":
@@ -104,7 +106,7 @@ def _mood(world: World, mood: str) -> Json:
     known = next((each for each in MOODS if each == mood), None)
     if known is None:
         raise Rejected(HTTPStatus.BAD_REQUEST, f"Slack's mood is one of {', '.join(MOODS)}, not {mood!r}")
-    world.slack.mood = known
+    world.parts.of(Slack).mood = known
     return {"mood": known}
 
 

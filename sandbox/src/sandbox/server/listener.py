@@ -14,8 +14,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from sandbox.account.account import World
 from sandbox.account.roles import ServiceRoles
 from sandbox.clock import Clock
-from sandbox.eventbridge.bus import EventBus
-from sandbox.eventbridge.destinations import Destinations
+from sandbox.eventbridge.bus import EventBus, Target
 from sandbox.server import control
 from sandbox.server.app import Application, Handler, Handlers
 
@@ -37,6 +36,12 @@ HANDLER_MODULES = (
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 
 
+TARGET_MODULES = (
+    "sandbox.codepipeline.event_target",
+    "sandbox.functions.event_target",
+    "sandbox.eventbridge.destinations",
+)
+"""Modules with ``TARGETS``: what delivers events to the targets of rules, by the service in the target's ARN."""
 CONTROL_MODULES = ("sandbox.balancer.control", "sandbox.codebuild.control")
 """Modules with ``ROUTES``: what parts of the sandbox offer at ``/_sandbox/``."""
 
@@ -46,12 +51,18 @@ def all_routes() -> control.Routes:
     return {route: answer for name in CONTROL_MODULES for route, answer in importlib.import_module(name).ROUTES.items()}
 
 
+def all_targets() -> dict[str, Target]:
+    """What delivers events, by the service in a target's ARN."""
+    return {
+        service: target for name in TARGET_MODULES for service, target in importlib.import_module(name).TARGETS.items()
+    }
+
+
 def new_account(folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> World:
     """An empty account, with the parts registered that all others use."""
     world = World(folder, account, region, endpoint, clock)
     world.roles = ServiceRoles(world)
-    world.bus = EventBus(world)
-    world.destinations = Destinations(world)
+    world.bus = EventBus(world, all_targets())
     return world
 
 
