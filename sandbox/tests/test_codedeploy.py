@@ -13,6 +13,7 @@ from botocore.validate import validate_parameters
 
 from sandbox.account.account import Principal
 from sandbox.account.errors import AwsError
+from sandbox.account.parts import Parts
 from sandbox.codedeploy import deployments, registry
 from sandbox.codedeploy.appspec import AppSpec, AppSpecError, parse
 from sandbox.codedeploy.run import LIFECYCLE, Run
@@ -120,6 +121,7 @@ class Rig:
     account: str = "111111111111"
     region: str = "eu-west-1"
     clock: Clock = field(default_factory=Clock)
+    parts: Parts = field(default_factory=Parts)
 
     def __post_init__(self) -> None:
         self.sets.append(self.task_set("ecs-svc/1", "PRIMARY", BLUE))
@@ -362,20 +364,20 @@ GROUP: Json = {
 }
 
 
-class Account(Rig):
+class RigWithServices(Rig):
     def describe_services(self, **_: Any) -> Json:
         controller = {"type": "CODE_DEPLOY"}
         return {"services": [{"status": "ACTIVE", "deploymentController": controller, "taskSets": self.sets}]}
 
 
-def account() -> Account:
-    world = Account()
+def with_application() -> RigWithServices:
+    world = RigWithServices()
     call(world, "CreateApplication", applicationName="app", computePlatform="ECS")
     return world
 
 
 def test_a_group_is_kept_changed_and_deleted() -> None:
-    world = account()
+    world = with_application()
     id = call(world, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
     call(
         world, "UpdateDeploymentGroup", applicationName="app", currentDeploymentGroupName="group",
@@ -390,7 +392,7 @@ def test_a_group_is_kept_changed_and_deleted() -> None:
 
 
 def test_an_application_that_is_renamed_keeps_all() -> None:
-    world = account()
+    world = with_application()
     arns = [f"arn:aws:codedeploy:{world.region}:{world.account}:application:{name}" for name in ("app", "new")]
     id = call(world, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
     call(world, "TagResource", ResourceArn=arns[0], Tags=[{"Key": "team", "Value": "web"}])
@@ -404,7 +406,7 @@ def test_an_application_that_is_renamed_keeps_all() -> None:
 
 
 def test_a_service_is_in_one_group() -> None:
-    world = account()
+    world = with_application()
     call(world, "CreateDeploymentGroup", **GROUP)
     by_arn = [{"clusterName": "arn:aws:ecs:ap-northeast-1:1:cluster/c", "serviceName": "web"}]
     with pytest.raises(AwsError, match="ECSServiceMappingLimitExceededException"):
@@ -439,7 +441,7 @@ def test_a_service_is_in_one_group() -> None:
 )  # fmt: skip
 def test_a_group_is_refused(changes: Json, code: str) -> None:
     with pytest.raises(AwsError) as refused:
-        call(account(), "CreateDeploymentGroup", **{**GROUP, **changes})
+        call(with_application(), "CreateDeploymentGroup", **{**GROUP, **changes})
     assert refused.value.code == code
 
 
@@ -447,7 +449,7 @@ def test_a_group_is_refused_while_codedeploy_may_not_assume_its_role(monkeypatch
     def assume(*_: Any) -> str:
         raise AwsError("AccessDenied", "not yet", 403)
 
-    world = account()
+    world = with_application()
     monkeypatch.setattr(world, "assume", assume)
     with pytest.raises(AwsError, match="does not have the permissions required to assume the role") as refused:
         call(world, "CreateDeploymentGroup", **GROUP)
@@ -471,7 +473,7 @@ def test_a_configuration_has_limits(shift: tuple[int, int], allowed: bool) -> No
 
 
 def test_one_deployment_of_a_group_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = account()
+    world = with_application()
     world.spawn = lambda name, work: None  # type: ignore[attr-defined]
     call(world, "CreateDeploymentGroup", **GROUP)
     revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(SPEC)}}
@@ -563,7 +565,7 @@ RESOURCES_OF: dict[str, tuple[Json, Json, set[str]]] = {
 @pytest.mark.parametrize("token", RESOURCES_OF)
 def test_a_resource_is_made_read_changed_and_deleted(token: str) -> None:
     inputs, changes, outputs = RESOURCES_OF[token]
-    client, handler = Client(account()), RESOURCES[token]
+    client, handler = Client(with_application()), RESOURCES[token]
     aws = Aws("111111111111", "eu-west-1", "aws", lambda _: client, lambda _: client)
     id, made = handler.create(aws, inputs)
     assert outputs <= made.keys()
