@@ -8,9 +8,8 @@ Functions without resources. A rule, a target group and a key have ids, not name
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bootstrap import deploy_policy
-from bootstrap.deploy_policy import actions
-from components.iam.policies import Statement, allow
+from bootstrap import deploy_policy, network_policy
+from components.iam.policies import Statement, actions, allow
 from components.naming import Scope
 
 REVIEW_STACKS = "pr-*"
@@ -29,7 +28,7 @@ def review_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     """
     own = replace(scope, stack=REVIEW_STACKS)
     return {
-        "network": [*_network(own), *_rules(scope), *deploy_policy.records(own)],
+        "network": [*_network(own), *_rules(scope), *network_policy.records(own)],
         "services": [*deploy_policy.services(own), *deploy_policy.watching(own)],
         "delivery": [*deploy_policy.delivery(own), *deploy_policy.store(own)],
         "identity": [*deploy_policy.identity(own), *deploy_policy.parameters(own), *_keys(own)],
@@ -45,7 +44,7 @@ def _network(scope: Scope) -> list[Statement]:
         "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress CreateTags DeleteTags",
     )
     return [
-        deploy_policy.read_network(),
+        network_policy.read_network(),
         allow("Groups", groups, [scope.arn("ec2", f"{kind}/*") for kind in ("security-group", "security-group-rule")]),
         # A group is made in a VPC.
         allow("GroupsIn", ["ec2:CreateSecurityGroup"], [scope.arn("ec2", "vpc/*")]),

@@ -26,6 +26,11 @@ def allow(sid: str, actions: Sequence[str], resources: Arns, condition: Mapping[
     return {**statement, "Condition": condition} if condition else statement
 
 
+def actions(service: str, names: str) -> list[str]:
+    """A service's actions, by names with blanks between."""
+    return [f"{service}:{name}" for name in names.split()]
+
+
 def trust(service: str, account: pulumi.Input[str]) -> dict[str, Any]:
     """Lets an AWS service assume a role, on behalf of this account only (the confused deputy problem)."""
     return document(

@@ -1,0 +1,89 @@
+"""What a stack's deploy role may do with its network: VPC, load balancer, DNS records and certificates.
+
+Functions without resources; `bootstrap/deploy_policy.py` says where the actions are from.
+"""
+
+from components.iam.policies import EVERYTHING, Statement, actions, allow
+from components.naming import Scope
+
+
+def network_statements(scope: Scope) -> list[Statement]:
+    """All of it."""
+    return [*_network(scope), *records(scope), *_certificates(scope)]
+
+
+def _network(scope: Scope) -> list[Statement]:
+    """VPC, addresses, load balancer.
+
+    Their ARNs end in ids that AWS makes up, and most actions of EC2 that create take no resource; so EC2 is granted in
+    the stack's Region, and what keeps stacks apart is the account.
+    """
+    in_region = {"StringEquals": {"aws:RequestedRegion": scope.region}}
+    ec2 = actions(
+        "ec2",
+        "CreateVpc DeleteVpc ModifyVpcAttribute "
+        "CreateSubnet DeleteSubnet ModifySubnetAttribute "
+        "CreateInternetGateway DeleteInternetGateway AttachInternetGateway DetachInternetGateway "
+        "CreateRouteTable DeleteRouteTable AssociateRouteTable DisassociateRouteTable ReplaceRouteTableAssociation "
+        "CreateRoute DeleteRoute ReplaceRoute "
+        "CreateNatGateway DeleteNatGateway AllocateAddress ReleaseAddress AssociateAddress DisassociateAddress "
+        "CreateSecurityGroup DeleteSecurityGroup "
+        "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
+        "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules "
+        "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress "
+        "CreateTags DeleteTags",
+    )
+    balancer = actions(
+        "elasticloadbalancing",
+        "CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets "
+        "SetIpAddressType CreateListener DeleteListener ModifyListener ModifyListenerAttributes "
+        "CreateRule DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags",
+    )
+    groups = actions(
+        "elasticloadbalancing",
+        "CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes AddTags RemoveTags",
+    )
+    return [
+        read_network(),
+        allow("Network", ec2, EVERYTHING, in_region),
+        allow(
+            "Balancer",
+            balancer,
+            [
+                scope.arn("elasticloadbalancing", f"{kind}/app/{scope.stack}/*")
+                for kind in ("loadbalancer", "listener", "listener-rule")
+            ],
+        ),
+        # Autonamed by route, without the stack.
+        allow("TargetGroups", groups, [scope.arn("elasticloadbalancing", "targetgroup/*")]),
+    ]
+
+
+def read_network() -> Statement:
+    """Reads what there is of it."""
+    return allow("ReadNetwork", ["ec2:Describe*", "elasticloadbalancing:Describe*"], EVERYTHING)
+
+
+def records(scope: Scope) -> list[Statement]:
+    """DNS records; a zone has an id, not a name."""
+    return [
+        allow("ReadZones", actions("route53", "Get* List*"), EVERYTHING),
+        allow("Records", ["route53:ChangeResourceRecordSets"], [f"arn:{scope.partition}:route53:::hostedzone/*"]),
+    ]
+
+
+def _certificates(scope: Scope) -> list[Statement]:
+    """Certificates; each has an id, not a name."""
+    return [
+        # Asking for one takes no resource.
+        allow(
+            "AskForCertificates",
+            actions("acm", "RequestCertificate DescribeCertificate ListTagsForCertificate"),
+            EVERYTHING,
+        ),
+        allow(
+            "Certificates",
+            actions("acm", "DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"),
+            [scope.arn("acm", "certificate/*")],
+        ),
+    ]
