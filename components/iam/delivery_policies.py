@@ -81,13 +81,13 @@ def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindExecutions", actions, [pipeline_arn])]
 
 
-def announce(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> list[Statement]:
+def put_events(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> list[Statement]:
     """Publishes these kinds of events."""
     condition = {"StringEquals": {"events:source": source, "events:detail-type": list(detail_types)}}
     return [allow("Announce", ["events:PutEvents"], [bus_arn], condition)]
 
 
-def measure(namespace: str) -> list[Statement]:
+def put_metrics(namespace: str) -> list[Statement]:
     """Writes metrics of one namespace, which is no resource."""
     condition = {"StringEquals": {"cloudwatch:namespace": namespace}}
     return [allow("Measure", ["cloudwatch:PutMetricData"], EVERYTHING, condition)]

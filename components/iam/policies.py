@@ -111,7 +111,7 @@ def encrypt_log(account: str, partition: str, region: str, log_group_arn: str) -
     )
 
 
-def open_sessions(log_group_arn: pulumi.Input[str]) -> list[Statement]:
+def ecs_exec(log_group_arn: pulumi.Input[str]) -> list[Statement]:
     """What the agent of ECS Exec in a task needs, with the task role (ECS, ECS Exec: task role, logging)."""
     channels = [f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data")]
     log = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]

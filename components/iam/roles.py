@@ -31,11 +31,11 @@ def service_role(
         account: on whose behalf only.
         opts: of both children.
     """
-    role = bare_role(name, full_name, service, account, opts)
-    return role, grant(name, role, statements, opts)
+    role = create_role(name, full_name, service, account, opts)
+    return role, attach_policy(name, role, statements, opts)
 
 
-def bare_role(name: str, full_name: str, service: str, account: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
+def create_role(name: str, full_name: str, service: str, account: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
     """A role that may do nothing; the arguments are `service_role`'s."""
     return aws.iam.Role(
         f"{name}-role",
@@ -45,7 +45,7 @@ def bare_role(name: str, full_name: str, service: str, account: str, opts: pulum
     )
 
 
-def grant(
+def attach_policy(
     name: str, role: aws.iam.Role, statements: Sequence[policies.Statement], opts: pulumi.ResourceOptions
 ) -> aws.iam.RolePolicy:
     """The policy of a role; IAM takes none without a statement."""
@@ -57,7 +57,7 @@ def grant(
     )
 
 
-def until_known(name: str) -> pulumi.ResourceHookBinding:
+def retry_until_role_is_known(name: str) -> pulumi.ResourceHookBinding:
     """The hook of EventBridge's targets: their role may be so new that EventBridge does not know it yet.
 
     The provider tries that again for a rule (`PutRule`), and not for a target; whether `PutTargets` looks at the role,

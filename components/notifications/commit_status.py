@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
-from components.iam.roles import service_role, until_known
+from components.iam.roles import retry_until_role_is_known, service_role
 from components.lambda_function import python_function
 from components.naming import Scope
 from components.notifications.commit_messages import (
@@ -125,7 +125,9 @@ class CommitFeedback(pulumi.ComponentResource):
         self._targets = Targets(
             queue.arn,
             pulumi.ResourceOptions(
-                parent=self, depends_on=[permission, queue.policy, called], hooks=until_known(f"{name}-targets")
+                parent=self,
+                depends_on=[permission, queue.policy, called],
+                hooks=retry_until_role_is_known(f"{name}-targets"),
             ),
         )
         path: dict[str, Any] = {
@@ -199,7 +201,7 @@ class CommitFeedback(pulumi.ComponentResource):
                         sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
                     ),
                     *delivery_policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),
-                    *delivery_policies.announce(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
+                    *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
                 ],
                 "log_retention_days": args["log_retention_days"],
             },

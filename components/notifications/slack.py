@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
-from components.iam.roles import service_role, until_known
+from components.iam.roles import retry_until_role_is_known, service_role
 from components.naming import Scope
 from components.notifications.dead_letter_queue import dead_letter_queue
 from components.notifications.slack_messages import MESSAGES, event_pattern, webhook_transformer
@@ -66,7 +66,7 @@ class Notifications(pulumi.ComponentResource):
             child,
         )
         destination, role, permission = _destination(name, args["webhook"], scope, child)
-        hooks = until_known(f"{name}-targets")
+        hooks = retry_until_role_is_known(f"{name}-targets")
         for kind, rule in rules.items():
             aws.cloudwatch.EventTarget(
                 f"{name}-{kind}-target",

@@ -135,7 +135,7 @@ def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Proje
             *policies.read_labels(images.arn),
             *delivery_policies.read_release(service.record_arn),
             *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
-            *delivery_policies.announce(
+            *delivery_policies.put_events(
                 scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
             ),
             *delivery_policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),

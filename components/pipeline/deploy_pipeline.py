@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
-from components.iam.roles import service_role, until_known
+from components.iam.roles import retry_until_role_is_known, service_role
 from components.lambda_function import python_function
 from components.pipeline import builds, stages, steps_function, uploaders
 from components.pipeline.builds import DeployPipelineArgs, Project
@@ -263,7 +263,7 @@ class DeployPipeline(pulumi.ComponentResource):
     ) -> aws.cloudwatch.EventTarget:
         """Starts the pipeline when an object is written; `event` is what the execution takes from it."""
         role, permissions = starter
-        known = until_known(f"{self._name}-pipeline-{purpose}-target")
+        known = retry_until_role_is_known(f"{self._name}-pipeline-{purpose}-target")
         rule = aws.cloudwatch.EventRule(
             f"{self._name}-{purpose}",
             name=starting_rule(self._full_name, purpose),

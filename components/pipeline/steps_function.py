@@ -94,6 +94,6 @@ def _release(service: EcsService) -> list[policies.Statement]:
         *delivery_policies.release_service(service.arn, scalable_targets, service.role_arns),
         *policies.tag_image(service.args["images"].arn),
         *delivery_policies.write_release(service.record_arn),
-        *delivery_policies.announce(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
-        *delivery_policies.measure(SOURCE),
+        *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
+        *delivery_policies.put_metrics(SOURCE),
     ]

@@ -19,15 +19,15 @@ class Tasks(Model):
     """Per cent of CPU that scaling aims at; without it nothing scales."""
 
     @property
-    def most(self) -> int:
+    def max_count(self) -> int:
         """The upper bound, given or not."""
         return self.min if self.max is None else self.max
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.most < self.min:
+        if self.max_count < self.min:
             raise ValueError(f"max {self.max} is less than min {self.min}")
-        if self.target_cpu is not None and self.most == self.min:
+        if self.target_cpu is not None and self.max_count == self.min:
             raise ValueError("target_cpu has no effect unless max is greater than min")
         return self
 
@@ -55,7 +55,7 @@ def scaling(
         scalable_dimension="ecs:service:DesiredCount",
         resource_id=resource_id,
         min_capacity=tasks.min,
-        max_capacity=tasks.most,
+        max_capacity=tasks.max_count,
         suspended_state={
             "dynamic_scaling_in_suspended": suspended,
             "dynamic_scaling_out_suspended": suspended,

@@ -16,7 +16,7 @@ from components.service.autoscaling import Tasks, scaling
 from components.service.current_service import CurrentService
 from components.service.parameter_store import ParameterStore
 from components.service.rendered_template import RenderedTemplate, known_values
-from components.service.revision import forced, task_definition
+from components.service.revision import force_new_deployment, task_definition
 from components.service.route_names import Route
 from components.service.routing import (
     ContainerTarget,
@@ -29,7 +29,7 @@ from components.service.routing import (
 from components.service.strategies import RollingStrategy, Strategy
 from components.service.strategies.strategy import AppSpecArgs, Deployable
 from components.service.task import Task
-from components.service.task_role import Permission, of_the_app, task_role
+from components.service.task_role import Permission, app_statements, task_role
 from components.service.task_template import TaskTemplate
 from releases.names import LIVE, alarm_name, log_group, record_name
 from releases.record import UNRELEASED
@@ -190,8 +190,8 @@ class EcsService(pulumi.ComponentResource):
     def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What the app does, and the agent of ECS Exec beside it."""
         statements = [
-            *(policies.open_sessions(self._platform.cluster.session_log_arn) if self._opens_sessions else []),
-            *of_the_app(self.args.get("permissions", [])),
+            *(policies.ecs_exec(self._platform.cluster.session_log_arn) if self._opens_sessions else []),
+            *app_statements(self.args.get("permissions", [])),
             *self._reads.task_statements(self._scope),
         ]
         name, full_name = f"{self.service}-task", f"{self._full_name}-task"
@@ -206,7 +206,7 @@ class EcsService(pulumi.ComponentResource):
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
         deploy, state, replaces = self.deploy, self._current.state, self._replaces
         updates = not replaces and not deploy.controller.deploys_template
-        force = forced(state.settings, self._settings()) if updates and state is not None else False
+        force = force_new_deployment(state.settings, self._settings()) if updates and state is not None else False
         return aws.ecs.Service(
             f"{self.service}-service",
             name=deploy.controller.service_name(self._scope.stack, self.service),

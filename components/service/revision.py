@@ -6,14 +6,14 @@ from releases.lookup import how_to_wait
 from releases.service_state import ServiceState, Settings
 
 
-def task_definition(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
+def task_definition(state: ServiceState | None, fingerprint: str, declared_arn: str) -> str:
     """The task definition for the service; the one it has while something is in flight (rule `update guards`)."""
     if state is not None and state.in_flight:
         return state.task_definition
-    return released_or_own(state, fingerprint, own_arn)
+    return released_or_declared(state, fingerprint, declared_arn)
 
 
-def released_or_own(state: ServiceState | None, fingerprint: str, own_arn: str) -> str:
+def released_or_declared(state: ServiceState | None, fingerprint: str, declared_arn: str) -> str:
     """The task definition for the service (rule `template fingerprint` of docs/delivery-contract.md).
 
     The released revision when it was made of the program's template: then it differs from Pulumi's own in the
@@ -25,19 +25,19 @@ def released_or_own(state: ServiceState | None, fingerprint: str, own_arn: str) 
     Args:
         state: the service as it is; None when there is none yet.
         fingerprint: the fingerprint of the program's template.
-        own_arn: the revision that Pulumi registered.
+        declared_arn: the revision that Pulumi registered.
 
     Raises:
         RecordError: the release record is none.
     """
     if state is None:
-        return own_arn
+        return declared_arn
     if state.release is None:
-        return state.task_definition if state.fingerprint == fingerprint else own_arn
-    return state.release.task_definition if state.release.template_fingerprint == fingerprint else own_arn
+        return state.task_definition if state.fingerprint == fingerprint else declared_arn
+    return state.release.task_definition if state.release.template_fingerprint == fingerprint else declared_arn
 
 
-def forced(now: Settings | None, wanted: Settings) -> bool | None:
+def force_new_deployment(now: Settings | None, wanted: Settings) -> bool | None:
     """Whether the update of a service is told to start a new deployment; None leaves it as the last update was told.
 
     Another capacity provider is refused without a new deployment, by ECS and by the provider's plan; ECS Exec reaches

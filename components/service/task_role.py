@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.iam import policies
-from components.iam.roles import bare_role, grant
+from components.iam.roles import attach_policy, create_role
 from components.model import Model
 
 
@@ -47,11 +47,11 @@ def task_role(
         statements: what it may do.
         opts: of both children.
     """
-    role = bare_role(name, full_name, "ecs-tasks", account, opts)
-    return role, [grant(name, role, statements, opts)] if statements else []
+    role = create_role(name, full_name, "ecs-tasks", account, opts)
+    return role, [attach_policy(name, role, statements, opts)] if statements else []
 
 
-def of_the_app(permissions: Sequence[Permission]) -> list[policies.Statement]:
+def app_statements(permissions: Sequence[Permission]) -> list[policies.Statement]:
     """A statement for each permission."""
     return [
         policies.allow(f"App{number}", permission.actions, permission.resources)

@@ -45,15 +45,15 @@ class Edit:
         path.write_text(text.replace(self.old, self.new), "utf-8")
 
 
-RELEASED_OR_OWN = (
-    "return state.release.task_definition if state.release.template_fingerprint == fingerprint else own_arn"
+RELEASED_OR_DECLARED = (
+    "return state.release.task_definition if state.release.template_fingerprint == fingerprint else declared_arn"
 )
 NEWEST = """\
 import boto3
 
-    family = own_arn.rpartition("/")[2].rpartition(":")[0]
+    family = declared_arn.rpartition("/")[2].rpartition(":")[0]
     return str(boto3.client("ecs").describe_task_definition(taskDefinition=family)["taskDefinition"]["taskDefinitionArn"])"""
-MAX = 'return max(own_arn, state.release.task_definition, key=lambda arn: int(arn.rpartition(":")[2]))'
+MAX = 'return max(declared_arn, state.release.task_definition, key=lambda arn: int(arn.rpartition(":")[2]))'
 LIVE = 'live = pulumi.Output.concat(args["images"].url, f":{LIVE}")'
 DIGEST = """\
 live = pulumi.Output.concat(
@@ -70,9 +70,9 @@ LONGEST = 300
 REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'
 
 MUTANTS: Mapping[str, tuple[Edit, ...]] = {
-    "newest": (Edit("components/service/revision.py", RELEASED_OR_OWN, NEWEST),),
-    "max": (Edit("components/service/revision.py", RELEASED_OR_OWN, MAX),),
-    "own": (Edit("components/service/revision.py", RELEASED_OR_OWN, "return own_arn"),),
+    "newest": (Edit("components/service/revision.py", RELEASED_OR_DECLARED, NEWEST),),
+    "max": (Edit("components/service/revision.py", RELEASED_OR_DECLARED, MAX),),
+    "own": (Edit("components/service/revision.py", RELEASED_OR_DECLARED, "return declared_arn"),),
     "digest": (Edit("components/service/ecs_service.py", LIVE, DIGEST),),
     "live-first": (
         Edit(

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from components.service.revision import forced, released_or_own, replacement_refusal, task_definition, waiting
+from components.service.revision import (
+    force_new_deployment,
+    released_or_declared,
+    replacement_refusal,
+    task_definition,
+    waiting,
+)
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import RecordError
@@ -76,7 +82,7 @@ CHOSEN = {
 @pytest.mark.parametrize("case", CHOSEN)
 def test_the_released_revision_or_pulumi_s_own(case: str) -> None:
     state, chosen = CHOSEN[case]
-    assert released_or_own(state, MINE, OWN) == chosen
+    assert released_or_declared(state, MINE, OWN) == chosen
     assert task_definition(state, MINE, OWN) == chosen
 
 
@@ -88,13 +94,13 @@ def test_a_service_with_something_in_flight_keeps_what_it_has(
     state, chosen = CHOSEN[case]
     assert state is not None
     assert task_definition(busy(state), MINE, OWN) == state.task_definition
-    assert released_or_own(busy(state), MINE, OWN) == chosen, "what it is to have later is another matter"
+    assert released_or_declared(busy(state), MINE, OWN) == chosen, "what it is to have later is another matter"
 
 
 def test_a_record_that_is_none_is_not_taken_for_unreleased() -> None:
     state = replace(service(OTHER, MINE, None), record="{}")
     with pytest.raises(RecordError, match=r"^not a release record: \{\}$"):
-        released_or_own(state, MINE, OWN)
+        released_or_declared(state, MINE, OWN)
 
 
 TO_WAIT = (
@@ -204,4 +210,4 @@ FORCED = {
 @pytest.mark.parametrize("case", FORCED)
 def test_what_takes_a_new_deployment(case: str) -> None:
     now, wanted, expected = FORCED[case]
-    assert forced(now, wanted) is expected
+    assert force_new_deployment(now, wanted) is expected

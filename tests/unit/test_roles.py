@@ -38,7 +38,7 @@ def test_what_is_tried_again_and_how_often(monkeypatch: pytest.MonkeyPatch, erro
         slept.append(seconds)
 
     monkeypatch.setattr(roles, "asyncio", SimpleNamespace(sleep=sleep))
-    (hook,) = roles.until_known("targets").on_error or []
+    (hook,) = roles.retry_until_role_is_known("targets").on_error or []
     answers: list[bool] = []
 
     async def ask() -> None:

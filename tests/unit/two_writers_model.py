@@ -121,7 +121,7 @@ class Rules:
         confirms: whether it looks, after its deployment, that no release was undone.
     """
 
-    chosen: Rule = revision.released_or_own
+    chosen: Rule = revision.released_or_declared
     looks: bool = True
     waits: bool = False
     confirms: bool = True

@@ -94,7 +94,9 @@ class CodeDeploy(pulumi.ComponentResource):
             f"{name}-deploy", f"{full_name}-deploy", "codedeploy", _statements(args), args["scope"].account, child
         )
         application = aws.codedeploy.Application(f"{name}-deploy", name=full_name, compute_platform="ECS", opts=child)
-        self.config_name = _config(name, full_name, args["shift"], child) if "shift" in args else _own(ALL_AT_ONCE)
+        self.config_name = pulumi.Output.from_input(
+            _config(name, full_name, args["shift"], child) if "shift" in args else ALL_AT_ONCE
+        )
         group = aws.codedeploy.DeploymentGroup(
             f"{name}-deploy-group",
             app_name=application.name,
@@ -347,10 +349,6 @@ def _config(name: str, full_name: str, shift: ShiftArgs, child: pulumi.ResourceO
         opts=child,
     )
     return config.deployment_config_name
-
-
-def _own(config: str) -> pulumi.Output[str]:
-    return pulumi.Output.from_input(config)
 
 
 def _pair(traffic: TrafficArgs) -> aws.codedeploy.DeploymentGroupLoadBalancerInfoTargetGroupPairInfoArgsDict:
