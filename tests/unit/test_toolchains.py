@@ -29,6 +29,7 @@ def test_every_project_is_looked_at() -> None:
         "Pulumi.yaml",
         "bootstrap/Pulumi.yaml",
         "deployments/Pulumi.yaml",
+        "examples/own-program/Pulumi.yaml",
         "policy/PulumiPolicy.yaml",
     ]
 
