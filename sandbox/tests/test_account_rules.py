@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.ecs import services
 from sandbox.network.vpc import vpc_of
 from sandbox.server.listener import Listener
@@ -19,19 +19,19 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ACCOUNT_ID", A)
-        listener = Listener(Path(tmp_path_factory.mktemp("world")), A, R, services.HANDLERS)
-        yield listener.world
+        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R, services.HANDLERS)
+        yield listener.account
         listener.stop()
         moto_api_backend.reset()
 
 
 @pytest.fixture(scope="module")
-def made(world: World) -> dict[str, str]:
+def made(account: Account) -> dict[str, str]:
     """A load balancer, a hosted zone, a cluster with Fargate's two providers."""
-    ec2, elb = world.client("ec2"), world.client("elbv2")
+    ec2, elb = account.client("ec2"), account.client("elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ids = {"vpc": vpc}
     for name, zone, block in (("a", "a", "10.0.0.0/24"), ("b", "b", "10.0.1.0/24"), ("a2", "a", "10.0.2.0/24")):
@@ -39,25 +39,25 @@ def made(world: World) -> dict[str, str]:
         ids[name] = subnet["SubnetId"]
     balancer = elb.create_load_balancer(Name="lb", Subnets=[ids["a"], ids["b"]])["LoadBalancers"][0]
     ids |= {"dns": balancer["DNSName"], "zone of lb": balancer["CanonicalHostedZoneId"]}
-    zone = world.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]
+    zone = account.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]
     ids["zone"] = zone["Id"].rpartition("/")[2]
     providers = {"capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []}
-    world.client("ecs").create_cluster(clusterName="main")
-    world.client("ecs").put_cluster_capacity_providers(cluster="main", **providers)
+    account.client("ecs").create_cluster(clusterName="main")
+    account.client("ecs").put_cluster_capacity_providers(cluster="main", **providers)
     return ids
 
 
-def alias(world: World, made: dict[str, str], name: str, zone: str) -> Any:
+def alias(account: Account, made: dict[str, str], name: str, zone: str) -> Any:
     record = {
         "Name": "app.example.com",
         "Type": "A",
         "AliasTarget": {"DNSName": name, "HostedZoneId": zone, "EvaluateTargetHealth": True},
     }
     batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
-    return world.client("route53").change_resource_record_sets(HostedZoneId=made["zone"], ChangeBatch=batch)
+    return account.client("route53").change_resource_record_sets(HostedZoneId=made["zone"], ChangeBatch=batch)
 
 
-def key(world: World, service: str, group: str) -> str:
+def key(account: Account, service: str, group: str) -> str:
     uses = {
         "Sid": "Logs",
         "Effect": "Allow",
@@ -66,17 +66,22 @@ def key(world: World, service: str, group: str) -> str:
         "Resource": "*",
         "Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{R}:{A}:log-group:{group}"}},
     }
-    account = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{A}:root"}, "Action": "kms:*", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [account, uses]})
-    return str(world.client("kms").create_key(Policy=document)["KeyMetadata"]["Arn"])
+    administration = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{A}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [administration, uses]})
+    return str(account.client("kms").create_key(Policy=document)["KeyMetadata"]["Arn"])
 
 
-def group(world: World, service: str, allowed: str) -> Any:
-    return world.client("logs").create_log_group(logGroupName="/secret", kmsKeyId=key(world, service, allowed))
+def group(account: Account, service: str, allowed: str) -> Any:
+    return account.client("logs").create_log_group(logGroupName="/secret", kmsKeyId=key(account, service, allowed))
 
 
 NOT_THEIRS = f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{R}:{A}:log-group:/secret'"
-REFUSED: list[tuple[Callable[[World, dict[str, str]], Any], str, str]] = [
+REFUSED: list[tuple[Callable[[Account, dict[str, str]], Any], str, str]] = [
     (lambda w, m: w.client("elbv2").create_load_balancer(Name="x", Subnets=[m["a"], m["a2"]]), "ValidationError", "At least two subnets in two different Availability Zones must be specified"),
     (lambda w, m: alias(w, m, "lb-9.eu-west-1.elb.amazonaws.com", m["zone of lb"]), "InvalidChangeBatch", "but that target was not found]"),
     (lambda w, m: alias(w, m, m["dns"], "Z00000000000"), "InvalidChangeBatch", "but the alias target name does not lie within the target zone]"),
@@ -89,30 +94,30 @@ REFUSED: list[tuple[Callable[[World, dict[str, str]], Any], str, str]] = [
 
 @pytest.mark.parametrize(("call", "code", "words"), REFUSED)
 def test_refused(
-    world: World, made: dict[str, str], call: Callable[[World, dict[str, str]], Any], code: str, words: str
+    account: Account, made: dict[str, str], call: Callable[[Account, dict[str, str]], Any], code: str, words: str
 ) -> None:
     with pytest.raises(ClientError) as refused:
-        call(world, made)
+        call(account, made)
     error = refused.value.response["Error"]
     assert (error["Code"], words in error["Message"]) == (code, True), error
 
 
-def test_taken(world: World, made: dict[str, str]) -> None:
-    alias(world, made, f"dualstack.{made['dns']}.", made["zone of lb"])
-    group(world, f"logs.{R}.amazonaws.com", "/secret")
-    world.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
+def test_taken(account: Account, made: dict[str, str]) -> None:
+    alias(account, made, f"dualstack.{made['dns']}.", made["zone of lb"])
+    group(account, f"logs.{R}.amazonaws.com", "/secret")
+    account.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
 
 
-def test_a_network_is_read_anew_when_it_has_changed(world: World, made: dict[str, str]) -> None:
-    before = vpc_of(world)
-    world.client("ec2").describe_subnets()
-    assert vpc_of(world) is before
-    group = world.client("ec2").create_security_group(GroupName="g", Description="g", VpcId=made["vpc"])["GroupId"]
-    assert (group in before.groups, group in vpc_of(world).groups) == (False, True)
+def test_a_network_is_read_anew_when_it_has_changed(account: Account, made: dict[str, str]) -> None:
+    before = vpc_of(account)
+    account.client("ec2").describe_subnets()
+    assert vpc_of(account) is before
+    group = account.client("ec2").create_security_group(GroupName="g", Description="g", VpcId=made["vpc"])["GroupId"]
+    assert (group in before.groups, group in vpc_of(account).groups) == (False, True)
 
 
-def test_a_log_stream_is_called_a_stream(world: World) -> None:
-    logs = world.client("logs")
+def test_a_log_stream_is_called_a_stream(account: Account) -> None:
+    logs = account.client("logs")
     logs.create_log_group(logGroupName="/g")
     for call in (logs.get_log_events, logs.delete_log_stream):
         with pytest.raises(ClientError, match="The specified log stream does not exist"):

@@ -111,7 +111,7 @@ class Target(BaseHTTPRequestHandler):
 
 
 @dataclass(eq=False)
-class World:
+class Account:
     """A listener's rules, which the test changes."""
 
     rules: list[Json] = field(default_factory=list)
@@ -149,11 +149,11 @@ def listener(target: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]
         "g": [(SimpleNamespace(id="task-1"), container, target)],
         "refusing": [(SimpleNamespace(id="t"), container, 1)],
     }
-    monkeypatch.setattr(proxy, "targets", lambda world, arn: tasks.get(arn, []))
+    monkeypatch.setattr(proxy, "targets", lambda account, arn: tasks.get(arn, []))
     monkeypatch.setattr(proxy, "SECONDS_OF_RULES", 0.0)
-    world = World()
-    world.answer("forward", TargetGroupArn="g")
-    made = Listener(world, {"ListenerArn": "l", "Protocol": "HTTPS", "Port": 443}, InFlight())  # type: ignore[arg-type]
+    account = Account()
+    account.answer("forward", TargetGroupArn="g")
+    made = Listener(account, {"ListenerArn": "l", "Protocol": "HTTPS", "Port": 443}, InFlight())  # type: ignore[arg-type]
     yield made
     made.server.shutdown()
 
@@ -185,20 +185,20 @@ def test_a_request_is_passed_on_as_it_is(listener: Listener) -> None:
     ],
 )
 def test_what_the_balancer_answers_itself(listener: Listener, action: Json, status: int) -> None:
-    listener.world.answer(**action)  # type: ignore[attr-defined]
+    listener.account.answer(**action)  # type: ignore[attr-defined]
     assert ask(listener)[0] == status
 
 
 def test_a_redirect(listener: Listener) -> None:
     config = {"Protocol": "HTTPS", "Port": "8443", "StatusCode": "HTTP_301"}
-    listener.world.answer("redirect", RedirectConfig=config)  # type: ignore[attr-defined]
+    listener.account.answer("redirect", RedirectConfig=config)  # type: ignore[attr-defined]
     status, headers, _ = ask(listener, "/a?b=c")
     assert (status, headers["Location"]) == (301, "https://www.example.com:8443/a?b=c")
 
 
 def test_a_changed_rule_counts_at_once(listener: Listener) -> None:
     assert ask(listener)[0] == 201
-    listener.world.answer("fixed-response", FixedResponseConfig={"StatusCode": "200"})  # type: ignore[attr-defined]
+    listener.account.answer("fixed-response", FixedResponseConfig={"StatusCode": "200"})  # type: ignore[attr-defined]
     assert ask(listener)[0] == 200
 
 

@@ -18,7 +18,7 @@ from image_registry import image_registry, layer
 from moto.backends import get_backend
 
 from sandbox import base_images
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.codebuild.api import builds_of
 from sandbox.ecr.api import HANDLERS as ECR
@@ -39,12 +39,12 @@ def policy(*statements: dict[str, Any]) -> str:
 class Site:
     """A project of CodePipeline, a bucket, and builds that are waited for."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.codebuild = world.client("codebuild")
-        self.s3 = world.client("s3")
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.codebuild = account.client("codebuild")
+        self.s3 = account.client("s3")
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.iam = world.client("iam")
+        self.iam = account.client("iam")
         self.iam.create_role(RoleName="build", AssumeRolePolicyDocument=policy(TRUST))
         self.deny()
 
@@ -56,7 +56,7 @@ class Site:
 
     def count(self, action: str) -> int:
         """How often the build's role asked for an action."""
-        return sum(1 for decision in self.world.decisions if decision.action == action)
+        return sum(1 for decision in self.account.decisions if decision.action == action)
 
     def project(self, **settings: Any) -> None:
         environment = {**ENVIRONMENT, **settings.pop("environment", {})}
@@ -96,7 +96,7 @@ class Site:
 
     def log(self, build: Any) -> str:
         folder: str = build["id"].split(":")[1]
-        return (self.world.folder / "builds" / folder / "build.log").read_text()
+        return (self.account.folder / "builds" / folder / "build.log").read_text()
 
     def output(self, build: Any) -> list[str]:
         """What the commands of a build wrote."""
@@ -108,8 +108,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     for service in ("codebuild", "ecr", "iam", "logs", "s3", "ssm", "sts"):
         get_backend(service).reset()
-    listener = Listener(tmp_path / "world", ACCOUNT, REGION, {**CODEBUILD, **ECR})
-    yield Site(listener.world)
+    listener = Listener(tmp_path / "account", ACCOUNT, REGION, {**CODEBUILD, **ECR})
+    yield Site(listener.account)
     listener.stop()
 
 
@@ -270,7 +270,7 @@ def test_the_variables_that_codebuild_sets(site: Site) -> None:
 
 
 def test_parameters_are_read_as_the_role_and_masked(site: Site) -> None:
-    ssm = site.world.client("ssm")
+    ssm = site.account.client("ssm")
     for number in range(12):
         ssm.put_parameter(Name=f"/p/{number}", Value=f"secret-{number}-value", Type="SecureString")
     variables = [{"name": f"P{n}", "value": f"/p/{n}", "type": "PARAMETER_STORE"} for n in range(12)]
@@ -356,7 +356,7 @@ def test_sources_that_are_no_sources(site: Site, content: bytes, message: str) -
     code, words = context(build, "DOWNLOAD_SOURCE")
     assert (build["buildStatus"], code) == ("FAILED", "CLIENT_ERROR")
     assert message in words
-    assert not list(site.world.folder.rglob("evil"))
+    assert not list(site.account.folder.rglob("evil"))
 
 
 def test_what_the_role_may_not_do(site: Site) -> None:
@@ -378,7 +378,7 @@ def test_what_the_role_may_not_do(site: Site) -> None:
 
 
 def test_the_log_is_in_cloudwatch(site: Site) -> None:
-    logs = site.world.client("logs")
+    logs = site.account.client("logs")
     logs.create_log_group(logGroupName="/builds")
     site.project(logsConfig={"cloudWatchLogs": {"status": "ENABLED", "groupName": "/builds", "streamName": "s"}})
     build = site.build(spec(build=["printf 'no newline'; echo; for i in $(seq 1500); do echo $i; done"]))
@@ -421,7 +421,7 @@ def test_a_build_leaves_no_process_and_no_files(site: Site) -> None:
     )
     assert build["buildStatus"] == "SUCCEEDED"
     assert not subprocess.run(["pgrep", "-f", f"sleep {marker}"], capture_output=True).stdout
-    folder = site.world.folder / "builds" / build["id"].split(":")[1]
+    folder = site.account.folder / "builds" / build["id"].split(":")[1]
     assert [path.name for path in folder.iterdir()] == ["build.log"]
 
 
@@ -486,7 +486,7 @@ LOGIN = f"aws ecr get-login-password | docker login --username AWS --password-st
 
 
 def test_an_image_is_built_and_pushed(site: Site) -> None:
-    site.world.client("ecr").create_repository(repositoryName="app")
+    site.account.client("ecr").create_repository(repositoryName="app")
     site.project(environment={"privilegedMode": True})
     files: dict[str, str | bytes] = {
         "Dockerfile": DOCKERFILE,
@@ -499,13 +499,13 @@ def test_an_image_is_built_and_pushed(site: Site) -> None:
     }
     build = site.build(files)
     assert build["buildStatus"] == "SUCCEEDED", site.log(build)
-    (detail,) = site.world.client("ecr").describe_images(repositoryName="app")["imageDetails"]
+    (detail,) = site.account.client("ecr").describe_images(repositoryName="app")["imageDetails"]
     assert detail["imageTags"] == ["one"]
     assert f"one: digest: {detail['imageDigest']} size: " in site.log(build)
 
 
 def test_a_base_image_is_pulled_and_kept_for_other_builds(site: Site) -> None:
-    site.world.base_images = base_images.Settings(base_images.REGISTRY)
+    site.account.base_images = base_images.Settings(base_images.REGISTRY)
     site.project(environment={"privilegedMode": True})
     with image_registry() as registry:
         registry.put("base:1", [layer(("own", "1"))], {"Env": ["A=b"]})
@@ -516,12 +516,12 @@ def test_a_base_image_is_pulled_and_kept_for_other_builds(site: Site) -> None:
         build = site.build(files)
     assert build["buildStatus"] == "SUCCEEDED", site.log(build)
     assert f"{registry.host}/base:1 is {registry.host}/base@sha256:" in site.log(build)
-    kept = {f"sha256:{path.name}" for path in (site.world.folder / ".images/blobs").iterdir()}
+    kept = {f"sha256:{path.name}" for path in (site.account.folder / ".images/blobs").iterdir()}
     assert kept >= registry.blobs.keys()
 
 
 def test_images_need_a_login_and_a_privileged_environment(site: Site) -> None:
-    site.world.client("ecr").create_repository(repositoryName="app")
+    site.account.client("ecr").create_repository(repositoryName="app")
     commands = [f"docker build -t {IMAGE} .", f"docker push {IMAGE}"]
     files: dict[str, str | bytes] = {"Dockerfile": "FROM debian", "buildspec.yml": spec(build=commands)}
     site.project(environment={"privilegedMode": True})
@@ -595,17 +595,17 @@ def test_projects_that_are_refused(site: Site, change: dict[str, Any], message: 
 def test_no_more_builds_are_started_than_the_account_may_run(site: Site) -> None:
     site.project()
     slow: dict[str, str | bytes] = {"buildspec.yml": spec(build=["sleep 1"])}
-    builds_of(site.world).quota = 1
+    builds_of(site.account).quota = 1
     first = site.start(slow)
     for quota in (1, 0):
-        builds_of(site.world).quota = quota
+        builds_of(site.account).quota = quota
         with pytest.raises(ClientError) as refused:
             site.start(slow)
         detail = refused.value.response["Error"]
         assert detail["Code"] == "AccountLimitExceededException"
         assert detail["Message"] == f"Cannot have more than {quota} builds in queue for the account"
     site.wait(first)
-    builds_of(site.world).quota = None
+    builds_of(site.account).quota = None
     assert site.wait(site.start(slow))["buildStatus"] == "SUCCEEDED"
 
 

@@ -110,7 +110,7 @@ class Clock:
 
 @dataclass(eq=False)
 class Rig:
-    """A world whose AWS is a few tables; each call is kept."""
+    """An account whose AWS is a few tables; each call is kept."""
 
     steady: bool = True
     alarm: str = "OK"
@@ -118,7 +118,7 @@ class Rig:
     calls: list[tuple[str, Json]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     sets: list[Json] = field(default_factory=list)
-    account: str = "111111111111"
+    id: str = "111111111111"
     region: str = "eu-west-1"
     clock: Clock = field(default_factory=Clock)
     parts: Parts = field(default_factory=Parts)
@@ -342,9 +342,9 @@ def test_a_stop() -> None:
 # The API
 
 
-def call(world: Rig, name: str, **params: Any) -> Json:
+def call(account: Rig, name: str, **params: Any) -> Json:
     handler = {**registry.HANDLERS, **deployments.HANDLERS}["codedeploy", name]
-    return dict(handler(world, ME, params))  # type: ignore[arg-type]
+    return dict(handler(account, ME, params))  # type: ignore[arg-type]
 
 
 GROUP: Json = {
@@ -371,46 +371,48 @@ class RigWithServices(Rig):
 
 
 def with_application() -> RigWithServices:
-    world = RigWithServices()
-    call(world, "CreateApplication", applicationName="app", computePlatform="ECS")
-    return world
+    account = RigWithServices()
+    call(account, "CreateApplication", applicationName="app", computePlatform="ECS")
+    return account
 
 
 def test_a_group_is_kept_changed_and_deleted() -> None:
-    world = with_application()
-    id = call(world, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
+    account = with_application()
+    id = call(account, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
     call(
-        world, "UpdateDeploymentGroup", applicationName="app", currentDeploymentGroupName="group",
+        account, "UpdateDeploymentGroup", applicationName="app", currentDeploymentGroupName="group",
         deploymentConfigName="CodeDeployDefault.ECSCanary10Percent5Minutes",
     )  # fmt: skip
-    found = call(world, "GetDeploymentGroup", applicationName="app", deploymentGroupName="group")["deploymentGroupInfo"]
+    found = call(account, "GetDeploymentGroup", applicationName="app", deploymentGroupName="group")[
+        "deploymentGroupInfo"
+    ]
     assert found["deploymentGroupId"] == id
     assert found["deploymentConfigName"] == "CodeDeployDefault.ECSCanary10Percent5Minutes"
     assert found["ecsServices"] == GROUP["ecsServices"]
-    call(world, "DeleteDeploymentGroup", applicationName="app", deploymentGroupName="group")
-    assert call(world, "ListDeploymentGroups", applicationName="app")["deploymentGroups"] == []
+    call(account, "DeleteDeploymentGroup", applicationName="app", deploymentGroupName="group")
+    assert call(account, "ListDeploymentGroups", applicationName="app")["deploymentGroups"] == []
 
 
 def test_an_application_that_is_renamed_keeps_all() -> None:
-    world = with_application()
-    arns = [f"arn:aws:codedeploy:{world.region}:{world.account}:application:{name}" for name in ("app", "new")]
-    id = call(world, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
-    call(world, "TagResource", ResourceArn=arns[0], Tags=[{"Key": "team", "Value": "web"}])
-    call(world, "UpdateApplication", applicationName="app", newApplicationName="new")
-    found = call(world, "GetDeploymentGroup", applicationName="new", deploymentGroupName="group")
+    account = with_application()
+    arns = [f"arn:aws:codedeploy:{account.region}:{account.id}:application:{name}" for name in ("app", "new")]
+    id = call(account, "CreateDeploymentGroup", **GROUP)["deploymentGroupId"]
+    call(account, "TagResource", ResourceArn=arns[0], Tags=[{"Key": "team", "Value": "web"}])
+    call(account, "UpdateApplication", applicationName="app", newApplicationName="new")
+    found = call(account, "GetDeploymentGroup", applicationName="new", deploymentGroupName="group")
     assert (found["deploymentGroupInfo"]["deploymentGroupId"], found["deploymentGroupInfo"]["applicationName"]) == (
         id, "new"
     )  # fmt: skip
-    tags = [call(world, "ListTagsForResource", ResourceArn=arn)["Tags"] for arn in arns]
+    tags = [call(account, "ListTagsForResource", ResourceArn=arn)["Tags"] for arn in arns]
     assert tags == [[], [{"Key": "team", "Value": "web"}]]
 
 
 def test_a_service_is_in_one_group() -> None:
-    world = with_application()
-    call(world, "CreateDeploymentGroup", **GROUP)
+    account = with_application()
+    call(account, "CreateDeploymentGroup", **GROUP)
     by_arn = [{"clusterName": "arn:aws:ecs:ap-northeast-1:1:cluster/c", "serviceName": "web"}]
     with pytest.raises(AwsError, match="ECSServiceMappingLimitExceededException"):
-        call(world, "CreateDeploymentGroup", **{**GROUP, "deploymentGroupName": "other", "ecsServices": by_arn})
+        call(account, "CreateDeploymentGroup", **{**GROUP, "deploymentGroupName": "other", "ecsServices": by_arn})
 
 
 @pytest.mark.parametrize(
@@ -449,10 +451,10 @@ def test_a_group_is_refused_while_codedeploy_may_not_assume_its_role(monkeypatch
     def assume(*_: Any) -> str:
         raise AwsError("AccessDenied", "not yet", 403)
 
-    world = with_application()
-    monkeypatch.setattr(world, "assume", assume)
+    account = with_application()
+    monkeypatch.setattr(account, "assume", assume)
     with pytest.raises(AwsError, match="does not have the permissions required to assume the role") as refused:
-        call(world, "CreateDeploymentGroup", **GROUP)
+        call(account, "CreateDeploymentGroup", **GROUP)
     assert refused.value.code == "InvalidRoleException"
 
 
@@ -473,21 +475,21 @@ def test_a_configuration_has_limits(shift: tuple[int, int], allowed: bool) -> No
 
 
 def test_one_deployment_of_a_group_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = with_application()
-    world.spawn = lambda name, work: None  # type: ignore[attr-defined]
-    call(world, "CreateDeploymentGroup", **GROUP)
+    account = with_application()
+    account.spawn = lambda name, work: None  # type: ignore[attr-defined]
+    call(account, "CreateDeploymentGroup", **GROUP)
     revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": json.dumps(SPEC)}}
     given = {"applicationName": "app", "deploymentGroupName": "group", "revision": revision}
-    id = call(world, "CreateDeployment", **given)["deploymentId"]
+    id = call(account, "CreateDeployment", **given)["deploymentId"]
     with pytest.raises(AwsError, match=f"'group' already has an active Deployment '{id}'"):
-        call(world, "CreateDeployment", **given)
-    state_of(world).deployments[id]["status"] = "Succeeded"  # type: ignore[arg-type]
-    again = call(world, "CreateDeployment", **given)["deploymentId"]
-    assert call(world, "ListDeployments", applicationName="app")["deployments"] == [again, id]
-    state_of(world).deployments[again]["status"] = "Failed"  # type: ignore[arg-type]
+        call(account, "CreateDeployment", **given)
+    state_of(account).deployments[id]["status"] = "Succeeded"  # type: ignore[arg-type]
+    again = call(account, "CreateDeployment", **given)["deploymentId"]
+    assert call(account, "ListDeployments", applicationName="app")["deployments"] == [again, id]
+    state_of(account).deployments[again]["status"] = "Failed"  # type: ignore[arg-type]
     broken = {**revision, "appSpecContent": {"content": json.dumps(SPEC), "sha256": "0"}}
     with pytest.raises(AwsError, match="InvalidRevisionException"):
-        call(world, "CreateDeployment", **{**given, "revision": broken})
+        call(account, "CreateDeployment", **{**given, "revision": broken})
 
 
 # The provider's resources
@@ -496,8 +498,8 @@ def test_one_deployment_of_a_group_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 class Client:
     """A CodeDeploy client on the registry's own handlers."""
 
-    def __init__(self, world: Rig) -> None:
-        self.world = world
+    def __init__(self, account: Rig) -> None:
+        self.account = account
         self.meta = boto3.client("codedeploy", region_name="eu-west-1").meta
 
     def __getattr__(self, name: str) -> Any:
@@ -506,7 +508,7 @@ class Client:
         def answer(**given: Any) -> Any:
             validate_parameters(given, self.meta.service_model.operation_model(operation).input_shape)
             try:
-                return call(self.world, operation, **given)
+                return call(self.account, operation, **given)
             except AwsError as error:
                 raise ClientError({"Error": {"Code": error.code, "Message": error.message}}, operation) from error
 

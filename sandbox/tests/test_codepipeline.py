@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from aws_fakes import FakeWorld, denied, eventually, misfits
+from aws_fakes import FakeAccount, denied, eventually, misfits
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from sandbox.account.account import Principal, World
+from sandbox.account.account import Account, Principal
 from sandbox.account.credentials import Credentials
 from sandbox.account.errors import AwsError
 from sandbox.codepipeline.actions import codebuild, ecs, source
@@ -58,7 +58,7 @@ class FakeS3:
 
 
 def context(
-    world: FakeWorld,
+    account: FakeAccount,
     configuration: dict[str, str],
     inputs: list[Artifact] | None = None,
     outputs: tuple[str, ...] = (),
@@ -68,7 +68,7 @@ def context(
     execution = Execution({"name": "pipe", "stages": [], "version": 1}, {}, "t", "d", overrides or [])
     action = ActionExecution("Stage", declaration, resolved=configuration, inputs=inputs or [])
     store = ArtifactStore("store", "a-pipeline-with-a-long-name")
-    return ActionContext(cast("World", world), execution, action, Credentials("k", "s"), store)
+    return ActionContext(cast("Account", account), execution, action, Credentials("k", "s"), store)
 
 
 S3_SOURCE = {"S3Bucket": "in", "S3ObjectKey": "a.zip"}
@@ -77,7 +77,7 @@ S3_SOURCE = {"S3Bucket": "in", "S3ObjectKey": "a.zip"}
 def test_an_s3_source_takes_the_latest_version_and_says_which() -> None:
     s3 = FakeS3()
     s3.objects["in", "a.zip"] = [b"one", b"two"]
-    result = source.run_s3(context(FakeWorld(clients={"s3": s3}), S3_SOURCE, outputs=("source-code",)))
+    result = source.run_s3(context(FakeAccount(clients={"s3": s3}), S3_SOURCE, outputs=("source-code",)))
     (artifact,) = result.outputs
     assert artifact.revision == "v2"
     assert artifact.key.startswith("a-pipeline-with-a-lo/source-cod/")
@@ -89,25 +89,25 @@ def test_an_s3_source_takes_the_version_it_was_started_with() -> None:
     s3 = FakeS3()
     s3.objects["in", "a.zip"] = [b"one", b"two"]
     asked = [{"actionName": "Act", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v1"}]
-    result = source.run_s3(context(FakeWorld(clients={"s3": s3}), S3_SOURCE, outputs=("src",), overrides=asked))
+    result = source.run_s3(context(FakeAccount(clients={"s3": s3}), S3_SOURCE, outputs=("src",), overrides=asked))
     assert s3.objects["store", result.outputs[0].key] == [b"one"]
 
 
 def test_an_s3_source_without_object_or_versioning_or_permission_fails() -> None:
     s3 = FakeS3()
-    world = FakeWorld(clients={"s3": s3})
+    account = FakeAccount(clients={"s3": s3})
     with pytest.raises(ActionFailure, match=r"key 'a.zip' does not exist in the bucket 'in'"):
-        source.run_s3(context(world, S3_SOURCE, outputs=("src",)))
+        source.run_s3(context(account, S3_SOURCE, outputs=("src",)))
     s3.versioning = ""
     with pytest.raises(ActionFailure, match="does not have versioning enabled"):
-        source.run_s3(context(world, S3_SOURCE, outputs=("src",)))
+        source.run_s3(context(account, S3_SOURCE, outputs=("src",)))
 
     def refuse(Bucket: str) -> Json:
         raise denied("GetBucketVersioning", "the words of IAM")
 
     s3.get_bucket_versioning = refuse  # type: ignore[method-assign]
     with pytest.raises(ActionFailure, match="the words of IAM") as caught:
-        source.run_s3(context(world, S3_SOURCE, outputs=("src",)))
+        source.run_s3(context(account, S3_SOURCE, outputs=("src",)))
     assert caught.value.code == "PermissionError"
 
 
@@ -120,7 +120,7 @@ def test_a_build_is_started_with_its_artifacts() -> None:
         "PrimarySource": "src",
         "EnvironmentVariables": '[{"name":"A","value":"1"}]',
     }
-    act = context(FakeWorld(), configuration, [EXTRA, SRC], ("one", "two"))
+    act = context(FakeAccount(), configuration, [EXTRA, SRC], ("one", "two"))
     request = codebuild.start_request(act, [Artifact("one", "store", "p/one/x"), Artifact("two", "store", "p/two/y")])
     assert request == {
         "projectName": "proj",
@@ -137,7 +137,7 @@ def test_a_build_is_started_with_its_artifacts() -> None:
             {"type": "S3", "location": "store", "path": "p/two", "name": "y", "packaging": "ZIP", "artifactIdentifier": "two"},
         ],
     }  # fmt: skip
-    single = codebuild.start_request(context(FakeWorld(), {"ProjectName": "proj"}, [SRC], ("one",)), [EXTRA])
+    single = codebuild.start_request(context(FakeAccount(), {"ProjectName": "proj"}, [SRC], ("one",)), [EXTRA])
     assert single["artifactsOverride"]["artifactIdentifier"] == "extra"
     assert "secondaryArtifactsOverride" not in single
 
@@ -158,7 +158,7 @@ def test_a_build_gives_its_exported_variables_and_artifacts() -> None:
         {"buildStatus": "IN_PROGRESS"},
         {"buildStatus": "SUCCEEDED", "exportedEnvironmentVariables": [{"name": "DIGEST", "value": "sha256:1"}]},
     )
-    act = context(FakeWorld(clients={"codebuild": build}), {"ProjectName": "proj"}, [SRC], ("out",))
+    act = context(FakeAccount(clients={"codebuild": build}), {"ProjectName": "proj"}, [SRC], ("out",))
     result = codebuild.run(act)
     assert result.variables == {"DIGEST": "sha256:1"}
     assert [(a.name, a.revision) for a in result.outputs] == [("out", "v1")]
@@ -171,7 +171,7 @@ def test_a_failed_build_gives_the_failing_phases_message() -> None:
         {"phaseType": "BUILD", "phaseStatus": "FAILED", "contexts": [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": "Error while executing command: make. Reason: exit status 2"}]},
     ]  # fmt: skip
     build = FakeCodeBuild({"buildStatus": "FAILED", "phases": phases})
-    act = context(FakeWorld(clients={"codebuild": build}), {"ProjectName": "proj"}, [SRC])
+    act = context(FakeAccount(clients={"codebuild": build}), {"ProjectName": "proj"}, [SRC])
     with pytest.raises(ActionFailure) as caught:
         codebuild.run(act)
     assert caught.value.code == "JobFailed"
@@ -270,8 +270,8 @@ def deploy(service: FakeEcs, files: dict[str, bytes] | None = None) -> ActionCon
     s3 = FakeS3()
     images = {"imagedefinitions.json": json.dumps([{"name": "app", "imageUri": "new"}]).encode()}
     s3.objects["store", "p/out/1"] = [zip_of(images if files is None else files)]
-    world = FakeWorld(clients={"s3": s3, "ecs": service})
-    return context(world, {"ClusterName": "c", "ServiceName": "s"}, [Artifact("out", "store", "p/out/1")])
+    account = FakeAccount(clients={"s3": s3, "ecs": service})
+    return context(account, {"ClusterName": "c", "ServiceName": "s"}, [Artifact("out", "store", "p/out/1")])
 
 
 def test_the_ecs_action_waits_for_its_deployment() -> None:
@@ -328,15 +328,15 @@ def test_zips_are_the_same_for_the_same_content() -> None:
 
 
 @pytest.fixture
-def world() -> Iterator[FakeWorld]:
+def account() -> Iterator[FakeAccount]:
     with mock_aws():
         s3 = FakeS3()
         s3.objects["in", "a.zip"] = [b"one"]
-        yield FakeWorld(clients={"s3": s3})
+        yield FakeAccount(clients={"s3": s3})
 
 
-def call(world: FakeWorld, operation: str, **params: Any) -> Json:
-    answer = HANDLERS["codepipeline", operation](world, ME, params)  # type: ignore[arg-type]
+def call(account: FakeAccount, operation: str, **params: Any) -> Json:
+    answer = HANDLERS["codepipeline", operation](account, ME, params)  # type: ignore[arg-type]
     if answer:
         assert misfits("codepipeline", operation, answer) == []
     return answer
@@ -362,40 +362,40 @@ def declared() -> Json:
     }
 
 
-def waiting_token(world: FakeWorld) -> str | None:
-    stages = call(world, "GetPipelineState", name="pipe")["stageStates"]
+def waiting_token(account: FakeAccount) -> str | None:
+    stages = call(account, "GetPipelineState", name="pipe")["stageStates"]
     token: str | None = stages[1]["actionStates"][0].get("latestExecution", {}).get("token")
     return token
 
 
-def test_creating_a_pipeline_starts_it_and_keeps_every_field(world: FakeWorld) -> None:
-    call(world, "CreatePipeline", pipeline=declared(), tags=[{"key": "a", "value": "b"}])
-    got = call(world, "GetPipeline", name="pipe")["pipeline"]
+def test_creating_a_pipeline_starts_it_and_keeps_every_field(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared(), tags=[{"key": "a", "value": "b"}])
+    got = call(account, "GetPipeline", name="pipe")["pipeline"]
     assert got["version"] == 1
     assert got["variables"] == declared()["variables"]
-    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    (first,) = call(account, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
     assert first["trigger"]["triggerType"] == "CreatePipeline"
-    eventually(lambda: waiting_token(world))
+    eventually(lambda: waiting_token(account))
     with pytest.raises(AwsError) as caught:
-        call(world, "CreatePipeline", pipeline=declared())
+        call(account, "CreatePipeline", pipeline=declared())
     assert caught.value.code == "PipelineNameInUseException"
 
 
-def test_a_role_that_codepipeline_may_not_assume_is_refused(world: FakeWorld) -> None:
-    world.untrusted.add(ROLE)
+def test_a_role_that_codepipeline_may_not_assume_is_refused(account: FakeAccount) -> None:
+    account.untrusted.add(ROLE)
     with pytest.raises(AwsError, match="not authorized to perform AssumeRole on role"):
-        call(world, "CreatePipeline", pipeline=declared())
+        call(account, "CreatePipeline", pipeline=declared())
     with pytest.raises(AwsError, match="does not have a pipeline"):
-        call(world, "GetPipeline", name="pipe")
+        call(account, "GetPipeline", name="pipe")
 
 
-def test_an_execution_from_start_to_approval_to_end(world: FakeWorld) -> None:
-    call(world, "CreatePipeline", pipeline=declared())
-    token = eventually(lambda: waiting_token(world))
+def test_an_execution_from_start_to_approval_to_end(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared())
+    token = eventually(lambda: waiting_token(account))
     answer = {"status": "Approved", "summary": "fine"}
     with pytest.raises(AwsError) as caught:
         call(
-            world,
+            account,
             "PutApprovalResult",
             pipelineName="pipe",
             stageName="Two",
@@ -404,53 +404,55 @@ def test_an_execution_from_start_to_approval_to_end(world: FakeWorld) -> None:
             result=answer,
         )
     assert caught.value.code == "InvalidApprovalTokenException"
-    call(world, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token=token, result=answer)
-    assert waiting_token(world) is None, "nobody is asked what is decided"
-    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    call(
+        account, "PutApprovalResult", pipelineName="pipe", stageName="Two", actionName="Ok", token=token, result=answer
+    )
+    assert waiting_token(account) is None, "nobody is asked what is decided"
+    (first,) = call(account, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
     identifier = first["pipelineExecutionId"]
 
     def execution() -> Json:
-        answer = call(world, "GetPipelineExecution", pipelineName="pipe", pipelineExecutionId=identifier)
+        answer = call(account, "GetPipelineExecution", pipelineName="pipe", pipelineExecutionId=identifier)
         return dict(answer["pipelineExecution"])
 
     eventually(lambda: execution()["status"] == "Succeeded")
     assert execution()["artifactRevisions"][0]["revisionId"] == "v1"
     assert execution()["variables"] == [{"name": "image", "resolvedValue": "none"}]
-    actions = call(world, "ListActionExecutions", pipelineName="pipe")["actionExecutionDetails"]
+    actions = call(account, "ListActionExecutions", pipelineName="pipe")["actionExecutionDetails"]
     assert [(a["actionName"], a["status"], a.get("updatedBy")) for a in actions] == [
         ("Ok", "Succeeded", ME.arn),
         ("Get", "Succeeded", None),
     ]
-    page = call(world, "ListActionExecutions", pipelineName="pipe", maxResults=1)
+    page = call(account, "ListActionExecutions", pipelineName="pipe", maxResults=1)
     assert [a["actionName"] for a in page["actionExecutionDetails"]] == ["Ok"]
-    rest = call(world, "ListActionExecutions", pipelineName="pipe", nextToken=page["nextToken"])
+    rest = call(account, "ListActionExecutions", pipelineName="pipe", nextToken=page["nextToken"])
     assert [a["actionName"] for a in rest["actionExecutionDetails"]] == ["Get"]
 
 
-def test_executions_run_the_structure_they_started_with(world: FakeWorld) -> None:
-    call(world, "CreatePipeline", pipeline=declared())
-    token = eventually(lambda: waiting_token(world))
+def test_executions_run_the_structure_they_started_with(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared())
+    token = eventually(lambda: waiting_token(account))
     changed = declared()
     changed["stages"][1]["name"] = "Renamed"
-    assert call(world, "UpdatePipeline", pipeline=changed)["pipeline"]["version"] == 2
-    actions = call(world, "ListActionExecutions", pipelineName="pipe")["actionExecutionDetails"]
+    assert call(account, "UpdatePipeline", pipeline=changed)["pipeline"]["version"] == 2
+    actions = call(account, "ListActionExecutions", pipelineName="pipe")["actionExecutionDetails"]
     assert {(a["stageName"], a["pipelineVersion"]) for a in actions} == {("One", 1), ("Two", 1)}
     assert token
 
 
-def test_starting_with_variables_and_revisions(world: FakeWorld) -> None:
-    call(world, "CreatePipeline", pipeline=declared())
+def test_starting_with_variables_and_revisions(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared())
     started = call(
-        world,
+        account,
         "StartPipelineExecution",
         name="pipe",
         variables=[{"name": "image", "value": "live"}],
         sourceRevisions=[{"actionName": "Get", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v1"}],
         clientRequestToken="once",
     )
-    again = call(world, "StartPipelineExecution", name="pipe", clientRequestToken="once")
+    again = call(account, "StartPipelineExecution", name="pipe", clientRequestToken="once")
     assert again == started
-    execution = call(world, "GetPipelineExecution", pipelineName="pipe", **started)["pipelineExecution"]
+    execution = call(account, "GetPipelineExecution", pipelineName="pipe", **started)["pipelineExecution"]
     assert execution["variables"] == [{"name": "image", "resolvedValue": "live"}]
 
 
@@ -463,58 +465,58 @@ def test_starting_with_variables_and_revisions(world: FakeWorld) -> None:
         ({"sourceRevisions": [{"actionName": "Get", "revisionType": "S3_OBJECT_KEY", "revisionValue": "k"}]}, "does not allow S3_OBJECT_KEY"),
     ],
 )  # fmt: skip
-def test_bad_starts(world: FakeWorld, params: Json, words: str) -> None:
-    call(world, "CreatePipeline", pipeline=copy.deepcopy(declared()))
+def test_bad_starts(account: FakeAccount, params: Json, words: str) -> None:
+    call(account, "CreatePipeline", pipeline=copy.deepcopy(declared()))
     with pytest.raises(AwsError, match=words):
-        call(world, "StartPipelineExecution", name="pipe", **params)
+        call(account, "StartPipelineExecution", name="pipe", **params)
 
 
-def test_stopping_and_deleting(world: FakeWorld) -> None:
-    call(world, "CreatePipeline", pipeline=declared())
-    eventually(lambda: waiting_token(world))
-    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+def test_stopping_and_deleting(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared())
+    eventually(lambda: waiting_token(account))
+    (first,) = call(account, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
     which = {"pipelineName": "pipe", "pipelineExecutionId": first["pipelineExecutionId"]}
-    call(world, "StopPipelineExecution", **which, abandon=True, reason="enough")
-    eventually(lambda: call(world, "GetPipelineExecution", **which)["pipelineExecution"]["status"] == "Stopped")
+    call(account, "StopPipelineExecution", **which, abandon=True, reason="enough")
+    eventually(lambda: call(account, "GetPipelineExecution", **which)["pipelineExecution"]["status"] == "Stopped")
     with pytest.raises(AwsError) as caught:
-        call(world, "StopPipelineExecution", **which)
+        call(account, "StopPipelineExecution", **which)
     assert caught.value.code == "PipelineExecutionNotStoppableException"
-    call(world, "DeletePipeline", name="pipe")
+    call(account, "DeletePipeline", name="pipe")
     with pytest.raises(AwsError):
-        call(world, "GetPipelineState", name="pipe")
+        call(account, "GetPipelineState", name="pipe")
 
 
-def test_a_retry_takes_a_stop_back(world: FakeWorld) -> None:
+def test_a_retry_takes_a_stop_back(account: FakeAccount) -> None:
     pipeline = declared()
     pipeline["stages"].append({**copy.deepcopy(pipeline["stages"][1]), "name": "Three"})
-    call(world, "CreatePipeline", pipeline=pipeline)
-    (first,) = call(world, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    call(account, "CreatePipeline", pipeline=pipeline)
+    (first,) = call(account, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
     which = {"pipelineName": "pipe", "pipelineExecutionId": first["pipelineExecutionId"]}
 
     def answer(stage: str, status: str) -> None:
         def token() -> str | None:
             found = next(
-                s for s in call(world, "GetPipelineState", name="pipe")["stageStates"] if s["stageName"] == stage
+                s for s in call(account, "GetPipelineState", name="pipe")["stageStates"] if s["stageName"] == stage
             )
             latest = found["actionStates"][0].get("latestExecution", {})
             return latest.get("token") if latest.get("status") == "InProgress" else None
 
         result = {"status": status, "summary": ""}
         where = {"pipelineName": "pipe", "stageName": stage, "actionName": "Ok", "token": eventually(token)}
-        call(world, "PutApprovalResult", **where, result=result)
+        call(account, "PutApprovalResult", **where, result=result)
 
     def ends_as(status: str) -> None:
-        eventually(lambda: call(world, "GetPipelineExecution", **which)["pipelineExecution"]["status"] == status)
+        eventually(lambda: call(account, "GetPipelineExecution", **which)["pipelineExecution"]["status"] == status)
 
-    eventually(lambda: waiting_token(world))
-    call(world, "StopPipelineExecution", **which)
+    eventually(lambda: waiting_token(account))
+    call(account, "StopPipelineExecution", **which)
     answer("Two", "Rejected")
     ends_as("Failed")
-    call(world, "RetryStageExecution", **which, stageName="Two", retryMode="FAILED_ACTIONS")
-    eventually(lambda: waiting_token(world))
-    call(world, "StopPipelineExecution", **which, abandon=True)
+    call(account, "RetryStageExecution", **which, stageName="Two", retryMode="FAILED_ACTIONS")
+    eventually(lambda: waiting_token(account))
+    call(account, "StopPipelineExecution", **which, abandon=True)
     ends_as("Stopped")
-    call(world, "RetryStageExecution", **which, stageName="Two", retryMode="FAILED_ACTIONS")
+    call(account, "RetryStageExecution", **which, stageName="Two", retryMode="FAILED_ACTIONS")
     answer("Two", "Approved")
     answer("Three", "Approved")
     ends_as("Succeeded")

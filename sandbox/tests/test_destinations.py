@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.eventbridge.destinations import Destinations
 from sandbox.receivers.answer import Answer
 from sandbox.receivers.slack import Mood, Slack
@@ -23,12 +23,12 @@ ALLOWED = {"Action": "events:InvokeApiDestination", "Resource": f"arn:aws:events
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     monkeypatch.setenv("SANDBOX_SPEED", "2000")
     handlers: dict[tuple[str, str], Handler] = {}
     listener = Listener(tmp_path, A, R, handlers)
-    yield listener.world
+    yield listener.account
     listener.stop()
     moto_api_backend.reset()
 
@@ -37,9 +37,9 @@ def document(**statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
-def make_target(world: World, *, may: dict[str, str] = ALLOWED, url: str = URL, **target: Any) -> None:
+def make_target(account: Account, *, may: dict[str, str] = ALLOWED, url: str = URL, **target: Any) -> None:
     """A rule for all of `app`'s events, whose target is Slack's webhook."""
-    events, iam = world.client("events"), world.client("iam")
+    events, iam = account.client("events"), account.client("iam")
     trust = document(Action="sts:AssumeRole", Principal={"Service": "events.amazonaws.com"})
     role = iam.create_role(RoleName="post", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     iam.put_role_policy(RoleName="post", PolicyName="p", PolicyDocument=document(**may))
@@ -57,15 +57,15 @@ def make_target(world: World, *, may: dict[str, str] = ALLOWED, url: str = URL, 
     )
 
 
-def make_queue(world: World, rule: str = RULE) -> Any:
-    sqs = world.client("sqs")
+def make_queue(account: Account, rule: str = RULE) -> Any:
+    sqs = account.client("sqs")
     url = sqs.create_queue(QueueName="dead")["QueueUrl"]
     policy = document(
         Action="sqs:SendMessage", Resource=QUEUE, Principal={"Service": "events.amazonaws.com"},
         Condition={"ArnEquals": {"aws:SourceArn": rule}},
     )  # fmt: skip
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    world.client("cloudwatch").put_metric_alarm(
+    account.client("cloudwatch").put_metric_alarm(
         AlarmName="dead", Namespace="AWS/SQS", MetricName="ApproximateNumberOfMessagesVisible", Statistic="Maximum",
         Dimensions=[{"Name": "QueueName", "Value": "dead"}], Period=60, EvaluationPeriods=1, Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
@@ -73,96 +73,96 @@ def make_queue(world: World, rule: str = RULE) -> Any:
     return sqs
 
 
-def publish(world: World, *numbers: int) -> None:
+def publish(account: Account, *numbers: int) -> None:
     for n in numbers:
-        world.bus.publish({"source": "app", "detail-type": "d", "detail": {"n": n}})
-    world.bus.wait()
+        account.bus.publish({"source": "app", "detail-type": "d", "detail": {"n": n}})
+    account.bus.wait()
 
 
-def settled(world: World) -> list[str]:
+def settled(account: Account) -> list[str]:
     """What Slack was told, when nothing is on its way any more."""
-    while not world.parts.of(Destinations).idle():
+    while not account.parts.of(Destinations).idle():
         time.sleep(0.01)
-    return [message["text"] for message in world.parts.of(Slack).posted]
+    return [message["text"] for message in account.parts.of(Slack).posted]
 
 
-def kept(world: World) -> list[dict[str, Any]]:
-    sqs = world.client("sqs")
+def kept(account: Account) -> list[dict[str, Any]]:
+    sqs = account.client("sqs")
     found: list[dict[str, Any]] = sqs.receive_message(
         QueueUrl=sqs.get_queue_url(QueueName="dead")["QueueUrl"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
     ).get("Messages", [])
     return found
 
 
-def alarm(world: World) -> str:
-    return str(world.client("cloudwatch").describe_alarms(AlarmNames=["dead"])["MetricAlarms"][0]["StateValue"])
+def alarm(account: Account) -> str:
+    return str(account.client("cloudwatch").describe_alarms(AlarmNames=["dead"])["MetricAlarms"][0]["StateValue"])
 
 
-def test_events_are_posted_in_their_order(world: World) -> None:
-    make_target(world)
-    publish(world, 1, 2, 3)
-    assert settled(world) == ["number 1", "number 2", "number 3"]
-    assert world.undelivered == []
+def test_events_are_posted_in_their_order(account: Account) -> None:
+    make_target(account)
+    publish(account, 1, 2, 3)
+    assert settled(account) == ["number 1", "number 2", "number 3"]
+    assert account.undelivered == []
 
 
 @pytest.mark.parametrize("mood", ["down", "rate_limited"])
-def test_what_can_succeed_is_tried_again(world: World, mood: Mood) -> None:
-    make_target(world)
-    world.parts.of(Slack).mood = mood
-    publish(world, 1, 2)
+def test_what_can_succeed_is_tried_again(account: Account, mood: Mood) -> None:
+    make_target(account)
+    account.parts.of(Slack).mood = mood
+    publish(account, 1, 2)
     time.sleep(0.2)
-    assert world.parts.of(Slack).posted == []
-    world.parts.of(Slack).mood = "ok"
-    assert sorted(settled(world)) == ["number 1", "number 2"]
-    assert world.undelivered == []
+    assert account.parts.of(Slack).posted == []
+    account.parts.of(Slack).mood = "ok"
+    assert sorted(settled(account)) == ["number 1", "number 2"]
+    assert account.undelivered == []
 
 
-def test_what_cannot_succeed_is_kept_at_once(world: World) -> None:
-    make_queue(world)
-    make_target(world, DeadLetterConfig={"Arn": QUEUE})
-    world.parts.of(Slack).mood = "gone"
-    publish(world, 7)
-    assert settled(world) == []
-    (message,) = kept(world)
+def test_what_cannot_succeed_is_kept_at_once(account: Account) -> None:
+    make_queue(account)
+    make_target(account, DeadLetterConfig={"Arn": QUEUE})
+    account.parts.of(Slack).mood = "gone"
+    publish(account, 7)
+    assert settled(account) == []
+    (message,) = kept(account)
     assert json.loads(message["Body"])["detail"] == {"n": 7}
     said = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert (said["ERROR_MESSAGE"], said["RETRY_ATTEMPTS"], said["RULE_ARN"]) == ("404 no_service", "0", RULE)
-    assert alarm(world) == "ALARM"
+    assert alarm(account) == "ALARM"
 
 
-def test_what_was_tried_often_enough_is_kept(world: World) -> None:
-    make_queue(world)
-    make_target(world, DeadLetterConfig={"Arn": QUEUE}, RetryPolicy={"MaximumRetryAttempts": 2})
-    world.parts.of(Slack).mood = "down"
-    publish(world, 7)
-    assert settled(world) == []
-    (message,) = kept(world)
+def test_what_was_tried_often_enough_is_kept(account: Account) -> None:
+    make_queue(account)
+    make_target(account, DeadLetterConfig={"Arn": QUEUE}, RetryPolicy={"MaximumRetryAttempts": 2})
+    account.parts.of(Slack).mood = "down"
+    publish(account, 7)
+    assert settled(account) == []
+    (message,) = kept(account)
     said = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert (said["RETRY_ATTEMPTS"], said["EXHAUSTED_RETRY_CONDITION"]) == ("2", "MaximumRetryAttempts")
 
 
-def test_a_queue_takes_only_what_its_policy_allows(world: World) -> None:
-    make_queue(world, rule=f"{RULE}-other")
-    make_target(world, DeadLetterConfig={"Arn": QUEUE})
-    world.parts.of(Slack).mood = "gone"
-    publish(world, 7)
-    assert settled(world) == []
-    assert kept(world) == []
-    assert alarm(world) != "ALARM"
+def test_a_queue_takes_only_what_its_policy_allows(account: Account) -> None:
+    make_queue(account, rule=f"{RULE}-other")
+    make_target(account, DeadLetterConfig={"Arn": QUEUE})
+    account.parts.of(Slack).mood = "gone"
+    publish(account, 7)
+    assert settled(account) == []
+    assert kept(account) == []
+    assert alarm(account) != "ALARM"
 
 
-def test_the_role_must_be_allowed(world: World) -> None:
-    make_target(world, may={**ALLOWED, "Resource": f"arn:aws:events:{R}:{A}:api-destination/other/*"})
-    publish(world, 1)
-    assert settled(world) == []
-    assert "may not events:InvokeApiDestination" in world.undelivered[0].error
+def test_the_role_must_be_allowed(account: Account) -> None:
+    make_target(account, may={**ALLOWED, "Resource": f"arn:aws:events:{R}:{A}:api-destination/other/*"})
+    publish(account, 1)
+    assert settled(account) == []
+    assert "may not events:InvokeApiDestination" in account.undelivered[0].error
 
 
-def test_only_slack_is_reached(world: World) -> None:
-    make_target(world, url="https://example.com/hook")
-    publish(world, 1)
-    assert settled(world) == []
-    assert world.undelivered[0].error == "404 the sandbox reaches no example.com"
+def test_only_slack_is_reached(account: Account) -> None:
+    make_target(account, url="https://example.com/hook")
+    publish(account, 1)
+    assert settled(account) == []
+    assert account.undelivered[0].error == "404 the sandbox reaches no example.com"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.containers.image import Image, make_image
 from sandbox.containers.registry import Reference, RegistryError, pull, push
 from sandbox.ecr.api import HANDLERS
@@ -27,12 +27,12 @@ TRUST = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"},
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     for service in ("ecr", "iam", "sts"):
         get_backend(service).reset()
-    listener = Listener(tmp_path / "world", ACCOUNT, REGION, HANDLERS)
-    yield listener.world
+    listener = Listener(tmp_path / "account", ACCOUNT, REGION, HANDLERS)
+    yield listener.account
     listener.stop()
 
 
@@ -40,17 +40,17 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def role(world: World, *statements: dict[str, Any]) -> Any:
+def role(account: Account, *statements: dict[str, Any]) -> Any:
     """ECR's client of a role with a policy of these statements."""
-    iam = world.client("iam")
+    iam = account.client("iam")
     iam.create_role(RoleName="role", AssumeRolePolicyDocument=policy(TRUST))
     iam.put_role_policy(RoleName="role", PolicyName="p", PolicyDocument=policy(*statements))
-    return world.client("ecr", world.assume(f"arn:aws:iam::{ACCOUNT}:role/role", "codebuild.amazonaws.com", "s"))
+    return account.client("ecr", account.assume(f"arn:aws:iam::{ACCOUNT}:role/role", "codebuild.amazonaws.com", "s"))
 
 
 @pytest.fixture
-def ecr(world: World) -> Any:
-    return world.client("ecr")
+def ecr(account: Account) -> Any:
+    return account.client("ecr")
 
 
 def repository(ecr: Any, mutability: str = "MUTABLE", *filters: str) -> None:
@@ -151,10 +151,10 @@ def test_what_put_image_refuses(ecr: Any) -> None:
     assert code(caught) == "ImageDigestDoesNotMatchException"
 
 
-def test_a_push_is_announced_once(world: World, ecr: Any) -> None:
+def test_a_push_is_announced_once(account: Account, ecr: Any) -> None:
     repository(ecr)
     digest = put(ecr, "1", "v1")
-    (event,) = world.bus.history
+    (event,) = account.bus.history
     assert (event["source"], event["detail-type"]) == ("aws.ecr", "ECR Image Action")
     assert event["detail"] == {
         **{"action-type": "PUSH", "result": "SUCCESS", "repository-name": "app"},
@@ -194,7 +194,7 @@ def test_tokens(ecr: Any) -> None:
     assert token_account("x") == ""
 
 
-def test_push_and_pull(world: World, ecr: Any, tmp_path: Path) -> None:
+def test_push_and_pull(account: Account, ecr: Any, tmp_path: Path) -> None:
     repository(ecr)
     image = small_image(tmp_path / "client")
     lines: list[str] = []
@@ -208,7 +208,7 @@ def test_push_and_pull(world: World, ecr: Any, tmp_path: Path) -> None:
         assert (tmp_path / "out/file").read_text() == "x"
 
 
-def test_of_an_index_the_image_of_the_platform_is_pulled(world: World, ecr: Any, tmp_path: Path) -> None:
+def test_of_an_index_the_image_of_the_platform_is_pulled(account: Account, ecr: Any, tmp_path: Path) -> None:
     repository(ecr)
     image = small_image(tmp_path / "client")
     push(ecr, Reference.parse(f"{REGISTRY}/app:v1"), image, lambda _: None)
@@ -228,7 +228,7 @@ def test_of_an_index_the_image_of_the_platform_is_pulled(world: World, ecr: Any,
     )
 
 
-def test_errors_of_push_and_pull_are_in_docker_words(world: World, ecr: Any, tmp_path: Path) -> None:
+def test_errors_of_push_and_pull_are_in_docker_words(account: Account, ecr: Any, tmp_path: Path) -> None:
     image, other = small_image(tmp_path / "a"), small_image(tmp_path / "b", "y")
     v1 = Reference.parse(f"{REGISTRY}/app:v1")
     with pytest.raises(RegistryError, match="name unknown: The repository with name 'app' does not exist"):
@@ -252,7 +252,7 @@ def test_errors_of_push_and_pull_are_in_docker_words(world: World, ecr: Any, tmp
     ],
 )
 def test_each_call_of_a_push_and_a_pull_needs_its_permission(
-    world: World, ecr: Any, tmp_path: Path, denied: str, pulls: bool
+    account: Account, ecr: Any, tmp_path: Path, denied: str, pulls: bool
 ) -> None:
     repository(ecr)
     image = small_image(tmp_path / "client")
@@ -260,26 +260,26 @@ def test_each_call_of_a_push_and_a_pull_needs_its_permission(
     if pulls:
         push(ecr, reference, image, lambda _: None)
     granted = role(
-        world,
+        account,
         {"Effect": "Allow", "Action": "ecr:*", "Resource": "*"},
         {"Effect": "Deny", "Action": f"ecr:{denied}", "Resource": "*"},
     )
     words = f"denied: User: .* is not authorized to perform: ecr:{denied}"
     if pulls:
         with pytest.raises(RegistryError, match=words):
-            pull(granted, str(reference), world.folder / "blobs")
+            pull(granted, str(reference), account.folder / "blobs")
     else:
         with pytest.raises(RegistryError, match=words):
             push(granted, reference, image, lambda _: None)
 
 
-def test_the_calls_that_aws_documents_are_enough(world: World, ecr: Any, tmp_path: Path) -> None:
+def test_the_calls_that_aws_documents_are_enough(account: Account, ecr: Any, tmp_path: Path) -> None:
     repository(ecr)
     arn = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/app"
     actions = ["BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload"]
     actions += ["PutImage", "BatchGetImage", "GetDownloadUrlForLayer"]
     granted = role(
-        world,
+        account,
         {"Effect": "Allow", "Action": [f"ecr:{action}" for action in actions], "Resource": arn},
         {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
     )

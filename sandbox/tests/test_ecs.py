@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_fakes import FakeWorld, denied, eventually, misfits
+from aws_fakes import FakeAccount, denied, eventually, misfits
 from moto import mock_aws
 
 from sandbox.account.account import Principal
@@ -88,20 +88,20 @@ class FakeEngine:
 class OwnEcs:
     """The ECS client: the sandbox's own operations, moto's for the rest."""
 
-    def __init__(self, world: FakeWorld, moto: Any) -> None:
-        self.world, self.moto = world, moto
+    def __init__(self, account: FakeAccount, moto: Any) -> None:
+        self.account, self.moto = account, moto
 
     def __getattr__(self, name: str) -> Any:
         operation = "".join(part.capitalize() for part in name.split("_"))
         handler = HANDLERS.get(("ecs", operation))
         if handler is None:
             return getattr(self.moto, name)
-        return lambda **params: handler(self.world, ME, params)  # type: ignore[arg-type]
+        return lambda **params: handler(self.account, ME, params)  # type: ignore[arg-type]
 
 
 @dataclass
 class Aws:
-    world: FakeWorld
+    account: FakeAccount
     engine: FakeEngine
     subnets: list[str]
     open: str
@@ -178,12 +178,12 @@ def moto_client(service: str) -> Any:
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     with mock_aws():
-        world = FakeWorld(folder=tmp_path, account="123456789012")
-        world.clients = {name: moto_client(name) for name in ("elbv2", "ec2", "ssm", "logs", "ecr")}
+        account = FakeAccount(folder=tmp_path, id="123456789012")
+        account.clients = {name: moto_client(name) for name in ("elbv2", "ec2", "ssm", "logs", "ecr")}
         moto = moto_client("ecs")
-        world.clients["ecs"] = OwnEcs(world, moto)
+        account.clients["ecs"] = OwnEcs(account, moto)
         moto.create_cluster(clusterName="main")
-        ec2, elb = world.clients["ec2"], world.clients["elbv2"]
+        ec2, elb = account.clients["ec2"], account.clients["elbv2"]
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         zones = ("eu-west-1a", "eu-west-1b")
         subnets = [
@@ -213,12 +213,12 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
         engine = FakeEngine()
         monkeypatch.setattr(tasks, "LocalEngine", lambda *_: engine)
-        prepared = Aws(world, engine, subnets, everybody, group, world.clients["ecs"])
+        prepared = Aws(account, engine, subnets, everybody, group, account.clients["ecs"])
         yield prepared
-        for service in list(state_of(world).services.values()):  # type: ignore[arg-type]
+        for service in list(state_of(account).services.values()):  # type: ignore[arg-type]
             service.status = "INACTIVE"
             service.wake.set()
-        eventually(lambda: all(ended(task) for task in list(state_of(world).tasks.values())), 10)  # type: ignore[arg-type]
+        eventually(lambda: all(ended(task) for task in list(state_of(account).tasks.values())), 10)  # type: ignore[arg-type]
 
 
 def ended(task: Task) -> bool:
@@ -237,10 +237,10 @@ def test_a_service_becomes_steady_with_its_target_registered(aws: Aws) -> None:
     (arn,) = aws.ecs.list_tasks(cluster="main", serviceName="web")["taskArns"]
     task = aws.ecs.describe_tasks(cluster="main", tasks=[arn])["tasks"][0]
     assert task["containers"][0]["imageDigest"] == "sha256:1"
-    targets = aws.world.clients["elbv2"].describe_target_health(TargetGroupArn=aws.target_group)
+    targets = aws.account.clients["elbv2"].describe_target_health(TargetGroupArn=aws.target_group)
     address = task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
     assert [entry["Target"]["Id"] for entry in targets["TargetHealthDescriptions"]] == [address]
-    names = [e["detail"].get("eventName") for e in aws.world.bus.events if "Deployment" in e["detail-type"]]
+    names = [e["detail"].get("eventName") for e in aws.account.bus.events if "Deployment" in e["detail-type"]]
     assert names == ["SERVICE_DEPLOYMENT_IN_PROGRESS", "SERVICE_DEPLOYMENT_COMPLETED"]
 
 
@@ -273,7 +273,7 @@ def test_a_digest_that_is_gone_stops_more_tasks_and_a_new_deployment_asks_for_th
 
 
 def test_each_task_may_resolve_the_tag_itself(aws: Aws) -> None:
-    aws.world.readings = Readings(late_tags=True)
+    aws.account.readings = Readings(late_tags=True)
     aws.register()
     aws.service(desiredCount=2)
     eventually(lambda: aws.described()["runningCount"] == 2, 15)
@@ -333,7 +333,7 @@ def test_who_started_tasks_is_the_only_filter(aws: Aws, other: Json) -> None:
 
 
 def test_a_task_that_reaches_no_registry_fails_to_start_in_ecs_words(aws: Aws) -> None:
-    ec2 = aws.world.clients["ec2"]
+    ec2 = aws.account.clients["ec2"]
     (subnet, *_) = ec2.describe_subnets(SubnetIds=aws.subnets[:1])["Subnets"]
     tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["RouteTables"]
     ec2.delete_route(RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
@@ -349,7 +349,7 @@ def test_a_task_that_reaches_no_registry_fails_to_start_in_ecs_words(aws: Aws) -
 
 def test_a_task_that_the_load_balancer_does_not_reach_fails_its_health_checks(aws: Aws) -> None:
     everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    aws.world.clients["ec2"].revoke_security_group_ingress(GroupId=aws.open, IpPermissions=everything)
+    aws.account.clients["ec2"].revoke_security_group_ingress(GroupId=aws.open, IpPermissions=everything)
     aws.register()
     aws.service(deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}})
     eventually(lambda: aws.described()["deployments"][0]["rolloutState"] == "FAILED", 15)
@@ -427,7 +427,7 @@ def test_a_task_ends_with_its_essential_container(aws: Aws) -> None:
         "Essential container in task exited",
     )
     assert {c["name"]: c["exitCode"] for c in task["containers"]} == {"app": 3, "side": 143}
-    states = [e["detail"]["lastStatus"] for e in aws.world.bus.events if e["detail-type"] == "ECS Task State Change"]
+    states = [e["detail"]["lastStatus"] for e in aws.account.bus.events if e["detail-type"] == "ECS Task State Change"]
     assert states == ["RUNNING", "STOPPED"]
 
 
@@ -514,13 +514,13 @@ def test_what_an_unhealthy_sidecar_does(
 
 
 def test_environment_and_secrets_reach_the_container(aws: Aws) -> None:
-    aws.world.clients["ssm"].put_parameter(Name="/a/secret", Value="s", Type="SecureString")
+    aws.account.clients["ssm"].put_parameter(Name="/a/secret", Value="s", Type="SecureString")
     aws.engine.prepared["app"] = FakeContainer(exit_code=0)
     secret = {"name": "SECRET", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/a/secret"}
     aws.run_to_end(container("app", environment=[{"name": "A", "value": "1"}], secrets=[secret]))
     environment = aws.engine.started[0][1]
     assert environment | {"A": "1", "SECRET": "s", "AWS_REGION": "eu-west-1"} == environment
-    assert ("arn:aws:iam::111111111111:role/exec", "ecs-tasks.amazonaws.com") in aws.world.assumed
+    assert ("arn:aws:iam::111111111111:role/exec", "ecs-tasks.amazonaws.com") in aws.account.assumed
 
 
 DB = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:db-AbCdEf"
@@ -542,7 +542,7 @@ def test_a_field_of_a_secret_reaches_the_container(aws: Aws, value_from: str, as
         calls.append(given)
         return {"SecretString": '{"password": "p", "user": "u"}'}
 
-    aws.world.clients["secretsmanager"] = SimpleNamespace(get_secret_value=get_secret_value)
+    aws.account.clients["secretsmanager"] = SimpleNamespace(get_secret_value=get_secret_value)
     aws.engine.prepared["app"] = FakeContainer(exit_code=0)
     aws.run_to_end(container("app", secrets=[{"name": "DB", "valueFrom": value_from}]))
     ((_, environment),) = aws.engine.started
@@ -550,7 +550,7 @@ def test_a_field_of_a_secret_reaches_the_container(aws: Aws, value_from: str, as
 
 
 def test_a_field_that_a_secret_lacks_is_named(aws: Aws) -> None:
-    aws.world.clients["secretsmanager"] = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": "{}"})
+    aws.account.clients["secretsmanager"] = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": "{}"})
     task = aws.run_to_end(container("app", secrets=[{"name": "DB", "valueFrom": f"{DB}:password::"}]))
     assert task["stoppedReason"].endswith("retrieved secret from Secrets Manager did not contain json key password")
 
@@ -563,13 +563,13 @@ def test_what_a_task_lacks_is_named(aws: Aws) -> None:
         == prefix + "invalid ssm parameters: /a/missing"
     )
 
-    ssm = aws.world.clients["ssm"]
+    ssm = aws.account.clients["ssm"]
     words = "User: arn:aws:sts::1:assumed-role/exec/t is not authorized to perform: ssm:GetParameters on resource: arn"
-    aws.world.clients["ssm"] = SimpleNamespace(get_parameters=_raise(denied("GetParameters", words)))
+    aws.account.clients["ssm"] = SimpleNamespace(get_parameters=_raise(denied("GetParameters", words)))
     assert (
         aws.run_to_end(container("app", secrets=[secret]))["stoppedReason"] == f"{prefix}AccessDeniedException: {words}"
     )
-    aws.world.clients["ssm"] = ssm
+    aws.account.clients["ssm"] = ssm
 
     refused = RuntimeError("registry says no")
     refused.__cause__ = denied("GetAuthorizationToken", "no token")
@@ -593,7 +593,7 @@ def test_what_a_task_lacks_is_named(aws: Aws) -> None:
 
 def test_a_role_that_ecs_may_not_assume(aws: Aws) -> None:
     words = "ECS was unable to assume the role 'arn:aws:iam::111111111111:role/exec' that was provided for this task."
-    aws.world.untrusted.add("arn:aws:iam::111111111111:role/exec")
+    aws.account.untrusted.add("arn:aws:iam::111111111111:role/exec")
     with pytest.raises(AwsError, match=re.escape(words)) as refused:
         aws.run_to_end(container("app"))
     assert refused.value.code == "ClientException"
@@ -611,7 +611,7 @@ def _raise(error: Exception) -> Any:
 
 
 def test_output_reaches_the_log_stream(aws: Aws) -> None:
-    logs = aws.world.clients["logs"]
+    logs = aws.account.clients["logs"]
     logs.create_log_group(logGroupName="/ecs")
 
     def start(folder: Path, *_: Any) -> FakeContainer:
@@ -639,7 +639,7 @@ def test_stop_task_and_overrides(aws: Aws) -> None:
     eventually(lambda: aws.ecs.describe_tasks(cluster="main", tasks=[arn])["tasks"][0]["lastStatus"] == "RUNNING")
     assert aws.engine.started[0][1]["A"] == "over"
     aws.ecs.stop_task(cluster="main", task=arn, reason="enough")
-    task = eventually(lambda: next((t for t in state_of(aws.world).tasks.values() if t.stopped), None))  # type: ignore[arg-type]
+    task = eventually(lambda: next((t for t in state_of(aws.account).tasks.values() if t.stopped), None))  # type: ignore[arg-type]
     assert (task.stop_code, task.stopped_reason) == ("UserInitiated", "enough")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import Principal, World
+from sandbox.account.account import Account, Principal
 from sandbox.account.errors import AwsError
 from sandbox.codepipeline.event_target import pipeline_parameters
 from sandbox.eventbridge import api
@@ -158,7 +158,7 @@ class Started:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    def __call__(self, world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
         if params["name"] != "web":
             raise AwsError("PipelineNotFoundException", "no such pipeline")
         self.calls.append((principal.role_arn or "", params))
@@ -171,11 +171,11 @@ def started() -> Started:
 
 
 @pytest.fixture
-def world(tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def account(tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     handlers: dict[tuple[str, str], Handler] = {**api.HANDLERS, ("codepipeline", "StartPipelineExecution"): started}
     listener = Listener(tmp_path, A, R, handlers)
-    yield listener.world
+    yield listener.account
     listener.stop()
     moto_api_backend.reset()
 
@@ -185,8 +185,8 @@ def statement(action: str, resource: str = "*", **elements: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [found]})
 
 
-def make_role(world: World, trusted: str = "events.amazonaws.com", pipeline: str = PIPELINE) -> str:
-    iam = world.client("iam")
+def make_role(account: Account, trusted: str = "events.amazonaws.com", pipeline: str = PIPELINE) -> str:
+    iam = account.client("iam")
     trust = statement("sts:AssumeRole", "", Principal={"Service": trusted})
     arn = str(iam.create_role(RoleName="starter", AssumeRolePolicyDocument=trust)["Role"]["Arn"])
     document = statement("codepipeline:StartPipelineExecution", pipeline)
@@ -194,15 +194,15 @@ def make_role(world: World, trusted: str = "events.amazonaws.com", pipeline: str
     return arn
 
 
-def make_rule(world: World, target: dict[str, Any], pattern: dict[str, Any] | None = None) -> None:
-    events = world.client("events")
+def make_rule(account: Account, target: dict[str, Any], pattern: dict[str, Any] | None = None) -> None:
+    events = account.client("events")
     pattern = pattern or {"source": ["aws.s3"], "detail": {"object": {"key": ["app.zip"]}}}
     events.put_rule(Name="on-upload", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="on-upload", Targets=[{"Id": "t", **target}])
 
 
-def make_bucket(world: World, *, event_bridge: bool = True) -> Any:
-    s3 = world.client("s3")
+def make_bucket(account: Account, *, event_bridge: bool = True) -> Any:
+    s3 = account.client("s3")
     s3.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": R})
     s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
     if event_bridge:
@@ -211,29 +211,29 @@ def make_bucket(world: World, *, event_bridge: bool = True) -> Any:
     return s3
 
 
-def test_an_upload_starts_its_pipeline_with_that_version(world: World, started: Started) -> None:
-    s3 = make_bucket(world)
-    role = make_role(world)
-    make_rule(world, {"Arn": PIPELINE, "RoleArn": role, "InputTransformer": TRANSFORMER})
+def test_an_upload_starts_its_pipeline_with_that_version(account: Account, started: Started) -> None:
+    s3 = make_bucket(account)
+    role = make_role(account)
+    make_rule(account, {"Arn": PIPELINE, "RoleArn": role, "InputTransformer": TRANSFORMER})
     version = s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")["VersionId"]
     s3.put_object(Bucket="uploads", Key="other.zip", Body=b"zip")
-    world.bus.wait()
+    account.bus.wait()
     (by, params), *more = started.calls
     assert not more
     assert by == role
     assert params["sourceRevisions"][0]["revisionValue"] == version
-    assert world.undelivered == []
+    assert account.undelivered == []
 
 
-def test_the_event_of_an_upload(world: World) -> None:
-    s3 = make_bucket(world)
+def test_the_event_of_an_upload(account: Account) -> None:
+    s3 = make_bucket(account)
     put = s3.put_object(Bucket="uploads", Key="a b/app.zip", Body=b"zip")
     s3.copy_object(Bucket="uploads", Key="copy", CopySource="uploads/a b/app.zip")
     upload = s3.create_multipart_upload(Bucket="uploads", Key="big")["UploadId"]
     part = s3.upload_part(Bucket="uploads", Key="big", UploadId=upload, PartNumber=1, Body=b"1")["ETag"]
     parts = {"Parts": [{"ETag": part, "PartNumber": 1}]}
     s3.complete_multipart_upload(Bucket="uploads", Key="big", UploadId=upload, MultipartUpload=parts)
-    first, copied, completed = world.bus.history
+    first, copied, completed = account.bus.history
     assert [event["detail"]["reason"] for event in (first, copied, completed)] == [
         "PutObject",
         "CopyObject",
@@ -253,9 +253,9 @@ def test_the_event_of_an_upload(world: World) -> None:
     assert described == {"key": "a b/app.zip", "size": 3, "etag": etag, "version-id": put["VersionId"]}
 
 
-def test_a_bucket_without_eventbridge_tells_nothing(world: World) -> None:
-    make_bucket(world, event_bridge=False).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    assert world.bus.history == []
+def test_a_bucket_without_eventbridge_tells_nothing(account: Account) -> None:
+    make_bucket(account, event_bridge=False).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
+    assert account.bus.history == []
 
 
 @pytest.mark.parametrize(
@@ -265,40 +265,42 @@ def test_a_bucket_without_eventbridge_tells_nothing(world: World) -> None:
         ("events.amazonaws.com", PIPELINE + "-other", "codepipeline:StartPipelineExecution"),
     ],
 )
-def test_a_start_that_is_not_allowed(world: World, started: Started, trusted: str, pipeline: str, because: str) -> None:
-    make_rule(world, {"Arn": PIPELINE, "RoleArn": make_role(world, trusted, pipeline)})
-    make_bucket(world).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    world.bus.wait()
+def test_a_start_that_is_not_allowed(
+    account: Account, started: Started, trusted: str, pipeline: str, because: str
+) -> None:
+    make_rule(account, {"Arn": PIPELINE, "RoleArn": make_role(account, trusted, pipeline)})
+    make_bucket(account).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
+    account.bus.wait()
     assert started.calls == []
-    (undelivered,) = world.undelivered
+    (undelivered,) = account.undelivered
     assert because in undelivered.error
     assert undelivered.target == PIPELINE
 
 
-def test_what_cannot_be_delivered_is_kept(world: World) -> None:
-    role = make_role(world, pipeline="*")
-    make_rule(world, {"Arn": PIPELINE.replace("web", "gone"), "RoleArn": role})
-    s3 = make_bucket(world)
+def test_what_cannot_be_delivered_is_kept(account: Account) -> None:
+    role = make_role(account, pipeline="*")
+    make_rule(account, {"Arn": PIPELINE.replace("web", "gone"), "RoleArn": role})
+    s3 = make_bucket(account)
     s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    world.bus.wait()
-    make_rule(world, {"Arn": f"arn:aws:codebuild:{R}:{A}:project/p", "RoleArn": role})
+    account.bus.wait()
+    make_rule(account, {"Arn": f"arn:aws:codebuild:{R}:{A}:project/p", "RoleArn": role})
     s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    world.bus.wait()
-    first, second = (undelivered.error for undelivered in world.undelivered)
+    account.bus.wait()
+    first, second = (undelivered.error for undelivered in account.undelivered)
     assert "PipelineNotFoundException" in first
     assert "does not deliver" in second
 
 
 @pytest.mark.parametrize(("source", "kept"), [("rule/on-*", 1), ("rule/after-*", 0)])
-def test_a_start_that_failed_is_in_the_target_s_dead_letter_queue(world: World, source: str, kept: int) -> None:
-    sqs, arn = world.client("sqs"), f"arn:aws:sqs:{R}:{A}:dead"
+def test_a_start_that_failed_is_in_the_target_s_dead_letter_queue(account: Account, source: str, kept: int) -> None:
+    sqs, arn = account.client("sqs"), f"arn:aws:sqs:{R}:{A}:dead"
     only = {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{R}:{A}:{source}"}}
     policy = statement("sqs:SendMessage", arn, Principal={"Service": "events.amazonaws.com"}, Condition=only)
     url = sqs.create_queue(QueueName="dead", Attributes={"Policy": policy})["QueueUrl"]
-    role = make_role(world, pipeline="*")
-    make_rule(world, {"Arn": PIPELINE.replace("web", "gone"), "RoleArn": role, "DeadLetterConfig": {"Arn": arn}})
-    make_bucket(world).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    world.bus.wait()
+    role = make_role(account, pipeline="*")
+    make_rule(account, {"Arn": PIPELINE.replace("web", "gone"), "RoleArn": role, "DeadLetterConfig": {"Arn": arn}})
+    make_bucket(account).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
+    account.bus.wait()
     messages = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
     assert len(messages) == kept
     for message in messages:
@@ -306,43 +308,43 @@ def test_a_start_that_failed_is_in_the_target_s_dead_letter_queue(world: World, 
         assert "PipelineNotFoundException" in message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
 
 
-def test_a_disabled_rule_and_an_unknown_operator(world: World, started: Started) -> None:
-    role = make_role(world)
-    make_rule(world, {"Arn": PIPELINE, "RoleArn": role})
-    world.client("events").disable_rule(Name="on-upload")
-    s3 = make_bucket(world)
+def test_a_disabled_rule_and_an_unknown_operator(account: Account, started: Started) -> None:
+    role = make_role(account)
+    make_rule(account, {"Arn": PIPELINE, "RoleArn": role})
+    account.client("events").disable_rule(Name="on-upload")
+    s3 = make_bucket(account)
     s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    make_rule(world, {"Arn": PIPELINE, "RoleArn": role}, {"source": [{"starts-with": "aws"}]})
-    world.client("events").enable_rule(Name="on-upload")
+    make_rule(account, {"Arn": PIPELINE, "RoleArn": role}, {"source": [{"starts-with": "aws"}]})
+    account.client("events").enable_rule(Name="on-upload")
     s3.put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    world.bus.wait()
+    account.bus.wait()
     assert started.calls == []
-    assert all("unknown operator" in undelivered.error for undelivered in world.undelivered)
-    assert world.undelivered
+    assert all("unknown operator" in undelivered.error for undelivered in account.undelivered)
+    assert account.undelivered
 
 
-def test_the_last_event_again(world: World, started: Started) -> None:
-    make_rule(world, {"Arn": PIPELINE, "RoleArn": make_role(world), "InputTransformer": TRANSFORMER})
-    assert world.bus.replay("last") is None
-    make_bucket(world).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
-    world.bus.publish({"source": "aws.ecs", "detail-type": "other", "detail": {}})
-    world.bus.replay("last")
-    world.bus.replay(world.bus.history[0]["id"])
-    world.bus.wait()
+def test_the_last_event_again(account: Account, started: Started) -> None:
+    make_rule(account, {"Arn": PIPELINE, "RoleArn": make_role(account), "InputTransformer": TRANSFORMER})
+    assert account.bus.replay("last") is None
+    make_bucket(account).put_object(Bucket="uploads", Key="app.zip", Body=b"zip")
+    account.bus.publish({"source": "aws.ecs", "detail-type": "other", "detail": {}})
+    account.bus.replay("last")
+    account.bus.replay(account.bus.history[0]["id"])
+    account.bus.wait()
     versions = [params["sourceRevisions"][0]["revisionValue"] for _, params in started.calls]
     assert len(versions) == 3
     assert len(set(versions)) == 1
 
 
-def test_put_events(world: World, started: Started) -> None:
-    make_rule(world, {"Arn": PIPELINE, "RoleArn": make_role(world)}, {"source": ["mine"], "detail": {"go": [True]}})
+def test_put_events(account: Account, started: Started) -> None:
+    make_rule(account, {"Arn": PIPELINE, "RoleArn": make_role(account)}, {"source": ["mine"], "detail": {"go": [True]}})
     entries = [
         {"Source": "mine", "DetailType": "t", "Detail": '{"go": true}'},
         {"Source": "mine", "DetailType": "t", "Detail": "{"},
         {"Source": "aws.s3", "DetailType": "t", "Detail": "{}"},
     ]
-    answer = world.client("events").put_events(Entries=entries)
-    world.bus.wait()
+    answer = account.client("events").put_events(Entries=entries)
+    account.bus.wait()
     assert answer["FailedEntryCount"] == 2
     assert [result.get("ErrorCode") for result in answer["Entries"]] == [
         None,

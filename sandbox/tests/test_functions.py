@@ -13,7 +13,7 @@ from aws_fakes import eventually
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.eventbridge import api
 from sandbox.functions import api as functions
 from sandbox.server.listener import Listener
@@ -36,16 +36,16 @@ def handler(event, context):
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     listener = Listener(tmp_path, A, R, {**api.HANDLERS, **functions.HANDLERS})
-    yield listener.world
+    yield listener.account
     listener.stop()
     moto_api_backend.reset()
 
 
-def make_function(world: World, runtime: str = "python3.12", logs: bool = True, **variables: str) -> None:
-    iam = world.client("iam")
+def make_function(account: Account, runtime: str = "python3.12", logs: bool = True, **variables: str) -> None:
+    iam = account.client("iam")
     role = iam.create_role(RoleName="smoke", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     allowed = [{"Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": f"arn:aws:ssm:{R}:{A}:parameter/told"}]
     if logs:
@@ -57,43 +57,43 @@ def make_function(world: World, runtime: str = "python3.12", logs: bool = True, 
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("hook.py", CODE)
-    world.client("lambda").create_function(
+    account.client("lambda").create_function(
         FunctionName="smoke", Runtime=runtime, Role=role, Handler="hook.handler", Code={"ZipFile": code.getvalue()},
         Timeout=60, Environment={"Variables": variables},
     )  # fmt: skip
 
 
-def invoke(world: World, **given: Any) -> Any:
-    return world.client("lambda").invoke(FunctionName="smoke", **{"InvocationType": "Event", **given})
+def invoke(account: Account, **given: Any) -> Any:
+    return account.client("lambda").invoke(FunctionName="smoke", **{"InvocationType": "Event", **given})
 
 
-def told(world: World) -> Any:
+def told(account: Account) -> Any:
     """What the function has put, and how often."""
-    found = world.client("ssm").get_parameters(Names=["told"])["Parameters"]
+    found = account.client("ssm").get_parameters(Names=["told"])["Parameters"]
     return found and (json.loads(found[0]["Value"]), found[0]["Version"])
 
 
-def logged(world: World) -> list[str]:
+def logged(account: Account) -> list[str]:
     """All that the function's log has."""
-    logs = world.client("logs")
+    logs = account.client("logs")
     if not logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/smoke")["logGroups"]:
         return []
     return [each["message"] for each in logs.filter_log_events(logGroupName="/aws/lambda/smoke")["events"]]
 
 
-def ends(world: World) -> int:
+def ends(account: Account) -> int:
     """How often it has ended, by its log."""
-    return sum(line.startswith("END ") for line in logged(world))
+    return sum(line.startswith("END ") for line in logged(account))
 
 
-def test_a_function_runs_with_its_role_and_is_logged(world: World) -> None:
-    make_function(world, TOLD="told")
-    invoke(world, Payload=b'{"DeploymentId": "d-1"}')
-    eventually(lambda: ends(world), 30)
-    (event, arn, request), times = told(world)
+def test_a_function_runs_with_its_role_and_is_logged(account: Account) -> None:
+    make_function(account, TOLD="told")
+    invoke(account, Payload=b'{"DeploymentId": "d-1"}')
+    eventually(lambda: ends(account), 30)
+    (event, arn, request), times = told(account)
     assert event == {"DeploymentId": "d-1"}
     assert arn == f"arn:aws:sts::{A}:assumed-role/smoke/smoke"
-    first, said, end, _ = logged(world)
+    first, said, end, _ = logged(account)
     assert (first, said, end) == (
         f"START RequestId: {request} Version: $LATEST",
         "said it with True",
@@ -103,17 +103,17 @@ def test_a_function_runs_with_its_role_and_is_logged(world: World) -> None:
 
 
 @pytest.mark.parametrize(("attempts", "times"), [(None, 3), (1, 2), (0, 1)], ids=["by default", "once", "never"])
-def test_a_function_that_fails_is_run_again(world: World, attempts: int | None, times: int) -> None:
-    world.clock.speed = 10_000.0
-    make_function(world, TOLD="told")
+def test_a_function_that_fails_is_run_again(account: Account, attempts: int | None, times: int) -> None:
+    account.clock.speed = 10_000.0
+    make_function(account, TOLD="told")
     if attempts is not None:
-        world.client("lambda").put_function_event_invoke_config(FunctionName="smoke", MaximumRetryAttempts=attempts)
-    invoke(world, Payload=b'{"raises": "at the end"}')
-    eventually(lambda: ends(world) == times, 60)
-    (_, _, request), put = told(world)
+        account.client("lambda").put_function_event_invoke_config(FunctionName="smoke", MaximumRetryAttempts=attempts)
+    invoke(account, Payload=b'{"raises": "at the end"}')
+    eventually(lambda: ends(account) == times, 60)
+    (_, _, request), put = told(account)
     assert put == times
-    assert sum(line == "ValueError: at the end" for line in logged(world)) == times
-    assert {line.split()[2] for line in logged(world) if line.startswith("START ")} == {request}
+    assert sum(line == "ValueError: at the end" for line in logged(account)) == times
+    assert {line.split()[2] for line in logged(account) if line.startswith("START ")} == {request}
 
 
 @pytest.mark.parametrize(("timeout", "code", "said"), [
@@ -122,30 +122,30 @@ def test_a_function_that_fails_is_run_again(world: World, attempts: int | None, 
     (60, "import hook", "KeyError: 'CODE'"),
     (1, "import time; time.sleep(60)", "Task timed out after 1.00 seconds"),
 ], ids=["a package that Lambda lacks", "the sandbox", "its own code", "too long"])  # fmt: skip
-def test_how_a_function_ends_badly(world: World, timeout: int, code: str, said: str) -> None:
-    make_function(world, TOLD="told")
+def test_how_a_function_ends_badly(account: Account, timeout: int, code: str, said: str) -> None:
+    make_function(account, TOLD="told")
     files = io.BytesIO()
     with zipfile.ZipFile(files, "w") as archive:
         archive.writestr("hook.py", f"import os\ndef handler(event, context):\n    {code}\n    os.environ['CODE']\n")
-    client = world.client("lambda")
+    client = account.client("lambda")
     client.update_function_code(FunctionName="smoke", ZipFile=files.getvalue())
     client.update_function_configuration(FunctionName="smoke", Timeout=timeout)
     client.put_function_event_invoke_config(FunctionName="smoke", MaximumRetryAttempts=0)
-    invoke(world)
-    eventually(lambda: ends(world), 30)
-    assert any(line.endswith(said) for line in logged(world)), logged(world)
+    invoke(account)
+    eventually(lambda: ends(account), 30)
+    assert any(line.endswith(said) for line in logged(account)), logged(account)
 
 
-def test_a_function_without_the_right_to_log_runs_all_the_same(world: World) -> None:
-    make_function(world, logs=False, TOLD="told")
-    invoke(world)
-    eventually(lambda: told(world), 30)
-    assert logged(world) == []
+def test_a_function_without_the_right_to_log_runs_all_the_same(account: Account) -> None:
+    make_function(account, logs=False, TOLD="told")
+    invoke(account)
+    eventually(lambda: told(account), 30)
+    assert logged(account) == []
 
 
-def test_where_a_function_logs_is_told(world: World) -> None:
-    make_function(world)
-    aws = world.client("lambda")
+def test_where_a_function_logs_is_told(account: Account) -> None:
+    make_function(account)
+    aws = account.client("lambda")
     made = aws.get_function(FunctionName="smoke")["Configuration"]["LoggingConfig"]
     assert made == {"LogFormat": "Text", "LogGroup": "/aws/lambda/smoke"}
     aws.update_function_configuration(FunctionName="smoke", LoggingConfig={"LogGroup": "/another"})
@@ -153,47 +153,47 @@ def test_where_a_function_logs_is_told(world: World) -> None:
     assert changed == {"LogFormat": "Text", "LogGroup": "/another"}
 
 
-def test_a_function_that_is_not_there(world: World) -> None:
+def test_a_function_that_is_not_there(account: Account) -> None:
     with pytest.raises(ClientError, match=r"ResourceNotFoundException.*Function not found: smoke"):
-        invoke(world)
+        invoke(account)
 
 
-def test_what_is_not_run_says_so(world: World) -> None:
-    make_function(world, runtime="nodejs22.x")
+def test_what_is_not_run_says_so(account: Account) -> None:
+    make_function(account, runtime="nodejs22.x")
     with pytest.raises(ClientError, match=r"functions in Python only, and this one is in nodejs22\.x"):
-        invoke(world)
+        invoke(account)
     with pytest.raises(ClientError, match="functions are invoked as an Event only"):
-        invoke(world, InvocationType="RequestResponse")
+        invoke(account, InvocationType="RequestResponse")
 
 
 RULE, FUNCTION = f"arn:aws:events:{R}:{A}:rule/ended", f"arn:aws:lambda:{R}:{A}:function:smoke"
 
 
-def make_rule(world: World, target: dict[str, Any], rule: str | None = RULE) -> None:
+def make_rule(account: Account, target: dict[str, Any], rule: str | None = RULE) -> None:
     """A rule whose target is a function, and the permission that the function's policy gives it."""
-    events = world.client("events")
+    events = account.client("events")
     events.put_rule(Name="ended", EventPattern=json.dumps({"source": ["test"]}))
     transformer = {"InputPathsMap": {"id": "$.detail.id"}, "InputTemplate": '{"DeploymentId": "<id>"}'}
     events.put_targets(Rule="ended", Targets=[{"Id": "t", "Arn": FUNCTION, "InputTransformer": transformer, **target}])
     if rule is not None:
-        world.client("lambda").add_permission(
+        account.client("lambda").add_permission(
             FunctionName="smoke", StatementId="rule", Action="lambda:InvokeFunction",
             Principal="events.amazonaws.com", SourceArn=rule,
         )  # fmt: skip
 
 
-def publish(world: World) -> None:
-    world.bus.publish({"source": "test", "detail-type": "t", "detail": {"id": "d-1"}})
-    world.bus.wait()
+def publish(account: Account) -> None:
+    account.bus.publish({"source": "test", "detail-type": "t", "detail": {"id": "d-1"}})
+    account.bus.wait()
 
 
-def test_a_rule_calls_a_function_whose_policy_lets_it(world: World) -> None:
-    make_function(world, TOLD="told")
-    make_rule(world, {})
-    publish(world)
-    eventually(lambda: ends(world), 30)
-    (event, _, _), times = told(world)
-    assert (event, times, world.undelivered) == ({"DeploymentId": "d-1"}, 1, [])
+def test_a_rule_calls_a_function_whose_policy_lets_it(account: Account) -> None:
+    make_function(account, TOLD="told")
+    make_rule(account, {})
+    publish(account)
+    eventually(lambda: ends(account), 30)
+    (event, _, _), times = told(account)
+    assert (event, times, account.undelivered) == ({"DeploymentId": "d-1"}, 1, [])
 
 
 @pytest.mark.parametrize(
@@ -207,20 +207,20 @@ def test_a_rule_calls_a_function_whose_policy_lets_it(world: World) -> None:
     ids=["no policy", "another rule's", "a role", "no function"],
 )
 def test_a_rule_that_may_not_call_a_function(
-    world: World, target: dict[str, Any], rule: str | None, because: str
+    account: Account, target: dict[str, Any], rule: str | None, because: str
 ) -> None:
-    make_function(world, TOLD="told")
-    make_rule(world, target, rule)
-    publish(world)
-    (undelivered,) = world.undelivered
+    make_function(account, TOLD="told")
+    make_rule(account, target, rule)
+    publish(account)
+    (undelivered,) = account.undelivered
     assert re.search(because, undelivered.error)
-    assert not told(world)
+    assert not told(account)
 
 
-def test_a_function_s_own_error_is_not_the_rule_s(world: World) -> None:
-    world.clock.speed = 10_000.0
-    make_function(world, TOLD="other")
-    make_rule(world, {})
-    publish(world)
-    eventually(lambda: ends(world) == 3, 60)
-    assert world.undelivered == []
+def test_a_function_s_own_error_is_not_the_rule_s(account: Account) -> None:
+    account.clock.speed = 10_000.0
+    make_function(account, TOLD="other")
+    make_rule(account, {})
+    publish(account)
+    eventually(lambda: ends(account) == 3, 60)
+    assert account.undelivered == []

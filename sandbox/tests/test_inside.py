@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.server.listener import Listener, all_handlers
 
@@ -19,25 +19,25 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ACCOUNT_ID", A)
-        listener = Listener(tmp_path_factory.mktemp("world"), A, R, all_handlers())
-        s3 = listener.world.client("s3")
+        listener = Listener(tmp_path_factory.mktemp("account"), A, R, all_handlers())
+        s3 = listener.account.client("s3")
         s3.create_bucket(Bucket="things", CreateBucketConfiguration={"LocationConstraint": R})
         s3.put_object(Bucket="things", Key=KEY, Body=b"\x00\xff" * 3, Metadata={"commit": "abc"})
-        listener.world.client("ssm").put_parameter(Name="/a/b", Value="é\n", Type="String")
-        listener.world.client("sqs").create_queue(QueueName="letters")
-        yield listener.world
+        listener.account.client("ssm").put_parameter(Name="/a/b", Value="é\n", Type="String")
+        listener.account.client("sqs").create_queue(QueueName="letters")
+        yield listener.account
         listener.stop()
         moto_api_backend.reset()
 
 
-def over_http(world: World, service: str) -> Any:
+def over_http(account: Account, service: str) -> Any:
     return boto3.client(
         service,
         region_name=R,
-        endpoint_url=world.endpoint,
+        endpoint_url=account.endpoint,
         aws_access_key_id=ROOT_CREDENTIALS.access_key,
         aws_secret_access_key=ROOT_CREDENTIALS.secret_key,
     )
@@ -86,17 +86,17 @@ def answer(client: Any, operation: str, params: Json) -> Json:
     ],
 )
 def test_an_answer_is_the_one_of_http(
-    world: World, monkeypatch: pytest.MonkeyPatch, service: str, operation: str, params: Json
+    account: Account, monkeypatch: pytest.MonkeyPatch, service: str, operation: str, params: Json
 ) -> None:
-    expected = answer(over_http(world, service), operation, params)
-    inside = world.client(service)
+    expected = answer(over_http(account, service), operation, params)
+    inside = account.client(service)
     if "a_b" not in str(params):
         monkeypatch.setattr(URLLib3Session, "send", None)
     assert answer(inside, operation, params) == expected
 
 
-def test_metadata_keeps_its_names(world: World) -> None:
+def test_metadata_keeps_its_names(account: Account) -> None:
     """A name with an underscore goes over HTTP: WSGI would make a dash of it."""
-    s3 = world.client("s3")
+    s3 = account.client("s3")
     s3.put_object(Bucket="things", Key="named", Body=b"x", Metadata={"a_b": "c", "d-e": "f"})
     assert s3.head_object(Bucket="things", Key="named")["Metadata"] == {"a_b": "c", "d-e": "f"}

@@ -12,7 +12,7 @@ from aws_fakes import eventually
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.clock import Clock
 from sandbox.codepipeline.jobs import open_job
 from sandbox.server.listener import Listener
@@ -60,18 +60,18 @@ def trust(*services: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def may(world: World, role: str, *actions: str) -> None:
+def may(account: Account, role: str, *actions: str) -> None:
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    world.client("iam").put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
+    account.client("iam").put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account with a function, and a bucket that has a source."""
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     listener = Listener(tmp_path, A, R, clock=Clock(10_000.0))
-    found = listener.world
+    found = listener.account
     iam, s3 = found.client("iam"), found.client("s3")
     made = {
         name: iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(service))["Role"]["Arn"]
@@ -94,7 +94,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     moto_api_backend.reset()
 
 
-def run(world: World, function: str = "step", **wanted: Any) -> Json:
+def run(account: Account, function: str = "step", **wanted: Any) -> Json:
     """The action's execution, of a pipeline that calls the function with these parameters."""
 
     def action(name: str, category: str, provider: str, configuration: Json, **flow: Any) -> Json:
@@ -112,7 +112,7 @@ def run(world: World, function: str = "step", **wanted: Any) -> Json:
         {"name": "Step", "actions": [call]},
         *([{"name": "Check", "actions": [check]}] if wanted.get("checked") else []),
     ]
-    client = world.client("codepipeline")
+    client = account.client("codepipeline")
     client.create_pipeline(
         pipeline={
             "name": "pipe",
@@ -133,20 +133,20 @@ def run(world: World, function: str = "step", **wanted: Any) -> Json:
     return found
 
 
-def test_a_function_reads_and_writes_artifacts_and_gives_variables(world: World) -> None:
-    call = run(world)
+def test_a_function_reads_and_writes_artifacts_and_gives_variables(account: Account) -> None:
+    call = run(account)
     assert call["status"] == "Succeeded"
     assert call["output"]["outputVariables"] == {"CONTINUED": "no", "READ": "PK", "DENIED": "AccessDeniedException"}
     assert call["output"]["executionResult"]["externalExecutionSummary"] == "done"
     (made,) = call["output"]["outputArtifacts"]
     place = made["s3location"]
-    written = world.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+    written = account.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
     assert (made["name"], written) == ("made", b"made")
 
 
-def test_a_later_action_has_its_variables(world: World) -> None:
-    run(world, checked=True)
-    client = world.client("codepipeline")
+def test_a_later_action_has_its_variables(account: Account) -> None:
+    run(account, checked=True)
+    client = account.client("codepipeline")
 
     def waits() -> Json | None:
         found = client.list_action_executions(pipelineName="pipe")["actionExecutionDetails"]
@@ -155,43 +155,43 @@ def test_a_later_action_has_its_variables(world: World) -> None:
     assert eventually(waits, 30)["input"]["resolvedConfiguration"] == {"CustomData": "PK"}
 
 
-def test_a_function_that_is_still_at_it_is_called_again_with_its_token(world: World) -> None:
-    call = run(world, continues=True)
+def test_a_function_that_is_still_at_it_is_called_again_with_its_token(account: Account) -> None:
+    call = run(account, continues=True)
     assert call["status"] == "Succeeded"
     assert call["output"]["outputVariables"]["CONTINUED"] == "[1]"
 
 
-def test_a_functions_failure_is_the_actions_own_error(world: World) -> None:
-    call = run(world, fails="bin/migrate: no such file")
+def test_a_functions_failure_is_the_actions_own_error(account: Account) -> None:
+    call = run(account, fails="bin/migrate: no such file")
     result = call["output"]["executionResult"]
     assert (call["status"], result["errorDetails"]) == ("Failed", {"code": "JobFailed", "message": "bin/migrate: no such file"})  # fmt: skip
     assert result["externalExecutionId"]
 
 
-def test_a_function_that_never_answers_fails_the_action(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_that_never_answers_fails_the_action(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.codepipeline.actions.context.SHORTEST_LIMIT", 3.0)
-    error = run(world, silent=True)["output"]["executionResult"]["errorDetails"]
+    error = run(account, silent=True)["output"]["executionResult"]["errorDetails"]
     assert error["code"] == "TimeoutError"
     assert error["message"].startswith("The AWS Lambda function step failed to return a result.")
 
 
-def test_a_pipeline_that_may_not_call_it_says_so(world: World) -> None:
-    may(world, "pipe", "s3:*")
-    error = run(world)["output"]["executionResult"]["errorDetails"]
+def test_a_pipeline_that_may_not_call_it_says_so(account: Account) -> None:
+    may(account, "pipe", "s3:*")
+    error = run(account)["output"]["executionResult"]["errorDetails"]
     assert error["code"] == "PermissionError"
     assert "lambda:InvokeFunction" in error["message"]
 
 
-def test_a_function_that_there_is_not(world: World) -> None:
-    error = run(world, function="other")["output"]["executionResult"]["errorDetails"]
+def test_a_function_that_there_is_not(account: Account) -> None:
+    error = run(account, function="other")["output"]["executionResult"]["errorDetails"]
     assert (error["code"], "Function not found: other" in error["message"]) == ("ConfigurationError", True)
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account with nothing in it."""
     listener = Listener(tmp_path_factory.mktemp("account"), A, R)
-    yield listener.world
+    yield listener.account
     listener.stop()
 
 
@@ -211,8 +211,10 @@ SUCCESS, FAILURE = "put_job_success_result", "put_job_failure_result"
     ],
     ids=["a second success", "a failure after it", "no such job", "a token and variables", "a long token", "too many variables", "an unknown type"],
 )  # fmt: skip
-def test_what_an_answer_may_not_be(account: World, operation: str, answered: bool, given: Json, expected: str) -> None:
-    client, job = account.client("codepipeline"), open_job(account)
+def test_what_an_answer_may_not_be(
+    empty_account: Account, operation: str, answered: bool, given: Json, expected: str
+) -> None:
+    client, job = empty_account.client("codepipeline"), open_job(empty_account)
     if answered:
         client.put_job_success_result(jobId=job.id)
     with pytest.raises(ClientError, match=expected):

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_fakes import FakeWorld
+from aws_fakes import FakeAccount
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.account import new_roles
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
 from sandbox.ecs import services
@@ -29,34 +29,34 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ACCOUNT_ID", A)
         patch.setenv("SANDBOX_AWS", "late_roles")
-        listener = Listener(Path(tmp_path_factory.mktemp("world")), A, R, services.HANDLERS)
-        yield listener.world
+        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R, services.HANDLERS)
+        yield listener.account
         listener.stop()
         moto_api_backend.reset()
 
 
-def role(world: World, name: str, *by: str) -> str:
+def role(account: Account, name: str, *by: str) -> str:
     statement = {"Effect": "Allow", "Principal": {"Service": list(by)}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    made = world.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]
+    made = account.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]
     return str(made["Arn"])
 
 
-def cluster(world: World, _: str) -> Json:
-    return dict(world.client("ecs").create_cluster(clusterName="main"))
+def cluster(account: Account, _: str) -> Json:
+    return dict(account.client("ecs").create_cluster(clusterName="main"))
 
 
-def scale(world: World, role_arn: str = "") -> Json:
+def scale(account: Account, role_arn: str = "") -> Json:
     which = {
         "ServiceNamespace": "ecs",
         "ResourceId": "service/main/web",
         "ScalableDimension": "ecs:service:DesiredCount",
     }
-    client = world.client("application-autoscaling")
+    client = account.client("application-autoscaling")
     given = {"RoleARN": role_arn} if role_arn else {}
     try:
         return dict(client.register_scalable_target(**which, MinCapacity=0, MaxCapacity=1, **given))
@@ -66,23 +66,23 @@ def scale(world: World, role_arn: str = "") -> Json:
         return {"ResponseMetadata": {"HTTPStatusCode": 200}}  # the role was taken
 
 
-def scale_as_ever(world: World, _: str) -> Json:
-    return scale(world)
+def scale_as_ever(account: Account, _: str) -> Json:
+    return scale(account)
 
 
-def target(world: World, role_arn: str) -> Json:
-    client = world.client("events")
+def target(account: Account, role_arn: str) -> Json:
+    client = account.client("events")
     client.put_rule(Name="r", EventPattern="{}")
     return dict(client.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": QUEUE, "RoleArn": role_arn}]))
 
 
-def function(world: World, role_arn: str) -> Json:
+def function(account: Account, role_arn: str) -> Json:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("index.py", "")
     code = {"ZipFile": content.getvalue()}
     given: Json = {"FunctionName": "f", "Runtime": "python3.12", "Handler": "index.handler"}
-    return dict(world.client("lambda").create_function(**given, Role=role_arn, Code=code))
+    return dict(account.client("lambda").create_function(**given, Role=role_arn, Code=code))
 
 
 @pytest.mark.parametrize(
@@ -97,43 +97,43 @@ def function(world: World, role_arn: str) -> Json:
     ids=["cluster", "scaling, its own role", "scaling", "target", "function"],
 )
 def test_something_is_made_with_a_new_role(
-    world: World, request: pytest.FixtureRequest, make: Callable[[World, str], Json], code: str, words: str
+    account: Account, request: pytest.FixtureRequest, make: Callable[[Account, str], Json], code: str, words: str
 ) -> None:
     name = "of-" + request.node.callspec.id.replace(", ", "-").replace(" ", "-")
-    arn = role(world, name, "events.amazonaws.com", "lambda.amazonaws.com")
+    arn = role(account, name, "events.amazonaws.com", "lambda.amazonaws.com")
     with pytest.raises(ClientError) as refused:
-        make(world, arn)
+        make(account, arn)
     error = refused.value.response["Error"]
     assert (error["Code"], error["Message"].startswith(words.replace("ROLE", arn))) == (code, True), error
-    assert make(world, arn)["ResponseMetadata"]["HTTPStatusCode"] < 300
+    assert make(account, arn)["ResponseMetadata"]["HTTPStatusCode"] < 300
 
 
-def test_each_service_learns_of_it_by_itself(world: World) -> None:
-    arn = role(world, "of-two", "codebuild.amazonaws.com", "codepipeline.amazonaws.com")
-    world.clock = Clock(1_000_000)
+def test_each_service_learns_of_it_by_itself(account: Account) -> None:
+    arn = role(account, "of-two", "codebuild.amazonaws.com", "codepipeline.amazonaws.com")
+    account.clock = Clock(1_000_000)
     for service in ("codebuild.amazonaws.com", "codepipeline.amazonaws.com"):
         with pytest.raises(AwsError, match=f"{service} is not authorized to perform: sts:AssumeRole on {arn}"):
-            world.validate_role(arn, service)
-        world.validate_role(arn, service)
+            account.validate_role(arn, service)
+        account.validate_role(arn, service)
     with pytest.raises(AwsError):
-        world.validate_role(arn, "events.amazonaws.com")
+        account.validate_role(arn, "events.amazonaws.com")
     with pytest.raises(AwsError):
-        world.validate_role(arn, "events.amazonaws.com")
+        account.validate_role(arn, "events.amazonaws.com")
 
 
-def test_where_services_know_every_role_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "readings", Readings())
-    arn = role(world, "of-nobody", "events.amazonaws.com")
-    assert target(world, arn)["FailedEntryCount"] == 0
-    world.validate_role(arn, "events.amazonaws.com")
+def test_where_services_know_every_role_at_once(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "readings", Readings())
+    arn = role(account, "of-nobody", "events.amazonaws.com")
+    assert target(account, arn)["FailedEntryCount"] == 0
+    account.validate_role(arn, "events.amazonaws.com")
 
 
 @pytest.mark.parametrize(("late", "seconds", "refused"), [(True, 5, True), (True, 11, False), (False, 0, False)])
 def test_a_new_role_cannot_be_assumed_at_once(
     monkeypatch: pytest.MonkeyPatch, late: bool, seconds: float, refused: bool
 ) -> None:
-    world: Any = FakeWorld(readings=Readings(late_roles=late), clock=Clock(1))
+    account: Any = FakeAccount(readings=Readings(late_roles=late), clock=Clock(1))
     made = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=seconds)
     roles = {"r": SimpleNamespace(arn="arn:r", create_date=made)}
-    monkeypatch.setattr(new_roles, "iam_backends", {world.account: {new_roles.PARTITION: SimpleNamespace(roles=roles)}})
-    assert new_roles.too_new(world, "arn:r") is refused
+    monkeypatch.setattr(new_roles, "iam_backends", {account.id: {new_roles.PARTITION: SimpleNamespace(roles=roles)}})
+    assert new_roles.too_new(account, "arn:r") is refused

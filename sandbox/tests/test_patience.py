@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_fakes import FakeWorld
+from aws_fakes import FakeAccount
 from scheduler_rig import CLUSTER, Rig, rig
 
 from sandbox.clock import Clock
@@ -94,7 +94,7 @@ def task() -> Task:
 def test_a_task_is_healthy_when_it_has_been_for_as_long_as_that_takes(
     tmp_path: Path, checked: bool, seconds: float
 ) -> None:
-    run = TaskRun(FakeWorld(tmp_path, clock=FAST), None, task())  # type: ignore[arg-type]
+    run = TaskRun(FakeAccount(tmp_path, clock=FAST), None, task())  # type: ignore[arg-type]
     if checked:
         container: Any = SimpleNamespace(http_get=lambda *_: 200)
         run.checks = [target_check(GROUP, BALANCER, container, 0)]
@@ -168,7 +168,7 @@ def test_a_container_has_its_whole_stop_timeout(tmp_path: Path, monkeypatch: pyt
     for clock in (FAST, Clock(60, patience=200)):
         one = task()
         one.task_definition["containerDefinitions"][0]["stopTimeout"] = 45
-        run = TaskRun(FakeWorld(tmp_path, clock=clock), None, one)  # type: ignore[arg-type]
+        run = TaskRun(FakeAccount(tmp_path, clock=clock), None, one)  # type: ignore[arg-type]
         container: Any = SimpleNamespace(stop=given.append, exit_code=0)
         run.containers["app"] = container
         monkeypatch.setattr(run, "_finish_requests", lambda: None)
@@ -185,5 +185,5 @@ def test_a_container_has_its_whole_stop_timeout(tmp_path: Path, monkeypatch: pyt
     [(1, 15, 900), (5, 15, 180), (60, 15, 120), (200, 60, 120), (60, 1, 60)],
 )
 def test_a_deployment_s_timeout_is_aws_s_and_leaves_time_to_start(speed: float, minutes: float, seconds: float) -> None:
-    context = ActionContext(FakeWorld(clock=Clock(speed)), *[None] * 4)  # type: ignore[arg-type]
+    context = ActionContext(FakeAccount(clock=Clock(speed)), *[None] * 4)  # type: ignore[arg-type]
     assert context.scaled_deadline(minutes) - time.monotonic() == pytest.approx(seconds, abs=1)

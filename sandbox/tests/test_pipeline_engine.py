@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 import pytest
-from aws_fakes import FakeWorld, eventually, misfits
+from aws_fakes import FakeAccount, eventually, misfits
 
 from sandbox.codepipeline.actions import approval
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, ActionResult
@@ -36,7 +36,7 @@ class Rig:
     """A pipeline whose actions run functions by their name, and log what they were given."""
 
     def __init__(self, *stages: Json, mode: str = "QUEUED") -> None:
-        self.world = FakeWorld()
+        self.account = FakeAccount()
         self.gates = StageGates()
         self.definition: Json = {
             "name": "pipe",
@@ -61,12 +61,14 @@ class Rig:
     def start(self, **variables: str) -> Execution:
         execution = Execution(self.definition, variables, "StartPipelineExecution", "me")
         self.gates.queue(execution.stages[0].name, execution)
-        self.world.spawn("x", Runner(self.world, execution, self.gates, self.actions).run)  # type: ignore[arg-type]
+        self.account.spawn("x", Runner(self.account, execution, self.gates, self.actions).run)  # type: ignore[arg-type]
         return execution
 
     def run(self, **variables: str) -> Execution:
         execution = self.start(**variables)
-        eventually(lambda: execution.over and self.world.bus.events[-1]["detail-type"].startswith("CodePipeline Pipe"))
+        eventually(
+            lambda: execution.over and self.account.bus.events[-1]["detail-type"].startswith("CodePipeline Pipe")
+        )
         return execution
 
 
@@ -84,10 +86,10 @@ def test_stages_run_in_order_and_variables_flow() -> None:
     assert r.ran == ["a", "b"]
     assert r.given["b"] == {"X": "value-none"}
     assert execution.status == "Succeeded"
-    assert r.world.assumed == [(ROLE, "codepipeline.amazonaws.com")] * 2
-    assert r.world.bus.states("CodePipeline Pipeline Execution State Change") == ["STARTED", "SUCCEEDED"]
-    assert r.world.bus.states("CodePipeline Stage Execution State Change") == ["STARTED", "SUCCEEDED"] * 2
-    assert r.world.bus.states("CodePipeline Action Execution State Change") == ["STARTED", "SUCCEEDED"] * 2
+    assert r.account.assumed == [(ROLE, "codepipeline.amazonaws.com")] * 2
+    assert r.account.bus.states("CodePipeline Pipeline Execution State Change") == ["STARTED", "SUCCEEDED"]
+    assert r.account.bus.states("CodePipeline Stage Execution State Change") == ["STARTED", "SUCCEEDED"] * 2
+    assert r.account.bus.states("CodePipeline Action Execution State Change") == ["STARTED", "SUCCEEDED"] * 2
 
 
 def test_run_orders_are_waited_for_and_one_order_runs_together() -> None:
@@ -114,7 +116,7 @@ def test_a_failed_action_ends_the_execution_with_its_reason() -> None:
         "externalExecutionSummary": "short",
         "errorDetails": {"code": "JobFailed", "message": "the reason"},
     }
-    event = next(e for e in r.world.bus.events if e["detail"].get("failed-actions"))
+    event = next(e for e in r.account.bus.events if e["detail"].get("failed-actions"))
     assert event["detail"]["failed-actions"] == [{"action": "a", "additional-information": "the reason"}]
 
 
@@ -133,7 +135,7 @@ def test_an_action_type_without_a_runner_fails() -> None:
 
 def test_a_role_without_trust_fails_the_action() -> None:
     r = Rig(stage("One", step("a")))
-    r.world.untrusted.add(ROLE)
+    r.account.untrusted.add(ROLE)
     execution = r.run()
     assert execution.stages[0].actions[0].error_code == "PermissionError"
     assert r.ran == []

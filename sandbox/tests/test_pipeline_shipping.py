@@ -112,7 +112,7 @@ ARN = "arn:aws:codepipeline:r:1:x"
 EVENT = {"id": "e", "source": "aws.s3", "detail": {"object": {"key": "web.zip", "version-id": "v"}}}
 
 
-class FakeAccount:
+class FakeSession:
     def __init__(self, events: list[Json], undelivered: list[Json], rules: dict[str, str]) -> None:
         self.answers = {"events": events, "undelivered": undelivered}
         listed = [{"Name": name, "State": "ENABLED", "EventPattern": "{pattern}"} for name in rules]
@@ -134,10 +134,10 @@ class FakeAccount:
 @pytest.mark.parametrize(
     ("account", "words"),
     [
-        (FakeAccount([], [], {}), "the bucket b sends no events"),
-        (FakeAccount([EVENT], [{"event": EVENT, "rule": "r", "error": "no trust"}], {}), "the rule r matched, but its target was not reached: no trust"),
-        (FakeAccount([EVENT], [], {"r": "arn:else"}), "no event rule has the pipeline x as its target"),
-        (FakeAccount([EVENT], [], {"r": ARN}), "the event did not match the rule r (ENABLED): {pattern}"),
+        (FakeSession([], [], {}), "the bucket b sends no events"),
+        (FakeSession([EVENT], [{"event": EVENT, "rule": "r", "error": "no trust"}], {}), "the rule r matched, but its target was not reached: no trust"),
+        (FakeSession([EVENT], [], {"r": "arn:else"}), "no event rule has the pipeline x as its target"),
+        (FakeSession([EVENT], [], {"r": ARN}), "the event did not match the rule r (ENABLED): {pattern}"),
     ],
 )  # fmt: skip
 def test_why_nothing_started(account: Any, words: str) -> None:
@@ -148,7 +148,7 @@ def test_why_nothing_started(account: Any, words: str) -> None:
 UPLOADED = Uploaded("b", "web.zip", "v", "me", 1, frozenset({"e0"}))
 
 
-class NewBucket(FakeAccount):
+class NewBucket(FakeSession):
     """A bucket whose events come after `late` looks at them."""
 
     def __init__(self, late: int, **notifications: Json) -> None:

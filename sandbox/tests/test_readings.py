@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_fakes import FakeWorld, eventually
+from aws_fakes import FakeAccount, eventually
 
 from sandbox import readings
 from sandbox.account.errors import AwsError
@@ -59,9 +59,9 @@ def wait(answers: list[list[Json]], read: Readings, monkeypatch: pytest.MonkeyPa
         found = answers.pop(0) if len(answers) > 1 else answers[0]
         return {"services": [{"status": "ACTIVE", "deployments": found}]}
 
-    world = FakeWorld(readings=read)
+    account = FakeAccount(readings=read)
     context: Any = SimpleNamespace(
-        configuration={}, world=world, pause=lambda _: None, scaled_deadline=lambda minutes: minutes
+        configuration={}, account=account, pause=lambda _: None, scaled_deadline=lambda minutes: minutes
     )
     client: Any = SimpleNamespace(describe_services=describe_services)
     try:
@@ -111,11 +111,11 @@ def test_s3_tells_of_uploads_late_twice_and_out_of_order(monkeypatch: pytest.Mon
         told.append(event["id"])
         return event
 
-    world: Any = FakeWorld(clock=Clock(500))
-    world.bus = SimpleNamespace(publish=publish, replay=told.append)
+    account: Any = FakeAccount(clock=Clock(500))
+    account.bus = SimpleNamespace(publish=publish, replay=told.append)
     monkeypatch.setattr(call_events, "_overtaking", itertools.cycle((1, 2)))
     for upload in ("first", "second"):
-        call_events._publish_late(world, {"id": upload})
+        call_events._publish_late(account, {"id": upload})
     assert told == []
     eventually(lambda: len(told) == 4)
     assert told == ["second", "second", "first", "first"]

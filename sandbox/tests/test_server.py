@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.account import identity
-from sandbox.account.account import Principal, World
+from sandbox.account.account import Account, Principal
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.account.errors import AwsError
 from sandbox.cli.server import env, stop
@@ -34,19 +34,19 @@ AWS = Path(sys.executable).parent / "aws"
 Json = dict[str, Any]
 
 
-def list_pipelines(world: World, principal: Principal, params: Json) -> Json:
+def list_pipelines(account: Account, principal: Principal, params: Json) -> Json:
     if params.get("maxResults") == 1:
         raise AwsError("ValidationException", "not <one>")
     return {"pipelines": [{"name": principal.arn, "version": 1}]}
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A)
     listener = Listener(
         tmp_path, A, R, {**eventbridge.HANDLERS, **sts.HANDLERS, ("codepipeline", "ListPipelines"): list_pipelines}
     )
-    yield listener.world
+    yield listener.account
     listener.stop()
     moto_api_backend.reset()
 
@@ -59,16 +59,16 @@ def allow(action: Any, resource: Any = "*", **elements: Any) -> Json:
     return {"Effect": "Allow", "Action": action, "Resource": resource, **elements}
 
 
-def make_user(world: World, *statements: Json, name: str = "bob") -> Credentials:
-    iam = world.client("iam")
+def make_user(account: Account, *statements: Json, name: str = "bob") -> Credentials:
+    iam = account.client("iam")
     iam.create_user(UserName=name)
     if statements:
         iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document(*statements))
-    return identity.user_credentials(world, name)
+    return identity.user_credentials(account, name)
 
 
-def make_role(world: World, principal: Json, *statements: Json, name: str = "app", **trust: Any) -> str:
-    iam = world.client("iam")
+def make_role(account: Account, principal: Json, *statements: Json, name: str = "app", **trust: Any) -> str:
+    iam = account.client("iam")
     trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, **trust}
     arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trusted))["Role"]["Arn"])
     if statements:
@@ -76,8 +76,8 @@ def make_role(world: World, principal: Json, *statements: Json, name: str = "app
     return arn
 
 
-def make_bucket(world: World, name: str = "uploads") -> Any:
-    s3 = world.client("s3")
+def make_bucket(account: Account, name: str = "uploads") -> Any:
+    s3 = account.client("s3")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": R})
     return s3
 
@@ -94,23 +94,23 @@ def refused(call: Any, **params: Any) -> tuple[str, str]:
     return str(error["Code"]), str(error["Message"])
 
 
-def aws(world: World, credentials: Credentials, *arguments: str) -> subprocess.CompletedProcess[str]:
+def aws(account: Account, credentials: Credentials, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the aws command line as somebody."""
     environment = {
         "PATH": os.environ["PATH"],
-        "HOME": str(world.folder),
+        "HOME": str(account.folder),
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_DEFAULT_REGION": R,
-        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_ENDPOINT_URL": account.endpoint,
     }
     command = [str(AWS), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def sandbox_api(world: World, route: str, body: Json | None = None) -> Any:
+def sandbox_api(account: Account, route: str, body: Json | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = Request(f"{world.endpoint}/_sandbox/{route}", data=data)  # noqa: S310 (the test's own server)
+    request = Request(f"{account.endpoint}/_sandbox/{route}", data=data)  # noqa: S310 (the test's own server)
     with urlopen(request, timeout=10) as response:  # noqa: S310 (the test's own server)
         return json.load(response)
 
@@ -118,10 +118,10 @@ def sandbox_api(world: World, route: str, body: Json | None = None) -> Any:
 # Who calls
 
 
-def test_the_root_may_do_everything(world: World) -> None:
-    assert world.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{A}:root"
-    make_bucket(world).put_object(Bucket="uploads", Key="k", Body=b"1")
-    assert world.decisions == []
+def test_the_root_may_do_everything(account: Account) -> None:
+    assert account.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{A}:root"
+    make_bucket(account).put_object(Bucket="uploads", Key="k", Body=b"1")
+    assert account.decisions == []
 
 
 @pytest.mark.parametrize(
@@ -133,23 +133,23 @@ def test_the_root_may_do_everything(world: World) -> None:
         ("ec2", "describe_vpcs", {}, "AuthFailure"),
     ],
 )
-def test_an_unknown_key(world: World, service: str, operation: str, params: Json, code: str) -> None:
+def test_an_unknown_key(account: Account, service: str, operation: str, params: Json, code: str) -> None:
     stranger = Credentials("AKIAUNKNOWNUNKNOWN00", "x")
-    assert refused(getattr(world.client(service, stranger), operation), **params)[0] == code
+    assert refused(getattr(account.client(service, stranger), operation), **params)[0] == code
 
 
-def test_a_deactivated_key(world: World) -> None:
-    bob = make_user(world, allow("*"))
-    world.client("iam").update_access_key(UserName="bob", AccessKeyId=bob.access_key, Status="Inactive")
-    assert refused(world.client("sts", bob).get_caller_identity)[0] == "InvalidClientTokenId"
+def test_a_deactivated_key(account: Account) -> None:
+    bob = make_user(account, allow("*"))
+    account.client("iam").update_access_key(UserName="bob", AccessKeyId=bob.access_key, Status="Inactive")
+    assert refused(account.client("sts", bob).get_caller_identity)[0] == "InvalidClientTokenId"
 
 
-def test_a_session_needs_its_token(world: World) -> None:
-    arn = make_role(world, {"Service": "ecs-tasks.amazonaws.com"})
-    session = world.assume(arn, "ecs-tasks.amazonaws.com", "task-1")
-    assert world.client("sts", session).get_caller_identity()["Arn"] == f"arn:aws:sts::{A}:assumed-role/app/task-1"
+def test_a_session_needs_its_token(account: Account) -> None:
+    arn = make_role(account, {"Service": "ecs-tasks.amazonaws.com"})
+    session = account.assume(arn, "ecs-tasks.amazonaws.com", "task-1")
+    assert account.client("sts", session).get_caller_identity()["Arn"] == f"arn:aws:sts::{A}:assumed-role/app/task-1"
     without = Credentials(session.access_key, session.secret_key)
-    assert refused(world.client("sts", without).get_caller_identity)[0] == "InvalidClientTokenId"
+    assert refused(account.client("sts", without).get_caller_identity)[0] == "InvalidClientTokenId"
 
 
 # What a caller may do
@@ -166,41 +166,41 @@ def test_a_session_needs_its_token(world: World) -> None:
     ],
 )
 def test_a_denial(
-    world: World, service: str, operation: str, params: Json, code: str, action: str, resource: str
+    account: Account, service: str, operation: str, params: Json, code: str, action: str, resource: str
 ) -> None:
-    bob = make_user(world)
-    found, message = refused(getattr(world.client(service, bob), operation), **params)
+    bob = make_user(account)
+    found, message = refused(getattr(account.client(service, bob), operation), **params)
     assert found == code
     assert f"User: arn:aws:iam::{A}:user/bob is not authorized to perform: {action} on resource: " in message
     assert f"{resource} because no identity-based policy allows the {action} action" in message
 
 
-def test_application_auto_scaling_says_all_that_its_caller_lacks(world: World) -> None:
-    user = make_user(world, allow(["application-autoscaling:*", "ecs:*", "cloudwatch:DescribeAlarms"]))
+def test_application_auto_scaling_says_all_that_its_caller_lacks(account: Account) -> None:
+    user = make_user(account, allow(["application-autoscaling:*", "ecs:*", "cloudwatch:DescribeAlarms"]))
     target = {"ServiceNamespace": "ecs", "ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount"}
-    scaling = world.client("application-autoscaling", user)
+    scaling = account.client("application-autoscaling", user)
     assert refused(scaling.register_scalable_target, **target, MinCapacity=1, MaxCapacity=2) == (
         "ValidationException",
         "User is missing the following permissions: cloudwatch:PutMetricAlarm, cloudwatch:DeleteAlarms",
     )
 
 
-def test_an_operation_that_nobody_knows_is_denied_by_name(world: World) -> None:
-    bob = make_user(world, allow("*"))
-    code, message = refused(world.client("glue", bob).get_databases)
+def test_an_operation_that_nobody_knows_is_denied_by_name(account: Account) -> None:
+    bob = make_user(account, allow("*"))
+    code, message = refused(account.client("glue", bob).get_databases)
     assert code == "AccessDeniedException"
     assert "glue:GetDatabases" in message
 
 
-def test_an_operation_that_nobody_implements_is_an_error(world: World) -> None:
-    code, message = refused(world.client("mediaconvert").list_jobs)
+def test_an_operation_that_nobody_implements_is_an_error(account: Account) -> None:
+    code, message = refused(account.client("mediaconvert").list_jobs)
     assert code == "NotImplemented"
     assert "mediaconvert" in message
 
 
-def test_one_key_and_nothing_else(world: World) -> None:
-    make_bucket(world)
-    s3 = world.client("s3", make_user(world, allow("s3:PutObject", "arn:aws:s3:::uploads/web/app.zip")))
+def test_one_key_and_nothing_else(account: Account) -> None:
+    make_bucket(account)
+    s3 = account.client("s3", make_user(account, allow("s3:PutObject", "arn:aws:s3:::uploads/web/app.zip")))
     s3.put_object(Bucket="uploads", Key="web/app.zip", Body=b"1")
     for call, params in (
         (s3.put_object, {"Key": "web/other.zip", "Body": b"1"}),
@@ -213,13 +213,13 @@ def test_one_key_and_nothing_else(world: World) -> None:
     assert refused(s3.head_object, Bucket="uploads", Key="web/app.zip")[0] == "403"
 
 
-def test_conditions_of_bucket_policies_count(world: World) -> None:
-    s3 = make_bucket(world)
+def test_conditions_of_bucket_policies_count(account: Account) -> None:
+    s3 = make_bucket(account)
     everything = ["arn:aws:s3:::uploads", "arn:aws:s3:::uploads/*"]
     insecure = {**allow("s3:*", everything), "Effect": "Deny", "Principal": "*"}
     insecure["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}
     s3.put_bucket_policy(Bucket="uploads", Policy=document(insecure))
-    bob = world.client("s3", make_user(world, allow("s3:PutObject", everything)))
+    bob = account.client("s3", make_user(account, allow("s3:PutObject", everything)))
     bob.put_object(Bucket="uploads", Key="k", Body=b"1")
     closed = {**allow("s3:PutObject", everything), "Effect": "Deny", "Principal": {"AWS": A}}
     s3.put_bucket_policy(Bucket="uploads", Policy=document(closed))
@@ -227,70 +227,70 @@ def test_conditions_of_bucket_policies_count(world: World) -> None:
     assert (code, "explicit deny in a resource-based policy" in message) == ("AccessDenied", True)
 
 
-def test_a_missing_object_is_only_told_to_those_who_may_list(world: World) -> None:
-    make_bucket(world)
+def test_a_missing_object_is_only_told_to_those_who_may_list(account: Account) -> None:
+    make_bucket(account)
     reader = allow("s3:GetObject", "arn:aws:s3:::uploads/*")
-    bob = world.client("s3", make_user(world, reader))
+    bob = account.client("s3", make_user(account, reader))
     assert refused(bob.get_object, Bucket="uploads", Key="k")[0] == "AccessDenied"
     lister = allow("s3:ListBucket", "arn:aws:s3:::uploads")
-    world.client("iam").put_user_policy(UserName="bob", PolicyName="list", PolicyDocument=document(lister))
+    account.client("iam").put_user_policy(UserName="bob", PolicyName="list", PolicyDocument=document(lister))
     assert refused(bob.get_object, Bucket="uploads", Key="k")[0] == "NoSuchKey"
 
 
-def test_a_secure_parameter_needs_its_key_for_that_parameter(world: World) -> None:
-    key = world.client("kms").create_key()["KeyMetadata"]["Arn"]
+def test_a_secure_parameter_needs_its_key_for_that_parameter(account: Account) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     for name in ("/a", "/b"):
-        world.client("ssm").put_parameter(Name=name, Value="v", Type="SecureString", KeyId=key)
+        account.client("ssm").put_parameter(Name=name, Value="v", Type="SecureString", KeyId=key)
     arn = f"arn:aws:ssm:{R}:{A}:parameter/a"
     decrypt = allow("kms:Decrypt", key, Condition={"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": arn}})
-    ssm = world.client("ssm", make_user(world, allow("ssm:GetParameter"), decrypt))
+    ssm = account.client("ssm", make_user(account, allow("ssm:GetParameter"), decrypt))
     assert ssm.get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Value"] == "v"
     assert "kms:Decrypt" in refused(ssm.get_parameter, Name="/b", WithDecryption=True)[1]
     assert ssm.get_parameter(Name="/b")["Parameter"]["Value"] != "v"
 
 
-def test_everybody_may_use_the_managed_key_of_parameters(world: World) -> None:
-    world.client("ssm").put_parameter(Name="/a", Value="v", Type="SecureString")
-    bob = make_user(world, allow("ssm:GetParameter"))
-    assert world.client("ssm", bob).get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Value"] == "v"
+def test_everybody_may_use_the_managed_key_of_parameters(account: Account) -> None:
+    account.client("ssm").put_parameter(Name="/a", Value="v", Type="SecureString")
+    bob = make_user(account, allow("ssm:GetParameter"))
+    assert account.client("ssm", bob).get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Value"] == "v"
 
 
-def test_passing_a_role_needs_permission(world: World) -> None:
-    role = make_role(world, {"Service": "ecs-tasks.amazonaws.com"}, name="task")
+def test_passing_a_role_needs_permission(account: Account) -> None:
+    role = make_role(account, {"Service": "ecs-tasks.amazonaws.com"}, name="task")
     register = allow("ecs:RegisterTaskDefinition")
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-    bob = make_user(world, register)
-    eve = make_user(world, register, allow("iam:PassRole", role, Condition=to_tasks), name="eve")
+    bob = make_user(account, register)
+    eve = make_user(account, register, allow("iam:PassRole", role, Condition=to_tasks), name="eve")
     params = {
         "family": "f",
         "executionRoleArn": role,
         "containerDefinitions": [{"name": "c", "image": "i", "memory": 128}],
     }
-    code, message = refused(world.client("ecs", bob).register_task_definition, **params)
+    code, message = refused(account.client("ecs", bob).register_task_definition, **params)
     assert (code, f"iam:PassRole on resource: {role}" in message) == ("AccessDeniedException", True)
-    assert world.client("ecs", eve).register_task_definition(**params)["taskDefinition"]["revision"] == 1
+    assert account.client("ecs", eve).register_task_definition(**params)["taskDefinition"]["revision"] == 1
 
 
-def test_a_malformed_policy_never_allows(world: World) -> None:
-    make_bucket(world)
-    bob = make_user(world, allow("s3:PutObject", "arn:aws:s3:::uploads/*"))
+def test_a_malformed_policy_never_allows(account: Account) -> None:
+    make_bucket(account)
+    bob = make_user(account, allow("s3:PutObject", "arn:aws:s3:::uploads/*"))
     broken = allow("s3:PutObject", "*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/99"}})
-    world.client("iam").put_user_policy(UserName="bob", PolicyName="broken", PolicyDocument=document(broken))
-    code, message = refused(world.client("s3", bob).put_object, Bucket="uploads", Key="k", Body=b"1")
+    account.client("iam").put_user_policy(UserName="bob", PolicyName="broken", PolicyDocument=document(broken))
+    code, message = refused(account.client("s3", bob).put_object, Bucket="uploads", Key="k", Body=b"1")
     assert (code, "10.0.0.0/99" in message) == ("AccessDenied", True)
 
 
-def test_a_key_s_tags_and_those_asked_for_are_conditions(world: World) -> None:
-    kms = world.client("kms")
+def test_a_key_s_tags_and_those_asked_for_are_conditions(account: Account) -> None:
+    kms = account.client("kms")
     ours, theirs = (
         kms.create_key(Tags=[{"TagKey": "stack", "TagValue": stack}])["KeyMetadata"]["KeyId"] for stack in ("pr", "dev")
     )
     bob = make_user(
-        world,
+        account,
         allow("kms:ScheduleKeyDeletion", f"arn:aws:kms:{R}:{A}:key/*", Condition=only("aws:ResourceTag/stack", "pr")),
         allow("kms:TagResource", f"arn:aws:kms:{R}:{A}:key/*", Condition=only("aws:RequestTag/stack", "pr")),
     )
-    his = world.client("kms", bob)
+    his = account.client("kms", bob)
     his.tag_resource(KeyId=ours, Tags=[{"TagKey": "stack", "TagValue": "pr"}])
     other = [{"TagKey": "stack", "TagValue": "dev"}]
     assert refused(his.tag_resource, KeyId=ours, Tags=other)[0] == "AccessDeniedException"
@@ -298,8 +298,8 @@ def test_a_key_s_tags_and_those_asked_for_are_conditions(world: World) -> None:
     his.schedule_key_deletion(KeyId=ours)
 
 
-def test_a_listener_s_rules_are_told_apart_by_their_tags(world: World) -> None:
-    elbv2, ec2 = world.client("elbv2"), world.client("ec2")
+def test_a_listener_s_rules_are_told_apart_by_their_tags(account: Account) -> None:
+    elbv2, ec2 = account.client("elbv2"), account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnets = [
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=f"{R}{zone}")["Subnet"]["SubnetId"]
@@ -316,12 +316,12 @@ def test_a_listener_s_rules_are_told_apart_by_their_tags(world: World) -> None:
     tag = {"Tags": [{"Key": "stack", "Value": "dev"}]}
     theirs = elbv2.create_rule(Priority=1, **rule, **tag)["Rules"][0]["RuleArn"]
     bob = make_user(
-        world,
+        account,
         allow("elasticloadbalancing:CreateRule", Condition=only("aws:RequestTag/stack", "pr")),
         allow("elasticloadbalancing:AddTags", Condition=only("elasticloadbalancing:CreateAction", "CreateRule")),
         allow("elasticloadbalancing:DeleteRule", Condition=only("aws:ResourceTag/stack", "pr")),
     )
-    his, own = world.client("elbv2", bob), [{"Key": "stack", "Value": "pr"}]
+    his, own = account.client("elbv2", bob), [{"Key": "stack", "Value": "pr"}]
     for call, parameters in (
         (his.create_rule, {"Priority": 2, **rule}),
         (his.create_rule, {"Priority": 2, **rule, **tag}),
@@ -332,11 +332,11 @@ def test_a_listener_s_rules_are_told_apart_by_their_tags(world: World) -> None:
     his.delete_rule(RuleArn=his.create_rule(Priority=2, **rule, Tags=own)["Rules"][0]["RuleArn"])
 
 
-def test_decisions_name_the_statement(world: World) -> None:
-    make_bucket(world)
-    bob = make_user(world, allow("ssm:*"), allow("s3:PutObject", "arn:aws:s3:::uploads/*", Sid="Put"))
-    world.client("s3", bob).put_object(Bucket="uploads", Key="k", Body=b"1")
-    (decision,) = sandbox_api(world, "decisions")
+def test_decisions_name_the_statement(account: Account) -> None:
+    make_bucket(account)
+    bob = make_user(account, allow("ssm:*"), allow("s3:PutObject", "arn:aws:s3:::uploads/*", Sid="Put"))
+    account.client("s3", bob).put_object(Bucket="uploads", Key="k", Body=b"1")
+    (decision,) = sandbox_api(account, "decisions")
     assert (decision["action"], decision["allowed"]) == ("s3:PutObject", True)
     assert (decision["policy"], decision["statement"]) == ("bob/own", "Put")
     assert decision["resource"] == "arn:aws:s3:::uploads/k"
@@ -345,49 +345,49 @@ def test_decisions_name_the_statement(world: World) -> None:
 # Roles
 
 
-def test_a_service_assumes_only_what_trusts_it(world: World) -> None:
+def test_a_service_assumes_only_what_trusts_it(account: Account) -> None:
     condition = {"StringEquals": {"aws:SourceAccount": A}}
-    arn = make_role(world, {"Service": ["a.amazonaws.com", "codebuild.amazonaws.com"]}, Condition=condition)
-    world.assume(arn, "codebuild.amazonaws.com", "b")
+    arn = make_role(account, {"Service": ["a.amazonaws.com", "codebuild.amazonaws.com"]}, Condition=condition)
+    account.assume(arn, "codebuild.amazonaws.com", "b")
     for role, service in ((arn, "ecs-tasks.amazonaws.com"), (arn + "x", "codebuild.amazonaws.com")):
         with pytest.raises(AwsError, match="AccessDenied"):
-            world.assume(role, service, "b")
+            account.assume(role, service, "b")
 
 
-def test_assume_role_needs_trust_and_for_the_account_also_permission(world: World) -> None:
-    bob, eve = make_user(world), make_user(world, allow("sts:AssumeRole"), name="eve")
-    direct = make_role(world, {"AWS": f"arn:aws:iam::{A}:user/bob"}, name="direct")
-    delegated = make_role(world, {"AWS": f"arn:aws:iam::{A}:root"}, name="delegated")
-    closed = make_role(world, {"Service": "ecs.amazonaws.com"}, name="closed")
+def test_assume_role_needs_trust_and_for_the_account_also_permission(account: Account) -> None:
+    bob, eve = make_user(account), make_user(account, allow("sts:AssumeRole"), name="eve")
+    direct = make_role(account, {"AWS": f"arn:aws:iam::{A}:user/bob"}, name="direct")
+    delegated = make_role(account, {"AWS": f"arn:aws:iam::{A}:root"}, name="delegated")
+    closed = make_role(account, {"Service": "ecs.amazonaws.com"}, name="closed")
 
     def may(credentials: Credentials, role: str) -> bool:
         try:
-            found = world.client("sts", credentials).assume_role(RoleArn=role, RoleSessionName="work")["Credentials"]
+            found = account.client("sts", credentials).assume_role(RoleArn=role, RoleSessionName="work")["Credentials"]
         except ClientError as error:
             return str(error.response["Error"]["Code"]) != "AccessDenied"
         session = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-        arn = world.client("sts", session).get_caller_identity()["Arn"]
+        arn = account.client("sts", session).get_caller_identity()["Arn"]
         return bool(arn == f"arn:aws:sts::{A}:assumed-role/{role.rpartition('/')[2]}/work")
 
     assert [may(bob, role) for role in (direct, delegated, closed)] == [True, False, False]
     assert [may(eve, role) for role in (direct, delegated, closed)] == [False, True, False]
 
 
-def test_a_session_policy_and_a_boundary_limit(world: World) -> None:
-    world.client("ssm").put_parameter(Name="/a", Value="v", Type="String")
-    make_user(world, allow("sts:AssumeRole"))
-    role = make_role(world, {"AWS": A}, allow("ssm:*"))
-    sts = world.client("sts", identity.user_credentials(world, "bob"))
+def test_a_session_policy_and_a_boundary_limit(account: Account) -> None:
+    account.client("ssm").put_parameter(Name="/a", Value="v", Type="String")
+    make_user(account, allow("sts:AssumeRole"))
+    role = make_role(account, {"AWS": A}, allow("ssm:*"))
+    sts = account.client("sts", identity.user_credentials(account, "bob"))
 
     def get(policy: str | None) -> Any:
         extra = {"Policy": policy} if policy else {}
         found = sts.assume_role(RoleArn=role, RoleSessionName="work", **extra)["Credentials"]
         session = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-        return world.client("ssm", session).get_parameter
+        return account.client("ssm", session).get_parameter
 
     assert get(None)(Name="/a")["Parameter"]["Value"] == "v"
     assert "session policy" in refused(get(document(allow("s3:*"))), Name="/a")[1]
-    iam = world.client("iam")
+    iam = account.client("iam")
     boundary = iam.create_policy(PolicyName="b", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
     iam.put_role_permissions_boundary(RoleName="app", PermissionsBoundary=boundary)
     assert "permissions boundary" in refused(get(None), Name="/a")[1]
@@ -396,9 +396,9 @@ def test_a_session_policy_and_a_boundary_limit(world: World) -> None:
 # Own handlers
 
 
-def test_own_handlers_answer_in_their_protocol(world: World) -> None:
-    bob = make_user(world, allow("codepipeline:ListPipelines"))
-    client = world.client("codepipeline", bob)
+def test_own_handlers_answer_in_their_protocol(account: Account) -> None:
+    bob = make_user(account, allow("codepipeline:ListPipelines"))
+    client = account.client("codepipeline", bob)
     assert client.list_pipelines()["pipelines"] == [{"name": f"arn:aws:iam::{A}:user/bob", "version": 1}]
     assert refused(client.list_pipelines, maxResults=1) == ("ValidationException", "not <one>")
 
@@ -407,36 +407,36 @@ def test_own_handlers_answer_in_their_protocol(world: World) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 9_000_000], ids=["one part", "multipart"])
-def test_the_command_line_uploads_and_is_refused(world: World, tmp_path: Path, size: int) -> None:
-    s3 = make_bucket(world)
-    bob = make_user(world, allow("s3:PutObject", "arn:aws:s3:::uploads/app.zip"))
+def test_the_command_line_uploads_and_is_refused(account: Account, tmp_path: Path, size: int) -> None:
+    s3 = make_bucket(account)
+    bob = make_user(account, allow("s3:PutObject", "arn:aws:s3:::uploads/app.zip"))
     source = tmp_path / "app.zip"
     source.write_bytes(os.urandom(size))
-    done = aws(world, bob, "s3", "cp", "--no-progress", str(source), "s3://uploads/app.zip")
+    done = aws(account, bob, "s3", "cp", "--no-progress", str(source), "s3://uploads/app.zip")
     assert done.returncode == 0, done.stderr
     assert s3.get_object(Bucket="uploads", Key="app.zip")["Body"].read() == source.read_bytes()
-    other = aws(world, bob, "s3", "cp", "--no-progress", str(source), "s3://uploads/other.zip")
+    other = aws(account, bob, "s3", "cp", "--no-progress", str(source), "s3://uploads/other.zip")
     assert other.returncode != 0
     assert "An error occurred (AccessDenied) when calling the " in other.stderr
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"])
-def test_the_command_line_sends_checksums(world: World, tmp_path: Path, algorithm: str) -> None:
-    s3 = make_bucket(world)
-    bob = make_user(world, allow("s3:PutObject", "arn:aws:s3:::uploads/k"))
+def test_the_command_line_sends_checksums(account: Account, tmp_path: Path, algorithm: str) -> None:
+    s3 = make_bucket(account)
+    bob = make_user(account, allow("s3:PutObject", "arn:aws:s3:::uploads/k"))
     (tmp_path / "body").write_text("text")
     put = ["s3api", "put-object", "--bucket", "uploads", "--key", "k", "--body", str(tmp_path / "body")]
-    done = aws(world, bob, *put, "--checksum-algorithm", algorithm)
+    done = aws(account, bob, *put, "--checksum-algorithm", algorithm)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[f"Checksum{algorithm}"]
     assert s3.get_object(Bucket="uploads", Key="k")["Body"].read() == b"text"
 
 
-def test_a_body_with_trailing_checksum(world: World) -> None:
+def test_a_body_with_trailing_checksum(account: Account) -> None:
     """What SDKs send over HTTPS: aws-chunked with the checksum after the body, in a chunked transfer."""
-    s3 = make_bucket(world)
+    s3 = make_bucket(account)
     body = b"4\r\nabcd\r\n0\r\nx-amz-checksum-crc32:7YLNEQ==\r\n\r\n"
-    connection = HTTPConnection(world.endpoint.removeprefix("http://"), timeout=10)
+    connection = HTTPConnection(account.endpoint.removeprefix("http://"), timeout=10)
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={ROOT_CREDENTIALS.access_key}/20260101/{R}/s3/aws4_request, "
         "SignedHeaders=host, Signature=0",
@@ -455,17 +455,19 @@ def test_a_body_with_trailing_checksum(world: World) -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("abort", [False, True])
-def test_a_held_call_waits_for_who_holds_it(world: World, after: bool, abort: bool) -> None:
-    iam = world.client("iam")
-    hold = sandbox_api(world, "hold", {"operation": "iam:CreateUser", "by": ":root", "mentions": "ann", "after": after})
+def test_a_held_call_waits_for_who_holds_it(account: Account, after: bool, abort: bool) -> None:
+    iam = account.client("iam")
+    hold = sandbox_api(
+        account, "hold", {"operation": "iam:CreateUser", "by": ":root", "mentions": "ann", "after": after}
+    )
     iam.create_user(UserName="bob")
-    assert sandbox_api(world, "held", hold) == {"held": False}
+    assert sandbox_api(account, "held", hold) == {"held": False}
     with ThreadPoolExecutor() as pool:
         held = pool.submit(iam.create_user, UserName="ann")
-        while not sandbox_api(world, "held", hold)["held"]:
+        while not sandbox_api(account, "held", hold)["held"]:
             time.sleep(0.01)
         assert ("ann" in {user["UserName"] for user in iam.list_users()["Users"]}) is after
-        assert sandbox_api(world, "release", {**hold, "abort": abort}) == {"held": True}
+        assert sandbox_api(account, "release", {**hold, "abort": abort}) == {"held": True}
         if abort:
             with pytest.raises(ClientError, match="was held, and ended by who held it"):
                 held.result()
@@ -474,7 +476,7 @@ def test_a_held_call_waits_for_who_holds_it(world: World, after: bool, abort: bo
     assert ("ann" in {user["UserName"] for user in iam.list_users()["Users"]}) is (after or not abort)
 
 
-def test_identities_are_found_by_name_stack_and_ending(world: World) -> None:
+def test_identities_are_found_by_name_stack_and_ending(account: Account) -> None:
     known = {"user": ["dev-up", "up", "x-web-reader"], "role": ["y-web-role"]}
     assert control.find_identity("up", [], known) == ("user", "up")
     assert control.find_identity("web-reader", [], known) == ("user", "x-web-reader")
@@ -485,11 +487,11 @@ def test_identities_are_found_by_name_stack_and_ending(world: World) -> None:
             control.find_identity(wrong, ["dev-r"], {"user": ["ar", "br"], "role": []})
 
 
-def test_a_users_key_stays_the_same(world: World) -> None:
-    make_user(world, name="local-bob")
-    first, second = (sandbox_api(world, "credentials", {"identity": "bob", "names": ["bob"]}) for _ in range(2))
+def test_a_users_key_stays_the_same(account: Account) -> None:
+    make_user(account, name="local-bob")
+    first, second = (sandbox_api(account, "credentials", {"identity": "bob", "names": ["bob"]}) for _ in range(2))
     assert first == second
-    assert len(world.client("iam").list_access_keys(UserName="local-bob")["AccessKeyMetadata"]) == 1
+    assert len(account.client("iam").list_access_keys(UserName="local-bob")["AccessKeyMetadata"]) == 1
 
 
 @pytest.fixture
@@ -504,19 +506,19 @@ def run(command: Any, *arguments: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
-def test_env_and_stop(repository: Path, world: World) -> None:
+def test_env_and_stop(repository: Path, account: Account) -> None:
     folder = repository / ".sandbox" / "local"
     folder.mkdir(parents=True)
-    port = int(world.endpoint.rpartition(":")[2])
+    port = int(account.endpoint.rpartition(":")[2])
     described = {"pid": os.getpid(), "port": port, "aws_port": port, "awsx_port": port}
     (folder / "server.json").write_text(json.dumps({**described, "account": A, "region": R}))
-    make_role(world, {"Service": "a.amazonaws.com"}, name="local-deployer")
+    make_role(account, {"Service": "a.amazonaws.com"}, name="local-deployer")
     printed = run(env, "--as", "deployer").output
     script = f'{printed}\nexec "{AWS}" sts get-caller-identity --query Arn --output text'
     shell = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert shell.stdout.strip() == f"arn:aws:sts::{A}:assumed-role/local-deployer/sandbox-env"
     assert "unset AWS_SESSION_TOKEN" in run(env).output
-    assert json.loads(run(env, "--json").output)["AWS_ENDPOINT_URL"] == world.endpoint
+    assert json.loads(run(env, "--json").output)["AWS_ENDPOINT_URL"] == account.endpoint
     unknown = run(env, "--as", "nobody")
     assert unknown.exit_code == 1
     assert "  role local-deployer" in unknown.output
@@ -572,10 +574,10 @@ def _stat(pid: str) -> Path:
     return Path(f"/proc/{pid}/stat")
 
 
-def test_the_network_is_read_anew_when_a_call_has_changed_it(world: World) -> None:
-    ec2, before = world.client("ec2"), vpc_of(world)
+def test_the_network_is_read_anew_when_a_call_has_changed_it(account: Account) -> None:
+    ec2, before = account.client("ec2"), vpc_of(account)
     ec2.describe_vpcs()
-    assert vpc_of(world) is before
+    assert vpc_of(account) is before
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName="new", Description="new", VpcId=vpc)["GroupId"]
-    assert group in vpc_of(world).groups
+    assert group in vpc_of(account).groups

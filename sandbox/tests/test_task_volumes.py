@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_fakes import FakeWorld, denied
+from aws_fakes import FakeAccount, denied
 
 from sandbox.ecs import volumes
 from sandbox.ecs.environment_files import environment_files
@@ -47,21 +47,21 @@ def test_a_file_system_that_asks_for_iam_is_mounted_as_the_task_s_role(
 ) -> None:
     asked: list[Need] = []
 
-    def role_may(world: object, role: object, need: Need) -> bool:
+    def role_may(account: object, role: object, need: Need) -> bool:
         asked.append(need)
         return may
 
     monkeypatch.setattr(volumes, "role_may", role_may)
-    world: Any = FakeWorld(folder=tmp_path, account="123456789012")
+    account: Any = FakeAccount(folder=tmp_path, id="123456789012")
     role: Any = SimpleNamespace()
     efs = task({"name": "shared", "efsVolumeConfiguration": EFS})
-    assert volumes.denied(world, efs, role) == reason
-    prefix = f"arn:aws:elasticfilesystem:{world.region}:123456789012"
+    assert volumes.denied(account, efs, role) == reason
+    prefix = f"arn:aws:elasticfilesystem:{account.region}:123456789012"
     (need,) = asked
     assert (need.action, need.resource) == ("elasticfilesystem:ClientMount", f"{prefix}:file-system/fs-1")
     assert need.context == {"elasticfilesystem:AccessPointArn": [f"{prefix}:access-point/fsap-1"]}
-    assert volumes.denied(world, efs, None) == volumes.EFS_DENIED
-    assert volumes.denied(world, task({"name": "tmp"}), None) is None
+    assert volumes.denied(account, efs, None) == volumes.EFS_DENIED
+    assert volumes.denied(account, task({"name": "tmp"}), None) is None
 
 
 class S3:
@@ -81,10 +81,10 @@ class S3:
 
 
 def read(text: str | None, tmp_path: Path, file: dict[str, str] = FILE) -> dict[str, str]:
-    world: Any = FakeWorld(folder=tmp_path, account="123456789012")
-    world.clients["s3"] = S3(text)
+    account: Any = FakeAccount(folder=tmp_path, id="123456789012")
+    account.clients["s3"] = S3(text)
     execution: Any = SimpleNamespace()
-    return environment_files(world, execution, [file])
+    return environment_files(account, execution, [file])
 
 
 def test_an_environment_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from moto.core.utils import get_service_model
 from moto.moto_api._internal.models import moto_api_backend
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.server.listener import Listener
 from sandbox.validation import documented, java_patterns
@@ -56,21 +56,21 @@ USED = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ACCOUNT_ID", A)
-        listener = Listener(Path(tmp_path_factory.mktemp("world")), A, R)
-        yield listener.world
+        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R)
+        yield listener.account
         listener.stop()
         moto_api_backend.reset()
 
 
-def call(world: World, service: str, operation: str, params: Json) -> Json:
+def call(account: Account, service: str, operation: str, params: Json) -> Json:
     """A call that the client does not check."""
     client = boto3.client(
         service,
         region_name=R,
-        endpoint_url=world.endpoint,
+        endpoint_url=account.endpoint,
         aws_access_key_id=ROOT_CREDENTIALS.access_key,
         aws_secret_access_key=ROOT_CREDENTIALS.secret_key,
         config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
@@ -78,9 +78,9 @@ def call(world: World, service: str, operation: str, params: Json) -> Json:
     return dict(getattr(client, operation)(**params))
 
 
-def refused(world: World, service: str, operation: str, params: Json) -> tuple[str, str]:
+def refused(account: Account, service: str, operation: str, params: Json) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
-        call(world, service, operation, params)
+        call(account, service, operation, params)
     error = caught.value.response["Error"]
     return str(error["Code"]), str(error["Message"])
 
@@ -228,9 +228,9 @@ REFUSED: list[tuple[str, str, Json, str, str]] = [
     ids=[f"{row[0]}-{row[1]}-{row[3]}" for row in REFUSED],
 )
 def test_what_aws_refuses_the_sandbox_refuses_with_the_same_error(
-    world: World, service: str, operation: str, params: Json, code: str, message: str
+    account: Account, service: str, operation: str, params: Json, code: str, message: str
 ) -> None:
-    found = refused(world, service, operation, params)
+    found = refused(account, service, operation, params)
     if message.startswith("~"):
         assert found[0] == code
         assert message[1:] in found[1]
@@ -238,9 +238,9 @@ def test_what_aws_refuses_the_sandbox_refuses_with_the_same_error(
         assert found == (code, message)
 
 
-def test_several_faults_of_one_request_are_told_at_once(world: World) -> None:
+def test_several_faults_of_one_request_are_told_at_once(account: Account) -> None:
     name = "a role" + "r" * 60
-    assert refused(world, "iam", "create_role", {"RoleName": name, "AssumeRolePolicyDocument": "{}"})[1] == (
+    assert refused(account, "iam", "create_role", {"RoleName": name, "AssumeRolePolicyDocument": "{}"})[1] == (
         "2 validation errors detected: "
         f"Value '{name}' at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 64; "
         f"Value '{name}' at 'roleName' failed to satisfy constraint:"
@@ -248,8 +248,8 @@ def test_several_faults_of_one_request_are_told_at_once(world: World) -> None:
     )
 
 
-def test_a_map_breaks_as_a_whole_and_its_values_are_not_told(world: World) -> None:
-    found = refused(world, "codepipeline", "create_pipeline", pipeline(action("A", configuration={"CustomData": ""})))
+def test_a_map_breaks_as_a_whole_and_its_values_are_not_told(account: Account) -> None:
+    found = refused(account, "codepipeline", "create_pipeline", pipeline(action("A", configuration={"CustomData": ""})))
     assert found == (
         "ValidationException",
         "1 validation error detected: Value at 'pipeline.stages.2.member.actions.1.member.configuration' failed to"
@@ -257,8 +257,8 @@ def test_a_map_breaks_as_a_whole_and_its_values_are_not_told(world: World) -> No
     )
 
 
-def test_a_list_of_scalars_breaks_as_a_whole(world: World) -> None:
-    found = refused(world, "codebuild", "batch_get_projects", {"names": ["", "b"]})
+def test_a_list_of_scalars_breaks_as_a_whole(account: Account) -> None:
+    found = refused(account, "codebuild", "batch_get_projects", {"names": ["", "b"]})
     assert found == (
         "ValidationException",
         "1 validation error detected: Value '[, b]' at 'names' failed to satisfy constraint:"

@@ -16,7 +16,7 @@ from moto.backends import get_backend
 
 from components.platform import steps_code
 from releases.failure import cause
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.ecr.api import HANDLERS as ECR
 from sandbox.server.listener import Listener
@@ -34,17 +34,17 @@ TRAPS = {".python-version": "3.99\n", "boto3.py": "raise SystemExit", "json.py":
 """What a source may have at its top that would lead a `python3` astray which is started there."""
 
 
-class Account:
+class PackageAccount:
     """An account with a repository, a release record, the steps' code, and Package's project."""
 
-    def __init__(self, world: World) -> None:
-        self._world, self._s3, self._codebuild = world, world.client("s3"), world.client("codebuild")
+    def __init__(self, account: Account) -> None:
+        self._account, self._s3, self._codebuild = account, account.client("s3"), account.client("codebuild")
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self._s3.put_object(Bucket=BUCKET, Key=steps_code.key(), Body=steps_code.archive())
         self._s3.put_object(Bucket=BUCKET, Key="in.zip", Body=zipped(TRAPS))
-        world.client("ecr").create_repository(repositoryName="dev-web")
-        world.client("ssm").put_parameter(Name="/record", Value="none", Type="String")
-        iam = world.client("iam")
+        account.client("ecr").create_repository(repositoryName="dev-web")
+        account.client("ssm").put_parameter(Name="/record", Value="none", Type="String")
+        iam = account.client("iam")
         role = iam.create_role(RoleName="build", AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
         iam.put_role_policy(RoleName="build", PolicyName="p", PolicyDocument=policy(ANYTHING))
         self._codebuild.create_project(
@@ -71,7 +71,7 @@ class Account:
         for _ in range(1200):
             (build,) = self._codebuild.batch_get_builds(ids=[name])["builds"]
             if build["buildComplete"]:
-                log = self._world.folder / "builds" / name.split(":")[1] / "build.log"
+                log = self._account.folder / "builds" / name.split(":")[1] / "build.log"
                 return build, log.read_text().splitlines()
             time.sleep(0.05)
         raise AssertionError("the build does not end")
@@ -95,16 +95,16 @@ def zipped(files: Mapping[str, str]) -> bytes:
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageAccount]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     for service in ("codebuild", "ecr", "iam", "logs", "s3", "ssm", "sts"):
         get_backend(service).reset()
-    listener = Listener(tmp_path / "world", ACCOUNT, REGION, {**CODEBUILD, **ECR})
-    yield Account(listener.world)
+    listener = Listener(tmp_path / "account", ACCOUNT, REGION, {**CODEBUILD, **ECR})
+    yield PackageAccount(listener.account)
     listener.stop()
 
 
-def test_what_a_build_hands_on(account: Account) -> None:
+def test_what_a_build_hands_on(account: PackageAccount) -> None:
     build, log = account.build("live")
     assert build["buildStatus"] == "SUCCEEDED", log
     exported = {each["name"]: each["value"] for each in build["exportedEnvironmentVariables"]}
@@ -118,7 +118,7 @@ def test_what_a_build_hands_on(account: Account) -> None:
     assert account.artifact() == {"imagedefinitions.json": b'[{"name": "web", "imageUri": "%s@"}]' % URI.encode()}
 
 
-def test_a_build_that_fails_says_why_in_one_line(account: Account) -> None:
+def test_a_build_that_fails_says_why_in_one_line(account: PackageAccount) -> None:
     build, log = account.build(GONE)
     assert build["buildStatus"] == "FAILED"
     assert cause(log) == f"There is no image {GONE} in dev-web."

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_fakes import FakeWorld, misfits
+from aws_fakes import FakeAccount, misfits
 from moto import mock_aws
 from task_definitions import CASES, EFS, PROXY_AT, ROUTER, TAKEN, WEB_AT, changed, mounted
 
@@ -28,11 +28,11 @@ def ecs_client() -> Any:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[FakeWorld]:
+def account(tmp_path: Path) -> Iterator[FakeAccount]:
     with mock_aws():
-        world = FakeWorld(folder=tmp_path, account="123456789012")
-        world.clients["ecs"] = ecs_client()
-        yield world
+        account = FakeAccount(folder=tmp_path, id="123456789012")
+        account.clients["ecs"] = ecs_client()
+        yield account
 
 
 def rendered(changes: Any, parameters: tuple[str, ...] = ()) -> Json:
@@ -41,18 +41,18 @@ def rendered(changes: Any, parameters: tuple[str, ...] = ()) -> Json:
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.ecs])
-def test_what_ecs_refuses(name: str, world: FakeWorld) -> None:
+def test_what_ecs_refuses(name: str, account: FakeAccount) -> None:
     with pytest.raises(AwsError) as refused:
-        register_task_definition(world, ME, rendered(CASES[name].changes, CASES[name].parameters))  # type: ignore[arg-type]
+        register_task_definition(account, ME, rendered(CASES[name].changes, CASES[name].parameters))  # type: ignore[arg-type]
     assert (refused.value.code, refused.value.message) == ("ClientException", CASES[name].ecs)
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_ecs_takes_is_described_as_it_was_registered(name: str, world: FakeWorld) -> None:
+def test_what_ecs_takes_is_described_as_it_was_registered(name: str, account: FakeAccount) -> None:
     definition = rendered(TAKEN[name])
-    answer = register_task_definition(world, ME, definition)  # type: ignore[arg-type]
+    answer = register_task_definition(account, ME, definition)  # type: ignore[arg-type]
     assert misfits(*OF_THE_API, answer) == []
-    described = world.clients["ecs"].describe_task_definition(taskDefinition="family:1")["taskDefinition"]
+    described = account.clients["ecs"].describe_task_definition(taskDefinition="family:1")["taskDefinition"]
     for field, value in definition.items():
         if field not in ("containerDefinitions", "volumes"):
             assert described[field] == value
@@ -60,7 +60,7 @@ def test_what_ecs_takes_is_described_as_it_was_registered(name: str, world: Fake
         assert {field: after[field] for field in before} == before
 
 
-def test_a_clone_has_what_its_original_has(world: FakeWorld) -> None:
+def test_a_clone_has_what_its_original_has(account: FakeAccount) -> None:
     """Log router, options, secrets of options, volumes and storage, each time that a revision is made of another."""
     everything = {
         **ROUTER,
@@ -72,9 +72,9 @@ def test_a_clone_has_what_its_original_has(world: FakeWorld) -> None:
         "enableFaultInjection": True,
     }
     definition = rendered(everything)
-    ecs = world.clients["ecs"]
+    ecs = account.clients["ecs"]
     for revision in range(1, 4):
-        register_task_definition(world, ME, definition)  # type: ignore[arg-type]
+        register_task_definition(account, ME, definition)  # type: ignore[arg-type]
         described = ecs.describe_task_definition(taskDefinition=f"family:{revision}")["taskDefinition"]
         clone = {field: described[field] for field in definition}
         assert clone["volumes"] == definition["volumes"]

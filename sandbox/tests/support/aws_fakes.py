@@ -1,4 +1,4 @@
-"""A world for unit tests: clients by service name, a bus that remembers, a clock that hardly waits."""
+"""An account for unit tests: clients by service name, a bus that remembers, a clock that hardly waits."""
 
 import threading
 import time
@@ -35,11 +35,11 @@ class FakeBus:
 
 
 @dataclass(eq=False)
-class FakeWorld:
+class FakeAccount:
     """`clients` maps a service to its client, or to a function of the credentials that asked."""
 
     folder: Path = Path("/nowhere")
-    account: str = "111111111111"
+    id: str = "111111111111"
     region: str = "eu-west-1"
     clients: dict[str, Any] = field(default_factory=dict)
     bus: FakeBus = field(default_factory=FakeBus)

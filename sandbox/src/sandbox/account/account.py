@@ -60,12 +60,12 @@ class Bus(Protocol):
     def fail(self, event: dict[str, Any], rule_arn: str, target: str, error: str) -> None: ...
 
 
-class World:
+class Account:
     """One account in one region, served at ``endpoint`` by this process.
 
     Attributes:
         network_changes: how many calls have changed something of EC2, for who keeps what was read of the network.
-        application: answers the calls of the world's own clients; without it they go to ``endpoint``.
+        application: answers the calls of the account's own clients; without it they go to ``endpoint``.
         roles: how AWS services assume roles; registered, as the next one.
         bus: takes events.
         parts: what the services keep for the account, by class.
@@ -75,9 +75,9 @@ class World:
     roles: Roles
     bus: Bus
 
-    def __init__(self, folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, account_id: str, region: str, endpoint: str, clock: Clock | None = None) -> None:
         self.folder = folder
-        self.account = account
+        self.id = account_id
         self.region = region
         self.endpoint = endpoint
         self.clock = clock or Clock()

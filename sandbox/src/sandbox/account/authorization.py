@@ -13,7 +13,7 @@ from sandbox.iam.evaluator import Caller, Decision, Policy, PolicyError, Request
 from sandbox.iam.requests import needs
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
     from sandbox.account.credentials import Credentials
 
 
@@ -25,7 +25,7 @@ class Missing(Exception):
     """A call that the service refuses, because its caller may not what it tried; the message is AWS's."""
 
 
-def authorise(world: World, principal: Principal, access_key: str, call: Call, source_ip: str) -> None:
+def authorise(account: Account, principal: Principal, access_key: str, call: Call, source_ip: str) -> None:
     """Raise ``Denied`` or ``Missing`` unless ``principal`` may make ``call``. The account root may do anything."""
     if principal.kind == "root":
         return
@@ -38,9 +38,9 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
         ) from error
     except KeyError as error:
         raise Denied(f"{call.operation} lacks the required parameter {error}") from error
-    grants = identity.grants_of(world, principal, access_key)
+    grants = identity.grants_of(account, principal, access_key)
     caller_context = {
-        **identity.identity_context(principal, world.account),
+        **identity.identity_context(principal, account.id),
         "aws:SecureTransport": "true",
         "aws:RequestedRegion": call.region,
         "aws:SourceIp": source_ip,
@@ -48,14 +48,14 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
         "aws:EpochTime": str(int(datetime.now(UTC).timestamp())),
         "aws:ViaAWSService": "false",
     }
-    facts, missing = MotoLookup(world.account, call.region), []
+    facts, missing = MotoLookup(account.id, call.region), []
     for need in required:
         tags = {f"aws:ResourceTag/{key}": value for key, value in facts.tags(need.resource).items()}
         context = {**caller_context, **tags, **need.context}
         if "kms:ViaService" in need.context:
             context["aws:ViaAWSService"] = "true"
-        decision = _decide(world, Need(need.action, need.resource, context), grants, call)
-        _record(world, principal.arn, f"{call.service}:{call.operation}", need, decision)
+        decision = _decide(account, Need(need.action, need.resource, context), grants, call)
+        _record(account, principal.arn, f"{call.service}:{call.operation}", need, decision)
         if not decision.allowed and need.tried:
             missing.append(need.action)
         elif not decision.allowed:
@@ -67,10 +67,10 @@ def authorise(world: World, principal: Principal, access_key: str, call: Call, s
         raise Missing(f"User is missing the following permissions: {', '.join(missing)}")
 
 
-def service_may_assume(world: World, role_arn: str, service: str, source_arn: str | None = None) -> bool:
+def service_may_assume(account: Account, role_arn: str, service: str, source_arn: str | None = None) -> bool:
     """Whether a role's trust policy lets an AWS service assume it for this account."""
-    trust = identity.trust_policy(world, role_arn)
-    context = {"aws:SourceAccount": world.account, "aws:SecureTransport": "true"}
+    trust = identity.trust_policy(account, role_arn)
+    context = {"aws:SourceAccount": account.id, "aws:SecureTransport": "true"}
     if source_arn:
         context["aws:SourceArn"] = source_arn
     need = Need("sts:AssumeRole", role_arn, context)
@@ -78,30 +78,30 @@ def service_may_assume(world: World, role_arn: str, service: str, source_arn: st
         decision = Decision(False, "because the role does not exist")
     else:
         decision = _evaluate(need, identity.Grants(Caller(service=service), []), trust, Trust.RESOURCE_DECIDES)
-    _record(world, service, "sts:AssumeRole", need, decision)
+    _record(account, service, "sts:AssumeRole", need, decision)
     return decision.allowed
 
 
-def role_may(world: World, credentials: Credentials, need: Need) -> bool:
+def role_may(account: Account, credentials: Credentials, need: Need) -> bool:
     """Whether a role's session may do what no call of the API asks for."""
-    principal = identity.principal_of(world, credentials.access_key, credentials.session_token)
-    context = {**identity.identity_context(principal, world.account), **need.context}
+    principal = identity.principal_of(account, credentials.access_key, credentials.session_token)
+    context = {**identity.identity_context(principal, account.id), **need.context}
     asked = Need(need.action, need.resource, context)
-    decision = _evaluate(asked, identity.grants_of(world, principal, credentials.access_key), None, Trust.EITHER)
-    _record(world, principal.arn, need.action, asked, decision)
+    decision = _evaluate(asked, identity.grants_of(account, principal, credentials.access_key), None, Trust.EITHER)
+    _record(account, principal.arn, need.action, asked, decision)
     return decision.allowed
 
 
-def service_may(world: World, service: str, need: Need, document: str | None) -> bool:
+def service_may(account: Account, service: str, need: Need, document: str | None) -> bool:
     """Whether a resource's policy lets an AWS service do something to it."""
     grants = identity.Grants(Caller(service=service), [])
     decision = _evaluate(need, grants, _optional(need.resource, document), Trust.RESOURCE_DECIDES)
-    _record(world, service, need.action, need, decision)
+    _record(account, service, need.action, need, decision)
     return decision.allowed
 
 
-def _decide(world: World, need: Need, grants: identity.Grants, call: Call) -> Decision:
-    policy, trust = _resource_policy(world, need, call)
+def _decide(account: Account, need: Need, grants: identity.Grants, call: Call) -> Decision:
+    policy, trust = _resource_policy(account, need, call)
     return _evaluate(need, grants, policy, trust)
 
 
@@ -120,12 +120,12 @@ def _evaluate(need: Need, grants: identity.Grants, resource: Policy | None, trus
         return Decision(False, f"because a policy is malformed: {error}")
 
 
-def _resource_policy(world: World, need: Need, call: Call) -> tuple[Policy | None, Trust]:
+def _resource_policy(account: Account, need: Need, call: Call) -> tuple[Policy | None, Trust]:
     """The policy of the resource itself, and how it combines with identity-based ones."""
-    facts = MotoLookup(world.account, call.region)
+    facts = MotoLookup(account.id, call.region)
     service, name = need.resource.split(":")[2:3], need.resource.rpartition(":")[2]
     if need.action in ("sts:AssumeRole", "sts:TagSession"):
-        return identity.trust_policy(world, need.resource), Trust.RESOURCE_DECIDES
+        return identity.trust_policy(account, need.resource), Trust.RESOURCE_DECIDES
     if service == ["kms"] and name.startswith("key/"):
         return _key_policy(facts, need.resource), Trust.RESOURCE_DECIDES
     if service == ["s3"]:
@@ -177,8 +177,8 @@ def _optional(name: str, document: str | None) -> Policy | None:
     return Policy(name, document) if document else None
 
 
-def _record(world: World, principal: str, call: str, need: Need, decision: Decision) -> None:
-    world.decisions.append(
+def _record(account: Account, principal: str, call: str, need: Need, decision: Decision) -> None:
+    account.decisions.append(
         DecisionRecord(
             time=datetime.now(UTC).isoformat(),
             principal=principal,

@@ -12,7 +12,7 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
-from sandbox.account.account import Principal, World
+from sandbox.account.account import Account, Principal
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.iam.evaluator import Caller, Policy
 
@@ -37,36 +37,36 @@ class Grants:
     session: Policy | None = None
 
 
-def principal_of(world: World, access_key: str, token: str | None) -> Principal:
+def principal_of(account: Account, access_key: str, token: str | None) -> Principal:
     """The principal of an access key. Raises ``UnknownKey`` or ``ExpiredToken``."""
     if access_key == ROOT_CREDENTIALS.access_key:
-        return Principal(f"arn:aws:iam::{world.account}:root", "root")
-    session = _session(world, access_key)
+        return Principal(f"arn:aws:iam::{account.id}:root", "root")
+    session = _session(account, access_key)
     if session is not None:
         if token != session.session_token:
             raise UnknownKey(access_key)
         if session.expiration.replace(tzinfo=UTC) < datetime.now(UTC):
             raise ExpiredToken(access_key)
         return Principal(session.arn, "role", session.role_arn)
-    user = iam_backends[world.account][PARTITION].get_user_from_access_key_id(access_key)
+    user = iam_backends[account.id][PARTITION].get_user_from_access_key_id(access_key)
     if user is None or user.get_access_key_by_id(access_key).status != "Active":
         raise UnknownKey(access_key)
     return Principal(user.arn, "user")
 
 
-def grants_of(world: World, principal: Principal, access_key: str | None = None) -> Grants:
+def grants_of(account: Account, principal: Principal, access_key: str | None = None) -> Grants:
     """Everything that limits or allows ``principal``; ``access_key`` finds a session's own policy."""
-    backend = iam_backends[world.account][PARTITION]
+    backend = iam_backends[account.id][PARTITION]
     if principal.kind == "user":
         user = backend.get_user(principal.arn.rpartition("/")[2])
         holders = [user, *backend.get_groups_for_user(user.name)]
         policies = [policy for holder in holders for policy in _policies(holder)]
-        return Grants(Caller((principal.arn,), world.account), policies)
+        return Grants(Caller((principal.arn,), account.id), policies)
     role_arn = principal.role_arn or ""
     role = backend.get_role_by_arn(role_arn)
-    session = _session(world, access_key) if access_key else None
+    session = _session(account, access_key) if access_key else None
     return Grants(
-        Caller((principal.arn, role_arn), world.account),
+        Caller((principal.arn, role_arn), account.id),
         _policies(role),
         boundary=_managed(backend, role.permissions_boundary_arn),
         session=Policy("session policy", session.policy) if session and session.policy else None,
@@ -85,9 +85,9 @@ def identity_context(principal: Principal, account: str) -> dict[str, str]:
     return context
 
 
-def trust_policy(world: World, role_arn: str) -> Policy | None:
+def trust_policy(account: Account, role_arn: str) -> Policy | None:
     """The trust policy of a role, None when the role does not exist."""
-    roles = list(iam_backends[world.account][PARTITION].roles.values())
+    roles = list(iam_backends[account.id][PARTITION].roles.values())
     role = next((role for role in roles if role.arn == role_arn), None)
     if role is None:
         return None
@@ -95,7 +95,7 @@ def trust_policy(world: World, role_arn: str) -> Policy | None:
 
 
 def open_session(
-    world: World,
+    account: Account,
     role_arn: str,
     name: str,
     *,
@@ -104,8 +104,8 @@ def open_session(
     external_id: str | None = None,
 ) -> AssumedRole:
     """A session of a role, with nothing checked. ``duration`` in seconds."""
-    return sts_backends[world.account][PARTITION].assume_role(
-        region_name=world.region,
+    return sts_backends[account.id][PARTITION].assume_role(
+        region_name=account.region,
         role_session_name=name,
         role_arn=role_arn,
         policy=policy or "",
@@ -119,35 +119,35 @@ def session_credentials(session: AssumedRole) -> Credentials:
     return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
 
 
-def user_credentials(world: World, name: str) -> Credentials:
+def user_credentials(account: Account, name: str) -> Credentials:
     """A user's first access key; it is made when the user has none."""
-    backend = iam_backends[world.account][PARTITION]
+    backend = iam_backends[account.id][PARTITION]
     keys = backend.list_access_keys(name) or [backend.create_access_key(name, "AKIA")]
     return Credentials(keys[0].access_key_id, keys[0].secret_access_key)
 
 
-def names(world: World) -> dict[str, list[str]]:
+def names(account: Account) -> dict[str, list[str]]:
     """The names of all users and roles."""
-    backend = iam_backends[world.account][PARTITION]
+    backend = iam_backends[account.id][PARTITION]
     return {"user": sorted(backend.users), "role": sorted(role.name for role in backend.roles.values())}
 
 
-def user_id(world: World, principal: Principal) -> str:
+def user_id(account: Account, principal: Principal) -> str:
     """The unique id of a user, or of a role session."""
-    backend = iam_backends[world.account][PARTITION]
+    backend = iam_backends[account.id][PARTITION]
     if principal.kind == "user":
         return str(backend.get_user(principal.arn.rpartition("/")[2]).id)
     role = backend.get_role_by_arn(principal.role_arn or "")
     return f"{role.id}:{principal.arn.rpartition('/')[2]}"
 
 
-def role_arn(world: World, name: str) -> str:
+def role_arn(account: Account, name: str) -> str:
     """The ARN of a role by name."""
-    return str(iam_backends[world.account][PARTITION].get_role(name).arn)
+    return str(iam_backends[account.id][PARTITION].get_role(name).arn)
 
 
-def _session(world: World, access_key: str) -> AssumedRole | None:
-    backend = sts_backends[world.account][PARTITION]
+def _session(account: Account, access_key: str) -> AssumedRole | None:
+    backend = sts_backends[account.id][PARTITION]
     return backend.get_assumed_role_from_access_key(access_key)
 
 

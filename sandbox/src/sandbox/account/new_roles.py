@@ -11,7 +11,7 @@ from moto.iam.models import iam_backends
 from sandbox.account.errors import AwsError
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.protocol import Operation
 
 PARTITION = "aws"
@@ -28,24 +28,24 @@ class KnownRoles(set[tuple[str, str]]):
     """(service, role) that a service has been given before."""
 
 
-def too_new(world: World, role_arn: str) -> bool:
+def too_new(account: Account, role_arn: str) -> bool:
     """Whether a role was made so lately that who assumes it does not know it yet."""
-    if not world.readings.late_roles:
+    if not account.readings.late_roles:
         return False
-    role = _role(world, role_arn)
+    role = _role(account, role_arn)
     age = (datetime.now(UTC) - role.create_date.replace(tzinfo=UTC)).total_seconds() if role else 0.0
-    return age < world.clock.scale(SECONDS_UNTIL_KNOWN)
+    return age < account.clock.scale(SECONDS_UNTIL_KNOWN)
 
 
-def first_time(world: World, service: str, role_arn: str) -> bool:
+def first_time(account: Account, service: str, role_arn: str) -> bool:
     """Whether a service that something is made with refuses a role because it never heard of it.
 
     That is so once for each service and role, however fast time passes here.
     """
-    if not world.readings.late_roles:
+    if not account.readings.late_roles:
         return False
-    role = _role(world, role_arn)
-    asked = world.parts.of(KnownRoles)
+    role = _role(account, role_arn)
+    asked = account.parts.of(KnownRoles)
     key = service, role.id if role else role_arn
     if key in asked:
         return False
@@ -53,21 +53,21 @@ def first_time(world: World, service: str, role_arn: str) -> bool:
     return True
 
 
-def check_new_roles(world: World, operation: Operation) -> None:
+def check_new_roles(account: Account, operation: Operation) -> None:
     """Raise the AwsError by which a service refuses to make something with a role that it does not know yet."""
-    for service, role, code, words in _given(world, operation.service, operation.name, operation.params):
-        if first_time(world, service, role):
+    for service, role, code, words in _given(account, operation.service, operation.name, operation.params):
+        if first_time(account, service, role):
             raise AwsError(code, words, 400)
 
 
-def _given(world: World, service: str, name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _given(account: Account, service: str, name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """Who assumes which role that a request gives, and with which error it is refused.
 
     terraform-provider-aws tries again at each of these words but EventBridge's (`internal/service/ecs/cluster.go` and
     `service.go`, `appautoscaling/target.go`, `lambda/function.go`). EventBridge's are those of PutRule, at which it
     does try again (`events/rule.go`); whether PutTargets looks at a role at all, nothing says.
     """
-    linked = f"arn:aws:iam::{world.account}:role/"
+    linked = f"arn:aws:iam::{account.id}:role/"
     if service == "ecs" and name in ("CreateCluster", "CreateService"):
         words = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
         yield "ecs", linked + ECS_ROLE, "InvalidParameterException", words
@@ -87,6 +87,6 @@ def _given(world: World, service: str, name: str, params: Mapping[str, Any]) -> 
         yield "lambda", params["Role"], "InvalidParameterValueException", words
 
 
-def _role(world: World, role_arn: str) -> Any:
-    roles = list(iam_backends[world.account][PARTITION].roles.values())
+def _role(account: Account, role_arn: str) -> Any:
+    roles = list(iam_backends[account.id][PARTITION].roles.values())
     return next((role for role in roles if role.arn == role_arn), None)

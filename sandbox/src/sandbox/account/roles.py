@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.authorization import service_may_assume
 from sandbox.account.credentials import Credentials
 from sandbox.account.errors import AwsError
@@ -13,18 +13,18 @@ from sandbox.account.new_roles import first_time, too_new
 class ServiceRoles:
     """Those of one account."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, account: Account) -> None:
+        self._account = account
 
     def assume(self, role_arn: str, service: str, session: str, source_arn: str | None = None) -> Credentials:
         """A session of a role for an AWS service, if its trust policy lets that service assume it."""
-        if too_new(self._world, role_arn) or not service_may_assume(self._world, role_arn, service, source_arn):
+        if too_new(self._account, role_arn) or not service_may_assume(self._account, role_arn, service, source_arn):
             raise _refusal(role_arn, service)
-        return session_credentials(open_session(self._world, role_arn, session))
+        return session_credentials(open_session(self._account, role_arn, session))
 
     def validate(self, role_arn: str, service: str) -> None:
         """What a service does with a role that something is made with."""
-        if first_time(self._world, service, role_arn):
+        if first_time(self._account, service, role_arn):
             raise _refusal(role_arn, service)
         self.assume(role_arn, service, "validation")
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from sandbox.balancer.proxy import balancers_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
-def listeners(world: World, body: dict[str, Any]) -> list[dict[str, Any]]:
+def listeners(account: Account, body: dict[str, Any]) -> list[dict[str, Any]]:
     """The load balancers' listeners, each with its local address."""
-    return balancers_of(world).listeners(world)
+    return balancers_of(account).listeners(account)
 
 
 ROUTES = {"GET listeners": listeners}

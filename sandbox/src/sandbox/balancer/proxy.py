@@ -14,7 +14,7 @@ from sandbox.ecs.in_flight import InFlight, in_flight_of
 from sandbox.ecs.state import targets
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 SECONDS_TO_ANSWER = 60.0
 """How long a target may take: the idle timeout of a load balancer by default."""
@@ -26,15 +26,15 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "conte
 class Listener:
     """One listener's local port."""
 
-    def __init__(self, world: World, described: Json, in_flight: InFlight) -> None:
-        self.world, self.arn, self.in_flight = world, described["ListenerArn"], in_flight
+    def __init__(self, account: Account, described: Json, in_flight: InFlight) -> None:
+        self.account, self.arn, self.in_flight = account, described["ListenerArn"], in_flight
         self.protocol, self.port = described["Protocol"], described["Port"]
         self._rules: list[Json] = []
         self._read = 0.0
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
-        world.spawn(f"listener {self.port}", lambda: self.server.serve_forever(0.05))
+        account.spawn(f"listener {self.port}", lambda: self.server.serve_forever(0.05))
 
     @property
     def address(self) -> str:
@@ -44,7 +44,7 @@ class Listener:
     def rules(self) -> list[Json]:
         with self._lock:
             if time.monotonic() > self._read + SECONDS_OF_RULES:
-                self._rules = self.world.client("elbv2").describe_rules(ListenerArn=self.arn)["Rules"]
+                self._rules = self.account.client("elbv2").describe_rules(ListenerArn=self.arn)["Rules"]
                 self._read = time.monotonic()
             return self._rules
 
@@ -94,10 +94,10 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
             return int(config["StatusCode"].removeprefix("HTTP_")), [("Location", url + (query and f"?{query}"))], b""
 
         def _forward(self, group: str | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-            while group and (there := targets(listener.world, group)):
+            while group and (there := targets(listener.account, group)):
                 task, container, port = random.choice(there)  # noqa: S311
                 with listener.in_flight.request(task.id):
-                    if not any(task is each for each, *_ in targets(listener.world, group)):
+                    if not any(task is each for each, *_ in targets(listener.account, group)):
                         continue  # it began to stop before this request counted
                     try:
                         return self._ask(container, port, body)
@@ -138,21 +138,21 @@ def _page(status: int, title: str) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 class Balancers:
-    """All listeners of one world; each begins to listen when somebody asks for it first."""
+    """All listeners of one account; each begins to listen when somebody asks for it first."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, Listener] = {}
         self._lock = threading.Lock()
 
-    def listeners(self, world: World) -> list[Json]:
+    def listeners(self, account: Account) -> list[Json]:
         """Every listener with its local address."""
-        elbv2, found = world.client("elbv2"), []
+        elbv2, found = account.client("elbv2"), []
         for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
             for described in elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
                 with self._lock:
                     listener = self._listeners.get(described["ListenerArn"])
                     if listener is None:
-                        listener = Listener(world, described, in_flight_of(world))
+                        listener = Listener(account, described, in_flight_of(account))
                         self._listeners[described["ListenerArn"]] = listener
                 found.append(
                     {
@@ -167,6 +167,6 @@ class Balancers:
         return found
 
 
-def balancers_of(world: World) -> Balancers:
-    """A world's listeners."""
-    return world.parts.of(Balancers)
+def balancers_of(account: Account) -> Balancers:
+    """An account's listeners."""
+    return account.parts.of(Balancers)

@@ -22,7 +22,7 @@ from sandbox.codebuild.runner import ArtifactTarget, Build, BuildRequest, log_pl
 from sandbox.codebuild.source import Location
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
     from sandbox.readings import Readings
 
 START_PARAMETERS = {
@@ -38,7 +38,7 @@ REFUSED_BUILDS = 2
 
 @dataclass
 class Builds:
-    """All builds of a world."""
+    """All builds of an account."""
 
     records: dict[str, BuildRecord] = field(default_factory=dict)
     running: dict[str, Build] = field(default_factory=dict)
@@ -65,25 +65,25 @@ class Builds:
         return 1 + sum(1 for known in self.records.values() if known.data["projectName"] == project)
 
 
-def builds_of(world: World) -> Builds:
-    return world.parts.of(Builds)
+def builds_of(account: Account) -> Builds:
+    return account.parts.of(Builds)
 
 
-def start_build(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def start_build(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """Start a build in the background and answer its first state."""
     unknown = set(params) - START_PARAMETERS
     if unknown:
         raise AwsError("InvalidInputException", f"not simulated: {', '.join(sorted(unknown))}")
-    builds, project = builds_of(world), _project(world, params)
+    builds, project = builds_of(account), _project(account, params)
     with builds.lock:
         token = params.get("idempotencyToken")
         if token and token in builds.tokens:
             return {"build": builds.records[builds.tokens[token]].shape()}
-        builds.admit(str(project["name"]), world.readings)
+        builds.admit(str(project["name"]), account.readings)
         build_id = f"{project['name']}:{uuid.uuid4()}"
-        request = _request(world, principal, params, project, build_id, builds.number(project["name"]))
-        record = BuildRecord(_description(world, request))
-        build = Build(world, request, record)
+        request = _request(account, principal, params, project, build_id, builds.number(project["name"]))
+        record = BuildRecord(_description(account, request))
+        build = Build(account, request, record)
         builds.records[build_id], builds.running[build_id] = record, build
         if token:
             builds.tokens[token] = build_id
@@ -95,12 +95,12 @@ def start_build(world: World, principal: Principal, params: dict[str, Any]) -> d
             builds.running.pop(build_id, None)
 
     answer = record.shape()
-    world.spawn(f"build {build_id}", run)
+    account.spawn(f"build {build_id}", run)
     return {"build": answer}
 
 
-def batch_get_builds(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    records = builds_of(world).records
+def batch_get_builds(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+    records = builds_of(account).records
     ids = [name.rsplit("build/", 1)[-1] for name in params["ids"]]
     for name in ids:
         if ":" not in name:
@@ -111,13 +111,13 @@ def batch_get_builds(world: World, principal: Principal, params: dict[str, Any])
     }
 
 
-def building(world: World) -> bool:
+def building(account: Account) -> bool:
     """Whether a build runs."""
-    return bool(builds_of(world).running)
+    return bool(builds_of(account).running)
 
 
-def stop_build(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    builds, name = builds_of(world), params["id"].rsplit("build/", 1)[-1]
+def stop_build(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+    builds, name = builds_of(account), params["id"].rsplit("build/", 1)[-1]
     record, build = builds.records.get(name), builds.running.get(name)
     if record is None:
         raise AwsError("ResourceNotFoundException", f"Build {name} does not exist")
@@ -129,13 +129,13 @@ def stop_build(world: World, principal: Principal, params: dict[str, Any]) -> di
     return {"build": answer}
 
 
-def list_builds(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    return {"ids": _sorted(list(builds_of(world).records), params)}
+def list_builds(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+    return {"ids": _sorted(list(builds_of(account).records), params)}
 
 
-def list_builds_for_project(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    project = find(world, params["projectName"])["name"]
-    ids = [name for name, record in builds_of(world).records.items() if record.data["projectName"] == project]
+def list_builds_for_project(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+    project = find(account, params["projectName"])["name"]
+    ids = [name for name, record in builds_of(account).records.items() if record.data["projectName"] == project]
     return {"ids": _sorted(ids, params)}
 
 
@@ -143,9 +143,9 @@ def _sorted(ids: list[str], params: dict[str, Any]) -> list[str]:
     return ids if params.get("sortOrder") == "ASCENDING" else ids[::-1]
 
 
-def _project(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def _project(account: Account, params: dict[str, Any]) -> dict[str, Any]:
     """The project with the build's overrides."""
-    project = find(world, params["projectName"])
+    project = find(account, params["projectName"])
     source, environment = dict(project["source"]), dict(project["environment"])
     if "buildspecOverride" in params:
         source["buildspec"] = params["buildspecOverride"]
@@ -158,7 +158,7 @@ def _project(world: World, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request(
-    world: World, principal: Principal, params: dict[str, Any], project: dict[str, Any], build_id: str, number: int
+    account: Account, principal: Principal, params: dict[str, Any], project: dict[str, Any], build_id: str, number: int
 ) -> BuildRequest:
     kind = project["source"]["type"]
     place = params.get("sourceLocationOverride") or (project["source"].get("location") if kind == "S3" else None)
@@ -220,15 +220,15 @@ def _initiator(principal: Principal) -> str:
     )
 
 
-def _description(world: World, request: BuildRequest) -> dict[str, Any]:
+def _description(account: Account, request: BuildRequest) -> dict[str, Any]:
     project = request.project
-    arn = f"arn:aws:codebuild:{world.region}:{world.account}:build/{request.build_id}"
+    arn = f"arn:aws:codebuild:{account.region}:{account.id}:build/{request.build_id}"
     group, stream = log_place(project, request.uuid)
     logs: dict[str, Any] = {"cloudWatchLogs": {"status": "ENABLED" if group else "DISABLED"}}
     if group:
-        stream_arn = f"arn:aws:logs:{world.region}:{world.account}:log-group:{group}:log-stream:{stream}"
+        stream_arn = f"arn:aws:logs:{account.region}:{account.id}:log-group:{group}:log-stream:{stream}"
         logs.update(groupName=group, streamName=stream, cloudWatchLogsArn=stream_arn)
-    default_key = f"arn:aws:kms:{world.region}:{world.account}:alias/aws/s3"
+    default_key = f"arn:aws:kms:{account.region}:{account.id}:alias/aws/s3"
     description = {
         "id": request.build_id,
         "arn": arn,
@@ -251,7 +251,7 @@ def _description(world: World, request: BuildRequest) -> dict[str, Any]:
     return description
 
 
-HANDLERS: dict[tuple[str, str], Callable[[World, Principal, dict[str, Any]], dict[str, Any]]] = {
+HANDLERS: dict[tuple[str, str], Callable[[Account, Principal, dict[str, Any]], dict[str, Any]]] = {
     ("codebuild", "CreateProject"): create_project,
     ("codebuild", "UpdateProject"): update_project,
     ("codebuild", "BatchGetProjects"): batch_get_projects,

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.codebuild.api import building, builds_of
 from sandbox.eventbridge.destinations import Destinations
 from sandbox.receivers.commits import Commits
 
 
-def set_quota(world: World, body: dict[str, Any]) -> dict[str, Any]:
+def set_quota(account: Account, body: dict[str, Any]) -> dict[str, Any]:
     """How many builds may run at once from now on; as many as CodeBuild allows where it is null."""
     quota = body.get("quota")
-    builds_of(world).quota = None if quota is None else int(quota)
-    return {"quota": builds_of(world).quota}
+    builds_of(account).quota = None if quota is None else int(quota)
+    return {"quota": builds_of(account).quota}
 
 
-def commits(world: World, body: dict[str, Any]) -> dict[str, Any]:
+def commits(account: Account, body: dict[str, Any]) -> dict[str, Any]:
     """What GitHub or GitLab was told, by builds too, and whether nothing is on its way."""
-    world.bus.wait()
+    account.bus.wait()
     return {
-        "told": list(world.parts.of(Commits).told),
-        "idle": world.parts.of(Destinations).idle() and not building(world),
+        "told": list(account.parts.of(Commits).told),
+        "idle": account.parts.of(Destinations).idle() and not building(account),
     }
 
 

@@ -15,7 +15,7 @@ from sandbox.account.errors import AwsError
 from sandbox.machines import refused_image
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 SOURCE_TYPES = {"BITBUCKET", "CODECOMMIT", "CODEPIPELINE", "GITHUB", "GITHUB_ENTERPRISE", "GITLAB"}
 SOURCE_TYPES |= {"GITLAB_SELF_MANAGED", "NO_SOURCE", "S3"}
@@ -29,27 +29,27 @@ SETTINGS = {
 }
 
 
-def find(world: World, name: str) -> dict[str, Any]:
+def find(account: Account, name: str) -> dict[str, Any]:
     """A project by name or ARN; raises ResourceNotFoundException."""
-    arn = name if name.startswith("arn:") else _arn(world, name)
-    project = codebuild_backends[world.account][world.region].codebuild_projects.get(arn.rsplit("/", 1)[-1])
+    arn = name if name.startswith("arn:") else _arn(account, name)
+    project = codebuild_backends[account.id][account.region].codebuild_projects.get(arn.rsplit("/", 1)[-1])
     if project is None:
         raise AwsError("ResourceNotFoundException", f"Project cannot be found: {arn}")
     settings: dict[str, Any] = project.project_metadata
     return settings
 
 
-def create_project(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def create_project(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     name = params["name"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,254}", name):
         raise _invalid("Only alphanumeric characters, dash, and underscore are supported")
-    backend = codebuild_backends[world.account][world.region]
+    backend = codebuild_backends[account.id][account.region]
     if name in backend.codebuild_projects:
-        raise AwsError("ResourceAlreadyExistsException", f"Project already exists: {_arn(world, name)}")
-    _validate(world, params)
+        raise AwsError("ResourceAlreadyExistsException", f"Project already exists: {_arn(account, name)}")
+    _validate(account, params)
     project = CodeBuild(
-        world.account,
-        world.region,
+        account.id,
+        account.region,
         name,
         params.get("description"),
         params["source"],
@@ -65,19 +65,19 @@ def create_project(world: World, principal: Principal, params: dict[str, Any]) -
     return {"project": project.project_metadata}
 
 
-def update_project(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def update_project(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """Replace the given settings as wholes and keep the others."""
-    project = find(world, params["name"])
-    _validate(world, {**project, **params})
+    project = find(account, params["name"])
+    _validate(account, {**project, **params})
     project.update(_settings(params), lastModifiedDate=time.time())
     return {"project": project}
 
 
-def batch_get_projects(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def batch_get_projects(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     found, missing = [], []
     for name in params["names"]:
         try:
-            found.append(find(world, name))
+            found.append(find(account, name))
         except AwsError:
             missing.append(name)
     return {"projects": found, "projectsNotFound": missing}
@@ -96,7 +96,7 @@ def _settings(params: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _validate(world: World, project: dict[str, Any]) -> None:
+def _validate(account: Account, project: dict[str, Any]) -> None:
     source, artifacts, environment = project["source"], project["artifacts"], project["environment"]
     if source["type"] not in SOURCE_TYPES:
         raise _invalid("Invalid type provided: Project source type")
@@ -122,20 +122,20 @@ def _validate(world: World, project: dict[str, Any]) -> None:
         if variable["name"] in names:
             raise _invalid(f"Duplicate environment variable: {variable['name']}")
         names.add(variable["name"])
-    _validate_role(world, project.get("serviceRole") or "")
+    _validate_role(account, project.get("serviceRole") or "")
 
 
-def _validate_role(world: World, role: str) -> None:
-    if not role.startswith(f"arn:aws:iam::{world.account}:role/"):
+def _validate_role(account: Account, role: str) -> None:
+    if not role.startswith(f"arn:aws:iam::{account.id}:role/"):
         raise _invalid("Invalid service role: Service role account ID does not match caller's account")
     try:
-        world.validate_role(role, "codebuild.amazonaws.com")
+        account.validate_role(role, "codebuild.amazonaws.com")
     except AwsError:
         raise _invalid(f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}") from None
 
 
-def _arn(world: World, name: str) -> str:
-    return f"arn:aws:codebuild:{world.region}:{world.account}:project/{name}"
+def _arn(account: Account, name: str) -> str:
+    return f"arn:aws:codebuild:{account.region}:{account.id}:project/{name}"
 
 
 def _invalid(message: str) -> AwsError:

@@ -31,7 +31,7 @@ from sandbox.containers.namespace import Container, NamespaceError, StartError
 from sandbox.containers.rootfs import inside, remove_tree
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,11 @@ class PhaseError(Exception):
 class Build:
     """One build. :meth:`run` does it, in the caller's thread; :meth:`stop` ends it from another."""
 
-    def __init__(self, world: World, request: BuildRequest, build: BuildRecord) -> None:
-        self._world = world
+    def __init__(self, account: Account, request: BuildRequest, build: BuildRecord) -> None:
+        self._account = account
         self._request = request
         self._record = build
-        self._folder = world.folder / "builds" / request.uuid
+        self._folder = account.folder / "builds" / request.uuid
         self._root = self._folder / "rootfs"
         self._source_folder = f"/codebuild/output/src{int(request.uuid[:8], 16):010d}/src"
         self._log = BuildLog(self._folder / "build.log")
@@ -131,8 +131,8 @@ class Build:
 
     def _run_phases(self, writer: int, output: _Output) -> str:
         try:
-            if self._world.readings.queued_builds:
-                self._stopped.wait(self._world.clock.scale(SECONDS_IN_QUEUE))
+            if self._account.readings.queued_builds:
+                self._stopped.wait(self._account.clock.scale(SECONDS_IN_QUEUE))
             with self._phase("PROVISIONING"):
                 self._provision(writer)
             with self._phase("DOWNLOAD_SOURCE"):
@@ -186,7 +186,7 @@ class Build:
         project = self._request.project
         role = project["serviceRole"]
         try:
-            self._credentials = self._world.assume(
+            self._credentials = self._account.assume(
                 role, "codebuild.amazonaws.com", f"AWSCodeBuild-{self._request.uuid}"
             )
         except AwsError as error:
@@ -203,8 +203,8 @@ class Build:
                     f"for build {self._record.data['arn']}. Error message: {error.response['Error']['Message']}",
                 ) from error
         try:
-            blobs, images = self._world.folder / "blobs", folder_of(self._world.folder)
-            settings = self._world.base_images
+            blobs, images = self._account.folder / "blobs", folder_of(self._account.folder)
+            settings = self._account.base_images
             self._container = start_build_container(
                 self._folder, blobs, images, settings, output, project["environment"]
             )
@@ -253,9 +253,9 @@ class Build:
             "PATH": PATH,
             "HOME": "/root",
             "LANG": "C.UTF-8",
-            "AWS_REGION": self._world.region,
-            "AWS_DEFAULT_REGION": self._world.region,
-            "AWS_ENDPOINT_URL": self._world.endpoint,
+            "AWS_REGION": self._account.region,
+            "AWS_DEFAULT_REGION": self._account.region,
+            "AWS_ENDPOINT_URL": self._account.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ACCESS_KEY_ID": credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
@@ -344,7 +344,7 @@ class Build:
         return left
 
     def _client(self, service: str) -> Any:
-        return self._world.client(service, self._credentials)
+        return self._account.client(service, self._credentials)
 
     def _say(self, text: str) -> None:
         self._log.write(f"[Container] {datetime.now(UTC):%Y/%m/%d %H:%M:%S.%f} {text}")

@@ -13,7 +13,7 @@ from sandbox.account.errors import AwsError
 from sandbox.codedeploy.state import Json, state_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 MOST_ALARMS, LONGEST_WAIT = 10, 2880
 ROLLBACK_EVENTS = {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}
@@ -42,18 +42,18 @@ def check_config(params: Json) -> None:
         )
 
 
-def check_group(world: World, group: Json) -> None:
+def check_group(account: Account, group: Json) -> None:
     """A group of the ECS platform, with what it refers to."""
     if group.get("deploymentStyle") != BLUE_GREEN:
         raise AwsError(
             "InvalidDeploymentStyleException",
             "For ECS deployment group, deployment style must be BLUE_GREEN and WITH_TRAFFIC_CONTROL.",
         )
-    if group["deploymentConfigName"] not in state_of(world).configs:
+    if group["deploymentConfigName"] not in state_of(account).configs:
         name = group["deploymentConfigName"]
         raise AwsError("DeploymentConfigDoesNotExistException", f"No Deployment Configuration found for {name}")
-    _check_service(world, group)
-    _check_pair(world, group.get("loadBalancerInfo") or {})
+    _check_service(account, group)
+    _check_pair(account, group.get("loadBalancerInfo") or {})
     _check_blue_green(group["blueGreenDeploymentConfiguration"])
     if len(group["alarmConfiguration"].get("alarms", [])) > MOST_ALARMS:
         raise AwsError("AlarmsLimitExceededException", f"A deployment group has at most {MOST_ALARMS} alarms.")
@@ -62,20 +62,20 @@ def check_group(world: World, group: Json) -> None:
         raise AwsError("InvalidAutoRollbackConfigException", f"Unknown events: {', '.join(sorted(unknown))}")
     role = str(group.get("serviceRoleArn", ""))
     try:
-        world.validate_role(role, "codedeploy.amazonaws.com")
+        account.validate_role(role, "codedeploy.amazonaws.com")
     except AwsError as error:
         # The words as many have met them: public reports of InvalidRoleException.
         message = f"AWS CodeDeploy does not have the permissions required to assume the role {role}."
         raise AwsError("InvalidRoleException", message) from error
 
 
-def _check_service(world: World, group: Json) -> None:
+def _check_service(account: Account, group: Json) -> None:
     services = group.get("ecsServices") or []
     if len(services) != 1:
         raise AwsError("InvalidECSServiceException", "Exactly one ECS service is needed.")
     (service,) = services
     try:
-        found = world.client("ecs").describe_services(
+        found = account.client("ecs").describe_services(
             cluster=service["clusterName"], services=[service["serviceName"]]
         )["services"]
     except ClientError:
@@ -88,7 +88,7 @@ def _check_service(world: World, group: Json) -> None:
             f"Deployment controller of service {service['serviceName']} is not CODE_DEPLOY",
         )
     mine = (group["applicationName"], group.get("deploymentGroupId"))
-    for other in state_of(world).groups.values():
+    for other in state_of(account).groups.values():
         if _names(services) == _names(other["ecsServices"]) and mine != (
             other["applicationName"],
             other["deploymentGroupId"],
@@ -101,7 +101,7 @@ def _names(services: list[Json]) -> list[tuple[str, ...]]:
     return [tuple(service[key].rpartition("/")[2] for key in ("clusterName", "serviceName")) for service in services]
 
 
-def _check_pair(world: World, balancer: Json) -> None:
+def _check_pair(account: Account, balancer: Json) -> None:
     pairs = balancer.get("targetGroupPairInfoList") or []
     if len(pairs) != 1:
         raise AwsError("InvalidLoadBalancerInfoException", "Exactly one target group pair is needed.")
@@ -113,7 +113,7 @@ def _check_pair(world: World, balancer: Json) -> None:
     if any(len(route.get("listenerArns", [])) != 1 for route in routes if route):
         raise AwsError("InvalidTargetGroupPairException", "A traffic route has exactly one listener.")
     try:
-        world.client("elbv2").describe_target_groups(Names=groups)
+        account.client("elbv2").describe_target_groups(Names=groups)
     except ClientError as error:
         raise AwsError("InvalidTargetGroupPairException", error.response["Error"]["Message"]) from error
 

@@ -17,14 +17,14 @@ from sandbox.codedeploy.run import Run
 from sandbox.codedeploy.state import Json, state_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 UNFINISHED = ("Created", "Queued", "InProgress", "Ready")
 LETTERS = string.ascii_uppercase + string.digits
 
 
-def create_deployment(world: World, principal: Principal, params: Json) -> Json:
-    state = state_of(world)
+def create_deployment(account: Account, principal: Principal, params: Json) -> Json:
+    state = state_of(account)
     application, name = params["applicationName"], params.get("deploymentGroupName", "")
     with state.lock:
         if application not in state.applications:
@@ -48,10 +48,10 @@ def create_deployment(world: World, principal: Principal, params: Json) -> Json:
         except AppSpecError as error:
             raise AwsError("InvalidRevisionException", str(error)) from error
         info = _info(group, params, config)
-        run = Run(world, info, dict(group), dict(state.configs[config]), spec)
-        _keep(world, info)
+        run = Run(account, info, dict(group), dict(state.configs[config]), spec)
+        _keep(account, info)
         state.runs[info["deploymentId"]] = run
-    world.spawn(f"codedeploy {info['deploymentId']}", lambda: run.run(lambda r, event: _rollback(world, r, event)))
+    account.spawn(f"codedeploy {info['deploymentId']}", lambda: run.run(lambda r, event: _rollback(account, r, event)))
     return {"deploymentId": info["deploymentId"]}
 
 
@@ -93,7 +93,7 @@ def _new_id() -> str:
     return "d-" + "".join(secrets.choice(LETTERS) for _ in range(9))
 
 
-def _rollback(world: World, run: Run, event: str) -> str:
+def _rollback(account: Account, run: Run, event: str) -> str:
     """CodeDeploy shows a rollback as a deployment of its own; the traffic is back when it is recorded."""
     failed = run.info
     message = {
@@ -110,85 +110,85 @@ def _rollback(world: World, run: Run, event: str) -> str:
         "completeTime": time.time(),
         "rollbackInfo": {"rollbackTriggeringDeploymentId": failed["deploymentId"], "rollbackMessage": message},
     }
-    with state_of(world).lock:
-        _keep(world, info)
+    with state_of(account).lock:
+        _keep(account, info)
     return str(info["deploymentId"])
 
 
-def _keep(world: World, info: Json) -> None:
+def _keep(account: Account, info: Json) -> None:
     """Moto is told too: it is asked for a deployment's group when somebody's permissions are judged."""
     id = info["deploymentId"]
-    state_of(world).deployments[id] = info
-    codedeploy_backends[world.account][world.region].deployments[id] = SimpleNamespace(  # type: ignore[assignment]
+    state_of(account).deployments[id] = info
+    codedeploy_backends[account.id][account.region].deployments[id] = SimpleNamespace(  # type: ignore[assignment]
         application_name=info["applicationName"], deployment_group_name=info["deploymentGroupName"]
     )
 
 
-def get_deployment(world: World, principal: Principal, params: Json) -> Json:
-    return {"deploymentInfo": _find(world, params["deploymentId"])}
+def get_deployment(account: Account, principal: Principal, params: Json) -> Json:
+    return {"deploymentInfo": _find(account, params["deploymentId"])}
 
 
-def batch_get_deployments(world: World, principal: Principal, params: Json) -> Json:
-    known = state_of(world).deployments
+def batch_get_deployments(account: Account, principal: Principal, params: Json) -> Json:
+    known = state_of(account).deployments
     return {"deploymentsInfo": [known[id] for id in params["deploymentIds"] if id in known]}
 
 
-def list_deployments(world: World, principal: Principal, params: Json) -> Json:
+def list_deployments(account: Account, principal: Principal, params: Json) -> Json:
     """The newest first."""
     wanted = {name: params[name] for name in ("applicationName", "deploymentGroupName") if params.get(name)}
     statuses = params.get("includeOnlyStatuses")
     return {
         "deployments": [
             id
-            for id, info in reversed(state_of(world).deployments.items())
+            for id, info in reversed(state_of(account).deployments.items())
             if all(info[name] == value for name, value in wanted.items())
             and (not statuses or info["status"] in statuses)
         ]
     }
 
 
-def stop_deployment(world: World, principal: Principal, params: Json) -> Json:
-    info = _find(world, params["deploymentId"])
+def stop_deployment(account: Account, principal: Principal, params: Json) -> Json:
+    info = _find(account, params["deploymentId"])
     if info["status"] not in UNFINISHED:
         raise AwsError("DeploymentAlreadyCompletedException", "The deployment is completed already.")
-    run = state_of(world).runs[info["deploymentId"]]
+    run = state_of(account).runs[info["deploymentId"]]
     run.rolls_back_when_stopped = params.get("autoRollbackEnabled", True)
     run.stop.set()
     return {"status": "Pending", "statusMessage": "The deployment is being stopped."}
 
 
-def continue_deployment(world: World, principal: Principal, params: Json) -> Json:
-    info = _find(world, params["deploymentId"])
+def continue_deployment(account: Account, principal: Principal, params: Json) -> Json:
+    info = _find(account, params["deploymentId"])
     if info["status"] != "Ready" or params.get("deploymentWaitType", "READY_WAIT") != "READY_WAIT":
         raise AwsError("DeploymentIsNotInReadyStateException", "The deployment does not wait to be continued.")
-    state_of(world).runs[info["deploymentId"]].go_on.set()
+    state_of(account).runs[info["deploymentId"]].go_on.set()
     return {}
 
 
-def put_hook_status(world: World, principal: Principal, params: Json) -> Json:
-    _find(world, params["deploymentId"])
-    hooks, id = state_of(world).runs[params["deploymentId"]].hooks, params["lifecycleEventHookExecutionId"]
+def put_hook_status(account: Account, principal: Principal, params: Json) -> Json:
+    _find(account, params["deploymentId"])
+    hooks, id = state_of(account).runs[params["deploymentId"]].hooks, params["lifecycleEventHookExecutionId"]
     if id not in hooks:
         raise AwsError("InvalidLifecycleEventHookExecutionIdException", "There is no such hook execution.")
     hooks[id] = params["status"]
     return {"lifecycleEventHookExecutionId": id}
 
 
-def list_targets(world: World, principal: Principal, params: Json) -> Json:
-    return {"targetIds": [_target(world, params["deploymentId"])["ecsTarget"]["targetId"]]}
+def list_targets(account: Account, principal: Principal, params: Json) -> Json:
+    return {"targetIds": [_target(account, params["deploymentId"])["ecsTarget"]["targetId"]]}
 
 
-def get_target(world: World, principal: Principal, params: Json) -> Json:
-    return {"deploymentTarget": _target(world, params["deploymentId"])}
+def get_target(account: Account, principal: Principal, params: Json) -> Json:
+    return {"deploymentTarget": _target(account, params["deploymentId"])}
 
 
-def batch_get_targets(world: World, principal: Principal, params: Json) -> Json:
-    return {"deploymentTargets": [_target(world, params["deploymentId"])]}
+def batch_get_targets(account: Account, principal: Principal, params: Json) -> Json:
+    return {"deploymentTargets": [_target(account, params["deploymentId"])]}
 
 
-def _target(world: World, id: str) -> Json:
-    info, run = _find(world, id), state_of(world).runs.get(id)
-    (service,) = state_of(world).groups[info["applicationName"], info["deploymentGroupName"]]["ecsServices"]
+def _target(account: Account, id: str) -> Json:
+    info, run = _find(account, id), state_of(account).runs.get(id)
+    (service,) = state_of(account).groups[info["applicationName"], info["deploymentGroupName"]]["ecsServices"]
     sets = [("Blue", run.blue), ("Green", run.green)] if run else []
     statuses = {"Succeeded": "Succeeded", "Failed": "Failed", "Stopped": "Failed", "Ready": "Ready"}
     return {
@@ -214,8 +214,8 @@ def _target(world: World, id: str) -> Json:
     }
 
 
-def _find(world: World, id: str) -> Json:
-    info = state_of(world).deployments.get(id)
+def _find(account: Account, id: str) -> Json:
+    info = state_of(account).deployments.get(id)
     if info is None:
         raise AwsError("DeploymentDoesNotExistException", f"The deployment {id} could not be found")
     return info

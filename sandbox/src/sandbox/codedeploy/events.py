@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 from sandbox.codedeploy.state import Json
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
-def publish(world: World, info: Json, state: str) -> None:
+def publish(account: Account, info: Json, state: str) -> None:
     """START, READY, STOP, SUCCESS or FAILURE of a deployment."""
     application, group = info["applicationName"], info["deploymentGroupName"]
-    where = f"arn:aws:codedeploy:{world.region}:{world.account}"
-    world.bus.publish(
+    where = f"arn:aws:codedeploy:{account.region}:{account.id}"
+    account.bus.publish(
         {
             "detail-type": "CodeDeploy Deployment State-change Notification",
             "source": "aws.codedeploy",
             "resources": [f"{where}:application:{application}", f"{where}:deploymentgroup:{application}/{group}"],
             "detail": {
-                "region": world.region,
+                "region": account.region,
                 "deploymentId": info["deploymentId"],
                 "instanceGroupId": info["deploymentId"],
                 "deploymentGroup": group,

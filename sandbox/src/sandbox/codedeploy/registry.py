@@ -12,11 +12,11 @@ from sandbox.codedeploy.checks import check_config, check_group
 from sandbox.codedeploy.state import Json, state_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 
-def create_application(world: World, principal: Principal, params: Json) -> Json:
-    state, name = state_of(world), params["applicationName"]
+def create_application(account: Account, principal: Principal, params: Json) -> Json:
+    state, name = state_of(account), params["applicationName"]
     if params.get("computePlatform") != "ECS":
         raise AwsError("InvalidComputePlatformException", "This sandbox simulates the compute platform ECS only.")
     with state.lock:
@@ -30,36 +30,36 @@ def create_application(world: World, principal: Principal, params: Json) -> Json
             "linkedToGitHub": False,
             "computePlatform": "ECS",
         }
-        _tag(world, f"application:{name}", params)
+        _tag(account, f"application:{name}", params)
     return {"applicationId": id}
 
 
-def get_application(world: World, principal: Principal, params: Json) -> Json:
-    return {"application": _application(world, params["applicationName"])}
+def get_application(account: Account, principal: Principal, params: Json) -> Json:
+    return {"application": _application(account, params["applicationName"])}
 
 
-def update_application(world: World, principal: Principal, params: Json) -> Json:
-    state, new = state_of(world), params["newApplicationName"]
+def update_application(account: Account, principal: Principal, params: Json) -> Json:
+    state, new = state_of(account), params["newApplicationName"]
     with state.lock:
-        application = _application(world, params["applicationName"])
+        application = _application(account, params["applicationName"])
         if new in state.applications:
             raise AwsError("ApplicationAlreadyExistsException", f"Application already exists: {new}")
         old = application["applicationName"]
         state.applications[new] = {**state.applications.pop(old), "applicationName": new}
         for _, name in [key for key in state.groups if key[0] == old]:
             state.groups[new, name] = {**state.groups.pop((old, name)), "applicationName": new}
-            _move_tags(world, f"deploymentgroup:{old}/{name}", f"deploymentgroup:{new}/{name}")
-        _move_tags(world, f"application:{old}", f"application:{new}")
+            _move_tags(account, f"deploymentgroup:{old}/{name}", f"deploymentgroup:{new}/{name}")
+        _move_tags(account, f"application:{old}", f"application:{new}")
     return {}
 
 
-def list_applications(world: World, principal: Principal, params: Json) -> Json:
-    return {"applications": sorted(state_of(world).applications)}
+def list_applications(account: Account, principal: Principal, params: Json) -> Json:
+    return {"applications": sorted(state_of(account).applications)}
 
 
-def delete_application(world: World, principal: Principal, params: Json) -> Json:
+def delete_application(account: Account, principal: Principal, params: Json) -> Json:
     """With its groups; one that is not there is no error."""
-    state, name = state_of(world), params["applicationName"]
+    state, name = state_of(account), params["applicationName"]
     with state.lock:
         state.applications.pop(name, None)
         for key in [key for key in state.groups if key[0] == name]:
@@ -67,8 +67,8 @@ def delete_application(world: World, principal: Principal, params: Json) -> Json
     return {}
 
 
-def create_deployment_config(world: World, principal: Principal, params: Json) -> Json:
-    state, name = state_of(world), params["deploymentConfigName"]
+def create_deployment_config(account: Account, principal: Principal, params: Json) -> Json:
+    state, name = state_of(account), params["deploymentConfigName"]
     check_config(params)
     with state.lock:
         if name in state.configs:
@@ -84,20 +84,20 @@ def create_deployment_config(world: World, principal: Principal, params: Json) -
     return {"deploymentConfigId": id}
 
 
-def get_deployment_config(world: World, principal: Principal, params: Json) -> Json:
-    found = state_of(world).configs.get(params["deploymentConfigName"])
+def get_deployment_config(account: Account, principal: Principal, params: Json) -> Json:
+    found = state_of(account).configs.get(params["deploymentConfigName"])
     if found is None:
         name = params["deploymentConfigName"]
         raise AwsError("DeploymentConfigDoesNotExistException", f"No Deployment Configuration found for {name}")
     return {"deploymentConfigInfo": found}
 
 
-def list_deployment_configs(world: World, principal: Principal, params: Json) -> Json:
-    return {"deploymentConfigsList": sorted(state_of(world).configs)}
+def list_deployment_configs(account: Account, principal: Principal, params: Json) -> Json:
+    return {"deploymentConfigsList": sorted(state_of(account).configs)}
 
 
-def delete_deployment_config(world: World, principal: Principal, params: Json) -> Json:
-    state, name = state_of(world), params["deploymentConfigName"]
+def delete_deployment_config(account: Account, principal: Principal, params: Json) -> Json:
+    state, name = state_of(account), params["deploymentConfigName"]
     with state.lock:
         if any(group["deploymentConfigName"] == name for group in state.groups.values()):
             raise AwsError("DeploymentConfigInUseException", f"The deployment configuration {name} is in use")
@@ -105,45 +105,45 @@ def delete_deployment_config(world: World, principal: Principal, params: Json) -
     return {}
 
 
-def create_deployment_group(world: World, principal: Principal, params: Json) -> Json:
-    state = state_of(world)
+def create_deployment_group(account: Account, principal: Principal, params: Json) -> Json:
+    state = state_of(account)
     application, name = params["applicationName"], params["deploymentGroupName"]
-    _application(world, application)
+    _application(account, application)
     with state.lock:
         if (application, name) in state.groups:
             raise AwsError("DeploymentGroupAlreadyExistsException", f"Deployment group already exists: {name}")
         group = _group_info(params, {})
-        check_group(world, group)
+        check_group(account, group)
         group["deploymentGroupId"] = str(uuid.uuid4())
         state.groups[application, name] = group
-        _tag(world, f"deploymentgroup:{application}/{name}", params)
+        _tag(account, f"deploymentgroup:{application}/{name}", params)
     return {"deploymentGroupId": group["deploymentGroupId"]}
 
 
-def get_deployment_group(world: World, principal: Principal, params: Json) -> Json:
-    return {"deploymentGroupInfo": _group(world, params["applicationName"], params["deploymentGroupName"])}
+def get_deployment_group(account: Account, principal: Principal, params: Json) -> Json:
+    return {"deploymentGroupInfo": _group(account, params["applicationName"], params["deploymentGroupName"])}
 
 
-def list_deployment_groups(world: World, principal: Principal, params: Json) -> Json:
-    application = _application(world, params["applicationName"])["applicationName"]
-    names = sorted(name for app, name in state_of(world).groups if app == application)
+def list_deployment_groups(account: Account, principal: Principal, params: Json) -> Json:
+    application = _application(account, params["applicationName"])["applicationName"]
+    names = sorted(name for app, name in state_of(account).groups if app == application)
     return {"applicationName": application, "deploymentGroups": names}
 
 
-def update_deployment_group(world: World, principal: Principal, params: Json) -> Json:
-    state, application, name = state_of(world), params["applicationName"], params["currentDeploymentGroupName"]
+def update_deployment_group(account: Account, principal: Principal, params: Json) -> Json:
+    state, application, name = state_of(account), params["applicationName"], params["currentDeploymentGroupName"]
     with state.lock:
-        old = _group(world, application, name)
+        old = _group(account, application, name)
         new_name = params.get("newDeploymentGroupName") or name
         group = _group_info({**params, "deploymentGroupName": new_name}, old)
-        check_group(world, group)
+        check_group(account, group)
         del state.groups[application, name]
         state.groups[application, new_name] = group
     return {"hooksNotCleanedUp": []}
 
 
-def delete_deployment_group(world: World, principal: Principal, params: Json) -> Json:
-    state_of(world).groups.pop((params["applicationName"], params["deploymentGroupName"]), None)
+def delete_deployment_group(account: Account, principal: Principal, params: Json) -> Json:
+    state_of(account).groups.pop((params["applicationName"], params["deploymentGroupName"]), None)
     return {"hooksNotCleanedUp": []}
 
 
@@ -166,18 +166,18 @@ def _group_info(params: Json, old: Json) -> Json:
     return {**GROUP_DEFAULTS, **old, **given, "computePlatform": "ECS"}
 
 
-def register_application_revision(world: World, principal: Principal, params: Json) -> Json:
-    application = _application(world, params["applicationName"])
-    state_of(world).revisions[application["applicationName"], _revision_key(params["revision"])] = {
+def register_application_revision(account: Account, principal: Principal, params: Json) -> Json:
+    application = _application(account, params["applicationName"])
+    state_of(account).revisions[application["applicationName"], _revision_key(params["revision"])] = {
         "registerTime": time.time(),
         "description": params.get("description", ""),
     }
     return {}
 
 
-def get_application_revision(world: World, principal: Principal, params: Json) -> Json:
-    application = _application(world, params["applicationName"])["applicationName"]
-    found = state_of(world).revisions.get((application, _revision_key(params["revision"])))
+def get_application_revision(account: Account, principal: Principal, params: Json) -> Json:
+    application = _application(account, params["applicationName"])["applicationName"]
+    found = state_of(account).revisions.get((application, _revision_key(params["revision"])))
     if found is None:
         raise AwsError("RevisionDoesNotExistException", "There is no such revision of the application.")
     return {"applicationName": application, "revision": params["revision"], "revisionInfo": found}
@@ -190,45 +190,45 @@ def _revision_key(revision: Json) -> str:
     return str(content.get("sha256") or sorted((revision.get("s3Location") or {}).items()))
 
 
-def tag_resource(world: World, principal: Principal, params: Json) -> Json:
+def tag_resource(account: Account, principal: Principal, params: Json) -> Json:
     tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
-    state_of(world).tags.setdefault(params["ResourceArn"], {}).update(tags)
+    state_of(account).tags.setdefault(params["ResourceArn"], {}).update(tags)
     return {}
 
 
-def untag_resource(world: World, principal: Principal, params: Json) -> Json:
+def untag_resource(account: Account, principal: Principal, params: Json) -> Json:
     for key in params["TagKeys"]:
-        state_of(world).tags.get(params["ResourceArn"], {}).pop(key, None)
+        state_of(account).tags.get(params["ResourceArn"], {}).pop(key, None)
     return {}
 
 
-def list_tags(world: World, principal: Principal, params: Json) -> Json:
-    tags = state_of(world).tags.get(params["ResourceArn"], {})
+def list_tags(account: Account, principal: Principal, params: Json) -> Json:
+    tags = state_of(account).tags.get(params["ResourceArn"], {})
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
-def _tag(world: World, resource: str, params: Json) -> None:
-    state_of(world).tags[_arn(world, resource)] = {tag["Key"]: tag["Value"] for tag in params.get("tags") or []}
+def _tag(account: Account, resource: str, params: Json) -> None:
+    state_of(account).tags[_arn(account, resource)] = {tag["Key"]: tag["Value"] for tag in params.get("tags") or []}
 
 
-def _move_tags(world: World, old: str, new: str) -> None:
-    state_of(world).tags[_arn(world, new)] = state_of(world).tags.pop(_arn(world, old), {})
+def _move_tags(account: Account, old: str, new: str) -> None:
+    state_of(account).tags[_arn(account, new)] = state_of(account).tags.pop(_arn(account, old), {})
 
 
-def _arn(world: World, resource: str) -> str:
-    return f"arn:aws:codedeploy:{world.region}:{world.account}:{resource}"
+def _arn(account: Account, resource: str) -> str:
+    return f"arn:aws:codedeploy:{account.region}:{account.id}:{resource}"
 
 
-def _application(world: World, name: str) -> Json:
-    found = state_of(world).applications.get(name)
+def _application(account: Account, name: str) -> Json:
+    found = state_of(account).applications.get(name)
     if found is None:
         raise AwsError("ApplicationDoesNotExistException", f"No application found for name: {name}")
     return found
 
 
-def _group(world: World, application: str, name: str) -> Json:
-    _application(world, application)
-    found = state_of(world).groups.get((application, name))
+def _group(account: Account, application: str, name: str) -> Json:
+    _application(account, application)
+    found = state_of(account).groups.get((application, name))
     if found is None:
         raise AwsError("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
     return found

@@ -23,7 +23,7 @@ from sandbox.codedeploy.traffic import Route, steps
 from sandbox.ecs.state import state_of as ecs_state_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 LOGGER = logging.getLogger(__name__)
 LIFECYCLE = (
@@ -60,8 +60,8 @@ class Run:
         weights: target group → its share of the traffic in per cent.
     """
 
-    def __init__(self, world: World, info: Json, group: Json, config: Json, spec: AppSpec) -> None:
-        self.world, self.info, self.group, self.config, self.spec = world, info, group, config, spec
+    def __init__(self, account: Account, info: Json, group: Json, config: Json, spec: AppSpec) -> None:
+        self.account, self.info, self.group, self.config, self.spec = account, info, group, config, spec
         self.events: dict[str, Json] = {name: {"lifecycleEventName": name, "status": "Pending"} for name in LIFECYCLE}
         self.hooks: dict[str, str | None] = {}
         self.weights: dict[str, int] = {}
@@ -76,7 +76,7 @@ class Run:
     def run(self, rolled_back: Callable[[Run, str], str]) -> None:
         """To its end, and back when it fails; `rolled_back` records the rollback and gives its id."""
         self.info["status"], self.info["startTime"] = "InProgress", time.time()
-        publish(self.world, self.info, "START")
+        publish(self.account, self.info, "START")
         try:
             self._deploy()
             self.info["status"] = "Succeeded"
@@ -88,7 +88,9 @@ class Run:
             LOGGER.exception("deployment %s", self.info["deploymentId"])
             self._fail(DeploymentFailed("INTERNAL_ERROR", f"{type(error).__name__}: {error}"))
         self.info["completeTime"] = time.time()
-        publish(self.world, self.info, {"Succeeded": "SUCCESS", "Stopped": "STOP"}.get(self.info["status"], "FAILURE"))
+        publish(
+            self.account, self.info, {"Succeeded": "SUCCESS", "Stopped": "STOP"}.get(self.info["status"], "FAILURE")
+        )
 
     def _fail(self, failure: DeploymentFailed) -> None:
         self.info["status"] = "Failed" if failure.event == "DEPLOYMENT_FAILURE" else "Stopped"
@@ -100,11 +102,11 @@ class Run:
     # The steps
 
     def _deploy(self) -> None:
-        credentials = self.world.assume(
+        credentials = self.account.assume(
             self.group["serviceRoleArn"], "codedeploy.amazonaws.com", self.info["deploymentId"]
         )
-        self._ecs, self._elbv2 = self.world.client("ecs", credentials), self.world.client("elbv2", credentials)
-        self._cloudwatch, self._lambda = (self.world.client(name, credentials) for name in ("cloudwatch", "lambda"))
+        self._ecs, self._elbv2 = self.account.client("ecs", credentials), self.account.client("elbv2", credentials)
+        self._cloudwatch, self._lambda = (self.account.client(name, credentials) for name in ("cloudwatch", "lambda"))
         self.blue = self._primary()
         old, new = self._pair()
         pair = self.group["loadBalancerInfo"]["targetGroupPairInfoList"][0]
@@ -145,7 +147,7 @@ class Run:
             scale={"value": 100, "unit": "PERCENT"},
             externalId=self.info["deploymentId"],
         )["taskSet"]
-        limit = time.monotonic() + max(SHORTEST_LIMIT, self.world.clock.scale(STEADY_MINUTES * 60))
+        limit = time.monotonic() + max(SHORTEST_LIMIT, self.account.clock.scale(STEADY_MINUTES * 60))
         while not self._steady():
             if time.monotonic() > limit or self._failures() >= FAILURES:
                 raise DeploymentFailed("TIMEOUT", UNHEALTHY)
@@ -161,7 +163,7 @@ class Run:
 
     def _failures(self) -> int:
         where = self._service()
-        service = ecs_state_of(self.world).service(where["cluster"], where["service"])
+        service = ecs_state_of(self.account).service(where["cluster"], where["service"])
         deployments = service.deployments if service else []
         return next((d.failures_in_a_row for d in deployments if d.id == self.green["id"]), 0)
 
@@ -180,8 +182,8 @@ class Run:
         if ready.get("actionOnTimeout") != "STOP_DEPLOYMENT":
             return
         self.info["status"] = "Ready"
-        publish(self.world, self.info, "READY")
-        limit = time.monotonic() + self.world.clock.scale(ready.get("waitTimeInMinutes", 0) * 60)
+        publish(self.account, self.info, "READY")
+        limit = time.monotonic() + self.account.clock.scale(ready.get("waitTimeInMinutes", 0) * 60)
         while not self.go_on.is_set():
             if time.monotonic() > limit:
                 raise DeploymentFailed(
@@ -265,7 +267,7 @@ class Run:
             self.hooks[id] = None
             payload = f'{{"DeploymentId":"{self.info["deploymentId"]}","LifecycleEventHookExecutionId":"{id}"}}'
             self._call(self.spec.hooks[name], payload)
-            limit = time.monotonic() + max(SHORTEST_LIMIT, self.world.clock.scale(HOOK_MINUTES * 60))
+            limit = time.monotonic() + max(SHORTEST_LIMIT, self.account.clock.scale(HOOK_MINUTES * 60))
             while self.hooks[id] is None and time.monotonic() < limit:
                 self._look()
             if self.hooks[id] != "Succeeded":
@@ -278,12 +280,12 @@ class Run:
             raise DeploymentFailed("HOOK_EXECUTION_FAILURE", error.response["Error"]["Message"]) from error
 
     def _pause(self, minutes: float) -> None:
-        end = time.monotonic() + self.world.clock.scale(minutes * 60)
+        end = time.monotonic() + self.account.clock.scale(minutes * 60)
         while time.monotonic() < end:
             self._look(min(self._interval(), max(0.0, end - time.monotonic())))
 
     def _interval(self) -> float:
-        return max(SHORTEST_LOOK, self.world.clock.scale(SECONDS_BETWEEN_LOOKS))
+        return max(SHORTEST_LOOK, self.account.clock.scale(SECONDS_BETWEEN_LOOKS))
 
     def _look(self, seconds: float | None = None) -> None:
         """Wait, and end when somebody has stopped the deployment or an alarm has gone off."""

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 Json = dict[str, Any]
 
@@ -34,7 +34,7 @@ def _own(name: str, routing: Json) -> Json:
 
 
 class CodeDeployState:
-    """One world's applications, groups and configurations.
+    """One account's applications, groups and configurations.
 
     Attributes:
         applications: by name, as `ApplicationInfo`.
@@ -57,5 +57,5 @@ class CodeDeployState:
         self.runs: dict[str, Any] = {}
 
 
-def state_of(world: World) -> CodeDeployState:
-    return world.parts.of(CodeDeployState)
+def state_of(account: Account) -> CodeDeployState:
+    return account.parts.of(CodeDeployState)

@@ -16,48 +16,48 @@ from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_sta
 from sandbox.codepipeline.state import backend, begin, pipeline_record, pipeline_state, states_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 DEFAULT_PAGE = 100
 T = TypeVar("T")
 
 
-def create_pipeline(world: World, principal: Principal, params: Json) -> Json:
+def create_pipeline(account: Account, principal: Principal, params: Json) -> Json:
     """Create the pipeline and, as CodePipeline does, start its first execution."""
     pipeline, tags = copy.deepcopy(params["pipeline"]), params.get("tags") or []
     name = pipeline["name"]
-    if name in backend(world).pipelines:
+    if name in backend(account).pipelines:
         raise AwsError(
             "PipelineNameInUseException",
-            f"A pipeline with the name '{name}' already exists in account '{world.account}'",
+            f"A pipeline with the name '{name}' already exists in account '{account.id}'",
             400,
         )
-    _check(world, pipeline)
-    record = CodePipeline(world.account, world.region, pipeline)
+    _check(account, pipeline)
+    record = CodePipeline(account.id, account.region, pipeline)
     try:
         record.validate_tags(tags)
     except JsonRESTError as error:
         raise AwsError(error.error_type, error.message, 400) from error
     record.tags.update({tag["key"]: tag["value"] for tag in tags})
-    backend(world).pipelines[name] = record
-    states_of(world).pop(name, None)
+    backend(account).pipelines[name] = record
+    states_of(account).pop(name, None)
     if all("defaultValue" in variable for variable in pipeline.get("variables") or []):
-        begin(world, name, "CreatePipeline", principal.arn, {})
+        begin(account, name, "CreatePipeline", principal.arn, {})
     return {"pipeline": record.pipeline, "tags": tags}
 
 
-def update_pipeline(world: World, principal: Principal, params: Json) -> Json:
+def update_pipeline(account: Account, principal: Principal, params: Json) -> Json:
     pipeline = copy.deepcopy(params["pipeline"])
-    record = pipeline_record(world, pipeline["name"])
-    _check(world, pipeline)
+    record = pipeline_record(account, pipeline["name"])
+    _check(account, pipeline)
     pipeline["version"] = record.pipeline["version"] + 1
     record.pipeline = record.add_default_values(pipeline)
     record._updated = utcnow()
     return {"pipeline": record.pipeline}
 
 
-def get_pipeline(world: World, principal: Principal, params: Json) -> Json:
-    record = pipeline_record(world, params["name"])
+def get_pipeline(account: Account, principal: Principal, params: Json) -> Json:
+    record = pipeline_record(account, params["name"])
     metadata = {
         "pipelineArn": record._arn,
         "created": record._created.timestamp(),
@@ -66,30 +66,30 @@ def get_pipeline(world: World, principal: Principal, params: Json) -> Json:
     return {"pipeline": record.pipeline, "metadata": metadata}
 
 
-def delete_pipeline(world: World, principal: Principal, params: Json) -> Json:
+def delete_pipeline(account: Account, principal: Principal, params: Json) -> Json:
     name = params["name"]
-    state = states_of(world).pop(name, None)
+    state = states_of(account).pop(name, None)
     for execution in state.executions if state else []:
         _stop(execution, "The pipeline was deleted", abandon=True)
     if state:
         state.gates.wake()
-    backend(world).pipelines.pop(name, None)
+    backend(account).pipelines.pop(name, None)
     return {}
 
 
-def start_pipeline_execution(world: World, principal: Principal, params: Json) -> Json:
-    kind = "CloudWatchEvent" if _started_by_event(world, principal) else "StartPipelineExecution"
-    execution = begin(world, params["name"], kind, principal.arn, params)
+def start_pipeline_execution(account: Account, principal: Principal, params: Json) -> Json:
+    kind = "CloudWatchEvent" if _started_by_event(account, principal) else "StartPipelineExecution"
+    execution = begin(account, params["name"], kind, principal.arn, params)
     return {"pipelineExecutionId": execution.id}
 
 
-def get_pipeline_execution(world: World, principal: Principal, params: Json) -> Json:
-    execution = _execution(world, params["pipelineName"], params["pipelineExecutionId"])
+def get_pipeline_execution(account: Account, principal: Principal, params: Json) -> Json:
+    execution = _execution(account, params["pipelineName"], params["pipelineExecutionId"])
     return {"pipelineExecution": execution_shape(execution)}
 
 
-def list_pipeline_executions(world: World, principal: Principal, params: Json) -> Json:
-    state = pipeline_state(world, params["pipelineName"])
+def list_pipeline_executions(account: Account, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(account, params["pipelineName"])
     stage = ((params.get("filter") or {}).get("succeededInStage") or {}).get("stageName")
     with state.lock:
         executions = [e for e in reversed(state.executions) if not stage or _succeeded_in(e, stage)]
@@ -98,9 +98,9 @@ def list_pipeline_executions(world: World, principal: Principal, params: Json) -
     return {**answer, "nextToken": token} if token else answer
 
 
-def get_pipeline_state(world: World, principal: Principal, params: Json) -> Json:
-    record = pipeline_record(world, params["name"])
-    state = pipeline_state(world, params["name"])
+def get_pipeline_state(account: Account, principal: Principal, params: Json) -> Json:
+    record = pipeline_record(account, params["name"])
+    state = pipeline_state(account, params["name"])
     with state.lock:
         executions = list(state.executions)
     stages = record.pipeline["stages"]
@@ -113,13 +113,13 @@ def get_pipeline_state(world: World, principal: Principal, params: Json) -> Json
     }
 
 
-def list_action_executions(world: World, principal: Principal, params: Json) -> Json:
-    state = pipeline_state(world, params["pipelineName"])
+def list_action_executions(account: Account, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(account, params["pipelineName"])
     declared = params.get("filter") or {}
     latest = (declared.get("latestInPipelineExecution") or {}).get("pipelineExecutionId")
     wanted = declared.get("pipelineExecutionId") or latest
     if wanted:
-        _execution(world, params["pipelineName"], wanted)
+        _execution(account, params["pipelineName"], wanted)
     with state.lock:
         executions = [e for e in reversed(state.executions) if wanted in (None, e.id)]
     actions = [
@@ -133,8 +133,8 @@ def list_action_executions(world: World, principal: Principal, params: Json) -> 
     return {**answer, "nextToken": token} if token else answer
 
 
-def stop_pipeline_execution(world: World, principal: Principal, params: Json) -> Json:
-    execution = _execution(world, params["pipelineName"], params["pipelineExecutionId"])
+def stop_pipeline_execution(account: Account, principal: Principal, params: Json) -> Json:
+    execution = _execution(account, params["pipelineName"], params["pipelineExecutionId"])
     if execution.status != "InProgress" and not (execution.status == "Stopping" and params.get("abandon")):
         raise AwsError(
             "PipelineExecutionNotStoppableException",
@@ -142,13 +142,13 @@ def stop_pipeline_execution(world: World, principal: Principal, params: Json) ->
             400,
         )
     _stop(execution, params.get("reason", ""), bool(params.get("abandon")))
-    pipeline_state(world, params["pipelineName"]).gates.wake()
+    pipeline_state(account, params["pipelineName"]).gates.wake()
     return {"pipelineExecutionId": execution.id}
 
 
-def retry_stage_execution(world: World, principal: Principal, params: Json) -> Json:
-    state = pipeline_state(world, params["pipelineName"])
-    execution, name = _execution(world, params["pipelineName"], params["pipelineExecutionId"]), params["stageName"]
+def retry_stage_execution(account: Account, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(account, params["pipelineName"])
+    execution, name = _execution(account, params["pipelineName"], params["pipelineExecutionId"]), params["stageName"]
     stage = next((stage for stage in execution.stages if stage.name == name), None)
     if stage is None:
         raise AwsError("StageNotFoundException", f"Stage {name} not found", 400)
@@ -159,13 +159,13 @@ def retry_stage_execution(world: World, principal: Principal, params: Json) -> J
         if any(other.name == name and other.status != "Waiting" for e in later for other in e.stages):
             message = f"{execution.id} is not the latest execution in stage {name}"
             raise AwsError("NotLatestPipelineExecutionException", message, 400)
-        state.retry(world, execution, stage, params["retryMode"])
+        state.retry(account, execution, stage, params["retryMode"])
     return {"pipelineExecutionId": execution.id}
 
 
-def put_approval_result(world: World, principal: Principal, params: Json) -> Json:
-    state = pipeline_state(world, params["pipelineName"])
-    stages = {stage["name"]: stage for stage in pipeline_record(world, params["pipelineName"]).pipeline["stages"]}
+def put_approval_result(account: Account, principal: Principal, params: Json) -> Json:
+    state = pipeline_state(account, params["pipelineName"])
+    stages = {stage["name"]: stage for stage in pipeline_record(account, params["pipelineName"]).pipeline["stages"]}
     if params["stageName"] not in stages:
         raise AwsError("StageNotFoundException", f"Stage {params['stageName']} not found", 400)
     if params["actionName"] not in {action["name"] for action in stages[params["stageName"]]["actions"]}:
@@ -183,22 +183,22 @@ def put_approval_result(world: World, principal: Principal, params: Json) -> Jso
     return {"approvedAt": utc_now().timestamp()}
 
 
-def _check(world: World, pipeline: Json) -> None:
-    validate(pipeline, world.region)
+def _check(account: Account, pipeline: Json) -> None:
+    validate(pipeline, account.region)
     role = pipeline["roleArn"]
     try:
-        world.validate_role(role, "codepipeline.amazonaws.com")
+        account.validate_role(role, "codepipeline.amazonaws.com")
     except AwsError as error:
         message = f"CodePipeline is not authorized to perform AssumeRole on role {role}"
         raise AwsError("InvalidStructureException", message, 400) from error
 
 
-def _execution(world: World, name: str, identifier: str) -> Execution:
-    execution = pipeline_state(world, name).execution(identifier)
+def _execution(account: Account, name: str, identifier: str) -> Execution:
+    execution = pipeline_state(account, name).execution(identifier)
     if execution is None:
         raise AwsError(
             "PipelineExecutionNotFoundException",
-            f"Account '{world.account}' does not have an execution with id '{identifier}' for pipeline '{name}'",
+            f"Account '{account.id}' does not have an execution with id '{identifier}' for pipeline '{name}'",
             400,
         )
     return execution
@@ -217,10 +217,10 @@ def _succeeded_in(execution: Execution, stage: str) -> bool:
     return any(s.name == stage and s.status == "Succeeded" for s in execution.stages)
 
 
-def _started_by_event(world: World, principal: Principal) -> bool:
+def _started_by_event(account: Account, principal: Principal) -> bool:
     """Whether the caller is the role session that the bus opened, under the event's id, for a rule's target."""
     session = principal.arn.rsplit("/", 1)[-1]
-    return principal.kind == "role" and any(e["id"].replace("-", "") == session for e in world.bus.history)
+    return principal.kind == "role" and any(e["id"].replace("-", "") == session for e in account.bus.history)
 
 
 def _page(items: list[T], params: Json) -> tuple[list[T], str | None]:

@@ -33,7 +33,7 @@ from sandbox.codepipeline.stage_lock import StageGates
 from sandbox.codepipeline.variables import UnknownVariable, resolve_all
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 LOGGER = logging.getLogger(__name__)
 SERVICE = "codepipeline.amazonaws.com"
@@ -44,25 +44,25 @@ class Runner:
 
     def __init__(
         self,
-        world: World,
+        account: Account,
         execution: Execution,
         gates: StageGates,
         actions: dict[tuple[str, str], ActionRunner] = ACTIONS,
     ) -> None:
-        self.world = world
+        self.account = account
         self.execution = execution
         self.gates = gates
         self.actions = actions
-        self.store = ArtifactStore.of(execution.definition, world.region)
+        self.store = ArtifactStore.of(execution.definition, account.region)
 
     def run(self) -> None:
         """All stages in order, up to the first that fails; the first one's place was taken at the start."""
-        publish_pipeline(self.world, self.execution, "STARTED")
+        publish_pipeline(self.account, self.execution, "STARTED")
         self._run(self.execution.stages, None)
 
     def retry(self, stage: StageExecution, mode: str) -> None:
         """A stage that failed once more, then those behind it; its place was taken before."""
-        publish_pipeline(self.world, self.execution, "RESUMED")
+        publish_pipeline(self.account, self.execution, "RESUMED")
         self._run(self.execution.stages[self.execution.stages.index(stage) :], mode)
 
     def _run(self, stages: Sequence[StageExecution], retry_mode: str | None) -> None:
@@ -97,7 +97,7 @@ class Runner:
         execution = self.execution
         execution.updated = utc_now()
         if execution.status == "Superseded":
-            publish_pipeline(self.world, execution, "SUPERSEDED")
+            publish_pipeline(self.account, execution, "SUPERSEDED")
             return
         statuses = {stage.status for stage in execution.stages}
         if "Failed" in statuses:
@@ -106,7 +106,7 @@ class Runner:
             execution.status = "Stopped"
         else:
             execution.status = "Succeeded"
-        publish_pipeline(self.world, execution, execution.status.upper())
+        publish_pipeline(self.account, execution, execution.status.upper())
 
     def _run_stage(self, stage: StageExecution) -> None:
         stage.status, stage.started = "InProgress", utc_now()
@@ -115,9 +115,9 @@ class Runner:
             stage.status = "Skipped" if entry.result == "SKIP" else "Failed"
             if stage.status == "Failed":
                 self.execution.summary = f"Stage {stage.name}: entry condition failed: {entry.summary}"
-                publish_stage(self.world, self.execution, stage, "FAILED")
+                publish_stage(self.account, self.execution, stage, "FAILED")
             return
-        publish_stage(self.world, self.execution, stage, "STARTED")
+        publish_stage(self.account, self.execution, stage, "STARTED")
         stage.status = self._run_actions(stage)
         on_failure = stage.declaration.get("onFailure") or {}
         if stage.status == "Failed" and on_failure.get("result") == "RETRY":
@@ -130,7 +130,7 @@ class Runner:
             self._after_failure(stage, on_failure)
         elif stage.status == "Succeeded":
             self._after_success(stage)
-        publish_stage(self.world, self.execution, stage, stage.status.upper())
+        publish_stage(self.account, self.execution, stage, stage.status.upper())
 
     def _check(self, stage: StageExecution, kind: ConditionKind) -> ConditionRun | None:
         conditions = (stage.declaration.get(kind) or {}).get("conditions") or []
@@ -144,7 +144,7 @@ class Runner:
         succeeded = {action.name for action in stage.actions if action.status == "Succeeded"}
         stage.retries += 1
         stage.status = "InProgress"
-        publish_stage(self.world, self.execution, stage, "RESUMED")
+        publish_stage(self.account, self.execution, stage, "RESUMED")
         stage.status = self._run_actions(stage, () if mode == "ALL_ACTIONS" else succeeded)
 
     def _after_failure(self, stage: StageExecution, on_failure: Json) -> None:
@@ -191,14 +191,14 @@ class Runner:
             self._resolve(stage, action)
             wanted = [artifact["name"] for artifact in declaration.get("inputArtifacts") or []]
             action.inputs = [self._input(name) for name in wanted]
-            publish_action(self.world, self.execution, action, "STARTED")
+            publish_action(self.account, self.execution, action, "STARTED")
             type_id = declaration["actionTypeId"]
             runner = self.actions.get((type_id["category"], type_id["provider"]))
             if runner is None:
                 raise ActionFailure(
                     "ConfigurationError", f"The action type {type_id['provider']} is not simulated by this sandbox."
                 )
-            context = ActionContext(self.world, self.execution, action, self._credentials(declaration), self.store)
+            context = ActionContext(self.account, self.execution, action, self._credentials(declaration), self.store)
             self._succeed(action, runner(context))
         except Abandoned:
             self._end(action, "Abandoned", self.execution.stop_reason)
@@ -220,12 +220,12 @@ class Runner:
         """The pipeline role's, or from there those of the action's own role."""
         role, own = self.execution.definition["roleArn"], declaration.get("roleArn")
         try:
-            credentials = self.world.assume(role, SERVICE, self.execution.id)
+            credentials = self.account.assume(role, SERVICE, self.execution.id)
             if not own:
                 return credentials
-            answer = self.world.client("sts", credentials).assume_role(RoleArn=own, RoleSessionName=self.execution.id)[
-                "Credentials"
-            ]
+            answer = self.account.client("sts", credentials).assume_role(
+                RoleArn=own, RoleSessionName=self.execution.id
+            )["Credentials"]
         except (AwsError, ClientError) as error:
             raise ActionFailure(
                 "PermissionError",
@@ -253,4 +253,4 @@ class Runner:
         action.status = status
         action.summary, action.updated = summary, utc_now()
         self.execution.updated = action.updated
-        publish_action(self.world, self.execution, action, status.upper())
+        publish_action(self.account, self.execution, action, status.upper())

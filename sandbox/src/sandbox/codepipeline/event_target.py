@@ -6,21 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.eventbridge.transform import TransformError, target_input
 
 Event = dict[str, Any]
 
 
-def start_pipeline(world: World, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
+def start_pipeline(account: Account, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
     """Start the target's pipeline with the target's role."""
     arn = str(target["Arn"])
     if not target.get("RoleArn"):
         raise TransformError("a pipeline target needs a role")
     parameters = pipeline_parameters(target, event, rule_arn)
     session = str(event["id"]).replace("-", "")
-    credentials = world.assume(str(target["RoleArn"]), "events.amazonaws.com", session)
-    client = world.client("codepipeline", credentials)
+    credentials = account.assume(str(target["RoleArn"]), "events.amazonaws.com", session)
+    client = account.client("codepipeline", credentials)
     client.start_pipeline_execution(name=arn.rpartition(":")[2], **parameters)
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, Json, StageExecution
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
-def publish_pipeline(world: World, execution: Execution, state: str) -> None:
+def publish_pipeline(account: Account, execution: Execution, state: str) -> None:
     detail = {
         **_common(execution, state),
         "execution-trigger": {
@@ -22,26 +22,26 @@ def publish_pipeline(world: World, execution: Execution, state: str) -> None:
         },
         "pipeline-execution-attempt": 1.0,
     }
-    _publish(world, "CodePipeline Pipeline Execution State Change", execution, detail)
+    _publish(account, "CodePipeline Pipeline Execution State Change", execution, detail)
 
 
-def publish_stage(world: World, execution: Execution, stage: StageExecution, state: str) -> None:
+def publish_stage(account: Account, execution: Execution, stage: StageExecution, state: str) -> None:
     detail = {**_common(execution, state), "stage": stage.name}
     if state == "FAILED":
         failed = [action for action in stage.actions if action.status == "Failed"]
         detail["failed-actions"] = [
             {"action": action.name, "additional-information": action.error_message or ""} for action in failed
         ]
-    _publish(world, "CodePipeline Stage Execution State Change", execution, detail)
+    _publish(account, "CodePipeline Stage Execution State Change", execution, detail)
 
 
-def publish_action(world: World, execution: Execution, action: ActionExecution, state: str) -> None:
+def publish_action(account: Account, execution: Execution, action: ActionExecution, state: str) -> None:
     detail = {
         **_common(execution, state),
         "stage": action.stage,
         "action": action.name,
         "action-execution-id": action.id,
-        "region": world.region,
+        "region": account.region,
         "type": dict(action.declaration["actionTypeId"]),
         "input-artifacts": [_artifact(artifact) for artifact in action.inputs],
     }
@@ -55,7 +55,7 @@ def publish_action(world: World, execution: Execution, action: ActionExecution, 
             "error-code": action.error_code,
         }
         detail["execution-result"] = {key: value for key, value in result.items() if value}
-    _publish(world, "CodePipeline Action Execution State Change", execution, detail)
+    _publish(account, "CodePipeline Action Execution State Change", execution, detail)
 
 
 def _common(execution: Execution, state: str) -> Json:
@@ -72,12 +72,12 @@ def _artifact(artifact: Artifact) -> Json:
     return {"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}}
 
 
-def _publish(world: World, detail_type: str, execution: Execution, detail: Json) -> None:
-    world.bus.publish(
+def _publish(account: Account, detail_type: str, execution: Execution, detail: Json) -> None:
+    account.bus.publish(
         {
             "detail-type": detail_type,
             "source": "aws.codepipeline",
-            "resources": [f"arn:aws:codepipeline:{world.region}:{world.account}:{execution.pipeline}"],
+            "resources": [f"arn:aws:codepipeline:{account.region}:{account.id}:{execution.pipeline}"],
             "detail": detail,
         }
     )

@@ -15,7 +15,7 @@ from sandbox.account.errors import AwsError
 from sandbox.codepipeline.model import Json, new_id
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 MOST_BYTES_OF_VARIABLES = 122_880
 """Of all variables of a pipeline; https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html"""
@@ -40,19 +40,19 @@ class Job:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-_jobs: WeakKeyDictionary[World, dict[str, Job]] = WeakKeyDictionary()
+_jobs: WeakKeyDictionary[Account, dict[str, Job]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def open_job(world: World) -> Job:
+def open_job(account: Account) -> Job:
     """A new job, which can be answered once."""
     job = Job()
     with _lock:
-        _jobs.setdefault(world, {})[job.id] = job
+        _jobs.setdefault(account, {})[job.id] = job
     return job
 
 
-def put_job_success_result(world: World, principal: Principal, params: Json) -> Json:
+def put_job_success_result(account: Account, principal: Principal, params: Json) -> Json:
     """The function has succeeded, or, with a continuation token, is still at it."""
     variables = {str(name): str(value) for name, value in (params.get("outputVariables") or {}).items()}
     token = params.get("continuationToken")
@@ -62,7 +62,7 @@ def put_job_success_result(world: World, principal: Principal, params: Json) -> 
         message = f"The variables of the pipeline have more than {MOST_BYTES_OF_VARIABLES} bytes"
         raise AwsError("OutputVariablesSizeExceededException", message, 400)
     details = params.get("executionDetails") or {}
-    job = _unanswered(world, params["jobId"])
+    job = _unanswered(account, params["jobId"])
     with job.lock:
         _refuse_a_second(job)
         job.continuation, job.variables = token, variables
@@ -71,9 +71,9 @@ def put_job_success_result(world: World, principal: Principal, params: Json) -> 
     return {}
 
 
-def put_job_failure_result(world: World, principal: Principal, params: Json) -> Json:
+def put_job_failure_result(account: Account, principal: Principal, params: Json) -> Json:
     """The function has failed, and so does the action, with its message."""
-    job = _unanswered(world, params["jobId"])
+    job = _unanswered(account, params["jobId"])
     with job.lock:
         _refuse_a_second(job)
         job.failure = params["failureDetails"]
@@ -82,9 +82,9 @@ def put_job_failure_result(world: World, principal: Principal, params: Json) -> 
     return {}
 
 
-def _unanswered(world: World, identifier: str) -> Job:
+def _unanswered(account: Account, identifier: str) -> Job:
     with _lock:
-        job = _jobs.get(world, {}).get(identifier)
+        job = _jobs.get(account, {}).get(identifier)
     if job is None:
         raise AwsError("JobNotFoundException", f"The job {identifier} could not be found", 400)
     return job

@@ -1,4 +1,4 @@
-"""The pipelines of a world: moto keeps their declarations, this keeps their executions."""
+"""The pipelines of an account: moto keeps their declarations, this keeps their executions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.codepipeline.model import Execution, Json, StageExecution
 from sandbox.codepipeline.stage_lock import StageGates
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 MAX_EXECUTIONS = 100
 
@@ -32,16 +32,16 @@ class PipelineState:
         with self.lock:
             return next((e for e in self.executions if e.id == identifier), None)
 
-    def start(self, world: World, execution: Execution) -> None:
+    def start(self, account: Account, execution: Execution) -> None:
         with self.lock:
             over = [known for known in self.executions if known.over]
             for known in over[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
                 self.executions.remove(known)
             self.executions.append(execution)
             self.gates.queue(execution.stages[0].name, execution)
-        world.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(world, execution, self.gates).run)
+        account.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(account, execution, self.gates).run)
 
-    def retry(self, world: World, execution: Execution, stage: StageExecution, mode: str) -> None:
+    def retry(self, account: Account, execution: Execution, stage: StageExecution, mode: str) -> None:
         """Go on with an execution at the stage in which it failed or was stopped."""
         with self.lock:
             execution.status, execution.summary = "InProgress", None
@@ -49,8 +49,8 @@ class PipelineState:
             execution.stop.clear()
             execution.abandon.clear()
             self.gates.queue(stage.name, execution)
-        runner = Runner(world, execution, self.gates)
-        world.spawn(f"retry of {execution.pipeline} {execution.id}", lambda: runner.retry(stage, mode))
+        runner = Runner(account, execution, self.gates)
+        account.spawn(f"retry of {execution.pipeline} {execution.id}", lambda: runner.retry(stage, mode))
 
 
 class Pipelines(dict[str, PipelineState]):
@@ -60,39 +60,39 @@ class Pipelines(dict[str, PipelineState]):
 _lock = threading.Lock()
 
 
-def states_of(world: World) -> Pipelines:
+def states_of(account: Account) -> Pipelines:
     """An account's pipelines."""
-    return world.parts.of(Pipelines)
+    return account.parts.of(Pipelines)
 
 
-def backend(world: World) -> Any:
+def backend(account: Account) -> Any:
     """moto's CodePipeline, which keeps declarations and tags."""
-    return get_backend("codepipeline")[world.account][world.region]
+    return get_backend("codepipeline")[account.id][account.region]
 
 
-def pipeline_record(world: World, name: str) -> Any:
+def pipeline_record(account: Account, name: str) -> Any:
     """moto's record; `PipelineNotFoundException` when there is none."""
-    record = backend(world).pipelines.get(name)
+    record = backend(account).pipelines.get(name)
     if record is None:
         raise AwsError(
             "PipelineNotFoundException",
-            f"Account '{world.account}' does not have a pipeline with name '{name}'",
+            f"Account '{account.id}' does not have a pipeline with name '{name}'",
             400,
         )
     return record
 
 
-def pipeline_state(world: World, name: str) -> PipelineState:
-    pipeline_record(world, name)
-    states = states_of(world)
+def pipeline_state(account: Account, name: str) -> PipelineState:
+    pipeline_record(account, name)
+    states = states_of(account)
     with _lock:
         return states.setdefault(name, PipelineState())
 
 
-def begin(world: World, name: str, trigger_type: str, trigger_detail: str, params: Json) -> Execution:
+def begin(account: Account, name: str, trigger_type: str, trigger_detail: str, params: Json) -> Execution:
     """Start an execution of the pipeline as it is declared now."""
-    definition = copy.deepcopy(pipeline_record(world, name).pipeline)
-    state = pipeline_state(world, name)
+    definition = copy.deepcopy(pipeline_record(account, name).pipeline)
+    state = pipeline_state(account, name)
     with state.lock:
         token = params.get("clientRequestToken")
         if token in state.tokens:
@@ -108,7 +108,7 @@ def begin(world: World, name: str, trigger_type: str, trigger_detail: str, param
         )
         if token:
             state.tokens[token] = execution
-        state.start(world, execution)
+        state.start(account, execution)
     return execution
 
 

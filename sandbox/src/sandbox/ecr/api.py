@@ -23,29 +23,29 @@ from sandbox.account.errors import AwsError
 from sandbox.ecr.tokens import new_token
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 _lock = threading.Lock()
 
 
-def get_authorization_token(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def get_authorization_token(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """A password for `docker login`, good for 12 hours."""
     data = []
-    for account in params.get("registryIds") or [world.account]:
-        password, expiration = new_token(account)
+    for registry in params.get("registryIds") or [account.id]:
+        password, expiration = new_token(registry)
         data.append(
             {
                 "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
                 "expiresAt": expiration,
-                "proxyEndpoint": f"https://{account}.dkr.ecr.{world.region}.amazonaws.com",
+                "proxyEndpoint": f"https://{registry}.dkr.ecr.{account.region}.amazonaws.com",
             }
         )
     return {"authorizationData": data}
 
 
-def complete_layer_upload(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def complete_layer_upload(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """Keep an uploaded layer under its digest, which must be the announced one."""
-    repository = _repository(world, params)
+    repository = _repository(account, params)
     upload = repository.uploads.get(params["uploadId"])
     if upload is None:
         raise AwsError(
@@ -69,7 +69,7 @@ def complete_layer_upload(world: World, principal: Principal, params: dict[str, 
             "LayerAlreadyExistsException",
             f"Layer with digest '{digest}' already exists in the repository with name '{repository.name}'",
         )
-    _write(_blob(world, digest), content)
+    _write(_blob(account, digest), content)
     repository.layers[digest] = len(content)
     return {
         "registryId": repository.registry_id,
@@ -79,9 +79,9 @@ def complete_layer_upload(world: World, principal: Principal, params: dict[str, 
     }
 
 
-def get_download_url_for_layer(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def get_download_url_for_layer(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """Where a layer can be read; in the sandbox a file URL, because its clients share its machine."""
-    repository = _repository(world, params)
+    repository = _repository(account, params)
     digest = params["layerDigest"]
     if digest not in repository.layers:
         raise AwsError(
@@ -89,12 +89,12 @@ def get_download_url_for_layer(world: World, principal: Principal, params: dict[
             f"The layer with digest '{digest}' does not exist in the repository with name "
             f"'{repository.name}' in the registry with id '{repository.registry_id}'",
         )
-    return {"downloadUrl": _blob(world, digest).resolve().as_uri(), "layerDigest": digest}
+    return {"downloadUrl": _blob(account, digest).resolve().as_uri(), "layerDigest": digest}
 
 
-def put_image(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def put_image(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """Store a manifest, or give a stored one another tag. (The server announces the push.)"""
-    repository = _repository(world, params)
+    repository = _repository(account, params)
     manifest, tag = params["imageManifest"], params.get("imageTag")
     description = _parse_manifest(manifest)
     media_type = params.get("imageManifestMediaType") or description.get("mediaType")
@@ -111,7 +111,7 @@ def put_image(world: World, principal: Principal, params: dict[str, Any]) -> dic
         image = next((known for known in repository.images if known.image_digest == digest), None)
         _check_tag(repository, image, digest, tag)
         if image is None:
-            image = Image(world.account, "", manifest, repository.name, media_type, digest)
+            image = Image(account.id, "", manifest, repository.name, media_type, digest)
             image.remove_tag("")
             repository.images.append(image)
         if tag:
@@ -119,9 +119,9 @@ def put_image(world: World, principal: Principal, params: dict[str, Any]) -> dic
     return {"image": _shape(image, {"imageTag": tag} if tag else {})}
 
 
-def batch_get_image(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def batch_get_image(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """Manifests by tag or digest."""
-    repository = _repository(world, params)
+    repository = _repository(account, params)
     answer: dict[str, Any] = {"images": [], "failures": []}
     for wanted in params["imageIds"]:
         digest, tag = wanted.get("imageDigest"), wanted.get("imageTag")
@@ -139,9 +139,9 @@ def batch_get_image(world: World, principal: Principal, params: dict[str, Any]) 
     return answer
 
 
-def _repository(world: World, params: dict[str, Any]) -> Repository:
-    name, registry = params["repositoryName"], params.get("registryId") or world.account
-    repository = ecr_backends[world.account][world.region].repositories.get(name)
+def _repository(account: Account, params: dict[str, Any]) -> Repository:
+    name, registry = params["repositoryName"], params.get("registryId") or account.id
+    repository = ecr_backends[account.id][account.region].repositories.get(name)
     if repository is None or repository.registry_id != registry:
         raise AwsError(
             "RepositoryNotFoundException",
@@ -227,8 +227,8 @@ def _shape(image: Image, wanted: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _blob(world: World, digest: str) -> Path:
-    return world.folder / "blobs" / digest.removeprefix("sha256:")
+def _blob(account: Account, digest: str) -> Path:
+    return account.folder / "blobs" / digest.removeprefix("sha256:")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -238,7 +238,7 @@ def _write(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-HANDLERS: dict[tuple[str, str], Callable[[World, Principal, dict[str, Any]], dict[str, Any]]] = {
+HANDLERS: dict[tuple[str, str], Callable[[Account, Principal, dict[str, Any]], dict[str, Any]]] = {
     ("ecr", "GetAuthorizationToken"): get_authorization_token,
     ("ecr", "CompleteLayerUpload"): complete_layer_upload,
     ("ecr", "GetDownloadUrlForLayer"): get_download_url_for_layer,

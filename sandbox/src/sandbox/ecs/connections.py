@@ -9,7 +9,7 @@ from sandbox.ecs.model import Json, Task
 from sandbox.network.vpc import Interface, vpc_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 SECONDS_TO_GIVE_UP = 290.0
 """How long Fargate tries before the task is STOPPED: 4 min 49 s were published for a security group without egress."""
@@ -37,24 +37,24 @@ UNREACHABLE = {
 services in private subnets without a way out; those of `s3` follow the one of `ecr.dkr`)."""
 
 
-def unreachable(world: World, task: Task, service: str) -> str | None:
+def unreachable(account: Account, task: Task, service: str) -> str | None:
     """The `stoppedReason` of a task that cannot reach a service, after the time that it takes; None when it can.
 
     The cause is in brackets at its end, which AWS does not say.
     """
-    here = interface(world, task)
-    problem = here and vpc_of(world).to_service(here, service)
+    here = interface(account, task)
+    problem = here and vpc_of(account).to_service(here, service)
     if not problem:
         return None
-    task.stop_requested.wait(world.clock.scale(SECONDS_TO_GIVE_UP))
+    task.stop_requested.wait(account.clock.scale(SECONDS_TO_GIVE_UP))
     return f"{UNREACHABLE[service]} [{problem}]"
 
 
-def balancers(world: World, group: Json) -> list[Interface]:
+def balancers(account: Account, group: Json) -> list[Interface]:
     """Where the load balancers of a target group stand, one interface a zone."""
     if not group.get("LoadBalancerArns"):
         return []
-    found = world.client("elbv2").describe_load_balancers(LoadBalancerArns=group["LoadBalancerArns"])["LoadBalancers"]
+    found = account.client("elbv2").describe_load_balancers(LoadBalancerArns=group["LoadBalancerArns"])["LoadBalancers"]
     return [
         Interface(zone["SubnetId"], balancer.get("SecurityGroups", []))
         for balancer in found
@@ -62,16 +62,16 @@ def balancers(world: World, group: Json) -> list[Interface]:
     ]
 
 
-def refused(world: World, task: Task, sources: Sequence[Interface], port: int) -> str | None:
+def refused(account: Account, task: Task, sources: Sequence[Interface], port: int) -> str | None:
     """Why one of these interfaces does not reach a port of a task; None when all do."""
-    there = interface(world, task)
+    there = interface(account, task)
     if there is None:
         return None
-    vpc = vpc_of(world)
+    vpc = vpc_of(account)
     return next((problem for source in sources if (problem := vpc.between(source, there, port))), None)
 
 
-def interface(world: World, task: Task) -> Interface | None:
+def interface(account: Account, task: Task) -> Interface | None:
     """The network interface of a task, None where the task has none of its own (network mode other than awsvpc).
 
     Without security groups it has its VPC's default one
@@ -80,5 +80,5 @@ def interface(world: World, task: Task) -> Interface | None:
     declared = task.network_configuration.get("awsvpcConfiguration")
     if not declared or task.subnet is None:
         return None
-    groups = declared.get("securityGroups") or vpc_of(world).default_groups(task.subnet)
+    groups = declared.get("securityGroups") or vpc_of(account).default_groups(task.subnet)
     return Interface(task.subnet, groups, declared.get("assignPublicIp") == "ENABLED")

@@ -17,19 +17,19 @@ from sandbox.ecs.model import Json
 from sandbox.ecs.moto_record import record_task_definition
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 MOST_CONTAINERS = 10
 _registering = threading.Lock()
 
 
-def register_task_definition(world: World, principal: Principal, params: Json) -> Json:
+def register_task_definition(account: Account, principal: Principal, params: Json) -> Json:
     """Register a revision, or refuse it with the first thing that ECS finds."""
     for problem in problems(params):
         raise AwsError("ClientException", problem, 400)
     with _registering:
-        arn = record_task_definition(world, params)
-    found = world.client("ecs").describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        arn = record_task_definition(account, params)
+    found = account.client("ecs").describe_task_definition(taskDefinition=arn, include=["TAGS"])
     return {"taskDefinition": found["taskDefinition"], "tags": found.get("tags", [])}
 
 

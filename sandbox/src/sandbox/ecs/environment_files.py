@@ -10,13 +10,13 @@ from sandbox.ecs.model import Json
 from sandbox.ecs.start_error import TaskStartError, describe
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
 FAILED = "ResourceInitializationError: failed to download env files: "
 
 
-def environment_files(world: World, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
+def environment_files(account: Account, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
     """Their variables; of one that is in two files the first file's (ECS, Pass environment variables in a file).
 
     Raises:
@@ -29,7 +29,7 @@ def environment_files(world: World, execution: Credentials | None, declared: lis
             raise TaskStartError(f"{FAILED}{file['value']}: the file must have the extension .env")
         if execution is None:
             raise TaskStartError(f"{FAILED}execution role is required, but none is specified")
-        s3 = world.client("s3", execution)
+        s3 = account.client("s3", execution)
         try:
             s3.get_bucket_location(Bucket=bucket)
             text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()

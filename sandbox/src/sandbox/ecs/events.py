@@ -11,12 +11,12 @@ from sandbox.ecs.model import Deployment, Json, Service, Task
 from sandbox.ecs.shapes import task_shape
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
-def publish_deployment(world: World, service: Service, deployment: Deployment, name: str, reason: str) -> None:
+def publish_deployment(account: Account, service: Service, deployment: Deployment, name: str, reason: str) -> None:
     _publish(
-        world,
+        account,
         "ECS Deployment State Change",
         service.arn,
         {
@@ -29,12 +29,12 @@ def publish_deployment(world: World, service: Service, deployment: Deployment, n
     )
 
 
-def publish_task(world: World, task: Task) -> None:
-    _publish(world, "ECS Task State Change", task.arn, task_shape(task))
+def publish_task(account: Account, task: Task) -> None:
+    _publish(account, "ECS Task State Change", task.arn, task_shape(task))
 
 
-def _publish(world: World, detail_type: str, resource: str, detail: Json) -> None:
-    world.bus.publish(
+def _publish(account: Account, detail_type: str, resource: str, detail: Json) -> None:
+    account.bus.publish(
         {
             "detail-type": detail_type,
             "source": "aws.ecs",

@@ -1,7 +1,7 @@
 """Health checks of a task: those of its target groups and those of its containers.
 
-Intervals are AWS seconds and pass at the world's speed. What the app does in its own time is not shortened: how long it
-has to start, to answer, and to stay up before it counts as healthy (`Clock.life`).
+Intervals are AWS seconds and pass at the account's speed. What the app does in its own time is not shortened: how long
+it has to start, to answer, and to stay up before it counts as healthy (`Clock.life`).
 """
 
 from __future__ import annotations

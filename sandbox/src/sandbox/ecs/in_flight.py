@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
 class InFlight:
@@ -43,6 +43,6 @@ class InFlight:
             return task in self._counts
 
 
-def in_flight_of(world: World) -> InFlight:
+def in_flight_of(account: Account) -> InFlight:
     """Those of an account's tasks."""
-    return world.parts.of(InFlight)
+    return account.parts.of(InFlight)

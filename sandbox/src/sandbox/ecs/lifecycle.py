@@ -26,7 +26,7 @@ from sandbox.ecs.validation import target_group
 from sandbox.ecs.volumes import mounted
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 LOGGER = logging.getLogger(__name__)
 TICK = 0.05
@@ -41,13 +41,13 @@ LONGEST_STOP = 10.0
 class TaskRun:
     """Provisions, starts, watches and ends the containers of one task."""
 
-    def __init__(self, world: World, engine: ContainerEngine, task: Task) -> None:
-        self.world = world
+    def __init__(self, account: Account, engine: ContainerEngine, task: Task) -> None:
+        self.account = account
         self.engine = engine
         self.task = task
-        self.folder = world.folder / "tasks" / task.id
+        self.folder = account.folder / "tasks" / task.id
         self.definitions: dict[str, Json] = {
-            container["name"]: mounted(_overridden(container, task.overrides), task, world.folder)
+            container["name"]: mounted(_overridden(container, task.overrides), task, account.folder)
             for container in task.task_definition["containerDefinitions"]
         }
         self.deciding = _deciding(self.definitions)
@@ -62,7 +62,7 @@ class TaskRun:
         try:
             self._set_status("PENDING")
             self._place()
-            self.provisions = provision(self.world, self.engine, self.task)
+            self.provisions = provision(self.account, self.engine, self.task)
             self._watch()
         except TaskStartError as error:
             self.task.request_stop("TaskFailedToStart", str(error))
@@ -82,7 +82,7 @@ class TaskRun:
                 self.running_since = now
                 self.task.was_running = True
                 self.task.started_at = utc_now()
-                state_of(self.world).containers[self.task.id] = dict(self.containers)
+                state_of(self.account).containers[self.task.id] = dict(self.containers)
                 self.checks += self._target_checks()
                 self.task.steady_after = max((check.steady for check in self.checks), default=STEADY_SECONDS)
                 self.task.running_since = now
@@ -152,14 +152,14 @@ class TaskRun:
     def _target_checks(self) -> list[Check]:
         checks = []
         for balancer in self.task.load_balancers:
-            group = target_group(self.world, balancer["targetGroupArn"])
-            refuses = functools.partial(refused, self.world, self.task, balancers(self.world, group))
+            group = target_group(self.account, balancer["targetGroupArn"])
+            refuses = functools.partial(refused, self.account, self.task, balancers(self.account, group))
             container = self.containers[balancer["containerName"]]
             checks.append(target_check(group, balancer, container, self.task.grace_period, refuses))
         return checks
 
     def _check_health(self, now: float) -> None:
-        clock = self.world.clock
+        clock = self.account.clock
         for check in self.checks:
             check.run(now, clock)
             if not _of_load_balancer(check):
@@ -191,7 +191,7 @@ class TaskRun:
         if register == self.registered:
             return
         self.registered = register
-        client = self.world.client("elbv2")
+        client = self.account.client("elbv2")
         call = client.register_targets if register else client.deregister_targets
         for balancer in self.task.load_balancers:
             target = {"Id": self.task.private_ip, "Port": int(balancer["containerPort"])}
@@ -203,7 +203,7 @@ class TaskRun:
     def _end(self) -> None:
         """SIGTERM to every container, SIGKILL after its stop timeout, then STOPPED."""
         task = self.task
-        state_of(self.world).containers.pop(task.id, None)
+        state_of(self.account).containers.pop(task.id, None)
         try:
             if self.containers:
                 self._set_status("DEACTIVATING")
@@ -211,7 +211,7 @@ class TaskRun:
                 self._finish_requests()
             for name, container in reversed(list(self.containers.items())):
                 declared = float(self.definitions[name].get("stopTimeout") or DEFAULT_STOP_TIMEOUT)
-                container.stop(self.world.clock.life(declared, LONGEST_STOP))
+                container.stop(self.account.clock.life(declared, LONGEST_STOP))
             self._pump_logs(last=True)
         except Exception:
             LOGGER.exception("end of task %s", task.id)
@@ -226,13 +226,13 @@ class TaskRun:
 
     def _finish_requests(self) -> None:
         """What a target was asked before, it answers, within its group's deregistration delay."""
-        in_flight, elbv2 = in_flight_of(self.world), self.world.client("elbv2")
+        in_flight, elbv2 = in_flight_of(self.account), self.account.client("elbv2")
         if not in_flight.any(self.task.id):
             return
         arn = self.task.load_balancers[0]["targetGroupArn"]
         attributes = elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
         delay = next(float(a["Value"]) for a in attributes if a["Key"] == "deregistration_delay.timeout_seconds")
-        in_flight.drain(self.task.id, self.world.clock.life(delay, LONGEST_STOP))
+        in_flight.drain(self.task.id, self.account.clock.life(delay, LONGEST_STOP))
 
     def _pump_logs(self, last: bool = False) -> None:
         for name, stream in self.provisions.streams.items():
@@ -241,7 +241,7 @@ class TaskRun:
     def _set_status(self, status: str) -> None:
         self.task.last_status = status
         if status in ("RUNNING", "STOPPED"):
-            publish_task(self.world, self.task)
+            publish_task(self.account, self.task)
         self.task.on_change()
 
     def _place(self) -> None:
@@ -251,7 +251,7 @@ class TaskRun:
             return
         number = int(self.task.id, 16)
         self.task.subnet = subnets[number % len(subnets)]
-        found = self.world.client("ec2").describe_subnets(SubnetIds=[self.task.subnet])["Subnets"]
+        found = self.account.client("ec2").describe_subnets(SubnetIds=[self.task.subnet])["Subnets"]
         network = ipaddress.ip_network(found[0]["CidrBlock"])
         usable = max(1, network.num_addresses - 6)
         self.task.private_ip = str(network[4 + number % usable])

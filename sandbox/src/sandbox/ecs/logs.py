@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.ecs.model import Json
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
 LOGGER = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ class LogStream:
             self._complained = True
 
 
-def open_stream(world: World, credentials: Credentials, options: Json, container: str, task_id: str) -> LogStream:
+def open_stream(account: Account, credentials: Credentials, options: Json, container: str, task_id: str) -> LogStream:
     """Create `prefix/container/task` (and its group if `awslogs-create-group` says so)."""
-    client = world.client("logs", credentials)
+    client = account.client("logs", credentials)
     group = options["awslogs-group"]
-    if options.get("awslogs-region", world.region) != world.region:
+    if options.get("awslogs-region", account.region) != account.region:
         raise ClientError({"Error": NO_GROUP}, "CreateLogStream")
     if str(options.get("awslogs-create-group", "false")).lower() == "true":
         try:

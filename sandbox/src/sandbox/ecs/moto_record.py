@@ -10,16 +10,16 @@ from moto.backends import get_backend
 from sandbox.ecs.model import Json
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
-def _backend(world: World) -> Any:
-    return get_backend("ecs")[world.account][world.region]
+def _backend(account: Account) -> Any:
+    return get_backend("ecs")[account.id][account.region]
 
 
-def record_service(world: World, cluster_arn: str, name: str, controller: Json, tags: list[Json]) -> str:
+def record_service(account: Account, cluster_arn: str, name: str, controller: Json, tags: list[Json]) -> str:
     """Put the service into moto's table; its ARN."""
-    service = _backend(world).create_service(
+    service = _backend(account).create_service(
         cluster_str=cluster_arn,
         service_name=name,
         desired_count=0,
@@ -30,8 +30,8 @@ def record_service(world: World, cluster_arn: str, name: str, controller: Json, 
     return str(service.arn)
 
 
-def forget_service(world: World, cluster_arn: str, name: str) -> None:
-    _backend(world).services.pop(f"{cluster_arn.rsplit('/', 1)[-1]}:{name}", None)
+def forget_service(account: Account, cluster_arn: str, name: str) -> None:
+    _backend(account).services.pop(f"{cluster_arn.rsplit('/', 1)[-1]}:{name}", None)
 
 
 KEPT = (
@@ -44,10 +44,10 @@ KEPT_TOO = ("enableFaultInjection",)
 """What it answers with when its record has it."""
 
 
-def record_task_definition(world: World, params: Json) -> str:
+def record_task_definition(account: Account, params: Json) -> str:
     """Put another revision of a family into moto's table; its ARN."""
     given = copy.deepcopy({_snake(name): params[name] for name in KEPT if name in params})
-    definition = _backend(world).register_task_definition(**given)
+    definition = _backend(account).register_task_definition(**given)
     for name in KEPT_TOO:
         if name in params:
             setattr(definition, _snake(name), params[name])
@@ -58,9 +58,9 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def service_tags(world: World, arn: str) -> list[Json]:
+def service_tags(account: Account, arn: str) -> list[Json]:
     """Tags as TagResource and UntagResource left them; none once the service is gone."""
-    for service in _backend(world).services.values():
+    for service in _backend(account).services.values():
         if service.arn == arn:
             return list(service.tags)
     return []

@@ -27,7 +27,7 @@ from sandbox.iam.calls import Need
 from sandbox.network.vpc import vpc_of
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
 TASKS = "ecs-tasks.amazonaws.com"
@@ -45,57 +45,57 @@ class Provisions:
     streams: dict[str, LogStream] = field(default_factory=dict)
 
 
-def provision(world: World, engine: ContainerEngine, task: Task) -> Provisions:
+def provision(account: Account, engine: ContainerEngine, task: Task) -> Provisions:
     """Everything that must be there before the first container starts; TaskStartError otherwise."""
     definition = task.task_definition
     overrides = {entry["name"]: entry for entry in task.overrides.get("containerOverrides", [])}
-    execution, role = roles(world, definition, task.overrides, task.id)
+    execution, role = roles(account, definition, task.overrides, task.id)
     if task.launch.get("enableExecuteCommand"):
-        task.agent_status = "RUNNING" if role and _opens_sessions(world, task, role) else "STOPPED"
-    if reason := volumes.denied(world, task, role):
+        task.agent_status = "RUNNING" if role and _opens_sessions(account, task, role) else "STOPPED"
+    if reason := volumes.denied(account, task, role):
         raise TaskStartError(reason)
     result = Provisions()
     for container in definition["containerDefinitions"]:
         name = container["name"]
         environment = {
-            "AWS_REGION": world.region,
-            "AWS_DEFAULT_REGION": world.region,
+            "AWS_REGION": account.region,
+            "AWS_DEFAULT_REGION": account.region,
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
         }
-        environment |= environment_files(world, execution, container.get("environmentFiles", []))
+        environment |= environment_files(account, execution, container.get("environmentFiles", []))
         for source in (container, overrides.get(name, {})):
             environment |= {pair["name"]: pair["value"] for pair in source.get("environment", [])}
-        environment |= _secrets(world, task, execution, container.get("secrets", []))
+        environment |= _secrets(account, task, execution, container.get("secrets", []))
         result.environments[name] = environment
     for container in definition["containerDefinitions"]:
-        result.images[container["name"]] = _pull(world, engine, execution, task, container)
+        result.images[container["name"]] = _pull(account, engine, execution, task, container)
     for container in definition["containerDefinitions"]:
-        stream = _stream(world, execution, task, container)
+        stream = _stream(account, execution, task, container)
         if stream:
             result.streams[container["name"]] = stream
     return result
 
 
-def _opens_sessions(world: World, task: Task, role: Credentials) -> bool:
+def _opens_sessions(account: Account, task: Task, role: Credentials) -> bool:
     """Whether the agent of ECS Exec, which has the task's role, may open its channels, and reaches who does it."""
-    here = interface(world, task)
-    reached = here is None or vpc_of(world).to_service(here, "ssmmessages") is None
-    return reached and all(role_may(world, role, Need(action, "*")) for action in CHANNELS)
+    here = interface(account, task)
+    reached = here is None or vpc_of(account).to_service(here, "ssmmessages") is None
+    return reached and all(role_may(account, role, Need(action, "*")) for action in CHANNELS)
 
 
 def roles(
-    world: World, definition: Json, overrides: Json, task_id: str = "task"
+    account: Account, definition: Json, overrides: Json, task_id: str = "task"
 ) -> tuple[Credentials | None, Credentials | None]:
     """Sessions of a task's execution role and of its task role; TaskStartError when ECS may not assume one."""
     execution, own = (overrides.get(name) or definition.get(name) for name in ("executionRoleArn", "taskRoleArn"))
-    return _assume(world, task_id, execution), _assume(world, task_id, own)
+    return _assume(account, task_id, execution), _assume(account, task_id, own)
 
 
-def _assume(world: World, task_id: str, role: str | None) -> Credentials | None:
+def _assume(account: Account, task_id: str, role: str | None) -> Credentials | None:
     if not role:
         return None
     try:
-        return world.assume(role, TASKS, task_id)
+        return account.assume(role, TASKS, task_id)
     except AwsError as error:
         raise TaskStartError(
             f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify"
@@ -104,27 +104,27 @@ def _assume(world: World, task_id: str, role: str | None) -> Credentials | None:
         ) from error
 
 
-def _reach(world: World, task: Task, *services: str) -> None:
+def _reach(account: Account, task: Task, *services: str) -> None:
     """TaskStartError when the task's network does not lead to one of these services."""
     for service in services:
-        if reason := unreachable(world, task, service):
+        if reason := unreachable(account, task, service):
             raise TaskStartError(reason)
 
 
-def _secrets(world: World, task: Task, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
+def _secrets(account: Account, task: Task, execution: Credentials | None, declared: list[Json]) -> dict[str, str]:
     if not declared:
         return {}
     if execution is None:
         raise TaskStartError(SECRETS_AND_AUTH + "execution role is required to retrieve secrets, but none is specified")
     parameters = {s["name"]: parameter_name(s["valueFrom"]) for s in declared if not _is_secret(s)}
     _reach(
-        world, task, *(["ssm"] if parameters else []), *(["secretsmanager"] if any(map(_is_secret, declared)) else [])
+        account, task, *(["ssm"] if parameters else []), *(["secretsmanager"] if any(map(_is_secret, declared)) else [])
     )
-    values = _parameters(world, execution, sorted(set(parameters.values())))
+    values = _parameters(account, execution, sorted(set(parameters.values())))
     environment = {name: values[parameter] for name, parameter in parameters.items()}
     for secret in declared:
         if _is_secret(secret):
-            environment[secret["name"]] = _secret_value(world, execution, secret["valueFrom"])
+            environment[secret["name"]] = _secret_value(account, execution, secret["valueFrom"])
     return environment
 
 
@@ -140,9 +140,9 @@ def parameter_name(value_from: str) -> str:
     return f"/{path}" if "/" in path else path
 
 
-def _parameters(world: World, execution: Credentials, names: list[str]) -> dict[str, str]:
+def _parameters(account: Account, execution: Credentials, names: list[str]) -> dict[str, str]:
     values: dict[str, str] = {}
-    client = world.client("ssm", execution)
+    client = account.client("ssm", execution)
     prefix = SECRETS_AND_AUTH + "execution resource retrieval failed: unable to retrieve secrets from ssm: "
     for start in range(0, len(names), 10):
         try:
@@ -156,13 +156,13 @@ def _parameters(world: World, execution: Credentials, names: list[str]) -> dict[
     return values
 
 
-def _secret_value(world: World, execution: Credentials, value_from: str) -> str:
+def _secret_value(account: Account, execution: Credentials, value_from: str) -> str:
     """A secret, or one field of it: `ARN:json-key:version-stage:version-id`, of which each may be empty."""
     parts = value_from.split(":")
     json_key, stage, version = [*parts[7:], "", "", ""][:3]
     chosen = {"VersionStage": stage} if stage else {"VersionId": version} if version else {}
     try:
-        answer = world.client("secretsmanager", execution).get_secret_value(SecretId=":".join(parts[:7]), **chosen)
+        answer = account.client("secretsmanager", execution).get_secret_value(SecretId=":".join(parts[:7]), **chosen)
     except (ClientError, BotoCoreError) as error:
         raise TaskStartError(
             f"{SECRETS_AND_AUTH}execution resource retrieval failed: unable to retrieve secret from asm:"
@@ -180,7 +180,7 @@ def _secret_value(world: World, execution: Credentials, value_from: str) -> str:
         ) from error
 
 
-def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, task: Task, container: Json) -> Any:
+def _pull(account: Account, engine: ContainerEngine, execution: Credentials | None, task: Task, container: Json) -> Any:
     """The image by its digest: a deployment's first task resolves the tag for all its tasks, or each for itself."""
     uri = container["image"]
     if not REGISTRY.match(uri):
@@ -193,16 +193,16 @@ def _pull(world: World, engine: ContainerEngine, execution: Credentials | None, 
             "CannotPullECRContainerError: Fargate requires task definition to have execution role ARN to"
             " support ECR images."
         )
-    _reach(world, task, "ecr.api", "ecr.dkr", "s3")
-    known = None if world.readings.late_tags else task.digests.get(uri)
+    _reach(account, task, "ecr.api", "ecr.dkr", "s3")
+    known = None if account.readings.late_tags else task.digests.get(uri)
     pinned = f"{_without_tag(uri)}@{known}" if known else uri
     try:
-        image = engine.pull(world.client("ecr", execution), pinned)
+        image = engine.pull(account.client("ecr", execution), pinned)
     except Exception as error:
         raise TaskStartError(pull_failure(pinned, error)) from error
     task.digests.setdefault(uri, image.index or image.digest)
     state = task.container(container["name"])
-    state.digest = image.digest if world.readings.platform_digests else image.index or image.digest
+    state.digest = image.digest if account.readings.platform_digests else image.index or image.digest
     return image
 
 
@@ -232,20 +232,20 @@ def _without_tag(uri: str) -> str:
     return f"{head}/{last.split(':', 1)[0]}"
 
 
-def _stream(world: World, execution: Credentials | None, task: Task, container: Json) -> LogStream | None:
+def _stream(account: Account, execution: Credentials | None, task: Task, container: Json) -> LogStream | None:
     declared = container.get("logConfiguration")
     if not declared:
         return None
     if declared["logDriver"] != "awslogs":
-        _secrets(world, task, execution, declared.get("secretOptions", []))
+        _secrets(account, task, execution, declared.get("secretOptions", []))
         return None
     if execution is None:
         raise TaskStartError(
             "ResourceInitializationError: failed to validate logger args: the awslogs driver requires an execution role"
         )
-    _reach(world, task, "logs")
+    _reach(account, task, "logs")
     try:
-        return open_stream(world, execution, declared.get("options", {}), container["name"], task.id)
+        return open_stream(account, execution, declared.get("options", {}), container["name"], task.id)
     except (ClientError, BotoCoreError) as error:
         raise TaskStartError(
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1"

@@ -33,7 +33,7 @@ from sandbox.ecs.validation import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 DEFAULTS: Json = {
     "schedulingStrategy": "REPLICA",
@@ -65,23 +65,23 @@ NOT_SETTINGS = ("cluster", "service", "serviceName", "taskDefinition", "desiredC
 IDLE_SECONDS = 1.0
 
 
-def create_service(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
+def create_service(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
     name = params["serviceName"]
     if not params.get("taskDefinition"):
         raise invalid("TaskDefinition cannot be null or empty.")
     settings = {**DEFAULTS, **{k: v for k, v in params.items() if k not in NOT_SETTINGS}}
     _complete(settings)
-    definition = task_definition(world, params["taskDefinition"])
-    _check(world, settings, definition)
-    state = state_of(world)
+    definition = task_definition(account, params["taskDefinition"])
+    _check(account, settings, definition)
+    state = state_of(account)
     with state.lock:
         existing = state.service(cluster, name)
         if existing and existing.status != "INACTIVE":
             draining = existing.status == "DRAINING"
             message = "Unable to Start a service that is still Draining." if draining else None
             raise invalid(message or "Creation of service was not idempotent.")
-        arn = record_service(world, cluster, name, settings["deploymentController"], params.get("tags") or [])
+        arn = record_service(account, cluster, name, settings["deploymentController"], params.get("tags") or [])
         deployment = Deployment(definition["taskDefinitionArn"], _inputs(settings))
         service = Service(
             name=name,
@@ -95,25 +95,25 @@ def create_service(world: World, principal: Principal, params: Json) -> Json:
         )
         state.services[short_name(cluster), name] = service
     if service.controller == "ECS":
-        publish_deployment(world, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
-    world.spawn(f"ecs {name}", lambda: drive(world, service))
-    return {"service": _shape(world, service)}
+        publish_deployment(account, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
+    account.spawn(f"ecs {name}", lambda: drive(account, service))
+    return {"service": _shape(account, service)}
 
 
-def update_service(world: World, principal: Principal, params: Json) -> Json:
-    service = find(world, params)
+def update_service(account: Account, principal: Principal, params: Json) -> Json:
+    service = find(account, params)
     check_update(service, params)
     changes = {k: v for k, v in params.items() if k not in NOT_SETTINGS and k != "forceNewDeployment"}
     with service.lock:
-        service.stale = _shape(world, service) if world.readings.stale_services else None
+        service.stale = _shape(account, service) if account.readings.stale_services else None
         settings = {**service.settings, **changes}
         if changes.get("deploymentConfiguration"):
             kept = service.settings["deploymentConfiguration"]
             settings["deploymentConfiguration"] = {**kept, **changes["deploymentConfiguration"]}
         _complete(settings)
         current = service.primary
-        definition = task_definition(world, params.get("taskDefinition") or current.task_definition)
-        _check(world, settings, definition)
+        definition = task_definition(account, params.get("taskDefinition") or current.task_definition)
+        _check(account, settings, definition)
         revision: str = definition["taskDefinitionArn"]
         needed = service.controller == "ECS" and (
             bool(params.get("forceNewDeployment"))
@@ -126,13 +126,15 @@ def update_service(world: World, principal: Principal, params: Json) -> Json:
         if needed:
             deployment = Deployment(revision, _inputs(settings))
             begin(service, deployment)
-            publish_deployment(world, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
+            publish_deployment(
+                account, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason
+            )
         service.wake.set()
-    return {"service": _shape(world, service)}
+    return {"service": _shape(account, service)}
 
 
-def delete_service(world: World, principal: Principal, params: Json) -> Json:
-    service = find(world, params)
+def delete_service(account: Account, principal: Principal, params: Json) -> Json:
+    service = find(account, params)
     with service.lock:
         if service.status != "ACTIVE":
             raise AwsError("ServiceNotFoundException", "Service not found.", 400)
@@ -141,19 +143,19 @@ def delete_service(world: World, principal: Principal, params: Json) -> Json:
         service.desired_count = 0
         service.status = "DRAINING"
         service.wake.set()
-        answer = _shape(world, service)
-    forget_service(world, service.cluster_arn, service.name)
+        answer = _shape(account, service)
+    forget_service(account, service.cluster_arn, service.name)
     return {"service": answer}
 
 
-def describe_services(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
+def describe_services(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
     tags = "TAGS" in params.get("include", [])
     found, failures = [], []
     for wanted in params["services"]:
-        service = state_of(world).service(cluster, wanted)
+        service = state_of(account).service(cluster, wanted)
         if service:
-            found.append(service.stale or _shape(world, service, tags))
+            found.append(service.stale or _shape(account, service, tags))
             service.stale = None
         else:
             arn = wanted if wanted.startswith("arn:") else service_arn(cluster, wanted)
@@ -161,10 +163,10 @@ def describe_services(world: World, principal: Principal, params: Json) -> Json:
     return {"services": found, "failures": failures}
 
 
-def list_services(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
-    with state_of(world).lock:
-        services = list(state_of(world).services.values())
+def list_services(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
+    with state_of(account).lock:
+        services = list(state_of(account).services.values())
     arns = [
         service.arn
         for service in services
@@ -176,9 +178,9 @@ def list_services(world: World, principal: Principal, params: Json) -> Json:
     return {"serviceArns": sorted(arns)}
 
 
-def find(world: World, params: Json) -> Service:
-    cluster = cluster_arn(world, params.get("cluster"))
-    service = state_of(world).service(cluster, params["service"])
+def find(account: Account, params: Json) -> Service:
+    cluster = cluster_arn(account, params.get("cluster"))
+    service = state_of(account).service(cluster, params["service"])
     if service is None:
         raise AwsError("ServiceNotFoundException", "Service not found.", 400)
     return service
@@ -188,15 +190,15 @@ def service_arn(cluster: str, name: str) -> str:
     return f"{cluster.replace(':cluster/', ':service/')}/{name}"
 
 
-def drive(world: World, service: Service) -> None:
+def drive(account: Account, service: Service) -> None:
     """The service's loop: ends when the service is gone."""
     kind = TaskSetScheduler if service.controller == "CODE_DEPLOY" else Scheduler
     scheduler = kind(
         service,
-        Launcher(world),
-        lambda *event: publish_deployment(world, *event),
-        world.clock.scale,
-        lambda names: list(world.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]),
+        Launcher(account),
+        lambda *event: publish_deployment(account, *event),
+        account.clock.scale,
+        lambda names: list(account.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]),
     )
     while service.status != "INACTIVE":
         service.wake.clear()
@@ -223,10 +225,10 @@ def _complete(settings: Json) -> None:
         settings.setdefault("healthCheckGracePeriodSeconds", 0)
 
 
-def _check(world: World, settings: Json, definition: Json) -> None:
+def _check(account: Account, settings: Json, definition: Json) -> None:
     check_launch(settings, definition)
-    check_network(world, definition, settings.get("networkConfiguration"))
-    check_load_balancers(world, settings["loadBalancers"], definition)
+    check_network(account, definition, settings.get("networkConfiguration"))
+    check_load_balancers(account, settings["loadBalancers"], definition)
     check_deployment_configuration(settings["deploymentConfiguration"])
     check_controller(settings)
     check_sessions(settings, definition)
@@ -237,8 +239,8 @@ def _inputs(settings: Json) -> dict[str, Any]:
     return {name: settings[name] for name in names if settings.get(name) is not None}
 
 
-def _shape(world: World, service: Service, tags: bool = True) -> Json:
-    return service_shape(service, service_tags(world, service.arn) if tags else None)
+def _shape(account: Account, service: Service, tags: bool = True) -> Json:
+    return service_shape(service, service_tags(account, service.arn) if tags else None)
 
 
 HANDLERS = {

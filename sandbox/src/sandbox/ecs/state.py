@@ -1,4 +1,4 @@
-"""Where the services and tasks of a world live, and how AWS's other parts are asked about them."""
+"""Where the services and tasks of an account live, and how AWS's other parts are asked about them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sandbox.account.errors import AwsError
 from sandbox.ecs.model import Json, Service, Task
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 
 class EcsState:
-    """All services (by cluster and name) and tasks (by id) of one world."""
+    """All services (by cluster and name) and tasks (by id) of one account."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -27,17 +27,17 @@ class EcsState:
         return self.services.get((short_name(cluster), short_name(name_or_arn)))
 
 
-def state_of(world: World) -> EcsState:
-    return world.parts.of(EcsState)
+def state_of(account: Account) -> EcsState:
+    return account.parts.of(EcsState)
 
 
 def short_name(name_or_arn: str) -> str:
     return name_or_arn.rsplit("/", 1)[-1]
 
 
-def targets(world: World, target_group_arn: str) -> list[tuple[Task, Any, int]]:
+def targets(account: Account, target_group_arn: str) -> list[tuple[Task, Any, int]]:
     """Healthy targets of a target group: task, running container, container port."""
-    state = state_of(world)
+    state = state_of(account)
     with state.lock:
         tasks = list(state.tasks.values())
     return [
@@ -49,18 +49,18 @@ def targets(world: World, target_group_arn: str) -> list[tuple[Task, Any, int]]:
     ]
 
 
-def cluster_arn(world: World, name_or_arn: str | None) -> str:
+def cluster_arn(account: Account, name_or_arn: str | None) -> str:
     """The ARN of an active cluster; `ClusterNotFoundException` otherwise."""
-    found = world.client("ecs").describe_clusters(clusters=[name_or_arn or "default"])["clusters"]
+    found = account.client("ecs").describe_clusters(clusters=[name_or_arn or "default"])["clusters"]
     if not found or found[0]["status"] != "ACTIVE":
         raise AwsError("ClusterNotFoundException", "Cluster not found.", 400)
     return str(found[0]["clusterArn"])
 
 
-def task_definition(world: World, name_or_arn: str) -> Json:
+def task_definition(account: Account, name_or_arn: str) -> Json:
     """A registered, active task definition with its tags under `tags`."""
     try:
-        answer = world.client("ecs").describe_task_definition(taskDefinition=name_or_arn, include=["TAGS"])
+        answer = account.client("ecs").describe_task_definition(taskDefinition=name_or_arn, include=["TAGS"])
     except ClientError as error:
         raise AwsError("ClientException", "Unable to describe task definition.", 400) from error
     definition: Json = answer["taskDefinition"]

@@ -16,7 +16,7 @@ from sandbox.ecs.state import cluster_arn, state_of, task_definition
 from sandbox.ecs.validation import check_load_balancers, check_network, check_placement, invalid
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 INPUTS = ("networkConfiguration", "loadBalancers", "platformVersion", "launchType", "capacityProviderStrategy")
 """What a task set has of its own, and what its service has of the primary one."""
@@ -63,12 +63,12 @@ def wanted_tasks(service: Service, task_set: Deployment) -> int:
     return 0 if task_set.status == "DRAINING" else math.ceil(service.desired_count * task_set.scale / 100)
 
 
-def create_task_set(world: World, principal: Principal, params: Json) -> Json:
-    service = _find(world, params)
-    definition = task_definition(world, params["taskDefinition"])
+def create_task_set(account: Account, principal: Principal, params: Json) -> Json:
+    service = _find(account, params)
+    definition = task_definition(account, params["taskDefinition"])
     check_placement(params)
-    check_network(world, definition, params.get("networkConfiguration"))
-    check_load_balancers(world, params.get("loadBalancers") or [], definition)
+    check_network(account, definition, params.get("networkConfiguration"))
+    check_load_balancers(account, params.get("loadBalancers") or [], definition)
     inputs = {name: params[name] for name in INPUTS if params.get(name) is not None}
     with service.lock:
         if len(service.deployments) > 1:
@@ -86,8 +86,8 @@ def create_task_set(world: World, principal: Principal, params: Json) -> Json:
         return {"taskSet": task_set_shape(service, task_set)}
 
 
-def update_task_set(world: World, principal: Principal, params: Json) -> Json:
-    service = _find(world, params)
+def update_task_set(account: Account, principal: Principal, params: Json) -> Json:
+    service = _find(account, params)
     with service.lock:
         task_set = _task_set(service, params["taskSet"])
         task_set.scale = float(params["scale"]["value"])
@@ -95,16 +95,16 @@ def update_task_set(world: World, principal: Principal, params: Json) -> Json:
         return {"taskSet": task_set_shape(service, task_set)}
 
 
-def describe_task_sets(world: World, principal: Principal, params: Json) -> Json:
-    service = _find(world, params)
+def describe_task_sets(account: Account, principal: Principal, params: Json) -> Json:
+    service = _find(account, params)
     with service.lock:
         named = params.get("taskSets")
         found = [_task_set(service, name) for name in named] if named else list(service.deployments)
         return {"taskSets": [task_set_shape(service, task_set) for task_set in found], "failures": []}
 
 
-def delete_task_set(world: World, principal: Principal, params: Json) -> Json:
-    service = _find(world, params)
+def delete_task_set(account: Account, principal: Principal, params: Json) -> Json:
+    service = _find(account, params)
     with service.lock:
         task_set = _task_set(service, params["taskSet"])
         if task_set.status == "PRIMARY":
@@ -116,9 +116,9 @@ def delete_task_set(world: World, principal: Principal, params: Json) -> Json:
         return {"taskSet": task_set_shape(service, task_set)}
 
 
-def update_service_primary_task_set(world: World, principal: Principal, params: Json) -> Json:
+def update_service_primary_task_set(account: Account, principal: Principal, params: Json) -> Json:
     """What the new primary set has becomes what the service has (API reference, UpdateServicePrimaryTaskSet)."""
-    service = _find(world, params)
+    service = _find(account, params)
     with service.lock:
         task_set = _task_set(service, params["primaryTaskSet"])
         for other in service.deployments:
@@ -131,8 +131,8 @@ def update_service_primary_task_set(world: World, principal: Principal, params: 
         return {"taskSet": task_set_shape(service, task_set)}
 
 
-def _find(world: World, params: Json) -> Service:
-    service = state_of(world).service(cluster_arn(world, params.get("cluster")), params["service"])
+def _find(account: Account, params: Json) -> Service:
+    service = state_of(account).service(cluster_arn(account, params.get("cluster")), params["service"])
     if service is None:
         raise AwsError("ServiceNotFoundException", "Service not found.", 400)
     if service.status != "ACTIVE":

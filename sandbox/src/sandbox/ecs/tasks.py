@@ -17,7 +17,7 @@ from sandbox.ecs.validation import check_launch, check_network, check_placement,
 from sandbox.machines import task_architecture
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 MAX_TASKS = 500
 
@@ -25,17 +25,17 @@ MAX_TASKS = 500
 class Launcher:
     """Starts a service's tasks; each runs in a thread of its own."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, account: Account) -> None:
+        self.account = account
 
     def launch(self, service: Service, deployment: Deployment) -> Task:
         inputs = deployment.inputs
-        definition = task_definition(self.world, deployment.task_definition)
+        definition = task_definition(self.account, deployment.task_definition)
         task = Task(
             cluster_arn=service.cluster_arn,
             task_definition=definition,
-            region=self.world.region,
-            account=self.world.account,
+            region=self.account.region,
+            account=self.account.id,
             group=f"service:{service.name}",
             network_configuration=inputs.get("networkConfiguration", {}),
             launch=_launch(inputs, bool(service.settings.get("enableExecuteCommand"))),
@@ -45,34 +45,34 @@ class Launcher:
             deployment_id=deployment.id,
             digests=deployment.digests,
             started_by=deployment.id,
-            tags=_propagated(self.world, service, definition),
+            tags=_propagated(self.account, service, definition),
         )
         task.on_change = service.wake.set
-        start(self.world, task)
+        start(self.account, task)
         return task
 
     def stop(self, task: Task, code: str, reason: str) -> None:
         task.request_stop(code, reason)
 
 
-def start(world: World, task: Task) -> None:
-    state = state_of(world)
+def start(account: Account, task: Task) -> None:
+    state = state_of(account)
     with state.lock:
         state.tasks[task.id] = task
         stopped = [known for known in state.tasks.values() if known.stopped]
         for old in stopped[: max(0, len(state.tasks) - MAX_TASKS)]:
             del state.tasks[old.id]
-    engine = LocalEngine(world.folder / "blobs", task_architecture(task.task_definition))
-    world.spawn(f"task {task.id}", TaskRun(world, engine, task).run)
+    engine = LocalEngine(account.folder / "blobs", task_architecture(task.task_definition))
+    account.spawn(f"task {task.id}", TaskRun(account, engine, task).run)
 
 
-def run_task(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
-    definition = task_definition(world, params["taskDefinition"])
+def run_task(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
+    definition = task_definition(account, params["taskDefinition"])
     network = params.get("networkConfiguration")
     check_placement(params)
     check_launch(params, definition)
-    check_network(world, definition, network)
+    check_network(account, definition, network)
     overrides = params.get("overrides") or {}
     names = {container["name"] for container in definition["containerDefinitions"]}
     for entry in overrides.get("containerOverrides", []):
@@ -82,7 +82,7 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
     if not 1 <= count <= 10:
         raise invalid("Count should be between 1 and 10.")
     token = params.get("clientToken")
-    known = _by_token(world).get((cluster, token)) if token else None
+    known = _by_token(account).get((cluster, token)) if token else None
     if known:
         request, tasks = known
         if request != params:
@@ -91,7 +91,7 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
             raise AwsError("ConflictException", message, 400, resourceIds=[task.arn for task in tasks])
         return {"tasks": [task_shape(task, tags=True) for task in tasks], "failures": []}
     try:
-        roles(world, definition, overrides)
+        roles(account, definition, overrides)
     except TaskStartError as error:
         raise AwsError("ClientException", str(error), 400) from error
     propagated = definition["tags"] if params.get("propagateTags") == "TASK_DEFINITION" else []
@@ -100,8 +100,8 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
         task = Task(
             cluster_arn=cluster,
             task_definition=definition,
-            region=world.region,
-            account=world.account,
+            region=account.region,
+            account=account.id,
             group=params.get("group") or f"family:{definition['family']}",
             network_configuration=network or {},
             launch=_launch(params, bool(params.get("enableExecuteCommand"))),
@@ -111,10 +111,10 @@ def run_task(world: World, principal: Principal, params: Json) -> Json:
         )
         tasks.append(task)
     if token:
-        _by_token(world)[cluster, token] = params, tasks
+        _by_token(account)[cluster, token] = params, tasks
     shapes = [task_shape(task, tags=True) for task in tasks]
     for task in tasks:
-        start(world, task)
+        start(account, task)
     return {"tasks": shapes, "failures": []}
 
 
@@ -122,27 +122,27 @@ class StartedTasks(dict[tuple[str, str], tuple[Json, list[Task]]]):
     """(cluster, client token) → what RunTask was asked and started: the same again starts nothing."""
 
 
-def _by_token(world: World) -> StartedTasks:
-    return world.parts.of(StartedTasks)
+def _by_token(account: Account) -> StartedTasks:
+    return account.parts.of(StartedTasks)
 
 
-def stop_task(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
-    task = state_of(world).tasks.get(short_name(params["task"]))
+def stop_task(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
+    task = state_of(account).tasks.get(short_name(params["task"]))
     if task is None or task.cluster_arn != cluster:
         raise invalid("The referenced task was not found.")
     task.request_stop("UserInitiated", params.get("reason") or "Task stopped by user")
     return {"task": task_shape(task)}
 
 
-def describe_tasks(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
+def describe_tasks(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
     if not params.get("tasks"):
         raise invalid("Tasks cannot be empty.")
     tags = "TAGS" in params.get("include", [])
     found, failures = [], []
     for wanted in params["tasks"]:
-        task = state_of(world).tasks.get(short_name(wanted))
+        task = state_of(account).tasks.get(short_name(wanted))
         if task and task.cluster_arn == cluster:
             found.append(task_shape(task, tags))
         else:
@@ -151,17 +151,17 @@ def describe_tasks(world: World, principal: Principal, params: Json) -> Json:
     return {"tasks": found, "failures": failures}
 
 
-def list_tasks(world: World, principal: Principal, params: Json) -> Json:
-    cluster = cluster_arn(world, params.get("cluster"))
+def list_tasks(account: Account, principal: Principal, params: Json) -> Json:
+    cluster = cluster_arn(account, params.get("cluster"))
     name = params.get("serviceName")
-    if name and state_of(world).service(cluster, name) is None:
+    if name and state_of(account).service(cluster, name) is None:
         raise AwsError("ServiceNotFoundException", "Service not found.", 400)
     if params.get("startedBy") and set(params) - {"cluster", "startedBy", "maxResults", "nextToken"}:
         # API reference, ListTasks: startedBy must be the only filter; the words are those of aws-sdk-go-v2#1893.
         raise AwsError("InvalidParameterException", "cannot specify startedBy with other arguments", 400)
     status = params.get("desiredStatus") or "RUNNING"
-    with state_of(world).lock:
-        tasks = list(state_of(world).tasks.values())
+    with state_of(account).lock:
+        tasks = list(state_of(account).tasks.values())
     return {
         "taskArns": [
             task.arn
@@ -187,11 +187,11 @@ def _launch(inputs: Json, execute_command: bool) -> Json:
     }
 
 
-def _propagated(world: World, service: Service, definition: Json) -> list[Json]:
+def _propagated(account: Account, service: Service, definition: Json) -> list[Json]:
     source = service.settings.get("propagateTags")
     if source == "TASK_DEFINITION":
         return list(definition["tags"])
-    return service_tags(world, service.arn) if source == "SERVICE" else []
+    return service_tags(account, service.arn) if source == "SERVICE" else []
 
 
 HANDLERS = {

@@ -10,7 +10,7 @@ from sandbox.account.errors import AwsError
 from sandbox.ecs.model import Json, Service
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 CODE_DEPLOY_REFUSED = {
     "taskDefinition": "Unable to update task definition on services with a CODE_DEPLOY deployment controller.",
@@ -28,7 +28,7 @@ def invalid(message: str) -> AwsError:
     return AwsError("InvalidParameterException", message, 400)
 
 
-def check_load_balancers(world: World, balancers: list[Json], definition: Json) -> None:
+def check_load_balancers(account: Account, balancers: list[Json], definition: Json) -> None:
     """Each entry names an existing target group, a container of the task and one of its ports."""
     containers = {container["name"]: container for container in definition["containerDefinitions"]}
     for balancer in balancers:
@@ -41,7 +41,7 @@ def check_load_balancers(world: World, balancers: list[Json], definition: Json) 
         ports = {mapping.get("containerPort") for mapping in containers[name].get("portMappings", [])}
         if port not in ports:
             raise invalid(f"The container {name} did not have a container port {port} defined.")
-        group = target_group(world, arn)
+        group = target_group(account, arn)
         if definition.get("networkMode") == "awsvpc" and group.get("TargetType") != "ip":
             raise invalid(
                 f"The provided target group {arn} has target type {group.get('TargetType')}, which is"
@@ -51,9 +51,9 @@ def check_load_balancers(world: World, balancers: list[Json], definition: Json) 
             raise invalid(f"The target group with targetGroupArn {arn} does not have an associated load balancer.")
 
 
-def target_group(world: World, arn: str) -> Json:
+def target_group(account: Account, arn: str) -> Json:
     try:
-        found = world.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        found = account.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
     except ClientError:
         found = []
     if not found:
@@ -61,7 +61,7 @@ def target_group(world: World, arn: str) -> Json:
     return dict(found[0])
 
 
-def check_network(world: World, definition: Json, network: Json | None) -> None:
+def check_network(account: Account, definition: Json, network: Json | None) -> None:
     """A task of the awsvpc network mode needs existing subnets, and no other mode may have them."""
     declared = (network or {}).get("awsvpcConfiguration")
     if definition.get("networkMode") == "awsvpc":
@@ -69,13 +69,13 @@ def check_network(world: World, definition: Json, network: Json | None) -> None:
             raise invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
         if not declared.get("subnets"):
             raise invalid("subnets can not be empty.")
-        _check_exists(world, declared)
+        _check_exists(account, declared)
     elif declared:
         raise invalid("Network Configuration is not valid for the given networkMode of this task definition.")
 
 
-def _check_exists(world: World, declared: Json) -> None:
-    ec2 = world.client("ec2")
+def _check_exists(account: Account, declared: Json) -> None:
+    ec2 = account.client("ec2")
     try:
         ec2.describe_subnets(SubnetIds=declared["subnets"])
         if declared.get("securityGroups"):

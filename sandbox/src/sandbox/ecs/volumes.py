@@ -10,7 +10,7 @@ from sandbox.ecs.model import Json, Task
 from sandbox.iam.calls import Need
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
 EFS_DENIED = (
@@ -38,9 +38,9 @@ def _folder(volume: Json, name: str, task: Task, folder: Path) -> Path:
     return folder / "efs" / str(efs["fileSystemId"]) / str(root).replace("/", "_")
 
 
-def denied(world: World, task: Task, role: Credentials | None) -> str | None:
+def denied(account: Account, task: Task, role: Credentials | None) -> str | None:
     """Why a file system that asks for IAM is not mounted, as a task's `stoppedReason`; None when all are."""
-    prefix = f"arn:aws:elasticfilesystem:{world.region}:{world.account}"
+    prefix = f"arn:aws:elasticfilesystem:{account.region}:{account.id}"
     for volume in task.task_definition.get("volumes", []):
         efs = volume.get("efsVolumeConfiguration", {})
         authorization = efs.get("authorizationConfig", {})
@@ -49,6 +49,6 @@ def denied(world: World, task: Task, role: Credentials | None) -> str | None:
         point = authorization.get("accessPointId")
         context = {"elasticfilesystem:AccessPointArn": [f"{prefix}:access-point/{point}"]} if point else {}
         need = Need("elasticfilesystem:ClientMount", f"{prefix}:file-system/{efs['fileSystemId']}", context)
-        if role is None or not role_may(world, role, need):
+        if role is None or not role_may(account, role, need):
             return EFS_DENIED
     return None

@@ -21,13 +21,13 @@ from sandbox.eventbridge.patterns import PatternError, check_pattern, matches
 from sandbox.eventbridge.transform import TransformError
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 log = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
-Target = Callable[["World", Event, str, Mapping[str, Any]], None]
+Target = Callable[["Account", Event, str, Mapping[str, Any]], None]
 """Delivers an event, of the rule with this ARN, to a target of the rule.
 
 Raises AwsError, ClientError or TransformError when it cannot.
@@ -40,12 +40,12 @@ class EventBus:
     """Delivers published events, in order, to the targets of the matching rules.
 
     Args:
-        world: the account.
+        account: the account.
         targets: what delivers to the targets of a service, by the service in their ARNs.
     """
 
-    def __init__(self, world: World, targets: Mapping[str, Target]) -> None:
-        self._world, self._targets = world, targets
+    def __init__(self, account: Account, targets: Mapping[str, Target]) -> None:
+        self._account, self._targets = account, targets
         self._queue: queue.Queue[tuple[Event, str]] = queue.Queue()
         self._history: deque[Event] = deque(maxlen=HISTORY)
         self._lock = threading.Lock()
@@ -61,9 +61,9 @@ class EventBus:
         full = {
             "version": "0",
             "id": str(uuid.uuid4()),
-            "account": self._world.account,
+            "account": self._account.id,
             "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": self._world.region,
+            "region": self._account.region,
             "resources": [],
             **event,
         }
@@ -92,7 +92,7 @@ class EventBus:
         with self._lock:
             if not self._running:
                 self._running = True
-                self._world.spawn("event bus", self._run)
+                self._account.spawn("event bus", self._run)
 
     def _run(self) -> None:
         while True:
@@ -105,7 +105,7 @@ class EventBus:
                 self._queue.task_done()
 
     def _dispatch(self, event: Event, bus: str) -> None:
-        backend = events_backends[self._world.account][self._world.region]
+        backend = events_backends[self._account.id][self._account.region]
         if bus not in backend.event_buses:
             return
         for rule in list(backend.event_buses[bus].rules.values()):
@@ -131,12 +131,12 @@ class EventBus:
             deliver = self._targets.get(arn.split(":")[2])
             if deliver is None:
                 raise TransformError("the sandbox does not deliver to this kind of target")
-            deliver(self._world, event, rule_arn, target)
+            deliver(self._account, event, rule_arn, target)
         except (AwsError, ClientError, BotoCoreError, TransformError) as error:
             self.fail(event, rule_arn, arn, str(error))
-            keep(self._world, event, rule_arn, target, str(error), attempts=1)
+            keep(self._account, event, rule_arn, target, str(error), attempts=1)
 
     def fail(self, event: Event, rule_arn: str, target: str, error: str) -> None:
         """Keep an event that did not reach a target, for `GET /_sandbox/undelivered`."""
         log.error("event %s of %s was not delivered to %s: %s", event["id"], rule_arn, target, error)
-        self._world.undelivered.append(Undelivered(event, rule_arn, target, error))
+        self._account.undelivered.append(Undelivered(event, rule_arn, target, error))

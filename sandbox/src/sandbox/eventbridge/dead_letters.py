@@ -14,14 +14,14 @@ from sandbox.account.authorization import service_may
 from sandbox.iam.calls import Need
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 LOGGER = logging.getLogger(__name__)
 DEPTH = "ApproximateNumberOfMessagesVisible"
 
 
 def keep(
-    world: World,
+    account: Account,
     event: Mapping[str, Any],
     rule: str,
     target: Mapping[str, Any],
@@ -32,7 +32,7 @@ def keep(
     """Put an event into the target's dead-letter queue, if it has one that the rule may write to.
 
     Args:
-        world: the account.
+        account: the account.
         event: what was not delivered.
         rule: the rule's ARN.
         target: the rule's target.
@@ -43,11 +43,11 @@ def keep(
     queue = target.get("DeadLetterConfig", {}).get("Arn")
     if queue is None:
         return
-    sqs, name = world.client("sqs"), queue.rpartition(":")[2]
+    sqs, name = account.client("sqs"), queue.rpartition(":")[2]
     url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {}).get("Policy")
     need = Need("sqs:SendMessage", queue, {"aws:SourceArn": rule})
-    if not service_may(world, "events.amazonaws.com", need, policy):
+    if not service_may(account, "events.amazonaws.com", need, policy):
         LOGGER.error("%s may not write to %s: the message is lost", rule, queue)
         return
     said = {
@@ -63,12 +63,12 @@ def keep(
         MessageBody=json.dumps(event),
         MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in said.items()},
     )
-    _alarm(world, name)
+    _alarm(account, name)
 
 
-def _alarm(world: World, queue: str) -> None:
+def _alarm(account: Account, queue: str) -> None:
     """The alarms on the queue's depth go off; CloudWatch would see it within their period."""
-    cloudwatch = world.client("cloudwatch")
+    cloudwatch = account.client("cloudwatch")
     dimension = {"Name": "QueueName", "Value": queue}
     for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
         if alarm.get("MetricName") == DEPTH and dimension in alarm["Dimensions"]:

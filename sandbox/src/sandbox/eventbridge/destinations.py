@@ -26,7 +26,7 @@ from sandbox.receivers.commits import Commits, is_api
 from sandbox.receivers.slack import HOSTS, WEBHOOKS, Slack
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 MOST_ATTEMPTS, LONGEST_AGE = 185, 24 * 60 * 60
 """A target's retry policy, when it says nothing else; the age in seconds."""
@@ -51,12 +51,12 @@ class Delivery:
 class Destination:
     """The deliveries to one API destination, one after another at its rate."""
 
-    def __init__(self, world: World, arn: str) -> None:
-        self._world, self._arn = world, arn
+    def __init__(self, account: Account, arn: str) -> None:
+        self._account, self._arn = account, arn
         self._waiting: list[Delivery] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
-        world.spawn(f"destination {arn}", self._run)
+        account.spawn(f"destination {arn}", self._run)
 
     def add(self, body: str, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
         """Deliver it from now on; returns at once."""
@@ -81,20 +81,20 @@ class Destination:
                 self._waiting.remove(delivery)
                 heapq.heapify(self._waiting)
                 if again is not None:
-                    delivery.due = time.monotonic() + self._world.clock.scale(again)
+                    delivery.due = time.monotonic() + self._account.clock.scale(again)
                     heapq.heappush(self._waiting, delivery)
 
     def _attempt(self, delivery: Delivery) -> float | None:
         """One call; in how many seconds it is tried again, None when it is over."""
-        described = find(self._world, self._arn)
+        described = find(self._account, self._arn)
         answer = Answer(0, "the API destination is not there") if described is None else self._call(described, delivery)
         delivery.attempts += 1
         if described is not None:
-            self._world.clock.sleep(1 / described["InvocationRateLimitPerSecond"])
+            self._account.clock.sleep(1 / described["InvocationRateLimitPerSecond"])
         if 200 <= answer.status < 300:
             return None
         policy = delivery.target.get("RetryPolicy", {})
-        age = (time.monotonic() - delivery.began) * self._world.clock.speed
+        age = (time.monotonic() - delivery.began) * self._account.clock.speed
         exhausted = (
             "MaximumRetryAttempts"
             if delivery.attempts > policy.get("MaximumRetryAttempts", MOST_ATTEMPTS)
@@ -106,15 +106,15 @@ class Destination:
         if worth_it and exhausted is None:
             return float(answer.retry_after or min(2**delivery.attempts, LONGEST_PAUSE))
         failed = f"{answer.status} {answer.text}"
-        self._world.bus.fail(delivery.event, delivery.rule, str(delivery.target["Arn"]), failed)
-        keep(self._world, delivery.event, delivery.rule, delivery.target, failed, delivery.attempts, exhausted)
+        self._account.bus.fail(delivery.event, delivery.rule, str(delivery.target["Arn"]), failed)
+        keep(self._account, delivery.event, delivery.rule, delivery.target, failed, delivery.attempts, exhausted)
         return None
 
     def _call(self, described: Mapping[str, Any], delivery: Delivery) -> Answer:
         called = urlsplit(described["InvocationEndpoint"])
         if called.hostname in HOSTS:
             known = called.path.startswith(WEBHOOKS)
-            return self._world.parts.of(Slack).post(delivery.body) if known else Answer(404, "no_service")
+            return self._account.parts.of(Slack).post(delivery.body) if known else Answer(404, "no_service")
         if not is_api(called.path):
             return Answer(404, f"the sandbox reaches no {called.hostname}")
         values = delivery.target.get("HttpParameters", {}).get("PathParameterValues", [])
@@ -122,11 +122,11 @@ class Destination:
             path = filled(called.path, values, delivery.event)
         except TransformError as error:
             return Answer(0, str(error))
-        return self._world.parts.of(Commits).post(path, self._headers(described["ConnectionArn"]), delivery.body)
+        return self._account.parts.of(Commits).post(path, self._headers(described["ConnectionArn"]), delivery.body)
 
     def _headers(self, connection: str) -> dict[str, str]:
         """What a connection adds to a call: an API key."""
-        known = events_backends[self._world.account][self._world.region].connections
+        known = events_backends[self._account.id][self._account.region].connections
         parameters = known[connection.split("/")[1]].auth_parameters["ApiKeyAuthParameters"]
         return {parameters["ApiKeyName"].lower(): parameters["ApiKeyValue"]}
 
@@ -154,11 +154,11 @@ class Destinations:
         self._lock = threading.Lock()
         self._known: dict[str, Destination] = {}
 
-    def get(self, world: World, arn: str) -> Destination:
+    def get(self, account: Account, arn: str) -> Destination:
         """The destination of this ARN."""
         with self._lock:
             if arn not in self._known:
-                self._known[arn] = Destination(world, arn)
+                self._known[arn] = Destination(account, arn)
             return self._known[arn]
 
     def idle(self) -> bool:
@@ -167,7 +167,7 @@ class Destinations:
             return all(destination.idle() for destination in self._known.values())
 
 
-def send(world: World, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
+def send(account: Account, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:
     """Deliver an event with the target's role.
 
     Raises:
@@ -175,21 +175,21 @@ def send(world: World, event: dict[str, Any], rule: str, target: Mapping[str, An
     """
     arn = str(target["Arn"])
     body = target_input(target, event, rule)
-    if find(world, arn) is None:
+    if find(account, arn) is None:
         raise AwsError("ResourceNotFoundException", f"the API destination {arn} does not exist")
     need = Need("events:InvokeApiDestination", arn, {})
-    credentials = world.assume(str(target.get("RoleArn")), "events.amazonaws.com", "destination")
-    if not role_may(world, credentials, need):
+    credentials = account.assume(str(target.get("RoleArn")), "events.amazonaws.com", "destination")
+    if not role_may(account, credentials, need):
         raise AwsError("AccessDeniedException", f"{target.get('RoleArn')} may not {need.action} on {arn}", 403)
-    world.parts.of(Destinations).get(world, arn).add(body, event, rule, target)
+    account.parts.of(Destinations).get(account, arn).add(body, event, rule, target)
 
 
 TARGETS = {"events": send}
 
 
-def find(world: World, arn: str) -> dict[str, Any] | None:
+def find(account: Account, arn: str) -> dict[str, Any] | None:
     """What an API destination is; None when there is none."""
-    events = world.client("events")
+    events = account.client("events")
     try:
         found: dict[str, Any] = events.describe_api_destination(Name=arn.split("/")[1])
     except events.exceptions.ResourceNotFoundException:

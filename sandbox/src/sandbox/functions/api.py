@@ -22,7 +22,7 @@ from sandbox.account.errors import AwsError
 from sandbox.functions import runtime
 
 if TYPE_CHECKING:
-    from sandbox.account.account import Principal, World
+    from sandbox.account.account import Account, Principal
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -37,10 +37,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 """
 
 
-def invoke(world: World, principal: Principal, params: Json) -> Json:
+def invoke(account: Account, principal: Principal, params: Json) -> Json:
     """Put an event into a function's queue; nobody waits for what it answers."""
     name = str(params["FunctionName"])
-    backend = get_backend("lambda")[world.account][world.region]
+    backend = get_backend("lambda")[account.id][account.region]
     try:
         function = backend.get_function(name)
     except UnknownFunctionException as error:
@@ -51,7 +51,7 @@ def invoke(world: World, principal: Principal, params: Json) -> Json:
         raise NotImplementedError(f"functions in Python only, and this one is in {function.run_time}")
     payload = params.get("Payload") or b"{}"
     retries = _retries(backend, name)
-    world.spawn(f"function {name}", lambda: _until_it_succeeds(world, function, payload, retries))
+    account.spawn(f"function {name}", lambda: _until_it_succeeds(account, function, payload, retries))
     return {"Payload": b""}
 
 
@@ -63,23 +63,23 @@ def _retries(backend: Any, name: str) -> int:
         return len(PAUSES)
 
 
-def _until_it_succeeds(world: World, function: Any, payload: bytes, retries: int) -> None:
+def _until_it_succeeds(account: Account, function: Any, payload: bytes, retries: int) -> None:
     request = str(uuid.uuid4())
     for pause in PAUSES[:retries]:
-        if _run(world, function, payload, request):
+        if _run(account, function, payload, request):
             return
-        world.clock.sleep(pause)
-    _run(world, function, payload, request)
+        account.clock.sleep(pause)
+    _run(account, function, payload, request)
 
 
-def _run(world: World, function: Any, payload: bytes, request: str) -> bool:
+def _run(account: Account, function: Any, payload: bytes, request: str) -> bool:
     """Run a function once and keep its log; whether it returned without an error."""
-    credentials = world.assume(function.role, "lambda.amazonaws.com", function.function_name)
+    credentials = account.assume(function.role, "lambda.amazonaws.com", function.function_name)
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-        "AWS_REGION": world.region,
-        "AWS_DEFAULT_REGION": world.region,
-        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_REGION": account.region,
+        "AWS_DEFAULT_REGION": account.region,
+        "AWS_ENDPOINT_URL": account.endpoint,
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_SESSION_TOKEN": credentials.session_token or "",
@@ -95,7 +95,7 @@ def _run(world: World, function: Any, payload: bytes, request: str) -> bool:
         f"REPORT RequestId: {request}\tDuration: {1000 * (time.monotonic() - began):.2f} ms",
     ]
     log.info("function %s: %s", function.function_name, "\n".join(lines))
-    _keep_log(world.client("logs", credentials), f"/aws/lambda/{function.function_name}", request, lines)
+    _keep_log(account.client("logs", credentials), f"/aws/lambda/{function.function_name}", request, lines)
     return not failed
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 Json = dict[str, Any]
 Peer = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -195,7 +195,7 @@ def _by_id(described: list[Json], key: str) -> dict[str, Json]:
 
 
 class _Kept:
-    """What was read last, of one world."""
+    """What was read last, of one account."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -204,12 +204,12 @@ class _Kept:
         self.vpc: Vpc | None = None
 
 
-def vpc_of(world: World) -> Vpc:
-    """A world's networks."""
-    kept = world.parts.of(_Kept)
+def vpc_of(account: Account) -> Vpc:
+    """An account's networks."""
+    kept = account.parts.of(_Kept)
     with kept.lock:
-        changes = world.network_changes  # before the read, which may not have what is changed meanwhile
+        changes = account.network_changes  # before the read, which may not have what is changed meanwhile
         if kept.vpc is None or changes != kept.changes or time.monotonic() > kept.at + SECONDS_KEPT:
-            kept.vpc, kept.at = read(world.client("ec2"), world.region), time.monotonic()
+            kept.vpc, kept.at = read(account.client("ec2"), account.region), time.monotonic()
             kept.changes = changes
         return kept.vpc

@@ -16,7 +16,7 @@ from moto.s3.models import FakeBucket
 
 from sandbox import moto_fixes, validation
 from sandbox.account import authorization, identity, in_process, protocol
-from sandbox.account.account import Principal, World
+from sandbox.account.account import Account, Principal
 from sandbox.account.errors import AwsError
 from sandbox.account.new_roles import check_new_roles
 from sandbox.account.protocol import Answer, Environ, Operation, Signature
@@ -30,7 +30,7 @@ from sandbox.validation.account import check_account
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[World, Principal, dict[str, Any]], Mapping[str, Any]]
+Handler = Callable[[Account, Principal, dict[str, Any]], Mapping[str, Any]]
 Handlers = Mapping[tuple[str, str], Handler]
 
 INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 (AWS's message)
@@ -46,21 +46,21 @@ def leave_authorisation_to_the_front() -> None:
 
 
 class Application:
-    """WSGI application of one world.
+    """WSGI application of one account.
 
     Args:
-        world: the account.
+        account: the account.
         handlers: the operations that moto does not serve.
         routes: what the parts of the sandbox offer at ``/_sandbox/``.
     """
 
-    def __init__(self, world: World, handlers: Handlers, routes: control.Routes) -> None:
+    def __init__(self, account: Account, handlers: Handlers, routes: control.Routes) -> None:
         leave_authorisation_to_the_front()
         moto_fixes.apply()
-        serve_composite_alarms(world.bus.publish)
+        serve_composite_alarms(account.bus.publish)
         serve_query_definitions()
         keep_users_with_credentials()
-        self.world = world
+        self.account = account
         self.handlers = handlers
         self.routes = routes
         self._moto = _Dispatcher(_backend_app)
@@ -69,7 +69,7 @@ class Application:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         body = protocol.read_body(environ)
         if environ.get("PATH_INFO", "").startswith(control.PREFIX):
-            answer = control.answer(self.world, environ, body, self.routes)
+            answer = control.answer(self.account, environ, body, self.routes)
         else:
             answer = self._answer(environ, body)
         if environ["REQUEST_METHOD"] == "HEAD":
@@ -91,11 +91,11 @@ class Application:
                 principal = self._principal(signature, wire)
                 validation.check(operation)
                 self._authorise(principal, signature, operation, environ)
-                check_account(self.world, operation)
-                check_new_roles(self.world, operation)
-            self.world.breakpoints.pass_by(operation, principal.arn, after=False)
+                check_account(self.account, operation)
+                check_new_roles(self.account, operation)
+            self.account.breakpoints.pass_by(operation, principal.arn, after=False)
             answer = self._perform(principal, operation, environ, body)
-            self.world.breakpoints.pass_by(operation, principal.arn, after=True)
+            self.account.breakpoints.pass_by(operation, principal.arn, after=True)
         except AwsError as error:
             return protocol.error_answer(signature.service, wire, error)
         except NotImplementedError as error:
@@ -106,12 +106,12 @@ class Application:
             reason = f"the sandbox failed: {type(error).__name__}: {error}"
             return protocol.error_answer(signature.service, wire, AwsError("InternalFailure", reason, 500))
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            call_events.after(self.world, operation, answer, environ.get("REMOTE_ADDR", ""))
+            call_events.after(self.account, operation, answer, environ.get("REMOTE_ADDR", ""))
         return answer
 
     def _principal(self, signature: Signature, wire: str) -> Principal:
         try:
-            return identity.principal_of(self.world, signature.access_key, signature.token)
+            return identity.principal_of(self.account, signature.access_key, signature.token)
         except identity.ExpiredToken as error:
             code = "ExpiredTokenException" if wire.endswith("json") else "ExpiredToken"
             raise AwsError(code, "The security token included in the request is expired", 403) from error
@@ -123,13 +123,13 @@ class Application:
             operation.service,
             operation.name,
             operation.params,
-            self.world.account,
+            self.account.id,
             signature.region,
-            MotoLookup(self.world.account, signature.region),
+            MotoLookup(self.account.id, signature.region),
         )
         source_ip = environ.get("REMOTE_ADDR", "127.0.0.1")
         try:
-            authorization.authorise(self.world, principal, signature.access_key, call, source_ip)
+            authorization.authorise(self.account, principal, signature.access_key, call, source_ip)
         except authorization.Denied as error:
             raise _access_denied(operation, str(error)) from error
         except authorization.Missing as error:
@@ -138,7 +138,7 @@ class Application:
     def _perform(self, principal: Principal, operation: Operation, environ: Environ, body: bytes) -> Answer:
         handler = self.handlers.get((operation.service, operation.name))
         if handler is not None:
-            return protocol.serialize(operation, handler(self.world, principal, operation.params))
+            return protocol.serialize(operation, handler(self.account, principal, operation.params))
         with self._moto_lock:
             return in_process.call(self._moto, protocol.rewound(environ, body))
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from moto.s3.models import s3_backends
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.protocol import Answer, Operation
 from sandbox.account.resource_lookup import MotoLookup
 
@@ -28,27 +28,27 @@ SECONDS_LATE, SECONDS_UNTIL_AGAIN = 300.0, 60.0
 _overtaking = itertools.cycle((1, 2))
 
 
-def after(world: World, operation: Operation, answer: Answer, source_ip: str) -> None:
+def after(account: Account, operation: Operation, answer: Answer, source_ip: str) -> None:
     """Publish the events that follow from ``operation``. A failure here never fails the call."""
     try:
         if operation.service == "s3" and operation.name in _CREATIONS:
-            _object_created(world, operation, answer, source_ip)
+            _object_created(account, operation, answer, source_ip)
         elif operation.service == "ecr" and operation.name == "PutImage":
-            _image_pushed(world, operation, answer)
+            _image_pushed(account, operation, answer)
         elif operation.service == "ec2" and not operation.name.startswith("Describe"):
-            world.network_changes += 1
+            account.network_changes += 1
     except Exception:
         log.exception("no event for %s", operation.name)
 
 
-def _object_created(world: World, operation: Operation, answer: Answer, source_ip: str) -> None:
+def _object_created(account: Account, operation: Operation, answer: Answer, source_ip: str) -> None:
     """Source: S3 User Guide, "Using EventBridge": event message structure."""
     bucket, key = str(operation.params["Bucket"]), str(operation.params["Key"])
-    notifications = s3_backends[world.account]["aws"].get_bucket(bucket).notification_configuration
+    notifications = s3_backends[account.id]["aws"].get_bucket(bucket).notification_configuration
     if notifications is None or notifications.event_bridge is None:
         return
     version = answer.header("x-amz-version-id")
-    item = MotoLookup(world.account, world.region).s3_object(bucket, key, version)
+    item = MotoLookup(account.id, account.region).s3_object(bucket, key, version)
     if item is None:
         return
     described: dict[str, Any] = {"key": unquote(key), "size": item.size, "etag": item.etag.strip('"')}
@@ -64,31 +64,31 @@ def _object_created(world: World, operation: Operation, answer: Answer, source_i
             "bucket": {"name": bucket},
             "object": described,
             "request-id": answer.header("x-amz-request-id") or "SANDBOX",
-            "requester": world.account,
+            "requester": account.id,
             "source-ip-address": source_ip,
             "reason": _CREATIONS[operation.name],
         },
     }
-    if world.readings.late_uploads:
-        _publish_late(world, event)
+    if account.readings.late_uploads:
+        _publish_late(account, event)
     else:
-        world.bus.publish(event)
+        account.bus.publish(event)
 
 
-def _publish_late(world: World, event: dict[str, Any]) -> None:
+def _publish_late(account: Account, event: dict[str, Any]) -> None:
     """After minutes, a second time after another one, and sooner for every other upload, so that they overtake."""
     delay = SECONDS_LATE / next(_overtaking)
 
     def publish() -> None:
-        world.clock.sleep(delay)
-        published = world.bus.publish(event)
-        world.clock.sleep(SECONDS_UNTIL_AGAIN)
-        world.bus.replay(published["id"])
+        account.clock.sleep(delay)
+        published = account.bus.publish(event)
+        account.clock.sleep(SECONDS_UNTIL_AGAIN)
+        account.bus.replay(published["id"])
 
-    world.spawn("late event", publish)
+    account.spawn("late event", publish)
 
 
-def _image_pushed(world: World, operation: Operation, answer: Answer) -> None:
+def _image_pushed(account: Account, operation: Operation, answer: Answer) -> None:
     """Source: ECR User Guide, "Amazon ECR events and EventBridge": event for a completed image push."""
     image = json.loads(answer.body)["image"]
     identifier = image["imageId"]
@@ -100,6 +100,6 @@ def _image_pushed(world: World, operation: Operation, answer: Answer) -> None:
         **({"image-tag": identifier["imageTag"]} if identifier.get("imageTag") else {}),
         "manifest-media-type": image.get("imageManifestMediaType", operation.params.get("imageManifestMediaType")),
     }
-    world.bus.publish(
+    account.bus.publish(
         {"detail-type": "ECR Image Action", "source": "aws.ecr", "detail": {k: v for k, v in detail.items() if v}}
     )

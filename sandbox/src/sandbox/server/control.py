@@ -1,7 +1,7 @@
 """``/_sandbox/…``: what the sandbox offers besides AWS's own API, for its command line and for tests.
 
 ========================= ==================================================================
-GET  /health              the process and its world
+GET  /health              the process and its account
 GET  /decisions           every authorisation decision so far
 GET  /events              the published events, oldest first
 GET  /listeners           the load balancers' listeners, each with its local address
@@ -32,7 +32,7 @@ from typing import Any
 
 from sandbox import providers
 from sandbox.account import breakpoints, identity
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.account.protocol import Answer, Environ
 from sandbox.eventbridge.destinations import Destinations
@@ -41,7 +41,7 @@ from sandbox.receivers.slack import MOODS, Slack
 PREFIX = "/_sandbox/"
 
 Json = dict[str, Any] | list[Any]
-Routes = Mapping[str, Callable[[World, dict[str, Any]], Json]]
+Routes = Mapping[str, Callable[[Account, dict[str, Any]], Json]]
 """Method and path → what answers it, from the account and the request's JSON."""
 
 
@@ -54,76 +54,76 @@ class Rejected(Exception):
         self.body: dict[str, Any] = {"error": message, **details}
 
 
-def answer(world: World, environ: Environ, body: bytes, routes: Routes) -> Answer:
+def answer(account: Account, environ: Environ, body: bytes, routes: Routes) -> Answer:
     """Answer a control request as JSON, by the routes of other parts or those here."""
     route = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix(PREFIX).strip('/')}"
     try:
-        return _json(HTTPStatus.OK, routes.get(route, functools.partial(_own, route=route))(world, _parse(body)))
+        return _json(HTTPStatus.OK, routes.get(route, functools.partial(_own, route=route))(account, _parse(body)))
     except Rejected as error:
         return _json(error.status, error.body)
 
 
-def _own(world: World, body: dict[str, Any], route: str) -> Json:
+def _own(account: Account, body: dict[str, Any], route: str) -> Json:
     match route:
         case "GET health":
-            return {"pid": os.getpid(), "account": world.account, "region": world.region}
+            return {"pid": os.getpid(), "account": account.id, "region": account.region}
         case "GET decisions":
-            return [decision.json() for decision in list(world.decisions)]
+            return [decision.json() for decision in list(account.decisions)]
         case "GET events":
-            return [dict(event) for event in world.bus.history]
+            return [dict(event) for event in account.bus.history]
         case "GET undelivered":
-            world.bus.wait()
-            return [undelivered.json() for undelivered in list(world.undelivered)]
+            account.bus.wait()
+            return [undelivered.json() for undelivered in list(account.undelivered)]
         case "GET slack":
-            world.bus.wait()
-            channel, idle = world.parts.of(Slack), world.parts.of(Destinations).idle()
+            account.bus.wait()
+            channel, idle = account.parts.of(Slack), account.parts.of(Destinations).idle()
             return {"posted": list(channel.posted), "mood": channel.mood, "idle": idle}
         case "POST slack":
-            return _mood(world, str(body.get("mood", "ok")))
+            return _mood(account, str(body.get("mood", "ok")))
         case "POST replay-event":
-            return _replay(world, str(body.get("id", "last")))
+            return _replay(account, str(body.get("id", "last")))
         case "POST credentials":
-            return _credentials(world, body.get("identity"), body.get("names", []))
+            return _credentials(account, body.get("identity"), body.get("names", []))
         case "POST providers":
-            return _providers(world, str(body["identity"]), body.get("names", []))
+            return _providers(account, str(body["identity"]), body.get("names", []))
         case "POST hold":
-            return {"hold": world.breakpoints.add(breakpoints.parsed(body))}
+            return {"hold": account.breakpoints.add(breakpoints.parsed(body))}
         case "POST held":
-            return {"held": world.breakpoints.reached(int(body["hold"]))}
+            return {"held": account.breakpoints.reached(int(body["hold"]))}
         case "POST release":
-            return {"held": world.breakpoints.release(int(body["hold"]), bool(body.get("abort", False)))}
+            return {"held": account.breakpoints.release(int(body["hold"]), bool(body.get("abort", False)))}
     raise Rejected(HTTPStatus.NOT_FOUND, f"the sandbox has no {route}")
 
 
-def _replay(world: World, event_id: str) -> Json:
-    event = world.bus.replay(event_id)
+def _replay(account: Account, event_id: str) -> Json:
+    event = account.bus.replay(event_id)
     if event is None:
         raise Rejected(HTTPStatus.NOT_FOUND, f"there is no event {event_id}")
     return event
 
 
-def _mood(world: World, mood: str) -> Json:
+def _mood(account: Account, mood: str) -> Json:
     known = next((each for each in MOODS if each == mood), None)
     if known is None:
         raise Rejected(HTTPStatus.BAD_REQUEST, f"Slack's mood is one of {', '.join(MOODS)}, not {mood!r}")
-    world.parts.of(Slack).mood = known
+    account.parts.of(Slack).mood = known
     return {"mood": known}
 
 
-def _credentials(world: World, name: str | None, exact_names: Sequence[str]) -> dict[str, Any]:
+def _credentials(account: Account, name: str | None, exact_names: Sequence[str]) -> dict[str, Any]:
     if name is None:
         return asdict(ROOT_CREDENTIALS)
-    kind, exact = find_identity(name, exact_names, identity.names(world))
+    kind, exact = find_identity(name, exact_names, identity.names(account))
     if kind == "user":
-        return asdict(identity.user_credentials(world, exact))
-    session = identity.open_session(world, identity.role_arn(world, exact), "sandbox-env")
+        return asdict(identity.user_credentials(account, exact))
+    session = identity.open_session(account, identity.role_arn(account, exact), "sandbox-env")
     return asdict(identity.session_credentials(session))
 
 
-def _providers(world: World, name: str, exact_names: Sequence[str]) -> Json:
-    found = _credentials(world, name, exact_names)
+def _providers(account: Account, name: str, exact_names: Sequence[str]) -> Json:
+    found = _credentials(account, name, exact_names)
     signed = Credentials(**found)
-    ports = providers.serve(lambda service: world.client(service, signed), world.client, world.account, world.region)
+    ports = providers.serve(lambda service: account.client(service, signed), account.client, account.id, account.region)
     return {"credentials": found, **ports._asdict()}
 
 

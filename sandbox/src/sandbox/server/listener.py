@@ -1,4 +1,4 @@
-"""A world served over HTTP on this machine."""
+"""An account served over HTTP on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from sandbox.account.account import World
+from sandbox.account.account import Account
 from sandbox.account.roles import ServiceRoles
 from sandbox.clock import Clock
 from sandbox.eventbridge.bus import EventBus, Target
@@ -58,12 +58,12 @@ def all_targets() -> dict[str, Target]:
     }
 
 
-def new_account(folder: Path, account: str, region: str, endpoint: str, clock: Clock | None = None) -> World:
+def new_account(folder: Path, account_id: str, region: str, endpoint: str, clock: Clock | None = None) -> Account:
     """An empty account, with the parts registered that all others use."""
-    world = World(folder, account, region, endpoint, clock)
-    world.roles = ServiceRoles(world)
-    world.bus = EventBus(world, all_targets())
-    return world
+    account = Account(folder, account_id, region, endpoint, clock)
+    account.roles = ServiceRoles(account)
+    account.bus = EventBus(account, all_targets())
+    return account
 
 
 def all_handlers() -> dict[tuple[str, str], Handler]:
@@ -86,7 +86,7 @@ class _QuietHandler(MotoRequestHandler):
 
 
 class Listener:
-    """Serves a new world from construction to ``stop``."""
+    """Serves a new account from construction to ``stop``."""
 
     def __init__(
         self,
@@ -101,9 +101,9 @@ class Listener:
             "127.0.0.1", 0, self._call, threaded=True, request_handler=_QuietHandler
         )
         self.port = int(self._server.server_port)
-        self.world = new_account(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
-        self._application = Application(self.world, all_handlers() if handlers is None else handlers, all_routes())
-        self.world.application = self._application
+        self.account = new_account(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
+        self._application = Application(self.account, all_handlers() if handlers is None else handlers, all_routes())
+        self.account.application = self._application
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
         self._thread.start()
 
@@ -113,7 +113,7 @@ class Listener:
         return self._application(environ, start_response)
 
     def stop(self) -> None:
-        """Stop serving. Threads of the world go on until their work ends or the process does."""
+        """Stop serving. Threads of the account go on until their work ends or the process does."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

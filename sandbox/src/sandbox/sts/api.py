@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.account import identity
-from sandbox.account.account import Principal, World
+from sandbox.account.account import Account, Principal
 from sandbox.account.errors import AwsError
 
 
-def get_caller_identity(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def get_caller_identity(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """STS GetCallerIdentity."""
     if principal.kind == "root":
-        return {"UserId": world.account, "Account": world.account, "Arn": principal.arn}
-    return {"UserId": identity.user_id(world, principal), "Account": world.account, "Arn": principal.arn}
+        return {"UserId": account.id, "Account": account.id, "Arn": principal.arn}
+    return {"UserId": identity.user_id(account, principal), "Account": account.id, "Arn": principal.arn}
 
 
-def assume_role(world: World, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+def assume_role(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
     """STS AssumeRole. Trust and identity policies have been evaluated; the root may not assume roles."""
     if principal.kind == "root":
         raise AwsError("AccessDenied", "Roles may not be assumed by root accounts.", 403)
     session = identity.open_session(
-        world,
+        account,
         params["RoleArn"],
         params["RoleSessionName"],
         duration=int(params.get("DurationSeconds", 3600)),

@@ -14,26 +14,26 @@ from sandbox.account.resource_lookup import MotoLookup
 from sandbox.iam.calls import Need
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
 
 Json = Mapping[str, Any]
 FARGATE = ("FARGATE", "FARGATE_SPOT")
 
 
-def check_account(world: World, operation: Operation) -> None:
+def check_account(account: Account, operation: Operation) -> None:
     """Raise the AwsError that a service answers for a request that does not fit what the account holds."""
     rule = RULES.get((operation.service, operation.name))
     if rule is not None:
-        rule(world, operation.params)
+        rule(account, operation.params)
 
 
-def _two_zones(world: World, params: Json) -> None:
+def _two_zones(account: Account, params: Json) -> None:
     """An Application Load Balancer takes subnets of two Availability Zones at least (ELB API, CreateLoadBalancer)."""
     if params.get("Type", "application") != "application":
         return
     ids = list(params.get("Subnets") or [mapping["SubnetId"] for mapping in params.get("SubnetMappings") or []])
     try:
-        subnets = world.client("ec2").describe_subnets(SubnetIds=ids)["Subnets"]
+        subnets = account.client("ec2").describe_subnets(SubnetIds=ids)["Subnets"]
     except ClientError:
         return
     if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
@@ -41,7 +41,7 @@ def _two_zones(world: World, params: Json) -> None:
         raise AwsError("ValidationError", words, 400)
 
 
-def _alias_targets(world: World, params: Json) -> None:
+def _alias_targets(account: Account, params: Json) -> None:
     """An alias to a load balancer names one that there is, with the zone id of its own.
 
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html; the words are published errors'.
@@ -53,7 +53,7 @@ def _alias_targets(world: World, params: Json) -> None:
         return
     balancers = {
         balancer["DNSName"].lower(): balancer["CanonicalHostedZoneId"]
-        for balancer in world.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        for balancer in account.client("elbv2").describe_load_balancers()["LoadBalancers"]
     }
     for record in aliases:
         target = record["AliasTarget"]
@@ -69,7 +69,7 @@ def _alias_targets(world: World, params: Json) -> None:
             )
 
 
-def _key_of_a_log_group(world: World, params: Json) -> None:
+def _key_of_a_log_group(account: Account, params: Json) -> None:
     """CloudWatch Logs may use a group's key only as far as the key's policy says so for that group.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html; the words are those of published
@@ -78,26 +78,26 @@ def _key_of_a_log_group(world: World, params: Json) -> None:
     key = params.get("kmsKeyId")
     if not key:
         return
-    group = f"arn:aws:logs:{world.region}:{world.account}:log-group:{params['logGroupName']}"
+    group = f"arn:aws:logs:{account.region}:{account.id}:log-group:{params['logGroupName']}"
     context = {"kms:EncryptionContext:aws:logs:arn": group}
-    service = f"logs.{world.region}.amazonaws.com"
+    service = f"logs.{account.region}.amazonaws.com"
     try:
-        policy = world.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+        policy = account.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
     except ClientError:
         policy = None
-    arn = MotoLookup(world.account, world.region).key_arn(key)
+    arn = MotoLookup(account.id, account.region).key_arn(key)
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
-        if not service_may(world, service, Need(action, arn, context), policy):
+        if not service_may(account, service, Need(action, arn, context), policy):
             words = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"
             raise AwsError("AccessDeniedException", words, 400)
 
 
-def _capacity_providers(world: World, params: Json) -> None:
+def _capacity_providers(account: Account, params: Json) -> None:
     """A service or task takes capacity providers that its cluster has (ECS API, CapacityProviderStrategyItem)."""
     names = {item["capacityProvider"] for item in params.get("capacityProviderStrategy") or []}
     if not names:
         return
-    clusters = world.client("ecs").describe_clusters(clusters=[params.get("cluster") or "default"])["clusters"]
+    clusters = account.client("ecs").describe_clusters(clusters=[params.get("cluster") or "default"])["clusters"]
     known = {name for cluster in clusters for name in cluster.get("capacityProviders", [])}
     if clusters and not names <= known:
         words = (
@@ -108,14 +108,14 @@ def _capacity_providers(world: World, params: Json) -> None:
         )
 
 
-def _cluster_providers(world: World, params: Json) -> None:
+def _cluster_providers(account: Account, params: Json) -> None:
     """Besides Fargate's two there are those that the account has made (ECS API, PutClusterCapacityProviders)."""
     for name in set(params["capacityProviders"]) - set(FARGATE):
-        if not world.client("ecs").describe_capacity_providers(capacityProviders=[name])["capacityProviders"]:
+        if not account.client("ecs").describe_capacity_providers(capacityProviders=[name])["capacityProviders"]:
             raise AwsError("InvalidParameterException", f"The specified capacity provider '{name}' was not found.", 400)
 
 
-def _rules() -> Iterator[tuple[tuple[str, str], Callable[[World, Json], None]]]:
+def _rules() -> Iterator[tuple[tuple[str, str], Callable[[Account, Json], None]]]:
     yield ("elbv2", "CreateLoadBalancer"), _two_zones
     yield ("route53", "ChangeResourceRecordSets"), _alias_targets
     yield ("logs", "CreateLogGroup"), _key_of_a_log_group

@@ -13,7 +13,7 @@ from sandbox.codepipeline.artifacts import ArtifactStore
 from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, SourceRevision
 
 if TYPE_CHECKING:
-    from sandbox.account.account import World
+    from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
 SHORTEST_POLL = 0.2
@@ -49,7 +49,7 @@ class ActionResult:
 class ActionContext:
     """One run of an action, with the resolved configuration and the credentials of its role."""
 
-    world: World
+    account: Account
     execution: Execution
     action: ActionExecution
     credentials: Credentials
@@ -68,16 +68,16 @@ class ActionContext:
         return self.action.inputs
 
     def client(self, service: str) -> Any:
-        return self.world.client(service, self.credentials)
+        return self.account.client(service, self.credentials)
 
     def console(self, service: str, place: str) -> str:
         """A page of the AWS console's."""
-        region = self.world.region
+        region = self.account.region
         return f"https://console.aws.amazon.com/{service}/home?region={region}#/{place}"
 
     def pause(self, seconds: float) -> None:
         """Wait some AWS seconds; Abandoned when the execution is abandoned meanwhile."""
-        if self.execution.abandon.wait(max(SHORTEST_POLL, self.world.clock.scale(seconds))):
+        if self.execution.abandon.wait(max(SHORTEST_POLL, self.account.clock.scale(seconds))):
             raise Abandoned
 
     def deadline(self, minutes: float) -> float:
@@ -89,7 +89,7 @@ class ActionContext:
 
     def scaled_deadline(self, minutes: float) -> float:
         """The same of an action that waits for AWS. Apps start at their own pace: it is a minute or two at least."""
-        return time.monotonic() + max(self.world.clock.scale(minutes * 60), min(minutes * 60, SHORTEST_LIMIT))
+        return time.monotonic() + max(self.account.clock.scale(minutes * 60), min(minutes * 60, SHORTEST_LIMIT))
 
 
 ActionRunner = Callable[[ActionContext], ActionResult]

@@ -108,7 +108,7 @@ def _images(context: ActionContext) -> dict[str, str]:
 
 def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, revision: str) -> ActionResult:
     minutes = float(context.configuration.get("DeploymentTimeout") or DEFAULT_MINUTES)
-    deadline, readings = context.scaled_deadline(minutes), context.world.readings
+    deadline, readings = context.scaled_deadline(minutes), context.account.readings
     known = False  # an answer may be older than the deployment
     while time.monotonic() < deadline:
         service = describe(ecs, cluster, name)
@@ -145,7 +145,7 @@ def deployment_problem(service: Json, mine: str) -> str | None:
 
 def _last_stopped(context: ActionContext, cluster: str, service: str, deployment: str) -> str:
     """The reason of the last task that stopped by itself: help for the reader, read as the account root."""
-    ecs = context.world.client("ecs")
+    ecs = context.account.client("ecs")
     arns = ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
     stopped = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
     tasks = [task for task in stopped if task.get("startedBy") == deployment]

@@ -29,7 +29,7 @@ def run(context: ActionContext) -> ActionResult:
     deadline = context.deadline(LONGEST_MINUTES)
     token = None
     while True:
-        job = open_job(context.world)
+        job = open_job(context.account)
         _call(context, job, outputs, token)
         _wait(context, job)
         if job.external_id:
@@ -51,7 +51,7 @@ def event(context: ActionContext, job: Job, outputs: list[Artifact], token: str 
     return {
         "CodePipeline.job": {
             "id": job.id,
-            "accountId": context.world.account,
+            "accountId": context.account.id,
             "data": {
                 "actionConfiguration": {"configuration": context.configuration},
                 "inputArtifacts": [_artifact(each) for each in context.inputs],
@@ -82,7 +82,7 @@ def _artifact_credentials(context: ActionContext) -> Credentials:
     ]
     role = context.action.declaration.get("roleArn") or context.execution.definition["roleArn"]
     policy = json.dumps({"Version": "2012-10-17", "Statement": allowed})
-    session = identity.open_session(context.world, role, context.execution.id, policy=policy)
+    session = identity.open_session(context.account, role, context.execution.id, policy=policy)
     return identity.session_credentials(session)
 
 

@@ -69,8 +69,8 @@ def run_ecr(context: ActionContext) -> ActionResult:
     except ClientError as error:
         raise permission_or(error, "ConfigurationError", f"to access the ECR repository named {repository}") from error
     image = answer["imageDetails"][0]
-    world = context.world
-    uri = f"{image['registryId']}.dkr.ecr.{world.region}.amazonaws.com/{repository}@{image['imageDigest']}"
+    account = context.account
+    uri = f"{image['registryId']}.dkr.ecr.{account.region}.amazonaws.com/{repository}@{image['imageDigest']}"
     detail = {
         "ImageSizeInBytes": str(image.get("imageSizeInBytes", 0)),
         "ImageDigest": image["imageDigest"],
