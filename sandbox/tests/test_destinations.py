@@ -12,7 +12,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from sandbox.account.account import Account
 from sandbox.eventbridge.destinations import Destinations
 from sandbox.receivers.answer import Answer
-from sandbox.receivers.slack import Mood, Slack
+from sandbox.receivers.slack import FailureMode, Slack
 from sandbox.server.app import Handler
 from sandbox.server.listener import Listener
 
@@ -105,14 +105,14 @@ def test_events_are_posted_in_their_order(account: Account) -> None:
     assert account.undelivered == []
 
 
-@pytest.mark.parametrize("mood", ["down", "rate_limited"])
-def test_what_can_succeed_is_tried_again(account: Account, mood: Mood) -> None:
+@pytest.mark.parametrize("failure_mode", ["down", "rate_limited"])
+def test_what_can_succeed_is_tried_again(account: Account, failure_mode: FailureMode) -> None:
     make_target(account)
-    account.parts.of(Slack).mood = mood
+    account.parts.of(Slack).failure_mode = failure_mode
     publish(account, 1, 2)
     time.sleep(0.2)
     assert account.parts.of(Slack).posted == []
-    account.parts.of(Slack).mood = "ok"
+    account.parts.of(Slack).failure_mode = "ok"
     assert sorted(settled(account)) == ["number 1", "number 2"]
     assert account.undelivered == []
 
@@ -120,7 +120,7 @@ def test_what_can_succeed_is_tried_again(account: Account, mood: Mood) -> None:
 def test_what_cannot_succeed_is_kept_at_once(account: Account) -> None:
     make_queue(account)
     make_target(account, DeadLetterConfig={"Arn": QUEUE})
-    account.parts.of(Slack).mood = "gone"
+    account.parts.of(Slack).failure_mode = "gone"
     publish(account, 7)
     assert settled(account) == []
     (message,) = kept(account)
@@ -133,7 +133,7 @@ def test_what_cannot_succeed_is_kept_at_once(account: Account) -> None:
 def test_what_was_tried_often_enough_is_kept(account: Account) -> None:
     make_queue(account)
     make_target(account, DeadLetterConfig={"Arn": QUEUE}, RetryPolicy={"MaximumRetryAttempts": 2})
-    account.parts.of(Slack).mood = "down"
+    account.parts.of(Slack).failure_mode = "down"
     publish(account, 7)
     assert settled(account) == []
     (message,) = kept(account)
@@ -144,7 +144,7 @@ def test_what_was_tried_often_enough_is_kept(account: Account) -> None:
 def test_a_queue_takes_only_what_its_policy_allows(account: Account) -> None:
     make_queue(account, rule=f"{RULE}-other")
     make_target(account, DeadLetterConfig={"Arn": QUEUE})
-    account.parts.of(Slack).mood = "gone"
+    account.parts.of(Slack).failure_mode = "gone"
     publish(account, 7)
     assert settled(account) == []
     assert kept(account) == []

@@ -11,7 +11,7 @@ from sandbox.codepipeline.actions.context import ActionContext, ActionFailure, A
 from sandbox.codepipeline.engine import Runner
 from sandbox.codepipeline.model import Execution
 from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
-from sandbox.codepipeline.stage_lock import StageGates
+from sandbox.codepipeline.stage_lock import StageLocks
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/pipe"
@@ -37,7 +37,7 @@ class Rig:
 
     def __init__(self, *stages: Json, mode: str = "QUEUED") -> None:
         self.account = FakeAccount()
-        self.gates = StageGates()
+        self.stage_locks = StageLocks()
         self.definition: Json = {
             "name": "pipe",
             "roleArn": ROLE,
@@ -60,8 +60,8 @@ class Rig:
 
     def start(self, **variables: str) -> Execution:
         execution = Execution(self.definition, variables, "StartPipelineExecution", "me")
-        self.gates.queue(execution.stages[0].name, execution)
-        self.account.spawn("x", Runner(self.account, execution, self.gates, self.actions).run)  # type: ignore[arg-type]
+        self.stage_locks.queue(execution.stages[0].name, execution)
+        self.account.spawn("x", Runner(self.account, execution, self.stage_locks, self.actions).run)  # type: ignore[arg-type]
         return execution
 
     def run(self, **variables: str) -> Execution:
@@ -195,7 +195,7 @@ def test_queued_executions_enter_a_stage_one_by_one_in_order() -> None:
     executions = [r.start() for _ in range(3)]
     eventually(lambda: inside)
     assert len(inside) == 1
-    assert stage_state(r.definition["stages"][0], executions, r.gates.waiting("One"))["inboundExecutions"] == [
+    assert stage_state(r.definition["stages"][0], executions, r.stage_locks.waiting("One"))["inboundExecutions"] == [
         {"pipelineExecutionId": e.id, "status": "InProgress", "type": "STANDARD"} for e in executions[1:]
     ]
     release.release()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.clients import upload
-from sandbox.clients.follow import Watch
+from sandbox.clients.follow import ExecutionFollower
 from sandbox.clients.upload import Uploaded
 from sandbox.engine import Engine
 from sandbox.stacks import SandboxError, StackFolder
@@ -38,7 +38,7 @@ def account(*actions: Json) -> Any:
 
 
 def a_pipeline(*actions: Json) -> Wait:
-    return lambda _, said: Watch(account(*actions), {"name": "dev-web"}, "e1", said.append).follow()
+    return lambda _, said: ExecutionFollower(account(*actions), {"name": "dev-web"}, "e1", said.append).follow()
 
 
 def a_turn(_: Path, said: list[str]) -> None:

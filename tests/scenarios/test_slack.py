@@ -180,16 +180,16 @@ def test_a_source_that_is_gone(local: Stack) -> None:
 
 def test_what_slack_does_not_take_arrives_later_or_is_kept(local: Stack, apps: Apps) -> None:
     before = len(told(local))
-    local.ok("slack", "--mood", "down")
+    local.ok("slack", "--failure-mode", "down")
     assert local.ship("hello", apps.make("unseen")).code == 0
     assert told(local, before) == []
-    local.ok("slack", "--mood", "ok")
+    local.ok("slack", "--failure-mode", "ok")
     assert sorted(titles(told(local, before))) == [
         "[local] local-hello deploys", "[local] local-hello has an image to deploy",
         "[local] local-hello has released release-6", "[local] local-hello has started",
     ]  # fmt: skip
     assert queue(local) == []
-    local.ok("slack", "--mood", "gone")
+    local.ok("slack", "--failure-mode", "gone")
     assert local.ship("hello", apps.make("lost")).code == 0
     while not local.control("slack")["idle"]:
         time.sleep(0.1)

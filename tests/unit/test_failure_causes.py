@@ -16,7 +16,7 @@ from components.notifications.slack_messages import MESSAGES, webhook_transforme
 from pipeline_steps import report
 from releases.failure import MARK, marked
 from releases.pipeline import Pipeline
-from sandbox.clients.follow import Watch, failure
+from sandbox.clients.follow import ExecutionFollower, failure
 from sandbox.eventbridge.transform import target_input
 
 Json = dict[str, Any]
@@ -112,10 +112,10 @@ def test_ship(case: Case) -> None:
     cause = f"{MARK}{cause}" if case == FAILURES["build"] else cause
     account: Any = session(*case[:-1])
     shown: list[str] = []
-    watch = Watch(account, PIPELINE, "e", shown.append, logs=False)
-    watch.tell()
+    follower = ExecutionFollower(account, PIPELINE, "e", shown.append, logs=False)
+    follower.tell()
     assert f"  {action} FAILED (0.0 s) {cause}" in shown
-    first, *evidence = failure(account, {"status": "Failed", "summary": ""}, watch, "web")
+    first, *evidence = failure(account, {"status": "Failed", "summary": ""}, follower, "web")
     assert first == f"The delivery ended as Failed: {stage} / {action}: {cause}"
     assert not any("echo" in line or "\n" in line for line in [*shown, first, *evidence])
 
@@ -124,7 +124,7 @@ def test_ship(case: Case) -> None:
 def test_ship_shows_a_build_s_log_when_it_is_asked_to(logs: bool) -> None:
     account: Any = session(*FAILURES["build"][:-1])
     shown: list[str] = []
-    Watch(account, PIPELINE, "e", shown.append, logs=logs).tell()
+    ExecutionFollower(account, PIPELINE, "e", shown.append, logs=logs).tell()
     assert ("    | #5 ERROR: process did not complete" in shown) == logs
     assert not any("echo" in line or "\n" in line for line in shown)
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.clients.follow import Watch, container_logs, failure, how_to_answer
+from sandbox.clients.follow import ExecutionFollower, container_logs, failure, how_to_answer
 from sandbox.clients.pipelines import executions, find_pipeline
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
@@ -38,7 +38,7 @@ def ship(
     stack: str,
     as_json: bool,
 ) -> None:
-    """Upload a source as the service's own uploader and watch the pipeline that this starts.
+    """Upload a source as the service's own uploader and follow the pipeline that this starts.
 
     Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
 
@@ -56,17 +56,17 @@ def ship(
     )
     execution = wait_for_execution(session, pipeline, uploaded, tell)
     tell(f"Execution {execution} of {pipeline['name']}")
-    watch = Watch(session, pipeline, execution, tell, logs=verbose)
+    follower = ExecutionFollower(session, pipeline, execution, tell, logs=verbose)
     started = time.monotonic()
-    approval = watch.follow(past_approvals=False)
-    summary = watch.summary()
+    approval = follower.follow(past_approvals=False)
+    summary = follower.summary()
     if approval:
         for line in how_to_answer(approval, execution, service, stack):
             tell(line)
     elif summary["status"] == "Succeeded":
         tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, pipeline, service)}")
     else:
-        for line in failure(session, summary, watch, service):
+        for line in failure(session, summary, follower, service):
             say(line)
     if as_json:
         click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))
@@ -103,11 +103,11 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
         raise SandboxError(f"the pipeline {name} does not have {wanted}")
     newest = chosen[0]
     click.echo(f"Execution {newest['pipelineExecutionId']} of {name}: {newest['status']}")
-    watch = Watch(session, pipeline, newest["pipelineExecutionId"], click.echo)
+    follower = ExecutionFollower(session, pipeline, newest["pipelineExecutionId"], click.echo)
     if follow:
-        watch.follow()
+        follower.follow()
     else:
-        watch.tell()
+        follower.tell()
     readers = dict(container_logs(session, pipeline, service))
     while True:
         for title, reader in readers.items():

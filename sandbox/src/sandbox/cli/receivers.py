@@ -20,24 +20,26 @@ Entry = Mapping[str, Any]
 
 
 @click.command()
-@click.option("--mood", type=click.Choice(channel.MOODS), help="How Slack answers from now on; shows nothing.")
+@click.option(
+    "--failure-mode", type=click.Choice(channel.FAILURE_MODES), help="How Slack answers from now on; shows nothing."
+)
 @stack_option
 @json_option
 @one_message
-def slack(mood: str | None, stack: str, as_json: bool) -> None:
+def slack(failure_mode: str | None, stack: str, as_json: bool) -> None:
     """What the stack's Slack channel has been told, as a person sees it.
 
-    A stack tells Slack when its file says `notifications: {slack: true}`. Let Slack be down with --mood down, and see
-    the messages arrive after --mood ok, or in the dead-letter queue.
+    Let Slack be down with --failure-mode down, and see the messages arrive after --failure-mode ok, or in the
+    dead-letter queue.
 
     Example: sandbox slack --stack local
     """
     session = Session(StackFolder(stack).running_server())
-    if mood is not None:
-        session.control("slack", json.dumps({"mood": mood}).encode())
-        say(f"Slack's answers are those of a Slack that is {mood.replace('_', ' ')}.")
+    if failure_mode is not None:
+        session.control("slack", json.dumps({"failure_mode": failure_mode}).encode())
+        say(f"Slack's answers are those of a Slack that is {failure_mode.replace('_', ' ')}.")
         return
-    seen = _delivered(session, "slack", lambda seen: seen["idle"] or seen["mood"] != "ok")
+    seen = _delivered(session, "slack", lambda seen: seen["idle"] or seen["failure_mode"] != "ok")
     _show(seen["posted"], channel.as_seen, idle=seen["idle"], as_json=as_json, nothing="Slack was told nothing yet.")
 
 
@@ -48,8 +50,8 @@ def slack(mood: str | None, stack: str, as_json: bool) -> None:
 def commits(stack: str, as_json: bool) -> None:
     """What GitHub or GitLab was told of commits, as a person sees it.
 
-    A stack tells them when its file says `notifications: {commits: {host: github}}`, and of uploads that name their
-    commit: sandbox ship hello --source examples/hello --commit SHA --repository OWNER/NAME
+    They are told of uploads that name their commit: sandbox ship hello --source examples/hello --commit SHA
+    --repository OWNER/NAME
 
     Example: sandbox commits --stack local
     """

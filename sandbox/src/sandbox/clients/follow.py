@@ -39,7 +39,7 @@ class Approval:
 
 
 @dataclass
-class Watch:
+class ExecutionFollower:
     """Tells of one execution as it goes on."""
 
     session: Session
@@ -232,12 +232,12 @@ def how_to_answer(approval: Approval, execution: str, service: str, stack: str) 
     ]
 
 
-def failure(session: Session, summary: Json, watch: Watch, service: str) -> list[str]:
+def failure(session: Session, summary: Json, follower: ExecutionFollower, service: str) -> list[str]:
     """Why it failed, in one line, and the end of the log of the failed build, or of the last task that failed.
 
     A task counts that the service has started, or that a step has run in the execution's name.
     """
-    failed = [action for action in watch.actions() if action["status"] == "Failed"]
+    failed = [action for action in follower.actions() if action["status"] == "Failed"]
     causes = [f"{each['stageName']} / {each['actionName']}: {cause(session, each)}" for each in failed]
     ending = "; ".join(causes) or one_line(summary["summary"] or "") or "CodePipeline gives no reason"
     lines = [f"The delivery ended as {summary['status']}: {ending}"]
@@ -249,9 +249,9 @@ def failure(session: Session, summary: Json, watch: Watch, service: str) -> list
             by_commands = [line for line in shown if not line.startswith(CODEBUILD_LINE)]
             lines += [f"  | {line}" for line in (by_commands or shown)[-TAIL_LINES:]]
         elif kind["category"] == "Deploy":
-            lines += failed_task(session, watch.pipeline, service, action["startTime"])
+            lines += failed_task(session, follower.pipeline, service, action["startTime"])
         elif kind["provider"] == "Lambda":
-            lines += failed_run(session, watch.execution, action["startTime"])
+            lines += failed_run(session, follower.execution, action["startTime"])
     return lines
 
 

@@ -72,7 +72,7 @@ def delete_pipeline(account: Account, principal: Principal, params: Json) -> Jso
     for execution in state.executions if state else []:
         _stop(execution, "The pipeline was deleted", abandon=True)
     if state:
-        state.gates.wake()
+        state.stage_locks.wake()
     backend(account).pipelines.pop(name, None)
     return {}
 
@@ -107,7 +107,7 @@ def get_pipeline_state(account: Account, principal: Principal, params: Json) -> 
     return {
         "pipelineName": params["name"],
         "pipelineVersion": record.pipeline["version"],
-        "stageStates": [stage_state(s, executions, state.gates.waiting(s["name"])) for s in stages],
+        "stageStates": [stage_state(s, executions, state.stage_locks.waiting(s["name"])) for s in stages],
         "created": record._created.timestamp(),
         "updated": record._updated.timestamp(),
     }
@@ -142,7 +142,7 @@ def stop_pipeline_execution(account: Account, principal: Principal, params: Json
             400,
         )
     _stop(execution, params.get("reason", ""), bool(params.get("abandon")))
-    pipeline_state(account, params["pipelineName"]).gates.wake()
+    pipeline_state(account, params["pipelineName"]).stage_locks.wake()
     return {"pipelineExecutionId": execution.id}
 
 

@@ -29,7 +29,7 @@ from sandbox.codepipeline.model import (
     StageStatus,
     utc_now,
 )
-from sandbox.codepipeline.stage_lock import StageGates
+from sandbox.codepipeline.stage_lock import StageLocks
 from sandbox.codepipeline.variables import UnknownVariable, resolve_all
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ class Runner:
         self,
         account: Account,
         execution: Execution,
-        gates: StageGates,
+        stage_locks: StageLocks,
         actions: dict[tuple[str, str], ActionRunner] = ACTIONS,
     ) -> None:
         self.account = account
         self.execution = execution
-        self.gates = gates
+        self.stage_locks = stage_locks
         self.actions = actions
         self.store = ArtifactStore.of(execution.definition, account.region)
 
@@ -71,8 +71,8 @@ class Runner:
         try:
             for index, stage in enumerate(stages):
                 if index:
-                    self.gates.queue(stage.name, execution)
-                if not self.gates.enter(stage.name, execution):
+                    self.stage_locks.queue(stage.name, execution)
+                if not self.stage_locks.enter(stage.name, execution):
                     self._finish()
                     return
                 try:
@@ -82,7 +82,7 @@ class Runner:
                     else:
                         self._run_stage(stage)
                 finally:
-                    self.gates.leave(stage.name, execution)
+                    self.stage_locks.leave(stage.name, execution)
                 if stage.status not in ("Succeeded", "Skipped"):
                     break
             self._finish()
@@ -90,7 +90,7 @@ class Runner:
             LOGGER.exception("execution %s of %s", execution.id, execution.pipeline)
             execution.status, execution.summary = "Failed", "The sandbox failed; its server log says why."
             for stage in execution.stages:
-                self.gates.leave(stage.name, execution)
+                self.stage_locks.leave(stage.name, execution)
             raise
 
     def _finish(self) -> None:

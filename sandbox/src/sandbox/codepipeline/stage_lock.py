@@ -10,7 +10,7 @@ import threading
 from sandbox.codepipeline.model import Execution
 
 
-class StageGates:
+class StageLocks:
     """The stages of one pipeline, by name.
 
     QUEUED: those that wait enter in their order. SUPERSEDED: the newest arrival replaces who waits.

@@ -11,7 +11,7 @@ from moto.backends import get_backend
 from sandbox.account.errors import AwsError
 from sandbox.codepipeline.engine import Runner
 from sandbox.codepipeline.model import Execution, Json, StageExecution
-from sandbox.codepipeline.stage_lock import StageGates
+from sandbox.codepipeline.stage_lock import StageLocks
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -23,7 +23,7 @@ class PipelineState:
     """The executions of one pipeline, oldest first."""
 
     def __init__(self) -> None:
-        self.gates = StageGates()
+        self.stage_locks = StageLocks()
         self.executions: list[Execution] = []
         self.tokens: dict[str, Execution] = {}
         self.lock = threading.RLock()
@@ -38,8 +38,8 @@ class PipelineState:
             for known in over[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
                 self.executions.remove(known)
             self.executions.append(execution)
-            self.gates.queue(execution.stages[0].name, execution)
-        account.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(account, execution, self.gates).run)
+            self.stage_locks.queue(execution.stages[0].name, execution)
+        account.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(account, execution, self.stage_locks).run)
 
     def retry(self, account: Account, execution: Execution, stage: StageExecution, mode: str) -> None:
         """Go on with an execution at the stage in which it failed or was stopped."""
@@ -48,8 +48,8 @@ class PipelineState:
             execution.stop_reason = None
             execution.stop.clear()
             execution.abandon.clear()
-            self.gates.queue(stage.name, execution)
-        runner = Runner(account, execution, self.gates)
+            self.stage_locks.queue(stage.name, execution)
+        runner = Runner(account, execution, self.stage_locks)
         account.spawn(f"retry of {execution.pipeline} {execution.id}", lambda: runner.retry(stage, mode))
 
 

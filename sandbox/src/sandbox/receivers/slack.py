@@ -23,11 +23,11 @@ LONGEST_HEADER, LONGEST_TEXT, MOST_BLOCKS = 150, 3000, 50
 LINK = re.compile(r"<([^|<>]+)\|([^<>]+)>")
 """In `mrkdwn`: an address, and what is shown for it."""
 
-Mood = Literal["ok", "down", "rate_limited", "gone"]
-MOODS: tuple[Mood, ...] = get_args(Mood)
+FailureMode = Literal["ok", "down", "rate_limited", "gone"]
+FAILURE_MODES: tuple[FailureMode, ...] = get_args(FailureMode)
 
 
-REFUSALS: Mapping[Mood, Answer] = {
+REFUSALS: Mapping[FailureMode, Answer] = {
     "down": Answer(503, "service_unavailable"),
     "rate_limited": Answer(429, "rate_limited", retry_after=30),
     "gone": Answer(404, "no_service"),
@@ -39,18 +39,18 @@ class Slack:
     """A workspace.
 
     Attributes:
-        mood: how it answers.
+        failure_mode: how it answers.
         posted: what it has taken, with the time.
     """
 
-    mood: Mood = "ok"
+    failure_mode: FailureMode = "ok"
     posted: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def post(self, body: str) -> Answer:
         """A POST to a webhook."""
-        if self.mood != "ok":
-            return REFUSALS[self.mood]
+        if self.failure_mode != "ok":
+            return REFUSALS[self.failure_mode]
         try:
             message = json.loads(body)
         except ValueError:

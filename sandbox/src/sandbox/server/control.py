@@ -8,7 +8,7 @@ GET  /listeners           the load balancers' listeners, each with its local add
 GET  /undelivered         events that matched a rule and did not reach its target, once all were tried
 GET  /slack               what was posted to Slack, and whether anything is on its way; both once all were tried
 GET  /commits             what GitHub or GitLab was told, and whether anything is on its way
-POST /slack               ``{"mood": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
+POST /slack               ``{"failure_mode": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /builds              ``{"quota": NUMBER or null}``: how many builds may run at once from now on
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "names": [NAME, …]}``: credentials to act as the user or role of one of
@@ -36,7 +36,7 @@ from sandbox.account.account import Account
 from sandbox.account.credentials import ROOT_CREDENTIALS, Credentials
 from sandbox.account.protocol import Answer, Environ
 from sandbox.eventbridge.destinations import Destinations
-from sandbox.receivers.slack import MOODS, Slack
+from sandbox.receivers.slack import FAILURE_MODES, Slack
 
 PREFIX = "/_sandbox/"
 
@@ -77,9 +77,9 @@ def _own(account: Account, body: dict[str, Any], route: str) -> Json:
         case "GET slack":
             account.bus.wait()
             channel, idle = account.parts.of(Slack), account.parts.of(Destinations).idle()
-            return {"posted": list(channel.posted), "mood": channel.mood, "idle": idle}
+            return {"posted": list(channel.posted), "failure_mode": channel.failure_mode, "idle": idle}
         case "POST slack":
-            return _mood(account, str(body.get("mood", "ok")))
+            return _set_failure_mode(account, str(body.get("failure_mode", "ok")))
         case "POST replay-event":
             return _replay(account, str(body.get("id", "last")))
         case "POST credentials":
@@ -102,12 +102,13 @@ def _replay(account: Account, event_id: str) -> Json:
     return event
 
 
-def _mood(account: Account, mood: str) -> Json:
-    known = next((each for each in MOODS if each == mood), None)
+def _set_failure_mode(account: Account, failure_mode: str) -> Json:
+    known = next((each for each in FAILURE_MODES if each == failure_mode), None)
     if known is None:
-        raise Rejected(HTTPStatus.BAD_REQUEST, f"Slack's mood is one of {', '.join(MOODS)}, not {mood!r}")
-    account.parts.of(Slack).mood = known
-    return {"mood": known}
+        allowed = ", ".join(FAILURE_MODES)
+        raise Rejected(HTTPStatus.BAD_REQUEST, f"Slack's failure mode is one of {allowed}, not {failure_mode!r}")
+    account.parts.of(Slack).failure_mode = known
+    return {"failure_mode": known}
 
 
 def _credentials(account: Account, name: str | None, exact_names: Sequence[str]) -> dict[str, Any]:
