@@ -123,7 +123,10 @@ def race(world: World, service: str, call: Call, value: int) -> bool:
 
 
 def race_within_up(world: World, service: str, value: int, whole: bool) -> bool:
-    edit(world, service, value)
+    """The edit is none that runs already, as the `up` has to have something to write."""
+    taken = {world.declared.variants()[service].template, world.see.runs(world.see.state(service)).template}
+    chosen = next(each for each in (value, (value + 1) % 3, (value + 2) % 3) if str(each) not in taken)
+    world.declared.edit_template(service, chosen)
     return disturbances.race_within_up(world, service, whole=whole)
 
 
