@@ -1,6 +1,6 @@
 """The orders of steps in which simpler rules than those of decision 0001 lose an edit or a release.
 
-An exploration of every order (`tests/unit/two_writers_model.py`) found them: the first when Pulumi's own revision always
+An exploration of every order (`tests/unit/support/two_writers_model.py`) found them: the first when Pulumi's own revision always
 wins, the last without a look at what is in flight, the one taken back within a release when that look sees only the
 newest deployment, the others when the newest revision wins. Then what Pulumi itself may lose.
 """

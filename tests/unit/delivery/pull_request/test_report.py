@@ -16,7 +16,7 @@ from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.service_state import ServiceState
 
-RECORDED = Path(__file__).parents[2] / "previews"
+RECORDED = Path(__file__).parents[3] / "previews"
 FAMILY = "arn:aws:ecs:ap-northeast-1:123456789012:task-definition/local-hello"
 RELEASED = {
     "schema": 1,

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from mocked import ACCOUNT, REGION, Recorder
 from task_definitions import EFS, PROXY_AT, ROUTER, TAKEN, WEB_AT, changed, mounted
-from test_program import run, statements
-from test_settings import changed as configured
-from test_settings import refusal
-from test_task_role import declared
 
 from config import settings
+from tests.unit.components.service.test_task_role import declared
+from tests.unit.config.test_settings import changed as configured
+from tests.unit.config.test_settings import refusal
+from tests.unit.program.test_program import run, statements
 
 Deploy = Callable[..., Recorder]
 TASK_DEFINITION, ROLE_POLICY = "aws:ecs/taskDefinition:TaskDefinition", "aws:iam/rolePolicy:RolePolicy"

@@ -10,7 +10,7 @@ import pytest
 from delivery.__main__ import main as delivery
 from sandbox.cli import main as sandbox
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES = ("*.md", "docs/**/*.md", "sandbox/*.md", "examples/**/*.md")
 OTHERS = (
     "*.py", "acceptance/*.py", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "Makefile", "bootstrap/*.*", "components/**/*.py", "config/*.py",

@@ -13,7 +13,7 @@ from releases.errors import DeliveryError
 from releases.record import Release
 
 OLD, NEW, OTHER = digest("a"), digest("b"), digest("c")
-DOCUMENT = Path(__file__).parents[3] / "docs/operations.md"
+DOCUMENT = Path(__file__).parents[4] / "docs/operations.md"
 
 
 @dataclass(frozen=True)

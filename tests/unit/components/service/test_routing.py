@@ -9,11 +9,11 @@ import pytest
 from botocore.stub import Stubber
 from mocked import Recorder, deploy, stack_config
 from moto import mock_aws
-from test_program import run
 
 from components.service.route_names import Route, route_names
 from components.service.rule_priorities import LAST, make_room, take_back
 from releases.errors import DeliveryError
+from tests.unit.program.test_program import run
 
 __all__ = ["deploy"]
 Deploy = Callable[..., Recorder]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SANDBOX, TESTS = "sandbox", "tests"
 SOURCES: dict[tuple[str, ...], tuple[str, ...]] = {("sandbox", "src"): (), ("sandbox", "tests"): (TESTS, "sandbox")}
 """Folder → the package that its modules are in, where that is not the folder itself."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from mocked import ACCOUNT, REGION, SECRET_KEYS, Recorder, program, stack_config
-from test_codedeploy import RUNS
-from test_program import run, statements
 
 from releases.service_state import Settings
+from tests.unit.components.service.strategies.test_codedeploy import RUNS
+from tests.unit.program.test_program import run, statements
 
 Deploy = Callable[..., Recorder]
 SERVICE, ROLE_POLICY = "aws:ecs/service:Service", "aws:iam/rolePolicy:RolePolicy"

@@ -10,7 +10,7 @@ import pytest
 from bench.release_time import PIPELINE, Seconds, exported, release_time, table
 
 BEFORE: dict[str, Any] = json.loads(
-    gzip.decompress((Path(__file__).parent / "upgrade/november-2026.json.gz").read_bytes())
+    gzip.decompress((Path(__file__).parents[1] / "program/upgrade/november-2026.json.gz").read_bytes())
 )["local"]["resources"]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from mocked import Recorder, stack_config
-from test_program import run
 
 from components.service.alarms import MEASURES, MINUTES, queries
+from tests.unit.program.test_program import run
 
 Deploy = Callable[..., Recorder]
 ALARM, COMPOSITE = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
-from test_program import statements
 
 from pipeline_steps.package.settings import PARAMETER
+from tests.unit.program.test_program import statements
 
 Deploy = Callable[..., Recorder]
 PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"

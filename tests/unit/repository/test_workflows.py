@@ -18,7 +18,7 @@ from bootstrap.ci_roles import MAX_SESSION_SECONDS
 from delivery.pull_request.report import marker
 from releases import waiting
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
 GITLAB = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
 PREVIEWS = ROOT / "tests/previews"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.soak.mutants import MUTANTS, Edit, StaleError, break_contract
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -19,7 +19,7 @@ from pulumi.runtime.proto import source_pb2
 
 from releases.service_state import ServiceState
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 
 from mocked import ACCOUNT, REGION, Recorder, stack_config
-from test_program import run, statements
+
+from tests.unit.program.test_program import run, statements
 
 Deploy = Callable[..., Recorder]
 PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"

@@ -8,7 +8,7 @@ import pytest
 
 from releases import names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROGRAM = ("components", "config", "stack", "releases", "pipeline_steps", "delivery", "bootstrap", "acceptance")
 SPELLED_ONCE = ("/ecs/", "/codebuild/", "/aws/lambda/", "-migrate", "/source.zip")
 """What a name begins or ends with."""

@@ -1,7 +1,7 @@
 """Both writers of one service, in every order: edits, `up`s, releases, rollbacks by ECS and kills, within small bounds.
 
 What an `up` does is decided by the program's own functions, on a service as the program would see it; the pipeline
-does as decision 0001 says. `python -m tests.unit.two_writers_model` prints what comes of these rules and of simpler
+does as decision 0001 says. `python -m tests.unit.support.two_writers_model` prints what comes of these rules and of simpler
 ones, each kind of violation with a shortest way there.
 """
 

@@ -17,7 +17,7 @@ import pytest
 
 from examples.hello.build_assets import build, hashed_name
 
-HELLO = Path(__file__).parents[2] / "examples" / "hello"
+HELLO = Path(__file__).parents[3] / "examples" / "hello"
 
 
 @pytest.mark.parametrize(

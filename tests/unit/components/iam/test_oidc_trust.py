@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from mocked import ACCOUNT, REGION, Deploy, Recorder, of_stack, stack_config
-from test_bootstrap import CLOUD, GITHUB, GITLAB, RUNNER
-from test_bootstrap import run as run_bootstrap
 
 from bootstrap.preview_policy import preview_statements
 from components.naming import Scope
+from tests.unit.bootstrap.test_bootstrap import CLOUD, GITHUB, GITLAB, RUNNER
+from tests.unit.bootstrap.test_bootstrap import run as run_bootstrap
 
 ROLE = "aws:iam/role:Role"
 FROM_GITHUB = {"github": {"repository": "team/app", "owner_id": 1, "repository_id": 2, "branch": "main"}}

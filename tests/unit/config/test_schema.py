@@ -8,12 +8,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from mocked import ROOT
-from test_settings import MISTAKES, changed
 
 from components.types import PATTERN_MESSAGES
 from config.pull_request_stack import PLACEHOLDER
 from config.schema import FILE, document
 from config.schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
+from tests.unit.config.test_settings import MISTAKES, changed
 
 STACKS = sorted(
     file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)
