@@ -20,7 +20,6 @@ from sandbox.containers.rootfs import FILES, Layout, inside
 LAUNCHER = Path(__file__).with_name("launcher.py")
 ADDRESS = "172.17.0.2"
 CAP_SYS_ADMIN = 21
-START_TIMEOUT = 30.0
 
 
 class NamespaceError(Exception):

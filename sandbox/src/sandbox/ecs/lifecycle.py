@@ -7,7 +7,6 @@ import ipaddress
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -267,11 +266,6 @@ def _deciding(definitions: Mapping[str, Json]) -> frozenset[str]:
 
 def _of_load_balancer(check: Check) -> bool:
     return check.failure.startswith("Task failed ELB")
-
-
-def log_of(folder: Path, task_id: str, container: str) -> Path:
-    """Where a container's output is kept."""
-    return folder / "tasks" / task_id / container / "output.log"
 
 
 def _overridden(container: Json, overrides: Json) -> Json:
