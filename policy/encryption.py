@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
-from rule import known, rule, service_key, stack_rule, statements
+from aws_access import statements
+from rule import known, rule, service_key, stack_rule
 
 
 def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:

@@ -5,22 +5,33 @@ from typing import Any
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
-from rule import in_production, known, listed, rule, stack_key, stack_rule, statements
+from aws_access import (
+    GROUPS,
+    RESOURCE_POLICIES,
+    ROLE,
+    addresses,
+    condition_keys,
+    ingress,
+    is_anybody,
+    listed,
+    names_who,
+    open_blocks,
+    principals,
+    public_setting,
+    statements,
+)
+from rule import in_production, known, rule, stack_key, stack_rule
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
-BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-BINDING = (
-    "aws:sourcearn",
-    "aws:sourceaccount",
-    "aws:sourceorgid",
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalorgid",
-    "kms:calleraccount",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-)
-"""Condition keys that name who, or where from. A condition's keys have no case."""
+MENDS = {
+    "aws:ec2/instance:Instance": "Set associate_public_ip_address=False.",
+    "aws:lambda/functionUrl:FunctionUrl": 'Set authorization_type="AWS_IAM".',
+    "aws:rds/clusterInstance:ClusterInstance": "Set publicly_accessible=False.",
+    "aws:rds/instance:Instance": "Set publicly_accessible=False.",
+    "aws:redshift/cluster:Cluster": "Set publicly_accessible=False.",
+    "aws:s3/bucketAcl:BucketAcl": "Take it away: the bucket's policy says who may read.",
+}
+"""Type → how a setting that makes it public is mended."""
 TLS_POLICIES = ("ELBSecurityPolicy-TLS13-1-2-", "ELBSecurityPolicy-TLS13-1-3-", "ELBSecurityPolicy-TLS-1-2-")
 
 
@@ -35,7 +46,7 @@ def _open_ports(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResourc
             first, last = known(source, "fromPort"), known(source, "toPort")
             balancers = first == last and any(first in listened.get(group, ()) for group in groups)
             for cidr in EVERYBODY:
-                if cidr in _cidrs(source) and not balancers:
+                if cidr in addresses(source) and not balancers:
                     yield (
                         resource,
                         f"{cidr} may reach {_ports(first, last)}, where no load balancer listens. Let in the load "
@@ -56,15 +67,11 @@ def _listened(resources: list[PolicyResource]) -> dict[str, set[float]]:
 
 def _ingress(resource: PolicyResource) -> Iterator[tuple[list[str], Mapping[str, Any]]]:
     """To which groups it lets in what."""
-    groups = [group.urn for group in resource.property_dependencies.get("securityGroupId", [])]
-    match resource.resource_type:
-        case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
-            yield groups, resource.props
-        case "aws:ec2/securityGroupRule:SecurityGroupRule" if known(resource.props, "type") == "ingress":
-            yield groups, resource.props
-        case "aws:ec2/securityGroup:SecurityGroup" | "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
-            for ingress in listed(known(resource.props, "ingress")):
-                yield [resource.urn], ingress
+    of_rule = [group.urn for group in resource.property_dependencies.get("securityGroupId", [])]
+    groups = [resource.urn] if resource.resource_type in GROUPS else of_rule
+    inputs = {name: known(resource.props, name) for name in resource.props}
+    for source in ingress(resource.resource_type, inputs):
+        yield groups, source
 
 
 def _ports(first: float | None, last: float | None) -> str:
@@ -73,19 +80,15 @@ def _ports(first: float | None, last: float | None) -> str:
     return f"port {first:g}" if first == last else f"ports {first:g} to {last:g}"
 
 
-def _cidrs(source: Mapping[str, Any]) -> set[str]:
-    names = ("cidrIpv4", "cidrIpv6", "cidrBlocks", "ipv6CidrBlocks")
-    return {cidr for name in names for cidr in listed(known(source, name))}
+def _setting(args: ResourceValidationArgs) -> Iterator[str]:
+    if public := public_setting(args.resource_type, args.props):
+        yield f"it {public}. {MENDS[args.resource_type]}"
 
 
 def _service(args: ResourceValidationArgs) -> Iterator[str]:
-    if in_production(args.urn) and (args.props.get("networkConfiguration") or {}).get("assignPublicIp"):
-        yield f"its tasks have public addresses. Set {stack_key(args, 'network.nat')} to single or per_zone."
-
-
-def _instance(args: ResourceValidationArgs) -> Iterator[str]:
-    if args.props.get("associatePublicIpAddress"):
-        yield "it has a public address. Set associate_public_ip_address=False."
+    public = public_setting(args.resource_type, args.props)
+    if public and in_production(args.urn):
+        yield f"it {public}. Set {stack_key(args, 'network.nat')} to single or per_zone."
 
 
 def _address(args: ResourceValidationArgs) -> Iterator[str]:
@@ -94,24 +97,8 @@ def _address(args: ResourceValidationArgs) -> Iterator[str]:
         yield "it gives a machine a public address. Put the machine behind the load balancer."
 
 
-def _database(args: ResourceValidationArgs) -> Iterator[str]:
-    if args.props.get("publiclyAccessible"):
-        yield "the internet may reach it. Set publicly_accessible=False."
-
-
-def _function_url(args: ResourceValidationArgs) -> Iterator[str]:
-    if args.props.get("authorizationType") == "NONE":
-        yield 'everybody may call it. Set authorization_type="AWS_IAM".'
-
-
-def _acl(args: ResourceValidationArgs) -> Iterator[str]:
-    acl = args.props.get("acl") or ""
-    if acl.startswith("public-") or acl == "authenticated-read":
-        yield f"everybody has access by the ACL {acl}. Take it away: the bucket's policy says who may read."
-
-
 def _public_access_block(args: ResourceValidationArgs) -> Iterator[str]:
-    off = [name for name in BLOCKS if not args.props.get(name)]
+    off = open_blocks(args.props)
     if off:
         yield f"{' and '.join(off)} {'are' if off[1:] else 'is'} off. Set all four to True."
 
@@ -131,7 +118,7 @@ def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, 
 
 def _resource_policy(args: ResourceValidationArgs) -> Iterator[str]:
     for statement in statements(args.props.get("policy")):
-        if statement["Effect"] == "Allow" and _everybody(statement) and not _bound(statement):
+        if statement["Effect"] == "Allow" and _lets_anybody_in(statement):
             yield (
                 "its policy lets everybody in. Name the principals, or hold it to aws:SourceArn or aws:PrincipalOrgID "
                 "by a condition."
@@ -142,10 +129,10 @@ def _trust(args: ResourceValidationArgs) -> Iterator[str]:
     for statement in statements(args.props.get("assumeRolePolicy")):
         if statement["Effect"] != "Allow":
             continue
-        if _everybody(statement) and not _bound(statement):
+        if _lets_anybody_in(statement):
             yield "everybody may assume it. Name the principals in assume_role_policy."
-        if "Federated" in _principals(statement):
-            keys = {key.rpartition(":")[2] for key in _condition_keys(statement)}
+        if any(principal.startswith("Federated:") for principal in principals(statement)):
+            keys = {key.rpartition(":")[2] for key in condition_keys(statement.get("Condition"))}
             for key in sorted({"aud", "sub"} - keys):
                 yield (
                     f"every token of the identity provider may assume it, whatever its {key}. Hold it to a {key} by a "
@@ -153,22 +140,8 @@ def _trust(args: ResourceValidationArgs) -> Iterator[str]:
                 )
 
 
-def _everybody(statement: Mapping[str, Any]) -> bool:
-    principals = _principals(statement)
-    return "NotPrincipal" in statement or any("*" in listed(principals.get(kind)) for kind in ("*", "AWS"))
-
-
-def _principals(statement: Mapping[str, Any]) -> Mapping[str, Any]:
-    principal = statement.get("Principal", {})
-    return {"*": "*"} if principal == "*" else principal
-
-
-def _bound(statement: Mapping[str, Any]) -> bool:
-    return bool(_condition_keys(statement) & set(BINDING))
-
-
-def _condition_keys(statement: Mapping[str, Any]) -> set[str]:
-    return {key.lower() for operator in statement.get("Condition", {}).values() for key in operator}
+def _lets_anybody_in(statement: Mapping[str, Any]) -> bool:
+    return any(map(is_anybody, principals(statement))) and not names_who(statement.get("Condition"))
 
 
 def _listener(args: ResourceValidationArgs) -> Iterator[str]:
@@ -198,12 +171,8 @@ RULES = [
         "Nothing but the load balancer has a public address or lets everybody in.",
         {
             "aws:ecs/service:Service": _service,
-            "aws:ec2/instance:Instance": _instance,
             "aws:ec2/eip:Eip": _address,
-            "aws:rds/instance:Instance": _database,
-            "aws:rds/clusterInstance:ClusterInstance": _database,
-            "aws:lambda/functionUrl:FunctionUrl": _function_url,
-            "aws:s3/bucketAcl:BucketAcl": _acl,
+            **dict.fromkeys(MENDS, _setting),
             "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _public_access_block,
         },
     ),
@@ -212,13 +181,8 @@ RULES = [
         "no-policy-for-everybody",
         "A policy of a resource, and a role's trust, name who is let in.",
         {
-            "aws:s3/bucketPolicy:BucketPolicy": _resource_policy,
-            "aws:sqs/queuePolicy:QueuePolicy": _resource_policy,
-            "aws:sns/topicPolicy:TopicPolicy": _resource_policy,
-            "aws:ecr/repositoryPolicy:RepositoryPolicy": _resource_policy,
-            "aws:kms/key:Key": _resource_policy,
-            "aws:kms/keyPolicy:KeyPolicy": _resource_policy,
-            "aws:iam/role:Role": _trust,
+            **dict.fromkeys(RESOURCE_POLICIES, _resource_policy),
+            ROLE: _trust,
         },
     ),
     rule(

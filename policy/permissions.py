@@ -6,7 +6,8 @@ from typing import Any
 
 from pulumi_policy import ResourceValidationArgs
 
-from rule import listed, rule, statements
+from aws_access import ATTACHMENTS, IDENTITY_POLICIES, ROLE, listed, statements
+from rule import rule
 from wildcards import ANY_RESOURCE
 
 TOO_WIDE = re.compile(r".*/(AdministratorAccess|PowerUserAccess|IAMFullAccess|\w+FullAccess)")
@@ -78,14 +79,9 @@ RULES = [
         "no-wildcards-without-a-reason",
         "A policy names the actions and the resources that it allows.",
         {
-            "aws:iam/policy:Policy": _document,
-            "aws:iam/rolePolicy:RolePolicy": _document,
-            "aws:iam/userPolicy:UserPolicy": _document,
-            "aws:iam/groupPolicy:GroupPolicy": _document,
-            "aws:iam/role:Role": _role,
-            "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _attachment,
-            "aws:iam/userPolicyAttachment:UserPolicyAttachment": _attachment,
-            "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": _attachment,
+            **dict.fromkeys(IDENTITY_POLICIES, _document),
+            ROLE: _role,
+            **dict.fromkeys(ATTACHMENTS, _attachment),
         },
     )
 ]

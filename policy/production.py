@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
-from rule import listed, production_rule, service_key, stack_key
+from aws_access import listed
+from rule import production_rule, service_key, stack_key
 
 
 def _protected(*more: tuple[str, bool]) -> Callable[[ResourceValidationArgs], Iterator[str]]:

@@ -1,7 +1,6 @@
 """What the rules are made of."""
 
 import contextlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -96,20 +95,6 @@ def known(properties: Mapping[str, Any], name: str) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [known({"": item}, "") for item in _known_items(value)]
     return value
-
-
-def statements(document: str | Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
-    """A policy document's statements."""
-    given = json.loads(document) if isinstance(document, str) else document or {}
-    found = given.get("Statement", [])
-    yield from [found] if isinstance(found, Mapping) else found
-
-
-def listed(value: Any) -> list[Any]:
-    """What may be one or several, as a list."""
-    if value is None:
-        return []
-    return [value] if isinstance(value, str | Mapping) else list(value)
 
 
 def _known_items(items: Sequence[Any]) -> Iterator[Any]:

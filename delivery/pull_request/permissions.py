@@ -7,33 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from delivery.pull_request.preview import SECRET, UNKNOWN, Change
+from policy.aws_access import (
+    ANYBODY,
+    ATTACHMENTS,
+    IDENTITY_POLICIES,
+    RESOURCE_POLICIES,
+    ROLE,
+    listed,
+    principals,
+    statements,
+)
 
 DOCUMENTS: Mapping[str, tuple[str, str]] = {
-    "aws:ecr/repositoryPolicy:RepositoryPolicy": ("policy", "repository"),
-    "aws:iam/groupPolicy:GroupPolicy": ("policy", "group"),
-    "aws:iam/policy:Policy": ("policy", "name"),
-    "aws:iam/role:Role": ("assumeRolePolicy", "name"),
-    "aws:iam/rolePolicy:RolePolicy": ("policy", "role"),
-    "aws:iam/userPolicy:UserPolicy": ("policy", "user"),
-    "aws:kms/key:Key": ("policy", "description"),
-    "aws:kms/keyPolicy:KeyPolicy": ("policy", "keyId"),
-    "aws:s3/bucketPolicy:BucketPolicy": ("policy", "bucket"),
-    "aws:secretsmanager/secretPolicy:SecretPolicy": ("policy", "secretArn"),
-    "aws:sns/topicPolicy:TopicPolicy": ("policy", "arn"),
-    "aws:sqs/queuePolicy:QueuePolicy": ("policy", "queueUrl"),
+    **{kind: ("policy", who) for kind, who in {**RESOURCE_POLICIES, **IDENTITY_POLICIES}.items()},
+    ROLE: ("assumeRolePolicy", "name"),
 }
 """Type → the input that has its policy document, and the one that says whose it is."""
-ATTACHMENTS: Mapping[str, str] = {
-    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": "group",
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role",
-    "aws:iam/userPolicyAttachment:UserPolicyAttachment": "user",
-}
-"""Type → the input that says who gets a managed policy."""
-IDENTITIES = frozenset({"aws:iam/group:Group", "aws:iam/role:Role", "aws:iam/user:User"})
-OWNERS = frozenset({"aws:iam/policy:Policy", "aws:iam/role:Role", "aws:kms/key:Key"})
+IDENTITIES = frozenset({"aws:iam/group:Group", ROLE, "aws:iam/user:User"})
+OWNERS = frozenset({"aws:iam/policy:Policy", ROLE, "aws:kms/key:Key"})
 """Types that have a policy document of their own: with a new one, nobody may do more to what there was."""
 
-ANYBODY = "*"
 NOTHING = "{}"
 """The condition of a grant that has none."""
 
@@ -150,28 +143,14 @@ def _document(policy: Any) -> Mapping[str, Any] | None:
 
 
 def _grants(document: Mapping[str, Any], effect: str) -> Iterator[Grant]:
-    for statement in _list(document.get("Statement")):
+    for statement in statements(document):
         if statement.get("Effect") != effect:
             continue
         condition = json.dumps(statement.get("Condition") or {}, sort_keys=True)
-        for principal in _principals(statement):
+        for principal in principals(statement) or [""]:
             for action in _either(statement, "Action"):
                 for resource in _either(statement, "Resource"):
                     yield Grant(principal, action, resource, condition)
-
-
-def _principals(statement: Mapping[str, Any]) -> list[str]:
-    for key, sign in (("Principal", ""), ("NotPrincipal", "!")):
-        principal = statement.get(key)
-        if isinstance(principal, Mapping):
-            return [
-                f"{sign}{ANYBODY if name == ANYBODY else f'{kind}:{name}'}"
-                for kind, names in principal.items()
-                for name in _list(names)
-            ]
-        if principal is not None:
-            return [f"{sign}{principal}"]
-    return [""]
 
 
 def _either(statement: Mapping[str, Any], key: str) -> list[str]:
@@ -180,16 +159,10 @@ def _either(statement: Mapping[str, Any], key: str) -> list[str]:
     What a `Not…` leaves is narrower with each value, so its values stay together.
     """
     if key in statement:
-        return [str(value) for value in _list(statement[key])]
+        return [str(value) for value in listed(statement[key])]
     if f"Not{key}" in statement:
-        return ["!" + ", ".join(sorted(str(value) for value in _list(statement[f"Not{key}"])))]
+        return ["!" + ", ".join(sorted(str(value) for value in listed(statement[f"Not{key}"])))]
     return [""]
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 def _covers(pattern: str, value: str) -> bool:

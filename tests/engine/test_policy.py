@@ -49,7 +49,7 @@ aws.codepipeline.Pipeline(
 
 REFUSED = {
     "only-the-load-balancer-is-open": ("open: 0.0.0.0/0 may reach port 22", "referenced_security_group_id"),
-    "nothing-else-is-public": ("service: its tasks have public addresses", "`fargate-delivery:network.nat`"),
+    "nothing-else-is-public": ("service: it gives its tasks public addresses", "`fargate-delivery:network.nat`"),
     "buckets-are-private": ("store: it may be made public", "aws.s3.BucketPublicAccessBlock"),
     "no-policy-for-everybody": ("everybody: its policy lets everybody in", "aws:SourceArn"),
     "listeners-use-tls": ("plain: HTTP is not encrypted", "redirect to HTTPS"),

@@ -39,6 +39,7 @@ def deny(action: str, resource: str = "arn:b") -> dict[str, Any]:
 
 
 TLS = {"Bool": {"aws:SecureTransport": "true"}}
+OF_US = {"StringEquals": {"AWS:PrincipalOrgID": "o-1"}}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,9 @@ def rule(cidr: str, first: Any = 22, last: Any = 22, protocol: str = "tcp") -> d
         (ALB, {"internal": False}, {"internal": False, "tags": {}}, []),
         (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal="*"))}, ["lets anybody s3:GetObject"]),
         (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal={"AWS": "*"}))}, ["lets anybody s3:GetObject"]),
-        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal="*", Condition=TLS))}, []),
+        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal="*", Condition=TLS))}, ["lets anybody s3:GetObject"]),
+        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", NotPrincipal={"AWS": "arn:x"}))}, ["lets anybody s3:GetObject"]),
+        (BUCKET_POLICY, None, {"policy": policy(allow("s3:GetObject", Principal="*", Condition=OF_US))}, []),
         (BUCKET_POLICY, None, {"policy": policy({**deny("s3:*"), "Principal": "*"})}, []),
         (BLOCK, {"blockPublicAcls": True, "blockPublicPolicy": True}, {"blockPublicAcls": True}, ["is no longer kept from being public: blockPublicPolicy"]),
         (BLOCK, {"blockPublicAcls": True}, None, ["is no longer kept from being public"]),
@@ -192,7 +195,7 @@ def test_a_region_without_prices_has_none() -> None:
         ("aws:rds/instance:Instance", {"publiclyAccessible": False}, {"publiclyAccessible": True}, "has a public address"),
         ("aws:rds/clusterInstance:ClusterInstance", {}, {"publiclyAccessible": True}, "has a public address"),
         ("aws:redshift/cluster:Cluster", {}, {"publiclyAccessible": True}, "has a public address"),
-        ("aws:s3/bucket:Bucket", {}, {"acl": "public-read"}, "is read by anybody"),
+        ("aws:s3/bucket:Bucket", {}, {"acl": "public-read"}, "is open to anybody by its ACL"),
     ],
 )  # fmt: skip
 def test_what_becomes_public_by_one_input_is_told(
