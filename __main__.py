@@ -2,14 +2,14 @@
 
 from components.platform.platform import scope_of
 from components.service.rule_priorities import rule_hooks
-from components.service.update_hooks import end_with, look_once
+from components.service.update_hooks import fail_if_pending, read_service_states
 from config import settings
 from stack import garbage, notifications, platform, service
 
 garbage.collect_rarely()
 stack = settings.load()
 scope = scope_of(stack.stack)
-seen = look_once(stack.provider, scope, list(stack.config.services))
+seen = read_service_states(stack.provider, scope, list(stack.config.services))
 service.check_replacements(stack, seen)
 
 shared = platform.declare(stack, scope)
@@ -17,4 +17,4 @@ hooks = rule_hooks(seen.session)
 services = [service.declare(name, stack, shared, seen, hooks) for name in stack.config.services]
 platform.dashboard(stack, shared, [each.charted for each in services])
 notifications.declare(stack, shared)
-end_with([each.waiting for each in services])
+fail_if_pending([each.waiting for each in services])

@@ -205,7 +205,7 @@ class Life:
 
     def _must_succeed(self, step: str, execution: Execution) -> None:
         if self._follow(step, execution).status != "Succeeded":
-            raise DeliveryError(f"{step}: execution {execution.id} {self._pipeline.why(execution.id)}")
+            raise DeliveryError(f"{step}: execution {execution.id} {self._pipeline.failure_reason(execution.id)}")
         self._settle(step)
 
     def _released(self, step: str) -> None:

@@ -59,7 +59,7 @@ def pending(session: boto3.Session, stack: str, service: str) -> Pending:
             details = _details(pipeline, execution, stage["stageName"], action["actionName"])
             if details is not None:
                 return Pending(stage["stageName"], action["actionName"], execution, latest["token"], details)
-    raise DeliveryError(f"no approval is pending in {name}: {pipeline.doing()}")
+    raise DeliveryError(f"no approval is pending in {name}: {pipeline.summary()}")
 
 
 def decide(session: boto3.Session, pipeline: str, waiting: Pending, decision: Decision, reason: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from releases.record import FINGERPRINT_LABEL
-from releases.service_state import own_containers
+from releases.service_state import service_containers
 
 METADATA = frozenset(
     {
@@ -81,19 +81,19 @@ def differences(then: dict[str, Any], now: dict[str, Any], repository: str) -> l
 
 
 def _fields(definition: dict[str, Any], repository: str) -> Iterator[tuple[str, str]]:
-    own = own_containers(definition, repository)
+    of_service = service_containers(definition, repository)
     for key, value in definition.items():
         if key == "containerDefinitions":
             for container in value:
-                yield from _container(container, container["name"] in own)
+                yield from _container(container, container["name"] in of_service)
         elif key not in METADATA:
             yield from _flat(key, value)
 
 
-def _container(container: dict[str, Any], own: bool) -> Iterator[tuple[str, str]]:
+def _container(container: dict[str, Any], of_service: bool) -> Iterator[tuple[str, str]]:
     name = container["name"]
     for key, value in container.items():
-        if key == "name" or (key == "image" and own):
+        if key == "name" or (key == "image" and of_service):
             continue
         if key == "environment":
             yield from ((f"{name}.environment.{entry['name']}", entry["value"]) for entry in value)

@@ -67,22 +67,22 @@ def _keys(given: Any) -> dict[str, Any]:
 def report(session: boto3.Session, stacks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """A line for each quota that is too low or that nobody knows, with the command that raises it."""
     need, region = needed(stacks), session.region_name
-    found: dict[Quota, tuple[str, float]] = {}
+    values: dict[Quota, tuple[str, float]] = {}
     for service in sorted({quota.service for quota in need}):
         try:
-            found |= _read(session, service)
+            values |= _read(session, service)
         except (BotoCoreError, ClientError) as error:
             yield f"The quotas of {service} were not read: {error}"
             need = {quota: wanted for quota, wanted in need.items() if quota.service != service}
     for quota, wanted in sorted(need.items(), key=lambda item: (item[0].service, item[0].name)):
-        if quota not in found:
+        if quota not in values:
             yield (
                 f"Quota {quota.name!r} of {quota.service}: {wanted} are needed, and Service Quotas does not say how "
                 f"many there are: aws service-quotas list-service-quotas --service-code {quota.service} "
                 f"--region {region}"
             )
             continue
-        code, value = found[quota]
+        code, value = values[quota]
         if value >= wanted:
             continue
         effect = "the others wait, or fail" if value else "each of them fails"
@@ -96,8 +96,8 @@ def report(session: boto3.Session, stacks: Mapping[str, Mapping[str, Any]]) -> I
 def _read(session: boto3.Session, service: str) -> dict[Quota, tuple[str, float]]:
     """Quota → its code and its value in this account and Region; AWS's default where nothing else was applied."""
     client = session.client("service-quotas")
-    found: dict[Quota, tuple[str, float]] = {}
+    values: dict[Quota, tuple[str, float]] = {}
     for operation in ("list_aws_default_service_quotas", "list_service_quotas"):
         for page in client.get_paginator(operation).paginate(ServiceCode=service):
-            found |= {Quota(service, each["QuotaName"]): (each["QuotaCode"], each["Value"]) for each in page["Quotas"]}
-    return found
+            values |= {Quota(service, each["QuotaName"]): (each["QuotaCode"], each["Value"]) for each in page["Quotas"]}
+    return values

@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from releases.names import aws_name
-from releases.service_state import ServiceState, own_containers
+from releases.service_state import ServiceState, service_containers
 
 BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 OWN = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live|<\w+>")
@@ -38,13 +38,13 @@ def running(
     ecs = session.client("ecs")
     arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"][:MOST_TASKS]
     tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
-    found = {
+    digests = {
         (container["name"], container["imageDigest"])
         for task in tasks
         for container in task["containers"]
         if container["name"] in names and container.get("imageDigest")
     }
-    return sorted(found)
+    return sorted(digests)
 
 
 def gone(
@@ -69,8 +69,10 @@ def gone(
 
 def _images(stack: str, state: ServiceState, definition: Mapping[str, Any]) -> dict[str, str]:
     """Container → image, of those that are not the service's own."""
-    own = own_containers(definition, aws_name(stack, state.service))
-    return {each["name"]: each["image"] for each in definition["containerDefinitions"] if each["name"] not in own}
+    containers = service_containers(definition, aws_name(stack, state.service))
+    return {
+        each["name"]: each["image"] for each in definition["containerDefinitions"] if each["name"] not in containers
+    }
 
 
 def _is_there(session: boto3.Session, image: re.Match[str], digest: str) -> bool:

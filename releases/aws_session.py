@@ -48,11 +48,11 @@ def patient(session: boto3.Session) -> boto3.Session:
     """A session whose clients several threads may make, which boto3's own must not share, and that gives up on AWS."""
     lock, client = threading.Lock(), session.client
 
-    def made(*given: Any, **more: Any) -> Any:
+    def make_client(*arguments: Any, **options: Any) -> Any:
         with lock:
-            return client(*given, **{"config": PATIENCE, **more})
+            return client(*arguments, **{"config": PATIENCE, **options})
 
-    session.client = made
+    session.client = make_client
     return session
 
 
@@ -92,10 +92,10 @@ def connect(provider: Provider, account: str) -> boto3.Session:
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
     session = sign_in(provider)
-    found = session.client("sts").get_caller_identity()["Account"]
-    if found != account:
+    actual = session.client("sts").get_caller_identity()["Account"]
+    if actual != account:
         raise DeliveryError(
-            f"the AWS provider is in account {account}, and the credentials that the program finds are of {found}; "
+            f"the AWS provider is in account {account}, and the credentials that the program finds are of {actual}; "
             "give them by aws:profile, aws:assumeRoles or the AWS_* variables, which both read"
         )
     return session

@@ -33,7 +33,7 @@ class Diagnosis:
     """
 
     action: RepairAction
-    words: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class Observation:
 
 def diagnose(observation: Observation) -> Diagnosis:
     """The diagnosis for every combination; a row of the table in docs/operations.md each."""
-    seen = observation.images
-    contradiction = bool(seen.released and observation.named and observation.named != seen.released)
-    if seen.agree and not contradiction:
+    images = observation.images
+    contradiction = bool(images.released and observation.named and observation.named != images.released)
+    if images.agree and not contradiction:
         return Diagnosis(RepairAction.NOTHING)
-    words = f"running {_short(seen.running)}, live {_short(seen.live)}, release record {_short(seen.released)}"
+    summary = f"running {_short(images.running)}, live {_short(images.live)}, release record {_short(images.released)}"
     if contradiction:
-        words += f", whose task definition runs {_short(observation.named)}"
-    if seen.running is not None and observation.failed is not None:
-        return Diagnosis(RepairAction.CANNOT, f"{words}; and what runs is not stable: {observation.failed}")
-    if seen.running is not None:
-        return Diagnosis(RepairAction.RELEASE, words)
-    if seen.released is None or contradiction:
-        return Diagnosis(RepairAction.CANNOT, f"{words}; no task runs, so nothing proves which image is right")
-    return Diagnosis(RepairAction.MOVE_LIVE, words)
+        summary += f", whose task definition runs {_short(observation.named)}"
+    if images.running is not None and observation.failed is not None:
+        return Diagnosis(RepairAction.CANNOT, f"{summary}; and what runs is not stable: {observation.failed}")
+    if images.running is not None:
+        return Diagnosis(RepairAction.RELEASE, summary)
+    if images.released is None or contradiction:
+        return Diagnosis(RepairAction.CANNOT, f"{summary}; no task runs, so nothing proves which image is right")
+    return Diagnosis(RepairAction.MOVE_LIVE, summary)
 
 
 def observe(session: boto3.Session, stack: str, state: ServiceState) -> Observation:

@@ -30,10 +30,10 @@ def describe(session: boto3.Session, stack: str, services: Sequence[str]) -> dic
         return [service for service in answer["services"] if service["status"] == "ACTIVE"]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [service for answer in pool.map(some, in_parts(names, MOST_SERVICES)) for service in answer]
+        active = [service for answer in pool.map(some, in_parts(names, MOST_SERVICES)) for service in answer]
     return {
         service_of(stack, service["serviceName"]): service
-        for service in sorted(found, key=lambda service: str(service.get("createdAt", "")))
+        for service in sorted(active, key=lambda service: str(service.get("createdAt", "")))
     }
 
 

@@ -35,8 +35,8 @@ def marked(cause: str) -> str:
 
 def cause(lines: Iterable[str]) -> str:
     """What the last marked line of a log says; "" when there is none."""
-    found = [line.strip().removeprefix(MARK) for line in lines if line.startswith(MARK)]
-    return found[-1] if found else ""
+    marked_lines = [line.strip().removeprefix(MARK) for line in lines if line.startswith(MARK)]
+    return marked_lines[-1] if marked_lines else ""
 
 
 def cause_of(client: Client, action: Action) -> str:

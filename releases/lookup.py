@@ -5,7 +5,7 @@ import boto3
 from releases.controllers import service_of
 from releases.errors import DeliveryError
 from releases.names import aws_name
-from releases.service_state import ServiceState, look
+from releases.service_state import ServiceState, read_states
 
 
 def find(session: boto3.Session, stack: str, service: str) -> ServiceState:
@@ -15,9 +15,9 @@ def find(session: boto3.Session, stack: str, service: str) -> ServiceState:
         DeliveryError: there is no such service; the message names those there are.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    found = look(session, stack, [service])
-    if service in found:
-        return found[service]
+    states = read_states(session, stack, [service])
+    if service in states:
+        return states[service]
     there = ", ".join(services(session, stack)) or "none, so check the stack, the account and the region"
     raise DeliveryError(f"there is no service {service} in stack {stack}; there are: {there}")
 

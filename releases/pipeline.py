@@ -66,13 +66,13 @@ class Pipeline:
 
     def newest(self) -> tuple[str, str] | None:
         """The newest execution and its status; None before the first one."""
-        found = next(self.executions(), None)
-        return (found["pipelineExecutionId"], found["status"]) if found else None
+        newest = next(self.executions(), None)
+        return (newest["pipelineExecutionId"], newest["status"]) if newest else None
 
-    def since(self, moment: datetime) -> list[tuple[str, str]]:
+    def executions_since(self, moment: datetime) -> list[tuple[str, str]]:
         """The executions that have begun since then, and their statuses, the newest first."""
-        begun = takewhile(lambda found: found["startTime"] >= moment, self.executions())
-        return [(found["pipelineExecutionId"], found["status"]) for found in begun]
+        begun = takewhile(lambda execution: execution["startTime"] >= moment, self.executions())
+        return [(execution["pipelineExecutionId"], execution["status"]) for execution in begun]
 
     def deployed_or_live(self, execution: str) -> bool:
         """Whether an execution came as far as the Deploy stage, or was started for the image that is live."""
@@ -99,7 +99,7 @@ class Pipeline:
         configuration = self._source()["configuration"]
         return configuration["S3Bucket"], configuration["S3ObjectKey"]
 
-    def why(self, execution: str) -> str:
+    def failure_reason(self, execution: str) -> str:
         """How an execution ended, with the causes of the actions that failed, in one line."""
         status, summary = self._status(execution)
         causes = "; ".join(
@@ -115,9 +115,9 @@ class Pipeline:
             newest = self.newest()
         except self._codepipeline.exceptions.PipelineNotFoundException:
             return None
-        return self.why(newest[0]) if newest is not None and newest[1] in WITHOUT_SUCCESS else None
+        return self.failure_reason(newest[0]) if newest is not None and newest[1] in WITHOUT_SUCCESS else None
 
-    def doing(self) -> str:
+    def summary(self) -> str:
         """What the pipeline does now, or did last, in words."""
         newest = self.newest()
         if newest is None:
@@ -134,9 +134,9 @@ class Pipeline:
         pages = self._codepipeline.get_paginator("list_action_executions").paginate(
             pipelineName=self.name, filter={"pipelineExecutionId": execution}
         )
-        found = [action for page in pages for action in page["actionExecutionDetails"]]
-        found.reverse()  # the newest comes first, and two may have begun in one moment
-        return sorted(found, key=lambda action: action["startTime"])
+        actions = [action for page in pages for action in page["actionExecutionDetails"]]
+        actions.reverse()  # the newest comes first, and two may have begun in one moment
+        return sorted(actions, key=lambda action: action["startTime"])
 
     def origin(self, digest: str) -> Origin:
         """The newest execution that deployed an image, as far as CodePipeline remembers (12 months)."""
@@ -150,8 +150,8 @@ class Pipeline:
                 for action in actions
             )
             if package is not None and deployed:
-                said = (package.get(name, UNKNOWN) for name in ("COMMIT", "COMMIT_REPOSITORY"))
-                return Origin(package.get("SOURCE", UNKNOWN), execution, *said)
+                commit = (package.get(name, UNKNOWN) for name in ("COMMIT", "COMMIT_REPOSITORY"))
+                return Origin(package.get("SOURCE", UNKNOWN), execution, *commit)
         return Origin()
 
     def start(self, digest: str) -> str:
@@ -181,23 +181,23 @@ class Pipeline:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def follow(self, execution: str, tell: Callable[[str], None]) -> None:
+    def follow(self, execution: str, log_progress: Callable[[str], None]) -> None:
         """Wait for an execution's end, telling each action's states, and once a minute what is waited for.
 
         Raises:
             DeliveryError: it did not succeed; the message has the reasons. Or nothing has changed for longer than what
                 it is at may take: the message says what goes on, and how to watch it.
         """
-        told: set[tuple[str, str]] = set()
-        progress = Progress(tell)
+        logged: set[tuple[str, str]] = set()
+        progress = Progress(log_progress)
         while True:
             status, _ = self._status(execution)
             actions = self.actions(execution)
             for action in actions:
-                seen = action["actionExecutionId"], action["status"]
-                if seen not in told:
-                    told.add(seen)
-                    tell(f"{_place(action)}: {action['status']}{_waits(action)}")
+                state = action["actionExecutionId"], action["status"]
+                if state not in logged:
+                    logged.add(state)
+                    log_progress(f"{_place(action)}: {action['status']}{_waits(action)}")
             if status not in RUNNING:
                 break
             where, minutes = self._at(execution, actions)
@@ -208,9 +208,9 @@ class Pipeline:
                     f"get-pipeline-state --name {self.name}`"
                 )
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        tell(f"Execution {execution}: {status}")
+        log_progress(f"Execution {execution}: {status}")
         if status != "Succeeded":
-            raise DeliveryError(f"execution {execution} of {self.name} {self.why(execution)}")
+            raise DeliveryError(f"execution {execution} of {self.name} {self.failure_reason(execution)}")
 
     def _at(self, execution: str, actions: list[dict[str, Any]]) -> tuple[str, int]:
         """What an execution waits for, in words, and for how many minutes that may take at most."""
@@ -226,17 +226,17 @@ class Pipeline:
         return f"Execution {execution} is between two actions", MINUTES_OF_ANOTHER_ACTION
 
     def _source(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
-        return found
+        action: dict[str, Any] = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
+        return action
 
     def _status(self, execution: str) -> tuple[str, str]:
-        found = self._execution(execution)
-        return found["status"], found.get("statusSummary", "")
+        answer = self._execution(execution)
+        return answer["status"], answer.get("statusSummary", "")
 
     def _execution(self, execution: str) -> dict[str, Any]:
         answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
-        found: dict[str, Any] = answer["pipelineExecution"]
-        return found
+        details: dict[str, Any] = answer["pipelineExecution"]
+        return details
 
     def executions(self) -> Iterator[dict[str, Any]]:
         """CodePipeline's summaries of the executions, the newest first."""

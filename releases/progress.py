@@ -13,8 +13,8 @@ class Progress:
         tell: takes a line.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, log_progress: Callable[[str], None]) -> None:
+        self._log_progress = log_progress
         self._words, self._since, self._said = "", 0.0, 0.0
 
     def waits(self, words: str, *, known: bool = False) -> float:
@@ -31,8 +31,8 @@ class Progress:
         if words != self._words:
             self._words, self._since, self._said = words, now, now
             if not known:
-                self._tell(words)
+                self._log_progress(words)
         elif now >= self._said + SECONDS_BETWEEN_WORDS:
             self._said = now
-            self._tell(f"{words}, {now - self._since:.0f} s so far")
+            self._log_progress(f"{words}, {now - self._since:.0f} s so far")
         return now - self._since

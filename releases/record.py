@@ -9,7 +9,7 @@ from releases.errors import RecordError
 UNRELEASED = "none"
 """What a record holds before the first release."""
 UNKNOWN = "unknown"
-"""What nobody said."""
+"""Value when the uploader supplied none."""
 SCHEMA = 1
 FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
 """The docker label of every container that names the template of its revision (rule `template fingerprint`)."""

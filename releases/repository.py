@@ -23,19 +23,19 @@ class Repository:
 
     def digest(self, tag: str) -> str | None:
         """The digest that a tag points to."""
-        return self._found({"imageTag": tag})
+        return self._digest({"imageTag": tag})
 
     def has(self, digest: str) -> bool:
         """Whether the image is still there."""
-        return self._found({"imageDigest": digest}) is not None
+        return self._digest({"imageDigest": digest}) is not None
 
     def platforms(self, digest: str) -> frozenset[str]:
         """What an index lists: the digest of each platform's image; empty when the image is none, or is gone."""
         try:
-            found = self._ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])["images"]
+            images = self._ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])["images"]
         except self._ecr.exceptions.RepositoryNotFoundException:
             return frozenset()
-        listed = json.loads(found[0]["imageManifest"]).get("manifests", []) if found else []
+        listed = json.loads(images[0]["imageManifest"]).get("manifests", []) if images else []
         return frozenset(str(each["digest"]) for each in listed)
 
     def next_release(self, digest: str, version: int) -> int:
@@ -71,9 +71,9 @@ class Repository:
         except self._ecr.exceptions.ImageAlreadyExistsException:
             return  # the tag points there already
 
-    def _found(self, image: dict[str, str]) -> str | None:
+    def _digest(self, image: dict[str, str]) -> str | None:
         try:
-            found = self._ecr.describe_images(repositoryName=self.name, imageIds=[image])["imageDetails"]
+            details = self._ecr.describe_images(repositoryName=self.name, imageIds=[image])["imageDetails"]
         except (self._ecr.exceptions.ImageNotFoundException, self._ecr.exceptions.RepositoryNotFoundException):
             return None
-        return str(found[0]["imageDigest"])
+        return str(details[0]["imageDigest"])

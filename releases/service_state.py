@@ -130,7 +130,7 @@ class Images:
         return self.live == self.released and self.running in (None, self.live)
 
 
-def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, ServiceState]:
+def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, ServiceState]:
     """The states of those services that there are, all at once.
 
     Raises:
@@ -144,9 +144,9 @@ def look(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[st
     def state(name: str) -> ServiceState:
         service = described[name]
         controller = controller_of(service)
-        found = controller.deployments(service)
-        made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in found)}
-        deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in found)
+        listed = controller.deployments(service)
+        made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in listed)}
+        deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in listed)
         record = records.get(name, UNRELEASED)
         return ServiceState(
             service=name,
@@ -209,12 +209,12 @@ def as_deployed(running: str, known: Sequence[str | None], platforms: Callable[[
 
 def named_digest(definition: Mapping[str, Any], repository: str) -> str | None:
     """The digest by which a task definition names an image of the repository; None when it names a tag."""
-    own = own_containers(definition, repository)
-    parts = [c["image"].partition("@")[2] for c in definition["containerDefinitions"] if c["name"] in own]
+    containers = service_containers(definition, repository)
+    parts = [c["image"].partition("@")[2] for c in definition["containerDefinitions"] if c["name"] in containers]
     return next((digest for digest in parts if digest), None)
 
 
-def own_containers(definition: Mapping[str, Any], repository: str) -> list[str]:
+def service_containers(definition: Mapping[str, Any], repository: str) -> list[str]:
     """The containers of a task definition that run an image of the repository."""
     return [
         container["name"] for container in definition["containerDefinitions"] if is_of(repository, container["image"])
@@ -271,7 +271,7 @@ def _running(ecs: Any, stack: str, state: ServiceState, repository: str) -> tupl
     if not arns:
         return None, None
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
-    containers = own_containers(definition, repository)
+    containers = service_containers(definition, repository)
     if not containers:
         raise DeliveryError(
             f"{state.service}: {revision_name(state.task_definition)} has no container with an image of the repository "

@@ -19,5 +19,5 @@ def headed(fingerprint: str, appspec: str) -> str:
 
 def fingerprint_in(appspec: str) -> str:
     """Which template an AppSpec goes with; "" when it does not say."""
-    found = re.match(FIRST_LINE.format(r"(\w+)"), appspec)
-    return found[1] if found else ""
+    heading = re.match(FIRST_LINE.format(r"(\w+)"), appspec)
+    return heading[1] if heading else ""

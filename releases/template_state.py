@@ -45,13 +45,13 @@ def stored_template(session: boto3.Session, stack: str, service: str, record: st
     name = aws_name(stack, service)
     try:
         bucket = codepipeline.get_pipeline(name=name)["pipeline"]["artifactStore"]["location"]
-        found = s3.get_object(Bucket=bucket, Key=f"{template_folder(service)}/{APPSPEC}")
+        appspec = s3.get_object(Bucket=bucket, Key=f"{template_folder(service)}/{APPSPEC}")
     except (codepipeline.exceptions.PipelineNotFoundException, s3.exceptions.NoSuchKey):
         return None
-    fingerprint = fingerprint_in(found["Body"].read().decode())
+    fingerprint = fingerprint_in(appspec["Body"].read().decode())
     if record == UNRELEASED or fingerprint in record:
         return StoredTemplate(fingerprint)
-    return _tried(Pipeline(session, name), fingerprint, found["LastModified"])
+    return _tried(Pipeline(session, name), fingerprint, appspec["LastModified"])
 
 
 def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> StoredTemplate:
@@ -60,11 +60,11 @@ def _tried(pipeline: Pipeline, fingerprint: str, written: datetime) -> StoredTem
     Whatever comes to the Deploy stage deploys it. An upload that does not build, that is not approved, or that there is
     nothing to do for, has not tried it; the execution that the template has started has, even when it was not approved.
     """
-    begun = pipeline.since(written)
+    begun = pipeline.executions_since(written)
     for execution, status in begun:
         if status in RUNNING:
             return StoredTemplate(fingerprint, execution, running=True)
     for execution, status in begun:
         if status != "Succeeded" and pipeline.deployed_or_live(execution):
-            return StoredTemplate(fingerprint, execution, reason=pipeline.why(execution))
+            return StoredTemplate(fingerprint, execution, reason=pipeline.failure_reason(execution))
     return StoredTemplate(fingerprint)

@@ -20,11 +20,11 @@ from releases.service_state import (
     ServiceState,
     deployments,
     fingerprint_of,
-    look,
     named_digest,
+    read_states,
     revision_name,
 )
-from releases.waiting import until
+from releases.waiting import wait_while_busy
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """In seconds, between looks at a deployment: most services are steady soon or late."""
@@ -72,7 +72,7 @@ def refusal(
     diagnosis = diagnose(observation)
     if diagnosis.action is not RepairAction.NOTHING:
         return (
-            f"what runs, what is live and what was released disagree: {diagnosis.words}; an edit would ship with the "
+            f"what runs, what is live and what was released disagree: {diagnosis.summary}; an edit would ship with the "
             f"wrong image. Run `{repair_command(stack, now.service)}`, then run this again"
         )
     return None
@@ -94,16 +94,16 @@ def check(
     stack: str,
     read: ServiceState,
     wanted: str | None,
-    tell: Callable[[str], None] = lambda _: None,
+    log_progress: Callable[[str], None] = lambda _: None,
     minutes: float = 0,
 ) -> str | None:
     """Look at a service now, and say why it must not be changed; None when it may be.
 
     What is in flight is waited for, at most so many minutes.
     """
-    now = look(session, stack, [read.service]).get(read.service)
+    now = read_states(session, stack, [read.service]).get(read.service)
     if now is not None and now.blocks_up and minutes:
-        now = until(session, stack, now, lambda state: bool(state.blocks_up), tell, minutes)
+        now = wait_while_busy(session, stack, now, lambda state: bool(state.blocks_up), log_progress, minutes)
     if now is None:
         return None  # gone: what follows is AWS's to refuse
     known = _wanted(session, stack, read.service, wanted) if wanted and now.record != read.record else None
@@ -116,8 +116,8 @@ def _wanted(session: boto3.Session, stack: str, service: str, arn: str) -> Wante
     return Wanted(arn, fingerprint_of(ecs, arn), named_digest(definition, aws_name(stack, service)) is None)
 
 
-def follow(
-    session: boto3.Session, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: float
+def follow_deployment(
+    session: boto3.Session, stack: str, service: str, revision: str, log_progress: Callable[[str], None], timeout: float
 ) -> bool:
     """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
     has as many.
@@ -131,36 +131,38 @@ def follow(
     """
     end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
-        found = _deployments(session, stack, service)
-        mine = found[0]
-        if mine.task_definition == revision or _took_over(session, revision, mine.task_definition):
+        listed = _deployments(session, stack, service)
+        current = listed[0]
+        if current.task_definition == revision or _took_over(session, revision, current.task_definition):
             break
         time.sleep(pause)
     else:
         raise DeliveryError(
-            f"{service} was to run {revision_name(revision)} and runs {revision_name(mine.task_definition)}: "
+            f"{service} was to run {revision_name(revision)} and runs {revision_name(current.task_definition)}: "
             "something else has deployed it meanwhile; run this again"
         )
-    taken_over = mine.task_definition != revision
-    revision = mine.task_definition
-    while not (found == [mine] and mine.state == "COMPLETED"):
-        if found[0].id != mine.id and _took_over(session, revision, found[0].task_definition):
-            tell(f"{service}: a release has taken over {revision_name(revision)}, as {found[0].id}")
-            mine, revision = found[0], found[0].task_definition
+    taken_over = current.task_definition != revision
+    revision = current.task_definition
+    while not (listed == [current] and current.state == "COMPLETED"):
+        if listed[0].id != current.id and _took_over(session, revision, listed[0].task_definition):
+            log_progress(f"{service}: a release has taken over {revision_name(revision)}, as {listed[0].id}")
+            current, revision = listed[0], listed[0].task_definition
             taken_over, end = True, time.monotonic() + timeout * 60
             continue
-        if ended := _ended(found, mine.id, partial(_failure, session, stack, service, mine.id)):
-            raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, mine.id)}")
+        if ended := _ended(listed, current.id, partial(_failure, session, stack, service, current.id)):
+            raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, current.id)}")
         if time.monotonic() > end:
             raise DeliveryError(
-                f"{service}: deployment {mine.id} of {revision_name(revision)} has not completed within "
-                f"{timeout:g} minutes and goes on{_last_stopped(session, stack, service, mine.id)}"
+                f"{service}: deployment {current.id} of {revision_name(revision)} has not completed within "
+                f"{timeout:g} minutes and goes on{_last_stopped(session, stack, service, current.id)}"
             )
-        tell(f"{service}: deployment {mine.id} of {revision_name(revision)}: {mine.reason or mine.state}")
+        log_progress(
+            f"{service}: deployment {current.id} of {revision_name(revision)}: {current.reason or current.state}"
+        )
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 1.5)
-        found = _deployments(session, stack, service)
-        mine = next((deployment for deployment in found if deployment.id == mine.id), mine)
+        listed = _deployments(session, stack, service)
+        current = next((deployment for deployment in listed if deployment.id == current.id), current)
     return taken_over
 
 
@@ -175,7 +177,9 @@ def _took_over(session: boto3.Session, revision: str, instead: str) -> bool:
     return template != "" and fingerprint_of(ecs, instead) == template
 
 
-def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], timeout: float) -> None:
+def wait_until_serving(
+    session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None], timeout: float
+) -> None:
     """Wait until a new ECS service runs all its tasks, so that the one that it replaces can go; at most `timeout`
     minutes.
 
@@ -184,51 +188,52 @@ def serve(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
     """
     end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
     while True:
-        found = describe(session, stack, [service])[service]
-        name, running, desired = found["serviceName"], found["runningCount"], found["desiredCount"]
+        service_now = describe(session, stack, [service])[service]
+        name, running, desired = service_now["serviceName"], service_now["runningCount"], service_now["desiredCount"]
         steady = all(
             each.get("rolloutState", each.get("stabilityStatus")) in ("COMPLETED", "STEADY_STATE")
-            for each in [*found.get("deployments", []), *found.get("taskSets", [])]
+            for each in [*service_now.get("deployments", []), *service_now.get("taskSets", [])]
         )
         if steady and running >= desired:
             return
-        said = found["events"][0]["message"] if found.get("events") else "no event"
+        event = service_now["events"][0]["message"] if service_now.get("events") else "no event"
         if time.monotonic() > end:
             raise DeliveryError(
                 f"{service}: {name} runs {running} of {desired} tasks after {timeout:g} minutes, and the "
-                f"service that it replaces stays: {said}"
+                f"service that it replaces stays: {event}"
             )
-        tell(f"{service}: {name} runs {running} of {desired} tasks")
+        log_progress(f"{service}: {name} runs {running} of {desired} tasks")
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 1.5)
 
 
 def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
     """The deployments of a service that is there, the primary one first."""
-    found = deployments(session, stack, service)
-    if not found:
+    listed = deployments(session, stack, service)
+    if not listed:
         raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
-    return found
+    return listed
 
 
-def _failure(session: boto3.Session, stack: str, service: str, mine: str) -> str | None:
+def _failure(session: boto3.Session, stack: str, service: str, deployment: str) -> str | None:
     """What ECS says of a deployment's failure in the service's events, which outlive it among the deployments."""
     events = describe(session, stack, [service]).get(service, {}).get("events", [])
-    return next((e["message"] for e in events if f"(deployment {mine}) deployment failed" in e["message"]), None)
+    return next((e["message"] for e in events if f"(deployment {deployment}) deployment failed" in e["message"]), None)
 
 
-def _ended(found: Sequence[Deployment], mine: str, failure: Callable[[], str | None]) -> str | None:
+def _ended(listed: Sequence[Deployment], deployment: str, failure: Callable[[], str | None]) -> str | None:
     """Why a deployment will not complete; None while it may."""
-    primary, own = found[0], next((d for d in found if d.id == mine), None)
-    if own and own.state == "FAILED":
-        return f"ECS has failed deployment {mine} of {revision_name(own.task_definition)}: {own.reason.rstrip('.')}"
-    if primary.id != mine:
-        now = revision_name(primary.task_definition)
-        return f"deployment {mine} has ended and {now} is deployed instead: {(failure() or primary.reason).rstrip('.')}"
+    primary, itself = listed[0], next((each for each in listed if each.id == deployment), None)
+    if itself and itself.state == "FAILED":
+        revision = revision_name(itself.task_definition)
+        return f"ECS has failed deployment {deployment} of {revision}: {itself.reason.rstrip('.')}"
+    if primary.id != deployment:
+        now, reason = revision_name(primary.task_definition), failure() or primary.reason
+        return f"deployment {deployment} has ended and {now} is deployed instead: {reason.rstrip('.')}"
     return None
 
 
-def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_over: bool = False) -> None:
+def check_release_stands(session: boto3.Session, stack: str, read: ServiceState, *, taken_over: bool = False) -> None:
     """See that no release was undone by what was deployed.
 
     Between the look before a change and the change itself the pipeline may have released another image. And a release
@@ -237,7 +242,7 @@ def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_ove
     Raises:
         DeliveryError: it has, and that image does not run; the message names the command that brings it back.
     """
-    now = look(session, stack, [read.service]).get(read.service)
+    now = read_states(session, stack, [read.service]).get(read.service)
     if now is None or now.in_flight or now.release is None or (now.record == read.record and not taken_over):
         return
     diagnosis = diagnose(observe(session, stack, now))
@@ -245,7 +250,7 @@ def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_ove
         return
     if now.record == read.record:
         raise DeliveryError(
-            f"{read.service}: a release that has taken over the edit was cut off: {diagnosis.words}. The edit runs; "
+            f"{read.service}: a release that has taken over the edit was cut off: {diagnosis.summary}. The edit runs; "
             f"mend the release with `{repair_command(stack, read.service)}`"
         )
     raise DeliveryError(
@@ -257,12 +262,12 @@ def confirm(session: boto3.Session, stack: str, read: ServiceState, *, taken_ove
 def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
     """What a deployment's last failed task said, as far as the credentials may see it; "" when nothing is known."""
     try:
-        return _said(session, stack, service, deployment)
+        return _stopped_task(session, stack, service, deployment)
     except ClientError:
         return ""
 
 
-def _said(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
+def _stopped_task(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
     """The last failed task's reason, exit codes, and the end of its log."""
     ecs = session.client("ecs")
     arns = ecs.list_tasks(cluster=stack, serviceName=aws_name(stack, service), desiredStatus="STOPPED")["taskArns"]
@@ -272,9 +277,9 @@ def _said(session: boto3.Session, stack: str, service: str, deployment: str) -> 
         return ""
     task = max(failed, key=lambda task: str(task.get("stoppedAt", "")))
     codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
-    said = f". Its last task stopped: {task['stoppedReason']}" + (f" ({', '.join(codes)})" if codes else "")
+    stop = f". Its last task stopped: {task['stoppedReason']}" + (f" ({', '.join(codes)})" if codes else "")
     lines = _log_end(session, ecs, task)
-    return said + "".join(f"\n  {line}" for line in lines)
+    return stop + "".join(f"\n  {line}" for line in lines)
 
 
 def _was_asked_to(task: dict[str, Any]) -> bool:

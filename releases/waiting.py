@@ -7,7 +7,7 @@ from collections.abc import Callable
 import boto3
 
 from releases.progress import Progress
-from releases.service_state import ServiceState, look
+from releases.service_state import ServiceState, read_states
 
 VARIABLE = "FARGATE_DELIVERY_WAIT"
 """Tells `pulumi up` for how many minutes it waits for what is in flight; without it, it does not."""
@@ -22,12 +22,12 @@ def minutes() -> float:
     return float(os.environ.get(VARIABLE) or 0)
 
 
-def until(
+def wait_while_busy(
     session: boto3.Session,
     stack: str,
     state: ServiceState,
     busy: Callable[[ServiceState], bool],
-    tell: Callable[[str], None],
+    log_progress: Callable[[str], None],
     minutes: float,
 ) -> ServiceState | None:
     """Look at a service again and again while it is busy, and tell what it is waited for.
@@ -35,12 +35,12 @@ def until(
     Returns:
         The service when it is no longer busy, or after so many minutes; None when it is gone.
     """
-    end, progress = time.monotonic() + minutes * 60, Progress(tell)
+    end, progress = time.monotonic() + minutes * 60, Progress(log_progress)
     while busy(state) and time.monotonic() <= end:
         progress.waits(f"{state.service}: waits for {state.in_flight or 'its pipeline'}")
         time.sleep(PAUSE)
-        found = look(session, stack, [state.service]).get(state.service)
-        if found is None:
+        now = read_states(session, stack, [state.service]).get(state.service)
+        if now is None:
             return None
-        state = found
+        state = now
     return state

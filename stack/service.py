@@ -14,7 +14,7 @@ from components.service.current_service import current_service
 from components.service.ecs_service import EcsService
 from components.service.parameter_store import ParameterStore
 from components.service.route_names import Route
-from components.service.update_hooks import Seen
+from components.service.update_hooks import Snapshot
 from config.pull_request_stack import priority, pull_request_number
 from config.settings import Settings
 
@@ -32,7 +32,7 @@ class Declared:
     charted: ChartedArgs
 
 
-def check_replacements(stack: Settings, seen: Seen) -> None:
+def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
     """Say which services' ECS services are replaced, because another controller is wanted.
 
     Raises:
@@ -40,11 +40,13 @@ def check_replacements(stack: Settings, seen: Seen) -> None:
     """
     for name, service in stack.config.services.items():
         deploy = service.deploy
-        update_hooks.replaced(stack.stack, seen.states.get(name), name, deploy.controller, allowed=deploy.replace)
+        update_hooks.check_controller_change(
+            stack.stack, snapshot.states.get(name), name, deploy.controller, allowed=deploy.replace
+        )
 
 
 def declare(
-    name: str, stack: Settings, platform: Platform, seen: Seen, rule_hooks: pulumi.ResourceHookBinding
+    name: str, stack: Settings, platform: Platform, snapshot: Snapshot, rule_hooks: pulumi.ResourceHookBinding
 ) -> Declared:
     """Declare a service.
 
@@ -52,11 +54,11 @@ def declare(
         name: its name in the stack file.
         stack: the checked configuration.
         platform: what the services share.
-        seen: the services as they are.
+        snapshot: the services as they are.
         rule_hooks: the hooks of listener rules.
     """
     config = stack.config.services[name]
-    current = current_service(seen, stack.stack, name, config.deploy, rule_hooks)
+    current = current_service(snapshot, stack.stack, name, config.deploy, rule_hooks)
     parameters = ParameterStore(
         name, {"platform": platform, "parameters": config.parameters, "secrets": stack.secrets.get(name, {})}
     )

@@ -8,7 +8,7 @@ import pulumi
 
 from components.service import update_hooks
 from components.service.strategies.strategy import Strategy
-from components.service.update_hooks import Seen
+from components.service.update_hooks import Snapshot
 from releases.controllers.controller import Controller
 from releases.service_state import ServiceState
 
@@ -40,19 +40,21 @@ class CurrentService:
 
 
 def current_service(
-    seen: Seen, stack: str, service: str, strategy: Strategy, rule_hooks: pulumi.ResourceHookBinding
+    snapshot: Snapshot, stack: str, service: str, strategy: Strategy, rule_hooks: pulumi.ResourceHookBinding
 ) -> CurrentService:
     """A service of those that were read when the program started.
 
     Args:
-        seen: all services.
+        snapshot: all services.
         stack: the Pulumi stack's name.
         service: the service's name.
         strategy: how it is deployed from now on.
         rule_hooks: of all listener rules of the stack.
     """
-    state = seen.states.get(service)
-    hooks = update_hooks.update_hooks(seen, stack, service, strategy.timeout)
+    state = snapshot.states.get(service)
+    hooks = update_hooks.update_hooks(snapshot, stack, service, strategy.timeout)
     if CurrentService(state).is_replaced(strategy.controller):
-        hooks = replace(hooks, service=update_hooks.take_over(seen.session, stack, service, strategy.timeout))
-    return CurrentService(state, partial(seen.quiet, stack, service), hooks.service, hooks.template, rule_hooks)
+        hooks = replace(
+            hooks, service=update_hooks.replacement_hooks(snapshot.session, stack, service, strategy.timeout)
+        )
+    return CurrentService(state, partial(snapshot.settled, stack, service), hooks.service, hooks.template, rule_hooks)

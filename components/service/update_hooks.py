@@ -22,7 +22,7 @@ from releases import update_guard, waiting
 from releases.aws_session import Provider, connect
 from releases.controllers.controller import Controller
 from releases.errors import DeliveryError, ReleaseError, explained
-from releases.service_state import ServiceState, look
+from releases.service_state import ServiceState, read_states
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 60.0
@@ -31,7 +31,7 @@ _THREADS = ThreadPoolExecutor(256, "guard")
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """The stack's services as they are when the program starts, or when what was in flight is over.
 
     Attributes:
@@ -44,7 +44,7 @@ class Seen:
     states: dict[str, ServiceState]
     minutes: float = 0
 
-    async def quiet(
+    async def settled(
         self, stack: str, service: str, why: Callable[[ServiceState | None], str | None]
     ) -> ServiceState | None:
         """A service when nothing is in flight that an edit of it waits for.
@@ -65,13 +65,15 @@ class Seen:
 
         what = state.in_flight or "its pipeline"
         pulumi.log.info(f"{service}: its edit waits for {what}, at most {self.minutes:g} minutes")
-        now = await _in_thread(waiting.until, self.session, stack, state, busy, _teller(), self.minutes)
+        now = await _in_thread(
+            waiting.wait_while_busy, self.session, stack, state, busy, _progress_logger(), self.minutes
+        )
         if now is not None:
             self.states[service] = now
         return now
 
 
-def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen:
+def read_service_states(provider: Provider, scope: Scope, services: Sequence[str]) -> Snapshot:
     """Look at all services, and say which are left alone because something is in flight.
 
     Raises:
@@ -80,7 +82,7 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
     minutes = waiting.minutes()
     try:
         session = connect(provider, scope.account)
-        states = look(session, scope.stack, services)
+        states = read_states(session, scope.stack, services)
         for state in states.values():
             if state.blocks_up and not minutes:
                 left = f"{state.blocks_up} is in flight; its task definition is left alone in this run"
@@ -90,7 +92,7 @@ def look_once(provider: Provider, scope: Scope, services: Sequence[str]) -> Seen
         raise pulumi.RunError(str(error)) from None
     except (BotoCoreError, ClientError) as error:
         raise pulumi.RunError(f"the program looks at its services before it changes them: {explained(error)}") from None
-    return Seen(session, states, minutes)
+    return Snapshot(session, states, minutes)
 
 
 def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.Output[str]) -> None:
@@ -105,7 +107,7 @@ def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.
     )
 
 
-def end_with(reasons: Sequence[pulumi.Output[str | None]]) -> None:
+def fail_if_pending(reasons: Sequence[pulumi.Output[str | None]]) -> None:
     """Fail `up` when all else is done, if an edit waits. A preview warns.
 
     Raises:
@@ -113,17 +115,19 @@ def end_with(reasons: Sequence[pulumi.Output[str | None]]) -> None:
     """
 
     def check(lines: list[str | None]) -> None:
-        found = [line for line in lines if line]
-        if found and pulumi.runtime.is_dry_run():
-            pulumi.log.warn("\n".join(found))
-        elif found:
-            raise pulumi.RunError("\n".join(found))
+        pending = [line for line in lines if line]
+        if pending and pulumi.runtime.is_dry_run():
+            pulumi.log.warn("\n".join(pending))
+        elif pending:
+            raise pulumi.RunError("\n".join(pending))
 
     pulumi.Output.all(*reasons).apply(check)
 
 
-def replaced(stack: str, state: ServiceState | None, service: str, wanted: Controller, *, allowed: bool) -> bool:
-    """Whether an ECS service is replaced because another controller is wanted; said plainly.
+def check_controller_change(
+    stack: str, state: ServiceState | None, service: str, wanted: Controller, *, allowed: bool
+) -> bool:
+    """Whether an ECS service is replaced, with a warning, because another controller is wanted.
 
     Raises:
         pulumi.RunError: it may not be replaced, or not now; the message says what to do.
@@ -152,44 +156,48 @@ class UpdateHooks:
     template: pulumi.ResourceHookBinding | None = None
 
 
-def update_hooks(seen: Seen, stack: str, service: str, timeout: int) -> UpdateHooks:
+def update_hooks(snapshot: Snapshot, stack: str, service: str, timeout: int) -> UpdateHooks:
     """The hooks that refuse a change at the wrong time, and that follow the deployment which a change starts.
 
     They are those of the ECS service; where a template is deployed, of the template, which is refused when it would
     ship with an image that was not released. In a preview nothing is refused: it warns of what `up` would say now.
 
     Args:
-        seen: the services as the program has read them. One that there is not yet has nothing to guard.
+        snapshot: the services as the program has read them. One that there is not yet has nothing to guard.
         stack: the Pulumi stack's name.
         service: its name.
         timeout: minutes that its deployment may take.
     """
-    state = seen.states.get(service)
+    state = snapshot.states.get(service)
     if state is None:
         return UpdateHooks()
     if state.controller.deploys_template:
-        return UpdateHooks(template=pulumi.ResourceHookBinding(before_update=[_before(seen, stack, service)]))
+        return UpdateHooks(template=pulumi.ResourceHookBinding(before_update=[_before(snapshot, stack, service)]))
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
         revision = (args.new_inputs or {})["taskDefinition"]
-        taken_over = await _in_thread(update_guard.follow, seen.session, stack, service, revision, _teller(), timeout)
-        await _in_thread(update_guard.confirm, seen.session, stack, seen.states[service], taken_over=taken_over)
+        taken_over = await _in_thread(
+            update_guard.follow_deployment, snapshot.session, stack, service, revision, _progress_logger(), timeout
+        )
+        await _in_thread(
+            update_guard.check_release_stands, snapshot.session, stack, snapshot.states[service], taken_over=taken_over
+        )
 
     return UpdateHooks(
         service=pulumi.ResourceHookBinding(
-            before_update=[_before(seen, stack, service)],
+            before_update=[_before(snapshot, stack, service)],
             after_update=[pulumi.ResourceHook(f"{service}-follow", after)],
         )
     )
 
 
-def _before(seen: Seen, stack: str, service: str) -> pulumi.ResourceHook:
+def _before(snapshot: Snapshot, stack: str, service: str) -> pulumi.ResourceHook:
     async def before(args: pulumi.ResourceHookArgs) -> None:
         preview = pulumi.runtime.is_dry_run()
         wanted = (args.new_inputs or {}).get("taskDefinition")
-        minutes = 0 if preview else seen.minutes
+        minutes = 0 if preview else snapshot.minutes
         refusal = await _in_thread(
-            update_guard.check, seen.session, stack, seen.states[service], wanted, _teller(), minutes
+            update_guard.check, snapshot.session, stack, snapshot.states[service], wanted, _progress_logger(), minutes
         )
         if refusal and preview:
             pulumi.log.warn(f"{service}: {refusal}")
@@ -199,33 +207,33 @@ def _before(seen: Seen, stack: str, service: str) -> pulumi.ResourceHook:
     return pulumi.ResourceHook(f"{service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
 
 
-def take_over(session: boto3.Session, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding:
+def replacement_hooks(session: boto3.Session, stack: str, service: str, timeout: int) -> pulumi.ResourceHookBinding:
     """The hook for a service that replaces another: it serves, within `timeout` minutes, before the other one goes."""
 
     async def after(_: pulumi.ResourceHookArgs) -> None:
-        await _in_thread(update_guard.serve, session, stack, service, _teller(), timeout)
+        await _in_thread(update_guard.wait_until_serving, session, stack, service, _progress_logger(), timeout)
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(f"{service}-take-over", after)])
 
 
-async def _in_thread(wait: Callable[..., T], *given: Any, **more: Any) -> T:
+async def _in_thread(work: Callable[..., T], *arguments: Any, **options: Any) -> T:
     """Run what waits for AWS beside everything else.
 
     `asyncio.to_thread` has six threads on a machine of two cores: with thirty services, the others would wait for one
     without a word, while ECS has long done what they are to follow.
     """
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(wait, *given, **more))
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(work, *arguments, **options))
 
 
-def _teller() -> Callable[[str], None]:
-    """Tells progress from another thread: at once on a terminal, and once a minute in a log, which keeps each line."""
+def _progress_logger() -> Callable[[str], None]:
+    """Logs progress from another thread: at once on a terminal, and once a minute in a log, which keeps each line."""
     loop, kept = asyncio.get_running_loop(), time.monotonic()
 
-    def tell(progress: str) -> None:
+    def log_progress(progress: str) -> None:
         nonlocal kept
         ephemeral = time.monotonic() < kept + SECONDS_BETWEEN_LINES
         if not ephemeral:
             kept = time.monotonic()
         loop.call_soon_threadsafe(lambda: pulumi.log.info(progress, ephemeral=ephemeral))
 
-    return tell
+    return log_progress

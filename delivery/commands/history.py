@@ -42,19 +42,19 @@ def history_lines(past: History, live: str | None) -> list[str]:
         past: the releases.
         live: the digest that is live, to be marked.
     """
-    found = []
+    lines = []
     for release, before in zip_longest(past.releases, past.releases[1:]):
-        found.append(
+        lines.append(
             f"{release_tag(release.release):<13} {release.time}  {release.image_digest[:19]}  "
             f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
             f"source {release.source_version}  execution {release.execution}"
             f"{'  live' if release.image_digest == live else ''}"
         )
-        found += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", release.sidecars)]
-    found += [f"version {version} of the record is not a release" for version in past.unreadable]
+        lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", release.sidecars)]
+    lines += [f"version {version} of the record is not a release" for version in past.unreadable]
     if past.oldest > 1:
-        found.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")
-    return found or ["Nothing was released yet."]
+        lines.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")
+    return lines or ["Nothing was released yet."]
 
 
 @click.command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")

@@ -10,7 +10,7 @@ from delivery.command_line import Connection, one_line, stack_option
 from delivery.pull_request import report
 from delivery.pull_request.preview import Preview, judged, parse
 from releases.errors import DeliveryError, ReleaseError, explained
-from releases.service_state import look
+from releases.service_state import read_states
 
 
 @click.command("preview-report")
@@ -62,7 +62,7 @@ def command(
 def _live(connection: Connection, stack: str, services: list[str]) -> report.Live:
     """What AWS says of services; a preview is worth reading without it too."""
     try:
-        states = look(connection.session, stack, services)
+        states = read_states(connection.session, stack, services)
         for state in states.values():
             state.check_record()
     except ReleaseError as error:

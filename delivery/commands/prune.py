@@ -20,7 +20,7 @@ from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import services
 from releases.names import aws_name, migration_family, parameter_path, runtime_value, service_of_record
 from releases.record import Release
-from releases.service_state import own_containers, revision_name
+from releases.service_state import revision_name, service_containers
 
 YOUNG = timedelta(hours=1)
 """A value this new may be one that an `up` is about to name."""
@@ -98,17 +98,17 @@ def leftovers(session: boto3.Session, stack: str, now: datetime) -> Leftovers:
     )
 
 
-def remove(session: boto3.Session, found: Leftovers) -> None:
+def remove(session: boto3.Session, unused: Leftovers) -> None:
     """Remove it. What another run has removed already is no error.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses; what was removed until then stays removed.
     """
     ssm, ecs = session.client("ssm"), session.client("ecs")
-    names = [value.name for value in found.values]
+    names = [value.name for value in unused.values]
     for start in range(0, len(names), MOST_DELETED):
         ssm.delete_parameters(Names=names[start : start + MOST_DELETED])
-    for arn in found.revisions:
+    for arn in unused.revisions:
         ecs.deregister_task_definition(taskDefinition=arn)
 
 
@@ -163,8 +163,8 @@ def _newest_of_pulumi(ecs: Any, newest_first: Sequence[str], family: str) -> lis
     """
     for start in range(0, len(newest_first), AT_ONCE):
         for definition in _described(ecs, newest_first[start : start + AT_ONCE]):
-            own = own_containers(definition, family)
-            if any("@" not in c["image"] for c in definition["containerDefinitions"] if c["name"] in own):
+            containers = service_containers(definition, family)
+            if any("@" not in c["image"] for c in definition["containerDefinitions"] if c["name"] in containers):
                 return [definition]
     return []
 

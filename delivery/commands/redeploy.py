@@ -13,7 +13,9 @@ from releases.pipeline import Pipeline
 from releases.repository import Repository
 
 
-def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, wait: bool) -> None:
+def redeploy(
+    session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None], *, wait: bool
+) -> None:
     """Deploy the image that is live once more: with the newest template, where CodeDeploy deploys.
 
     While something else is on its way, the image that is live now would undo what comes before its turn.
@@ -31,11 +33,11 @@ def redeploy(session: boto3.Session, stack: str, service: str, tell: Callable[[s
     live = Repository(session, aws_name(stack, service)).digest(LIVE)
     if live is None:
         raise DeliveryError(f"no image of {service} is live yet, so there is nothing to deploy; upload a source first")
-    deploy(session, stack, service, live, tell, wait=wait)
+    deploy(session, stack, service, live, log_progress, wait=wait)
 
 
 def deploy(
-    session: boto3.Session, stack: str, service: str, digest: str, tell: Callable[[str], None], *, wait: bool
+    session: boto3.Session, stack: str, service: str, digest: str, log_progress: Callable[[str], None], *, wait: bool
 ) -> None:
     """Start the pipeline with an image, and follow it when asked.
 
@@ -44,11 +46,11 @@ def deploy(
     """
     pipeline = Pipeline(session, aws_name(stack, service))
     execution = pipeline.start(digest)
-    tell(f"Started execution {execution} of {pipeline.name}.")
+    log_progress(f"Started execution {execution} of {pipeline.name}.")
     if wait:
-        pipeline.follow(execution, tell)
+        pipeline.follow(execution, log_progress)
         return
-    tell(
+    log_progress(
         f"Watch it: `aws codepipeline list-action-executions --pipeline-name {pipeline.name} --filter "
         f"pipelineExecutionId={execution} --query 'actionExecutionDetails[].[stageName,actionName,status]' "
         f"--output table`, or `{PROGRAM} status {service} --stack {stack}`"

@@ -25,7 +25,7 @@ from releases.repository import Repository
 from releases.service_state import Images, ServiceState, revision_name
 
 
-def repair(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None]) -> None:
+def repair(session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None]) -> None:
     """Mend a service, telling each step.
 
     Raises:
@@ -38,22 +38,24 @@ def repair(session: boto3.Session, stack: str, service: str, tell: Callable[[str
     diagnosis = diagnose(observation)
     if diagnosis.action is RepairAction.NOTHING:
         running = observation.images.running
-        tell(f"Nothing to repair: {f'running, live and record are {running}' if running else 'no task runs'}.")
+        log_progress(f"Nothing to repair: {f'running, live and record are {running}' if running else 'no task runs'}.")
         return
     if diagnosis.action is RepairAction.CANNOT:
         raise DeliveryError(
-            f"{diagnosis.words}; nothing was changed, {_next_release(stack, service, observation.images)}"
+            f"{diagnosis.summary}; nothing was changed, {_next_release(stack, service, observation.images)}"
         )
-    tell(f"They disagree: {diagnosis.words}.")
+    log_progress(f"They disagree: {diagnosis.summary}.")
     repository = Repository(session, aws_name(stack, service))
     if diagnosis.action is RepairAction.MOVE_LIVE:
-        _move_live_back(repository, state, observation.images.released or "", tell)
+        _move_live_back(repository, state, observation.images.released or "", log_progress)
     else:
-        _release_what_runs(session, stack, state, observation, repository, tell)
-    tell("Repaired.")
+        _release_what_runs(session, stack, state, observation, repository, log_progress)
+    log_progress("Repaired.")
 
 
-def _move_live_back(repository: Repository, state: ServiceState, released: str, tell: Callable[[str], None]) -> None:
+def _move_live_back(
+    repository: Repository, state: ServiceState, released: str, log_progress: Callable[[str], None]
+) -> None:
     """No task runs: the record is what was proven last."""
     if not repository.has(released):
         raise DeliveryError(
@@ -61,7 +63,7 @@ def _move_live_back(repository: Repository, state: ServiceState, released: str, 
             "nothing was changed, the next release sets both"
         )
     repository.tag(released, LIVE)
-    tell(f"No task runs, so the record wins: {LIVE} points to {released}.")
+    log_progress(f"No task runs, so the record wins: {LIVE} points to {released}.")
 
 
 def _release_what_runs(
@@ -70,18 +72,18 @@ def _release_what_runs(
     state: ServiceState,
     observation: Observation,
     repository: Repository,
-    tell: Callable[[str], None],
+    log_progress: Callable[[str], None],
 ) -> None:
-    running, seen = observation.images.running or "", observation.images
+    running, images = observation.images.running or "", observation.images
     if not repository.has(running):
         raise DeliveryError(
             f"{state.service} runs {running}, which is not in {repository.name}; "
-            f"nothing was changed, {_next_release(stack, state.service, seen)}"
+            f"nothing was changed, {_next_release(stack, state.service, images)}"
         )
-    record_is_right = seen.released == running and (observation.named or running) == running
+    record_is_right = images.released == running and (observation.named or running) == running
     if record_is_right:
         repository.tag(running, LIVE)
-        tell(f"{LIVE} points to {running}.")
+        log_progress(f"{LIVE} points to {running}.")
         return
     ssm, name = session.client("ssm"), record_name(stack, state.service)
     found = ssm.get_parameter(Name=name)["Parameter"]
@@ -89,11 +91,11 @@ def _release_what_runs(
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
     number, origin = repository.next_release(running, found["Version"]), _origin(session, stack, state.service, running)
     if state.release is None:
-        _resume_scaling(session, stack, state.name, tell)
+        _resume_scaling(session, stack, state.name, log_progress)
     repository.tag(running, release_tag(number))
-    tell(f"{release_tag(number)} points to {running}.")
+    log_progress(f"{release_tag(number)} points to {running}.")
     repository.tag(running, LIVE)
-    tell(f"{LIVE} points to {running}.")
+    log_progress(f"{LIVE} points to {running}.")
     release = Release(
         release=number,
         image_digest=running,
@@ -105,7 +107,7 @@ def _release_what_runs(
     if ssm.get_parameter(Name=name)["Parameter"]["Version"] != found["Version"]:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
     ssm.put_parameter(Name=name, Value=release.value(), Overwrite=True)
-    tell(f"The release record says {release_tag(number)}, {revision_name(state.task_definition)}.")
+    log_progress(f"The release record says {release_tag(number)}, {revision_name(state.task_definition)}.")
 
 
 def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Origin:
@@ -115,18 +117,18 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
     return Pipeline(session, aws_name(stack, service)).origin(digest)
 
 
-def _resume_scaling(session: boto3.Session, stack: str, name: str, tell: Callable[[str], None]) -> None:
+def _resume_scaling(session: boto3.Session, stack: str, name: str, log_progress: Callable[[str], None]) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
     found = session.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="ecs", ScalableDimension=scaling.SCALABLE_DIMENSION, ResourceIds=[f"service/{stack}/{name}"]
     )
     if found["ScalableTargets"]:
         scaling.resume(session, stack, name)
-        tell("Scaling is not suspended.")
+        log_progress("Scaling is not suspended.")
 
 
-def _next_release(stack: str, service: str, seen: Images) -> str:
-    digest = seen.live or seen.released
+def _next_release(stack: str, service: str, images: Images) -> str:
+    digest = images.live or images.released
     by_hand = (
         f", or deploy one by hand: `aws codepipeline start-pipeline-execution --name {aws_name(stack, service)} "
         f"--variables name=image,value={digest}`"

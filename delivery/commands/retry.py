@@ -23,7 +23,9 @@ PAUSES = (15, 30, 60)
 """Seconds before the second try and those after it; the last one again and again."""
 
 
-def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str], None], *, minutes: int) -> None:
+def retry(
+    session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None], *, minutes: int
+) -> None:
     """Try the newest execution's stage again until its builds are taken, and follow the execution to its end.
 
     Raises:
@@ -41,14 +43,14 @@ def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
     refused = refused_build(pipeline.actions(execution))
     if refused is None:
         raise DeliveryError(
-            f"execution {execution} {pipeline.why(execution)}; no build was refused for a quota, so it would fail "
-            "again: mend the reason and upload once more"
+            f"execution {execution} {pipeline.failure_reason(execution)}; no build was refused for a quota, so it "
+            "would fail again: mend the reason and upload once more"
         )
     deadline, pauses = _patience(minutes)
     while True:
         pipeline.retry(execution, refused[0])
         try:
-            pipeline.follow(execution, tell)
+            pipeline.follow(execution, log_progress)
         except DeliveryError:
             before, refused = refused, refused_build(pipeline.actions(execution))
             if refused is None:
@@ -62,7 +64,7 @@ def retry(session: boto3.Session, stack: str, service: str, tell: Callable[[str]
             raise DeliveryError(
                 f"CodeBuild has taken no build for {minutes} minutes; `make bootstrap` says which quota to raise"
             )
-        tell(f"CodeBuild has no room for another build; trying again in {pause} s.")
+        log_progress(f"CodeBuild has no room for another build; trying again in {pause} s.")
         time.sleep(pause)
 
 
@@ -80,9 +82,9 @@ def refused_build(actions: list[dict[str, Any]]) -> tuple[str, str] | None:
     if not actions or actions[-1]["status"] != "Failed":
         return None
     result = actions[-1].get("output", {}).get("executionResult", {})
-    said = f"{result.get('errorDetails', {}).get('message', '')} {result.get('externalExecutionSummary', '')}"
+    reason = f"{result.get('errorDetails', {}).get('message', '')} {result.get('externalExecutionSummary', '')}"
     last = str(actions[-1]["stageName"]), str(actions[-1]["actionName"])
-    return last if any(words in said for words in REFUSED) else None
+    return last if any(words in reason for words in REFUSED) else None
 
 
 @click.command("retry")

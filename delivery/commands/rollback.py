@@ -61,9 +61,9 @@ class Plan:
             lines.append(f"Nothing else differs between {then} and today's {now}.")
         else:
             lines.append(f"Only the image goes back. {now} stays, and differs from {then} also in:")
-            for found in self.differences:
-                lines.append(f"  {found.field}: then {found.then}, now {found.now}")
-                lines.append(f"    to bring it back: {found.where(self.stack, self.service)}")
+            for difference in self.differences:
+                lines.append(f"  {difference.field}: then {difference.then}, now {difference.now}")
+                lines.append(f"    to bring it back: {difference.where(self.stack, self.service)}")
             lines.append(
                 f"  the commits since: `git log -p --since={target.time} -- Pulumi.{self.stack}.yaml task_templates/`"
             )
@@ -88,11 +88,11 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
             f"{state.in_flight} is in flight, so it is not sure what to go back from; {how_to_wait(stack, state)}, or "
             "name the release with --to: the pipeline deploys it after what is in flight"
         )
-    past, seen = history(session, stack, service), images(session, stack, state)
-    target = _target(past, seen, service, number)
+    past, current = history(session, stack, service), images(session, stack, state)
+    target = _target(past, current, service, number)
     pipeline = Pipeline(session, aws_name(stack, service))
     waiting = pipeline.running()[::-1]
-    if not (state.in_flight or waiting) and target.image_digest == seen.live == (seen.running or seen.live):
+    if not (state.in_flight or waiting) and target.image_digest == current.live == (current.running or current.live):
         raise DeliveryError(
             f"{service} runs the image of {release_tag(target.release)} already; "
             f"`{PROGRAM} history {service} --stack {stack}` lists the others"
@@ -106,27 +106,27 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         stack=stack,
         service=service,
         target=target,
-        now=seen.running or seen.live,
+        now=current.running or current.live,
         task_definition=state.task_definition,
         differences=_differences(session, stack, state, target),
         waiting=waiting,
     )
 
 
-def start(session: boto3.Session, chosen: Plan, tell: Callable[[str], None], *, wait: bool) -> None:
+def start(session: boto3.Session, chosen: Plan, log_progress: Callable[[str], None], *, wait: bool) -> None:
     """Start the pipeline with the image, and follow it when asked.
 
     Raises:
         DeliveryError: the execution did not succeed.
     """
-    deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, tell, wait=wait)
+    deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, log_progress, wait=wait)
 
 
-def _target(past: History, seen: Images, service: str, number: int | None) -> Release:
+def _target(past: History, current: Images, service: str, number: int | None) -> Release:
     if not past.releases:
         raise DeliveryError(f"{service} has no releases yet, so there is nothing to go back to; upload a source first")
     if number is None:
-        other = next((release for release in past.releases if release.image_digest != seen.live), None)
+        other = next((release for release in past.releases if release.image_digest != current.live), None)
         if other is None:
             raise DeliveryError(f"every release of {service} that is known has the live image; there is no other one")
         return other

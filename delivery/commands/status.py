@@ -15,7 +15,7 @@ from releases.lookup import find, how_to_wait
 from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
-from releases.service_state import ServiceState, own_containers
+from releases.service_state import ServiceState, service_containers
 from releases.sidecars import changes, written
 
 
@@ -120,8 +120,8 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
     state, ecs, name = find(session, stack, service), session.client("ecs"), aws_name(stack, service)
     described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
     definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
-    names = own_containers(definition, name)
-    own = [container for container in definition["containerDefinitions"] if container["name"] in names]
+    names = service_containers(definition, name)
+    containers = [container for container in definition["containerDefinitions"] if container["name"] in names]
     observation = observe(session, stack, state)
     disagreement, repair = _disagreement(stack, state, diagnose(observation))
     pipeline = Pipeline(session, name)
@@ -134,8 +134,8 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         revision=definition["revision"],
         cpu=int(definition["cpu"]),
         memory=int(definition["memory"]),
-        environment={e["name"]: e["value"] for c in own for e in c.get("environment", [])},
-        secrets=[Secret(s["name"], s["valueFrom"]) for c in own for s in c.get("secrets", [])],
+        environment={e["name"]: e["value"] for c in containers for e in c.get("environment", [])},
+        secrets=[Secret(s["name"], s["valueFrom"]) for c in containers for s in c.get("secrets", [])],
         desired=described["desiredCount"],
         running=described["runningCount"],
         deployment=state.deployments[0].state,
@@ -157,7 +157,7 @@ def _disagreement(stack: str, state: ServiceState, diagnosis: Diagnosis) -> tupl
     """The disagreement and the command that mends it."""
     if state.in_flight or diagnosis.action is RepairAction.NOTHING:
         return None, None
-    return diagnosis.words, repair_command(stack, state.service)
+    return diagnosis.summary, repair_command(stack, state.service)
 
 
 @click.command("status")

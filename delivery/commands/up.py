@@ -123,7 +123,7 @@ class Changes:
     """
 
     count: int
-    ends: Sequence[str]
+    destructive: Sequence[str]
 
 
 def changes(events: Iterable[str]) -> Changes:
@@ -132,7 +132,7 @@ def changes(events: Iterable[str]) -> Changes:
     What the program keeps when Pulumi lets go of it is no end: a value of Parameter Store (`retainOnDelete`), a
     revision of a task definition (`skipDestroy`). Else every edit of a task would count as destructive.
     """
-    count, ends = 0, []
+    count, destructive = 0, []
     for line in events:
         metadata = json.loads(line).get("resourcePreEvent", {}).get("metadata")
         if metadata is None or metadata["op"] in NO_CHANGE:
@@ -141,8 +141,8 @@ def changes(events: Iterable[str]) -> Changes:
         old = metadata.get("old") or {}
         kept = old.get("retainOnDelete") or (old.get("inputs") or {}).get("skipDestroy")
         if metadata["op"] in ENDS and old.get("custom") and not kept:
-            ends.append(f"{metadata['type']} {metadata['urn'].split('::')[-1]}")
-    return Changes(count, ends)
+            destructive.append(f"{metadata['type']} {metadata['urn'].split('::')[-1]}")
+    return Changes(count, destructive)
 
 
 def right_account(project: Project) -> boto3.Session:
@@ -192,22 +192,22 @@ def up(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
         log = Path(folder) / "events.json"
         project.pulumi("preview", "--stack", project.stack, "--event-log", str(log), *project.options, **EVENTS)
         with log.open(encoding="utf-8") as events:
-            found = changes(events)
-    if not found.count and not project.waits:  # a preview leaves out what waits
+            planned = changes(events)
+    if not planned.count and not project.waits:  # a preview leaves out what waits
         say("Nothing would change.")
         return
-    agree(project.stack, found, ask, say)
+    confirm(project.stack, planned, ask, say)
     project.pulumi("up", "--stack", project.stack, "--yes", "--skip-preview", *project.options)
 
 
-def agree(stack: str, found: Changes, ask: Ask, say: Callable[[str], None]) -> None:
+def confirm(stack: str, planned: Changes, ask: Ask, say: Callable[[str], None]) -> None:
     """Ask whether to go on: by the stack's name, typed, where something ends.
 
     Raises:
         DeliveryError: the answer is anything else.
     """
-    if found.ends:
-        say("\n".join(["This deletes, or replaces by new ones:", *(f"  {end}" for end in found.ends)]))
+    if planned.destructive:
+        say("\n".join(["This deletes, or replaces by new ones:", *(f"  {end}" for end in planned.destructive)]))
         wanted, question = stack, f"Type the stack's name, {stack}, to go on"
     else:
         wanted, question = "yes", "Go on? Only yes is yes"

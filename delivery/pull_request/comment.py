@@ -77,14 +77,14 @@ def gitlab(environment: Mapping[str, str] = os.environ) -> Host:
     request = _variable(environment, "CI_MERGE_REQUEST_IID")
     headers = {"PRIVATE-TOKEN": _variable(environment, "GITLAB_TOKEN")}
     notes = f"/projects/{project}/merge_requests/{request}/notes"
-    own = json.loads(_send(api, headers, "GET", "/user").data)["id"]
+    user = json.loads(_send(api, headers, "GET", "/user").data)["id"]
     return Host(
         api=api,
         headers=headers,
         comments=notes,
         comment=notes,
         edit="PUT",
-        is_own=lambda note: (note.get("author") or {}).get("id") == own,
+        is_own=lambda note: (note.get("author") or {}).get("id") == user,
     )
 
 
@@ -132,8 +132,8 @@ def _send(
     except urllib3.exceptions.HTTPError as error:
         raise DeliveryError(f"{method} {api}{path} fails: {error}") from None
     if answer.status >= 300:
-        said = " ".join(answer.data.decode("utf-8", "replace").split())[:300]
-        raise DeliveryError(f"{method} {api}{path} is answered with {answer.status}: {said}")
+        message = " ".join(answer.data.decode("utf-8", "replace").split())[:300]
+        raise DeliveryError(f"{method} {api}{path} is answered with {answer.status}: {message}")
     return answer
 
 

@@ -101,8 +101,8 @@ def _table() -> dict[str, Any]:
 
 def items(preview: Preview, prices: Prices) -> list[Item]:
     """All that costs another amount, services' tasks first; those whose size nobody says are left out."""
-    found = [*_all_tasks(preview, prices), *_things(preview.changes, prices)]
-    return [item for item in found if round(item.difference, 4)]
+    priced = [*_all_tasks(preview, prices), *_things(preview.changes, prices)]
+    return [item for item in priced if round(item.difference, 4)]
 
 
 def _all_tasks(preview: Preview, prices: Prices) -> Iterator[Item]:

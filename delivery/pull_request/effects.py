@@ -190,10 +190,10 @@ def _edited(definition: Change | None) -> str:
     if definition is None or not definition.old:
         return ""
     try:
-        found = edits(definition)
+        edited = edits(definition)
     except ValueError:
         return "its task definition, in parts that are known only after `up`"
-    return ", ".join(f"{edit.field} {edit.then} → {edit.now}" for edit in found) or "its task definition"
+    return ", ".join(f"{edit.field} {edit.then} → {edit.now}" for edit in edited) or "its task definition"
 
 
 def _document(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,8 +236,8 @@ def _scaling(changes: Sequence[Change]) -> Iterator[str]:
 
 def _others(changes: Sequence[Change], *, new: bool) -> Iterator[str]:
     """What else changes, by its number."""
-    said = {SERVICE, DEFINITION, PIPELINE, SCALING, OBJECT}
-    others = [change for change in changes if change.type not in said]
+    described = {SERVICE, DEFINITION, PIPELINE, SCALING, OBJECT}
+    others = [change for change in changes if change.type not in described]
     counts = Counter(change.action for change in others)
     words = [f"{counts[action]} {action}d" for action in ("create", "update", "replace", "delete") if counts[action]]
     if words:

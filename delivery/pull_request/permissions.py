@@ -85,14 +85,14 @@ def widened(changes: Sequence[Change]) -> list[Widened]:
     """All that is widened, in the changes' order, but for what new roles, users, buckets and the like bring along."""
     newcomers = {change.input("name") for change in changes if change.action == "create" and change.type in IDENTITIES}
     newcomers.add(UNKNOWN)
-    found = []
+    result = []
     for change in changes:
         if change.action == "delete":
             continue
         if change.type in ATTACHMENTS and change.action != "update":
             who = change.input(ATTACHMENTS[change.type])
             if who not in newcomers:
-                found.append(Widened(change, _shown(who, change), managed=str(change.input("policyArn"))))
+                result.append(Widened(change, _shown(who, change), managed=str(change.input("policyArn"))))
         if change.type in DOCUMENTS:
             document, name = DOCUMENTS[change.type]
             old, new, who = change.old.get(document), change.new.get(document), change.input(name)
@@ -102,10 +102,10 @@ def widened(changes: Sequence[Change]) -> list[Widened]:
                 continue
             known = compare(old, new)
             if known is None:
-                found.append(Widened(change, _shown(who, change)))
+                result.append(Widened(change, _shown(who, change)))
             elif any(known):
-                found.append(Widened(change, _shown(who, change), *known))
-    return found
+                result.append(Widened(change, _shown(who, change), *known))
+    return result
 
 
 def compare(old: Any, new: Any) -> tuple[tuple[Grant, ...], tuple[Grant, ...]] | None:

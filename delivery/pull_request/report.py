@@ -45,8 +45,8 @@ def marker(stack: str) -> str:
 
 def _failed(stack: str, preview: Preview, longest: int) -> str:
     """The comment when there is no preview: why, and folded how far it came."""
-    said = [line for error in preview.errors for line in error.strip().splitlines()]
-    kept = said if len(said) <= MOST_LINES else [f"… {len(said) - MOST_LINES} lines before", *said[-MOST_LINES:]]
+    lines = [line for error in preview.errors for line in error.strip().splitlines()]
+    kept = lines if len(lines) <= MOST_LINES else [f"… {len(lines) - MOST_LINES} lines before", *lines[-MOST_LINES:]]
     head = [marker(stack), f"## {code(stack)}: the preview failed", "", *block([shortened(line, 500) for line in kept])]
     return _with_details("\n".join(head), stack, raw.lines(preview.changes), longest)
 
@@ -103,8 +103,8 @@ class _Cost:
 
     def of_service(self, service: str) -> str:
         """A service's difference."""
-        mine = [item.difference for item in self.items if item.service == service]
-        return _dollars(sum(mine)) if mine else ""
+        differences = [item.difference for item in self.items if item.service == service]
+        return _dollars(sum(differences)) if differences else ""
 
     @property
     def total(self) -> float:
@@ -141,12 +141,12 @@ def _headline(changes: Sequence[Change], cost: _Cost) -> str:
             ("import", "to import"),
         )
     }
-    said = [f"{count} {word}" for word, count in counts.items() if count]
+    words = [f"{count} {word}" for word, count in counts.items() if count]
     if services:
-        said.append(f"{services} service{'' if services == 1 else 's'}")
+        words.append(f"{services} service{'' if services == 1 else 's'}")
     if round(cost.total, 2):
-        said.append(f"{_dollars(cost.total)} a month")
-    return ", ".join(said)
+        words.append(f"{_dollars(cost.total)} a month")
+    return ", ".join(words)
 
 
 def _services(changes: Sequence[Change], live: Live | None, cost: _Cost) -> list[str]:
@@ -199,11 +199,11 @@ def _interruptions(changes: Sequence[Change]) -> list[str]:
 
 
 def _exposures(changes: Sequence[Change]) -> list[str]:
-    found = exposed(changes)
-    if not found:
+    exposures = exposed(changes)
+    if not exposures:
         return []
     grouped: dict[tuple[str, str], list[str]] = {}
-    for each in found:
+    for each in exposures:
         grouped.setdefault((each.change.type.rpartition(":")[2], each.how), []).append(each.change.name)
     rows = [(kind, how, _names(names)) for (kind, how), names in grouped.items()]
     return ["### Public now", "", *table(("what", "how", "which"), rows)]
@@ -230,15 +230,15 @@ def _permissions(changes: Sequence[Change]) -> list[str]:
 def _new_identities(changes: Sequence[Change]) -> str:
     kinds = {"aws:iam/role:Role": "role", "aws:iam/user:User": "user"}
     counts = Counter(kinds[change.type] for change in changes if change.action == "create" and change.type in kinds)
-    said = [f"{count} new {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
-    return f"{' and '.join(said)}: `components/iam/` has what each may do." if said else ""
+    counted = [f"{count} new {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
+    return f"{' and '.join(counted)}: `components/iam/` has what each may do." if counted else ""
 
 
 def _granted(each: Widened) -> list[str]:
     if not each.known:
         return ["a changed policy that is known only after `up`"]
-    said = [f"managed policy {code(each.managed)}"] if each.managed else []
-    return [*said, *_grants(each.grants), *(f"no longer denied: {grant}" for grant in _grants(each.lifted))]
+    managed = [f"managed policy {code(each.managed)}"] if each.managed else []
+    return [*managed, *_grants(each.grants), *(f"no longer denied: {grant}" for grant in _grants(each.lifted))]
 
 
 def _grants(grants: Sequence[Grant]) -> list[str]:
@@ -262,8 +262,8 @@ def _generic(text: str, change: Change) -> str:
 
 
 def _warnings(preview: Preview, live: Live | None) -> list[str]:
-    said = [*preview.warnings, *([f"What is live is not known: {live.problem}"] if live and live.problem else [])]
-    return ["### The program says", "", *(f"- {code(line, 500)}" for line in said)] if said else []
+    warnings = [*preview.warnings, *([f"What is live is not known: {live.problem}"] if live and live.problem else [])]
+    return ["### The program says", "", *(f"- {code(line, 500)}" for line in warnings)] if warnings else []
 
 
 def _times(what: str, count: int) -> str:
@@ -271,9 +271,9 @@ def _times(what: str, count: int) -> str:
 
 
 def _names(names: Iterable[str]) -> str:
-    found = list(dict.fromkeys(names))
-    more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
-    return ", ".join(code(name) for name in found[:MOST_NAMES]) + more
+    unique = list(dict.fromkeys(names))
+    more = f" and {len(unique) - MOST_NAMES} more" if len(unique) > MOST_NAMES else ""
+    return ", ".join(code(name) for name in unique[:MOST_NAMES]) + more
 
 
 def _dollars(amount: float) -> str:

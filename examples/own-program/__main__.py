@@ -30,7 +30,7 @@ DEPLOY = RollingStrategy(timeout=10)
 
 scope = scope_of(pulumi.get_stack())
 zone_id = aws.route53.get_zone(name=ZONE).zone_id
-services = update_hooks.look_once(Provider(region=scope.region), scope, [SERVICE])
+services = update_hooks.read_service_states(Provider(region=scope.region), scope, [SERVICE])
 network = Network("network", {"vpc_name": scope.stack, "cidr": CIDR})
 load_balancer = LoadBalancer(
     "load-balancer",
@@ -69,4 +69,4 @@ service = EcsService(
 )
 pipeline = DeployPipeline(SERVICE, {"service": service})
 pulumi.export("upload_to", pipeline.upload_to)
-update_hooks.end_with([service.waiting])
+update_hooks.fail_if_pending([service.waiting])

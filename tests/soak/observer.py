@@ -10,7 +10,7 @@ import boto3
 from releases.consistency import diagnose, observe
 from releases.errors import DeliveryError
 from releases.pipeline import RUNNING, Pipeline
-from releases.service_state import Images, ServiceState, images, look
+from releases.service_state import Images, ServiceState, images, read_states
 from sandbox.clients.session import Session
 from sandbox.engine import Engine
 from tests.soak.beside import PAUSE, SECONDS_TO_SETTLE, Call, Held
@@ -53,13 +53,13 @@ class Observer:
 
     # Services
 
-    def look(self) -> dict[str, ServiceState]:
+    def read_states(self) -> dict[str, ServiceState]:
         """All services, those that are removed included."""
-        return look(self.session, STACK, [WEB, WORKER, SHOP, EXTRA])
+        return read_states(self.session, STACK, [WEB, WORKER, SHOP, EXTRA])
 
     def state(self, service: str) -> ServiceState:
         """One that is there."""
-        return self.look()[service]
+        return self.read_states()[service]
 
     def images(self, state: ServiceState) -> Images:
         """What runs, is live and is recorded."""
@@ -77,15 +77,15 @@ class Observer:
 
     def disagrees(self, service: str) -> bool:
         """Whether an operator would have to repair."""
-        state = self.look().get(service)
-        return state is not None and diagnose(observe(self.session, STACK, state)).words != ""
+        state = self.read_states().get(service)
+        return state is not None and diagnose(observe(self.session, STACK, state)).summary != ""
 
     def busy(self) -> str | None:
         """What is in flight, when every event that was published has started what it starts."""
         self.control("undelivered")
         if deploying := self.aws("codedeploy").list_deployments(includeOnlyStatuses=list(UNDER_WAY))["deployments"]:
             return f"CodeDeploy's {deploying}"
-        for name, state in self.look().items():
+        for name, state in self.read_states().items():
             running = self.pipeline(name).running()
             if state.in_flight or running:
                 return f"{name}: {state.in_flight or running}"
@@ -96,7 +96,7 @@ class Observer:
         self.control("undelivered")
         return {
             name: (state.template.fingerprint, self.executions(name))
-            for name, state in self.look().items()
+            for name, state in self.read_states().items()
             if state.template
         }
 
@@ -168,7 +168,7 @@ class Observer:
     def writes(self) -> dict[str, Any]:
         """Every revision, every deployment and every image that there is."""
         revisions = self.aws("ecs").list_task_definitions()["taskDefinitionArns"]
-        deployed = {name: [d.id for d in state.deployments] for name, state in self.look().items()}
+        deployed = {name: [d.id for d in state.deployments] for name, state in self.read_states().items()}
         return {"revisions": revisions, "deployments": deployed, "images": self.built()}
 
     def urns(self, typ: str) -> list[str]:

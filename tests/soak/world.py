@@ -120,7 +120,7 @@ class World:
 
     def _has_what_is(self, declared: Variant | None, known: Expected, name: str) -> bool:
         """Whether the service runs the revision that was released, and just that is declared."""
-        state = self.see.look().get(name)
+        state = self.see.read_states().get(name)
         released = state.release if state else None
         return (
             state is not None
@@ -250,7 +250,7 @@ class World:
 
     def _check(self, service: str) -> None:
         """The invariants of one service at rest."""
-        expected, state = self.services[service], self.see.look().get(service)
+        expected, state = self.services[service], self.see.read_states().get(service)
         if state is None:
             return  # removed
         seen = self.see.images(state)
@@ -270,7 +270,7 @@ class World:
 
     def _released_by_itself(self, service: str) -> None:
         """What CodeDeploy deploys is released by the pipeline when it is edited, whoever waits for it."""
-        expected, state = self.services[service], self.see.look().get(service)
+        expected, state = self.services[service], self.see.read_states().get(service)
         released = state.release if state and state.controller.deploys_template else None
         if state and released and released.task_definition == state.task_definition:
             expected.released_with = self.see.runs(state)

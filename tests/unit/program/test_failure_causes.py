@@ -103,7 +103,7 @@ def test_the_commit(case: Case) -> None:
 def test_the_operators_commands(case: Case) -> None:
     stage, action, *_, cause = case
     pipeline = Pipeline(cast(boto3.Session, session(*case[:-1])), "dev-web")
-    assert pipeline.why("e") == f"ended as Failed: {stage} / {action}: {cause}"
+    assert pipeline.failure_reason("e") == f"ended as Failed: {stage} / {action}: {cause}"
 
 
 def test_ship(case: Case) -> None:

@@ -18,7 +18,7 @@ from components.naming import Scope
 from delivery.commands import history, redeploy, repair, retry, rollback, status
 from releases import update_guard
 from releases.errors import DeliveryError
-from releases.service_state import look
+from releases.service_state import read_states
 from sandbox.iam.calls import Call
 from sandbox.iam.evaluator import Policy, Request, evaluate
 from sandbox.iam.requests import needs
@@ -145,18 +145,18 @@ STATES: Sequence[Callable[[], WithStore]] = (
 
 def run(aws: WithStore, session: boto3.Session) -> None:
     """The look, the guard before a change, and those after it: of a deployment that completes, and of one that fails."""
-    before = look(session, "dev", ["web"])["web"]
+    before = read_states(session, "dev", ["web"])["web"]
     update_guard.check(session, "dev", before, before.task_definition)
-    update_guard.confirm(session, "dev", before)
+    update_guard.check_release_stands(session, "dev", before)
     if before.controller.deploys_template:
-        update_guard.serve(session, "dev", "web", lambda _: None, 15)
+        update_guard.wait_until_serving(session, "dev", "web", lambda _: None, 15)
         return
     failed = aws.revision(3, f"@{NEW}", container={"logConfiguration": LOG})
     aws.service(failed, OLD, state="FAILED")
     stopped = {"stoppedReason": "Essential container in task exited", "startedBy": "ecs-svc/1", "stoppedAt": NOW}
     aws.tasks.append({**aws.tasks[0], "taskDefinitionArn": failed, **stopped})
     with pytest.raises(DeliveryError):
-        update_guard.follow(session, "dev", "web", failed, lambda _: None, 15)
+        update_guard.follow_deployment(session, "dev", "web", failed, lambda _: None, 15)
 
 
 def rolls_back(aws: WithStore, session: boto3.Session) -> None:

@@ -9,7 +9,7 @@ from delivery.commands.redeploy import redeploy
 from releases.controllers import CONTROLLERS, service_of
 from releases.errors import DeliveryError
 from releases.lookup import how_to_wait, services
-from releases.service_state import images, look
+from releases.service_state import images, read_states
 from releases.template import fingerprint_in, headed
 from releases.template_state import StoredTemplate, stored_template
 
@@ -34,7 +34,7 @@ def test_a_name_leads_back_to_its_service(service: str) -> None:
 
 def test_what_runs_is_the_primary_task_set() -> None:
     aws = account("f1")
-    state = look(aws.session(), STACK, ["web"])["web"]
+    state = read_states(aws.session(), STACK, ["web"])["web"]
     assert (state.name, state.controller) == ("dev-web-codedeploy", CONTROLLERS["CODE_DEPLOY"])
     assert state.task_definition.endswith("dev-web:1")
     assert (state.fingerprint, state.target_groups, state.in_flight) == ("f1", ("group-0",), None)
@@ -43,7 +43,7 @@ def test_what_runs_is_the_primary_task_set() -> None:
 
 
 def test_two_task_sets_are_a_deployment() -> None:
-    state = look(account("f1", "f2").session(), STACK, ["web"])["web"]
+    state = read_states(account("f1", "f2").session(), STACK, ["web"])["web"]
     assert state.in_flight == "deployment ecs-svc/0 of dev-web:1"
     assert state.task_definition.endswith("dev-web:1")
 
@@ -54,7 +54,7 @@ def test_while_the_strategy_changes_the_newer_service_counts() -> None:
     tasks = aws.tasks
     aws.service(old, A)
     aws.tasks = tasks
-    assert look(aws.session(), STACK, ["web"])["web"].controller.type == "CODE_DEPLOY"
+    assert read_states(aws.session(), STACK, ["web"])["web"].controller.type == "CODE_DEPLOY"
     assert services(aws.session(), STACK) == ["web"]
 
 
@@ -119,7 +119,7 @@ def test_an_edit_that_was_not_approved() -> None:
 
 
 def test_how_to_wait_for_codedeploy() -> None:
-    state = look(account("f1", "f2").session(), STACK, ["web"])["web"]
+    state = read_states(account("f1", "f2").session(), STACK, ["web"])["web"]
     assert how_to_wait(STACK, state) == (
         "wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name dev-web "
         "--deployment-group-name dev-web --include-only-statuses Created Queued InProgress Ready`"

@@ -6,7 +6,7 @@ from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import ServiceState, as_deployed, images, look
+from releases.service_state import ServiceState, as_deployed, images, read_states
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -46,7 +46,7 @@ def test_tasks_that_run_no_image_of_the_service_s_are_told_and_not_taken_for_non
     aws.image(digest("a"), "live", "release-1")
     revision = aws.revision(1, f"@{digest('a')}")
     aws.service(revision, digest("a"))
-    state = look(aws.session(), "dev", ["web"])["web"]
+    state = read_states(aws.session(), "dev", ["web"])["web"]
     assert images(aws.session(), "dev", state).running == digest("a")
     aws.definitions[revision]["containerDefinitions"][0]["image"] = f"{image}@{digest('a')}"
     with pytest.raises(DeliveryError) as error:
@@ -93,5 +93,5 @@ def test_an_image_that_lists_nothing_is_what_runs(repository: str) -> None:
     aws.service(aws.revision(1, ":live"), STRAY)
     if repository == "gone":
         aws.refuse = dict.fromkeys(("DescribeImages", "BatchGetImage"), RefusedError("RepositoryNotFoundException"))
-    state = look(aws.session(), "dev", ["web"])["web"]
+    state = read_states(aws.session(), "dev", ["web"])["web"]
     assert images(aws.session(), "dev", state).running == STRAY

@@ -11,7 +11,7 @@ from releases.consistency import Observation
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import Images, ServiceState, look
+from releases.service_state import Images, ServiceState, read_states
 
 OLD, NEW = digest("a"), digest("b")
 REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
@@ -111,7 +111,7 @@ def released(*, record: bool = True) -> FakeAws:
 
 def read(aws: FakeAws) -> ServiceState:
     """The service as it is now."""
-    return look(aws.session(), STACK, ["web"])["web"]
+    return read_states(aws.session(), STACK, ["web"])["web"]
 
 
 def test_the_look_right_before_a_change() -> None:
@@ -152,7 +152,7 @@ def test_no_release_was_recorded_meanwhile() -> None:
     before = read(aws)
     aws.image(NEW, "live")
     aws.images[OLD].discard("live")
-    update_guard.confirm(aws.session(), STACK, before)
+    update_guard.check_release_stands(aws.session(), STACK, before)
 
 
 @pytest.mark.parametrize("first", [False, True], ids=["a later release", "the first release"])
@@ -163,7 +163,7 @@ def test_a_release_meanwhile_whose_image_runs(first: bool) -> None:
     aws.image(NEW, "release-2", "live")
     aws.images.get(OLD, set()).discard("live")
     aws.service(aws.revision(3, ":live", fingerprint="f2"), NEW)
-    update_guard.confirm(aws.session(), STACK, before)
+    update_guard.check_release_stands(aws.session(), STACK, before)
 
 
 def undone() -> tuple[FakeAws, ServiceState]:
@@ -179,7 +179,7 @@ def undone() -> tuple[FakeAws, ServiceState]:
 def test_a_release_meanwhile_whose_image_does_not_run() -> None:
     aws, before = undone()
     with pytest.raises(DeliveryError) as failed:
-        update_guard.confirm(aws.session(), STACK, before)
+        update_guard.check_release_stands(aws.session(), STACK, before)
     assert str(failed.value) == (
         "web: release-2 was recorded while this was running, and its image does not run; bring it back with "
         "`delivery rollback web --to 2 --stack dev`"
@@ -189,19 +189,19 @@ def test_a_release_meanwhile_whose_image_does_not_run() -> None:
 def test_what_is_in_flight_is_not_judged() -> None:
     aws, before = undone()
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
-    update_guard.confirm(aws.session(), STACK, before)
+    update_guard.check_release_stands(aws.session(), STACK, before)
 
 
 def test_a_record_that_was_reset_is_no_release() -> None:
     aws, before = undone()
     aws.record("none")
-    update_guard.confirm(aws.session(), STACK, before)
+    update_guard.check_release_stands(aws.session(), STACK, before)
 
 
 def test_a_service_that_is_gone_has_no_release_to_be_undone() -> None:
     aws, before = undone()
     del aws.services["dev-web"]
-    update_guard.confirm(aws.session(), STACK, before)
+    update_guard.check_release_stands(aws.session(), STACK, before)
 
 
 EDIT = f"{ARN}:task-definition/dev-web:9"
@@ -278,13 +278,13 @@ def test_a_release_that_took_over_an_edit_and_was_cut_off_is_said() -> None:
     aws = released()
     before = read(aws)
     aws.service(aws.revision(2, f"@{NEW}"), NEW)
-    update_guard.confirm(aws.session(), STACK, before)
+    update_guard.check_release_stands(aws.session(), STACK, before)
     with pytest.raises(DeliveryError) as failed:
-        update_guard.confirm(aws.session(), STACK, before, taken_over=True)
+        update_guard.check_release_stands(aws.session(), STACK, before, taken_over=True)
     assert str(failed.value) == (
         "web: a release that has taken over the edit was cut off: running sha256:bbbbbbbbbbbb, live "
         "sha256:aaaaaaaaaaaa, release record sha256:aaaaaaaaaaaa. The edit runs; mend the release with "
         "`delivery repair web --stack dev`"
     )
     aws.service(aws.revision(3, f"@{NEW}"), NEW, state="IN_PROGRESS")
-    update_guard.confirm(aws.session(), STACK, before, taken_over=True)
+    update_guard.check_release_stands(aws.session(), STACK, before, taken_over=True)

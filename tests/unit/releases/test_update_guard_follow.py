@@ -126,7 +126,7 @@ def deploying(*answers: list[dict[str, Any]]) -> Deploying:
 def follow(aws: Deploying) -> list[str]:
     """What is told while revision 2 is followed."""
     told: list[str] = []
-    update_guard.follow(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
+    update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
     return told
 
 
@@ -343,7 +343,7 @@ def taking_over(*looks: tuple[int, str]) -> FakeAws:
 
 def test_a_new_service_serves_before_the_old_one_goes(clock: Clock) -> None:
     told: list[str] = []
-    update_guard.serve(
+    update_guard.wait_until_serving(
         taking_over((0, "STABILIZING"), (2, "STABILIZING"), (2, "STEADY_STATE")).session(),
         STACK,
         "web",
@@ -357,4 +357,4 @@ def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:
     with pytest.raises(
         DeliveryError, match=r"runs 1 of 2 tasks after 15 minutes, and the service .* stays: unable to pull"
     ):
-        update_guard.serve(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)
+        update_guard.wait_until_serving(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)

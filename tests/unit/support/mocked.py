@@ -207,7 +207,7 @@ def mocked_program(patch: pytest.MonkeyPatch) -> Deploy:
         preview: bool = False,
         states: Mapping[str, ServiceState] | None = None,
     ) -> Recorder:
-        patch.setattr("components.service.update_hooks.look", lambda *_: states or {})
+        patch.setattr("components.service.update_hooks.read_states", lambda *_: states or {})
         engine = Engine()
         monitor = Monitor(engine)
         mocks.set_mocks(

@@ -274,7 +274,7 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
 
 
 def _undone(world: World, before: ServiceState, cloned: bool) -> bool:
-    """Whether `update_guard.confirm` says so."""
+    """Whether `update_guard.check_release_stands` says so."""
     now = seen(world)
     judged = diagnose(observation(world))
     changed = cloned or now.record != before.record

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_config
 
 from components.naming import Scope
-from components.service.update_hooks import Seen, UpdateHooks, _teller, look_once, update_hooks
+from components.service.update_hooks import Snapshot, UpdateHooks, _progress_logger, read_service_states, update_hooks
 from releases import update_guard
 from releases.aws_session import Provider
 from releases.controllers import CONTROLLERS
@@ -124,7 +124,7 @@ def test_up_does_all_else_and_fails_in_its_end(deploy: Deploy, warned: list[str]
     ],
     ids=["AWS refuses", "no credentials", "another account"],
 )
-@pytest.mark.parametrize("where", ["connect", "look"])
+@pytest.mark.parametrize("where", ["connect", "read_states"])
 def test_the_look_fails_with_one_clear_error(
     monkeypatch: pytest.MonkeyPatch, where: str, error: ClientError | BotoCoreError | DeliveryError, words: str
 ) -> None:
@@ -132,10 +132,10 @@ def test_the_look_fails_with_one_clear_error(
         raise error
 
     monkeypatch.setattr("components.service.update_hooks.connect", lambda *_: boto3.Session())
-    monkeypatch.setattr("components.service.update_hooks.look", lambda *_: {})
+    monkeypatch.setattr("components.service.update_hooks.read_states", lambda *_: {})
     monkeypatch.setattr(f"components.service.update_hooks.{where}", fail)
     with pytest.raises(pulumi.RunError, match=f"^{re.escape(words)}$") as failed:
-        look_once(Provider(), SCOPE, ["chuoi"])
+        read_service_states(Provider(), SCOPE, ["chuoi"])
     assert failed.value.__suppress_context__
 
 
@@ -157,8 +157,8 @@ def test_the_look_asks_once_and_in_the_provider_s_account(monkeypatch: pytest.Mo
         return {"chuoi": QUIET}
 
     monkeypatch.setattr("components.service.update_hooks.connect", connect)
-    monkeypatch.setattr("components.service.update_hooks.look", look)
-    seen = look_once(Provider(profile="deploys"), SCOPE, ["chuoi", "mailer"])
+    monkeypatch.setattr("components.service.update_hooks.read_states", look)
+    seen = read_service_states(Provider(profile="deploys"), SCOPE, ["chuoi", "mailer"])
     assert asked == [(Provider(profile="deploys"), ACCOUNT), (session, "dev", ["chuoi", "mailer"])]
     assert (seen.session, seen.states) == (session, {"chuoi": QUIET})
 
@@ -170,7 +170,7 @@ Hook = Callable[[Any], Coroutine[Any, Any, None]]
 def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
     """What runs before and after a change of the service; no engine asks for it."""
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
-    binding = update_hooks(Seen(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15).service
+    binding = update_hooks(Snapshot(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15).service
     assert binding is not None
     (before,), (after,) = binding.before_update or [], binding.after_update or []
     assert isinstance(before, pulumi.ResourceHook)
@@ -182,7 +182,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> tuple[Hook, Hook]:
 
 
 def test_a_service_that_is_new_is_not_guarded() -> None:
-    assert update_hooks(Seen(boto3.Session(), {}), "dev", "chuoi", 15) == UpdateHooks()
+    assert update_hooks(Snapshot(boto3.Session(), {}), "dev", "chuoi", 15) == UpdateHooks()
 
 
 @pytest.mark.parametrize("refusal", [None, "not now"])
@@ -216,8 +216,10 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
             raise DeliveryError("rolled back")
         return True
 
-    monkeypatch.setattr(update_guard, "follow", follow)
-    monkeypatch.setattr(update_guard, "confirm", lambda _, *given, **more: done.append(("confirm", *given, more)))
+    monkeypatch.setattr(update_guard, "follow_deployment", follow)
+    monkeypatch.setattr(
+        update_guard, "check_release_stands", lambda _, *given, **more: done.append(("confirm", *given, more))
+    )
     monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
     changed = hooks[1](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
     if rolled_back:
@@ -246,7 +248,7 @@ def test_an_edit_waits_for_what_is_in_flight_where_that_is_asked_for(
         return DONE
 
     monkeypatch.setenv("FARGATE_DELIVERY_WAIT", "30")
-    monkeypatch.setattr("releases.waiting.until", until)
+    monkeypatch.setattr("releases.waiting.wait_while_busy", until)
     monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
     recorder = run(deploy, DEPLOYING, preview=preview)
     assert recorder.inputs(SERVICE, "chuoi-service")["taskDefinition"] == (RUNS if preview else OWN)
@@ -256,7 +258,7 @@ def test_an_edit_waits_for_what_is_in_flight_where_that_is_asked_for(
 
 def test_what_is_still_in_flight_then_fails_the_up(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FARGATE_DELIVERY_WAIT", "30")
-    monkeypatch.setattr("releases.waiting.until", lambda *given: given[2])
+    monkeypatch.setattr("releases.waiting.wait_while_busy", lambda *given: given[2])
     monkeypatch.setattr("pulumi.log.info", lambda *_, **__: None)
     with pytest.raises(pulumi.RunError, match=re.escape(WAITS)):
         run(deploy, DEPLOYING)
@@ -277,7 +279,7 @@ def test_up_says_where_a_first_upload_is_waited_for(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("pulumi.log.info", lambda words, *_, **__: said.append(words))
-    monkeypatch.setattr("components.service.update_hooks.end_with", lambda _: None)
+    monkeypatch.setattr("components.service.update_hooks.fail_if_pending", lambda _: None)
     run(deploy, *states, preview=preview)
     found = [words for words in said if "first upload" in words]
     assert [words.partition(":")[0] for words in found] == services
@@ -291,9 +293,9 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
     names = [f"service-{number}" for number in range(60)]
     together = threading.Barrier(len(names), timeout=20)
-    monkeypatch.setattr(update_guard, "follow", lambda *_: together.wait() < 0)
-    monkeypatch.setattr(update_guard, "confirm", lambda *_, **__: None)
-    seen = Seen(boto3.Session(), {name: replace(QUIET, service=name) for name in names})
+    monkeypatch.setattr(update_guard, "follow_deployment", lambda *_: together.wait() < 0)
+    monkeypatch.setattr(update_guard, "check_release_stands", lambda *_, **__: None)
+    seen = Snapshot(boto3.Session(), {name: replace(QUIET, service=name) for name in names})
 
     async def all_of_them() -> None:
         bound = [update_hooks(seen, "dev", name, 15).service for name in names]
@@ -311,7 +313,7 @@ def test_progress_is_kept_in_a_log_once_a_minute(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("pulumi.log.info", lambda words, ephemeral: shown.append((words, ephemeral)))
 
     async def tells() -> None:
-        tell = _teller()
+        tell = _progress_logger()
         for now[0] in (0, 59, 60, 61, 119, 120):
             tell(f"{now[0]}")
         for _ in range(9):

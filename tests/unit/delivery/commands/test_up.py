@@ -59,7 +59,7 @@ def step(op: str, name: str = "a", typ: str = "aws:sqs/queue:Queue", **old: Any)
 )
 def test_what_ends_is_what_aws_would_no_longer_have(events: list[Any], count: int, ends: list[str]) -> None:
     found = changes(json.dumps(event) for event in events)
-    assert (found.count, list(found.ends)) == (count, ends)
+    assert (found.count, list(found.destructive)) == (count, ends)
 
 
 @dataclass
