@@ -7,6 +7,7 @@ within the sandbox they are how parts are registered.
 
 import ast
 import functools
+import os
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
@@ -24,9 +25,10 @@ Graph = Mapping[str, set[str]]
 def files() -> dict[str, Path]:
     """Module → its file."""
     found = {}
-    for file in ROOT.rglob("*.py"):
-        parts = file.relative_to(ROOT).with_suffix("").parts
-        if not any(part.startswith(".") for part in parts) and "node_modules" not in parts:
+    for folder, folders, files_in in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
+        for file in (Path(folder, name) for name in files_in if name.endswith(".py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
             parts = (*SOURCES.get(parts[:2], parts[:2]), *parts[2:])
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
