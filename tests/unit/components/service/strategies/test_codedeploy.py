@@ -1,14 +1,13 @@
 """A service of CodeDeploy's under mocks: exact inputs, and what another strategy replaces."""
 
 import json
-import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
-from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
+from mocked import ACCOUNT, REGION, SECRET_KEYS, Recorder, of_stack, program, stack_config
 
 from pipeline_steps.template import HOOKS
 from releases.controllers import CONTROLLERS
@@ -54,20 +53,29 @@ def run(
     **how: Any,
 ) -> Recorder:
     """The dev stack, whose service chuoi has one route; `how` is its `deploy`."""
-    config = stack_config("dev")
-    services = json.loads(config["fargate-delivery:services"])
-    services["chuoi"]["routes"] = services["chuoi"]["routes"][:1]
-    services["chuoi"]["deploy"] = {"strategy": "codedeploy", **how}
-    services["chuoi"]["alarms"] = OFF if alarms is None else alarms
-    if cluster is not None:
-        config = {**config, "fargate-delivery:cluster": json.dumps(cluster)}
+    changes = {} if cluster is None else {"cluster": cluster}
     return deploy(
-        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
-        config={**config, "fargate-delivery:services": json.dumps(services)},
+        program,
+        config=stack_config("dev", services=services(alarms, **how), **changes),
         secret_keys=SECRET_KEYS,
         states={state.service: state for state in states},
         preview=preview,
     )
+
+
+def services(alarms: dict[str, Any] | None = None, **how: Any) -> dict[str, Any]:
+    """The dev stack's; `how` is the `deploy` of chuoi."""
+    declared: dict[str, Any] = json.loads(stack_config("dev")["fargate-delivery:services"])
+    declared["chuoi"]["routes"] = declared["chuoi"]["routes"][:1]
+    declared["chuoi"]["deploy"] = {"strategy": "codedeploy", **how}
+    declared["chuoi"]["alarms"] = OFF if alarms is None else alarms
+    return declared
+
+
+@pytest.fixture(scope="module")
+def new() -> Recorder:
+    """The dev stack, whose service chuoi has not been released yet."""
+    return of_stack("dev", services=services())
 
 
 def statements(recorder: Recorder, policy: str) -> dict[str, Any]:
@@ -75,20 +83,19 @@ def statements(recorder: Recorder, policy: str) -> dict[str, Any]:
     return {s["Sid"]: (s["Action"], s["Resource"], s.get("Condition")) for s in document["Statement"]}
 
 
-def test_a_new_service(deploy: Deploy) -> None:
-    recorder = run(deploy)
-    service = recorder.inputs(SERVICE, "chuoi-service")
+def test_a_new_service(new: Recorder) -> None:
+    service = new.inputs(SERVICE, "chuoi-service")
     assert service["name"] == "dev-chuoi-codedeploy"
     assert service["deploymentController"] == {"type": "CODE_DEPLOY"}
     assert service["desiredCount"] == 0
     assert "deploymentCircuitBreaker" not in service
     assert [group["targetGroupArn"].rsplit("/", 1)[1] for group in service["loadBalancers"]] == ["chuoi-blue"]
-    request = recorder.named(SERVICE)["chuoi-service"]
+    request = new.named(SERVICE)["chuoi-service"]
     assert list(request.ignoreChanges) == [
         "desiredCount", "taskDefinition", "loadBalancers", "networkConfiguration", "capacityProviderStrategies",
     ]  # fmt: skip
     assert not request.hooks.ListFields()
-    assert set(recorder.named(GROUP)) == {"chuoi-blue", "chuoi-green"}
+    assert set(new.named(GROUP)) == {"chuoi-blue", "chuoi-green"}
 
 
 def test_all_traffic_goes_to_the_first_group_until_codedeploy_has_the_service(deploy: Deploy) -> None:
@@ -103,7 +110,7 @@ def test_all_traffic_goes_to_the_first_group_until_codedeploy_has_the_service(de
             assert list(recorder.named(RULE)[name].ignoreChanges) == ignored
 
 
-def test_the_test_listener(deploy: Deploy) -> None:
+def test_the_test_listener(deploy: Deploy, new: Recorder) -> None:
     recorder = run(deploy, test_port=8443)
     listener = recorder.inputs("aws:lb/listener:Listener", "load-balancer-test-8443")
     assert (listener["port"], listener["protocol"]) == (8443, "HTTPS")
@@ -114,12 +121,11 @@ def test_the_test_listener(deploy: Deploy) -> None:
     assert (ingress["fromPort"], ingress["toPort"]) == (8443, 8443)
     (pair,) = [recorder.inputs(DEPLOYMENT_GROUP, "chuoi-deploy-group")["loadBalancerInfo"]["targetGroupPairInfo"]]
     assert [arn.rsplit("/", 1)[1] for arn in pair["testTrafficRoute"]["listenerArns"]] == ["load-balancer-test-8443"]
-    assert "load-balancer-test-8443" not in run(deploy).named("aws:lb/listener:Listener")
+    assert "load-balancer-test-8443" not in new.named("aws:lb/listener:Listener")
 
 
-def test_the_deployment_group(deploy: Deploy) -> None:
-    recorder = run(deploy)
-    group = recorder.inputs(DEPLOYMENT_GROUP, "chuoi-deploy-group")
+def test_the_deployment_group(new: Recorder) -> None:
+    group = new.inputs(DEPLOYMENT_GROUP, "chuoi-deploy-group")
     assert group["deploymentConfigName"] == "CodeDeployDefault.ECSAllAtOnce"
     assert group["ecsService"] == {"clusterName": "dev", "serviceName": "dev-chuoi-codedeploy"}
     assert group["deploymentStyle"] == {"deploymentOption": "WITH_TRAFFIC_CONTROL", "deploymentType": "BLUE_GREEN"}
@@ -135,7 +141,7 @@ def test_the_deployment_group(deploy: Deploy) -> None:
     pair = group["loadBalancerInfo"]["targetGroupPairInfo"]
     assert len(pair["targetGroups"]) == 2
     assert "testTrafficRoute" not in pair
-    assert recorder.types()["aws:codedeploy/deploymentConfig:DeploymentConfig"] == 0
+    assert new.types()["aws:codedeploy/deploymentConfig:DeploymentConfig"] == 0
 
 
 @pytest.mark.parametrize(
@@ -181,8 +187,8 @@ def test_what_codedeploy_may_do(deploy: Deploy) -> None:
     assert found["CallHooks"] == (["lambda:InvokeFunction"], [HOOK], None)
 
 
-def test_what_the_pipeline_may_do(deploy: Deploy) -> None:
-    found = statements(run(deploy), "chuoi-pipeline-policy")
+def test_what_the_pipeline_may_do(new: Recorder) -> None:
+    found = statements(new, "chuoi-pipeline-policy")
     assert "DeployService" not in found
     assert found["NameRevision"][1] == [f"{CODEDEPLOY}:application:dev-chuoi"]
     assert found["Deploy"] == (
@@ -221,20 +227,19 @@ def test_an_edit_of_how_it_is_deployed_is_another_template(deploy: Deploy) -> No
     assert without == hooked != on_demand
 
 
-def test_the_first_release_takes_out_the_hooks(deploy: Deploy) -> None:
-    plain = run(deploy).inputs(OBJECT, "chuoi-appspec")["content"]
+def test_the_first_release_takes_out_the_hooks(deploy: Deploy, new: Recorder) -> None:
+    plain = new.inputs(OBJECT, "chuoi-appspec")["content"]
     hooks = {"AfterInstall": HOOK, "BeforeAllowTraffic": HOOK}
     hooked = run(deploy, hooks=hooks).inputs(OBJECT, "chuoi-appspec")["content"]
     assert HOOKS.sub("", hooked) == HOOKS.sub("", plain) == plain
 
 
-def test_the_steps_read_the_template(deploy: Deploy) -> None:
-    recorder = run(deploy)
-    variables = recorder.inputs("aws:lambda/function:Function", "chuoi-steps")["environment"]["variables"]
+def test_the_steps_read_the_template(new: Recorder) -> None:
+    variables = new.inputs("aws:lambda/function:Function", "chuoi-steps")["environment"]["variables"]
     settings = json.loads(variables["SERVICE"])
-    bucket = recorder.inputs(OBJECT, "chuoi-taskdef")["bucket"]
+    bucket = new.inputs(OBJECT, "chuoi-taskdef")["bucket"]
     assert (settings["template_bucket"], settings["template_folder"]) == (bucket, "templates/chuoi")
-    policy = json.loads(recorder.inputs("aws:iam/rolePolicy:RolePolicy", "chuoi-steps-policy")["policy"])
+    policy = json.loads(new.inputs("aws:iam/rolePolicy:RolePolicy", "chuoi-steps-policy")["policy"])
     granted = {each["Sid"]: (each["Action"], each["Resource"]) for each in policy["Statement"]}
     assert granted["ReadTemplate"] == (["s3:GetObject"], [f"arn:aws:s3:::{bucket}/templates/chuoi/*"])
     record = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/chuoi/release"
@@ -251,14 +256,9 @@ def test_a_route_of_another_priority_keeps_its_target_groups(deploy: Deploy) -> 
         "chuoi-blue-rule": ["chuoi-rgstd-rule", "chuoi-crkzg-rule", "chuoi-10-rule"],
         "chuoi-blue-test-rule": [],
     }
-    config = stack_config("dev")
-    services = json.loads(config["fargate-delivery:services"])
-    services["chuoi"]["routes"] = services["chuoi"]["routes"][:1]
-    rolling = deploy(
-        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
-        config={**config, "fargate-delivery:services": json.dumps(services)},
-        secret_keys=SECRET_KEYS,
-    )
+    declared = json.loads(stack_config("dev")["fargate-delivery:services"])
+    declared["chuoi"]["routes"] = declared["chuoi"]["routes"][:1]
+    rolling = deploy(program, config=stack_config("dev", services=declared), secret_keys=SECRET_KEYS)
     assert _former(rolling, GROUP, "chuoi-rgstd") == ["chuoi-crkzg", "chuoi-10", "chuoi-blue"]
     assert _former(rolling, RULE, "chuoi-rgstd-rule")[-1] == "chuoi-blue-rule"
 
@@ -267,8 +267,8 @@ def _former(recorder: Recorder, type: str, name: str) -> list[str]:
     return [alias.spec.name for alias in recorder.named(type)[name].aliases if alias.spec.name]
 
 
-def test_the_deploy_stage(deploy: Deploy) -> None:
-    stages = run(deploy).inputs(PIPELINE, "chuoi-pipeline")["stages"]
+def test_the_deploy_stage(new: Recorder) -> None:
+    stages = new.inputs(PIPELINE, "chuoi-pipeline")["stages"]
     actions = stages[-1]["actions"]
     assert [(action["name"], action["provider"], action["runOrder"]) for action in actions] == [
         ("Template", "Lambda", 1),
