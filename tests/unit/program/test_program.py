@@ -40,6 +40,17 @@ def test_every_stack_file_deploys(committed: Mapping[str, Recorder], stack: str)
     assert types["aws:iam/accessKey:AccessKey"] == 0
 
 
+def test_what_a_test_changes_in_an_answer_no_other_test_sees(dev: Recorder) -> None:
+    dev.named(SERVICE)["chuoi-service"].name = "another"
+    dev.requests()[0].name = "another"
+    dev.inputs(SERVICE, "chuoi-service")["cluster"] = "another"
+    dev.outputs.clear()
+    assert "another" not in {request.name for request in dev.requests()}
+    assert dev.named(SERVICE)["chuoi-service"].name == "chuoi-service"
+    assert dev.inputs(SERVICE, "chuoi-service")["cluster"] != "another"
+    assert dev.outputs
+
+
 def test_every_resource_of_a_component_has_it_as_parent(dev: Recorder) -> None:
     orphans = [
         request.name for request in dev.requests() if not request.parent and not request.type.startswith("pulumi:")
