@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PROJECT = "fargate-delivery"
 PROGRAM = ("*.py", "Pulumi.yaml", "pyproject.toml", "uv.lock")
-FOLDERS = ("components", "config", "delivery", "pipeline_steps", "releases", "stack", "task_templates", "buildspecs")
+FOLDERS = ("components", "config", "pipeline_steps", "releases", "stack", "task_templates", "buildspecs")
 """What the program is made of, beside the stack's file: nothing else deploys."""
 SESSION = "${stack.name}-${deployment.operation}-${deployment.version}"
 """The AWS session's name, which CloudTrail shows; Pulumi Cloud fills it in (Deployments, OIDC for AWS)."""

@@ -100,8 +100,9 @@ def test_what_the_program_reads_deploys_and_nothing_else(run: Run) -> None:
     repository = ROOT.parent
     read = [file.relative_to(repository).parts for file in _read_by_the_program(repository)]
     imported = {top for top, *below in read if below}
-    assert {"components", "delivery"} <= imported
-    assert {f"{folder}/**" for folder in imported} | {"task_templates/**", "buildspecs/**"} <= set(paths)
+    assert {"components", "config", "releases"} <= imported
+    folders = {f"{folder}/**" for folder in imported} | {"task_templates/**", "buildspecs/**"}
+    assert {path for path in paths if path.endswith("/**")} == folders
     assert "Pulumi.dev.yaml" in paths
     assert not {"Pulumi.prd.yaml", "docs/**", "tests/**", "sandbox/**", "deployments/**"} & set(paths)
     for path in paths:
