@@ -230,7 +230,16 @@ def test_the_first_release_starts_tasks_and_waits_for_them(monkeypatch: pytest.M
     (update,) = step.aws.called("UpdateService")
     assert (update["desiredCount"], update["forceNewDeployment"]) == (1, True)
     (scaling,) = step.aws.called("RegisterScalableTarget")
-    assert set(scaling["SuspendedState"].values()) == {False}
+    assert scaling == {
+        "ServiceNamespace": "ecs",
+        "ScalableDimension": "ecs:service:DesiredCount",
+        "ResourceId": "service/dev/dev-web",
+        "SuspendedState": {
+            "DynamicScalingInSuspended": False,
+            "DynamicScalingOutSuspended": False,
+            "ScheduledScalingSuspended": False,
+        },
+    }
 
 
 NO_ROOM = "(service dev-web) was unable to place a task. Reason: You've reached the limit on the number of vCPUs."
