@@ -5,6 +5,8 @@ import pytest
 from sandbox.engine import EngineError
 from tests.engine.conftest import Program, changed
 
+pytestmark = pytest.mark.nightly
+
 
 def test_an_update_leaves_what_depends_on_it_alone(program: Program) -> None:
     source = """

@@ -7,6 +7,8 @@ import pytest
 from sandbox.engine import EngineError
 from tests.engine.conftest import Program, changed
 
+pytestmark = pytest.mark.nightly
+
 
 def children(program: Program, kind: str) -> dict[str, dict[str, Any]]:
     exported = [r for r in program.resources() if r["type"] == f"aws:ec2/{kind}"]
