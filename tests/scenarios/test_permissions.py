@@ -78,6 +78,9 @@ BY_AWS_GUIDES = {
 grant (docs/aws-assumptions.md)."""
 OF_A_FAILURE = {("codepipeline:PutJobFailureResult", "AnswerJobs", "-mailer-steps")}
 """What is granted for a failure, and this service has none here."""
+OF_AN_OVERLAP = {("dev-mailer-package", "FindExecutions", "codepipeline:GetPipelineExecution")}
+"""Role, statement and action that is asked for while an earlier execution of the same source is at work; the worker's may
+be over by then, and the other service's never is."""
 
 
 def granted(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any], int, str]]:
@@ -120,7 +123,7 @@ def test_every_grant_is_needed(dev: Stack, apps: Apps) -> None:
         for known, statement, end in BY_AWS_GUIDES | OF_A_FAILURE
         if (known, statement) == (action, sid) and role.endswith(end)
     }
-    assert needless - explained == set()
+    assert needless - explained - OF_AN_OVERLAP == set()
     known = {(action, sid) for action, sid, _ in BY_AWS_GUIDES | OF_A_FAILURE}
     assert {(action, sid) for _, sid, action in explained} == known
 
