@@ -130,6 +130,13 @@ def race_within_up(world: World, service: str, value: int, whole: bool) -> bool:
     return disturbances.race_within_up(world, service, whole=whole)
 
 
+def roll_back(world: World, service: str) -> bool:
+    """Where there is nothing to go back to, two releases come first."""
+    if world.rollback(service):
+        return True
+    return ship(world, service) and ship(world, service) and world.rollback(service)
+
+
 def ship_unhealthy(world: World, service: str) -> None:
     world.ship(service, status=500)
 
@@ -159,7 +166,7 @@ UNDISTURBED = (
     Kind("ship an image that fails its health check", ship_unhealthy, (WITH_ROUTES,)),
     Kind("ship an image whose migration fails", ship_bad_migration, (WITH_ROUTES,)),
     Kind("ship a source whose build fails", ship_unbuildable, (SERVICE,)),
-    Kind("roll back", World.rollback, (SERVICE,), after=SHIPPED),
+    Kind("roll back", roll_back, (SERVICE,), after=SHIPPED),
     Kind("deliver an event twice", disturbances.event_twice, (SERVICE,), after=SHIPPED),
     Kind("a guard refuses", disturbances.live_moved, (SERVICE, VALUES), after=SHIPPED),
     Kind(ADDED, add),
