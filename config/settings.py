@@ -158,19 +158,15 @@ def _value(config: pulumi.Config, key: str) -> Any:
 
 def stand_ins(service: Service) -> dict[str, Any]:
     """What a template's placeholders stand for: what the stack file tells, and of the rest something of its type."""
-    task = service.task
-    told = {
-        "cpu": task.cpu,
-        "memory": task.memory,
-        "architecture": task.architecture.upper(),
-        "port": task.port,
+    configured = {
+        **service.task.placeholders(),
         "secrets": [
             {"name": name, "valueFrom": STAND_INS["secrets"][0]["valueFrom"]}
             for name, parameter in service.parameters.items()
             if "runtime" in parameter.readers
         ],
     }
-    return {name: value for name, value in {**STAND_INS, **told}.items() if value is not None}
+    return {name: value for name, value in {**STAND_INS, **configured}.items() if value is not None}
 
 
 def _check_template(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:

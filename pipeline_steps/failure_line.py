@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from releases.failure import one_line
+
 MOST_CHARACTERS = 200
 HIDDEN = "***"
 CAUSE = re.compile(
@@ -52,7 +54,7 @@ def failure_line(log: Sequence[str]) -> str:
     written = [line for line in lines if line]
     outer = [line for line in written if not line[0].isspace()] or written
     causes = [line for line in outer if CAUSE.search(line)] or outer
-    return masked(" ".join(causes[-1].split())) if causes else ""
+    return masked(one_line(causes[-1])) if causes else ""
 
 
 def masked(line: str) -> str:

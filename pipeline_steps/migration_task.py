@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from releases.failure import one_line
+
 
 @dataclass(frozen=True)
 class MigrationTask:
@@ -91,13 +93,13 @@ class MigrationTask:
         """
         if self.code is None:
             reasons = dict.fromkeys(filter(None, (self.stopped_reason, self.container_reason)))
-            return f"The migration did not run: {_one_line('; '.join(reasons))}"
+            return f"The migration did not run: {_clause('; '.join(reasons))}"
         known = self.container_reason if self.ended_by_itself else self.stopped_reason
         if not known:  # ECS knows no more than the exit code
             reason = last_line or self.stopped_reason
         else:
             reason = f"{known.rstrip('.')}; last line: {last_line}" if last_line else known
-        return f"The migration ended with exit code {self.code}: {_one_line(reason)}. Its log: {log}"
+        return f"The migration ended with exit code {self.code}: {_clause(reason)}. Its log: {log}"
 
 
 def log_place(task: MigrationTask, container: str, definition: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -116,5 +118,5 @@ def log_place(task: MigrationTask, container: str, definition: Mapping[str, Any]
     return options["awslogs-group"], stream
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+def _clause(text: str) -> str:
+    return one_line(text).rstrip(".")

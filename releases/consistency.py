@@ -29,7 +29,7 @@ class Diagnosis:
 
     Attributes:
         action: what `repair` does.
-        words: the disagreement, or why nothing can be concluded; "" when everything agrees.
+        summary: the disagreement, or why nothing can be concluded; "" when everything agrees.
     """
 
     action: RepairAction

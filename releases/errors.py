@@ -5,6 +5,8 @@ import re
 
 from botocore import exceptions
 
+from releases.failure import one_line
+
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 """AWS's codes for what somebody may not do."""
 
@@ -68,11 +70,11 @@ def _refused(error: exceptions.ClientError) -> str:
     if code in DENIED:
         named = re.search(r"perform: ([a-z0-9-]+:\w+)", message)
         action = named[1] if named else error.operation_name
-        return f"these credentials may not {action}; use others, or have it allowed: {' '.join(message.split())}"
+        return f"these credentials may not {action}; use others, or have it allowed: {one_line(message)}"
     if code in MISSING:
-        return f"{' '.join(message.split())} ({code}); check --stack, the service's name, the account and the region"
-    return f"AWS refuses {error.operation_name}: {' '.join(message.split())} ({code})"
+        return f"{one_line(message)} ({code}); check --stack, the service's name, the account and the region"
+    return f"AWS refuses {error.operation_name}: {one_line(message)} ({code})"
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    return one_line(str(error)).rstrip(".")

@@ -1,14 +1,14 @@
 """A service as it is before this run, and what guards a change of it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pulumi
 
 from components.service import update_hooks
 from components.service.strategies.strategy import Strategy
-from components.service.update_hooks import Snapshot
+from components.service.update_hooks import Snapshot, UpdateHooks
 from releases.controllers.controller import Controller
 from releases.service_state import ServiceState
 
@@ -52,9 +52,9 @@ def current_service(
         rule_hooks: of all listener rules of the stack.
     """
     state = snapshot.states.get(service)
-    hooks = update_hooks.update_hooks(snapshot, stack, service, strategy.timeout)
     if CurrentService(state).is_replaced(strategy.controller):
-        hooks = replace(
-            hooks, service=update_hooks.replacement_hooks(snapshot.session, stack, service, strategy.timeout)
-        )
+        replacement = update_hooks.replacement_hooks(snapshot.session, stack, service, strategy.timeout)
+        hooks = UpdateHooks(service=replacement)
+    else:
+        hooks = update_hooks.update_hooks(snapshot, stack, service, strategy.timeout)
     return CurrentService(state, partial(snapshot.settled, stack, service), hooks.service, hooks.template, rule_hooks)

@@ -20,11 +20,8 @@ def known_values(scope: Scope, service: str, task: Task) -> dict[str, Any]:
     """The values of placeholders that are known before any resource is."""
     return {
         "family": scope.name(service),
-        "cpu": task.cpu,
-        "memory": task.memory,
-        "architecture": task.architecture.upper(),
         "region": scope.region,
-        **({} if task.port is None else {"port": task.port}),
+        **{name: value for name, value in task.placeholders().items() if value is not None},
     }
 
 

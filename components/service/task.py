@@ -25,6 +25,10 @@ class Task(Model):
     kms_keys: list[types.KeyArn] = Field(default_factory=list)
     """Customers' keys that encrypt what the template itself names: secrets, parameters, environment files."""
 
+    def placeholders(self) -> dict[str, int | str | None]:
+        """What a task template's placeholders stand for; None for the port where the tasks listen nowhere."""
+        return {"cpu": self.cpu, "memory": self.memory, "architecture": self.architecture.upper(), "port": self.port}
+
     @model_validator(mode="after")
     def _offered_by_fargate(self) -> Self:
         offered = MEMORY[self.cpu]

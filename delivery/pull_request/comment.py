@@ -11,6 +11,7 @@ from typing import Any
 import urllib3
 
 from releases.errors import DeliveryError
+from releases.failure import one_line
 
 PAGE = 100
 """Comments that either host gives at once, at most."""
@@ -132,7 +133,7 @@ def _send(
     except urllib3.exceptions.HTTPError as error:
         raise DeliveryError(f"{method} {api}{path} fails: {error}") from None
     if answer.status >= 300:
-        message = " ".join(answer.data.decode("utf-8", "replace").split())[:300]
+        message = one_line(answer.data.decode("utf-8", "replace"))[:300]
         raise DeliveryError(f"{method} {api}{path} is answered with {answer.status}: {message}")
     return answer
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from releases.failure import one_line
+
 LONGEST_CELL = 600
 """Characters of a table's cell; the raw changes have the rest."""
 
@@ -15,12 +17,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def cell(text: str) -> str:
     """Text in one cell, shortened to what a reader takes in."""
-    return shortened(" ".join(text.split()).replace("|", "\\|"), LONGEST_CELL)
+    return shortened(one_line(text).replace("|", "\\|"), LONGEST_CELL)
 
 
 def code(text: str, longest: int = 120) -> str:
     """Text as it is, within a line: nothing in it is Markdown, an HTML tag or a mention."""
-    plain = shortened(" ".join(text.split()), longest).replace("|", "\\|")
+    plain = shortened(one_line(text), longest).replace("|", "\\|")
     fence = "`" * (_ticks(plain) + 1)
     pad = " " if plain.startswith("`") or plain.endswith("`") else ""
     return f"{fence}{pad}{plain}{pad}{fence}" if plain else ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from releases.errors import DeliveryError
+from releases.failure import one_line
 
 Action = Literal["create", "update", "replace", "delete", "import"]
 ACTIONS: Mapping[str, Action] = {
@@ -143,7 +144,7 @@ def judged(event_log: str) -> Preview:
         for line in event_log.rpartition("\n")[0].splitlines():  # a CLI that was killed leaves no whole last line
             if violation := json.loads(line).get("policyEvent"):
                 name = violation.get("resourceUrn", "").rpartition("::")[2]
-                words = " ".join(COLOURS.sub("", violation["message"]).split())
+                words = one_line(COLOURS.sub("", violation["message"]))
                 said = f"{words} (policy {violation['policyName']})"
                 found[violation["enforcementLevel"] == "mandatory"].append(f"{name}: {said}" if name else said)
     except (ValueError, AttributeError, KeyError, TypeError) as error:

@@ -25,18 +25,8 @@ class CodeDeployController(Controller):
     release_counts_tasks: ClassVar[bool] = True
 
     def deployments(self, service: Mapping[str, Any]) -> list[Deployment]:
-        return [
-            Deployment(
-                id=each["id"],
-                task_definition=each["taskDefinition"],
-                state="COMPLETED",  # there is only one unless CodeDeploy deploys
-                reason=each["stabilityStatus"],
-                tasks=each.get("runningCount", 0) + each.get("pendingCount", 0),
-                running=each.get("runningCount", 0),
-                created=each["createdAt"].timestamp(),
-            )
-            for each in primary_first(service["taskSets"])
-        ]
+        # There is only one unless CodeDeploy deploys, so its state is always that.
+        return primary_first(service["taskSets"], lambda each: ("COMPLETED", each["stabilityStatus"]))
 
     def target_groups(self, service: Mapping[str, Any]) -> list[str]:
         primary = next((each for each in service.get("taskSets", []) if each["status"] == "PRIMARY"), service)

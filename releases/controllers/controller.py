@@ -129,6 +129,28 @@ class Controller(ABC):
         """
 
 
-def primary_first(deployments: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Deployments or task sets as DescribeServices has them, in the order of `Controller.deployments`."""
-    return sorted(deployments, key=lambda each: each["status"] != "PRIMARY")
+def primary_first(
+    entries: Sequence[Mapping[str, Any]], judged: Callable[[Mapping[str, Any]], tuple[str, str]]
+) -> list[Deployment]:
+    """Deployments or task sets as DescribeServices has them, in the order of `Controller.deployments`.
+
+    Args:
+        entries: the deployments or task sets.
+        judged: the state and the reason of one.
+    """
+    deployments = []
+    for entry in sorted(entries, key=lambda each: each["status"] != "PRIMARY"):
+        state, reason = judged(entry)
+        running = entry.get("runningCount", 0)
+        deployments.append(
+            Deployment(
+                id=entry["id"],
+                task_definition=entry["taskDefinition"],
+                state=state,
+                reason=reason,
+                tasks=running + entry.get("pendingCount", 0),
+                running=running,
+                created=entry["createdAt"].timestamp(),
+            )
+        )
+    return deployments

@@ -17,19 +17,11 @@ class EcsController(Controller):
     release_counts_tasks: ClassVar[bool] = False
 
     def deployments(self, service: Mapping[str, Any]) -> list[Deployment]:
-        return [
-            Deployment(
-                id=each["id"],
-                task_definition=each["taskDefinition"],
-                # ECS gives no state where it does not judge: docs/aws-assumptions.md
-                state=each.get("rolloutState", "COMPLETED"),
-                reason=each.get("rolloutStateReason", ""),
-                tasks=each.get("runningCount", 0) + each.get("pendingCount", 0),
-                running=each.get("runningCount", 0),
-                created=each["createdAt"].timestamp(),
-            )
-            for each in primary_first(service["deployments"])
-        ]
+        # ECS gives no state where it does not judge: docs/aws-assumptions.md
+        return primary_first(
+            service["deployments"],
+            lambda each: (each.get("rolloutState", "COMPLETED"), each.get("rolloutStateReason", "")),
+        )
 
     def target_groups(self, service: Mapping[str, Any]) -> list[str]:
         return [balancer["targetGroupArn"] for balancer in service.get("loadBalancers", [])]
