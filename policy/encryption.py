@@ -42,7 +42,10 @@ def _refuses_plain_http(policy: PolicyResource) -> bool:
     document = known(policy.props, "policy")
     return document is None or any(
         statement["Effect"] == "Deny"
-        and statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport") in ("false", False)
+        and any(
+            key.lower() == "aws:securetransport" and value in ("false", False)
+            for key, value in statement.get("Condition", {}).get("Bool", {}).items()
+        )
         for statement in statements(document)
     )
 

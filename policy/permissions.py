@@ -6,7 +6,7 @@ from typing import Any
 
 from pulumi_policy import ResourceValidationArgs
 
-from aws_access import ATTACHMENTS, IDENTITY_POLICIES, ROLE, listed, statements
+from aws_access import ATTACHMENTS, IDENTITY_POLICIES, ROLE, condition_keys, listed, statements
 from rule import rule
 from wildcards import ANY_RESOURCE
 
@@ -50,7 +50,7 @@ def _statement(statement: Mapping[str, Any]) -> Iterator[str]:
     wide = [arn for arn in listed(statement.get("Resource")) if names_nothing(arn)]
     if not wide:
         return
-    keys = {key for operator in statement.get("Condition", {}).values() for key in operator}
+    keys = condition_keys(statement.get("Condition"))
     for action in actions:
         reason = ANY_RESOURCE.get(action)
         if reason is None:

@@ -13,7 +13,7 @@ class Reason:
 
     Attributes:
         why: what the reference, or AWS itself, says.
-        condition: the condition key that must hold it to something instead.
+        condition: the condition key that must hold it to something instead, in small letters.
     """
 
     why: str

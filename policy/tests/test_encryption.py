@@ -15,8 +15,8 @@ ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEnc
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 
 
-def policy(effect: str) -> str:
-    condition = {"Bool": {"aws:SecureTransport": "false"}}
+def policy(effect: str, key: str = "aws:SecureTransport") -> str:
+    condition = {"Bool": {key: "false"}}
     return json.dumps({"Statement": [{"Effect": effect, "Action": "s3:*", "Condition": condition}]})
 
 
@@ -67,6 +67,7 @@ def test_a_secret_is_not_in_the_message() -> None:
     ("encrypted", "document", "words"),
     [
         (True, policy("Deny"), None),
+        (True, policy("Deny", "AWS:securetransport"), None),
         (True, UNKNOWN, None),
         (False, policy("Deny"), "store: it does not say how it is encrypted. Add an aws.s3.BucketServerSideEncryption"),
         (True, policy("Allow"), "store: it takes requests without TLS. Give it an aws.s3.BucketPolicy"),

@@ -49,6 +49,7 @@ def test_a_wildcard_is_refused(statement: dict[str, Any], words: tuple[str, ...]
         {"Action": ["s3:GetObject"], "Resource": [f"{BUCKET}/*", f"{BUCKET}/sources/*"]},
         {"Action": "ecr:GetAuthorizationToken", "Resource": "*"},
         {"Action": ["ecs:ListTasks"], "Resource": "*", "Condition": {"ArnEquals": {"ecs:cluster": "arn"}}},
+        {"Action": ["ecs:ListTasks"], "Resource": "*", "Condition": {"ArnEquals": {"ECS:Cluster": "arn"}}},
         {"Action": "logs:PutLogEvents", "Resource": "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/prd-chuoi:*"},
         {"Action": "codebuild:BatchGetBuilds", "Resource": "arn:aws:codebuild:eu-west-1:123456789012:project/prd-*"},
         {"Effect": "Deny", "Action": "s3:*", "Resource": "*"},
