@@ -10,7 +10,7 @@ from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_keys, ch
 from bootstrap.ci_roles import StackAccess, StackAccessArgs
 from bootstrap.state_store import StateStore
 from components.iam.oidc_trust import provider_arn
-from components.naming import Scope
+from components.scope import Scope
 from config.lines import StackLines
 from config.validation import format_problems
 

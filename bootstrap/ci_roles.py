@@ -12,7 +12,7 @@ from bootstrap.drift_policy import drift_statements
 from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
-from components.naming import Scope
+from components.scope import Scope
 
 PATH = "/fargate-delivery/"
 """Of these roles. So the pattern of the roles that a stack makes, `role/STACK-*`, is not theirs: none widens itself."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from bootstrap import network_policy
 from components.iam.delivery_policies import read_executions, watch_scaling
 from components.iam.policies import EVERYTHING, Statement, actions, allow
-from components.naming import Scope
+from components.scope import Scope
 from releases.names import build_log_group, function_log_group, log_group, parameter_path
 
 PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events", "lambda")

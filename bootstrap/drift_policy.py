@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from bootstrap.deploy_policy import deploy_statements
 from components.iam.policies import Statement, allow
-from components.naming import Scope
 from components.platform import steps_code
+from components.scope import Scope
 from releases.names import TEMPLATES
 
 READS = re.compile(r"[\w-]+:(BatchGet|Describe|Get|List)|kms:Decrypt$")

@@ -4,7 +4,7 @@ Functions without resources; `bootstrap/deploy_policy.py` says where the actions
 """
 
 from components.iam.policies import EVERYTHING, Statement, actions, allow
-from components.naming import Scope
+from components.scope import Scope
 
 
 def network_statements(scope: Scope) -> list[Statement]:

@@ -6,7 +6,7 @@ provider manages. docs/aws-assumptions.md has each action with its reason.
 
 from components.iam.delivery_policies import read_executions
 from components.iam.policies import EVERYTHING, Statement, allow
-from components.naming import Scope
+from components.scope import Scope
 from releases.names import TEMPLATES, record_name
 
 

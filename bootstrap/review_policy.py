@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bootstrap import deploy_policy, network_policy
 from components.iam.policies import Statement, actions, allow
-from components.naming import Scope
+from components.scope import Scope
 
 REVIEW_STACKS = "pr-*"
 """The names of reviews' stacks; IAM has no pattern for numbers."""

@@ -12,7 +12,7 @@ from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
 from components.iam.policies import Statement
-from components.naming import Scope
+from components.scope import Scope
 from releases.names import source_key
 
 TABLE = Path(__file__).parent / "access.md"

@@ -6,7 +6,6 @@ from typing import TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Scope
 from components.pipeline.start_failures import StartFailures
 from components.platform.cluster import Cluster
 from components.platform.dashboard import ChartedArgs, Dashboard
@@ -14,6 +13,7 @@ from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
 from components.platform.platform import Platform
+from components.scope import Scope
 from config.settings import Settings
 from pipeline_steps import report
 from releases.names import artifact_prefix

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.naming import Scope
 from components.notifications.slack_messages import EXECUTION, EXECUTION_PAGE, INPUT_PATHS, console_url
+from components.scope import Scope
 from releases.events import FAILED, RELEASED, SOURCE, STARTED
 from releases.names import release_tag
 

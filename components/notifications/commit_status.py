@@ -10,7 +10,6 @@ import pulumi_aws as aws
 from components.iam import delivery_policies, policies
 from components.iam.roles import retry_until_role_is_known, service_role
 from components.lambda_function import python_function
-from components.naming import Scope
 from components.notifications.commit_messages import (
     HOSTS,
     Outcome,
@@ -22,6 +21,7 @@ from components.notifications.commit_messages import (
     status_transformer,
 )
 from components.notifications.dead_letter_queue import dead_letter_queue
+from components.scope import Scope
 from pipeline_steps.report import BUCKET_VARIABLE, FOLDER
 from releases.events import FAILED, SOURCE
 from releases.names import SOURCES, build_log_group, log_group

@@ -8,9 +8,9 @@ import pulumi_aws as aws
 
 from components.iam import policies
 from components.iam.roles import retry_until_role_is_known, service_role
-from components.naming import Scope
 from components.notifications.dead_letter_queue import dead_letter_queue
 from components.notifications.slack_messages import MESSAGES, event_pattern, webhook_transformer
+from components.scope import Scope
 
 MESSAGES_PER_SECOND = 1
 """What Slack takes of a webhook (Slack API, rate limits); EventBridge keeps what is more for later."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pulumi_aws as aws
 
-from components.naming import Scope
+from components.scope import Scope
 from releases.events import NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 from releases.names import aws_name, log_group, release_tag
 

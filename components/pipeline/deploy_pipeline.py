@@ -17,6 +17,7 @@ from components.pipeline.uploaders import Source
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
+from releases.executions import IMAGE, NO_IMAGE
 from releases.names import (
     LIVE,
     TEMPLATE_CHANGED,
@@ -199,9 +200,9 @@ class DeployPipeline(pulumi.ComponentResource):
             artifact_stores=[{"type": "S3", "location": self._store.bucket}],
             variables=[
                 {
-                    "name": "image",
-                    "default_value": "none",
-                    "description": "none: build the source; live: the image that runs; or a digest",
+                    "name": IMAGE,
+                    "default_value": NO_IMAGE,
+                    "description": f"{NO_IMAGE}: build the source; {LIVE}: the image that runs; or a digest",
                 }
             ],
             stages=declared,
@@ -234,7 +235,7 @@ class DeployPipeline(pulumi.ComponentResource):
             f"{folder}/{template.APPSPEC}",
             pipeline,
             starter,
-            input=json.dumps({"variables": [{"name": "image", "value": LIVE}]}),
+            input=json.dumps({"variables": [{"name": IMAGE, "value": LIVE}]}),
         )
         definition = aws.s3.BucketObjectv2(
             f"{self._name}-taskdef",

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from components import types
 from components.iam import policies
 from components.model import Model
-from components.naming import Scope
+from components.scope import Scope
 
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
 """What `docker pull` needs of a private repository (ECR, IAM policies for pulling)."""

@@ -7,6 +7,8 @@ from typing import Literal, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from releases.executions import IMAGE
+
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
 Condition = aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict
@@ -14,6 +16,8 @@ Condition = aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict
 IMAGE_DEFINITIONS = "imagedefinitions.json"
 PACKAGE, DEPLOYMENT = "package", "deployment"
 """The artifacts: of Package, and of Template, which is what CodeDeploy deploys."""
+CHOSEN_IMAGE = f"#{{variables.{IMAGE}}}"
+"""What an execution's variable says of the image, in an action's configuration."""
 
 
 class Flow(TypedDict, total=False):
@@ -40,7 +44,7 @@ def package(project: pulumi.Input[str]) -> Stage:
         "Package",
         project,
         {
-            "IMAGE": "#{variables.image}",
+            "IMAGE": CHOSEN_IMAGE,
             "SOURCE_VERSION": "#{Source.VersionId}",
             "EXECUTION": "#{codepipeline.PipelineExecutionId}",
         },

@@ -4,8 +4,8 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from components.naming import Scope
 from components.notifications.dead_letter_queue import dead_letter_queue
+from components.scope import Scope
 from releases.names import TEMPLATE_CHANGED, UPLOADED, starting_rule
 
 

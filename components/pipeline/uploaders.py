@@ -8,7 +8,7 @@ from components import types
 from components.iam import oidc_trust
 from components.iam.policies import Statement
 from components.model import Model
-from components.naming import Scope
+from components.scope import Scope
 
 
 class GitHubUploader(Model):

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
-from components.naming import Scope
+from components.scope import Scope
 from releases.names import sessions_log_group
 
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pulumi_aws as aws
 
-from components.naming import Scope
 from components.pipeline.start_failures import StartFailures
 from components.platform.cluster import Cluster
 from components.platform.delivery_store import DeliveryStore
 from components.platform.load_balancer import LoadBalancer
 from components.platform.network import Network
+from components.scope import Scope
 
 
 @dataclass(frozen=True)

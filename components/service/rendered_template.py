@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Scope
+from components.scope import Scope
 from components.service.strategies.strategy import Template
 from components.service.task import Task
 from components.service.task_template import TaskTemplate

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.iam import policies
-from components.naming import Scope
+from components.scope import Scope
 from components.service.task_rules import Document, at, containers_of, dicts, shown
 
 SECRET = re.compile(

@@ -16,7 +16,7 @@ import boto3
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 
-from components.naming import Scope
+from components.scope import Scope
 from components.service.revision import replacement_refusal
 from releases import update_guard, waiting
 from releases.aws_session import Provider, connect

@@ -55,14 +55,10 @@ NAMES = [
     ),
     Name(
         "a pipeline variable",
-        [(PIPELINE, '"name": "image"', '"name": "chosen"')],
-        [
-            (STAGES, "#{variables.image}", "#{variables.chosen}"),
-            (CODE_DEPLOY, "#{variables.image}", "#{variables.chosen}"),
-            ("releases/executions.py", '"image"', '"chosen"'),
-        ],
+        [(PIPELINE, '"name": IMAGE', '"name": "chosen"')],
+        [("releases/executions.py", '"image"', '"chosen"')],
         ["variables.image"],
-        ["variables.chosen"],
+        [],
     ),
     Name(
         "an action's namespace",

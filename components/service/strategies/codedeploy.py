@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from components import types
 from components.iam import delivery_policies, policies
 from components.iam.roles import service_role
-from components.naming import Scope
-from components.pipeline.stages import DEPLOYMENT, Action, aws_action, step_action
+from components.pipeline.stages import CHOSEN_IMAGE, DEPLOYMENT, Action, aws_action, step_action
+from components.scope import Scope
 from components.service.revision import not_deployed
 from components.service.strategies.strategy import AppSpecArgs, Deployable, Deployer, Strategy, Template
 from components.service.task import Port
@@ -153,7 +153,7 @@ class CodeDeployer(Deployer):
             **paths,
         }
         chosen = {
-            "image": "#{variables.image}",
+            "image": CHOSEN_IMAGE,
             "digest": "#{Package.IMAGE_DIGEST}",
             "source": "#{Package.SOURCE}",
             "commit": "#{Package.COMMIT}",

@@ -20,7 +20,7 @@ from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import delivery_policies
 from components.iam.policies import Statement, document
-from components.naming import Scope
+from components.scope import Scope
 from docs.access import TABLE, table
 from sandbox.iam.evaluator import Caller, Policy, Request, Trust, evaluate
 

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from pipeline_steps_fakes import FakeSession
 
-from components.naming import Scope
 from components.notifications.slack_messages import MESSAGES, webhook_transformer
+from components.scope import Scope
 from pipeline_steps import report
 from releases.failure import MARK, marked
 from releases.pipeline import Pipeline

@@ -14,7 +14,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 
 from bootstrap import deploy_policy, drift_policy, preview_policy, review_policy
 from components.iam.policies import Statement, document
-from components.naming import Scope
+from components.scope import Scope
 from delivery.commands import history, redeploy, repair, retry, rollback, status
 from releases import update_guard
 from releases.errors import DeliveryError

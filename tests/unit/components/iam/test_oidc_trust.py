@@ -8,7 +8,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Deploy, Recorder, of_stack, stack_config
 
 from bootstrap.preview_policy import preview_statements
-from components.naming import Scope
+from components.scope import Scope
 from tests.unit.bootstrap.test_bootstrap import CLOUD, GITHUB, GITLAB, RUNNER
 from tests.unit.bootstrap.test_bootstrap import run as run_bootstrap
 

@@ -11,7 +11,6 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder
 from pulumi.runtime import rpc
 
-from components.naming import Scope
 from components.notifications.commit_messages import (
     DETAIL_TYPES,
     HOSTS,
@@ -25,6 +24,7 @@ from components.notifications.commit_messages import (
 )
 from components.notifications.commit_status import OUTCOMES, CommitFeedback
 from components.notifications.slack_messages import MAX_TEMPLATE_LENGTH
+from components.scope import Scope
 from pipeline_steps.report import Ended, fenced
 from sandbox.eventbridge.destinations import filled
 from sandbox.eventbridge.patterns import matches

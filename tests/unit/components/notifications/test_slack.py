@@ -10,7 +10,6 @@ import pytest
 from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
 from pulumi.runtime import rpc
 
-from components.naming import Scope
 from components.notifications.slack import Notifications
 from components.notifications.slack_messages import (
     LINKS,
@@ -19,6 +18,7 @@ from components.notifications.slack_messages import (
     event_pattern,
     webhook_transformer,
 )
+from components.scope import Scope
 from sandbox.eventbridge.patterns import matches
 from sandbox.eventbridge.transform import apply_template
 from sandbox.receivers.slack import as_seen, problems

@@ -16,7 +16,7 @@ from aws_fakes import denied
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_config
 
-from components.naming import Scope
+from components.scope import Scope
 from components.service.update_hooks import Snapshot, UpdateHooks, _progress_logger, read_service_states, update_hooks
 from releases import update_guard
 from releases.aws_session import Provider
