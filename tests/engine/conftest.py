@@ -19,6 +19,13 @@ from sandbox.stacks import Server, StackFolder
 
 REPOSITORY = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+PARAMETER = """
+    secret = pulumi.Config().require_secret("password")
+    bucket = aws.s3.Bucket("things")
+    parameter = aws.ssm.Parameter("login", type="SecureString", value=secret)
+    pulumi.export("bucket", bucket.bucket)
+"""
+"""A program with a secret of its configuration."""
 
 
 @contextlib.contextmanager

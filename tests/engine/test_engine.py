@@ -1,21 +1,9 @@
-"""What the commands do with a program: the real engine, the providers, the stack's private copy."""
-
-import os
-import subprocess
-import sys
-import time
+"""What the commands do with a program: the real engine and the providers."""
 
 import pytest
 
 from sandbox.engine import Engine, EngineError
-from tests.engine.conftest import REPOSITORY, Program, changed
-
-PARAMETER = """
-    secret = pulumi.Config().require_secret("password")
-    bucket = aws.s3.Bucket("things")
-    parameter = aws.ssm.Parameter("login", type="SecureString", value=secret)
-    pulumi.export("bucket", bucket.bucket)
-"""
+from tests.engine.conftest import PARAMETER, Program, changed
 
 
 def test_a_deployment_is_previewed_made_and_then_idle(program: Program) -> None:
@@ -29,54 +17,6 @@ def test_a_deployment_is_previewed_made_and_then_idle(program: Program) -> None:
     assert changed(program.run("preview", refresh=True)) == {}
     assert program.run("up", refresh=True).changes() == {}
     assert changed(program.run("destroy")) == {"things": "delete", "login": "delete"}
-
-
-def test_a_missing_secret_is_made_up_once_said_and_secret_in_the_state(program: Program) -> None:
-    program.write(PARAMETER)
-    program.run("up")
-    program.run("up")
-    assert [line for line in program.said if "Made up" in line and "tiny:password" in line] == [
-        "Made up for the sandbox, since these secrets are not set: tiny:password"
-    ]
-    (value,) = program.folder.made_up().values()
-    name = program.state()["login"]["outputs"]["name"]
-    parameter = program.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
-    assert parameter["Value"] == value
-    assert value not in str(program.state())
-    stored = [file.read_text() for file in program.folder.state.rglob("*.json*") if file.is_file()]
-    assert any("login" in text for text in stored)
-    assert not any(value in text for text in stored)
-
-
-def test_a_made_up_secret_that_the_program_refuses_is_forgotten(program: Program) -> None:
-    program.write(PARAMETER)
-    program.run("up")
-    program.write(
-        """
-        if pulumi.Config().get_secret("password"):
-            raise pulumi.RunError("tiny:password: nothing takes it")
-        """
-    )
-    made_up = program.folder.made_up()
-    assert changed(program.run("preview")) == {"login": "delete", "things": "delete"}
-    assert program.folder.made_up() == made_up, "a preview changes nothing"
-    assert changed(program.run("up")) == {"login": "delete", "things": "delete"}
-    assert program.folder.made_up() == {}
-
-
-def test_a_refusal_that_stays_is_raised(program: Program) -> None:
-    program.config["tiny:password"] = {"secure": "v1:abc:def"}
-    program.write('raise pulumi.RunError("tiny:password: nothing takes it")')
-    with pytest.raises(EngineError, match="nothing takes it"):
-        program.run("up")
-
-
-def test_locked_config_is_replaced_by_made_up_values(program: Program) -> None:
-    program.config["tiny:password"] = {"secure": "v1:abc:def"}
-    program.environment = {"encryptionsalt": "v1:x:y", "environment": ["some/where"]}
-    program.write(PARAMETER)
-    program.run("preview")
-    assert any("tiny:password" in line for line in program.said)
 
 
 def test_an_edit_of_the_program_is_seen(program: Program) -> None:
@@ -102,17 +42,6 @@ def test_drift_is_found_by_refresh_and_mended_by_up(program: Program) -> None:
     assert program.client("ssm").get_parameter(Name=name)["Parameter"]["Value"] == "declared"
     program.client("ssm").delete_parameter(Name=name)
     assert changed(program.run("up", refresh=True)) == {"drifting": "create"}
-    program.run("destroy")
-
-
-def test_refresh_always_of_the_project_holds_unless_told_otherwise(program: Program) -> None:
-    program.project["options"] = {"refresh": "always"}
-    program.write("aws.ssm.Parameter('always', type='String', value='declared')")
-    program.run("up")
-    name = program.state()["always"]["outputs"]["name"]
-    program.client("ssm").put_parameter(Name=name, Value="by hand", Overwrite=True)
-    assert changed(program.run("preview", refresh=False)) == {}
-    assert changed(program.run("preview")) == {"always": "update"}
     program.run("destroy")
 
 
@@ -191,20 +120,6 @@ def test_default_tags_reach_aws_and_are_not_drift(program: Program) -> None:
     program.run("destroy")
 
 
-def test_an_explicit_provider_has_its_own_tags(program: Program) -> None:
-    program.config["aws:defaultTags"] = {"tags": {"team": "web"}}
-    program.write("""
-        provider = aws.Provider("other", region="eu-west-1", default_tags={"tags": {"team": "other"}})
-        aws.ssm.Parameter("default", type="String", value="x")
-        aws.ssm.Parameter("explicit", type="String", value="x", opts=pulumi.ResourceOptions(provider=provider))
-    """)
-    program.run("up")
-    state = program.state()
-    assert state["default"]["outputs"]["tagsAll"] == {"team": "web"}
-    assert state["explicit"]["outputs"]["tagsAll"] == {"team": "other"}
-    program.run("destroy")
-
-
 def test_a_file_of_the_repository_is_uploaded_and_its_change_seen(program: Program) -> None:
     (program.root / "file.bin").write_bytes(b"\xff\x00one")
     program.write("""
@@ -219,12 +134,6 @@ def test_a_file_of_the_repository_is_uploaded_and_its_change_seen(program: Progr
     assert changed(program.run("up")) == {"file": "update"}
     assert program.client("s3").get_object(Bucket=name, Key="k")["Body"].read() == b"two"
     program.run("destroy")
-
-
-def test_what_the_provider_makes_up_is_said(program: Program) -> None:
-    program.write("aws.route53.get_zone(name='unheard-of.example')")
-    program.run("preview")
-    assert any("warning" in line and "unheard-of.example" in line for line in program.said)
 
 
 def test_a_secret_is_masked_in_what_is_said(program: Program) -> None:
@@ -250,40 +159,3 @@ def test_the_program_runs_as_under_the_cli(program: Program) -> None:
     """)
     up = program.run("up")
     assert up.outputs["secret"] == "[secret]"  # noqa: S105
-
-
-def test_a_lock_that_a_killed_run_left_is_taken_away(program: Program) -> None:
-    program.write("aws.ssm.Parameter('locked', type='String', value='x')")
-    program.run("up")
-    lock = program.folder.state / ".pulumi/locks/organization/tiny/test/0c0ffee0-dead.json"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    lock.write_text('{"pid": 4194303, "username": "x", "hostname": "y", "timestamp": "2026-01-01T00:00:00Z"}')
-    assert program.run("up").changes() == {}
-    assert any("killed" in line for line in program.said)
-    program.run("destroy")
-
-
-def test_a_run_that_is_killed_forgets_nothing_it_made(program: Program) -> None:
-    program.write("""
-        last = []
-        for i in range(40):
-            options = pulumi.ResourceOptions(depends_on=last)
-            last = [aws.ssm.Parameter(f"killed-{i}", name=f"/killed/{i}", type="String", value="x", opts=options)]
-    """)
-    _ = program.folder
-    command = [sys.executable, "-c", "from sandbox.cli import main; main()", "up", "--stack", "test"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    run = subprocess.Popen(
-        command, cwd=program.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    ssm = program.client("ssm")
-    while len(ssm.get_parameters_by_path(Path="/killed")["Parameters"]) < 3:
-        assert run.poll() is None
-        time.sleep(0.05)
-    run.kill()
-    run.wait()
-    up = program.run("up")
-    assert 0 < up.changes()["create"] < 40
-    assert changed(program.run("preview", refresh=True)) == {}
-    assert len(program.state()) == 42
-    program.run("destroy")

@@ -190,13 +190,18 @@ def with_services(stack_file: str, services: Collection[str]) -> str:
     return head + key + "".join(kept)
 
 
-@contextlib.contextmanager
-def new_stack(folder: Path, name: str) -> Iterator[Stack]:
-    """A copy of the program in a folder, with one of its stacks, which is stopped in the end."""
+def copy_program(folder: Path) -> None:
+    """The program and the stack files, into a folder that has none of it."""
     for part in PROGRAM:
         shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in [*REPOSITORY.glob("Pulumi*.yaml"), *REPOSITORY.glob("*.py")]:
         shutil.copy(file, folder)
+
+
+@contextlib.contextmanager
+def new_stack(folder: Path, name: str) -> Iterator[Stack]:
+    """A copy of the program in a folder, with one of its stacks, which is stopped in the end."""
+    copy_program(folder)
     (folder / ".tools").symlink_to(REPOSITORY / ".tools")
     stack = Stack(folder, name)
     try:

@@ -6,7 +6,6 @@ then. A preview compares the two in the same way, resource by resource.
 
 import gzip
 import json
-import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -14,31 +13,10 @@ from typing import Any
 import pytest
 from mocked import ROOT, SECRET_KEYS, Deploy, Recorder
 
+from tests.support.upgrades import CHANGED, CHANGED_NAMES, GONE, NEW
+
 BEFORE: dict[str, dict[str, Any]] = json.loads(
     gzip.decompress((Path(__file__).parent / "upgrade/november-2026.json.gz").read_bytes())
-)
-STEP = r"[\w-]+-(release|template|migrate)"
-PARTS = "(-logs|-role|-policy)?"
-GONE = re.compile(rf"({STEP}|commits-report){PARTS}|commits-ended-report")
-NEW = re.compile(
-    rf"([\w-]+-steps|commits-report){PARTS}|commits-report-permission|delivery-store-steps|commits-ended-report"
-    r"|slack-not_packaged(-target)?"
-)
-CHANGED = {
-    "aws:codepipeline/pipeline:Pipeline": {"stages"},
-    "aws:codebuild/project:Project": {"source", "environment"},
-    "aws:iam/rolePolicy:RolePolicy": {"policy"},
-    "aws:cloudwatch/eventTarget:EventTarget": {"arn", "roleArn", "inputTransformer"},
-    "aws:cloudwatch/logGroup:LogGroup": {"name"},
-    "aws:iam/role:Role": {"assumeRolePolicy"},
-    "aws:sqs/queuePolicy:QueuePolicy": {"policy"},
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"rules"},
-    "fargate-delivery:index:DeliveryStore": {"report_prefixes"},
-}
-"""What of a resource may differ, by its type."""
-CHANGED_NAMES = re.compile(
-    r"[\w-]+-(pipeline|package)(-policy)?|commits-(events-policy|ended-report|failed-comment)"
-    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-undelivered-policy"
 )
 
 

@@ -1,0 +1,27 @@
+"""What an upgrade from the program of November 2026 may change: its steps were CodeBuild projects, these are Lambda."""
+
+import re
+
+STEP = r"[\w-]+-(release|template|migrate)"
+PARTS = "(-logs|-role|-policy)?"
+GONE = re.compile(rf"({STEP}|commits-report){PARTS}|commits-ended-report")
+NEW = re.compile(
+    rf"([\w-]+-steps|commits-report){PARTS}|commits-report-permission|delivery-store-steps|commits-ended-report"
+    r"|slack-not_packaged(-target)?"
+)
+CHANGED = {
+    "aws:codepipeline/pipeline:Pipeline": {"stages"},
+    "aws:codebuild/project:Project": {"source", "environment"},
+    "aws:iam/rolePolicy:RolePolicy": {"policy"},
+    "aws:cloudwatch/eventTarget:EventTarget": {"arn", "roleArn", "inputTransformer"},
+    "aws:cloudwatch/logGroup:LogGroup": {"name"},
+    "aws:iam/role:Role": {"assumeRolePolicy"},
+    "aws:sqs/queuePolicy:QueuePolicy": {"policy"},
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"rules"},
+    "fargate-delivery:index:DeliveryStore": {"report_prefixes"},
+}
+"""What of a resource may differ, by its type."""
+CHANGED_NAMES = re.compile(
+    r"[\w-]+-(pipeline|package)(-policy)?|commits-(events-policy|ended-report|failed-comment)"
+    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-undelivered-policy"
+)
