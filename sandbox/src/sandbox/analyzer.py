@@ -12,6 +12,6 @@ from pathlib import Path
 def main() -> None:
     """Become the pack: `pulumi-analyzer-policy-python ENGINE PACK -virtualenv=FOLDER`, in the pack's folder."""
     engine, pack, *options = sys.argv[1:]
-    given = dict(option.removeprefix("-").split("=", 1) for option in options)
-    python = Path(pack, given["virtualenv"], "bin", "python").absolute()
+    values = dict(option.removeprefix("-").split("=", 1) for option in options)
+    python = Path(pack, values["virtualenv"], "bin", "python").absolute()
     os.execv(python, [str(python), "-u", "-m", "pulumi.policy", engine, pack])  # noqa: S606

@@ -184,8 +184,8 @@ class Engine:
         """
         progress = Progress(self.say)
         while engines := self.folder.locking_processes():
-            words = "An earlier run was killed; waiting for its engine to end"
-            if progress.waits(words) > MINUTES_OF_AN_ENGINE * 60:
+            message = "An earlier run was killed; waiting for its engine to end"
+            if progress.waits(message) > MINUTES_OF_AN_ENGINE * 60:
                 process = f"process {engines[0]}"
                 raise EngineError(f"an earlier run was killed, and its engine, {process}, does not end; end it first")
             time.sleep(0.2)
@@ -198,8 +198,8 @@ class Engine:
         """Credentials and the providers that sign with them."""
         if self.identity:
             return providers(self.server, self.identity, self.folder.stack)
-        own = {"aws": self.server.aws_port, "awsx": self.server.awsx_port}
-        return {"credentials": credentials(self.server, None, self.folder.stack), **own}
+        ports = {"aws": self.server.aws_port, "awsx": self.server.awsx_port}
+        return {"credentials": credentials(self.server, None, self.folder.stack), **ports}
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -249,6 +249,6 @@ def _command(root: Path) -> auto.PulumiCommand:
     for folder in (root, *root.parents):
         if (folder / ".tools/bin/pulumi").exists():
             return PatientCommand(root=str(folder / ".tools"))
-    if found := shutil.which("pulumi"):
-        return PatientCommand(root=str(Path(found).parents[1]))
+    if program := shutil.which("pulumi"):
+        return PatientCommand(root=str(Path(program).parents[1]))
     raise SandboxError("there is no Pulumi CLI; run: make setup")

@@ -36,8 +36,8 @@ def _asked(server: Server, path: str, question: dict[str, Any]) -> dict[str, Any
     request = Request(f"{server.endpoint}/_sandbox/{path}", data=body, method="POST")  # noqa: S310 (our own)
     try:
         with urlopen(request, timeout=30) as response:  # noqa: S310 (our own)
-            found: dict[str, Any] = json.load(response)
-            return found
+            answer: dict[str, Any] = json.load(response)
+            return answer
     except HTTPError as error:
         raise SandboxError(_refusal(json.load(error))) from None
     except URLError as error:
@@ -45,6 +45,6 @@ def _asked(server: Server, path: str, question: dict[str, Any]) -> dict[str, Any
 
 
 def _refusal(answer: dict[str, Any]) -> str:
-    known: dict[str, list[str]] = answer.get("identities", {})
-    lines = [f"  {kind} {name}" for kind, names in known.items() for name in names]
+    identities: dict[str, list[str]] = answer.get("identities", {})
+    lines = [f"  {kind} {name}" for kind, names in identities.items() for name in names]
     return "\n".join([f"{answer['error']}; there are:" if lines else str(answer["error"]), *lines])

@@ -71,9 +71,9 @@ def _wait_until_over() -> None:
 
 def _taken_out(root: Path) -> dict[str, ModuleType]:
     """The modules that go by the names of a program's own, out of those that are imported."""
-    own = {file.stem for file in root.glob("*.py")} | {file.parent.name for file in root.glob("*/*.py")}
-    own -= {"__main__", *NOT_THE_PROGRAMS}
-    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own}
+    names = {file.stem for file in root.glob("*.py")} | {file.parent.name for file in root.glob("*/*.py")}
+    names -= {"__main__", *NOT_THE_PROGRAMS}
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in names}
 
 
 @contextlib.contextmanager

@@ -41,10 +41,10 @@ def names_in_aws(stack: str, name: str) -> list[str]:
 
 def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:
     """The parameters that programs read and somebody else keeps, with their KMS keys."""
-    found: dict[str, str | None] = {}
+    parameters: dict[str, str | None] = {}
     for function in offered("external_parameters"):
-        found |= function(config)
-    return found
+        parameters |= function(config)
+    return parameters
 
 
 def secret_value(path: str) -> str | None:

@@ -17,7 +17,7 @@ class Progress:
         self._say = say
         self._words, self._since, self._last = "", 0.0, 0.0
 
-    def waits(self, words: str, *, known: bool = False) -> float:
+    def waits(self, message: str, *, known: bool = False) -> float:
         """Look at what is waited for.
 
         Args:
@@ -28,11 +28,11 @@ class Progress:
             For how many seconds it has been just that.
         """
         now = time.monotonic()
-        if words != self._words:
-            self._words, self._since, self._last = words, now, now
+        if message != self._words:
+            self._words, self._since, self._last = message, now, now
             if not known:
-                self._say(words)
+                self._say(message)
         elif now >= self._last + SECONDS_BETWEEN_LINES:
             self._last = now
-            self._say(f"{words}, {now - self._since:.0f} s so far")
+            self._say(f"{message}, {now - self._since:.0f} s so far")
         return now - self._since

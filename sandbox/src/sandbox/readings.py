@@ -48,8 +48,8 @@ def chosen(text: str | None = None) -> Readings:
     """
     text = os.environ.get(VARIABLE, "") if text is None else text
     names = [field.name for field in fields(Readings)]
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
-    if unknown := [name for name in wanted if name not in (*names, AWKWARD)]:
+    chosen_names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in chosen_names if name not in (*names, AWKWARD)]:
         raise ValueError(f"{VARIABLE} names {unknown[0]}; there are {AWKWARD} and {', '.join(names)}")
-    awkward = {*names} - BY_NAME if AWKWARD in wanted else set()
-    return replace(Readings(), **{name: True for name in names if name in awkward or name in wanted})
+    awkward = {*names} - BY_NAME if AWKWARD in chosen_names else set()
+    return replace(Readings(), **{name: True for name in names if name in awkward or name in chosen_names})

@@ -175,11 +175,11 @@ class Reporter:
 
     def _judge(self, violation: PolicyEvent) -> None:
         where = f"{shown(violation.resource_urn)}: " if violation.resource_urn else ""
-        what = " ".join(COLOURS.sub("", violation.message).split())
+        message = " ".join(COLOURS.sub("", violation.message).split())
         if violation.enforcement_level == "mandatory":
-            self.outcome.diagnostics.append(f"{where}{what} (policy {violation.policy_name})")
+            self.outcome.diagnostics.append(f"{where}{message} (policy {violation.policy_name})")
         else:
-            self._say(f"  {violation.enforcement_level}: {where}{what} (policy {violation.policy_name})")
+            self._say(f"  {violation.enforcement_level}: {where}{message} (policy {violation.policy_name})")
 
 
 def _is_told(step: StepEventMetadata) -> bool:
@@ -193,7 +193,7 @@ def shown(urn: str) -> str:
 
 
 def _is_consequence(line: str) -> bool:
-    return not line or line in CONSEQUENCES or CLOSING in line or any(words in line for words in OF_THE_END)
+    return not line or line in CONSEQUENCES or CLOSING in line or any(phrase in line for phrase in OF_THE_END)
 
 
 def _death(command: re.Match[str]) -> str:
@@ -225,13 +225,13 @@ def _without_frame(message: str) -> str:
 
 def _exception(message: str) -> str:
     """An exception's own message; for one of Python's own, which may say little, its kind and place too."""
-    said, _, traceback = message.partition("\nTraceback")
+    text, _, traceback = message.partition("\nTraceback")
     kind = next((line for line in reversed(traceback.splitlines()) if line and not line.startswith(" ")), "")
     kind = kind.partition(":")[0]
     places = [place for place in PLACE.finditer(traceback) if "/.venv/" not in place["file"]]
     if not hasattr(builtins, kind) or kind in SAY_ENOUGH or not places:
-        return said.strip()
-    return f"{kind}: {said.strip()} ({Path(places[-1]['file']).name}, line {places[-1]['line']})"
+        return text.strip()
+    return f"{kind}: {text.strip()} ({Path(places[-1]['file']).name}, line {places[-1]['line']})"
 
 
 def _described(step: StepEventMetadata) -> dict[str, Any]:

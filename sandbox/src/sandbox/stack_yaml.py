@@ -23,8 +23,8 @@ class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
                 )
             if isinstance(key.value, str):
                 lines[key.value] = line
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -88,11 +88,11 @@ def repository() -> Path:
     Raises:
         SandboxError: there is none.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    current = Path.cwd()
+    for folder in (current, *current.parents):
         if (folder / "Pulumi.yaml").is_file():
             return folder
-    raise SandboxError(f"no Pulumi.yaml in {here} or above; run this inside the repository")
+    raise SandboxError(f"no Pulumi.yaml in {current} or above; run this inside the repository")
 
 
 class StackFolder:
@@ -110,8 +110,8 @@ class StackFolder:
         self._forgotten: set[str] = set()
         self._stack_file = self.root / f"Pulumi.{stack}.yaml"
         if not self._stack_file.is_file():
-            there = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
-            raise SandboxError(f"there is no Pulumi.{stack}.yaml; the stacks are: {there}")
+            stacks = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
+            raise SandboxError(f"there is no Pulumi.{stack}.yaml; the stacks are: {stacks}")
 
     def settle_in(self, host: str) -> None:
         """Put this stack into another one's sandbox: one account and one Pulumi backend for both.
@@ -148,11 +148,11 @@ class StackFolder:
             SandboxError: the stack file names none that could be one.
         """
         key = "aws:allowedAccountIds"
-        given = self.config().get(key) or [DEFAULT_ACCOUNT]
-        allowed = yaml.safe_load(given) if isinstance(given, str) else given
+        value = self.config().get(key) or [DEFAULT_ACCOUNT]
+        allowed = yaml.safe_load(value) if isinstance(value, str) else value
         if not isinstance(allowed, list) or not all(re.fullmatch(r"\d{12}", str(each)) for each in allowed):
             raise SandboxError(
-                f"Pulumi.{self.stack}.yaml: {key}: {given!r} is not allowed: must be a list of account numbers, "
+                f"Pulumi.{self.stack}.yaml: {key}: {value!r} is not allowed: must be a list of account numbers, "
                 "12 digits in quotes each"
             )
         return str(allowed[0])
@@ -171,10 +171,10 @@ class StackFolder:
         from botocore.session import Session  # which takes longer to load than all else here
 
         session, region = Session(), self.region
-        known = [
+        regions = [
             name for each in session.get_available_partitions() for name in session.get_available_regions("ecs", each)
         ]
-        if region not in known and str(self.config().get("aws:skipRegionValidation")).lower() != "true":
+        if region not in regions and str(self.config().get("aws:skipRegionValidation")).lower() != "true":
             raise SandboxError(
                 f"Pulumi.{self.stack}.yaml: aws:region: {region!r} is not a region that is known here "
                 "(a new one: aws:skipRegionValidation: true)"

@@ -86,9 +86,9 @@ def role_may(account: Account, credentials: Credentials, need: Need) -> bool:
     """Whether a role's session may do what no call of the API asks for."""
     principal = identity.principal_of(account, credentials.access_key, credentials.session_token)
     context = {**identity.identity_context(principal, account.id), **need.context}
-    asked = Need(need.action, need.resource, context)
-    decision = _evaluate(asked, identity.grants_of(account, principal, credentials.access_key), None, Trust.EITHER)
-    _record(account, principal.arn, need.action, asked, decision)
+    request = Need(need.action, need.resource, context)
+    decision = _evaluate(request, identity.grants_of(account, principal, credentials.access_key), None, Trust.EITHER)
+    _record(account, principal.arn, need.action, request, decision)
     return decision.allowed
 
 
@@ -139,10 +139,10 @@ def _resource_policy(account: Account, need: Need, call: Call) -> tuple[Policy |
 
 
 def _key_policy(facts: MotoLookup, arn: str) -> Policy | None:
-    found = facts.key_policy(arn)
-    if found is None:
+    key_policy = facts.key_policy(arn)
+    if key_policy is None:
         return None
-    document, aws_managed = found
+    document, aws_managed = key_policy
     if aws_managed:
         return Policy(f"{arn} (AWS managed key policy)", _aws_managed_key_policy(facts))
     return Policy(f"{arn} (key policy)", document)

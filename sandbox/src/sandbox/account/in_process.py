@@ -17,8 +17,8 @@ def answer(application: Any, request: AWSPreparedRequest, **_: Any) -> AWSRespon
     """For botocore's `before-send`; None, and the request is sent, where WSGI would lose a header or the body's end."""
     if any("_" in name or name.lower() == "transfer-encoding" for name in request.headers):
         return None
-    found = call(application, environ_of(request))
-    return AWSResponse(request.url, found.status, HTTPHeaderDict(found.headers), MockRawResponse(found.body))
+    response = call(application, environ_of(request))
+    return AWSResponse(request.url, response.status, HTTPHeaderDict(response.headers), MockRawResponse(response.body))
 
 
 def call(application: Any, environ: Environ) -> Answer:
@@ -48,7 +48,7 @@ def environ_of(request: AWSPreparedRequest) -> Environ:
         name.upper().replace("-", "_"): value.decode() if isinstance(value, bytes) else str(value)
         for name, value in request.headers.items()
     }
-    asked = f"{url.path}?{url.query}" if url.query else url.path
+    target = f"{url.path}?{url.query}" if url.query else url.path
     return {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": url.scheme,
@@ -60,8 +60,8 @@ def environ_of(request: AWSPreparedRequest) -> Environ:
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote(url.path, "latin-1"),
         "QUERY_STRING": url.query,
-        "REQUEST_URI": asked,
-        "RAW_URI": asked,
+        "REQUEST_URI": target,
+        "RAW_URI": target,
         "REMOTE_ADDR": "127.0.0.1",
         "SERVER_NAME": url.hostname,
         "SERVER_PORT": str(url.port),

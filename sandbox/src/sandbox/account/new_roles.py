@@ -45,19 +45,19 @@ def first_time(account: Account, service: str, role_arn: str) -> bool:
     if not account.readings.late_roles:
         return False
     role = _role(account, role_arn)
-    asked = account.parts.of(KnownRoles)
+    pairs = account.parts.of(KnownRoles)
     key = service, role.id if role else role_arn
-    if key in asked:
+    if key in pairs:
         return False
-    asked.add(key)
+    pairs.add(key)
     return True
 
 
 def check_new_roles(account: Account, operation: Operation) -> None:
     """Raise the AwsError by which a service refuses to make something with a role that it does not know yet."""
-    for service, role, code, words in _given(account, operation.service, operation.name, operation.params):
+    for service, role, code, message in _given(account, operation.service, operation.name, operation.params):
         if first_time(account, service, role):
-            raise AwsError(code, words, 400)
+            raise AwsError(code, message, 400)
 
 
 def _given(account: Account, service: str, name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -69,8 +69,8 @@ def _given(account: Account, service: str, name: str, params: Mapping[str, Any])
     """
     linked = f"arn:aws:iam::{account.id}:role/"
     if service == "ecs" and name in ("CreateCluster", "CreateService"):
-        words = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
-        yield "ecs", linked + ECS_ROLE, "InvalidParameterException", words
+        message = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
+        yield "ecs", linked + ECS_ROLE, "InvalidParameterException", message
     if (
         service == "application-autoscaling"
         and name == "RegisterScalableTarget"
@@ -80,11 +80,11 @@ def _given(account: Account, service: str, name: str, params: Mapping[str, Any])
         yield "application-autoscaling", role, "ValidationException", f"Unable to assume IAM role: {role}"
     if service == "events" and name == "PutTargets":
         for role in {target["RoleArn"] for target in params["Targets"] if target.get("RoleArn")}:
-            words = f"Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'."
-            yield "events", role, "ValidationException", words
+            message = f"Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'."
+            yield "events", role, "ValidationException", message
     if service == "lambda" and name.startswith("CreateFunction"):
-        words = "The role defined for the function cannot be assumed by Lambda."
-        yield "lambda", params["Role"], "InvalidParameterValueException", words
+        message = "The role defined for the function cannot be assumed by Lambda."
+        yield "lambda", params["Role"], "InvalidParameterValueException", message
 
 
 def _role(account: Account, role_arn: str) -> Any:

@@ -113,9 +113,9 @@ def operation_of(environ: Environ, body: bytes, service: str) -> Operation:
         operation, uri = get_service_router(service).match(request)
         protocol = determine_request_protocol(model, request.content_type)
     except (UnknownServiceError, HTTPException, NotImplementedError) as error:
-        asked = request.headers.get("X-Amz-Target") or request.values.get("Action")
-        what = asked or f"{request.method} {request.path}"
-        raise AwsError("UnknownOperationException", f"{service} has no operation for {what}") from error
+        operation_name = request.headers.get("X-Amz-Target") or request.values.get("Action")
+        requested = operation_name or f"{request.method} {request.path}"
+        raise AwsError("UnknownOperationException", f"{service} has no operation for {requested}") from error
     try:
         params = PROTOCOL_PARSERS[protocol](operation).parse(
             {

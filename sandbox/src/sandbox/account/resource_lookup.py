@@ -62,17 +62,17 @@ class MotoLookup:
 
     def bucket_policy(self, bucket: str) -> str | None:
         """The bucket policy, if any."""
-        found = _buckets(self.account).get(bucket)
-        return found.policy.decode() if found is not None and found.policy else None
+        moto_bucket = _buckets(self.account).get(bucket)
+        return moto_bucket.policy.decode() if moto_bucket is not None and moto_bucket.policy else None
 
     def repository_policy(self, name: str) -> str | None:
         """The policy of an ECR repository, if any."""
-        found = ecr_backends[self.account][self.region].repositories.get(name)
-        return found.policy if found is not None else None
+        repository = ecr_backends[self.account][self.region].repositories.get(name)
+        return repository.policy if repository is not None else None
 
     def bucket_encryption(self, bucket: str) -> tuple[str | None, bool]:
-        found = _buckets(self.account).get(bucket)
-        rule = ((found.encryption if found is not None else None) or {}).get("Rule") or {}
+        moto_bucket = _buckets(self.account).get(bucket)
+        rule = ((moto_bucket.encryption if moto_bucket is not None else None) or {}).get("Rule") or {}
         default = rule.get("ApplyServerSideEncryptionByDefault") or {}
         bucket_key = str(rule.get("BucketKeyEnabled", "false")).lower() == "true"
         if not str(default.get("SSEAlgorithm", "")).startswith("aws:kms"):
@@ -81,13 +81,13 @@ class MotoLookup:
 
     def s3_object(self, bucket: str, key: str, version: str | None) -> Any:
         """moto's object, None when there is none (a delete marker is none)."""
-        found = _buckets(self.account).get(bucket)
-        if found is None:
+        moto_bucket = _buckets(self.account).get(bucket)
+        if moto_bucket is None:
             return None
         if version is None:
-            item = found.keys.get(key)
+            item = moto_bucket.keys.get(key)
         else:
-            versions = found.keys.getlist(key, default=[])
+            versions = moto_bucket.keys.getlist(key, default=[])
             item = next((v for v in versions if str(v.version_id) == version), None)
         return item if hasattr(item, "etag") else None
 
@@ -111,17 +111,17 @@ class MotoLookup:
 
     def task_definition(self, name: str) -> tuple[str, list[str]]:
         try:
-            found = ecs_backends[self.account][self.region].describe_task_definition(name)
+            definition = ecs_backends[self.account][self.region].describe_task_definition(name)
         except TaskDefinitionNotFoundException:
             arn = f"arn:aws:ecs:{self.region}:{self.account}:task-definition/{name.rpartition('/')[2]}"
             return arn, []
-        roles = [found.task_role_arn, found.execution_role_arn]
-        return found.arn, [role for role in roles if role]
+        roles = [definition.task_role_arn, definition.execution_role_arn]
+        return definition.arn, [role for role in roles if role]
 
     def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> str | None:
         targets = applicationautoscaling_backends[self.account][self.region].targets
-        found = targets.get(dimension, {}).get(resource_id)
-        return found.arn if found is not None and found.service_namespace == namespace else None
+        target = targets.get(dimension, {}).get(resource_id)
+        return target.arn if target is not None and target.service_namespace == namespace else None
 
     def iam_arn(self, kind: str, name: str) -> str | None:
         backend = iam_backends[self.account]["aws"]
@@ -132,18 +132,18 @@ class MotoLookup:
         """The tags of a key or of what Elastic Load Balancing has; of others none, so a condition on theirs fails."""
         service, name = arn.split(":")[2] if arn.startswith("arn:") else "", arn.rpartition("/")[2]
         if service == "elasticloadbalancing":
-            found = elbv2_backends[self.account][self.region].tagging_service.get_tag_dict_for_resource(arn)
+            tags = elbv2_backends[self.account][self.region].tagging_service.get_tag_dict_for_resource(arn)
         elif service == "kms":
-            found = kms_backends[self.account][self.region].tagger.get_tag_dict_for_resource(name)
+            tags = kms_backends[self.account][self.region].tagger.get_tag_dict_for_resource(name)
         else:
-            found = {}
-        return dict(found)
+            tags = {}
+        return dict(tags)
 
     def deployment_group(self, deployment_id: str) -> str | None:
-        found = codedeploy_backends[self.account][self.region].deployments.get(deployment_id)
-        if found is None:
+        deployment = codedeploy_backends[self.account][self.region].deployments.get(deployment_id)
+        if deployment is None:
             return None
-        return f"{found.application_name}/{found.deployment_group_name}"
+        return f"{deployment.application_name}/{deployment.deployment_group_name}"
 
 
 def _buckets(account: str) -> dict[str, Any]:

@@ -85,17 +85,22 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
 
         def _redirect(self, config: Json, host: str) -> tuple[int, list[tuple[str, str]], bytes]:
             path, _, query = self.path.partition("?")
-            known = {"protocol": listener.protocol, "host": host, "port": str(listener.port), "path": path.lstrip("/")}
-            given = {"Protocol": "#{protocol}", "Host": "#{host}", "Port": "#{port}", "Path": "/#{path}"} | config
-            parts = {name: str(given[name]) for name in ("Protocol", "Host", "Port", "Path")}
-            for placeholder, value in known.items():
+            placeholders = {
+                "protocol": listener.protocol,
+                "host": host,
+                "port": str(listener.port),
+                "path": path.lstrip("/"),
+            }
+            redirect = {"Protocol": "#{protocol}", "Host": "#{host}", "Port": "#{port}", "Path": "/#{path}"} | config
+            parts = {name: str(redirect[name]) for name in ("Protocol", "Host", "Port", "Path")}
+            for placeholder, value in placeholders.items():
                 parts = {name: text.replace(f"#{{{placeholder}}}", value) for name, text in parts.items()}
             url = f"{parts['Protocol'].lower()}://{parts['Host']}:{parts['Port']}{parts['Path']}"
             return int(config["StatusCode"].removeprefix("HTTP_")), [("Location", url + (query and f"?{query}"))], b""
 
         def _forward(self, group: str | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-            while group and (there := targets(listener.account, group)):
-                task, container, port = random.choice(there)  # noqa: S311
+            while group and (reachable := targets(listener.account, group)):
+                task, container, port = random.choice(reachable)  # noqa: S311
                 with listener.in_flight.request(task.id):
                     if not any(task is each for each, *_ in targets(listener.account, group)):
                         continue  # it began to stop before this request counted
@@ -146,7 +151,7 @@ class Balancers:
 
     def listeners(self, account: Account) -> list[Json]:
         """Every listener with its local address."""
-        elbv2, found = account.client("elbv2"), []
+        elbv2, listeners = account.client("elbv2"), []
         for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
             for described in elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
                 with self._lock:
@@ -154,7 +159,7 @@ class Balancers:
                     if listener is None:
                         listener = Listener(account, described, in_flight_of(account))
                         self._listeners[described["ListenerArn"]] = listener
-                found.append(
+                listeners.append(
                     {
                         "load_balancer": balancer["LoadBalancerName"],
                         "dns_name": balancer["DNSName"],
@@ -164,7 +169,7 @@ class Balancers:
                         "address": listener.address,
                     }
                 )
-        return found
+        return listeners
 
 
 def balancers_of(account: Account) -> Balancers:

@@ -59,9 +59,9 @@ def target_group(action: Json, lot: float) -> str | None:
     if not config:
         return str(action["TargetGroupArn"])
     groups = [(str(each["TargetGroupArn"]), int(each.get("Weight", 1))) for each in config["TargetGroups"]]
-    left = lot * sum(weight for _, weight in groups)
+    remaining = lot * sum(weight for _, weight in groups)
     for arn, weight in groups:
-        if weight and left < weight:
+        if weight and remaining < weight:
             return arn
-        left -= weight
+        remaining -= weight
     return None

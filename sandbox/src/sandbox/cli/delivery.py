@@ -44,27 +44,27 @@ def ship(
 
     Example: sandbox ship hello --source examples/hello
     """
-    tell = say if as_json else click.echo
+    report = say if as_json else click.echo
     session = Session(StackFolder(stack).running_server())
     pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
     content = source_zip(source)
     metadata = {name: value for name, value in (("commit", commit), ("repository", repository)) if value}
     uploaded = upload(session, pipeline, content, metadata)
-    tell(
+    report(
         f"Uploaded {source} ({uploaded.size:,} bytes) as {uploaded.user} to s3://{uploaded.bucket}/{uploaded.key},"
         f" version {uploaded.version}"
     )
-    execution = wait_for_execution(session, pipeline, uploaded, tell)
-    tell(f"Execution {execution} of {pipeline['name']}")
-    follower = ExecutionFollower(session, pipeline, execution, tell, logs=verbose)
+    execution = wait_for_execution(session, pipeline, uploaded, report)
+    report(f"Execution {execution} of {pipeline['name']}")
+    follower = ExecutionFollower(session, pipeline, execution, report, logs=verbose)
     started = time.monotonic()
     approval = follower.follow(past_approvals=False)
     summary = follower.summary()
     if approval:
         for line in how_to_answer(approval, execution, service, stack):
-            tell(line)
+            report(line)
     elif summary["status"] == "Succeeded":
-        tell(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, pipeline, service)}")
+        report(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, pipeline, service)}")
     else:
         for line in failure(session, summary, follower, service):
             say(line)
@@ -99,8 +99,8 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
     name = pipeline["name"]
     chosen = [e for e in executions(session, pipeline) if execution in (None, e["pipelineExecutionId"])]
     if not chosen:
-        wanted = f"an execution {execution}" if execution else "any execution"
-        raise SandboxError(f"the pipeline {name} does not have {wanted}")
+        missing = f"an execution {execution}" if execution else "any execution"
+        raise SandboxError(f"the pipeline {name} does not have {missing}")
     newest = chosen[0]
     click.echo(f"Execution {newest['pipelineExecutionId']} of {name}: {newest['status']}")
     follower = ExecutionFollower(session, pipeline, newest["pipelineExecutionId"], click.echo)

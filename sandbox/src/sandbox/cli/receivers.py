@@ -39,8 +39,8 @@ def slack(failure_mode: str | None, stack: str, as_json: bool) -> None:
         session.control("slack", json.dumps({"failure_mode": failure_mode}).encode())
         say(f"Slack's answers are those of a Slack that is {failure_mode.replace('_', ' ')}.")
         return
-    seen = _delivered(session, "slack", lambda seen: seen["idle"] or seen["failure_mode"] != "ok")
-    _show(seen["posted"], channel.as_seen, idle=seen["idle"], as_json=as_json, nothing="Slack was told nothing yet.")
+    inbox = _delivered(session, "slack", lambda inbox: inbox["idle"] or inbox["failure_mode"] != "ok")
+    _show(inbox["posted"], channel.as_seen, idle=inbox["idle"], as_json=as_json, nothing="Slack was told nothing yet.")
 
 
 @click.command()
@@ -56,16 +56,16 @@ def commits(stack: str, as_json: bool) -> None:
     Example: sandbox commits --stack local
     """
     session = Session(StackFolder(stack).running_server())
-    seen = _delivered(session, "commits", lambda seen: bool(seen["idle"]))
-    _show(seen["told"], hosts.as_seen, idle=seen["idle"], as_json=as_json, nothing="No commit was told anything yet.")
+    inbox = _delivered(session, "commits", lambda inbox: bool(inbox["idle"]))
+    _show(inbox["told"], hosts.as_seen, idle=inbox["idle"], as_json=as_json, nothing="No commit was told anything yet.")
 
 
 def _delivered(session: Session, path: str, over: Callable[[Entry], bool]) -> Any:
     """What there is when nothing is on its way any more, or after a minute."""
     end = time.monotonic() + SECONDS_TO_DELIVER
-    while not over(seen := session.control(path)) and time.monotonic() < end:
+    while not over(inbox := session.control(path)) and time.monotonic() < end:
         time.sleep(0.2)
-    return seen
+    return inbox
 
 
 def _show(
@@ -75,9 +75,9 @@ def _show(
         click.echo(json.dumps(entries, indent=2))
         return
     for entry in entries:
-        first, *others = as_seen(entry)
+        first, *more = as_seen(entry)
         click.echo(f"{entry['time']}  {first}")
-        for line in others:
+        for line in more:
             click.echo(f"          {line}")
     if not idle:
         say("More is on its way.")

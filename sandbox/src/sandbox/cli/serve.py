@@ -55,10 +55,10 @@ def _place(folder: Path | None) -> tuple[Path, Callable[[], None]]:
         SandboxError: it has something in it already, or cannot be made.
     """
     if folder is None:
-        made = Path(tempfile.mkdtemp(prefix="sandbox-"))
-        return made, lambda: shutil.rmtree(made, ignore_errors=True)
-    there = folder.exists()
-    if there and any(folder.iterdir()):
+        temporary = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        return temporary, lambda: shutil.rmtree(temporary, ignore_errors=True)
+    existed = folder.exists()
+    if existed and any(folder.iterdir()):
         raise SandboxError(f"--folder {folder}: is not empty; what is in it would be removed with the sandbox")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def _place(folder: Path | None) -> tuple[Path, Callable[[], None]]:
 
     def clear() -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        if there:
+        if existed:
             folder.mkdir(exist_ok=True)
 
     return folder, clear
@@ -77,12 +77,12 @@ def _tell(folder: Path, as_json: bool) -> None:
     from sandbox.account.credentials import ROOT_CREDENTIALS
 
     server = Server(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
-    found = {
+    root = {
         "access_key": ROOT_CREDENTIALS.access_key,
         "secret_key": ROOT_CREDENTIALS.secret_key,
         "session_token": ROOT_CREDENTIALS.session_token,
     }
-    variables = environment(server, found)
+    variables = environment(server, root)
     click.echo(json.dumps({k: v for k, v in variables.items() if v}, indent=2) if as_json else shell(variables))
     say("Ready; Ctrl-C ends it and removes everything")
 

@@ -57,12 +57,12 @@ def stop(stack: str, everything: bool) -> None:
     click.echo(f"Ended and forgotten: {', '.join(ended)}" if ended else "Nothing was running")
 
 
-def environment(server: Server, found: dict[str, Any]) -> dict[str, str | None]:
+def environment(server: Server, credentials: dict[str, Any]) -> dict[str, str | None]:
     """Variable → value; None for one that must not be set."""
     variables: dict[str, str | None] = {
-        "AWS_ACCESS_KEY_ID": found["access_key"],
-        "AWS_SECRET_ACCESS_KEY": found["secret_key"],
-        "AWS_SESSION_TOKEN": found["session_token"],
+        "AWS_ACCESS_KEY_ID": credentials["access_key"],
+        "AWS_SECRET_ACCESS_KEY": credentials["secret_key"],
+        "AWS_SESSION_TOKEN": credentials["session_token"],
         "AWS_REGION": server.region,
         "AWS_DEFAULT_REGION": server.region,
         "AWS_ENDPOINT_URL": server.endpoint,

@@ -67,14 +67,14 @@ class Folding:
 
 
 def _lines(event: str) -> list[str]:
-    first, *others = event.split("\n")
-    return [f"{first} …"] if others and event.startswith(CODEBUILD_LINE) else [first, *others]
+    first, *more = event.split("\n")
+    return [f"{first} …"] if more and event.startswith(CODEBUILD_LINE) else [first, *more]
 
 
 def build_log(session: Session, build: str) -> LogReader | None:
     """The log of a build; None when it keeps none or does not exist."""
-    found = session.client("codebuild").batch_get_builds(ids=[build])["builds"]
-    logs = (found[0].get("logs") or {}) if found else {}
+    builds = session.client("codebuild").batch_get_builds(ids=[build])["builds"]
+    logs = (builds[0].get("logs") or {}) if builds else {}
     if not logs.get("groupName") or not logs.get("streamName"):
         return None
     return LogReader(session.client("logs"), logs["groupName"], logs["streamName"])

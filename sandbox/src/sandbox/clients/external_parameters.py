@@ -15,8 +15,8 @@ def put(ssm: Any, parameters: Mapping[str, str | None], say: Say) -> None:
         parameters: name → KMS key; None is the one that AWS keeps.
         say: prints a line.
     """
-    wanted = sorted(parameters)
-    missing = [name for first in range(0, len(wanted), 10) for name in _missing(ssm, wanted[first : first + 10])]
+    names = sorted(parameters)
+    missing = [name for first in range(0, len(names), 10) for name in _missing(ssm, names[first : first + 10])]
     for name in missing:
         key = {"KeyId": parameters[name]} if parameters[name] else {}
         ssm.put_parameter(Name=name, Value=secrets.token_urlsafe(24), Type="SecureString", **key)

@@ -92,9 +92,9 @@ class ExecutionFollower:
         return None
 
     def _question(self, execution: str, stage: str, action: str) -> str:
-        pages = self.session.client("codepipeline").get_paginator("list_action_executions")
-        found = pages.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": execution})
-        for run in (run for page in found for run in page["actionExecutionDetails"]):
+        paginator = self.session.client("codepipeline").get_paginator("list_action_executions")
+        pages = paginator.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": execution})
+        for run in (run for page in pages for run in page["actionExecutionDetails"]):
             if (run["stageName"], run["actionName"]) == (stage, action):
                 return str(run["input"].get("resolvedConfiguration", {}).get("CustomData", ""))
         return ""
@@ -123,9 +123,9 @@ class ExecutionFollower:
 
     def actions(self) -> list[Json]:
         """The execution's actions so far, oldest first."""
-        pages = self.session.client("codepipeline").get_paginator("list_action_executions")
-        found = pages.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": self.execution})
-        return [a for page in found for a in page["actionExecutionDetails"]][::-1]
+        paginator = self.session.client("codepipeline").get_paginator("list_action_executions")
+        pages = paginator.paginate(pipelineName=self.pipeline["name"], filter={"pipelineExecutionId": self.execution})
+        return [a for page in pages for a in page["actionExecutionDetails"]][::-1]
 
     def summary(self) -> Json:
         """What a machine may want to know of the execution."""
@@ -224,9 +224,9 @@ def _where(actions: list[Json]) -> str:
 
 def how_to_answer(approval: Approval, execution: str, service: str, stack: str) -> list[str]:
     """That an execution waits for an approval, and how to give it."""
-    who = "The execution" if approval.execution == execution else f"Execution {approval.execution}, in front of it,"
+    subject = "The execution" if approval.execution == execution else f"Execution {approval.execution}, in front of it,"
     return [
-        f"{who} waits for approval: {approval.question}",
+        f"{subject} waits for approval: {approval.question}",
         f"  sandbox approve {service} --stack {stack}",
         f"  sandbox reject {service} --stack {stack}",
     ]
@@ -245,9 +245,9 @@ def failure(session: Session, summary: Json, follower: ExecutionFollower, servic
         build, kind = _result(action).get("externalExecutionId"), action["input"]["actionTypeId"]
         if kind["provider"] == "CodeBuild" and build:
             reader = build_log(session, build)
-            shown = list(Folding().shown(reader.new_lines() if reader else []))
-            by_commands = [line for line in shown if not line.startswith(CODEBUILD_LINE)]
-            lines += [f"  | {line}" for line in (by_commands or shown)[-TAIL_LINES:]]
+            lines_of_build = list(Folding().shown(reader.new_lines() if reader else []))
+            by_commands = [line for line in lines_of_build if not line.startswith(CODEBUILD_LINE)]
+            lines += [f"  | {line}" for line in (by_commands or lines_of_build)[-TAIL_LINES:]]
         elif kind["category"] == "Deploy":
             lines += failed_task(session, follower.pipeline, service, action["startTime"])
         elif kind["provider"] == "Lambda":
@@ -283,8 +283,8 @@ def _last_words(session: Session, stopped: list[Json], since: datetime) -> list[
     for task in sorted(recent, key=lambda task: task["stoppedAt"])[-1:]:
         for title, reader in _logs_of(session, task):
             lines.append(f"  {title}: {task.get('stoppedReason', '')}")
-            said = reader.new_lines()[-TAIL_LINES:]
-            lines += [f"  | {line}" for line in said or ["it has said nothing"]]
+            last_lines = reader.new_lines()[-TAIL_LINES:]
+            lines += [f"  | {line}" for line in last_lines or ["it has said nothing"]]
     return lines
 
 

@@ -68,9 +68,9 @@ class Views:
 
 def assets_of(page: str, path: str) -> list[str]:
     """The paths of what a page loads from its own host, each once."""
-    found = (urljoin(path, reference) for reference in ASSET.findall(page))
-    own = [urlsplit(each) for each in found]
-    return list(dict.fromkeys(each.path for each in own if not each.netloc and each.path != path))
+    urls = (urljoin(path, reference) for reference in ASSET.findall(page))
+    parsed = [urlsplit(each) for each in urls]
+    return list(dict.fromkeys(each.path for each in parsed if not each.netloc and each.path != path))
 
 
 def view(site: Site, path: str, pause: float, *, assets: bool) -> list[int]:

@@ -31,14 +31,14 @@ def find_pipeline(codepipeline: Any, service: str, exact_names: Sequence[str] = 
     pages = codepipeline.get_paginator("list_pipelines").paginate()
     names = [entry["name"] for page in pages for entry in page["pipelines"]]
     pipelines = [codepipeline.get_pipeline(name=name)["pipeline"] for name in names]
-    found = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
-    exact = [pipeline for pipeline in found if pipeline["name"] in (service, *exact_names)]
-    if len(exact or found) == 1:
-        return dict((exact or found)[0])
-    known = ", ".join(names) or "none; is the stack up?"
-    if not found:
-        raise SandboxError(f"no pipeline deploys a service {service}; the pipelines are: {known}")
-    several = ", ".join(pipeline["name"] for pipeline in found)
+    candidates = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
+    exact = [pipeline for pipeline in candidates if pipeline["name"] in (service, *exact_names)]
+    if len(exact or candidates) == 1:
+        return dict((exact or candidates)[0])
+    existing = ", ".join(names) or "none; is the stack up?"
+    if not candidates:
+        raise SandboxError(f"no pipeline deploys a service {service}; the pipelines are: {existing}")
+    several = ", ".join(pipeline["name"] for pipeline in candidates)
     raise SandboxError(f"several pipelines deploy a service {service}: {several}; use the pipeline's full name")
 
 

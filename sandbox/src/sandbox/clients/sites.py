@@ -57,7 +57,7 @@ def find_site(session: Session, pipeline: Json, service: str) -> Site:
     described = [each for answer in answers for each in answer["services"]]
     if not described:
         raise SandboxError(f"the pipeline {pipeline['name']} deploys no ECS service that there is")
-    sets = [each for found in described for each in (found, *found.get("taskSets", []))]
+    sets = [each for ecs_service in described for each in (ecs_service, *ecs_service.get("taskSets", []))]
     groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}
     of_some_paths: list[Site] = []
     for listener in sorted(session.control("listeners"), key=lambda listener: int(listener["port"])):

@@ -57,16 +57,18 @@ def _describe(self: CloudWatchResponse) -> ActionResult:
     """Metric alarms only, unless `AlarmTypes` says otherwise."""
     types = self._get_param("AlarmTypes") or ["MetricAlarm"]
     _evaluate(self.cloudwatch_backend)
-    found: Any = _describe_all(self).result
-    return ActionResult({kind: found[kind] for kind in ("MetricAlarms", "CompositeAlarms") if kind[:-1] in types})
+    alarms: Any = _describe_all(self).result
+    return ActionResult({kind: alarms[kind] for kind in ("MetricAlarms", "CompositeAlarms") if kind[:-1] in types})
 
 
 def _delete(self: CloudWatchResponse) -> Any:
     going = self._get_param("AlarmNames", [])
     for alarm in self.cloudwatch_backend.alarms.values():
-        named = [] if alarm.name in going else [name for name in _rule(alarm).names if name in going]
-        if named:
-            raise ValidationError(f"Cannot delete {', '.join(named)} as the composite alarm {alarm.name} depends on it")
+        children = [] if alarm.name in going else [name for name in _rule(alarm).names if name in going]
+        if children:
+            raise ValidationError(
+                f"Cannot delete {', '.join(children)} as the composite alarm {alarm.name} depends on it"
+            )
     return _delete_all(self)
 
 

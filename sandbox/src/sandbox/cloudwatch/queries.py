@@ -24,19 +24,19 @@ def serve_query_definitions() -> None:
 
 
 def _kept(self: LogsResponse) -> dict[str, Any]:
-    kept: dict[str, Any] = self.logs_backend.__dict__.setdefault("query_definitions", {})
-    return kept
+    definitions: dict[str, Any] = self.logs_backend.__dict__.setdefault("query_definitions", {})
+    return definitions
 
 
 def _put(self: LogsResponse) -> str:
-    kept, given = _kept(self), self._get_param("queryDefinitionId")
-    if given is not None and given not in kept:
+    definitions, requested_id = _kept(self), self._get_param("queryDefinitionId")
+    if requested_id is not None and requested_id not in definitions:
         raise ResourceNotFoundException
     groups = self._get_param("logGroupNames") or []
     if len(groups) > MOST_GROUPS:
         raise InvalidParameterException(constraint=f"at most {MOST_GROUPS}", parameter="logGroupNames", value=groups)
-    id = given or str(uuid.uuid4())
-    kept[id] = {
+    id = requested_id or str(uuid.uuid4())
+    definitions[id] = {
         "queryDefinitionId": id,
         "name": self._get_param("name"),
         "queryString": self._get_param("queryString"),
@@ -48,8 +48,8 @@ def _put(self: LogsResponse) -> str:
 
 def _describe(self: LogsResponse) -> str:
     prefix = self._get_param("queryDefinitionNamePrefix") or ""
-    found = [each for each in _kept(self).values() if each["name"].startswith(prefix)]
-    return json.dumps({"queryDefinitions": found})
+    definitions = [each for each in _kept(self).values() if each["name"].startswith(prefix)]
+    return json.dumps({"queryDefinitions": definitions})
 
 
 def _delete(self: LogsResponse) -> str:

@@ -62,7 +62,7 @@ class Builds:
 
     def number(self, project: str) -> int:
         """The number of a project's next build."""
-        return 1 + sum(1 for known in self.records.values() if known.data["projectName"] == project)
+        return 1 + sum(1 for record in self.records.values() if record.data["projectName"] == project)
 
 
 def builds_of(account: Account) -> Builds:
@@ -168,7 +168,7 @@ def _request(
         raise AwsError("InvalidInputException", f"not simulated: sources of type {kind}")
     version = params.get("sourceVersion") or project.get("sourceVersion") or ""
     overrides = params.get("environmentVariablesOverride") or []
-    named = [entry["value"] for entry in overrides if entry["name"] == "CODEBUILD_INITIATOR"]
+    initiators = [entry["value"] for entry in overrides if entry["name"] == "CODEBUILD_INITIATOR"]
     secondary = params.get("secondarySourcesOverride") or (project.get("secondarySources") if kind == "S3" else [])
     outputs = params.get("secondaryArtifactsOverride") or project.get("secondaryArtifacts") or []
     key = params.get("encryptionKeyOverride") or project.get("encryptionKey") or ""
@@ -176,7 +176,7 @@ def _request(
         project=project,
         build_id=build_id,
         number=number,
-        initiator=named[-1] if named else _initiator(principal),
+        initiator=initiators[-1] if initiators else _initiator(principal),
         source=_location(place) if place else None,
         source_object_version=version if kind == "S3" else "",
         secondary_sources={entry["sourceIdentifier"]: _location(entry["location"]) for entry in secondary or []},

@@ -23,7 +23,7 @@ def collect(root: Path, folder: str, artifact: Artifact) -> dict[str, Path]:
     `root` is the build's root folder and `folder` the source folder inside it; links are followed inside
     `root` only. Raises ArtifactError.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for base in _bases(root, folder, artifact.base_directory):
         names = list(_files(root, base))
         excluded = [_pattern(text) for text in artifact.exclude_paths]
@@ -35,10 +35,10 @@ def collect(root: Path, folder: str, artifact: Artifact) -> dict[str, Path]:
             for name in matches:
                 if any(rule.fullmatch(name) for rule in excluded):
                     continue
-                found[name.rsplit("/", 1)[-1] if artifact.discard_paths else name] = inside(root, f"{base}/{name}")
-    if not found:
+                files[name.rsplit("/", 1)[-1] if artifact.discard_paths else name] = inside(root, f"{base}/{name}")
+    if not files:
         raise ArtifactError("no matching artifact paths found")
-    return found
+    return files
 
 
 def pack(files: dict[str, Path]) -> bytes:
@@ -61,8 +61,8 @@ def _bases(root: Path, folder: str, text: str) -> list[str]:
             raise ArtifactError(f"no matching base directory path found for {text}")
         return [base]
     pattern = _pattern(text)
-    found = sorted({name.rsplit("/", 1)[0] for name in _files(root, folder) if "/" in name})
-    bases = [f"{folder}/{name}" for name in found if pattern.fullmatch(name)]
+    folders = sorted({name.rsplit("/", 1)[0] for name in _files(root, folder) if "/" in name})
+    bases = [f"{folder}/{name}" for name in folders if pattern.fullmatch(name)]
     if not bases:
         raise ArtifactError(f"no matching base directory path found for {text}")
     return bases

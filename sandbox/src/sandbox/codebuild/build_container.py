@@ -62,12 +62,12 @@ def start_build_container(
         (tools / name).chmod(0o755)
     for place in (blobs, images):
         place.mkdir(parents=True, exist_ok=True)
-    shown = [Path(sys.prefix), Path(sys.base_prefix), Path(package) / "sandbox", blobs]
+    visible = [Path(sys.prefix), Path(sys.base_prefix), Path(package) / "sandbox", blobs]
     layout = Layout(root)
     layout.prepare(
         Runtime(binds=(Bind(Path("/usr/local"), "/usr/local"),)),
         [
-            *(Bind(path, str(path)) for path in _outermost(shown)),
+            *(Bind(path, str(path)) for path in _outermost(visible)),
             Bind(images, IMAGES, writable=True),
             Bind(Path(os.path.realpath("/etc/resolv.conf")), "/etc/resolv.conf"),
         ],
@@ -90,12 +90,12 @@ def _hidden(tools: Path, image: str) -> Iterator[tuple[str, str, bool]]:
 
 def _outermost(paths: list[Path]) -> list[Path]:
     """The absolute paths that are neither the system's nor inside another one."""
-    found: list[Path] = []
+    outermost: list[Path] = []
     for path in sorted({path.absolute() for path in paths}):
         system = path.is_relative_to("/usr")
-        if not system and not any(path.is_relative_to(other) for other in found):
-            found.append(path)
-    return found
+        if not system and not any(path.is_relative_to(other) for other in outermost):
+            outermost.append(path)
+    return outermost
 
 
 def _write_tool(file: Path, *python: str) -> None:

@@ -59,8 +59,8 @@ def parse(text: str) -> Buildspec:
     if spec.get("run-as", "root") != "root":
         raise BuildspecError("run-as is not simulated: builds run as root")
     env = _mapping(spec.get("env") or {}, "env")
-    known = {"shell", "variables", "parameter-store", "secrets-manager", "exported-variables"}
-    _only(env, "env", known | {"git-credential-helper"})
+    env_keys = {"shell", "variables", "parameter-store", "secrets-manager", "exported-variables"}
+    _only(env, "env", env_keys | {"git-credential-helper"})
     if str(env.get("git-credential-helper", "no")).lower() not in ("no", "false"):
         raise BuildspecError("env: git-credential-helper is not simulated")
     shell = env.get("shell", "/bin/sh")
@@ -90,8 +90,8 @@ def _phases(content: Any) -> dict[str, Phase]:
 
 
 def _phase(name: str, content: dict[str, Any]) -> Phase:
-    known = {"commands", "finally", "on-failure", "run-as"}
-    _only(content, f"phases: {name}", known | ({"runtime-versions"} if name == "install" else set()))
+    keys = {"commands", "finally", "on-failure", "run-as"}
+    _only(content, f"phases: {name}", keys | ({"runtime-versions"} if name == "install" else set()))
     if content.get("run-as", "root") != "root":
         raise BuildspecError(f"phases: {name}: run-as is not simulated: builds run as root")
     on_failure = content.get("on-failure")
@@ -102,8 +102,8 @@ def _phase(name: str, content: dict[str, Any]) -> Phase:
 
 
 def _artifact(content: dict[str, Any], where: str) -> Artifact:
-    known = {"files", "base-directory", "discard-paths", "exclude-paths", "name"}
-    _only(content, where, known | {"secondary-artifacts", "enable-symlinks", "s3-prefix"})
+    keys = {"files", "base-directory", "discard-paths", "exclude-paths", "name"}
+    _only(content, where, keys | {"secondary-artifacts", "enable-symlinks", "s3-prefix"})
     for option in ("enable-symlinks", "s3-prefix"):
         if str(content.get(option, "no")).lower() not in ("no", "false"):
             raise BuildspecError(f"{where}: {option} is not simulated")
@@ -125,19 +125,19 @@ def _mapping(content: Any, where: str) -> dict[str, Any]:
     return content
 
 
-def _only(content: dict[str, Any], where: str, known: set[str]) -> None:
+def _only(content: dict[str, Any], where: str, keys: set[str]) -> None:
     for key in content:
-        if key not in known:
-            raise BuildspecError(f"{where}: unknown or not simulated: {key!r} (known: {', '.join(sorted(known))})")
+        if key not in keys:
+            raise BuildspecError(f"{where}: unknown or not simulated: {key!r} (known: {', '.join(sorted(keys))})")
 
 
 def _texts(content: Any, where: str) -> dict[str, str]:
-    found = {}
+    texts = {}
     for name, value in _mapping(content or {}, where).items():
         if isinstance(value, (dict, list)) or value is None:
             raise BuildspecError(f"{where}: {name} must be a text")
-        found[str(name)] = str(value).lower() if isinstance(value, bool) else str(value)
-    return found
+        texts[str(name)] = str(value).lower() if isinstance(value, bool) else str(value)
+    return texts
 
 
 def _list(content: Any, where: str) -> list[str]:

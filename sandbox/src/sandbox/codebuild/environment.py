@@ -49,7 +49,7 @@ def resolve(
 
 
 def _parameters(ssm: Any, names: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for start in range(0, len(names), 10):
         batch = names[start : start + 10]
         try:
@@ -59,10 +59,10 @@ def _parameters(ssm: Any, names: list[str]) -> dict[str, str]:
         if answer["InvalidParameters"]:
             raise VariableError(f"parameter does not exist: {', '.join(answer['InvalidParameters'])}")
         for parameter in answer["Parameters"]:
-            found[parameter["Name"]] = parameter["Value"]
-            found[parameter["ARN"]] = parameter["Value"]
-            found[parameter["Name"] + parameter.get("Selector", "")] = parameter["Value"]
-    return found
+            values[parameter["Name"]] = parameter["Value"]
+            values[parameter["ARN"]] = parameter["Value"]
+            values[parameter["Name"] + parameter.get("Selector", "")] = parameter["Value"]
+    return values
 
 
 def _secret(client: Any, reference: str) -> str:

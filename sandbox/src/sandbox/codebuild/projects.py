@@ -74,13 +74,13 @@ def update_project(account: Account, principal: Principal, params: dict[str, Any
 
 
 def batch_get_projects(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
-    found, missing = [], []
+    projects, missing = [], []
     for name in params["names"]:
         try:
-            found.append(find(account, name))
+            projects.append(find(account, name))
         except AwsError:
             missing.append(name)
-    return {"projects": found, "projectsNotFound": missing}
+    return {"projects": projects, "projectsNotFound": missing}
 
 
 def _settings(params: dict[str, Any]) -> dict[str, Any]:

@@ -249,7 +249,7 @@ class Build:
         request, project, credentials = self._request, self._request.project, self._credentials
         assert credentials is not None
         source = f"arn:aws:s3:::{request.source}" if request.source else ""
-        own = {
+        variables = {
             "PATH": PATH,
             "HOME": "/root",
             "LANG": "C.UTF-8",
@@ -277,10 +277,10 @@ class Build:
             "CODEBUILD_START_TIME": str(int(self._record.data["startTime"] * 1000)),
         }
         for name, folder in folders.items():
-            own["CODEBUILD_SRC_DIR" + (f"_{name}" if name else "")] = folder
+            variables["CODEBUILD_SRC_DIR" + (f"_{name}" if name else "")] = folder
         if request.source_version:
-            own["CODEBUILD_RESOLVED_SOURCE_VERSION"] = request.source_version
-        return own
+            variables["CODEBUILD_RESOLVED_SOURCE_VERSION"] = request.source_version
+        return variables
 
     def _run_commands(self, shell: BuildShell, spec: Buildspec, output: _Output) -> str:
         status = record.SUCCEEDED
@@ -314,13 +314,13 @@ class Build:
 
     def _upload(self, spec: Buildspec) -> None:
         request = self._request
-        wanted: list[tuple[str, ArtifactTarget, Artifact | None]] = []
+        uploads: list[tuple[str, ArtifactTarget, Artifact | None]] = []
         if request.artifacts:
-            wanted.append(("artifacts", request.artifacts, spec.artifacts))
+            uploads.append(("artifacts", request.artifacts, spec.artifacts))
         for name, target in request.secondary_artifacts.items():
-            wanted.append((f"secondary-artifacts: {name}", target, spec.secondary_artifacts.get(name)))
+            uploads.append((f"secondary-artifacts: {name}", target, spec.secondary_artifacts.get(name)))
         packed: list[tuple[ArtifactTarget, dict[str, Path]]] = []
-        for where, target, artifact in wanted:
+        for where, target, artifact in uploads:
             if artifact is None:
                 raise ArtifactError(f"the buildspec has no {where}, which this build must upload")
             packed.append((target, collect(self._root, self._source_folder, artifact)))
@@ -338,10 +338,10 @@ class Build:
                     raise ArtifactError(f"Error in UPLOAD_ARTIFACTS phase: {error}") from error
 
     def _left(self) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError
-        return left
+        return seconds
 
     def _client(self, service: str) -> Any:
         return self._account.client(service, self._credentials)

@@ -75,14 +75,14 @@ def _check_service(account: Account, group: Json) -> None:
         raise AwsError("InvalidECSServiceException", "Exactly one ECS service is needed.")
     (service,) = services
     try:
-        found = account.client("ecs").describe_services(
+        described = account.client("ecs").describe_services(
             cluster=service["clusterName"], services=[service["serviceName"]]
         )["services"]
     except ClientError:
-        found = []
-    if not found or found[0]["status"] != "ACTIVE":
+        described = []
+    if not described or described[0]["status"] != "ACTIVE":
         raise AwsError("InvalidECSServiceException", f"The ECS service {service['serviceName']} is not there.")
-    if found[0].get("deploymentController", {}).get("type") != "CODE_DEPLOY":
+    if described[0].get("deploymentController", {}).get("type") != "CODE_DEPLOY":
         raise AwsError(
             "InvalidECSServiceException",
             f"Deployment controller of service {service['serviceName']} is not CODE_DEPLOY",

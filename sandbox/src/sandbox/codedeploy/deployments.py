@@ -129,19 +129,19 @@ def get_deployment(account: Account, principal: Principal, params: Json) -> Json
 
 
 def batch_get_deployments(account: Account, principal: Principal, params: Json) -> Json:
-    known = state_of(account).deployments
-    return {"deploymentsInfo": [known[id] for id in params["deploymentIds"] if id in known]}
+    deployments = state_of(account).deployments
+    return {"deploymentsInfo": [deployments[id] for id in params["deploymentIds"] if id in deployments]}
 
 
 def list_deployments(account: Account, principal: Principal, params: Json) -> Json:
     """The newest first."""
-    wanted = {name: params[name] for name in ("applicationName", "deploymentGroupName") if params.get(name)}
+    filters = {name: params[name] for name in ("applicationName", "deploymentGroupName") if params.get(name)}
     statuses = params.get("includeOnlyStatuses")
     return {
         "deployments": [
             id
             for id, info in reversed(state_of(account).deployments.items())
-            if all(info[name] == value for name, value in wanted.items())
+            if all(info[name] == value for name, value in filters.items())
             and (not statuses or info["status"] in statuses)
         ]
     }
@@ -200,15 +200,15 @@ def _target(account: Account, id: str) -> Json:
             "lifecycleEvents": list(run.events.values()) if run else [],
             "taskSetsInfo": [
                 {
-                    "identifer": found["id"],
-                    "status": found["status"],
+                    "identifer": task_set["id"],
+                    "status": task_set["status"],
                     "taskSetLabel": label,
-                    "desiredCount": found["computedDesiredCount"],
-                    "trafficWeight": float(run.weights.get(found["loadBalancers"][0]["targetGroupArn"], 0)),
-                    "targetGroup": {"name": found["loadBalancers"][0]["targetGroupArn"].split("/")[-2]},
+                    "desiredCount": task_set["computedDesiredCount"],
+                    "trafficWeight": float(run.weights.get(task_set["loadBalancers"][0]["targetGroupArn"], 0)),
+                    "targetGroup": {"name": task_set["loadBalancers"][0]["targetGroupArn"].split("/")[-2]},
                 }
-                for label, found in sets
-                if run and found
+                for label, task_set in sets
+                if run and task_set
             ],
         },
     }

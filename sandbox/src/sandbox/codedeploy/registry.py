@@ -85,11 +85,11 @@ def create_deployment_config(account: Account, principal: Principal, params: Jso
 
 
 def get_deployment_config(account: Account, principal: Principal, params: Json) -> Json:
-    found = state_of(account).configs.get(params["deploymentConfigName"])
-    if found is None:
+    config = state_of(account).configs.get(params["deploymentConfigName"])
+    if config is None:
         name = params["deploymentConfigName"]
         raise AwsError("DeploymentConfigDoesNotExistException", f"No Deployment Configuration found for {name}")
-    return {"deploymentConfigInfo": found}
+    return {"deploymentConfigInfo": config}
 
 
 def list_deployment_configs(account: Account, principal: Principal, params: Json) -> Json:
@@ -162,8 +162,8 @@ GROUP_INPUTS = (
 
 
 def _group_info(params: Json, old: Json) -> Json:
-    given = {name: params[name] for name in GROUP_INPUTS if params.get(name) is not None}
-    return {**GROUP_DEFAULTS, **old, **given, "computePlatform": "ECS"}
+    inputs = {name: params[name] for name in GROUP_INPUTS if params.get(name) is not None}
+    return {**GROUP_DEFAULTS, **old, **inputs, "computePlatform": "ECS"}
 
 
 def register_application_revision(account: Account, principal: Principal, params: Json) -> Json:
@@ -177,10 +177,10 @@ def register_application_revision(account: Account, principal: Principal, params
 
 def get_application_revision(account: Account, principal: Principal, params: Json) -> Json:
     application = _application(account, params["applicationName"])["applicationName"]
-    found = state_of(account).revisions.get((application, _revision_key(params["revision"])))
-    if found is None:
+    revision = state_of(account).revisions.get((application, _revision_key(params["revision"])))
+    if revision is None:
         raise AwsError("RevisionDoesNotExistException", "There is no such revision of the application.")
-    return {"applicationName": application, "revision": params["revision"], "revisionInfo": found}
+    return {"applicationName": application, "revision": params["revision"], "revisionInfo": revision}
 
 
 def _revision_key(revision: Json) -> str:
@@ -220,18 +220,18 @@ def _arn(account: Account, resource: str) -> str:
 
 
 def _application(account: Account, name: str) -> Json:
-    found = state_of(account).applications.get(name)
-    if found is None:
+    application = state_of(account).applications.get(name)
+    if application is None:
         raise AwsError("ApplicationDoesNotExistException", f"No application found for name: {name}")
-    return found
+    return application
 
 
 def _group(account: Account, application: str, name: str) -> Json:
     _application(account, application)
-    found = state_of(account).groups.get((application, name))
-    if found is None:
+    group = state_of(account).groups.get((application, name))
+    if group is None:
         raise AwsError("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
-    return found
+    return group
 
 
 HANDLERS = {

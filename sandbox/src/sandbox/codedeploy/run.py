@@ -132,7 +132,7 @@ class Run:
             self._ecs.delete_task_set(**self._service(), taskSet=self.blue["taskSetArn"], force=True)
 
     def _install(self, target_group: str) -> None:
-        given = {name: self.blue[name] for name in ("networkConfiguration", "platformVersion") if name in self.blue}
+        inherited = {name: self.blue[name] for name in ("networkConfiguration", "platformVersion") if name in self.blue}
         launch = "capacityProviderStrategy" if self.blue.get("capacityProviderStrategy") else "launchType"
         balancer = {
             "targetGroupArn": target_group,
@@ -141,7 +141,7 @@ class Run:
         }
         self.green = self._ecs.create_task_set(
             **self._service(),
-            **{**given, launch: self.blue[launch], **self.spec.inputs},
+            **{**inherited, launch: self.blue[launch], **self.spec.inputs},
             taskDefinition=self.spec.task_definition,
             loadBalancers=[balancer],
             scale={"value": 100, "unit": "PERCENT"},
@@ -155,11 +155,11 @@ class Run:
 
     def _steady(self) -> bool:
         service = self._ecs.describe_services(cluster=self._service()["cluster"], services=[self._service()["service"]])
-        found = next((s for s in service["services"][0]["taskSets"] if s["id"] == self.green["id"]), None)
-        if found is None:
+        task_set = next((s for s in service["services"][0]["taskSets"] if s["id"] == self.green["id"]), None)
+        if task_set is None:
             raise DeploymentFailed("ECS_UPDATE_ERROR", f"The task set {self.green['id']} is gone.")
-        steady: bool = found["stabilityStatus"] == "STEADY_STATE"
-        return steady and found["runningCount"] >= found["computedDesiredCount"]
+        steady: bool = task_set["stabilityStatus"] == "STEADY_STATE"
+        return steady and task_set["runningCount"] >= task_set["computedDesiredCount"]
 
     def _failures(self) -> int:
         where = self._service()
@@ -196,15 +196,15 @@ class Run:
 
     def _roll_back(self, failure: DeploymentFailed, rolled_back: Callable[[Run, str], str]) -> None:
         declared = self.info["autoRollbackConfiguration"]
-        asked = failure.event != "DEPLOYMENT_STOP_ON_REQUEST" or self.rolls_back_when_stopped
-        wanted = declared.get("enabled") and failure.event in declared.get("events", []) and asked
-        if not self.green or not (wanted or not self._shifted):
+        rolls_back_this = failure.event != "DEPLOYMENT_STOP_ON_REQUEST" or self.rolls_back_when_stopped
+        enabled = declared.get("enabled") and failure.event in declared.get("events", []) and rolls_back_this
+        if not self.green or not (enabled or not self._shifted):
             return
         try:
             self._go_back()
         except (ClientError, BotoCoreError):
             LOGGER.exception("rollback of deployment %s", self.info["deploymentId"])
-        if wanted:
+        if enabled:
             self.info["rollbackInfo"] = {"rollbackDeploymentId": rolled_back(self, failure.event)}
 
     def _go_back(self) -> None:
@@ -226,22 +226,22 @@ class Run:
 
     def _termination(self) -> Json:
         blue_green: Json = self.group["blueGreenDeploymentConfiguration"]
-        found: Json = blue_green.get("terminateBlueInstancesOnDeploymentSuccess", {})
-        return found
+        termination: Json = blue_green.get("terminateBlueInstancesOnDeploymentSuccess", {})
+        return termination
 
     def _primary(self) -> Json:
         where = self._service()
-        found = self._ecs.describe_services(cluster=where["cluster"], services=[where["service"]])["services"]
-        if not found or found[0]["status"] != "ACTIVE":
+        services = self._ecs.describe_services(cluster=where["cluster"], services=[where["service"]])["services"]
+        if not services or services[0]["status"] != "ACTIVE":
             raise DeploymentFailed("INVALID_ECS_SERVICE", f"The ECS service {where['service']} is not there.")
-        primary: Json = next(task_set for task_set in found[0]["taskSets"] if task_set["status"] == "PRIMARY")
+        primary: Json = next(task_set for task_set in services[0]["taskSets"] if task_set["status"] == "PRIMARY")
         return primary
 
     def _pair(self) -> tuple[str, str]:
         """The target group of the tasks that are there, and the other one."""
         names = [each["name"] for each in self.group["loadBalancerInfo"]["targetGroupPairInfoList"][0]["targetGroups"]]
-        found = self._elbv2.describe_target_groups(Names=names)["TargetGroups"]
-        arns = {group["TargetGroupArn"] for group in found}
+        groups = self._elbv2.describe_target_groups(Names=names)["TargetGroups"]
+        arns = {group["TargetGroupArn"] for group in groups}
         old = next((b["targetGroupArn"] for b in self.blue["loadBalancers"] if b["targetGroupArn"] in arns), None)
         if old is None:
             raise DeploymentFailed(
@@ -296,8 +296,8 @@ class Run:
         if not names:
             return
         # Of either kind: a deployment group takes the name of a composite alarm, too.
-        found = self._cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["CompositeAlarm", "MetricAlarm"])
-        alarms = [*found.get("CompositeAlarms", []), *found.get("MetricAlarms", [])]
+        answer = self._cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+        alarms = [*answer.get("CompositeAlarms", []), *answer.get("MetricAlarms", [])]
         active = sorted(alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM")
         if active:
             raise DeploymentFailed(

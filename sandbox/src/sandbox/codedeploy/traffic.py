@@ -48,13 +48,13 @@ def shifted(actions: list[Json], old: str, new: str, share: int) -> list[Json]:
     changed: list[Json] = []
     for action in actions:
         if action["Type"] == "forward":
-            kept: Json = {name: action[name] for name in ("Type", "Order") if name in action}
+            forward: Json = {name: action[name] for name in ("Type", "Order") if name in action}
             stickiness = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig")
             config: Json = {"TargetGroups": groups}
             if stickiness:
                 config["TargetGroupStickinessConfig"] = stickiness
-            kept["ForwardConfig"] = config
-            changed.append(kept)
+            forward["ForwardConfig"] = config
+            changed.append(forward)
         else:
             changed.append(action)
     return changed

@@ -117,11 +117,11 @@ def list_action_executions(account: Account, principal: Principal, params: Json)
     state = pipeline_state(account, params["pipelineName"])
     declared = params.get("filter") or {}
     latest = (declared.get("latestInPipelineExecution") or {}).get("pipelineExecutionId")
-    wanted = declared.get("pipelineExecutionId") or latest
-    if wanted:
-        _execution(account, params["pipelineName"], wanted)
+    execution_id = declared.get("pipelineExecutionId") or latest
+    if execution_id:
+        _execution(account, params["pipelineName"], execution_id)
     with state.lock:
-        executions = [e for e in reversed(state.executions) if wanted in (None, e.id)]
+        executions = [e for e in reversed(state.executions) if execution_id in (None, e.id)]
     actions = [
         action_shape(execution, action)
         for execution in executions

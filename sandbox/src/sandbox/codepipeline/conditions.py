@@ -43,8 +43,8 @@ def _run_rule(rule: Json, scopes: Mapping[str, Mapping[str, str]]) -> Json:
     except UnknownVariable as error:
         return {"name": rule["name"], "status": "Failed", "summary": str(error)}
     passed = compare(actual, configuration["Operator"], expected)
-    words = "holds" if passed else "does not hold"
-    summary = f"{configuration['Variable']} = '{actual}' {configuration['Operator']} '{expected}' {words}"
+    verdict = "holds" if passed else "does not hold"
+    summary = f"{configuration['Variable']} = '{actual}' {configuration['Operator']} '{expected}' {verdict}"
     return {"name": rule["name"], "status": "Succeeded" if passed else "Failed", "summary": summary}
 
 

@@ -151,23 +151,23 @@ def _check_action(action: Json, region: str) -> None:
     type_id = action["actionTypeId"]
     category, provider = type_id["category"], type_id["provider"]
     name = action["name"]
-    known = ACTION_TYPES.get((category, provider)) if type_id["owner"] == "AWS" else None
-    if known is None or type_id["version"] != "1":
+    action_type = ACTION_TYPES.get((category, provider)) if type_id["owner"] == "AWS" else None
+    if action_type is None or type_id["version"] != "1":
         raise _action_error(
             f"ActionType (Category: '{category}', Provider: '{provider}', Owner: '{type_id['owner']}',"
             f" Version: '{type_id['version']}') in action '{name}' is not available in region"
             f" {region.upper().replace('-', '_')}"
         )
     configuration = action.get("configuration") or {}
-    for key in sorted(known.required - configuration.keys()):
+    for key in sorted(action_type.required - configuration.keys()):
         raise _action_error(f"Action configuration for action '{name}' is missing required configuration '{key}'")
-    for key in sorted(configuration.keys() - known.required - known.optional):
+    for key in sorted(configuration.keys() - action_type.required - action_type.optional):
         raise _action_error(f"Action configuration for action '{name}' contains unknown configuration '{key}'")
     if provider == "Commands" and not action.get("commands"):
         raise _action_error(f"Action '{name}' must declare at least one command")
     if action.get("timeoutInMinutes") and category != "Approval":
         raise _action_error(f"timeoutInMinutes in action '{name}' is supported by approval actions only")
-    for kind, (fewest, most) in (("input", known.inputs), ("output", known.outputs)):
+    for kind, (fewest, most) in (("input", action_type.inputs), ("output", action_type.outputs)):
         count = len(action.get(f"{kind}Artifacts") or [])
         if not fewest <= count <= most:
             raise _action_error(f"Action '{name}' declares {count} {kind} artifacts; its type takes {fewest} to {most}")

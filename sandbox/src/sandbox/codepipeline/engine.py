@@ -189,8 +189,8 @@ class Runner:
         declaration = action.declaration
         try:
             self._resolve(stage, action)
-            wanted = [artifact["name"] for artifact in declaration.get("inputArtifacts") or []]
-            action.inputs = [self._input(name) for name in wanted]
+            input_names = [artifact["name"] for artifact in declaration.get("inputArtifacts") or []]
+            action.inputs = [self._input(name) for name in input_names]
             publish_action(self.account, self.execution, action, "STARTED")
             type_id = declaration["actionTypeId"]
             runner = self.actions.get((type_id["category"], type_id["provider"]))
@@ -218,18 +218,18 @@ class Runner:
 
     def _credentials(self, declaration: Json) -> Credentials:
         """The pipeline role's, or from there those of the action's own role."""
-        role, own = self.execution.definition["roleArn"], declaration.get("roleArn")
+        role, action_role = self.execution.definition["roleArn"], declaration.get("roleArn")
         try:
             credentials = self.account.assume(role, SERVICE, self.execution.id)
-            if not own:
+            if not action_role:
                 return credentials
             answer = self.account.client("sts", credentials).assume_role(
-                RoleArn=own, RoleSessionName=self.execution.id
+                RoleArn=action_role, RoleSessionName=self.execution.id
             )["Credentials"]
         except (AwsError, ClientError) as error:
             raise ActionFailure(
                 "PermissionError",
-                f"CodePipeline is not authorized to perform AssumeRole on role {own or role}: {error}",
+                f"CodePipeline is not authorized to perform AssumeRole on role {action_role or role}: {error}",
             ) from error
         return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
 

@@ -34,9 +34,9 @@ class PipelineState:
 
     def start(self, account: Account, execution: Execution) -> None:
         with self.lock:
-            over = [known for known in self.executions if known.over]
-            for known in over[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
-                self.executions.remove(known)
+            over = [earlier for earlier in self.executions if earlier.over]
+            for earlier in over[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
+                self.executions.remove(earlier)
             self.executions.append(execution)
             self.stage_locks.queue(execution.stages[0].name, execution)
         account.spawn(f"pipeline {execution.pipeline} {execution.id}", Runner(account, execution, self.stage_locks).run)
@@ -112,10 +112,10 @@ def begin(account: Account, name: str, trigger_type: str, trigger_detail: str, p
     return execution
 
 
-def start_variables(definition: Json, given: list[Json]) -> dict[str, str]:
+def start_variables(definition: Json, overrides: list[Json]) -> dict[str, str]:
     """Declared defaults under the values that were given; ValidationException for unknown or missing ones."""
     declared = {v["name"]: v.get("defaultValue") for v in definition.get("variables") or []}
-    values = {entry["name"]: str(entry["value"]) for entry in given}
+    values = {entry["name"]: str(entry["value"]) for entry in overrides}
     unknown = sorted(values.keys() - declared.keys())
     if unknown:
         message = f"The pipeline {definition['name']} does not declare the variables: {', '.join(unknown)}"

@@ -33,10 +33,10 @@ def resolve(text: str, scopes: Mapping[str, Mapping[str, str]]) -> str:
                 f" declares the namespace '{namespace}'."
             )
         if name not in scopes[namespace]:
-            known = ", ".join(sorted(scopes[namespace])) or "none"
+            names = ", ".join(sorted(scopes[namespace])) or "none"
             raise UnknownVariable(
                 f"The variable reference {match.group(0)} could not be resolved: the namespace"
-                f" '{namespace}' has no variable '{name}' (it has: {known})."
+                f" '{namespace}' has no variable '{name}' (it has: {names})."
             )
         return scopes[namespace][name]
 

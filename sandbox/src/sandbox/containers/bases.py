@@ -89,12 +89,12 @@ class Bases:
         except UnreachedError as error:
             if settings.mode == AUTO and not isinstance(error, LimitedError):
                 self._remember(reference.host, str(error))
-            words = f"failed to resolve source metadata for {reference}: {error}"
+            message = f"failed to resolve source metadata for {reference}: {error}"
             if settings.mode == REGISTRY:
-                raise RegistryError(words) from error
+                raise RegistryError(message) from error
             before = self._pulled_before(reference, architecture)
             if before is None:
-                raise NotPulledError(words if isinstance(error, LimitedError) else str(error)) from error
+                raise NotPulledError(message if isinstance(error, LimitedError) else str(error)) from error
             report(f"{name} is the one that was pulled before, since {error}")
             return before
         except RegistryError as error:
@@ -102,12 +102,12 @@ class Bases:
         return image
 
     def _pull(self, remote: Remote, architecture: str) -> Image:
-        wanted, own = f"linux/{architecture}", f"linux/{ARCHITECTURES.get(platform.machine(), architecture)}"
-        image = remote.pull(wanted, own)
+        platform_name, machine = f"linux/{architecture}", f"linux/{ARCHITECTURES.get(platform.machine(), architecture)}"
+        image = remote.pull(platform_name, machine)
         place = f"{remote.reference.host}/{remote.reference.repository}"
         remote.report(f"{remote.reference} is {place}@{image.index or image.digest}")
-        if wanted != own:
-            remote.report(f"its programs are those of {own}, which this machine can run")
+        if platform_name != machine:
+            remote.report(f"its programs are those of {machine}, which this machine can run")
             image = _relabelled(image, architecture)
         file = self._file("names", f"{remote.reference} {architecture}")
         new = file.with_name(f".{image.digest[7:19]}-{os.getpid()}")
@@ -128,18 +128,18 @@ class Bases:
     def _ask(self, host: str, access: Access) -> None:
         """Raise UnreachedError for a registry that does not answer, or did not a short while ago."""
         try:
-            known: dict[str, Any] = json.loads(self._file("probes", host).read_text())
+            probe: dict[str, Any] = json.loads(self._file("probes", host).read_text())
         except (OSError, ValueError):
-            known = {"at": float("-inf")}
-        if not 0 <= self._now() - known["at"] < REMEMBERED_SECONDS:
-            known = self._remember(host, self._probe(host, access))
-        if known["reason"]:
-            raise UnreachedError(known["reason"])
+            probe = {"at": float("-inf")}
+        if not 0 <= self._now() - probe["at"] < REMEMBERED_SECONDS:
+            probe = self._remember(host, self._probe(host, access))
+        if probe["reason"]:
+            raise UnreachedError(probe["reason"])
 
     def _remember(self, host: str, reason: str) -> dict[str, Any]:
-        known = {"at": self._now(), "reason": reason}
-        self._file("probes", host).write_text(json.dumps(known))
-        return known
+        probe = {"at": self._now(), "reason": reason}
+        self._file("probes", host).write_text(json.dumps(probe))
+        return probe
 
     @property
     def _blobs(self) -> Path:
@@ -164,16 +164,16 @@ def _relabelled(image: Image, architecture: str) -> Image:
 
 def answers_not(host: str, access: Access) -> str:
     """Why a registry cannot be reached, "" when it can. At most PROBE_SECONDS, though a name's look-up has no limit."""
-    found = [f"{host} is not reached (no answer in {PROBE_SECONDS:.0f} s)"]
+    reasons = [f"{host} is not reached (no answer in {PROBE_SECONDS:.0f} s)"]
 
     def ask() -> None:
         try:
             connect(host, access)[0].session.head(api_url(host), allow_redirects=False)
-            found[0] = ""
+            reasons[0] = ""
         except OSError as error:
-            found[0] = unreached(error, host)
+            reasons[0] = unreached(error, host)
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(PROBE_SECONDS)
-    return found[0]
+    return reasons[0]

@@ -117,21 +117,21 @@ class Builder:
 
     @property
     def _platform_variables(self) -> dict[str, str]:
-        own = self._options.machine
+        machine = self._options.machine
         return {
             **{"TARGETPLATFORM": f"linux/{self._architecture}", "TARGETOS": "linux", "TARGETVARIANT": ""},
-            **{"TARGETARCH": self._architecture, "BUILDPLATFORM": f"linux/{own}", "BUILDOS": "linux"},
-            **{"BUILDARCH": own, "BUILDVARIANT": ""},
+            **{"TARGETARCH": self._architecture, "BUILDPLATFORM": f"linux/{machine}", "BUILDOS": "linux"},
+            **{"BUILDARCH": machine, "BUILDVARIANT": ""},
         }
 
     def _target(self) -> Stage:
         stages = self._dockerfile.stages
         if not self._options.target:
             return stages[-1]
-        found = self._named(self._options.target, len(stages))
-        if found is None:
+        stage = self._named(self._options.target, len(stages))
+        if stage is None:
             raise BuildError(f'target stage "{self._options.target}" could not be found')
-        return found
+        return stage
 
     def _named(self, name: str, before: int) -> Stage | None:
         """The stage of a name or index among the first `before` stages."""
@@ -159,16 +159,16 @@ class Builder:
 
     def _step(self, title: str, stage: Stage, built: Built, instruction: Instruction) -> None:
         action = getattr(self, f"_do_{instruction.name.lower()}")
-        shown = instruction.name in _SHOWN
-        if shown:
+        is_shown = instruction.name in _SHOWN
+        if is_shown:
             self._progress.start(title)
         try:
             action(stage, built, instruction)
         except _STEP_ERRORS as error:
-            if shown:
+            if is_shown:
                 self._progress.failed(str(error))
             raise BuildError(str(error), instruction.line) from error
-        if shown:
+        if is_shown:
             self._progress.done()
 
     def _from(self, stage: Stage) -> Built:
@@ -211,14 +211,14 @@ class Builder:
         self._progress.line(f"{name} stands for {description}" + (f", since {reason}" if reason else ""))
         return built
 
-    def _declare(self, instruction: Instruction, scope: dict[str, str], known: dict[str, str]) -> None:
+    def _declare(self, instruction: Instruction, scope: dict[str, str], variables: dict[str, str]) -> None:
         for word in split_words(instruction.rest, instruction.escape):
             name, equals, default = word.partition("=")
             if name in self._options.arguments:
                 self._consumed.add(name)
                 scope[name] = self._options.arguments[name]
             elif equals:
-                scope[name] = instruction.expand(default, {**known, **scope})
+                scope[name] = instruction.expand(default, {**variables, **scope})
             elif name in self._platform_variables:
                 scope[name] = self._platform_variables[name]
             elif name in self._global:
@@ -291,8 +291,8 @@ class Builder:
         if kind.upper() != "CMD":
             raise DockerfileError(instruction.line, f"unknown type {kind} in HEALTHCHECK (try CMD)")
         command = Instruction(instruction.line, instruction.last_line, "CMD", (), rest.strip())
-        words = command.exec_form
-        check: dict[str, Any] = {"Test": ["CMD", *words] if words else ["CMD-SHELL", command.rest]}
+        argv = command.exec_form
+        check: dict[str, Any] = {"Test": ["CMD", *argv] if argv else ["CMD-SHELL", command.rest]}
         check.update({HEALTHCHECK_TIMES.get(name, "Retries"): value for name, value in instruction.flags})
         built.config["Healthcheck"] = check
 

@@ -145,9 +145,9 @@ def _copy_folder(context: Context, source: Path, root: Path, target: Path, owner
             _copy_file(child, place, ownership)
             continue
         place = inside(root, f"/{place.relative_to(root)}")
-        made = not place.exists()
+        is_new = not place.exists()
         _make_folder(root, place, ownership)
-        if made and ownership.mode is None:
+        if is_new and ownership.mode is None:
             place.chmod(child.stat().st_mode & 0o7777)
         _copy_folder(context, child, root, place, ownership)
 

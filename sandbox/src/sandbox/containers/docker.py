@@ -83,49 +83,49 @@ class Docker:
 
     def login(self, arguments: list[str], stdin: Callable[[], str]) -> None:
         values = {"-u": "--username", "--username": "", "-p": "--password", "--password": ""}
-        given = parse_arguments("login", arguments, values, {"--password-stdin": ""})
-        registry = given.only_operand("login [OPTIONS] SERVER").removeprefix("https://").partition("/")[0]
+        parsed = parse_arguments("login", arguments, values, {"--password-stdin": ""})
+        registry = parsed.only_operand("login [OPTIONS] SERVER").removeprefix("https://").partition("/")[0]
         registry = HUB if registry == f"index.{HUB}" else registry
-        password = stdin().strip() if given.has("--password-stdin") else given.last("--password")
-        if not _is_ecr(registry) and given.last("--username") and password:
+        password = stdin().strip() if parsed.has("--password-stdin") else parsed.last("--password")
+        if not _is_ecr(registry) and parsed.last("--username") and password:
             self._note(
                 f"note: the login to {registry} is taken as it is: this stand-in for docker uses it for base images"
             )
-        elif given.last("--username") != "AWS" or not _is_token(password, registry):
+        elif parsed.last("--username") != "AWS" or not _is_token(password, registry):
             raise DockerError(
                 f"Error response from daemon: login attempt to https://{registry}/v2/ failed with status: "
                 "400 Bad Request"
             )
-        self._store.log_in(registry, given.last("--username"), password)
+        self._store.log_in(registry, parsed.last("--username"), password)
         self._write("Login Succeeded")
 
     def build(self, arguments: list[str]) -> None:
-        given = parse_arguments("build", arguments, BUILD_VALUES, BUILD_SWITCHES)
-        context = Path(given.only_operand("build [OPTIONS] PATH"))
+        parsed = parse_arguments("build", arguments, BUILD_VALUES, BUILD_SWITCHES)
+        context = Path(parsed.only_operand("build [OPTIONS] PATH"))
         if not context.is_dir():
             raise DockerError(f'ERROR: unable to prepare context: path "{context}" not found')
-        progress = Progress((lambda _: None) if given.has("--quiet") else self._note)
-        names = given.all("--tag")
+        progress = Progress((lambda _: None) if parsed.has("--quiet") else self._note)
+        names = parsed.all("--tag")
         for name in names:
             _reference(name)
-        image = self._build(given, context, progress)
+        image = self._build(parsed, context, progress)
         for name in names:
             self._store.tag(name, image)
             progress.line(f"naming to {name}")
         if not names:
             self._store.tag(f"untagged/{image.digest[7:19]}", image)
-        if given.has("--push"):
+        if parsed.has("--push"):
             if not names:
                 raise DockerError("ERROR: failed to build: tag is needed when pushing to registry")
             for name in names:
                 self._push(name, image, progress.line)
-        _write_results(given, names, image)
-        if given.has("--quiet"):
+        _write_results(parsed, names, image)
+        if parsed.has("--quiet"):
             self._write(image.blob_digests[0])
 
     def push(self, arguments: list[str]) -> None:
-        given = parse_arguments("push", arguments, {}, {"-q": "--quiet", "--quiet": ""})
-        name = given.only_operand("push [OPTIONS] NAME[:TAG]")
+        parsed = parse_arguments("push", arguments, {}, {"-q": "--quiet", "--quiet": ""})
+        name = parsed.only_operand("push [OPTIONS] NAME[:TAG]")
         image = self._store.find(name)
         reference = _reference(name)
         self._write(f"The push refers to repository [{reference.host}/{reference.repository}]")
@@ -135,9 +135,9 @@ class Docker:
         self._write(f"{reference.tag}: digest: {image.digest} size: {len(image.manifest)}")
 
     def pull(self, arguments: list[str]) -> None:
-        given = parse_arguments("pull", arguments, {"--platform": ""}, {"-q": "--quiet", "--quiet": ""})
-        name = given.only_operand("pull [OPTIONS] NAME[:TAG|@DIGEST]")
-        architecture = given.last("--platform").partition("/")[2].partition("/")[0]
+        parsed = parse_arguments("pull", arguments, {"--platform": ""}, {"-q": "--quiet", "--quiet": ""})
+        name = parsed.only_operand("pull [OPTIONS] NAME[:TAG|@DIGEST]")
+        architecture = parsed.last("--platform").partition("/")[2].partition("/")[0]
         image = self._fetch(name, architecture or self._machine)
         if image is None:
             raise DockerError(f"Error response from daemon: {name}: only images of ECR can be pulled here")
@@ -145,10 +145,10 @@ class Docker:
         self._write(f"Digest: {image.digest}\nStatus: Downloaded newer image for {name}\n{_reference(name)}")
 
     def tag(self, arguments: list[str]) -> None:
-        given = parse_arguments("tag", arguments, {}, {})
-        if len(given.operands) != 2:
+        parsed = parse_arguments("tag", arguments, {}, {})
+        if len(parsed.operands) != 2:
             raise UsageError("'docker tag' requires 2 arguments")
-        source, target = given.operands
+        source, target = parsed.operands
         image = self._store.find(source)
         if image is None:
             raise DockerError(f"Error response from daemon: No such image: {_reference(source)}")
@@ -161,8 +161,8 @@ class Docker:
         for name, image in self._store.images():
             self._write(f"{name:<60} {image.digest}")
 
-    def _build(self, given: Arguments, context: Path, progress: Progress) -> Image:
-        file = Path(given.last("--file") or context / "Dockerfile")
+    def _build(self, parsed: Arguments, context: Path, progress: Progress) -> Image:
+        file = Path(parsed.last("--file") or context / "Dockerfile")
         progress.start("[internal] load build definition from Dockerfile")
         if not file.is_file():
             raise DockerError(
@@ -170,19 +170,19 @@ class Docker:
                 f"open {file.name}: no such file or directory"
             )
         progress.done()
-        if given.all("--cache-from") or given.all("--cache-to"):
+        if parsed.all("--cache-from") or parsed.all("--cache-to"):
             progress.line("note: this stand-in for docker keeps no build cache: every step runs")
-        if "," in given.last("--platform"):
+        if "," in parsed.last("--platform"):
             raise UsageError("'docker build': --platform takes one platform in this stand-in for docker")
         ignores = (file.with_name(file.name + ".dockerignore"), context / ".dockerignore")
         options = BuildOptions(
             context=context.resolve(),
-            arguments=self._build_arguments(given),
-            secrets=self._secrets(given),
-            labels=dict(label.partition("=")[::2] for label in given.all("--label")),
+            arguments=self._build_arguments(parsed),
+            secrets=self._secrets(parsed),
+            labels=dict(label.partition("=")[::2] for label in parsed.all("--label")),
             ignore=next((path.read_text() for path in ignores if path.is_file()), ""),
-            target=given.last("--target"),
-            platform=given.last("--platform"),
+            target=parsed.last("--target"),
+            platform=parsed.last("--platform"),
             machine=self._machine,
         )
         scratch = Path(tempfile.mkdtemp(prefix="build-", dir=self._made(self._store.folder)))
@@ -202,19 +202,19 @@ class Docker:
         finally:
             remove_tree(scratch)
 
-    def _build_arguments(self, given: Arguments) -> dict[str, str]:
-        found = {}
-        for text in given.all("--build-arg"):
+    def _build_arguments(self, parsed: Arguments) -> dict[str, str]:
+        values = {}
+        for text in parsed.all("--build-arg"):
             name, equals, value = text.partition("=")
             if equals:
-                found[name] = value
+                values[name] = value
             elif name in self._environment:
-                found[name] = self._environment[name]
-        return found
+                values[name] = self._environment[name]
+        return values
 
-    def _secrets(self, given: Arguments) -> dict[str, bytes]:
-        found = {}
-        for text in given.all("--secret"):
+    def _secrets(self, parsed: Arguments) -> dict[str, bytes]:
+        secrets = {}
+        for text in parsed.all("--secret"):
             options = dict(part.partition("=")[::2] for part in text.split(","))
             name, kind = options.get("id", ""), options.get("type", "")
             source = options.get("src") or options.get("source") or ""
@@ -222,12 +222,12 @@ class Docker:
             if not name or set(options) - {"id", "type", "src", "source", "env"} or kind not in ("", "env", "file"):
                 raise UsageError(f"'docker build': invalid value {text!r} for --secret")
             if variable in self._environment and kind != "file":
-                found[name] = self._environment[variable].encode()
+                secrets[name] = self._environment[variable].encode()
             elif Path(source or name).is_file():
-                found[name] = Path(source or name).read_bytes()
+                secrets[name] = Path(source or name).read_bytes()
             else:
                 raise DockerError(f"ERROR: failed to build: secret {name}: not found")
-        return found
+        return secrets
 
     def _push(self, name: str, image: Image, report: Callable[[str], None]) -> None:
         reference = _reference(name)
@@ -322,18 +322,18 @@ def _is_token(password: str, registry: str) -> bool:
 
 def _excerpt(text: str, line: int) -> str:
     lines = text.splitlines()
-    shown = range(max(1, line - 2), min(len(lines), line + 2) + 1)
-    marked = (f"{number:4} | {'>>>' if number == line else '   '} {lines[number - 1]}\n" for number in shown)
+    numbers = range(max(1, line - 2), min(len(lines), line + 2) + 1)
+    marked = (f"{number:4} | {'>>>' if number == line else '   '} {lines[number - 1]}\n" for number in numbers)
     return f"{'-' * 20}\n{''.join(marked)}{'-' * 20}\n"
 
 
-def _write_results(given: Arguments, names: list[str], image: Image) -> None:
-    if given.last("--iidfile"):
-        Path(given.last("--iidfile")).write_text(image.blob_digests[0])
-    if given.last("--metadata-file"):
+def _write_results(parsed: Arguments, names: list[str], image: Image) -> None:
+    if parsed.last("--iidfile"):
+        Path(parsed.last("--iidfile")).write_text(image.blob_digests[0])
+    if parsed.last("--metadata-file"):
         metadata = {
             "containerimage.config.digest": image.blob_digests[0],
             "containerimage.digest": image.digest,
             "image.name": ",".join(names),
         }
-        Path(given.last("--metadata-file")).write_text(json.dumps(metadata, indent=2))
+        Path(parsed.last("--metadata-file")).write_text(json.dumps(metadata, indent=2))

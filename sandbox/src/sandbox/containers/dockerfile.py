@@ -65,8 +65,8 @@ class Instruction:
     def origins(self) -> list[str]:
         """The stages or images that COPY --from and RUN --mount=from= name."""
         mounts = (value.split(",") for name, value in self.flags if name == "mount")
-        named = [part.removeprefix("from=") for parts in mounts for part in parts if part.startswith("from=")]
-        return [*named, *(value for name, value in self.flags if name == "from")]
+        from_mounts = [part.removeprefix("from=") for parts in mounts for part in parts if part.startswith("from=")]
+        return [*from_mounts, *(value for name, value in self.flags if name == "from")]
 
     def flag(self, name: str, default: str = "") -> str:
         return dict(self.flags).get(name, default)
@@ -92,15 +92,15 @@ class Instruction:
             if not value.strip():
                 raise DockerfileError(self.line, f"{self.name} must have two arguments")
             return {self.expand(key, variables): self.expand(value.strip(), variables)}
-        found = {}
+        pairs = {}
         for word in words:
             key, equals, value = word.partition("=")
             if not equals:
                 raise DockerfileError(
                     self.line, f"Syntax error - can't find = in {word!r}. Must be of the form: name=value"
                 )
-            found[self.expand(key, variables)] = self.expand(value, variables)
-        return found
+            pairs[self.expand(key, variables)] = self.expand(value, variables)
+        return pairs
 
     def expand(self, word: str, variables: Mapping[str, str]) -> str:
         """A word with its variables replaced and its quotes removed."""
@@ -191,33 +191,33 @@ def expand(word: str, variables: Mapping[str, str], escape: str = "\\") -> str:
 
     Raises ValueError for a form that Docker does not know either.
     """
-    found: list[str] = []
+    parts: list[str] = []
     position, quote = 0, ""
     while position < len(word):
         char = word[position]
         if quote == "'":
             quote = "" if char == "'" else quote
-            found.append("" if char == "'" else char)
+            parts.append("" if char == "'" else char)
         elif char == escape and position + 1 < len(word):
             following = word[position + 1]
-            kept = char if quote == '"' and following not in ('"', "$", escape) else ""
-            found.append(kept + following)
+            backslash = char if quote == '"' and following not in ('"', "$", escape) else ""
+            parts.append(backslash + following)
             position += 1
         elif char == quote:
             quote = ""
         elif char in "'\"" and not quote:
             quote = char
         elif char == "$" and (match := VARIABLE.match(word, position)):
-            found.append(_variable(match, variables, escape))
+            parts.append(_variable(match, variables, escape))
             position = match.end() - 1
         elif word.startswith("${", position):
             raise ValueError(f"failed to process {word!r}: unsupported variable form")
         else:
-            found.append(char)
+            parts.append(char)
         position += 1
     if quote:
         raise ValueError(f"failed to process {word!r}: unexpected end of statement while looking for matching {quote}")
-    return "".join(found)
+    return "".join(parts)
 
 
 def split_words(text: str, escape: str = "\\") -> Iterator[str]:

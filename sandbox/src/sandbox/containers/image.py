@@ -114,9 +114,9 @@ def check_blob(path: Path, digest: str) -> None:
     if not path.is_file():
         raise ImageError(f"blob {digest} is missing")
     with path.open("rb") as file:
-        found = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-    if found != digest:
-        raise ImageError(f"blob {digest} is damaged: its content has the digest {found}")
+        actual = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != digest:
+        raise ImageError(f"blob {digest} is damaged: its content has the digest {actual}")
 
 
 def read_blob(blobs: Path, digest: str) -> bytes:
@@ -134,14 +134,14 @@ def write_blob(blobs: Path, content: bytes) -> str:
 
 def store_blob(blobs: Path, digest: str, parts: Iterable[bytes]) -> int:
     """Store what somebody sends under the digest that it should have; its size. Raises ImageError for another one."""
-    found, size = hashlib.sha256(), 0
+    sha256, size = hashlib.sha256(), 0
     with _new_blob(blobs) as file:
         for part in parts:
-            found.update(part)
+            sha256.update(part)
             size += len(part)
             file.write(part)
-        if f"sha256:{found.hexdigest()}" != digest:
-            raise ImageError(f"blob {digest} is damaged: its content has the digest sha256:{found.hexdigest()}")
+        if f"sha256:{sha256.hexdigest()}" != digest:
+            raise ImageError(f"blob {digest} is damaged: its content has the digest sha256:{sha256.hexdigest()}")
     return size
 
 
@@ -212,9 +212,9 @@ def extract_archive(archive: tarfile.TarFile, folder: Path) -> None:
         raise ImageError(f"the archive cannot be read: {error}") from error
 
 
-def _inner_id(number: int, own: int) -> int:
+def _inner_id(number: int, user: int) -> int:
     """The id inside a container of a file's owner: an ordinary user's own files are root's there."""
-    return 0 if number == own else number
+    return 0 if number == user else number
 
 
 def _tree(root: Path) -> Iterator[Path]:

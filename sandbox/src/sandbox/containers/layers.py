@@ -64,8 +64,8 @@ class _Layer:
         if place.name.startswith(WHITEOUT):
             self._hide(place)
             return
-        there = _is_folder(place)
-        if there is not None and not (there and member.isdir()):
+        is_folder = _is_folder(place)
+        if is_folder is not None and not (is_folder and member.isdir()):
             self._remove(place)
         self._make_parents(place)
         if member.isdir():

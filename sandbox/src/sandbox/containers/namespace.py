@@ -217,10 +217,10 @@ def find_user(root: Path, name: str) -> User:
         raise LookupError(f"unable to find user {user}: no matching entries in passwd file")
     uid, gid, home = (int(account[2]), int(account[3]), account[5]) if account else (int(user), 0, "/")
     if group:
-        found = next((g for g in groups if len(g) > 2 and group in (g[0], g[2])), None)
-        if found is None and not group.isdigit():
+        entry = next((g for g in groups if len(g) > 2 and group in (g[0], g[2])), None)
+        if entry is None and not group.isdigit():
             raise LookupError(f"unable to find group {group}: no matching entries in group file")
-        return User(uid, int(found[2] if found else group), (), home)
+        return User(uid, int(entry[2] if entry else group), (), home)
     login = account[0] if account else user
     extra = tuple(int(g[2]) for g in groups if len(g) > 3 and login in g[3].split(","))
     return User(uid, gid, extra, home)
@@ -239,8 +239,8 @@ def _isolation(network: Container | str, separate: bool) -> list[str]:
         if separate:
             enter += ["--user", "--preserve-credentials"]
         return [*enter, "--", "unshare", *namespaces]
-    own = ["--net"] if network == "own" else []
-    return ["unshare", *namespaces, *own, *users]
+    network_options = ["--net"] if network == "own" else []
+    return ["unshare", *namespaces, *network_options, *users]
 
 
 def _connect_unix(client: socket.socket, address: Path) -> None:

@@ -97,8 +97,8 @@ def pull(ecr_client: Any, uri: str, blobs: Path, platform: str = f"linux/{DEFAUL
 
 def fetch(ecr_client: Any, reference: Reference, blobs: Path, platform: str) -> Image:
     """Fetch an image after the registry has let us in; PlatformError when an index has none of `platform`."""
-    wanted = {"imageDigest": reference.digest} if reference.digest else {"imageTag": reference.tag}
-    image = _find_image(ecr_client, reference, wanted)
+    image_id = {"imageDigest": reference.digest} if reference.digest else {"imageTag": reference.tag}
+    image = _find_image(ecr_client, reference, image_id)
     if image is None:
         raise RegistryError(f"failed to resolve ref {reference}: {reference}: not found")
     manifest = image["imageManifest"].encode()
@@ -110,26 +110,26 @@ def fetch(ecr_client: Any, reference: Reference, blobs: Path, platform: str) -> 
         return replace(fetch(ecr_client, fitting, blobs, platform), index=digest_of(manifest))
     if "layers" not in description:
         raise RegistryError(f"{reference} is neither an image nor an index")
-    found = Image(manifest, blobs)
-    for digest in found.blob_digests:
+    image_files = Image(manifest, blobs)
+    for digest in image_files.blob_digests:
         answer = ecr_client.get_download_url_for_layer(**_in_repository(reference), layerDigest=digest)
         if blob_path(blobs, digest).is_file():
             continue
         with urlopen(answer["downloadUrl"], timeout=60) as response:  # noqa: S310 (the registry's own URL)
             write_blob(blobs, response.read())
     try:
-        for digest in found.blob_digests:
+        for digest in image_files.blob_digests:
             check_blob(blob_path(blobs, digest), digest)
     except ImageError as error:
         raise RegistryError(str(error)) from error
-    return found
+    return image_files
 
 
 def of_platform(index: list[dict[str, Any]], platform: str) -> str:
     """The digest of an index's image for a platform such as `linux/arm64`; raises PlatformError."""
     for entry in index:
-        own = entry.get("platform") or {}
-        if f"{own.get('os')}/{own.get('architecture')}" == platform:
+        entry_platform = entry.get("platform") or {}
+        if f"{entry_platform.get('os')}/{entry_platform.get('architecture')}" == platform:
             return str(entry["digest"])
     raise PlatformError(platform)
 
@@ -138,7 +138,7 @@ def push(ecr_client: Any, reference: Reference, image: Image, report: Callable[[
     """Send an image's blobs and manifest to ECR under the reference's tag; raises RegistryError."""
     target = _in_repository(reference)
     try:
-        known = _find_image(ecr_client, reference, {"imageTag": reference.tag})
+        stored = _find_image(ecr_client, reference, {"imageTag": reference.tag})
         digests = image.blob_digests
         answer = ecr_client.batch_check_layer_availability(**target, layerDigests=digests)
         present = {layer["layerDigest"] for layer in answer["layers"] if layer["layerAvailability"] == "AVAILABLE"}
@@ -148,7 +148,7 @@ def push(ecr_client: Any, reference: Reference, image: Image, report: Callable[[
             else:
                 _upload(ecr_client, target, image.blobs, digest)
                 report(f"{digest[7:19]}: Pushed")
-        if known is None or known["imageManifest"].encode() != image.manifest:
+        if stored is None or stored["imageManifest"].encode() != image.manifest:
             ecr_client.put_image(
                 **target,
                 imageManifest=image.manifest.decode(),
@@ -185,10 +185,10 @@ def _in_repository(reference: Reference) -> dict[str, str]:
     return {"registryId": reference.account, "repositoryName": reference.repository}
 
 
-def _find_image(ecr_client: Any, reference: Reference, wanted: dict[str, str]) -> dict[str, Any] | None:
+def _find_image(ecr_client: Any, reference: Reference, image_id: dict[str, str]) -> dict[str, Any] | None:
     answer = ecr_client.batch_get_image(
         **_in_repository(reference),
-        imageIds=[wanted],
+        imageIds=[image_id],
         acceptedMediaTypes=[MANIFEST_TYPE, DOCKER_MANIFEST_TYPE],
     )
     images: list[dict[str, Any]] = answer["images"]

@@ -168,13 +168,13 @@ def connect(host: str, access: Access) -> tuple[Any, list[Any]]:
 
 def _refusal(answer: Any, url: str, reference: Reference) -> Exception:
     """What a refusal says of an image, in BuildKit's words; it may be that of a token."""
-    asked = (answer.history or [answer])[0]
-    status, of_token = answer.status_code, asked.url != url
+    first = (answer.history or [answer])[0]
+    status, of_token = answer.status_code, first.url != url
     if status == 404 and not of_token:
         return RegistryError(f"{reference}: not found")
     if status == 401 and not of_token:
         return RegistryError(DENIED)
-    text = f"unexpected status from {asked.request.method} request to {asked.url}: {status} {answer.reason}"
+    text = f"unexpected status from {first.request.method} request to {first.url}: {status} {answer.reason}"
     if of_token:
         text = f"failed to authorize: {text}"
     if status == 429:

@@ -123,12 +123,12 @@ class Layout:
 
     def remove(self) -> None:
         """Take the places away again; what the run put into them or changed stays."""
-        for path, made in reversed(self._made):
+        for path, status in reversed(self._made):
             now = _status(path)
             if now is None or (now.st_mode, now.st_uid, now.st_gid) != (
-                made.st_mode,
-                made.st_uid,
-                made.st_gid,
+                status.st_mode,
+                status.st_uid,
+                status.st_gid,
             ):
                 continue
             if stat.S_ISDIR(now.st_mode):
@@ -208,24 +208,24 @@ def inside(root: Path, path: str) -> Path:
     followed too; it need not exist.
     """
     todo = list(reversed(PurePosixPath(path).parts))
-    found: list[str] = []
+    resolved: list[str] = []
     followed = 0
     while todo:
         part = todo.pop()
         if part.startswith("/"):
-            found = []
+            resolved = []
         elif part == "..":
-            found = found[:-1]
+            resolved = resolved[:-1]
         else:
-            here = root.joinpath(*found, part)
-            if here.is_symlink():
+            place = root.joinpath(*resolved, part)
+            if place.is_symlink():
                 followed += 1
                 if followed > 40:
                     raise OSError(f"too many levels of symbolic links: {path}")
-                todo.extend(reversed(here.readlink().parts))
+                todo.extend(reversed(place.readlink().parts))
             else:
-                found.append(part)
-    return root.joinpath(*found)
+                resolved.append(part)
+    return root.joinpath(*resolved)
 
 
 def remove_tree(folder: Path) -> None:

@@ -60,20 +60,20 @@ class RunStep:
             raise DockerfileError(instruction.line, f"invalid network mode {network!r}")
         if network != "none":
             binds.append(Bind(Path(os.path.realpath("/etc/resolv.conf")), "/etc/resolv.conf"))
-        shown = " ".join(argv)
+        command_line = " ".join(argv)
         if not self.native:
             self.output(f"exec {argv[0]}: exec format error")
-            raise RunError(f'process "{shown}" did not complete successfully: exit code: 1')
+            raise RunError(f'process "{command_line}" did not complete successfully: exit code: 1')
         command = Command(argv, environment, self.folder, self.user)
         with composed(self.root, self.runtime, binds) as layout:
             try:
                 code = self._run(layout, command, work / "sock", "own" if network == "none" else "host")
             except StartError as error:
-                raise RunError(f'process "{shown}" did not complete successfully: {error}') from error
+                raise RunError(f'process "{command_line}" did not complete successfully: {error}') from error
         if code != 0:
-            if self.runtime.machine and any(name in shown for name in PACKAGE_MANAGERS):
+            if self.runtime.machine and any(name in command_line for name in PACKAGE_MANAGERS):
                 self.output("note: programs come from this machine, read-only: package managers cannot add any")
-            raise RunError(f'process "{shown}" did not complete successfully: exit code: {code}')
+            raise RunError(f'process "{command_line}" did not complete successfully: exit code: {code}')
 
     def _run(self, layout: Layout, command: Command, address: Path, network: str) -> int | None:
         reader, writer = os.pipe()

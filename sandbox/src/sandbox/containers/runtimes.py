@@ -93,8 +93,8 @@ class BaseImage:
 def base_image(reference: str) -> BaseImage:
     """What `FROM reference` means on this machine; raises UnknownBaseImage."""
     path, _, tag = reference.partition("@")[0].rpartition("/")[2].partition(":")
-    found = _distroless(path, tag) if "/distroless/" in reference else _official(path)
-    return replace(found, commands=COMMANDS) if path == "alpine" or "alpine" in tag else found
+    image = _distroless(path, tag) if "/distroless/" in reference else _official(path)
+    return replace(image, commands=COMMANDS) if path == "alpine" or "alpine" in tag else image
 
 
 def _distroless(name: str, tag: str) -> BaseImage:
@@ -132,13 +132,13 @@ def runtime(name: str) -> Runtime:
     if name == "python":
         return _python()
     tool = TOOLS.get(name)
-    found = shutil.which(tool) if tool else None
-    if tool is None or found is None:
+    program = shutil.which(tool) if tool else None
+    if tool is None or program is None:
         raise UnknownBaseImage(f"the image needs this machine's {tool or name}, which is not installed")
     folder = _tool_folder(tool)
     if folder is None:
         return Runtime()
-    return Runtime(binds=(Bind(Path(os.path.realpath(found)).parent.parent, folder),))
+    return Runtime(binds=(Bind(Path(os.path.realpath(program)).parent.parent, folder),))
 
 
 def _tool_folder(tool: str) -> str | None:

@@ -27,8 +27,8 @@ class ImageStore:
         file = self._names / quote(_full(name), safe="")
         if file.is_file():
             return Image(read_blob(self.blobs, file.read_text()), self.blobs)
-        for known in self._names.glob("*") if self._names.is_dir() else ():
-            digest = known.read_text()
+        for entry in self._names.glob("*") if self._names.is_dir() else ():
+            digest = entry.read_text()
             if len(name) >= 12 and digest.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
                 return Image(read_blob(self.blobs, digest), self.blobs)
         return None
@@ -57,11 +57,11 @@ class ImageStore:
 
     def logins(self) -> dict[str, tuple[str, str]]:
         """User and password by registry."""
-        found = {}
+        logins = {}
         for file in (self.folder / "logins").glob("*"):
             user, password = json.loads(file.read_text())
-            found[unquote(file.name)] = (user, password)
-        return found
+            logins[unquote(file.name)] = (user, password)
+        return logins
 
     def _login(self, registry: str) -> Path:
         return self.folder / "logins" / quote(registry, safe="")

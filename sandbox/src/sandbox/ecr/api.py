@@ -108,7 +108,7 @@ def put_image(account: Account, principal: Principal, params: dict[str, Any]) ->
         )
     _require_layers(repository, description)
     with _lock:
-        image = next((known for known in repository.images if known.image_digest == digest), None)
+        image = next((stored for stored in repository.images if stored.image_digest == digest), None)
         _check_tag(repository, image, digest, tag)
         if image is None:
             image = Image(account.id, "", manifest, repository.name, media_type, digest)
@@ -123,18 +123,18 @@ def batch_get_image(account: Account, principal: Principal, params: dict[str, An
     """Manifests by tag or digest."""
     repository = _repository(account, params)
     answer: dict[str, Any] = {"images": [], "failures": []}
-    for wanted in params["imageIds"]:
-        digest, tag = wanted.get("imageDigest"), wanted.get("imageTag")
-        found = [
+    for image_id in params["imageIds"]:
+        digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
+        images = [
             image
             for image in repository.images
             if (digest is None or image.image_digest == digest) and (tag is None or tag in image.image_tags)
         ]
-        if found and wanted:
-            answer["images"].append(_shape(found[0], wanted))
+        if images and image_id:
+            answer["images"].append(_shape(images[0], image_id))
         else:
             reason = "Requested image not found"
-            failure = {"imageId": wanted, "failureCode": "ImageNotFound", "failureReason": reason}
+            failure = {"imageId": image_id, "failureCode": "ImageNotFound", "failureReason": reason}
             answer["failures"].append(failure)
     return answer
 
@@ -182,8 +182,8 @@ def _check_tag(repository: Repository, image: Image | None, digest: str, tag: st
             f"Image with digest '{digest}' and tag '{tag or 'null'}' already exists in the repository with name "
             f"'{repository.name}' in registry with id '{repository.registry_id}'",
         )
-    taken = tag is not None and any(tag in known.image_tags for known in repository.images)
-    if tag is not None and taken and _is_immutable(repository, tag):
+    is_used = tag is not None and any(tag in stored.image_tags for stored in repository.images)
+    if tag is not None and is_used and _is_immutable(repository, tag):
         raise AwsError(
             "ImageTagAlreadyExistsException",
             f"The image tag '{tag}' already exists in the '{repository.name}' repository and cannot be "
@@ -213,9 +213,9 @@ def _move_tag(repository: Repository, image: Image, tag: str) -> None:
     image.update_tag(tag)
 
 
-def _shape(image: Image, wanted: dict[str, str]) -> dict[str, Any]:
+def _shape(image: Image, image_id: dict[str, str]) -> dict[str, Any]:
     identifier = {"imageDigest": image.image_digest}
-    tag = wanted.get("imageTag") or (image.image_tags[0] if image.image_tags else None)
+    tag = image_id.get("imageTag") or (image.image_tags[0] if image.image_tags else None)
     if tag:
         identifier["imageTag"] = tag
     return {

@@ -42,8 +42,8 @@ def unreachable(account: Account, task: Task, service: str) -> str | None:
 
     The cause is in brackets at its end, which AWS does not say.
     """
-    here = interface(account, task)
-    problem = here and vpc_of(account).to_service(here, service)
+    source = interface(account, task)
+    problem = source and vpc_of(account).to_service(source, service)
     if not problem:
         return None
     task.stop_requested.wait(account.clock.scale(SECONDS_TO_GIVE_UP))
@@ -54,21 +54,21 @@ def balancers(account: Account, group: Json) -> list[Interface]:
     """Where the load balancers of a target group stand, one interface a zone."""
     if not group.get("LoadBalancerArns"):
         return []
-    found = account.client("elbv2").describe_load_balancers(LoadBalancerArns=group["LoadBalancerArns"])["LoadBalancers"]
+    answer = account.client("elbv2").describe_load_balancers(LoadBalancerArns=group["LoadBalancerArns"])
     return [
         Interface(zone["SubnetId"], balancer.get("SecurityGroups", []))
-        for balancer in found
+        for balancer in answer["LoadBalancers"]
         for zone in balancer["AvailabilityZones"]
     ]
 
 
 def refused(account: Account, task: Task, sources: Sequence[Interface], port: int) -> str | None:
     """Why one of these interfaces does not reach a port of a task; None when all do."""
-    there = interface(account, task)
-    if there is None:
+    target = interface(account, task)
+    if target is None:
         return None
     vpc = vpc_of(account)
-    return next((problem for source in sources if (problem := vpc.between(source, there, port))), None)
+    return next((problem for source in sources if (problem := vpc.between(source, target, port))), None)
 
 
 def interface(account: Account, task: Task) -> Interface | None:

@@ -29,8 +29,8 @@ def register_task_definition(account: Account, principal: Principal, params: Jso
         raise AwsError("ClientException", problem, 400)
     with _registering:
         arn = record_task_definition(account, params)
-    found = account.client("ecs").describe_task_definition(taskDefinition=arn, include=["TAGS"])
-    return {"taskDefinition": found["taskDefinition"], "tags": found.get("tags", [])}
+    description = account.client("ecs").describe_task_definition(taskDefinition=arn, include=["TAGS"])
+    return {"taskDefinition": description["taskDefinition"], "tags": description.get("tags", [])}
 
 
 def problems(definition: Json) -> Iterator[str]:
@@ -141,12 +141,12 @@ CONTAINER_RULES: tuple[Callable[[Json, Json], Iterator[str]], ...] = (
 
 def _dependencies(containers: list[Json]) -> Iterator[str]:
     """boto/boto3#2436, dagster-io/dagster#6926."""
-    named = {container.get("name"): container for container in containers}
+    by_name = {container.get("name"): container for container in containers}
     waits: dict[Any, list[Any]] = {}
     for container in containers:
         for dependency in container.get("dependsOn", []):
             name, condition = dependency["containerName"], dependency["condition"]
-            other = named.get(name)
+            other = by_name.get(name)
             if other is None:
                 yield f"Cannot depend on container + '{name}' because it does not exist"
                 continue
@@ -158,7 +158,7 @@ def _dependencies(containers: list[Json]) -> Iterator[str]:
                 yield "A dependency container with HEALTHY condition must have health check configured"
             waits.setdefault(container.get("name"), []).append(name)
     while waits:
-        free = [name for name, others in waits.items() if not any(other in waits for other in others)]
+        free = [name for name, conditions in waits.items() if not any(other in waits for other in conditions)]
         if not free:
             yield "Container dependencies should not have a cycle"  # wording of links, Shippable/support#4194
             return

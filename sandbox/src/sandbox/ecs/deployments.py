@@ -287,8 +287,8 @@ class Scheduler:
 
 def failed(task: Task) -> bool:
     """Whether a stopped task ended by its own fault and not because someone asked for its end."""
-    asked = task.stop_code in ("ServiceSchedulerInitiated", "UserInitiated")
-    return not asked or (task.stopped_reason or "").startswith("Task failed")
+    was_requested = task.stop_code in ("ServiceSchedulerInitiated", "UserInitiated")
+    return not was_requested or (task.stopped_reason or "").startswith("Task failed")
 
 
 def failure_kind(task: Task) -> str:

@@ -103,13 +103,13 @@ def _log(container: Json, definition: Json) -> Iterator[str]:
 @cache
 def sizes() -> dict[int, list[int]]:
     """CPU units → the MiB that Fargate offers with them (cfn-lint, E3047)."""
-    found: dict[int, list[int]] = {}
+    sizes: dict[int, list[int]] = {}
     for pair in _rule("fargate_cpu_memory")["then"]["anyOf"]:
         memory = pair["properties"]["Memory"]["then"]
         steps = (memory.get(name) for name in ("minimum", "maximum", "multipleOf"))
         offered = memory["enum"] if "enum" in memory else _range(*steps)
-        found |= {int(cpu): offered for cpu in pair["properties"]["Cpu"]["then"]["enum"]}
-    return found
+        sizes |= {int(cpu): offered for cpu in pair["properties"]["Cpu"]["then"]["enum"]}
+    return sizes
 
 
 @cache

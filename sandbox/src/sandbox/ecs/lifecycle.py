@@ -177,9 +177,9 @@ class TaskRun:
             self.task.on_change()
 
     def _note_container_health(self, check: Check) -> None:
-        words = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY", "initial": "UNKNOWN"}
+        statuses = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY", "initial": "UNKNOWN"}
         state = self.task.container(check.container)
-        state.health_status = words[check.tracker.state]
+        state.health_status = statuses[check.tracker.state]
         counted = [c.container for c in self.checks if not _of_load_balancer(c) and c.container in self.deciding]
         checked = [self.task.container(name).health_status for name in counted]
         order = ("UNHEALTHY", "UNKNOWN", "HEALTHY")
@@ -250,8 +250,8 @@ class TaskRun:
             return
         number = int(self.task.id, 16)
         self.task.subnet = subnets[number % len(subnets)]
-        found = self.account.client("ec2").describe_subnets(SubnetIds=[self.task.subnet])["Subnets"]
-        network = ipaddress.ip_network(found[0]["CidrBlock"])
+        described = self.account.client("ec2").describe_subnets(SubnetIds=[self.task.subnet])["Subnets"]
+        network = ipaddress.ip_network(described[0]["CidrBlock"])
         usable = max(1, network.num_addresses - 6)
         self.task.private_ip = str(network[4 + number % usable])
 
@@ -269,7 +269,7 @@ def _of_load_balancer(check: Check) -> bool:
 
 
 def _overridden(container: Json, overrides: Json) -> Json:
-    own: Json = next(
+    override: Json = next(
         (entry for entry in overrides.get("containerOverrides", []) if entry["name"] == container["name"]), {}
     )
-    return {**container, "command": own.get("command") or container.get("command")}
+    return {**container, "command": override.get("command") or container.get("command")}

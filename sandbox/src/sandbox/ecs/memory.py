@@ -23,11 +23,11 @@ def over_limit(definition: Mapping[str, Any], containers: Mapping[str, Container
 def _exceeding(limits: Json, total: int | None, containers: Mapping[str, Container]) -> str | None:
     running = {name: each for name, each in containers.items() if each.exit_code is None}
 
-    def found(measure: Callable[[Container], int]) -> str | None:
+    def reason(measure: Callable[[Container], int]) -> str | None:
         used = {name: measure(each) / _MEBIBYTE for name, each in running.items()}
         for name, size in used.items():
             if size > limits.get(name, size):
                 return name
         return max(used, key=lambda name: used[name]) if total is not None and sum(used.values()) > total else None
 
-    return found(lambda each: each.memory()) and found(lambda each: each.memory(exact=True))
+    return reason(lambda each: each.memory()) and reason(lambda each: each.memory(exact=True))

@@ -46,8 +46,8 @@ KEPT_TOO = ("enableFaultInjection",)
 
 def record_task_definition(account: Account, params: Json) -> str:
     """Put another revision of a family into moto's table; its ARN."""
-    given = copy.deepcopy({_snake(name): params[name] for name in KEPT if name in params})
-    definition = _backend(account).register_task_definition(**given)
+    inputs = copy.deepcopy({_snake(name): params[name] for name in KEPT if name in params})
+    definition = _backend(account).register_task_definition(**inputs)
     for name in KEPT_TOO:
         if name in params:
             setattr(definition, _snake(name), params[name])

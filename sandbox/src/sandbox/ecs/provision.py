@@ -78,8 +78,8 @@ def provision(account: Account, engine: ContainerEngine, task: Task) -> Provisio
 
 def _opens_sessions(account: Account, task: Task, role: Credentials) -> bool:
     """Whether the agent of ECS Exec, which has the task's role, may open its channels, and reaches who does it."""
-    here = interface(account, task)
-    reached = here is None or vpc_of(account).to_service(here, "ssmmessages") is None
+    source = interface(account, task)
+    reached = source is None or vpc_of(account).to_service(source, "ssmmessages") is None
     return reached and all(role_may(account, role, Need(action, "*")) for action in CHANNELS)
 
 
@@ -87,8 +87,8 @@ def roles(
     account: Account, definition: Json, overrides: Json, task_id: str = "task"
 ) -> tuple[Credentials | None, Credentials | None]:
     """Sessions of a task's execution role and of its task role; TaskStartError when ECS may not assume one."""
-    execution, own = (overrides.get(name) or definition.get(name) for name in ("executionRoleArn", "taskRoleArn"))
-    return _assume(account, task_id, execution), _assume(account, task_id, own)
+    execution, task_role = (overrides.get(name) or definition.get(name) for name in ("executionRoleArn", "taskRoleArn"))
+    return _assume(account, task_id, execution), _assume(account, task_id, task_role)
 
 
 def _assume(account: Account, task_id: str, role: str | None) -> Credentials | None:
@@ -194,8 +194,8 @@ def _pull(account: Account, engine: ContainerEngine, execution: Credentials | No
             " support ECR images."
         )
     _reach(account, task, "ecr.api", "ecr.dkr", "s3")
-    known = None if account.readings.late_tags else task.digests.get(uri)
-    pinned = f"{_without_tag(uri)}@{known}" if known else uri
+    digest = None if account.readings.late_tags else task.digests.get(uri)
+    pinned = f"{_without_tag(uri)}@{digest}" if digest else uri
     try:
         image = engine.pull(account.client("ecr", execution), pinned)
     except Exception as error:

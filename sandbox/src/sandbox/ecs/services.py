@@ -108,8 +108,8 @@ def update_service(account: Account, principal: Principal, params: Json) -> Json
         service.stale = _shape(account, service) if account.readings.stale_services else None
         settings = {**service.settings, **changes}
         if changes.get("deploymentConfiguration"):
-            kept = service.settings["deploymentConfiguration"]
-            settings["deploymentConfiguration"] = {**kept, **changes["deploymentConfiguration"]}
+            configuration = service.settings["deploymentConfiguration"]
+            settings["deploymentConfiguration"] = {**configuration, **changes["deploymentConfiguration"]}
         _complete(settings)
         current = service.primary
         definition = task_definition(account, params.get("taskDefinition") or current.task_definition)
@@ -151,16 +151,16 @@ def delete_service(account: Account, principal: Principal, params: Json) -> Json
 def describe_services(account: Account, principal: Principal, params: Json) -> Json:
     cluster = cluster_arn(account, params.get("cluster"))
     tags = "TAGS" in params.get("include", [])
-    found, failures = [], []
-    for wanted in params["services"]:
-        service = state_of(account).service(cluster, wanted)
+    services, failures = [], []
+    for name_or_arn in params["services"]:
+        service = state_of(account).service(cluster, name_or_arn)
         if service:
-            found.append(service.stale or _shape(account, service, tags))
+            services.append(service.stale or _shape(account, service, tags))
             service.stale = None
         else:
-            arn = wanted if wanted.startswith("arn:") else service_arn(cluster, wanted)
+            arn = name_or_arn if name_or_arn.startswith("arn:") else service_arn(cluster, name_or_arn)
             failures.append({"arn": arn, "reason": "MISSING"})
-    return {"services": found, "failures": failures}
+    return {"services": services, "failures": failures}
 
 
 def list_services(account: Account, principal: Principal, params: Json) -> Json:

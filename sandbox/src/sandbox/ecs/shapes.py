@@ -105,7 +105,7 @@ def task_set_shape(service: Service, deployment: Deployment) -> Json:
 def service_shape(service: Service, tags: list[Json] | None = None) -> Json:
     with service.lock:
         running, pending = counts(service.tasks)
-        own = service.controller == "ECS"
+        is_rolling = service.controller == "ECS"
         shape: dict[str, Any] = {
             "serviceArn": service.arn,
             "serviceName": service.name,
@@ -115,8 +115,8 @@ def service_shape(service: Service, tags: list[Json] | None = None) -> Json:
             "runningCount": running,
             "pendingCount": pending,
             "taskDefinition": service.primary.task_definition,
-            "deployments": [deployment_shape(service, d) for d in service.deployments] if own else [],
-            "taskSets": None if own else [task_set_shape(service, d) for d in service.deployments],
+            "deployments": [deployment_shape(service, d) for d in service.deployments] if is_rolling else [],
+            "taskSets": None if is_rolling else [task_set_shape(service, d) for d in service.deployments],
             "events": [
                 {"id": event.id, "createdAt": seconds(event.created_at), "message": event.message}
                 for event in service.events

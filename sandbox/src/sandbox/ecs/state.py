@@ -51,10 +51,10 @@ def targets(account: Account, target_group_arn: str) -> list[tuple[Task, Any, in
 
 def cluster_arn(account: Account, name_or_arn: str | None) -> str:
     """The ARN of an active cluster; `ClusterNotFoundException` otherwise."""
-    found = account.client("ecs").describe_clusters(clusters=[name_or_arn or "default"])["clusters"]
-    if not found or found[0]["status"] != "ACTIVE":
+    clusters = account.client("ecs").describe_clusters(clusters=[name_or_arn or "default"])["clusters"]
+    if not clusters or clusters[0]["status"] != "ACTIVE":
         raise AwsError("ClusterNotFoundException", "Cluster not found.", 400)
-    return str(found[0]["clusterArn"])
+    return str(clusters[0]["clusterArn"])
 
 
 def task_definition(account: Account, name_or_arn: str) -> Json:

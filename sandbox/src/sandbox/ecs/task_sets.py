@@ -41,8 +41,8 @@ class TaskSetScheduler(Scheduler):
                     self.service.deployments.remove(task_set)
 
     def _keep(self, task_set: Deployment, now: float) -> None:
-        wanted, active = wanted_tasks(self.service, task_set), self._active(task_set)
-        surplus = len(active) - wanted
+        target_count, active = wanted_tasks(self.service, task_set), self._active(task_set)
+        surplus = len(active) - target_count
         if surplus > 0:
             self._stop(sorted(active, key=lambda task: task.ready)[:surplus])
         elif surplus < 0 and now >= task_set.not_before:
@@ -98,9 +98,9 @@ def update_task_set(account: Account, principal: Principal, params: Json) -> Jso
 def describe_task_sets(account: Account, principal: Principal, params: Json) -> Json:
     service = _find(account, params)
     with service.lock:
-        named = params.get("taskSets")
-        found = [_task_set(service, name) for name in named] if named else list(service.deployments)
-        return {"taskSets": [task_set_shape(service, task_set) for task_set in found], "failures": []}
+        names = params.get("taskSets")
+        task_sets = [_task_set(service, name) for name in names] if names else list(service.deployments)
+        return {"taskSets": [task_set_shape(service, task_set) for task_set in task_sets], "failures": []}
 
 
 def delete_task_set(account: Account, principal: Principal, params: Json) -> Json:

@@ -59,7 +59,7 @@ def start(account: Account, task: Task) -> None:
     state = state_of(account)
     with state.lock:
         state.tasks[task.id] = task
-        stopped = [known for known in state.tasks.values() if known.stopped]
+        stopped = [earlier for earlier in state.tasks.values() if earlier.stopped]
         for old in stopped[: max(0, len(state.tasks) - MAX_TASKS)]:
             del state.tasks[old.id]
     engine = LocalEngine(account.folder / "blobs", task_architecture(task.task_definition))
@@ -82,9 +82,9 @@ def run_task(account: Account, principal: Principal, params: Json) -> Json:
     if not 1 <= count <= 10:
         raise invalid("Count should be between 1 and 10.")
     token = params.get("clientToken")
-    known = _by_token(account).get((cluster, token)) if token else None
-    if known:
-        request, tasks = known
+    earlier = _by_token(account).get((cluster, token)) if token else None
+    if earlier:
+        request, tasks = earlier
         if request != params:
             # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
             message = "The provided clientToken is already in use with a different RunTask request"
@@ -140,15 +140,15 @@ def describe_tasks(account: Account, principal: Principal, params: Json) -> Json
     if not params.get("tasks"):
         raise invalid("Tasks cannot be empty.")
     tags = "TAGS" in params.get("include", [])
-    found, failures = [], []
-    for wanted in params["tasks"]:
-        task = state_of(account).tasks.get(short_name(wanted))
+    tasks, failures = [], []
+    for id_or_arn in params["tasks"]:
+        task = state_of(account).tasks.get(short_name(id_or_arn))
         if task and task.cluster_arn == cluster:
-            found.append(task_shape(task, tags))
+            tasks.append(task_shape(task, tags))
         else:
-            arn = f"{cluster.replace(':cluster/', ':task/')}/{short_name(wanted)}"
+            arn = f"{cluster.replace(':cluster/', ':task/')}/{short_name(id_or_arn)}"
             failures.append({"arn": arn, "reason": "MISSING"})
-    return {"tasks": found, "failures": failures}
+    return {"tasks": tasks, "failures": failures}
 
 
 def list_tasks(account: Account, principal: Principal, params: Json) -> Json:

@@ -53,12 +53,12 @@ def check_load_balancers(account: Account, balancers: list[Json], definition: Js
 
 def target_group(account: Account, arn: str) -> Json:
     try:
-        found = account.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        groups = account.client("elbv2").describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
     except ClientError:
-        found = []
-    if not found:
+        groups = []
+    if not groups:
         raise invalid(f"Unable to assume role and validate the specified targetGroupArn: {arn} not found.")
-    return dict(found[0])
+    return dict(groups[0])
 
 
 def check_network(account: Account, definition: Json, network: Json | None) -> None:
@@ -82,9 +82,9 @@ def _check_exists(account: Account, declared: Json) -> None:
             ec2.describe_security_groups(GroupIds=declared["securityGroups"])
     except ClientError as error:
         answer = error.response["Error"]
-        what = "subnet" if "Subnet" in answer["Code"] else "security group"
+        kind = "subnet" if "Subnet" in answer["Code"] else "security group"
         raise invalid(
-            f"Error retrieving {what} information: {answer['Message']} (ErrorCode: {answer['Code']})"
+            f"Error retrieving {kind} information: {answer['Message']} (ErrorCode: {answer['Code']})"
         ) from error
 
 

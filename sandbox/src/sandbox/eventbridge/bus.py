@@ -73,15 +73,15 @@ class EventBus:
 
     def replay(self, event_id: str, source: str = "aws.s3") -> Event | None:
         """Deliver an event a second time: by id, or the ``last`` one of ``source``. None: no such event."""
-        found = [
+        events = [
             event
             for event in self._history
             if event["id"] == event_id or (event_id == "last" and event["source"] == source)
         ]
-        if not found:
+        if not events:
             return None
-        self._enqueue(found[-1], "default")
-        return found[-1]
+        self._enqueue(events[-1], "default")
+        return events[-1]
 
     def wait(self) -> None:
         """Return when everything published so far has been delivered or given up."""

@@ -50,7 +50,7 @@ def keep(
     if not service_may(account, "events.amazonaws.com", need, policy):
         LOGGER.error("%s may not write to %s: the message is lost", rule, queue)
         return
-    said = {
+    attributes = {
         "RULE_ARN": rule,
         "TARGET_ARN": str(target["Arn"]),
         "ERROR_CODE": "SDK_CLIENT_ERROR",
@@ -61,7 +61,7 @@ def keep(
     sqs.send_message(
         QueueUrl=url,
         MessageBody=json.dumps(event),
-        MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in said.items()},
+        MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()},
     )
     _alarm(account, name)
 

@@ -76,12 +76,12 @@ class Destination:
                 while not self._waiting or self._waiting[0].due > time.monotonic():
                     self._changed.wait(self._waiting[0].due - time.monotonic() if self._waiting else None)
                 delivery = self._waiting[0]
-            again = self._attempt(delivery)
+            retry_after = self._attempt(delivery)
             with self._changed:
                 self._waiting.remove(delivery)
                 heapq.heapify(self._waiting)
-                if again is not None:
-                    delivery.due = time.monotonic() + self._account.clock.scale(again)
+                if retry_after is not None:
+                    delivery.due = time.monotonic() + self._account.clock.scale(retry_after)
                     heapq.heappush(self._waiting, delivery)
 
     def _attempt(self, delivery: Delivery) -> float | None:
@@ -113,8 +113,8 @@ class Destination:
     def _call(self, described: Mapping[str, Any], delivery: Delivery) -> Answer:
         called = urlsplit(described["InvocationEndpoint"])
         if called.hostname in HOSTS:
-            known = called.path.startswith(WEBHOOKS)
-            return self._account.parts.of(Slack).post(delivery.body) if known else Answer(404, "no_service")
+            is_webhook = called.path.startswith(WEBHOOKS)
+            return self._account.parts.of(Slack).post(delivery.body) if is_webhook else Answer(404, "no_service")
         if not is_api(called.path):
             return Answer(404, f"the sandbox reaches no {called.hostname}")
         values = delivery.target.get("HttpParameters", {}).get("PathParameterValues", [])
@@ -126,8 +126,8 @@ class Destination:
 
     def _headers(self, connection: str) -> dict[str, str]:
         """What a connection adds to a call: an API key."""
-        known = events_backends[self._account.id][self._account.region].connections
-        parameters = known[connection.split("/")[1]].auth_parameters["ApiKeyAuthParameters"]
+        connections = events_backends[self._account.id][self._account.region].connections
+        parameters = connections[connection.split("/")[1]].auth_parameters["ApiKeyAuthParameters"]
         return {parameters["ApiKeyName"].lower(): parameters["ApiKeyValue"]}
 
 
@@ -140,11 +140,11 @@ def filled(path: str, values: Sequence[str], event: Mapping[str, Any]) -> str:
     parts = path.split("*")
     if len(parts) != len(values) + 1:
         raise TransformError(f"{path} takes {len(parts) - 1} values, and there are {len(values)}")
-    found = [lookup(event, value) if value.startswith("$") else value for value in values]
-    for value, text in zip(values, found, strict=True):
+    texts = [lookup(event, value) if value.startswith("$") else value for value in values]
+    for value, text in zip(values, texts, strict=True):
         if not isinstance(text, str) or not text:
             raise TransformError(f"the event has no {value}")
-    return "".join(f"{part}{quote(text, safe='')}" for part, text in zip(parts, [*found, ""], strict=True))
+    return "".join(f"{part}{quote(text, safe='')}" for part, text in zip(parts, [*texts, ""], strict=True))
 
 
 class Destinations:
@@ -191,7 +191,7 @@ def find(account: Account, arn: str) -> dict[str, Any] | None:
     """What an API destination is; None when there is none."""
     events = account.client("events")
     try:
-        found: dict[str, Any] = events.describe_api_destination(Name=arn.split("/")[1])
+        destination: dict[str, Any] = events.describe_api_destination(Name=arn.split("/")[1])
     except events.exceptions.ResourceNotFoundException:
         return None
-    return found if found["ApiDestinationArn"] == arn else None
+    return destination if destination["ApiDestinationArn"] == arn else None

@@ -31,17 +31,17 @@ def check_pattern(pattern: Any, path: str = "") -> None:
     if not isinstance(pattern, Mapping) or not pattern:
         raise PatternError(f"{path or 'the event pattern'} must be a non-empty object")
     for key, value in pattern.items():
-        here = f"{path}.{key}" if path else key
+        key_path = f"{path}.{key}" if path else key
         if key == "$or":
             if not isinstance(value, list) or len(value) < 2:
-                raise PatternError(f"{here} must be a list of two or more patterns")
+                raise PatternError(f"{key_path} must be a list of two or more patterns")
             for alternative in value:
-                check_pattern(alternative, here)
+                check_pattern(alternative, key_path)
         elif isinstance(value, list):
             for element in value:
-                _check_filter(element, here)
+                _check_filter(element, key_path)
         else:
-            check_pattern(value, here)
+            check_pattern(value, key_path)
 
 
 def _check_filter(element: Any, path: str) -> None:

@@ -24,8 +24,8 @@ def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: 
     if target.get("Input"):
         return str(target["Input"])
     if target.get("InputPath"):
-        found = lookup(event, str(target["InputPath"]))
-        return json.dumps(None if found is _MISSING else found)
+        value = lookup(event, str(target["InputPath"]))
+        return json.dumps(None if value is _MISSING else value)
     transformer = target.get("InputTransformer")
     if transformer:
         paths = transformer.get("InputPathsMap") or {}
@@ -79,8 +79,8 @@ def lookup(event: Any, path: str) -> Any:
 def _walk(node: Any, steps: list[str]) -> Any:
     for index, step in enumerate(steps):
         if step == "*" and isinstance(node, list):
-            found = [_walk(item, steps[index + 1 :]) for item in node]
-            return [item for item in found if item is not _MISSING]
+            values = [_walk(item, steps[index + 1 :]) for item in node]
+            return [item for item in values if item is not _MISSING]
         if isinstance(node, Mapping) and step in node:
             node = node[step]
         elif isinstance(node, list) and step.isdigit() and int(step) < len(node):

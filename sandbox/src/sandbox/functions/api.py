@@ -104,8 +104,8 @@ def _process(function: Any, payload: bytes, variables: Mapping[str, str], reques
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
         code, printed = Path(folder, "code"), Path(folder, "printed")
         zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(code)
-        given = (code, function.handler, payload, variables, printed, float(function.timeout), request)
-        process = _PYTHON.Process(target=runtime.run, args=given, daemon=True)
+        arguments = (code, function.handler, payload, variables, printed, float(function.timeout), request)
+        process = _PYTHON.Process(target=runtime.run, args=arguments, daemon=True)
         process.start()
         process.join(function.timeout)
         failed = "Runtime exited with an error" if process.exitcode else ""

@@ -30,8 +30,8 @@ class OwnCodeOnly(importlib.abc.MetaPathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         top = name.partition(".")[0]
-        own = (self._folder / top).is_dir() or (self._folder / f"{top}.py").is_file()
-        if own or top in PROVIDED or top in sys.stdlib_module_names:
+        in_package = (self._folder / top).is_dir() or (self._folder / f"{top}.py").is_file()
+        if in_package or top in PROVIDED or top in sys.stdlib_module_names:
             return None
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 

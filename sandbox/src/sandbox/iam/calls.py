@@ -88,15 +88,15 @@ class Call:
 
     def values(self, path: str) -> list[Any]:
         """All values at a dotted path of the parameters; lists on the way are entered."""
-        found: list[Any] = [self.params]
+        holders: list[Any] = [self.params]
         for name in path.split("."):
-            found = [
+            holders = [
                 item
-                for holder in found
+                for holder in holders
                 if isinstance(holder, Mapping) and holder.get(name) is not None
                 for item in as_list(holder[name])
             ]
-        return found
+        return holders
 
 
 def tag_context(tags: Any) -> dict[str, str | list[str]]:

@@ -18,36 +18,36 @@ Matcher = Callable[[str, str, Variables], bool]
 """(value of the request, value of the policy, variables of the request) -> whether they match."""
 
 
-def _string(value: str, wanted: str, variables: Variables) -> bool:
-    return value == variables.substitute(wanted)
+def _string(value: str, expected: str, variables: Variables) -> bool:
+    return value == variables.substitute(expected)
 
 
-def _string_ignore_case(value: str, wanted: str, variables: Variables) -> bool:
-    return value.casefold() == variables.substitute(wanted).casefold()
+def _string_ignore_case(value: str, expected: str, variables: Variables) -> bool:
+    return value.casefold() == variables.substitute(expected).casefold()
 
 
-def _string_like(value: str, wanted: str, variables: Variables) -> bool:
-    return glob(wanted, variables).fullmatch(value) is not None
+def _string_like(value: str, expected: str, variables: Variables) -> bool:
+    return glob(expected, variables).fullmatch(value) is not None
 
 
-def _arn_like(value: str, wanted: str, variables: Variables) -> bool:
-    return arn_matches(wanted, value, variables)
+def _arn_like(value: str, expected: str, variables: Variables) -> bool:
+    return arn_matches(expected, value, variables)
 
 
-def _bool(value: str, wanted: str, variables: Variables) -> bool:
-    wanted = variables.substitute(wanted).lower()
-    if wanted not in ("true", "false"):
-        raise PolicyError(f"{wanted!r} is not a boolean")
-    return value.lower() == wanted
+def _bool(value: str, expected: str, variables: Variables) -> bool:
+    expected = variables.substitute(expected).lower()
+    if expected not in ("true", "false"):
+        raise PolicyError(f"{expected!r} is not a boolean")
+    return value.lower() == expected
 
 
-def _binary(value: str, wanted: str, variables: Variables) -> bool:
-    return value == wanted
+def _binary(value: str, expected: str, variables: Variables) -> bool:
+    return value == expected
 
 
-def _ip_address(value: str, wanted: str, variables: Variables) -> bool:
+def _ip_address(value: str, expected: str, variables: Variables) -> bool:
     try:
-        network = ipaddress.ip_network(variables.substitute(wanted), strict=False)
+        network = ipaddress.ip_network(variables.substitute(expected), strict=False)
     except ValueError as error:
         raise PolicyError(str(error)) from error
     address = ipaddress.ip_address(value)
@@ -72,8 +72,8 @@ def _instant(text: str) -> float:
 
 
 def _ordered(parse: Callable[[str], float], holds: Callable[[float, float], bool]) -> Matcher:
-    def match(value: str, wanted: str, variables: Variables) -> bool:
-        return holds(parse(value), parse(variables.substitute(wanted)))
+    def match(value: str, expected: str, variables: Variables) -> bool:
+        return holds(parse(value), parse(variables.substitute(expected)))
 
     return match
 
@@ -119,9 +119,9 @@ def conditions_hold(block: Any, context: Context, variables: Variables) -> bool:
     if not isinstance(block, Mapping):
         raise PolicyError("Condition must be an object")
     results = [
-        _holds(operator, key, [_scalar(value) for value in as_list(wanted)], context, variables)
+        _holds(operator, key, [_scalar(value) for value in as_list(expected)], context, variables)
         for operator, keys in block.items()
-        for key, wanted in _entries(operator, keys)
+        for key, expected in _entries(operator, keys)
     ]
     return all(results)
 
@@ -140,10 +140,10 @@ def _scalar(value: Any) -> str:
     raise PolicyError(f"{value!r} is not a condition value")
 
 
-def _holds(operator: str, key: str, wanted: list[str], context: Context, variables: Variables) -> bool:
+def _holds(operator: str, key: str, expected: list[str], context: Context, variables: Variables) -> bool:
     values = context.get(key.lower())
     if operator == "Null":
-        return any(_bool("true" if values is None else "false", want, variables) for want in wanted)
+        return any(_bool("true" if values is None else "false", each, variables) for each in expected)
     quantifier, colon, name = operator.rpartition(":")
     if colon and quantifier not in ("ForAllValues", "ForAnyValue"):
         raise PolicyError(f"unknown condition operator {operator}")
@@ -153,7 +153,7 @@ def _holds(operator: str, key: str, wanted: list[str], context: Context, variabl
     matcher, negated = OPERATORS[name]
 
     def one(value: str) -> bool:
-        return _any_match(matcher, value, wanted, variables) != negated
+        return _any_match(matcher, value, expected, variables) != negated
 
     if values is None:
         if if_exists:
@@ -166,12 +166,12 @@ def _holds(operator: str, key: str, wanted: list[str], context: Context, variabl
     return any(one(value) for value in values)
 
 
-def _any_match(matcher: Matcher, value: str, wanted: list[str], variables: Variables) -> bool:
+def _any_match(matcher: Matcher, value: str, expected: list[str], variables: Variables) -> bool:
     """Whether one wanted value matches. A value whose policy variable is absent matches nothing."""
-    found = False
-    for want in wanted:
+    matches = False
+    for candidate in expected:
         try:
-            found = matcher(value, want, variables) or found
+            matches = matcher(value, candidate, variables) or matches
         except UnresolvedVariable:
             continue
-    return found
+    return matches

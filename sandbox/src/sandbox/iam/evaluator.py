@@ -121,35 +121,35 @@ def evaluate(
 
 def _allow(request: Request, by_identity: list[_Match], by_resource: list[_Match], trust: Trust) -> Decision:
     direct = next((match for match in by_resource if match.named is _Named.CALLER), None)
-    own = next(iter(by_identity), None)
+    identity_match = next(iter(by_identity), None)
     if trust is Trust.EITHER:
-        found = own or direct
+        deciding = identity_match or direct
         missing = "identity-based policy"
     else:
-        found = direct or (own if by_resource else None)
+        deciding = direct or (identity_match if by_resource else None)
         missing = "identity-based policy" if by_resource else "resource-based policy"
-    if found is None:
+    if deciding is None:
         return Decision(False, f"because no {missing} allows the {request.action} action")
-    return Decision(True, f"allowed by {found.policy}", found.policy, found.statement)
+    return Decision(True, f"allowed by {deciding.policy}", deciding.policy, deciding.statement)
 
 
 def _matches(request: Request, policies: Sequence[Policy], caller: Caller | None) -> list[_Match]:
     """Matching statements; with ``caller`` the policies are resource-based and must name it."""
     context = {key.lower(): value for key, value in request.context.items()}
-    found = []
+    matches = []
     for policy in policies:
         version, statements = _parse(policy)
         variables = Variables(context, enabled=version == "2012-10-17")
         for name, statement in statements:
             try:
-                named = _applies(statement, request, context, variables, caller)
+                principal_match = _applies(statement, request, context, variables, caller)
             except UnresolvedVariable:
                 continue
             except PolicyError as error:
                 raise PolicyError(f"policy {policy.name}, statement {name}: {error}") from error
-            if named is not _Named.NO:
-                found.append(_Match(policy.name, name, statement["Effect"], named))
-    return found
+            if principal_match is not _Named.NO:
+                matches.append(_Match(policy.name, name, statement["Effect"], principal_match))
+    return matches
 
 
 def _parse(policy: Policy) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
@@ -187,14 +187,14 @@ def _applies(
     variables: Variables,
     caller: Caller | None,
 ) -> _Named:
-    named = _principal(statement, caller)
+    principal_match = _principal(statement, caller)
     holds = "Condition" not in statement or conditions_hold(statement["Condition"], context, variables)
     matches = (
         _chosen(statement, "Action", lambda pattern: _action_matches(pattern, request.action))
         and _resource_applies(statement, request, variables, caller)
         and holds
     )
-    return named if matches else _Named.NO
+    return principal_match if matches else _Named.NO
 
 
 def _resource_applies(
@@ -231,10 +231,10 @@ def _principal(statement: Mapping[str, Any], caller: Caller | None) -> _Named:
         return _Named.CALLER
     if len(keys) != 1:
         raise PolicyError("needs exactly one of Principal and NotPrincipal")
-    named = _names(statement[keys[0]], caller)
+    principal_match = _names(statement[keys[0]], caller)
     if keys[0] == "Principal":
-        return named
-    return _Named.CALLER if named is _Named.NO else _Named.NO
+        return principal_match
+    return _Named.CALLER if principal_match is _Named.NO else _Named.NO
 
 
 def _names(principal: Any, caller: Caller) -> _Named:
@@ -247,7 +247,7 @@ def _names(principal: Any, caller: Caller) -> _Named:
         if kind not in ("AWS", "Service", "Federated", "CanonicalUser"):
             raise PolicyError(f"unknown kind of principal {kind}")
         for entry in as_list(value):
-            best = max(best, _names_entry(kind, entry, caller), key=lambda named: named.value)
+            best = max(best, _names_entry(kind, entry, caller), key=lambda match: match.value)
     return best
 
 

@@ -44,10 +44,10 @@ class Variables:
         match = _DEFAULTED.fullmatch(expression)
         if match is None:
             raise PolicyError(f"malformed policy variable ${{{expression}}}")
-        found = self.context.get(match.group(1).lower(), match.group(2))
-        if not isinstance(found, str):
+        value = self.context.get(match.group(1).lower(), match.group(2))
+        if not isinstance(value, str):
             raise UnresolvedVariable(expression)
-        return found
+        return value
 
     def substitute(self, text: str) -> str:
         """``text`` with its variables replaced, and no meaning given to wildcards."""
@@ -98,8 +98,10 @@ def arn_matches(pattern: str, arn: str, variables: Variables) -> bool:
     """Whether ``arn`` matches, each of its six parts on its own; ``*`` alone matches everything."""
     if pattern == "*":
         return True
-    wanted = _segments(pattern)
+    segments = _segments(pattern)
     actual = arn.split(":", ARN_SEGMENTS - 1)
     if len(actual) != ARN_SEGMENTS:
         return False
-    return all(glob(want, variables).fullmatch(part) is not None for want, part in zip(wanted, actual, strict=True))
+    return all(
+        glob(segment, variables).fullmatch(part) is not None for segment, part in zip(segments, actual, strict=True)
+    )

@@ -149,13 +149,13 @@ KINDS = {
 
 def _tags(call: Call) -> list[Need]:
     """EC2's tags, on resources by their ids."""
-    found = []
+    needs = []
     for resource in call.values("Resources"):
         kind = KINDS.get(str(resource).partition("-")[0])
         if kind is None:
             raise UnknownOperation(f"ec2:{call.operation} on {resource}")
-        found.append(Need(f"ec2:{call.operation}", call.arn("ec2", f"{kind}/{resource}"), _asked(call)))
-    return found
+        needs.append(Need(f"ec2:{call.operation}", call.arn("ec2", f"{kind}/{resource}"), _asked(call)))
+    return needs
 
 
 def _asked(call: Call) -> dict[str, str | list[str]]:
@@ -184,18 +184,18 @@ def _dashboards(parameter: str) -> Callable[[Call], list[Need]]:
     return rule
 
 
-def _balancing(resource: Callable[[Call], str], made: Callable[[Call], str]) -> Callable[[Call], list[Need]]:
+def _balancing(resource: Callable[[Call], str], created: Callable[[Call], str]) -> Callable[[Call], list[Need]]:
     """What makes something of Elastic Load Balancing; who tags it at once may tag it, too (ELB, "API permissions to tag
     resources during creation").
     """
 
     def rule(call: Call) -> list[Need]:
         tags = _asked(call)
-        found = [Need(f"elasticloadbalancing:{call.operation}", resource(call), tags)]
+        needs = [Need(f"elasticloadbalancing:{call.operation}", resource(call), tags)]
         if tags:
             action = {"elasticloadbalancing:CreateAction": call.operation}
-            found.append(Need("elasticloadbalancing:AddTags", made(call), {**tags, **action}))
-        return found
+            needs.append(Need("elasticloadbalancing:AddTags", created(call), {**tags, **action}))
+        return needs
 
     return rule
 
@@ -226,10 +226,10 @@ def _owner(kind: str) -> Callable[[Call], list[Need]]:
             context["iam:PermissionsBoundary"] = str(boundary)
         if policy := call.params.get("PolicyArn"):
             context["iam:PolicyARN"] = str(policy)
-        found = [Need(f"iam:{call.operation}", arn, context)]
+        needs = [Need(f"iam:{call.operation}", arn, context)]
         if call.operation.startswith("Create") and call.params.get("Tags"):
-            found.append(Need(f"iam:Tag{kind.capitalize()}", arn, context))
-        return found
+            needs.append(Need(f"iam:Tag{kind.capitalize()}", arn, context))
+        return needs
 
     return rule
 

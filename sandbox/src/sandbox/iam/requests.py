@@ -27,7 +27,7 @@ def needs(call: Call) -> list[Need]:
         return []
     if key in RULES:
         return RULES[key](call)
-    found = templates.needs(call, templates.TEMPLATES) or templates.needs(call, provisioning.TEMPLATES)
-    if found is None:
+    needed = templates.needs(call, templates.TEMPLATES) or templates.needs(call, provisioning.TEMPLATES)
+    if needed is None:
         raise UnknownOperation(f"{call.service}:{call.operation}")
-    return found
+    return needed

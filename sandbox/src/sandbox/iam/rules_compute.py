@@ -78,14 +78,14 @@ def _write_service(call: Call) -> list[Need]:
         context["ecs:enable-execute-command"] = "true" if call.params["enableExecuteCommand"] else "false"
     # An update that names a revision passes its roles (denied so in e1s#429); of a creation nothing says so.
     passed = roles if call.operation == "UpdateService" else []
-    found = [
+    needs = [
         Need(f"ecs:{call.operation}", arn, context),
         *_tagging(call, arn),
         *(call.passes(role, _TASKS) for role in passed),
     ]
     if role := call.params.get("role"):
-        found.append(call.passes(str(role), "ecs.amazonaws.com"))
-    return found
+        needs.append(call.passes(str(role), "ecs.amazonaws.com"))
+    return needs
 
 
 def _register_task_definition(call: Call) -> list[Need]:
@@ -126,20 +126,20 @@ def _tag_resource(call: Call) -> list[Need]:
 
 def _scalable_target(call: Call) -> list[Need]:
     namespace, dimension = str(call.params["ServiceNamespace"]), str(call.params["ScalableDimension"])
-    known = call.facts.scalable_target(namespace, str(call.params["ResourceId"]), dimension)
+    existing = call.facts.scalable_target(namespace, str(call.params["ResourceId"]), dimension)
     context: dict[str, str | list[str]] = {
         "application-autoscaling:service-namespace": namespace,
         "application-autoscaling:scalable-dimension": dimension,
         **tag_context(call.params.get("Tags")),
     }
-    arn = known or call.arn("application-autoscaling", "scalable-target/*")
-    found = [Need(f"application-autoscaling:{call.operation}", arn, context)]
+    arn = existing or call.arn("application-autoscaling", "scalable-target/*")
+    needs = [Need(f"application-autoscaling:{call.operation}", arn, context)]
     if call.params.get("Tags"):
         # The reference has no condition key of the target for it, only those of tags.
-        found.append(Need("application-autoscaling:TagResource", arn, tag_context(call.params["Tags"])))
+        needs.append(Need("application-autoscaling:TagResource", arn, tag_context(call.params["Tags"])))
     if role := call.params.get("RoleARN"):
-        found.append(call.passes(str(role), "application-autoscaling.amazonaws.com"))
-    return [*found, *_tried_before_scaling(call)]
+        needs.append(call.passes(str(role), "application-autoscaling.amazonaws.com"))
+    return [*needs, *_tried_before_scaling(call)]
 
 
 def _tried_before_scaling(call: Call) -> list[Need]:
@@ -168,17 +168,17 @@ def _builds(path: str) -> Callable[[Call], list[Need]]:
 
 
 def _start_build(call: Call) -> list[Need]:
-    found = [_project(call, str(call.params["projectName"]))]
+    needs = [_project(call, str(call.params["projectName"]))]
     if role := call.params.get("serviceRoleOverride"):
-        found.append(call.passes(str(role), "codebuild.amazonaws.com"))
-    return found
+        needs.append(call.passes(str(role), "codebuild.amazonaws.com"))
+    return needs
 
 
 def _write_project(call: Call) -> list[Need]:
-    found = [_project(call, str(call.params["name"]))]
+    needs = [_project(call, str(call.params["name"]))]
     if role := call.params.get("serviceRole"):
-        found.append(call.passes(str(role), "codebuild.amazonaws.com"))
-    return found
+        needs.append(call.passes(str(role), "codebuild.amazonaws.com"))
+    return needs
 
 
 def _write_pipeline(call: Call) -> list[Need]:
@@ -199,10 +199,10 @@ def _invoke(call: Call) -> list[Need]:
 
 def _write_function(call: Call) -> list[Need]:
     arn = call.arn("lambda", f"function:{call.params['FunctionName']}")
-    found = [Need(f"lambda:{call.operation}", arn, tag_context(call.params.get("Tags")))]
+    needs = [Need(f"lambda:{call.operation}", arn, tag_context(call.params.get("Tags")))]
     if role := call.params.get("Role"):
-        found.append(call.passes(str(role), "lambda.amazonaws.com"))
-    return found
+        needs.append(call.passes(str(role), "lambda.amazonaws.com"))
+    return needs
 
 
 def _get_deployment(call: Call) -> list[Need]:

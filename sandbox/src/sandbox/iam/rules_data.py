@@ -31,10 +31,10 @@ def parameter_arn(call: Call, name: str) -> str:
 def _parameters(path: str) -> Callable[[Call], list[Need]]:
     def rule(call: Call) -> list[Need]:
         names = [str(name) for name in call.values(path)]
-        found = [Need(f"ssm:{call.operation}", parameter_arn(call, name)) for name in names]
+        needs = [Need(f"ssm:{call.operation}", parameter_arn(call, name)) for name in names]
         if call.params.get("WithDecryption"):
-            found += [need for name in names for need in _decrypts(call, name)]
-        return found
+            needs += [need for name in names for need in _decrypts(call, name)]
+        return needs
 
     return rule
 
@@ -50,25 +50,25 @@ def _decrypts(call: Call, name: str) -> list[Need]:
 def _by_path(call: Call) -> list[Need]:
     path = str(call.params["Path"])
     context = {"ssm:Recursive": "true" if call.params.get("Recursive") else "false"}
-    found = [Need("ssm:GetParametersByPath", parameter_arn(call, path.rstrip("/") or "/"), context)]
+    needs = [Need("ssm:GetParametersByPath", parameter_arn(call, path.rstrip("/") or "/"), context)]
     if call.params.get("WithDecryption"):
         names = call.facts.parameters_under(path, bool(call.params.get("Recursive")))
-        found += [need for name in names for need in _decrypts(call, name)]
-    return found
+        needs += [need for name in names for need in _decrypts(call, name)]
+    return needs
 
 
 def _put_parameter(call: Call) -> list[Need]:
     arn = parameter_arn(call, str(call.params["Name"]))
     tags = tag_context(call.params.get("Tags"))
     overwrite = {"ssm:Overwrite": "true" if call.params.get("Overwrite") else "false"}
-    found = [Need("ssm:PutParameter", arn, {**overwrite, **tags})]
+    needs = [Need("ssm:PutParameter", arn, {**overwrite, **tags})]
     if tags:
-        found.append(Need("ssm:AddTagsToResource", arn, tags))
+        needs.append(Need("ssm:AddTagsToResource", arn, tags))
     if call.params.get("Type") == "SecureString":
         key = call.facts.key_arn(call.params.get("KeyId") or "alias/aws/ssm")
         action = "GenerateDataKey" if call.params.get("Tier") == "Advanced" else "Encrypt"
-        found.append(kms_need(call, action, key, "ssm", {"PARAMETER_ARN": arn}))
-    return found
+        needs.append(kms_need(call, action, key, "ssm", {"PARAMETER_ARN": arn}))
+    return needs
 
 
 def _parameter_tags(call: Call) -> list[Need]:
@@ -95,8 +95,8 @@ def _assume_role(call: Call) -> list[Need]:
         context["sts:ExternalId"] = str(call.params["ExternalId"])
     tags = tag_context(call.params.get("Tags"))
     role = str(call.params["RoleArn"])
-    found = [Need("sts:AssumeRole", role, {**context, **tags})]
-    return [*found, Need("sts:TagSession", role, tags)] if tags else found
+    needs = [Need("sts:AssumeRole", role, {**context, **tags})]
+    return [*needs, Need("sts:TagSession", role, tags)] if tags else needs
 
 
 def _put_events(call: Call) -> list[Need]:

@@ -90,13 +90,13 @@ def _encryption_context(call: Call, bucket: str, key: str) -> dict[str, str]:
 
 def _read_object(call: Call, bucket: str, key: str, version: str | None) -> list[Need]:
     action, context = ("GetObjectVersion", {"s3:VersionId": version}) if version else ("GetObject", {})
-    found = [Need(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}", context)]
+    needs = [Need(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}", context)]
     if not call.facts.object_exists(bucket, key, version):
         # Without s3:ListBucket a missing key is answered AccessDenied, not NoSuchKey.
-        return [*found, Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
+        return [*needs, Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
     if kms_key := call.facts.object_key(bucket, key, version):
-        found.append(kms_need(call, "Decrypt", kms_key, "s3", _encryption_context(call, bucket, key)))
-    return found
+        needs.append(kms_need(call, "Decrypt", kms_key, "s3", _encryption_context(call, bucket, key)))
+    return needs
 
 
 def _get(call: Call) -> list[Need]:
@@ -132,20 +132,20 @@ _REQUEST_KEYS = {
 
 def _put(call: Call) -> list[Need]:
     context = {key: str(call.params[name]) for key, name in _REQUEST_KEYS.items() if call.params.get(name)}
-    found = [Need("s3:PutObject", _object(call), context)]
+    needs = [Need("s3:PutObject", _object(call), context)]
     if call.params.get("ACL"):
-        found.append(Need("s3:PutObjectAcl", _object(call), context))
+        needs.append(Need("s3:PutObjectAcl", _object(call), context))
     if tagging := call.params.get("Tagging"):
         pairs = dict(pair.partition("=")[::2] for pair in str(tagging).split("&"))
         tags = {key.replace("aws:RequestTag", "s3:RequestObjectTag"): v for key, v in tag_context(pairs).items()}
-        found.append(Need("s3:PutObjectTagging", _object(call), tags))
+        needs.append(Need("s3:PutObjectTagging", _object(call), tags))
     kms_key = _write_encryption(call)
     if kms_key:
         encryption = _encryption_context(call, call.params["Bucket"], call.params["Key"])
-        found.append(kms_need(call, "GenerateDataKey", kms_key, "s3", encryption))
+        needs.append(kms_need(call, "GenerateDataKey", kms_key, "s3", encryption))
         if call.operation in ("UploadPart", "UploadPartCopy", "CompleteMultipartUpload"):
-            found.append(kms_need(call, "Decrypt", kms_key, "s3", encryption))
-    return found
+            needs.append(kms_need(call, "Decrypt", kms_key, "s3", encryption))
+    return needs
 
 
 def _copy_source(call: Call) -> tuple[str, str, str | None]:
@@ -159,16 +159,16 @@ def _copy_source(call: Call) -> tuple[str, str, str | None]:
 
 def _copy(call: Call) -> list[Need]:
     bucket, key, version = _copy_source(call)
-    found = [*_read_object(call, bucket, key, version), *_put(call)]
+    needs = [*_read_object(call, bucket, key, version), *_put(call)]
     if call.operation == "CopyObject" and call.facts.object_tagged(bucket, key, version):
         if call.params.get("TaggingDirective") == "REPLACE":
-            return found
+            return needs
         action = "GetObjectVersionTagging" if version else "GetObjectTagging"
-        found += [
+        needs += [
             Need(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}"),
             Need("s3:PutObjectTagging", _object(call)),
         ]
-    return found
+    return needs
 
 
 def _delete_many(call: Call) -> list[Need]:

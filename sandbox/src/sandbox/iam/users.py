@@ -29,7 +29,7 @@ def _delete_user(self: IAMBackend, user_name: str) -> None:
 
 def _first(backend: IAMBackend, name: str) -> Iterator[str]:
     user = backend.get_user(name)
-    kept = {
+    dependents = {
         "remove users from group": backend.get_groups_for_user(name),
         "delete access keys": user.access_keys,
         "delete SSH public keys": user.ssh_public_keys,
@@ -37,7 +37,7 @@ def _first(backend: IAMBackend, name: str) -> Iterator[str]:
         "delete login profile": user.password,
         "delete signing certificates": user.signing_certificates,
     }
-    yield from (action for action, there in kept.items() if there)
+    yield from (action for action, exists in dependents.items() if exists)
 
 
 def _list_service_specific(self: IamResponse) -> ActionResult:

@@ -24,15 +24,15 @@ def apply() -> None:
 
 
 def _get(self: S3Response) -> Any:
-    found = self.backend.get_bucket_notification_configuration(self.bucket_name)
+    configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
     self.data["Action"] = "GetBucketNotificationConfiguration"
     result: dict[str, Any] = {}
-    if found is not None:
+    if configuration is not None:
         result = {
-            member: [_described(each, target) for each in getattr(found, attribute)]
+            member: [_described(each, target) for each in getattr(configuration, attribute)]
             for member, (attribute, target) in KINDS.items()
         }
-        if found.event_bridge is not None:
+        if configuration.event_bridge is not None:
             result["EventBridgeConfiguration"] = {}
     return self.serialized(ActionResult(result))
 

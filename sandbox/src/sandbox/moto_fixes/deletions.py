@@ -43,9 +43,9 @@ def _log_group(self: LogsBackend, log_group_name: str) -> None:
 
 def _nat_gateway(self: NatGatewayBackend, nat_gateway_id: str) -> NatGateway:
     gateway = _delete_nat_gateway(self, nat_gateway_id)
-    held = {address.get("associationId") for address in gateway.nat_gateway_addresses} - {None}
+    associations = {address.get("associationId") for address in gateway.nat_gateway_addresses} - {None}
     for address in self.addresses:  # type: ignore[attr-defined]
-        if address.association_id in held:
+        if address.association_id in associations:
             self.disassociate_address(association_id=address.association_id)  # type: ignore[attr-defined]
     self.enis.pop(gateway._eni.id, None)  # type: ignore[attr-defined]
     return gateway

@@ -62,8 +62,8 @@ def _users_of_group(self: EC2Backend, id: str) -> Iterator[str]:
 
 
 def _delete_group(self: EC2Backend, name: str | None = None, group_id: str | None = None) -> None:
-    given = group_id or name
-    group = self.get_security_group_by_name_or_id(given) if given else None
+    name_or_id = group_id or name
+    group = self.get_security_group_by_name_or_id(name_or_id) if name_or_id else None
     if group is not None and any(_users_of_group(self, group.id)):
         raise DependencyViolationError(f"resource {group.id} has a dependent object")
     _group(self, name, group_id)
@@ -96,8 +96,8 @@ def _detach_gateway(self: EC2Backend, internet_gateway_id: str, vpc_id: str) -> 
 
 
 def _release_address(self: EC2Backend, address: str | None = None, allocation_id: str | None = None) -> None:
-    held = [each for each in self.addresses if allocation_id and each.allocation_id == allocation_id]
-    if any(each.association_id for each in held):
+    addresses = [each for each in self.addresses if allocation_id and each.allocation_id == allocation_id]
+    if any(each.association_id for each in addresses):
         raise EC2ClientError("InvalidIPAddress.InUse", f"Address with allocation ID {allocation_id} is in use.")
     _release(self, address, allocation_id)
 

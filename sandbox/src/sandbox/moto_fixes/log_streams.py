@@ -36,9 +36,9 @@ def _delete(self: LogGroup, log_stream_name: str) -> None:
     _delete_log_stream(self, log_stream_name)
 
 
-def _get(self: LogGroup, log_stream_name: str, *rest: Any, **named: Any) -> Any:
+def _get(self: LogGroup, log_stream_name: str, *args: Any, **kwargs: Any) -> Any:
     _must_exist(self, log_stream_name)
-    return _get_log_events(self, log_stream_name, *rest, **named)
+    return _get_log_events(self, log_stream_name, *args, **kwargs)
 
 
 def _must_exist(group: LogGroup, log_stream_name: str) -> None:

@@ -26,18 +26,18 @@ def _change(self: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]
     records = {_key(record): record for record in zone.rrsets}
     problems: list[str] = []
     for change in change_list:
-        action, given = change["Action"], _given(zone, change["ResourceRecordSet"])
+        action, requested = change["Action"], _given(zone, change["ResourceRecordSet"])
         if action not in ACTIONS:
             raise InvalidActionValue(action)
-        key = _key(given)
+        key = _key(requested)
         if action == "DELETE":
-            problems += _undeletable(records.get(key), given)
+            problems += _undeletable(records.get(key), requested)
             records.pop(key, None)
         elif action == "CREATE" and key in records:
-            problems.append(f"Tried to create {_named(given)} but it already exists")
+            problems.append(f"Tried to create {_named(requested)} but it already exists")
         else:
-            problems += _conflicting(zone, records, given)
-            records[key] = given
+            problems += _conflicting(zone, records, requested)
+            records[key] = requested
     if problems:
         raise Route53ClientError("InvalidChangeBatch", f"[{', '.join(problems)}]")
     zone.rrsets = list(records.values())
@@ -61,11 +61,11 @@ def _named(record: RecordSet) -> str:
     return f"resource record set [name='{record.name}', type='{record.type}'{identifier}]"
 
 
-def _undeletable(there: RecordSet | None, given: RecordSet) -> list[str]:
-    if there is None:
-        return [f"Tried to delete {_named(given)} but it was not found"]
-    if _values(there) != _values(given):
-        return [f"Tried to delete {_named(given)} but the values provided do not match the current values"]
+def _undeletable(existing: RecordSet | None, record: RecordSet) -> list[str]:
+    if existing is None:
+        return [f"Tried to delete {_named(record)} but it was not found"]
+    if _values(existing) != _values(record):
+        return [f"Tried to delete {_named(record)} but the values provided do not match the current values"]
     return []
 
 
@@ -79,15 +79,15 @@ def _values(record: RecordSet) -> tuple[Any, ...]:
     return ttl, sorted(record.records or []), alias, record.weight, record.health_check_id, record.multi_value_answer
 
 
-def _conflicting(zone: FakeZone, records: dict[tuple[str, str, str | None], RecordSet], given: RecordSet) -> list[str]:
+def _conflicting(zone: FakeZone, records: dict[tuple[str, str, str | None], RecordSet], record: RecordSet) -> list[str]:
     """A CNAME stands alone at its name, which is not the zone's own."""
-    where = f"with DNS name {given.name} is not permitted"
-    if given.type == "CNAME" and given.name.rstrip(".") == zone.name.rstrip(".").lower():
+    where = f"with DNS name {record.name} is not permitted"
+    if record.type == "CNAME" and record.name.rstrip(".") == zone.name.rstrip(".").lower():
         return [f"RRSet of type CNAME {where} at apex in zone {zone.name}"]
-    kinds = {kind for name, kind, _ in records if name == given.name and kind != given.type}
-    if kinds and "CNAME" in {given.type, *kinds}:
+    kinds = {kind for name, kind, _ in records if name == record.name and kind != record.type}
+    if kinds and "CNAME" in {record.type, *kinds}:
         return [
-            f"RRSet of type {given.type} {where} as it conflicts with other records with the same DNS name in zone "
+            f"RRSet of type {record.type} {where} as it conflicts with other records with the same DNS name in zone "
             f"{zone.name}"
         ]
     return []

@@ -25,8 +25,8 @@ def apply() -> None:
 
 
 def _kept(self: ApplicationAutoScalingResponse) -> dict[str, dict[str, str]]:
-    kept: dict[str, dict[str, str]] = self.applicationautoscaling_backend.__dict__.setdefault("target_tags", {})
-    return kept
+    tags: dict[str, dict[str, str]] = self.applicationautoscaling_backend.__dict__.setdefault("target_tags", {})
+    return tags
 
 
 def _targets(self: ApplicationAutoScalingResponse) -> dict[str, Any]:

@@ -40,13 +40,13 @@ def apply() -> None:
 
 def _keep_description(self: Rule, *args: Any, **kwargs: Any) -> None:
     _init(self, *args, **kwargs)
-    given: dict[str, Any] | None = kwargs.get("prefix_list_id", args[7] if len(args) > 7 else None)
-    self.__dict__["prefix_list_description"] = (given or {}).get("Description")
+    prefix_list: dict[str, Any] | None = kwargs.get("prefix_list_id", args[7] if len(args) > 7 else None)
+    self.__dict__["prefix_list_description"] = (prefix_list or {}).get("Description")
 
 
 def _description(self: Rule) -> str | None:
-    found = (self.ip_range or self.source_group).get("Description")
-    return found or self.__dict__.get("prefix_list_description")
+    description = (self.ip_range or self.source_group).get("Description")
+    return description or self.__dict__.get("prefix_list_description")
 
 
 def _identity(rule: Rule) -> tuple[Any, ...]:
@@ -85,8 +85,8 @@ def _authorize(direction: str) -> Callable[[SecurityGroups], ActionResult]:
     def authorize(self: SecurityGroups) -> ActionResult:
         self.error_on_dryrun()
         call = getattr(self.ec2_backend, f"authorize_security_group_{direction}")
-        made = [rule for given in self._process_rules_from_querystring() for rule in call(**given)[0]]
-        return ActionResult({"Return": True, "SecurityGroupRules": made})
+        rules = [rule for permission in self._process_rules_from_querystring() for rule in call(**permission)[0]]
+        return ActionResult({"Return": True, "SecurityGroupRules": rules})
 
     return authorize
 
@@ -95,24 +95,24 @@ def _modify(self: SecurityGroupBackend, group_id: str, rules: dict[str, dict[str
     group = self.get_security_group_by_name_or_id(group_id)
     if group is None:
         raise InvalidSecurityGroupNotFoundError(group_id)
-    for rule_id, given in rules.items():
+    for rule_id, request in rules.items():
         rule = group.get_rule(rule_id)
         if rule is None:
             raise InvalidSecurityGroupRuleIdNotFoundError(rule_id)
-        changed = Rule(self, **_arguments(rule, given))
-        others = group.egress_rules if rule.is_egress else group.ingress_rules
-        if any(other.id != rule_id and other == changed for other in others):
+        changed = Rule(self, **_arguments(rule, request))
+        siblings = group.egress_rules if rule.is_egress else group.ingress_rules
+        if any(sibling.id != rule_id and sibling == changed for sibling in siblings):
             raise InvalidPermissionDuplicateError
         rule.__dict__ |= {name: value for name, value in changed.__dict__.items() if name not in ("id", "filters")}
 
 
-def _arguments(rule: Rule, given: dict[str, Any]) -> dict[str, Any]:
+def _arguments(rule: Rule, request: dict[str, Any]) -> dict[str, Any]:
     """What a changed rule is made of.
 
     Raises:
         EC2ClientError: what AWS says of a change that it refuses.
     """
-    peers = [name for name in PEERS if given.get(name) is not None]
+    peers = [name for name in PEERS if request.get(name) is not None]
     if len(peers) != 1:
         error = InvalidParameterCombination if peers else MissingParameter
         raise error("Exactly one of CidrIpv4, CidrIpv6, PrefixListId, or ReferencedGroupId must be specified")
@@ -122,16 +122,16 @@ def _arguments(rule: Rule, given: dict[str, Any]) -> dict[str, Any]:
             f"Invalid rule type for security group rule '{rule.id}'. You may not specify {peer} for an existing "
             f"{was} rule."
         )
-    protocol, ports = given.get("IpProtocol"), (given.get("FromPort"), given.get("ToPort"))
+    protocol, ports = request.get("IpProtocol"), (request.get("FromPort"), request.get("ToPort"))
     if protocol is None:
         raise InvalidParameterValue(
             "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly."
         )
     if None in ports and protocol in ("tcp", "udp", "6", "17"):
         raise InvalidParameterValue("Invalid value for portRange. Must specify both from and to ports with TCP/UDP.")
-    description = {"Description": given["Description"]} if given.get("Description") else {}
+    description = {"Description": request["Description"]} if request.get("Description") else {}
     key = {"CidrIpv4": "CidrIp", "ReferencedGroupId": "GroupId"}.get(peer, peer)
-    target = {key: given[peer], **description}
+    target = {key: request[peer], **description}
     owner = {"UserId": rule.owner_id} if peer == "ReferencedGroupId" else {}
     return {
         "ip_protocol": protocol,

@@ -20,7 +20,7 @@ def apply() -> None:
     ELBv2Backend.describe_target_groups = _described  # type: ignore[method-assign]
 
 
-def _described(self: ELBv2Backend, *args: Any, **named: Any) -> Any:
+def _described(self: ELBv2Backend, *args: Any, **kwargs: Any) -> Any:
     balancers: dict[str, set[str]] = defaultdict(set)
     for balancer in self.load_balancers.values():
         for listener in balancer.listeners.values():
@@ -30,4 +30,4 @@ def _described(self: ELBv2Backend, *args: Any, **named: Any) -> Any:
                     balancers[arn].add(balancer.arn)
     for arn, group in self.target_groups.items():
         group.load_balancer_arns = sorted(balancers[arn])
-    return _describe_target_groups(self, *args, **named)
+    return _describe_target_groups(self, *args, **kwargs)

@@ -56,12 +56,12 @@ class Vpc:
         """
         name = f"com.amazonaws.{self.region}.{service}"
         vpc = self.subnets[source.subnet]["VpcId"]
-        here = [each for each in self.endpoints if each["VpcId"] == vpc and each["ServiceName"] == name]
-        for endpoint in here:
+        endpoints = [each for each in self.endpoints if each["VpcId"] == vpc and each["ServiceName"] == name]
+        for endpoint in endpoints:
             if endpoint["VpcEndpointType"] == "Interface" and endpoint.get("PrivateDnsEnabled"):
                 return self._to_endpoint(source, endpoint)
         table = self._table(source.subnet)
-        for endpoint in here:
+        for endpoint in endpoints:
             if endpoint["VpcEndpointType"] == "Gateway" and table["RouteTableId"] in endpoint.get("RouteTableIds", []):
                 peers = [self.prefix_lists[name]] if name in self.prefix_lists else []
                 if self._permits(source.groups, "IpPermissionsEgress", HTTPS, ANYWHERE, peers):
@@ -206,10 +206,10 @@ class _Kept:
 
 def vpc_of(account: Account) -> Vpc:
     """An account's networks."""
-    kept = account.parts.of(_Kept)
-    with kept.lock:
+    cache = account.parts.of(_Kept)
+    with cache.lock:
         changes = account.network_changes  # before the read, which may not have what is changed meanwhile
-        if kept.vpc is None or changes != kept.changes or time.monotonic() > kept.at + SECONDS_KEPT:
-            kept.vpc, kept.at = read(account.client("ec2"), account.region), time.monotonic()
-            kept.changes = changes
-        return kept.vpc
+        if cache.vpc is None or changes != cache.changes or time.monotonic() > cache.at + SECONDS_KEPT:
+            cache.vpc, cache.at = read(account.client("ec2"), account.region), time.monotonic()
+            cache.changes = changes
+        return cache.vpc

@@ -86,8 +86,8 @@ def _refuse(token: str, inputs: Mapping[str, Any]) -> None:
     problems = check_arguments(importlib.import_module("pulumi_awsx.ec2").VpcArgs, inputs)
     if problems:
         raise ValueError("; ".join(f"{problem.path}: {problem.reason}" for problem in problems))
-    for name, known in NOT_YET.items():
-        if name in inputs and inputs[name] not in known:
+    for name, allowed in NOT_YET.items():
+        if name in inputs and inputs[name] not in allowed:
             raise ValueError(f"{name}: the sandbox has no {inputs[name]} yet")
     if any(name.startswith(("ipv4", "ipv6")) for name in inputs) or is_unknown(inputs.get("cidrBlock")):
         raise ValueError(NO_IPAM)
@@ -124,7 +124,11 @@ class Monitor:
     def register(self, token: str, name: str, inputs: Mapping[str, Any], parent: Child | None = None) -> Child:
         """Registers one child, after its parent and whatever its inputs come from."""
         sources = {key: sorted({child.urn for child in _sources(value)}) for key, value in inputs.items()}
-        urns = {urn for found in sources.values() for urn in found} | ({parent.urn} if parent else set()) | self._given
+        urns = (
+            {urn for source_urns in sources.values() for urn in source_urns}
+            | ({parent.urn} if parent else set())
+            | self._given
+        )
         dependencies = resource_pb2.RegisterResourceRequest.PropertyDependencies
         response = self._stub.RegisterResource(
             resource_pb2.RegisterResourceRequest(
@@ -134,7 +138,7 @@ class Monitor:
                 custom=True,
                 object=encode(_values(inputs)),
                 dependencies=sorted(urns),
-                propertyDependencies={key: dependencies(urns=found) for key, found in sources.items()},
+                propertyDependencies={key: dependencies(urns=source_urns) for key, source_urns in sources.items()},
                 acceptSecrets=True,
                 acceptResources=True,
                 supportsPartialValues=True,
@@ -226,13 +230,13 @@ class Network:
     def _zones(self) -> list[str]:
         if "availabilityZoneNames" in self._inputs:
             return list(self._inputs["availabilityZoneNames"])
-        wanted = self._inputs.get("numberOfAvailabilityZones", 3)
-        there = self._monitor.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {})["names"]
-        if len(there) < wanted:
+        count = self._inputs.get("numberOfAvailabilityZones", 3)
+        available = self._monitor.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {})["names"]
+        if len(available) < count:
             raise ValueError(
-                f"The configured region for this provider does not have at least {wanted} Availability Zones."
+                f"The configured region for this provider does not have at least {count} Availability Zones."
             )
-        return list(there[:wanted])
+        return list(available[:count])
 
     def _check_nat(self, subnets: Sequence[Subnet], zones: int) -> None:
         if self._strategy != "None" and not {"Public", "Private"} <= {subnet.kind for subnet in subnets}:
@@ -245,8 +249,8 @@ class Network:
 
     def _subnet(self, subnet: Subnet, vpc: Child, gateway: Child) -> Child:
         """One subnet with its route table, its NAT gateway if it has one, and its way out."""
-        named = {"Name": subnet.name, "SubnetType": subnet.kind}
-        made = self._keep(
+        name_tags = {"Name": subnet.name, "SubnetType": subnet.kind}
+        created = self._keep(
             "subnets",
             "aws:ec2/subnet:Subnet",
             subnet.name,
@@ -255,7 +259,7 @@ class Network:
                 "availabilityZone": subnet.zone,
                 "mapPublicIpOnLaunch": subnet.kind == "Public",
                 "cidrBlock": subnet.block,
-                "tags": {**self._shared, **subnet.tags, **named},
+                "tags": {**self._shared, **subnet.tags, **name_tags},
             },
             vpc,
         )
@@ -263,23 +267,23 @@ class Network:
             "routeTables",
             "aws:ec2/routeTable:RouteTable",
             subnet.name,
-            {"vpcId": vpc.output("id"), "tags": {**self._shared, **named}},
-            made,
+            {"vpcId": vpc.output("id"), "tags": {**self._shared, **name_tags}},
+            created,
         )
         self._keep(
             "routeTableAssociations",
             "aws:ec2/routeTableAssociation:RouteTableAssociation",
             subnet.name,
-            {"routeTableId": table.output("id"), "subnetId": made.output("id")},
+            {"routeTableId": table.output("id"), "subnetId": created.output("id")},
             table,
         )
         if subnet.kind == "Public" and self._hosts_nat(subnet.zone_index):
-            self._nat_gateway(subnet.zone_index, made)
+            self._nat_gateway(subnet.zone_index, created)
         out = self._way_out(subnet, gateway)
         if out:
             inputs = {"routeTableId": table.output("id"), "destinationCidrBlock": "0.0.0.0/0", **out}
             self._keep("routes", "aws:ec2/route:Route", subnet.name, inputs, table)
-        return made
+        return created
 
     def _hosts_nat(self, zone: int) -> bool:
         gateways = len(self._made["natGateways"])

@@ -54,7 +54,7 @@ def _check(value: Any, shape: Any, names: Mapping[str, str], path: str) -> Itera
 
 
 def _check_text(value: str, allowed: list[str], path: str) -> Iterator[Problem]:
-    if not allowed or value in KNOWN_TO_THE_PROVIDER or value.casefold() in {known.casefold() for known in allowed}:
+    if not allowed or value in KNOWN_TO_THE_PROVIDER or value.casefold() in {choice.casefold() for choice in allowed}:
         return
     close = difflib.get_close_matches(value, allowed, 1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"AWS takes {', '.join(allowed[:12])}"

@@ -38,8 +38,8 @@ def named(schema: Schema, logical: str, seed: bytes, olds: Mapping[str, Any], ne
         ValueError: the name would be longer than AWS allows.
     """
     rule = RULES.get(schema.token, Rule())
-    given = rule.property in news or f"{rule.property}Prefix" in news
-    if given or schema.token in NOT_NAMED or rule.property not in schema.inputs():
+    has_name = rule.property in news or f"{rule.property}Prefix" in news
+    if has_name or schema.token in NOT_NAMED or rule.property not in schema.inputs():
         return news
     if rule.property in olds:
         return {**news, rule.property: olds[rule.property]}

@@ -148,7 +148,7 @@ def replacing(token: str, changed: Iterable[str], olds: Mapping[str, Any], news:
 def refusal(token: str, changed: Iterable[str], news: Mapping[str, Any]) -> str | None:
     """Why the provider does not change these property paths; None when it does."""
     rules = (REFUSED.get((token, top_level(path))) for path in changed)
-    return next((words for rule in rules if rule and (words := rule(news))), None)
+    return next((reason for rule in rules if rule and (reason := rule(news))), None)
 
 
 def _replaces(token: str, name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:

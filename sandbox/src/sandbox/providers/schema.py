@@ -97,12 +97,12 @@ def _resource_modules() -> Mapping[str, tuple[str, str]]:
     if spec is None or spec.origin is None:
         raise UnknownType("pulumi_aws is not installed")
     text = Path(spec.origin).read_text(encoding="utf-8")
-    found = re.search(r'resource_modules="""(.*?)"""', text, re.DOTALL)
-    if found is None:
+    table = re.search(r'resource_modules="""(.*?)"""', text, re.DOTALL)
+    if table is None:
         raise UnknownType("pulumi_aws has no table of its resources")
     return {
         token: (module["fqn"], class_name)
-        for module in json.loads(found[1])
+        for module in json.loads(table[1])
         for token, class_name in module["classes"].items()
     }
 
@@ -158,8 +158,8 @@ def _check(value: Any, expected: tuple[Any, ...], path: str) -> Iterator[Problem
             yield from _check_object(value, kind, path)
             return
     if not any(_is_scalar(value, kind) for kind in expected):
-        wanted = " or ".join(sorted({_described(kind) for kind in expected}))
-        yield Problem(path, f"must be {wanted}, not {_described(type(value))}")
+        kinds = " or ".join(sorted({_described(kind) for kind in expected}))
+        yield Problem(path, f"must be {kinds}, not {_described(type(value))}")
 
 
 @cache

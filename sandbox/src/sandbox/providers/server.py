@@ -81,17 +81,18 @@ class AwsProvider(Plugin):
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         olds, news = decode(request.old_inputs), decode(request.news)
-        found = {path: (was, will) for path, was, will in differences(olds, news)}
-        if words := refusal(_token(request.urn), found, news):
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, words)
-        replaces = replacing(_token(request.urn), found, olds, news)
+        changed = {path: (was, will) for path, was, will in differences(olds, news)}
+        if reason := refusal(_token(request.urn), changed, news):
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, reason)
+        replaces = replacing(_token(request.urn), changed, olds, news)
         kinds, outcomes = provider_pb2.PropertyDiff, provider_pb2.DiffResponse
         detailed = {
-            path: kinds(kind=_kind(was, will, path in replaces), inputDiff=True) for path, (was, will) in found.items()
+            path: kinds(kind=_kind(was, will, path in replaces), inputDiff=True)
+            for path, (was, will) in changed.items()
         }
         return provider_pb2.DiffResponse(
-            changes=outcomes.DIFF_SOME if found else outcomes.DIFF_NONE,
-            diffs=sorted({top_level(path) for path in found}),
+            changes=outcomes.DIFF_SOME if changed else outcomes.DIFF_NONE,
+            diffs=sorted({top_level(path) for path in changed}),
             replaces=sorted({top_level(path) for path in replaces}),
             detailedDiff=detailed,
             hasDetailedDiff=True,
@@ -110,23 +111,23 @@ class AwsProvider(Plugin):
         token = _token(request.urn)
         props, inputs = decode(request.properties), decode(request.inputs)
         with self.telling(context, request.urn):
-            found = self._handlers[token].read(self._aws, request.id, _effective(props))
-        if found is None:
+            reported = self._handlers[token].read(self._aws, request.id, _effective(props))
+        if reported is None:
             return provider_pb2.ReadResponse(id="")
-        if "tags" in found and "tagsAll" in inputs:
-            found = _split_tags(found, self._configuration(context).default_tags, inputs)
-        inputs = {key: value if key in PROVIDER_ONLY else found.get(key, value) for key, value in inputs.items()}
-        return provider_pb2.ReadResponse(id=request.id, properties=encode({**props, **found}), inputs=encode(inputs))
+        if "tags" in reported and "tagsAll" in inputs:
+            reported = _split_tags(reported, self._configuration(context).default_tags, inputs)
+        inputs = {key: value if key in PROVIDER_ONLY else reported.get(key, value) for key, value in inputs.items()}
+        return provider_pb2.ReadResponse(id=request.id, properties=encode({**props, **reported}), inputs=encode(inputs))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         token, olds, news = _token(request.urn), decode(request.olds), decode(request.news)
-        given = decode(request.old_inputs)
-        kept = {key: value for key, value in olds.items() if key not in given}
+        old_inputs = decode(request.old_inputs)
+        computed_before = {key: value for key, value in olds.items() if key not in old_inputs}
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=encode({**kept, **news}))
+            return provider_pb2.UpdateResponse(properties=encode({**computed_before, **news}))
         with self.telling(context, request.urn):
             computed = self._handlers[token].update(self._aws, request.id, _effective(olds), _effective(news))
-        return provider_pb2.UpdateResponse(properties=encode({**kept, **news, **computed}))
+        return provider_pb2.UpdateResponse(properties=encode({**computed_before, **news, **computed}))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
         token = _token(request.urn)
@@ -153,9 +154,10 @@ def _token(urn: str) -> str:
     return urn.split("::")[2].split("$")[-1]
 
 
-def _elsewhere(wanted: str, here: str) -> str:
+def _elsewhere(program_region: str, sandbox_region: str) -> str:
     return (
-        f"the sandbox of this stack is in {here}, not in {wanted}; after a change of aws:region: sandbox stop, then up"
+        f"the sandbox of this stack is in {sandbox_region}, not in {program_region}; "
+        "after a change of aws:region: sandbox stop, then up"
     )
 
 
@@ -186,19 +188,19 @@ def _json(value: Any) -> Any:
 
 def _effective(inputs: dict[str, Any]) -> dict[str, Any]:
     """What AWS is told: the provider's default tags are the resource's tags."""
-    known: dict[str, Any] = for_handler(inputs)
-    return {**known, "tags": known["tagsAll"]} if known.get("tagsAll") else known
+    properties: dict[str, Any] = for_handler(inputs)
+    return {**properties, "tags": properties["tagsAll"]} if properties.get("tagsAll") else properties
 
 
-def _split_tags(found: dict[str, Any], defaults: Mapping[str, str], inputs: dict[str, Any]) -> dict[str, Any]:
+def _split_tags(reported: dict[str, Any], defaults: Mapping[str, str], inputs: dict[str, Any]) -> dict[str, Any]:
     """AWS's tags as Pulumi has them: all of them, and those that are the resource's own."""
-    own = {
+    tags = {
         key: value
-        for key, value in found["tags"].items()
+        for key, value in reported["tags"].items()
         if defaults.get(key) != value or key in inputs.get("tags", {})
     }
     return {
-        **{k: v for k, v in found.items() if k != "tags"},
-        **({"tags": own} if own else {}),
-        "tagsAll": found["tags"],
+        **{k: v for k, v in reported.items() if k != "tags"},
+        **({"tags": tags} if tags else {}),
+        "tagsAll": reported["tags"],
     }

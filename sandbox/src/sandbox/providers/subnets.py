@@ -53,11 +53,11 @@ def layout(
     """
     network = ipaddress.IPv4Network(block)
     mask = zone_mask or network.prefixlen + math.ceil(math.log2(max(len(zones), 1)))
-    wanted = _specs(specs, mask, strategy)
-    if any("cidrBlocks" in spec for spec in wanted):
-        shares = _explicit(wanted, len(zones))
+    resolved = _specs(specs, mask, strategy)
+    if any("cidrBlocks" in spec for spec in resolved):
+        shares = _explicit(resolved, len(zones))
     else:
-        shares = [_share(network, mask, index, wanted) for index in range(len(zones))]
+        shares = [_share(network, mask, index, resolved) for index in range(len(zones))]
     subnets = [
         Subnet(
             name=f"{vpc}-{spec.get('name') or spec['type'].lower()}-{index + 1}",
@@ -68,13 +68,13 @@ def layout(
             tags=spec.get("tags", {}),
         )
         for index, zone in enumerate(zones)
-        for spec, part in zip(wanted, shares[index], strict=True)
+        for spec, part in zip(resolved, shares[index], strict=True)
     ]
     _check_overlaps(subnets)
     if strategy == "Exact":
         _check_gaps(network, subnets)
-    made = [subnet for subnet in subnets if subnet.kind in KINDS]
-    return sorted(made, key=lambda subnet: (subnet.zone_index, KINDS.index(subnet.kind))), wanted
+    declared = [subnet for subnet in subnets if subnet.kind in KINDS]
+    return sorted(declared, key=lambda subnet: (subnet.zone_index, KINDS.index(subnet.kind))), resolved
 
 
 def _specs(specs: Sequence[Mapping[str, Any]] | None, zone_mask: int, strategy: str) -> list[dict[str, Any]]:

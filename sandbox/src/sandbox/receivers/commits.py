@@ -59,12 +59,12 @@ class Commits:
 
     def post(self, path: str, headers: Mapping[str, str], body: str) -> Answer:
         """A POST to a REST API; `headers` by their names in lower case."""
-        matches = ((route, found) for route in ROUTES if (found := re.search(f"{route.path.pattern}$", path)))
-        route, found = next(matches, (None, None))
-        if route is None or found is None:
+        matches = ((route, match) for route in ROUTES if (match := re.search(f"{route.path.pattern}$", path)))
+        route, match = next(matches, (None, None))
+        if route is None or match is None:
             return Answer(404, "Not Found")
-        given = headers.get(route.header, "")
-        if not given.startswith(route.credential) or given == route.credential:
+        credential = headers.get(route.header, "")
+        if not credential.startswith(route.credential) or credential == route.credential:
             return Answer(401, "Bad credentials")
         try:
             sent = json.loads(body)
@@ -73,7 +73,7 @@ class Commits:
         if problem := _problem(route, sent):
             return Answer(422, problem)
         with self._lock:
-            self.told.append({"time": datetime.now(UTC).strftime("%H:%M:%S"), **found.groupdict(), **sent})
+            self.told.append({"time": datetime.now(UTC).strftime("%H:%M:%S"), **match.groupdict(), **sent})
         return Answer(201, "Created")
 
 

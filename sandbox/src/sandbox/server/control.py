@@ -103,12 +103,12 @@ def _replay(account: Account, event_id: str) -> Json:
 
 
 def _set_failure_mode(account: Account, failure_mode: str) -> Json:
-    known = next((each for each in FAILURE_MODES if each == failure_mode), None)
-    if known is None:
+    mode = next((each for each in FAILURE_MODES if each == failure_mode), None)
+    if mode is None:
         allowed = ", ".join(FAILURE_MODES)
         raise Rejected(HTTPStatus.BAD_REQUEST, f"Slack's failure mode is one of {allowed}, not {failure_mode!r}")
-    account.parts.of(Slack).failure_mode = known
-    return {"failure_mode": known}
+    account.parts.of(Slack).failure_mode = mode
+    return {"failure_mode": mode}
 
 
 def _credentials(account: Account, name: str | None, exact_names: Sequence[str]) -> dict[str, Any]:
@@ -122,24 +122,24 @@ def _credentials(account: Account, name: str | None, exact_names: Sequence[str])
 
 
 def _providers(account: Account, name: str, exact_names: Sequence[str]) -> Json:
-    found = _credentials(account, name, exact_names)
-    signed = Credentials(**found)
+    credentials = _credentials(account, name, exact_names)
+    signed = Credentials(**credentials)
     ports = providers.serve(lambda service: account.client(service, signed), account.client, account.id, account.region)
-    return {"credentials": found, **ports._asdict()}
+    return {"credentials": credentials, **ports._asdict()}
 
 
-def find_identity(name: str, exact_names: Sequence[str], known: dict[str, list[str]]) -> tuple[str, str]:
+def find_identity(name: str, exact_names: Sequence[str], identities: dict[str, list[str]]) -> tuple[str, str]:
     """The user or role of that name, of the first of the exact names, or the only one that ends in the name."""
-    everyone = [(kind, candidate) for kind, names in known.items() for candidate in names]
-    for wanted in (name, *exact_names):
-        found = [(kind, candidate) for kind, candidate in everyone if candidate == wanted]
-        if found:
-            return found[0]
-    found = [(kind, candidate) for kind, candidate in everyone if candidate.endswith(name)]
-    if len(found) == 1:
-        return found[0]
-    problem = f"several identities end in {name!r}" if found else f"there is no user or role {name!r}"
-    raise Rejected(HTTPStatus.NOT_FOUND, problem, identities=known)
+    everyone = [(kind, candidate) for kind, names in identities.items() for candidate in names]
+    for exact_name in (name, *exact_names):
+        matches = [(kind, candidate) for kind, candidate in everyone if candidate == exact_name]
+        if matches:
+            return matches[0]
+    matches = [(kind, candidate) for kind, candidate in everyone if candidate.endswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    problem = f"several identities end in {name!r}" if matches else f"there is no user or role {name!r}"
+    raise Rejected(HTTPStatus.NOT_FOUND, problem, identities=identities)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -68,11 +68,11 @@ def new_account(folder: Path, account_id: str, region: str, endpoint: str, clock
 
 def all_handlers() -> dict[tuple[str, str], Handler]:
     """The sandbox's own operations."""
-    found: dict[tuple[str, str], Handler] = {}
+    handlers: dict[tuple[str, str], Handler] = {}
     for name in HANDLER_MODULES:
-        handlers: Handlers = importlib.import_module(name).HANDLERS
-        found.update(handlers)
-    return found
+        of_module: Handlers = importlib.import_module(name).HANDLERS
+        handlers.update(of_module)
+    return handlers
 
 
 class _QuietHandler(MotoRequestHandler):

@@ -54,9 +54,9 @@ def _descendants(root: int) -> list[int]:
         children.setdefault(int(parent), []).append(int(folder.name))
         if state == "Z":
             zombies.add(int(folder.name))
-    found: list[int] = []
+    descendants: list[int] = []
     pending = [root]
     while pending:
         pending += (below := children.get(pending.pop(), []))
-        found += below
-    return [pid for pid in found if pid not in zombies]
+        descendants += below
+    return [pid for pid in descendants if pid not in zombies]

@@ -37,8 +37,8 @@ def _two_zones(account: Account, params: Json) -> None:
     except ClientError:
         return
     if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
-        words = "At least two subnets in two different Availability Zones must be specified"
-        raise AwsError("ValidationError", words, 400)
+        message = "At least two subnets in two different Availability Zones must be specified"
+        raise AwsError("ValidationError", message, 400)
 
 
 def _alias_targets(account: Account, params: Json) -> None:
@@ -88,8 +88,8 @@ def _key_of_a_log_group(account: Account, params: Json) -> None:
     arn = MotoLookup(account.id, account.region).key_arn(key)
     for action in ("kms:GenerateDataKey", "kms:Decrypt"):
         if not service_may(account, service, Need(action, arn, context), policy):
-            words = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"
-            raise AwsError("AccessDeniedException", words, 400)
+            message = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"
+            raise AwsError("AccessDeniedException", message, 400)
 
 
 def _capacity_providers(account: Account, params: Json) -> None:
@@ -98,13 +98,13 @@ def _capacity_providers(account: Account, params: Json) -> None:
     if not names:
         return
     clusters = account.client("ecs").describe_clusters(clusters=[params.get("cluster") or "default"])["clusters"]
-    known = {name for cluster in clusters for name in cluster.get("capacityProviders", [])}
-    if clusters and not names <= known:
-        words = (
+    providers = {name for cluster in clusters for name in cluster.get("capacityProviders", [])}
+    if clusters and not names <= providers:
+        message = (
             "The specified capacity provider strategy cannot contain a capacity provider that is not associated with"
         )
         raise AwsError(
-            "InvalidParameterException", f"{words} the cluster. Associate the capacity provider and retry.", 400
+            "InvalidParameterException", f"{message} the cluster. Associate the capacity provider and retry.", 400
         )
 
 

@@ -41,8 +41,8 @@ def values_at(params: Any, path: str) -> Iterator[Any]:
 
 @functools.cache
 def _limits() -> dict[tuple[str, str], list[Limit]]:
-    found: dict[tuple[str, str], list[Limit]] = defaultdict(list)
-    for limit in (*limits_network.LIMITS, *limits_compute.LIMITS, *limits_data.LIMITS):
-        for operation in limit.operations:
-            found[limit.service, operation].append(limit)
-    return found
+    limits: dict[tuple[str, str], list[Limit]] = defaultdict(list)
+    for each in (*limits_network.LIMITS, *limits_compute.LIMITS, *limits_data.LIMITS):
+        for operation in each.operations:
+            limits[each.service, operation].append(each)
+    return limits

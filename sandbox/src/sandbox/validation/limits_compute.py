@@ -50,7 +50,9 @@ def _reserved_keys(variables: Mapping[str, str]) -> str | None:
 
 
 def _too_many_characters(environment: Mapping[str, Any]) -> str | None:
-    total = sum(len(found["name"]) + len(found["value"]) for found in environment.get("environmentVariables") or [])
+    total = sum(
+        len(variable["name"]) + len(variable["value"]) for variable in environment.get("environmentVariables") or []
+    )
     return str(total) if total > BUILD_VARIABLES_CHARACTERS else None
 
 

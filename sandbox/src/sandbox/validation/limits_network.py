@@ -45,7 +45,7 @@ def _too_many_values(params: Mapping[str, Any]) -> str | None:
     for condition in params.get("Conditions") or []:
         configured = [value for value in condition.values() if isinstance(value, Mapping)]
         values = [condition, *configured]
-        count += max(len(found.get(name) or []) for found in values for name in ("Values", "RegexValues"))
+        count += max(len(part.get(name) or []) for part in values for name in ("Values", "RegexValues"))
     return str(count) if count > MAX_CONDITION_VALUES else None
 
 

@@ -62,10 +62,10 @@ def _checkers(service: str) -> dict[str, Checker | None]:
 
 def checker_of(service: str, shape: Shape) -> Checker | None:
     """The checker of an operation's input, made once; None where the model constrains nothing."""
-    known = _checkers(service)
-    if shape.name not in known:
-        known[shape.name] = _checker(service, shape)
-    return known[shape.name]
+    checkers = _checkers(service)
+    if shape.name not in checkers:
+        checkers[shape.name] = _checker(service, shape)
+    return checkers[shape.name]
 
 
 def _checker(service: str, shape: Shape) -> Checker | None:
@@ -75,9 +75,9 @@ def _checker(service: str, shape: Shape) -> Checker | None:
     locations = {name: member.serialization.get("location", "body") for name, member in shape.members.items()}
 
     def check(params: Any) -> list[Violation]:
-        found: list[Violation] = []
-        walk(params, (), found)
-        return [_located(violation, locations) for violation in found]
+        violations: list[Violation] = []
+        walk(params, (), violations)
+        return [_located(violation, locations) for violation in violations]
 
     return check
 
@@ -97,14 +97,14 @@ class _Builder:
     def walk(self, shape: Shape) -> _Walk | None:
         if shape.name in self._walks:
             return self._walks[shape.name]
-        self._walks[shape.name] = lambda value, path, found: self._recur(shape.name, value, path, found)
-        self._walks[shape.name] = made = self._made(shape)
-        return made
+        self._walks[shape.name] = lambda value, path, violations: self._recur(shape.name, value, path, violations)
+        self._walks[shape.name] = built = self._made(shape)
+        return built
 
-    def _recur(self, name: str, value: Any, path: tuple[str, ...], found: list[Violation]) -> None:
+    def _recur(self, name: str, value: Any, path: tuple[str, ...], violations: list[Violation]) -> None:
         walk = self._walks[name]
         if walk is not None:
-            walk(value, path, found)
+            walk(value, path, violations)
 
     def _made(self, shape: Shape) -> _Walk | None:
         if getattr(shape, "is_document_type", False):
@@ -124,17 +124,17 @@ class _Builder:
         required = [name for name in shape.required_members if (self._service, shape.name, name) not in LENIENT]
         walks = {name: walk for name, member in shape.members.items() if (walk := self.walk(member)) is not None}
 
-        def check(value: Any, path: tuple[str, ...], found: list[Violation]) -> None:
+        def check(value: Any, path: tuple[str, ...], violations: list[Violation]) -> None:
             if not isinstance(value, Mapping):
-                found.append(_wrong_type(shape, value, path))
+                violations.append(_wrong_type(shape, value, path))
                 return
             for name in required:
                 if value.get(name) is None:
-                    found.append(Violation((*path, name), None, "missing", ("Member must not be null",)))
-            for name, given in value.items():
+                    violations.append(Violation((*path, name), None, "missing", ("Member must not be null",)))
+            for name, part in value.items():
                 walk = walks.get(name)
-                if walk is not None and given is not None:
-                    walk(given, (*path, name), found)
+                if walk is not None and part is not None:
+                    walk(part, (*path, name), violations)
 
         return check
 
@@ -144,17 +144,17 @@ class _Builder:
         walk = None if scalar is not None else self.walk(shape.member)
         sensitive = _is_sensitive(shape) or _is_sensitive(shape.member)
 
-        def check(value: Any, path: tuple[str, ...], found: list[Violation]) -> None:
+        def check(value: Any, path: tuple[str, ...], violations: list[Violation]) -> None:
             if not isinstance(value, (list, tuple)):
-                found.append(_wrong_type(shape, value, path))
+                violations.append(_wrong_type(shape, value, path))
                 return
-            for words in size(len(value)):
-                found.append(Violation(path, value, "length", (words,)))
+            for constraint in size(len(value)):
+                violations.append(Violation(path, value, "length", (constraint,)))
             if scalar is not None:
-                found.extend(_of_parts(scalar, value, value, path, "items", sensitive))
+                violations.extend(_of_parts(scalar, value, value, path, "items", sensitive))
             elif walk is not None:
                 for index, item in enumerate(value, 1):
-                    walk(item, (*path, str(index), "member"), found)
+                    walk(item, (*path, str(index), "member"), violations)
 
         return check
 
@@ -164,19 +164,19 @@ class _Builder:
         walk = None if values is not None else self.walk(shape.value)
         sensitive = _is_sensitive(shape) or _is_sensitive(shape.value)
 
-        def check(value: Any, path: tuple[str, ...], found: list[Violation]) -> None:
+        def check(value: Any, path: tuple[str, ...], violations: list[Violation]) -> None:
             if not isinstance(value, Mapping):
-                found.append(_wrong_type(shape, value, path))
+                violations.append(_wrong_type(shape, value, path))
                 return
-            for words in size(len(value)):
-                found.append(Violation(path, value, "length", (words,)))
+            for constraint in size(len(value)):
+                violations.append(Violation(path, value, "length", (constraint,)))
             if keys is not None:
-                found.extend(_of_parts(keys, list(value), value, path, "keys", sensitive))
+                violations.extend(_of_parts(keys, list(value), value, path, "keys", sensitive))
             if values is not None:
-                found.extend(_of_parts(values, list(value.values()), value, path, "values", sensitive))
+                violations.extend(_of_parts(values, list(value.values()), value, path, "values", sensitive))
             elif walk is not None:
-                for key, given in value.items():
-                    walk(given, (*path, str(key), "member"), found)
+                for key, part in value.items():
+                    walk(part, (*path, str(key), "member"), violations)
 
         return check
 
@@ -186,9 +186,9 @@ class _Builder:
             return None
         sensitive = _is_sensitive(shape)
 
-        def check(value: Any, path: tuple[str, ...], found: list[Violation]) -> None:
-            for kind, words in rule(value):
-                found.append(Violation(path, value, kind, (words,), sensitive=sensitive))
+        def check(value: Any, path: tuple[str, ...], violations: list[Violation]) -> None:
+            for kind, constraint in rule(value):
+                violations.append(Violation(path, value, kind, (constraint,), sensitive=sensitive))
 
         return check
 
@@ -208,7 +208,7 @@ class _Builder:
         if kind in ("structure", "list", "map"):
             return None
         least, most = self._bounds(shape)
-        lenient = {what for service, name, what in LENIENT if (service, name) == (self._service, shape.name)}
+        lenient = {exempt for service, name, exempt in LENIENT if (service, name) == (self._service, shape.name)}
         pattern = None if "pattern" in lenient else _pattern(self._service, shape)
         allowed = [] if "enum" in lenient else list(shape.metadata.get("enum", ()))
         types = _TYPES.get(kind)
@@ -219,17 +219,17 @@ class _Builder:
         def check(value: Any) -> list[tuple[Kind, str]]:
             if types is not None and (not isinstance(value, types) or (isinstance(value, bool) and kind != "boolean")):
                 return [("type", f"Member must be of type {kind}")]
-            found: list[tuple[Kind, str]] = []
+            broken: list[tuple[Kind, str]] = []
             if text and hasattr(value, "__len__"):
-                found += [("length", words) for words in _out_of(len(value), least, most, "have length ")]
+                broken += [("length", message) for message in _out_of(len(value), least, most, "have length ")]
             elif not text and (least is not None or most is not None):
-                found += [("range", words) for words in _out_of(value, least, most, "have value ")]
+                broken += [("range", message) for message in _out_of(value, least, most, "have value ")]
             if pattern is not None and not pattern.fullmatch(value):
                 constraint = f"Member must satisfy regular expression pattern: {shape.metadata['pattern']}"
-                found.append(("pattern", constraint))
+                broken.append(("pattern", constraint))
             if allowed and value not in allowed:
-                found.append(("enum", f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
-            return found
+                broken.append(("enum", f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
+            return broken
 
         return check
 
@@ -239,22 +239,22 @@ def _pattern(service: str, shape: Shape) -> Any:
     return None if pattern is None else java_patterns.compiled(pattern)
 
 
-def _out_of(value: Any, least: Any, most: Any, what: str) -> list[str]:
-    found = []
+def _out_of(value: Any, least: Any, most: Any, phrase: str) -> list[str]:
+    constraints = []
     if least is not None and value < least:
-        found.append(f"Member must {what}greater than or equal to {least}")
+        constraints.append(f"Member must {phrase}greater than or equal to {least}")
     if most is not None and value > most:
-        found.append(f"Member must {what}less than or equal to {most}")
-    return found
+        constraints.append(f"Member must {phrase}less than or equal to {most}")
+    return constraints
 
 
 def _of_parts(
     rule: _Scalar, parts: Sequence[Any], value: Any, path: tuple[str, ...], part: Part, sensitive: bool
 ) -> list[Violation]:
-    broken = list(dict.fromkeys(found for given in parts for found in rule(given)))
+    broken = list(dict.fromkeys(violation for each in parts for violation in rule(each)))
     if not broken:
         return []
-    return [Violation(path, value, broken[0][0], tuple(words for _, words in broken), part, sensitive)]
+    return [Violation(path, value, broken[0][0], tuple(constraint for _, constraint in broken), part, sensitive)]
 
 
 def _wrong_type(shape: Shape, value: Any, path: tuple[str, ...]) -> Violation:

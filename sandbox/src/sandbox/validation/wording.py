@@ -55,8 +55,8 @@ def error_of(service: str, protocol: str, violations: Sequence[Violation]) -> Aw
 def message_of(violations: Sequence[Violation]) -> str:
     """AWS's common wording, for all violations at once."""
     count = len(violations)
-    words = "; ".join(_words(violation) for violation in violations)
-    return f"{count} validation error{'' if count == 1 else 's'} detected: {words}"
+    constraints = "; ".join(_words(violation) for violation in violations)
+    return f"{count} validation error{'' if count == 1 else 's'} detected: {constraints}"
 
 
 def dotted(path: Sequence[str]) -> str:
@@ -81,15 +81,15 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}={_text(given)}" for key, given in value.items()) + "}"
+        return "{" + ", ".join(f"{key}={_text(part)}" for key, part in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_text(item) for item in value) + "]"
     return str(value)
 
 
 def _constraint(violation: Violation) -> str:
-    words = ", ".join(violation.constraints)
-    return _PARTS[violation.part].format(words) if violation.part in _PARTS else words
+    text = ", ".join(violation.constraints)
+    return _PARTS[violation.part].format(text) if violation.part in _PARTS else text
 
 
 def _type_words(violation: Violation) -> str:

@@ -54,10 +54,10 @@ def start_request(context: ActionContext, outputs: list[Artifact]) -> Json:
         request["sourceVersion"] = primary.revision
     if context.store.encryption_key:
         request["encryptionKeyOverride"] = context.store.encryption_key
-    others = [artifact for artifact in context.inputs if artifact.name != primary.name]
-    if others:
+    secondary = [artifact for artifact in context.inputs if artifact.name != primary.name]
+    if secondary:
         request["secondarySourcesOverride"] = [
-            {"type": "S3", "location": f"{a.bucket}/{a.key}", "sourceIdentifier": a.name} for a in others
+            {"type": "S3", "location": f"{a.bucket}/{a.key}", "sourceIdentifier": a.name} for a in secondary
         ]
     if len(outputs) == 1:
         request["artifactsOverride"] = _destination(outputs[0])
@@ -115,7 +115,7 @@ def _wait(context: ActionContext, client: Any, build: Json) -> Json:
         if time.monotonic() > deadline:
             raise ActionFailure("TimeoutError", f"The build {build['id']} did not end in time.")
         context.pause(5)
-        found = client.batch_get_builds(ids=[build["id"]])["builds"]
-        if not found:
+        builds = client.batch_get_builds(ids=[build["id"]])["builds"]
+        if not builds:
             raise ActionFailure("JobFailed", f"The build {build['id']} does not exist any more.")
-        build = found[0]
+        build = builds[0]

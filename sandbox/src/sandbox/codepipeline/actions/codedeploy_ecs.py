@@ -101,11 +101,11 @@ def _image(context: ActionContext, artifact: str) -> str:
         ) from error
 
 
-def _text(context: ActionContext, what: str, default: str) -> str:
+def _text(context: ActionContext, kind: str, default: str) -> str:
     configuration = context.configuration
-    path = configuration.get(f"{what}Path", default)
+    path = configuration.get(f"{kind}Path", default)
     try:
-        return _file(context, configuration[f"{what}Artifact"], path).decode()
+        return _file(context, configuration[f"{kind}Artifact"], path).decode()
     except UnicodeDecodeError as error:
         raise ActionFailure("ConfigurationError", f"{path} is not UTF-8: {error}") from error
 
@@ -116,7 +116,7 @@ def _file(context: ActionContext, name: str, path: str) -> bytes:
         raise ActionFailure("ConfigurationError", f"The artifact {name} is none of the action's inputs.")
     try:
         content = get(context.client("s3"), artifact)
-        found = read_file(content, path) if len(content) <= MOST_BYTES else None
+        file = read_file(content, path) if len(content) <= MOST_BYTES else None
     except ClientError as error:
         doing = f"to access the artifact {name} in the Amazon S3 bucket named {artifact.bucket}"
         raise permission_or(error, "ConfigurationError", doing) from error
@@ -124,6 +124,6 @@ def _file(context: ActionContext, name: str, path: str) -> bytes:
         raise ActionFailure("ConfigurationError", f"The artifact {name} is not a zip file.") from error
     if len(content) > MOST_BYTES:
         raise ActionFailure("ConfigurationError", f"The artifact {name} has more than 3 MB.")
-    if found is None:
+    if file is None:
         raise ActionFailure("ConfigurationError", f"The artifact {name} has no file {path}.")
-    return found
+    return file

@@ -55,10 +55,10 @@ def run(context: ActionContext) -> ActionResult:
 
 def describe(ecs: Any, cluster: str, name: str) -> Json:
     """The service; ActionFailure when it does not exist or is not active."""
-    found = ecs.describe_services(cluster=cluster, services=[name])["services"]
-    if not found or found[0]["status"] != "ACTIVE":
+    services = ecs.describe_services(cluster=cluster, services=[name])["services"]
+    if not services or services[0]["status"] != "ACTIVE":
         raise ActionFailure("ConfigurationError", f"The Amazon ECS service {name} in cluster {cluster} does not exist.")
-    return dict(found[0])
+    return dict(services[0])
 
 
 def revised(definition: Json, tags: list[Json], images: dict[str, str]) -> Json:
@@ -106,24 +106,28 @@ def _images(context: ActionContext) -> dict[str, str]:
     return parse_images(content, file)
 
 
-def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, mine: str, revision: str) -> ActionResult:
+def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, deployment_id: str, revision: str) -> ActionResult:
     minutes = float(context.configuration.get("DeploymentTimeout") or DEFAULT_MINUTES)
     deadline, readings = context.scaled_deadline(minutes), context.account.readings
-    known = False  # an answer may be older than the deployment
+    listed = False  # an answer may be older than the deployment
     while time.monotonic() < deadline:
         service = describe(ecs, cluster, name)
-        own = next((d for d in service["deployments"] if d["id"] == mine), None)
-        known = known or own is not None
-        problem = deployment_problem(service, mine) if known else None
+        deployment = next((d for d in service["deployments"] if d["id"] == deployment_id), None)
+        listed = listed or deployment is not None
+        problem = deployment_problem(service, deployment_id) if listed else None
         if problem and not readings.hanging_action:
-            raise ActionFailure("JobFailed", problem + _last_stopped(context, cluster, name, mine))
-        if own and not problem and (own["rolloutState"] == "COMPLETED" or _ends_early(readings, own)):
-            return ActionResult(f"Deployment {mine} of {revision} completed.")
+            raise ActionFailure("JobFailed", problem + _last_stopped(context, cluster, name, deployment_id))
+        if (
+            deployment
+            and not problem
+            and (deployment["rolloutState"] == "COMPLETED" or _ends_early(readings, deployment))
+        ):
+            return ActionResult(f"Deployment {deployment_id} of {revision} completed.")
         context.pause(5)
     raise ActionFailure(
         "TimeoutError",
         f"The Amazon ECS service {name} did not become stable within {minutes:g} minutes."
-        + _last_stopped(context, cluster, name, mine),
+        + _last_stopped(context, cluster, name, deployment_id),
     )
 
 
@@ -131,15 +135,15 @@ def _ends_early(readings: Readings, deployment: Json) -> bool:
     return readings.early_action and 0 < deployment["desiredCount"] <= deployment["runningCount"]
 
 
-def deployment_problem(service: Json, mine: str) -> str | None:
+def deployment_problem(service: Json, deployment_id: str) -> str | None:
     """Why the deployment will not complete: it failed, or another one took its place."""
     deployments = {deployment["id"]: deployment for deployment in service["deployments"]}
-    own = deployments.get(mine)
-    if own and own["rolloutState"] == "FAILED":
-        return f"The deployment {mine} failed: {own['rolloutStateReason']}"
-    if own is None or own["status"] != "PRIMARY":
+    current = deployments.get(deployment_id)
+    if current and current["rolloutState"] == "FAILED":
+        return f"The deployment {deployment_id} failed: {current['rolloutStateReason']}"
+    if current is None or current["status"] != "PRIMARY":
         primary = next(d for d in service["deployments"] if d["status"] == "PRIMARY")
-        return f"The deployment {mine} was superseded by {primary['id']} ({primary['rolloutStateReason']})"
+        return f"The deployment {deployment_id} was superseded by {primary['id']} ({primary['rolloutStateReason']})"
     return None
 
 

@@ -36,13 +36,14 @@ def run_s3(context: ActionContext) -> ActionResult:
             )
         if version is None:
             version = s3.get_object(Bucket=bucket, Key=key).get("VersionId")
-        found = s3.get_object(Bucket=bucket, Key=key, VersionId=version)
-        content = found["Body"].read()
+        s3_object = s3.get_object(Bucket=bucket, Key=key, VersionId=version)
+        content = s3_object["Body"].read()
     except ClientError as error:
         if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchVersion", "NotFound"):
-            which = f" (version {version})" if version else ""
+            of_version = f" (version {version})" if version else ""
             raise ActionFailure(
-                "ConfigurationError", f"The object with key '{key}'{which} does not exist in the bucket '{bucket}'."
+                "ConfigurationError",
+                f"The object with key '{key}'{of_version} does not exist in the bucket '{bucket}'.",
             ) from error
         raise permission_or(error, "ConfigurationError", f"to access the Amazon S3 bucket named {bucket}") from error
     artifact = context.store.place(context.output_names[0], version)
@@ -52,9 +53,14 @@ def run_s3(context: ActionContext) -> ActionResult:
         artifact.name,
         str(version),
         f"Amazon S3 version id: {version}",
-        created=found["LastModified"],
+        created=s3_object["LastModified"],
     )
-    variables = {"BucketName": bucket, "ETag": found["ETag"].strip('"'), "ObjectKey": key, "VersionId": str(version)}
+    variables = {
+        "BucketName": bucket,
+        "ETag": s3_object["ETag"].strip('"'),
+        "ObjectKey": key,
+        "VersionId": str(version),
+    }
     return ActionResult(revision.summary, variables, [artifact], revision)
 
 
@@ -63,9 +69,9 @@ def run_ecr(context: ActionContext) -> ActionResult:
     repository = context.configuration["RepositoryName"]
     tag = context.configuration.get("ImageTag", "latest")
     digest = override(context, "IMAGE_DIGEST")
-    wanted = {"imageDigest": digest} if digest else {"imageTag": tag}
+    image_id = {"imageDigest": digest} if digest else {"imageTag": tag}
     try:
-        answer = context.client("ecr").describe_images(repositoryName=repository, imageIds=[wanted])
+        answer = context.client("ecr").describe_images(repositoryName=repository, imageIds=[image_id])
     except ClientError as error:
         raise permission_or(error, "ConfigurationError", f"to access the ECR repository named {repository}") from error
     image = answer["imageDetails"][0]

@@ -82,14 +82,14 @@ class AwsResource:
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """What AWS reports of it, None when it is gone."""
-        found = self.find(aws, id, props)
-        if found is None:
+        description = self.find(aws, id, props)
+        if description is None:
             return None
-        state = {name: value for name, value in self.reported(aws, found, props).items() if value is not None}
-        for name, value in self.computed_from(aws, id, found, props).items():
+        state = {name: value for name, value in self.reported(aws, description, props).items() if value is not None}
+        for name, value in self.computed_from(aws, id, description, props).items():
             state[name] = reported(value, props[name], self.names) if name in props else value
         if self.tagging is not None:
-            tags = self.tags(aws, id, props, found)
+            tags = self.tags(aws, id, props, description)
             if tags or props.get("tags"):
                 state["tags"] = tags
             state["tagsAll"] = tags
@@ -137,13 +137,13 @@ class AwsResource:
                 return None
             raise
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         """The declared properties as AWS reports them."""
-        return declared(found, props, self.names)
+        return declared(description, props, self.names)
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
         """The output properties, from the description."""
-        return {name: value for name, path in self.outputs.items() if (value := dig(found, path)) is not None}
+        return {name: value for name, path in self.outputs.items() if (value := dig(description, path)) is not None}
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         """The delete call."""
@@ -153,10 +153,10 @@ class AwsResource:
 
     def computed(self, aws: Aws, id: str, inputs: Properties) -> Properties:
         """The outputs of a resource that exists."""
-        found = self.find(aws, id, inputs)
-        if found is None:
+        description = self.find(aws, id, inputs)
+        if description is None:
             raise RuntimeError(f"{self.create_call}: {id} is not there after it was written")
-        computed = self.computed_from(aws, id, found, inputs)
+        computed = self.computed_from(aws, id, description, inputs)
         for name in ("name", *self.defaults):
             if name in inputs:
                 computed.setdefault(name, inputs[name])
@@ -208,29 +208,29 @@ class AwsResource:
         shape = aws.client(self.service).meta.service_model.operation_model(operation).input_shape
         return member(name, shape.members, self.names) is not None and name not in self.apart
 
-    def tag_target(self, id: str, props: Properties, found: Any = None) -> str:
+    def tag_target(self, id: str, props: Properties, description: Any = None) -> str:
         """What the tag calls know the resource by."""
         assert self.tagging is not None
         if self.tagging.by == "id":
             return id
-        return str(dig(found, self.outputs["arn"]) if found is not None else props["arn"])
+        return str(dig(description, self.outputs["arn"]) if description is not None else props["arn"])
 
-    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
+    def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
         """The tags it has now."""
         assert self.tagging is not None
-        response = self._tag_call(aws, self.tagging.listing, self.tag_target(id, props, found), {})
+        response = self._tag_call(aws, self.tagging.listing, self.tag_target(id, props, description), {})
         tags = dig(response, self.tagging.path) or {}
         return tag_dictionary(tags)
 
-    def retag(self, aws: Aws, id: str, props: Properties, wanted: Mapping[str, str], had: Mapping[str, str]) -> None:
-        """Bring the tags from `had` to `wanted`."""
+    def retag(self, aws: Aws, id: str, props: Properties, tags: Mapping[str, str], had: Mapping[str, str]) -> None:
+        """Bring the tags from `had` to `tags`."""
         assert self.tagging is not None
-        found = self.find(aws, id, props) if self.tagging.by == "arn" else None
-        target = self.tag_target(id, props, found)
-        if stale := [k for k in had if k not in wanted]:
+        description = self.find(aws, id, props) if self.tagging.by == "arn" else None
+        target = self.tag_target(id, props, description)
+        if stale := [k for k in had if k not in tags]:
             self._tag_call(aws, self.tagging.untag, target, {"keys": stale})
-        if wanted:
-            self._tag_call(aws, self.tagging.tag, target, {"tags": dict(wanted)})
+        if tags:
+            self._tag_call(aws, self.tagging.tag, target, {"tags": dict(tags)})
 
     def _tag_call(self, aws: Aws, operation: str, target: str, payload: Properties) -> Any:
         assert self.tagging is not None
@@ -246,14 +246,14 @@ class AwsResource:
 
 
 def declared(
-    found: Mapping[str, Any], props: Properties, names: Mapping[str, str], skip: frozenset[str] = frozenset()
+    description: Mapping[str, Any], props: Properties, names: Mapping[str, str], skip: frozenset[str] = frozenset()
 ) -> Properties:
-    """The properties of `props` that the description `found` has, as AWS reports them."""
+    """The properties of `props` that the description has, as AWS reports them."""
     result = {}
     for name, value in props.items():
-        source = None if name in skip | PROVIDER_ONLY | {"tags"} else member(name, found, names)
+        source = None if name in skip | PROVIDER_ONLY | {"tags"} else member(name, description, names)
         if source is not None:
-            result[name] = reported(found[source], value, names)
+            result[name] = reported(description[source], value, names)
     return result
 
 
@@ -300,10 +300,10 @@ def ignoring_gone() -> Iterator[None]:
             raise
 
 
-def wait_until(what: str, done: Callable[[], bool], seconds: float, every: float = 0.2) -> None:
+def wait_until(message: str, done: Callable[[], bool], seconds: float, every: float = 0.2) -> None:
     """Poll; raises TimeoutError in the provider's words after `seconds`."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
-            raise TimeoutError(what)
+            raise TimeoutError(message)
         time.sleep(every)

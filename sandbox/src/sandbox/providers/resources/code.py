@@ -24,10 +24,10 @@ class Project(AwsResource):
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
         return super().find(aws, id.rsplit("/", 1)[1], props)
 
-    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
-        return tag_dictionary(found.get("tags", []))
+    def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
+        return tag_dictionary(description.get("tags", []))
 
-    def retag(self, aws: Aws, id: str, props: Properties, wanted: Any, had: Any) -> None:
+    def retag(self, aws: Aws, id: str, props: Properties, tags: Any, had: Any) -> None:
         """Tags are set by the update call."""
 
     def arguments(self, aws: Aws, operation: str, inputs: Properties, *, lenient: bool = False) -> Properties:
@@ -58,21 +58,21 @@ class Pipeline(AwsResource):
             aws.client("codepipeline").update_pipeline(**self.arguments(aws, "UpdatePipeline", news))
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        found = super().find(aws, id, props)
-        if found is None:
+        description = super().find(aws, id, props)
+        if description is None:
             return None
         arn = f"arn:{aws.partition}:codepipeline:{aws.region}:{aws.account}:{id}"
-        return {**found, "arn": arn}
+        return {**description, "arn": arn}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         rest = {k: v for k, v in props.items() if k not in ("stages", "artifactStores")}
-        state = super().reported(aws, found, rest)
-        stores = found.get("artifactStores") or {"": found.get("artifactStore", {})}
+        state = super().reported(aws, description, rest)
+        stores = description.get("artifactStores") or {"": description.get("artifactStore", {})}
         actual = [{**store, **({"region": region} if region else {})} for region, store in stores.items()]
         if "artifactStores" in props:
             state["artifactStores"] = reported(actual, props["artifactStores"], {})
         if "stages" in props:
-            stages = [_declared_stage(stage) for stage in found["stages"]]
+            stages = [_declared_stage(stage) for stage in description["stages"]]
             state["stages"] = reported(stages, props["stages"], self.names)
         return state
 

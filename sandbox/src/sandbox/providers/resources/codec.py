@@ -29,12 +29,12 @@ def folded(name: str) -> str:
 
 def member(name: str, members: Any, names: Names) -> str | None:
     """The API member a Pulumi property stands for, or None."""
-    for wanted in (names.get(name, name), name):
-        if wanted in members:
-            return str(wanted)
-        found = next((str(m) for m in members if folded(str(m)) == folded(wanted)), None)
-        if found is not None:
-            return found
+    for candidate in (names.get(name, name), name):
+        if candidate in members:
+            return str(candidate)
+        match = next((str(m) for m in members if folded(str(m)) == folded(candidate)), None)
+        if match is not None:
+            return match
     return None
 
 
@@ -138,8 +138,8 @@ def _pair(shape: Any) -> tuple[str, str] | None:
 
 
 def _pairs(items: list[Any]) -> bool:
-    found = [{k.lower() for k in item} for item in items if isinstance(item, Mapping)]
-    return bool(found) and all(any(set(pair) == keys for pair in PAIRS) for keys in found)
+    key_sets = [{k.lower() for k in item} for item in items if isinstance(item, Mapping)]
+    return bool(key_sets) and all(any(set(pair) == keys for pair in PAIRS) for keys in key_sets)
 
 
 def _dictionary(items: list[Any]) -> dict[str, Any]:
@@ -164,13 +164,13 @@ def _reported_object(actual: Mapping[str, Any], like: dict[str, Any], names: Nam
 
 def _reported_list(actual: list[Any], like: list[Any], names: Names) -> list[Any]:
     """Elements that were declared keep their place; the others take their properties from the declared."""
-    left, found = list(actual), []
-    for wanted in like:
-        match = next((a for a in left if reported(a, wanted, names) == wanted), None)
+    remaining, values = list(actual), []
+    for declared in like:
+        match = next((a for a in remaining if reported(a, declared, names) == declared), None)
         if match is not None:
-            left.remove(match)
-            found.append(wanted)
-    if not left and len(found) == len(like):
+            remaining.remove(match)
+            values.append(declared)
+    if not remaining and len(values) == len(like):
         return like
     template = _template(like)
     return [next((w for w in like if reported(a, w, names) == w), None) or reported(a, template, names) for a in actual]

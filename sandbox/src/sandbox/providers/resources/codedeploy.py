@@ -47,15 +47,15 @@ class Application(CodeDeployResource):
     def call(self, aws: Aws, operation: str, arguments: Properties, id: str | None = None) -> Any:
         return super().call(aws, operation, arguments, id and id.partition(":")[2])
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        arn = _arn(aws, f"application:{found['applicationName']}")
-        return {**super().computed_from(aws, id, found, inputs), "arn": arn}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        arn = _arn(aws, f"application:{description['applicationName']}")
+        return {**super().computed_from(aws, id, description, inputs), "arn": arn}
 
-    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
-        return _tags(aws, _arn(aws, f"application:{found['applicationName']}"))
+    def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
+        return _tags(aws, _arn(aws, f"application:{description['applicationName']}"))
 
-    def retag(self, aws: Aws, id: str, props: Properties, wanted: Any, had: Any) -> None:
-        _retag(aws, _arn(aws, f"application:{id.partition(':')[2]}"), wanted, had)
+    def retag(self, aws: Aws, id: str, props: Properties, tags: Any, had: Any) -> None:
+        _retag(aws, _arn(aws, f"application:{id.partition(':')[2]}"), tags, had)
 
 
 class DeploymentConfig(CodeDeployResource):
@@ -69,18 +69,18 @@ class DeploymentConfig(CodeDeployResource):
                 routing[name] = {f"{kind}Percentage": shift["percentage"], f"{kind}Interval": shift["interval"]}
         return super().arguments(aws, operation, {**inputs, "trafficRoutingConfig": routing}, lenient=lenient)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        routing = dict(found["trafficRoutingConfig"])
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        routing = dict(description["trafficRoutingConfig"])
         for name, kind in SHIFTS.items():
             if name in routing:
                 shift = routing[name]
                 routing[name] = {"percentage": shift[f"{kind}Percentage"], "interval": shift[f"{kind}Interval"]}
-        return super().reported(aws, {**found, "trafficRoutingConfig": routing}, props)
+        return super().reported(aws, {**description, "trafficRoutingConfig": routing}, props)
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
         return {
-            **super().computed_from(aws, id, found, inputs),
-            "arn": _arn(aws, f"deploymentconfig:{found['deploymentConfigName']}"),
+            **super().computed_from(aws, id, description, inputs),
+            "arn": _arn(aws, f"deploymentconfig:{description['deploymentConfigName']}"),
         }
 
 
@@ -118,42 +118,44 @@ class DeploymentGroup(CodeDeployResource):
                 return None
             raise
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         actual = {
-            **{name: found[name] for name in (*SAME, "deploymentGroupName") if name in found},
-            "appName": found["applicationName"],
-            "ecsService": (found.get("ecsServices") or [None])[0],
-            "blueGreenDeploymentConfig": found.get("blueGreenDeploymentConfiguration"),
+            **{name: description[name] for name in (*SAME, "deploymentGroupName") if name in description},
+            "appName": description["applicationName"],
+            "ecsService": (description.get("ecsServices") or [None])[0],
+            "blueGreenDeploymentConfig": description.get("blueGreenDeploymentConfiguration"),
             "alarmConfiguration": {
-                **found["alarmConfiguration"],
-                "alarms": [alarm["name"] for alarm in found["alarmConfiguration"].get("alarms", [])],
+                **description["alarmConfiguration"],
+                "alarms": [alarm["name"] for alarm in description["alarmConfiguration"].get("alarms", [])],
             },
             "loadBalancerInfo": {
-                "targetGroupPairInfo": ((found.get("loadBalancerInfo") or {}).get("targetGroupPairInfoList") or [None])[
-                    0
-                ]
+                "targetGroupPairInfo": (
+                    (description.get("loadBalancerInfo") or {}).get("targetGroupPairInfoList") or [None]
+                )[0]
             },
         }
         return {
             name: reported(actual[name], value, {}) for name, value in props.items() if actual.get(name) is not None
         }
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        arn = _arn(aws, f"deploymentgroup:{found['applicationName']}/{found['deploymentGroupName']}")
-        return {**super().computed_from(aws, id, found, inputs), "arn": arn}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        arn = _arn(aws, f"deploymentgroup:{description['applicationName']}/{description['deploymentGroupName']}")
+        return {**super().computed_from(aws, id, description, inputs), "arn": arn}
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         aws.client("codedeploy").delete_deployment_group(**_named(props))
 
-    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
-        return _tags(aws, _arn(aws, f"deploymentgroup:{found['applicationName']}/{found['deploymentGroupName']}"))
+    def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
+        return _tags(
+            aws, _arn(aws, f"deploymentgroup:{description['applicationName']}/{description['deploymentGroupName']}")
+        )
 
-    def retag(self, aws: Aws, id: str, props: Properties, wanted: Any, had: Any) -> None:
-        named = _named(props)
+    def retag(self, aws: Aws, id: str, props: Properties, tags: Any, had: Any) -> None:
+        names = _named(props)
         _retag(
             aws,
-            _arn(aws, f"deploymentgroup:{named['applicationName']}/{named['deploymentGroupName']}"),
-            wanted,
+            _arn(aws, f"deploymentgroup:{names['applicationName']}/{names['deploymentGroupName']}"),
+            tags,
             had,
         )
 
@@ -163,16 +165,16 @@ def _named(props: Properties) -> dict[str, str]:
 
 
 def _tags(aws: Aws, arn: str) -> dict[str, str]:
-    found = aws.client("codedeploy").list_tags_for_resource(ResourceArn=arn)["Tags"]
-    return {tag["Key"]: tag["Value"] for tag in found}
+    tags = aws.client("codedeploy").list_tags_for_resource(ResourceArn=arn)["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def _retag(aws: Aws, arn: str, wanted: dict[str, str], had: dict[str, str]) -> None:
+def _retag(aws: Aws, arn: str, tags: dict[str, str], had: dict[str, str]) -> None:
     client = aws.client("codedeploy")
-    if stale := [key for key in had if key not in wanted]:
+    if stale := [key for key in had if key not in tags]:
         client.untag_resource(ResourceArn=arn, TagKeys=stale)
-    if wanted:
-        client.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in wanted.items()])
+    if tags:
+        client.tag_resource(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
 
 
 RESOURCES: dict[str, Resource] = {

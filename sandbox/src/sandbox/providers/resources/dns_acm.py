@@ -32,22 +32,22 @@ class Record:
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """The set as the zone holds it."""
         try:
-            found = self._find(aws, props)
+            record_set = self._find(aws, props)
         except ClientError as error:
             if is_gone(error):
                 return None
             raise
-        if found is None:
+        if record_set is None:
             return None
         state: Properties = {k: props[k] for k in ("name", "type", "zoneId") if k in props}
-        values = [_unquoted(props, r["Value"]) for r in found.get("ResourceRecords", [])]
-        state["fqdn"] = found["Name"].rstrip(".")
+        values = [_unquoted(props, r["Value"]) for r in record_set.get("ResourceRecords", [])]
+        state["fqdn"] = record_set["Name"].rstrip(".")
         if "ttl" in props:
-            state["ttl"] = reported(found.get("TTL", 0), props["ttl"], {})
+            state["ttl"] = reported(record_set.get("TTL", 0), props["ttl"], {})
         if "records" in props:
             state["records"] = reported(values, props["records"], {})
         if "aliases" in props:
-            alias = found.get("AliasTarget", {})
+            alias = record_set.get("AliasTarget", {})
             alias = {**alias, "zoneId": alias.get("HostedZoneId"), "name": alias.get("DNSName", "").rstrip(".")}
             state["aliases"] = reported([alias], props["aliases"], {})
         return state
@@ -60,9 +60,9 @@ class Record:
     def delete(self, aws: Aws, id: str, props: Properties) -> None:
         """Delete the set that is there now."""
         try:
-            found = self._find(aws, props)
-            if found is not None:
-                batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": found}]}
+            record_set = self._find(aws, props)
+            if record_set is not None:
+                batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record_set}]}
                 aws.client("route53").change_resource_record_sets(HostedZoneId=_zone(props), ChangeBatch=batch)
         except ClientError as error:
             if not is_gone(error):
@@ -118,24 +118,26 @@ class Certificate(AwsResource):
     """A certificate; its id is its ARN."""
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        found = super().find(aws, id, props)
-        if found is None:
+        description = super().find(aws, id, props)
+        if description is None:
             return None
-        others = [name for name in found.get("SubjectAlternativeNames", []) if name != found["DomainName"]]
-        validations = found.get("DomainValidationOptions", [])
+        alternative_names = [
+            name for name in description.get("SubjectAlternativeNames", []) if name != description["DomainName"]
+        ]
+        validations = description.get("DomainValidationOptions", [])
         methods = (option.get("ValidationMethod") for option in validations)
-        return {**found, "SubjectAlternativeNames": others, "ValidationMethod": next(methods, None)}
+        return {**description, "SubjectAlternativeNames": alternative_names, "ValidationMethod": next(methods, None)}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        others = [n for n in props.get("subjectAlternativeNames", []) if n != found["DomainName"]]
-        state = super().reported(aws, found, {k: v for k, v in props.items() if k != "subjectAlternativeNames"})
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        alternative_names = [n for n in props.get("subjectAlternativeNames", []) if n != description["DomainName"]]
+        state = super().reported(aws, description, {k: v for k, v in props.items() if k != "subjectAlternativeNames"})
         if "subjectAlternativeNames" in props:
-            same = sorted(others) == sorted(found["SubjectAlternativeNames"])
-            names = props["subjectAlternativeNames"] if same else found["SubjectAlternativeNames"]
+            same = sorted(alternative_names) == sorted(description["SubjectAlternativeNames"])
+            names = props["subjectAlternativeNames"] if same else description["SubjectAlternativeNames"]
             state["subjectAlternativeNames"] = names
         return state
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
         options = [
             {
                 "domainName": option["DomainName"],
@@ -143,13 +145,13 @@ class Certificate(AwsResource):
                 "resourceRecordType": option["ResourceRecord"]["Type"],
                 "resourceRecordValue": option["ResourceRecord"]["Value"],
             }
-            for option in found.get("DomainValidationOptions", [])
+            for option in description.get("DomainValidationOptions", [])
             if "ResourceRecord" in option
         ]
         return {
-            **super().computed_from(aws, id, found, inputs),
+            **super().computed_from(aws, id, description, inputs),
             "domainValidationOptions": options,
-            "subjectAlternativeNames": inputs.get("subjectAlternativeNames") or [found["DomainName"]],
+            "subjectAlternativeNames": inputs.get("subjectAlternativeNames") or [description["DomainName"]],
         }
 
 
@@ -161,10 +163,10 @@ class CertificateValidation:
         arn = inputs["certificateArn"]
         certificate = self._certificate(aws, arn)
         if "validationRecordFqdns" in inputs:
-            given = {fqdn.rstrip(".") for fqdn in inputs["validationRecordFqdns"]}
+            fqdns = {fqdn.rstrip(".") for fqdn in inputs["validationRecordFqdns"]}
             for option in certificate.get("DomainValidationOptions", []):
                 record = option.get("ResourceRecord", {}).get("Name", "")
-                if record.rstrip(".") not in given:
+                if record.rstrip(".") not in fqdns:
                     raise RuntimeError(f"missing {option['DomainName']} DNS validation record: {record}")
         limit = Clock().scale(VALIDATION_SECONDS)
         problem = (

@@ -58,15 +58,15 @@ class Ec2Resource(AwsResource):
                     raise
             time.sleep(0.2)
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        computed = super().computed_from(aws, id, found, inputs)
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        computed = super().computed_from(aws, id, description, inputs)
         if self.kind:
-            owner = found.get("OwnerId", aws.account)
+            owner = description.get("OwnerId", aws.account)
             computed |= {"arn": ec2_arn(aws, f"{self.kind}/{id}"), "ownerId": owner}
         return computed
 
-    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
-        return tag_dictionary(found.get("Tags", []))
+    def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
+        return tag_dictionary(description.get("Tags", []))
 
     def _tag_call(self, aws: Aws, operation: str, target: str, payload: Properties) -> Any:
         tags = payload.get("tags") or dict.fromkeys(payload["keys"])
@@ -84,15 +84,15 @@ class Vpc(Ec2Resource):
                 argument = name[0].upper() + name[1:]
                 aws.client("ec2").modify_vpc_attribute(VpcId=id, **{argument: {"Value": text(news[name]) == "true"}})
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
         client = aws.client("ec2")
-        here = [{"Name": "vpc-id", "Values": [id]}]
-        tables = client.describe_route_tables(Filters=[*here, {"Name": "association.main", "Values": ["true"]}])
-        groups = client.describe_security_groups(Filters=[*here, {"Name": "group-name", "Values": ["default"]}])
-        acls = client.describe_network_acls(Filters=[*here, {"Name": "default", "Values": ["true"]}])
+        in_vpc = [{"Name": "vpc-id", "Values": [id]}]
+        tables = client.describe_route_tables(Filters=[*in_vpc, {"Name": "association.main", "Values": ["true"]}])
+        groups = client.describe_security_groups(Filters=[*in_vpc, {"Name": "group-name", "Values": ["default"]}])
+        acls = client.describe_network_acls(Filters=[*in_vpc, {"Name": "default", "Values": ["true"]}])
         table = dig(tables, "RouteTables.0.RouteTableId")
         return {
-            **super().computed_from(aws, id, found, inputs),
+            **super().computed_from(aws, id, description, inputs),
             **self._switches(aws, id),
             "mainRouteTableId": table,
             "defaultRouteTableId": table,
@@ -149,12 +149,12 @@ class RouteTable(Ec2Resource):
         for route in news["routes"]:
             client.create_route(RouteTableId=id, **_destination(route), **_target(route))
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, {k: v for k, v in props.items() if k != "routes"})
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, {k: v for k, v in props.items() if k != "routes"})
         if "routes" in props:
-            own = [route for route in found["Routes"] if route.get("GatewayId") != "local"]
+            routes = [route for route in description["Routes"] if route.get("GatewayId") != "local"]
             names = {"cidrBlock": "DestinationCidrBlock", "ipv6CidrBlock": "DestinationIpv6CidrBlock"}
-            state["routes"] = reported(own, props["routes"], {**names, **ROUTE_TARGETS})
+            state["routes"] = reported(routes, props["routes"], {**names, **ROUTE_TARGETS})
         return state
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
@@ -199,8 +199,8 @@ class Route:
 
     def _find(self, aws: Aws, props: Properties) -> Any:
         table = RESOURCES_BY_TYPE["RouteTable"].find(aws, props["routeTableId"], props) or {}
-        wanted = _destination(props).items()
-        return next((r for r in table.get("Routes", []) if wanted <= r.items()), None)
+        destination = _destination(props).items()
+        return next((r for r in table.get("Routes", []) if destination <= r.items()), None)
 
 
 class RouteTableAssociation:
@@ -213,23 +213,23 @@ class RouteTableAssociation:
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """The table that the subnet follows now."""
-        found = self._find(aws, props)
-        return None if found is None else {**self._plain(props), "routeTableId": found["RouteTableId"]}
+        association = self._find(aws, props)
+        return None if association is None else {**self._plain(props), "routeTableId": association["RouteTableId"]}
 
     def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
         """Follow another table."""
-        found = self._find(aws, olds)
-        if found is not None:
+        association = self._find(aws, olds)
+        if association is not None:
             aws.client("ec2").replace_route_table_association(
-                AssociationId=found["RouteTableAssociationId"], RouteTableId=news["routeTableId"]
+                AssociationId=association["RouteTableAssociationId"], RouteTableId=news["routeTableId"]
             )
         return {}
 
     def delete(self, aws: Aws, id: str, props: Properties) -> None:
         """Leave the subnet to the main table."""
-        found = self._find(aws, props)
-        if found is not None:
-            aws.client("ec2").disassociate_route_table(AssociationId=found["RouteTableAssociationId"])
+        association = self._find(aws, props)
+        if association is not None:
+            aws.client("ec2").disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
 
     def _find(self, aws: Aws, props: Properties) -> Any:
         ((name, value),) = self._what(props).items()
@@ -248,16 +248,16 @@ class NatGateway(Ec2Resource):
     """A NAT gateway; a deleted one is still described for a while."""
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        found = super().find(aws, id, props)
-        return None if found is None or found["State"] in ("deleted", "deleting", "failed") else found
+        description = super().find(aws, id, props)
+        return None if description is None or description["State"] in ("deleted", "deleting", "failed") else description
 
 
 class Eip(Ec2Resource):
     """An elastic address."""
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        computed = super().computed_from(aws, id, found, inputs)
-        host = found["PublicIp"].replace(".", "-")
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        computed = super().computed_from(aws, id, description, inputs)
+        host = description["PublicIp"].replace(".", "-")
         return {**computed, "publicDns": f"ec2-{host}.{aws.region}.compute.amazonaws.com"}
 
 
@@ -265,18 +265,18 @@ class VpcEndpoint(Ec2Resource):
     """An endpoint of a service within a VPC."""
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        found = super().find(aws, id, props)
-        if found is None or found.get("State") == "deleted":
+        description = super().find(aws, id, props)
+        if description is None or description.get("State") == "deleted":
             return None
-        return {**found, "SecurityGroupIds": [group["GroupId"] for group in found.get("Groups", [])]}
+        return {**description, "SecurityGroupIds": [group["GroupId"] for group in description.get("Groups", [])]}
 
     def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         arguments: Properties = {}
         for name in ("subnetIds", "routeTableIds", "securityGroupIds"):
-            had, wanted = set(olds.get(name, [])), set(news.get(name, []))
+            had, declared = set(olds.get(name, [])), set(news.get(name, []))
             suffix = name[0].upper() + name[1:]
-            arguments |= {f"Add{suffix}": sorted(wanted - had)} if wanted - had else {}
-            arguments |= {f"Remove{suffix}": sorted(had - wanted)} if had - wanted else {}
+            arguments |= {f"Add{suffix}": sorted(declared - had)} if declared - had else {}
+            arguments |= {f"Remove{suffix}": sorted(had - declared)} if had - declared else {}
         if changed(olds, news, "policy"):
             arguments["PolicyDocument"] = news["policy"]
         if changed(olds, news, "privateDnsEnabled"):

@@ -30,11 +30,11 @@ class LifecyclePolicy(AwsResource):
     """The lifecycle policy of a repository; id = the repository's name."""
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        found = super().find(aws, id, props)
-        return None if found is None else {**found, "policy": found["lifecyclePolicyText"]}
+        description = super().find(aws, id, props)
+        return None if description is None else {**description, "policy": description["lifecyclePolicyText"]}
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        return {"registryId": dig(found, "registryId") or aws.account}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        return {"registryId": dig(description, "registryId") or aws.account}
 
 
 RESOURCES: dict[str, Resource] = {

@@ -22,16 +22,16 @@ class Cluster(AwsResource):
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
         answer = aws.client("ecs").describe_clusters(clusters=[id], include=["SETTINGS", "CONFIGURATIONS"])
-        found = dig(answer, "clusters.0")
-        return None if found is None or found["status"] == "INACTIVE" else found
+        description = dig(answer, "clusters.0")
+        return None if description is None or description["status"] == "INACTIVE" else description
 
     def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         arguments = self.arguments(aws, "UpdateCluster", news, lenient=True)
         aws.client("ecs").update_cluster(cluster=id, **arguments)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        kept = {k: v for k, v in props.items() if k not in ("configuration", "serviceConnectDefaults")}
-        return super().reported(aws, found, kept)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        reported_props = {k: v for k, v in props.items() if k not in ("configuration", "serviceConnectDefaults")}
+        return super().reported(aws, description, reported_props)
 
 
 class ClusterCapacityProviders:
@@ -93,18 +93,18 @@ class TaskDefinition(AwsResource):
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
         client = aws.client("ecs")
         try:
-            found = client.describe_task_definition(taskDefinition=props.get("arn", id))["taskDefinition"]
+            description = client.describe_task_definition(taskDefinition=props.get("arn", id))["taskDefinition"]
         except client.exceptions.ClientException:
             return None
-        return found if found["status"] == "ACTIVE" else None
+        return description if description["status"] == "ACTIVE" else None
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         """A revision cannot change, so what was registered is what is there."""
         return {k: v for k, v in props.items() if k not in ("tags", "tagsAll")}
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        arn = found["taskDefinitionArn"]
-        return {"arn": arn, "arnWithoutRevision": arn.rsplit(":", 1)[0], "revision": found["revision"]}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        arn = description["taskDefinitionArn"]
+        return {"arn": arn, "arnWithoutRevision": arn.rsplit(":", 1)[0], "revision": description["revision"]}
 
     def computed(self, aws: Aws, id: str, inputs: Properties) -> Properties:
         flags = {name: inputs.get(name, False) for name in ("trackLatest", "skipDestroy")}

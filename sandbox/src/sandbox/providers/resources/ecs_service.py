@@ -94,44 +94,44 @@ class Service(AwsResource):
             answer = client.describe_services(cluster=_cluster(props), services=[id], include=["TAGS"])
         except client.exceptions.ClusterNotFoundException:
             return None
-        found = dig(answer, "services.0")
-        return None if found is None or found["status"] == "INACTIVE" else found
+        description = dig(answer, "services.0")
+        return None if description is None or description["status"] == "INACTIVE" else description
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         special = {*DEPLOYMENT, "networkConfiguration", "taskDefinition", "cluster", "deploymentConfiguration"}
-        state = super().reported(aws, found, {k: v for k, v in props.items() if k not in special})
-        configuration = found.get("deploymentConfiguration", {})
+        state = super().reported(aws, description, {k: v for k, v in props.items() if k not in special})
+        configuration = description.get("deploymentConfiguration", {})
         for name, api in DEPLOYMENT.items():
             if name in props and api in configuration:
                 state[name] = reported(configuration[api], props[name], self.names)
         if "deploymentConfiguration" in props and "strategy" in configuration:
             state["deploymentConfiguration"] = reported(configuration, props["deploymentConfiguration"], self.names)
-        network = dig(found, "networkConfiguration.awsvpcConfiguration")
+        network = dig(description, "networkConfiguration.awsvpcConfiguration")
         if "networkConfiguration" in props and network:
             public = {"assignPublicIp": network.get("assignPublicIp") == "ENABLED"}
             state["networkConfiguration"] = reported({**network, **public}, props["networkConfiguration"], {})
         if "taskDefinition" in props:
-            state["taskDefinition"] = _revision(found["taskDefinition"], props["taskDefinition"])
+            state["taskDefinition"] = _revision(description["taskDefinition"], props["taskDefinition"])
         return state
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        computed = super().computed_from(aws, id, found, inputs)
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        computed = super().computed_from(aws, id, description, inputs)
         if "cluster" in inputs and not inputs["cluster"].startswith("arn:"):
             computed["cluster"] = inputs["cluster"]
         for name in ("launchType", "platformVersion", "availabilityZoneRebalancing", "desiredCount"):
-            if name in found:
-                computed[name] = found[name]
+            if name in description:
+                computed[name] = description[name]
         return computed
 
-    def tags(self, aws: Aws, id: str, props: Properties, found: Any) -> dict[str, str]:
-        return {t["key"]: t["value"] for t in found.get("tags", []) if not t["key"].startswith("aws:")}
+    def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
+        return {t["key"]: t["value"] for t in description.get("tags", []) if not t["key"].startswith("aws:")}
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         client, where = aws.client("ecs"), {"cluster": _cluster(props), "service": id}
-        found = self.find(aws, id, props)
-        if found is None:
+        description = self.find(aws, id, props)
+        if description is None:
             return
-        if found["status"] == "ACTIVE" and found.get("schedulingStrategy") != "DAEMON":
+        if description["status"] == "ACTIVE" and description.get("schedulingStrategy") != "DAEMON":
             client.update_service(**where, desiredCount=0)
             self._wait(aws, id, props, "delete", lambda service: not service or service["runningCount"] == 0)
         client.delete_service(**where, force=True)
@@ -174,7 +174,7 @@ def _primary(service: Properties) -> Properties:
     return next((d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), {})
 
 
-def _revision(actual: str, wanted: str) -> str:
+def _revision(actual: str, declared: str) -> str:
     """The task definition the service runs; as it was written when that names the same revision."""
     short = actual.rsplit("/", 1)[-1]
-    return wanted if wanted in (actual, short, short.rsplit(":", 1)[0]) else actual
+    return declared if declared in (actual, short, short.rsplit(":", 1)[0]) else actual

@@ -80,8 +80,8 @@ HEALTH_DEFAULTS = {"healthyThreshold": 3, "unhealthyThreshold": 3, "interval": 3
 class ElbResource(AwsResource):
     """An ELBv2 object, known by its ARN."""
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        return {**super().computed_from(aws, id, found, inputs), "arn": id}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        return {**super().computed_from(aws, id, description, inputs), "arn": id}
 
 
 class LoadBalancer(ElbResource):
@@ -108,16 +108,16 @@ class LoadBalancer(ElbResource):
         scheme = "internal" if internal else "internet-facing"
         return {**super().arguments(aws, operation, inputs, lenient=lenient), "Scheme": scheme}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        subnets = [zone["SubnetId"] for zone in found["AvailabilityZones"]]
-        state = super().reported(aws, {**found, "Subnets": subnets}, props)
-        answer = aws.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=found["LoadBalancerArn"])
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        subnets = [zone["SubnetId"] for zone in description["AvailabilityZones"]]
+        state = super().reported(aws, {**description, "Subnets": subnets}, props)
+        answer = aws.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=description["LoadBalancerArn"])
         return {**state, **_reported_attributes(BALANCER_ATTRIBUTES, answer["Attributes"], props)}
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
         suffix = id.split(":loadbalancer/", 1)[1]
-        internal = found["Scheme"] == "internal"
-        return {**super().computed_from(aws, id, found, inputs), "arnSuffix": suffix, "internal": internal}
+        internal = description["Scheme"] == "internal"
+        return {**super().computed_from(aws, id, description, inputs), "arnSuffix": suffix, "internal": internal}
 
 
 class Listener(ElbResource):
@@ -128,10 +128,10 @@ class Listener(ElbResource):
         sent = super().arguments(aws, operation, inputs, lenient=lenient)
         return {**sent, **({"Certificates": [{"CertificateArn": certificate}]} if certificate else {})}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, props)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, props)
         if "certificateArn" in props:
-            state["certificateArn"] = dig(found, "Certificates.0.CertificateArn") or ""
+            state["certificateArn"] = dig(description, "Certificates.0.CertificateArn") or ""
         return state
 
 
@@ -142,8 +142,8 @@ class ListenerRule(ElbResource):
         """Create it; without a priority it comes last."""
         if "priority" not in inputs:
             rules = aws.client("elbv2").describe_rules(ListenerArn=inputs["listenerArn"])["Rules"]
-            taken = [int(rule["Priority"]) for rule in rules if rule["Priority"] != "default"]
-            inputs = {**inputs, "priority": max(taken, default=0) + 1}
+            priorities = [int(rule["Priority"]) for rule in rules if rule["Priority"] != "default"]
+            inputs = {**inputs, "priority": max(priorities, default=0) + 1}
         id, outputs = super().create(aws, inputs)
         return id, {**outputs, "priority": inputs["priority"]}
 
@@ -156,10 +156,10 @@ class ListenerRule(ElbResource):
             priorities = [{"RuleArn": id, "Priority": int(news["priority"])}]
             aws.client("elbv2").set_rule_priorities(RulePriorities=priorities)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, props)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, props)
         if "conditions" in props:
-            actual = [_declared_condition(condition) for condition in found["Conditions"]]
+            actual = [_declared_condition(condition) for condition in description["Conditions"]]
             state["conditions"] = reported(actual, props["conditions"], {})
         return state
 
@@ -184,27 +184,27 @@ class TargetGroup(ElbResource):
         if pairs := _attributes(GROUP_ATTRIBUTES, olds, news):
             aws.client("elbv2").modify_target_group_attributes(TargetGroupArn=id, Attributes=pairs)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, props)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, props)
         if "healthCheck" in props:
-            matcher = found.get("Matcher", {})
-            actual = {name: found[key] for name, key in HEALTH_CHECK.items() if key in found}
+            matcher = description.get("Matcher", {})
+            actual = {name: description[key] for name, key in HEALTH_CHECK.items() if key in description}
             actual["matcher"] = matcher.get("HttpCode") or matcher.get("GrpcCode") or ""
             state["healthCheck"] = reported(actual, props["healthCheck"], {})
-        answer = aws.client("elbv2").describe_target_group_attributes(TargetGroupArn=found["TargetGroupArn"])
+        answer = aws.client("elbv2").describe_target_group_attributes(TargetGroupArn=description["TargetGroupArn"])
         return {**state, **_reported_attributes(GROUP_ATTRIBUTES, answer["Attributes"], props)}
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        return {**super().computed_from(aws, id, found, inputs), "arnSuffix": id.rsplit(":", 1)[1]}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        return {**super().computed_from(aws, id, description, inputs), "arnSuffix": id.rsplit(":", 1)[1]}
 
 
 def _attributes(keys: Mapping[str, str], olds: Properties, news: Properties) -> list[dict[str, str]]:
     """The attributes to set, as key/value pairs."""
     pairs = []
     for name, key in keys.items():
-        wanted = dig(news, name)
-        if wanted is not None and wanted != dig(olds, name):
-            pairs.append({"Key": key, "Value": text(wanted)})
+        value = dig(news, name)
+        if value is not None and value != dig(olds, name):
+            pairs.append({"Key": key, "Value": text(value)})
     return pairs
 
 

@@ -28,9 +28,9 @@ class Function(AwsResource):
             arguments = super().arguments(aws, "UpdateFunctionCode", _code(news))
             self.call(aws, "UpdateFunctionCode", arguments, id)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        kept = {name: props[name] for name in UNREPORTED if name in props}
-        return {**super().reported(aws, found, props), **kept}
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        unreported = {name: props[name] for name in UNREPORTED if name in props}
+        return {**super().reported(aws, description, props), **unreported}
 
 
 class Permission(AwsResource):
@@ -41,13 +41,13 @@ class Permission(AwsResource):
         statements = json.loads(policy)["Statement"] if policy else []
         return next((each for each in statements if each["Sid"] == id), None)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         statement = {
-            "function": found["Resource"] if props["function"].startswith("arn:") else props["function"],
-            "action": found["Action"],
-            "principal": found["Principal"]["Service"],
-            "sourceArn": found.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn"),
-            "statementId": found["Sid"],
+            "function": description["Resource"] if props["function"].startswith("arn:") else props["function"],
+            "action": description["Action"],
+            "principal": description["Principal"]["Service"],
+            "sourceArn": description.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn"),
+            "statementId": description["Sid"],
         }
         return {name: value for name, value in statement.items() if name in props}
 

@@ -74,9 +74,9 @@ class Role(AwsResource):
             else:
                 client.delete_role_permissions_boundary(RoleName=id)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-        return super().reported(aws, {**found, "PermissionsBoundary": boundary or ""}, props)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        boundary = description.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return super().reported(aws, {**description, "PermissionsBoundary": boundary or ""}, props)
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         client = aws.client("iam")
@@ -103,8 +103,8 @@ class InlinePolicy:
         """The document AWS holds."""
         owner, name = id.split(":", 1)
         with ignoring_gone():
-            found = self._call(aws, "get", owner, name)["PolicyDocument"]
-            actual = found if isinstance(found, str) else json.dumps(found)
+            document = self._call(aws, "get", owner, name)["PolicyDocument"]
+            actual = document if isinstance(document, str) else json.dumps(document)
             return {"name": name, self.owner: owner, "policy": reported(actual, props.get("policy", ""), {})}
         return None
 
@@ -128,12 +128,12 @@ class ManagedPolicy(AwsResource):
     """A policy of its own; a new document is a new version, and AWS keeps five."""
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        found = super().find(aws, id, props)
-        if found is None:
+        description = super().find(aws, id, props)
+        if description is None:
             return None
-        version = aws.client("iam").get_policy_version(PolicyArn=id, VersionId=found["DefaultVersionId"])
+        version = aws.client("iam").get_policy_version(PolicyArn=id, VersionId=description["DefaultVersionId"])
         actual = version["PolicyVersion"]["Document"]
-        return {**found, "PolicyDocument": actual if isinstance(actual, str) else json.dumps(actual)}
+        return {**description, "PolicyDocument": actual if isinstance(actual, str) else json.dumps(actual)}
 
     def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         if not changed(olds, news, "policy"):
@@ -156,20 +156,20 @@ class ManagedPolicy(AwsResource):
 class OpenIdConnectProvider(AwsResource):
     """An OIDC provider; its audiences and thumbprints change in place."""
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        return {**super().computed_from(aws, id, found, inputs), "arn": id}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        return {**super().computed_from(aws, id, description, inputs), "arn": id}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         """AWS leaves the scheme out of the URL."""
-        state = super().reported(aws, found, props)
-        return {**state, "url": props["url"]} if props["url"] == f"https://{found['Url']}" else state
+        state = super().reported(aws, description, props)
+        return {**state, "url": props["url"]} if props["url"] == f"https://{description['Url']}" else state
 
     def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         client = aws.client("iam")
-        had, wanted = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
-        for audience in sorted(wanted - had):
+        had, audiences = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
+        for audience in sorted(audiences - had):
             client.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
-        for audience in sorted(had - wanted):
+        for audience in sorted(had - audiences):
             client.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
         if changed(olds, news, "thumbprintLists"):
             client.update_open_id_connect_provider_thumbprint(

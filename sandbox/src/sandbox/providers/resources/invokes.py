@@ -64,7 +64,7 @@ def get_availability_zones(aws: Aws, args: Properties) -> Properties:
     if "state" in args:
         filters.append({"Name": "state", "Values": [args["state"]]})
     zones = aws.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
-    kept = sorted(
+    chosen = sorted(
         (zone["ZoneName"], zone["ZoneId"])
         for zone in zones
         if zone["ZoneName"] not in args.get("excludeNames", []) and zone["ZoneId"] not in args.get("excludeZoneIds", [])
@@ -73,9 +73,9 @@ def get_availability_zones(aws: Aws, args: Properties) -> Properties:
         **args,
         "groupNames": [aws.region],
         "id": aws.region,
-        "names": [name for name, _ in kept],
+        "names": [name for name, _ in chosen],
         "region": aws.region,
-        "zoneIds": [zone for _, zone in kept],
+        "zoneIds": [zone for _, zone in chosen],
     }
 
 
@@ -142,8 +142,8 @@ def get_subnet(aws: Aws, args: Properties) -> Properties:
         "vpc-id": "vpcId",
     }
     ids = {"SubnetIds": [args["id"]]} if "id" in args else {}
-    found = aws.client("ec2").describe_subnets(Filters=_filters(args, extra), **ids)["Subnets"]
-    subnet = _only(found, "EC2 Subnet")
+    subnets = aws.client("ec2").describe_subnets(Filters=_filters(args, extra), **ids)["Subnets"]
+    subnet = _only(subnets, "EC2 Subnet")
     return {
         "arn": ec2_arn(aws, f"subnet/{subnet['SubnetId']}"),
         "availabilityZone": subnet["AvailabilityZone"],
@@ -183,11 +183,15 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
         name = str(args["name"]).rstrip(".") + "."
         private = text(args.get("privateZone", False)) == "true"
         zones = (zone for page in client.get_paginator("list_hosted_zones").paginate() for zone in page["HostedZones"])
-        found = next((z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == private), None)
-        if found is None:
+        hosted_zone = next(
+            (z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == private), None
+        )
+        if hosted_zone is None:
             _log.warning("made up hosted zone %s", name.rstrip("."))
-            found = aws.root("route53").create_hosted_zone(Name=name, CallerReference=str(uuid.uuid4()))["HostedZone"]
-        id = found["Id"].rsplit("/", 1)[1]
+            hosted_zone = aws.root("route53").create_hosted_zone(Name=name, CallerReference=str(uuid.uuid4()))[
+                "HostedZone"
+            ]
+        id = hosted_zone["Id"].rsplit("/", 1)[1]
     answer = client.get_hosted_zone(Id=id)
     zone = answer["HostedZone"]
     servers = dig(answer, "DelegationSet.NameServers") or []
@@ -266,15 +270,15 @@ def _one_or_many(values: list[str]) -> Any:
 
 
 def _statements_of(document: str) -> list[Properties]:
-    found = json.loads(document).get("Statement", [])
-    return found if isinstance(found, list) else [found]
+    statements = json.loads(document).get("Statement", [])
+    return statements if isinstance(statements, list) else [statements]
 
 
 def _merge(base: list[Properties], over: list[Properties]) -> list[Properties]:
     """`over` after `base`; a statement takes the place of one with the same Sid."""
     replaced = {s["Sid"]: s for s in over if s.get("Sid")}
-    kept = [replaced.pop(s.get("Sid", ""), s) for s in base]
-    return [*kept, *(s for s in over if not s.get("Sid") or s["Sid"] in replaced)]
+    merged = [replaced.pop(s.get("Sid", ""), s) for s in base]
+    return [*merged, *(s for s in over if not s.get("Sid") or s["Sid"] in replaced)]
 
 
 def _filters(args: Properties, extra: Mapping[str, str] | None = None) -> list[Properties]:
@@ -284,13 +288,13 @@ def _filters(args: Properties, extra: Mapping[str, str] | None = None) -> list[P
     return filters + [{"Name": name, "Values": [text(args[arg])]} for name, arg in (extra or {}).items() if arg in args]
 
 
-def _only(found: list[Any], what: str) -> Any:
+def _only(matches: list[Any], kind: str) -> Any:
     """The single match, else the provider's error."""
-    if not found:
-        raise LookupError(f"no matching {what} found")
-    if len(found) > 1:
-        raise LookupError(f"multiple {what}s matched; use additional constraints to reduce matches to a single {what}")
-    return found[0]
+    if not matches:
+        raise LookupError(f"no matching {kind} found")
+    if len(matches) > 1:
+        raise LookupError(f"multiple {kind}s matched; use additional constraints to reduce matches to a single {kind}")
+    return matches[0]
 
 
 INVOKES: dict[str, Callable[[Aws, Properties], Properties]] = {

@@ -24,11 +24,11 @@ class LogGroup(AwsResource):
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
         groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=id)["logGroups"]
-        found = next((group for group in groups if group["logGroupName"] == id), None)
-        if found is None:
+        log_group = next((group for group in groups if group["logGroupName"] == id), None)
+        if log_group is None:
             return None
-        arn = found["arn"].removesuffix(":*")
-        return {"retentionInDays": 0, **found, "arn": arn}
+        arn = log_group["arn"].removesuffix(":*")
+        return {"retentionInDays": 0, **log_group, "arn": arn}
 
     def settle(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         days = int(news.get("retentionInDays", 0))
@@ -54,8 +54,8 @@ class QueryDefinition(AwsResource):
     """A saved query; none is described by its id."""
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
-        known = aws.client("logs").describe_query_definitions(maxResults=1000)["queryDefinitions"]
-        return next((each for each in known if each["queryDefinitionId"] == id), None)
+        definitions = aws.client("logs").describe_query_definitions(maxResults=1000)["queryDefinitions"]
+        return next((each for each in definitions if each["queryDefinitionId"] == id), None)
 
 
 class EventRule(AwsResource):
@@ -103,10 +103,10 @@ class EventTarget:
         where = self._rule(props)
         with ignoring_gone():
             targets = aws.client("events").list_targets_by_rule(**where)["Targets"]
-            found = next((target for target in targets if target["Id"] == props["targetId"]), None)
-            if found is not None:
-                kept: Properties = {k: props[k] for k in ("rule", "eventBusName", "targetId") if k in props}
-                return {**kept, **declared(found, props, TARGET_NAMES)}
+            event_target = next((target for target in targets if target["Id"] == props["targetId"]), None)
+            if event_target is not None:
+                identifiers: Properties = {k: props[k] for k in ("rule", "eventBusName", "targetId") if k in props}
+                return {**identifiers, **declared(event_target, props, TARGET_NAMES)}
         return None
 
     def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
@@ -142,8 +142,8 @@ class MetricAlarm(AwsResource):
         sent = {k: v for k, v in inputs.items() if k != "metricQueries"}
         return super().arguments(aws, operation, {**sent, **({"metrics": queries} if queries else {})}, lenient=lenient)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        return super().reported(aws, found, {k: v for k, v in props.items() if k != "metricQueries"})
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        return super().reported(aws, description, {k: v for k, v in props.items() if k != "metricQueries"})
 
 
 class CompositeAlarm(AwsResource):

@@ -34,9 +34,9 @@ ATTRIBUTES = {
 class Connection(AwsResource):
     """A connection; AWS tells nobody its secret."""
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         secret = {"authParameters": props["authParameters"]} if "authParameters" in props else {}
-        return {**super().reported(aws, found, props), **secret}
+        return {**super().reported(aws, description, props), **secret}
 
 
 class Queue:
@@ -57,14 +57,14 @@ class Queue:
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """Its attributes, of those that are declared."""
-        found = _found(aws, id)
-        if found is None:
+        attributes = _found(aws, id)
+        if attributes is None:
             return None
         tags = tag_dictionary(aws.client("sqs").list_queue_tags(QueueUrl=id).get("Tags", {}))
-        state = {name: _typed(found.get(ATTRIBUTES[name]), props[name]) for name in ATTRIBUTES if name in props}
-        kept = {name: value for name, value in state.items() if value is not None}
+        state = {name: _typed(attributes.get(ATTRIBUTES[name]), props[name]) for name in ATTRIBUTES if name in props}
+        declared_attributes = {name: value for name, value in state.items() if value is not None}
         return {
-            **kept,
+            **declared_attributes,
             **self._outputs(aws, id, {"tags": tags}),
             **({"tags": tags} if tags or props.get("tags") else {}),
         }
@@ -73,8 +73,8 @@ class Queue:
         """Set what differs."""
         client = aws.client("sqs")
         client.set_queue_attributes(QueueUrl=id, Attributes=_attributes(news))
-        if gone := [key for key in olds.get("tags", {}) if key not in news.get("tags", {})]:
-            client.untag_queue(QueueUrl=id, TagKeys=gone)
+        if removed := [key for key in olds.get("tags", {}) if key not in news.get("tags", {})]:
+            client.untag_queue(QueueUrl=id, TagKeys=removed)
         if news.get("tags"):
             client.tag_queue(QueueUrl=id, Tags=news["tags"])
         return self._outputs(aws, id, news)
@@ -85,9 +85,9 @@ class Queue:
             aws.client("sqs").delete_queue(QueueUrl=id)
 
     def _outputs(self, aws: Aws, url: str, inputs: Properties) -> Properties:
-        found = _found(aws, url) or {}
+        attributes = _found(aws, url) or {}
         name = url.rpartition("/")[2]
-        return {"arn": found.get("QueueArn"), "url": url, "name": name, "tagsAll": inputs.get("tags", {})}
+        return {"arn": attributes.get("QueueArn"), "url": url, "name": name, "tagsAll": inputs.get("tags", {})}
 
 
 class QueuePolicy:
@@ -115,22 +115,22 @@ class QueuePolicy:
 
 def _found(aws: Aws, url: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        answer: dict[str, Any] = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     except ClientError as error:
         if is_gone(error):
             return None
         raise
-    return dict(found.get("Attributes", {}))
+    return dict(answer.get("Attributes", {}))
 
 
 def _attributes(inputs: Properties) -> dict[str, str]:
     return {ATTRIBUTES[name]: text(value) for name, value in inputs.items() if name in ATTRIBUTES}
 
 
-def _typed(found: str | None, like: Any) -> Any:
-    if found is None or isinstance(like, str):
-        return found
-    return found == "true" if isinstance(like, bool) else float(found)
+def _typed(value: str | None, like: Any) -> Any:
+    if value is None or isinstance(like, str):
+        return value
+    return value == "true" if isinstance(like, bool) else float(value)
 
 
 RESOURCES: dict[str, Resource] = {

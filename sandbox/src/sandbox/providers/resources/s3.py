@@ -164,8 +164,8 @@ class BucketNotification(BucketSetting):
         if state is None:
             return None
         if "eventbridge" in props:
-            found = aws.client("s3").get_bucket_notification_configuration(Bucket=id)
-            state["eventbridge"] = reported("EventBridgeConfiguration" in found, props["eventbridge"], {})
+            configuration = aws.client("s3").get_bucket_notification_configuration(Bucket=id)
+            state["eventbridge"] = reported("EventBridgeConfiguration" in configuration, props["eventbridge"], {})
         return state
 
     def _put(self, aws: Aws, inputs: Properties) -> None:
@@ -182,10 +182,10 @@ class BucketVersioning(BucketSetting):
         response = super().read(aws, id, props)
         if response is None:
             return None
-        found = aws.client("s3").get_bucket_versioning(Bucket=id)
-        if "Status" not in found:
+        versioning = aws.client("s3").get_bucket_versioning(Bucket=id)
+        if "Status" not in versioning:
             return None
-        return {"bucket": id, **declared({"VersioningConfiguration": found}, props, self.names)}
+        return {"bucket": id, **declared({"VersioningConfiguration": versioning}, props, self.names)}
 
     def delete(self, aws: Aws, id: str, props: Properties) -> None:
         status = props.get("versioningConfiguration", {}).get("status")
@@ -218,12 +218,12 @@ class BucketObject:
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """Whether it is there, with its entity tag and version."""
         try:
-            found = aws.client("s3").head_object(Bucket=props["bucket"], Key=props["key"])
+            head = aws.client("s3").head_object(Bucket=props["bucket"], Key=props["key"])
         except ClientError as error:
             if is_gone(error):
                 return None
             raise
-        return {"bucket": props["bucket"], "key": props["key"], **self._outputs(aws, props, found)}
+        return {"bucket": props["bucket"], "key": props["key"], **self._outputs(aws, props, head)}
 
     def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
         """Put it anew."""
@@ -250,15 +250,15 @@ class BucketObject:
         if inputs.get("tags"):
             pairs = [{"Key": k, "Value": v} for k, v in inputs["tags"].items()]
             client.put_object_tagging(Bucket=inputs["bucket"], Key=inputs["key"], Tagging={"TagSet": pairs})
-        found = client.head_object(Bucket=inputs["bucket"], Key=inputs["key"])
-        return self._outputs(aws, inputs, found)
+        head = client.head_object(Bucket=inputs["bucket"], Key=inputs["key"])
+        return self._outputs(aws, inputs, head)
 
-    def _outputs(self, aws: Aws, props: Properties, found: Any) -> Properties:
+    def _outputs(self, aws: Aws, props: Properties, head: Any) -> Properties:
         return {
             "arn": f"arn:{aws.partition}:s3:::{props['bucket']}/{props['key']}",
-            "etag": found["ETag"].strip('"'),
-            "versionId": found.get("VersionId", ""),
-            "contentType": found["ContentType"],
+            "etag": head["ETag"].strip('"'),
+            "versionId": head.get("VersionId", ""),
+            "contentType": head["ContentType"],
             "tagsAll": props.get("tags", {}),
         }
 

@@ -24,9 +24,9 @@ class Scaling(AwsResource):
         pages = client.get_paginator(xform_name(self.read_call)).paginate(
             ServiceNamespace=props["serviceNamespace"], ScalableDimension=props["scalableDimension"]
         )
-        found = (item for page in pages for item in page[self.element])
+        items = (item for page in pages for item in page[self.element])
         return next(
-            (item for item in found if item["ResourceId"] == props["resourceId"] and item.get("PolicyName", id) == id),
+            (item for item in items if item["ResourceId"] == props["resourceId"] and item.get("PolicyName", id) == id),
             None,
         )
 
@@ -37,18 +37,18 @@ class Scaling(AwsResource):
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         if self.find(aws, id, props) is None:
             return
-        named = {"PolicyName": id} if self.key == "PolicyName" else {}
+        policy_name = {"PolicyName": id} if self.key == "PolicyName" else {}
         dimension = {name[0].upper() + name[1:]: props[name] for name in DIMENSION}
-        self.call(aws, self.delete_call, {**dimension, **named})
+        self.call(aws, self.delete_call, {**dimension, **policy_name})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy(Scaling):
     """A scaling policy with the alarms AWS makes for it."""
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        alarms = [alarm["AlarmARN"] for alarm in found.get("Alarms", [])]
-        return {**super().computed_from(aws, id, found, inputs), "alarmArns": alarms}
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        alarms = [alarm["AlarmARN"] for alarm in description.get("Alarms", [])]
+        return {**super().computed_from(aws, id, description, inputs), "alarmArns": alarms}
 
 
 RESOURCES: dict[str, Resource] = {

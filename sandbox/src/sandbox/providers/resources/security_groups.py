@@ -52,13 +52,13 @@ class SecurityGroup(Ec2Resource):
                 permissions = _permissions(id, news[direction])
                 getattr(client, f"authorize_security_group_{direction}")(GroupId=id, IpPermissions=permissions)
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, props)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, props)
         for direction, key in DIRECTIONS.items():
             if direction in props:
-                actual = set(_flat(found.get(key, [])))
-                wanted = set(_flat(_permissions(found["GroupId"], props[direction])))
-                state[direction] = props[direction] if actual == wanted else _inline(actual)
+                actual = set(_flat(description.get(key, [])))
+                declared = set(_flat(_permissions(description["GroupId"], props[direction])))
+                state[direction] = props[direction] if actual == declared else _inline(actual)
         return state
 
 
@@ -77,14 +77,14 @@ class SecurityGroupRule(Ec2Resource):
             self.retag(aws, id, inputs, inputs["tags"], {})
         return id, self.computed(aws, id, inputs)
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
         return {"arn": ec2_arn(aws, f"security-group-rule/{id}"), "securityGroupRuleId": id}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, {k: v for k, v in props.items() if k not in RULE_PEERS})
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, {k: v for k, v in props.items() if k not in RULE_PEERS})
         if text(props.get("ipProtocol", "")) == "-1":
             state = {k: v for k, v in state.items() if k not in ("fromPort", "toPort")}
-        return state | {name: dig(found, path) for name, (_, _, path) in RULE_PEERS.items() if name in props}
+        return state | {name: dig(description, path) for name, (_, _, path) in RULE_PEERS.items() if name in props}
 
     def change(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         rule = {"IpProtocol": text(news["ipProtocol"]), "Description": news.get("description", ""),

@@ -34,18 +34,18 @@ class Parameter(AwsResource):
         described = aws.client("ssm").describe_parameters(ParameterFilters=filters)["Parameters"]
         return {**(described[0] if described else {}), **parameter}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        state = super().reported(aws, found, {k: v for k, v in props.items() if k not in VALUES})
-        name = "insecureValue" if "insecureValue" in props and found["Type"] != "SecureString" else "value"
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        state = super().reported(aws, description, {k: v for k, v in props.items() if k not in VALUES})
+        name = "insecureValue" if "insecureValue" in props and description["Type"] != "SecureString" else "value"
         if "valueWo" not in props:
-            same = text(props.get(name, "")) == found["Value"]
-            state[name] = props.get(name, "") if same else found["Value"]
+            same = text(props.get(name, "")) == description["Value"]
+            state[name] = props.get(name, "") if same else description["Value"]
         return state
 
-    def computed_from(self, aws: Aws, id: str, found: Any, inputs: Properties) -> Properties:
-        computed = super().computed_from(aws, id, found, inputs)
-        if found["Type"] == "SecureString":
-            computed.setdefault("keyId", found.get("KeyId", "alias/aws/ssm"))
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        computed = super().computed_from(aws, id, description, inputs)
+        if description["Type"] == "SecureString":
+            computed.setdefault("keyId", description.get("KeyId", "alias/aws/ssm"))
         return {**computed, "hasValueWo": "valueWo" in inputs}
 
     def call(self, aws: Aws, operation: str, arguments: Properties, id: str | None = None) -> Any:
@@ -89,8 +89,8 @@ class Key(AwsResource):
             "IsEnabled": key["Enabled"],
         }
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
-        return super().reported(aws, found, props) | declared_switches(found, props)
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
+        return super().reported(aws, description, props) | declared_switches(description, props)
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         days = int(props.get("deletionWindowInDays", 30))
@@ -109,16 +109,16 @@ class Alias(AwsResource):
         key = client.describe_key(KeyId=alias["TargetKeyId"])["KeyMetadata"]
         return {**alias, "TargetKeyArn": key["Arn"]}
 
-    def reported(self, aws: Aws, found: Any, props: Properties) -> Properties:
+    def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         by_arn = str(props.get("targetKeyId", "")).startswith("arn:")
-        target = found["TargetKeyArn" if by_arn else "TargetKeyId"]
-        return super().reported(aws, {**found, "TargetKeyId": target}, props)
+        target = description["TargetKeyArn" if by_arn else "TargetKeyId"]
+        return super().reported(aws, {**description, "TargetKeyId": target}, props)
 
 
-def declared_switches(found: Properties, props: Properties) -> Properties:
+def declared_switches(description: Properties, props: Properties) -> Properties:
     """The key's switches, which its description does not hold."""
     state = {"enableKeyRotation": "EnableKeyRotation", "isEnabled": "IsEnabled"}
-    return {name: reported(found[key], props[name], {}) for name, key in state.items() if name in props}
+    return {name: reported(description[key], props[name], {}) for name, key in state.items() if name in props}
 
 
 RESOURCES: dict[str, Resource] = {
