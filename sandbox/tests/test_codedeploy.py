@@ -17,7 +17,7 @@ from sandbox.account.parts import Parts
 from sandbox.codedeploy import deployments, registry
 from sandbox.codedeploy.appspec import AppSpec, AppSpecError, parse
 from sandbox.codedeploy.run import LIFECYCLE, Run
-from sandbox.codedeploy.state import OWN_CONFIGS, state_of
+from sandbox.codedeploy.state import PREDEFINED_CONFIGS, state_of
 from sandbox.codedeploy.traffic import shifted, steps
 from sandbox.providers.resources import RESOURCES
 from sandbox.providers.types import Aws
@@ -38,7 +38,7 @@ SPEC: Json = {"version": 0.0, "Resources": [{"Service": {"Type": "AWS::ECS::Serv
     ("routing", "expected"),
     [
         ({"type": "AllAtOnce"}, [(100, 0)]),
-        (OWN_CONFIGS["CodeDeployDefault.ECSCanary10Percent5Minutes"], [(10, 5), (100, 0)]),
+        (PREDEFINED_CONFIGS["CodeDeployDefault.ECSCanary10Percent5Minutes"], [(10, 5), (100, 0)]),
         (
             {"type": "TimeBasedLinear", "timeBasedLinear": {"linearPercentage": 40, "linearInterval": 2}},
             [(40, 2), (80, 2), (100, 0)],
@@ -230,7 +230,7 @@ class Rig:
             "autoRollbackConfiguration": {"enabled": rollback, "events": events},
         }  # fmt: skip
         spec = {**SPEC, "Hooks": [{name: name} for name in hooks]}
-        return Run(self, info, group, {"trafficRoutingConfig": OWN_CONFIGS[config]}, parse(json.dumps(spec)))  # type: ignore[arg-type]
+        return Run(self, info, group, {"trafficRoutingConfig": PREDEFINED_CONFIGS[config]}, parse(json.dumps(spec)))  # type: ignore[arg-type]
 
 
 def test_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:

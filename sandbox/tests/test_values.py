@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import struct_pb2
 
 from sandbox.providers.differences import differences, same
-from sandbox.providers.names import named
+from sandbox.providers.names import with_name
 from sandbox.providers.schema import schema_of
 from sandbox.providers.values import ASSET, SECRET, SIGNATURE, UNKNOWN, decode, encode, for_handler
 
@@ -75,19 +75,19 @@ def test_differences(old: Any, new: Any, found: list[tuple[str, bool, bool]]) ->
     ],
 )
 def test_a_name_is_the_logical_one_with_random_digits(token: str, property: str, pattern: str) -> None:
-    first = named(schema_of(token), "Store", b"seed", {}, {})[property]
+    first = with_name(schema_of(token), "Store", b"seed", {}, {})[property]
     assert re.fullmatch(pattern, first)
-    assert named(schema_of(token), "Store", b"other", {}, {})[property] != first
-    assert named(schema_of(token), "Store", b"other", {property: first}, {})[property] == first
-    assert named(schema_of(token), "Store", b"seed", {}, {property: "mine"}) == {property: "mine"}
-    assert named(schema_of(token), "Store", b"seed", {}, {f"{property}Prefix": "m"}) == {f"{property}Prefix": "m"}
+    assert with_name(schema_of(token), "Store", b"other", {}, {})[property] != first
+    assert with_name(schema_of(token), "Store", b"other", {property: first}, {})[property] == first
+    assert with_name(schema_of(token), "Store", b"seed", {}, {property: "mine"}) == {property: "mine"}
+    assert with_name(schema_of(token), "Store", b"seed", {}, {f"{property}Prefix": "m"}) == {f"{property}Prefix": "m"}
 
 
 def test_what_has_no_name_gets_none() -> None:
-    assert named(schema_of("aws:ec2/subnet:Subnet"), "x", b"s", {}, {}) == {}
-    assert named(schema_of("aws:route53/record:Record"), "x", b"s", {}, {}) == {}
+    assert with_name(schema_of("aws:ec2/subnet:Subnet"), "x", b"s", {}, {}) == {}
+    assert with_name(schema_of("aws:route53/record:Record"), "x", b"s", {}, {}) == {}
 
 
 def test_a_name_too_long_for_aws_is_an_error() -> None:
     with pytest.raises(ValueError, match="longer than maximum length 32"):
-        named(schema_of("aws:lb/targetGroup:TargetGroup"), "x" * 30, b"s", {}, {})
+        with_name(schema_of("aws:lb/targetGroup:TargetGroup"), "x" * 30, b"s", {}, {})

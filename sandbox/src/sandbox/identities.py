@@ -15,7 +15,7 @@ def credentials(server: Server, identity: str | None, stack: str) -> dict[str, A
     Raises:
         SandboxError: no such identity, or the server does not answer.
     """
-    return _asked(server, "credentials", _named(identity, stack))
+    return _ask(server, "credentials", _question(identity, stack))
 
 
 def providers(server: Server, identity: str, stack: str) -> dict[str, Any]:
@@ -24,14 +24,14 @@ def providers(server: Server, identity: str, stack: str) -> dict[str, Any]:
     Raises:
         SandboxError: no such identity, or the server does not answer.
     """
-    return _asked(server, "providers", _named(identity, stack))
+    return _ask(server, "providers", _question(identity, stack))
 
 
-def _named(identity: str | None, stack: str) -> dict[str, Any]:
+def _question(identity: str | None, stack: str) -> dict[str, Any]:
     return {"identity": identity, "names": names_in_aws(stack, identity) if identity else []}
 
 
-def _asked(server: Server, path: str, question: dict[str, Any]) -> dict[str, Any]:
+def _ask(server: Server, path: str, question: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps(question).encode()
     request = Request(f"{server.endpoint}/_sandbox/{path}", data=body, method="POST")  # noqa: S310 (our own)
     try:

@@ -15,7 +15,7 @@ class Progress:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._words, self._since, self._last = "", 0.0, 0.0
+        self._message, self._since, self._last = "", 0.0, 0.0
 
     def waits(self, message: str, *, known: bool = False) -> float:
         """Look at what is waited for.
@@ -28,8 +28,8 @@ class Progress:
             For how many seconds it has been just that.
         """
         now = time.monotonic()
-        if message != self._words:
-            self._words, self._since, self._last = message, now, now
+        if message != self._message:
+            self._message, self._since, self._last = message, now, now
             if not known:
                 self._say(message)
         elif now >= self._last + SECONDS_BETWEEN_LINES:

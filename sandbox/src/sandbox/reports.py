@@ -59,8 +59,8 @@ class Outcome:
     Attributes:
         steps: as in `pulumi preview --json`: op, urn, provider, oldState, newState, diffReasons, replaceReasons,
             detailedDiff; none for a resource that stays as it is.
-        diagnostics: errors, each with its resource.
-        said: errors, warnings and information as in `pulumi preview --json`: urn, message, severity.
+        errors: each with its resource.
+        diagnostics: errors, warnings and information as in `pulumi preview --json`: urn, message, severity.
         config: the stack's, secret values masked.
         summary: operation → count of resources.
         outputs: of the stack, secret ones masked.
@@ -68,8 +68,8 @@ class Outcome:
     """
 
     steps: list[dict[str, Any]] = field(default_factory=list)
-    diagnostics: list[str] = field(default_factory=list)
-    said: list[dict[str, str]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    diagnostics: list[dict[str, str]] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
     summary: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class Reporter:
         """
         command = COMMAND.fullmatch(str(error))
         printed = command["stderr"].strip().removeprefix("error: ") if command else str(error)
-        reasons = list(dict.fromkeys(_without_frame(line) for line in self.outcome.diagnostics))
+        reasons = list(dict.fromkeys(_without_frame(line) for line in self.outcome.errors))
         causes = [line for line in reasons if not _is_consequence(line)]
         causes = [line for line in causes if not any(line != other and line in other for other in causes)]
         if command and (death := _death(command)):
@@ -137,8 +137,8 @@ class Reporter:
             self._refreshing.add(step.urn)
         elif self._operation == "preview" and step.op != "same":
             self._keep(step)
-            if _is_told(step):
-                self._say(f"  {step.op.value:<20} {shown(step.urn)}{_changed(step, self._show_diff)}")
+            if _is_reported(step):
+                self._say(f"  {step.op.value:<20} {resource_label(step.urn)}{_changed(step, self._show_diff)}")
 
     def _end(self, step: StepEventMetadata) -> None:
         if step.type == "pulumi:pulumi:Stack" and step.new:
@@ -146,13 +146,15 @@ class Reporter:
         if step.urn in self._refreshing:
             self._refreshing.remove(step.urn)
             if step.op in DRIFTED:
-                self._say(f"  {DRIFTED[step.op]}: {shown(step.urn)}{_changed(step, self._show_diff)}")
+                self._say(f"  {DRIFTED[step.op]}: {resource_label(step.urn)}{_changed(step, self._show_diff)}")
                 if self._operation == "refresh":
                     self._keep(step)
         elif self._operation != "preview" and step.op != "same":
             self._keep(step)
-            if _is_told(step):
-                self._say(f"  {DONE.get(step.op, step.op.value)}: {shown(step.urn)}{_changed(step, self._show_diff)}")
+            if _is_reported(step):
+                self._say(
+                    f"  {DONE.get(step.op, step.op.value)}: {resource_label(step.urn)}{_changed(step, self._show_diff)}"
+                )
 
     def _keep(self, step: StepEventMetadata) -> None:
         self.outcome.steps.append(_described(step))
@@ -162,31 +164,31 @@ class Reporter:
         if not message or diagnostic.ephemeral:
             return
         urn = diagnostic.urn or ""
-        self.outcome.said.append({"urn": urn, "message": message, "severity": diagnostic.severity})
-        where = f"{shown(urn)}: " if urn and "pulumi:pulumi:Stack" not in urn else ""
+        self.outcome.diagnostics.append({"urn": urn, "message": message, "severity": diagnostic.severity})
+        where = f"{resource_label(urn)}: " if urn and "pulumi:pulumi:Stack" not in urn else ""
         if checked := CHECKED.fullmatch(message):
             message = f"{checked['path']}: {checked['problem']}" if checked["path"] else checked["problem"]
         if diagnostic.severity == "error":
-            self.outcome.diagnostics.append(where + message)
+            self.outcome.errors.append(where + message)
         elif diagnostic.severity == "warning":
             self._say(f"  warning: {where}{message}")
         elif diagnostic.severity == "info":
             self._say(f"  {where}{message}")
 
     def _judge(self, violation: PolicyEvent) -> None:
-        where = f"{shown(violation.resource_urn)}: " if violation.resource_urn else ""
+        where = f"{resource_label(violation.resource_urn)}: " if violation.resource_urn else ""
         message = " ".join(COLOURS.sub("", violation.message).split())
         if violation.enforcement_level == "mandatory":
-            self.outcome.diagnostics.append(f"{where}{message} (policy {violation.policy_name})")
+            self.outcome.errors.append(f"{where}{message} (policy {violation.policy_name})")
         else:
             self._say(f"  {violation.enforcement_level}: {where}{message} (policy {violation.policy_name})")
 
 
-def _is_told(step: StepEventMetadata) -> bool:
+def _is_reported(step: StepEventMetadata) -> bool:
     return step.op not in NO_CHANGE and not step.type.startswith("pulumi:")
 
 
-def shown(urn: str) -> str:
+def resource_label(urn: str) -> str:
     """`type name`, as people know a resource."""
     parts = urn.split("::")
     return f"{parts[2].split('$')[-1]} {parts[-1]}" if len(parts) > 3 else urn

@@ -317,9 +317,9 @@ class StackFolder:
         """Config path → the value that the sandbox made up for it."""
         if self._rehearsed is not None:
             return dict(self._rehearsed)
-        return {key: value for key, value in self._kept().items() if key not in self._forgotten}
+        return {key: value for key, value in self._stored_values().items() if key not in self._forgotten}
 
-    def _kept(self) -> dict[str, str]:
+    def _stored_values(self) -> dict[str, str]:
         if not self._made_up_file.exists():
             return {}
         values: dict[str, str] = json.loads(self._made_up_file.read_text())
@@ -362,10 +362,10 @@ class StackFolder:
         values = self.made_up()
         new = [key for key in dict.fromkeys(keys) if key not in values]
         for key in new:
-            values[key] = self._kept().get(key) or program_hooks.secret_value(key) or secrets.token_urlsafe(24)
+            values[key] = self._stored_values().get(key) or program_hooks.secret_value(key) or secrets.token_urlsafe(24)
         if new:
             self._forgotten -= set(new)
-            self._keep({**self._kept(), **values} if self._rehearsed is None else values)
+            self._keep({**self._stored_values(), **values} if self._rehearsed is None else values)
             say("Made up for the sandbox, since these secrets are not set: " + ", ".join(new))
         return bool(new)
 

@@ -113,7 +113,7 @@ def test_ship(case: Case) -> None:
     account: Any = session(*case[:-1])
     shown: list[str] = []
     follower = ExecutionFollower(account, PIPELINE, "e", shown.append, logs=False)
-    follower.tell()
+    follower.report()
     assert f"  {action} FAILED (0.0 s) {cause}" in shown
     first, *evidence = failure(account, {"status": "Failed", "summary": ""}, follower, "web")
     assert first == f"The delivery ended as Failed: {stage} / {action}: {cause}"
@@ -124,7 +124,7 @@ def test_ship(case: Case) -> None:
 def test_ship_shows_a_build_s_log_when_it_is_asked_to(logs: bool) -> None:
     account: Any = session(*FAILURES["build"][:-1])
     shown: list[str] = []
-    ExecutionFollower(account, PIPELINE, "e", shown.append, logs=logs).tell()
+    ExecutionFollower(account, PIPELINE, "e", shown.append, logs=logs).report()
     assert ("    | #5 ERROR: process did not complete" in shown) == logs
     assert not any("echo" in line or "\n" in line for line in shown)
 

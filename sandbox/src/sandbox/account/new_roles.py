@@ -55,12 +55,14 @@ def first_time(account: Account, service: str, role_arn: str) -> bool:
 
 def check_new_roles(account: Account, operation: Operation) -> None:
     """Raise the AwsError by which a service refuses to make something with a role that it does not know yet."""
-    for service, role, code, message in _given(account, operation.service, operation.name, operation.params):
+    for service, role, code, message in _assumed_roles(account, operation.service, operation.name, operation.params):
         if first_time(account, service, role):
             raise AwsError(code, message, 400)
 
 
-def _given(account: Account, service: str, name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+def _assumed_roles(
+    account: Account, service: str, name: str, params: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str, str]]:
     """Who assumes which role that a request gives, and with which error it is refused.
 
     terraform-provider-aws tries again at each of these words but EventBridge's (`internal/service/ecs/cluster.go` and

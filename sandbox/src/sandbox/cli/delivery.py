@@ -107,7 +107,7 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
     if follow:
         follower.follow()
     else:
-        follower.tell()
+        follower.report()
     readers = dict(container_logs(session, pipeline, service))
     while True:
         for title, reader in readers.items():

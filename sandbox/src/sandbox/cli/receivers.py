@@ -57,7 +57,9 @@ def commits(stack: str, as_json: bool) -> None:
     """
     session = Session(StackFolder(stack).running_server())
     inbox = _delivered(session, "commits", lambda inbox: bool(inbox["idle"]))
-    _show(inbox["told"], hosts.as_seen, idle=inbox["idle"], as_json=as_json, nothing="No commit was told anything yet.")
+    _show(
+        inbox["posted"], hosts.as_seen, idle=inbox["idle"], as_json=as_json, nothing="No commit was told anything yet."
+    )
 
 
 def _delivered(session: Session, path: str, over: Callable[[Entry], bool]) -> Any:

@@ -45,7 +45,7 @@ def serve(account: str, region: str, folder: Path | None, as_json: bool) -> None
 
     say(f"Starting an empty AWS: account {account}, {region}")
     logging.getLogger("sandbox").setLevel(logging.WARNING)
-    run(place, account, region, ready=lambda: _tell(place, as_json), ended=clear)
+    run(place, account, region, ready=lambda: _print_variables(place, as_json), ended=clear)
 
 
 def _place(folder: Path | None) -> tuple[Path, Callable[[], None]]:
@@ -73,7 +73,7 @@ def _place(folder: Path | None) -> tuple[Path, Callable[[], None]]:
     return folder, clear
 
 
-def _tell(folder: Path, as_json: bool) -> None:
+def _print_variables(folder: Path, as_json: bool) -> None:
     from sandbox.account.credentials import ROOT_CREDENTIALS
 
     server = Server(**json.loads((folder / "server.json").read_text(encoding="utf-8")))

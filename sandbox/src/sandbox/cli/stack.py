@@ -11,7 +11,7 @@ from sandbox import program_hooks
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients import external_parameters
 from sandbox.engine import Engine, EngineError
-from sandbox.reports import DONE, Outcome, shown
+from sandbox.reports import DONE, Outcome, resource_label
 from sandbox.stacks import SandboxError, StackFolder
 
 WOULD = "Would change"
@@ -47,7 +47,7 @@ def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
         document = {
             "config": outcome.config,
             "steps": outcome.steps,
-            "diagnostics": outcome.said,
+            "diagnostics": outcome.diagnostics,
             "changeSummary": outcome.summary,
             "outputs": outcome.outputs,
         }
@@ -161,7 +161,7 @@ def down(stack: str, as_json: bool, identity: str | None) -> None:
     engine = Engine(folder, folder.running_server(), say, identity=identity)
     protected = _protected(engine.export())
     if protected:
-        names = "\n".join(f"  {shown(urn)}" for urn in protected)
+        names = "\n".join(f"  {resource_label(urn)}" for urn in protected)
         raise EngineError(
             f"stack {stack} is protected, nothing was destroyed. Protected are:\n{names}\n"
             f"To destroy it all the same: take the protection out of Pulumi.{stack}.yaml, deploy that "

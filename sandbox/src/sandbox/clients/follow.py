@@ -64,7 +64,7 @@ class ExecutionFollower:
         progress = Progress(self.say)
         while True:
             status = self._execution()["status"]
-            actions = self.tell()
+            actions = self.report()
             if status not in ("InProgress", "Stopping"):
                 return None
             if not past_approvals and (approval := self.approval()):
@@ -99,7 +99,7 @@ class ExecutionFollower:
                 return str(run["input"].get("resolvedConfiguration", {}).get("CustomData", ""))
         return ""
 
-    def tell(self) -> list[Json]:
+    def report(self) -> list[Json]:
         """Say what is new; the execution's actions so far."""
         actions = self.actions()
         for action in actions:
@@ -107,18 +107,18 @@ class ExecutionFollower:
             if identifier in self._ended:
                 continue
             if action["stageName"] != self._stage:
-                self._tell_skipped()
+                self._report_skipped()
                 self._stage = action["stageName"]
                 self.say(self._stage)
             if identifier not in self._begun:
                 self._begun.add(identifier)
                 self.say(f"  {action['actionName']} …")
-                self._tell_approval(action)
+                self._report_approval(action)
             if self.logs:
-                self._tell_log(action)
+                self._report_log(action)
             if action["status"] != "InProgress":
                 self._ended.add(identifier)
-                self._tell_end(action)
+                self._report_end(action)
         return actions
 
     def actions(self) -> list[Json]:
@@ -178,18 +178,18 @@ class ExecutionFollower:
                 statuses[stage["stageName"]] = latest["status"]
         return statuses
 
-    def _tell_skipped(self) -> None:
+    def _report_skipped(self) -> None:
         for name, status in self._stage_statuses().items():
             if status == "Skipped" and name not in self._skipped:
                 self._skipped.add(name)
                 self.say(f"{name}: skipped")
 
-    def _tell_approval(self, action: Json) -> None:
+    def _report_approval(self, action: Json) -> None:
         if action["input"]["actionTypeId"]["category"] == "Approval":
             question = action["input"].get("resolvedConfiguration", {}).get("CustomData", "")
             self.say(f"    {question}".rstrip())
 
-    def _tell_log(self, action: Json) -> None:
+    def _report_log(self, action: Json) -> None:
         reader = self._reader(action)
         folding = self._folding.setdefault(action["actionExecutionId"], Folding())
         for line in folding.shown(reader.new_lines() if reader else []):
@@ -207,7 +207,7 @@ class ExecutionFollower:
             self._readers[identifier] = reader
         return self._readers[identifier]
 
-    def _tell_end(self, action: Json) -> None:
+    def _report_end(self, action: Json) -> None:
         text = (
             cause(self.session, action)
             if action["status"] == "Failed"
@@ -263,7 +263,7 @@ def failed_task(session: Session, pipeline: Json, service: str, since: datetime)
         arns = ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         stopped += [task for task in tasks if not task.get("stoppedReason", "").startswith(SCALED)]
-    return _last_words(session, stopped, since)
+    return _last_lines(session, stopped, since)
 
 
 def failed_run(session: Session, execution: str, since: datetime) -> list[str]:
@@ -274,10 +274,10 @@ def failed_run(session: Session, execution: str, since: datetime) -> list[str]:
         arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
         tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         stopped += [task for task in tasks if task.get("startedBy") == execution]
-    return _last_words(session, stopped, since)
+    return _last_lines(session, stopped, since)
 
 
-def _last_words(session: Session, stopped: list[Json], since: datetime) -> list[str]:
+def _last_lines(session: Session, stopped: list[Json], since: datetime) -> list[str]:
     recent = [task for task in stopped if task.get("stoppedAt") and task["stoppedAt"] >= since]
     lines = []
     for task in sorted(recent, key=lambda task: task["stoppedAt"])[-1:]:

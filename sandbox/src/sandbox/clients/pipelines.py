@@ -12,7 +12,7 @@ Json = dict[str, Any]
 SERVICE_KEYS = ("ServiceName", "ApplicationName", "DeploymentGroupName")
 
 
-def named(candidate: str, service: str) -> bool:
+def is_name_of(candidate: str, service: str) -> bool:
     """Whether a resource's name is the service's: `service` or `…-service`."""
     return candidate == service or candidate.endswith(f"-{service}")
 
@@ -47,7 +47,7 @@ def deploys(pipeline: Json, service: str) -> bool:
     for action in actions_of(pipeline):
         if action["actionTypeId"]["category"] == "Deploy":
             names += [action.get("configuration", {}).get(key, "") for key in SERVICE_KEYS]
-    return any(named(name, service) for name in names)
+    return any(is_name_of(name, service) for name in names)
 
 
 def actions_of(pipeline: Json) -> Iterator[Json]:
@@ -88,5 +88,5 @@ def ecs_services(session: Session, pipeline: Json, service: str) -> list[tuple[s
         (cluster, name)
         for cluster in ecs.list_clusters()["clusterArns"]
         for name in (arn.rpartition("/")[2] for arn in ecs.list_services(cluster=cluster)["serviceArns"])
-        if named(name, service)
+        if is_name_of(name, service)
     ]

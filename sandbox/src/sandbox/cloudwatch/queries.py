@@ -23,13 +23,13 @@ def serve_query_definitions() -> None:
     LogsResponse.delete_query_definition = _delete  # type: ignore[attr-defined]
 
 
-def _kept(self: LogsResponse) -> dict[str, Any]:
+def _definitions(self: LogsResponse) -> dict[str, Any]:
     definitions: dict[str, Any] = self.logs_backend.__dict__.setdefault("query_definitions", {})
     return definitions
 
 
 def _put(self: LogsResponse) -> str:
-    definitions, requested_id = _kept(self), self._get_param("queryDefinitionId")
+    definitions, requested_id = _definitions(self), self._get_param("queryDefinitionId")
     if requested_id is not None and requested_id not in definitions:
         raise ResourceNotFoundException
     groups = self._get_param("logGroupNames") or []
@@ -48,11 +48,11 @@ def _put(self: LogsResponse) -> str:
 
 def _describe(self: LogsResponse) -> str:
     prefix = self._get_param("queryDefinitionNamePrefix") or ""
-    definitions = [each for each in _kept(self).values() if each["name"].startswith(prefix)]
+    definitions = [each for each in _definitions(self).values() if each["name"].startswith(prefix)]
     return json.dumps({"queryDefinitions": definitions})
 
 
 def _delete(self: LogsResponse) -> str:
-    if _kept(self).pop(self._get_param("queryDefinitionId"), None) is None:
+    if _definitions(self).pop(self._get_param("queryDefinitionId"), None) is None:
         raise ResourceNotFoundException
     return json.dumps({"success": True})

@@ -46,8 +46,8 @@ def parse(text: str) -> Rule:
     tokens = list(_tokens(text))
     reader = _Reader(tokens)
     holds = reader.either()
-    if reader.rest:
-        raise MalformedRule(f"{reader.rest[0][1]!r} is not expected")
+    if reader.tokens:
+        raise MalformedRule(f"{reader.tokens[0][1]!r} is not expected")
     return Rule(tuple(dict.fromkeys(name for kind, name in tokens if kind in STATES)), holds)
 
 
@@ -63,40 +63,40 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 class _Reader:
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self.rest = list(tokens)
+        self.tokens = list(tokens)
 
     def either(self) -> Holds:
         parts = [self._all()]
-        while self._take("OR"):
+        while self._take_word("OR"):
             parts.append(self._all())
         return lambda state: any(holds(state) for holds in parts)
 
     def _all(self) -> Holds:
-        parts = [self._one()]
-        while self._take("AND"):
-            parts.append(self._one())
+        parts = [self._operand()]
+        while self._take_word("AND"):
+            parts.append(self._operand())
         return lambda state: all(holds(state) for holds in parts)
 
-    def _one(self) -> Holds:
-        if not self.rest:
+    def _operand(self) -> Holds:
+        if not self.tokens:
             raise MalformedRule("the rule ends too early")
-        if self._take("NOT"):
-            negated = self._one()
+        if self._take_word("NOT"):
+            negated = self._operand()
             return lambda state: not negated(state)
-        if self._take("("):
+        if self._take_word("("):
             inner = self.either()
-            if not self._take(")"):
+            if not self._take_word(")"):
                 raise MalformedRule("a bracket is not closed")
             return inner
-        kind, word = self.rest.pop(0)
+        kind, word = self.tokens.pop(0)
         if kind:
             return lambda state: state(word) == kind
         if word in ("TRUE", "FALSE"):
             return lambda state: word == "TRUE"
         raise MalformedRule(f"{word!r} is not expected")
 
-    def _take(self, word: str) -> bool:
-        if self.rest and self.rest[0] == ("", word):
-            del self.rest[0]
+    def _take_word(self, word: str) -> bool:
+        if self.tokens and self.tokens[0] == ("", word):
+            del self.tokens[0]
             return True
         return False

@@ -21,7 +21,7 @@ def commits(account: Account, body: dict[str, Any]) -> dict[str, Any]:
     """What GitHub or GitLab was told, by builds too, and whether nothing is on its way."""
     account.bus.wait()
     return {
-        "told": list(account.parts.of(Commits).told),
+        "posted": list(account.parts.of(Commits).posted),
         "idle": account.parts.of(Destinations).idle() and not building(account),
     }
 

@@ -55,7 +55,7 @@ def _parameters(ssm: Any, names: list[str]) -> dict[str, str]:
         try:
             answer = ssm.get_parameters(Names=batch, WithDecryption=True)
         except ClientError as error:
-            raise VariableError(_words(error)) from error
+            raise VariableError(_message(error)) from error
         if answer["InvalidParameters"]:
             raise VariableError(f"parameter does not exist: {', '.join(answer['InvalidParameters'])}")
         for parameter in answer["Parameters"]:
@@ -80,7 +80,7 @@ def _secret(client: Any, reference: str) -> str:
             "SecretString"
         ]
     except ClientError as error:
-        raise VariableError(_words(error)) from error
+        raise VariableError(_message(error)) from error
     if not key:
         return text
     try:
@@ -89,6 +89,6 @@ def _secret(client: Any, reference: str) -> str:
         raise VariableError(f"the secret {head} has no key {key}") from None
 
 
-def _words(error: ClientError) -> str:
+def _message(error: ClientError) -> str:
     detail = error.response["Error"]
     return f"{detail['Code']}: {detail['Message']}"

@@ -228,7 +228,7 @@ class Build:
         declared = request.project["environment"].get("environmentVariables") or []
         variables = resolve(spec, declared, overrides, self._client("ssm"), self._client("secretsmanager"))
         self._log.mask(variables.values[name] for name in variables.secret)
-        environment = {**variables.values, **self._own_variables(folders)}
+        environment = {**variables.values, **self._builtin_variables(folders)}
         assert self._container is not None
         return BuildShell(self._container, self._root, spec.shell, self._source_folder, environment), spec
 
@@ -245,7 +245,7 @@ class Build:
             raise BuildspecError(f"stat {self._source_folder}/{name}: no such file or directory")
         return file.read_text(errors="replace")
 
-    def _own_variables(self, folders: dict[str, str]) -> dict[str, str]:
+    def _builtin_variables(self, folders: dict[str, str]) -> dict[str, str]:
         request, project, credentials = self._request, self._request.project, self._credentials
         assert credentials is not None
         source = f"arn:aws:s3:::{request.source}" if request.source else ""
@@ -289,7 +289,7 @@ class Build:
             try:
                 with self._phase(name.upper()):
                     try:
-                        shell.run(phase.commands, succeeding=status == record.SUCCEEDED, timeout=self._left())
+                        shell.run(phase.commands, succeeding=status == record.SUCCEEDED, timeout=self._seconds_left())
                     finally:
                         output.drain()
                         if phase.finally_commands and not self._stopped.is_set():
@@ -308,7 +308,7 @@ class Build:
 
     def _finally(self, shell: BuildShell, commands: list[str], status: str, output: _Output) -> None:
         try:
-            shell.run(commands, succeeding=status == record.SUCCEEDED, timeout=self._left())
+            shell.run(commands, succeeding=status == record.SUCCEEDED, timeout=self._seconds_left())
         finally:
             output.drain()
 
@@ -337,7 +337,7 @@ class Build:
                 except (ClientError, BotoCoreError) as error:
                     raise ArtifactError(f"Error in UPLOAD_ARTIFACTS phase: {error}") from error
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         seconds = self._deadline - time.monotonic()
         if seconds <= 0:
             raise TimeoutError

@@ -19,7 +19,7 @@ def _linear(minutes: int) -> Json:
     return {"type": "TimeBasedLinear", "timeBasedLinear": {"linearPercentage": 10, "linearInterval": minutes}}
 
 
-OWN_CONFIGS: dict[str, Json] = {
+PREDEFINED_CONFIGS: dict[str, Json] = {
     "CodeDeployDefault.ECSAllAtOnce": {"type": "AllAtOnce"},
     "CodeDeployDefault.ECSCanary10Percent5Minutes": _canary(5),
     "CodeDeployDefault.ECSCanary10Percent15Minutes": _canary(15),
@@ -29,7 +29,7 @@ OWN_CONFIGS: dict[str, Json] = {
 """AWS's own (CodeDeploy, predefined deployment configurations for ECS)."""
 
 
-def _own(name: str, routing: Json) -> Json:
+def _predefined_config(name: str, routing: Json) -> Json:
     return {"deploymentConfigName": name, "computePlatform": "ECS", "trafficRoutingConfig": routing}
 
 
@@ -50,7 +50,9 @@ class CodeDeployState:
         self.lock = threading.RLock()
         self.applications: dict[str, Json] = {}
         self.groups: dict[tuple[str, str], Json] = {}
-        self.configs: dict[str, Json] = {name: _own(name, routing) for name, routing in OWN_CONFIGS.items()}
+        self.configs: dict[str, Json] = {
+            name: _predefined_config(name, routing) for name, routing in PREDEFINED_CONFIGS.items()
+        }
         self.revisions: dict[tuple[str, str], Json] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.deployments: dict[str, Json] = {}

@@ -128,12 +128,12 @@ class Builder:
         stages = self._dockerfile.stages
         if not self._options.target:
             return stages[-1]
-        stage = self._named(self._options.target, len(stages))
+        stage = self._find_stage(self._options.target, len(stages))
         if stage is None:
             raise BuildError(f'target stage "{self._options.target}" could not be found')
         return stage
 
-    def _named(self, name: str, before: int) -> Stage | None:
+    def _find_stage(self, name: str, before: int) -> Stage | None:
         """The stage of a name or index among the first `before` stages."""
         stages = self._dockerfile.stages[:before]
         for stage in reversed(stages):
@@ -146,7 +146,7 @@ class Builder:
             return self._built[stage.index]
         for instruction in stage.instructions:
             for name in instruction.origins:
-                if other := self._named(name, stage.index):
+                if other := self._find_stage(name, stage.index):
                     self._stage(other)
         built = self._from(stage)
         self._built[stage.index] = built
@@ -179,7 +179,7 @@ class Builder:
         if not name:
             raise DockerfileError(stage.line, f"base name ({stage.base}) should not be blank")
         root = self._scratch / f"stage-{stage.index}"
-        earlier = self._named(name, stage.index)
+        earlier = self._find_stage(name, stage.index)
         if earlier is not None and not name.isdigit():
             return from_stage(self._stage(earlier), root)
         self._progress.start(f"[internal] load metadata for {name}")
@@ -339,7 +339,7 @@ class Builder:
 
     def _other_root(self, stage: Stage, name: str) -> Path:
         """The root of another stage or image that COPY --from or a bind mount names."""
-        other = self._named(name, stage.index)
+        other = self._find_stage(name, stage.index)
         if other is not None:
             return self._stage(other).root
         try:

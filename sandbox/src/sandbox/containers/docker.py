@@ -185,7 +185,7 @@ class Docker:
             platform=parsed.last("--platform"),
             machine=self._machine,
         )
-        scratch = Path(tempfile.mkdtemp(prefix="build-", dir=self._made(self._store.folder)))
+        scratch = Path(tempfile.mkdtemp(prefix="build-", dir=self._existing_folder(self._store.folder)))
         text = file.read_text()
 
         def pull(name: str, architecture: str) -> Image | None:
@@ -244,7 +244,9 @@ class Docker:
             return None
         self._check_login(reference)
         try:
-            return fetch(self._ecr_of(reference), reference, self._made(self._store.blobs), f"linux/{architecture}")
+            return fetch(
+                self._ecr_of(reference), reference, self._existing_folder(self._store.blobs), f"linux/{architecture}"
+            )
         except RegistryError as error:
             raise DockerError(f"Error response from daemon: {error}") from error
 
@@ -258,7 +260,7 @@ class Docker:
         return self._ecr(reference.host.split(".")[3])
 
     @staticmethod
-    def _made(folder: Path) -> Path:
+    def _existing_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -53,7 +53,7 @@ class _Layer:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._made: set[Path] = {root}
+        self._created: set[Path] = {root}
         self._parents: dict[str, Path] = {}
         self._folders: dict[Path, tarfile.TarInfo] = {}
 
@@ -81,7 +81,7 @@ class _Layer:
             assert content is not None
             with place.open("xb") as file:
                 shutil.copyfileobj(content, file, BUFFER)
-        self._made.add(place)
+        self._created.add(place)
         if not (member.isdir() or member.islnk()):
             _set_attributes(place, member)
 
@@ -104,13 +104,13 @@ class _Layer:
         return self._parents[folder] / parts[-1]
 
     def _make_parents(self, place: Path) -> None:
-        if place.parent in self._made:
+        if place.parent in self._created:
             return
         for parent in reversed(place.relative_to(self._root).parents):
             folder = self._root / parent
             if not folder.is_dir():
                 folder.mkdir(mode=0o755)
-            self._made.add(folder)
+            self._created.add(folder)
 
     def _link(self, place: Path, member: tarfile.TarInfo) -> None:
         target = self._place(member.linkname)
@@ -123,18 +123,18 @@ class _Layer:
         name = place.name.removeprefix(WHITEOUT)
         if place.name == OPAQUE:
             if place.parent.is_dir():
-                self._keep_made(place.parent)
+                self._keep_created(place.parent)
         elif name in ("", ".", ".."):
             raise LayerError(f"the layer's whiteout {place.name!r} names no file")
-        elif not name.startswith(WHITEOUT) and place.with_name(name) not in self._made:
+        elif not name.startswith(WHITEOUT) and place.with_name(name) not in self._created:
             self._remove(place.with_name(name))
 
-    def _keep_made(self, folder: Path) -> None:
+    def _keep_created(self, folder: Path) -> None:
         for child in list(folder.iterdir()):
-            if child not in self._made:
+            if child not in self._created:
                 self._remove(child)
             elif _is_folder(child):
-                self._keep_made(child)
+                self._keep_created(child)
 
     def _remove(self, place: Path) -> None:
         self._parents.clear()

@@ -97,7 +97,7 @@ class Layout:
         self.root = root
         self.binds: list[tuple[str, str, bool]] = []
         self._bound: set[str] = set()
-        self._made: list[tuple[Path, os.stat_result]] = []
+        self._created: list[tuple[Path, os.stat_result]] = []
         self._texts: dict[Path, str] = {}
 
     def prepare(self, runtime: Runtime, extra: Iterable[Bind] = ()) -> None:
@@ -123,7 +123,7 @@ class Layout:
 
     def remove(self) -> None:
         """Take the places away again; what the run put into them or changed stays."""
-        for path, status in reversed(self._made):
+        for path, status in reversed(self._created):
             now = _status(path)
             if now is None or (now.st_mode, now.st_uid, now.st_gid) != (
                 status.st_mode,
@@ -187,7 +187,7 @@ class Layout:
             self._record(path)
 
     def _record(self, path: Path) -> None:
-        self._made.append((path, path.lstat()))
+        self._created.append((path, path.lstat()))
 
 
 @contextmanager

@@ -152,19 +152,19 @@ class Destinations:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[str, Destination] = {}
+        self._destinations: dict[str, Destination] = {}
 
     def get(self, account: Account, arn: str) -> Destination:
         """The destination of this ARN."""
         with self._lock:
-            if arn not in self._known:
-                self._known[arn] = Destination(account, arn)
-            return self._known[arn]
+            if arn not in self._destinations:
+                self._destinations[arn] = Destination(account, arn)
+            return self._destinations[arn]
 
     def idle(self) -> bool:
         """Whether everything was delivered or given up."""
         with self._lock:
-            return all(destination.idle() for destination in self._known.values())
+            return all(destination.idle() for destination in self._destinations.values())
 
 
 def send(account: Account, event: dict[str, Any], rule: str, target: Mapping[str, Any]) -> None:

@@ -152,7 +152,7 @@ def _holds(operator: str, key: str, expected: list[str], context: Context, varia
         raise PolicyError(f"unknown condition operator {operator}")
     matcher, negated = OPERATORS[name]
 
-    def one(value: str) -> bool:
+    def matches_one(value: str) -> bool:
         return _any_match(matcher, value, expected, variables) != negated
 
     if values is None:
@@ -162,8 +162,8 @@ def _holds(operator: str, key: str, expected: list[str], context: Context, varia
     if isinstance(values, str):
         values = [values]
     if quantifier == "ForAllValues" or (quantifier == "" and negated):
-        return all(one(value) for value in values)
-    return any(one(value) for value in values)
+        return all(matches_one(value) for value in values)
+    return any(matches_one(value) for value in values)
 
 
 def _any_match(matcher: Matcher, value: str, expected: list[str], variables: Variables) -> bool:

@@ -154,11 +154,11 @@ def _tags(call: Call) -> list[Need]:
         kind = KINDS.get(str(resource).partition("-")[0])
         if kind is None:
             raise UnknownOperation(f"ec2:{call.operation} on {resource}")
-        needs.append(Need(f"ec2:{call.operation}", call.arn("ec2", f"{kind}/{resource}"), _asked(call)))
+        needs.append(Need(f"ec2:{call.operation}", call.arn("ec2", f"{kind}/{resource}"), _request_tags(call)))
     return needs
 
 
-def _asked(call: Call) -> dict[str, str | list[str]]:
+def _request_tags(call: Call) -> dict[str, str | list[str]]:
     return tag_context(call.params.get("Tags"))
 
 
@@ -190,7 +190,7 @@ def _balancing(resource: Callable[[Call], str], created: Callable[[Call], str]) 
     """
 
     def rule(call: Call) -> list[Need]:
-        tags = _asked(call)
+        tags = _request_tags(call)
         needs = [Need(f"elasticloadbalancing:{call.operation}", resource(call), tags)]
         if tags:
             action = {"elasticloadbalancing:CreateAction": call.operation}
@@ -221,7 +221,7 @@ def _owner(kind: str) -> Callable[[Call], list[Need]]:
         arn = call.facts.iam_arn(kind, name) or call.arn(
             "iam", f"{kind}{call.params.get('Path', '/')}{name}", regional=False
         )
-        context = _asked(call)
+        context = _request_tags(call)
         if boundary := call.params.get("PermissionsBoundary"):
             context["iam:PermissionsBoundary"] = str(boundary)
         if policy := call.params.get("PolicyArn"):
@@ -236,7 +236,7 @@ def _owner(kind: str) -> Callable[[Call], list[Need]]:
 
 def _create_policy(call: Call) -> list[Need]:
     arn = call.arn("iam", f"policy{call.params.get('Path', '/')}{call.params['PolicyName']}", regional=False)
-    return [Need("iam:CreatePolicy", arn, _asked(call))]
+    return [Need("iam:CreatePolicy", arn, _request_tags(call))]
 
 
 def _create_oidc_provider(call: Call) -> list[Need]:

@@ -18,12 +18,12 @@ _make, _report, _change = (
 
 def apply() -> None:
     """Have moto keep it."""
-    LambdaFunction.__init__ = _made  # type: ignore[method-assign]
+    LambdaFunction.__init__ = _created  # type: ignore[method-assign]
     LambdaFunction.get_configuration = _reported  # type: ignore[method-assign]
     LambdaFunction.update_configuration = _changed  # type: ignore[method-assign]
 
 
-def _made(self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
+def _created(self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
     _make(self, account_id, spec, region, version)
     default = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{self.function_name}"}
     self.logging_config = default | spec.get("LoggingConfig", {})

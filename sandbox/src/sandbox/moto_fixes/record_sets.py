@@ -26,7 +26,7 @@ def _change(self: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]
     records = {_key(record): record for record in zone.rrsets}
     problems: list[str] = []
     for change in change_list:
-        action, requested = change["Action"], _given(zone, change["ResourceRecordSet"])
+        action, requested = change["Action"], _record_set(zone, change["ResourceRecordSet"])
         if action not in ACTIONS:
             raise InvalidActionValue(action)
         key = _key(requested)
@@ -34,7 +34,7 @@ def _change(self: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]
             problems += _undeletable(records.get(key), requested)
             records.pop(key, None)
         elif action == "CREATE" and key in records:
-            problems.append(f"Tried to create {_named(requested)} but it already exists")
+            problems.append(f"Tried to create {_label(requested)} but it already exists")
         else:
             problems += _conflicting(zone, records, requested)
             records[key] = requested
@@ -43,7 +43,7 @@ def _change(self: Route53Backend, zoneid: str, change_list: list[dict[str, Any]]
     zone.rrsets = list(records.values())
 
 
-def _given(zone: FakeZone, described: dict[str, Any]) -> RecordSet:
+def _record_set(zone: FakeZone, described: dict[str, Any]) -> RecordSet:
     validate_domain_name(described["Name"], code="InvalidChangeBatch")
     name, zone_name = described["Name"].rstrip(".").lower(), zone.name.rstrip(".").lower()
     if name != zone_name and not name.endswith(f".{zone_name}"):
@@ -56,16 +56,16 @@ def _key(record: RecordSet) -> tuple[str, str, str | None]:
     return f"{record.name.rstrip('.').lower()}.", str(record.type), record.set_identifier
 
 
-def _named(record: RecordSet) -> str:
+def _label(record: RecordSet) -> str:
     identifier = f", set identifier='{record.set_identifier}'" if record.set_identifier else ""
     return f"resource record set [name='{record.name}', type='{record.type}'{identifier}]"
 
 
 def _undeletable(existing: RecordSet | None, record: RecordSet) -> list[str]:
     if existing is None:
-        return [f"Tried to delete {_named(record)} but it was not found"]
+        return [f"Tried to delete {_label(record)} but it was not found"]
     if _values(existing) != _values(record):
-        return [f"Tried to delete {_named(record)} but the values provided do not match the current values"]
+        return [f"Tried to delete {_label(record)} but the values provided do not match the current values"]
     return []
 
 

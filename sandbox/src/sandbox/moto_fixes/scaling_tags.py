@@ -24,7 +24,7 @@ def apply() -> None:
     ApplicationAutoScalingResponse.list_tags_for_resource = _list  # type: ignore[attr-defined]
 
 
-def _kept(self: ApplicationAutoScalingResponse) -> dict[str, dict[str, str]]:
+def _target_tags(self: ApplicationAutoScalingResponse) -> dict[str, dict[str, str]]:
     tags: dict[str, dict[str, str]] = self.applicationautoscaling_backend.__dict__.setdefault("target_tags", {})
     return tags
 
@@ -38,7 +38,7 @@ def _targets(self: ApplicationAutoScalingResponse) -> dict[str, Any]:
     }
 
 
-def _asked(self: ApplicationAutoScalingResponse) -> dict[str, str]:
+def _requested_tags(self: ApplicationAutoScalingResponse) -> dict[str, str]:
     """The tags of the target that is asked for.
 
     Raises:
@@ -47,34 +47,34 @@ def _asked(self: ApplicationAutoScalingResponse) -> dict[str, str]:
     arn = self._get_param("ResourceARN")
     if arn not in _targets(self):
         raise JsonRESTError("ResourceNotFoundException", f"The specified resource doesn't exist: {arn}")
-    return _kept(self).setdefault(arn, {})
+    return _target_tags(self).setdefault(arn, {})
 
 
 def _register_with_tags(self: ApplicationAutoScalingResponse) -> str:
     answer = _register(self)
     arn = json.loads(answer)["ScalableTargetARN"]
-    _kept(self).setdefault(arn, {}).update(self._get_param("Tags") or {})
+    _target_tags(self).setdefault(arn, {}).update(self._get_param("Tags") or {})
     return answer
 
 
 def _deregister_with_tags(self: ApplicationAutoScalingResponse) -> str:
     answer = _deregister(self)
-    for arn in set(_kept(self)) - set(_targets(self)):
-        del _kept(self)[arn]
+    for arn in set(_target_tags(self)) - set(_targets(self)):
+        del _target_tags(self)[arn]
     return answer
 
 
 def _tag(self: ApplicationAutoScalingResponse) -> str:
-    _asked(self).update(self._get_param("Tags") or {})
+    _requested_tags(self).update(self._get_param("Tags") or {})
     return "{}"
 
 
 def _untag(self: ApplicationAutoScalingResponse) -> str:
-    tags = _asked(self)
+    tags = _requested_tags(self)
     for key in self._get_param("TagKeys") or []:
         tags.pop(key, None)
     return "{}"
 
 
 def _list(self: ApplicationAutoScalingResponse) -> str:
-    return json.dumps({"Tags": _asked(self)})
+    return json.dumps({"Tags": _requested_tags(self)})

@@ -105,7 +105,9 @@ class Monitor:
             name: getattr(request, name) for name in ("protect", "retainOnDelete") if request.HasField(name)
         }
         self._inherited["deletedWith"] = request.deletedWith
-        self._given = {urn for dependencies in request.inputDependencies.values() for urn in dependencies.urns}
+        self._dependency_urns = {
+            urn for dependencies in request.inputDependencies.values() for urn in dependencies.urns
+        }
         registered = stub.RegisterResource(
             resource_pb2.RegisterResourceRequest(
                 type=request.type,
@@ -127,7 +129,7 @@ class Monitor:
         urns = (
             {urn for source_urns in sources.values() for urn in source_urns}
             | ({parent.urn} if parent else set())
-            | self._given
+            | self._dependency_urns
         )
         dependencies = resource_pb2.RegisterResourceRequest.PropertyDependencies
         response = self._stub.RegisterResource(
@@ -176,7 +178,7 @@ class Network:
         self._nat = inputs.get("natGateways", {})
         self._strategy = self._nat.get("strategy", "OnePerAz")
         self._addresses: list[str] = self._nat.get("elasticIpAllocationIds", [])
-        self._made: dict[str, list[Child]] = {
+        self._children: dict[str, list[Child]] = {
             kind: []
             for kind in (
                 "subnets",
@@ -217,7 +219,7 @@ class Network:
         for subnet in subnets:
             ids[subnet.kind].append(self._subnet(subnet, vpc, gateway).id)
         return {
-            **{kind: [child.reference() for child in children] for kind, children in self._made.items()},
+            **{kind: [child.reference() for child in children] for kind, children in self._children.items()},
             "vpc": vpc.reference(),
             "vpcId": vpc.id,
             "internetGateway": gateway.reference(),
@@ -286,7 +288,7 @@ class Network:
         return created
 
     def _hosts_nat(self, zone: int) -> bool:
-        gateways = len(self._made["natGateways"])
+        gateways = len(self._children["natGateways"])
         return {"None": False, "Single": gateways < 1, "OnePerAz": gateways < zone + 1}[self._strategy]
 
     def _nat_gateway(self, zone: int, subnet: Child) -> None:
@@ -303,13 +305,13 @@ class Network:
         if subnet.kind == "Public":
             return {"gatewayId": gateway.output("id")}
         if subnet.kind == "Private" and self._strategy != "None":
-            gateways = self._made["natGateways"]
+            gateways = self._children["natGateways"]
             return {"natGatewayId": gateways[0 if self._strategy == "Single" else subnet.zone_index].output("id")}
         return {}
 
     def _keep(self, kind: str, token: str, name: str, inputs: Mapping[str, Any], parent: Child) -> Child:
         child = self._register(token, name, inputs, parent)
-        self._made[kind].append(child)
+        self._children[kind].append(child)
         return child
 
     def _register(self, token: str, name: str, inputs: Mapping[str, Any], parent: Child | None = None) -> Child:

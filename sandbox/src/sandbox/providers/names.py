@@ -31,7 +31,9 @@ RULES: Mapping[str, Rule] = {
 NOT_NAMED = frozenset({"aws:route53/record:Record", "aws:route53/zone:Zone"})
 
 
-def named(schema: Schema, logical: str, seed: bytes, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+def with_name(
+    schema: Schema, logical: str, seed: bytes, olds: Mapping[str, Any], news: dict[str, Any]
+) -> dict[str, Any]:
     """The inputs with a name, where the program gives none: the old one, else `logical` and random digits.
 
     Raises:

@@ -51,7 +51,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             yield
         except Exception as error:
             log.debug("%s failed", urn, exc_info=error)
-            context.abort(grpc.StatusCode.UNKNOWN, _words(error))
+            context.abort(grpc.StatusCode.UNKNOWN, _message(error))
         finally:
             _call.reset(token)
 
@@ -75,7 +75,7 @@ class _ToEngine(logging.Handler):
 logging.getLogger("sandbox.providers").addHandler(_ToEngine(logging.WARNING))
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """An error as AWS, or the engine, words it."""
     if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
         return str(error.details())

@@ -12,7 +12,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from sandbox.providers.differences import differences
 from sandbox.providers.enums import check_values
-from sandbox.providers.names import named
+from sandbox.providers.names import with_name
 from sandbox.providers.plugin import Plugin
 from sandbox.providers.replacement import refusal, replacing, top_level
 from sandbox.providers.schema import Problem, UnknownType, check_provider, schema_of
@@ -66,7 +66,7 @@ class AwsProvider(Plugin):
             return _failures([Problem("", f"the sandbox has no {token} yet")])
         problems = []
         try:
-            news = named(schema, request.urn.split("::")[-1], request.randomSeed, olds, news)
+            news = with_name(schema, request.urn.split("::")[-1], request.randomSeed, olds, news)
         except ValueError as error:
             problems.append(Problem("", str(error)))
         problems += schema.check(news) or check_values(self._handlers[token], news)

@@ -48,13 +48,13 @@ ROUTES = (
 
 @dataclass
 class Commits:
-    """What the commits of all repositories were told.
+    """Statuses and comments that the commits of all repositories have got.
 
     Attributes:
-        told: in order: time, repository, commit and the body of each.
+        posted: in order: time, repository, commit and the body of each.
     """
 
-    told: list[dict[str, Any]] = field(default_factory=list)
+    posted: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def post(self, path: str, headers: Mapping[str, str], body: str) -> Answer:
@@ -73,7 +73,7 @@ class Commits:
         if problem := _problem(route, sent):
             return Answer(422, problem)
         with self._lock:
-            self.told.append({"time": datetime.now(UTC).strftime("%H:%M:%S"), **match.groupdict(), **sent})
+            self.posted.append({"time": datetime.now(UTC).strftime("%H:%M:%S"), **match.groupdict(), **sent})
         return Answer(201, "Created")
 
 

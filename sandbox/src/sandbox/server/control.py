@@ -58,12 +58,14 @@ def answer(account: Account, environ: Environ, body: bytes, routes: Routes) -> A
     """Answer a control request as JSON, by the routes of other parts or those here."""
     route = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix(PREFIX).strip('/')}"
     try:
-        return _json(HTTPStatus.OK, routes.get(route, functools.partial(_own, route=route))(account, _parse(body)))
+        return _json(
+            HTTPStatus.OK, routes.get(route, functools.partial(_answer_builtin, route=route))(account, _parse(body))
+        )
     except Rejected as error:
         return _json(error.status, error.body)
 
 
-def _own(account: Account, body: dict[str, Any], route: str) -> Json:
+def _answer_builtin(account: Account, body: dict[str, Any], route: str) -> Json:
     match route:
         case "GET health":
             return {"pid": os.getpid(), "account": account.id, "region": account.region}

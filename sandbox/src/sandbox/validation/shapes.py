@@ -98,7 +98,7 @@ class _Builder:
         if shape.name in self._walks:
             return self._walks[shape.name]
         self._walks[shape.name] = lambda value, path, violations: self._recur(shape.name, value, path, violations)
-        self._walks[shape.name] = built = self._made(shape)
+        self._walks[shape.name] = built = self._build(shape)
         return built
 
     def _recur(self, name: str, value: Any, path: tuple[str, ...], violations: list[Violation]) -> None:
@@ -106,7 +106,7 @@ class _Builder:
         if walk is not None:
             walk(value, path, violations)
 
-    def _made(self, shape: Shape) -> _Walk | None:
+    def _build(self, shape: Shape) -> _Walk | None:
         if getattr(shape, "is_document_type", False):
             return None
         kind = shape.type_name

@@ -55,7 +55,7 @@ def error_of(service: str, protocol: str, violations: Sequence[Violation]) -> Aw
 def message_of(violations: Sequence[Violation]) -> str:
     """AWS's common wording, for all violations at once."""
     count = len(violations)
-    constraints = "; ".join(_words(violation) for violation in violations)
+    constraints = "; ".join(_sentence(violation) for violation in violations)
     return f"{count} validation error{'' if count == 1 else 's'} detected: {constraints}"
 
 
@@ -64,7 +64,7 @@ def dotted(path: Sequence[str]) -> str:
     return ".".join(part[:1].lower() + part[1:] for part in path)
 
 
-def _words(violation: Violation) -> str:
+def _sentence(violation: Violation) -> str:
     return f"{_subject(violation)} at '{dotted(violation.path)}' failed to satisfy constraint: {_constraint(violation)}"
 
 

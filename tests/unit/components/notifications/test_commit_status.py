@@ -244,7 +244,7 @@ def test_a_status(outcome: Outcome, state: dict[str, str], text: str, host: str,
     happened = event(outcome, repository=repository)
     answer, receiver = called(host, HOSTS[host].statuses, status_transformer(HOSTS[host], outcome, SCOPE), happened)
     assert answer == Answer(201, "Created")
-    (told,) = receiver.told
+    (told,) = receiver.posted
     assert (told["repository"], told["commit"]) == (repository, COMMIT)
     assert as_seen(told) == [f"{repository} {COMMIT[:12]}  {state[host]}", f"dev-a: {text}"]
     assert told["target_url"].startswith(
@@ -262,7 +262,7 @@ def test_a_comment_has_the_log_s_end_where_there_is_one(host: str, repository: s
     happened = event("failed", repository=repository, message=NASTY, log=fenced(log))
     answer, receiver = called(host, HOSTS[host].comments, comment_transformer(HOSTS[host]), happened)
     assert answer == Answer(201, "Created")
-    (told,) = receiver.told
+    (told,) = receiver.posted
     assert told[HOSTS[host].text] == f"`dev-a` did not release this commit. Package, Package: {NASTY}{shown}"
 
 
@@ -285,7 +285,7 @@ def test_a_comment_has_the_log_s_end_where_there_is_one(host: str, repository: s
 def test_what_a_host_refuses(path: str, headers: dict[str, str], body: str, answer: Answer) -> None:
     receiver = Commits()
     assert receiver.post(path, headers, body) == answer
-    assert receiver.told == []
+    assert receiver.posted == []
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class AwsResource:
 
     def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
         """Create it with everything it needs several calls for; AWS's error passes on."""
-        inputs = {**self.defaults, **self.named(inputs)}
+        inputs = {**self.defaults, **self.with_name(inputs)}
         self.refuse_existing(aws, inputs)
         response = self.call_once_the_role_is_known(aws, self.arguments(aws, self.create_call, inputs))
         id = self.identify(aws, inputs, response)
@@ -97,7 +97,7 @@ class AwsResource:
 
     def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
         """Change it in place to `news`."""
-        olds, news = {**self.defaults, **olds}, {**self.defaults, **self.named(news, olds)}
+        olds, news = {**self.defaults, **olds}, {**self.defaults, **self.with_name(news, olds)}
         self.change(aws, id, olds, news)
         self.settle(aws, id, olds, news)
         if self.tagging is not None and olds.get("tags", {}) != news.get("tags", {}):
@@ -164,7 +164,7 @@ class AwsResource:
             computed["tagsAll"] = inputs.get("tags", {})
         return computed
 
-    def named(self, inputs: Properties, olds: Properties | None = None) -> Properties:
+    def with_name(self, inputs: Properties, olds: Properties | None = None) -> Properties:
         """The inputs with a name made from `namePrefix` (kept over updates)."""
         if "namePrefix" not in inputs or "name" in inputs:
             return inputs

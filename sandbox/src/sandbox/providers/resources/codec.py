@@ -54,7 +54,7 @@ def encode(shape: Any, value: Any, names: Names, where: str) -> Any:
         case "boolean":
             return text(value) == "true"
         case "integer" | "long":
-            return _whole(value, where)
+            return _as_int(value, where)
         case "float" | "double":
             return float(value)
         case "string":
@@ -122,7 +122,7 @@ def _structure(shape: Any, value: Any, names: Names, where: str) -> dict[str, An
     return sent
 
 
-def _whole(value: Any, where: str) -> int:
+def _as_int(value: Any, where: str) -> int:
     try:
         return int(float(value))
     except (TypeError, ValueError):

@@ -112,7 +112,7 @@ class DeploymentGroup(CodeDeployResource):
 
     def find(self, aws: Aws, id: str, props: Properties) -> Any:
         try:
-            return aws.client("codedeploy").get_deployment_group(**_named(props))["deploymentGroupInfo"]
+            return aws.client("codedeploy").get_deployment_group(**_group_names(props))["deploymentGroupInfo"]
         except ClientError as error:
             if "DoesNotExist" in error.response["Error"]["Code"]:
                 return None
@@ -143,7 +143,7 @@ class DeploymentGroup(CodeDeployResource):
         return {**super().computed_from(aws, id, description, inputs), "arn": arn}
 
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
-        aws.client("codedeploy").delete_deployment_group(**_named(props))
+        aws.client("codedeploy").delete_deployment_group(**_group_names(props))
 
     def tags(self, aws: Aws, id: str, props: Properties, description: Any) -> dict[str, str]:
         return _tags(
@@ -151,7 +151,7 @@ class DeploymentGroup(CodeDeployResource):
         )
 
     def retag(self, aws: Aws, id: str, props: Properties, tags: Any, had: Any) -> None:
-        names = _named(props)
+        names = _group_names(props)
         _retag(
             aws,
             _arn(aws, f"deploymentgroup:{names['applicationName']}/{names['deploymentGroupName']}"),
@@ -160,7 +160,7 @@ class DeploymentGroup(CodeDeployResource):
         )
 
 
-def _named(props: Properties) -> dict[str, str]:
+def _group_names(props: Properties) -> dict[str, str]:
     return {"applicationName": props["appName"], "deploymentGroupName": props["deploymentGroupName"]}
 
 

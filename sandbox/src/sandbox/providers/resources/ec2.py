@@ -208,7 +208,9 @@ class RouteTableAssociation:
 
     def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
         """Associate the subnet (or gateway)."""
-        response = aws.client("ec2").associate_route_table(RouteTableId=inputs["routeTableId"], **self._what(inputs))
+        response = aws.client("ec2").associate_route_table(
+            RouteTableId=inputs["routeTableId"], **self._attached_to(inputs)
+        )
         return response["AssociationId"], {}
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
@@ -232,12 +234,12 @@ class RouteTableAssociation:
             aws.client("ec2").disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
 
     def _find(self, aws: Aws, props: Properties) -> Any:
-        ((name, value),) = self._what(props).items()
+        ((name, value),) = self._attached_to(props).items()
         tables = aws.client("ec2").describe_route_tables()["RouteTables"]
         associations = ({**a, "RouteTableId": table["RouteTableId"]} for table in tables for a in table["Associations"])
         return next((a for a in associations if a.get(name) == value), None)
 
-    def _what(self, props: Properties) -> dict[str, str]:
+    def _attached_to(self, props: Properties) -> dict[str, str]:
         return {"SubnetId": props["subnetId"]} if "subnetId" in props else {"GatewayId": props["gatewayId"]}
 
     def _plain(self, props: Properties) -> Properties:

@@ -57,7 +57,7 @@ class Queue:
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """Its attributes, of those that are declared."""
-        attributes = _found(aws, id)
+        attributes = _queue_attributes(aws, id)
         if attributes is None:
             return None
         tags = tag_dictionary(aws.client("sqs").list_queue_tags(QueueUrl=id).get("Tags", {}))
@@ -85,7 +85,7 @@ class Queue:
             aws.client("sqs").delete_queue(QueueUrl=id)
 
     def _outputs(self, aws: Aws, url: str, inputs: Properties) -> Properties:
-        attributes = _found(aws, url) or {}
+        attributes = _queue_attributes(aws, url) or {}
         name = url.rpartition("/")[2]
         return {"arn": attributes.get("QueueArn"), "url": url, "name": name, "tagsAll": inputs.get("tags", {})}
 
@@ -100,7 +100,7 @@ class QueuePolicy:
 
     def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
         """The queue's policy; None when the queue or the policy is gone."""
-        policy = (_found(aws, id) or {}).get("Policy")
+        policy = (_queue_attributes(aws, id) or {}).get("Policy")
         return {"queueUrl": id, "policy": reported(policy, props.get("policy", policy), {})} if policy else None
 
     def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
@@ -113,7 +113,7 @@ class QueuePolicy:
             aws.client("sqs").set_queue_attributes(QueueUrl=id, Attributes={"Policy": ""})
 
 
-def _found(aws: Aws, url: str) -> dict[str, Any] | None:
+def _queue_attributes(aws: Aws, url: str) -> dict[str, Any] | None:
     try:
         answer: dict[str, Any] = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     except ClientError as error:
