@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 
 from sandbox.account.account import Account
-from sandbox.ecs import services
+from sandbox.ecs import api
 from sandbox.network.vpc import vpc_of
 from sandbox.server.listener import Listener
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ACCOUNT_ID", A)
-        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R, services.HANDLERS)
+        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R, api.HANDLERS)
         yield listener.account
         listener.stop()
         moto_api_backend.reset()

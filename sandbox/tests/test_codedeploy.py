@@ -14,7 +14,7 @@ from botocore.validate import validate_parameters
 from sandbox.account.account import Principal
 from sandbox.account.errors import AwsError
 from sandbox.account.parts import Parts
-from sandbox.codedeploy import deployments, registry
+from sandbox.codedeploy.api import HANDLERS
 from sandbox.codedeploy.appspec import AppSpec, AppSpecError, parse
 from sandbox.codedeploy.run import LIFECYCLE, Run
 from sandbox.codedeploy.state import PREDEFINED_CONFIGS, state_of
@@ -343,8 +343,7 @@ def test_a_stop() -> None:
 
 
 def call(account: Rig, name: str, **params: Any) -> Json:
-    handler = {**registry.HANDLERS, **deployments.HANDLERS}["codedeploy", name]
-    return dict(handler(account, ME, params))  # type: ignore[arg-type]
+    return dict(HANDLERS["codedeploy", name](account, ME, params))  # type: ignore[arg-type]
 
 
 GROUP: Json = {

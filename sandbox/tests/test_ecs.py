@@ -17,10 +17,10 @@ from sandbox.account.account import Principal
 from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
 from sandbox.ecs import tasks
+from sandbox.ecs.api import HANDLERS
 from sandbox.ecs.health import Check, HealthTracker, matches
 from sandbox.ecs.model import Task
 from sandbox.ecs.provision import parameter_name
-from sandbox.ecs.services import HANDLERS
 from sandbox.ecs.state import state_of
 from sandbox.readings import Readings
 

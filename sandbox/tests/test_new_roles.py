@@ -18,7 +18,7 @@ from sandbox.account import new_roles
 from sandbox.account.account import Account
 from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
-from sandbox.ecs import services
+from sandbox.ecs import api
 from sandbox.readings import Readings
 from sandbox.server.listener import Listener
 
@@ -33,7 +33,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_ACCOUNT_ID", A)
         patch.setenv("SANDBOX_AWS", "late_roles")
-        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R, services.HANDLERS)
+        listener = Listener(Path(tmp_path_factory.mktemp("account")), A, R, api.HANDLERS)
         yield listener.account
         listener.stop()
         moto_api_backend.reset()

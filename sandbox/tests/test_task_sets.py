@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from sandbox.account.errors import AwsError
-from sandbox.ecs import task_sets
+from sandbox.ecs import state, task_sets
+from sandbox.ecs.api import HANDLERS
 from sandbox.ecs.model import Deployment, Service, Task
 from sandbox.ecs.shapes import service_shape
-from sandbox.ecs.task_sets import HANDLERS, TaskSetScheduler
+from sandbox.ecs.task_sets import TaskSetScheduler
 
 Json = dict[str, Any]
 CLUSTER = "arn:aws:ecs:eu-west-1:111111111111:cluster/c"
@@ -106,10 +107,10 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in ("check_placement", "check_network", "check_load_balancers"):
         monkeypatch.setattr(task_sets, name, lambda *_: None)
     monkeypatch.setattr(task_sets, "task_definition", lambda _, name: {"taskDefinitionArn": name})
-    monkeypatch.setattr(task_sets, "cluster_arn", lambda *_: CLUSTER)
+    monkeypatch.setattr(state, "cluster_arn", lambda *_: CLUSTER)
 
     def call(found: Service, operation: str, **params: Any) -> Json:
-        monkeypatch.setattr(task_sets, "state_of", lambda _: type("S", (), {"service": lambda *_: found})())
+        monkeypatch.setattr(state, "state_of", lambda _: type("S", (), {"service": lambda *_: found})())
         given = {"cluster": "c", "service": "web", **params}
         return dict(HANDLERS["ecs", operation](None, None, given))  # type: ignore[arg-type]
 

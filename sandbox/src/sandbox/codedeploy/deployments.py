@@ -1,4 +1,4 @@
-"""The CodeDeploy API for deployments; what one does is in `run`."""
+"""The operations on deployments; what one does is in `run`."""
 
 from __future__ import annotations
 
@@ -219,17 +219,3 @@ def _find(account: Account, id: str) -> Json:
     if info is None:
         raise AwsError("DeploymentDoesNotExistException", f"The deployment {id} could not be found")
     return info
-
-
-HANDLERS = {
-    ("codedeploy", "CreateDeployment"): create_deployment,
-    ("codedeploy", "GetDeployment"): get_deployment,
-    ("codedeploy", "BatchGetDeployments"): batch_get_deployments,
-    ("codedeploy", "ListDeployments"): list_deployments,
-    ("codedeploy", "StopDeployment"): stop_deployment,
-    ("codedeploy", "ContinueDeployment"): continue_deployment,
-    ("codedeploy", "PutLifecycleEventHookExecutionStatus"): put_hook_status,
-    ("codedeploy", "ListDeploymentTargets"): list_targets,
-    ("codedeploy", "GetDeploymentTarget"): get_target,
-    ("codedeploy", "BatchGetDeploymentTargets"): batch_get_targets,
-}

@@ -1,4 +1,4 @@
-"""The CodeDeploy API for applications, deployment configurations, groups and revisions: the ECS platform only."""
+"""The operations on applications, deployment configurations, groups and revisions."""
 
 from __future__ import annotations
 
@@ -232,26 +232,3 @@ def _group(account: Account, application: str, name: str) -> Json:
     if group is None:
         raise AwsError("DeploymentGroupDoesNotExistException", f"No Deployment Group found for name: {name}")
     return group
-
-
-HANDLERS = {
-    ("codedeploy", "CreateApplication"): create_application,
-    ("codedeploy", "GetApplication"): get_application,
-    ("codedeploy", "UpdateApplication"): update_application,
-    ("codedeploy", "ListApplications"): list_applications,
-    ("codedeploy", "DeleteApplication"): delete_application,
-    ("codedeploy", "CreateDeploymentConfig"): create_deployment_config,
-    ("codedeploy", "GetDeploymentConfig"): get_deployment_config,
-    ("codedeploy", "ListDeploymentConfigs"): list_deployment_configs,
-    ("codedeploy", "DeleteDeploymentConfig"): delete_deployment_config,
-    ("codedeploy", "CreateDeploymentGroup"): create_deployment_group,
-    ("codedeploy", "GetDeploymentGroup"): get_deployment_group,
-    ("codedeploy", "ListDeploymentGroups"): list_deployment_groups,
-    ("codedeploy", "UpdateDeploymentGroup"): update_deployment_group,
-    ("codedeploy", "DeleteDeploymentGroup"): delete_deployment_group,
-    ("codedeploy", "RegisterApplicationRevision"): register_application_revision,
-    ("codedeploy", "GetApplicationRevision"): get_application_revision,
-    ("codedeploy", "TagResource"): tag_resource,
-    ("codedeploy", "UntagResource"): untag_resource,
-    ("codedeploy", "ListTagsForResource"): list_tags,
-}

@@ -11,6 +11,7 @@ from moto.core.utils import utcnow
 
 from sandbox.account.errors import AwsError
 from sandbox.codepipeline.definition import validate
+from sandbox.codepipeline.jobs import put_job_failure_result, put_job_success_result
 from sandbox.codepipeline.model import Execution, Json, utc_now
 from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
 from sandbox.codepipeline.state import backend, begin, pipeline_record, pipeline_state, states_of
@@ -242,4 +243,6 @@ HANDLERS = {
     ("codepipeline", "StopPipelineExecution"): stop_pipeline_execution,
     ("codepipeline", "PutApprovalResult"): put_approval_result,
     ("codepipeline", "RetryStageExecution"): retry_stage_execution,
+    ("codepipeline", "PutJobSuccessResult"): put_job_success_result,
+    ("codepipeline", "PutJobFailureResult"): put_job_failure_result,
 }

@@ -94,9 +94,3 @@ def _refuse_a_second(job: Job) -> None:
     if job.answered.is_set():
         message = f"The job {job.id} was answered already"
         raise AwsError("InvalidJobStateException", message, 400)
-
-
-HANDLERS = {
-    ("codepipeline", "PutJobSuccessResult"): put_job_success_result,
-    ("codepipeline", "PutJobFailureResult"): put_job_failure_result,
-}

@@ -194,6 +194,3 @@ def _efs(efs: Json) -> Iterator[str]:
         yield "EFS IAM authorization requires TransitEncryption to be enabled"
     if efs.get("transitEncryptionPort") and not encrypted:
         yield "TransitEncryptionPort requires that TransitEncryption is enabled"
-
-
-HANDLERS = {("ecs", "RegisterTaskDefinition"): register_task_definition}

@@ -1,4 +1,4 @@
-"""The ECS API for services, and the loop that drives each of them.
+"""The operations on services, and the loop that drives each of them.
 
 Clusters, task definitions and tags stay moto's. A service is also put into moto's own table, because
 its tag and scaling calls look there; nothing is ever read back from that record but its tags.
@@ -15,10 +15,8 @@ from sandbox.ecs.events import publish_deployment
 from sandbox.ecs.model import Deployment, Json, Service
 from sandbox.ecs.moto_record import forget_service, record_service, service_tags
 from sandbox.ecs.shapes import service_shape
-from sandbox.ecs.state import cluster_arn, short_name, state_of, task_definition
-from sandbox.ecs.task_sets import HANDLERS as TASK_SET_HANDLERS
+from sandbox.ecs.state import cluster_arn, find_service, short_name, state_of, task_definition
 from sandbox.ecs.task_sets import TaskSetScheduler
-from sandbox.ecs.tasks import HANDLERS as TASK_HANDLERS
 from sandbox.ecs.tasks import Launcher
 from sandbox.ecs.validation import (
     check_controller,
@@ -101,7 +99,7 @@ def create_service(account: Account, principal: Principal, params: Json) -> Json
 
 
 def update_service(account: Account, principal: Principal, params: Json) -> Json:
-    service = find(account, params)
+    service = find_service(account, params)
     check_update(service, params)
     changes = {k: v for k, v in params.items() if k not in NOT_SETTINGS and k != "forceNewDeployment"}
     with service.lock:
@@ -134,7 +132,7 @@ def update_service(account: Account, principal: Principal, params: Json) -> Json
 
 
 def delete_service(account: Account, principal: Principal, params: Json) -> Json:
-    service = find(account, params)
+    service = find_service(account, params)
     with service.lock:
         if service.status != "ACTIVE":
             raise AwsError("ServiceNotFoundException", "Service not found.", 400)
@@ -158,7 +156,8 @@ def describe_services(account: Account, principal: Principal, params: Json) -> J
             services.append(service.stale or _shape(account, service, tags))
             service.stale = None
         else:
-            arn = name_or_arn if name_or_arn.startswith("arn:") else service_arn(cluster, name_or_arn)
+            in_cluster = f"{cluster.replace(':cluster/', ':service/')}/{name_or_arn}"
+            arn = name_or_arn if name_or_arn.startswith("arn:") else in_cluster
             failures.append({"arn": arn, "reason": "MISSING"})
     return {"services": services, "failures": failures}
 
@@ -176,18 +175,6 @@ def list_services(account: Account, principal: Principal, params: Json) -> Json:
         and params.get("schedulingStrategy") in (None, service.settings["schedulingStrategy"])
     ]
     return {"serviceArns": sorted(arns)}
-
-
-def find(account: Account, params: Json) -> Service:
-    cluster = cluster_arn(account, params.get("cluster"))
-    service = state_of(account).service(cluster, params["service"])
-    if service is None:
-        raise AwsError("ServiceNotFoundException", "Service not found.", 400)
-    return service
-
-
-def service_arn(cluster: str, name: str) -> str:
-    return f"{cluster.replace(':cluster/', ':service/')}/{name}"
 
 
 def drive(account: Account, service: Service) -> None:
@@ -241,14 +228,3 @@ def _inputs(settings: Json) -> dict[str, Any]:
 
 def _shape(account: Account, service: Service, tags: bool = True) -> Json:
     return service_shape(service, service_tags(account, service.arn) if tags else None)
-
-
-HANDLERS = {
-    ("ecs", "CreateService"): create_service,
-    ("ecs", "UpdateService"): update_service,
-    ("ecs", "DeleteService"): delete_service,
-    ("ecs", "DescribeServices"): describe_services,
-    ("ecs", "ListServices"): list_services,
-    **TASK_HANDLERS,
-    **TASK_SET_HANDLERS,
-}

@@ -57,6 +57,14 @@ def cluster_arn(account: Account, name_or_arn: str | None) -> str:
     return str(clusters[0]["clusterArn"])
 
 
+def find_service(account: Account, params: Json) -> Service:
+    """The service that a request names; raises AwsError when there is none."""
+    service = state_of(account).service(cluster_arn(account, params.get("cluster")), params["service"])
+    if service is None:
+        raise AwsError("ServiceNotFoundException", "Service not found.", 400)
+    return service
+
+
 def task_definition(account: Account, name_or_arn: str) -> Json:
     """A registered, active task definition with its tags under `tags`."""
     try:

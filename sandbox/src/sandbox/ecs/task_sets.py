@@ -1,4 +1,4 @@
-"""Task sets of services with the CODE_DEPLOY controller: what each runs, and the API that CodeDeploy moves them by.
+"""Task sets of services with the CODE_DEPLOY controller: what each runs, and how CodeDeploy moves them.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-bluegreen.html
 """
@@ -12,7 +12,7 @@ from sandbox.account.errors import AwsError
 from sandbox.ecs.deployments import Scheduler
 from sandbox.ecs.model import Deployment, Json, Service
 from sandbox.ecs.shapes import task_set_shape
-from sandbox.ecs.state import cluster_arn, state_of, task_definition
+from sandbox.ecs.state import find_service, task_definition
 from sandbox.ecs.validation import check_load_balancers, check_network, check_placement, invalid
 
 if TYPE_CHECKING:
@@ -132,14 +132,12 @@ def update_service_primary_task_set(account: Account, principal: Principal, para
 
 
 def _find(account: Account, params: Json) -> Service:
-    service = state_of(account).service(cluster_arn(account, params.get("cluster")), params["service"])
-    if service is None:
-        raise AwsError("ServiceNotFoundException", "Service not found.", 400)
+    service = find_service(account, params)
     if service.status != "ACTIVE":
         raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.", 400)
     if service.controller != "CODE_DEPLOY":
-        raise invalid(f"Amazon ECS only supports task set management on services with another controller than "
-                      f"{service.controller}.")  # fmt: skip
+        other = service.controller
+        raise invalid(f"Amazon ECS only supports task set management on services with another controller than {other}.")
     return service
 
 
@@ -149,12 +147,3 @@ def _task_set(service: Service, name_or_arn: str) -> Deployment:
         if task_set.id == short:
             return task_set
     raise AwsError("TaskSetNotFoundException", "The specified task set does not exist.", 400)
-
-
-HANDLERS = {
-    ("ecs", "CreateTaskSet"): create_task_set,
-    ("ecs", "UpdateTaskSet"): update_task_set,
-    ("ecs", "DescribeTaskSets"): describe_task_sets,
-    ("ecs", "DeleteTaskSet"): delete_task_set,
-    ("ecs", "UpdateServicePrimaryTaskSet"): update_service_primary_task_set,
-}

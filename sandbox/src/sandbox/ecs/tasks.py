@@ -1,4 +1,4 @@
-"""The ECS API for tasks, and the launcher that services start theirs with."""
+"""The operations on tasks, and the launcher that services start theirs with."""
 
 from __future__ import annotations
 
@@ -192,11 +192,3 @@ def _propagated(account: Account, service: Service, definition: Json) -> list[Js
     if source == "TASK_DEFINITION":
         return list(definition["tags"])
     return service_tags(account, service.arn) if source == "SERVICE" else []
-
-
-HANDLERS = {
-    ("ecs", "RunTask"): run_task,
-    ("ecs", "StopTask"): stop_task,
-    ("ecs", "DescribeTasks"): describe_tasks,
-    ("ecs", "ListTasks"): list_tasks,
-}

@@ -23,18 +23,14 @@ log = logging.getLogger(__name__)
 HANDLER_MODULES = (
     "sandbox.sts.api",
     "sandbox.eventbridge.api",
-    "sandbox.ecs.services",
-    "sandbox.ecs.definitions",
+    "sandbox.ecs.api",
     "sandbox.codepipeline.api",
-    "sandbox.codepipeline.jobs",
     "sandbox.codebuild.api",
-    "sandbox.codedeploy.registry",
-    "sandbox.codedeploy.deployments",
+    "sandbox.codedeploy.api",
     "sandbox.ecr.api",
     "sandbox.functions.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
-
 
 TARGET_MODULES = (
     "sandbox.codepipeline.event_target",

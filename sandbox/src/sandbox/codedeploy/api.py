@@ -1,0 +1,35 @@
+"""The CodeDeploy API, of the compute platform ECS only."""
+
+from sandbox.codedeploy import deployments, registry
+
+HANDLERS = {
+    ("codedeploy", "CreateApplication"): registry.create_application,
+    ("codedeploy", "GetApplication"): registry.get_application,
+    ("codedeploy", "UpdateApplication"): registry.update_application,
+    ("codedeploy", "ListApplications"): registry.list_applications,
+    ("codedeploy", "DeleteApplication"): registry.delete_application,
+    ("codedeploy", "CreateDeploymentConfig"): registry.create_deployment_config,
+    ("codedeploy", "GetDeploymentConfig"): registry.get_deployment_config,
+    ("codedeploy", "ListDeploymentConfigs"): registry.list_deployment_configs,
+    ("codedeploy", "DeleteDeploymentConfig"): registry.delete_deployment_config,
+    ("codedeploy", "CreateDeploymentGroup"): registry.create_deployment_group,
+    ("codedeploy", "GetDeploymentGroup"): registry.get_deployment_group,
+    ("codedeploy", "ListDeploymentGroups"): registry.list_deployment_groups,
+    ("codedeploy", "UpdateDeploymentGroup"): registry.update_deployment_group,
+    ("codedeploy", "DeleteDeploymentGroup"): registry.delete_deployment_group,
+    ("codedeploy", "RegisterApplicationRevision"): registry.register_application_revision,
+    ("codedeploy", "GetApplicationRevision"): registry.get_application_revision,
+    ("codedeploy", "TagResource"): registry.tag_resource,
+    ("codedeploy", "UntagResource"): registry.untag_resource,
+    ("codedeploy", "ListTagsForResource"): registry.list_tags,
+    ("codedeploy", "CreateDeployment"): deployments.create_deployment,
+    ("codedeploy", "GetDeployment"): deployments.get_deployment,
+    ("codedeploy", "BatchGetDeployments"): deployments.batch_get_deployments,
+    ("codedeploy", "ListDeployments"): deployments.list_deployments,
+    ("codedeploy", "StopDeployment"): deployments.stop_deployment,
+    ("codedeploy", "ContinueDeployment"): deployments.continue_deployment,
+    ("codedeploy", "PutLifecycleEventHookExecutionStatus"): deployments.put_hook_status,
+    ("codedeploy", "ListDeploymentTargets"): deployments.list_targets,
+    ("codedeploy", "GetDeploymentTarget"): deployments.get_target,
+    ("codedeploy", "BatchGetDeploymentTargets"): deployments.batch_get_targets,
+}
