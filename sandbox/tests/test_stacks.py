@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.stacks import SandboxError, Server, StackFolder, missing_secrets, repository
+from sandbox.made_up_secrets import missing_secrets
+from sandbox.stacks import SandboxError, Server, StackFolder, repository
 
 
 @pytest.fixture
@@ -59,40 +60,40 @@ def test_what_belongs_to_the_real_stack_is_taken_out_of_the_copy(root: Path) -> 
 def test_made_up_values_stay_and_differ(root: Path) -> None:
     folder = stack(root)
     folder.work.mkdir(parents=True)
-    assert folder.make_up(["a", "b", "a"], lambda _: None)
-    values = folder.made_up()
+    assert folder.secrets.make_up(["a", "b", "a"], lambda _: None)
+    values = folder.secrets.values()
     assert len(set(values.values())) == 2
-    assert not folder.make_up(["a"], lambda _: None)
-    assert folder.make_up(["a", "c"], lambda _: None)
-    assert {key: folder.made_up()[key] for key in ("a", "b")} == values
+    assert not folder.secrets.make_up(["a"], lambda _: None)
+    assert folder.secrets.make_up(["a", "c"], lambda _: None)
+    assert {key: folder.secrets.values()[key] for key in ("a", "b")} == values
 
 
 def test_made_up_values_that_a_program_refuses_are_forgotten(root: Path) -> None:
     folder, said = stack(root), list[str]()
     folder.work.mkdir(parents=True)
-    folder.make_up(["app:services.old.secrets.KEY", "app:services.new.secrets.KEY"], lambda _: None)
-    kept = folder.made_up()["app:services.new.secrets.KEY"]
+    folder.secrets.make_up(["app:services.old.secrets.KEY", "app:services.new.secrets.KEY"], lambda _: None)
+    kept = folder.secrets.values()["app:services.new.secrets.KEY"]
     refusal = "app:services.old: unknown service\napp:services.old.secrets.KEY: a value without its declaration"
-    assert folder.forget(refusal, said.append)
-    assert folder.made_up() == {"app:services.new.secrets.KEY": kept}
+    assert folder.secrets.forget(refusal, said.append)
+    assert folder.secrets.values() == {"app:services.new.secrets.KEY": kept}
     assert said == ["Forgot what was made up for: app:services.old.secrets.KEY"]
-    assert not folder.forget(refusal, said.append)
-    assert len(StackFolder("dev", root).made_up()) == 2, "until what they were for is gone"
-    folder.keep_forgotten()
-    assert StackFolder("dev", root).made_up() == {"app:services.new.secrets.KEY": kept}
+    assert not folder.secrets.forget(refusal, said.append)
+    assert len(StackFolder("dev", root).secrets.values()) == 2, "until what they were for is gone"
+    folder.secrets.keep_forgotten()
+    assert StackFolder("dev", root).secrets.values() == {"app:services.new.secrets.KEY": kept}
 
 
 def test_a_preview_forgets_and_makes_up_nothing_for_good(root: Path) -> None:
     folder = stack(root)
     folder.work.mkdir(parents=True)
-    folder.make_up(["app:a", "app:b"], lambda _: None)
-    values = folder.made_up()
-    with folder.rehearsal():
-        assert folder.forget("app:a: there is no such key", lambda _: None)
-        assert folder.make_up(["app:c"], lambda _: None)
-        assert sorted(folder.made_up()) == ["app:b", "app:c"]
-    folder.keep_forgotten()
-    assert folder.made_up() == values == StackFolder("dev", root).made_up()
+    folder.secrets.make_up(["app:a", "app:b"], lambda _: None)
+    values = folder.secrets.values()
+    with folder.secrets.preview():
+        assert folder.secrets.forget("app:a: there is no such key", lambda _: None)
+        assert folder.secrets.make_up(["app:c"], lambda _: None)
+        assert sorted(folder.secrets.values()) == ["app:b", "app:c"]
+    folder.secrets.keep_forgotten()
+    assert folder.secrets.values() == values == StackFolder("dev", root).secrets.values()
 
 
 def test_what_a_stack_file_has_in_plain_text_is_known(root: Path) -> None:
@@ -142,7 +143,7 @@ def test_the_copy_is_made_anew_only_when_something_changed(root: Path) -> None:
     stack(root, {"config": {"tiny:a": 2}})
     assert folder.copy_stack_files(lambda _: None)
     folder.copied()
-    folder.make_up(["tiny:b"], lambda _: None)
+    folder.secrets.make_up(["tiny:b"], lambda _: None)
     assert folder.copy_stack_files(lambda _: None)
 
 

@@ -20,7 +20,7 @@ def test_a_missing_secret_is_made_up_once_said_and_secret_in_the_state(program: 
     assert [line for line in program.said if "Made up" in line and "tiny:password" in line] == [
         "Made up for the sandbox, since these secrets are not set: tiny:password"
     ]
-    (value,) = program.folder.made_up().values()
+    (value,) = program.folder.secrets.values().values()
     name = program.state()["login"]["outputs"]["name"]
     parameter = program.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     assert parameter["Value"] == value
@@ -39,11 +39,11 @@ def test_a_made_up_secret_that_the_program_refuses_is_forgotten(program: Program
             raise pulumi.RunError("tiny:password: nothing takes it")
         """
     )
-    made_up = program.folder.made_up()
+    made_up = program.folder.secrets.values()
     assert changed(program.run("preview")) == {"login": "delete", "things": "delete"}
-    assert program.folder.made_up() == made_up, "a preview changes nothing"
+    assert program.folder.secrets.values() == made_up, "a preview changes nothing"
     assert changed(program.run("up")) == {"login": "delete", "things": "delete"}
-    assert program.folder.made_up() == {}
+    assert program.folder.secrets.values() == {}
 
 
 def test_a_refusal_that_stays_is_raised(program: Program) -> None:

@@ -19,10 +19,11 @@ from pulumi.automation._stack import StackInitMode
 from sandbox import program
 from sandbox.event_log import EventLog
 from sandbox.identities import credentials, providers
-from sandbox.progress import Progress
+from sandbox.made_up_secrets import missing_secrets
+from sandbox.progress import Progress, Say
 from sandbox.pulumi_cli import PatientCommand
 from sandbox.reports import Outcome, Reporter
-from sandbox.stacks import SandboxError, Say, Server, StackFolder, missing_secrets
+from sandbox.stacks import SandboxError, Server, StackFolder
 
 Operation = Literal["preview", "up", "refresh", "destroy"]
 _EventLog = tuple[str, EventLog, None, tempfile.TemporaryDirectory[str], None]
@@ -91,28 +92,28 @@ class Engine:
             options["policy_packs"] = [str(pack.resolve()) for pack in policy_packs]
         if clear_pending_creates:
             options["clear_pending_creates"] = True
-        rehearsal = self.folder.rehearsal() if operation == "preview" else contextlib.nullcontext()
-        with self.folder.locked(self.say), rehearsal:
-            done = self._again_with_secrets(operation, refresh, options)
-            self.folder.keep_forgotten()
-        return done
+        secrets = self.folder.secrets
+        with self.folder.locked(self.say), secrets.preview() if operation == "preview" else contextlib.nullcontext():
+            outcome = self._again_with_secrets(operation, refresh, options)
+            secrets.keep_forgotten()
+        return outcome
 
     def _again_with_secrets(self, operation: Operation, refresh: bool | None, options: dict[str, Any]) -> Outcome:
         """Run it until the program lacks no secret and has none too many."""
-        done, forgot = Outcome(), False
+        earlier, forgot = Outcome(), False
         while True:
             try:
-                return self._once(operation, refresh, options).after(done)
+                return self._once(operation, refresh, options).after(earlier)
             except EngineError as error:
                 missing = [key for key in missing_secrets(str(error)) if not self.folder.has(key)]
                 if LOCKED in str(error):
                     self._release_lock()
-                elif not self.folder.make_up(missing, self.say):
-                    if forgot or not self.folder.forget(str(error), self.say):
+                elif not self.folder.secrets.make_up(missing, self.say):
+                    if forgot or not self.folder.secrets.forget(str(error), self.say):
                         raise
                     forgot = True
                 if operation != "preview":
-                    done = error.outcome.after(done)
+                    earlier = error.outcome.after(earlier)
 
     def export(self) -> dict[str, Any]:
         """The stack's deployment, secrets encrypted."""
@@ -162,7 +163,7 @@ class Engine:
                 env_vars=self._environment(),
             )
             self._opened = _Stack(self.folder.stack, workspace, StackInitMode.CREATE_OR_SELECT)
-        made_up = {key: auto.ConfigValue(value, secret=True) for key, value in self.folder.made_up().items()}
+        made_up = {key: auto.ConfigValue(value, secret=True) for key, value in self.folder.secrets.values().items()}
         if changed:
             if made_up:
                 self._opened.set_all_config(made_up, path=True)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 SECONDS_BETWEEN_LINES = 60.0
 
+Say = Callable[[str], None]
+"""Takes a line."""
+
 
 class Progress:
     """Says what is waited for: at once when that is something else than before, and then once a minute.
@@ -13,7 +16,7 @@ class Progress:
         say: takes a line.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Say) -> None:
         self._say = say
         self._message, self._since, self._last = "", 0.0, 0.0
 

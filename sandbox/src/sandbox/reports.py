@@ -10,7 +10,7 @@ from typing import Any
 from pulumi.automation import EngineEvent
 from pulumi.automation.events import DiagnosticEvent, PolicyEvent, StepEventMetadata
 
-from sandbox.stacks import Say
+from sandbox.progress import Say
 
 NO_CHANGE = frozenset({"same", "read", "refresh"})
 """Operations that change nothing."""

@@ -1,4 +1,4 @@
-"""A stack's folder: its server, its private copy of the stack file, what the sandbox made up for it."""
+"""A stack's folder: its server, its private copy of the stack file, and the locks on both."""
 
 import contextlib
 import fcntl
@@ -6,21 +6,21 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
-from sandbox import base_images, program_hooks, readings
-from sandbox.progress import Progress
+from sandbox import base_images, readings
+from sandbox.made_up_secrets import MadeUpSecrets
+from sandbox.progress import Progress, Say
 from sandbox.stack_yaml import NotYamlError, read
 
 DEFAULT_ACCOUNT = "123456789012"
@@ -30,11 +30,6 @@ HOURS_OF_ANOTHER_COMMAND = 4
 """More than the longest command takes, an `up --wait` that waits for an hour and then deploys."""
 NOT_COPIED = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """What belongs to the real stack's secrets; the copy has a passphrase of its own."""
-
-MISSING = re.compile(r"pulumi config set (?:--path )?--secret (?:--path )?'?(?P<key>[^'\s`]+)'?(?:\s|$)")
-"""Pulumi's own words, and its programs', for a secret that is not set."""
-
-Say = Callable[[str], None]
 
 
 class SandboxError(Exception):
@@ -105,9 +100,7 @@ class StackFolder:
         self.work = self.folder / "work" / stack
         self.state = self.folder / "pulumi" / "state"
         self.home = self.folder / "pulumi" / "home"
-        self._made_up_file = self.work / "made-up.json"
-        self._rehearsed: dict[str, str] | None = None
-        self._forgotten: set[str] = set()
+        self.secrets = MadeUpSecrets(self.work / "made-up.json")
         self._stack_file = self.root / f"Pulumi.{stack}.yaml"
         if not self._stack_file.is_file():
             stacks = ", ".join(sorted(p.name.split(".")[1] for p in self.root.glob("Pulumi.*.yaml")))
@@ -259,13 +252,13 @@ class StackFolder:
         document = {key: value for key, value in self._read().items() if key not in NOT_COPIED}
         plain, locked = _unlocked(document.get("config") or {})
         document["config"] = plain
-        self.make_up(locked, say)
+        self.secrets.make_up(locked, say)
         project = _yaml(self.root / "Pulumi.yaml")
         project["main"] = str(self.root)  # relative paths of assets are the repository's
         if not keep_refresh:
             project.get("options", {}).pop("refresh", None)
         text = yaml.safe_dump(project, sort_keys=False)
-        self._source = hashlib.sha256(repr((text, document, self.made_up())).encode()).hexdigest()
+        self._source = hashlib.sha256(repr((text, document, self.secrets.values())).encode()).hexdigest()
         stamp = self.work / ".source"
         if stamp.exists() and stamp.read_text() == self._source:
             return False
@@ -313,41 +306,6 @@ class StackFolder:
                 pids.append(int(json.loads(file.read_text())["pid"]))
         return [pid for pid in pids if _runs(pid) and "pulumi" in _command_line(pid)]
 
-    def made_up(self) -> dict[str, str]:
-        """Config path → the value that the sandbox made up for it."""
-        if self._rehearsed is not None:
-            return dict(self._rehearsed)
-        return {key: value for key, value in self._stored_values().items() if key not in self._forgotten}
-
-    def _stored_values(self) -> dict[str, str]:
-        if not self._made_up_file.exists():
-            return {}
-        values: dict[str, str] = json.loads(self._made_up_file.read_text())
-        return values
-
-    @contextlib.contextmanager
-    def rehearsal(self) -> Iterator[None]:
-        """What is made up and forgotten meanwhile is so for a preview only."""
-        self._rehearsed = self.made_up()
-        try:
-            yield
-        finally:
-            self._rehearsed = None
-
-    def keep_forgotten(self) -> None:
-        """What was forgotten is, now that what it was for is gone."""
-        if self._forgotten:
-            values = self.made_up()
-            self._forgotten.clear()
-            self._keep(values)
-
-    def _keep(self, values: dict[str, str]) -> None:
-        if self._rehearsed is not None:
-            self._rehearsed = values
-            return
-        self._made_up_file.write_text(json.dumps(values, indent=1))
-        self._made_up_file.chmod(0o600)
-
     def has(self, path: str) -> bool:
         """Whether the stack file has something at a config path, such as `project:secrets.app.KEY`."""
         at: Any = self.config()
@@ -356,30 +314,6 @@ class StackFolder:
                 return False
             at = at[part]
         return True
-
-    def make_up(self, keys: Iterable[str], say: Say) -> bool:
-        """Make up values for these secrets, and say which; the same ones for ever after. False: nothing new."""
-        values = self.made_up()
-        new = [key for key in dict.fromkeys(keys) if key not in values]
-        for key in new:
-            values[key] = self._stored_values().get(key) or program_hooks.secret_value(key) or secrets.token_urlsafe(24)
-        if new:
-            self._forgotten -= set(new)
-            self._keep({**self._stored_values(), **values} if self._rehearsed is None else values)
-            say("Made up for the sandbox, since these secrets are not set: " + ", ".join(new))
-        return bool(new)
-
-    def forget(self, refusal: str, say: Say) -> bool:
-        """Leave out the values that a program refuses by name, until `keep_forgotten`. False: it names none."""
-        values = self.made_up()
-        refused = [key for key in values if f"{key}: " in refusal]
-        if self._rehearsed is None:
-            self._forgotten |= set(refused)
-        else:
-            self._rehearsed = {key: value for key, value in values.items() if key not in refused}
-        if refused:
-            say("Forgot what was made up for: " + ", ".join(refused))
-        return bool(refused)
 
 
 def _locked(lock: IO[str]) -> bool:
@@ -401,11 +335,6 @@ def _yaml(file: Path) -> dict[str, Any]:
         return read(file)
     except NotYamlError as error:
         raise SandboxError(f"{file.name} {error}") from None
-
-
-def missing_secrets(message: str) -> list[str]:
-    """The config paths that a failed program asks to be set, by the commands in its message."""
-    return [match["key"] for match in MISSING.finditer(message)]
 
 
 def _unlocked(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

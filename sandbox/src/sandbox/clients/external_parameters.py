@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.stacks import Say
+from sandbox.progress import Say
 
 
 def put(ssm: Any, parameters: Mapping[str, str | None], say: Say) -> None:
