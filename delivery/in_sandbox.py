@@ -28,6 +28,11 @@ def commands() -> click.Group:
     return click.Group(callback=connect, commands=offered, context_settings=main.context_settings)
 
 
+def approval_commands(stack: str, service: str) -> list[str]:
+    """The commands that approve and reject what the service's pipeline waits for."""
+    return [f"sandbox {command} {service} --stack {stack}" for command in ("approve", "reject")]
+
+
 def wait_variables() -> dict[str, str]:
     """What tells the program's `up` to wait for what is in flight, as `delivery up --wait` does."""
     from releases.waiting import MINUTES, VARIABLE  # which loads boto3

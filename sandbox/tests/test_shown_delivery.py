@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.cli import delivery
 from sandbox.clients.build_logs import Folding
-from sandbox.clients.follow import failed_run, failed_task
+from sandbox.clients.follow import Approval, failed_run, failed_task, how_to_answer
 from sandbox.clients.sites import Site
 from sandbox.stacks import SandboxError
 
@@ -51,6 +51,15 @@ def test_where_a_delivered_service_answers(
     monkeypatch.setattr(delivery, "find_site", find)
     session: Any = None
     assert delivery._where_it_answers(session, {}, "hello") == words
+
+
+@pytest.mark.parametrize(
+    ("asks", "subject"), [("mine", "The execution"), ("other", "Execution other, in front of it,")]
+)
+def test_an_approval_and_what_answers_it(asks: str, subject: str) -> None:
+    approval = Approval("Approve", "Approve", asks, "token", "sha256:1 from 2?")
+    lines = how_to_answer(approval, "mine", ["yes web", "no web"])
+    assert lines == [f"{subject} waits for approval: sha256:1 from 2?", "  yes web", "  no web"]
 
 
 START = datetime(2026, 11, 29, 10, tzinfo=UTC)

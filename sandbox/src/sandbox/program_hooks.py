@@ -3,6 +3,7 @@
 | entry point | arguments → answer |
 |---|---|
 | `commands` | → a `click.Group` whose commands take `--stack`; they run with the sandbox's `AWS_*` variables |
+| `approval_commands` | stack, service → the commands that approve and reject what the service's pipeline waits for |
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
 | `aws_name` | stack, name → what a thing of that name (a pipeline, a user, a role) is called in AWS |
 | `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
@@ -26,6 +27,11 @@ def offered(name: str) -> list[Callable[..., Any]]:
 def commands() -> list[click.Group]:
     """The commands that programs offer."""
     return [function() for function in offered("commands")]
+
+
+def approval_commands(stack: str, service: str) -> list[str]:
+    """The commands by which one answers an approval of a service's pipeline."""
+    return [command for function in offered("approval_commands") for command in function(stack, service)]
 
 
 def wait_variables() -> dict[str, str] | None:

@@ -40,6 +40,12 @@ def test_their_messages_name_them_as_they_are_called() -> None:
     assert said.stdout == "sandbox\n"
 
 
+def test_the_commands_that_answer_an_approval() -> None:
+    lines = entry_point("approval_commands")("dev", "web")
+    assert lines == ["sandbox approve web --stack dev", "sandbox reject web --stack dev"]
+    assert {line.split()[1] for line in lines} <= set(COMMANDS)
+
+
 def test_what_tells_an_up_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     from releases import waiting
 

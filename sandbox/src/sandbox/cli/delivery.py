@@ -16,7 +16,7 @@ from sandbox.clients.pipelines import executions, find_pipeline
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
 from sandbox.clients.upload import source_zip, upload, wait_for_execution
-from sandbox.program_hooks import names_in_aws
+from sandbox.program_hooks import approval_commands, names_in_aws
 from sandbox.stacks import SandboxError, StackFolder
 
 
@@ -61,7 +61,7 @@ def ship(
     approval = follower.follow(past_approvals=False)
     summary = follower.summary()
     if approval:
-        for line in how_to_answer(approval, execution, service, stack):
+        for line in how_to_answer(approval, execution, approval_commands(stack, service)):
             report(line)
     elif summary["status"] == "Succeeded":
         report(f"Delivered in {time.monotonic() - started:.1f} s{_where_it_answers(session, pipeline, service)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,10 @@ from typing import Any
 from sandbox.clients.build_logs import CODEBUILD_LINE, Folding, LogReader, build_log, cause, one_line
 from sandbox.clients.pipelines import ecs_services
 from sandbox.clients.session import Session
-from sandbox.progress import Progress
+from sandbox.progress import Progress, Say
 from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
-Say = Callable[[str], None]
 POLL_SECONDS = 0.4
 TAIL_LINES = 20
 SCALED = "Scaling activity"
@@ -222,14 +221,10 @@ def _where(actions: list[Json]) -> str:
     return f"  {running['stageName']}/{running['actionName']} goes on" if running else "  It waits for its turn"
 
 
-def how_to_answer(approval: Approval, execution: str, service: str, stack: str) -> list[str]:
-    """That an execution waits for an approval, and how to give it."""
+def how_to_answer(approval: Approval, execution: str, commands: Sequence[str]) -> list[str]:
+    """That an execution waits for an approval, and the commands that answer it."""
     subject = "The execution" if approval.execution == execution else f"Execution {approval.execution}, in front of it,"
-    return [
-        f"{subject} waits for approval: {approval.question}",
-        f"  sandbox approve {service} --stack {stack}",
-        f"  sandbox reject {service} --stack {stack}",
-    ]
+    return [f"{subject} waits for approval: {approval.question}", *(f"  {command}" for command in commands)]
 
 
 def failure(session: Session, summary: Json, follower: ExecutionFollower, service: str) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from sandbox.clients.pipelines import executions, s3_source
 from sandbox.clients.session import Session
 from sandbox.iam import evaluator
-from sandbox.progress import Progress
+from sandbox.progress import Progress, Say
 from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
@@ -123,7 +123,7 @@ def upload(session: Session, pipeline: Json, content: bytes, metadata: Mapping[s
     return Uploaded(bucket, key, version, user, len(content), earlier)
 
 
-def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say: Callable[[str], None]) -> str:
+def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say: Say) -> str:
     """The first execution that took the uploaded version: S3 may tell of it twice, and another one has nothing to do.
 
     When S3 tells nobody of the upload for as long as it may need to begin to, that version is started by hand.
