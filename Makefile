@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times soak mutants check docs format
+.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times soak mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -92,6 +92,13 @@ soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 
 mutants: setup ## Break the contract of both writers in code, and see that the steps of `make soak` find each break
 	$(BIN)/python -m tests.soak.mutants --seed $(or $(SEED),1) $(ARGS)
+
+.venv/mutation: .venv/ready
+	@$(BIN)/python tools/setup.py mutation
+	@touch $@
+
+mutation: setup .venv/mutation ## Break SAMPLE functions that SEED chooses, one at a time, and see that the unit tests notice
+	$(BIN)/python -P tools/mutation.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) $(ARGS)
 
 .tools/lint/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum | setup
 	@$(BIN)/python tools/setup.py actionlint

@@ -225,8 +225,8 @@ def run_go(arguments: Sequence[str], describe: Callable[[Sequence[str]], str], m
 # ── Python packages ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def install_packages(project: Path = ROOT) -> None:
-    """Makes the `.venv` of a project what its uv.lock says."""
+def install_packages(project: Path = ROOT, *options: str) -> None:
+    """Makes the `.venv` of a project what its uv.lock says, with more options for `uv sync`."""
     uv, venv = find_uv(), project / ".venv"
     say(f"Python packages of {(project / 'uv.lock').relative_to(ROOT)} → {venv.relative_to(ROOT)}")
     python = [] if (venv / "bin" / "python").exists() else ["--python", sys.executable]
@@ -238,7 +238,7 @@ def install_packages(project: Path = ROOT) -> None:
     }
     environment.pop("VIRTUAL_ENV", None)
     sync = subprocess.run(
-        [uv, "sync", "--locked", "--quiet", "--compile-bytecode", *python], cwd=project, env=environment
+        [uv, "sync", "--locked", "--quiet", "--compile-bytecode", *python, *options], cwd=project, env=environment
     )
     if sync.returncode != 0:
         raise SetupError(
@@ -407,6 +407,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "packages": install_packages,
     "policy": lambda: install_packages(POLICY),
     "deployments": lambda: install_packages(DEPLOYMENTS),
+    "mutation": lambda: install_packages(ROOT, "--group", "mutation"),
     "cli": install_cli,
     "actionlint": install_actionlint,
     "language-host": require_language_host,

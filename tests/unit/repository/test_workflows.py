@@ -407,7 +407,7 @@ def test_both_hosts_run_the_same_each_night() -> None:
     """Everything that `make test` and a day's part leave out."""
     (github,) = WORKFLOWS["nightly"]["jobs"].values()
     (gitlab,) = GITLAB["nightly"]["parallel"]["matrix"]
-    assert github["strategy"]["matrix"]["target"] == gitlab["TARGET"] == ["test-all", "soak", "mutants"]
+    assert github["strategy"]["matrix"]["target"] == gitlab["TARGET"] == ["test-all", "soak", "mutants", "mutation"]
     assert github["steps"][-1]["run"] == '.ci/nightly "$TARGET" "$SEED"'
     assert GITLAB["nightly"]["script"] == ['.ci/nightly "$TARGET" "$CI_PIPELINE_IID"']
 
