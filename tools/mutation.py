@@ -63,10 +63,10 @@ def copy_repository() -> None:
 
 def run(size: int, seed: int) -> tuple[int, int, int]:
     """Try mutants: how many were killed, how many were tried, and how many there are."""
+    copy_repository()
+    os.chdir(WORK)  # mutmut reads its settings there as soon as it is imported
     from mutmut import __main__ as mutmut
 
-    copy_repository()
-    os.chdir(WORK)
     mutmut.setup_source_paths()
     print("Mutants are generated", flush=True)
     with contextlib.redirect_stdout(io.StringIO()):
