@@ -16,7 +16,7 @@ from delivery import approval
 from delivery.commands import rollback
 from delivery.commands.history import history
 from delivery.commands.up import Project
-from releases.ecs_services import describe
+from releases.ecs import describe_services, describe_tasks
 from releases.errors import DeliveryError
 from releases.lookup import find
 from releases.names import aws_name, parameter_path
@@ -237,12 +237,10 @@ class Life:
         return look
 
     def _service(self) -> Answer:
-        return describe(self.session, STACK, [SERVICE])[SERVICE]
+        return describe_services(self.session, STACK, [SERVICE])[SERVICE]
 
     def _tasks(self) -> list[Answer]:
-        ecs = self.session.client("ecs")
-        arns = ecs.list_tasks(cluster=STACK, serviceName=NAME)["taskArns"]
-        return list(ecs.describe_tasks(cluster=STACK, tasks=arns)["tasks"]) if arns else []
+        return list(describe_tasks(self.session.client("ecs"), STACK, serviceName=NAME))
 
 
 def _answer(question: Callable[[], Any]) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from releases import sidecars
+from releases.ecs import describe_tasks
 from releases.names import aws_name
 from releases.service_state import ServiceState, service_containers
 
@@ -14,8 +16,6 @@ BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
 OWN = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live|<\w+>")
 """A service's own image in a template: the tag that only releases move, or CodeDeploy's placeholder."""
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)")
-MOST_TASKS = 100
-"""Of one DescribeTasks."""
 
 
 def moving(containers: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -35,16 +35,7 @@ def running(
     names = _images(stack, state, definition).keys()
     if not names:
         return []
-    ecs = session.client("ecs")
-    arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"][:MOST_TASKS]
-    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
-    digests = {
-        (container["name"], container["imageDigest"])
-        for task in tasks
-        for container in task["containers"]
-        if container["name"] in names and container.get("imageDigest")
-    }
-    return sorted(digests)
+    return sidecars.running(describe_tasks(session.client("ecs"), stack, serviceName=state.name), names)
 
 
 def gone(

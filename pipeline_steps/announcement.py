@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import boto3
 
 from releases.commit import Commit
-from releases.events import RELEASED, SOURCE
+from releases.events import RELEASED, SOURCE, publish
 from releases.record import SCHEMA, Release
 
 
@@ -24,17 +23,16 @@ def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: 
         uploaded: when its source was uploaded, in seconds since 1970; 0 without an upload.
         changed: what its sidecars run now instead of before.
     """
-    detail = {
-        "pipeline": pipeline,
-        "execution-id": release.execution,
+    detail: dict[str, Any] = {
         "took": f"{duration(int(time.time()) - uploaded)} after its upload" if uploaded else "without a new source",
         "changed": "".join(f". Sidecar changed: {change}" for change in changed),
-        **Commit(release.commit, release.repository).event_fields(),
         "schema": SCHEMA,
         **release.document(),
     }
-    entry = {"Source": SOURCE, "DetailType": RELEASED, "Detail": json.dumps(detail)}
-    _try(session, "announced", "events", "put_events", Entries=[entry])
+    try:
+        publish(session, RELEASED, pipeline, release.execution, Commit(release.commit, release.repository), detail)
+    except Exception as error:
+        print(f"The release was not announced: {error}")
 
 
 def measure(session: boto3.Session, pipeline: str, uploaded: int, now: float, began: float) -> None:
@@ -54,7 +52,10 @@ def measure(session: boto3.Session, pipeline: str, uploaded: int, now: float, be
     data = [
         {"MetricName": name, "Unit": unit, "Value": value, "Dimensions": dimensions} for name, unit, value in metrics
     ]
-    _try(session, "measured", "cloudwatch", "put_metric_data", Namespace=SOURCE, MetricData=data)
+    try:
+        session.client("cloudwatch").put_metric_data(Namespace=SOURCE, MetricData=data)
+    except Exception as error:
+        print(f"The release was not measured: {error}")
 
 
 def duration(seconds: int) -> str:
@@ -62,10 +63,3 @@ def duration(seconds: int) -> str:
     hours, minutes = divmod(seconds // 60, 60)
     parts = [(hours, "h", hours > 0), (minutes, "min", seconds >= 60), (seconds % 60, "s", True)]
     return " ".join(f"{number} {unit}" for number, unit, shown in parts if shown)
-
-
-def _try(session: boto3.Session, participle: str, service: str, operation: str, **arguments: Any) -> None:
-    try:
-        getattr(session.client(service), operation)(**arguments)
-    except Exception as error:
-        print(f"The release was not {participle}: {error}")

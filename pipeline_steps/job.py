@@ -98,6 +98,10 @@ class Job:
             state=json.loads(data.get("continuationToken", "{}")),
         )
 
+    def remembered(self, *names: str) -> dict[str, Any]:
+        """What the call before has left of these; one of another version of the step may have left less, or more."""
+        return {name: self.state[name] for name in names if name in self.state}
+
 
 def _locations(artifacts: list[dict[str, Any]]) -> dict[str, S3Location]:
     locations = {each["name"]: each["location"]["s3Location"] for each in artifacts}

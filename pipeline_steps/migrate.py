@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,9 +25,10 @@ from pipeline_steps.artifacts import read_file
 from pipeline_steps.failure_line import failure_line
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.migration_definition import essential_sidecars, migration_definition
-from pipeline_steps.migration_task import MigrationTask, log_place
-from pipeline_steps.service import MOST_TASKS
+from pipeline_steps.migration_task import MigrationTask
 from pipeline_steps.settings import Migration, Settings
+from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.failure import last_messages
 from releases.template import TASK_DEFINITION
 
 Json = Mapping[str, Any]
@@ -60,11 +61,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     Raises:
         StepError: it was not started, or it failed: the exit code and its cause.
     """
-    progress = Progress(
-        token=str(job.state.get("token", job.id)),
-        task=str(job.state.get("task", "")),
-        missing=int(job.state.get("missing", 0)),
-    )
+    progress = Progress(**{"token": job.id, **job.remembered("token", "task", "missing")})
     step = _Step(session, settings, job)
     return step.follow(progress) if progress.task else step.begin(progress)
 
@@ -91,13 +88,13 @@ class _Step:
         return _migrating(progress, self._start(progress.token))
 
     def follow(self, progress: Progress) -> Outcome:
-        tasks = self._described([progress.task])
-        if not tasks:
+        shown = self._ecs.describe_tasks(cluster=self._cluster, tasks=[progress.task])["tasks"]
+        if not shown:
             if progress.missing + 1 >= MOST_MISSING:
                 raise StepError(f"ECS does not know the migration's task {progress.task}")
             summary = f"ECS does not show the task {progress.task} yet"
             return Waiting(summary, asdict(replace(progress, missing=progress.missing + 1)))
-        (task,) = tasks
+        task = MigrationTask.parse(shown[0], self._container)
         if task.over:
             return self._end(task)
         self._stop_if_over(task)
@@ -106,24 +103,15 @@ class _Step:
     def _unfinished(self) -> Iterator[MigrationTask]:
         """The service's migrations of which something runs; ListTasks has those that are to stop as STOPPED."""
         for status in ("RUNNING", "STOPPED"):
-            pages = self._ecs.get_paginator("list_tasks").paginate(
-                cluster=self._cluster,
-                family=self._migration.family,
-                desiredStatus=status,
-                PaginationConfig={"PageSize": MOST_TASKS},
-            )
-            for page in pages:
-                yield from (task for task in self._described(page["taskArns"]) if not task.over)
-
-    def _described(self, arns: Sequence[str]) -> list[MigrationTask]:
-        """Those of these tasks that ECS shows."""
-        answer = self._ecs.describe_tasks(cluster=self._cluster, tasks=list(arns)) if arns else {"tasks": []}
-        return [MigrationTask.parse(task, self._container) for task in answer["tasks"]]
+            for task in describe_tasks(self._ecs, self._cluster, family=self._migration.family, desiredStatus=status):
+                migration = MigrationTask.parse(task, self._container)
+                if not migration.over:
+                    yield migration
 
     def _start(self, token: str) -> str:
         """The task's ARN, of this call or of one before with the same token."""
-        found = self._ecs.describe_services(cluster=self._cluster, services=[self._settings.service])
-        service = found["services"][0]
+        answer = self._ecs.describe_services(cluster=self._cluster, services=[self._settings.service])
+        service = answer["services"][0]
         registered = self._ecs.register_task_definition(**self._revision(service))["taskDefinition"]
         strategy = service.get("capacityProviderStrategy")
         placement = {"capacityProviderStrategy": strategy} if strategy else {"launchType": service["launchType"]}
@@ -161,11 +149,7 @@ class _Step:
         if self._settings.template_folder:
             template: Json = json.loads(read_file(self._session, self._job, TASK_DEFINITION))
             return template
-        return self._definition(service["taskDefinition"])
-
-    def _definition(self, arn: str) -> Json:
-        found: Json = self._ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-        return found
+        return describe_revision(self._ecs, service["taskDefinition"])
 
     def _stop_if_over(self, task: MigrationTask) -> None:
         """Stop a migration that takes too long, or that an essential sidecar has left alone."""
@@ -175,14 +159,16 @@ class _Step:
         if time.time() >= task.created + 60 * self._migration.minutes:
             reason = f"The migration did not end in {self._migration.minutes} min"
         elif task.ended_sidecars:
-            lost = sorted(task.ended_sidecars & essential_sidecars(self._definition(task.definition)))
+            lost = sorted(task.ended_sidecars & essential_sidecars(describe_revision(self._ecs, task.definition)))
             reason = f"The sidecar {lost[0]} ended before the migration did" if lost else ""
         if reason:
             print(f"Stopping {task.arn}: {reason}")
             self._ecs.stop_task(cluster=self._cluster, task=task.arn, reason=reason)
 
     def _end(self, task: MigrationTask) -> Done:
-        place = log_place(task, self._container, self._definition(task.definition))
+        containers = describe_revision(self._ecs, task.definition)["containerDefinitions"]
+        migrating: Json = next((each for each in containers if each["name"] == self._container), {})
+        place = log_stream(migrating, task.arn)
         log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {self._container} sends it"
         if task.succeeded:
             return Done(f"Migrated with {self._job.parameters['digest']}. Its log: {log}")
@@ -190,13 +176,10 @@ class _Step:
 
     def _last_line(self, group: str, stream: str) -> str:
         try:
-            events = self._session.client("logs").get_log_events(
-                logGroupName=group, logStreamName=stream, limit=LOG_LINES
-            )["events"]
+            return failure_line(last_messages(self._session.client("logs"), group, stream, LOG_LINES))
         except ClientError as error:
             print(f"The migration's log cannot be read: {error}")
             return ""
-        return failure_line([event["message"] for event in events])
 
 
 def _migrating(progress: Progress, task: str) -> Waiting:

@@ -102,21 +102,5 @@ class MigrationTask:
         return f"The migration ended with exit code {self.code}: {_clause(reason)}. Its log: {log}"
 
 
-def log_place(task: MigrationTask, container: str, definition: Mapping[str, Any]) -> tuple[str, str] | None:
-    """A container's log group and stream; None where its log is not in CloudWatch Logs.
-
-    The stream is `prefix-name/container-name/ecs-task-id` (ECS, using the awslogs log driver).
-    """
-    logging: Mapping[str, Any] = next(
-        (each.get("logConfiguration", {}) for each in definition["containerDefinitions"] if each["name"] == container),
-        {},
-    )
-    options = logging.get("options", {})
-    if not {"awslogs-group", "awslogs-stream-prefix"} <= options.keys():
-        return None
-    stream = f"{options['awslogs-stream-prefix']}/{container}/{task.arn.rpartition('/')[2]}"
-    return options["awslogs-group"], stream
-
-
 def _clause(text: str) -> str:
     return one_line(text).rstrip(".")

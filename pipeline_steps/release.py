@@ -7,20 +7,23 @@ Waits until ECS has completed the deployment, checks that the service runs what 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from pipeline_steps.announcement import announce, measure
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
-from pipeline_steps.service import Service, ServiceNow
 from pipeline_steps.settings import Settings
 from releases import scaling, sidecars
+from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
+from releases.ecs import describe_revision, describe_tasks, fingerprint_of
 from releases.names import LIVE, release_tag
-from releases.record import FINGERPRINT_LABEL, Release
+from releases.record import Release
 from releases.repository import Repository
 
 STALE_ANSWERS = 5
@@ -28,24 +31,18 @@ STALE_ANSWERS = 5
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What the pipeline has deployed.
+class ServiceNow:
+    """A service at one moment.
 
     Attributes:
-        digest: the image.
-        source: the version of the source that it was made of.
-        commit: the source's commit, or `unknown`.
-        repository: where that commit is, or `unknown`.
-        uploaded: when, in seconds since 1970; 0 without an upload.
-        execution: the pipeline's execution.
+        deployment: what it deploys last: the primary one.
+        desired: how many tasks it wants.
+        event: its newest event; "" before the first one.
     """
 
-    digest: str
-    source: str
-    commit: str
-    repository: str
-    uploaded: int
-    execution: str
+    deployment: Deployment
+    desired: int
+    event: str
 
 
 @dataclass(frozen=True)
@@ -66,39 +63,38 @@ class Progress:
 def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     """Wait, or release.
 
+    The job's parameters: `execution`, the pipeline's; `digest`, the image that it has deployed; `source`, the version
+    of the source; `commit` and `repository`, the source's commit and where it is, or `unknown`; `uploaded`, when, in
+    seconds since 1970, or 0 without an upload.
+
     Raises:
         StepError: the service does not run what was deployed, or the deployment has failed.
     """
-    parameters = job.parameters
-    deployed = Deployed(
-        digest=parameters["digest"],
-        source=parameters["source"],
-        commit=parameters["commit"],
-        repository=parameters["repository"],
-        uploaded=int(parameters["uploaded"]),
-        execution=parameters["execution"],
-    )
-    parameter = session.client("ssm").get_parameter(Name=settings.record)["Parameter"]
-    released = Release.parse(parameter["Value"])
-    if released is not None and released.execution == deployed.execution:
-        announce(session, settings.pipeline, released, deployed.uploaded, changed=[])
-        return Done(f"Released by this execution already, as {release_tag(released.release)}")
-    step = _Step(session, settings, deployed, released)
-    progress = Progress(
-        deployment=job.state.get("deployment"),
-        since=float(job.state.get("since", 0.0)),
-        others=int(job.state.get("others", 0)),
-    )
-    return step.go_on(progress, int(parameter["Version"]))
+    record = session.client("ssm").get_parameter(Name=settings.record)["Parameter"]
+    step = _Step(session, settings, job.parameters, Release.parse(record["Value"]))
+    progress = Progress(**job.remembered("deployment", "since", "others"))
+    return step.released_already() or step.go_on(progress, int(record["Version"]))
 
 
 class _Step:
-    def __init__(self, session: boto3.Session, settings: Settings, deployed: Deployed, last: Release | None) -> None:
-        self._session, self._settings, self._deployed, self._last = session, settings, deployed, last
-        self._service, self._now = Service(session, settings), time.time()
+    def __init__(
+        self, session: boto3.Session, settings: Settings, parameters: Mapping[str, str], last: Release | None
+    ) -> None:
+        self._session, self._settings, self._last = session, settings, last
+        self._ecs, self._controller = session.client("ecs"), CONTROLLERS[settings.controller]
+        self._parameters, self._digest = parameters, parameters["digest"]
+        self._uploaded, self._now = int(parameters["uploaded"]), time.time()
+
+    def released_already(self) -> Done | None:
+        """How this execution has ended, if it was cut off after it had released."""
+        last = self._last
+        if last is None or last.execution != self._parameters["execution"]:
+            return None
+        announce(self._session, self._settings.pipeline, last, self._uploaded, changed=[])
+        return Done(f"Released by this execution already, as {release_tag(last.release)}")
 
     def go_on(self, progress: Progress, version: int) -> Outcome:
-        now = self._service.read()
+        now = self._service_now()
         if progress.deployment is None:
             progress = Progress(self._begin(now), self._now)
             if now.deployment.id == progress.deployment:
@@ -111,21 +107,37 @@ class _Step:
         self._check_images(now)
         return self._release(now.deployment, version)
 
+    def _service_now(self) -> ServiceNow:
+        names = [self._settings.service]
+        service = self._ecs.describe_services(cluster=self._settings.cluster, services=names)["services"][0]
+        events = service.get("events") or [{"message": ""}]
+        return ServiceNow(self._controller.deployments(service)[0], service["desiredCount"], events[0]["message"])
+
+    def _set_tasks(self, tasks: int) -> str | None:
+        return self._controller.set_tasks(self._ecs, self._settings.cluster, self._settings.service, tasks)
+
+    def _tasks(self, status: str) -> Iterator[Mapping[str, Any]]:
+        """The service's tasks whose desired status this is: `RUNNING` or `STOPPED`.
+
+        ListTasks takes `startedBy` as its only filter, and lists running tasks then.
+        """
+        settings = self._settings
+        return describe_tasks(self._ecs, settings.cluster, serviceName=settings.service, desiredStatus=status)
+
     def _begin(self, now: ServiceNow) -> str:
         """What is to be waited for. A service that was never released starts its tasks now."""
         if self._last is not None or now.desired:
             return now.deployment.id
         print(f"First release: starting {self._settings.minimum_tasks} task(s).")
-        return self._service.start(self._settings.minimum_tasks) or now.deployment.id
+        return self._set_tasks(self._settings.minimum_tasks) or now.deployment.id
 
     def _pending(self, now: ServiceNow, progress: Progress) -> str | None:
         """What is still waited for; None when there is nothing."""
-        controller = self._service.controller
-        if self._last is not None and not controller.judges_each_release:
+        if self._last is not None and not self._controller.judges_each_release:
             return None
         if now.deployment.id != progress.deployment:
             return f"ECS still answers with {now.deployment.id}"
-        return controller.pending(now.deployment, desired=now.desired, minimum=self._settings.minimum_tasks)
+        return self._controller.pending(now.deployment, desired=now.desired, minimum=self._settings.minimum_tasks)
 
     def _failure(self, now: ServiceNow, progress: Progress) -> str | None:
         """Why what is waited for does not come; None while it may."""
@@ -134,58 +146,58 @@ class _Step:
         if deployment.id != progress.deployment:
             lost = late or progress.others + 1 >= STALE_ANSWERS
             return f"something else is deployed instead, {deployment.id}: {deployment.reason}" if lost else None
-        return self._service.controller.failure(
+        return self._controller.failure(
             deployment,
             late=late,
             minutes=settings.deploy_minutes,
             minimum=settings.minimum_tasks,
-            stopped=lambda: self._service.tasks("STOPPED"),
+            stopped=lambda: self._tasks("STOPPED"),
         )
 
     def _give_up(self, now: ServiceNow, reason: str) -> None:
         if self._last is not None:
             failed = now.deployment.task_definition
             raise StepError(f"The deployment of {failed} has failed: {reason}. {now.event}")
-        self._service.start(0)
+        self._set_tasks(0)
         raise StepError(f"The first release failed and the service is back at 0 tasks: {reason}. {now.event}")
 
     def _check_images(self, now: ServiceNow) -> None:
         """ECS may have gone back, or somebody else may have deployed."""
-        images = {each["name"]: each["image"] for each in self._service.containers(now.deployment.task_definition)}
+        containers = describe_revision(self._ecs, now.deployment.task_definition)["containerDefinitions"]
+        images = {each["name"]: each["image"] for each in containers}
         for name in self._settings.containers:
-            if not images.get(name, "").endswith(f"@{self._deployed.digest}"):
+            if not images.get(name, "").endswith(f"@{self._digest}"):
                 raise StepError(
-                    f"The service runs {images.get(name)} in {name}, not {self._deployed.digest}: it was rolled back. "
+                    f"The service runs {images.get(name)} in {name}, not {self._digest}: it was rolled back. "
                     f"{now.event}"
                 )
 
     def _release(self, deployment: Deployment, version: int) -> Done:
-        deployed, settings = self._deployed, self._settings
+        parameters, settings = self._parameters, self._settings
         if self._last is None:
             scaling.resume(self._session, settings.cluster, settings.service)
-        labels = self._service.containers(deployment.task_definition)[0].get("dockerLabels", {})
         repository = Repository(self._session, settings.repository)
-        number = repository.next_release(deployed.digest, version)
+        number = repository.next_release(self._digest, version)
         for tag in (release_tag(number), LIVE):
-            repository.tag(deployed.digest, tag)
+            repository.tag(self._digest, tag)
         beside = self._sidecars(deployment)
         changed = sidecars.changes(self._last.sidecars, beside) if self._last else []
         released = Release(
             release=number,
-            image_digest=deployed.digest,
+            image_digest=self._digest,
             task_definition=deployment.task_definition,
-            template_fingerprint=labels.get(FINGERPRINT_LABEL, ""),
-            source_version=deployed.source,
-            execution=deployed.execution,
+            template_fingerprint=fingerprint_of(self._ecs, deployment.task_definition),
+            source_version=parameters["source"],
+            execution=parameters["execution"],
             time=f"{datetime.fromtimestamp(self._now, UTC):%Y-%m-%dT%H:%M:%SZ}",
-            commit=deployed.commit,
-            repository=deployed.repository,
+            commit=parameters["commit"],
+            repository=parameters["repository"],
             sidecars=beside,
         )
         self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())
-        announce(self._session, settings.pipeline, released, deployed.uploaded, changed)
-        measure(self._session, settings.pipeline, deployed.uploaded, self._now, deployment.created)
-        summary = f"Released {deployed.digest} as {release_tag(number)}, {deployment.task_definition}"
+        announce(self._session, settings.pipeline, released, self._uploaded, changed)
+        measure(self._session, settings.pipeline, self._uploaded, self._now, deployment.created)
+        summary = f"Released {self._digest} as {release_tag(number)}, {deployment.task_definition}"
         notes = [f"Sidecar changed: {each}. A tag names what it named when the deployment began." for each in changed]
         return Done(" ".join([summary, *notes]))
 
@@ -197,15 +209,8 @@ class _Step:
         if not self._settings.sidecars:
             return ""
         try:
-            tasks = list(self._service.tasks("RUNNING"))
+            tasks = [t for t in self._tasks("RUNNING") if t["taskDefinitionArn"] == deployment.task_definition]
         except ClientError as error:
             print(f"What the sidecars run cannot be asked: {error}")
             return ""
-        run = {
-            (container["name"], container["imageDigest"])
-            for task in tasks
-            if task["taskDefinitionArn"] == deployment.task_definition
-            for container in task["containers"]
-            if container["name"] in self._settings.sidecars and container.get("imageDigest")
-        }
-        return sidecars.written(sorted(run))
+        return sidecars.written(sidecars.running(tasks, self._settings.sidecars))

@@ -10,7 +10,6 @@ calls of that request publish, until one has.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -22,9 +21,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 from pipeline_steps import failed
-from pipeline_steps.failed import Failure
 from releases.commit import Commit
-from releases.events import FAILED, SOURCE
+from releases.events import FAILED, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.failure import Action
 from releases.record import UNKNOWN
@@ -105,7 +103,14 @@ def run(session: boto3.Session, bucket: str, ended: Ended, request: str) -> str:
     key = f"{FOLDER}/{ended.execution}/{newest.get('actionExecutionId', 'none')}"
     if not _is_first(session, bucket, key, request):
         return "Another call has published this already, or is about to."
-    _publish(session, ended, commit, why)
+    detail = {
+        "stage": why.stage,
+        "action": why.action,
+        "reason": shortened(why.message),
+        "message": why.message,
+        "log": fenced(why.log),
+    }
+    publish(session, FAILED, ended.pipeline, ended.execution, commit, detail)
     _keep(session, bucket, key)
     return f"Told {commit.repository} {commit.hash}: {why.stage}, {why.action}: {why.message}"
 
@@ -132,23 +137,6 @@ def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Seque
     else:
         return None
     return None if UNKNOWN in names else Commit(*names)
-
-
-def _publish(session: boto3.Session, ended: Ended, commit: Commit, why: Failure) -> None:
-    detail = {
-        "pipeline": ended.pipeline,
-        "execution-id": ended.execution,
-        **commit.event_fields(),
-        "stage": why.stage,
-        "action": why.action,
-        "reason": shortened(why.message),
-        "message": why.message,
-        "log": fenced(why.log),
-    }
-    entry = {"Source": SOURCE, "DetailType": FAILED, "Detail": json.dumps(detail)}
-    answer = session.client("events").put_events(Entries=[entry])
-    if answer["FailedEntryCount"]:
-        raise RuntimeError(f"EventBridge did not take the event: {answer['Entries'][0]}")
 
 
 def shortened(line: str) -> str:

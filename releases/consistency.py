@@ -8,6 +8,7 @@ from enum import Enum
 
 import boto3
 
+from releases.ecs import describe_revision
 from releases.errors import PROGRAM
 from releases.names import aws_name
 from releases.record import Release
@@ -90,10 +91,9 @@ def _named(session: boto3.Session, repository: str, release: Release | None) -> 
         return None
     ecs = session.client("ecs")
     try:
-        definition = ecs.describe_task_definition(taskDefinition=release.task_definition)["taskDefinition"]
+        return named_digest(describe_revision(ecs, release.task_definition), repository)
     except ecs.exceptions.ClientException:
         return None  # deleted
-    return named_digest(definition, repository)
 
 
 def _short(digest: str | None) -> str:

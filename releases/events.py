@@ -1,5 +1,11 @@
 """This project's own events, which messages and commit statuses are made of."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from releases.commit import Commit
+
 SOURCE = "fargate-delivery"
 """Their source, and the namespace of the metrics."""
 STARTED, PACKAGED, NOT_PACKAGED = "Release Started", "Release Packaged", "Release Not Packaged"
@@ -7,3 +13,27 @@ RELEASED, FAILED = "Service Released", "Release Failed"
 """Their detail types. Package publishes the first before a build and as soon as a commit is known, the second when
 there is an image to deploy, and the third when it has failed, with the reason. Release publishes the fourth; its detail
 is the release record with the pipeline's name. The last is published by what looks why an execution has ended."""
+
+
+def publish(
+    session: Any, detail_type: str, pipeline: str, execution: str, commit: Commit, detail: Mapping[str, Any]
+) -> None:
+    """Publish an event of an execution.
+
+    Args:
+        session: AWS.
+        detail_type: one of those above.
+        pipeline: the pipeline's name.
+        execution: the pipeline's execution.
+        commit: what is, or was to be, released.
+        detail: further fields of the event's detail.
+
+    Raises:
+        RuntimeError: EventBridge does not take the event.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    fields = {"pipeline": pipeline, "execution-id": execution, **commit.event_fields(), **detail}
+    entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(fields)}
+    answer = session.client("events").put_events(Entries=[entry])
+    if answer.get("FailedEntryCount"):
+        raise RuntimeError(f"EventBridge did not take the event: {answer['Entries'][0]}")

@@ -87,10 +87,17 @@ def build_log(client: Client, action: Action) -> list[str]:
     place = builds[0].get("logs", {}) if builds else {}
     if "streamName" not in place:
         return []
-    events = client("logs").get_log_events(
-        logGroupName=place["groupName"], logStreamName=place["streamName"], limit=LOG_LINES
-    )["events"]
-    return "".join(event["message"] for event in events).splitlines()
+    return "".join(last_messages(client("logs"), place["groupName"], place["streamName"], LOG_LINES)).splitlines()
+
+
+def last_messages(logs: Any, group: str, stream: str, most: int) -> list[str]:
+    """The end of a log stream in CloudWatch Logs, the oldest message first.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses, or there is no such stream.
+    """
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=most)["events"]
+    return [event["message"] for event in events]
 
 
 def one_line(text: str) -> str:

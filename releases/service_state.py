@@ -9,11 +9,11 @@ import boto3
 
 from releases.controllers import controller_of
 from releases.controllers.controller import Controller, Deployment
-from releases.ecs_services import AT_ONCE, describe, in_parts
+from releases.ecs import AT_ONCE, describe_revision, describe_services, describe_tasks, fingerprint_of, in_parts
 from releases.errors import DeliveryError, RecordError
 from releases.names import LIVE, aws_name, record_name
 from releases.pipeline import DEPLOY_STAGE
-from releases.record import FINGERPRINT_LABEL, UNRELEASED, Release
+from releases.record import UNRELEASED, Release
 from releases.repository import Repository, is_of
 from releases.template_state import StoredTemplate, stored_template
 
@@ -136,7 +136,7 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    described = describe(session, stack, services)
+    described = describe_services(session, stack, services)
     there = [name for name in services if name in described]
     records = _records(session, stack, there)
     pipelines, ecs = session.client("codepipeline"), session.client("ecs")
@@ -173,7 +173,7 @@ def deployments(session: boto3.Session, stack: str, service: str) -> list[Deploy
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    described = describe(session, stack, [service]).values()
+    described = describe_services(session, stack, [service]).values()
     return [deployment for each in described for deployment in controller_of(each).deployments(each)]
 
 
@@ -245,13 +245,6 @@ def _settings(service: dict[str, Any]) -> Settings:
     )
 
 
-def fingerprint_of(ecs: Any, task_definition: str) -> str:
-    """The template that a revision was made of; "" when it says nothing of it."""
-    definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
-    labels = (container.get("dockerLabels", {}) for container in definition["containerDefinitions"])
-    return next((label[FINGERPRINT_LABEL] for label in labels if FINGERPRINT_LABEL in label), "")
-
-
 def _deploying(codepipeline: Any, pipeline: str) -> str | None:
     """The execution that is in a pipeline's Deploy stage."""
     try:
@@ -267,17 +260,16 @@ def _deploying(codepipeline: Any, pipeline: str) -> str | None:
 
 def _running(ecs: Any, stack: str, state: ServiceState, repository: str) -> tuple[str | None, str | None]:
     """The digest that the tasks of the primary deployment's revision run, and the one that this revision names."""
-    arns = ecs.list_tasks(cluster=stack, serviceName=state.name)["taskArns"]
-    if not arns:
+    tasks = list(describe_tasks(ecs, stack, serviceName=state.name))
+    if not tasks:
         return None, None
-    definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    definition = describe_revision(ecs, state.task_definition)
     containers = service_containers(definition, repository)
     if not containers:
         raise DeliveryError(
             f"{state.service}: {revision_name(state.task_definition)} has no container with an image of the repository "
             f"{repository}, so nothing tells which image runs"
         )
-    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"]
     digests = [
         container.get("imageDigest")
         for task in sorted(tasks, key=lambda task: task["taskDefinitionArn"] != state.task_definition)

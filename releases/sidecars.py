@@ -1,6 +1,19 @@
 """What the task's containers beside the service's own run, as a release record holds it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+
+def running(tasks: Iterable[Mapping[str, Any]], containers: Collection[str]) -> list[tuple[str, str]]:
+    """(container, digest) of each image that tasks run in these containers, sorted; one may run several."""
+    return sorted(
+        {
+            (container["name"], container["imageDigest"])
+            for task in tasks
+            for container in task["containers"]
+            if container["name"] in containers and container.get("imageDigest")
+        }
+    )
 
 
 def changes(before: str, now: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,15 +12,15 @@ from botocore.exceptions import ClientError
 
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
 from releases.controllers.controller import Deployment
-from releases.ecs_services import describe
+from releases.ecs import describe_revision, describe_services, describe_tasks, fingerprint_of, log_stream
 from releases.errors import PROGRAM, DeliveryError
+from releases.failure import last_messages
 from releases.lookup import how_to_wait
 from releases.names import aws_name, release_tag
 from releases.record import Release
 from releases.service_state import (
     ServiceState,
     deployments,
-    fingerprint_of,
     named_digest,
     read_states,
     revision_name,
@@ -112,8 +113,8 @@ def check(
 
 def _wanted(session: boto3.Session, stack: str, service: str, arn: str) -> Wanted:
     ecs = session.client("ecs")
-    definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-    return Wanted(arn, fingerprint_of(ecs, arn), named_digest(definition, aws_name(stack, service)) is None)
+    live = named_digest(describe_revision(ecs, arn), aws_name(stack, service)) is None
+    return Wanted(arn, fingerprint_of(ecs, arn), live)
 
 
 def follow_deployment(
@@ -188,7 +189,7 @@ def wait_until_serving(
     """
     end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
     while True:
-        service_now = describe(session, stack, [service])[service]
+        service_now = describe_services(session, stack, [service])[service]
         name, running, desired = service_now["serviceName"], service_now["runningCount"], service_now["desiredCount"]
         steady = all(
             each.get("rolloutState", each.get("stabilityStatus")) in ("COMPLETED", "STEADY_STATE")
@@ -217,7 +218,7 @@ def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deplo
 
 def _failure(session: boto3.Session, stack: str, service: str, deployment: str) -> str | None:
     """What ECS says of a deployment's failure in the service's events, which outlive it among the deployments."""
-    events = describe(session, stack, [service]).get(service, {}).get("events", [])
+    events = describe_services(session, stack, [service]).get(service, {}).get("events", [])
     return next((e["message"] for e in events if f"(deployment {deployment}) deployment failed" in e["message"]), None)
 
 
@@ -270,37 +271,25 @@ def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: 
 def _stopped_task(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
     """The last failed task's reason, exit codes, and the end of its log."""
     ecs = session.client("ecs")
-    arns = ecs.list_tasks(cluster=stack, serviceName=aws_name(stack, service), desiredStatus="STOPPED")["taskArns"]
-    tasks = ecs.describe_tasks(cluster=stack, tasks=arns)["tasks"] if arns else []
-    failed = [t for t in tasks if t.get("startedBy") == deployment and not _was_asked_to(t)]
+    failed = [
+        task
+        for task in describe_tasks(ecs, stack, serviceName=aws_name(stack, service), desiredStatus="STOPPED")
+        if task.get("startedBy") == deployment and not task.get("stoppedReason", "").startswith("Scaling activity")
+    ]
     if not failed:
         return ""
     task = max(failed, key=lambda task: str(task.get("stoppedAt", "")))
     codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
     stop = f". Its last task stopped: {task['stoppedReason']}" + (f" ({', '.join(codes)})" if codes else "")
-    lines = _log_end(session, ecs, task)
-    return stop + "".join(f"\n  {line}" for line in lines)
-
-
-def _was_asked_to(task: dict[str, Any]) -> bool:
-    return str(task.get("stoppedReason", "")).startswith("Scaling activity")
+    return stop + "".join(f"\n  {line}" for line in _log_end(session, ecs, task))
 
 
 def _log_end(session: boto3.Session, ecs: Any, task: dict[str, Any]) -> list[str]:
     """The last lines that a task's containers wrote, where they write to CloudWatch Logs."""
-    definition = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
-    logs, task_id = session.client("logs"), task["taskArn"].rpartition("/")[2]
-    lines: list[str] = []
-    for container in definition["containerDefinitions"]:
-        options = container.get("logConfiguration", {}).get("options", {})
-        if "awslogs-stream-prefix" not in options:
-            continue
-        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task_id}"
-        try:
-            events = logs.get_log_events(
-                logGroupName=options["awslogs-group"], logStreamName=stream, limit=LOG_LINES, startFromHead=False
-            )["events"]
-        except logs.exceptions.ResourceNotFoundException:
-            continue  # it stopped before it wrote anything
-        lines += [f"{container['name']}: {event['message'].rstrip()}" for event in events]
+    logs, lines = session.client("logs"), list[str]()
+    for container in describe_revision(ecs, task["taskDefinitionArn"])["containerDefinitions"]:
+        if place := log_stream(container, task["taskArn"]):
+            with suppress(logs.exceptions.ResourceNotFoundException):  # it stopped before it wrote anything
+                messages = last_messages(logs, *place, LOG_LINES)
+                lines += [f"{container['name']}: {message.rstrip()}" for message in messages]
     return lines

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import boto3
@@ -15,7 +16,7 @@ import click
 
 from delivery.command_line import stack_option, with_session
 from delivery.commands.history import history
-from releases.ecs_services import AT_ONCE
+from releases.ecs import AT_ONCE, describe_revision, describe_tasks, in_parts
 from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import services
 from releases.names import aws_name, migration_family, parameter_path, runtime_value, service_of_record
@@ -105,9 +106,8 @@ def remove(session: boto3.Session, unused: Leftovers) -> None:
         botocore.exceptions.ClientError: AWS refuses; what was removed until then stays removed.
     """
     ssm, ecs = session.client("ssm"), session.client("ecs")
-    names = [value.name for value in unused.values]
-    for start in range(0, len(names), MOST_DELETED):
-        ssm.delete_parameters(Names=names[start : start + MOST_DELETED])
+    for names in in_parts([value.name for value in unused.values], MOST_DELETED):
+        ssm.delete_parameters(Names=names)
     for arn in unused.revisions:
         ecs.deregister_task_definition(taskDefinition=arn)
 
@@ -161,8 +161,8 @@ def _newest_of_pulumi(ecs: Any, newest_first: Sequence[str], family: str) -> lis
     It may be older than the last release and still be deployed: an edit that failed, while the pipeline went on
     releasing under the revision before it, is tried again by the next `up`.
     """
-    for start in range(0, len(newest_first), AT_ONCE):
-        for definition in _described(ecs, newest_first[start : start + AT_ONCE]):
+    for arns in in_parts(newest_first, AT_ONCE):
+        for definition in _described(ecs, arns):
             containers = service_containers(definition, family)
             if any("@" not in c["image"] for c in definition["containerDefinitions"] if c["name"] in containers):
                 return [definition]
@@ -183,16 +183,9 @@ def _migrations(session: boto3.Session, stack: str, service: str) -> list[str]:
 
 def _running(ecs: Any, stack: str, family: str) -> set[str]:
     try:
-        pages = ecs.get_paginator("list_tasks").paginate(cluster=stack, family=family)
-        arns = [arn for page in pages for arn in page["taskArns"]]
+        return {task["taskDefinitionArn"] for task in describe_tasks(ecs, stack, family=family)}
     except ecs.exceptions.ClusterNotFoundException:
         return set()
-    tasks = [
-        task
-        for start in range(0, len(arns), 100)
-        for task in ecs.describe_tasks(cluster=stack, tasks=arns[start : start + 100])["tasks"]
-    ]
-    return {task["taskDefinitionArn"] for task in tasks}
 
 
 def _active(ecs: Any, family: str) -> list[str]:
@@ -203,8 +196,7 @@ def _active(ecs: Any, family: str) -> list[str]:
 
 def _described(ecs: Any, arns: Iterable[str]) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = pool.map(lambda arn: ecs.describe_task_definition(taskDefinition=arn), dict.fromkeys(arns))
-        return [answer["taskDefinition"] for answer in answers]
+        return list(pool.map(partial(describe_revision, ecs), dict.fromkeys(arns)))
 
 
 def _secrets(definition: dict[str, Any]) -> Iterator[str]:

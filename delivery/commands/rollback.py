@@ -15,6 +15,7 @@ from delivery.command_line import service_argument, stack_option, wait_option, w
 from delivery.commands.history import history, numbers
 from delivery.commands.redeploy import deploy
 from delivery.differences import Difference, differences
+from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History
 from releases.lookup import find, how_to_wait
@@ -138,9 +139,9 @@ def _target(past: History, current: Images, service: str, number: int | None) ->
 
 def _differences(session: boto3.Session, stack: str, state: ServiceState, target: Release) -> list[Difference] | None:
     ecs = session.client("ecs")
-    now = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    now = describe_revision(ecs, state.task_definition)
     try:
-        then = ecs.describe_task_definition(taskDefinition=target.task_definition)["taskDefinition"]
+        then = describe_revision(ecs, target.task_definition)
     except ecs.exceptions.ClientException:
         return None
     return differences(then, now, aws_name(stack, state.service))

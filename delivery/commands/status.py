@@ -10,6 +10,7 @@ import click
 from delivery.command_line import json_option, service_argument, stack_option, with_session
 from delivery.sidecars import gone, running
 from releases.consistency import Diagnosis, RepairAction, diagnose, observe, repair_command
+from releases.ecs import describe_revision
 from releases.ecs_exec import closed
 from releases.lookup import find, how_to_wait
 from releases.names import aws_name, release_tag
@@ -119,7 +120,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
     """
     state, ecs, name = find(session, stack, service), session.client("ecs"), aws_name(stack, service)
     described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
-    definition = ecs.describe_task_definition(taskDefinition=state.task_definition)["taskDefinition"]
+    definition = describe_revision(ecs, state.task_definition)
     names = service_containers(definition, name)
     containers = [container for container in definition["containerDefinitions"] if container["name"] in names]
     observation = observe(session, stack, state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import Settings
 from releases import history, template
 from releases.commit import Commit
-from releases.events import PACKAGED, SOURCE, STARTED
+from releases.events import PACKAGED, STARTED, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.history import History
 from releases.names import LIVE
@@ -93,30 +92,11 @@ def summary(packaged: Packaged, last: Release | None) -> str:
 
 
 def announce(session: boto3.Session, settings: Settings, detail_type: str, commit: Commit, **more: str) -> None:
-    """Publish an event. A release goes on whether or not this works.
-
-    Args:
-        session: AWS.
-        settings: the pipeline and the execution.
-        detail_type: the event's.
-        commit: what is on its way.
-        more: further fields of the event's detail.
-    """
-    detail = {
-        "pipeline": settings.pipeline,
-        "execution-id": settings.execution,
-        **commit.event_fields(),
-        "summary": "",
-        **more,
-    }
-    entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    """Publish an event, with `more` in its detail. A release goes on whether or not this works."""
     try:
-        answer = session.client("events").put_events(Entries=[entry])
-    except (BotoCoreError, ClientError) as error:
+        publish(session, detail_type, settings.pipeline, settings.execution, commit, {"summary": "", **more})
+    except (BotoCoreError, ClientError, RuntimeError) as error:
         print(f"{detail_type} was not announced: {error}")
-    else:
-        if answer.get("FailedEntryCount"):
-            print(f"{detail_type} was not announced: {answer['Entries'][0]}")
 
 
 class _Package:

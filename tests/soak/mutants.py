@@ -64,7 +64,7 @@ BUILD, PUSH = "docker.build(image, _arguments(settings))", "docker.push(image)"
 LIVE_TAG = 'f"{settings.repository_uri}:live"'
 BOTH_TAGS, OWN_TAG = "for tag in (release_tag(number), LIVE):", "for tag in (release_tag(number),):"
 WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
-MOVE_LIVE = "repository.tag(deployed.digest, LIVE)"
+MOVE_LIVE = "repository.tag(self._digest, LIVE)"
 LONGEST = 300
 """Characters of a violation that are shown: some hold a whole preview."""
 REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'

@@ -67,7 +67,8 @@ class Deploying(FakeAws):
         return {"tasks": [task for task in [*self.tasks, *self.stopped] if task["taskArn"] in given["tasks"]]}
 
     def _GetLogEvents(self, given: dict[str, Any]) -> dict[str, Any]:
-        assert (given["logGroupName"], given["startFromHead"]) == ("/ecs/dev-web", False)
+        assert given["logGroupName"] == "/ecs/dev-web"
+        assert not given.get("startFromHead"), "the end is read"
         if given["logStreamName"] not in self.logs:
             raise RefusedError("ResourceNotFoundException")
         return {"events": [{"message": line} for line in self.logs[given["logStreamName"]][-given["limit"] :]]}

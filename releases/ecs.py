@@ -1,0 +1,86 @@
+"""What ECS says of a stack's services and of their tasks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+
+from releases.controllers import CONTROLLERS, service_of
+from releases.record import FINGERPRINT_LABEL
+
+MOST_SERVICES = 10
+"""How many DescribeServices takes at once."""
+AT_ONCE = 16
+"""How many calls are made at the same time."""
+
+
+def describe_services(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Those services that there are, by their names in the stack file; the newer one while a strategy is being changed.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    ecs = session.client("ecs")
+    names = [controller.service_name(stack, service) for controller in CONTROLLERS.values() for service in services]
+
+    def describe_some(names: Sequence[str]) -> list[dict[str, Any]]:
+        try:
+            answer = ecs.describe_services(cluster=stack, services=names)
+        except ecs.exceptions.ClusterNotFoundException:
+            return []
+        return [service for service in answer["services"] if service["status"] == "ACTIVE"]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        active = [service for some in pool.map(describe_some, in_parts(names, MOST_SERVICES)) for service in some]
+    return {
+        service_of(stack, service["serviceName"]): service
+        for service in sorted(active, key=lambda service: str(service.get("createdAt", "")))
+    }
+
+
+def describe_tasks(ecs: Any, cluster: str, **which: str) -> Iterator[dict[str, Any]]:
+    """Tasks as DescribeTasks has them, which takes as many as a page of ListTasks has.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        which: further arguments of ListTasks; by itself it lists those that are to run.
+    """
+    for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster, **which):
+        if page["taskArns"]:
+            yield from ecs.describe_tasks(cluster=cluster, tasks=page["taskArns"])["tasks"]
+
+
+def describe_revision(ecs: Any, arn: str) -> dict[str, Any]:
+    """A revision of a task definition."""
+    described: dict[str, Any] = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    return described
+
+
+def fingerprint_of(ecs: Any, arn: str) -> str:
+    """The template that a revision was made of; "" when it says nothing of it."""
+    labels = (container.get("dockerLabels", {}) for container in describe_revision(ecs, arn)["containerDefinitions"])
+    return next((label[FINGERPRINT_LABEL] for label in labels if FINGERPRINT_LABEL in label), "")
+
+
+def log_stream(container: Mapping[str, Any], task: str) -> tuple[str, str] | None:
+    """The log group and the stream of a container; None where its log is not in CloudWatch Logs.
+
+    The stream is `prefix-name/container-name/ecs-task-id` (ECS, using the awslogs log driver).
+
+    Args:
+        container: its definition.
+        task: its task's ARN.
+    """
+    options = container.get("logConfiguration", {}).get("options", {})
+    if not {"awslogs-group", "awslogs-stream-prefix"} <= options.keys():
+        return None
+    stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task.rpartition('/')[2]}"
+    return options["awslogs-group"], stream
+
+
+def in_parts(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """The items, so many at once."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
