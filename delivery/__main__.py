@@ -1,42 +1,13 @@
 """`python -m delivery`: look at and act on services, with the AWS credentials of the environment."""
 
+import importlib
+import pkgutil
+
 import click
 
+from delivery import commands
 from delivery.command_line import Connection
-from delivery.commands import (
-    approve,
-    bootstrap,
-    comment,
-    history,
-    preview_report,
-    prune,
-    redeploy,
-    reject,
-    repair,
-    retry,
-    review,
-    rollback,
-    status,
-    up,
-)
 from releases.errors import PROGRAM
-
-VERBS = (
-    approve,
-    bootstrap,
-    comment,
-    history,
-    preview_report,
-    prune,
-    redeploy,
-    reject,
-    repair,
-    retry,
-    review,
-    rollback,
-    status,
-    up,
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -54,8 +25,8 @@ def main(context: click.Context, profile: str | None, region: str | None) -> Non
     context.obj = Connection(profile, region)
 
 
-for verb in VERBS:
-    main.add_command(verb.command)
+for module in pkgutil.iter_modules(commands.__path__):
+    main.add_command(importlib.import_module(f"{commands.__name__}.{module.name}").command)
 
 if __name__ == "__main__":
     main(prog_name=PROGRAM)

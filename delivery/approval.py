@@ -6,12 +6,10 @@ from typing import Literal
 import boto3
 import click
 
+from delivery.command_line import service_argument, stack_option, with_session
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
-
-reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
-execution_option = click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
 
 Decision = Literal["Approved", "Rejected"]
 MOST_CHARACTERS = 512
@@ -111,28 +109,23 @@ def _details(pipeline: Pipeline, execution: str, stage: str, action: str) -> str
     return ""
 
 
-def answer(
-    session: boto3.Session, stack: str, service: str, decision: Decision, reason: str, execution: str | None
-) -> None:
-    """Decide about what a service's pipeline waits for, and print it.
+def decision_command(name: str, decision: Decision, help_text: str) -> click.Command:
+    """The command that decides so about what a service's pipeline waits for."""
 
-    Args:
-        session: AWS.
-        stack: the stack.
-        service: the service.
-        decision: what is decided.
-        reason: why; "" for nothing.
-        execution: decides only if this execution waits; None decides about any.
+    @click.command(name, help=help_text)
+    @service_argument
+    @stack_option
+    @click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
+    @click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
+    @with_session
+    def command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
+        waiting = pending(session, stack, service)
+        click.echo(f"Execution {waiting.execution} waits in {waiting.stage}.")
+        if waiting.details:
+            click.echo(waiting.details)
+        if execution not in (None, waiting.execution):
+            raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
+        decide(session, aws_name(stack, service), waiting, decision, reason)
+        click.echo(f"{decision}.")
 
-    Raises:
-        DeliveryError: none waits, or another one.
-        botocore.exceptions.ClientError: AWS refuses.
-    """
-    waiting = pending(session, stack, service)
-    click.echo(f"Execution {waiting.execution} waits in {waiting.stage}.")
-    if waiting.details:
-        click.echo(waiting.details)
-    if execution not in (None, waiting.execution):
-        raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
-    decide(session, aws_name(stack, service), waiting, decision, reason)
-    click.echo(f"{decision}.")
+    return command

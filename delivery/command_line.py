@@ -9,6 +9,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from releases.aws_session import share_clients
 from releases.errors import DeliveryError, ReleaseError, explained
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
@@ -26,7 +27,7 @@ class Connection:
     @functools.cached_property
     def session(self) -> boto3.Session:
         """The session of the chosen profile and region."""
-        return boto3.Session(profile_name=self._profile, region_name=self._region)
+        return share_clients(boto3.Session(profile_name=self._profile, region_name=self._region))
 
 
 def one_line(command: Callable[..., None]) -> Callable[..., None]:

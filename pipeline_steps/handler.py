@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from pipeline_steps import migrate, release, template
 from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.settings import Settings
+from releases.aws_session import share_clients
 from releases.errors import DENIED
 
 MOST_OF_MESSAGE, MOST_OF_SUMMARY = 5000, 2048
@@ -29,7 +30,7 @@ def handle(event: Mapping[str, Any], context: object) -> None:
     Whatever goes wrong becomes the action's error, so that nobody has to look for it in a log. The event holds
     credentials and is never printed.
     """
-    job, session = Job.parse(event), boto3.Session()
+    job, session = Job.parse(event), share_clients(boto3.Session())
     try:
         outcome = STEPS[job.step](session, Settings.from_environment(), job)
     except StepError as error:

@@ -21,6 +21,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from pipeline_steps import failed
+from releases.aws_session import share_clients
 from releases.commit import Commit
 from releases.events import FAILED, publish
 from releases.executions import NO_IMAGE, was_given
@@ -64,7 +65,7 @@ class Ended:
 
 def handle(event: Mapping[str, str], context: Any) -> None:
     """The Lambda function's entry. What it raises makes Lambda call it again."""
-    print(run(boto3.Session(), os.environ[BUCKET_VARIABLE], Ended.parse(event), context.aws_request_id))
+    print(run(share_clients(boto3.Session()), os.environ[BUCKET_VARIABLE], Ended.parse(event), context.aws_request_id))
 
 
 def run(session: boto3.Session, bucket: str, ended: Ended, request: str) -> str:

@@ -1,5 +1,6 @@
 """AWS as the stack's provider reaches it, for what a program must ask beside its resources."""
 
+import functools
 import os
 import threading
 from collections.abc import Sequence
@@ -44,15 +45,22 @@ class Provider:
     roles: Sequence[Role] = ()
 
 
-def patient(session: boto3.Session) -> boto3.Session:
-    """A session whose clients several threads may make, which boto3's own must not share, and that gives up on AWS."""
-    lock, client = threading.Lock(), session.client
+def share_clients(session: boto3.Session, **defaults: Any) -> boto3.Session:
+    """Have a session make each client once, for several threads, which must not make any with boto3's own at a time.
 
-    def make_client(*arguments: Any, **options: Any) -> Any:
+    A client takes some 10 ms to make, and connects to AWS by itself.
+
+    Args:
+        session: it is changed, and returned.
+        defaults: arguments of each client that is not given others.
+    """
+    lock, make_client = threading.Lock(), functools.cache(session.client)
+
+    def client(*arguments: Any, **options: Any) -> Any:
         with lock:
-            return client(*arguments, **{"config": PATIENCE, **options})
+            return make_client(*arguments, **{**defaults, **options})
 
-    session.client = make_client
+    session.client = client
     return session
 
 
@@ -64,18 +72,17 @@ def sign_in(provider: Provider) -> boto3.Session:
         botocore.exceptions.BotoCoreError: there are no credentials.
     """
     region = provider.region or os.environ.get("AWS_REGION")  # the provider reads it, boto3 does not
-    session = patient(boto3.Session(profile_name=provider.profile, region_name=region))
+    session = share_clients(boto3.Session(profile_name=provider.profile, region_name=region), config=PATIENCE)
     for role in provider.roles:
         external = {"ExternalId": role.external_id} if role.external_id else {}
         assumed = session.client("sts").assume_role(RoleArn=role.arn, RoleSessionName=SESSION_NAME, **external)
-        session = patient(
-            boto3.Session(
-                aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
-                aws_secret_access_key=assumed["Credentials"]["SecretAccessKey"],
-                aws_session_token=assumed["Credentials"]["SessionToken"],
-                region_name=session.region_name,
-            )
+        session = boto3.Session(
+            aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
+            aws_secret_access_key=assumed["Credentials"]["SecretAccessKey"],
+            aws_session_token=assumed["Credentials"]["SessionToken"],
+            region_name=session.region_name,
         )
+        session = share_clients(session, config=PATIENCE)
     return session
 
 

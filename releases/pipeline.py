@@ -1,7 +1,7 @@
 """A service's pipeline: what runs in it, starting it with an image, and following an execution."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -13,7 +13,7 @@ from releases.errors import PROGRAM, DeliveryError
 from releases.executions import IMAGE, was_given
 from releases.failure import NO_REASON, cause_of, one_line
 from releases.names import LIVE
-from releases.progress import Progress
+from releases.progress import Log, Progress
 from releases.record import UNKNOWN
 
 RUNNING = frozenset({"InProgress", "Stopping"})
@@ -181,7 +181,7 @@ class Pipeline:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def follow(self, execution: str, log_progress: Callable[[str], None]) -> None:
+    def follow(self, execution: str, log_progress: Log) -> None:
         """Wait for an execution's end, telling each action's states, and once a minute what is waited for.
 
         Raises:

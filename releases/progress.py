@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+Log = Callable[[str], None]
+"""Takes a line for whoever waits."""
 SECONDS_BETWEEN_WORDS = 60.0
 
 
@@ -10,10 +12,10 @@ class Progress:
     """Tells what is waited for: at once when that is something else than before, and then once a minute.
 
     Args:
-        tell: takes a line.
+        log_progress: takes a line.
     """
 
-    def __init__(self, log_progress: Callable[[str], None]) -> None:
+    def __init__(self, log_progress: Log) -> None:
         self._log_progress = log_progress
         self._words, self._since, self._said = "", 0.0, 0.0
 

@@ -17,6 +17,7 @@ from releases.errors import PROGRAM, DeliveryError
 from releases.failure import last_messages
 from releases.lookup import how_to_wait
 from releases.names import aws_name, release_tag
+from releases.progress import Log
 from releases.record import Release
 from releases.service_state import (
     ServiceState,
@@ -95,7 +96,7 @@ def check(
     stack: str,
     read: ServiceState,
     wanted: str | None,
-    log_progress: Callable[[str], None] = lambda _: None,
+    log_progress: Log = lambda _: None,
     minutes: float = 0,
 ) -> str | None:
     """Look at a service now, and say why it must not be changed; None when it may be.
@@ -118,7 +119,7 @@ def _wanted(session: boto3.Session, stack: str, service: str, arn: str) -> Wante
 
 
 def follow_deployment(
-    session: boto3.Session, stack: str, service: str, revision: str, log_progress: Callable[[str], None], timeout: float
+    session: boto3.Session, stack: str, service: str, revision: str, log_progress: Log, timeout: float
 ) -> bool:
     """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
     has as many.
@@ -178,9 +179,7 @@ def _took_over(session: boto3.Session, revision: str, instead: str) -> bool:
     return template != "" and fingerprint_of(ecs, instead) == template
 
 
-def wait_until_serving(
-    session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None], timeout: float
-) -> None:
+def wait_until_serving(session: boto3.Session, stack: str, service: str, log_progress: Log, timeout: float) -> None:
     """Wait until a new ECS service runs all its tasks, so that the one that it replaces can go; at most `timeout`
     minutes.
 

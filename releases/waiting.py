@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import boto3
 
-from releases.progress import Progress
+from releases.progress import Log, Progress
 from releases.service_state import ServiceState, read_states
 
 VARIABLE = "FARGATE_DELIVERY_WAIT"
@@ -27,7 +27,7 @@ def wait_while_busy(
     stack: str,
     state: ServiceState,
     busy: Callable[[ServiceState], bool],
-    log_progress: Callable[[str], None],
+    log_progress: Log,
     minutes: float,
 ) -> ServiceState | None:
     """Look at a service again and again while it is busy, and tell what it is waited for.

@@ -1,6 +1,6 @@
 """What an account needs before a stack: first the bucket that Pulumi keeps states in, then the bootstrap program."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from delivery.command_line import stack_option, with_session
 from delivery.commands.up import Ask, Project, ask_person, project_of, right_account, up
 from delivery.quotas import report
 from releases.errors import DeliveryError
+from releases.progress import Log
 
 
 def ensure_state_bucket(s3: Any, account: str, region: str) -> bool:
@@ -41,7 +42,7 @@ def ensure_state_bucket(s3: Any, account: str, region: str) -> bool:
     return True
 
 
-def bootstrap(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
+def bootstrap(project: Project, ask: Ask, say: Log) -> None:
     """Bring an account to what its file says; the same command the first time and every time after.
 
     Pulumi keeps the state of this in the bucket that comes first, or in Pulumi Cloud where the file says so; there are

@@ -1,7 +1,5 @@
 """Deploying an image that is there, through the pipeline and without a build."""
 
-from collections.abc import Callable
-
 import boto3
 import click
 
@@ -10,12 +8,11 @@ from releases.errors import PROGRAM, DeliveryError
 from releases.lookup import find, refuse_in_flight
 from releases.names import LIVE, aws_name
 from releases.pipeline import Pipeline
+from releases.progress import Log
 from releases.repository import Repository
 
 
-def redeploy(
-    session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None], *, wait: bool
-) -> None:
+def redeploy(session: boto3.Session, stack: str, service: str, log_progress: Log, *, wait: bool) -> None:
     """Deploy the image that is live once more: with the newest template, where CodeDeploy deploys.
 
     While something else is on its way, the image that is live now would undo what comes before its turn.
@@ -36,9 +33,7 @@ def redeploy(
     deploy(session, stack, service, live, log_progress, wait=wait)
 
 
-def deploy(
-    session: boto3.Session, stack: str, service: str, digest: str, log_progress: Callable[[str], None], *, wait: bool
-) -> None:
+def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_progress: Log, *, wait: bool) -> None:
     """Start the pipeline with an image, and follow it when asked.
 
     Raises:

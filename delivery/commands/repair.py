@@ -5,7 +5,6 @@ one, and each step can be done again, so whatever a crash leaves, the next run e
 been judged healthy. The table of all cases is in docs/operations.md.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -20,12 +19,13 @@ from releases.errors import DeliveryError
 from releases.lookup import find, refuse_in_flight
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.pipeline import Origin, Pipeline
+from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
 from releases.service_state import Images, ServiceState, revision_name
 
 
-def repair(session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None]) -> None:
+def repair(session: boto3.Session, stack: str, service: str, log_progress: Log) -> None:
     """Mend a service, telling each step.
 
     Raises:
@@ -53,9 +53,7 @@ def repair(session: boto3.Session, stack: str, service: str, log_progress: Calla
     log_progress("Repaired.")
 
 
-def _move_live_back(
-    repository: Repository, state: ServiceState, released: str, log_progress: Callable[[str], None]
-) -> None:
+def _move_live_back(repository: Repository, state: ServiceState, released: str, log_progress: Log) -> None:
     """No task runs: the record is what was proven last."""
     if not repository.has(released):
         raise DeliveryError(
@@ -72,7 +70,7 @@ def _release_what_runs(
     state: ServiceState,
     observation: Observation,
     repository: Repository,
-    log_progress: Callable[[str], None],
+    log_progress: Log,
 ) -> None:
     running, images = observation.images.running or "", observation.images
     if not repository.has(running):
@@ -117,7 +115,7 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
     return Pipeline(session, aws_name(stack, service)).origin(digest)
 
 
-def _resume_scaling(session: boto3.Session, stack: str, name: str, log_progress: Callable[[str], None]) -> None:
+def _resume_scaling(session: boto3.Session, stack: str, name: str, log_progress: Log) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
     found = session.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="ecs", ScalableDimension=scaling.SCALABLE_DIMENSION, ResourceIds=[f"service/{stack}/{name}"]

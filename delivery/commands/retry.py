@@ -5,7 +5,7 @@ automatic retry): that would deploy a version twice that has failed, and come to
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
@@ -16,6 +16,7 @@ from delivery.command_line import service_argument, stack_option, with_session
 from releases.errors import DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
+from releases.progress import Log
 
 REFUSED = ("AccountLimitExceededException", "builds in queue for the account")
 """What CodePipeline says of an action whose build was refused for a quota, one of these at least."""
@@ -23,9 +24,7 @@ PAUSES = (15, 30, 60)
 """Seconds before the second try and those after it; the last one again and again."""
 
 
-def retry(
-    session: boto3.Session, stack: str, service: str, log_progress: Callable[[str], None], *, minutes: int
-) -> None:
+def retry(session: boto3.Session, stack: str, service: str, log_progress: Log, *, minutes: int) -> None:
     """Try the newest execution's stage again until its builds are taken, and follow the execution to its end.
 
     Raises:

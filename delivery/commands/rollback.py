@@ -5,7 +5,6 @@ rollback first says what else differs.
 """
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import boto3
@@ -21,6 +20,7 @@ from releases.history import History
 from releases.lookup import find, how_to_wait
 from releases.names import RELEASE, aws_name, release_tag
 from releases.pipeline import Pipeline
+from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
 from releases.service_state import Images, ServiceState, images, revision_name
@@ -114,7 +114,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
     )
 
 
-def start(session: boto3.Session, chosen: Plan, log_progress: Callable[[str], None], *, wait: bool) -> None:
+def start(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool) -> None:
     """Start the pipeline with the image, and follow it when asked.
 
     Raises:

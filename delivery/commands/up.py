@@ -19,6 +19,7 @@ from delivery.command_line import stack_option, with_session
 from releases import waiting
 from releases.aws_session import Provider, Role, sign_in
 from releases.errors import NO_CLI, DeliveryError
+from releases.progress import Log
 
 Ask = Callable[[str], str]
 """Asks a person, and gives what was typed."""
@@ -181,7 +182,7 @@ def right_account(project: Project) -> boto3.Session:
     return session
 
 
-def up(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
+def up(project: Project, ask: Ask, say: Log) -> None:
     """Show what would happen in the right account, ask, and do it.
 
     Raises:
@@ -200,7 +201,7 @@ def up(project: Project, ask: Ask, say: Callable[[str], None]) -> None:
     project.pulumi("up", "--stack", project.stack, "--yes", "--skip-preview", *project.options)
 
 
-def confirm(stack: str, planned: Changes, ask: Ask, say: Callable[[str], None]) -> None:
+def confirm(stack: str, planned: Changes, ask: Ask, say: Log) -> None:
     """Ask whether to go on: by the stack's name, typed, where something ends.
 
     Raises:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,10 +13,9 @@ import yaml
 
 from config.pull_request_stack import pull_request_number
 from releases.errors import NO_CLI, DeliveryError
+from releases.progress import Log
 
 TEMPLATE = "Pulumi.pr.yaml"
-
-Say = Callable[[str], None]
 
 
 def pulumi(root: Path, *arguments: str, quiet: bool = False) -> str:
@@ -48,7 +47,7 @@ class Reviews:
     """
 
     root: Path
-    say: Say
+    say: Log
 
     def up(self, number: int) -> None:
         """Put up a pull request's stack, or bring it up to date. Who encrypts its secrets, the template says.

@@ -21,6 +21,7 @@ from pipeline_steps.job import StepError
 from pipeline_steps.package.docker import Docker, client
 from pipeline_steps.package.settings import Settings
 from pipeline_steps.package.step import announce, run
+from releases.aws_session import share_clients
 from releases.commit import Commit
 from releases.errors import ReleaseError
 from releases.events import NOT_PACKAGED
@@ -73,4 +74,4 @@ def _fail(session: boto3.Session, settings: Settings, cause: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(boto3.Session(), os.environ, Path(sys.argv[1])))
+    sys.exit(main(share_clients(boto3.Session()), os.environ, Path(sys.argv[1])))

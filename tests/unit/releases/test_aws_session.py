@@ -11,7 +11,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
-from releases.aws_session import Provider, Role, connect, patient
+from releases.aws_session import PATIENCE, Provider, Role, connect, share_clients
 from releases.errors import DeliveryError
 
 ACCOUNT, ANOTHER = "111111111111", "222222222222"
@@ -172,7 +172,7 @@ def test_what_is_missing_is_told_apart(sts: Sts, provider: Provider, error: type
     assert sts.asked == []
 
 
-def test_one_thread_at_a_time_makes_a_client_and_each_gives_up_on_aws() -> None:
+def test_one_thread_at_a_time_makes_a_client_once_and_each_gives_up_on_aws() -> None:
     inside: list[int] = []
     most: list[int] = []
 
@@ -184,7 +184,7 @@ def test_one_thread_at_a_time_makes_a_client_and_each_gives_up_on_aws() -> None:
             inside.pop()
             return service, given["config"].read_timeout
 
-    session = patient(Slow())
+    session = share_clients(Slow(), config=PATIENCE)
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: session.client("ecs"), range(8)))
-    assert (made, max(most)) == ([("ecs", 30)] * 8, 1)
+        clients = list(pool.map(session.client, ["ecs", "ssm"] * 4))
+    assert (clients, most) == ([("ecs", 30), ("ssm", 30)] * 4, [1, 1])
