@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from bootstrap import network_policy
 from components.iam.delivery_policies import read_executions, watch_scaling
-from components.iam.policies import EVERYTHING, Statement, actions, allow
+from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
 from releases.names import build_log_group, function_log_group, log_group, parameter_path
 
@@ -42,36 +42,34 @@ def services(scope: Scope) -> list[Statement]:
     stack, ours = scope.stack, scope.name("*")
     named = [scope.arn("ecs", f"service/{stack}/{ours}"), scope.arn("ecs", f"task-definition/{ours}:*")]
     return [
-        allow("ReadServices", actions("ecs", "Describe* List*"), EVERYTHING),
+        allow("ReadServices", "ecs:Describe* List*", EVERYTHING),
         allow(
             "Cluster",
-            actions("ecs", "CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings")
-            + actions("ecs", "PutClusterCapacityProviders TagResource UntagResource"),
+            "ecs:CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings "
+            "PutClusterCapacityProviders TagResource UntagResource",
             [scope.arn("ecs", f"cluster/{stack}")],
         ),
         allow(
             "Services",
-            actions("ecs", "CreateService DeleteService UpdateService StopServiceDeployment TagResource UntagResource"),
+            "ecs:CreateService DeleteService UpdateService StopServiceDeployment TagResource UntagResource",
             named,
         ),
         # Neither takes a resource.
-        allow("Revisions", actions("ecs", "RegisterTaskDefinition DeregisterTaskDefinition"), EVERYTHING),
+        allow("Revisions", "ecs:RegisterTaskDefinition DeregisterTaskDefinition", EVERYTHING),
         # What describes takes no resource.
-        allow("ReadScaling", actions("application-autoscaling", "Describe* ListTagsForResource"), EVERYTHING),
+        allow("ReadScaling", "application-autoscaling:Describe* ListTagsForResource", EVERYTHING),
         # A scalable target's ARN ends in an id that AWS makes up.
         allow(
             "Scaling",
-            actions(
-                "application-autoscaling",
-                "RegisterScalableTarget DeregisterScalableTarget PutScalingPolicy DeleteScalingPolicy",
-            ),
+            "application-autoscaling:RegisterScalableTarget DeregisterScalableTarget "
+            "PutScalingPolicy DeleteScalingPolicy",
             [scope.arn("application-autoscaling", "scalable-target/*")],
             {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
         ),
         # AWS documents no condition key for them but those of tags.
         allow(
             "TagScaling",
-            actions("application-autoscaling", "TagResource UntagResource"),
+            "application-autoscaling:TagResource UntagResource",
             [scope.arn("application-autoscaling", "scalable-target/*")],
         ),
         *watch_scaling(),
@@ -88,21 +86,21 @@ def watching(scope: Scope) -> list[Statement]:
     )
     logs = [scope.arn("logs", f"log-group:{name}") for name in named]
     return [
-        allow("ReadLogGroups", actions("logs", "Describe* ListTagsForResource"), EVERYTHING),
+        allow("ReadLogGroups", "logs:Describe* ListTagsForResource", EVERYTHING),
         allow(
             "LogGroups",
-            actions("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy")
-            + actions("logs", "AssociateKmsKey DisassociateKmsKey TagResource UntagResource GetLogEvents"),
+            "logs:CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy "
+            "AssociateKmsKey DisassociateKmsKey TagResource UntagResource GetLogEvents",
             logs,
         ),
-        allow("ReadAlarms", actions("cloudwatch", "Describe* GetDashboard ListTagsForResource"), EVERYTHING),
+        allow("ReadAlarms", "cloudwatch:Describe* GetDashboard ListTagsForResource", EVERYTHING),
         allow(
             "Alarms",
-            actions("cloudwatch", "PutMetricAlarm DeleteAlarms TagResource UntagResource"),
+            "cloudwatch:PutMetricAlarm DeleteAlarms TagResource UntagResource",
             [scope.arn("cloudwatch", f"alarm:{scope.name('*')}")],
         ),
         # Must be granted on everything (CloudWatch API reference, PutCompositeAlarm).
-        allow("CompositeAlarms", ["cloudwatch:PutCompositeAlarm"], EVERYTHING),
+        allow("CompositeAlarms", "cloudwatch:PutCompositeAlarm", EVERYTHING),
     ]
 
 
@@ -111,11 +109,11 @@ def _overview(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Dashboard",
-            actions("cloudwatch", "PutDashboard DeleteDashboards"),
+            "cloudwatch:PutDashboard DeleteDashboards",
             [f"arn:{scope.partition}:cloudwatch::{scope.account}:dashboard/{scope.stack}"],
         ),
         # None of them takes a resource.
-        allow("Queries", actions("logs", "PutQueryDefinition DeleteQueryDefinition"), EVERYTHING),
+        allow("Queries", "logs:PutQueryDefinition DeleteQueryDefinition", EVERYTHING),
     ]
 
 
@@ -123,20 +121,20 @@ def delivery(scope: Scope) -> list[Statement]:
     """Repositories, builds, functions, pipelines, CodeDeploy, and what starts and announces them."""
     ours = scope.name("*")
     images = (
-        "CreateRepository DeleteRepository PutLifecyclePolicy DeleteLifecyclePolicy SetRepositoryPolicy "
+        "ecr:CreateRepository DeleteRepository PutLifecyclePolicy DeleteLifecyclePolicy SetRepositoryPolicy "
         "DeleteRepositoryPolicy PutImageScanningConfiguration PutImageTagMutability TagResource UntagResource "
         "DescribeImages BatchGetImage BatchDeleteImage GetLifecyclePolicy GetRepositoryPolicy"
     )
     deploys = (
-        "CreateApplication DeleteApplication CreateDeploymentGroup UpdateDeploymentGroup DeleteDeploymentGroup "
-        "CreateDeploymentConfig DeleteDeploymentConfig TagResource UntagResource"
+        "codedeploy:CreateApplication DeleteApplication CreateDeploymentGroup UpdateDeploymentGroup "
+        "DeleteDeploymentGroup CreateDeploymentConfig DeleteDeploymentConfig TagResource UntagResource"
     )
     events = (
-        "PutRule DeleteRule PutTargets RemoveTargets CreateConnection UpdateConnection DeleteConnection "
+        "events:PutRule DeleteRule PutTargets RemoveTargets CreateConnection UpdateConnection DeleteConnection "
         "CreateApiDestination UpdateApiDestination DeleteApiDestination TagResource UntagResource"
     )
     functions = (
-        "CreateFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction "
+        "lambda:CreateFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration DeleteFunction "
         "ListVersionsByFunction GetFunctionCodeSigningConfig ListTags TagResource UntagResource "
         "GetPolicy AddPermission RemovePermission"
     )
@@ -145,38 +143,36 @@ def delivery(scope: Scope) -> list[Statement]:
         allow(
             "ReadDelivery",
             [
-                *actions("ecr", "DescribeRepositories ListTagsForResource"),
-                *actions("codebuild", "BatchGetProjects"),
-                *actions("codepipeline", "GetPipeline GetPipelineState ListTagsForResource"),
-                *actions("codedeploy", "Get* List* BatchGet*"),
-                *actions("events", "Describe* List*"),
-                *actions("sqs", "GetQueueAttributes GetQueueUrl ListQueueTags"),
+                "ecr:DescribeRepositories ListTagsForResource",
+                "codebuild:BatchGetProjects",
+                "codepipeline:GetPipeline GetPipelineState ListTagsForResource",
+                "codedeploy:Get* List* BatchGet*",
+                "events:Describe* List*",
+                "sqs:GetQueueAttributes GetQueueUrl ListQueueTags",
             ],
             EVERYTHING,
         ),
-        allow("Images", actions("ecr", images), [scope.arn("ecr", f"repository/{ours}")]),
+        allow("Images", images, [scope.arn("ecr", f"repository/{ours}")]),
         allow(
-            "Builds",
-            actions("codebuild", "CreateProject UpdateProject DeleteProject"),
-            [scope.arn("codebuild", f"project/{ours}")],
+            "Builds", "codebuild:CreateProject UpdateProject DeleteProject", [scope.arn("codebuild", f"project/{ours}")]
         ),
-        allow("Functions", actions("lambda", functions), [scope.arn("lambda", f"function:{ours}")]),
+        allow("Functions", functions, [scope.arn("lambda", f"function:{ours}")]),
         allow(
             "Pipelines",
-            actions("codepipeline", "CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource"),
+            "codepipeline:CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource",
             [scope.arn("codepipeline", ours)],
         ),
         read_executions(scope.arn("codepipeline", ours)),
         # The commands that deploy without Pulumi: rollback, redeploy, retry, and repair, which tags an image.
         allow(
             "StartPipelines",
-            actions("codepipeline", "StartPipelineExecution RetryStageExecution"),
+            "codepipeline:StartPipelineExecution RetryStageExecution",
             [scope.arn("codepipeline", ours)],
         ),
-        allow("TagImages", ["ecr:PutImage"], [scope.arn("ecr", f"repository/{ours}")]),
+        allow("TagImages", "ecr:PutImage", [scope.arn("ecr", f"repository/{ours}")]),
         allow(
             "Deploys",
-            actions("codedeploy", deploys),
+            deploys,
             [
                 scope.arn("codedeploy", f"{kind}:{ours}")
                 for kind in ("application", "deploymentgroup", "deploymentconfig")
@@ -184,21 +180,16 @@ def delivery(scope: Scope) -> list[Statement]:
         ),
         allow(
             "Events",
-            actions("events", events),
+            events,
             [scope.arn("events", f"{kind}/{ours}") for kind in ("rule", "connection", "api-destination")],
         ),
         # EventBridge keeps a connection's credential there, on behalf of who makes the connection.
         allow(
             "Connections",
-            actions("secretsmanager", "CreateSecret UpdateSecret PutSecretValue GetSecretValue DeleteSecret")
-            + actions("secretsmanager", "DescribeSecret"),
+            "secretsmanager:CreateSecret UpdateSecret PutSecretValue GetSecretValue DeleteSecret DescribeSecret",
             [secret],
         ),
-        allow(
-            "Queues",
-            actions("sqs", "CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue"),
-            [scope.arn("sqs", ours)],
-        ),
+        allow("Queues", "sqs:CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue", [scope.arn("sqs", ours)]),
     ]
 
 
@@ -206,19 +197,17 @@ def store(scope: Scope) -> list[Statement]:
     """The bucket of sources and artifacts, autonamed; a stack without protection empties and deletes it."""
     bucket = f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
     settings = (
-        "TagResource UntagResource PutBucketTagging PutBucketVersioning PutEncryptionConfiguration "
+        "s3:TagResource UntagResource PutBucketTagging PutBucketVersioning PutEncryptionConfiguration "
         "PutBucketOwnershipControls PutBucketPublicAccessBlock PutLifecycleConfiguration PutBucketNotification "
         "PutBucketPolicy DeleteBucketPolicy"
     )
-    objects = "PutObject PutObjectTagging GetObject GetObjectVersion GetObjectTagging DeleteObject DeleteObjectVersion"
+    objects = (
+        "s3:PutObject PutObjectTagging GetObject GetObjectVersion GetObjectTagging DeleteObject DeleteObjectVersion"
+    )
     return [
-        allow(
-            "Store",
-            actions("s3", "CreateBucket DeleteBucket ListBucket ListBucketVersions ListTagsForResource Get*"),
-            [bucket],
-        ),
-        allow("StoreSettings", actions("s3", settings), [bucket]),
-        allow("StoreObjects", actions("s3", objects), [f"{bucket}/*"]),
+        allow("Store", "s3:CreateBucket DeleteBucket ListBucket ListBucketVersions ListTagsForResource Get*", [bucket]),
+        allow("StoreSettings", settings, [bucket]),
+        allow("StoreObjects", objects, [f"{bucket}/*"]),
     ]
 
 
@@ -230,45 +219,36 @@ def identity(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Roles",
-            actions(
-                "iam",
-                "CreateRole DeleteRole GetRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
-                "TagRole UntagRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
-                "ListAttachedRolePolicies ListRoleTags ListInstanceProfilesForRole",
-            ),
+            "iam:CreateRole DeleteRole GetRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
+            "TagRole UntagRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
+            "ListAttachedRolePolicies ListRoleTags ListInstanceProfilesForRole",
             [roles],
         ),
         allow(
             "PassRoles",
-            ["iam:PassRole"],
+            "iam:PassRole",
             [roles],
             {"StringEquals": {"iam:PassedToService": [f"{service}.amazonaws.com" for service in PASSED_TO]}},
         ),
         allow(
             "Uploaders",
-            actions(
-                "iam",
-                "CreateUser DeleteUser GetUser UpdateUser TagUser UntagUser ListUserTags PutUserPolicy "
-                "DeleteUserPolicy GetUserPolicy ListGroupsForUser",
-            ),
+            "iam:CreateUser DeleteUser GetUser UpdateUser TagUser UntagUser ListUserTags PutUserPolicy "
+            "DeleteUserPolicy GetUserPolicy ListGroupsForUser",
             [users],
         ),
         # A user goes with what was made for it by hand, and the provider asks for each kind of it (user.go).
         allow(
             "UploadersKeys",
-            actions(
-                "iam",
-                "ListAccessKeys DeleteAccessKey ListSSHPublicKeys DeleteSSHPublicKey ListMFADevices "
-                "DeactivateMFADevice DeleteLoginProfile ListSigningCertificates DeleteSigningCertificate "
-                "ListServiceSpecificCredentials DeleteServiceSpecificCredential",
-            ),
+            "iam:ListAccessKeys DeleteAccessKey ListSSHPublicKeys DeleteSSHPublicKey ListMFADevices "
+            "DeactivateMFADevice DeleteLoginProfile ListSigningCertificates DeleteSigningCertificate "
+            "ListServiceSpecificCredentials DeleteServiceSpecificCredential",
             [users],
         ),
         # Takes no resource.
-        allow("FindDevices", ["iam:ListVirtualMFADevices"], EVERYTHING),
+        allow("FindDevices", "iam:ListVirtualMFADevices", EVERYTHING),
         allow(
             "LinkedRoles",
-            ["iam:CreateServiceLinkedRole"],
+            "iam:CreateServiceLinkedRole",
             [linked],
             {"StringEquals": {"iam:AWSServiceName": list(LINKED)}},
         ),
@@ -286,30 +266,26 @@ def parameters(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Parameters",
-            actions(
-                "ssm",
-                "PutParameter DeleteParameter GetParameter GetParameters GetParameterHistory ListTagsForResource "
-                "AddTagsToResource RemoveTagsFromResource",
-            ),
+            "ssm:PutParameter DeleteParameter GetParameter GetParameters GetParameterHistory ListTagsForResource "
+            "AddTagsToResource RemoveTagsFromResource",
             [path],
         ),
         # Takes no resource.
-        allow("FindParameters", ["ssm:DescribeParameters"], EVERYTHING),
-        allow("SecretValues", actions("kms", "Encrypt Decrypt GenerateDataKey"), [keys], through_ssm),
+        allow("FindParameters", "ssm:DescribeParameters", EVERYTHING),
+        allow("SecretValues", "kms:Encrypt Decrypt GenerateDataKey", [keys], through_ssm),
     ]
 
 
-KEY = actions(
-    "kms",
-    "DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags EnableKeyRotation DisableKeyRotation "
-    "EnableKey DisableKey PutKeyPolicy UpdateKeyDescription UntagResource ScheduleKeyDeletion",
+KEY = (
+    "kms:DescribeKey GetKeyPolicy GetKeyRotationStatus ListResourceTags EnableKeyRotation DisableKeyRotation "
+    "EnableKey DisableKey PutKeyPolicy UpdateKeyDescription UntagResource ScheduleKeyDeletion"
 )
-ALIAS = actions("kms", "CreateAlias UpdateAlias DeleteAlias")
+ALIAS = "kms:CreateAlias UpdateAlias DeleteAlias"
 
 
 def make_keys() -> Statement:
     """Making one, and listing aliases, take no resource."""
-    return allow("MakeKeys", actions("kms", "CreateKey ListAliases"), EVERYTHING)
+    return allow("MakeKeys", "kms:CreateKey ListAliases", EVERYTHING)
 
 
 def aliases(scope: Scope) -> Statement:
@@ -319,8 +295,4 @@ def aliases(scope: Scope) -> Statement:
 
 def _keys(scope: Scope) -> list[Statement]:
     """A key is found by its id, and made before it has an alias."""
-    return [
-        make_keys(),
-        allow("Keys", [*KEY, "kms:TagResource", *ALIAS], [scope.arn("kms", "key/*")]),
-        aliases(scope),
-    ]
+    return [make_keys(), allow("Keys", [KEY, "kms:TagResource", ALIAS], [scope.arn("kms", "key/*")]), aliases(scope)]

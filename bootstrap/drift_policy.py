@@ -29,11 +29,8 @@ NOT_A_STATE_S = frozenset(
 )
 """What the deploy role reads besides, and no resource's state needs."""
 BUCKET_SETTINGS = (
-    "GetBucket*",
-    "GetAccelerateConfiguration",
-    "GetEncryptionConfiguration",
-    "GetLifecycleConfiguration",
-    "GetReplicationConfiguration",
+    "s3:GetBucket* GetAccelerateConfiguration GetEncryptionConfiguration GetLifecycleConfiguration "
+    "GetReplicationConfiguration"
 )
 """What the provider reads of a bucket; none of them is of an object."""
 
@@ -49,10 +46,10 @@ def drift_statements(scope: Scope) -> Sequence[Statement]:
     ]
     return [
         *(statement for statement in found if statement["Action"]),
-        allow("ReadStore", [f"s3:{action}" for action in BUCKET_SETTINGS], [bucket]),
+        allow("ReadStore", BUCKET_SETTINGS, [bucket]),
         allow(
             "ReadObjects",
-            ["s3:GetObject", "s3:GetObjectTagging"],
+            "s3:GetObject GetObjectTagging",
             [f"{bucket}/{folder}/*" for folder in (TEMPLATES, steps_code.FOLDER)],
         ),
     ]

@@ -3,7 +3,7 @@
 Functions without resources; `bootstrap/deploy_policy.py` says where the actions are from.
 """
 
-from components.iam.policies import EVERYTHING, Statement, actions, allow
+from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
 
 
@@ -19,9 +19,8 @@ def _network(scope: Scope) -> list[Statement]:
     the stack's Region, and what keeps stacks apart is the account.
     """
     in_region = {"StringEquals": {"aws:RequestedRegion": scope.region}}
-    ec2 = actions(
-        "ec2",
-        "CreateVpc DeleteVpc ModifyVpcAttribute "
+    ec2 = (
+        "ec2:CreateVpc DeleteVpc ModifyVpcAttribute "
         "CreateSubnet DeleteSubnet ModifySubnetAttribute "
         "CreateInternetGateway DeleteInternetGateway AttachInternetGateway DetachInternetGateway "
         "CreateRouteTable DeleteRouteTable AssociateRouteTable DisassociateRouteTable ReplaceRouteTableAssociation "
@@ -31,17 +30,17 @@ def _network(scope: Scope) -> list[Statement]:
         "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
         "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules "
         "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress "
-        "CreateTags DeleteTags",
+        "CreateTags DeleteTags"
     )
-    balancer = actions(
-        "elasticloadbalancing",
-        "CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets "
-        "SetIpAddressType CreateListener DeleteListener ModifyListener ModifyListenerAttributes "
-        "CreateRule DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags",
+    balancer = (
+        "elasticloadbalancing:CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes "
+        "SetSecurityGroups SetSubnets SetIpAddressType "
+        "CreateListener DeleteListener ModifyListener ModifyListenerAttributes "
+        "CreateRule DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags"
     )
-    groups = actions(
-        "elasticloadbalancing",
-        "CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes AddTags RemoveTags",
+    groups = (
+        "elasticloadbalancing:CreateTargetGroup DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes "
+        "AddTags RemoveTags"
     )
     return [
         read_network(),
@@ -67,8 +66,8 @@ def read_network() -> Statement:
 def records(scope: Scope) -> list[Statement]:
     """DNS records; a zone has an id, not a name."""
     return [
-        allow("ReadZones", actions("route53", "Get* List*"), EVERYTHING),
-        allow("Records", ["route53:ChangeResourceRecordSets"], [f"arn:{scope.partition}:route53:::hostedzone/*"]),
+        allow("ReadZones", "route53:Get* List*", EVERYTHING),
+        allow("Records", "route53:ChangeResourceRecordSets", [f"arn:{scope.partition}:route53:::hostedzone/*"]),
     ]
 
 
@@ -76,14 +75,10 @@ def _certificates(scope: Scope) -> list[Statement]:
     """Certificates; each has an id, not a name."""
     return [
         # Asking for one takes no resource.
-        allow(
-            "AskForCertificates",
-            actions("acm", "RequestCertificate DescribeCertificate ListTagsForCertificate"),
-            EVERYTHING,
-        ),
+        allow("AskForCertificates", "acm:RequestCertificate DescribeCertificate ListTagsForCertificate", EVERYTHING),
         allow(
             "Certificates",
-            actions("acm", "DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"),
+            "acm:DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate",
             [scope.arn("acm", "certificate/*")],
         ),
     ]

@@ -4,7 +4,7 @@ Functions without resources. The preview runs with `--refresh=false`: it reads w
 provider manages. docs/aws-assumptions.md has each action with its reason.
 """
 
-from components.iam.delivery_policies import read_executions
+from components.iam.delivery_policies import find_tasks, read_executions
 from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
 from releases.names import TEMPLATES, record_name
@@ -15,42 +15,29 @@ def preview_statements(scope: Scope) -> list[Statement]:
     stack, store = scope.stack, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
     ours = scope.name("*")
     pipelines = scope.arn("codepipeline", ours)
-    in_cluster = {"ArnEquals": {"ecs:cluster": scope.arn("ecs", f"cluster/{stack}")}}
     return [
         # None of them takes a resource.
         allow(
             "FindPlace",
             [
-                "ec2:DescribeAvailabilityZones",
-                "ec2:DescribeRouteTables",
-                "ec2:DescribeVpcAttribute",
-                "ec2:DescribeVpcs",
-                "route53:ListHostedZones",
-                "route53:ListHostedZonesByName",
+                "ec2:DescribeAvailabilityZones DescribeRouteTables DescribeVpcAttribute DescribeVpcs",
+                "route53:ListHostedZones ListHostedZonesByName",
             ],
             EVERYTHING,
         ),
         # A zone has an id, not a name.
         allow(
-            "ReadZone",
-            ["route53:GetHostedZone", "route53:ListTagsForResource"],
-            [f"arn:{scope.partition}:route53:::hostedzone/*"],
+            "ReadZone", "route53:GetHostedZone ListTagsForResource", [f"arn:{scope.partition}:route53:::hostedzone/*"]
         ),
-        allow("ReadServices", ["ecs:DescribeServices"], [scope.arn("ecs", f"service/{stack}/{ours}")]),
+        allow("ReadServices", "ecs:DescribeServices", [scope.arn("ecs", f"service/{stack}/{ours}")]),
         # Takes no resource.
-        allow("ReadRevisions", ["ecs:DescribeTaskDefinition"], EVERYTHING),
-        # Takes a container instance, which Fargate has none of.
-        allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, in_cluster),
-        allow("ReadTasks", ["ecs:DescribeTasks"], [scope.arn("ecs", f"task/{stack}/*")]),
-        allow(
-            "ReadReleases",
-            ["ssm:GetParameters"],
-            [scope.arn("ssm", f"parameter{record_name(stack, '*')}")],
-        ),
-        allow("ReadPipelines", ["codepipeline:GetPipeline", "codepipeline:GetPipelineState"], [pipelines]),
+        allow("ReadRevisions", "ecs:DescribeTaskDefinition", EVERYTHING),
+        *find_tasks(scope.arn("ecs", f"cluster/{stack}"), scope.arn("ecs", f"task/{stack}/*")),
+        allow("ReadReleases", "ssm:GetParameters", [scope.arn("ssm", f"parameter{record_name(stack, '*')}")]),
+        allow("ReadPipelines", "codepipeline:GetPipeline GetPipelineState", [pipelines]),
         read_executions(pipelines),
         # Whether one was written: S3 tells of a missing object only who may list the bucket (S3, GetObject).
-        allow("FindTemplates", ["s3:ListBucket"], [store]),
-        allow("ReadTemplates", ["s3:GetObject"], [f"{store}/{TEMPLATES}/*"]),
-        allow("ReadImages", ["ecr:BatchGetImage", "ecr:DescribeImages"], [scope.arn("ecr", f"repository/{ours}")]),
+        allow("FindTemplates", "s3:ListBucket", [store]),
+        allow("ReadTemplates", "s3:GetObject", [f"{store}/{TEMPLATES}/*"]),
+        allow("ReadImages", "ecr:BatchGetImage DescribeImages", [scope.arn("ecr", f"repository/{ours}")]),
     ]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bootstrap import deploy_policy, network_policy
-from components.iam.policies import Statement, actions, allow
+from components.iam.policies import Statement, allow
 from components.scope import Scope
 
 REVIEW_STACKS = "pr-*"
@@ -37,17 +37,16 @@ def review_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
 
 def _network(scope: Scope) -> list[Statement]:
     """Security groups, any: reviews of an earlier program have a rule in the load balancer's, to be taken away."""
-    groups = actions(
-        "ec2",
-        "CreateSecurityGroup DeleteSecurityGroup AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
+    groups = (
+        "ec2:CreateSecurityGroup DeleteSecurityGroup AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
         "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules "
-        "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress CreateTags DeleteTags",
+        "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress CreateTags DeleteTags"
     )
     return [
         network_policy.read_network(),
         allow("Groups", groups, [scope.arn("ec2", f"{kind}/*") for kind in ("security-group", "security-group-rule")]),
         # A group is made in a VPC.
-        allow("GroupsIn", ["ec2:CreateSecurityGroup"], [scope.arn("ec2", "vpc/*")]),
+        allow("GroupsIn", "ec2:CreateSecurityGroup", [scope.arn("ec2", "vpc/*")]),
     ]
 
 
@@ -58,21 +57,19 @@ def _rules(scope: Scope) -> list[Statement]:
     rules = scope.arn("elasticloadbalancing", f"listener-rule/app/{scope.stack}/*")
     groups = scope.arn("elasticloadbalancing", "targetgroup/*")
     made = {"elasticloadbalancing:CreateAction": ["CreateRule", "CreateTargetGroup"]}
-    changes = "DeleteRule ModifyRule SetRulePriorities DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"
+    changes = (
+        "elasticloadbalancing:DeleteRule ModifyRule SetRulePriorities DeleteTargetGroup ModifyTargetGroup "
+        "ModifyTargetGroupAttributes AddTags RemoveTags"
+    )
     return [
         allow(
             "MakeRules",
-            actions("elasticloadbalancing", "CreateRule CreateTargetGroup"),
+            "elasticloadbalancing:CreateRule CreateTargetGroup",
             [scope.arn("elasticloadbalancing", f"listener/app/{scope.stack}/*"), groups],
             {"StringEquals": ASKED},
         ),
-        allow("TagRules", ["elasticloadbalancing:AddTags"], [rules, groups], {"StringEquals": {**ASKED, **made}}),
-        allow(
-            "Rules",
-            actions("elasticloadbalancing", f"{changes} AddTags RemoveTags"),
-            [rules, groups],
-            {"StringEquals": OURS},
-        ),
+        allow("TagRules", "elasticloadbalancing:AddTags", [rules, groups], {"StringEquals": {**ASKED, **made}}),
+        allow("Rules", changes, [rules, groups], {"StringEquals": OURS}),
     ]
 
 
@@ -81,7 +78,7 @@ def _keys(scope: Scope) -> list[Statement]:
     keys, no_other = [scope.arn("kms", "key/*")], {"StringEqualsIfExists": OURS}
     return [
         deploy_policy.make_keys(),
-        allow("TagKeys", ["kms:TagResource"], keys, {"StringEquals": ASKED, **no_other}),
-        allow("Keys", [*deploy_policy.KEY, *deploy_policy.ALIAS], keys, no_other),
+        allow("TagKeys", "kms:TagResource", keys, {"StringEquals": ASKED, **no_other}),
+        allow("Keys", [deploy_policy.KEY, deploy_policy.ALIAS], keys, no_other),
         deploy_policy.aliases(scope),
     ]

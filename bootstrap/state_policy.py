@@ -15,11 +15,7 @@ def read_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
     """What a preview needs of the self-managed backend: Pulumi reads the stack, and takes no lock for a preview."""
     return [
         _find_state(bucket_arn),
-        allow(
-            "ReadState",
-            ["s3:GetObject"],
-            [f"{bucket_arn}/.pulumi/meta.yaml", *_state(bucket_arn, project, stack)],
-        ),
+        allow("ReadState", "s3:GetObject", [f"{bucket_arn}/.pulumi/meta.yaml", *_state(bucket_arn, project, stack)]),
     ]
 
 
@@ -28,10 +24,10 @@ def write_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
     folders = [f"{bucket_arn}/.pulumi/{folder}" for folder in ("history", "backups", "locks/organization")]
     return [
         _find_state(bucket_arn),
-        allow("ReadMeta", ["s3:GetObject"], [f"{bucket_arn}/.pulumi/meta.yaml"]),
+        allow("ReadMeta", "s3:GetObject", [f"{bucket_arn}/.pulumi/meta.yaml"]),
         allow(
             "WriteState",
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "s3:GetObject PutObject DeleteObject",
             [*_state(bucket_arn, project, stack), *(f"{folder}/{project}/{stack}/*" for folder in folders)],
         ),
     ]
@@ -39,7 +35,7 @@ def write_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
 
 def reference_state(bucket_arn: str, project: str, stack: str) -> list[Statement]:
     """What a StackReference in another stack needs: the whole checkpoint, of which the outputs are a part."""
-    return [allow("UseState", ["s3:GetObject"], [f"{bucket_arn}/.pulumi/stacks/{project}/{stack}.json*"])]
+    return [allow("UseState", "s3:GetObject", [f"{bucket_arn}/.pulumi/stacks/{project}/{stack}.json*"])]
 
 
 def _state(bucket_arn: str, project: str, stack: str) -> list[str]:
@@ -47,17 +43,17 @@ def _state(bucket_arn: str, project: str, stack: str) -> list[str]:
 
 
 def _find_state(bucket_arn: str) -> Statement:
-    return allow("FindState", ["s3:ListBucket"], [bucket_arn])
+    return allow("FindState", "s3:ListBucket", [bucket_arn])
 
 
 def decrypt_state(key_arn: pulumi.Input[str]) -> list[Statement]:
     """Opens the secrets of a state and its stack file, with the stack's own key only."""
-    return [allow("OpenState", ["kms:Decrypt"], [key_arn])]
+    return [allow("OpenState", "kms:Decrypt", [key_arn])]
 
 
 def encrypt_state(key_arn: pulumi.Input[str]) -> list[Statement]:
     """Opens and seals them."""
-    return [allow("SealState", ["kms:Decrypt", "kms:Encrypt"], [key_arn])]
+    return [allow("SealState", "kms:Decrypt Encrypt", [key_arn])]
 
 
 def key_policy(account_root: str, users: str) -> dict[str, object]:
@@ -69,13 +65,7 @@ def key_policy(account_root: str, users: str) -> dict[str, object]:
     """
     return document(
         [
-            {
-                "Sid": "ByIam",
-                "Effect": "Allow",
-                "Principal": {"AWS": account_root},
-                "Action": "kms:*",
-                "Resource": "*",
-            },
+            {"Sid": "ByIam", "Effect": "Allow", "Principal": {"AWS": account_root}, "Action": "kms:*", "Resource": "*"},
             {
                 "Sid": "UsersDoNotKeepIt",
                 "Effect": "Deny",

@@ -19,19 +19,19 @@ def find_tasks(cluster_arn: pulumi.Input[str], tasks_arn: pulumi.Input[str]) -> 
         tasks_arn: `…:task/cluster/*`; a task's ARN ends in an id that AWS makes up.
     """
     return [
-        allow("FindTasks", ["ecs:ListTasks"], EVERYTHING, {"ArnEquals": {"ecs:cluster": cluster_arn}}),
-        allow("ReadTasks", ["ecs:DescribeTasks"], [tasks_arn]),
+        allow("FindTasks", "ecs:ListTasks", EVERYTHING, {"ArnEquals": {"ecs:cluster": cluster_arn}}),
+        allow("ReadTasks", "ecs:DescribeTasks", [tasks_arn]),
     ]
 
 
 def read_release(record_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads what was released, now and before."""
-    return [allow("ReadReleases", ["ssm:GetParameterHistory"], [record_arn])]
+    return [allow("ReadReleases", "ssm:GetParameterHistory", [record_arn])]
 
 
 def write_release(record_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads and writes the release record."""
-    return [allow("WriteRelease", ["ssm:GetParameter", "ssm:PutParameter"], [record_arn])]
+    return [allow("WriteRelease", "ssm:GetParameter PutParameter", [record_arn])]
 
 
 def read_failures(
@@ -54,50 +54,48 @@ def read_failures(
         tasks_logs_arn: what the services' tasks log.
         sources_arn: what was uploaded.
     """
-    executions = ["codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"]
     return [
-        allow("ReadExecutions", executions, pipeline_arns),
-        allow("ReadBuilds", ["codebuild:BatchGetBuilds"], [builds_arn]),
-        allow("ReadLogs", ["logs:GetLogEvents"], [logs_arn]),
-        allow("SearchTasksLogs", ["logs:FilterLogEvents"], [tasks_logs_arn]),
+        allow("ReadExecutions", "codepipeline:GetPipelineExecution ListActionExecutions", pipeline_arns),
+        allow("ReadBuilds", "codebuild:BatchGetBuilds", [builds_arn]),
+        allow("ReadLogs", "logs:GetLogEvents", [logs_arn]),
+        allow("SearchTasksLogs", "logs:FilterLogEvents", [tasks_logs_arn]),
         *read_upload(sources_arn),
     ]
 
 
 def keep_reports(reports_arn: pulumi.Input[str]) -> list[Statement]:
     """Notes what was published, and reads that."""
-    return [allow("KeepReports", ["s3:GetObject", "s3:PutObject"], [reports_arn])]
+    return [allow("KeepReports", "s3:GetObject PutObject", [reports_arn])]
 
 
 def read_executions(pipelines_arn: pulumi.Input[str]) -> Statement:
     """Looks which executions pipelines have, and how each went."""
-    actions = ["ListPipelineExecutions", "ListActionExecutions", "GetPipelineExecution"]
-    return allow("ReadExecutions", [f"codepipeline:{action}" for action in actions], [pipelines_arn])
+    actions = "codepipeline:ListPipelineExecutions ListActionExecutions GetPipelineExecution"
+    return allow("ReadExecutions", actions, [pipelines_arn])
 
 
 def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     """Looks which executions of a pipeline there are, and what each was started with."""
-    actions = ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution"]
-    return [allow("FindExecutions", actions, [pipeline_arn])]
+    return [allow("FindExecutions", "codepipeline:ListPipelineExecutions GetPipelineExecution", [pipeline_arn])]
 
 
 def put_events(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> list[Statement]:
     """Publishes these kinds of events."""
     condition = {"StringEquals": {"events:source": source, "events:detail-type": list(detail_types)}}
-    return [allow("Announce", ["events:PutEvents"], [bus_arn], condition)]
+    return [allow("Announce", "events:PutEvents", [bus_arn], condition)]
 
 
 def put_metrics(namespace: str) -> list[Statement]:
     """Writes metrics of one namespace, which is no resource."""
     condition = {"StringEquals": {"cloudwatch:namespace": namespace}}
-    return [allow("Measure", ["cloudwatch:PutMetricData"], EVERYTHING, condition)]
+    return [allow("Measure", "cloudwatch:PutMetricData", EVERYTHING, condition)]
 
 
 def read_artifacts(bucket_arn: pulumi.Input[str], artifacts_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads a pipeline's artifacts, from a bucket that CodeBuild looks at first (CodeBuild, create a service role)."""
     return [
-        allow("FindArtifacts", ["s3:GetBucketAcl", "s3:GetBucketLocation"], [bucket_arn]),
-        allow("ReadArtifacts", ["s3:GetObject", "s3:GetObjectVersion"], [artifacts_arn]),
+        allow("FindArtifacts", "s3:GetBucketAcl GetBucketLocation", [bucket_arn]),
+        allow("ReadArtifacts", "s3:GetObject GetObjectVersion", [artifacts_arn]),
     ]
 
 
@@ -105,41 +103,41 @@ def read_and_write_artifacts(bucket_arn: pulumi.Input[str], artifacts_arn: pulum
     """Reads and writes a pipeline's artifacts (CodePipeline, manage the service role; CodeBuild's has less)."""
     return [
         *read_artifacts(bucket_arn, artifacts_arn),
-        allow("WriteArtifacts", ["s3:PutObject", "s3:PutObjectAcl"], [artifacts_arn]),
+        allow("WriteArtifacts", "s3:PutObject PutObjectAcl", [artifacts_arn]),
     ]
 
 
 def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -> list[Statement]:
     """What CodePipeline's S3 source action needs (CodePipeline, Amazon S3 source action reference)."""
     return [
-        allow("FindSource", ["s3:GetBucketVersioning"], [bucket_arn]),
-        allow("FetchSource", ["s3:GetObject", "s3:GetObjectVersion"], [object_arn]),
+        allow("FindSource", "s3:GetBucketVersioning", [bucket_arn]),
+        allow("FetchSource", "s3:GetObject GetObjectVersion", [object_arn]),
     ]
 
 
 def read_upload(object_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads what an uploaded version says of itself."""
-    return [allow("ReadUpload", ["s3:GetObjectVersion"], [object_arn])]
+    return [allow("ReadUpload", "s3:GetObjectVersion", [object_arn])]
 
 
 def read_steps(objects_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads the code of the pipeline's own steps: also the code before, for a build that began before an `up`."""
-    return [allow("ReadSteps", ["s3:GetObject"], [objects_arn])]
+    return [allow("ReadSteps", "s3:GetObject", [objects_arn])]
 
 
 def run_builds(project_arns: Arns) -> list[Statement]:
     """What CodePipeline's CodeBuild action needs."""
-    return [allow("RunBuilds", ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], project_arns)]
+    return [allow("RunBuilds", "codebuild:StartBuild BatchGetBuilds", project_arns)]
 
 
 def run_steps(function_arn: pulumi.Input[str]) -> list[Statement]:
     """What CodePipeline's Lambda action needs (CodePipeline, AWS Lambda invoke action reference)."""
-    return [allow("RunSteps", ["lambda:InvokeFunction"], [function_arn])]
+    return [allow("RunSteps", "lambda:InvokeFunction", [function_arn])]
 
 
 def answer_jobs() -> list[Statement]:
     """Tells CodePipeline how a job has ended; neither action takes a resource."""
-    return [allow("AnswerJobs", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], EVERYTHING)]
+    return [allow("AnswerJobs", "codepipeline:PutJobSuccessResult PutJobFailureResult", EVERYTHING)]
 
 
 def deploy_service(
@@ -162,10 +160,10 @@ def deploy_service(
     created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
     return [
         # DescribeTaskDefinition takes no resource, and RegisterTaskDefinition is decided on none.
-        allow("CloneRevision", ["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], EVERYTHING),
-        allow("DeployService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
-        allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
-        allow("PassRoles", ["iam:PassRole"], role_arns, TO_ECS),
+        allow("CloneRevision", "ecs:DescribeTaskDefinition RegisterTaskDefinition", EVERYTHING),
+        allow("DeployService", "ecs:DescribeServices UpdateService", [service_arn]),
+        allow("TagRevision", "ecs:TagResource", [task_definition_arn], created),
+        allow("PassRoles", "iam:PassRole", role_arns, TO_ECS),
         *find_tasks(cluster_arn, tasks_arn),
     ]
 
@@ -189,10 +187,10 @@ def migrate_service(
     in_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
     return [
         # Is decided on no resource.
-        allow("RegisterMigration", ["ecs:RegisterTaskDefinition"], EVERYTHING),
-        allow("RunMigration", ["ecs:RunTask"], [task_definition_arn], in_cluster),
-        allow("StopMigration", ["ecs:StopTask"], [tasks_arn]),
-        allow("ReadLog", ["logs:GetLogEvents"], [pulumi.Output.concat(log_group_arn, ":*")]),
+        allow("RegisterMigration", "ecs:RegisterTaskDefinition", EVERYTHING),
+        allow("RunMigration", "ecs:RunTask", [task_definition_arn], in_cluster),
+        allow("StopMigration", "ecs:StopTask", [tasks_arn]),
+        allow("ReadLog", "logs:GetLogEvents", [pulumi.Output.concat(log_group_arn, ":*")]),
     ]
 
 
@@ -208,10 +206,10 @@ def release_service(
     """
     return [
         # Takes no resource.
-        allow("ReadRevision", ["ecs:DescribeTaskDefinition"], EVERYTHING),
-        allow("StartService", ["ecs:DescribeServices", "ecs:UpdateService"], [service_arn]),
-        allow("PassRoles", ["iam:PassRole"], role_arns, TO_ECS),
-        allow("ResumeScaling", ["application-autoscaling:RegisterScalableTarget"], [scalable_target_arn]),
+        allow("ReadRevision", "ecs:DescribeTaskDefinition", EVERYTHING),
+        allow("StartService", "ecs:DescribeServices UpdateService", [service_arn]),
+        allow("PassRoles", "iam:PassRole", role_arns, TO_ECS),
+        allow("ResumeScaling", "application-autoscaling:RegisterScalableTarget", [scalable_target_arn]),
         *watch_scaling(),
     ]
 
@@ -223,8 +221,7 @@ def watch_scaling() -> list[Statement]:
     with "missing the following permissions" (Application Auto Scaling, permissions validation for API calls on target
     resources; its identity-based policy examples grant these three on `*`).
     """
-    alarms = ["PutMetricAlarm", "DeleteAlarms", "DescribeAlarms"]
-    return [allow("WatchScaling", [f"cloudwatch:{action}" for action in alarms], EVERYTHING)]
+    return [allow("WatchScaling", "cloudwatch:PutMetricAlarm DeleteAlarms DescribeAlarms", EVERYTHING)]
 
 
 def shift_traffic(
@@ -247,21 +244,21 @@ def shift_traffic(
         hook_arns: the functions that it calls.
     """
     to_tasks = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
-    describe = ["DescribeListeners", "DescribeRules", "DescribeTargetGroups"]
+    describe = "elasticloadbalancing:DescribeListeners DescribeRules DescribeTargetGroups"
     statements = [
-        allow("ReadService", ["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"], [service_arn]),
-        allow("ReplaceTaskSet", ["ecs:CreateTaskSet", "ecs:DeleteTaskSet"], [task_sets_arn]),
+        allow("ReadService", "ecs:DescribeServices UpdateServicePrimaryTaskSet", [service_arn]),
+        allow("ReplaceTaskSet", "ecs:CreateTaskSet DeleteTaskSet", [task_sets_arn]),
         # None of them takes a resource.
-        allow("ReadTraffic", [f"elasticloadbalancing:{action}" for action in describe], EVERYTHING),
-        allow("ShiftTraffic", ["elasticloadbalancing:ModifyRule"], rule_arns),
-        allow("PassRoles", ["iam:PassRole"], role_arns, to_tasks),
+        allow("ReadTraffic", describe, EVERYTHING),
+        allow("ShiftTraffic", "elasticloadbalancing:ModifyRule", rule_arns),
+        allow("PassRoles", "iam:PassRole", role_arns, to_tasks),
     ]
     if watches:
         # AWS's own AWSCodeDeployRoleForECS grants it so: what asks for composite alarms too must be granted on
         # everything (CloudWatch API reference, DescribeAlarms).
-        statements.append(allow("ReadAlarms", ["cloudwatch:DescribeAlarms"], EVERYTHING))
+        statements.append(allow("ReadAlarms", "cloudwatch:DescribeAlarms", EVERYTHING))
     if hook_arns:
-        statements.append(allow("CallHooks", ["lambda:InvokeFunction"], hook_arns))
+        statements.append(allow("CallHooks", "lambda:InvokeFunction", hook_arns))
     return statements
 
 
@@ -274,23 +271,23 @@ def start_blue_green(
 ) -> list[Statement]:
     """What CodePipeline's CodeDeployToECS action needs (CodePipeline, how to manage the service role)."""
     created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
-    revision = ["GetApplication", "GetApplicationRevision", "RegisterApplicationRevision"]
+    revision = "codedeploy:GetApplication GetApplicationRevision RegisterApplicationRevision"
     return [
         # Is decided on no resource.
-        allow("RegisterRevision", ["ecs:RegisterTaskDefinition"], EVERYTHING),
-        allow("TagRevision", ["ecs:TagResource"], [task_definition_arn], created),
-        allow("NameRevision", [f"codedeploy:{action}" for action in revision], [application_arn]),
-        allow("Deploy", ["codedeploy:CreateDeployment", "codedeploy:GetDeployment"], [group_arn]),
-        allow("ReadConfig", ["codedeploy:GetDeploymentConfig"], [config_arn]),
-        allow("PassRoles", ["iam:PassRole"], role_arns, TO_ECS),
+        allow("RegisterRevision", "ecs:RegisterTaskDefinition", EVERYTHING),
+        allow("TagRevision", "ecs:TagResource", [task_definition_arn], created),
+        allow("NameRevision", revision, [application_arn]),
+        allow("Deploy", "codedeploy:CreateDeployment GetDeployment", [group_arn]),
+        allow("ReadConfig", "codedeploy:GetDeploymentConfig", [config_arn]),
+        allow("PassRoles", "iam:PassRole", role_arns, TO_ECS),
     ]
 
 
 def read_template(objects_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads the task definition that is to be deployed."""
-    return [allow("ReadTemplate", ["s3:GetObject"], [objects_arn])]
+    return [allow("ReadTemplate", "s3:GetObject", [objects_arn])]
 
 
 def start_pipeline(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     """What the rule needs that starts a pipeline."""
-    return [allow("StartPipeline", ["codepipeline:StartPipelineExecution"], [pipeline_arn])]
+    return [allow("StartPipeline", "codepipeline:StartPipelineExecution", [pipeline_arn])]

@@ -13,6 +13,7 @@ Arns = Sequence[pulumi.Input[str]]
 
 EVERYTHING = ["*"]
 """Only for actions of policy/wildcards.py, which has the reason for each."""
+PULL = "ecr:BatchGetImage GetDownloadUrlForLayer"
 
 
 def document(statements: Sequence[Statement]) -> dict[str, Any]:
@@ -20,15 +21,26 @@ def document(statements: Sequence[Statement]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def allow(sid: str, actions: Sequence[str], resources: Arns, condition: Mapping[str, Any] | None = None) -> Statement:
-    """One Allow statement."""
-    statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+def allow(
+    sid: str, actions: str | Sequence[str], resources: Arns, condition: Mapping[str, Any] | None = None
+) -> Statement:
+    """One Allow statement.
+
+    Args:
+        sid: its name.
+        actions: `service:Name`; several of a service have blanks between their names: `s3:GetObject PutObject`.
+        resources: ARNs, or EVERYTHING.
+        condition: operator → key → values.
+    """
+    texts = [actions] if isinstance(actions, str) else actions
+    of_services = [text.partition(":") for text in texts]
+    statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": [f"{service}:{name}" for service, _, names in of_services for name in names.split()],
+        "Resource": list(resources),
+    }
     return {**statement, "Condition": condition} if condition else statement
-
-
-def actions(service: str, names: str) -> list[str]:
-    """A service's actions, by names with blanks between."""
-    return [f"{service}:{name}" for name in names.split()]
 
 
 def trust(service: str, account: pulumi.Input[str]) -> dict[str, Any]:
@@ -79,18 +91,12 @@ def send_to_dead_letters(queue_arn: pulumi.Input[str], rule_arns: Arns) -> dict[
 
 def upload(object_arn: pulumi.Input[str]) -> list[Statement]:
     """All that an on-premises CI may do: put its own service's source."""
-    return [allow("UploadSource", ["s3:PutObject"], [object_arn])]
+    return [allow("UploadSource", "s3:PutObject", [object_arn])]
 
 
 def write_logs(log_group_arn: pulumi.Input[str]) -> list[Statement]:
     """Writes to the streams of a log group that exists."""
-    return [
-        allow(
-            "WriteLogs",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [pulumi.Output.concat(log_group_arn, ":*")],
-        )
-    ]
+    return [allow("WriteLogs", "logs:CreateLogStream PutLogEvents", [pulumi.Output.concat(log_group_arn, ":*")])]
 
 
 def encrypt_log(account: str, partition: str, region: str, log_group_arn: str) -> dict[str, Any]:
@@ -99,10 +105,10 @@ def encrypt_log(account: str, partition: str, region: str, log_group_arn: str) -
     The account's own policies decide about everything else. The resource of a key's policy is that key.
     """
     root = f"arn:{partition}:iam::{account}:root"
-    uses = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    uses = "kms:Encrypt Decrypt ReEncrypt* GenerateDataKey* Describe*"
     return document(
         [
-            {**allow("Account", ["kms:*"], EVERYTHING), "Principal": {"AWS": root}},
+            {**allow("Account", "kms:*", EVERYTHING), "Principal": {"AWS": root}},
             {
                 **allow("Logs", uses, EVERYTHING, {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": log_group_arn}}),
                 "Principal": {"Service": f"logs.{region}.amazonaws.com"},
@@ -113,19 +119,19 @@ def encrypt_log(account: str, partition: str, region: str, log_group_arn: str) -
 
 def ecs_exec(log_group_arn: pulumi.Input[str]) -> list[Statement]:
     """What the agent of ECS Exec in a task needs, with the task role (ECS, ECS Exec: task role, logging)."""
-    channels = [f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data")]
-    log = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    channels = "ssmmessages:CreateControlChannel CreateDataChannel OpenControlChannel OpenDataChannel"
+    log = "logs:CreateLogStream DescribeLogStreams PutLogEvents"
     return [
         # None of them takes a resource.
         allow("OpenSessions", channels, EVERYTHING),
-        allow("FindSessionLog", ["logs:DescribeLogGroups"], EVERYTHING),
+        allow("FindSessionLog", "logs:DescribeLogGroups", EVERYTHING),
         allow("LogSessions", log, [pulumi.Output.concat(log_group_arn, ":*")]),
     ]
 
 
 def read_parameters(arns: Arns) -> list[Statement]:
     """Reads parameters, whose ARNs may be patterns."""
-    return [allow("ReadParameters", ["ssm:GetParameters"], arns)] if arns else []
+    return [allow("ReadParameters", "ssm:GetParameters", arns)] if arns else []
 
 
 def decrypt_parameters(whose: str, arns: Arns, key_arn: pulumi.Input[str]) -> list[Statement]:
@@ -139,44 +145,38 @@ def decrypt_parameters(whose: str, arns: Arns, key_arn: pulumi.Input[str]) -> li
         key_arn: what they are encrypted with.
     """
     only_these = {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": list(arns)}}
-    return [allow(f"Decrypt{whose}Parameters", ["kms:Decrypt"], [key_arn], only_these)] if arns else []
+    return [allow(f"Decrypt{whose}Parameters", "kms:Decrypt", [key_arn], only_these)] if arns else []
 
 
 def log_in_to_registry() -> Statement:
     """ecr:GetAuthorizationToken takes no resource."""
-    return allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], EVERYTHING)
+    return allow("LogInToRegistry", "ecr:GetAuthorizationToken", EVERYTHING)
 
 
 def pull_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """What ECS needs to start a container of an image."""
-    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    return [log_in_to_registry(), allow("PullImage", actions, [repository_arn])]
+    return [log_in_to_registry(), allow("PullImage", PULL, [repository_arn])]
 
 
 def pull_sidecars(repository_arns: Arns) -> Statement:
     """What ECS needs beside `pull_image` to start the containers of other images."""
-    return allow("PullSidecars", ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], repository_arns)
+    return allow("PullSidecars", PULL, repository_arns)
 
 
 def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """What `docker push` needs, and a look at what is there (ECR, IAM permissions for pushing an image)."""
-    actions = [
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:InitiateLayerUpload",
-        "ecr:UploadLayerPart",
-        "ecr:CompleteLayerUpload",
-        "ecr:BatchGetImage",
-        "ecr:PutImage",
-        "ecr:DescribeImages",
-    ]
+    actions = (
+        "ecr:BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload BatchGetImage "
+        "PutImage DescribeImages"
+    )
     return [log_in_to_registry(), allow("PushImage", actions, [repository_arn])]
 
 
 def read_labels(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """Fetches the configuration of an image, whose manifest may be read already."""
-    return [allow("ReadLabels", ["ecr:GetDownloadUrlForLayer"], [repository_arn])]
+    return [allow("ReadLabels", "ecr:GetDownloadUrlForLayer", [repository_arn])]
 
 
 def tag_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """Looks at tags, and gives another one to an image that is there."""
-    return [allow("TagImage", ["ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage"], [repository_arn])]
+    return [allow("TagImage", "ecr:DescribeImages BatchGetImage PutImage", [repository_arn])]

@@ -97,7 +97,7 @@ class CommitFeedback(pulumi.ComponentResource):
         statuses = self._destination("statuses", self._host.statuses, connection)
         comments = self._destination("comments", self._host.comments, connection)
         report = self._report()
-        calls = policies.allow("Call", ["events:InvokeApiDestination"], [statuses.arn, comments.arn])
+        calls = policies.allow("Call", "events:InvokeApiDestination", [statuses.arn, comments.arn])
         role, permission = service_role(
             f"{name}-events", f"{self._full_name}-events", "events", [calls], args["scope"].account, self._child
         )

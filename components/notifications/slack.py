@@ -104,6 +104,6 @@ def _destination(
         invocation_rate_limit_per_second=MESSAGES_PER_SECOND,
         opts=opts,
     )
-    may_post = policies.allow("Post", ["events:InvokeApiDestination"], [destination.arn])
+    may_post = policies.allow("Post", "events:InvokeApiDestination", [destination.arn])
     role, permission = service_role(name, full_name, "events", [may_post], scope.account, opts)
     return destination, role, permission

@@ -12,9 +12,9 @@ from components.iam import policies
 from components.model import Model
 from components.scope import Scope
 
-PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+PULL = "ecr:BatchGetImage GetDownloadUrlForLayer BatchCheckLayerAvailability"
 """What `docker pull` needs of a private repository (ECR, IAM policies for pulling)."""
-FILL = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]
+FILL = "ecr:BatchImportUpstreamImage CreateRepository"
 """What the first pull through a cache needs besides (ECR, IAM permissions for pull-through caches)."""
 
 
@@ -71,16 +71,16 @@ def statements(args: Registries, scope: Scope) -> list[policies.Statement]:
     found = []
     if logins:
         secrets = sorted({login.secret for login in logins})
-        found.append(policies.allow("ReadRegistryLogins", ["secretsmanager:GetSecretValue"], secrets))
+        found.append(policies.allow("ReadRegistryLogins", "secretsmanager:GetSecretValue", secrets))
     keys = sorted({login.key for login in logins if login.key is not None})
     for number, key in enumerate(keys, 1):
         encrypted = sorted({login.secret for login in logins if login.key == key})
         # Secrets Manager decrypts with the secret's ARN as encryption context (Secrets Manager, encryption).
         only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": encrypted}}
-        found.append(policies.allow(f"DecryptRegistryLogins{number}", ["kms:Decrypt"], [key], only_these))
+        found.append(policies.allow(f"DecryptRegistryLogins{number}", "kms:Decrypt", [key], only_these))
     if args.repositories:
         found.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
     if args.caches:
         cached = [scope.arn("ecr", f"repository/{prefix}/*") for prefix in args.caches]
-        found.append(policies.allow("PullThroughCaches", [*PULL, *FILL], cached))
+        found.append(policies.allow("PullThroughCaches", [PULL, FILL], cached))
     return found

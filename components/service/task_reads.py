@@ -83,18 +83,18 @@ class Reads:
             if named
         ]
         if self.secrets:
-            statements.append(policies.allow("ReadSecrets", ["secretsmanager:GetSecretValue"], self.secrets))
+            statements.append(policies.allow("ReadSecrets", "secretsmanager:GetSecretValue", self.secrets))
         if self.parameters:
-            statements.append(policies.allow("ReadNamedParameters", ["ssm:GetParameters"], self.parameters))
+            statements.append(policies.allow("ReadNamedParameters", "ssm:GetParameters", self.parameters))
         if self.files:
             buckets = sorted({file.partition("/")[0] for file in self.files})
             statements += [
-                policies.allow("ReadEnvironmentFiles", ["s3:GetObject"], self.files),
-                policies.allow("FindEnvironmentFiles", ["s3:GetBucketLocation"], buckets),
+                policies.allow("ReadEnvironmentFiles", "s3:GetObject", self.files),
+                policies.allow("FindEnvironmentFiles", "s3:GetBucketLocation", buckets),
             ]
         if keys and services:
             via = {"StringLike": {"kms:ViaService": [f"{service}.*.amazonaws.com*" for service in services]}}
-            statements.append(policies.allow("DecryptWhatIsRead", ["kms:Decrypt"], keys, via))
+            statements.append(policies.allow("DecryptWhatIsRead", "kms:Decrypt", keys, via))
         return statements
 
     def task_statements(self, scope: Scope) -> list[policies.Statement]:
@@ -102,7 +102,7 @@ class Reads:
         return [
             policies.allow(
                 f"Mount{number}",
-                ["elasticfilesystem:ClientMount", *(["elasticfilesystem:ClientWrite"] if mount.writes else [])],
+                "elasticfilesystem:ClientMount ClientWrite" if mount.writes else "elasticfilesystem:ClientMount",
                 [scope.arn("elasticfilesystem", f"file-system/{mount.file_system}")],
                 _through(scope.arn("elasticfilesystem", f"access-point/{mount.access_point}"))
                 if mount.access_point
