@@ -43,18 +43,14 @@ def allow(
     return {**statement, "Condition": condition} if condition else statement
 
 
-def trust(service: str, account: pulumi.Input[str]) -> dict[str, Any]:
+def trust(service: str, account: pulumi.Input[str]) -> Statement:
     """Lets an AWS service assume a role, on behalf of this account only (the confused deputy problem)."""
-    return document(
-        [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": f"{service}.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            }
-        ]
-    )
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
 
 
 def secure_transport_only(bucket_arn: pulumi.Input[str]) -> dict[str, Any]:

@@ -31,16 +31,18 @@ def service_role(
         account: on whose behalf only.
         opts: of both children.
     """
-    role = create_role(name, full_name, service, account, opts)
+    role = create_role(name, full_name, [policies.trust(service, account)], opts)
     return role, attach_policy(name, role, statements, opts)
 
 
-def create_role(name: str, full_name: str, service: str, account: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
-    """A role that may do nothing; the arguments are `service_role`'s."""
+def create_role(
+    name: str, full_name: str, trust: Sequence[policies.Statement], opts: pulumi.ResourceOptions
+) -> aws.iam.Role:
+    """A role `{name}-role` that may do nothing, and that `trust` may assume."""
     return aws.iam.Role(
         f"{name}-role",
         name=full_name,
-        assume_role_policy=pulumi.Output.json_dumps(policies.trust(service, account)),
+        assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
         opts=opts,
     )
 

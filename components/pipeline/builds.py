@@ -1,13 +1,13 @@
-"""The builds of a deploy pipeline: which machine runs them, what they are given, and what they may do.
+"""The build of a deploy pipeline, Package: which machine runs it, what it is told, and what it may do.
 
-Functions without resources; `DeployPipeline` makes a CodeBuild project of each.
+Functions without resources; `DeployPipeline` makes the CodeBuild project.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 import pulumi
+import pulumi_aws as aws
 from pydantic import Field
 
 from components.iam import delivery_policies, policies
@@ -21,28 +21,12 @@ from pipeline_steps.package.settings import PARAMETER
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
 from releases.names import source_key, template_folder
 
-
-class Builder(TypedDict):
-    """A kind of CodeBuild machine."""
-
-    type: str
-    image: str
-
-
-class Machine(Builder):
-    """A CodeBuild machine."""
-
-    compute_type: str
-    privileged_mode: bool
-
-
-BUILDERS: Mapping[str, Builder] = {
-    "X86_64": {"type": "LINUX_CONTAINER", "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0"},
-    "ARM64": {"type": "ARM_CONTAINER", "image": "aws/codebuild/amazonlinux-aarch64-standard:3.0"},
+BUILDERS: Mapping[str, tuple[str, str, str]] = {
+    "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0", "linux/amd64"),
+    "arm64": ("ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0", "linux/arm64"),
 }
-"""The CodeBuild machine for each architecture of a task, so that no image is built for another one."""
-
-PLATFORMS: Mapping[str, str] = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+"""Architecture of a task → CodeBuild's type of machine and image, and Docker's platform: no image is built for another
+architecture."""
 
 
 class Migrate(Model):
@@ -82,75 +66,60 @@ class DeployPipelineArgs(TypedDict):
     """Without it a release migrates nothing."""
 
 
-@dataclass(frozen=True)
-class Project:
-    """A CodeBuild project to be.
-
-    Attributes:
-        purpose: its buildspec's name, and what its own ends with.
-        machine: what runs it.
-        variables: plain environment variables.
-        permissions: what it may do besides writing its log.
-        timeout: minutes.
-        parameters: environment variable → Parameter Store name.
-    """
-
-    purpose: str
-    machine: Machine
-    variables: Mapping[str, pulumi.Input[str]]
-    permissions: Sequence[policies.Statement]
-    timeout: int
-    parameters: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-
-
-def package(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> Project:
-    """Makes an image of a source, unless there is one."""
+def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArgs:
+    """The machine that runs Package, and what it is told."""
     service, build = args["service"], args.get("build", Build())
     platform, images, parameters = service.args["platform"], service.args["images"], service.args["parameters"].build
-    scope, store, architecture = platform.scope, platform.delivery_store, service.args["task"].architecture.upper()
-    machine: Machine = {
-        **BUILDERS[architecture],
-        "compute_type": build.compute,
-        "privileged_mode": True,  # docker build needs it
+    kind, image, docker_platform = BUILDERS[service.args["task"].architecture]
+    variables: dict[str, pulumi.Input[str]] = {
+        "REPOSITORY_URI": images.url,
+        "CONTAINERS": " ".join(service.args["template"].image_containers()),
+        "SOURCE_BUCKET": platform.delivery_store.bucket,
+        "SOURCE_KEY": source_key(service.service),
+        "STEPS_KEY": platform.delivery_store.steps_key,
+        "PLATFORM": docker_platform,
+        "RELEASE_RECORD": service.record_name,
+        "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
+        "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
+        "TEMPLATE_FOLDER": template_folder(service.service) if service.deploy.controller.deploys_template else "",
+        **registries.variables(build.registries, platform.scope.dns_suffix),
     }
-    return Project(
-        "package",
-        machine,
-        {
-            "REPOSITORY_URI": images.url,
-            "CONTAINERS": " ".join(service.args["template"].image_containers()),
-            "SOURCE_BUCKET": store.bucket,
-            "SOURCE_KEY": source_key(service.service),
-            "STEPS_KEY": store.steps_key,
-            "PLATFORM": PLATFORMS[architecture],
-            "RELEASE_RECORD": service.record_name,
-            "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
-            "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
-            "TEMPLATE_FOLDER": template_folder(service.service) if service.deploy.controller.deploys_template else "",
-            **registries.variables(build.registries, scope.dns_suffix),
-        },
-        [
-            *registries.statements(build.registries, scope),
-            *policies.push_image(images.arn),
-            *policies.read_labels(images.arn),
-            *delivery_policies.read_release(service.record_arn),
-            *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
-            *delivery_policies.put_events(
-                scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
-            ),
-            *delivery_policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
-            *delivery_policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
+    variable = aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs
+    return aws.codebuild.ProjectEnvironmentArgs(
+        type=kind,
+        image=image,
+        compute_type=build.compute,
+        privileged_mode=True,  # docker build needs it
+        environment_variables=[
+            *(variable(name=name, value=value) for name, value in variables.items()),
             *(
-                delivery_policies.read_template(template_arn(service))
-                if service.deploy.controller.deploys_template
-                else []
+                variable(name=f"{PARAMETER}{name}", value=stored, type="PARAMETER_STORE")
+                for name, stored in parameters.names.items()
             ),
-            *parameters.statements,
-            *delivery_policies.read_and_write_artifacts(store.arn, artifacts_arn),
         ],
-        build.timeout,
-        {f"{PARAMETER}{name}": stored for name, stored in parameters.names.items()},
     )
+
+
+def permissions(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> list[policies.Statement]:
+    """What Package may do besides writing its log."""
+    service, login = args["service"], args.get("build", Build()).registries
+    platform, images = service.args["platform"], service.args["images"]
+    scope, store = platform.scope, platform.delivery_store
+    return [
+        *registries.statements(login, scope),
+        *policies.push_image(images.arn),
+        *policies.read_labels(images.arn),
+        *delivery_policies.read_release(service.record_arn),
+        *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
+        *delivery_policies.put_events(
+            scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
+        ),
+        *delivery_policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
+        *delivery_policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
+        *(delivery_policies.read_template(template_arn(service)) if service.deploy.controller.deploys_template else []),
+        *service.args["parameters"].build.statements,
+        *delivery_policies.read_and_write_artifacts(store.arn, artifacts_arn),
+    ]
 
 
 def template_arn(service: EcsService) -> pulumi.Output[str]:

@@ -9,10 +9,10 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
-from components.iam.roles import retry_until_role_is_known, service_role
+from components.iam.roles import attach_policy, create_role, retry_until_role_is_known, service_role
 from components.lambda_function import python_function
 from components.pipeline import builds, stages, steps_function, uploaders
-from components.pipeline.builds import DeployPipelineArgs, Project
+from components.pipeline.builds import Build, DeployPipelineArgs
 from components.pipeline.uploaders import Source
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
@@ -29,7 +29,7 @@ from releases.names import (
     template_folder,
 )
 
-BUILDSPECS = Path(__file__).parents[2] / "buildspecs"
+BUILDSPEC = Path(__file__).parents[2] / "buildspecs/package.yaml"
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
 """Who starts the pipeline, and that it may."""
 
@@ -80,7 +80,7 @@ class DeployPipeline(pulumi.ComponentResource):
         )
         trust = uploaders.statements(args.get("source", Source()), self._platform.scope)
         self.upload_role_arn = self._upload_role(trust, source_arn) if trust else None
-        package = self._project(builds.package(args, self._artifacts_arn))
+        package = self._package()
         steps = self._steps()
         role, permissions = self._role(
             "pipeline",
@@ -96,25 +96,16 @@ class DeployPipeline(pulumi.ComponentResource):
         pipeline = self._pipeline(package, steps, role, permissions)
         starter = self._role("start", "events", delivery_policies.start_pipeline(pipeline.arn))
         self._start_on_upload(pipeline, starter)
-        if (deployed := self._deployer.template) is not None:
-            self._start_on_template(deployed, pipeline, starter)
+        if self._service.deployable.template is not None:
+            self._start_on_template(self._service.deployable.template, pipeline, starter)
         self.name = pipeline.name
         self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
 
     def _upload_role(self, trust: Sequence[policies.Statement], source_arn: pulumi.Output[str]) -> pulumi.Output[str]:
-        role = aws.iam.Role(
-            f"{self._name}-upload-role",
-            name=f"{self._full_name}-upload",
-            assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
-            opts=self._child,
-        )
-        policy = aws.iam.RolePolicy(
-            f"{self._name}-upload-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
-            opts=self._child,
-        )
+        name = f"{self._name}-upload"
+        role = create_role(name, f"{self._full_name}-upload", trust, self._child)
+        policy = attach_policy(name, role, policies.upload(source_arn), self._child)
         return pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
 
     def _role(
@@ -129,34 +120,25 @@ class DeployPipeline(pulumi.ComponentResource):
             self._child,
         )
 
-    def _project(self, project: Project) -> aws.codebuild.Project:
-        """A CodeBuild project of the pipeline's, with its log group and role."""
-        purpose, full_name = project.purpose, f"{self._full_name}-{project.purpose}"
+    def _package(self) -> aws.codebuild.Project:
+        """The CodeBuild project that makes an image of a source, unless there is one; with its log group and role."""
+        full_name = f"{self._full_name}-package"
         logs = aws.cloudwatch.LogGroup(
-            f"{self._name}-{purpose}-logs",
+            f"{self._name}-package-logs",
             name=build_log_group(full_name),
             retention_in_days=self._platform.log_retention_days,
             opts=self._child,
         )
-        role, policy = self._role(purpose, "codebuild", [*policies.write_logs(logs.arn), *project.permissions])
-        environment = [
-            *(
-                aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v)
-                for n, v in project.variables.items()
-            ),
-            *(
-                aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs(name=n, value=v, type="PARAMETER_STORE")
-                for n, v in project.parameters.items()
-            ),
-        ]
+        permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, self._artifacts_arn)]
+        role, policy = self._role("package", "codebuild", permissions)
         return aws.codebuild.Project(
-            f"{self._name}-{purpose}",
+            f"{self._name}-package",
             name=full_name,
             service_role=role.arn,
-            build_timeout=project.timeout,
-            source={"type": "CODEPIPELINE", "buildspec": (BUILDSPECS / f"{purpose}.yaml").read_text("utf-8")},
+            build_timeout=self._args.get("build", Build()).timeout,
+            source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.read_text("utf-8")},
             artifacts={"type": "CODEPIPELINE"},
-            environment=aws.codebuild.ProjectEnvironmentArgs(**project.machine, environment_variables=environment),
+            environment=builds.environment(self._args),
             logs_config={"cloudwatch_logs": {"group_name": logs.name}},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
-from components.iam.roles import service_role
+from components.iam.roles import attach_policy, create_role, service_role
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms
@@ -29,7 +29,7 @@ from components.service.routing import (
 from components.service.strategies import RollingStrategy, Strategy
 from components.service.strategies.strategy import AppSpecArgs, Deployable
 from components.service.task import Task
-from components.service.task_role import Permission, app_statements, task_role
+from components.service.task_role import Permission, app_statements
 from components.service.task_template import TaskTemplate
 from releases.names import LIVE, alarm_name, log_group, record_name
 from releases.record import UNRELEASED
@@ -194,8 +194,9 @@ class EcsService(pulumi.ComponentResource):
             *app_statements(self.args.get("permissions", [])),
             *self._reads.task_statements(self._scope),
         ]
-        name, full_name = f"{self.service}-task", f"{self._full_name}-task"
-        return task_role(name, full_name, self._scope.account, statements, self._child)
+        name, trust = f"{self.service}-task", policies.trust("ecs-tasks", self._scope.account)
+        role = create_role(name, f"{self._full_name}-task", [trust], self._child)
+        return role, [attach_policy(name, role, statements, self._child)] if statements else []
 
     def _service(
         self,

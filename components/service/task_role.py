@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-import pulumi
-import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components import types
 from components.iam import policies
-from components.iam.roles import attach_policy, create_role
 from components.model import Model
 
 
@@ -29,26 +26,6 @@ class Permission(Model):
         if wild and self.reason is None:
             raise ValueError(f"{', '.join(wild)}: a wildcard needs a reason, a sentence in the key `reason`")
         return self
-
-
-def task_role(
-    name: str,
-    full_name: str,
-    account: str,
-    statements: Sequence[policies.Statement],
-    opts: pulumi.ResourceOptions,
-) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
-    """The role, and its policy where it may do something.
-
-    Args:
-        name: what the children's names begin with.
-        full_name: the role's name in AWS.
-        account: on whose behalf only ECS assumes it.
-        statements: what it may do.
-        opts: of both children.
-    """
-    role = create_role(name, full_name, "ecs-tasks", account, opts)
-    return role, [attach_policy(name, role, statements, opts)] if statements else []
 
 
 def app_statements(permissions: Sequence[Permission]) -> list[policies.Statement]:

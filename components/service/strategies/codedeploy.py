@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -12,9 +12,8 @@ from components import types
 from components.iam import delivery_policies, policies
 from components.iam.roles import service_role
 from components.pipeline.stages import CHOSEN_IMAGE, DEPLOYMENT, Action, aws_action, step_action
-from components.scope import Scope
 from components.service.revision import not_deployed
-from components.service.strategies.strategy import AppSpecArgs, Deployable, Deployer, Strategy, Template
+from components.service.strategies.strategy import AppSpecArgs, Deployable, Deployer, Strategy
 from components.service.task import Port
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
@@ -33,45 +32,11 @@ LONGEST_SHIFT = 2880
 lifecycle event that is less than the five days that CodePipeline gives the action."""
 
 
-class ShiftArgs(TypedDict):
-    """Traffic that shifts in steps."""
-
-    type: str
-    """`canary`: a part, and after the interval the rest; `linear`: a part after each interval."""
-    percent: int
-    interval: int
-    """Minutes."""
-
-
-class TrafficArgs(TypedDict):
-    """The two target groups, and who forwards to them."""
-
-    target_group_names: Sequence[pulumi.Input[str]]
-    listener_arn: pulumi.Input[str]
-    test_listener_arn: NotRequired[pulumi.Input[str]]
-    rule_arns: Sequence[pulumi.Input[str]]
-    """The listeners' rules that CodeDeploy rewrites."""
-
-
 class CodeDeployArgs(TypedDict):
     """Inputs of `CodeDeploy`."""
 
-    scope: Scope
-    service: str
-    cluster_name: pulumi.Input[str]
-    service_name: pulumi.Input[str]
-    service_arn: pulumi.Input[str]
-    role_arns: Sequence[pulumi.Input[str]]
-    """The execution and task roles, to be passed with a task set."""
-    traffic: TrafficArgs
-    shift: NotRequired[ShiftArgs]
-    """Without it all traffic shifts at once."""
-    wait: int
-    """Minutes that the old tasks stay after the shift."""
-    alarm_names: Sequence[pulumi.Input[str]]
-    """Alarms that end a deployment and take the traffic back."""
-    hook_arns: Sequence[str]
-    """The Lambda functions that the AppSpec names."""
+    service: Deployable
+    strategy: "CodeDeployStrategy"
 
 
 class CodeDeploy(pulumi.ComponentResource):
@@ -87,16 +52,15 @@ class CodeDeploy(pulumi.ComponentResource):
     """The deployment configuration; AWS's own when all traffic shifts at once."""
 
     def __init__(self, name: str, args: CodeDeployArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("fargate-delivery:index:CodeDeploy", name, {"service": args["service"]}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        full_name, traffic = args["scope"].name(args["service"]), args["traffic"]
+        service, strategy = args["service"], args["strategy"]
+        super().__init__("fargate-delivery:index:CodeDeploy", name, {"service": service.service}, opts)
+        child, scope = pulumi.ResourceOptions(parent=self), service.platform.scope
+        full_name, alarm_names = scope.name(service.service), service.alarm_names
         role, permissions = service_role(
-            f"{name}-deploy", f"{full_name}-deploy", "codedeploy", _statements(args), args["scope"].account, child
+            f"{name}-deploy", f"{full_name}-deploy", "codedeploy", _statements(service, strategy), scope.account, child
         )
         application = aws.codedeploy.Application(f"{name}-deploy", name=full_name, compute_platform="ECS", opts=child)
-        self.config_name = pulumi.Output.from_input(
-            _config(name, full_name, args["shift"], child) if "shift" in args else ALL_AT_ONCE
-        )
+        self.config_name = _config(name, full_name, strategy, child)
         group = aws.codedeploy.DeploymentGroup(
             f"{name}-deploy-group",
             app_name=application.name,
@@ -108,22 +72,20 @@ class CodeDeploy(pulumi.ComponentResource):
                 "deployment_ready_option": {"action_on_timeout": "CONTINUE_DEPLOYMENT"},
                 "terminate_blue_instances_on_deployment_success": {
                     "action": "TERMINATE",
-                    "termination_wait_time_in_minutes": args["wait"],
+                    "termination_wait_time_in_minutes": strategy.wait,
                 },
             },
-            ecs_service={"cluster_name": args["cluster_name"], "service_name": args["service_name"]},
-            load_balancer_info={"target_group_pair_info": _pair(traffic)},
+            ecs_service={"cluster_name": service.platform.cluster.name, "service_name": service.name},
+            load_balancer_info={"target_group_pair_info": _pair(service, strategy)},
             auto_rollback_configuration={
                 "enabled": True,
                 "events": [
                     "DEPLOYMENT_FAILURE",
                     "DEPLOYMENT_STOP_ON_REQUEST",
-                    *(["DEPLOYMENT_STOP_ON_ALARM"] if args["alarm_names"] else []),
+                    *(["DEPLOYMENT_STOP_ON_ALARM"] if alarm_names else []),
                 ],
             },
-            alarm_configuration=(
-                {"enabled": True, "alarms": list(args["alarm_names"])} if args["alarm_names"] else None
-            ),
+            alarm_configuration={"enabled": True, "alarms": list(alarm_names)} if alarm_names else None,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
         )
         self.application_name, self.group_name = application.name, group.deployment_group_name
@@ -137,20 +99,16 @@ class CodeDeployer(Deployer):
         super().__init__(service, strategy)
         self._code_deploy = code_deploy
 
-    @property
-    def template(self) -> Template | None:
-        return self.service.template
-
     def actions(self, steps: pulumi.Input[str]) -> list[Action]:
-        files = {f"{purpose}TemplateArtifact": DEPLOYMENT for purpose in ("TaskDefinition", "AppSpec")}
-        paths = {"TaskDefinitionTemplatePath": TASK_DEFINITION, "AppSpecTemplatePath": APPSPEC}
         deployment: dict[str, pulumi.Input[str]] = {
             "ApplicationName": self._code_deploy.application_name,
             "DeploymentGroupName": self._code_deploy.group_name,
             "Image1ArtifactName": DEPLOYMENT,
             "Image1ContainerName": IMAGE_PLACEHOLDER,
-            **files,
-            **paths,
+            "TaskDefinitionTemplateArtifact": DEPLOYMENT,
+            "TaskDefinitionTemplatePath": TASK_DEFINITION,
+            "AppSpecTemplateArtifact": DEPLOYMENT,
+            "AppSpecTemplatePath": APPSPEC,
         }
         chosen = {
             "image": CHOSEN_IMAGE,
@@ -165,12 +123,13 @@ class CodeDeployer(Deployer):
         ]
 
     def permissions(self) -> list[policies.Statement]:
-        scope, made = self.service.platform.scope, self._code_deploy
-        group = pulumi.Output.concat(made.application_name, "/", made.group_name)
+        scope, code_deploy = self.service.platform.scope, self._code_deploy
+        application, config = code_deploy.application_name, code_deploy.config_name
+        group = scope.arn("codedeploy", "deploymentgroup:")
         return delivery_policies.start_blue_green(
-            application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), made.application_name),
-            group_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentgroup:"), group),
-            config_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentconfig:"), made.config_name),
+            application_arn=pulumi.Output.concat(scope.arn("codedeploy", "application:"), application),
+            group_arn=pulumi.Output.concat(group, application, "/", code_deploy.group_name),
+            config_arn=pulumi.Output.concat(scope.arn("codedeploy", "deploymentconfig:"), config),
             task_definition_arn=self.service.revisions_arn,
             role_arns=self.service.role_arns,
         )
@@ -264,86 +223,56 @@ class CodeDeployStrategy(Strategy):
         return not_deployed(stack, state, fingerprint)
 
     def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
-        return app_spec(args, {str(event): arn for event, arn in self.hooks.items()})
+        """What the controller refuses in UpdateService travels in it."""
+        properties = {
+            "TaskDefinition": "<TASK_DEFINITION>",
+            "LoadBalancerInfo": {"ContainerName": args["container"], "ContainerPort": args["port"]},
+            "PlatformVersion": "LATEST",
+            "NetworkConfiguration": {
+                "AwsvpcConfiguration": {
+                    "Subnets": list(args["subnet_ids"]),
+                    "SecurityGroups": list(args["security_group_ids"]),
+                    "AssignPublicIp": "ENABLED" if args["assign_public_ip"] else "DISABLED",
+                }
+            },
+            "CapacityProviderStrategy": [{"CapacityProvider": args["capacity_provider"], "Weight": 1, "Base": 0}],
+        }
+        resource = {"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}
+        hooks = [{str(event): arn} for event, arn in self.hooks.items()]
+        # The hooks first: the first release takes them out by their lines (pipeline_steps/template.py).
+        return {"version": 0.0, **({"Hooks": hooks} if hooks else {}), "Resources": [resource]}
 
     def deployer(self, name: str, service: Deployable, opts: pulumi.ResourceOptions | None = None) -> Deployer:
-        return CodeDeployer(service, self, CodeDeploy(name, self._arguments(service), opts))
-
-    def _arguments(self, service: Deployable) -> CodeDeployArgs:
-        load_balancer = service.platform.load_balancer
-        traffic: TrafficArgs = {
-            "target_group_names": [group.name for group in service.target_groups],
-            "listener_arn": load_balancer.https_listener_arn,
-            "rule_arns": [rule.arn for rule in service.rules],
-        }
-        if self.test_port is not None:
-            traffic["test_listener_arn"] = load_balancer.test_listener_arns[self.test_port]
-        args: CodeDeployArgs = {
-            "scope": service.platform.scope,
-            "service": service.service,
-            "cluster_name": service.platform.cluster.name,
-            "service_name": service.name,
-            "service_arn": service.arn,
-            "role_arns": service.role_arns,
-            "traffic": traffic,
-            "wait": self.wait,
-            "alarm_names": service.alarm_names,
-            "hook_arns": sorted(set(self.hooks.values())),
-        }
-        if self.percent is not None and self.interval is not None:
-            args["shift"] = {"type": self.shift, "percent": self.percent, "interval": self.interval}
-        return args
+        return CodeDeployer(service, self, CodeDeploy(name, {"service": service, "strategy": self}, opts))
 
 
-def app_spec(args: AppSpecArgs, hooks: Mapping[str, str]) -> dict[str, Any]:
-    """The AppSpec of an ECS deployment; what the controller refuses in UpdateService travels in it.
-
-    Args:
-        args: what it says.
-        hooks: lifecycle event → Lambda function's ARN.
-    """
-    properties = {
-        "TaskDefinition": "<TASK_DEFINITION>",
-        "LoadBalancerInfo": {"ContainerName": args["container"], "ContainerPort": args["port"]},
-        "PlatformVersion": "LATEST",
-        "NetworkConfiguration": {
-            "AwsvpcConfiguration": {
-                "Subnets": list(args["subnet_ids"]),
-                "SecurityGroups": list(args["security_group_ids"]),
-                "AssignPublicIp": "ENABLED" if args["assign_public_ip"] else "DISABLED",
-            }
-        },
-        "CapacityProviderStrategy": [{"CapacityProvider": args["capacity_provider"], "Weight": 1, "Base": 0}],
-    }
-    resource = {"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}
-    in_order = [{event: arn} for event, arn in hooks.items()]
-    # The hooks first: the first release takes them out by their lines (pipeline_steps/template.py).
-    return {"version": 0.0, **({"Hooks": in_order} if in_order else {}), "Resources": [resource]}
-
-
-def _statements(args: CodeDeployArgs) -> list[policies.Statement]:
-    cluster_and_service = pulumi.Output.concat(args["cluster_name"], "/", args["service_name"])
+def _statements(service: Deployable, strategy: CodeDeployStrategy) -> list[policies.Statement]:
+    cluster_and_service = pulumi.Output.concat(service.platform.cluster.name, "/", service.name)
     return delivery_policies.shift_traffic(
-        service_arn=args["service_arn"],
-        task_sets_arn=pulumi.Output.concat(args["scope"].arn("ecs", "task-set/"), cluster_and_service, "/*"),
-        rule_arns=args["traffic"]["rule_arns"],
-        role_arns=args["role_arns"],
-        watches=bool(args["alarm_names"]),
-        hook_arns=args["hook_arns"],
+        service_arn=service.arn,
+        task_sets_arn=pulumi.Output.concat(service.platform.scope.arn("ecs", "task-set/"), cluster_and_service, "/*"),
+        rule_arns=[rule.arn for rule in service.rules],
+        role_arns=service.role_arns,
+        watches=bool(service.alarm_names),
+        hook_arns=sorted(set(strategy.hooks.values())),
     )
 
 
-def _config(name: str, full_name: str, shift: ShiftArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def _config(
+    name: str, full_name: str, strategy: CodeDeployStrategy, child: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
     """A configuration cannot change: another shift is another one, so its name says what it does."""
-    kind, percent, interval = shift["type"], shift["percent"], shift["interval"]
+    shift, percent, interval = strategy.shift, strategy.percent, strategy.interval
+    if percent is None or interval is None:
+        return pulumi.Output.from_input(ALL_AT_ONCE)
     routing: aws.codedeploy.DeploymentConfigTrafficRoutingConfigArgsDict
-    if kind == "canary":
+    if shift == "canary":
         routing = {"type": "TimeBasedCanary", "time_based_canary": {"percentage": percent, "interval": interval}}
     else:
         routing = {"type": "TimeBasedLinear", "time_based_linear": {"percentage": percent, "interval": interval}}
     config = aws.codedeploy.DeploymentConfig(
         f"{name}-deploy-config",
-        deployment_config_name=f"{full_name}-{kind}-{percent}-{interval}",
+        deployment_config_name=f"{full_name}-{shift}-{percent}-{interval}",
         compute_platform="ECS",
         traffic_routing_config=routing,
         opts=child,
@@ -351,11 +280,14 @@ def _config(name: str, full_name: str, shift: ShiftArgs, child: pulumi.ResourceO
     return config.deployment_config_name
 
 
-def _pair(traffic: TrafficArgs) -> aws.codedeploy.DeploymentGroupLoadBalancerInfoTargetGroupPairInfoArgsDict:
+def _pair(
+    service: Deployable, strategy: CodeDeployStrategy
+) -> aws.codedeploy.DeploymentGroupLoadBalancerInfoTargetGroupPairInfoArgsDict:
+    load_balancer = service.platform.load_balancer
     pair: aws.codedeploy.DeploymentGroupLoadBalancerInfoTargetGroupPairInfoArgsDict = {
-        "prod_traffic_route": {"listener_arns": [traffic["listener_arn"]]},
-        "target_groups": [{"name": name} for name in traffic["target_group_names"]],
+        "prod_traffic_route": {"listener_arns": [load_balancer.https_listener_arn]},
+        "target_groups": [{"name": group.name} for group in service.target_groups],
     }
-    if "test_listener_arn" in traffic:
-        pair["test_traffic_route"] = {"listener_arns": [traffic["test_listener_arn"]]}
+    if strategy.test_port is not None:
+        pair["test_traffic_route"] = {"listener_arns": [load_balancer.test_listener_arns[strategy.test_port]]}
     return pair

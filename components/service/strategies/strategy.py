@@ -99,11 +99,6 @@ class Deployer:
     def __init__(self, service: Deployable, strategy: "Strategy") -> None:
         self.service, self.strategy = service, strategy
 
-    @property
-    def template(self) -> Template | None:
-        """What is deployed where that is a template; None where the image alone is."""
-        return None
-
     def actions(self, steps: pulumi.Input[str]) -> list[stages.Action]:
         """The pipeline's actions; the last one deploys.
 
