@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.iam import oidc_trust
 from components.iam.policies import Statement
-from components.types import NAME, GitHubRepository, GitLabAddress, GitLabProject, text
+from components.model import Model
+from components.types import NAME, text
 from config.error_messages import format_error
 
 NAMESPACE = "fargate-delivery-bootstrap"
@@ -15,7 +16,6 @@ NAMESPACE = "fargate-delivery-bootstrap"
 PROJECT = "fargate-delivery"
 """The Pulumi project whose stacks these are."""
 
-Number = Annotated[int, Field(ge=1)]
 Arn = Annotated[
     str, text(r"^arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+$", "must be the ARN of an IAM user or role")
 ]
@@ -28,34 +28,16 @@ Organization = Annotated[str, text(r"^[a-z0-9-]+$", "must be small letters, digi
 Branch = Annotated[str, text(r"^[\w./-]+$", "must be the name of a branch, such as main")]
 
 
-class Model(BaseModel):
-    """No unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
-
-
-class GitHub(Model):
+class GitHub(oidc_trust.GitHubRepository):
     """A repository on github.com."""
 
-    repository: GitHubRepository
-    """`OWNER/NAME`."""
-    owner_id: Number
-    """`gh api repos/OWNER/NAME --jq .owner.id` tells it."""
-    repository_id: Number
-    """`gh api repos/OWNER/NAME --jq .id` tells it."""
     provider: Literal["made", "exists"] = "made"
     """`exists`: the account has this OIDC provider already; it has one for a URL at most."""
 
 
-class GitLab(Model):
+class GitLab(oidc_trust.GitLabProject):
     """A project on a GitLab that AWS reaches: it reads `/.well-known/openid-configuration` and the keys."""
 
-    url: GitLabAddress
-    """Of the instance, without a path."""
-    project: GitLabProject
-    """`GROUP/PROJECT`."""
-    audience: str = "sts.amazonaws.com"
-    """`aud` of the jobs' `id_tokens`."""
     provider: Literal["made", "exists"] = "made"
     """As of `github`."""
 
@@ -95,7 +77,7 @@ class Account(Model):
     gitlab: GitLab | None = None
     pulumi_cloud: PulumiCloud | None = None
     """For Pulumi Deployments; needs `backend: pulumi`."""
-    runners: list[Arn] = []
+    runners: list[Arn] = Field(default_factory=list)
     """IAM users and roles that may preview and deploy every stack: runners whose GitLab AWS does not reach."""
     stacks: Annotated[dict[StackName, StackKeys], Field(min_length=1)]
 
@@ -135,73 +117,46 @@ class Account(Model):
             stack: the stack.
             arn_of: URL → the ARN of the account's OIDC provider.
         """
-        keys, found = self.stacks[stack], self._branch(stack, stack, arn_of)
+        keys = self.stacks[stack]
+        statements = self._jobs(stack, keys.branch, arn_of)
         if self.pulumi_cloud:
             operations = [*oidc_trust.DEPLOYS]
             if keys.deployments_preview:
                 operations.append("preview")
-            of: oidc_trust.PulumiStack = {
-                "organization": self.pulumi_cloud.organization,
-                "project": PROJECT,
-                "stack": stack,
-            }
-            found.append(
-                oidc_trust.pulumi_deployments("PulumiDeployments", arn_of(oidc_trust.PULUMI_URL), of, operations)
+            organization, provider = self.pulumi_cloud.organization, arn_of(oidc_trust.PULUMI_URL)
+            statements.append(
+                oidc_trust.pulumi_deployments("PulumiDeployments", provider, organization, PROJECT, stack, operations)
             )
-        return [*found, *self._runners()]
+        return [*statements, *self._runners()]
 
     def previewers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume a stack's preview role; nobody where it has no previews."""
         if not self.stacks[stack].previews:
             return []
-        return self._pull_requests(f"preview-{stack}", arn_of)
+        return [*self._jobs(f"preview-{stack}", None, arn_of), *self._runners()]
 
     def watchers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume the role that looks for a stack's drift; nobody where only Pulumi Deployments deploys."""
-        return [*self._branch(stack, f"drift-{stack}", arn_of), *self._runners()]
+        return [*self._jobs(f"drift-{stack}", self.stacks[stack].branch, arn_of), *self._runners()]
 
     def reviewers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
         """Who may assume the role of a stack's reviews; nobody where it has none."""
         if not self.stacks[stack].reviews:
             return []
-        return self._pull_requests("review", arn_of)
+        return [*self._jobs("review", None, arn_of), *self._runners()]
 
-    def _branch(self, stack: str, environment: str, arn_of: oidc_trust.ArnOf) -> list[Statement]:
-        """Jobs of the branch that deploys: on GitHub in an environment."""
-        keys, found = self.stacks[stack], list[Statement]()
+    def _jobs(self, environment: str, branch: str | None, arn_of: oidc_trust.ArnOf) -> list[Statement]:
+        """Jobs in an environment on GitHub and on a branch; without one, those of pull requests, on GitLab any."""
+        statements = []
         if self.github:
-            provider, ref = arn_of(oidc_trust.GITHUB_URL), f"refs/heads/{keys.branch}"
-            found.append(
-                oidc_trust.github("GitHub", provider, self._repository(), f"environment:{environment}", ref=ref)
-            )
+            provider, ref = arn_of(oidc_trust.GITHUB_URL), f"refs/heads/{branch}" if branch else None
+            statements.append(oidc_trust.github("GitHub", provider, self.github, f"environment:{environment}", ref=ref))
         if self.gitlab:
-            found.append(oidc_trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), keys.branch))
-        return found
-
-    def _pull_requests(self, environment: str, arn_of: oidc_trust.ArnOf) -> list[Statement]:
-        """Jobs of pull requests: in an environment on GitHub, on any branch on GitLab."""
-        found = []
-        if self.github:
-            provider = arn_of(oidc_trust.GITHUB_URL)
-            found.append(oidc_trust.github("GitHub", provider, self._repository(), f"environment:{environment}"))
-        if self.gitlab:
-            found.append(oidc_trust.gitlab("GitLab", arn_of(self.gitlab.url), self._project(), None))
-        return [*found, *self._runners()]
+            statements.append(oidc_trust.gitlab("GitLab", arn_of(self.gitlab.url), self.gitlab, branch))
+        return statements
 
     def _runners(self) -> list[Statement]:
         return [oidc_trust.principals("Runners", self.runners)] if self.runners else []
-
-    def _repository(self) -> oidc_trust.GitHubRepository:
-        assert self.github
-        return {
-            "name": self.github.repository,
-            "owner_id": self.github.owner_id,
-            "id": self.github.repository_id,
-        }
-
-    def _project(self) -> oidc_trust.GitLabProject:
-        assert self.gitlab
-        return {"url": self.gitlab.url, "path": self.gitlab.project, "audience": self.gitlab.audience}
 
 
 def state_bucket_name(account: str, region: str) -> str:
@@ -218,8 +173,10 @@ def check_account(config: Mapping[str, Any]) -> list[str]:
     try:
         Account.model_validate(account_keys(config))
     except ValidationError as error:
-        found = [format_error(each, Account) for each in error.errors(include_url=False)]
-        return [f"{NAMESPACE}{problem}" if problem.startswith(": ") else f"{NAMESPACE}:{problem}" for problem in found]
+        problems = [format_error(each, Account) for each in error.errors(include_url=False)]
+        return [
+            f"{NAMESPACE}{problem}" if problem.startswith(": ") else f"{NAMESPACE}:{problem}" for problem in problems
+        ]
     return []
 
 

@@ -1,13 +1,13 @@
 """Lambda functions that run this project's own Python."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
 from components.iam.roles import service_role
+from components.platform.delivery_store import DeliveryStore
 from releases.names import function_log_group
 
 RUNTIME, ARCHITECTURE = "python3.13", "arm64"
@@ -15,49 +15,53 @@ MEMORY = 512
 """MB, which is what makes boto3 load in half a second."""
 
 
-class FunctionArgs(TypedDict):
-    """Inputs of `python_function`."""
+def python_function(
+    name: str,
+    full_name: str,
+    *,
+    handler: str,
+    store: DeliveryStore,
+    variables: Mapping[str, pulumi.Input[str]],
+    timeout: int,
+    permissions: Sequence[policies.Statement],
+    account: str,
+    log_retention_days: int,
+    opts: pulumi.ResourceOptions,
+) -> aws.lambda_.Function:
+    """A function `name` with its log group `{name}-logs`, its role `{name}-role` and the role's policy.
 
-    full_name: str
-    """In AWS, of the function and its role."""
-    account: str
-    """On whose behalf the role is assumed only."""
-    handler: str
-    bucket: pulumi.Input[str]
-    """Where the code is."""
-    key: pulumi.Input[str]
-    """The code's object."""
-    variables: Mapping[str, pulumi.Input[str]]
-    timeout: int
-    """Seconds of one call."""
-    permissions: Sequence[policies.Statement]
-    """What it may do besides writing its log."""
-    log_retention_days: int
-
-
-def python_function(name: str, args: FunctionArgs, opts: pulumi.ResourceOptions) -> aws.lambda_.Function:
-    """A function `name` with its log group `{name}-logs`, its role `{name}-role` and the role's policy."""
-    full_name = args["full_name"]
+    Args:
+        name: in Pulumi.
+        full_name: in AWS, of the function and its role.
+        handler: `module.function` of the steps' code.
+        store: where that is.
+        variables: environment variables.
+        timeout: seconds of one call.
+        permissions: what it may do besides writing its log.
+        account: on whose behalf the role is assumed only.
+        log_retention_days: how long its log is kept.
+        opts: of all of them.
+    """
     logs = aws.cloudwatch.LogGroup(
         f"{name}-logs",
         name=function_log_group(full_name),
-        retention_in_days=args["log_retention_days"],
+        retention_in_days=log_retention_days,
         opts=opts,
     )
-    permissions = [*policies.write_logs(logs.arn), *args["permissions"]]
-    role, policy = service_role(name, full_name, "lambda", permissions, args["account"], opts)
+    statements = [*policies.write_logs(logs.arn), *permissions]
+    role, policy = service_role(name, full_name, "lambda", statements, account, opts)
     return aws.lambda_.Function(
         name,
         name=full_name,
         role=role.arn,
         runtime=RUNTIME,
         architectures=[ARCHITECTURE],
-        handler=args["handler"],
+        handler=handler,
         memory_size=MEMORY,
-        timeout=args["timeout"],
-        s3_bucket=args["bucket"],
-        s3_key=args["key"],
-        environment={"variables": dict(args["variables"])},
+        timeout=timeout,
+        s3_bucket=store.bucket,
+        s3_key=store.steps_key,
+        environment={"variables": dict(variables)},
         logging_config={"log_format": "Text", "log_group": logs.name},
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[policy])),
     )

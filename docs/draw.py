@@ -17,14 +17,21 @@ DEFAULT = "#8c959f"
 PAPER = '<rect width="100%" height="100%" fill="#ffffff"/>'
 SERVICES = [
     Charted(
-        "chuoi",
-        "prd-chuoi",
-        "/ecs/prd-chuoi",
-        "prd-chuoi",
-        ["targetgroup/chuoi-10/1", "targetgroup/chuoi-20/2"],
-        ["alarm:prd-chuoi", *(f"alarm:{alarm_name('prd-chuoi', alarm)}" for alarm in MEASURES)],
+        service="chuoi",
+        ecs_name="prd-chuoi",
+        log_group="/ecs/prd-chuoi",
+        pipeline="prd-chuoi",
+        target_groups=["targetgroup/chuoi-10/1", "targetgroup/chuoi-20/2"],
+        alarms=["alarm:prd-chuoi", *(f"alarm:{alarm_name('prd-chuoi', alarm)}" for alarm in MEASURES)],
     ),
-    Charted("mailer", "prd-mailer", "/ecs/prd-mailer", "prd-mailer"),
+    Charted(
+        service="mailer",
+        ecs_name="prd-mailer",
+        log_group="/ecs/prd-mailer",
+        pipeline="prd-mailer",
+        target_groups=[],
+        alarms=[],
+    ),
 ]
 """Those of stack prd."""
 

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.pipeline.start_failures import StartFailures
 from components.platform.cluster import Cluster
-from components.platform.dashboard import ChartedArgs, Dashboard
+from components.platform.dashboard import Charted, Dashboard
 from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
@@ -67,7 +67,7 @@ def declare(stack: Settings, scope: Scope) -> Platform:
     )
 
 
-def dashboard(stack: Settings, platform: Platform, services: Sequence[ChartedArgs]) -> None:
+def dashboard(stack: Settings, platform: Platform, services: Sequence[Charted]) -> None:
     """The dashboard, which a review has none of."""
     if stack.shared is None:
         Dashboard(

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import pulumi
 
 from components.pipeline.deploy_pipeline import DeployPipeline
-from components.platform.dashboard import ChartedArgs
+from components.platform.dashboard import Charted
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service import update_hooks
-from components.service.current_service import current_service
 from components.service.ecs_service import EcsService
 from components.service.parameter_store import ParameterStore
 from components.service.route_names import Route
-from components.service.update_hooks import Snapshot
+from components.service.update_hooks import Snapshot, current_service
 from config.pull_request_stack import priority, pull_request_number
 from config.settings import Settings
 
@@ -29,7 +28,7 @@ class Declared:
     """
 
     waiting: pulumi.Output[str | None]
-    charted: ChartedArgs
+    charted: Charted
 
 
 def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
@@ -110,7 +109,7 @@ def routes(stack: str, of_service: Sequence[Route]) -> list[Route]:
     return [route.model_copy(update={"priority": priority(route.priority, number)}) for route in of_service]
 
 
-def charted(service: EcsService, pipeline: DeployPipeline) -> ChartedArgs:
+def charted(service: EcsService, pipeline: DeployPipeline) -> Charted:
     """A service on the dashboard."""
     return {
         "service": service.service,

@@ -4,11 +4,14 @@ Functions without resources. A role's trust policy is `policies.document` of wha
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypedDict
+from typing import Annotated, Literal
 
 import pulumi
+from pydantic import Field
 
+from components import types
 from components.iam.policies import Statement
+from components.model import Model
 
 GITHUB_URL = "https://token.actions.githubusercontent.com"
 GITHUB_AUDIENCE = "sts.amazonaws.com"
@@ -26,32 +29,26 @@ DEPLOYS: Sequence[PulumiOperation] = ("update", "refresh", "destroy")
 """Those that run the code of the deployed branch."""
 
 
-class GitHubRepository(TypedDict):
-    """A repository on github.com; `gh api repos/OWNER/NAME --jq '.owner.id, .id'` tells the numbers."""
+class GitHubRepository(Model):
+    """A repository on github.com."""
 
-    name: str
+    repository: types.GitHubRepository
     """`OWNER/NAME`."""
-    owner_id: int
-    id: int
+    owner_id: Annotated[int, Field(ge=1)]
+    """`gh api repos/OWNER/NAME --jq .owner.id` tells it."""
+    repository_id: Annotated[int, Field(ge=1)]
+    """`gh api repos/OWNER/NAME --jq .id` tells it."""
 
 
-class GitLabProject(TypedDict):
-    """A project on a GitLab whose `/.well-known/openid-configuration` AWS can read."""
+class GitLabProject(Model):
+    """A project on a GitLab that AWS reaches: it reads `/.well-known/openid-configuration` and the keys."""
 
-    url: str
-    """`https://HOST` without a path: the issuer."""
-    path: str
+    url: types.GitLabAddress
+    """Of the instance, without a path."""
+    project: types.GitLabProject
     """`GROUP/PROJECT`."""
-    audience: str
+    audience: str = "sts.amazonaws.com"
     """`aud` of the job's `id_tokens`."""
-
-
-class PulumiStack(TypedDict):
-    """A stack in Pulumi Cloud."""
-
-    organization: str
-    project: str
-    stack: str
 
 
 def issuer(url: str) -> str:
@@ -80,15 +77,15 @@ def github(
         context: how the subject ends: `pull_request`, `environment:NAME` or `ref:refs/heads/BRANCH`.
         ref: the ref that the workflow must run on, where the subject does not say.
     """
-    owner, _, name = repository["name"].partition("/")
+    owner, _, name = repository.repository.partition("/")
     subjects = [
         f"repo:{owner}/{name}:{context}",
-        f"repo:{owner}@{repository['owner_id']}/{name}@{repository['id']}:{context}",
+        f"repo:{owner}@{repository.owner_id}/{name}@{repository.repository_id}:{context}",
     ]
     claims: dict[str, str | list[str]] = {
         "aud": GITHUB_AUDIENCE,
         "sub": subjects,
-        "repository_id": str(repository["id"]),
+        "repository_id": str(repository.repository_id),
         **({"ref": ref} if ref else {}),
     }
     return _web_identity(sid, provider, {"StringEquals": _keys(GITHUB_URL, claims)})
@@ -99,20 +96,25 @@ def gitlab(sid: str, provider: pulumi.Input[str], project: GitLabProject, branch
 
     AWS looks at no other claim of a GitLab token than these.
     """
-    audience = _keys(project["url"], {"aud": project["audience"]})
-    subject = _keys(project["url"], {"sub": f"project_path:{project['path']}:ref_type:branch:ref:{branch or '*'}"})
+    audience = _keys(project.url, {"aud": project.audience})
+    subject = _keys(project.url, {"sub": f"project_path:{project.project}:ref_type:branch:ref:{branch or '*'}"})
     if branch:
         return _web_identity(sid, provider, {"StringEquals": {**audience, **subject}})
     return _web_identity(sid, provider, {"StringEquals": audience, "StringLike": subject})
 
 
 def pulumi_deployments(
-    sid: str, provider: pulumi.Input[str], stack: PulumiStack, operations: Sequence[PulumiOperation]
+    sid: str,
+    provider: pulumi.Input[str],
+    organization: str,
+    project: str,
+    stack: str,
+    operations: Sequence[PulumiOperation],
 ) -> Statement:
-    """Lets these operations of one stack in (Pulumi Deployments, OIDC: subject and audience)."""
-    of = f"pulumi:deploy:org:{stack['organization']}:project:{stack['project']}:stack:{stack['stack']}"
+    """Lets these operations of one stack in Pulumi Cloud in (Pulumi Deployments, OIDC: subject and audience)."""
+    of = f"pulumi:deploy:org:{organization}:project:{project}:stack:{stack}"
     claims: dict[str, str | list[str]] = {
-        "aud": stack["organization"],
+        "aud": organization,
         "sub": [f"{of}:operation:{operation}:scope:write" for operation in operations],
     }
     return _web_identity(sid, provider, {"StringEquals": _keys(PULUMI_URL, claims)})

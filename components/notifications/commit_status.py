@@ -1,7 +1,6 @@
 """Feedback for whoever may only upload: commit statuses and comments that follow the release of a commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -21,6 +20,7 @@ from components.notifications.commit_messages import (
     status_transformer,
 )
 from components.notifications.dead_letter_queue import dead_letter_queue
+from components.platform.delivery_store import DeliveryStore
 from components.scope import Scope
 from pipeline_steps.report import BUCKET_VARIABLE, FOLDER
 from releases.events import FAILED, SOURCE
@@ -31,14 +31,6 @@ TIMEOUT = 120
 """Seconds in which it has read a build's log and has searched the tasks' log."""
 CALLS_PER_SECOND = 5
 OUTCOMES: Sequence[Outcome] = ("started", "released", "failed")
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the targets have in common: where the undelivered goes, and what they wait for."""
-
-    queue_arn: pulumi.Output[str]
-    opts: pulumi.ResourceOptions
 
 
 class CommitFeedbackArgs(TypedDict):
@@ -53,11 +45,8 @@ class CommitFeedbackArgs(TypedDict):
     """The address of its REST API; None for the host's own."""
     token: pulumi.Input[str]
     """What may set statuses and comment; a secret."""
-    bucket: pulumi.Input[str]
+    store: DeliveryStore
     """Where sources arrive, and the steps' code is."""
-    bucket_arn: pulumi.Input[str]
-    steps_key: pulumi.Input[str]
-    """The object that is the code of the pipelines' steps."""
     log_retention_days: int
     page: NotRequired[str | None]
     """The SNS topic that the alarm tells."""
@@ -122,41 +111,39 @@ class CommitFeedback(pulumi.ComponentResource):
             source_arn=ended.arn,
             opts=self._child,
         )
-        self._targets = Targets(
-            queue.arn,
-            pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[permission, queue.policy, called],
-                hooks=retry_until_role_is_known(f"{name}-targets"),
-            ),
+        targets = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[permission, queue.policy, called],
+            hooks=retry_until_role_is_known(f"{name}-targets"),
         )
+
+        def target(purpose: str, rule: aws.cloudwatch.EventRule, arn: pulumi.Input[str], **delivery: Any) -> None:
+            """Where a rule's events go; `delivery` is what is sent of them, and as whom.
+
+            A function's own policy says who calls it (EventBridge, using resource-based policies).
+            """
+            aws.cloudwatch.EventTarget(
+                f"{name}-{purpose}",
+                rule=rule.name,
+                target_id=purpose,
+                arn=arn,
+                dead_letter_config={"arn": queue.arn},
+                **delivery,
+                opts=targets,
+            )
+
         path: dict[str, Any] = {
             "role_arn": role.arn,
             "http_target": {"path_parameter_values": path_parameters(self._host)},
         }
         for outcome, rule in rules.items():
             body = status_transformer(self._host, outcome, args["scope"])
-            self._target(f"{outcome}-status", rule, statuses.arn, input_transformer=body, **path)
+            target(f"{outcome}-status", rule, statuses.arn, input_transformer=body, **path)
         body = comment_transformer(self._host)
-        self._target("failed-comment", rules["failed"], comments.arn, input_transformer=body, **path)
-        self._target("ended-report", ended, report.arn, input_transformer=report_transformer())
+        target("failed-comment", rules["failed"], comments.arn, input_transformer=body, **path)
+        target("ended-report", ended, report.arn, input_transformer=report_transformer())
         self.alarm_name = queue.alarm_name
         self.register_outputs({"alarm_name": self.alarm_name})
-
-    def _target(self, purpose: str, rule: aws.cloudwatch.EventRule, arn: pulumi.Input[str], **delivery: Any) -> None:
-        """Where a rule's events go; `delivery` is what is sent of them, and as whom.
-
-        A function's own policy says who calls it (EventBridge, using resource-based policies).
-        """
-        aws.cloudwatch.EventTarget(
-            f"{self._name}-{purpose}",
-            rule=rule.name,
-            target_id=purpose,
-            arn=arn,
-            dead_letter_config={"arn": self._targets.queue_arn},
-            **delivery,
-            opts=self._targets.opts,
-        )
 
     def _destination(
         self, purpose: str, path: str, connection: aws.cloudwatch.EventConnection
@@ -184,26 +171,23 @@ class CommitFeedback(pulumi.ComponentResource):
         args, scope = self._args, self._args["scope"]
         return python_function(
             f"{self._name}-report",
-            {
-                "full_name": f"{self._full_name}-report",
-                "account": scope.account,
-                "handler": HANDLER,
-                "bucket": args["bucket"],
-                "key": args["steps_key"],
-                "variables": {BUCKET_VARIABLE: args["bucket"]},
-                "timeout": TIMEOUT,
-                "permissions": [
-                    *delivery_policies.read_failures(
-                        pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
-                        builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
-                        logs_arn=scope.arn("logs", f"log-group:{build_log_group(scope.name('*'))}:log-stream:*"),
-                        tasks_logs_arn=scope.arn("logs", f"log-group:{log_group(scope.name('*'))}"),
-                        sources_arn=pulumi.Output.concat(args["bucket_arn"], f"/{SOURCES}/*"),
-                    ),
-                    *delivery_policies.keep_reports(pulumi.Output.concat(args["bucket_arn"], f"/{FOLDER}/*")),
-                    *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
-                ],
-                "log_retention_days": args["log_retention_days"],
-            },
-            self._child,
+            f"{self._full_name}-report",
+            handler=HANDLER,
+            store=args["store"],
+            variables={BUCKET_VARIABLE: args["store"].bucket},
+            timeout=TIMEOUT,
+            permissions=[
+                *delivery_policies.read_failures(
+                    pipeline_arns=[scope.arn("codepipeline", name) for name in args["pipelines"]],
+                    builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
+                    logs_arn=scope.arn("logs", f"log-group:{build_log_group(scope.name('*'))}:log-stream:*"),
+                    tasks_logs_arn=scope.arn("logs", f"log-group:{log_group(scope.name('*'))}"),
+                    sources_arn=pulumi.Output.concat(args["store"].arn, f"/{SOURCES}/*"),
+                ),
+                *delivery_policies.keep_reports(pulumi.Output.concat(args["store"].arn, f"/{FOLDER}/*")),
+                *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
+            ],
+            account=scope.account,
+            log_retention_days=args["log_retention_days"],
+            opts=self._child,
         )

@@ -147,18 +147,15 @@ class DeployPipeline(pulumi.ComponentResource):
         """The function that runs the pipeline's own steps, with its log group and role."""
         return python_function(
             f"{self._name}-steps",
-            {
-                "full_name": f"{self._full_name}-steps",
-                "account": self._platform.scope.account,
-                "handler": steps_function.HANDLER,
-                "bucket": self._store.bucket,
-                "key": self._store.steps_key,
-                "variables": {VARIABLE: steps_function.settings(self._args)},
-                "timeout": steps_function.TIMEOUT,
-                "permissions": steps_function.permissions(self._args),
-                "log_retention_days": self._platform.log_retention_days,
-            },
-            self._child,
+            f"{self._full_name}-steps",
+            handler=steps_function.HANDLER,
+            store=self._store,
+            variables={VARIABLE: steps_function.settings(self._args)},
+            timeout=steps_function.TIMEOUT,
+            permissions=steps_function.permissions(self._args),
+            account=self._platform.scope.account,
+            log_retention_days=self._platform.log_retention_days,
+            opts=self._child,
         )
 
     def _pipeline(

@@ -1,40 +1,26 @@
 """Hosted CI that uploads a service's source by a role, without an access key."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from components import types
 from components.iam import oidc_trust
+from components.iam.oidc_trust import GitHubRepository, GitLabProject
 from components.iam.policies import Statement
 from components.model import Model
 from components.scope import Scope
 
 
-class GitHubUploader(Model):
+class GitHubUploader(GitHubRepository):
     """A repository on github.com that uploads."""
 
-    repository: types.GitHubRepository
-    """`OWNER/NAME`."""
-    owner_id: Annotated[int, Field(ge=1)]
-    """`gh api repos/OWNER/NAME --jq .owner.id` tells it."""
-    repository_id: Annotated[int, Field(ge=1)]
-    """`gh api repos/OWNER/NAME --jq .id` tells it."""
     branch: str = "main"
     """Only workflows on it upload."""
 
 
-class GitLabUploader(Model):
+class GitLabUploader(GitLabProject):
     """A project that uploads, on a GitLab that AWS reaches."""
 
-    url: types.GitLabAddress
-    """Of the instance, without a path."""
-    project: types.GitLabProject
-    """`GROUP/PROJECT`."""
     branch: str = "main"
     """Only its pipelines upload."""
-    audience: str = "sts.amazonaws.com"
-    """`aud` of the job's `id_tokens`."""
 
 
 class Source(Model):
@@ -50,17 +36,14 @@ class Source(Model):
 
 def statements(source: Source, scope: Scope) -> list[Statement]:
     """Who may assume the role that uploads; empty where none is needed."""
-    found = []
+
+    def provider(url: str) -> str:
+        return oidc_trust.provider_arn(scope.partition, scope.account, url)
+
+    uploaders = []
     if (github := source.github) is not None:
-        repository: oidc_trust.GitHubRepository = {
-            "name": github.repository,
-            "owner_id": github.owner_id,
-            "id": github.repository_id,
-        }
-        provider = oidc_trust.provider_arn(scope.partition, scope.account, oidc_trust.GITHUB_URL)
-        found.append(oidc_trust.github("GitHub", provider, repository, f"ref:refs/heads/{github.branch}"))
+        context = f"ref:refs/heads/{github.branch}"
+        uploaders.append(oidc_trust.github("GitHub", provider(oidc_trust.GITHUB_URL), github, context))
     if (gitlab := source.gitlab) is not None:
-        project: oidc_trust.GitLabProject = {"url": gitlab.url, "path": gitlab.project, "audience": gitlab.audience}
-        provider = oidc_trust.provider_arn(scope.partition, scope.account, gitlab.url)
-        found.append(oidc_trust.gitlab("GitLab", provider, project, gitlab.branch))
-    return found
+        uploaders.append(oidc_trust.gitlab("GitLab", provider(gitlab.url), gitlab, gitlab.branch))
+    return uploaders

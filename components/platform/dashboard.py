@@ -6,7 +6,6 @@ failed.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import pulumi
@@ -34,36 +33,20 @@ Widget = dict[str, Any]
 Metric = list[Any]
 
 
-@dataclass(frozen=True)
-class Charted:
-    """A service as its metrics know it.
-
-    Attributes:
-        service: its name in the stack file.
-        ecs_name: the ECS service's.
-        log_group: where its containers log.
-        pipeline: its pipeline's name.
-        target_groups: the last parts of their ARNs; none for a worker.
-        alarms: their ARNs, that of the composite one first.
-    """
+class Charted(TypedDict):
+    """A service as its metrics know it."""
 
     service: str
-    ecs_name: str
-    log_group: str
-    pipeline: str
-    target_groups: Sequence[str] = ()
-    alarms: Sequence[str] = ()
-
-
-class ChartedArgs(TypedDict):
-    """A service on the dashboard; the keys are those of `Charted`."""
-
-    service: str
+    """Its name in the stack file."""
     ecs_name: pulumi.Input[str]
     log_group: pulumi.Input[str]
+    """Where its containers log."""
     pipeline: pulumi.Input[str]
+    """Its pipeline's name."""
     target_groups: Sequence[pulumi.Input[str]]
+    """The last parts of their ARNs; none for a worker."""
     alarms: Sequence[pulumi.Input[str]]
+    """Their ARNs, that of the composite one first."""
 
 
 class DashboardArgs(TypedDict):
@@ -73,7 +56,7 @@ class DashboardArgs(TypedDict):
     region: str
     cluster_name: pulumi.Input[str]
     balancer_arn_suffix: pulumi.Input[str]
-    services: Sequence[ChartedArgs]
+    services: Sequence[Charted]
 
 
 class Dashboard(pulumi.ComponentResource):
@@ -87,8 +70,8 @@ class Dashboard(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:Dashboard", name, None, opts)
 
         def rendered(known: Mapping[str, Any]) -> str:
-            services = [Charted(**service) for service in known["services"]]
-            return json.dumps(body(args["stack"], args["region"], known["cluster"], known["balancer"], services))
+            cluster, balancer, services = known["cluster"], known["balancer"], known["services"]
+            return json.dumps(body(args["stack"], args["region"], cluster, balancer, services))
 
         known = pulumi.Output.all(
             services=args["services"], cluster=args["cluster_name"], balancer=args["balancer_arn_suffix"]
@@ -125,11 +108,11 @@ def body(stack: str, region: str, cluster: str, balancer: str, services: Sequenc
     """
     rows: list[tuple[int, list[Widget]]] = [
         (HEADER, [_headline(f"# {stack}")]),
-        (ROW, list(_deliveries(region, [service.pipeline for service in services]))),
+        (ROW, list(_deliveries(region, [service["pipeline"] for service in services]))),
     ]
     for service in services:
-        rows.append((HEADER, [_headline(f"## {service.service}")]))
-        if service.alarms:
+        rows.append((HEADER, [_headline(f"## {service['service']}")]))
+        if service["alarms"]:
             rows.append((ALARMS, [_alarms(service)]))
         rows.append((ROW, list(_charts(region, cluster, balancer, service))))
         rows.append((ROW, [_errors(region, service)]))
@@ -146,7 +129,7 @@ def _placed(rows: Sequence[tuple[int, list[Widget]]]) -> Iterator[Widget]:
         y += height
 
 
-def _deliveries(region: str, pipelines: Sequence[str]) -> Iterator[Widget]:
+def _deliveries(region: str, pipelines: Sequence[pulumi.Input[str]]) -> Iterator[Widget]:
     def of_all(name: str) -> list[Metric]:
         return [[SOURCE, name, "PipelineName", pipeline, {"label": pipeline}] for pipeline in pipelines]
 
@@ -156,7 +139,7 @@ def _deliveries(region: str, pipelines: Sequence[str]) -> Iterator[Widget]:
     yield _chart(region, "Deployment, seconds", of_all("DeploymentDuration"), stat="Average", period=HOUR)
 
 
-def _failures(pipelines: Sequence[str]) -> Iterator[Metric]:
+def _failures(pipelines: Sequence[pulumi.Input[str]]) -> Iterator[Metric]:
     """Of the executions that released or failed, those that failed; one that had nothing to do counts for neither."""
     for n, pipeline in enumerate(pipelines):
         share = f"100 * FILL(failed{n}, 0) / (FILL(failed{n}, 0) + FILL(released{n}, 0))"
@@ -165,7 +148,7 @@ def _failures(pipelines: Sequence[str]) -> Iterator[Metric]:
         yield [SOURCE, "Releases", "PipelineName", pipeline, _hidden(f"released{n}")]
 
 
-def _releases(pipeline: str) -> list[Metric]:
+def _releases(pipeline: pulumi.Input[str]) -> list[Metric]:
     """A line from the bottom to the top at each release.
 
     CloudWatch's own vertical annotations have fixed times: somebody would have to write the dashboard anew after each
@@ -181,15 +164,15 @@ def _hidden(name: str) -> dict[str, Any]:
 
 
 def _charts(region: str, cluster: str, balancer: str, service: Charted) -> Iterator[Widget]:
-    place = ["ClusterName", cluster, "ServiceName", service.ecs_name]
+    place = ["ClusterName", cluster, "ServiceName", service["ecs_name"]]
     usage: list[Metric] = [
         ["AWS/ECS", name, *place, {"label": name}] for name in ("CPUUtilization", "MemoryUtilization")
     ]
     # Each task reports once a minute (ECS, CloudWatch metrics: service RUNNING task count).
     tasks: list[Metric] = [["AWS/ECS", "CPUUtilization", *place, {"stat": "SampleCount", "label": "running"}]]
-    releases = _releases(service.pipeline)
-    if service.target_groups:
-        groups = [["LoadBalancer", balancer, "TargetGroup", group] for group in service.target_groups]
+    releases = _releases(service["pipeline"])
+    if service["target_groups"]:
+        groups = [["LoadBalancer", balancer, "TargetGroup", group] for group in service["target_groups"]]
         alb = "AWS/ApplicationELB"
         yield _chart(
             region,
@@ -216,13 +199,13 @@ def _chart(region: str, title: str, metrics: Sequence[Metric], *, stat: str, per
 
 
 def _alarms(service: Charted) -> Widget:
-    title = f"What rolls a deployment of {service.service} back"
-    return {"type": "alarm", "properties": {"title": title, "alarms": list(service.alarms)}}
+    title = f"What rolls a deployment of {service['service']} back"
+    return {"type": "alarm", "properties": {"title": title, "alarms": list(service["alarms"])}}
 
 
 def _errors(region: str, service: Charted) -> Widget:
-    query = f"SOURCE '{service.log_group}' | {ERRORS} | limit 50"
-    title = f"Errors in the log of {service.service}"
+    query = f"SOURCE '{service['log_group']}' | {ERRORS} | limit 50"
+    title = f"Errors in the log of {service['service']}"
     return {"type": "log", "properties": {"title": title, "region": region, "view": "table", "query": query}}
 
 

@@ -13,7 +13,6 @@ from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms
 from components.service.autoscaling import Tasks, scaling
-from components.service.current_service import CurrentService
 from components.service.parameter_store import ParameterStore
 from components.service.rendered_template import RenderedTemplate, known_values
 from components.service.revision import force_new_deployment, task_definition
@@ -31,6 +30,7 @@ from components.service.strategies.strategy import AppSpecArgs, Deployable
 from components.service.task import Task
 from components.service.task_role import Permission, app_statements
 from components.service.task_template import TaskTemplate
+from components.service.update_hooks import CurrentService
 from releases.names import LIVE, alarm_name, log_group, record_name
 from releases.record import UNRELEASED
 from releases.service_state import ServiceState, Settings
@@ -167,7 +167,7 @@ class EcsService(pulumi.ComponentResource):
             target_groups=self.routing.target_groups,
             rules=self.routing.rules,
             alarm_names=self.alarms.names,
-            template=template.to_deploy(fingerprint, self._current.template_hooks),
+            template=template.to_deploy(fingerprint, self._current.hooks.template),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -235,7 +235,7 @@ class EcsService(pulumi.ComponentResource):
                     *(["force_new_deployment"] if force is None else []),
                 ],
                 depends_on=[*role_policies, *self.routing.rules],
-                hooks=self._current.service_hooks,
+                hooks=self._current.hooks.service,
             ),
         )
 

@@ -6,7 +6,7 @@ again right before a service is changed, and follow its deployment.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.scope import Scope
 from components.service.revision import replacement_refusal
+from components.service.strategies.strategy import Strategy
 from releases import update_guard, waiting
 from releases.aws_session import Provider, connect
 from releases.controllers.controller import Controller
@@ -25,6 +26,8 @@ from releases.errors import DeliveryError, ReleaseError, explained
 from releases.service_state import ServiceState, read_states
 
 T = TypeVar("T")
+Reason = Callable[[ServiceState | None], str | None]
+"""Why an edit of a service waits, by the service's state; None when it need not."""
 SECONDS_BETWEEN_LINES = 60.0
 _THREADS = ThreadPoolExecutor(256, "guard")
 """One for each service that is waited for; they are made when they are needed."""
@@ -44,9 +47,7 @@ class Snapshot:
     states: dict[str, ServiceState]
     minutes: float = 0
 
-    async def settled(
-        self, stack: str, service: str, why: Callable[[ServiceState | None], str | None]
-    ) -> ServiceState | None:
+    async def settled(self, stack: str, service: str, why: Reason) -> ServiceState | None:
         """A service when nothing is in flight that an edit of it waits for.
 
         Args:
@@ -154,6 +155,47 @@ class UpdateHooks:
 
     service: pulumi.ResourceHookBinding | None = None
     template: pulumi.ResourceHookBinding | None = None
+
+
+@dataclass(frozen=True)
+class CurrentService:
+    """A service as it is before this run, and the resource hooks that guard a change of it.
+
+    Attributes:
+        state: what AWS says of it; None when there is none yet.
+        settled: its state once nothing is in flight that an edit waits for; None does not wait.
+        hooks: of the ECS service, or of the template that is deployed.
+        rule_hooks: of its listener rules.
+    """
+
+    state: ServiceState | None = None
+    settled: Callable[[Reason], Awaitable[ServiceState | None]] | None = None
+    hooks: UpdateHooks = UpdateHooks()
+    rule_hooks: pulumi.ResourceHookBinding | None = None
+
+    def is_replaced(self, controller: Controller) -> bool:
+        """Whether the ECS service is replaced, because another controller is declared."""
+        return self.state is not None and self.state.controller != controller
+
+
+def current_service(
+    snapshot: Snapshot, stack: str, service: str, strategy: Strategy, rule_hooks: pulumi.ResourceHookBinding
+) -> CurrentService:
+    """A service of those that were read when the program started.
+
+    Args:
+        snapshot: all services.
+        stack: the Pulumi stack's name.
+        service: the service's name.
+        strategy: how it is deployed from now on.
+        rule_hooks: of all listener rules of the stack.
+    """
+    state = snapshot.states.get(service)
+    if CurrentService(state).is_replaced(strategy.controller):
+        hooks = UpdateHooks(service=replacement_hooks(snapshot.session, stack, service, strategy.timeout))
+    else:
+        hooks = update_hooks(snapshot, stack, service, strategy.timeout)
+    return CurrentService(state, partial(snapshot.settled, stack, service), hooks, rule_hooks)
 
 
 def update_hooks(snapshot: Snapshot, stack: str, service: str, timeout: int) -> UpdateHooks:

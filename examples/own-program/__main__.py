@@ -14,7 +14,6 @@ from components.platform.load_balancer import LoadBalancer
 from components.platform.network import Network
 from components.platform.platform import Platform, scope_of
 from components.service import update_hooks
-from components.service.current_service import current_service
 from components.service.ecs_service import EcsService
 from components.service.parameter_store import Parameter, ParameterStore
 from components.service.route_names import Route
@@ -64,7 +63,7 @@ service = EcsService(
         "task": Task(cpu=256, memory=512, port=8080),
         "routes": [Route(host=HOST, priority=10)],
         "deploy": DEPLOY,
-        "current": current_service(services, scope.stack, SERVICE, DEPLOY, rule_hooks(services.session)),
+        "current": update_hooks.current_service(services, scope.stack, SERVICE, DEPLOY, rule_hooks(services.session)),
     },
 )
 pipeline = DeployPipeline(SERVICE, {"service": service})

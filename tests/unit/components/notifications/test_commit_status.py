@@ -4,6 +4,7 @@ import importlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -35,6 +36,7 @@ from sandbox.receivers.commits import Commits, as_seen
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 DESTINATION = "aws:cloudwatch/eventApiDestination:EventApiDestination"
 SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
+STORE: Any = SimpleNamespace(bucket="store", arn="arn:aws:s3:::store", steps_key="steps/0.zip")
 PIPELINES = ["dev-a", "dev-b"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NASTY = 'an "error" in\nline 2\\n of C:\\app'
@@ -50,9 +52,7 @@ def feedback(deploy: Callable[..., Recorder], host: str = "github", api: str | N
                 "host": host,
                 "api": api,
                 "token": pulumi.Output.secret("t0ken"),
-                "bucket": "store",
-                "bucket_arn": "arn:aws:s3:::store",
-                "steps_key": "steps/0.zip",
+                "store": STORE,
                 "log_retention_days": 7,
             },
         )

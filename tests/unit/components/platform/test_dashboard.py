@@ -9,18 +9,25 @@ from typing import Any
 import pytest
 from mocked import ACCOUNT, REGION, Deploy, Recorder, stack_config
 
-from components.platform.dashboard import QUERIES, WIDTH, Charted, ChartedArgs, Dashboard, DashboardArgs, body
+from components.platform.dashboard import QUERIES, WIDTH, Charted, Dashboard, DashboardArgs, body
 from docs.draw import PICTURE, picture
 
-WEB = Charted(
-    "web",
-    "dev-web-codedeploy",
-    "/ecs/dev-web",
-    "dev-web",
-    ["targetgroup/blue/1", "targetgroup/green/2"],
-    ["arn:all", "arn:errors"],
-)
-WORKER = Charted("worker", "dev-worker", "/ecs/dev-worker", "dev-worker")
+WEB: Charted = {
+    "service": "web",
+    "ecs_name": "dev-web-codedeploy",
+    "log_group": "/ecs/dev-web",
+    "pipeline": "dev-web",
+    "target_groups": ["targetgroup/blue/1", "targetgroup/green/2"],
+    "alarms": ["arn:all", "arn:errors"],
+}
+WORKER: Charted = {
+    "service": "worker",
+    "ecs_name": "dev-worker",
+    "log_group": "/ecs/dev-worker",
+    "pipeline": "dev-worker",
+    "target_groups": [],
+    "alarms": [],
+}
 BALANCER = "app/dev/0"
 
 
@@ -36,7 +43,7 @@ def charted(metrics: list[list[Any]]) -> set[tuple[str, ...]]:
 
 def test_a_service_s_charts() -> None:
     by_title = {w["properties"].get("title"): w["properties"] for w in widgets(WEB)}
-    alb = [("LoadBalancer", BALANCER, "TargetGroup", group) for group in WEB.target_groups]
+    alb = [("LoadBalancer", BALANCER, "TargetGroup", group) for group in WEB["target_groups"]]
     requests = ("RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count")
     release = ("fargate-delivery", "Releases", "PipelineName", "dev-web")
     assert charted(by_title["Requests and errors"]["metrics"]) == {
@@ -135,7 +142,7 @@ def test_a_stack_has_one_with_all_its_services(committed: Mapping[str, Recorder]
 
 def test_queries_are_saved_for_all_services_fifty_at_a_time(deploy: Deploy) -> None:
     def program() -> None:
-        services: list[ChartedArgs] = [
+        services: list[Charted] = [
             {"service": name, "ecs_name": name, "log_group": f"/ecs/{name}", "pipeline": name, "target_groups": [],
              "alarms": []}
             for name in (f"s{n}" for n in range(51))
