@@ -26,6 +26,7 @@ from releases.commit import Commit
 from releases.events import FAILED, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.failure import Action
+from releases.pipeline import Pipeline
 from releases.record import UNKNOWN
 
 BUCKET_VARIABLE, FOLDER = "BUCKET", "reports"
@@ -85,11 +86,8 @@ def run(session: boto3.Session, bucket: str, ended: Ended, request: str) -> str:
         botocore.exceptions.ClientError: AWS refuses, or is asked too often.
         RuntimeError: EventBridge does not take the event.
     """
-    codepipeline = session.client("codepipeline")
-    execution = codepipeline.get_pipeline_execution(pipelineName=ended.pipeline, pipelineExecutionId=ended.execution)[
-        "pipelineExecution"
-    ]
-    actions = _actions(codepipeline, ended)
+    pipeline = Pipeline(session, ended.pipeline)
+    execution, actions = pipeline.execution(ended.execution), pipeline.actions(ended.execution)[::-1]
     commit = _commit(session, execution, actions)
     if commit is None:
         return "The upload named no commit and repository: nobody to tell."
@@ -114,14 +112,6 @@ def run(session: boto3.Session, bucket: str, ended: Ended, request: str) -> str:
     publish(session, FAILED, ended.pipeline, ended.execution, commit, detail)
     _keep(session, bucket, key)
     return f"Told {commit.repository} {commit.hash}: {why.stage}, {why.action}: {why.message}"
-
-
-def _actions(codepipeline: Any, ended: Ended) -> list[Action]:
-    """The execution's actions, the newest first."""
-    pages = codepipeline.get_paginator("list_action_executions").paginate(
-        pipelineName=ended.pipeline, filter={"pipelineExecutionId": ended.execution}
-    )
-    return [action for page in pages for action in page["actionExecutionDetails"]]
 
 
 def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Sequence[Action]) -> Commit | None:

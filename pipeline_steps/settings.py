@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 VARIABLE = "SERVICE"
 """The function's environment variable that holds the settings as JSON. Lambda takes 4 KB of variables in all."""
@@ -21,7 +21,7 @@ class Migration:
         family: the task definitions' family.
     """
 
-    command: tuple[str, ...]
+    command: Sequence[str]
     minutes: int
     family: str
 
@@ -51,8 +51,8 @@ class Settings:
     cluster: str
     service: str
     controller: str
-    containers: tuple[str, ...]
-    sidecars: tuple[str, ...]
+    containers: Sequence[str]
+    sidecars: Sequence[str]
     minimum_tasks: int
     deploy_minutes: int
     repository: str
@@ -65,14 +65,10 @@ class Settings:
     @classmethod
     def from_environment(cls) -> Settings:
         """Those that this function was made with."""
-        fields = _with_tuples(json.loads(os.environ[VARIABLE]))
+        fields = json.loads(os.environ[VARIABLE])
         migration = fields.pop("migration", None)
-        return cls(**fields, migration=Migration(**_with_tuples(migration)) if migration else None)
+        return cls(**fields, migration=Migration(**migration) if migration else None)
 
     def value(self) -> str:
         """The environment variable's value."""
         return json.dumps(asdict(self), separators=(",", ":"))
-
-
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

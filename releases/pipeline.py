@@ -78,7 +78,7 @@ class Pipeline:
         """Whether an execution came as far as the Deploy stage, or was started for the image that is live."""
         if any(action["stageName"] == DEPLOY_STAGE for action in self.actions(execution)):
             return True
-        return was_given(self._execution(execution), LIVE)
+        return was_given(self.execution(execution), LIVE)
 
     def first_upload(self) -> str | None:
         """Where a first source is to be uploaded, `s3://bucket/key`; None when an execution has fetched one, or tries.
@@ -156,9 +156,7 @@ class Pipeline:
 
     def start(self, digest: str) -> str:
         """Deploy an image without a build; the execution's id."""
-        variables = [{"name": IMAGE, "value": digest}]
-        started = self._codepipeline.start_pipeline_execution(name=self.name, variables=variables)
-        return str(started["pipelineExecutionId"])
+        return self._start(variables=[{"name": IMAGE, "value": digest}])
 
     def start_version(self, version: str) -> str:
         """Deliver a version of the source, as its upload does; the execution's id."""
@@ -167,8 +165,7 @@ class Pipeline:
             "revisionType": "S3_OBJECT_VERSION_ID",
             "revisionValue": version,
         }
-        started = self._codepipeline.start_pipeline_execution(name=self.name, sourceRevisions=[revision])
-        return str(started["pipelineExecutionId"])
+        return self._start(sourceRevisions=[revision])
 
     def retry(self, execution: str, stage: str) -> None:
         """Run a stage's failed actions again, and wait until that has begun."""
@@ -225,15 +222,19 @@ class Pipeline:
             return f"Execution {execution} waits for {other}{where}", _minutes(running)
         return f"Execution {execution} is between two actions", MINUTES_OF_ANOTHER_ACTION
 
+    def _start(self, **what: Any) -> str:
+        return str(self._codepipeline.start_pipeline_execution(name=self.name, **what)["pipelineExecutionId"])
+
     def _source(self) -> dict[str, Any]:
         action: dict[str, Any] = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
         return action
 
     def _status(self, execution: str) -> tuple[str, str]:
-        answer = self._execution(execution)
-        return answer["status"], answer.get("statusSummary", "")
+        details = self.execution(execution)
+        return details["status"], details.get("statusSummary", "")
 
-    def _execution(self, execution: str) -> dict[str, Any]:
+    def execution(self, execution: str) -> dict[str, Any]:
+        """CodePipeline's details of an execution."""
         answer = self._codepipeline.get_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution)
         details: dict[str, Any] = answer["pipelineExecution"]
         return details

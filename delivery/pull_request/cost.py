@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from delivery.pull_request.preview import Change, Preview
+from delivery.pull_request.preview import Change, Preview, grouped
 
 HOURS = 730
 """In a month, as AWS's own calculator counts."""
@@ -106,10 +106,11 @@ def items(preview: Preview, prices: Prices) -> list[Item]:
 
 
 def _all_tasks(preview: Preview, prices: Prices) -> Iterator[Item]:
-    by_service: dict[str, list[Change]] = {}
-    for change in preview.changes:
-        if change.service and change.type in (DEFINITION, SCALING, SERVICE):
-            by_service.setdefault(change.service, []).append(change)
+    by_service = grouped(
+        (change.service, change)
+        for change in preview.changes
+        if change.service and change.type in (DEFINITION, SCALING, SERVICE)
+    )
     for service, changes in by_service.items():
         try:
             before, after = (_tasks(preview, service, changes, old=old) for old in (True, False))

@@ -63,21 +63,18 @@ class Effect:
     """What happens to a service.
 
     Attributes:
-        service: its name.
         lines: what happens, in sentences' parts; none: nothing but revisions.
         image: which image runs afterwards.
     """
 
-    service: str
     lines: tuple[str, ...]
     image: str
 
 
-def effect(service: str, changes: Sequence[Change], state: ServiceState | None, *, asked: bool) -> Effect:
+def effect(changes: Sequence[Change], state: ServiceState | None, *, asked: bool) -> Effect:
     """What happens to a service.
 
     Args:
-        service: its name.
         changes: of its resources.
         state: the service as AWS has it; None when there is none, or nobody asked.
         asked: whether AWS was asked.
@@ -86,17 +83,17 @@ def effect(service: str, changes: Sequence[Change], state: ServiceState | None, 
     ecs, definition = by_type.get(SERVICE), by_type.get(DEFINITION)
     if ecs is not None and ecs.action == "delete":
         hosts = any(change.type == LISTENER_RULE for change in changes)
-        return Effect(service, (f"**removed**: its tasks stop{', its hosts answer 404' if hosts else ''}",), "none")
+        return Effect((f"**removed**: its tasks stop{', its hosts answer 404' if hosts else ''}",), "none")
     new = ecs is not None and ecs.action in ("create", "import")
     lines = [
         *(["**new**: no tasks until its first release"] if new else []),
-        *_deployment(service, ecs, definition, state, new=new),
+        *_deployment(ecs, definition, state, new=new),
         *_moving_tags(definition),
         *_runs(changes, by_type.get(PIPELINE), new=new),
         *_scaling(changes),
         *_others(changes, new=new),
     ]
-    return Effect(service, tuple(lines), _image(state, asked=asked, new=new))
+    return Effect(tuple(lines), _image(state, asked=asked, new=new))
 
 
 def is_revision_alone(change: Change, state: ServiceState | None = None) -> bool:
@@ -136,7 +133,7 @@ def interruption(change: Change) -> str | None:
 
 
 def _deployment(
-    service: str, ecs: Change | None, definition: Change | None, state: ServiceState | None, *, new: bool
+    ecs: Change | None, definition: Change | None, state: ServiceState | None, *, new: bool
 ) -> Iterator[str]:
     """What ECS deploys."""
     what = _edited(definition)

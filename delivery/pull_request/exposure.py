@@ -3,7 +3,6 @@
 import ipaddress
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from delivery.pull_request.permissions import DOCUMENTS, compare
@@ -15,22 +14,9 @@ BLOCK_TYPE = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 BALANCER_TYPE = "aws:lb/loadBalancer:LoadBalancer"
 
 
-@dataclass(frozen=True)
-class Exposed:
-    """Something that is public now.
-
-    Attributes:
-        change: the resource that makes it so.
-        how: what is new, in words.
-    """
-
-    change: Change
-    how: str
-
-
-def exposed(changes: Sequence[Change]) -> list[Exposed]:
-    """All that is newly public, in the changes' order."""
-    return [Exposed(change, how) for change in changes for how in dict.fromkeys(_ways(change))]
+def exposed(changes: Sequence[Change]) -> list[tuple[Change, str]]:
+    """All that is newly public, in the changes' order: what makes it so, and what is new, in words."""
+    return [(change, how) for change in changes for how in dict.fromkeys(_ways(change))]
 
 
 def _ways(change: Change) -> Iterator[str]:

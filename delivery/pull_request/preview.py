@@ -5,13 +5,15 @@ The document is Pulumi's PreviewDigest (pulumi/pulumi, pkg/display/json.go).
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from releases.errors import DeliveryError
 from releases.failure import one_line
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 Action = Literal["create", "update", "replace", "delete", "import"]
 ACTIONS: Mapping[str, Action] = {
     "create": "create",
@@ -70,6 +72,11 @@ class Change:
         return self.urn.split("::")[2].rpartition("$")[2]
 
     @property
+    def kind(self) -> str:
+        """The type's last part, such as `Service`."""
+        return self.type.rpartition(":")[2]
+
+    @property
     def name(self) -> str:
         """Its name in the program."""
         return self.urn.split("::", 3)[3]
@@ -110,6 +117,14 @@ class Preview:
             return json.loads(found)
         except ValueError:
             return found
+
+
+def grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    """The values of each key, both in the order of the pairs."""
+    groups: dict[Key, list[Value]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
 
 
 def parse(text: str) -> Preview:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from delivery.pull_request import raw
 from delivery.pull_request.cost import Item, items, prices
-from delivery.pull_request.effects import Effect, effect, interruption, is_revision_alone
+from delivery.pull_request.effects import effect, interruption, is_revision_alone
 from delivery.pull_request.exposure import exposed
 from delivery.pull_request.markdown import block, code, shortened, table
 from delivery.pull_request.permissions import NOTHING, Grant, Widened, widened
-from delivery.pull_request.preview import Change, Preview
+from delivery.pull_request.preview import Action, Change, Preview, grouped
 from releases.service_state import ServiceState
 
 LONGEST = 65_536
@@ -20,6 +20,7 @@ CUT = "… {} more lines are left out, a comment is full; `pulumi preview --diff
 SHORTENED = "\n\n**The rest of this report is left out: a comment is full.**"
 ROLE_OF = "{service}"
 """Stands for a service's name where several services have the same."""
+ACTIONS_IN_ORDER: Sequence[Action] = ("create", "update", "replace", "delete", "import")
 MOST_NAMES = 20
 MOST_LINES = 60
 """Of an error; its end says most."""
@@ -72,6 +73,7 @@ def report(stack: str, preview: Preview, live: Live | None = None, longest: int 
         _interruptions(changes),
         _exposures(changes),
         _permissions(changes),
+        _new_identities(changes),
         cost.lines(),
         _warnings(preview, live),
     ]
@@ -93,13 +95,12 @@ class _Cost:
         known = prices(region)
         if known is None:
             return cls([], problem=f"No estimate of the cost: delivery/review/prices.json has no prices of {region}.")
-        found = items(preview, known)
         spot = bool((preview.setting("cluster") or {}).get("spot"))
         note = (
             f"Prices of {region}, {known.as_of}, on demand{' (Spot costs less)' if spot else ''}; tasks at their "
             "minimum, a new service's from its first release on. Without traffic, builds, logs and storage."
         )
-        return cls(found, note)
+        return cls(items(preview, known), note)
 
     def of_service(self, service: str) -> str:
         """A service's difference."""
@@ -118,30 +119,15 @@ class _Cost:
         counts = Counter((item.what, round(item.difference, 4)) for item in self.items)
         by_weight = sorted(counts.items(), key=lambda row: -abs(row[1] * row[0][1]))
         rows = [(_times(what, count), _dollars(count * difference)) for (what, difference), count in by_weight]
-        return [
-            f"### Cost: {_dollars(self.total)} a month",
-            "",
-            *table(("what", "a month"), rows),
-            "",
-            self.note,
-        ]
+        return [*_section(f"Cost: {_dollars(self.total)} a month", ("what", "a month"), rows), "", self.note]
 
 
 def _headline(changes: Sequence[Change], cost: _Cost) -> str:
     if not changes:
         return "nothing changes"
     services = len({change.service for change in changes if change.service})
-    counts = {
-        word: sum(change.action == action for change in changes)
-        for action, word in (
-            ("create", "to create"),
-            ("update", "to update"),
-            ("replace", "to replace"),
-            ("delete", "to delete"),
-            ("import", "to import"),
-        )
-    }
-    words = [f"{count} {word}" for word, count in counts.items() if count]
+    counts = Counter(change.action for change in changes)
+    words = [f"{counts[action]} to {action}" for action in ACTIONS_IN_ORDER if counts[action]]
     if services:
         words.append(f"{services} service{'' if services == 1 else 's'}")
     if round(cost.total, 2):
@@ -151,87 +137,61 @@ def _headline(changes: Sequence[Change], cost: _Cost) -> str:
 
 def _services(changes: Sequence[Change], live: Live | None, cost: _Cost) -> list[str]:
     """A row for each service."""
-    by_service: dict[str, list[Change]] = {}
-    for change in changes:
-        if change.service:
-            by_service.setdefault(change.service, []).append(change)
-    if not by_service:
-        return []
     asked = live is not None and not live.problem
     states = live.states if live else {}
-    effects: list[Effect] = [
-        effect(service, mine, states.get(service), asked=asked) for service, mine in sorted(by_service.items())
-    ]
-    rows = [(code(e.service), "<br>".join(e.lines), e.image, cost.of_service(e.service)) for e in effects]
-    return ["### Services", "", *table(("service", "what happens", "image", "a month"), rows)]
+    rows = []
+    for service, of_service in sorted(grouped((each.service, each) for each in changes if each.service).items()):
+        change = effect(of_service, states.get(service), asked=asked)
+        rows.append((code(service), "<br>".join(change.lines), change.image, cost.of_service(service)))
+    return _section("Services", ("service", "what happens", "image", "a month"), rows)
 
 
 def _shared(changes: Sequence[Change]) -> list[str]:
     """What all services share."""
-    parts: dict[str, Counter[str]] = {}
-    for change in changes:
-        if not change.service:
-            counted = parts.setdefault(change.part or "the program", Counter())
-            counted[f"{change.type.rpartition(':')[2]} {change.action}d"] += 1
-    if not parts:
-        return []
+    parts = grouped(
+        (change.part or "the program", f"{change.kind} {change.action}d") for change in changes if not change.service
+    )
     rows = [
-        (part, ", ".join(_times(what, count) for what, count in counted.items()))
-        for part, counted in sorted(parts.items())
+        (part, ", ".join(_times(what, count) for what, count in Counter(whats).items()))
+        for part, whats in sorted(parts.items())
     ]
-    return ["### Shared by all services", "", *table(("part", "changes"), rows)]
+    return _section("Shared by all services", ("part", "changes"), rows)
 
 
 def _interruptions(changes: Sequence[Change]) -> list[str]:
     """What ends, and what that interrupts; the same of several services in one row."""
-    grouped: dict[tuple[str, str, str], list[Change]] = {}
-    for change in changes:
-        lost = interruption(change)
-        if lost:
-            grouped.setdefault((change.action, change.type.rpartition(":")[2], lost), []).append(change)
-    if not grouped:
-        return []
-    rows = [
-        (f"**{action}d** {kind}", _names(change.name for change in found), lost)
-        for (action, kind, lost), found in grouped.items()
-    ]
-    return ["### Replaced or deleted", "", *table(("what", "which", "what that interrupts"), rows)]
+    names = grouped(
+        ((change.action, change.kind, lost), change.name) for change in changes if (lost := interruption(change))
+    )
+    rows = [(f"**{action}d** {kind}", _names(which), lost) for (action, kind, lost), which in names.items()]
+    return _section("Replaced or deleted", ("what", "which", "what that interrupts"), rows)
 
 
 def _exposures(changes: Sequence[Change]) -> list[str]:
-    exposures = exposed(changes)
-    if not exposures:
-        return []
-    grouped: dict[tuple[str, str], list[str]] = {}
-    for each in exposures:
-        grouped.setdefault((each.change.type.rpartition(":")[2], each.how), []).append(each.change.name)
-    rows = [(kind, how, _names(names)) for (kind, how), names in grouped.items()]
-    return ["### Public now", "", *table(("what", "how", "which"), rows)]
+    names = grouped(((change.kind, how), change.name) for change, how in exposed(changes))
+    rows = [(kind, how, _names(which)) for (kind, how), which in names.items()]
+    return _section("Public now", ("what", "how", "which"), rows)
 
 
 def _permissions(changes: Sequence[Change]) -> list[str]:
     """Who may do more; what the same role of several services may is one row."""
-    grouped: dict[tuple[str, str], list[str]] = {}
-    for each in widened(changes):
-        for line in _granted(each):
-            who = _generic(each.who, each.change)
-            grouped.setdefault((who, _generic(line, each.change)), []).append(each.change.service or "")
-    lines = []
-    if grouped:
-        rows = [
-            (code(who), line, _names(filter(None, services)) if ROLE_OF in who + line else "")
-            for (who, line), services in grouped.items()
-        ]
-        lines = ["### Permissions widened", "", *table(("who", "may now", "services"), rows)]
-    newly = _new_identities(changes)
-    return [*lines, *(["", newly] if lines and newly else [newly] if newly else [])]
+    services = grouped(
+        ((_generic(each.who, each.change), _generic(line, each.change)), each.change.service or "")
+        for each in widened(changes)
+        for line in _granted(each)
+    )
+    rows = [
+        (code(who), line, _names(filter(None, whose)) if ROLE_OF in who + line else "")
+        for (who, line), whose in services.items()
+    ]
+    return _section("Permissions widened", ("who", "may now", "services"), rows)
 
 
-def _new_identities(changes: Sequence[Change]) -> str:
+def _new_identities(changes: Sequence[Change]) -> list[str]:
     kinds = {"aws:iam/role:Role": "role", "aws:iam/user:User": "user"}
     counts = Counter(kinds[change.type] for change in changes if change.action == "create" and change.type in kinds)
     counted = [f"{count} new {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
-    return f"{' and '.join(counted)}: `components/iam/` has what each may do." if counted else ""
+    return [f"{' and '.join(counted)}: `components/iam/` has what each may do."] if counted else []
 
 
 def _granted(each: Widened) -> list[str]:
@@ -243,16 +203,19 @@ def _granted(each: Widened) -> list[str]:
 
 def _grants(grants: Sequence[Grant]) -> list[str]:
     """In words; actions on the same resource together."""
-    grouped: dict[tuple[str, str, str], list[str]] = {}
-    for grant in grants:
-        action = f"all but {grant.action[1:]}" if grant.action.startswith("!") else grant.action
-        grouped.setdefault((grant.principal, grant.resource, grant.condition), []).append(code(action))
+    actions_on = grouped(
+        (
+            (grant.principal, grant.resource, grant.condition),
+            code(f"all but {grant.action[1:]}" if grant.action.startswith("!") else grant.action),
+        )
+        for grant in grants
+    )
     return [
         (f"{code(principal)}: " if principal else "")
         + ", ".join(actions)
         + (f" on {code(resource)}" if resource else "")
         + (f" if {code(condition)}" if condition != NOTHING else "")
-        for (principal, resource, condition), actions in grouped.items()
+        for (principal, resource, condition), actions in actions_on.items()
     ]
 
 
@@ -264,6 +227,11 @@ def _generic(text: str, change: Change) -> str:
 def _warnings(preview: Preview, live: Live | None) -> list[str]:
     warnings = [*preview.warnings, *([f"What is live is not known: {live.problem}"] if live and live.problem else [])]
     return ["### The program says", "", *(f"- {code(line, 500)}" for line in warnings)] if warnings else []
+
+
+def _section(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A heading and a table; nothing without rows."""
+    return [f"### {title}", "", *table(head, rows)] if rows else []
 
 
 def _times(what: str, count: int) -> str:

@@ -60,7 +60,7 @@ def from_labels(session: boto3.Session, repository: str, digest: str, platform: 
         commit: what is known of it already.
     """
     try:
-        labels = _Images(session, repository).labels(digest, platform)
+        labels = _labels(session.client("ecr"), repository, digest, platform)
     except (BotoCoreError, ClientError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         print(f"The image's labels were not read. {type(error).__name__}: {one_line(str(error))}")
         return commit
@@ -72,12 +72,6 @@ def path_of(address: str) -> str:
     return urlsplit(address).path.strip("/").removesuffix(".git")
 
 
-def configuration_in(manifest: Mapping[str, Any]) -> str | None:
-    """The digest of the configuration that an image's manifest names."""
-    digest: str | None = manifest.get("config", {}).get("digest")
-    return digest
-
-
 def image_in(index: Mapping[str, Any], platform: str) -> str | None:
     """The digest of the image for a platform that an index lists; None in an image's own manifest too."""
     system, _, architecture = platform.partition("/")
@@ -86,26 +80,19 @@ def image_in(index: Mapping[str, Any], platform: str) -> str | None:
     return next((str(each["digest"]) for each in fitting), None)
 
 
-class _Images:
-    def __init__(self, session: boto3.Session, repository: str) -> None:
-        self._ecr, self._repository = session.client("ecr"), repository
+def _labels(ecr: Any, repository: str, digest: str, platform: str) -> Mapping[str, str]:
+    manifest = _manifest(ecr, repository, digest)
+    if child := image_in(manifest, platform):
+        manifest = _manifest(ecr, repository, child)
+    if "config" not in manifest:
+        return {}
+    configuration = manifest["config"]["digest"]
+    answer = ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=configuration)
+    with urllib.request.urlopen(answer["downloadUrl"], timeout=SECONDS) as response:  # noqa: S310 (ECR names it)
+        image = json.load(response)
+    return (image.get("config") or {}).get("Labels") or {}
 
-    def labels(self, digest: str, platform: str) -> Mapping[str, str]:
-        manifest = self._manifest(digest)
-        if child := image_in(manifest, platform):
-            manifest = self._manifest(child)
-        layer = configuration_in(manifest)
-        if layer is None:
-            return {}
-        answer = self._ecr.get_download_url_for_layer(repositoryName=self._repository, layerDigest=layer)
-        with urllib.request.urlopen(answer["downloadUrl"], timeout=SECONDS) as response:  # noqa: S310 (ECR names it)
-            image = json.load(response)
-        labels: Mapping[str, str] | None = (image.get("config") or {}).get("Labels")
-        return labels or {}
 
-    def _manifest(self, digest: str) -> dict[str, Any]:
-        images = self._ecr.batch_get_image(repositoryName=self._repository, imageIds=[{"imageDigest": digest}])[
-            "images"
-        ]
-        manifest: dict[str, Any] = json.loads(images[0]["imageManifest"])
-        return manifest
+def _manifest(ecr: Any, repository: str, digest: str) -> Any:
+    images = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])["images"]
+    return json.loads(images[0]["imageManifest"])

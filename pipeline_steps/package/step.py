@@ -19,6 +19,7 @@ from releases.events import PACKAGED, STARTED, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.history import History
 from releases.names import LIVE
+from releases.pipeline import Pipeline
 from releases.record import UNKNOWN, Release
 from releases.repository import Repository
 
@@ -195,5 +196,4 @@ def _source_of(summary: dict[str, Any]) -> str | None:
 
 def _builds(session: boto3.Session, pipeline: str, execution: str) -> bool:
     """Whether an execution releases its source, which it does unless it was given an image."""
-    answer = session.client("codepipeline").get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
-    return was_given(answer["pipelineExecution"], NO_IMAGE)
+    return was_given(Pipeline(session, pipeline).execution(execution), NO_IMAGE)

@@ -49,13 +49,7 @@ class CodeDeployController(Controller):
         return f"The task set is {deployment.reason}, {deployment.running} of {minimum} task(s) run."
 
     def failure(
-        self,
-        deployment: Deployment,
-        *,
-        late: bool,
-        minutes: int,
-        minimum: int,
-        stopped: Callable[[], Tasks],
+        self, deployment: Deployment, *, late: bool, minutes: int, minimum: int, stopped: Callable[[], Tasks]
     ) -> str | None:
         failed = sum(task.get("startedBy") == deployment.id for task in stopped())
         if failed >= FAILED_STARTS * minimum:

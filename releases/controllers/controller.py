@@ -110,13 +110,7 @@ class Controller(ABC):
 
     @abstractmethod
     def failure(
-        self,
-        deployment: Deployment,
-        *,
-        late: bool,
-        minutes: int,
-        minimum: int,
-        stopped: Callable[[], Tasks],
+        self, deployment: Deployment, *, late: bool, minutes: int, minimum: int, stopped: Callable[[], Tasks]
     ) -> str | None:
         """Why a pending deployment will not complete; None while it may.
 

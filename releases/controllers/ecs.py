@@ -42,13 +42,7 @@ class EcsController(Controller):
         return f"Deployment {deployment.id} is {deployment.state}, {running}: {deployment.reason}"
 
     def failure(
-        self,
-        deployment: Deployment,
-        *,
-        late: bool,
-        minutes: int,
-        minimum: int,
-        stopped: Callable[[], Tasks],
+        self, deployment: Deployment, *, late: bool, minutes: int, minimum: int, stopped: Callable[[], Tasks]
     ) -> str | None:
         if deployment.state != "IN_PROGRESS":
             return f"ECS has ended it as {deployment.state}: {deployment.reason}"

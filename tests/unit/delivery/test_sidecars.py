@@ -41,12 +41,12 @@ def definition(action: Action, containers: Any) -> Change:
 
 def test_a_preview_warns_of_a_moving_tag() -> None:
     containers = [{"name": "web", "image": f"{ECR}/dev-web:live"}, {"name": "proxy", "image": f"{ECR}/proxy:stable"}]
-    assert effect("web", [definition("create", json.dumps(containers))], None, asked=True).lines == (
+    assert effect([definition("create", json.dumps(containers))], None, asked=True).lines == (
         f"**moving tag**: container proxy runs {ECR}/proxy:stable; a tag may be another image tomorrow, and ECS starts no "
         "task once the image that it has resolved is deleted: write NAME@sha256:…",
     )
     for quiet in (definition("delete", json.dumps(containers)), definition("create", UNKNOWN)):
-        assert effect("web", [quiet], None, asked=True).lines == ()
+        assert effect([quiet], None, asked=True).lines == ()
 
 
 def with_sidecar(image: str, *digests: str, released: str = "", **service: Any) -> FakeAws:

@@ -7,11 +7,11 @@ import pytest
 from pipeline_steps.settings import VARIABLE, Migration, Settings
 
 WITHOUT = Settings(
-    pipeline="dev-web", cluster="dev", service="dev-web", controller="ECS", containers=("web", "worker"),
-    sidecars=("proxy",), minimum_tasks=1, deploy_minutes=15, repository="dev-web", record="/record",
+    pipeline="dev-web", cluster="dev", service="dev-web", controller="ECS", containers=["web", "worker"],
+    sidecars=["proxy"], minimum_tasks=1, deploy_minutes=15, repository="dev-web", record="/record",
     repository_uri="registry/dev-web",
 )  # fmt: skip
-MIGRATES = dataclasses.replace(WITHOUT, migration=Migration(("bin/migrate", "up"), 15, "dev-web-migrate"))
+MIGRATES = dataclasses.replace(WITHOUT, migration=Migration(["bin/migrate", "up"], 15, "dev-web-migrate"))
 
 
 @pytest.mark.parametrize("settings", [WITHOUT, MIGRATES], ids=["without migrations", "with them"])

@@ -85,8 +85,8 @@ def test_the_function(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         cluster="dev",
         service="dev-mailer",
         controller="ECS",
-        containers=("worker",),
-        sidecars=(),
+        containers=["worker"],
+        sidecars=[],
         minimum_tasks=1,
         deploy_minutes=15,
         repository="dev-mailer",
@@ -98,8 +98,8 @@ def test_the_function(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_function_of_a_service_with_migrations(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, dev.inputs(FUNCTION, "chuoi-steps")["environment"]["variables"][VARIABLE])
     settings = Settings.from_environment()
-    assert settings.migration == Migration(command=("bin/migrate",), minutes=15, family="dev-chuoi-migrate")
-    assert (settings.containers, settings.template_bucket) == (("web",), "")
+    assert settings.migration == Migration(command=["bin/migrate"], minutes=15, family="dev-chuoi-migrate")
+    assert (settings.containers, settings.template_bucket) == (["web"], "")
 
 
 def test_what_the_function_of_a_service_with_migrations_may_do_besides(dev: Recorder) -> None:

@@ -137,7 +137,7 @@ def rule(cidr: str, first: Any = 22, last: Any = 22, protocol: str = "tcp") -> d
     ],
 )  # fmt: skip
 def test_what_is_newly_public(kind: str, old: Any, new: Any, how: list[str]) -> None:
-    assert [found.how for found in exposed([change(kind, old, new)])] == how
+    assert [what for _, what in exposed([change(kind, old, new)])] == how
 
 
 TOKYO = prices("ap-northeast-1")
@@ -203,7 +203,7 @@ def test_what_becomes_public_by_one_input_is_told(
 ) -> None:
     before, after = {"name": "n", **closed}, {"name": "n", **public}
     for made in (change(kind, before, after), change(kind, None, after)):
-        assert [found.how for found in exposed([made])] == [how]
+        assert [what for _, what in exposed([made])] == [how]
     for quiet in (change(kind, after, after), change(kind, after, before), change(kind, after, None)):
         assert exposed([quiet]) == []
 

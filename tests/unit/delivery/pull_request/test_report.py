@@ -242,7 +242,7 @@ def test_a_revision_alone_is_no_change(change: Change, running: ServiceState | N
     ],
 )  # fmt: skip
 def test_what_a_changed_service_does(change: Change, running: ServiceState, line: str) -> None:
-    assert effect("hello", [change], running, asked=True).lines == (line,)
+    assert effect([change], running, asked=True).lines == (line,)
 
 
 def run(*arguments: str, given: str) -> str:
