@@ -6,11 +6,11 @@ import pkgutil
 import click
 
 from delivery import commands
-from delivery.command_line import Connection
+from delivery.command_line import Commands, Connection
 from releases.errors import PROGRAM
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--profile", help="A profile of ~/.aws/config; without it, boto3's usual order decides.")
 @click.option("--region", help="The AWS region; without it, AWS_REGION or the profile's.")
 @click.pass_context

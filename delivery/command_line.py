@@ -30,13 +30,12 @@ class Connection:
         return share_clients(boto3.Session(profile_name=self._profile, region_name=self._region))
 
 
-def one_line(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that fails says why in one line, without a traceback, and exits with 1."""
+class Commands(click.Group):
+    """Commands of which one that fails says why in one line, without a traceback, and exits with 1."""
 
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
+    def invoke(self, context: click.Context) -> Any:
         try:
-            command(*args, **kwargs)
+            return super().invoke(context)
         except (DeliveryError, ReleaseError) as error:
             message = str(error)
         except (ClientError, BotoCoreError) as error:
@@ -44,12 +43,8 @@ def one_line(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             click.echo("interrupted; what was started at AWS goes on", err=True)
             sys.exit(130)
-        else:
-            return
         click.echo(f"error: {message}", err=True)
         sys.exit(1)
-
-    return run
 
 
 def with_session(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,4 +55,4 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
     def run(connection: Connection, *args: Any, **kwargs: Any) -> None:
         command(connection.session, *args, **kwargs)
 
-    return one_line(run)
+    return run

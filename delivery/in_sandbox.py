@@ -16,7 +16,7 @@ def commands() -> click.Group:
     os.environ["DELIVERY_PROGRAM"] = "sandbox"
     try:
         from delivery.__main__ import main  # which reads that variable when it is first imported
-        from delivery.command_line import Connection
+        from delivery.command_line import Commands, Connection
     finally:
         del os.environ["DELIVERY_PROGRAM"]
 
@@ -25,7 +25,7 @@ def commands() -> click.Group:
         context.obj = Connection(profile=None, region=None)
 
     offered = {name: main.commands[name] for name in COMMANDS}
-    return click.Group(callback=connect, commands=offered, context_settings=main.context_settings)
+    return Commands(callback=connect, commands=offered, context_settings=main.context_settings)
 
 
 def approval_commands(stack: str, service: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from releases.failure import one_line
+from releases.failure import one_line, shortened
 
 MOST_CHARACTERS = 200
 HIDDEN = "***"
@@ -61,4 +61,4 @@ def masked(line: str) -> str:
     """A line without what looks like a secret or like somebody's data, and not too long."""
     for pattern, replacement in MASKS:
         line = pattern.sub(replacement, line)
-    return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"
+    return shortened(line, MOST_CHARACTERS)

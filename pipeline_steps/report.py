@@ -25,7 +25,7 @@ from releases.aws_session import share_clients
 from releases.commit import Commit
 from releases.events import FAILED, publish
 from releases.executions import NO_IMAGE, was_given
-from releases.failure import Action
+from releases.failure import Action, shortened
 from releases.pipeline import Pipeline
 from releases.record import UNKNOWN
 
@@ -105,7 +105,7 @@ def run(session: boto3.Session, bucket: str, ended: Ended, request: str) -> str:
     detail = {
         "stage": why.stage,
         "action": why.action,
-        "reason": shortened(why.message),
+        "reason": shortened(why.message, LONGEST_REASON),
         "message": why.message,
         "log": fenced(why.log),
     }
@@ -128,11 +128,6 @@ def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Seque
     else:
         return None
     return None if UNKNOWN in names else Commit(*names)
-
-
-def shortened(line: str) -> str:
-    """As much of a line as a status takes."""
-    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
 
 
 def fenced(log: str) -> str:

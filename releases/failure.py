@@ -100,6 +100,11 @@ def last_messages(logs: Any, group: str, stream: str, most: int) -> list[str]:
     return [event["message"] for event in events]
 
 
+def shortened(text: str, most: int) -> str:
+    """A text without its end, if it has more characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def one_line(text: str) -> str:
     """A text with one space for whatever is between its words."""
     return " ".join(text.split())

@@ -167,16 +167,6 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
         return dict(zip(there, pool.map(state, there), strict=True))
 
 
-def deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
-    """A service's deployments, the primary one first; none when there is no such service.
-
-    Raises:
-        botocore.exceptions.ClientError: AWS refuses to tell.
-    """
-    described = describe_services(session, stack, [service]).values()
-    return [deployment for each in described for deployment in controller_of(each).deployments(each)]
-
-
 def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
     """Which image a service runs, which is live and which was released.
 

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
+from releases.controllers import controller_of
 from releases.controllers.controller import Deployment
 from releases.ecs import describe_revision, describe_services, describe_tasks, fingerprint_of, log_stream
 from releases.errors import PROGRAM, DeliveryError
@@ -19,13 +20,7 @@ from releases.lookup import how_to_wait
 from releases.names import aws_name, release_tag
 from releases.progress import Log
 from releases.record import Release
-from releases.service_state import (
-    ServiceState,
-    deployments,
-    named_digest,
-    read_states,
-    revision_name,
-)
+from releases.service_state import ServiceState, named_digest, read_states, revision_name
 from releases.waiting import wait_while_busy
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
@@ -209,10 +204,10 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
 
 def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
     """The deployments of a service that is there, the primary one first."""
-    listed = deployments(session, stack, service)
-    if not listed:
+    described = describe_services(session, stack, [service]).get(service)
+    if described is None:
         raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
-    return listed
+    return controller_of(described).deployments(described)
 
 
 def _failure(session: boto3.Session, stack: str, service: str, deployment: str) -> str | None:

@@ -4,7 +4,6 @@ from typing import TextIO
 
 import click
 
-from delivery.command_line import one_line
 from delivery.pull_request import comment
 
 
@@ -12,7 +11,6 @@ from delivery.pull_request import comment
 @click.argument("text", type=click.File("r", encoding="utf-8"), metavar="REPORT", default="-")
 @click.option("--github", "host", flag_value="github", help="By GITHUB_TOKEN and the variables of a workflow.")
 @click.option("--gitlab", "host", flag_value="gitlab", help="By GITLAB_TOKEN and the variables of a job.")
-@one_line
 def command(text: TextIO, host: str | None) -> None:
     """Post REPORT on the pull request or merge request that this job is for, or edit the one that is there.
 

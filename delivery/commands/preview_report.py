@@ -6,7 +6,7 @@ from typing import TextIO
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery.command_line import Connection, one_line, stack_option
+from delivery.command_line import Connection, stack_option
 from delivery.pull_request import report
 from delivery.pull_request.preview import Preview, judged, parse
 from releases.errors import DeliveryError, ReleaseError, explained
@@ -21,7 +21,6 @@ from releases.service_state import read_states
 @click.option("--failed", is_flag=True, help="Pulumi ended with an error, whatever PREVIEW says.")
 @click.option("--live/--no-live", default=True, show_default=True, help="Ask AWS which release each service has.")
 @click.pass_obj
-@one_line
 def command(
     connection: Connection,
     preview: TextIO,

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from delivery.command_line import one_line
 from delivery.pull_request.stacks import Reviews
 
 number_argument = click.argument("number", type=click.IntRange(min=1))
 
 
-@click.group("review", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("review")
 def command() -> None:
     """Pull requests' own stacks: pr-<number>, on another stack's network and load balancer, from Pulumi.pr.yaml.
 
@@ -22,7 +21,6 @@ def command() -> None:
 
 @command.command("up")
 @number_argument
-@one_line
 def up(number: int) -> None:
     """Put up the stack of pull request NUMBER, or bring it up to date.
 
@@ -33,7 +31,6 @@ def up(number: int) -> None:
 
 @command.command("down")
 @number_argument
-@one_line
 def down(number: int) -> None:
     """Take down the stack of pull request NUMBER, with all that is in it.
 
@@ -43,7 +40,6 @@ def down(number: int) -> None:
 
 
 @command.command("sweep")
-@one_line
 def sweep() -> None:
     """Take down those whose last update is longer ago than review.days of Pulumi.pr.yaml.
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from releases.failure import one_line
+from releases.failure import one_line, shortened
 
 LONGEST_CELL = 600
 """Characters of a table's cell; the raw changes have the rest."""
@@ -32,11 +32,6 @@ def block(lines: Sequence[str], language: str = "") -> list[str]:
     """Lines as they are."""
     fence = "`" * max(3, _ticks("\n".join(lines)) + 1)
     return [f"{fence}{language}", *lines, fence]
-
-
-def shortened(text: str, longest: int) -> str:
-    """Text without its end, if it is too long."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _ticks(text: str) -> int:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from delivery.pull_request.markdown import shortened
 from delivery.pull_request.preview import Change
+from releases.failure import shortened
 
 LONGEST_VALUE = 400
 """Characters of one value."""

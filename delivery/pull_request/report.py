@@ -8,9 +8,10 @@ from delivery.pull_request import raw
 from delivery.pull_request.cost import Item, items, prices
 from delivery.pull_request.effects import effect, interruption, is_revision_alone
 from delivery.pull_request.exposure import exposed
-from delivery.pull_request.markdown import block, code, shortened, table
+from delivery.pull_request.markdown import block, code, table
 from delivery.pull_request.permissions import NOTHING, Grant, Widened, widened
 from delivery.pull_request.preview import Action, Change, Preview, grouped
+from releases.failure import shortened
 from releases.service_state import ServiceState
 
 LONGEST = 65_536
