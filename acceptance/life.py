@@ -18,12 +18,11 @@ from delivery.commands.history import history
 from delivery.commands.up import Project
 from releases.ecs import describe_services, describe_tasks
 from releases.errors import DeliveryError
-from releases.lookup import find
 from releases.names import aws_name, parameter_path
 from releases.pipeline import RUNNING, Pipeline
-from releases.progress import Progress
+from releases.progress import Log, Progress
+from releases.service_state import read_state
 
-Say = Callable[[str], None]
 NAME = aws_name(STACK, SERVICE)
 MINUTES_FOR_S3 = 7.0
 """S3 tells EventBridge about five minutes after it was switched on."""
@@ -47,7 +46,7 @@ class Life:
     session: boto3.Session
     project: Project
     certificate: str
-    say: Say
+    say: Log
     every: float
     evidence: Evidence = field(default_factory=Evidence)
     _pipeline: Pipeline = field(init=False)
@@ -222,7 +221,7 @@ class Life:
         while True:
             service = self._look(step).service
             steady = len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
-            if steady and not find(self.session, STACK, SERVICE).in_flight:
+            if steady and not read_state(self.session, STACK, SERVICE).in_flight:
                 return
             if time.monotonic() > end:
                 raise DeliveryError(f"{step}: {NAME} is not steady after {MINUTES_TO_SETTLE:.0f} minutes")

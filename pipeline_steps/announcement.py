@@ -8,8 +8,7 @@ from typing import Any
 
 import boto3
 
-from releases.commit import Commit
-from releases.events import RELEASED, SOURCE, publish
+from releases.events import RELEASED, SOURCE, Commit, publish
 from releases.record import SCHEMA, Release
 
 

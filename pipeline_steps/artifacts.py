@@ -18,7 +18,7 @@ def read_file(session: boto3.Session, job: Job, name: str) -> str:
         KeyError: the artifact has no such file.
     """
     (place,) = job.inputs.values()
-    answer = session.client("s3", **job.credentials).get_object(Bucket=place.bucket, Key=place.key)
+    answer = session.client("s3", **job.credentials).get_object(**place)
     with zipfile.ZipFile(io.BytesIO(answer["Body"].read())) as archive:
         return archive.read(name).decode()
 
@@ -34,4 +34,4 @@ def write_files(session: boto3.Session, job: Job, files: Mapping[str, str]) -> N
         for name, text in files.items():
             archive.writestr(name, text)
     s3 = session.client("s3", **job.credentials)
-    s3.put_object(Bucket=place.bucket, Key=place.key, Body=content.getvalue(), ContentType="application/zip")
+    s3.put_object(**place, Body=content.getvalue(), ContentType="application/zip")

@@ -13,17 +13,12 @@ from typing import Any
 State = Mapping[str, Any]
 """What a step remembers from one call to the next, as JSON of up to 2,048 characters (CodePipeline's API reference)."""
 
+S3Location = Mapping[str, str]
+"""Where an artifact is: the arguments `Bucket` and `Key` of S3's operations."""
+
 
 class StepError(Exception):
     """Why a step failed: one line for whoever shipped, which becomes the action's own error."""
-
-
-@dataclass(frozen=True)
-class S3Location:
-    """Where an artifact is."""
-
-    bucket: str
-    key: str
 
 
 @dataclass(frozen=True)
@@ -105,4 +100,4 @@ class Job:
 
 def _locations(artifacts: list[dict[str, Any]]) -> dict[str, S3Location]:
     locations = {each["name"]: each["location"]["s3Location"] for each in artifacts}
-    return {name: S3Location(place["bucketName"], place["objectKey"]) for name, place in locations.items()}
+    return {name: {"Bucket": place["bucketName"], "Key": place["objectKey"]} for name, place in locations.items()}

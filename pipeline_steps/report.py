@@ -22,8 +22,7 @@ from botocore.exceptions import ClientError
 
 from pipeline_steps import failed
 from releases.aws_session import share_clients
-from releases.commit import Commit
-from releases.events import FAILED, publish
+from releases.events import FAILED, Commit, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.failure import Action, shortened
 from releases.pipeline import Pipeline

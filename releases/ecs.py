@@ -39,6 +39,16 @@ def describe_services(session: boto3.Session, stack: str, services: Sequence[str
     }
 
 
+def list_services(session: boto3.Session, stack: str) -> list[str]:
+    """The names, in the stack file, of a stack's services, sorted; none when there is no cluster."""
+    ecs = session.client("ecs")
+    try:
+        pages = ecs.get_paginator("list_services").paginate(cluster=stack, maxResults=100)
+        return sorted({service_of(stack, arn.rpartition("/")[2]) for page in pages for arn in page["serviceArns"]})
+    except ecs.exceptions.ClusterNotFoundException:
+        return []
+
+
 def describe_tasks(ecs: Any, cluster: str, **which: str) -> Iterator[dict[str, Any]]:
     """Tasks as DescribeTasks has them, which takes as many as a page of ListTasks has.
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from releases.commit import Commit
+from releases.record import UNKNOWN
 
 SOURCE = "fargate-delivery"
 """Their source, and the namespace of the metrics."""
@@ -13,6 +14,29 @@ RELEASED, FAILED = "Service Released", "Release Failed"
 """Their detail types. Package publishes the first before a build and as soon as a commit is known, the second when
 there is an image to deploy, and the third when it has failed, with the reason. Release publishes the fourth; its detail
 is the release record with the pipeline's name. The last is published by what looks why an execution has ended."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The commit that a release is made of.
+
+    Attributes:
+        hash: whole, or `unknown`.
+        repository: where it is, such as `team/web`, or `unknown`.
+    """
+
+    hash: str = UNKNOWN
+    repository: str = UNKNOWN
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody named it."""
+        return self.hash != UNKNOWN
+
+    def event_fields(self) -> dict[str, str]:
+        """What this project's events say of it. GitHub's API takes a repository's owner and name apart."""
+        owner, _, name = self.repository.partition("/")
+        return {"commit": self.hash, "repository": self.repository, "owner": owner, "name": name or owner}
 
 
 def publish(

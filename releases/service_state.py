@@ -9,13 +9,21 @@ import boto3
 
 from releases.controllers import controller_of
 from releases.controllers.controller import Controller, Deployment
-from releases.ecs import AT_ONCE, describe_revision, describe_services, describe_tasks, fingerprint_of, in_parts
+from releases.ecs import (
+    AT_ONCE,
+    describe_revision,
+    describe_services,
+    describe_tasks,
+    fingerprint_of,
+    in_parts,
+    list_services,
+)
 from releases.errors import DeliveryError, RecordError
 from releases.names import LIVE, aws_name, record_name
 from releases.pipeline import DEPLOY_STAGE
 from releases.record import UNRELEASED, Release
 from releases.repository import Repository, is_of
-from releases.template_state import StoredTemplate, stored_template
+from releases.template import StoredTemplate, stored_template
 
 MOST_PARAMETERS = 10
 """How many GetParameters takes at once."""
@@ -108,6 +116,25 @@ class ServiceState:
             return f"deployment {primary.id} of {revision_name(primary.task_definition)}"
         return None
 
+    def how_to_wait(self, stack: str) -> str:
+        """Words and a command for waiting until nothing is in flight."""
+        if self.execution:
+            return (
+                f"wait until execution {self.execution} is over: `aws codepipeline get-pipeline-execution "
+                f"--pipeline-name {aws_name(stack, self.service)} --pipeline-execution-id {self.execution} "
+                "--query pipelineExecution.status`"
+            )
+        return self.controller.how_to_wait(stack, self.service)
+
+    def refuse_in_flight(self, stack: str) -> None:
+        """Stop a command while something changes the service.
+
+        Raises:
+            DeliveryError: what does, and how to wait for it.
+        """
+        if self.in_flight:
+            raise DeliveryError(f"{self.in_flight} is in flight; {self.how_to_wait(stack)}, then run this again")
+
 
 @dataclass(frozen=True)
 class Images:
@@ -128,6 +155,19 @@ class Images:
     def agree(self) -> bool:
         """Whether nothing needs repair. A service without tasks has nothing to disagree with."""
         return self.live == self.released and self.running in (None, self.live)
+
+
+def read_state(session: boto3.Session, stack: str, service: str) -> ServiceState:
+    """A service as it is now.
+
+    Raises:
+        DeliveryError: there is no such service; the message names those there are.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    if state := read_states(session, stack, [service]).get(service):
+        return state
+    names = ", ".join(list_services(session, stack)) or "none, so check the stack, the account and the region"
+    raise DeliveryError(f"there is no service {service} in stack {stack}; there are: {names}")
 
 
 def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, ServiceState]:

@@ -16,7 +16,6 @@ from releases.controllers.controller import Deployment
 from releases.ecs import describe_revision, describe_services, describe_tasks, fingerprint_of, log_stream
 from releases.errors import PROGRAM, DeliveryError
 from releases.failure import last_messages
-from releases.lookup import how_to_wait
 from releases.names import aws_name, release_tag
 from releases.progress import Log
 from releases.record import Release
@@ -61,7 +60,7 @@ def refusal(
         wanted: what the service is to have; None where a template is deployed, or nothing is known of it.
     """
     if now.in_flight:
-        return now.blocks_up and f"{now.blocks_up} is in flight; {how_to_wait(stack, now)}, then run this again"
+        return now.blocks_up and f"{now.blocks_up} is in flight; {now.how_to_wait(stack)}, then run this again"
     if now.record != read.record and not now.controller.deploys_template and not _still_right(now.release, wanted):
         released = now.release
         what = f"{release_tag(released.release)} was recorded" if released else "the release record was reset"

@@ -2,7 +2,6 @@
 
 from components.service.route_names import OTHER_GROUP
 from releases.errors import PROGRAM
-from releases.lookup import how_to_wait
 from releases.service_state import ServiceState, Settings
 
 
@@ -68,7 +67,7 @@ def waiting(stack: str, state: ServiceState | None, fingerprint: str) -> str | N
         return None
     return (
         f"{state.service}: what is declared is not for good what runs, because {state.in_flight} is in flight; "
-        f"{how_to_wait(stack, state)}, then run this again"
+        f"{state.how_to_wait(stack)}, then run this again"
     )
 
 

@@ -9,10 +9,9 @@ from botocore.exceptions import ClientError
 
 from delivery.command_line import json_option, service_argument, stack_option, with_session
 from releases.history import KEPT, History, read
-from releases.lookup import find
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.repository import Repository
-from releases.service_state import revision_name
+from releases.service_state import read_state, revision_name
 from releases.sidecars import changes
 
 
@@ -67,7 +66,7 @@ def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> 
 
     Example: delivery history chuoi --stack dev
     """
-    find(session, stack, service)
+    read_state(session, stack, service)
     past = history(session, stack, service)
     if as_json:
         click.echo(json.dumps([release.document() for release in past.releases], indent=2))

@@ -16,9 +16,8 @@ import click
 
 from delivery.command_line import stack_option, with_session
 from delivery.commands.history import history
-from releases.ecs import AT_ONCE, describe_revision, describe_tasks, in_parts
+from releases.ecs import AT_ONCE, describe_revision, describe_tasks, in_parts, list_services
 from releases.errors import PROGRAM, DeliveryError
-from releases.lookup import services
 from releases.names import aws_name, migration_family, parameter_path, runtime_value, service_of_record
 from releases.record import Release
 from releases.service_state import revision_name, service_containers
@@ -84,7 +83,7 @@ def leftovers(session: boto3.Session, stack: str, now: datetime) -> Leftovers:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     values, recorded = _parameters(session, stack)
-    running = services(session, stack)
+    running = list_services(session, stack)
     known = sorted({*running, *recorded, *(value.service for value in values)})
     gone = frozenset(name for name in known if name not in running and name not in recorded)
     needed: set[str] = set()

@@ -5,11 +5,11 @@ import click
 
 from delivery.command_line import service_argument, stack_option, wait_option, with_session
 from releases.errors import PROGRAM, DeliveryError
-from releases.lookup import find, refuse_in_flight
 from releases.names import LIVE, aws_name
 from releases.pipeline import Pipeline
 from releases.progress import Log
 from releases.repository import Repository
+from releases.service_state import read_state
 
 
 def redeploy(session: boto3.Session, stack: str, service: str, log_progress: Log, *, wait: bool) -> None:
@@ -21,7 +21,7 @@ def redeploy(session: boto3.Session, stack: str, service: str, log_progress: Log
         DeliveryError: nothing was released yet, something is on its way, or the execution did not succeed.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    refuse_in_flight(stack, find(session, stack, service))
+    read_state(session, stack, service).refuse_in_flight(stack)
     if waiting := Pipeline(session, aws_name(stack, service)).running():
         raise DeliveryError(
             f"execution {waiting[0]} of the pipeline is not over, and may make another image live; wait for its end, "

@@ -16,13 +16,12 @@ from delivery.commands.history import history
 from releases import scaling
 from releases.consistency import Observation, RepairAction, diagnose, observe
 from releases.errors import DeliveryError
-from releases.lookup import find, refuse_in_flight
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.pipeline import Origin, Pipeline
 from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
-from releases.service_state import Images, ServiceState, revision_name
+from releases.service_state import Images, ServiceState, read_state, revision_name
 
 
 def repair(session: boto3.Session, stack: str, service: str, log_progress: Log) -> None:
@@ -32,8 +31,8 @@ def repair(session: boto3.Session, stack: str, service: str, log_progress: Log) 
         DeliveryError: something is in flight, nothing proves which image is right, or an image is gone.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    state = find(session, stack, service)
-    refuse_in_flight(stack, state)
+    state = read_state(session, stack, service)
+    state.refuse_in_flight(stack)
     observation = observe(session, stack, state)
     diagnosis = diagnose(observation)
     if diagnosis.action is RepairAction.NOTHING:

@@ -17,13 +17,12 @@ from delivery.differences import Difference, differences
 from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History
-from releases.lookup import find, how_to_wait
 from releases.names import RELEASE, aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
-from releases.service_state import Images, ServiceState, images, revision_name
+from releases.service_state import Images, ServiceState, images, read_state, revision_name
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,10 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         DeliveryError: no such release, its image is gone or runs already, or something is in flight.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    state = find(session, stack, service)
+    state = read_state(session, stack, service)
     if number is None and state.in_flight:
         raise DeliveryError(
-            f"{state.in_flight} is in flight, so it is not sure what to go back from; {how_to_wait(stack, state)}, or "
+            f"{state.in_flight} is in flight, so it is not sure what to go back from; {state.how_to_wait(stack)}, or "
             "name the release with --to: the pipeline deploys it after what is in flight"
         )
     past, current = history(session, stack, service), images(session, stack, state)

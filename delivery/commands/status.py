@@ -12,11 +12,10 @@ from delivery.sidecars import gone, running
 from releases.consistency import Diagnosis, RepairAction, diagnose, observe, repair_command
 from releases.ecs import describe_revision
 from releases.ecs_exec import closed
-from releases.lookup import find, how_to_wait
 from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
-from releases.service_state import ServiceState, service_containers
+from releases.service_state import ServiceState, read_state, service_containers
 from releases.sidecars import changes, written
 
 
@@ -118,7 +117,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         RecordError: the release record is none.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    state, ecs, name = find(session, stack, service), session.client("ecs"), aws_name(stack, service)
+    state, ecs, name = read_state(session, stack, service), session.client("ecs"), aws_name(stack, service)
     described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
     definition = describe_revision(ecs, state.task_definition)
     names = service_containers(definition, name)
@@ -145,7 +144,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         first_upload=first_upload,
         live=observation.images.live,
         in_flight=state.in_flight,
-        wait=how_to_wait(stack, state) if state.in_flight else None,
+        wait=state.how_to_wait(stack) if state.in_flight else None,
         disagreement=disagreement,
         repair=repair,
         gone=gone(session, stack, state, definition, sidecars),

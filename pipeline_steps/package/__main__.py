@@ -22,9 +22,8 @@ from pipeline_steps.package.docker import Docker, client
 from pipeline_steps.package.settings import Settings
 from pipeline_steps.package.step import announce, run
 from releases.aws_session import share_clients
-from releases.commit import Commit
 from releases.errors import ReleaseError
-from releases.events import NOT_PACKAGED
+from releases.events import NOT_PACKAGED, Commit
 from releases.failure import marked, one_line
 
 ARTIFACT = Path(".package/imagedefinitions.json")

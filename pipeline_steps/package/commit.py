@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from releases.commit import Commit
+from releases.events import Commit
 from releases.failure import one_line
 
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"

@@ -14,8 +14,7 @@ from pipeline_steps.package.commit import from_labels, named
 from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import Settings
 from releases import history, template
-from releases.commit import Commit
-from releases.events import PACKAGED, STARTED, publish
+from releases.events import PACKAGED, STARTED, Commit, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.history import History
 from releases.names import LIVE

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pipeline_steps_fakes import FakeSession, error
 
 from pipeline_steps import handler
-from pipeline_steps.job import Done, Job, Outcome, S3Location, StepError, Waiting
+from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Settings
 
 SECRET = "the secret of the artifacts' session"  # noqa: S105
@@ -53,7 +53,7 @@ def answered(
 def test_what_a_step_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     _, (job,) = answered(monkeypatch, Done("done"), event(continuationToken='{"since":1}'))
     assert (job.id, job.step, job.parameters) == ("job-1", "release", {"digest": "sha256:1"})
-    assert (job.inputs, job.outputs, job.state) == ({"package": S3Location("b", "k")}, {}, {"since": 1})
+    assert (job.inputs, job.outputs, job.state) == ({"package": {"Bucket": "b", "Key": "k"}}, {}, {"since": 1})
     assert job.credentials["aws_secret_access_key"] == SECRET
 
 

@@ -17,7 +17,7 @@ import pytest
 from pipeline_steps_fakes import FakeSession, error
 
 from pipeline_steps import migrate
-from pipeline_steps.job import Done, Job, S3Location, StepError, Waiting
+from pipeline_steps.job import Done, Job, StepError, Waiting
 from pipeline_steps.migration_definition import ESSENTIAL_LABEL
 from pipeline_steps.settings import Migration, Settings
 
@@ -154,7 +154,7 @@ class Step:
 
     def job(self, state: Json | None = None) -> Job:
         given = {"digest": "sha256:new", "execution": self.execution}
-        inputs = {"deployment": S3Location("store", "key")}
+        inputs = {"deployment": {"Bucket": "store", "Key": "key"}}
         identifier = f"{self.execution}-job-{self.jobs}"
         return Job(identifier, "migrate", given, inputs, {}, {"aws_access_key_id": "a"}, state or {})
 

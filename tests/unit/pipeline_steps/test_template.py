@@ -12,7 +12,7 @@ import pytest
 from pipeline_steps_fakes import FakeSession, error
 
 from pipeline_steps import template
-from pipeline_steps.job import Done, Job, S3Location, StepError
+from pipeline_steps.job import Done, Job, StepError
 from pipeline_steps.settings import Settings
 
 Json = dict[str, Any]
@@ -57,9 +57,8 @@ def aws(*records: Json, live: str | None = LIVE, **answers: Any) -> FakeSession:
 
 
 def run(session: FakeSession, image: str = "none") -> Done:
-    job = Job(
-        "job", "template", {**PACKAGED, "image": image}, {}, {"deployment": S3Location("store", "web/1")}, KEYS, {}
-    )
+    outputs = {"deployment": {"Bucket": "store", "Key": "web/1"}}
+    job = Job("job", "template", {**PACKAGED, "image": image}, {}, outputs, KEYS, {})
     return template.run(cast(boto3.Session, session), SETTINGS, job)
 
 

@@ -7,11 +7,10 @@ from delivery_aws import NOW, STACK, FakeAws, action, digest
 
 from delivery.commands.redeploy import redeploy
 from releases.controllers import CONTROLLERS, service_of
+from releases.ecs import list_services
 from releases.errors import DeliveryError
-from releases.lookup import how_to_wait, services
 from releases.service_state import images, read_states
-from releases.template import fingerprint_in, headed
-from releases.template_state import StoredTemplate, stored_template
+from releases.template import StoredTemplate, fingerprint_in, headed, stored_template
 
 A = digest("a")
 
@@ -55,7 +54,7 @@ def test_while_the_strategy_changes_the_newer_service_counts() -> None:
     aws.service(old, A)
     aws.tasks = tasks
     assert read_states(aws.session(), STACK, ["web"])["web"].controller.type == "CODE_DEPLOY"
-    assert services(aws.session(), STACK) == ["web"]
+    assert list_services(aws.session(), STACK) == ["web"]
 
 
 def test_the_template_says_what_it_is_made_of() -> None:
@@ -120,7 +119,7 @@ def test_an_edit_that_was_not_approved() -> None:
 
 def test_how_to_wait_for_codedeploy() -> None:
     state = read_states(account("f1", "f2").session(), STACK, ["web"])["web"]
-    assert how_to_wait(STACK, state) == (
+    assert state.how_to_wait(STACK) == (
         "wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name dev-web "
         "--deployment-group-name dev-web --include-only-statuses Created Queued InProgress Ready`"
     )

@@ -13,7 +13,7 @@ from pipeline_steps.template import HOOKS
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.service_state import ServiceState
-from releases.template_state import StoredTemplate
+from releases.template import StoredTemplate
 
 Deploy = Callable[..., Recorder]
 SERVICE, RULE, GROUP = "aws:ecs/service:Service", "aws:lb/listenerRule:ListenerRule", "aws:lb/targetGroup:TargetGroup"
