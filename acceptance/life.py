@@ -14,7 +14,7 @@ from acceptance.evidence import Answer, Evidence, Execution, Look
 from acceptance.stack import SERVICE, STACK, edited, source
 from delivery import approval
 from delivery.commands import rollback
-from delivery.commands.history import history
+from delivery.commands.history import service_history
 from delivery.commands.up import Project
 from releases.ecs import describe_services, describe_tasks
 from releases.errors import DeliveryError
@@ -208,7 +208,7 @@ class Life:
         self._settle(step)
 
     def _released(self, step: str) -> None:
-        self.evidence.digests[step] = history(self.session, STACK, SERVICE).releases[0].image_digest
+        self.evidence.digests[step] = service_history(self.session, STACK, SERVICE).releases[0].image_digest
         self.evidence.tasks[step] = self._tasks()
 
     def _settle(self, step: str) -> None:

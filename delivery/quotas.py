@@ -60,8 +60,8 @@ def _builds(machine: str) -> Quota:
     return Quota("codebuild", f"Concurrently running builds for {machine} environment")
 
 
-def _keys(given: Any) -> dict[str, Any]:
-    return given if isinstance(given, dict) else {}
+def _keys(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def report(session: boto3.Session, stacks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

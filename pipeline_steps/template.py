@@ -14,8 +14,7 @@ import boto3
 from pipeline_steps.artifacts import write_files
 from pipeline_steps.job import Done, Job, StepError
 from pipeline_steps.settings import Settings
-from releases import history
-from releases.history import History
+from releases.history import History, read_history
 from releases.names import LIVE
 from releases.record import UNKNOWN
 from releases.repository import Repository
@@ -35,10 +34,10 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
     Raises:
         StepError: no image is live, or the program has not written a template.
     """
-    past = history.read(session, settings.record)
-    chosen = _live(session, settings, past) if job.parameters["image"] == LIVE else _packaged(job)
+    history = read_history(session, settings.record)
+    chosen = _live(session, settings, history) if job.parameters["image"] == LIVE else _packaged(job)
     files = {name: _stored(session, settings, name) for name in (TASK_DEFINITION, APPSPEC)}
-    if not past.releases and not past.unreadable:
+    if not history.releases and not history.unreadable:
         print("The first release: no task runs before its end, so there is nothing that hooks could test.")
         files[APPSPEC] = HOOKS.sub("", files[APPSPEC])
     files[IMAGE_DETAIL] = json.dumps({"ImageURI": f"{settings.repository_uri}@{chosen['IMAGE_DIGEST']}"})
@@ -51,12 +50,12 @@ def _packaged(job: Job) -> dict[str, str]:
     return {variable: job.parameters[parameter] for variable, parameter in names.items()}
 
 
-def _live(session: boto3.Session, settings: Settings, past: History) -> dict[str, str]:
+def _live(session: boto3.Session, settings: Settings, history: History) -> dict[str, str]:
     """The image that is live, and what the last release that had it was made of."""
     digest = Repository(session, settings.repository).digest(LIVE)
     if digest is None:
         raise StepError(f"No image of {settings.repository} has the tag {LIVE}, so there is nothing to deploy")
-    release = past.with_digest(digest)
+    release = history.with_digest(digest)
     return {
         "IMAGE_DIGEST": digest,
         "SOURCE": release.source_version if release else UNKNOWN,

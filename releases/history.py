@@ -45,7 +45,7 @@ class History:
         return next((release for release in self.releases if release.source_version == version), None)
 
 
-def read(session: boto3.Session, record: str) -> History:
+def read_history(session: boto3.Session, record: str) -> History:
     """Read a release record's versions, which Parameter Store gives in no promised order.
 
     Args:

@@ -100,8 +100,8 @@ def record_name(stack: str, service: str) -> str:
 
 def service_of_record(stack: str, name: str) -> str | None:
     """The service whose release record a parameter is; None when it is none."""
-    found = re.fullmatch(rf"{re.escape(parameter_path(stack))}/([^/]+)/release", name)
-    return found[1] if found else None
+    match = re.fullmatch(rf"{re.escape(parameter_path(stack))}/([^/]+)/release", name)
+    return match[1] if match else None
 
 
 def build_value_name(stack: str, service: str, variable: str) -> str:
@@ -129,8 +129,8 @@ class RuntimeValue(NamedTuple):
 def runtime_value(stack: str, name: str) -> RuntimeValue | None:
     """Whose runtime value a parameter is; None when it is none."""
     pattern = runtime_value_name(re.escape(stack), r"([^/]+)", r"([A-Za-z_]\w*)-\w+")
-    found = re.fullmatch(pattern, name, re.ASCII)
-    return RuntimeValue(found[1], found[2]) if found else None
+    match = re.fullmatch(pattern, name, re.ASCII)
+    return RuntimeValue(match[1], match[2]) if match else None
 
 
 # Images

@@ -8,41 +8,41 @@ import click
 from botocore.exceptions import ClientError
 
 from delivery.command_line import json_option, service_argument, stack_option, with_session
-from releases.history import KEPT, History, read
+from releases.history import KEPT, History, read_history
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.repository import Repository
 from releases.service_state import read_state, revision_name
 from releases.sidecars import changes
 
 
-def history(session: boto3.Session, stack: str, service: str) -> History:
+def service_history(session: boto3.Session, stack: str, service: str) -> History:
     """Read the releases of a service; empty when there is no record.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     try:
-        return read(session, record_name(stack, service))
+        return read_history(session, record_name(stack, service))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ParameterNotFound":
             raise
         return History([])
 
 
-def numbers(past: History) -> str:
+def numbers(history: History) -> str:
     """The releases' numbers, for a message."""
-    return ", ".join(dict.fromkeys(str(release.release) for release in past.releases)) or "none"
+    return ", ".join(dict.fromkeys(str(release.release) for release in history.releases)) or "none"
 
 
-def history_lines(past: History, live: str | None) -> list[str]:
+def history_lines(history: History, live: str | None) -> list[str]:
     """For people, newest first.
 
     Args:
-        past: the releases.
+        history: the releases.
         live: the digest that is live, to be marked.
     """
     lines = []
-    for release, before in zip_longest(past.releases, past.releases[1:]):
+    for release, before in zip_longest(history.releases, history.releases[1:]):
         lines.append(
             f"{release_tag(release.release):<13} {release.time}  {release.image_digest[:19]}  "
             f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
@@ -50,8 +50,8 @@ def history_lines(past: History, live: str | None) -> list[str]:
             f"{'  live' if release.image_digest == live else ''}"
         )
         lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", release.sidecars)]
-    lines += [f"version {version} of the record is not a release" for version in past.unreadable]
-    if past.oldest > 1:
+    lines += [f"version {version} of the record is not a release" for version in history.unreadable]
+    if history.oldest > 1:
         lines.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")
     return lines or ["Nothing was released yet."]
 
@@ -67,8 +67,8 @@ def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> 
     Example: delivery history chuoi --stack dev
     """
     read_state(session, stack, service)
-    past = history(session, stack, service)
+    history = service_history(session, stack, service)
     if as_json:
-        click.echo(json.dumps([release.document() for release in past.releases], indent=2))
+        click.echo(json.dumps([release.document() for release in history.releases], indent=2))
     else:
-        click.echo("\n".join(history_lines(past, Repository(session, aws_name(stack, service)).digest(LIVE))))
+        click.echo("\n".join(history_lines(history, Repository(session, aws_name(stack, service)).digest(LIVE))))

@@ -15,7 +15,7 @@ import boto3
 import click
 
 from delivery.command_line import stack_option, with_session
-from delivery.commands.history import history
+from delivery.commands.history import service_history
 from releases.ecs import AT_ONCE, describe_revision, describe_tasks, in_parts, list_services
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name, migration_family, parameter_path, runtime_value, service_of_record
@@ -145,13 +145,13 @@ def _needed(session: boto3.Session, stack: str, service: str, *, deployed: bool)
 
 def _releases(session: boto3.Session, stack: str, service: str) -> list[Release]:
     """The releases that are known. A record that cannot be read may be of a newer program, so it is no guess."""
-    past = history(session, stack, service)
-    if past.newest in past.unreadable:
+    history = service_history(session, stack, service)
+    if history.newest in history.unreadable:
         raise DeliveryError(
             f"the release record of {service} is not one that this version reads, so it is not sure what it needs; "
             "nothing was removed; use the version of this command that belongs to the program"
         )
-    return list(past.releases)
+    return list(history.releases)
 
 
 def _newest_of_pulumi(ecs: Any, newest_first: Sequence[str], family: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import boto3
 import click
 
 from delivery.command_line import service_argument, stack_option, with_session
-from delivery.commands.history import history
+from delivery.commands.history import service_history
 from releases import scaling
 from releases.consistency import Observation, RepairAction, diagnose, observe
 from releases.errors import DeliveryError
@@ -83,10 +83,13 @@ def _release_what_runs(
         log_progress(f"{LIVE} points to {running}.")
         return
     ssm, name = session.client("ssm"), record_name(stack, state.service)
-    found = ssm.get_parameter(Name=name)["Parameter"]
-    if found["Value"] != state.record:
+    parameter = ssm.get_parameter(Name=name)["Parameter"]
+    if parameter["Value"] != state.record:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
-    number, origin = repository.next_release(running, found["Version"]), _origin(session, stack, state.service, running)
+    number, origin = (
+        repository.next_release(running, parameter["Version"]),
+        _origin(session, stack, state.service, running),
+    )
     if state.release is None:
         _resume_scaling(session, stack, state.name, log_progress)
     repository.tag(running, release_tag(number))
@@ -101,14 +104,14 @@ def _release_what_runs(
         **asdict(origin),
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-    if ssm.get_parameter(Name=name)["Parameter"]["Version"] != found["Version"]:
+    if ssm.get_parameter(Name=name)["Parameter"]["Version"] != parameter["Version"]:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
     ssm.put_parameter(Name=name, Value=release.value(), Overwrite=True)
     log_progress(f"The release record says {release_tag(number)}, {revision_name(state.task_definition)}.")
 
 
 def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Origin:
-    earlier = history(session, stack, service).with_digest(digest)
+    earlier = service_history(session, stack, service).with_digest(digest)
     if earlier is not None:
         return Origin(earlier.source_version, earlier.execution, earlier.commit, earlier.repository)
     return Pipeline(session, aws_name(stack, service)).origin(digest)
@@ -116,10 +119,10 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
 
 def _resume_scaling(session: boto3.Session, stack: str, name: str, log_progress: Log) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
-    found = session.client("application-autoscaling").describe_scalable_targets(
+    targets = session.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="ecs", ScalableDimension=scaling.SCALABLE_DIMENSION, ResourceIds=[f"service/{stack}/{name}"]
     )
-    if found["ScalableTargets"]:
+    if targets["ScalableTargets"]:
         scaling.resume(session, stack, name)
         log_progress("Scaling is not suspended.")
 

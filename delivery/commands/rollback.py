@@ -11,7 +11,7 @@ import boto3
 import click
 
 from delivery.command_line import service_argument, stack_option, wait_option, with_session
-from delivery.commands.history import history, numbers
+from delivery.commands.history import numbers, service_history
 from delivery.commands.redeploy import deploy
 from delivery.differences import Difference, differences
 from releases.ecs import describe_revision
@@ -88,8 +88,8 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
             f"{state.in_flight} is in flight, so it is not sure what to go back from; {state.how_to_wait(stack)}, or "
             "name the release with --to: the pipeline deploys it after what is in flight"
         )
-    past, current = history(session, stack, service), images(session, stack, state)
-    target = _target(past, current, service, number)
+    history, current = service_history(session, stack, service), images(session, stack, state)
+    target = _target(history, current, service, number)
     pipeline = Pipeline(session, aws_name(stack, service))
     waiting = pipeline.running()[::-1]
     if not (state.in_flight or waiting) and target.image_digest == current.live == (current.running or current.live):
@@ -100,7 +100,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
     if not Repository(session, aws_name(stack, service)).has(target.image_digest):
         raise DeliveryError(
             f"the image {target.image_digest} of {release_tag(target.release)} is no longer in the repository "
-            f"{aws_name(stack, service)}; name another one with --to; there are: {numbers(past)}"
+            f"{aws_name(stack, service)}; name another one with --to; there are: {numbers(history)}"
         )
     return Plan(
         stack=stack,
@@ -122,17 +122,17 @@ def start(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool
     deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, log_progress, wait=wait)
 
 
-def _target(past: History, current: Images, service: str, number: int | None) -> Release:
-    if not past.releases:
+def _target(history: History, current: Images, service: str, number: int | None) -> Release:
+    if not history.releases:
         raise DeliveryError(f"{service} has no releases yet, so there is nothing to go back to; upload a source first")
     if number is None:
-        other = next((release for release in past.releases if release.image_digest != current.live), None)
+        other = next((release for release in history.releases if release.image_digest != current.live), None)
         if other is None:
             raise DeliveryError(f"every release of {service} that is known has the live image; there is no other one")
         return other
-    chosen = next((release for release in past.releases if release.release == number), None)
+    chosen = next((release for release in history.releases if release.release == number), None)
     if chosen is None:
-        raise DeliveryError(f"there is no release {number} of {service}; there are: {numbers(past)}")
+        raise DeliveryError(f"there is no release {number} of {service}; there are: {numbers(history)}")
     return chosen
 
 

@@ -110,13 +110,11 @@ class Preview:
 
     def setting(self, key: str) -> Any:
         """A config value, such as `services`, of this project's; None when there is none."""
-        found = next((value for name, value in self.config.items() if name.partition(":")[2] == key), None)
-        if found is None:
-            return None
+        text = next((value for name, value in self.config.items() if name.partition(":")[2] == key), None)
         try:
-            return json.loads(found)
+            return text and json.loads(text)
         except ValueError:
-            return found
+            return text
 
 
 def grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
@@ -135,12 +133,12 @@ def parse(text: str) -> Preview:
     """
     try:
         document = json.loads(text)
-        said = document.get("diagnostics") or []
+        diagnostics = document.get("diagnostics") or []
         return Preview(
             changes=tuple(_changes(document.get("steps") or [])),
             config=document.get("config") or {},
-            warnings=tuple(_said(said, "warning")),
-            errors=tuple(_said(said, "error")),
+            warnings=tuple(_messages(diagnostics, "warning")),
+            errors=tuple(_messages(diagnostics, "error")),
         )
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise DeliveryError(f"this is not what `pulumi preview --json` prints: {error}") from None
@@ -154,30 +152,30 @@ def judged(event_log: str) -> Preview:
     Raises:
         DeliveryError: it is no such log.
     """
-    found: dict[bool, list[str]] = {True: [], False: []}
+    messages: dict[bool, list[str]] = {True: [], False: []}  # by whether the policy is mandatory
     try:
         for line in event_log.rpartition("\n")[0].splitlines():  # a CLI that was killed leaves no whole last line
             if violation := json.loads(line).get("policyEvent"):
                 name = violation.get("resourceUrn", "").rpartition("::")[2]
-                words = one_line(COLOURS.sub("", violation["message"]))
-                said = f"{words} (policy {violation['policyName']})"
-                found[violation["enforcementLevel"] == "mandatory"].append(f"{name}: {said}" if name else said)
+                message = f"{one_line(COLOURS.sub('', violation['message']))} (policy {violation['policyName']})"
+                mandatory = violation["enforcementLevel"] == "mandatory"
+                messages[mandatory].append(f"{name}: {message}" if name else message)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise DeliveryError(f"this is not what the option `--event-log` writes: {error}") from None
-    return Preview(errors=tuple(found[True]), warnings=tuple(found[False]))
+    return Preview(errors=tuple(messages[True]), warnings=tuple(messages[False]))
 
 
 def _changes(steps: Sequence[Mapping[str, Any]]) -> list[Change]:
     """One for each resource: a replacement may be told in up to three steps."""
-    found: dict[str, Change] = {}
+    changes: dict[str, Change] = {}
     for step in steps:
         action, urn = ACTIONS.get(step["op"]), step["urn"]
         if action is None or urn.split("::")[2].rpartition("$")[2].startswith(("pulumi:", COMPONENT)):
             continue
-        if action == "replace" and urn in found and not step.get("newState"):
+        if action == "replace" and urn in changes and not step.get("newState"):
             continue
-        found[urn] = _change(step, action)
-    return list(found.values())
+        changes[urn] = _change(step, action)
+    return list(changes.values())
 
 
 def _change(step: Mapping[str, Any], action: Action) -> Change:
@@ -214,9 +212,9 @@ def readable(value: Any) -> Any:
     return UNKNOWN if value == COMPUTED else value
 
 
-def _said(diagnostics: Sequence[Mapping[str, Any]], severity: str) -> list[str]:
-    """What was said, each once."""
-    found = []
+def _messages(diagnostics: Sequence[Mapping[str, Any]], severity: str) -> list[str]:
+    """The messages of a severity, each once."""
+    messages = []
     for diagnostic in diagnostics:
         if diagnostic.get("severity") != severity:
             continue
@@ -224,7 +222,7 @@ def _said(diagnostics: Sequence[Mapping[str, Any]], severity: str) -> list[str]:
         for frame in (f"{severity}: ", *FRAMES):
             text = text.strip().removeprefix(frame)
         name = diagnostic.get("urn", "").rpartition("::")[2]
-        own = name and "pulumi:pulumi:Stack" not in diagnostic["urn"]
+        of_resource = name and "pulumi:pulumi:Stack" not in diagnostic["urn"]
         if text.strip():
-            found.append(f"{name}: {text.strip()}" if own else text.strip())
-    return list(dict.fromkeys(found))
+            messages.append(f"{name}: {text.strip()}" if of_resource else text.strip())
+    return list(dict.fromkeys(messages))

@@ -13,10 +13,10 @@ from pipeline_steps.package import builder
 from pipeline_steps.package.commit import from_labels, named
 from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import Settings
-from releases import history, template
+from releases import template
 from releases.events import PACKAGED, STARTED, Commit, publish
 from releases.executions import NO_IMAGE, was_given
-from releases.history import History
+from releases.history import History, read_history
 from releases.names import LIVE
 from releases.pipeline import Pipeline
 from releases.record import UNKNOWN, Release
@@ -67,14 +67,14 @@ def run(session: boto3.Session, settings: Settings, docker: Docker) -> Packaged:
     """
     # Executions are asked for before the record is read: one that ends in between is in the record.
     earlier = _earlier(session, settings) if settings.image == NO_IMAGE else []
-    past = history.read(session, settings.record)
-    if past.newest in past.unreadable:
-        raise StepError(f"Version {past.newest} of {settings.record} is no release record that this program reads.")
-    packaged = _Package(session, settings, docker, past).package(earlier)
+    history = read_history(session, settings.record)
+    if history.newest in history.unreadable:
+        raise StepError(f"Version {history.newest} of {settings.record} is no release record that this program reads.")
+    packaged = _Package(session, settings, docker, history).package(earlier)
     if packaged.nothing:
         print(f"{packaged.nothing}: nothing to do.")
         return replace(packaged, summary="nothing to deploy")
-    packaged = replace(packaged, summary=summary(packaged, past.last))
+    packaged = replace(packaged, summary=summary(packaged, history.last))
     announce(session, settings, PACKAGED, packaged.commit, summary=packaged.summary)
     return packaged
 
@@ -100,8 +100,8 @@ def announce(session: boto3.Session, settings: Settings, detail_type: str, commi
 
 
 class _Package:
-    def __init__(self, session: boto3.Session, settings: Settings, docker: Docker, past: History) -> None:
-        self._session, self._settings, self._docker, self._past = session, settings, docker, past
+    def __init__(self, session: boto3.Session, settings: Settings, docker: Docker, history: History) -> None:
+        self._session, self._settings, self._docker, self._history = session, settings, docker, history
         self._repository = Repository(session, settings.repository)
 
     def package(self, earlier: list[str]) -> Packaged:
@@ -121,7 +121,7 @@ class _Package:
     def _of_source(self, earlier: list[str]) -> Packaged:
         source = self._settings.source
         nothing = Packaged("", source, Commit())
-        if self._past.with_source(source):
+        if self._history.with_source(source):
             return replace(nothing, nothing=f"Source {source} has been released already")
         if any(_builds(self._session, self._settings.pipeline, execution) for execution in earlier):
             return replace(nothing, nothing=f"Source {source} is on its way in an earlier execution")
@@ -138,7 +138,7 @@ class _Package:
             digest = image
         else:
             raise StepError(f"There is no image {image} in {self._settings.repository}.")
-        packaged = _of_release(digest, self._past)
+        packaged = _of_release(digest, self._history)
         if not digest:
             return replace(packaged, nothing="No image is live yet")
         if image == LIVE and self._template_is_released(digest):
@@ -156,7 +156,7 @@ class _Package:
         return commit, int(head["LastModified"].timestamp())
 
     def _template_is_released(self, digest: str) -> bool:
-        settings, last = self._settings, self._past.last
+        settings, last = self._settings, self._history.last
         if not settings.template_folder or last is None or last.image_digest != digest:
             return False
         key = f"{settings.template_folder}/{template.APPSPEC}"
@@ -164,9 +164,9 @@ class _Package:
         return template.fingerprint_in(answer["Body"].read().decode()) == last.template_fingerprint
 
 
-def _of_release(digest: str, past: History) -> Packaged:
+def _of_release(digest: str, history: History) -> Packaged:
     """An image as it was released before."""
-    release = past.with_digest(digest)
+    release = history.with_digest(digest)
     if release is None:
         return Packaged(digest, UNKNOWN, Commit())
     return Packaged(digest, release.source_version, Commit(release.commit, release.repository))

@@ -193,7 +193,7 @@ def repairs(aws: WithStore, session: boto3.Session) -> None:
 
 def tells(aws: WithStore, session: boto3.Session) -> None:
     status.status(session, "dev", "web")
-    history.history(session, "dev", "web")
+    history.service_history(session, "dev", "web")
 
 
 COMMANDS: Sequence[Callable[[WithStore, boto3.Session], None]] = (rolls_back, deploys_again, retries, repairs, tells)
