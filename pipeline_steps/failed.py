@@ -124,17 +124,10 @@ def _refused_file(session: boto3.Session, pipeline: str, action: Action) -> str:
     if action["stageName"] != "Deploy":
         return ""
     group, since = log_group(pipeline), int(action["startTime"].timestamp() * 1000)
+    events_since = session.client("logs").get_paginator("filter_log_events").paginate
+    most = {"MaxItems": LOG_LINES}
     for words in READ_ONLY:
-        pages = (
-            session.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(
-                logGroupName=group,
-                startTime=since,
-                filterPattern=f'"{words}"',
-                PaginationConfig={"MaxItems": LOG_LINES},
-            )
-        )
+        pages = events_since(logGroupName=group, startTime=since, filterPattern=f'"{words}"', PaginationConfig=most)
         try:
             for event in (event for page in pages for event in page["events"]):
                 if name := file_in(event["message"], words):

@@ -21,7 +21,7 @@ class MigrationTask:
         started_by: the pipeline's execution.
         created: in seconds since 1970.
         code: the migration's own exit code; None while it runs, and when it never ran.
-        stop_code: why it stops, in ECS's codes.
+        ended_by_itself: whether the task stops because the migration ended, its only essential container.
         stopped_reason: why, in words.
         container_reason: what ECS says of the container that migrates, such as that it had no memory left; "" if
             nothing.
@@ -35,7 +35,7 @@ class MigrationTask:
     started_by: str
     created: float
     code: int | None
-    stop_code: str
+    ended_by_itself: bool
     stopped_reason: str
     container_reason: str
     ended_sidecars: frozenset[str]
@@ -59,7 +59,7 @@ class MigrationTask:
             started_by=task.get("startedBy", ""),
             created=task["createdAt"].timestamp(),
             code=migration.get("exitCode"),
-            stop_code=task.get("stopCode", ""),
+            ended_by_itself=task.get("stopCode") == "EssentialContainerExited",
             stopped_reason=task.get("stoppedReason", ""),
             container_reason=migration.get("reason", ""),
             ended_sidecars=frozenset() if stopping or container in ended else ended,
@@ -78,11 +78,6 @@ class MigrationTask:
         stopped because the migration ended: an app that is told to stop may end with 0.
         """
         return self.code == 0 and self.ended_by_itself
-
-    @property
-    def ended_by_itself(self) -> bool:
-        """Whether the task has stopped because the migration ended; it is the only essential container."""
-        return self.stop_code == "EssentialContainerExited"
 
     def failure(self, last_line: str, log: str) -> str:
         """Why it has failed, in one line.

@@ -204,9 +204,10 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
 def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
     """The deployments of a service that is there, the primary one first."""
     described = describe_services(session, stack, [service]).get(service)
-    if described is None:
+    listed = controller_of(described).deployments(described) if described else []
+    if not listed:
         raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
-    return controller_of(described).deployments(described)
+    return listed
 
 
 def _failure(session: boto3.Session, stack: str, service: str, deployment: str) -> str | None:

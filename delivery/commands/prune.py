@@ -113,12 +113,8 @@ def remove(session: boto3.Session, unused: Leftovers) -> None:
 
 def _parameters(session: boto3.Session, stack: str) -> tuple[list[Value], set[str]]:
     """The stack's runtime values, and the services that have a release record."""
-    prefix = f"{parameter_path(stack)}/"
-    pages = (
-        session.client("ssm")
-        .get_paginator("describe_parameters")
-        .paginate(ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}])
-    )
+    of_stack = {"Key": "Name", "Option": "BeginsWith", "Values": [f"{parameter_path(stack)}/"]}
+    pages = session.client("ssm").get_paginator("describe_parameters").paginate(ParameterFilters=[of_stack])
     values, recorded = [], set()
     for page in pages:
         for parameter in page["Parameters"]:

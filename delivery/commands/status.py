@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import boto3
 import click
@@ -79,10 +78,6 @@ class Status:
     gone: list[str]
     changed: list[str]
     closed: list[str]
-
-    def document(self) -> dict[str, Any]:
-        """For machines."""
-        return asdict(self)
 
     def lines(self) -> list[tuple[str, str]]:
         """For people: label and text."""
@@ -172,7 +167,7 @@ def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> 
     """
     now = status(session, stack, service)
     if as_json:
-        click.echo(json.dumps(now.document(), indent=2))
+        click.echo(json.dumps(asdict(now), indent=2))
     else:
         for label, text in now.lines():
             click.echo(f"{label:<16} {text}")

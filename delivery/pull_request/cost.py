@@ -22,14 +22,12 @@ class Prices:
 
     Attributes:
         region: the region's code.
-        as_of: when they were looked up: year and month.
-        source: where.
+        as_of: when they were looked up: year and month. The table itself says where.
         month: what one of each costs for a month.
     """
 
     region: str
     as_of: str
-    source: str
     month: Mapping[str, float]
 
 
@@ -40,19 +38,12 @@ class Item:
     Attributes:
         what: such as `2 tasks`.
         service: whose it is; None: the stack's.
-        before: US dollars a month.
-        after: US dollars a month.
+        difference: US dollars a month more; negative for less.
     """
 
     what: str
     service: str | None
-    before: float
-    after: float
-
-    @property
-    def difference(self) -> float:
-        """US dollars a month more; negative for less."""
-        return self.after - self.before
+    difference: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +81,7 @@ def prices(region: str) -> Prices | None:
     if region not in table["hourly"]:
         return None
     hourly = {name: price * HOURS for name, price in table["hourly"][region].items()}
-    return Prices(region, table["as_of"], table["source"], {**hourly, **table["monthly"]})
+    return Prices(region, table["as_of"], {**hourly, **table["monthly"]})
 
 
 @cache
@@ -119,8 +110,7 @@ def _all_tasks(preview: Preview, prices: Prices) -> Iterator[Item]:
         yield Item(
             f"{before} → {after}" if before and after else str(before or after),
             service,
-            before.month(prices) if before else 0,
-            after.month(prices) if after else 0,
+            (after.month(prices) if after else 0) - (before.month(prices) if before else 0),
         )
 
 
@@ -183,4 +173,4 @@ def _things(changes: Sequence[Change], prices: Prices) -> Iterator[Item]:
         if change.type in THINGS:
             what, month = THINGS[change.type]
             before, after = (month(inputs, prices) if inputs else 0 for inputs in (change.old, change.new))
-            yield Item(what, change.service, before, after)
+            yield Item(what, change.service, after - before)

@@ -123,7 +123,9 @@ class _Package:
         nothing = Packaged("", source, Commit())
         if self._history.with_source(source):
             return replace(nothing, nothing=f"Source {source} has been released already")
-        if any(_builds(self._session, self._settings.pipeline, execution) for execution in earlier):
+        pipeline = Pipeline(self._session, self._settings.pipeline)
+        # An execution releases its source unless it was given an image.
+        if any(was_given(pipeline.execution(execution), NO_IMAGE) for execution in earlier):
             return replace(nothing, nothing=f"Source {source} is on its way in an earlier execution")
         commit, uploaded = self._upload()
         announce(self._session, self._settings, STARTED, commit)
@@ -191,8 +193,3 @@ def _source_of(summary: dict[str, Any]) -> str | None:
     revisions = summary.get("sourceRevisions") or [{}]
     revision: str | None = revisions[0].get("revisionId")
     return revision
-
-
-def _builds(session: boto3.Session, pipeline: str, execution: str) -> bool:
-    """Whether an execution releases its source, which it does unless it was given an image."""
-    return was_given(Pipeline(session, pipeline).execution(execution), NO_IMAGE)
