@@ -16,7 +16,7 @@ from moto import mock_aws
 from sandbox.account.account import Principal
 from sandbox.account.errors import AwsError
 from sandbox.clock import Clock
-from sandbox.ecs import tasks
+from sandbox.ecs import health, tasks
 from sandbox.ecs.api import HANDLERS
 from sandbox.ecs.health import Check, HealthTracker, matches
 from sandbox.ecs.model import Task
@@ -178,7 +178,7 @@ def moto_client(service: str) -> Any:
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     with mock_aws():
-        account = FakeAccount(folder=tmp_path, id="123456789012")
+        account = FakeAccount(folder=tmp_path, id="123456789012", clock=Clock(1000.0, patience=100.0))
         account.clients = {name: moto_client(name) for name in ("elbv2", "ec2", "ssm", "logs", "ecr")}
         moto = moto_client("ecs")
         account.clients["ecs"] = OwnEcs(account, moto)
@@ -213,6 +213,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)
         engine = FakeEngine()
         monkeypatch.setattr(tasks, "LocalEngine", lambda *_: engine)
+        monkeypatch.setattr(health, "BOOT_SECONDS", 0.1)
         prepared = Aws(account, engine, subnets, everybody, group, account.clients["ecs"])
         yield prepared
         for service in list(state_of(account).services.values()):  # type: ignore[arg-type]

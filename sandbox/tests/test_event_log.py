@@ -19,11 +19,11 @@ OF_THE_PROGRAM = "Resource monitor has terminated, shutting down"
 OF_ITS_CONNECTION = "Exception calling application: failed to connect to all addresses: Connection refused"
 SUMMARY = {"maybeCorrupt": False, "durationSeconds": 1, "resourceChanges": {"create": 2}, "PolicyPacks": {}}
 CLI = """\
-#!{python}
+#!/bin/sh
+case " $* " in *" up "*) exec {python} -IS "$0.py" "$@" ;; *) echo v3.259.0 ;; esac
+"""
+UP = """\
 import json, os, signal, sys
-if "up" not in sys.argv:
-    print("v3.259.0")
-    sys.exit()
 events = open(sys.argv[sys.argv.index("--event-log") + 1], "a")
 def event(**content):
     events.write(json.dumps(dict(sequence=0, timestamp=0, **content)) + "\\n")
@@ -37,7 +37,8 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Outcome:
     """One `up` with a Pulumi CLI that does nothing but this."""
     cli = folder / ".tools/bin/pulumi"
     cli.parent.mkdir(parents=True)
-    cli.write_text(CLI.format(python=sys.executable) + textwrap.dedent(script))
+    cli.write_text(CLI.format(python=sys.executable))
+    cli.with_name("pulumi.py").write_text(UP + textwrap.dedent(script))
     cli.chmod(0o755)
     (folder / "Pulumi.yaml").write_text("name: tiny\nruntime: python\n")
     (folder / "Pulumi.dev.yaml").touch()

@@ -71,6 +71,10 @@ def all_handlers() -> dict[tuple[str, str], Handler]:
     return handlers
 
 
+SECONDS_TO_STOP = 0.02
+"""How long the server takes at most to see that it shall stop."""
+
+
 class _QuietHandler(MotoRequestHandler):
     """Logs what goes wrong, not every request."""
 
@@ -100,7 +104,9 @@ class Listener:
         self.account = new_account(folder, account, region, f"http://127.0.0.1:{self.port}", clock)
         self._application = Application(self.account, all_handlers() if handlers is None else handlers, all_routes())
         self.account.application = self._application
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=[SECONDS_TO_STOP], name="http", daemon=True
+        )
         self._thread.start()
 
     def _call(self, environ: dict[str, Any], start_response: Any) -> Any:
