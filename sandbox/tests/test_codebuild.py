@@ -6,13 +6,13 @@ import io
 import json
 import os
 import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_fakes import eventually
 from botocore.exceptions import ClientError
 from image_registry import image_registry, layer
 from moto.backends import get_backend
@@ -83,12 +83,9 @@ class Site:
         return self.codebuild.batch_get_builds(ids=[name])["builds"][0]
 
     def wait(self, name: str) -> Any:
-        for _ in range(600):
-            build = self.get(name)
-            if build["buildComplete"]:
-                return build
-            time.sleep(0.05)
-        raise AssertionError(f"the build does not end: {build}")
+        record = builds_of(self.account).records[name]
+        eventually(lambda: record.data.get("buildComplete"), 60)
+        return self.get(name)
 
     def build(self, files: dict[str, str | bytes] | bytes | str, **parameters: Any) -> Any:
         """Run a build; a text is the buildspec of a source that has nothing else."""
@@ -402,10 +399,7 @@ def test_stopping(site: Site) -> None:
     site.project()
     marker = f"88{os.getpid()}"
     name = site.start({"buildspec.yml": spec(build=["echo begin", f"sleep {marker}"], post_build=["echo never"])})
-    for _ in range(200):
-        if site.get(name)["currentPhase"] == "BUILD":
-            break
-        time.sleep(0.05)
+    eventually(lambda: site.get(name)["currentPhase"] == "BUILD", 60)
     site.codebuild.stop_build(id=name)
     build = site.wait(name)
     assert (build["buildStatus"], phases(build)["BUILD"]) == ("STOPPED", "STOPPED")
@@ -427,7 +421,7 @@ def test_a_build_leaves_no_process_and_no_files(site: Site) -> None:
 
 def test_time_runs_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.project(timeoutInMinutes=5)
-    monkeypatch.setattr("sandbox.codebuild.runner.SECONDS_PER_MINUTE", 1)
+    monkeypatch.setattr("sandbox.codebuild.runner.SECONDS_PER_MINUTE", 0.3)
     build = site.build(spec(build=["sleep 60"], post_build=["echo never"]))
     assert (build["buildStatus"], phases(build)["BUILD"]) == ("TIMED_OUT", "TIMED_OUT")
     assert site.output(build) == []
@@ -456,14 +450,13 @@ def test_each_aws_command_has_its_own_streams_folder_variables_and_exit_code(sit
         "mkdir below && cd below && echo '{\"a\": 1}' > input.json",
         "aws ssm get-parameter --cli-input-json file://input.json 2>&1 | grep -o 'Missing required parameter'",
         "aws sts nonsense 2> /dev/null || echo code $?",
-        "for n in 1 2 3; do aws sts get-caller-identity --query Account --output text & done; wait",
-        "aws --version | grep -c aws-cli",
+        "for n in 1 2; do aws sts get-caller-identity --query Account --output text & done; wait",
     ]
     site.project()
     build = site.build(spec(build=commands))
     assert build["buildStatus"] == "SUCCEEDED", site.log(build)
     missing = "Missing required parameter"
-    assert site.output(build) == [ACCOUNT, f'"{ACCOUNT}"', missing, "code 2", *[ACCOUNT] * 3, "1"]
+    assert site.output(build) == [ACCOUNT, f'"{ACCOUNT}"', missing, "code 2", *[ACCOUNT] * 2]
 
 
 def test_python_has_boto3_and_nothing_else_and_a_folder_may_ask_for_another(site: Site) -> None:
@@ -594,7 +587,7 @@ def test_projects_that_are_refused(site: Site, change: dict[str, Any], message: 
 
 def test_no_more_builds_are_started_than_the_account_may_run(site: Site) -> None:
     site.project()
-    slow: dict[str, str | bytes] = {"buildspec.yml": spec(build=["sleep 1"])}
+    slow: dict[str, str | bytes] = {"buildspec.yml": spec(build=["sleep 60"])}
     builds_of(site.account).quota = 1
     first = site.start(slow)
     for quota in (1, 0):
@@ -604,9 +597,10 @@ def test_no_more_builds_are_started_than_the_account_may_run(site: Site) -> None
         detail = refused.value.response["Error"]
         assert detail["Code"] == "AccountLimitExceededException"
         assert detail["Message"] == f"Cannot have more than {quota} builds in queue for the account"
+    site.codebuild.stop_build(id=first)
     site.wait(first)
     builds_of(site.account).quota = None
-    assert site.wait(site.start(slow))["buildStatus"] == "SUCCEEDED"
+    assert site.build(spec(build=["true"]))["buildStatus"] == "SUCCEEDED"
 
 
 def test_builds_that_cannot_be_started(site: Site) -> None:

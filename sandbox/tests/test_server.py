@@ -1,5 +1,6 @@
 """The HTTP front: identities, denials in every protocol, own handlers, S3 by the aws command line."""
 
+import io
 import json
 import os
 import signal
@@ -8,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from moto.moto_api._internal.models import moto_api_backend
@@ -95,17 +98,20 @@ def refused(call: Any, **params: Any) -> tuple[str, str]:
 
 
 def aws(account: Account, credentials: Credentials, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the aws command line as somebody."""
+    """Run the aws command line as somebody, in this process, because it takes a second to start."""
     environment = {
-        "PATH": os.environ["PATH"],
         "HOME": str(account.folder),
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_DEFAULT_REGION": R,
         "AWS_ENDPOINT_URL": account.endpoint,
     }
-    command = [str(AWS), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        code = create_clidriver().main(list(arguments))
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def sandbox_api(account: Account, route: str, body: Json | None = None) -> Any:
