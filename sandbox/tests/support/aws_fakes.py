@@ -74,12 +74,13 @@ def denied(operation: str, message: str = "User: u is not authorized to perform:
 
 def eventually(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
     """The condition's first true value; fails when there is none in time."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.005
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.05)
     raise AssertionError("it did not happen in time")
 
 

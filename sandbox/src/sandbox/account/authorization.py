@@ -54,7 +54,8 @@ def authorise(account: Account, principal: Principal, access_key: str, call: Cal
         context = {**caller_context, **tags, **need.context}
         if "kms:ViaService" in need.context:
             context["aws:ViaAWSService"] = "true"
-        decision = _decide(account, Need(need.action, need.resource, context), grants, call)
+        request = Need(need.action, need.resource, context)
+        decision = _evaluate(request, grants, *_resource_policy(account, request, call))
         _record(account, principal.arn, f"{call.service}:{call.operation}", need, decision)
         if not decision.allowed and need.tried:
             missing.append(need.action)
@@ -98,11 +99,6 @@ def service_may(account: Account, service: str, need: Need, document: str | None
     decision = _evaluate(need, grants, _optional(need.resource, document), Trust.RESOURCE_DECIDES)
     _record(account, service, need.action, need, decision)
     return decision.allowed
-
-
-def _decide(account: Account, need: Need, grants: identity.Grants, call: Call) -> Decision:
-    policy, trust = _resource_policy(account, need, call)
-    return _evaluate(need, grants, policy, trust)
 
 
 def _evaluate(need: Need, grants: identity.Grants, resource: Policy | None, trust: Trust) -> Decision:

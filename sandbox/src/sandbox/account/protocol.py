@@ -105,6 +105,11 @@ def protocol_of(service: str, content_type: str | None) -> str:
         return "json"
 
 
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer's members that have a value: AWS leaves the others out."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def operation_of(environ: Environ, body: bytes, service: str) -> Operation:
     """The operation of a request. Raises ``AwsError`` when there is none or it cannot be read."""
     request = Request(rewound(environ, body))

@@ -16,14 +16,10 @@ def put(ssm: Any, parameters: Mapping[str, str | None], say: Say) -> None:
         say: prints a line.
     """
     names = sorted(parameters)
-    missing = [name for first in range(0, len(names), 10) for name in _missing(ssm, names[first : first + 10])]
+    pages = (ssm.get_parameters(Names=names[first : first + 10]) for first in range(0, len(names), 10))
+    missing = [name for page in pages for name in page["InvalidParameters"]]
     for name in missing:
         key = {"KeyId": parameters[name]} if parameters[name] else {}
         ssm.put_parameter(Name=name, Value=secrets.token_urlsafe(24), Type="SecureString", **key)
     if missing:
         say("Made up for the sandbox, since nobody has put these parameters: " + ", ".join(missing))
-
-
-def _missing(ssm: Any, names: list[str]) -> list[str]:
-    invalid: list[str] = ssm.get_parameters(Names=names)["InvalidParameters"]
-    return invalid

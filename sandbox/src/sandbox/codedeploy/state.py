@@ -29,10 +29,6 @@ PREDEFINED_CONFIGS: dict[str, Json] = {
 """AWS's own (CodeDeploy, predefined deployment configurations for ECS)."""
 
 
-def _predefined_config(name: str, routing: Json) -> Json:
-    return {"deploymentConfigName": name, "computePlatform": "ECS", "trafficRoutingConfig": routing}
-
-
 class CodeDeployState:
     """One account's applications, groups and configurations.
 
@@ -51,7 +47,8 @@ class CodeDeployState:
         self.applications: dict[str, Json] = {}
         self.groups: dict[tuple[str, str], Json] = {}
         self.configs: dict[str, Json] = {
-            name: _predefined_config(name, routing) for name, routing in PREDEFINED_CONFIGS.items()
+            name: {"deploymentConfigName": name, "computePlatform": "ECS", "trafficRoutingConfig": routing}
+            for name, routing in PREDEFINED_CONFIGS.items()
         }
         self.revisions: dict[tuple[str, str], Json] = {}
         self.tags: dict[str, dict[str, str]] = {}

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, Json, StageExecution
+from sandbox.codepipeline.model import ActionExecution, Execution, Json, StageExecution
+from sandbox.codepipeline.shapes import artifact_shape
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
@@ -43,10 +44,10 @@ def publish_action(account: Account, execution: Execution, action: ActionExecuti
         "action-execution-id": action.id,
         "region": account.region,
         "type": dict(action.declaration["actionTypeId"]),
-        "input-artifacts": [_artifact(artifact) for artifact in action.inputs],
+        "input-artifacts": [artifact_shape(artifact) for artifact in action.inputs],
     }
     if state == "SUCCEEDED":
-        detail["output-artifacts"] = [_artifact(artifact) for artifact in action.outputs]
+        detail["output-artifacts"] = [artifact_shape(artifact) for artifact in action.outputs]
     if state != "STARTED":
         result = {
             "external-execution-id": action.external_id,
@@ -66,10 +67,6 @@ def _common(execution: Execution, state: str) -> Json:
         "state": state,
         "version": float(execution.definition["version"]),
     }
-
-
-def _artifact(artifact: Artifact) -> Json:
-    return {"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}}
 
 
 def _publish(account: Account, detail_type: str, execution: Execution, detail: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.account.protocol import present
 from sandbox.codepipeline.model import (
     ActionExecution,
     Artifact,
@@ -13,10 +14,6 @@ from sandbox.codepipeline.model import (
 )
 
 CONDITION_KINDS: tuple[ConditionKind, ...] = ("beforeEntry", "onSuccess", "onFailure")
-
-
-def present(values: Json) -> Json:
-    return {key: value for key, value in values.items() if value is not None}
 
 
 def execution_shape(execution: Execution) -> Json:
@@ -85,12 +82,12 @@ def action_shape(execution: Execution, action: ActionExecution) -> Json:
                     "resolvedConfiguration": action.resolved,
                     "roleArn": declaration.get("roleArn"),
                     "region": declaration.get("region"),
-                    "inputArtifacts": [_artifact(artifact) for artifact in action.inputs],
+                    "inputArtifacts": [artifact_shape(artifact) for artifact in action.inputs],
                     "namespace": declaration.get("namespace"),
                 }
             ),
             "output": {
-                "outputArtifacts": [_artifact(artifact) for artifact in action.outputs],
+                "outputArtifacts": [artifact_shape(artifact) for artifact in action.outputs],
                 "executionResult": result,
                 "outputVariables": action.variables,
             },
@@ -195,7 +192,7 @@ def _trigger(execution: Execution) -> Json:
     return {"triggerType": execution.trigger_type, "triggerDetail": execution.trigger_detail}
 
 
-def _artifact(artifact: Artifact) -> Json:
+def artifact_shape(artifact: Artifact) -> Json:
     return {"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}}
 
 

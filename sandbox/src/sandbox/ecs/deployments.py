@@ -207,7 +207,7 @@ class Scheduler:
         service, primary = self.service, self.service.primary
         if primary.rollout_state == "FAILED":
             return
-        old = self._old()
+        old = [task for task in self._all_active() if task.deployment_id != self.service.primary.id]
         if not old:
             return
         self._stop([task for task in old if not task.ready])
@@ -280,9 +280,6 @@ class Scheduler:
 
     def _all_active(self) -> list[Task]:
         return [task for task in self.service.tasks if task.active]
-
-    def _old(self) -> list[Task]:
-        return [task for task in self._all_active() if task.deployment_id != self.service.primary.id]
 
 
 def failed(task: Task) -> bool:

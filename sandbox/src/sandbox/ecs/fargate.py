@@ -106,9 +106,8 @@ def sizes() -> dict[int, list[int]]:
     sizes: dict[int, list[int]] = {}
     for pair in _rule("fargate_cpu_memory")["then"]["anyOf"]:
         memory = pair["properties"]["Memory"]["then"]
-        steps = (memory.get(name) for name in ("minimum", "maximum", "multipleOf"))
-        offered = memory["enum"] if "enum" in memory else _range(*steps)
-        sizes |= {int(cpu): offered for cpu in pair["properties"]["Cpu"]["then"]["enum"]}
+        offered = memory.get("enum") or range(memory["minimum"], memory["maximum"] + 1, memory["multipleOf"])
+        sizes |= {int(cpu): list(offered) for cpu in pair["properties"]["Cpu"]["then"]["enum"]}
     return sizes
 
 
@@ -118,10 +117,6 @@ def log_drivers() -> list[str]:
     items = _rule("fargate_properties")["then"]["allOf"][1]["properties"]["ContainerDefinitions"]["items"]
     drivers: list[str] = items["properties"]["LogConfiguration"]["then"]["properties"]["LogDriver"]["enum"]
     return drivers
-
-
-def _range(least: int, most: int, step: int) -> list[int]:
-    return list(range(least, most + 1, step))
 
 
 def _rule(name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from sandbox.account.protocol import present
 from sandbox.ecs.model import Deployment, Json, Service, Task
 
 ECHOED = (
@@ -39,11 +40,6 @@ DEPLOYMENT_INPUTS = (
 
 def seconds(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment else None
-
-
-def present(values: Json) -> Json:
-    """The fields that have a value: ECS leaves the others out."""
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def counts(tasks: Iterable[Task]) -> tuple[int, int]:

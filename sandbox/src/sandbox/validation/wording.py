@@ -55,17 +55,16 @@ def error_of(service: str, protocol: str, violations: Sequence[Violation]) -> Aw
 def message_of(violations: Sequence[Violation]) -> str:
     """AWS's common wording, for all violations at once."""
     count = len(violations)
-    constraints = "; ".join(_sentence(violation) for violation in violations)
-    return f"{count} validation error{'' if count == 1 else 's'} detected: {constraints}"
+    sentences = "; ".join(
+        f"{_subject(each)} at '{dotted(each.path)}' failed to satisfy constraint: {_constraint(each)}"
+        for each in violations
+    )
+    return f"{count} validation error{'' if count == 1 else 's'} detected: {sentences}"
 
 
 def dotted(path: Sequence[str]) -> str:
     """A path as AWS writes it: ``pipeline.stages.1.member.name``."""
     return ".".join(part[:1].lower() + part[1:] for part in path)
-
-
-def _sentence(violation: Violation) -> str:
-    return f"{_subject(violation)} at '{dotted(violation.path)}' failed to satisfy constraint: {_constraint(violation)}"
 
 
 def _subject(violation: Violation) -> str:
