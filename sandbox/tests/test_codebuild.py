@@ -1,12 +1,10 @@
-"""Builds from StartBuild to their end: phases, variables, artifacts, logs, permissions, images."""
+"""Builds from StartBuild to their end: phases, variables, artifacts, logs, permissions; and projects."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,129 +12,28 @@ from typing import Any
 import pytest
 from aws_fakes import eventually
 from botocore.exceptions import ClientError
-from image_registry import image_registry, layer
-from moto.backends import get_backend
+from build_site import (
+    ACCOUNT,
+    BUCKET,
+    ENVIRONMENT,
+    REGION,
+    ROLE,
+    Site,
+    build_site,
+    context,
+    make_zip,
+    names_in,
+    phases,
+    spec,
+)
 
-from sandbox import base_images
-from sandbox.account.account import Account
-from sandbox.codebuild.api import HANDLERS as CODEBUILD
 from sandbox.codebuild.api import builds_of
-from sandbox.ecr.api import HANDLERS as ECR
-from sandbox.server.listener import Listener
-
-ACCOUNT, REGION = "123456789012", "eu-west-1"
-REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/build"
-TRUST = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
-ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
-BUCKET = "artifacts"
-
-
-def policy(*statements: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-class Site:
-    """A project of CodePipeline, a bucket, and builds that are waited for."""
-
-    def __init__(self, account: Account) -> None:
-        self.account = account
-        self.codebuild = account.client("codebuild")
-        self.s3 = account.client("s3")
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.iam = account.client("iam")
-        self.iam.create_role(RoleName="build", AssumeRolePolicyDocument=policy(TRUST))
-        self.deny()
-
-    def deny(self, *actions: str) -> None:
-        """Let the build's role do everything but these actions."""
-        statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
-        statements += [{"Effect": "Deny", "Action": action, "Resource": "*"} for action in actions]
-        self.iam.put_role_policy(RoleName="build", PolicyName="p", PolicyDocument=policy(*statements))
-
-    def count(self, action: str) -> int:
-        """How often the build's role asked for an action."""
-        return sum(1 for decision in self.account.decisions if decision.action == action)
-
-    def project(self, **settings: Any) -> None:
-        environment = {**ENVIRONMENT, **settings.pop("environment", {})}
-        self.codebuild.create_project(
-            name="proj",
-            source={"type": "CODEPIPELINE", **settings.pop("source", {})},
-            artifacts={"type": "CODEPIPELINE"},
-            environment=environment,
-            serviceRole=ROLE,
-            **settings,
-        )
-
-    def start(self, files: dict[str, str | bytes] | bytes, **parameters: Any) -> str:
-        body = files if isinstance(files, bytes) else make_zip(files)
-        self.s3.put_object(Bucket=BUCKET, Key="in.zip", Body=body)
-        answer = self.codebuild.start_build(
-            projectName="proj", sourceLocationOverride=f"{BUCKET}/in.zip", sourceVersion="v-1", **parameters
-        )
-        assert answer["build"]["buildStatus"] == "IN_PROGRESS"
-        name: str = answer["build"]["id"]
-        return name
-
-    def get(self, name: str) -> Any:
-        return self.codebuild.batch_get_builds(ids=[name])["builds"][0]
-
-    def wait(self, name: str) -> Any:
-        record = builds_of(self.account).records[name]
-        eventually(lambda: record.data.get("buildComplete"), 60)
-        return self.get(name)
-
-    def build(self, files: dict[str, str | bytes] | bytes | str, **parameters: Any) -> Any:
-        """Run a build; a text is the buildspec of a source that has nothing else."""
-        return self.wait(self.start({"buildspec.yml": files} if isinstance(files, str) else files, **parameters))
-
-    def log(self, build: Any) -> str:
-        folder: str = build["id"].split(":")[1]
-        return (self.account.folder / "builds" / folder / "build.log").read_text()
-
-    def output(self, build: Any) -> list[str]:
-        """What the commands of a build wrote."""
-        return [line for line in self.log(build).splitlines() if not line.startswith("[Container]")]
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
-    for service in ("codebuild", "ecr", "iam", "logs", "s3", "ssm", "sts"):
-        get_backend(service).reset()
-    listener = Listener(tmp_path / "account", ACCOUNT, REGION, {**CODEBUILD, **ECR})
-    yield Site(listener.account)
-    listener.stop()
-
-
-def make_zip(files: dict[str, str | bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def names_in(body: bytes) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return archive.namelist()
-
-
-def phases(build: Any) -> dict[str, str]:
-    return {phase["phaseType"]: phase.get("phaseStatus", "") for phase in build["phases"]}
-
-
-def context(build: Any, phase: str) -> tuple[str, str]:
-    (found,) = (entry for entry in build["phases"] if entry["phaseType"] == phase)
-    return found["contexts"][0].get("statusCode", ""), found["contexts"][0].get("message", "")
-
-
-def spec(**phase_commands: Any) -> str:
-    content = {"version": 0.2, "env": {"shell": "bash"}, "phases": {}}
-    for name, commands in phase_commands.items():
-        content["phases"][name] = commands if isinstance(commands, dict) else {"commands": commands}  # type: ignore[index]
-    return json.dumps(content)
+    with build_site(tmp_path, monkeypatch) as prepared:
+        yield prepared
 
 
 def test_a_build_that_succeeds(site: Site) -> None:
@@ -435,115 +332,6 @@ def test_many_builds_at_once(site: Site) -> None:
     ]
     builds = [site.wait(name) for name in names]
     assert [site.output(build) for build in builds] == [[str(number)] for number in (1, 2, 3, 4)], builds
-
-
-DOCKERFILE = (
-    'FROM python:3.12-slim\nARG NOTE\nWORKDIR /app\nCOPY app.py .\nRUN echo $NOTE > note\nCMD ["python", "app.py"]\n'
-)
-IMAGE = f"{REGISTRY}/app:one"
-
-
-def test_each_aws_command_has_its_own_streams_folder_variables_and_exit_code(site: Site) -> None:
-    commands = [
-        "AWS_DEFAULT_OUTPUT=text aws sts get-caller-identity --query Account",
-        "aws sts get-caller-identity --query Account",
-        "mkdir below && cd below && echo '{\"a\": 1}' > input.json",
-        "aws ssm get-parameter --cli-input-json file://input.json 2>&1 | grep -o 'Missing required parameter'",
-        "aws sts nonsense 2> /dev/null || echo code $?",
-        "for n in 1 2; do aws sts get-caller-identity --query Account --output text & done; wait",
-    ]
-    site.project()
-    build = site.build(spec(build=commands))
-    assert build["buildStatus"] == "SUCCEEDED", site.log(build)
-    missing = "Missing required parameter"
-    assert site.output(build) == [ACCOUNT, f'"{ACCOUNT}"', missing, "code 2", *[ACCOUNT] * 2]
-
-
-def test_python_has_boto3_and_nothing_else_and_a_folder_may_ask_for_another(site: Site) -> None:
-    commands = [
-        'python3 -c \'import boto3; print(boto3.client("sts").get_caller_identity()["Account"])\'',
-        'for name in click moto pulumi sandbox yaml; do python3 -I -c "import $name" 2> /dev/null && echo $name; done; true',
-        "python3 -I -c 'import s3transfer, sys; print(sys.argv)' a 'b c'",
-        "mkdir -p below/it && cd below/it && echo 3.11 > .python-version && python3 -c 'print(1)'",
-        "cd .. && echo 3.99 > .python-version; python3 -c 'print(2)' 2>&1",
-    ]
-    site.project()
-    build = site.build(spec(build=commands))
-    said, ended = site.output(build), build["buildStatus"]
-    assert said[:3] == [ACCOUNT, "['-c', 'a', 'b c']", "1"], site.log(build)
-    assert said[3].startswith("pyenv: version `3.99' is not installed (set by /codebuild/")
-    assert ended == "FAILED"
-
-
-LOGIN = f"aws ecr get-login-password | docker login --username AWS --password-stdin {REGISTRY}"
-
-
-def test_an_image_is_built_and_pushed(site: Site) -> None:
-    site.account.client("ecr").create_repository(repositoryName="app")
-    site.project(environment={"privilegedMode": True})
-    files: dict[str, str | bytes] = {
-        "Dockerfile": DOCKERFILE,
-        "app.py": "print('hi')",
-        "buildspec.yml": spec(
-            pre_build=[LOGIN],
-            build=[f"docker build -t {IMAGE} --build-arg NOTE=n .", f"docker push {IMAGE}"],
-            post_build=["test $CODEBUILD_BUILD_SUCCEEDING = 1", f"docker pull {IMAGE}", f"docker tag {IMAGE} x:y"],
-        ),
-    }
-    build = site.build(files)
-    assert build["buildStatus"] == "SUCCEEDED", site.log(build)
-    (detail,) = site.account.client("ecr").describe_images(repositoryName="app")["imageDetails"]
-    assert detail["imageTags"] == ["one"]
-    assert f"one: digest: {detail['imageDigest']} size: " in site.log(build)
-
-
-def test_a_base_image_is_pulled_and_kept_for_other_builds(site: Site) -> None:
-    site.account.base_images = base_images.Settings(base_images.REGISTRY)
-    site.project(environment={"privilegedMode": True})
-    with image_registry() as registry:
-        registry.put("base:1", [layer(("own", "1"))], {"Env": ["A=b"]})
-        files: dict[str, str | bytes] = {
-            "Dockerfile": f"FROM {registry.host}/base:1\nWORKDIR /x\nCOPY Dockerfile .\n",
-            "buildspec.yml": spec(build=["docker build -t x ."]),
-        }
-        build = site.build(files)
-    assert build["buildStatus"] == "SUCCEEDED", site.log(build)
-    assert f"{registry.host}/base:1 is {registry.host}/base@sha256:" in site.log(build)
-    kept = {f"sha256:{path.name}" for path in (site.account.folder / ".images/blobs").iterdir()}
-    assert kept >= registry.blobs.keys()
-
-
-def test_images_need_a_login_and_a_privileged_environment(site: Site) -> None:
-    site.account.client("ecr").create_repository(repositoryName="app")
-    commands = [f"docker build -t {IMAGE} .", f"docker push {IMAGE}"]
-    files: dict[str, str | bytes] = {"Dockerfile": "FROM debian", "buildspec.yml": spec(build=commands)}
-    site.project(environment={"privilegedMode": True})
-    build = site.build(files)
-    assert site.output(build)[-1] == "no basic auth credentials"
-    assert "Reason: exit status 1" in context(build, "BUILD")[1]
-    build = site.build(files, privilegedModeOverride=False)
-    assert "Cannot connect to the Docker daemon" in site.log(build)
-    site.deny("ecr:PutImage")
-    build = site.build({**files, "buildspec.yml": spec(pre_build=[LOGIN], build=commands)})
-    assert site.output(build)[-1].startswith("denied: User: ")
-
-
-def test_a_build_has_the_tools_of_its_image_and_the_architecture_of_its_machine(site: Site) -> None:
-    arm = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
-    site.project(environment={"privilegedMode": True, "type": "ARM_CONTAINER", "image": arm})
-    files: dict[str, str | bytes] = {
-        "Dockerfile": "FROM debian\nRUN true\n",
-        "buildspec.yml": spec(
-            pre_build=["docker build --platform linux/arm64 ."],
-            build=["docker build --platform linux/amd64 ."],
-            post_build=["apt-get --version || dpkg --version"],
-        ),
-    }
-    build = site.build(files)
-    assert [phases(build)[name] for name in ("PRE_BUILD", "BUILD", "POST_BUILD")] == ["SUCCEEDED", "FAILED", "FAILED"]
-    assert "exec /bin/sh: exec format error" in site.log(build)
-    assert "apt-get: command not found" in site.log(build)
-    assert "Reason: exit status 127" in context(build, "POST_BUILD")[1]
 
 
 def test_projects(site: Site) -> None:
