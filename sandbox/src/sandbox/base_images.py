@@ -19,7 +19,7 @@ MODES = (AUTO, REGISTRY, STAND_IN)
 
 @dataclass(frozen=True)
 class Settings:
-    """Which of MODES, and how registries are reached: a proxy's URL, hosts without it, a file of trusted roots."""
+    """One of MODES, and how registries are reached: a proxy's URL, hosts without it, a file of trusted roots."""
 
     mode: str = STAND_IN
     proxy: str = ""
@@ -28,7 +28,7 @@ class Settings:
 
 
 def chosen(environment: Mapping[str, str] | None = None) -> Settings:
-    """What an environment says, by default this process's.
+    """The settings of an environment, by default this process's.
 
     Raises:
         ValueError: SANDBOX_IMAGES is none of MODES.

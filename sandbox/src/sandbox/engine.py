@@ -151,7 +151,7 @@ class Engine:
         return outcome
 
     def _stack(self, refresh: bool | None = None) -> "_Stack":
-        """The stack of the private copy, which is made anew where the repository's files have changed."""
+        """The stack of the private copy, which is copied again when the repository's files have changed."""
         changed = self.folder.copy_stack_files(self.say, keep_refresh=refresh is not False)
         if self._opened is None:
             self._keep_no_logs()
@@ -213,7 +213,7 @@ class Engine:
         }
 
     def _aws(self) -> dict[str, str]:
-        """What the environment of the person who deploys says of AWS."""
+        """The AWS variables of the person who deploys."""
         signed = self._signed_in["credentials"]
         token = {"AWS_SESSION_TOKEN": signed["session_token"]} if signed["session_token"] else {}
         return {

@@ -1,4 +1,4 @@
-"""Whom one acts as in a running sandbox: credentials, and providers that sign with them."""
+"""The identity that calls a running sandbox: its credentials, and providers that sign with them."""
 
 import json
 from typing import Any

@@ -76,7 +76,7 @@ def refused_image(environment: Mapping[str, Any]) -> str:
 
 
 def lacking_tools(image: str) -> set[str]:
-    """Commands that a CodeBuild image does not have, as far as they are known; none where nobody knows the image.
+    """Commands that a CodeBuild image lacks, as far as known; none for an unknown image.
 
     Amazon Linux has yum and dnf, Ubuntu apt and what else is Debian's own; others are installed by neither Dockerfile:
     https://github.com/aws/aws-codebuild-docker-images/blob/master/al/x86_64/standard/5.0/Dockerfile and

@@ -78,7 +78,7 @@ def _taken_out(root: Path) -> dict[str, ModuleType]:
 
 @contextlib.contextmanager
 def _quiet_event_loops() -> Iterator[None]:
-    """A program that failed leaves tasks behind, of which asyncio would tell at length."""
+    """A program that failed leaves tasks behind, about which asyncio would print many lines."""
     handler: Callable[..., Any] = asyncio.BaseEventLoop.default_exception_handler
     asyncio.BaseEventLoop.default_exception_handler = lambda *_: None  # type: ignore[method-assign]
     hook = sys.unraisablehook

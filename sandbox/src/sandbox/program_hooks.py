@@ -1,4 +1,4 @@
-"""What a program says of itself, by entry points of the group `fargate_sandbox`. Each is a function, and may be missing.
+"""The entry points of the group `fargate_sandbox` that a program offers. Each is a function, and may be missing.
 
 | entry point | arguments → answer |
 |---|---|

@@ -1,4 +1,4 @@
-"""What a wait says, so that nobody takes it for one that hangs."""
+"""Progress lines of a wait, so that it does not look like one that hangs."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Say = Callable[[str], None]
 
 
 class Progress:
-    """Says what is waited for: at once when that is something else than before, and then once a minute.
+    """Says what is waited for: at once when it has changed, and then once a minute.
 
     Args:
         say: takes a line.
@@ -21,7 +21,7 @@ class Progress:
         self._message, self._since, self._last = "", 0.0, 0.0
 
     def waits(self, message: str, *, known: bool = False) -> float:
-        """Look at what is waited for.
+        """Report what is waited for, if it is time.
 
         Args:
             words: what it is.

@@ -1,4 +1,4 @@
-"""What the engine tells of an operation: lines for people while it runs, and what came of it."""
+"""Reports an operation of the engine: lines for people while it runs, and its outcome."""
 
 import builtins
 import re
@@ -91,7 +91,7 @@ class Outcome:
 
 
 class Reporter:
-    """Takes the engine's events of one operation, tells of them and keeps what came of it."""
+    """Takes the engine's events of one operation, reports them and collects the outcome."""
 
     def __init__(self, operation: str, say: Say, show_diff: bool) -> None:
         self.outcome = Outcome()

@@ -1,4 +1,4 @@
-"""Stack files as YAML: read as Pulumi reads it, and what is wrong said with the line."""
+"""Stack files as YAML: read as Pulumi reads it; an error names the line."""
 
 from pathlib import Path
 from typing import Any

@@ -33,12 +33,12 @@ NOT_COPIED = ("encryptionsalt", "encryptedkey", "secretsprovider", "environment"
 
 
 class SandboxError(Exception):
-    """What a command cannot do; the message says what to do next."""
+    """A command cannot do its work; the message says what to do next."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, as `server.json` tells of it."""
+    """A running server, as `server.json` describes it."""
 
     pid: int
     port: int

@@ -1,1 +1,1 @@
-"""An account in a region: what its services share. It knows none of them."""
+"""An account in a region: what its services share. It imports none of the services."""

@@ -1,4 +1,4 @@
-"""The account that the parts of the server share. It knows none of them: those that all use are registered with it."""
+"""The account that all parts of the server share. It imports none of them: those that others use register with it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Denied(Exception):
 
 
 class Missing(Exception):
-    """A call that the service refuses, because its caller may not what it tried; the message is AWS's."""
+    """A call that the service refuses because its caller lacks permissions; the message is AWS's."""
 
 
 def authorise(account: Account, principal: Principal, access_key: str, call: Call, source_ip: str) -> None:

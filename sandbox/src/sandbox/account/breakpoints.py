@@ -1,4 +1,4 @@
-"""Breakpoints: calls of AWS's API that are held, so that a test decides what happens between two of a client's steps.
+"""Breakpoints: AWS API calls that are held back, so that a test decides what happens between two steps of a client.
 
 A breakpoint holds one call: before it is done, or after it was done and before it is answered.
 """

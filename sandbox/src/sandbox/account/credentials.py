@@ -1,4 +1,4 @@
-"""What a client signs with."""
+"""Credentials that clients sign with."""
 
 from dataclasses import dataclass
 

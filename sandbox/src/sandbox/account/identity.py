@@ -20,7 +20,7 @@ PARTITION = "aws"
 
 
 class UnknownKey(Exception):
-    """An access key that belongs to nobody, or a session token that does not fit it."""
+    """An access key that does not exist, or a session token that does not belong to it."""
 
 
 class ExpiredToken(Exception):

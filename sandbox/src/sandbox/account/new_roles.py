@@ -1,4 +1,4 @@
-"""Roles that were just made: services learn of them late, where the reading `late_roles` is followed."""
+"""New roles: under the reading `late_roles` services refuse a role for the first seconds after it was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What services keep for an account, which knows none of them."""
+"""The state that each service keeps for an account, by its class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Part = TypeVar("Part")
 
 
 class Parts:
-    """One object of each kind, made when it is first asked for."""
+    """One object of each class, made at its first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

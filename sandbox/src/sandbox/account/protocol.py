@@ -35,7 +35,7 @@ _SIGNING_NAMES = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request's SigV4 credential scope says. The signature itself is not verified."""
+    """The access key, region and service of a request's SigV4 signature, which itself is not verified."""
 
     access_key: str
     token: str | None

@@ -1,4 +1,4 @@
-"""What the server keeps for whoever looks into it."""
+"""Records of the server's decisions and events, for debugging and tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What authorisation has to look up, read from moto's state."""
+"""Facts about resources that authorisation needs, read from moto's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles that AWS services assume: the sessions they get, and how they look at a role they are given."""
+"""Roles that AWS services assume: their sessions, and the check of a role that a service is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``/_sandbox/…`` offers of the load balancers."""
+"""The load balancers' routes below ``/_sandbox/``."""
 
 from __future__ import annotations
 

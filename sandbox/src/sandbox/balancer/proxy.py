@@ -143,7 +143,7 @@ def _page(status: int, title: str) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 class Balancers:
-    """All listeners of one account; each begins to listen when somebody asks for it first."""
+    """All listeners of one account; each opens its port at its first use."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, Listener] = {}

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class NotSimulated(Exception):
-    """A rule that this sandbox does not know to judge."""
+    """A rule that this sandbox cannot evaluate."""
 
 
 def decide(rules: Sequence[Json], host: str, path: str) -> Json:

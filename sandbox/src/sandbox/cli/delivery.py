@@ -1,4 +1,4 @@
-"""The commands that deliver and look at deliveries: ship, log."""
+"""The commands that deliver and show deliveries: ship, log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that show what was told outside of AWS: slack, commits."""
+"""The commands that show what was posted outside of AWS: slack, commits."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def commits(stack: str, as_json: bool) -> None:
 
 
 def _delivered(session: Session, path: str, over: Callable[[Entry], bool]) -> Any:
-    """What there is when nothing is on its way any more, or after a minute."""
+    """The receiver's messages when none is on its way any more, or after a minute."""
     end = time.monotonic() + SECONDS_TO_DELIVER
     while not over(inbox := session.control(path)) and time.monotonic() < end:
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The logs of builds, as a client shows them: line by line, without a buildspec's scripts, or the last words only."""
+"""The logs of builds, as a client shows them: line by line, without a buildspec's scripts, or only the last lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters that somebody else keeps, who is not in the sandbox: it puts them itself, and says so."""
+"""Parameters that are kept outside of the stack: the sandbox puts them itself, with made-up values."""
 
 import secrets
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ MARKS = {"Succeeded": "ok", "Failed": "FAILED", "Abandoned": "abandoned", "InPro
 
 @dataclass(frozen=True)
 class Approval:
-    """A question that nobody has answered yet."""
+    """A manual approval that is pending."""
 
     stage: str
     action: str
@@ -39,7 +39,7 @@ class Approval:
 
 @dataclass
 class ExecutionFollower:
-    """Tells of one execution as it goes on."""
+    """Reports one execution while it runs."""
 
     session: Session
     pipeline: Json
@@ -99,7 +99,7 @@ class ExecutionFollower:
         return ""
 
     def report(self) -> list[Json]:
-        """Say what is new; the execution's actions so far."""
+        """Report what is new; returns the execution's actions so far."""
         actions = self.actions()
         for action in actions:
             identifier = action["actionExecutionId"]
@@ -216,7 +216,7 @@ class ExecutionFollower:
 
 
 def _where(actions: list[Json]) -> str:
-    """What an execution is at."""
+    """The action that an execution is at."""
     running = next((action for action in actions if action["status"] == "InProgress"), None)
     return f"  {running['stageName']}/{running['actionName']} goes on" if running else "  It waits for its turn"
 
@@ -251,7 +251,7 @@ def failure(session: Session, summary: Json, follower: ExecutionFollower, servic
 
 
 def failed_task(session: Session, pipeline: Json, service: str, since: datetime) -> list[str]:
-    """The last task of a service that ended otherwise than by scaling, and the end of what it said."""
+    """The last task of a service that did not end by scaling, and the end of its log."""
     ecs = session.client("ecs")
     stopped: list[Json] = []
     for cluster, name in ecs_services(session, pipeline, service):
@@ -262,7 +262,7 @@ def failed_task(session: Session, pipeline: Json, service: str, since: datetime)
 
 
 def failed_run(session: Session, execution: str, since: datetime) -> list[str]:
-    """The last task that RunTask started in the execution's name, once it has ended, and the end of what it said."""
+    """The last task that RunTask started in the execution's name, once it has ended, and the end of its log."""
     ecs = session.client("ecs")
     stopped: list[Json] = []
     for cluster in ecs.list_clusters()["clusterArns"]:

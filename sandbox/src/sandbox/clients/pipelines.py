@@ -1,4 +1,4 @@
-"""The pipeline that deploys a service, as the deployed pipelines say."""
+"""Finds the pipeline that deploys a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS clients of a running sandbox, and its own interface."""
+"""AWS clients of a running sandbox, and its routes below ``/_sandbox/``."""
 
 from __future__ import annotations
 

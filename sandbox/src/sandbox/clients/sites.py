@@ -28,7 +28,7 @@ class Site:
     address: str
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """A GET's status and body; 0 when nobody answers."""
+        """A GET's status and body; 0 without an answer."""
         connection = http.client.HTTPConnection(self.address, timeout=SECONDS_TO_ANSWER)
         try:
             connection.request("GET", path, headers={"Host": self.host})

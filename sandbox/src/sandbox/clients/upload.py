@@ -1,4 +1,4 @@
-"""Uploads a source as its uploader, and finds what that has started, by what the deployed users and rules say."""
+"""Uploads a source with the deployed uploader's permissions, and finds the execution that it starts."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def upload(session: Session, pipeline: Json, content: bytes, metadata: Mapping[s
 
 
 def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say: Say) -> str:
-    """The first execution that took the uploaded version: S3 may tell of it twice, and another one has nothing to do.
+    """The first execution of the uploaded version; S3 may send its event twice, and a second one changes nothing.
 
     When S3 tells nobody of the upload for as long as it may need to begin to, that version is started by hand.
 
@@ -164,7 +164,7 @@ def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say
 
 
 def s3_is_late(session: Session, uploaded: Uploaded) -> bool:
-    """Whether the bucket is to tell EventBridge of the upload and has not yet."""
+    """Whether the bucket's event of the upload has not come yet."""
     configuration = session.client("s3").get_bucket_notification_configuration(Bucket=uploaded.bucket)
     return "EventBridgeConfiguration" in configuration and not _events_of(session, uploaded)
 

@@ -1,4 +1,4 @@
-"""Saved queries of CloudWatch Logs Insights, which moto lacks: they are kept, and answer nothing.
+"""Saved queries of CloudWatch Logs Insights, which moto lacks: they are stored, and cannot be run.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
 """

@@ -21,7 +21,7 @@ Holds = Callable[[State], bool]
 
 
 class MalformedRule(ValueError):
-    """The rule is none; the message says where."""
+    """The text is no rule; the message says where."""
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def _location(text: str) -> Location:
 
 
 def _target(artifacts: dict[str, Any], name: str) -> ArtifactTarget | None:
-    """Where artifacts go; None for those that nobody takes."""
+    """Where artifacts go; None without a target."""
     place = artifacts.get("location")
     if artifacts["type"] == "NO_ARTIFACTS" or not place:
         return None

@@ -13,7 +13,7 @@ SHELLS = {"bash": "/bin/bash", "/bin/bash": "/bin/bash", "sh": "/bin/sh", "/bin/
 
 
 class BuildspecError(Exception):
-    """A buildspec says what CodeBuild would refuse, or what is not simulated here."""
+    """A buildspec has what CodeBuild would refuse, or what is not simulated here."""
 
 
 @dataclass(frozen=True)

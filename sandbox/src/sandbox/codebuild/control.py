@@ -1,4 +1,4 @@
-"""What ``/_sandbox/…`` offers of builds, and of what they tell a code host."""
+"""The routes below ``/_sandbox/`` for builds and for the statuses of commits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def set_quota(account: Account, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def commits(account: Account, body: dict[str, Any]) -> dict[str, Any]:
-    """What GitHub or GitLab was told, by builds too, and whether nothing is on its way."""
+    """Statuses and comments of commits, and whether none is on its way."""
     account.bus.wait()
     return {
         "posted": list(account.parts.of(Commits).posted),

@@ -1,4 +1,4 @@
-"""What CodeBuild tells about a build: phases, status, in the shapes of its API."""
+"""A build's phases and status, in the shapes of CodeBuild's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of a build: a zip in S3, read with the build's role and unpacked with suspicion."""
+"""The source of a build: a zip in S3, read with the build's role; a path that leaves its folder is refused."""
 
 from __future__ import annotations
 

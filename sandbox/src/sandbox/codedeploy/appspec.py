@@ -28,7 +28,7 @@ class AppSpecError(Exception):
 
 @dataclass(frozen=True)
 class AppSpec:
-    """What is to be deployed.
+    """The parsed AppSpec: what to deploy.
 
     Attributes:
         task_definition: the revision's ARN.

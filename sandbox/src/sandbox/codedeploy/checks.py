@@ -43,7 +43,7 @@ def check_config(params: Json) -> None:
 
 
 def check_group(account: Account, group: Json) -> None:
-    """A group of the ECS platform, with what it refers to."""
+    """Check a group of the ECS platform and what it refers to."""
     if group.get("deploymentStyle") != BLUE_GREEN:
         raise AwsError(
             "InvalidDeploymentStyleException",

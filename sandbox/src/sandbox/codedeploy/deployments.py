@@ -1,4 +1,4 @@
-"""The operations on deployments; what one does is in `run`."""
+"""The operations on deployments; `run` has the steps of one."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _rollback(account: Account, run: Run, event: str) -> str:
 
 
 def _keep(account: Account, info: Json) -> None:
-    """Moto is told too: it is asked for a deployment's group when somebody's permissions are judged."""
+    """Also record it in moto, which authorisation asks for a deployment's group."""
     id = info["deploymentId"]
     state_of(account).deployments[id] = info
     codedeploy_backends[account.id][account.region].deployments[id] = SimpleNamespace(  # type: ignore[assignment]

@@ -288,7 +288,7 @@ class Run:
         return max(SHORTEST_LOOK, self.account.clock.scale(SECONDS_BETWEEN_LOOKS))
 
     def _look(self, seconds: float | None = None) -> None:
-        """Wait, and end when somebody has stopped the deployment or an alarm has gone off."""
+        """Wait; ends the deployment when it was stopped or an alarm is on."""
         if self.stop.wait(self._interval() if seconds is None else seconds):
             raise DeploymentFailed("MANUAL_STOP", "The deployment was stopped by a user.", "DEPLOYMENT_STOP_ON_REQUEST")
         alarms = self.group.get("alarmConfiguration", {})

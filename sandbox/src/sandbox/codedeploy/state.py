@@ -1,4 +1,4 @@
-"""What the sandbox remembers of CodeDeploy, in the API's own shapes."""
+"""CodeDeploy's state of an account, in the API's own shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage conditions. A rule that this sandbox cannot evaluate fails, saying so.
+"""Stage conditions. A rule that this sandbox cannot evaluate fails, and its message says so.
 
 https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works-conditions.html
 """

@@ -140,7 +140,7 @@ class Runner:
         return run
 
     def _retry(self, stage: StageExecution, mode: str) -> None:
-        """What CodePipeline does by itself once where the stage says so, and for RetryStageExecution."""
+        """A stage's retry: once by itself where the stage declares it, and for RetryStageExecution."""
         succeeded = {action.name for action in stage.actions if action.status == "Succeeded"}
         stage.retries += 1
         stage.status = "InProgress"

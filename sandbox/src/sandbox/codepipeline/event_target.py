@@ -1,4 +1,4 @@
-"""Pipelines as the targets of event rules."""
+"""Pipelines as targets of event rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which execution may enter a stage: one at a time, in the order that the execution mode says.
+"""Which execution may enter a stage: one at a time, in the order of the execution mode.
 
 https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.html
 """

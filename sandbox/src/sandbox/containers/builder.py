@@ -52,7 +52,7 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What the command line of a build says. `machine` is the architecture of the one that builds."""
+    """The options of a build's command line. `machine` is the architecture of the building machine."""
 
     context: Path
     arguments: dict[str, str] = field(default_factory=dict)

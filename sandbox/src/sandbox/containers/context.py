@@ -22,7 +22,7 @@ class CopyError(Exception):
 
 @dataclass(frozen=True)
 class Ownership:
-    """Whom copied files belong to, and their permissions when not those of the source."""
+    """The owner of copied files, and their permissions when not those of the source."""
 
     uid: int = 0
     gid: int = 0

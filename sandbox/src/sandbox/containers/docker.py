@@ -69,7 +69,7 @@ class Docker:
         self._bases = bases or Bases(store.folder / "bases", Settings())
 
     def run(self, arguments: list[str], stdin: Callable[[], str]) -> None:
-        """Do what the arguments say; raises DockerError or UsageError."""
+        """Run one command; raises DockerError or UsageError."""
         command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
         if command == "buildx" and rest[:1] == ["build"]:
             self.build(rest[1:])

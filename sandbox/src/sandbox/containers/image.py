@@ -31,7 +31,7 @@ TIMESTAMP = 315619200
 
 
 class ImageError(Exception):
-    """A stored image is not what it says it is."""
+    """A stored image does not have its digest's content."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def write_blob(blobs: Path, content: bytes) -> str:
 
 
 def store_blob(blobs: Path, digest: str, parts: Iterable[bytes]) -> int:
-    """Store what somebody sends under the digest that it should have; its size. Raises ImageError for another one."""
+    """Store content under its declared digest; returns its size. Raises ImageError when it has another digest."""
     sha256, size = hashlib.sha256(), 0
     with _new_blob(blobs) as file:
         for part in parts:

@@ -203,7 +203,7 @@ class Container:
                 self.relay(client, int(request["connect"]))
 
     def execute(self, client: socket.socket, process: dict[str, Any]) -> None:
-        """Run a process to its end; it is killed when the one who asked for it hangs up."""
+        """Run a process to its end; it is killed when the caller hangs up."""
         try:
             pid, ended, codes = self.start(process)
         except OSError as error:
@@ -272,7 +272,7 @@ def start_error(name: str, error: OSError) -> str:
 
 @contextlib.contextmanager
 def reporting(status: int) -> Iterator[None]:
-    """Tell the owner what went wrong before the command ran, and end."""
+    """Report to the owner what went wrong before the command ran, and end."""
     try:
         yield
     except Exception as error:

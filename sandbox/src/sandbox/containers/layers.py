@@ -24,7 +24,7 @@ ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 class LayerError(Exception):
-    """A layer cannot be read, or has what it must not have."""
+    """A layer cannot be read, or has an entry that is not allowed."""
 
 
 def apply_layer(path: Path, root: Path) -> None:
@@ -49,7 +49,7 @@ def apply_layer(path: Path, root: Path) -> None:
 
 
 class _Layer:
-    """A layer while it is laid over a root: what it has made, and the folders whose attributes are set last."""
+    """A layer while it is laid over a root: what it has created, and the folders whose attributes are set last."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

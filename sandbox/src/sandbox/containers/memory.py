@@ -1,4 +1,4 @@
-"""What processes use of a machine's memory, from /proc."""
+"""The memory that processes use, from /proc."""
 
 from __future__ import annotations
 

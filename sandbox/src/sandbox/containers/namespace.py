@@ -23,7 +23,7 @@ CAP_SYS_ADMIN = 21
 
 
 class NamespaceError(Exception):
-    """This machine does not let a container be made; the text says what is needed."""
+    """This machine does not allow containers; the message says what is needed."""
 
 
 class StartError(Exception):

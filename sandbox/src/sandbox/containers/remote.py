@@ -39,7 +39,7 @@ DENIED = (
 
 
 class UnreachedError(Exception):
-    """A registry gives no answer, or none that says anything of the image; the text is why."""
+    """A registry gives no answer, or none about the image; the message is why."""
 
 
 class LimitedError(UnreachedError):
@@ -167,7 +167,7 @@ def connect(host: str, access: Access) -> tuple[Any, list[Any]]:
 
 
 def _refusal(answer: Any, url: str, reference: Reference) -> Exception:
-    """What a refusal says of an image, in BuildKit's words; it may be that of a token."""
+    """The error for a refused image, or a refused token, in BuildKit's words."""
     first = (answer.history or [answer])[0]
     status, of_token = answer.status_code, first.url != url
     if status == 404 and not of_token:

@@ -29,7 +29,7 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class RunStep:
-    """Where and as whom a RUN runs. `other_root` gives the root of a stage or image, "" the context.
+    """Where and as which user a RUN runs. `other_root` gives the root of a stage or image, "" the context.
 
     `native`: whether its programs are the machine's; CodeBuild's have no emulation, and BuildKit's words are those of
     bitwalker/alpine-elixir-phoenix#79.

@@ -1,4 +1,4 @@
-"""What ECS asks of containers and images; `sandbox.containers` provides it."""
+"""The interface that ECS has to containers and images; `sandbox.containers` provides it."""
 
 from __future__ import annotations
 

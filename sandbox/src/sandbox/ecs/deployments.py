@@ -283,7 +283,7 @@ class Scheduler:
 
 
 def failed(task: Task) -> bool:
-    """Whether a stopped task ended by its own fault and not because someone asked for its end."""
+    """Whether a stopped task ended by its own fault and not by a request."""
     was_requested = task.stop_code in ("ServiceSchedulerInitiated", "UserInitiated")
     return not was_requested or (task.stopped_reason or "").startswith("Task failed")
 

@@ -1,4 +1,4 @@
-"""Which container of a task exceeds its memory, and what ECS says of it."""
+"""Which container of a task exceeds its memory, with ECS's reason."""
 
 from __future__ import annotations
 

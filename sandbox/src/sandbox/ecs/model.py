@@ -1,4 +1,4 @@
-"""What the sandbox remembers of ECS services, their deployments and tasks."""
+"""The state of ECS services, their deployments and tasks."""
 
 from __future__ import annotations
 

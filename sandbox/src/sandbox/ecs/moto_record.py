@@ -1,4 +1,4 @@
-"""The records of services, which tag and scaling calls look into, and of task definitions in moto's own tables."""
+"""The records in moto's own tables: of services, for tag and scaling calls, and of task definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Fargate does before a container can start: roles, secrets, images, log streams.
+"""Fargate's steps before a container can start: roles, secrets, images, log streams.
 
 Each failure is worded as ECS words a task's `stoppedReason`:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html

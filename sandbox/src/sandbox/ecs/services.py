@@ -1,4 +1,4 @@
-"""The operations on services, and the loop that drives each of them.
+"""The operations on services, and the scheduling loop of each.
 
 Clusters, task definitions and tags stay moto's. A service is also put into moto's own table, because
 its tag and scaling calls look there; nothing is ever read back from that record but its tags.

@@ -1,4 +1,4 @@
-"""Where the services and tasks of an account live, and how AWS's other parts are asked about them."""
+"""The services and tasks of an account, and the lookups that ECS's operations share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operations on tasks, and the launcher that services start theirs with."""
+"""The operations on tasks, and the launcher that services start their tasks with."""
 
 from __future__ import annotations
 

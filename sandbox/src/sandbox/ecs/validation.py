@@ -1,4 +1,4 @@
-"""What ECS refuses before it starts anything."""
+"""The checks that ECS makes before it starts anything."""
 
 from __future__ import annotations
 

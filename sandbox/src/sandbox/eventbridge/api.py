@@ -1,4 +1,4 @@
-"""EventBridge's operations that moto answers without knowing where events go."""
+"""EventBridge's operations that deliver events, which moto's do not."""
 
 from __future__ import annotations
 

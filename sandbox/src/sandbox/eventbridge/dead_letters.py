@@ -1,4 +1,4 @@
-"""What EventBridge does with an event that it could not deliver: it goes to the target's dead-letter queue.
+"""Events that could not be delivered go to the target's dead-letter queue.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """

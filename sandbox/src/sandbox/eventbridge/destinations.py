@@ -36,7 +36,7 @@ LONGEST_PAUSE = 300
 
 @dataclass(order=True)
 class Delivery:
-    """One event's way to one destination; `due` and `number` say whose turn it is."""
+    """One event on its way to one destination; deliveries go in the order of `due` and `number`."""
 
     due: float
     number: int

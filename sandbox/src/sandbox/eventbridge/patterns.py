@@ -1,4 +1,4 @@
-"""EventBridge's event patterns: what is one, and which events it matches. Pure.
+"""EventBridge's event patterns: which are valid, and which events they match. Pure.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 """

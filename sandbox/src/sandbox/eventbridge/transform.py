@@ -20,7 +20,7 @@ class TransformError(ValueError):
 
 
 def target_input(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str) -> str:
-    """The text that a target receives: the event itself when the target says nothing else."""
+    """The text that a target receives: the event itself unless the target declares another input."""
     if target.get("Input"):
         return str(target["Input"])
     if target.get("InputPath"):

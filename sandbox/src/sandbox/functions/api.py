@@ -38,7 +38,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 
 
 def invoke(account: Account, principal: Principal, params: Json) -> Json:
-    """Put an event into a function's queue; nobody waits for what it answers."""
+    """Put an event into a function's queue; its result is not returned."""
     name = str(params["FunctionName"])
     backend = get_backend("lambda")[account.id][account.region]
     try:

@@ -1,4 +1,4 @@
-"""Functions as the targets of event rules."""
+"""Functions as targets of event rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 
 def call_function(account: Account, event: Event, rule_arn: str, target: Mapping[str, Any]) -> None:
-    """Put the target's input into a function's queue, as far as the function's own policy lets the rule.
+    """Put the target's input into a function's queue, if the function's own policy allows the rule.
 
     Whatever becomes of it then is between Lambda and the function.
 

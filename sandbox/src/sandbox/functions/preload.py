@@ -1,4 +1,4 @@
-"""Imported once, by the process that each run of a function is forked from: what a first client has to load."""
+"""Imported once, by the process that each run of a function is forked from, so that boto3's first client is quick."""
 
 import gc
 

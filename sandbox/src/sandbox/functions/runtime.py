@@ -1,4 +1,4 @@
-"""What a Python function of Lambda's finds when it runs: its own code, the standard library, and Lambda's boto3."""
+"""The environment of a Python function: its own code, the standard library, and Lambda's boto3."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html#python-package-s
 
 
 class OwnCodeOnly(importlib.abc.MetaPathFinder):
-    """Lets a function import what it brings and what Lambda provides, and nothing else of this machine."""
+    """Lets a function import its own code and what Lambda provides, and nothing else of this machine."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -10,7 +10,7 @@ from sandbox.iam.patterns import Context, as_list
 
 
 class UnknownOperation(Exception):
-    """An operation that nobody has said which permissions it needs."""
+    """An operation whose permissions are not known here."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def _task_sets(path: str) -> Callable[[Call], list[Need]]:
 
 
 def _create_task_set(call: Call) -> list[Need]:
-    """A task set that is not there yet has an id that nobody knows; its tasks' roles are passed."""
+    """A new task set's id is not known yet; its tasks' roles are passed."""
     roles = call.facts.task_definition(str(call.params["taskDefinition"]))[1]
     created = Need("ecs:CreateTaskSet", _task_set_arn(call, "ecs-svc/0"), _cluster(call))
     return [created, *(call.passes(role, _TASKS) for role in roles)]
@@ -143,7 +143,7 @@ def _scalable_target(call: Call) -> list[Need]:
 
 
 def _tried_before_scaling(call: Call) -> list[Need]:
-    """What Application Auto Scaling tries as the caller before it does what it was asked for.
+    """The calls that Application Auto Scaling tries as the caller before it registers a target.
 
     CloudWatch's without an alarm's name (Application Auto Scaling, permissions validation for API calls on target
     resources). A nameless `DeleteAlarms` is decided on `alarm:` (amazon-cloudwatch-auto-alarms#18).

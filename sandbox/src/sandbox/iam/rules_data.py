@@ -129,7 +129,7 @@ def _put_targets(call: Call) -> list[Need]:
 
 
 def _read_alarms(parameter: str) -> Callable[[Call], list[Need]]:
-    """Of composite alarms only who may read all is told (API reference, DescribeAlarms, DescribeAlarmHistory)."""
+    """Only a caller that may read all gets composite alarms (API reference, DescribeAlarms, DescribeAlarmHistory)."""
 
     def rule(call: Call) -> list[Need]:
         composite = "CompositeAlarm" in call.values("AlarmTypes")

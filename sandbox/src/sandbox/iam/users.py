@@ -1,4 +1,4 @@
-"""What keeps an IAM user from being deleted, beside the policies that moto knows of.
+"""The things of an IAM user that must be deleted first, besides the policies that moto checks.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
 """

@@ -1,4 +1,4 @@
-"""Where moto answers otherwise than AWS: put right in moto's own classes, so that every client sees it."""
+"""Corrections of moto's own classes where moto answers differently than AWS."""
 
 from sandbox.moto_fixes import (
     bucket_notifications,

@@ -1,4 +1,4 @@
-"""A bucket's notification configuration is reported with EventBridge, which moto keeps and leaves out.
+"""A bucket's notification configuration is returned with EventBridge, which moto stores and does not return.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketNotificationConfiguration.html
 """

@@ -1,4 +1,4 @@
-"""What goes with a resource that is deleted, and moto keeps: tags, what a NAT gateway held, a project given by its ARN.
+"""What AWS deletes together with a resource, and moto keeps: tags, a NAT gateway's address, a project named by its ARN.
 
 A resource that is made again under the same name has the tags that it is given, no earlier ones.
 https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html: "Deleting a NAT gateway disassociates

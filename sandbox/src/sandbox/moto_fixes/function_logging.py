@@ -1,4 +1,4 @@
-"""Where a function logs is kept, changed and reported, which moto leaves out.
+"""A function's logging configuration, which moto lacks.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_LoggingConfig.html
 """

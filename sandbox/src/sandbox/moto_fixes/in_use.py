@@ -1,4 +1,4 @@
-"""What AWS does not delete while something uses it, and moto does: the order of a destroy is judged as there.
+"""Resources that AWS does not delete while they are in use, and moto does; so a wrong order of deletions fails here.
 
 Sources, below https://docs.aws.amazon.com/:
 DependencyViolation: vpc/latest/userguide/delete-vpc.html

@@ -1,4 +1,4 @@
-"""Changes of a zone's record sets, by what the zone holds: moto goes by a journal of earlier changes.
+"""Changes of a zone's record sets, checked against the zone's records; moto checks them against earlier changes.
 
 All changes of a batch are made or none, and what is deleted must be given as it is.
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html; its own words for what is

@@ -1,4 +1,4 @@
-"""Which load balancer a target group is of: the one whose listeners forward to it now.
+"""A target group's load balancers: those whose listeners forward to it now.
 
 moto adds it when a rule or a listener is made, and neither when one is changed nor takes it away again. ECS takes no
 target group without one. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroup.html:

@@ -1,4 +1,4 @@
-"""What EC2 says of a network, read at once, and the questions that are asked of it."""
+"""A VPC as EC2 describes it, and which connections it allows."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Vpc:
         return ipaddress.ip_network(self.subnets[subnet]["CidrBlock"])
 
     def _permits(self, groups: Iterable[str], direction: str, port: int, addresses: Peer, peers: Sequence[str]) -> bool:
-        """Whether a rule of one of the groups lets TCP on a port through.
+        """Whether a rule of one of the groups allows TCP on a port.
 
         The peer is known by its addresses, or as `peers`: the ids of its security groups, or a prefix list's.
         """

@@ -1,4 +1,4 @@
-"""What every provider answers the engine, and how it tells the people something through it."""
+"""The calls that every provider answers, and how a provider prints a message through the engine."""
 
 import contextlib
 import logging
@@ -61,7 +61,7 @@ _call: ContextVar[tuple[str, str]] = ContextVar("call")
 
 
 class _ToEngine(logging.Handler):
-    """Says a warning where the person who deploys sees it."""
+    """Sends warnings to the engine, which prints them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         engine, urn = _call.get(("", ""))

@@ -1,4 +1,4 @@
-"""What the installed pulumi_aws SDK says of a resource type: its inputs, their types, its outputs."""
+"""A resource type in the installed pulumi_aws SDK: its inputs, their types, its outputs."""
 
 import difflib
 import importlib.util

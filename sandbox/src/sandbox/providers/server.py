@@ -187,7 +187,7 @@ def _json(value: Any) -> Any:
 
 
 def _effective(inputs: dict[str, Any]) -> dict[str, Any]:
-    """What AWS is told: the provider's default tags are the resource's tags."""
+    """The inputs for AWS: with the provider's default tags among the resource's tags."""
     properties: dict[str, Any] = for_handler(inputs)
     return {**properties, "tags": properties["tagsAll"]} if properties.get("tagsAll") else properties
 

@@ -1,4 +1,4 @@
-"""What the provider's core and the resource handlers agree on."""
+"""The types that the provider's core and the resource handlers share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Services outside of AWS, as the sandbox has them: they take what is sent to them, and show it."""
+"""Stand-ins for services outside of AWS: they accept what is posted to them, and show it."""

@@ -1,4 +1,4 @@
-"""What a service outside of AWS answers."""
+"""The answer of a service outside of AWS."""
 
 from dataclasses import dataclass
 

@@ -96,7 +96,7 @@ def _problem(route: Route, sent: Mapping[str, Any]) -> str:
 
 
 def as_seen(entry: Mapping[str, Any]) -> list[str]:
-    """What a commit was told, in lines as a person sees them."""
+    """A status or comment of a commit, in lines as a person sees them."""
     about = f"{entry['repository']} {entry['commit'][:12]}"
     if "state" in entry:
         return [f"{about}  {entry['state']}", f"{entry.get('context') or entry.get('name')}: {entry['description']}"]

@@ -80,7 +80,7 @@ def problems(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def texts(block: Mapping[str, Any], *, shown: bool = False) -> list[str]:
-    """What a block says; `shown` with links as a person sees them, and where they lead."""
+    """The texts of a block; with `shown` links are as a person sees them, with their targets."""
     elements = [element for element in [block.get("text"), *block.get("elements", [])] if element]
     return [
         LINK.sub(r"\2 (\1)", element["text"]) if shown and element["type"] == "mrkdwn" else element["text"]

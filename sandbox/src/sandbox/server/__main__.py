@@ -111,7 +111,7 @@ def _serve(folder: Path, account: str, region: str, description: Path) -> None:
 
 
 def _collect_less_garbage() -> None:
-    """What is loaded stays, and what a call makes is mostly gone with it: looking for the rest takes a tenth of all."""
+    """Loaded modules stay, and most objects of a call end with it: collecting the rest takes a tenth of all time."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 

@@ -1,4 +1,4 @@
-"""The HTTP front: who calls, may they, own handler or moto, and what follows from a call that succeeded."""
+"""The HTTP front: authenticates and authorises a call, answers it by a handler or moto, and publishes its events."""
 
 from __future__ import annotations
 

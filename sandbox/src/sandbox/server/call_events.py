@@ -1,4 +1,4 @@
-"""What follows from a call that succeeded: events of S3 buckets and ECR repositories, another network."""
+"""Effects of a call that succeeded: events of S3 buckets and ECR repositories, a changed network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/_sandbox/…``: what the sandbox offers besides AWS's own API, for its command line and for tests.
+"""The routes below ``/_sandbox/``: what the sandbox offers besides AWS's API, for its command line and for tests.
 
 ========================= ==================================================================
 GET  /health              the process and its account

@@ -43,7 +43,7 @@ CONTROL_MODULES = ("sandbox.balancer.control", "sandbox.codebuild.control")
 
 
 def all_routes() -> control.Routes:
-    """What is offered at ``/_sandbox/`` by parts that the server does not know."""
+    """The routes below ``/_sandbox/`` of all parts."""
     return {route: answer for name in CONTROL_MODULES for route, answer in importlib.import_module(name).ROUTES.items()}
 
 

@@ -1,4 +1,4 @@
-"""Holds each request against AWS's own model of its operation, and against what AWS documents beyond the model."""
+"""Checks each request against AWS's own model of its operation, and against what AWS documents beyond the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS refuses because of what else an account holds: each rule looks it up, with its source."""
+"""Requests that AWS refuses because of other resources of the account: rules with their sources."""
 
 from __future__ import annotations
 

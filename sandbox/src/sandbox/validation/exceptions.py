@@ -1,4 +1,4 @@
-"""Where a model says more than the service holds to."""
+"""Where a service is less strict than its model."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _SUPPLEMENTARY = r"\U00010000-\U0010FFFF"
 
 @functools.cache
 def compiled(pattern: str) -> regex.Pattern[str]:
-    """A pattern to be matched whole, as Java's `matches` does. Raises ``regex.error`` for what is not one.
+    """A pattern that must match the whole text, as in Java's `matches`. Raises ``regex.error`` for an invalid one.
 
     Java reads a pair of surrogates as one character and `\\w`, `\\d`, `\\s` as ASCII.
     """

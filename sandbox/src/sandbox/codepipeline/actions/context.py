@@ -1,4 +1,4 @@
-"""What an action gets to work with, and how it ends."""
+"""The context that an action runs in, and its result."""
 
 from __future__ import annotations
 

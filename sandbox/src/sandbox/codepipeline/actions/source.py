@@ -16,7 +16,7 @@ from sandbox.codepipeline.model import Artifact, SourceRevision
 
 
 def override(context: ActionContext, kind: str) -> str | None:
-    """The revision that whoever started the execution asked for."""
+    """The revision that the execution was started with."""
     for entry in context.execution.overrides:
         if entry["actionName"] == context.action.name and entry["revisionType"] == kind:
             return str(entry["revisionValue"])
@@ -24,7 +24,7 @@ def override(context: ActionContext, kind: str) -> str | None:
 
 
 def run_s3(context: ActionContext) -> ActionResult:
-    """The object, in the version that was asked for or else the latest, as it is."""
+    """The object, in the version that the execution was started with or else the latest."""
     bucket = context.configuration["S3Bucket"]
     key = override(context, "S3_OBJECT_KEY") or context.configuration["S3ObjectKey"]
     version = override(context, "S3_OBJECT_VERSION_ID")
@@ -65,7 +65,7 @@ def run_s3(context: ActionContext) -> ActionResult:
 
 
 def run_ecr(context: ActionContext) -> ActionResult:
-    """The image's digest now (or the one that was asked for), as `imageDetail.json`."""
+    """The image's digest now (or the one that the execution was started with), as `imageDetail.json`."""
     repository = context.configuration["RepositoryName"]
     tag = context.configuration.get("ImageTag", "latest")
     digest = override(context, "IMAGE_DIGEST")

@@ -281,7 +281,7 @@ def dig(value: Any, path: str) -> Any:
 
 
 def changed(olds: Properties, news: Properties, *names: str) -> bool:
-    """Whether one of the named inputs is given anew or differently."""
+    """Whether one of the named inputs is new or has changed."""
     return any(name in news and olds.get(name) != news[name] for name in names)
 
 

@@ -76,7 +76,7 @@ class Ec2Resource(AwsResource):
 
 
 class Vpc(Ec2Resource):
-    """A VPC; DNS support is on unless said otherwise, as in AWS."""
+    """A VPC; DNS support is on by default, as in AWS."""
 
     def settle(self, aws: Aws, id: str, olds: Properties, news: Properties) -> None:
         for name in VPC_SWITCHES:

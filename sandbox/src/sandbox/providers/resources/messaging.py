@@ -1,4 +1,4 @@
-"""What messages go through: connections, API destinations, queues and policies of theirs."""
+"""Connections, API destinations, queues and their policies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ATTRIBUTES = {
 
 
 class Connection(AwsResource):
-    """A connection; AWS tells nobody its secret."""
+    """A connection; AWS never returns its secret."""
 
     def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
         secret = {"authParameters": props["authParameters"]} if "authParameters" in props else {}
@@ -108,7 +108,7 @@ class QueuePolicy:
         return self.create(aws, news)[1]
 
     def delete(self, aws: Aws, id: str, props: Properties) -> None:
-        """Nobody but the account may use the queue from then on."""
+        """Remove the policy; only the account may use the queue then."""
         with ignoring_gone():
             aws.client("sqs").set_queue_attributes(QueueUrl=id, Attributes={"Policy": ""})
 
