@@ -34,10 +34,10 @@ class EventLog(threading.Thread):
 
     def run(self) -> None:
         with self.path.open("rb") as file:
-            begun, ended = b"", False
+            partial, ended = b"", False
             while not ended:
                 ended = self._ended.wait(SECONDS_BETWEEN_READS)  # before the read, which then has all there is
-                *lines, begun = (begun + file.read()).split(b"\n")
+                *lines, partial = (partial + file.read()).split(b"\n")
                 for line in lines:
                     self._read(line)
 

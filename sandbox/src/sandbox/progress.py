@@ -20,12 +20,12 @@ class Progress:
         self._say = say
         self._message, self._since, self._last = "", 0.0, 0.0
 
-    def waits(self, message: str, *, known: bool = False) -> float:
+    def waits(self, message: str, *, announced: bool = False) -> float:
         """Report what is waited for, if it is time.
 
         Args:
             words: what it is.
-            known: whether it has been said already, so that the first line is that of the first minute.
+            announced: whether it has been said already, so that the first line is that of the first minute.
 
         Returns:
             For how many seconds it has been just that.
@@ -33,7 +33,7 @@ class Progress:
         now = time.monotonic()
         if message != self._message:
             self._message, self._since, self._last = message, now, now
-            if not known:
+            if not announced:
                 self._say(message)
         elif now >= self._last + SECONDS_BETWEEN_LINES:
             self._last = now

@@ -45,13 +45,13 @@ def load(
     say(f"Asking {site.host}{path} at {site.address} for {seconds:g} seconds.")
     stopped, end = threading.Event(), time.monotonic() + seconds
 
-    def over() -> bool:
+    def is_over() -> bool:
         return stopped.is_set() or time.monotonic() > end
 
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT unless it asks for it
         signal.signal(ending, lambda *_: stopped.set())
     views = Views()
-    ask(site, views, path, workers, pause, over, assets=assets)
+    ask(site, views, path, workers, pause, is_over, assets=assets)
     click.echo(json.dumps(views.document(), indent=2) if as_json else views.line())
 
 

@@ -62,10 +62,10 @@ def commits(stack: str, as_json: bool) -> None:
     )
 
 
-def _delivered(session: Session, path: str, over: Callable[[Entry], bool]) -> Any:
+def _delivered(session: Session, path: str, is_over: Callable[[Entry], bool]) -> Any:
     """The receiver's messages when none is on its way any more, or after a minute."""
     end = time.monotonic() + SECONDS_TO_DELIVER
-    while not over(inbox := session.control(path)) and time.monotonic() < end:
+    while not is_over(inbox := session.control(path)) and time.monotonic() < end:
         time.sleep(0.2)
     return inbox
 

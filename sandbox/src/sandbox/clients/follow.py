@@ -69,7 +69,7 @@ class ExecutionFollower:
             if not past_approvals and (approval := self.approval()):
                 return approval
             where = _where(actions)
-            if progress.waits(where, known=True) > DAYS_OF_AN_ACTION * 24 * 3600:
+            if progress.waits(where, announced=True) > DAYS_OF_AN_ACTION * 24 * 3600:
                 raise SandboxError(
                     f"{where} for more than {DAYS_OF_AN_ACTION} days; execution {self.execution} of "
                     f"{self.pipeline['name']} is {status} and goes on without this command"

@@ -85,13 +85,13 @@ def view(site: Site, path: str, pause: float, *, assets: bool) -> list[int]:
 
 
 def load(
-    site: Site, views: Views, path: str, workers: int, pause: float, over: Callable[[], bool], *, assets: bool
+    site: Site, views: Views, path: str, workers: int, pause: float, is_over: Callable[[], bool], *, assets: bool
 ) -> None:
     """Page views by several workers, one after another each, until it is over; `views` has what was seen."""
     started = time.monotonic()
 
     def work() -> None:
-        while not over():
+        while not is_over():
             at = time.monotonic() - started
             views.add(view(site, path, pause, assets=assets), at)
             views.seconds = time.monotonic() - started

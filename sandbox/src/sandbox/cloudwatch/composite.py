@@ -62,9 +62,9 @@ def _describe(self: CloudWatchResponse) -> ActionResult:
 
 
 def _delete(self: CloudWatchResponse) -> Any:
-    going = self._get_param("AlarmNames", [])
+    names = self._get_param("AlarmNames", [])
     for alarm in self.cloudwatch_backend.alarms.values():
-        children = [] if alarm.name in going else [name for name in _rule(alarm).names if name in going]
+        children = [] if alarm.name in names else [child for child in _rule(alarm).names if child in names]
         if children:
             raise ValidationError(
                 f"Cannot delete {', '.join(children)} as the composite alarm {alarm.name} depends on it"

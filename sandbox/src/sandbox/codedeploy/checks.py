@@ -87,9 +87,9 @@ def _check_service(account: Account, group: Json) -> None:
             "InvalidECSServiceException",
             f"Deployment controller of service {service['serviceName']} is not CODE_DEPLOY",
         )
-    mine = (group["applicationName"], group.get("deploymentGroupId"))
+    this_group = (group["applicationName"], group.get("deploymentGroupId"))
     for other in state_of(account).groups.values():
-        if _names(services) == _names(other["ecsServices"]) and mine != (
+        if _names(services) == _names(other["ecsServices"]) and this_group != (
             other["applicationName"],
             other["deploymentGroupId"],
         ):

@@ -34,8 +34,8 @@ class PipelineState:
 
     def start(self, account: Account, execution: Execution) -> None:
         with self.lock:
-            over = [earlier for earlier in self.executions if earlier.over]
-            for earlier in over[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
+            finished = [earlier for earlier in self.executions if earlier.over]
+            for earlier in finished[: max(0, len(self.executions) - MAX_EXECUTIONS)]:
                 self.executions.remove(earlier)
             self.executions.append(execution)
             self.stage_locks.queue(execution.stages[0].name, execution)

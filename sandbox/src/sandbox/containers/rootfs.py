@@ -142,13 +142,13 @@ class Layout:
         place = self.root / name
         if name in hidden or f"/{name}" in self._bound or _status(source) is None:
             return
-        mine = _status(place)
+        existing = _status(place)
         if source.is_symlink():
-            if mine is None:
+            if existing is None:
                 self._link(place, str(source.readlink()))
-        elif mine is None:
+        elif existing is None:
             self._bind(Bind(source, f"/{name}"))
-        elif stat.S_ISDIR(mine.st_mode) and source.is_dir():
+        elif stat.S_ISDIR(existing.st_mode) and source.is_dir():
             for child in sorted(source.iterdir()):
                 self._show(child, f"{name}/{child.name}", hidden)
 

@@ -180,8 +180,8 @@ class TaskRun:
         statuses = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY", "initial": "UNKNOWN"}
         state = self.task.container(check.container)
         state.health_status = statuses[check.tracker.state]
-        counted = [c.container for c in self.checks if not _of_load_balancer(c) and c.container in self.deciding]
-        checked = [self.task.container(name).health_status for name in counted]
+        names = [c.container for c in self.checks if not _of_load_balancer(c) and c.container in self.deciding]
+        checked = [self.task.container(name).health_status for name in names]
         order = ("UNHEALTHY", "UNKNOWN", "HEALTHY")
         self.task.health_status = next((status for status in order if status in checked), "UNKNOWN")
 

@@ -141,13 +141,17 @@ class Service(AwsResource):
         started = _primary(self.find(aws, id, props) or {}).get("id")
 
         def steady(service: Any) -> bool:
-            mine = next((d for d in dig(service, "deployments") or [] if d.get("id") == started), None)
-            if mine is None or mine.get("rolloutState") == "FAILED" or mine.get("status") != "PRIMARY":
-                reason = (mine or {}).get("rolloutStateReason", f"{started} was replaced by another deployment")
+            deployment = next((d for d in dig(service, "deployments") or [] if d.get("id") == started), None)
+            if (
+                deployment is None
+                or deployment.get("rolloutState") == "FAILED"
+                or deployment.get("status") != "PRIMARY"
+            ):
+                reason = (deployment or {}).get("rolloutStateReason", f"{started} was replaced by another deployment")
                 raise RuntimeError(f"waiting for ECS Service ({id}) {doing}: deployment failed: {reason}")
-            done = mine.get("rolloutState", "COMPLETED") == "COMPLETED"
+            completed = deployment.get("rolloutState", "COMPLETED") == "COMPLETED"
             return bool(
-                done and len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
+                completed and len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
             )
 
         self._wait(aws, id, props, doing, steady)
