@@ -5,6 +5,7 @@ mutmut makes the mutants. Those that no test notices, the survivors, are printed
 
 import argparse
 import contextlib
+import functools
 import io
 import itertools
 import math
@@ -13,7 +14,8 @@ import random
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ SOURCES = ("components", "config", "delivery", "pipeline_steps", "releases")
 PAGE = ROOT / "tests/README.md"
 SCORE_LINE = re.compile(r"(?<=<!-- mutation -->\n).*?(?=<!-- end of mutation -->)", re.DOTALL)
 LEAST_PERCENT = 85
-SECONDS_OF_TESTS = 30  # of one mutant's tests together, as measured without a mutant
+SECONDS_OF_TESTS = 60  # of one mutant's tests together, as measured without a mutant
+SHARED_FIXTURE = re.compile(r"\b(?:committed: Mapping|dev: Recorder)")
 KILLED = {"killed", "timeout", "segfault"}
 
 
@@ -37,10 +40,36 @@ def spread_sample(names: Iterable[str], size: int, seed: int) -> list[str]:
     return [ordered[number * len(ordered) // size] for number in range(size)]
 
 
+def file_of(test: str) -> str:
+    """The file of a test, by its node id."""
+    return test.partition("::")[0]
+
+
+def reaching_tests(known: Iterable[str], every: Iterable[str], sharing: Container[str]) -> set[str]:
+    """The tests that reach a function; of those that share what a fixture made, mutmut knows the first only.
+
+    Args:
+        known: the tests that mutmut knows to reach it. A fixture may be shared by all tests of their files.
+        every: all tests.
+        sharing: the files whose tests share a fixture of the session.
+    """
+    files = {file_of(test) for test in known}
+    shared = any(file in sharing for file in files)
+    return {test for test in every if file_of(test) in files or (shared and file_of(test) in sharing)}
+
+
 def chosen_tests(module: str, seconds: Mapping[str, float], limit: float = SECONDS_OF_TESTS) -> list[str]:
-    """The tests that fit the limit in seconds, at least one: those of the module's folder first, then the quickest."""
-    folder = f"tests/unit/{module.partition('.')[0]}/"
-    tests = sorted(seconds, key=lambda test: (not test.startswith(folder), seconds[test], test))
+    """The tests that fit the limit in seconds, at least one: the quickest of each file, the second of each, and so on.
+
+    Those of the module's folder (`tests/unit/components/iam` for `components.iam.roles`) come before the others.
+    """
+    folder = f"tests/unit/{module.rpartition('.')[0].replace('.', '/')}/"
+    place: Counter[str] = Counter()  # how many of a file's tests are quicker
+    order = {}
+    for test in sorted(seconds, key=lambda test: (seconds[test], test)):
+        order[test] = (not test.startswith(folder), place[file_of(test)], seconds[test])
+        place[file_of(test)] += 1
+    tests = sorted(order, key=lambda test: order[test])
     fitting = sum(total <= limit for total in itertools.accumulate(seconds[test] for test in tests))
     return tests[: max(fitting, 1)]
 
@@ -51,6 +80,13 @@ def score_line(killed: int, tried: int, total: int, seed: int, day: date) -> str
     return (
         f"On {day} {command} killed {killed} of {tried} mutants, of {total:,} that there are: {killed / tried:.1%}.\n"
     )
+
+
+@functools.cache
+def files_that_share() -> frozenset[str]:
+    """The test files that ask for the program of a committed stack file, which is run once in a session."""
+    files = (ROOT / "tests/unit").rglob("test_*.py")
+    return frozenset(str(file.relative_to(ROOT)) for file in files if SHARED_FIXTURE.search(file.read_text("utf-8")))
 
 
 def copy_repository() -> None:
@@ -87,8 +123,9 @@ def run(size: int, seed: int) -> tuple[int, int, int]:
 
 def is_killed(mutmut: Any, runner: Any, file: Any, name: str, number: str) -> bool:
     """Whether the tests notice a mutant; prints a line, and the difference where they do not."""
-    tests = mutmut.state().tests_by_mangled_function_name[mutmut.mangled_name_from_mutant_name(name)]
-    seconds = {test: mutmut.state().duration_by_test[test] for test in tests}
+    known = mutmut.state().tests_by_mangled_function_name[mutmut.mangled_name_from_mutant_name(name)]
+    durations = mutmut.state().duration_by_test
+    seconds = {test: durations[test] for test in reaching_tests(known, durations, files_that_share())}
     status = "no tests"
     if chosen := chosen_tests(name.rpartition(".")[0], seconds):
         estimate = sum(seconds[test] for test in chosen)

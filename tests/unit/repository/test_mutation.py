@@ -7,7 +7,16 @@ from datetime import date
 import pytest
 
 from tests.support.parts import REPOSITORY
-from tools.mutation import PAGE, SCORE_LINE, SOURCES, chosen_tests, score_line, spread_sample
+from tools.mutation import (
+    PAGE,
+    SCORE_LINE,
+    SOURCES,
+    chosen_tests,
+    files_that_share,
+    reaching_tests,
+    score_line,
+    spread_sample,
+)
 
 NAMES = [f"{module}.x_f__mutmut_{n}" for module, many in (("a.b", 60), ("a.c", 30), ("d.e", 10)) for n in range(many)]
 
@@ -30,18 +39,42 @@ def test_a_sample_is_no_larger_than_what_there_is() -> None:
     assert sorted(spread_sample(NAMES, 1000, seed=1)) == sorted(NAMES)
 
 
+NEAR, FAR = "tests/unit/config/rules/test_a.py", "tests/unit/program/test_b.py"
+
+
 @pytest.mark.parametrize(
     ("seconds", "chosen"),
     [
         ({}, []),
-        ({"tests/unit/program/x": 1, "tests/unit/config/slow": 4, "tests/unit/config/quick": 2}, ["tests/unit/config/quick", "tests/unit/config/slow", "tests/unit/program/x"]),
-        ({"tests/unit/program/x": 1, "tests/unit/config/slow": 8, "tests/unit/config/quick": 2}, ["tests/unit/config/quick", "tests/unit/config/slow"]),
-        ({"tests/unit/config_files/x": 1, "tests/unit/config/slow": 11}, ["tests/unit/config/slow"]),
-        ({"tests/unit/program/x": 10, "tests/unit/program/y": 0.5}, ["tests/unit/program/y"]),
+        ({f"{FAR}::x": 1, f"{NEAR}::slow": 4, f"{NEAR}::quick": 2}, [f"{NEAR}::quick", f"{NEAR}::slow", f"{FAR}::x"]),
+        ({f"{FAR}::x": 1, f"{NEAR}::slow": 8, f"{NEAR}::quick": 2}, [f"{NEAR}::quick", f"{NEAR}::slow"]),
+        ({f"{FAR}::x": 1, f"{NEAR}::slow": 11}, [f"{NEAR}::slow"]),
+        ({f"{FAR}::x": 1, f"{FAR}::y": 2, "tests/unit/test_c.py::z": 3}, [f"{FAR}::x", "tests/unit/test_c.py::z", f"{FAR}::y"]),
+        ({f"{FAR}::x": 10, f"{FAR}::y": 0.5}, [f"{FAR}::y"]),
     ],
+    ids=["none", "the nearest first", "up to the limit", "one at least", "one of each file first", "the quickest first"],
 )  # fmt: skip
 def test_the_tests_of_a_mutant(seconds: dict[str, float], chosen: list[str]) -> None:
-    assert chosen_tests("config.settings", seconds, limit=10) == chosen
+    assert chosen_tests("config.rules.names", seconds, limit=10) == chosen
+
+
+@pytest.mark.parametrize(
+    ("known", "reaching"),
+    [
+        (set(), set()),
+        ({"a.py::x"}, {"a.py::x", "a.py::y"}),
+        ({"b.py::x"}, {"b.py::x", "c.py::x"}),
+        ({"a.py::y", "c.py::x"}, {"a.py::x", "a.py::y", "b.py::x", "c.py::x"}),
+    ],
+    ids=["none", "a fixture of the file", "a fixture of the session", "both"],
+)
+def test_who_shares_a_fixture_reaches_what_the_first_test_does(known: set[str], reaching: set[str]) -> None:
+    assert reaching_tests(known, ["a.py::x", "a.py::y", "b.py::x", "c.py::x", "d.py::x"], {"b.py", "c.py"}) == reaching
+
+
+def test_the_files_that_share_the_program() -> None:
+    assert {"tests/unit/program/test_program.py", "tests/unit/bootstrap/test_access_policies.py"} <= files_that_share()
+    assert "tests/unit/config/test_limits.py" not in files_that_share()
 
 
 def test_the_page_says_how_many_were_killed() -> None:
