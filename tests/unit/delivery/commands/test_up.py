@@ -1,7 +1,9 @@
 """`delivery up` and `delivery bootstrap` on a laptop: the right account, the preview first, the question that fits."""
 
+import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from moto import mock_aws
 from bootstrap.account_file import state_bucket_name
 from delivery.__main__ import main
 from delivery.commands.bootstrap import bootstrap
-from delivery.commands.up import Project, changes, up
+from delivery.commands.up import Project, ask_person, changes, up
 from releases.errors import DeliveryError
 
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"  # moto's account
@@ -299,6 +301,18 @@ def test_with_pulumi_cloud_there_is_no_bucket(laptop: Laptop) -> None:
     )
     assert laptop.calls()[0] == "|stack select --create prd"
     assert boto3.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_person_is_asked_and_may_type_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n\n"))
+    assert [ask_person("Type yes"), ask_person("Type yes")] == ["yes", ""]
+    assert re.findall(r"Type yes[^\n]*?: ", capsys.readouterr().out) == ["Type yes: ", "Type yes: "]
 
 
 def test_where_nobody_can_be_asked_nothing_changes(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
