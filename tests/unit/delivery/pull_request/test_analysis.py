@@ -180,6 +180,20 @@ def test_what_a_month_costs_more(changes: list[Change], expected: dict[str, floa
     }
 
 
+@pytest.mark.parametrize(
+    ("network", "address"),
+    [({"nat": "none"}, IPV4), ({"nat": "single"}, 0), ({}, 0), (None, 0)],
+    ids=["without NAT", "with NAT", "without a word of NAT", "without a network"],
+)
+def test_a_task_of_a_network_without_nat_has_an_address_that_costs(network: Any, address: float) -> None:
+    assert TOKYO is not None
+    config = {**CONFIG, "p:network": json.dumps(network)}
+    if network is None:
+        del config["p:network"]
+    (item,) = items(Preview((change(SCALING, {"minCapacity": 2}, {"minCapacity": 3}, service="web"),), config), TOKYO)
+    assert item.difference == pytest.approx(0.5 * VCPU + GB + address)
+
+
 def test_a_region_without_prices_has_none() -> None:
     assert prices("mars-1") is None
 
