@@ -54,7 +54,11 @@ def test_what_a_step_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     _, (job,) = answered(monkeypatch, Done("done"), event(continuationToken='{"since":1}'))
     assert (job.id, job.step, job.parameters) == ("job-1", "release", {"digest": "sha256:1"})
     assert (job.inputs, job.outputs, job.state) == ({"package": {"Bucket": "b", "Key": "k"}}, {}, {"since": 1})
-    assert job.credentials["aws_secret_access_key"] == SECRET
+    assert job.credentials == {
+        "aws_access_key_id": "a",
+        "aws_secret_access_key": SECRET,
+        "aws_session_token": "t",
+    }
 
 
 @pytest.mark.parametrize(

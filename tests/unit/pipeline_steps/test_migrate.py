@@ -403,12 +403,15 @@ def test_an_essential_sidecar_that_ends_with_the_migration_is_no_reason_to_stop_
         ("PENDING", None, "The migration did not run: {}"),
     ],
 )
-def test_a_sidecar_that_ends_first_is_named(web: str, code: int | None, words: str) -> None:
+def test_a_sidecar_that_ends_first_is_named(
+    web: str, code: int | None, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     step = started(Ecs(log=["interrupted"]))
     step.ecs.is_now(web, web=(web, None), otel=("STOPPED", 1), init=("STOPPED", 0))
     step.call()
     step.call()
     assert step.ecs.stops == ["The sidecar otel ended before the migration did"], "once"
+    assert capsys.readouterr().out == "Stopping task/1: The sidecar otel ended before the migration did\n"
     step.ecs.ends(code)
     assert step.fails() == words.format("The sidecar otel ended before the migration did")
 

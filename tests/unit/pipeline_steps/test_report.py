@@ -184,7 +184,8 @@ def test_nobody_is_told(aws: Aws) -> None:
 
 def test_one_that_was_stopped() -> None:
     (event,) = run(Aws([source(), packaged()]), state="STOPPED")
-    assert (event["Detail"]["stage"], event["Detail"]["reason"]) == ("Pipeline", "somebody has stopped it")
+    detail = event["Detail"]
+    assert (detail["stage"], detail["action"], detail["reason"]) == ("Pipeline", "none", "somebody has stopped it")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,8 @@ def test_a_failed_action_is_waited_for_until_it_is_listed_and_a_minute_at_most(s
     with pytest.raises(NotListedYet, match="CodePipeline does not list yet which action has failed"):
         run(aws, after=59)
     (event,) = run(aws, after=60)
-    assert (event["Detail"]["action"], event["Detail"]["reason"]) == ("none", reason)
+    detail = event["Detail"]
+    assert (detail["stage"], detail["action"], detail["reason"]) == ("Pipeline", "none", reason)
 
 
 @pytest.mark.parametrize(
