@@ -1,12 +1,14 @@
 """What is in flight, and which image runs."""
 
+from typing import Any
+
 import pytest
 from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import ServiceState, as_deployed, images, read_states
+from releases.service_state import ServiceState, Settings, as_deployed, images, read_states
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -54,6 +56,31 @@ def test_tasks_that_run_no_image_of_the_service_s_are_told_and_not_taken_for_non
     assert str(error.value) == (
         "web: dev-web:1 has no container with an image of the repository dev-web, so nothing tells which image runs"
     )
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ({}, Settings()),
+        (
+            {
+                "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+                "enableExecuteCommand": True,
+                "healthCheckGracePeriodSeconds": 90,
+                "deploymentConfiguration": {"alarms": {"enable": True, "alarmNames": ["b", "a"]}},
+            },
+            Settings(("FARGATE_SPOT",), execute_command=True, grace_period=90, alarms=("a", "b")),
+        ),
+        ({"deploymentConfiguration": {"alarms": {"enable": False, "alarmNames": ["a"]}}}, Settings()),
+        ({"deploymentConfiguration": {}}, Settings()),
+    ],
+    ids=["none", "all", "alarms that are switched off", "no alarms"],
+)
+def test_the_settings_of_a_service(described: dict[str, Any], expected: Settings) -> None:
+    aws = FakeAws()
+    aws.service(aws.revision(1, f"@{digest('a')}"), digest("a"))
+    aws.services["dev-web"].update(described)
+    assert read_states(aws.session(), "dev", ["web"])["web"].settings == expected
 
 
 INDEX, OTHER_INDEX, AMD64, ARM64, STRAY = (digest(letter) for letter in "abcde")
