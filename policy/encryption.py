@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
 from aws_access import statements
-from rule import known, rule, service_key, stack_rule
+from rule import known, of_buckets, rule, service_key, stack_rule
 
 
 def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
     kind = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-    encrypted = _buckets_of(resources, kind)
-    policies = _buckets_of(resources, "aws:s3/bucketPolicy:BucketPolicy")
+    encrypted = of_buckets(resources, kind)
+    policies = of_buckets(resources, "aws:s3/bucketPolicy:BucketPolicy")
     for bucket in resources:
         if bucket.resource_type != "aws:s3/bucket:Bucket":
             continue
@@ -25,16 +25,6 @@ def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, 
                 bucket,
                 "it takes requests without TLS. Give it an aws.s3.BucketPolicy with policies.secure_transport_only.",
             )
-
-
-def _buckets_of(resources: list[PolicyResource], kind: str) -> dict[str, list[PolicyResource]]:
-    """Bucket → what of this kind is about it."""
-    found: dict[str, list[PolicyResource]] = {}
-    for resource in resources:
-        if resource.resource_type == kind:
-            for bucket in resource.property_dependencies.get("bucket", []):
-                found.setdefault(bucket.urn, []).append(resource)
-    return found
 
 
 def _refuses_plain_http(policy: PolicyResource) -> bool:

@@ -20,7 +20,7 @@ from aws_access import (
     public_setting,
     statements,
 )
-from rule import in_production, known, rule, stack_key, stack_rule
+from rule import in_production, known, of_buckets, rule, stack_key, stack_rule
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
 MENDS = {
@@ -105,12 +105,7 @@ def _public_access_block(args: ResourceValidationArgs) -> Iterator[str]:
 
 def _buckets(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
     kind = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-    blocked = {
-        bucket.urn
-        for block in resources
-        if block.resource_type == kind
-        for bucket in block.property_dependencies.get("bucket", [])
-    }
+    blocked = of_buckets(resources, kind)
     for bucket in resources:
         if bucket.resource_type == "aws:s3/bucket:Bucket" and bucket.urn not in blocked:
             yield bucket, "it may be made public. Add an aws.s3.BucketPublicAccessBlock with all four set."

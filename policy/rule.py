@@ -63,6 +63,16 @@ def stack_rule(name: str, description: str, check: StackCheck) -> StackValidatio
     return StackValidationPolicy(name, description, validate)
 
 
+def of_buckets(resources: list[PolicyResource], kind: str) -> dict[str, list[PolicyResource]]:
+    """Bucket's URN → what of this type is about it."""
+    about: dict[str, list[PolicyResource]] = {}
+    for resource in resources:
+        if resource.resource_type == kind:
+            for bucket in resource.property_dependencies.get("bucket", []):
+                about.setdefault(bucket.urn, []).append(resource)
+    return about
+
+
 def stack_of(urn: str) -> str:
     """The stack of a resource."""
     return urn.split("::")[0].removeprefix("urn:pulumi:")

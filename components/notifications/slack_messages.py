@@ -289,27 +289,16 @@ def webhook_transformer(message: Message, scope: Scope, *, production: bool) -> 
         scope: the stack.
         production: whether it stands out.
     """
-    title = _title(message, scope, production)
+    title = f"{'🚨 ' if production else ''}[{scope.stack}] {message.title}"
+    pages = LINKS[message.subject].items()
+    links = [f"{LINK_START}{console_url(scope, page)}|{label}{LINK_END}" for label, page in pages]
+    if message.extra_link:
+        links.append(f"<{message.extra_link}>")
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
         *({"type": "section", "text": {"type": "plain_text", "text": line}} for line in message.lines),
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": _links(message, scope)}]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": " · ".join(links)}]},
     ]
     body = {"text": title, "attachments": [{"color": message.color, "blocks": blocks}]}
-    return _transformer(message, body)
-
-
-def _title(message: Message, scope: Scope, production: bool) -> str:
-    return f"{'🚨 ' if production else ''}[{scope.stack}] {message.title}"
-
-
-def _links(message: Message, scope: Scope) -> str:
-    links = [
-        f"{LINK_START}{console_url(scope, page)}|{label}{LINK_END}" for label, page in LINKS[message.subject].items()
-    ]
-    return " · ".join([*links, *([f"<{message.extra_link}>"] if message.extra_link else [])])
-
-
-def _transformer(message: Message, body: Mapping[str, Any]) -> Transformer:
     template = json.dumps(body, ensure_ascii=False).replace(LINK_START, r"\u003c").replace(LINK_END, r"\u003e")
     return {"input_paths": {**INPUT_PATHS[message.subject], **message.paths}, "input_template": template}

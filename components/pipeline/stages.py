@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -18,6 +18,7 @@ PACKAGE, DEPLOYMENT = "package", "deployment"
 """The artifacts: of Package, and of Template, which is what CodeDeploy deploys."""
 CHOSEN_IMAGE = f"#{{variables.{IMAGE}}}"
 """What an execution's variable says of the image, in an action's configuration."""
+EXECUTION = "#{codepipeline.PipelineExecutionId}"
 
 
 class Flow(TypedDict, total=False):
@@ -40,17 +41,11 @@ def source(bucket: pulumi.Input[str], key: str) -> Stage:
 
 def package(project: pulumi.Input[str]) -> Stage:
     """Package: an image digest, whether it is to be deployed, and what the later stages say and need of it."""
-    action = _build(
-        "Package",
-        project,
-        {
-            "IMAGE": CHOSEN_IMAGE,
-            "SOURCE_VERSION": "#{Source.VersionId}",
-            "EXECUTION": "#{codepipeline.PipelineExecutionId}",
-        },
-        {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": [PACKAGE]},
-    )
-    return {"name": "Package", "actions": [action]}
+    variables = {"IMAGE": CHOSEN_IMAGE, "SOURCE_VERSION": "#{Source.VersionId}", "EXECUTION": EXECUTION}
+    environment = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+    configuration = {"ProjectName": project, "EnvironmentVariables": json.dumps(environment)}
+    flow: Flow = {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": [PACKAGE]}
+    return {"name": "Package", "actions": [aws_action("Package", "Build", "CodeBuild", configuration, flow)]}
 
 
 def approve() -> Stage:
@@ -72,7 +67,7 @@ def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str
     """
     *before, last = actions
     chosen = "Template" if before else "Package"
-    image = {"digest": f"#{{{chosen}.IMAGE_DIGEST}}", "execution": "#{codepipeline.PipelineExecutionId}"}
+    image = {"digest": f"#{{{chosen}.IMAGE_DIGEST}}", "execution": EXECUTION}
     deployed_image = {
         **image,
         "source": f"#{{{chosen}.SOURCE}}",
@@ -94,13 +89,6 @@ def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str
     }
 
 
-def _build(name: str, project: pulumi.Input[str], variables: Mapping[str, str], flow: Flow) -> Action:
-    """A CodeBuild action that hands these variables to the build."""
-    handed = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
-    configuration = {"ProjectName": project, "EnvironmentVariables": json.dumps(handed)}
-    return aws_action(name, "Build", "CodeBuild", configuration, flow)
-
-
 def step_action(name: str, function: pulumi.Input[str], parameters: Mapping[str, str], flow: Flow) -> Action:
     """A Lambda action that runs one of the pipeline's own steps; its parameters have at most 1000 characters."""
     user_parameters = json.dumps({"step": name.lower(), **parameters}, separators=(",", ":"))
@@ -115,21 +103,8 @@ def aws_action(
     flow: Flow,
 ) -> Action:
     """An action of AWS's own."""
-    action: Action = {
-        "name": name,
-        "category": category,
-        "owner": "AWS",
-        "provider": provider,
-        "version": "1",
-        "configuration": configuration,
-    }
-    if "namespace" in flow:
-        action["namespace"] = flow["namespace"]
-    if "input_artifacts" in flow:
-        action["input_artifacts"] = flow["input_artifacts"]
-    if "output_artifacts" in flow:
-        action["output_artifacts"] = flow["output_artifacts"]
-    return action
+    kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+    return cast(Action, {"name": name, **kind, "configuration": configuration, **flow})
 
 
 def _something_to_deploy() -> Condition:
@@ -139,12 +114,7 @@ def _something_to_deploy() -> Condition:
         "rules": [
             {
                 "name": "OnlyIf",
-                "rule_type_id": {
-                    "category": "Rule",
-                    "owner": "AWS",
-                    "provider": "VariableCheck",
-                    "version": "1",
-                },
+                "rule_type_id": {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"},
                 "configuration": {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"},
             }
         ],

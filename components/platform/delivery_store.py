@@ -12,6 +12,8 @@ from components.platform import steps_code
 from components.platform.private_bucket import keep_private
 from releases.names import SOURCES, TEMPLATES
 
+RETENTION_DAYS = 30
+"""Of what ages, and of replaced sources and templates; their newest versions stay."""
 EVENTS_AFTER = timedelta(minutes=5)
 """How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge)."""
 
@@ -23,8 +25,6 @@ class DeliveryStoreArgs(TypedDict):
     """The folders where pipelines keep their artifacts, which age."""
     report_prefixes: NotRequired[Sequence[str]]
     """The folders of what was reported, which ages too."""
-    retention_days: NotRequired[int]
-    """Days that these, and replaced sources and templates, are kept; 30 by default. Their newest versions stay."""
     protect: NotRequired[bool]
     """Deletion protection; without it the bucket is emptied and deleted with the stack."""
 
@@ -46,7 +46,6 @@ class DeliveryStore(pulumi.ComponentResource):
     def __init__(self, name: str, args: DeliveryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeliveryStore", name, dict(args), opts)
         protect = args.get("protect", False)
-        days = args.get("retention_days", 30)
         bucket = aws.s3.Bucket(
             f"{name}-bucket",
             force_destroy=not protect,
@@ -56,7 +55,7 @@ class DeliveryStore(pulumi.ComponentResource):
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
-            rules=_lifecycle([*args["artifact_prefixes"], *args.get("report_prefixes", [])], days),
+            rules=_lifecycle([*args["artifact_prefixes"], *args.get("report_prefixes", [])]),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
         events = aws.s3.BucketNotification(
@@ -95,14 +94,14 @@ async def _tell_when(_: pulumi.ResourceHookArgs) -> None:
     pulumi.log.info(uploads_start(datetime.now(UTC)))
 
 
-def _lifecycle(aging: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """What was replaced and what ages go after some days; the newest source and template of a service stay."""
+def _lifecycle(aging: Sequence[str]) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """What was replaced and what ages goes after RETENTION_DAYS; the newest source and template of a service stay."""
     replaced: list[aws.s3.BucketLifecycleConfigurationRuleArgsDict] = [
         {
             "id": f"replaced-{prefix}",
             "status": "Enabled",
             "filter": {"prefix": f"{prefix}/"},
-            "noncurrent_version_expiration": {"noncurrent_days": days},
+            "noncurrent_version_expiration": {"noncurrent_days": RETENTION_DAYS},
             "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
         }
         for prefix in (SOURCES, TEMPLATES)
@@ -112,7 +111,7 @@ def _lifecycle(aging: Sequence[str], days: int) -> list[aws.s3.BucketLifecycleCo
             "id": f"artifacts-{prefix}",
             "status": "Enabled",
             "filter": {"prefix": f"{prefix}/"},
-            "expiration": {"days": days},
+            "expiration": {"days": RETENTION_DAYS},
             "noncurrent_version_expiration": {"noncurrent_days": 1},
         }
         for prefix in aging

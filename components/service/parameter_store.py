@@ -117,8 +117,8 @@ class ParameterStore(pulumi.ComponentResource):
         parameters = args.get("parameters", {})
         if any(parameter.secret for parameter in parameters.values()):
             self._key = self._make_key(name, args)
-        self.build = self._view(name, "build", parameters)
-        self.runtime = self._view(name, "runtime", parameters)
+        self.build = self._view("build", parameters)
+        self.runtime = self._view("runtime", parameters)
         self.register_outputs({})
 
     _key: aws.kms.Key | None
@@ -140,7 +140,7 @@ class ParameterStore(pulumi.ComponentResource):
         )
         return key
 
-    def _view(self, name: str, reader: Reader, parameters: Mapping[str, Parameter]) -> View:
+    def _view(self, reader: Reader, parameters: Mapping[str, Parameter]) -> View:
         view = View()
         for variable, parameter in parameters.items():
             if reader not in parameter.readers:
@@ -151,12 +151,8 @@ class ParameterStore(pulumi.ComponentResource):
                 if external.secret:
                     view.secret.add(variable)
                 continue
-            made = (
-                self._build_value(name, variable, parameter)
-                if reader == "build"
-                else self._runtime_value(variable, parameter)
-            )
-            view.names[variable], view.arns[variable] = made.name, made.arn
+            stored = self._parameter(reader, variable, parameter)
+            view.names[variable], view.arns[variable] = stored.name, stored.arn
             if parameter.secret:
                 view.secret.add(variable)
         view.statements.extend(self._grants(reader, view, parameters))
@@ -168,7 +164,7 @@ class ParameterStore(pulumi.ComponentResource):
         At runtime that is every value the service has ever had: earlier revisions name earlier values, and ECS starts
         tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
         """
-        external = {v: kept for v in view.arns if (kept := parameters[v].external) is not None}
+        external = {variable: kept for variable in view.arns if (kept := parameters[variable].external) is not None}
         every_value = self._scope.arn("ssm", f"parameter{runtime_value_name(self._scope.stack, self._service, '*')}")
         encrypted: policies.Arns
         if reader == "build":
@@ -190,36 +186,17 @@ class ParameterStore(pulumi.ComponentResource):
             ),
         ]
 
-    def _build_value(self, name: str, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
-        return self._parameter(
-            f"{name}-build-{variable}",
-            variable,
-            parameter,
-            pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-            path=build_value_name(self._scope.stack, self._service, variable),
-        )
-
-    def _runtime_value(self, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
-        return self._parameter(
-            runtime_value_name(self._scope.stack, self._service, variable),  # the autoname adds a random suffix
-            variable,
-            parameter,
-            pulumi.ResourceOptions(
-                parent=self,
-                replace_on_changes=["value", "insecure_value"],
-                retain_on_delete=True,
-            ),
-        )
-
-    def _parameter(
-        self,
-        name: str,
-        variable: str,
-        parameter: Parameter,
-        opts: pulumi.ResourceOptions,
-        path: str | None = None,
-    ) -> aws.ssm.Parameter:
+    def _parameter(self, reader: Reader, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
         secret = self._secrets[variable] if parameter.secret else None
+        if reader == "build":
+            path = build_value_name(self._scope.stack, self._service, variable)
+            name = f"{self._service}-build-{variable}"
+            opts = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
+        else:
+            path = None  # the autoname adds a random suffix
+            name = runtime_value_name(self._scope.stack, self._service, variable)
+            replaced_by = ["value", "insecure_value"]
+            opts = pulumi.ResourceOptions(parent=self, replace_on_changes=replaced_by, retain_on_delete=True)
         return aws.ssm.Parameter(
             name,
             name=path,

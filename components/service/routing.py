@@ -117,41 +117,7 @@ def task_security_group(name: str, vpc_id: pulumi.Input[str], parent: pulumi.Res
 
 def route_requests(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Resource) -> Routing:
     """A target group and a listener rule for each route; with CodeDeploy a second group and a test rule."""
-    _allow_load_balancer(target, args, parent)
-    rules: list[aws.lb.ListenerRule] = []
-    groups: list[aws.lb.TargetGroup] = []
-    load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
-    names = route_names(target.name, args["routes"], blue_green="blue_green" in args)
-    for route, called in zip(args["routes"], names, strict=True):
-        name = called.name
-        group = _target_group(name, target, args["health_check"], _options(parent, called.former))
-        load_balancers.append(
-            {"target_group_arn": group.arn, "container_name": target.container, "container_port": target.port}
-        )
-        groups.append(group)
-        forward: _Forward = {"groups": [group], "shifting": False}
-        if "blue_green" in args:
-            other = _target_group(f"{target.name}{OTHER_GROUP}", target, args["health_check"], _options(parent))
-            groups.append(other)
-            forward = {"groups": groups, "shifting": args["blue_green"]["shifting"]}
-        of_rule = _options(parent, [f"{former}-rule" for former in called.former], args.get("rule_hooks"))
-        rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule))
-        if "test_listener_arn" in args.get("blue_green", {}):
-            listener_arn = args["blue_green"]["test_listener_arn"]
-            of_rule = _options(parent, hooks=args.get("rule_hooks"))
-            rules.append(_listener_rule(f"{name}-test-rule", route, listener_arn, forward, of_rule))
-    return Routing(rules, groups, load_balancers)
-
-
-def _options(
-    parent: pulumi.Resource, former: Sequence[str] = (), hooks: pulumi.ResourceHookBinding | None = None
-) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=name) for name in former], hooks=hooks)
-
-
-def _allow_load_balancer(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Resource) -> None:
-    """On every port: when `task.port` is edited, the tasks of before serve on theirs until the new ones do."""
-    child = pulumi.ResourceOptions(parent=parent)
+    # On every port: when `task.port` is edited, the tasks of before serve on theirs until the new ones do.
     aws.vpc.SecurityGroupIngressRule(
         f"{target.name}-in",
         security_group_id=target.group.id,
@@ -160,8 +126,40 @@ def _allow_load_balancer(target: ContainerTarget, args: RoutingArgs, parent: pul
         ip_protocol="tcp",
         from_port=1,
         to_port=65535,
-        opts=child,
+        opts=_options(parent),
     )
+    rules: list[aws.lb.ListenerRule] = []
+    groups: list[aws.lb.TargetGroup] = []
+    load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
+    blue_green, hooks = args.get("blue_green"), args.get("rule_hooks")
+    keeps_weights = ["actions"] if blue_green is not None and blue_green["shifting"] else None
+    names = route_names(target.name, args["routes"], blue_green=blue_green is not None)
+    for route, called in zip(args["routes"], names, strict=True):
+        name = called.name
+        group = _target_group(name, target, args["health_check"], _options(parent, called.former))
+        load_balancers.append(
+            {"target_group_arn": group.arn, "container_name": target.container, "container_port": target.port}
+        )
+        forward = [group]
+        if blue_green is not None:
+            forward.append(_target_group(f"{target.name}{OTHER_GROUP}", target, args["health_check"], _options(parent)))
+        groups += forward
+        of_rule = _options(parent, [f"{former}-rule" for former in called.former], hooks, keeps_weights)
+        rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule))
+        if blue_green is not None and "test_listener_arn" in blue_green:
+            of_rule = _options(parent, hooks=hooks, ignore_changes=keeps_weights)
+            rules.append(_listener_rule(f"{name}-test-rule", route, blue_green["test_listener_arn"], forward, of_rule))
+    return Routing(rules, groups, load_balancers)
+
+
+def _options(
+    parent: pulumi.Resource,
+    former: Sequence[str] = (),
+    hooks: pulumi.ResourceHookBinding | None = None,
+    ignore_changes: list[str] | None = None,
+) -> pulumi.ResourceOptions:
+    aliases = [pulumi.Alias(name=name) for name in former]
+    return pulumi.ResourceOptions(parent=parent, aliases=aliases, hooks=hooks, ignore_changes=ignore_changes)
 
 
 def _target_group(
@@ -186,28 +184,25 @@ def _target_group(
     )
 
 
-class _Forward(TypedDict):
-    groups: Sequence[aws.lb.TargetGroup]
-    shifting: bool
-
-
 def _listener_rule(
-    name: str, route: Route, listener_arn: pulumi.Input[str], forward: _Forward, opts: pulumi.ResourceOptions
+    name: str,
+    route: Route,
+    listener_arn: pulumi.Input[str],
+    groups: Sequence[aws.lb.TargetGroup],
+    opts: pulumi.ResourceOptions,
 ) -> aws.lb.ListenerRule:
-    """All traffic goes to the first group; whose weights shift keeps its own."""
+    """All traffic goes to the first group."""
     conditions: list[aws.lb.ListenerRuleConditionArgsDict] = [{"host_header": {"values": [route.host]}}]
     if route.paths:
         conditions.append({"path_pattern": {"values": list(route.paths)}})
-    first, *others = forward["groups"]
-    weighted: list[aws.lb.ListenerRuleActionForwardTargetGroupArgsDict] = [{"arn": first.arn, "weight": 1}]
-    weighted += [{"arn": other.arn, "weight": 0} for other in others]
+    weighted: list[aws.lb.ListenerRuleActionForwardTargetGroupArgsDict] = [
+        {"arn": group.arn, "weight": 0 if number else 1} for number, group in enumerate(groups)
+    ]
     return aws.lb.ListenerRule(
         name,
         listener_arn=listener_arn,
         priority=route.priority,
         conditions=conditions,
         actions=[{"type": "forward", "forward": {"target_groups": weighted}}],
-        opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(ignore_changes=["actions"] if forward["shifting"] else None)
-        ),
+        opts=opts,
     )
