@@ -12,6 +12,7 @@ from bootstrap.drift_policy import drift_statements
 from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
+from components.iam.roles import attach_policy
 from components.scope import Scope
 
 PATH = "/fargate-delivery/"
@@ -142,12 +143,7 @@ class StackAccess(pulumi.ComponentResource):
         self, use: str, statements: Sequence[policies.Statement], trust: Sequence[policies.Statement]
     ) -> pulumi.Output[str]:
         role = self._role(use, trust)
-        aws.iam.RolePolicy(
-            f"{self._name}-{use}-policy",
-            role=role.name,
-            policy=pulumi.Output.json_dumps(policies.document(statements)),
-            opts=self._child,
-        )
+        attach_policy(f"{self._name}-{use}", role, statements, self._child)
         return role.arn
 
     def _key(self, suffix: str, of: str) -> tuple[aws.kms.Key, pulumi.Output[str]]:

@@ -30,10 +30,10 @@ def format_error(error: Any, model: type[BaseModel]) -> str:
     place = path_in_file(model, error["loc"])
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     path = path.removesuffix(".[key]")
-    given, kind = error["input"], error["type"]
+    value, kind = error["input"], error["type"]
     if kind == "union_tag_invalid":
         kinds = error["ctx"]["expected_tags"].replace(", ", " or ")
-        return f"{path}.strategy: {given['strategy']!r} is not allowed: input should be {kinds}"
+        return f"{path}.strategy: {value['strategy']!r} is not allowed: input should be {kinds}"
     if kind == "missing":
         return f"{path}: is missing{description(model, error['loc'])}"
     if kind == "extra_forbidden":
@@ -41,24 +41,24 @@ def format_error(error: Any, model: type[BaseModel]) -> str:
         return f"{path}: there is no such key{suggestion(str(key), keys_of(model, place))}"
     message = PATTERN_MESSAGES[error["ctx"]["pattern"]] if kind == "string_pattern_mismatch" else error["msg"]
     message = EXPECTED_TYPES.get(kind, message.removeprefix("Value error, "))
-    message = message[:1].lower() + message[1:] + _hint(kind, given, keys_of(model, error["loc"]))
-    if given is None or (given == "" and kind in EXPECTED_TYPES):
+    message = message[:1].lower() + message[1:] + _hint(kind, value, keys_of(model, error["loc"]))
+    if value is None or (value == "" and kind in EXPECTED_TYPES):
         return f"{path}: is empty: {message}"
-    if isinstance(given, (str, int, float)):
-        shown = repr(given) if isinstance(given, str) else json.dumps(given)
+    if isinstance(value, (str, int, float)):
+        shown = repr(value) if isinstance(value, str) else json.dumps(value)
         shown = shown if len(shown) <= MAX_VALUE_LENGTH else f"{shown[:MAX_VALUE_LENGTH]}…"
         return f"{path}: {shown} is not allowed: {message}"
     return f"{path}: {message}"
 
 
-def _hint(kind: str, given: Any, keys: Sequence[str]) -> str:
+def _hint(kind: str, value: Any, keys: Sequence[str]) -> str:
     """What to write where a value's type is wrong, as far as it shows in what was written."""
-    if kind == "string_type" and isinstance(given, bool | int | float):
-        return f'; write it in quotes, "{json.dumps(given)}"'
-    if kind in ("int_type", "float_type", "literal_error") and isinstance(given, str) and NUMBER_TEXT.fullmatch(given):
-        return f"; write it without quotes, {given}"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f'; write it in quotes, "{json.dumps(value)}"'
+    if kind in ("int_type", "float_type", "literal_error") and isinstance(value, str) and NUMBER_TEXT.fullmatch(value):
+        return f"; write it without quotes, {value}"
     if kind == "bool_type":
         return ", true or false"
-    if kind == "list_type" and isinstance(given, str) and given:
-        return f", as in [{', '.join(given.split())}]"
+    if kind == "list_type" and isinstance(value, str) and value:
+        return f", as in [{', '.join(value.split())}]"
     return f"; they are {', '.join(keys)}" if kind == "model_type" and keys else ""

@@ -32,13 +32,13 @@ class StackLines:
             document = yaml.compose(file.read_text(encoding="utf-8"), Loader=YAML_LOADER)
         except (OSError, UnicodeDecodeError, yaml.YAMLError):
             return cls()
-        found = cls()
+        stack_lines = cls()
         for path, line, node in _walk(document, ""):
             key = path.removeprefix("config.").removeprefix(f"{NAMESPACE}:")
-            found.lines.setdefault(key, line)
+            stack_lines.lines.setdefault(key, line)
             if isinstance(node, yaml.ScalarNode):
-                found.plain.setdefault(key, node.value)
-        return found
+                stack_lines.plain.setdefault(key, node.value)
+        return stack_lines
 
     def line(self, path: str) -> int | None:
         """Where a key is, or what it would stand below; None where no part of it is there."""

@@ -21,30 +21,29 @@ def check_provider(config: Mapping[str, Any]) -> Iterator[str]:
     Args:
         config: a stack file's values by their full keys.
     """
-    yield from _region(config.get("aws:region"), skipped=config.get("aws:skipRegionValidation") in (True, "true"))
-    yield from _accounts(config.get("aws:allowedAccountIds"))
-    yield from _roles(config.get("aws:assumeRoles"))
-    yield from _tags(config.get("aws:defaultTags"))
+    region_checked = config.get("aws:skipRegionValidation") not in (True, "true")
+    checks = {"allowedAccountIds": _accounts, "assumeRoles": _roles, "defaultTags": _tags}
+    for key, check in {**({"region": _region} if region_checked else {}), **checks}.items():
+        if (value := config.get(f"aws:{key}")) is not None:
+            yield from check(value)
 
 
-def check_unknown_keys(given: Iterable[str], arguments: Iterable[str]) -> Iterator[str]:
+def check_unknown_keys(keys: Iterable[str], arguments: Iterable[str]) -> Iterator[str]:
     """Keys of AWS's provider that it does not have: it leaves them out without a word, and takes another region then.
 
     Args:
-        given: a stack file's full keys.
+        keys: a stack file's, full.
         arguments: the provider's, in Python's spelling.
     """
     known = {re.sub(r"_(\w)", lambda letter: letter[1].upper(), name) for name in arguments} | OF_EVERY_PROVIDER
-    for key in given:
+    for key in keys:
         name = key.removeprefix("aws:")
         if key.startswith("aws:") and name not in known:
             yield f"{key}: there is no such key{suggestion(name, known).replace('did you mean ', 'did you mean aws:')}"
 
 
-def _region(region: Any, *, skipped: bool) -> Iterator[str]:
+def _region(region: Any) -> Iterator[str]:
     """A region that AWS does not have, as far as botocore knows."""
-    if region is None or skipped:
-        return
     session = boto3.Session()
     partitions = session.get_available_partitions()
     regions = [name for partition in partitions for name in session.get_available_regions("ecs", partition)]
@@ -56,12 +55,9 @@ def _region(region: Any, *, skipped: bool) -> Iterator[str]:
 
 
 def _accounts(accounts: Any) -> Iterator[str]:
-    if accounts is None:
-        return
     listed = isinstance(accounts, list)
     if not listed or not all(isinstance(each, str) and ACCOUNT.fullmatch(each) for each in accounts):
-        given = str(accounts[0] if listed and accounts else accounts)
-        digits = re.sub(r"\D", "", given)
+        digits = re.sub(r"\D", "", str(accounts[0] if listed and accounts else accounts))
         example = digits if ACCOUNT.fullmatch(digits) else "123456789012"
         yield (
             "aws:allowedAccountIds: must be a list of account numbers, each of 12 digits and in quotes, as in "
@@ -70,8 +66,6 @@ def _accounts(accounts: Any) -> Iterator[str]:
 
 
 def _roles(roles: Any) -> Iterator[str]:
-    if roles is None:
-        return
     if not isinstance(roles, list) or not all(isinstance(each, dict) and each.get("roleArn") for each in roles):
         yield (
             "aws:assumeRoles: must be a list of roles with their keys, as in aws:assumeRoles: "
@@ -80,7 +74,5 @@ def _roles(roles: Any) -> Iterator[str]:
 
 
 def _tags(tags: Any) -> Iterator[str]:
-    if tags is None:
-        return
     if not isinstance(tags, dict) or set(tags) != {"tags"} or not isinstance(tags["tags"], dict):
         yield "aws:defaultTags: must be tags below the key tags, as in aws:defaultTags: {tags: {project: my-project}}"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pulumi
 
+from components.scope import Scope
+
 Statement = dict[str, Any]
 Arns = Sequence[pulumi.Input[str]]
 
@@ -95,19 +97,19 @@ def write_logs(log_group_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("WriteLogs", "logs:CreateLogStream PutLogEvents", [pulumi.Output.concat(log_group_arn, ":*")])]
 
 
-def encrypt_log(account: str, partition: str, region: str, log_group_arn: str) -> dict[str, Any]:
+def encrypt_log(scope: Scope, log_group: str) -> dict[str, Any]:
     """A KMS key's policy: CloudWatch Logs may encrypt one log group with it (CloudWatch Logs, encrypt log data).
 
     The account's own policies decide about everything else. The resource of a key's policy is that key.
     """
-    root = f"arn:{partition}:iam::{account}:root"
+    root, arn = f"arn:{scope.partition}:iam::{scope.account}:root", scope.arn("logs", f"log-group:{log_group}")
     uses = "kms:Encrypt Decrypt ReEncrypt* GenerateDataKey* Describe*"
     return document(
         [
             {**allow("Account", "kms:*", EVERYTHING), "Principal": {"AWS": root}},
             {
-                **allow("Logs", uses, EVERYTHING, {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": log_group_arn}}),
-                "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+                **allow("Logs", uses, EVERYTHING, {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": arn}}),
+                "Principal": {"Service": f"logs.{scope.region}.amazonaws.com"},
             },
         ]
     )

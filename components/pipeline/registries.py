@@ -68,19 +68,19 @@ def variables(args: Registries, dns_suffix: str) -> dict[str, str]:
 def statements(args: Registries, scope: Scope) -> list[policies.Statement]:
     """What the build may do: read these logins, and pull from these repositories and caches."""
     logins = [login for _, login in sorted(args.logins.items())]
-    found = []
+    allowed = []
     if logins:
         secrets = sorted({login.secret for login in logins})
-        found.append(policies.allow("ReadRegistryLogins", "secretsmanager:GetSecretValue", secrets))
+        allowed.append(policies.allow("ReadRegistryLogins", "secretsmanager:GetSecretValue", secrets))
     keys = sorted({login.key for login in logins if login.key is not None})
     for number, key in enumerate(keys, 1):
         encrypted = sorted({login.secret for login in logins if login.key == key})
         # Secrets Manager decrypts with the secret's ARN as encryption context (Secrets Manager, encryption).
         only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": encrypted}}
-        found.append(policies.allow(f"DecryptRegistryLogins{number}", "kms:Decrypt", [key], only_these))
+        allowed.append(policies.allow(f"DecryptRegistryLogins{number}", "kms:Decrypt", [key], only_these))
     if args.repositories:
-        found.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
+        allowed.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
     if args.caches:
         cached = [scope.arn("ecr", f"repository/{prefix}/*") for prefix in args.caches]
-        found.append(policies.allow("PullThroughCaches", [PULL, FILL], cached))
-    return found
+        allowed.append(policies.allow("PullThroughCaches", [PULL, FILL], cached))
+    return allowed

@@ -52,48 +52,31 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
 def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     """What the function's role may do: all that the pipeline's steps do."""
     service, migrates = args["service"], args.get("migrate") is not None
-    deployable = service.deployable
-    finds_tasks = service.deploy.controller.release_counts_tasks or migrates or service.args["template"].sidecars()
-    return [
-        *delivery_policies.answer_jobs(),
-        *(delivery_policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn) if finds_tasks else []),
-        *(_template(service) if service.deploy.controller.deploys_template else []),
-        *(_migrate(service) if migrates else []),
-        *_release(service),
-    ]
-
-
-def _migration_family(service: EcsService) -> str:
-    return migration_family(service.args["platform"].scope.name(service.service))
-
-
-def _template(service: EcsService) -> list[policies.Statement]:
-    """The image's tags are looked at by Release, too."""
-    return [
-        *delivery_policies.read_release(service.record_arn),
-        *delivery_policies.read_template(template_arn(service)),
-    ]
-
-
-def _migrate(service: EcsService) -> list[policies.Statement]:
-    """The service, its revisions and its roles are Release's, too."""
-    scope = service.args["platform"].scope
-    return delivery_policies.migrate_service(
-        cluster_arn=service.deployable.cluster_arn,
-        task_definition_arn=scope.arn("ecs", f"task-definition/{_migration_family(service)}:*"),
-        tasks_arn=service.deployable.tasks_arn,
-        log_group_arn=service.log_group_arn,
-    )
-
-
-def _release(service: EcsService) -> list[policies.Statement]:
-    scope = service.args["platform"].scope
+    scope, deployable, controller = service.args["platform"].scope, service.deployable, service.deploy.controller
+    statements = delivery_policies.answer_jobs()
+    if controller.release_counts_tasks or migrates or service.args["template"].sidecars():
+        statements += delivery_policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn)
+    if controller.deploys_template:  # Release, too, looks at the image's tags
+        statements += delivery_policies.read_release(service.record_arn)
+        statements += delivery_policies.read_template(template_arn(service))
+    if migrates:  # Release, too, has the service, its revisions and its roles
+        statements += delivery_policies.migrate_service(
+            cluster_arn=deployable.cluster_arn,
+            task_definition_arn=scope.arn("ecs", f"task-definition/{_migration_family(service)}:*"),
+            tasks_arn=deployable.tasks_arn,
+            log_group_arn=service.log_group_arn,
+        )
     # A scalable target's ARN ends in an id that AWS makes up and no output gives.
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
+        *statements,
         *delivery_policies.release_service(service.arn, scalable_targets, service.role_arns),
         *policies.tag_image(service.args["images"].arn),
         *delivery_policies.write_release(service.record_arn),
         *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
         *delivery_policies.put_metrics(SOURCE),
     ]
+
+
+def _migration_family(service: EcsService) -> str:
+    return migration_family(service.args["platform"].scope.name(service.service))

@@ -72,11 +72,7 @@ class Cluster(pulumi.ComponentResource):
             description=f"Sessions of ECS Exec in {scope.stack}",
             enable_key_rotation=True,
             deletion_window_in_days=7,
-            policy=json.dumps(
-                policies.encrypt_log(
-                    scope.account, scope.partition, scope.region, scope.arn("logs", f"log-group:{log}")
-                )
-            ),
+            policy=json.dumps(policies.encrypt_log(scope, log)),
             opts=pulumi.ResourceOptions(parent=self, protect=args.get("protect", False)),
         )
         return aws.cloudwatch.LogGroup(

@@ -193,9 +193,9 @@ def _charts(region: str, cluster: str, balancer: str, service: Charted) -> Itera
 
 
 def _chart(region: str, title: str, metrics: Sequence[Metric], *, stat: str, period: int = 60) -> Widget:
-    given = {"title": title, "region": region, "view": "timeSeries", "stat": stat, "period": period}
+    settings = {"title": title, "region": region, "view": "timeSeries", "stat": stat, "period": period}
     axes = {"left": {"min": 0}, "right": {"min": 0, "max": 1, "showUnits": False}}
-    return {"type": "metric", "properties": {**given, "yAxis": axes, "metrics": list(metrics)}}
+    return {"type": "metric", "properties": {**settings, "yAxis": axes, "metrics": list(metrics)}}
 
 
 def _alarms(service: Charted) -> Widget:

@@ -136,7 +136,7 @@ def service_alarms(
     The last one tells `page`, an SNS topic, when it goes on and off.
     """
     child = pulumi.ResourceOptions(parent=parent)
-    made = [
+    alarms = [
         aws.cloudwatch.MetricAlarm(
             alarm_name(name, alarm),
             name=alarm_name(full_name, alarm),
@@ -152,9 +152,9 @@ def service_alarms(
         for alarm, limit in limits
         if limit is not None
     ]
-    if not made:
+    if not alarms:
         return ServiceAlarms()
-    names = [alarm.name for alarm in made]
+    names = [alarm.name for alarm in alarms]
     together = aws.cloudwatch.CompositeAlarm(
         f"{name}-alarm",
         alarm_name=full_name,
@@ -164,7 +164,7 @@ def service_alarms(
         alarm_rule=pulumi.Output.all(*names).apply(lambda known: " OR ".join(f'ALARM("{each}")' for each in known)),
         opts=child,
     )
-    return ServiceAlarms(names, [together.arn, *(alarm.arn for alarm in made)])
+    return ServiceAlarms(names, [together.arn, *(alarm.arn for alarm in alarms)])
 
 
 def queries(
@@ -173,12 +173,12 @@ def queries(
     """The metrics of each target group, and the expression that the alarm is on: the worst group's."""
     terms = [measure.expression.format(n=n) for n in range(len(groups))]
     worst = terms[0] if len(terms) == 1 else f"MAX([{', '.join(f'FILL({term}, 0)' for term in terms)}])"
-    found: list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict] = [
+    metric_queries: list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict] = [
         {"id": "worst", "expression": worst, "label": measure.words, "return_data": True}
     ]
     for n, group in enumerate(groups):
         for called, (metric, statistic) in measure.metrics.items():
-            found.append(
+            metric_queries.append(
                 {
                     "id": f"{called}{n}",
                     "metric": {
@@ -190,4 +190,4 @@ def queries(
                     },
                 }
             )
-    return found
+    return metric_queries

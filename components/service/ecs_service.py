@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -26,7 +26,7 @@ from components.service.routing import (
     task_security_group,
 )
 from components.service.strategies import RollingStrategy, Strategy
-from components.service.strategies.strategy import AppSpecArgs, Deployable
+from components.service.strategies.strategy import Deployable
 from components.service.task import Task
 from components.service.task_role import Permission, app_statements
 from components.service.task_template import TaskTemplate
@@ -112,8 +112,11 @@ class EcsService(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:EcsService", name, {"service": name}, opts)
         self.service, self.args = name, args
         self.deploy, self.tasks = args.get("deploy", RollingStrategy()), args.get("tasks", Tasks())
+        self._routes, self._opens_sessions = args.get("routes", []), args.get("exec", False)
+        self._health_check, self._limits = args.get("health_check", HealthCheck()), args.get("alarms", Alarms())
         self._platform, self._scope = args["platform"], args["platform"].scope
         self._current = args.get("current", CurrentService())
+        self._replaces = self._current.is_replaced(self.deploy.controller)
         self._full_name = self._scope.name(name)
         self._child = pulumi.ResourceOptions(parent=self)
         known = known_values(self._scope, name, args["task"])
@@ -284,26 +287,6 @@ class EcsService(pulumi.ComponentResource):
     def _why_waiting(self, fingerprint: str, state: ServiceState | None) -> str | None:
         return self.deploy.waits(self._scope.stack, state, fingerprint)
 
-    @property
-    def _replaces(self) -> bool:
-        return self._current.is_replaced(self.deploy.controller)
-
-    @property
-    def _opens_sessions(self) -> bool:
-        return self.args.get("exec", False)
-
-    @property
-    def _routes(self) -> Sequence[Route]:
-        return self.args.get("routes", [])
-
-    @property
-    def _health_check(self) -> HealthCheck:
-        return self.args.get("health_check", HealthCheck())
-
-    @property
-    def _limits(self) -> Alarms:
-        return self.args.get("alarms", Alarms())
-
     def _container(self, name: str) -> tuple[str, int]:
         """The container that the load balancer reaches, and where it listens.
 
@@ -317,12 +300,10 @@ class EcsService(pulumi.ComponentResource):
 
     def _app_spec(self, group: aws.ec2.SecurityGroup) -> pulumi.Output[dict[str, Any]]:
         container, port = self._container(self.deploy.controller.title)
-        known = {"container": container, "port": port, "capacity_provider": self._platform.capacity_provider}
-        return pulumi.Output.all(
-            subnet_ids=self._platform.network.task_subnet_ids,
-            security_group_ids=pulumi.Output.all(group.id),
-            assign_public_ip=self._platform.network.assign_public_ip,
-        ).apply(lambda outputs: self.deploy.app_spec(cast(AppSpecArgs, {**outputs, **known})))
+        network = self._platform.network
+        return pulumi.Output.all(network.task_subnet_ids, group.id, network.assign_public_ip).apply(
+            lambda outputs: self.deploy.app_spec(container, port, self._platform.capacity_provider, *outputs)
+        )
 
     def _routing(self, group: aws.ec2.SecurityGroup) -> Routing:
         if not self._routes:

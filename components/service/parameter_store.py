@@ -39,8 +39,8 @@ class External(Model):
         return self
 
 
-def _named(given: Any) -> Any:
-    return {"name": given} if isinstance(given, str) else given
+def _named(data: Any) -> Any:
+    return {"name": data} if isinstance(data, str) else data
 
 
 class _Named(BeforeValidator):

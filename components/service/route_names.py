@@ -69,21 +69,21 @@ def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> l
     """
     hosts = Counter(route.host for route in routes)
     seen: set[str] = set()
-    found = []
+    names = []
     for route in routes:
         host, only = route.host, hosts[route.host] == 1
         by_host, by_paths = (f"{service}-{_letters(text)}" for text in (host, _with_paths(route)))
         by_priority, first = f"{service}-{route.priority}", f"{service}{FIRST_GROUP}"
         shifted = [first] if len(routes) == 1 else []
         if blue_green:
-            found.append(RouteName(first, [by_host, by_paths, by_priority]))
+            names.append(RouteName(first, [by_host, by_paths, by_priority]))
         elif only:
-            found.append(RouteName(by_host, [by_paths, by_priority, *shifted]))
+            names.append(RouteName(by_host, [by_paths, by_priority, *shifted]))
         else:
             # Of several of one host, the first one goes on with what the only one had.
-            found.append(RouteName(by_paths, [*([] if host in seen else [by_host]), by_priority]))
+            names.append(RouteName(by_paths, [*([] if host in seen else [by_host]), by_priority]))
         seen.add(host)
-    return found
+    return names
 
 
 def _with_paths(route: Route) -> str:

@@ -38,14 +38,14 @@ def rule_hooks(session: boto3.Session) -> pulumi.ResourceHookBinding:
                 raise DeliveryError(f"priority {priority} of the listener: {explained(error)}") from None
 
     async def before(args: pulumi.ResourceHookArgs) -> None:
-        wanted, has = args.new_inputs or {}, args.old_inputs or {}
-        if wanted.get("priority") != has.get("priority"):
-            await asyncio.to_thread(called, make_room, wanted["listenerArn"], int(wanted["priority"]), args.id or None)
+        new, old = args.new_inputs or {}, args.old_inputs or {}
+        if new.get("priority") != old.get("priority"):
+            await asyncio.to_thread(called, make_room, new["listenerArn"], int(new["priority"]), args.id or None)
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
-        wanted = args.new_inputs or {}
-        if wanted.get("priority") != (args.old_inputs or {}).get("priority"):
-            await asyncio.to_thread(called, take_back, wanted["listenerArn"], int(wanted["priority"]), args.id)
+        new, old = args.new_inputs or {}, args.old_inputs or {}
+        if new.get("priority") != old.get("priority"):
+            await asyncio.to_thread(called, take_back, new["listenerArn"], int(new["priority"]), args.id)
 
     first = pulumi.ResourceHook("rule-makes-room", before)
     return pulumi.ResourceHookBinding(
@@ -66,24 +66,24 @@ def make_room(elbv2: Any, listener: str, priority: int, rule: str | None) -> Non
         DeliveryError: a rule has it that no stack of this program made; what to do instead.
     """
     rules = _rules(elbv2, listener)
-    having = next((each for each in rules if each["Priority"] == str(priority) and each["RuleArn"] != rule), None)
-    if having is None:
+    holder = next((each for each in rules if each["Priority"] == str(priority) and each["RuleArn"] != rule), None)
+    if holder is None:
         return
-    groups = re.findall(r"arn:[^'\"]+:targetgroup/[^'\"]+", str(having["Actions"]))
+    groups = re.findall(r"arn:[^'\"]+:targetgroup/[^'\"]+", str(holder["Actions"]))
     if not groups or not all(OURS.search(group) for group in groups):
         raise DeliveryError(
-            f"priority {priority} of the listener is taken by {having['RuleArn']}, which is none of this program's; "
+            f"priority {priority} of the listener is taken by {holder['RuleArn']}, which is none of this program's; "
             "give the route another priority in the stack file, or take that rule away first"
         )
     taken = {each["Priority"] for each in rules}
     free = next(number for number in range(LAST, 0, -1) if str(number) not in taken)
-    elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": having["RuleArn"], "Priority": free}])
+    elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": holder["RuleArn"], "Priority": free}])
 
 
 def take_back(elbv2: Any, listener: str, priority: int, rule: str) -> None:
     """Give a rule its priority again, where it made room for another one while it was updated itself."""
-    has = next((each["Priority"] for each in _rules(elbv2, listener) if each["RuleArn"] == rule), None)
-    if has is not None and has != str(priority):
+    current = next((each["Priority"] for each in _rules(elbv2, listener) if each["RuleArn"] == rule), None)
+    if current is not None and current != str(priority):
         elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rule, "Priority": priority}])
 
 

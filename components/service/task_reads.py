@@ -116,32 +116,32 @@ def _through(access_point: str) -> dict[str, Any]:
     return {"StringEquals": {"elasticfilesystem:AccessPointArn": access_point}}
 
 
-def reads(document: Document, own: str) -> Reads:
+def reads(document: Document, service_image: str) -> Reads:
     """What a rendered template names.
 
     Args:
         document: the template, without problems.
-        own: the image of the service itself.
+        service_image: of the service itself.
     """
     values = [value for _, value in _values_from(document)]
     files = [str(file.get("value")) for container in containers_of(document) for file in _files(container)]
-    images = {str(container.get("image")) for container in containers_of(document)} - {own}
-    found = [match for image in sorted(images) if (match := REPOSITORY.match(image))]
+    images = {str(container.get("image")) for container in containers_of(document)} - {service_image}
+    of_ecr = [match for image in sorted(images) if (match := REPOSITORY.match(image))]
     return Reads(
         secrets=sorted({match["base"] for value in values if (match := SECRET.fullmatch(value))}),
         parameters=sorted({value for value in values if PARAMETER.fullmatch(value)}),
         files=sorted(set(files)),
-        repositories=sorted({(match["account"], match["region"], match["name"]) for match in found}),
+        repositories=sorted({(match["account"], match["region"], match["name"]) for match in of_ecr}),
         mounts=_mounts(document),
     )
 
 
-def problems(document: Document, own: Document) -> Iterator[str]:
+def problems(document: Document, values: Document) -> Iterator[str]:
     """What ECS could not read or write with the roles that the service has: path, value, and what is allowed.
 
     Args:
         document: the rendered template.
-        own: the values of the placeholders `log_group` and `region`.
+        values: those of the placeholders `log_group` and `region`.
     """
     for where, value in _values_from(document):
         match = SECRET.fullmatch(value)
@@ -162,16 +162,16 @@ def problems(document: Document, own: Document) -> Iterator[str]:
                     f"{where}.environmentFiles[{number}].value: {shown(value)}; must be the ARN of an S3 object whose "
                     "name ends in .env, such as arn:aws:s3:::bucket/app.env"
                 )
-        yield from (f"{where}.logConfiguration.options.{problem}" for problem in _log(container, own))
+        yield from (f"{where}.logConfiguration.options.{problem}" for problem in _log(container, values))
 
 
-def _log(container: Document, own: Document) -> Iterator[str]:
+def _log(container: Document, values: Document) -> Iterator[str]:
     """The execution role may write to the service's log group only, and make none."""
     if at(container, "logConfiguration.logDriver") != "awslogs":
         return
     for option, placeholder in (("awslogs-group", "log_group"), ("awslogs-region", "region")):
         value = at(container, f"logConfiguration.options.{option}")
-        if value is not None and value != own[placeholder]:
+        if value is not None and value != values[placeholder]:
             yield f'{option}: {shown(value)}; must be "${{{placeholder}}}", where the execution role may write'
     if (value := at(container, "logConfiguration.options.awslogs-create-group")) not in (None, "false"):
         yield f"awslogs-create-group: {shown(value)}; the log group is made by the program, leave it out"

@@ -280,9 +280,9 @@ def _variables(container: Document, parameters: Collection[str]) -> Iterator[str
         if times > 1:
             yield f".environment: {name} is there {times} times; a name may be there once"
     for name, times in secret.items():
-        own = f"; parameters.{name} of the service brings one" if name in parameters else ""
+        origin = f"; parameters.{name} of the service brings one" if name in parameters else ""
         if times > 1:
-            yield f".secrets: {name} is there {times} times; a name may be there once{own}"
+            yield f".secrets: {name} is there {times} times; a name may be there once{origin}"
         if name in plain:
             where = f"parameters.{name} of the service" if name in parameters else "secrets"
             yield f": {name} is in environment and in {where}; a name may be in one of them only"
@@ -346,8 +346,8 @@ def _circle(waits: Mapping[str, list[str]]) -> list[str]:
         for name in waits.get(path[-1], []):
             if name == path[0] and len(path) > 1:
                 return [*path, name]
-            if name not in path and (found := follow([*path, name])):
-                return found
+            if name not in path and (circle := follow([*path, name])):
+                return circle
         return []
 
     return next((circle for name in waits if (circle := follow([name]))), [])

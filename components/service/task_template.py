@@ -114,8 +114,8 @@ class TaskTemplate:
 
     def sidecars(self) -> list[str]:
         """The other containers."""
-        own = self.image_containers()
-        return [name for c in self._containers() if (name := task_rules.name_of(c)) not in own]
+        of_service = self.image_containers()
+        return [name for c in self._containers() if (name := task_rules.name_of(c)) not in of_service]
 
     def port_container(self) -> str | None:
         """The container that listens on the service's port: the one that maps `${port}`."""
@@ -152,7 +152,7 @@ class TaskTemplate:
             problems.append(f'{self.path}: no container maps "containerPort": "${{port}}"')
         document = self.rendered({**STAND_INS, **values})
         report = ParamValidator().validate(document, _request_shape())
-        found = [
+        refused = [
             *(
                 f"{key}: not in a template: {why}"
                 for key, why in task_rules.NOT_A_TEMPLATE_S.items()
@@ -165,7 +165,7 @@ class TaskTemplate:
             ),
             *task_reads.problems(document, {**STAND_INS, **values}),
         ]
-        return [*problems, *(f"{self.path}: {problem}" for problem in found)]
+        return [*problems, *(f"{self.path}: {problem}" for problem in refused)]
 
     def fixed_images(self, repository: str) -> list[str]:
         """Containers that name an image of the service's own repository, and not by `${image}`.
@@ -298,19 +298,19 @@ def _shown(path: Path) -> str:
 def _mistakes(report: ValidationErrors) -> Iterator[str]:
     """What botocore says of a request, as `path: what is wrong, and what would be right`."""
     for line in report.generate_report().splitlines():
-        said = line.strip()
-        if wrong := INVALID_TYPE.fullmatch(said):
+        text = line.strip()
+        if wrong := INVALID_TYPE.fullmatch(text):
             types = dict.fromkeys(TYPES.get(name, name) for name in NAMES.findall(wrong["types"]))
             value = shown(wrong["value"]) if wrong["type"] == "str" else wrong["value"]
             yield f"{wrong['path']}: {value}; must be {' or '.join(types)}"
-        elif unknown := UNKNOWN.fullmatch(said):
+        elif unknown := UNKNOWN.fullmatch(text):
             yield f"{_key(unknown)}: there is no such key{suggestion(unknown['key'], unknown['keys'].split(', '))}"
-        elif missing := MISSING.fullmatch(said):
+        elif missing := MISSING.fullmatch(text):
             yield f"{_key(missing)}: is missing"
         else:
-            yield said
+            yield text
 
 
-def _key(said: re.Match[str]) -> str:
+def _key(match: re.Match[str]) -> str:
     """The path of the key that botocore names; what it calls `input` is the whole."""
-    return said["key"] if said["path"] == "input" else f"{said['path']}.{said['key']}"
+    return match["key"] if match["path"] == "input" else f"{match['path']}.{match['key']}"

@@ -17,8 +17,8 @@ STRATEGIES: Mapping[str, type[Strategy]] = {name_of(each): each for each in kind
 """By the name that a stack file has for it."""
 
 
-def _which(given: Any) -> Any:
-    return given.get("strategy", "rolling") if isinstance(given, dict) else getattr(given, "strategy", "rolling")
+def _which(deploy: Any) -> Any:
+    return deploy.get("strategy", "rolling") if isinstance(deploy, dict) else getattr(deploy, "strategy", "rolling")
 
 
 if TYPE_CHECKING:

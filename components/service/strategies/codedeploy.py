@@ -13,7 +13,7 @@ from components.iam import delivery_policies, policies
 from components.iam.roles import service_role
 from components.pipeline.stages import CHOSEN_IMAGE, DEPLOYMENT, Action, aws_action, step_action
 from components.service.revision import not_deployed
-from components.service.strategies.strategy import AppSpecArgs, Deployable, Deployer, Strategy
+from components.service.strategies.strategy import Deployable, Deployer, Strategy
 from components.service.task import Port
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
@@ -222,20 +222,28 @@ class CodeDeployStrategy(Strategy):
     def waits(self, stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
         return not_deployed(stack, state, fingerprint)
 
-    def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
+    def app_spec(
+        self,
+        container: str,
+        port: int,
+        capacity_provider: str,
+        subnet_ids: Sequence[str],
+        security_group_id: str,
+        assign_public_ip: bool,
+    ) -> dict[str, Any]:
         """What the controller refuses in UpdateService travels in it."""
         properties = {
             "TaskDefinition": "<TASK_DEFINITION>",
-            "LoadBalancerInfo": {"ContainerName": args["container"], "ContainerPort": args["port"]},
+            "LoadBalancerInfo": {"ContainerName": container, "ContainerPort": port},
             "PlatformVersion": "LATEST",
             "NetworkConfiguration": {
                 "AwsvpcConfiguration": {
-                    "Subnets": list(args["subnet_ids"]),
-                    "SecurityGroups": list(args["security_group_ids"]),
-                    "AssignPublicIp": "ENABLED" if args["assign_public_ip"] else "DISABLED",
+                    "Subnets": list(subnet_ids),
+                    "SecurityGroups": [security_group_id],
+                    "AssignPublicIp": "ENABLED" if assign_public_ip else "DISABLED",
                 }
             },
-            "CapacityProviderStrategy": [{"CapacityProvider": args["capacity_provider"], "Weight": 1, "Base": 0}],
+            "CapacityProviderStrategy": [{"CapacityProvider": capacity_provider, "Weight": 1, "Base": 0}],
         }
         resource = {"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}
         hooks = [{str(event): arn} for event, arn in self.hooks.items()]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar
 
 import pulumi
 import pulumi_aws as aws
@@ -15,22 +15,6 @@ from components.platform.platform import Platform
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
 from releases.service_state import ServiceState
-
-
-class AppSpecArgs(TypedDict):
-    """What an AppSpec says beside the task definition."""
-
-    container: str
-    """The container that the load balancer reaches."""
-    port: int
-    """Where it listens."""
-    subnet_ids: Sequence[str]
-    """Where the tasks run."""
-    security_group_ids: Sequence[str]
-    """Of the tasks."""
-    assign_public_ip: bool
-    capacity_provider: str
-    """`FARGATE` or `FARGATE_SPOT`."""
 
 
 @dataclass(frozen=True)
@@ -152,24 +136,24 @@ class Strategy(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _alarms_are_the_service_s(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "alarms" in given:
+    def _alarms_are_the_service_s(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "alarms" in data:
             raise ValueError(
                 "alarms is a key of the service now, for every strategy, and all are on; take it away here, and write "
                 "what shall differ as alarms: {server_errors: 5, latency: 2, unhealthy_hosts: false}"
             )
-        return given
+        return data
 
     @model_validator(mode="before")
     @classmethod
-    def _keys_of_another(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
+    def _keys_of_another(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
         for other in kinds_of(Strategy):
-            keys = sorted(given.keys() & (other.model_fields.keys() - cls.model_fields.keys()))
+            keys = sorted(data.keys() & (other.model_fields.keys() - cls.model_fields.keys()))
             if keys:
                 raise ValueError(f"{', '.join(keys)}: only with strategy {name_of(other)}")
-        return given
+        return data
 
     def problems(self, *, routes: int, sessions: bool) -> Iterator[str]:
         """What of a service does not go with this strategy.
@@ -197,8 +181,25 @@ class Strategy(Model):
         """Why the program's template does not run for good yet, and what to do; None when it does."""
         raise NotImplementedError
 
-    def app_spec(self, args: AppSpecArgs) -> dict[str, Any]:
-        """The AppSpec of a strategy that deploys a template."""
+    def app_spec(
+        self,
+        container: str,
+        port: int,
+        capacity_provider: str,
+        subnet_ids: Sequence[str],
+        security_group_id: str,
+        assign_public_ip: bool,
+    ) -> dict[str, Any]:
+        """The AppSpec of a strategy that deploys a template.
+
+        Args:
+            container: the container that the load balancer reaches.
+            port: where it listens.
+            capacity_provider: `FARGATE` or `FARGATE_SPOT`.
+            subnet_ids: where the tasks run.
+            security_group_id: of the tasks.
+            assign_public_ip: whether they have public addresses.
+        """
         raise NotImplementedError
 
     def deployer(self, name: str, service: Deployable, opts: pulumi.ResourceOptions | None = None) -> Deployer:
