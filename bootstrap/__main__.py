@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
-from pulumi.runtime.config import CONFIG, get_config_env
 
 from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_keys, check_account, state_bucket_name
 from bootstrap.ci_roles import StackAccess, StackAccessArgs
 from bootstrap.state_store import StateStore
 from components.iam.oidc_trust import provider_arn
 from components.scope import Scope
-from config.lines import StackLines
+from config.lines import StackLines, read_keys
 from config.validation import format_problems
 
 
@@ -21,20 +20,12 @@ def load() -> Account:
     Raises:
         pulumi.RunError: one message with every mistake, a line each.
     """
-    config = pulumi.Config(NAMESPACE)
-    given = {}
-    for key in sorted({**CONFIG.get(), **get_config_env()}):
-        if key.startswith(f"{NAMESPACE}:"):
-            name = key.removeprefix(f"{NAMESPACE}:")
-            try:
-                given[key] = config.get_object(name)
-            except pulumi.ConfigTypeError:
-                given[key] = config.get(name)
-    if problems := check_account(given):
+    config = {f"{NAMESPACE}:{key}": value for key, value in read_keys(NAMESPACE).items()}
+    if problems := check_account(config):
         file = f"Pulumi.{pulumi.get_stack()}.yaml"
         lines = StackLines.read(Path(__file__).parent / file)
         raise pulumi.RunError(format_problems(f"bootstrap/{file}", problems, lines))
-    return Account.model_validate(account_keys(given))
+    return Account.model_validate(account_keys(config))
 
 
 account = load()

@@ -169,15 +169,15 @@ def check_secrets(config: Stack, secrets: Mapping[str, Any]) -> Iterator[str]:
         for key, parameter in service.parameters.items()
         if parameter.secret
     }
-    given = {(name, key) for name, values in secrets.items() for key in values}
-    for name, key in sorted(declared - given):
+    encrypted = {(name, key) for name, values in secrets.items() for key in values}
+    for name, key in sorted(declared - encrypted):
         yield (f"services.{name}.parameters.{key}: the secret is not set; {_set_command(f'secrets.{name}.{key}')}")
-    for name, key in sorted(given - declared):
+    for name, key in sorted(encrypted - declared):
         yield (
             f"secrets.{name}.{key}: no service has a parameter of this name with secret: true; "
             f"{_remove_command(f'secrets.{name}.{key}')}, or declare it in services.{name}.parameters"
         )
-    for name, key in sorted(given & declared):
+    for name, key in sorted(encrypted & declared):
         if not isinstance(secrets[name][key], str) or not secrets[name][key]:
             yield f"secrets.{name}.{key}: must be a text, and not empty; {_set_command(f'secrets.{name}.{key}')}"
         elif len(secrets[name][key].encode()) > PARAMETER_BYTES:

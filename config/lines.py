@@ -1,7 +1,7 @@
-"""A stack file as it is written: on which line a key is, and which values are in plain text.
+"""A stack file: its values, on which line a key is, and which values are in plain text.
 
-The engine gives a program neither. It gives values without lines, and says `secret` of a whole top-level key as soon as
-one value in it is encrypted (`Value.Secure` in pulumi/sdk/go/common/resource/config/value.go).
+The engine gives a program values without lines, and says `secret` of a whole top-level key as soon as one value in it
+is encrypted (`Value.Secure` in pulumi/sdk/go/common/resource/config/value.go).
 """
 
 import re
@@ -10,12 +10,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pulumi
 import yaml
+from pulumi.runtime.config import CONFIG, get_config_env
 
 from config.error_messages import NAMESPACE
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LAST_PART = re.compile(r"(\.[^.\[]*|\[[^\[]*)$")
+
+
+def read_keys(namespace: str) -> dict[str, Any]:
+    """The keys that a stack file has of a namespace, with their values: a text where one is no JSON.
+
+    `pulumi.Config` answers only for keys that one knows.
+    """
+    config, prefix = pulumi.Config(namespace), f"{namespace}:"
+    values: dict[str, Any] = {}
+    for key in sorted({**CONFIG.get(), **get_config_env()}):
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
+            try:
+                values[name] = config.get_object(name)
+            except pulumi.ConfigTypeError:
+                values[name] = config.get(name)
+    return values
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ import boto3
 
 from components.suggestions import suggestion
 
-CHECKED_KEYS = ("region", "skipRegionValidation", "allowedAccountIds", "assumeRoles", "defaultTags")
-"""What is looked at, each after `aws:`."""
-
 OF_EVERY_PROVIDER = {"version", "pluginDownloadURL"}
 ACCOUNT = re.compile(r"\d{12}")
 
@@ -21,9 +18,10 @@ def check_provider(config: Mapping[str, Any]) -> Iterator[str]:
     Args:
         config: a stack file's values by their full keys.
     """
-    region_checked = config.get("aws:skipRegionValidation") not in (True, "true")
-    checks = {"allowedAccountIds": _accounts, "assumeRoles": _roles, "defaultTags": _tags}
-    for key, check in {**({"region": _region} if region_checked else {}), **checks}.items():
+    checks = {"region": _region, "allowedAccountIds": _accounts, "assumeRoles": _roles, "defaultTags": _tags}
+    if config.get("aws:skipRegionValidation") in (True, "true"):
+        del checks["region"]
+    for key, check in checks.items():
         if (value := config.get(f"aws:{key}")) is not None:
             yield from check(value)
 
@@ -32,14 +30,14 @@ def check_unknown_keys(keys: Iterable[str], arguments: Iterable[str]) -> Iterato
     """Keys of AWS's provider that it does not have: it leaves them out without a word, and takes another region then.
 
     Args:
-        keys: a stack file's, full.
+        keys: a stack file's, without `aws:`.
         arguments: the provider's, in Python's spelling.
     """
     known = {re.sub(r"_(\w)", lambda letter: letter[1].upper(), name) for name in arguments} | OF_EVERY_PROVIDER
     for key in keys:
-        name = key.removeprefix("aws:")
-        if key.startswith("aws:") and name not in known:
-            yield f"{key}: there is no such key{suggestion(name, known).replace('did you mean ', 'did you mean aws:')}"
+        if key not in known:
+            hint = suggestion(key, known).replace("did you mean ", "did you mean aws:")
+            yield f"aws:{key}: there is no such key{hint}"
 
 
 def _region(region: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The stack's configuration: read, checked as a whole, and handed on as plain values.
 
-The only module that reads `pulumi.Config`. Every mistake is reported at once, each with its key path, the bad
+No component reads `pulumi.Config`. Every mistake is reported at once, each with its key path, the bad
 value (never a secret one) and what is allowed, before any resource is registered.
 """
 
@@ -12,15 +12,15 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+from pulumi.runtime.config import is_config_secret
 
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
 from components.suggestions import suggestion
 from config.cross_checks import check_commits, check_pull_request_stack, check_secrets, check_services, check_slack
 from config.error_messages import NAMESPACE
 from config.limits import check_limits
-from config.lines import StackLines
-from config.provider_keys import CHECKED_KEYS, check_provider, check_unknown_keys
+from config.lines import StackLines, read_keys
+from config.provider_keys import check_provider, check_unknown_keys
 from config.pull_request_stack import pull_request_number, substitute_number
 from config.service import Service
 from config.stack_file import Stack
@@ -66,11 +66,10 @@ def load() -> Settings:
     Raises:
         pulumi.RunError: one message with every mistake, a line each.
     """
-    config, of_aws = pulumi.Config(NAMESPACE), pulumi.Config("aws")
-    stack = pulumi.get_stack()
+    written, of_aws, stack = read_keys(NAMESPACE), read_keys("aws"), pulumi.get_stack()
     lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml")
-    raw = {key: value for key in Stack.model_fields if (value := _value(config, key)) is not None}
-    locked = {key: value for key in SECRET_KEYS if (value := _value(config, key)) is not None}
+    raw = {key: value for key in Stack.model_fields if (value := written.get(key)) is not None}
+    locked = {key: value for key in SECRET_KEYS if (value := written.get(key)) is not None}
     secrets, webhook, token = locked.get("secrets", {}), locked.get("slack_webhook"), locked.get("commit_token")
     if "review" in raw:
         if (number := pull_request_number(stack)) is None:
@@ -78,39 +77,36 @@ def load() -> Settings:
             raise pulumi.RunError(format_stack_problems(stack, [problem], lines))
         raw["services"] = substitute_number(raw.get("services"), number)
     keys = [*Stack.model_fields, *SECRET_KEYS]
-    problems = [f"{key}: there is no such key{suggestion(key, keys)}" for key in _keys() if key not in keys]
-    problems += check_unknown_keys(
-        sorted({**CONFIG.get(), **get_config_env()}), inspect.signature(aws.ProviderArgs).parameters
-    )
-    problems += check_provider({f"aws:{key}": _value(of_aws, key) for key in CHECKED_KEYS})
+    problems = [f"{key}: there is no such key{suggestion(key, keys)}" for key in written if key not in keys]
+    problems += check_unknown_keys(of_aws, inspect.signature(aws.ProviderArgs).parameters)
+    problems += check_provider({f"aws:{key}": value for key, value in of_aws.items()})
     problems += check_plain_text(locked, is_config_secret, lines)
-    known = validate(raw)
-    problems += known.problems
+    validated = validate(raw)
+    config, problems = validated.stack, [*problems, *validated.problems]
     templates: dict[str, TaskTemplate] = {}
-    if known.stack is not None:
-        found, templates = check_templates(stack, known.stack)
-        found += [
-            *check_services(stack, known.stack),
-            *check_limits(stack, known.stack, BUILDSPECS),
-            *check_pull_request_stack(stack, known.stack),
-            *check_secrets(known.stack, secrets),
-            *check_slack(stack, known.stack, webhook),
-            *check_commits(stack, known.stack, token),
+    if config is not None:
+        between_keys, templates = check_templates(stack, config)
+        between_keys += [
+            *check_services(stack, config),
+            *check_limits(stack, config, BUILDSPECS),
+            *check_pull_request_stack(stack, config),
+            *check_secrets(config, secrets),
+            *check_slack(stack, config, webhook),
+            *check_commits(stack, config, token),
         ]
-        problems += filter(known.sure, found)
-    if problems or known.stack is None:
+        problems += filter(validated.sure, between_keys)
+    if problems or config is None:
         raise pulumi.RunError(format_stack_problems(stack, problems, lines))
-    taken = known.stack
     return Settings(
         stack=stack,
-        config=taken,
+        config=config,
         secrets={
             service: {key: pulumi.Output.secret(value) for key, value in values.items()}
             for service, values in secrets.items()
         },
         templates=templates,
-        provider=_provider(of_aws),
-        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{taken.review.of}" if taken.review else None),
+        provider=_provider(),
+        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{config.review.of}" if config.review else None),
         slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
         commit_token=None if token is None else pulumi.Output.secret(token),
     )
@@ -133,27 +129,14 @@ def check_templates(stack: str, config: Stack) -> tuple[list[str], dict[str, Tas
     return problems, templates
 
 
-def _provider(config: pulumi.Config) -> Provider:
-    roles = _value(config, "assumeRoles") or []
+def _provider() -> Provider:
+    config = pulumi.Config("aws")
+    roles = config.get_object("assumeRoles") or []
     return Provider(
         region=config.get("region"),
         profile=config.get("profile"),
         roles=[Role(role["roleArn"], role.get("externalId")) for role in roles],
     )
-
-
-def _keys() -> list[str]:
-    """Those that the stack file has of ours; `pulumi.Config` answers only for keys that one knows."""
-    given = {**CONFIG.get(), **get_config_env()}
-    return sorted(key.removeprefix(f"{NAMESPACE}:") for key in given if key.startswith(f"{NAMESPACE}:"))
-
-
-def _value(config: pulumi.Config, key: str) -> Any:
-    """A top-level key's value; what is not an object, a list, a number or a boolean comes as the text it is."""
-    try:
-        return config.get_object(key)
-    except pulumi.ConfigTypeError:
-        return config.get(key)
 
 
 def stand_ins(service: Service) -> dict[str, Any]:

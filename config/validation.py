@@ -49,9 +49,9 @@ def validate(raw: Mapping[str, Any]) -> Validated:
         try:
             return Validated(Stack.model_validate(rest), problems, frozenset(doubtful))
         except ValidationError as error:
-            found = error.errors(include_url=False)
-        problems = problems or [format_error(each, Stack) for each in found]
-        for place in {_wrong_part(each) for each in found}:
+            errors = error.errors(include_url=False)
+        problems = problems or [format_error(each, Stack) for each in errors]
+        for place in {_wrong_part(each) for each in errors}:
             if not place:
                 return Validated(None, problems, frozenset(doubtful))
             doubtful |= _affected(place)
@@ -127,8 +127,9 @@ def format_problems(file: str, problems: Iterable[str], lines: StackLines, whole
         lines: where keys are.
         whole: a problem as it is shown, with what its path begins with in the file.
     """
-    said = []
+    numbered = []
     for problem in dict.fromkeys(problems):
         line, words = lines.line(problem.partition(": ")[0]), whole(problem)
-        said.append((line or 0, f"  line {line}: {words}" if line else f"  {words}"))
-    return "\n".join([f"{file} is not valid:", *(text for _, text in sorted(said, key=lambda s: s[0]))])
+        numbered.append((line or 0, f"  line {line}: {words}" if line else f"  {words}"))
+    numbered.sort(key=lambda each: each[0])
+    return "\n".join([f"{file} is not valid:", *(text for _, text in numbered)])

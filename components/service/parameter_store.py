@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, Field, model_validator
 
 from components import types
 from components.iam import policies
@@ -43,11 +42,6 @@ def _named(data: Any) -> Any:
     return {"name": data} if isinstance(data, str) else data
 
 
-class _Named(BeforeValidator):
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [handler(core), TypeAdapter(types.ExternalName).json_schema()]}
-
-
 class Parameter(Model):
     """One value of Parameter Store."""
 
@@ -55,7 +49,9 @@ class Parameter(Model):
     """A plain value."""
     secret: bool = False
     """The value is in the encrypted config `secrets`, under the service's name and this one."""
-    external: Annotated[External, _Named(_named)] | None = None
+    external: (
+        Annotated[External, BeforeValidator(_named, json_schema_input_type=External | types.ExternalName)] | None
+    ) = None
     """A parameter that somebody else keeps: its name, or `{name, key, secret}`."""
     readers: Annotated[list[Reader], Field(alias="for", min_length=1)]
     """Who reads it: the image's build, the running task, or both."""
