@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,20 +28,25 @@ from releases.events import NOT_PACKAGED, Commit
 from releases.failure import marked, one_line
 
 ARTIFACT = Path(".package/imagedefinitions.json")
-"""In the source's folder."""
+"""In CodeBuild's folder of the source."""
 LONGEST_REASON = 1000
 """Characters of it in an event: Slack takes 3,000 of a text (Slack, section block)."""
 
 
 def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) -> int:
     """The exit code; when it is not 0 the cause is the last line of what was printed, and is announced."""
+    with tempfile.TemporaryDirectory() as context:
+        try:
+            settings = Settings.parse(environment, Path(context))
+        except KeyError as error:
+            print(marked(f"The build has no variable {error}."))
+            return 1
+        return _package(session, settings, environment, exports)
+
+
+def _package(session: boto3.Session, settings: Settings, environment: Mapping[str, str], exports: Path) -> int:
     try:
-        settings = Settings.parse(environment)
-    except KeyError as error:
-        print(marked(f"The build has no variable {error}."))
-        return 1
-    try:
-        packaged = run(session, settings, Docker(client(settings.folder, environment)))
+        packaged = run(session, settings, Docker(client(settings.context, environment)))
     except (StepError, ReleaseError, ClientError) as error:
         return _fail(session, settings, str(error))
     except Exception as error:

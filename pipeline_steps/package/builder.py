@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import tempfile
 
 import boto3
 
 from pipeline_steps.job import StepError
-from pipeline_steps.package import content
+from pipeline_steps.package import content, source_zip
 from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import PARAMETER, Login, Settings
 from releases.repository import Repository
 
+DOCKERFILE = "Dockerfile"
+"""Where it is in a source."""
 MOST_NAMES = 20
 """Of files, in a message."""
 
@@ -26,11 +30,15 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
     Raises:
         StepError: there is none; why.
     """
-    if not (settings.folder / "Dockerfile").is_file():
-        names = sorted(path.name for path in settings.folder.iterdir())[:MOST_NAMES]
+    _unpack(session, settings)
+    if not (settings.context / DOCKERFILE).is_file():
+        names = sorted(path.name for path in settings.context.iterdir())[:MOST_NAMES]
         raise StepError(f"The source has no Dockerfile at its top; it has: {' '.join(names)}")
     repository = Repository(session, settings.repository)
-    tag = content.tag(settings.folder, settings.platform, settings.build_arguments)
+    try:
+        tag = content.tag(settings.context, DOCKERFILE, settings.platform, settings.build_arguments)
+    except ValueError as error:
+        raise StepError(f"The source cannot be built: {error}.") from None
     if digest := repository.digest(tag):
         print("An image of this content exists: no build.")
         return digest
@@ -41,6 +49,14 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
     if digest := repository.digest(tag):
         return digest
     raise StepError(f"The pushed image {tag} is not in {settings.repository}.")
+
+
+def _unpack(session: boto3.Session, settings: Settings) -> None:
+    s3 = session.client("s3")
+    upload = s3.get_object(Bucket=settings.bucket, Key=settings.key, VersionId=settings.source)
+    with tempfile.TemporaryFile() as archive:
+        shutil.copyfileobj(upload["Body"], archive)
+        source_zip.unpack(archive, settings.context, DOCKERFILE)
 
 
 def login_in(secret: str, host: str) -> tuple[str, str]:

@@ -49,7 +49,8 @@ class Settings:
         template_folder: where in the bucket CodeDeploy's template is; "" when ECS deploys.
         logins: registries that base images come from.
         ecr_registries: hosts of other ECR registries that base images come from.
-        folder: the source's.
+        folder: where CodeBuild takes the build's artifact from.
+        context: a folder for the source, which Docker builds from.
     """
 
     image: str
@@ -68,10 +69,11 @@ class Settings:
     logins: tuple[Login, ...]
     ecr_registries: tuple[str, ...]
     folder: Path
+    context: Path
 
     @classmethod
-    def parse(cls, variables: Mapping[str, str]) -> Settings:
-        """A build's environment variables: the project's, the action's, and CodeBuild's own."""
+    def parse(cls, variables: Mapping[str, str], context: Path) -> Settings:
+        """A build's environment variables, the project's, the action's, and CodeBuild's own; and an empty folder."""
         return cls(
             image=variables["IMAGE"],
             bucket=variables["SOURCE_BUCKET"],
@@ -89,6 +91,7 @@ class Settings:
             logins=tuple(Login(*each.split("=", 1)) for each in variables["REGISTRY_LOGINS"].split()),
             ecr_registries=tuple(variables["ECR_REGISTRIES"].split()),
             folder=Path(variables["CODEBUILD_SRC_DIR"]),
+            context=context,
         )
 
     @property

@@ -1,11 +1,12 @@
 """Deliveries through the declared pipeline, one after another on one stack."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import WORKER, Apps, Stack
+from tests.scenarios.conftest import DOCKERFILE, WORKER, Apps, Stack
 from tests.support.deliveries import KEPT, executions, scaling, ship_with_its_event_twice, tags, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
@@ -115,8 +116,6 @@ def test_a_broken_app_fails_and_the_running_release_stays(local: Stack, apps: Ap
 
 
 def zipped(path: Path, entries: dict[str, str]) -> Path:
-    import zipfile
-
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in entries.items():
             archive.writestr(name, text)
@@ -146,6 +145,22 @@ def test_a_source_that_is_none_fails_in_package(
     assert "Package" in done.out + done.err
     assert words in (done.out + done.err).lower().replace("dockerfile", "Dockerfile")
     assert local.status("hello") == before
+
+
+def test_a_zip_of_windows_with_one_folder_around_all_is_released(local: Stack, apps: Apps, tmp_path: Path) -> None:
+    """Its migration is a script without a mode, whose lines end as on Windows."""
+    app = apps.make("windows", dockerfile=DOCKERFILE.replace("RUN chmod 755 bin/migrate\n", ""))
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("__MACOSX/._app", b"")
+        for file in (path for path in app.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(f"app/{file.relative_to(app)}")
+            entry.create_system, entry.external_attr = 0, 0x20
+            archive.writestr(entry, file.read_bytes().replace(b"\n", b"\r\n"))
+    before = local.status("hello")["release"]["release"]
+    done = local.ship("hello", tmp_path / "app.zip")
+    assert done.code == 0, done.out + done.err
+    after = local.settled("hello")
+    assert (after["release"]["release"], after["running"]) == (before + 1, after["desired"])
 
 
 def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class Build:
     live: str = ""
     secret: str = ""
     appspec: str = ""
+    upload: bytes = b""
     refused: dict[str, Any] = field(default_factory=dict)
     outcomes: Sequence[tuple[int, str]] = ()
     aws: FakeSession = field(init=False)
@@ -76,7 +78,7 @@ class Build:
             "GetPipelineExecution": lambda _: {"pipelineExecution": {"variables": [{"name": "image", "resolvedValue": self.given_image}]}},
             "GetParameterHistory": lambda _: [{"Parameters": [each]} for each in reversed(versions)],
             "HeadObject": lambda _: {"Metadata": self.metadata, "LastModified": UPLOADED},
-            "GetObject": lambda _: {"Body": io.BytesIO(self.appspec.encode())},
+            "GetObject": self._object,
             "BatchGetImage": self._manifest,
             "GetDownloadUrlForLayer": self._layer,
             "DescribeImages": self._image,
@@ -109,6 +111,19 @@ class Build:
         entries = [given["Entries"][0] for given in self.aws.called("PutEvents")]
         assert {entry["Source"] for entry in entries} <= {"fargate-delivery"}
         return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
+
+    def _object(self, given: Json) -> Json:
+        if "VersionId" not in given:
+            return {"Body": io.BytesIO(self.appspec.encode())}
+        assert (given["Bucket"], given["Key"], given["VersionId"]) == ("bucket", "key", "v5")
+        return {"Body": io.BytesIO(self.upload or self._zip())}
+
+    def _zip(self) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for path in sorted(self.source.rglob("*")):
+                archive.write(path, path.relative_to(self.source))
+        return content.getvalue()
 
     def _summary(self, execution: str) -> Json:
         source = "v4" if execution.endswith("other") else "v5"
@@ -336,6 +351,38 @@ def test_a_source_without_a_dockerfile(
     build.run(monkeypatch)
     names = " ".join(f"f{number:02}" for number in range(20))
     assert cause(capsys.readouterr().out) == f"The source has no Dockerfile at its top; it has: {names}"
+
+
+@pytest.mark.parametrize(
+    ("files", "upload", "words"),
+    [
+        ({}, b"\x1f\x8b", "The source is no whole zip: File is not a zip file. Zip it again, and upload that."),
+        ({".dockerignore": "["}, b"", "The source cannot be built: '[' is no pattern of .dockerignore."),
+    ],
+)
+def test_a_source_that_cannot_be_built(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: dict[str, str],
+    upload: bytes,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build = Build(tmp_path, upload=upload, new=True)
+    for name, text in files.items():
+        (build.source / name).write_text(text)
+    build.run(monkeypatch)
+    assert (cause(capsys.readouterr().out), build.code, build.docker) == (words, 1, [])
+
+
+def test_the_image_is_built_of_what_was_in_the_one_folder_of_the_zip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, inside = Build(tmp_path / "plain", new=True), Build(tmp_path / "inside", new=True)
+    (inside.source / "app-1.0").mkdir()
+    (inside.source / "Dockerfile").rename(inside.source / "app-1.0/Dockerfile")
+    built = [build.run(monkeypatch).called("build") for build in (plain, inside)]
+    assert built[0] == built[1] != []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_steps.package.content import tag
 
-GIVEN: dict[str, Any] = {"platform": "linux/arm64", "build_arguments": {"LEVEL": "1"}}
+GIVEN: dict[str, Any] = {"dockerfile": "Dockerfile", "platform": "linux/arm64", "build_arguments": {"LEVEL": "1"}}
 
 
 @pytest.fixture
@@ -52,7 +52,9 @@ CHANGES: dict[str, tuple[Callable[[Path], object], dict[str, Any], bool]] = {
     "a file's owner": (give_away, {}, True),
     "a file's content": (lambda source: (source / "a/x").write_text("1"), {}, False),
     "a file's name": (lambda source: (source / "a/x").rename(source / "a/z"), {}, False),
-    "a file's mode": (lambda source: (source / "a/x").chmod(0o755), {}, False),
+    "whether a file can be executed": (lambda source: (source / "a/x").chmod(0o755), {}, False),
+    "what an umask does to modes": (lambda source: (source / "a/x").chmod(0o600), {}, True),
+    "what an umask does to a folder": (lambda source: (source / "a").chmod(0o700), {}, True),
     "another empty folder": (lambda source: (source / "b").mkdir(), {}, False),
     "where a link leads": (relink, {}, False),
     "the value of a build argument": (lambda _: None, {"build_arguments": {"LEVEL": "2"}}, False),
@@ -67,3 +69,36 @@ def test_the_tag_is_of_all_that_the_image_is_made_of(source: Path, case: str) ->
     before = tag(source, **GIVEN)
     change(source)
     assert (tag(source, **{**GIVEN, **given}) == before) is same
+
+
+@pytest.mark.parametrize(
+    ("lines", "file", "same"),
+    [
+        ("a\n", "a/x", True),
+        ("a/x\n", "a/x", True),
+        ("**/x\n", "a/x", True),
+        ("*\n!bin\n", "a/x", True),
+        ("*\n!a/x\n", "a/x", False),
+        ("b\n", "a/x", False),
+        ("*\n", "Dockerfile", False),
+        ("*\n!.dockerignore\n", ".dockerignore", False),
+        ("*\n!bin\n", ".dockerignore", True),
+    ],
+)
+def test_what_docker_ignores_is_no_part_of_it(source: Path, lines: str, file: str, same: bool) -> None:
+    (source / ".dockerignore").write_text(lines)
+    before = tag(source, **GIVEN)
+    (source / file).write_text(f"{(source / file).read_text()}# changed\n")
+    assert (tag(source, **GIVEN) == before) is same
+
+
+def test_a_folder_that_is_ignored_is_there_for_what_is_not(source: Path) -> None:
+    (source / ".dockerignore").write_text("*\n!a/x\n")
+    before = tag(source, **GIVEN)
+    (source / "c").mkdir()
+    assert tag(source, **GIVEN) == before
+    (source / "a/x").unlink()
+    without = tag(source, **GIVEN)
+    assert without != before
+    (source / "a").rmdir()
+    assert tag(source, **GIVEN) == without

@@ -62,7 +62,7 @@ def test_settings() -> None:
         "BUILD_ARGUMENTS": "B A", "BUILD_SECRETS": "S", "PARAMETER_A": "1", "PARAMETER_B": "2", "PARAMETER_S": "s",
         "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "x y", "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": "/src",
     }  # fmt: skip
-    settings = Settings.parse(variables)
+    settings = Settings.parse(variables, Path("/context"))
     assert (settings.pipeline, settings.registry, settings.repository) == ("dev-web", "registry:5000", "team/web")
     assert (list(settings.build_arguments.items()), settings.build_secrets) == ([("B", "2"), ("A", "1")], {"S": "s"})
     assert (settings.containers, settings.logins, settings.ecr_registries) == (("web", "worker"), (), ("x", "y"))
