@@ -35,9 +35,10 @@ def rule(name: str, description: str, checks: Mapping[str, Check]) -> ResourceVa
     """
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        with contextlib.suppress(UnknownValueError):
-            for problem in checks.get(args.resource_type, _nothing)(args):
-                report(f"{args.name}: {problem}", None)
+        if (check := checks.get(args.resource_type)) is not None:
+            with contextlib.suppress(UnknownValueError):
+                for problem in check(args):
+                    report(f"{args.name}: {problem}", None)
 
     return ResourceValidationPolicy(name, description, validate)
 
@@ -115,7 +116,3 @@ def _known_items(items: Sequence[Any]) -> Iterator[Any]:
 
 def _in_production(check: Check) -> Check:
     return lambda args: check(args) if in_production(args.urn) else ()
-
-
-def _nothing(_: ResourceValidationArgs) -> Iterable[str]:
-    return ()

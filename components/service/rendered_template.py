@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+from botocore import xform_name
 
 from components.scope import Scope
 from components.service.strategies.strategy import Template
@@ -80,9 +81,9 @@ class RenderedTemplate:
                     lambda document: json.dumps(document["containerDefinitions"])
                 )
             elif self.template.placeholders(key) <= self.known.keys():
-                inputs[_snake_case(key)] = _as_provider(key, self.template.render_field(key, self.known))
+                inputs[xform_name(key)] = _as_provider(key, self.template.render_field(key, self.known))
             else:
-                inputs[_snake_case(key)] = rendered.apply(lambda document, key=key: _as_provider(key, document[key]))  # type: ignore[misc]
+                inputs[xform_name(key)] = rendered.apply(lambda document, key=key: _as_provider(key, document[key]))  # type: ignore[misc]
         return inputs
 
 
@@ -93,7 +94,3 @@ def _as_provider(key: str, value: Any) -> Any:
     if key == "volumes":
         return [{field: part for field, part in volume.items() if field != "host"} for volume in value]
     return value
-
-
-def _snake_case(key: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
