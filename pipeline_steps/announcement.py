@@ -1,7 +1,5 @@
 """Who listens is told of a release, and it is counted. A release is one whether or not this works."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from typing import Any

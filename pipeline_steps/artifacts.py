@@ -1,7 +1,5 @@
 """The artifacts of a step: zips in the pipeline's bucket, which the job's own credentials reach."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Why an execution has ended without a release: by CodePipeline, the build's log and the tasks' log."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

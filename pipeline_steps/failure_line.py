@@ -4,8 +4,6 @@ An action's error is shown in Slack and on the commit. A log may hold whatever t
 line is told, without what looks like a secret or like somebody's data.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The Lambda function's entry: runs a step, and tells CodePipeline how it ended."""
 
-from __future__ import annotations
-
 import json
 import traceback
 from collections.abc import Callable, Mapping

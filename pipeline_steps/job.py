@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,7 +71,7 @@ class Job:
     state: State
 
     @classmethod
-    def parse(cls, event: Mapping[str, Any]) -> Job:
+    def parse(cls, event: Mapping[str, Any]) -> "Job":
         """The event's job."""
         job = event["CodePipeline.job"]
         data = job["data"]

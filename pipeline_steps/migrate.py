@@ -10,8 +10,6 @@ No two migrations of a service run at the same time, and none is started twice:
 3. RunTask's client token is the id of the action's first job, which is the same however often Lambda delivers it.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator, Mapping

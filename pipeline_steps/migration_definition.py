@@ -1,7 +1,5 @@
 """From a service's task definition to its migration's."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A migration's task, as DescribeTasks answers of it: whether it is over, and how it ended."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +39,7 @@ class MigrationTask:
     ended_sidecars: frozenset[str]
 
     @classmethod
-    def parse(cls, task: Mapping[str, Any], container: str) -> MigrationTask:
+    def parse(cls, task: Mapping[str, Any], container: str) -> "MigrationTask":
         """A task of DescribeTasks.
 
         Args:

@@ -4,8 +4,6 @@ Waits until ECS has completed the deployment, checks that the service runs what 
 `release-<n>`, moves `live`, and writes the release record, in that order. Each part can be run again.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace

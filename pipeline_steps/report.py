@@ -8,8 +8,6 @@ failed again, with the same request id. So the first call for an event leaves an
 calls of that request publish, until one has.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -57,7 +55,7 @@ class Ended:
     time: float
 
     @classmethod
-    def parse(cls, event: Mapping[str, str]) -> Ended:
+    def parse(cls, event: Mapping[str, str]) -> "Ended":
         """What EventBridge's input transformer makes of CodePipeline's event."""
         moment = datetime.fromisoformat(event["time"]).timestamp()
         return cls(event["pipeline"], event["execution"], event["state"], moment)

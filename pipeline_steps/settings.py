@@ -1,7 +1,5 @@
 """What a service's function knows of the service, whichever step it runs."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence
@@ -63,7 +61,7 @@ class Settings:
     migration: Migration | None = None
 
     @classmethod
-    def from_environment(cls) -> Settings:
+    def from_environment(cls) -> "Settings":
         """Those that this function was made with."""
         fields = json.loads(os.environ[VARIABLE])
         migration = fields.pop("migration", None)

@@ -4,8 +4,6 @@ It runs within the Deploy stage, so that nothing is released between the choice 
 A call that is repeated writes the same artifact again.
 """
 
-from __future__ import annotations
-
 import json
 import re
 

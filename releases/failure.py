@@ -4,8 +4,6 @@ CodeBuild tells CodePipeline which command has failed and its exit status, and t
 API, PhaseContext). So the build's own last line is the cause, behind a mark by which readers know it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 

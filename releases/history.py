@@ -1,7 +1,5 @@
 """The releases of a service: the versions of its release record that Parameter Store keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

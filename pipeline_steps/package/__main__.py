@@ -4,8 +4,6 @@ CodeBuild hands on what the build's shell exports, so FILE becomes the shell's l
 image definitions for the Deploy action are an artifact of the build, in `.package/`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """From a source to an image in the service's own repository."""
 
-from __future__ import annotations
-
 import base64
 import json
 import shutil

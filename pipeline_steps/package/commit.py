@@ -1,7 +1,5 @@
 """Which commit an image was made of, as the source's upload or the image's labels name it."""
 
-from __future__ import annotations
-
 import json
 import re
 import urllib.request

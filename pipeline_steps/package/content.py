@@ -1,7 +1,5 @@
 """The tag of an image by all that it is made of, so that one content is built once."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tarfile

@@ -1,7 +1,5 @@
 """The `docker` of the build machine, and what its errors mean."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import time
@@ -37,7 +35,7 @@ class Refusal:
     line: str
 
     @classmethod
-    def parse(cls, output: Iterable[str]) -> Refusal:
+    def parse(cls, output: Iterable[str]) -> "Refusal":
         """Of the lines that docker wrote."""
         errors = [line for line in output if _OWN_ERROR.match(line)]
         return cls(errors[-1] if errors else "")

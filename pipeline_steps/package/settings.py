@@ -1,7 +1,5 @@
 """What Package knows of its service and is asked by its execution: the build's environment variables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +70,7 @@ class Settings:
     context: Path
 
     @classmethod
-    def parse(cls, variables: Mapping[str, str], context: Path) -> Settings:
+    def parse(cls, variables: Mapping[str, str], context: Path) -> "Settings":
         """A build's environment variables, the project's, the action's, and CodeBuild's own; and an empty folder."""
         return cls(
             image=variables["IMAGE"],

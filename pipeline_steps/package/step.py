@@ -1,7 +1,5 @@
 """What an execution deploys, and what is made of its source."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
