@@ -8,13 +8,13 @@ import click
 
 from delivery.command_line import json_option, service_argument, stack_option, with_session
 from delivery.sidecars import gone, running
-from releases.consistency import Diagnosis, RepairAction, diagnose, observe, repair_command
+from releases.consistency import RepairAction, diagnose, observe, repair_command
 from releases.ecs import describe_revision
 from releases.ecs_exec import closed
 from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
-from releases.service_state import ServiceState, read_state, service_containers
+from releases.service_state import read_state, service_containers
 from releases.sidecars import changes, written
 
 
@@ -118,7 +118,8 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
     names = service_containers(definition, name)
     containers = [container for container in definition["containerDefinitions"] if container["name"] in names]
     observation = observe(session, stack, state)
-    disagreement, repair = _disagreement(stack, state, diagnose(observation))
+    diagnosis = diagnose(observation)
+    disagrees = not state.in_flight and diagnosis.action is not RepairAction.NOTHING
     pipeline = Pipeline(session, name)
     first_upload = pipeline.first_upload() if state.release is None else None
     sidecars = running(session, stack, state, definition)
@@ -140,19 +141,12 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         live=observation.images.live,
         in_flight=state.in_flight,
         wait=state.how_to_wait(stack) if state.in_flight else None,
-        disagreement=disagreement,
-        repair=repair,
+        disagreement=diagnosis.summary if disagrees else None,
+        repair=repair_command(stack, service) if disagrees else None,
         gone=gone(session, stack, state, definition, sidecars),
         changed=changes(state.release.sidecars if state.release else "", written(sidecars)),
         closed=closed(described, definition),
     )
-
-
-def _disagreement(stack: str, state: ServiceState, diagnosis: Diagnosis) -> tuple[str | None, str | None]:
-    """The disagreement and the command that mends it."""
-    if state.in_flight or diagnosis.action is RepairAction.NOTHING:
-        return None, None
-    return diagnosis.summary, repair_command(stack, state.service)
 
 
 @click.command("status")

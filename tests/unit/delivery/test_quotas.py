@@ -99,13 +99,13 @@ ENOUGH = {builds("Linux/Small"): 2.0, builds("ARM/Small"): 2.0, Quota("fargate",
 RAISE = "aws service-quotas request-service-quota-increase --service-code"
 
 
-def told(default: Mapping[Quota, float], applied: Mapping[Quota, float], refused: str = "") -> list[str]:
+def report_lines(default: Mapping[Quota, float], applied: Mapping[Quota, float], refused: str = "") -> list[str]:
     return list(report(Session(default, applied, refused), STACKS))
 
 
 def test_nothing_is_said_of_what_is_enough() -> None:
-    assert told({}, ENOUGH) == []
-    assert told(ENOUGH, {}) == []
+    assert report_lines({}, ENOUGH) == []
+    assert report_lines(ENOUGH, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_nothing_is_said_of_what_is_enough() -> None:
     ],
 )  # fmt: skip
 def test_what_is_too_low_is_said_with_the_command(quota: Quota, value: float, words: str) -> None:
-    (line,) = told(ENOUGH, {quota: value})
+    (line,) = report_lines(ENOUGH, {quota: value})
     assert line.startswith(f"Quota {quota.name!r} is {value:g}, ")
     assert words in line
 
 
 def test_what_is_not_known_is_said() -> None:
     without = {quota: value for quota, value in ENOUGH.items() if quota != builds("ARM/Small")}
-    (line,) = told(without, {})
+    (line,) = report_lines(without, {})
     assert line.endswith(
         "2 are needed, and Service Quotas does not say how many there are: aws service-quotas list-service-quotas "
         "--service-code codebuild --region eu-west-1"
@@ -132,7 +132,7 @@ def test_what_is_not_known_is_said() -> None:
 
 
 def test_what_may_not_be_read_stops_nothing() -> None:
-    lines = told(ENOUGH, {Quota("fargate", ON_DEMAND): 6.0}, refused="codebuild")
+    lines = report_lines(ENOUGH, {Quota("fargate", ON_DEMAND): 6.0}, refused="codebuild")
     assert len(lines) == 2
     assert lines[0].startswith("The quotas of codebuild were not read: ")
     assert json.dumps(lines[1]).count("L-37") == 1

@@ -137,12 +137,12 @@ def test_nothing_is_deployed_again_while_another_image_is_on_its_way() -> None:
 
 
 def test_a_redeployment_takes_the_live_image_without_a_build() -> None:
-    aws, told = account("f1"), list[str]()
-    redeploy(aws.session(), STACK, "web", told.append, wait=False)
+    aws, logged = account("f1"), list[str]()
+    redeploy(aws.session(), STACK, "web", logged.append, wait=False)
     assert [given["variables"] for _, name, given in aws.calls if name == "StartPipelineExecution"] == [
         [{"name": "image", "value": A}]
     ]
-    assert told[0].startswith("Started execution ")
+    assert logged[0].startswith("Started execution ")
 
 
 def test_without_a_live_image_there_is_nothing_to_deploy() -> None:

@@ -79,26 +79,26 @@ HOUR, DAY = 60, 24 * 60
 def test_what_never_ends_is_waited_for_so_long(
     clock: Clock, mine: list[dict[str, Any]], others: list[dict[str, Any]] | None, where: str, minutes: int
 ) -> None:
-    aws, told, clock.least = FakeAws(), list[str](), 30.0 if minutes == HOUR else minutes
+    aws, logged, clock.least = FakeAws(), list[str](), 30.0 if minutes == HOUR else minutes
     if others is not None:
         aws.executing("InProgress", *others)
     execution = aws.executing("InProgress", *mine)
     with pytest.raises(DeliveryError) as failed:
-        Pipeline(aws.session(), "dev-web").follow(execution, told.append)
+        Pipeline(aws.session(), "dev-web").follow(execution, logged.append)
     assert str(failed.value) == (
         f"Execution {execution} {where} for more than {minutes} minutes, which is longer than that may take; {execution} "
         "of dev-web is InProgress and goes on without this command. Watch it: `aws codepipeline get-pipeline-state "
         "--name dev-web`"
     )
     assert minutes * 60 < clock.now <= minutes * 60 + clock.least
-    so_far = [line for line in told if line.endswith(" s so far")]
+    so_far = [line for line in logged if line.endswith(" s so far")]
     assert so_far[0] == f"Execution {execution} {where}, {max(60.0, clock.least):.0f} s so far"
     assert len(so_far) in (60, 61)
 
 
 def test_each_action_has_its_own_time(clock: Clock) -> None:
     """Four that are each just in time."""
-    aws, told = FakeAws(), list[str]()
+    aws, logged = FakeAws(), list[str]()
     names = iter(["Migrate", "Deploy", "Release"])
     clock.least = 59 * 60 - 1
     execution = aws.executing("InProgress", {**DEPLOY, "actionName": "Template", "actionExecutionId": "Template"})
@@ -113,8 +113,8 @@ def test_each_action_has_its_own_time(clock: Clock) -> None:
             actions.append({**DEPLOY, "actionName": name, "actionExecutionId": name})
 
     clock.later = later
-    Pipeline(aws.session(), "dev-web").follow(execution, told.append)
-    assert told == [
+    Pipeline(aws.session(), "dev-web").follow(execution, logged.append)
+    assert logged == [
         "Deploy / Template: InProgress",
         *(
             line
@@ -128,10 +128,10 @@ def test_each_action_has_its_own_time(clock: Clock) -> None:
 
 
 def test_progress_says_what_is_new_at_once_and_what_is_not_once_a_minute(clock: Clock) -> None:
-    told: list[str] = []
-    progress = Progress(told.append)
+    logged: list[str] = []
+    progress = Progress(logged.append)
     for words, known, seconds in (("a", False, 59), ("a", False, 1), ("a", False, 59), ("b", True, 60), ("b", True, 1)):
         progress.waits(words, known=known)
         clock.sleep(seconds)
-    assert told == ["a", "a, 60 s so far", "b, 60 s so far"]
+    assert logged == ["a", "a, 60 s so far", "b, 60 s so far"]
     assert progress.waits("b") == 61

@@ -249,7 +249,7 @@ def test_an_edit_ships_with_what_was_released_meanwhile(wanted: int | None, made
 
 
 def test_what_is_in_flight_before_a_change_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    aws, told = released(), list[str]()
+    aws, logged = released(), list[str]()
     before = read(aws)
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
 
@@ -257,19 +257,19 @@ def test_what_is_in_flight_before_a_change_is_waited_for(monkeypatch: pytest.Mon
         aws.services["dev-web"]["deployments"][0]["rolloutState"] = "COMPLETED"
 
     monkeypatch.setattr("releases.waiting.time.sleep", sleep)
-    assert update_guard.check(aws.session(), STACK, before, EDIT, told.append, 5) is None
-    assert told == ["web: waits for deployment ecs-svc/1 of dev-web:1"]
+    assert update_guard.check(aws.session(), STACK, before, EDIT, logged.append, 5) is None
+    assert logged == ["web: waits for deployment ecs-svc/1 of dev-web:1"]
 
 
 def test_what_stays_in_flight_is_waited_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    aws, told, now = released(), list[str](), [0.0]
+    aws, logged, now = released(), list[str](), [0.0]
     before = read(aws)
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
     monkeypatch.setattr("releases.waiting.time.monotonic", lambda: now[0])
     monkeypatch.setattr("releases.waiting.time.sleep", lambda seconds: now.append(now.pop() + seconds))
-    found = update_guard.check(aws.session(), STACK, before, EDIT, told.append, 2) or ""
+    found = update_guard.check(aws.session(), STACK, before, EDIT, logged.append, 2) or ""
     assert found.startswith("deployment ecs-svc/1 of dev-web:1 is in flight; wait for it")
-    assert told == [f"web: waits for deployment ecs-svc/1 of dev-web:1{so_far}" for so_far in
+    assert logged == [f"web: waits for deployment ecs-svc/1 of dev-web:1{so_far}" for so_far in
                     ("", ", 60 s so far", ", 120 s so far")]  # fmt: skip
     assert now == [125.0]
 

@@ -126,9 +126,9 @@ def deploying(*answers: list[dict[str, Any]]) -> Deploying:
 
 def follow(aws: Deploying) -> list[str]:
     """What is told while revision 2 is followed."""
-    told: list[str] = []
-    update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
-    return told
+    logged: list[str] = []
+    update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), logged.append, 15)
+    return logged
 
 
 def failure(aws: Deploying) -> str:
@@ -153,8 +153,8 @@ FOLLOWED = {
 
 @pytest.mark.parametrize("case", FOLLOWED)
 def test_a_deployment_completes(case: str, clock: Clock) -> None:
-    answers, told, slept = FOLLOWED[case]
-    assert follow(deploying(*answers)) == told
+    answers, logged, slept = FOLLOWED[case]
+    assert follow(deploying(*answers)) == logged
     assert clock.slept == slept
 
 
@@ -343,15 +343,15 @@ def taking_over(*looks: tuple[int, str]) -> FakeAws:
 
 
 def test_a_new_service_serves_before_the_old_one_goes(clock: Clock) -> None:
-    told: list[str] = []
+    logged: list[str] = []
     update_guard.wait_until_serving(
         taking_over((0, "STABILIZING"), (2, "STABILIZING"), (2, "STEADY_STATE")).session(),
         STACK,
         "web",
-        told.append,
+        logged.append,
         15,
     )
-    assert told == [f"web: dev-web-codedeploy runs {running} of 2 tasks" for running in (0, 2)]
+    assert logged == [f"web: dev-web-codedeploy runs {running} of 2 tasks" for running in (0, 2)]
 
 
 def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:

@@ -94,9 +94,9 @@ def account(row: Row) -> FakeAws:
 
 
 def run(aws: FakeAws) -> list[str]:
-    told: list[str] = []
-    repair(aws.session(), STACK, "web", told.append)
-    return told
+    logged: list[str] = []
+    repair(aws.session(), STACK, "web", logged.append)
+    return logged
 
 
 def settled(aws: FakeAws, row: Row) -> None:
@@ -129,10 +129,10 @@ def test_every_row_of_the_table(number: str) -> None:
         assert "next release" in str(refused.value)
         assert aws.writes == []
         return
-    told = run(aws)
+    logged = run(aws)
     assert tuple(aws.writes) == row.writes
     if row.writes:
-        assert told[0].startswith("They disagree: ")
+        assert logged[0].startswith("They disagree: ")
         settled(aws, row)
     if row.released is None and row.writes:
         assert aws.scaling == {"service/dev/dev-web": False}

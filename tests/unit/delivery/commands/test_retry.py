@@ -84,15 +84,15 @@ def run(account: Account, monkeypatch: pytest.MonkeyPatch, minutes: int = 60) ->
     clock = SimpleNamespace(monotonic=lambda: sum(account.slept), sleep=account.slept.append)
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(pipeline, "time", clock)
-    told: list[str] = []
+    logged: list[str] = []
     session: Any = account
-    retry(session, "dev", "web", told.append, minutes=minutes)
-    return told
+    retry(session, "dev", "web", logged.append, minutes=minutes)
+    return logged
 
 
 def test_it_is_tried_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     account = Account(refusals=6)
-    told = run(account, monkeypatch)
+    logged = run(account, monkeypatch)
     wanted = {
         "pipelineName": "dev-web",
         "stageName": "Package",
@@ -101,8 +101,8 @@ def test_it_is_tried_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> Non
     }
     assert account.retried == [wanted] * 6
     assert account.slept == [15, 30, 60, 60, 60]
-    assert told[-1] == "Execution e1: Succeeded"
-    assert told.count("CodeBuild has no room for another build; trying again in 60 s.") == 3
+    assert logged[-1] == "Execution e1: Succeeded"
+    assert logged.count("CodeBuild has no room for another build; trying again in 60 s.") == 3
 
 
 def test_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

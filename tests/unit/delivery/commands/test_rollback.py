@@ -178,12 +178,12 @@ def test_a_revision_that_was_deleted_cannot_be_compared() -> None:
 
 
 def test_it_starts_the_pipeline_with_the_image() -> None:
-    aws, told = account(A, B), list[str]()
-    start(aws.session(), plan(aws.session(), STACK, "web", None), told.append, wait=False)
+    aws, logged = account(A, B), list[str]()
+    start(aws.session(), plan(aws.session(), STACK, "web", None), logged.append, wait=False)
     (given,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     assert (given["name"], given["variables"]) == ("dev-web", [{"name": "image", "value": A}])
-    assert told[0] == "Started execution run-1 of dev-web."
-    assert "pipelineExecutionId=run-1" in told[1]
+    assert logged[0] == "Started execution run-1 of dev-web."
+    assert "pipelineExecutionId=run-1" in logged[1]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_it_starts_the_pipeline_with_the_image() -> None:
 def test_it_follows_to_the_end(
     monkeypatch: pytest.MonkeyPatch, status: str, result: dict[str, object], words: str | None
 ) -> None:
-    aws, told = account(A, B), list[str]()
+    aws, logged = account(A, B), list[str]()
     chosen = plan(aws.session(), STACK, "web", None)
 
     def later(_: float) -> None:
@@ -207,12 +207,12 @@ def test_it_follows_to_the_end(
 
     monkeypatch.setattr("releases.pipeline.time.sleep", later)
     if words is None:
-        start(aws.session(), chosen, told.append, wait=True)
+        start(aws.session(), chosen, logged.append, wait=True)
     else:
         with pytest.raises(DeliveryError, match=words):
-            start(aws.session(), chosen, told.append, wait=True)
-    assert told[-1] == f"Execution run-1: {status}"
-    assert any(line.startswith("Deploy / Deploy: ") for line in told)
+            start(aws.session(), chosen, logged.append, wait=True)
+    assert logged[-1] == f"Execution run-1: {status}"
+    assert any(line.startswith("Deploy / Deploy: ") for line in logged)
 
 
 def test_a_pipeline_that_cannot_be_started_started_nothing() -> None:
