@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from releases.names import parameter_of
 from releases.record import FINGERPRINT_LABEL
 from releases.service_state import service_containers
 
@@ -98,7 +99,7 @@ def _container(container: dict[str, Any], of_service: bool) -> Iterator[tuple[st
         if key == "environment":
             yield from ((f"{name}.environment.{entry['name']}", entry["value"]) for entry in value)
         elif key == "secrets":
-            yield from ((f"{name}.secrets.{entry['name']}", _parameter(entry["valueFrom"])) for entry in value)
+            yield from ((f"{name}.secrets.{entry['name']}", parameter_of(entry["valueFrom"])) for entry in value)
         elif key == "dockerLabels":
             labels = {label: text for label, text in value.items() if label != FINGERPRINT_LABEL}
             yield from _flat(f"{name}.dockerLabels", labels)
@@ -116,8 +117,3 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield path, json.dumps(value, sort_keys=True)
     else:
         yield path, str(value)
-
-
-def _parameter(value_from: str) -> str:
-    """A parameter's name, from its ARN or as it is; never its value."""
-    return value_from.partition(":parameter")[2] or value_from

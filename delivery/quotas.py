@@ -51,13 +51,10 @@ def needed(stacks: Mapping[str, Mapping[str, Any]]) -> dict[Quota, int]:
             count, cpu = tasks.get("max", tasks.get("min", 1)), task.get("cpu")
             if platform is None or size not in SIZES or not isinstance(cpu, int) or not isinstance(count, int):
                 continue
-            need[_builds(f"{platform}/{SIZES[size]}")] += 1
+            builds = f"Concurrently running builds for {platform}/{SIZES[size]} environment"
+            need[Quota("codebuild", builds)] += 1
             vcpus[fargate] += 2 * count * cpu
     return {**need, **{quota: math.ceil(units / 1024) for quota, units in vcpus.items()}}
-
-
-def _builds(machine: str) -> Quota:
-    return Quota("codebuild", f"Concurrently running builds for {machine} environment")
 
 
 def _keys(value: Any) -> dict[str, Any]:

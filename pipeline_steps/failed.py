@@ -106,7 +106,7 @@ def _has_failed(lines: Sequence[str]) -> bool:
 def _build_log(session: boto3.Session, action: Action) -> list[str]:
     """The last lines of a build's log; none when it cannot be read."""
     try:
-        return failure.build_log(session.client, action)
+        return failure.build_log(session, action)
     except ClientError as error:
         _print_unreadable("The build's log", error)
         return []

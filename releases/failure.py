@@ -4,15 +4,13 @@ CodeBuild tells CodePipeline which command has failed and its exit status, and t
 API, PhaseContext). So the build's own last line is the cause, behind a mark by which readers know it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 Action = Mapping[str, Any]
 """An element of ListActionExecutions' `actionExecutionDetails`."""
-Client = Callable[[str], Any]
-"""Service → boto3 client."""
 
 MARK = "This build has failed: "
 LOG_LINES = 40
@@ -37,7 +35,7 @@ def cause(lines: Iterable[str]) -> str:
     return marked_lines[-1] if marked_lines else ""
 
 
-def cause_of(client: Client, action: Action) -> str:
+def cause_of(session: Any, action: Action) -> str:
     """Why an action has failed: CodePipeline's words, or of a build's failed command its own.
 
     A log that cannot be read is done without.
@@ -46,7 +44,7 @@ def cause_of(client: Client, action: Action) -> str:
     if COMMAND_FAILED not in message:
         return message
     try:
-        return last_words(message, build_log(client, action))
+        return last_words(message, build_log(session, action))
     except ClientError:
         return message
 
@@ -72,7 +70,7 @@ def last_words(message: str, lines: Sequence[str]) -> str:
     return words[:LONGEST_CAUSE]
 
 
-def build_log(client: Client, action: Action) -> list[str]:
+def build_log(session: Any, action: Action) -> list[str]:
     """The last lines of a build's log; none when the action is no build, or has no log.
 
     Raises:
@@ -81,11 +79,12 @@ def build_log(client: Client, action: Action) -> list[str]:
     build = action.get("output", {}).get("executionResult", {}).get("externalExecutionId")
     if not build or action["input"]["actionTypeId"]["provider"] != "CodeBuild":
         return []
-    builds = client("codebuild").batch_get_builds(ids=[build])["builds"]
+    builds = session.client("codebuild").batch_get_builds(ids=[build])["builds"]
     place = builds[0].get("logs", {}) if builds else {}
     if "streamName" not in place:
         return []
-    return "".join(last_messages(client("logs"), place["groupName"], place["streamName"], LOG_LINES)).splitlines()
+    messages = last_messages(session.client("logs"), place["groupName"], place["streamName"], LOG_LINES)
+    return "".join(messages).splitlines()
 
 
 def last_messages(logs: Any, group: str, stream: str, most: int) -> list[str]:

@@ -133,6 +133,11 @@ def runtime_value(stack: str, name: str) -> RuntimeValue | None:
     return RuntimeValue(match[1], match[2]) if match else None
 
 
+def parameter_of(reference: str) -> str:
+    """A parameter's name of what a container's secret names: its ARN, or the name itself."""
+    return reference.partition(":parameter")[2] or reference
+
+
 # Images
 
 

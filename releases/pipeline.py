@@ -103,7 +103,7 @@ class Pipeline:
         """How an execution ended, with the causes of the actions that failed, in one line."""
         status, summary = self._status(execution)
         causes = "; ".join(
-            f"{action['stageName']} / {action['actionName']}: {cause_of(self._session.client, action)}"
+            f"{action['stageName']} / {action['actionName']}: {cause_of(self._session, action)}"
             for action in self.actions(execution)
             if action["status"] in ("Failed", "Abandoned")
         )

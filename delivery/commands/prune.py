@@ -18,7 +18,7 @@ from delivery.command_line import stack_option, with_session
 from delivery.commands.history import service_history
 from releases.ecs import AT_ONCE, describe_revision, describe_tasks, in_parts, list_services
 from releases.errors import PROGRAM, DeliveryError
-from releases.names import aws_name, migration_family, parameter_path, runtime_value, service_of_record
+from releases.names import aws_name, migration_family, parameter_of, parameter_path, runtime_value, service_of_record
 from releases.record import Release
 from releases.service_state import revision_name, service_containers
 
@@ -196,9 +196,7 @@ def _described(ecs: Any, arns: Iterable[str]) -> list[dict[str, Any]]:
 
 def _secrets(definition: dict[str, Any]) -> Iterator[str]:
     for container in definition["containerDefinitions"]:
-        for secret in container.get("secrets", []):
-            value = secret["valueFrom"]
-            yield value.partition(":parameter")[2] or value
+        yield from (parameter_of(secret["valueFrom"]) for secret in container.get("secrets", []))
 
 
 def _number(arn: str) -> int:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class Reviews:
             number, last = pull_request_number(_short(listed["name"])), listed.get("lastUpdate")
             if number is None:
                 continue
-            if last is None or listed.get("updateInProgress") or _time(last) > limit:
+            if last is None or listed.get("updateInProgress") or datetime.fromisoformat(last) > limit:
                 self.say(f"pr-{number} stays: {_why(listed)}")
                 continue
             self.say(f"pr-{number} goes: last updated {last}")
@@ -126,10 +126,6 @@ class Reviews:
 
 def _short(name: str) -> str:
     return name.rpartition("/")[2]
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
 def _why(listed: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import boto3
 from pipeline_steps.job import StepError
 from pipeline_steps.package import content, source_zip
 from pipeline_steps.package.docker import Docker
-from pipeline_steps.package.settings import PARAMETER, Login, Settings
+from pipeline_steps.package.settings import PARAMETER, Settings
 from releases.repository import Repository
 
 DOCKERFILE = "Dockerfile"
@@ -86,7 +86,9 @@ def _log_in(session: boto3.Session, settings: Settings, docker: Docker) -> None:
     for host in settings.ecr_registries:
         _log_in_to_ecr(session, host, region_of(host), docker)
     for login in settings.logins:
-        user, password = login_in(_secret(session, login), login.host)
+        manager = session.client("secretsmanager", region_name=login.region)
+        secret = manager.get_secret_value(SecretId=login.secret).get("SecretString", "")
+        user, password = login_in(secret, login.host)
         if not docker.login(login.host, user, password):
             raise StepError(f"Registry {login.host} refused the login that its secret keeps.")
 
@@ -102,9 +104,3 @@ def _log_in_to_ecr(session: boto3.Session, host: str, region: str | None, docker
     user, _, password = base64.b64decode(token).decode().partition(":")
     if not docker.login(host, user, password):
         raise StepError(f"ECR refused the login to {host}.")
-
-
-def _secret(session: boto3.Session, login: Login) -> str:
-    manager = session.client("secretsmanager", region_name=login.region)
-    text: str = manager.get_secret_value(SecretId=login.secret).get("SecretString", "")
-    return text

@@ -1,7 +1,6 @@
 """What an execution deploys, and what is made of its source."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -182,12 +181,7 @@ def _earlier(session: boto3.Session, settings: Settings) -> list[str]:
     under_way = [
         str(each["pipelineExecutionId"])
         for each in answer["pipelineExecutionSummaries"]
-        if each["status"] == "InProgress" and _source_of(each) == settings.source
+        if each["status"] == "InProgress"
+        and settings.source in [revision.get("revisionId") for revision in each.get("sourceRevisions", [])]
     ]
     return under_way[under_way.index(settings.execution) + 1 :] if settings.execution in under_way else []
-
-
-def _source_of(summary: dict[str, Any]) -> str | None:
-    revisions = summary.get("sourceRevisions") or [{}]
-    revision: str | None = revisions[0].get("revisionId")
-    return revision
