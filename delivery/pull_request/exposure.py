@@ -27,11 +27,8 @@ def _ways(change: Change) -> Iterator[str]:
     yield from _opened(change)
     yield from _switched(change)
     yield from _anybody(change)
-    if (
-        change.type == BALANCER_TYPE
-        and not change.new.get("internal")
-        and (not change.old or change.old.get("internal"))
-    ):
+    was_internal = not change.old or change.old.get("internal")
+    if change.type == BALANCER_TYPE and was_internal and not change.new.get("internal"):
         yield "faces the internet"
     if change.type == BLOCK_TYPE:
         lifted = [name for name in open_blocks(change.new) if change.old.get(name)]

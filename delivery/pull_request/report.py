@@ -95,7 +95,9 @@ class _Cost:
         region = next((value for key, value in preview.config.items() if key == "aws:region"), "")
         known = prices(region)
         if known is None:
-            return cls([], problem=f"No estimate of the cost: delivery/pull_request/prices.json has no prices of {region}.")
+            return cls(
+                [], problem=f"No estimate of the cost: delivery/pull_request/prices.json has no prices of {region}."
+            )
         spot = bool((preview.setting("cluster") or {}).get("spot"))
         note = (
             f"Prices of {region}, {known.as_of}, on demand{' (Spot costs less)' if spot else ''}; tasks at their "
