@@ -3,8 +3,6 @@
 They are those of github.com/moby/patternmatcher, and so BuildKit's: neither gitignore's nor those of Python's fnmatch.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Sequence
@@ -29,7 +27,7 @@ class Pattern:
     expression: re.Pattern[str]
 
     @classmethod
-    def parse(cls, line: str) -> Pattern:
+    def parse(cls, line: str) -> "Pattern":
         """
         Raises:
             ValueError: it is no pattern.

@@ -4,8 +4,6 @@ CodeBuild unpacks a source by itself, but says of an archive that it cannot read
 archive of Windows or macOS lacks or has too much. So Package takes the uploaded version itself.
 """
 
-from __future__ import annotations
-
 import shutil
 import stat
 import zipfile
