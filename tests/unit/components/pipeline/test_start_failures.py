@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from mocked import ACCOUNT, REGION, Recorder, finish, of_stack
@@ -22,20 +23,49 @@ def local() -> Recorder:
 
 
 def test_every_rule_that_starts_a_pipeline_keeps_what_it_could_not(local: Recorder) -> None:
-    starting = {
+    targets = {
         name: local.inputs(TARGET, name)
         for name in local.named(TARGET)
         if name.endswith(("-upload-target", "-template-target"))
     }
-    assert sorted(starting) == [
+    assert sorted(targets) == [
         "chuoi-upload-target", "hello-upload-target", "mailer-upload-target", "shop-template-target", "shop-upload-target",
     ]  # fmt: skip
-    assert starting.keys() == {
+    assert targets.keys() == {
         name for name in local.named(TARGET) if ":codepipeline:" in local.inputs(TARGET, name)["arn"]
     }
-    for target in starting.values():
+    for target in targets.values():
         assert target["deadLetterConfig"] == {"arn": QUEUE}
         assert "retryPolicy" not in target, "EventBridge's own: 185 times within a day"
+
+
+def starting(local: Recorder, rule: str) -> tuple[Any, dict[str, Any]]:
+    """The pattern of a rule that starts a pipeline, and the inputs of its target."""
+    return json.loads(local.inputs(RULE, rule)["eventPattern"]), local.inputs(TARGET, f"{rule}-target")
+
+
+@pytest.mark.parametrize(
+    ("rule", "key"), [("shop-upload", "sources/shop/source.zip"), ("shop-template", "templates/shop/appspec.yaml")]
+)
+def test_a_pipeline_is_started_by_its_own_object_only(local: Recorder, rule: str, key: str) -> None:
+    pattern, target = starting(local, rule)
+    (store,) = local.named("aws:s3/bucketNotification:BucketNotification")
+    bucket = local.inputs("aws:s3/bucketNotification:BucketNotification", store)["bucket"]
+    assert pattern == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [key]}},
+    }
+    assert target["arn"].endswith(":local-shop")
+
+
+def test_an_upload_starts_with_its_own_version_and_a_template_with_the_image_that_is_live(local: Recorder) -> None:
+    _, upload = starting(local, "shop-upload")
+    assert upload["inputTransformer"]["inputPaths"] == {"version": "$.detail.object.version-id"}
+    revision = {"actionName": "Source", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "<version>"}
+    assert json.loads(upload["inputTransformer"]["inputTemplate"]) == {"sourceRevisions": [revision]}
+    _, template = starting(local, "shop-template")
+    assert json.loads(template["input"]) == {"variables": [{"name": "image", "value": "live"}]}
 
 
 def test_the_queue_takes_of_these_rules_only(local: Recorder) -> None:
@@ -52,8 +82,7 @@ def test_the_queue_takes_of_these_rules_only(local: Recorder) -> None:
         }
     ]
     names = [local.inputs(RULE, name)["name"] for name in local.named(RULE)]
-    starting = [name for name in names if name.endswith(("-upload", "-template"))]
-    assert len(starting) == 5
+    assert len([name for name in names if name.endswith(("-upload", "-template"))]) == 5
 
 
 def test_somebody_is_paged(local: Recorder) -> None:
