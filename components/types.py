@@ -112,6 +112,14 @@ HttpsAddress = Annotated[str, text(r"^https://[^\s*?#]+$", "must be an address t
 TemplateName = Annotated[
     str, text(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
 ]
+SourcePath = Annotated[
+    str,
+    text(
+        r"^(\.|\.?[^\s/.][^\s/]*(/\.?[^\s/.][^\s/]*)*)$",
+        "must be a path within the source without spaces, such as services/web",
+    ),
+]
+StageName = Annotated[str, text(r"^[A-Za-z][A-Za-z0-9_.-]*$", "must be the name of a stage of the Dockerfile")]
 ExternalName = Annotated[str, text(r"^/[A-Za-z0-9_./-]+$", "must be the name of a parameter that begins with a slash")]
 KeyArn = Annotated[
     str,

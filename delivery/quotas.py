@@ -14,7 +14,13 @@ CLUSTER = "fargate-delivery:cluster"
 ON_DEMAND, SPOT = "Fargate On-Demand vCPU resource count", "Fargate Spot vCPU resource count"
 PLATFORMS = {"x86_64": "Linux", "arm64": "ARM"}
 """How CodeBuild's quotas call the machines of an architecture."""
-SIZES = {"BUILD_GENERAL1_SMALL": "Small", "BUILD_GENERAL1_MEDIUM": "Medium", "BUILD_GENERAL1_LARGE": "Large"}
+SIZES = {
+    "BUILD_GENERAL1_SMALL": "Small",
+    "BUILD_GENERAL1_MEDIUM": "Medium",
+    "BUILD_GENERAL1_LARGE": "Large",
+    "BUILD_GENERAL1_XLARGE": "XLarge",
+    "BUILD_GENERAL1_2XLARGE": "2XLarge",
+}
 
 
 @dataclass(frozen=True)

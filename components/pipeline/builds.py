@@ -3,6 +3,7 @@
 Functions without resources; `DeployPipeline` makes the CodeBuild project.
 """
 
+import posixpath
 from collections.abc import Mapping
 from typing import Annotated, Literal, NotRequired, TypedDict
 
@@ -10,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field
 
+from components import types
 from components.iam import delivery_policies, policies
 from components.model import Model
 from components.pipeline import registries
@@ -42,10 +44,27 @@ class Migrate(Model):
     """Minutes until it is stopped, and the release with it."""
 
 
-class Build(Model):
-    """The machine that builds the image, and where its base images come from."""
+Compute = Literal[
+    "BUILD_GENERAL1_SMALL",
+    "BUILD_GENERAL1_MEDIUM",
+    "BUILD_GENERAL1_LARGE",
+    "BUILD_GENERAL1_XLARGE",
+    "BUILD_GENERAL1_2XLARGE",
+]
+"""The machines that have Docker, of 2, 4, 8, 36 and 72 vCPUs (CodeBuild, ProjectEnvironment: computeType); the two
+largest of ARM have less, and not every Region has them."""
 
-    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = "BUILD_GENERAL1_SMALL"
+
+class Build(Model):
+    """What of the source the image is built from, on which machine, and where its base images come from."""
+
+    context: types.SourcePath = "."
+    """The folder of the source that Docker builds from: several services may be in one repository."""
+    dockerfile: types.SourcePath | None = None
+    """Where it is in the source, its top and not the context's; without it, `Dockerfile` in the context."""
+    target: types.StageName | None = None
+    """The stage that is built; without it, the last one."""
+    compute: Compute = "BUILD_GENERAL1_SMALL"
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
     """Minutes."""
     registries: Registries = Registries()
@@ -78,6 +97,9 @@ def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArg
         "SOURCE_KEY": source_key(service.service),
         "STEPS_KEY": platform.delivery_store.steps_key,
         "PLATFORM": docker_platform,
+        "CONTEXT": build.context,
+        "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/Dockerfile"),
+        "TARGET": build.target or "",
         "RELEASE_RECORD": service.record_name,
         "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
         "BUILD_SECRETS": " ".join(sorted(parameters.secret)),

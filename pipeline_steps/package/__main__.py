@@ -33,9 +33,9 @@ LONGEST_REASON = 1000
 
 def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) -> int:
     """The exit code; when it is not 0 the cause is the last line of what was printed, and is announced."""
-    with tempfile.TemporaryDirectory() as context:
+    with tempfile.TemporaryDirectory() as source_folder:
         try:
-            settings = Settings.parse(environment, Path(context))
+            settings = Settings.parse(environment, Path(source_folder))
         except KeyError as error:
             print(marked(f"The build has no variable {error}."))
             return 1
@@ -44,7 +44,7 @@ def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) 
 
 def _package(session: boto3.Session, settings: Settings, environment: Mapping[str, str], exports: Path) -> int:
     try:
-        packaged = run(session, settings, Docker(client(settings.context, environment)))
+        packaged = run(session, settings, Docker(client(settings.content.source, environment)))
     except (StepError, ReleaseError, ClientError) as error:
         return _fail(session, settings, str(error))
     except Exception as error:

@@ -8,13 +8,11 @@ import tempfile
 import boto3
 
 from pipeline_steps.job import StepError
-from pipeline_steps.package import content, source_zip
+from pipeline_steps.package import source_zip
 from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import PARAMETER, Settings
 from releases.repository import Repository
 
-DOCKERFILE = "Dockerfile"
-"""Where it is in a source."""
 MOST_NAMES = 20
 """Of files, in a message."""
 
@@ -29,12 +27,13 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
         StepError: there is none; why.
     """
     _unpack(session, settings)
-    if not (settings.context / DOCKERFILE).is_file():
-        names = sorted(path.name for path in settings.context.iterdir())[:MOST_NAMES]
-        raise StepError(f"The source has no Dockerfile at its top; it has: {' '.join(names)}")
+    content = settings.content
+    for missing in content.missing():
+        names = sorted(path.name for path in content.source.iterdir())[:MOST_NAMES]
+        raise StepError(f"The source has no {missing}; at its top it has: {' '.join(names)}")
     repository = Repository(session, settings.repository)
     try:
-        tag = content.tag(settings.context, DOCKERFILE, settings.platform, settings.build_arguments)
+        tag = content.tag()
     except ValueError as error:
         raise StepError(f"The source cannot be built: {error}.") from None
     if digest := repository.digest(tag):
@@ -42,7 +41,7 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
         return digest
     _log_in(session, settings, docker)
     image = f"{settings.repository_uri}:{tag}"
-    docker.build(image, _arguments(settings))
+    docker.build(image, content.context, _arguments(settings))
     docker.push(image)
     if digest := repository.digest(tag):
         return digest
@@ -50,11 +49,12 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
 
 
 def _unpack(session: boto3.Session, settings: Settings) -> None:
+    content = settings.content
     s3 = session.client("s3")
     upload = s3.get_object(Bucket=settings.bucket, Key=settings.key, VersionId=settings.source)
     with tempfile.TemporaryFile() as archive:
         shutil.copyfileobj(upload["Body"], archive)
-        source_zip.unpack(archive, settings.context, DOCKERFILE)
+        source_zip.unpack(archive, content.source, [content.context, content.dockerfile])
 
 
 def login_in(secret: str, host: str) -> tuple[str, str]:
@@ -73,8 +73,11 @@ def login_in(secret: str, host: str) -> tuple[str, str]:
 
 
 def _arguments(settings: Settings) -> list[str]:
-    arguments = ["--platform", settings.platform]
-    for name, value in settings.build_arguments.items():
+    content = settings.content
+    arguments = ["--platform", content.platform, "--file", content.dockerfile]
+    if content.target:
+        arguments += ["--target", content.target]
+    for name, value in content.build_arguments.items():
         arguments += ["--build-arg", f"{name}={value}"]
     for name in settings.build_secrets:
         arguments += ["--secret", f"id={name},env={PARAMETER}{name}"]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,44 +13,71 @@ from pipeline_steps.package.dockerignore import Pattern
 from pipeline_steps.package.source_zip import EXECUTABLE, PLAIN
 from releases.names import content_tag
 
+DOCKERFILE = "Dockerfile"
+"""Of a context, where no other is named; it counts whether or not it is ignored."""
 DIGITS = 40
 """Of the hash, in the tag."""
 
 
-def tag(folder: Path, dockerfile: str, platform: str, build_arguments: Mapping[str, str]) -> str:
-    """The tag of what a source becomes. Secrets are no part of it: an image keeps none. Nor is what Docker ignores.
+@dataclass(frozen=True)
+class Content:
+    """What an image is built of.
 
-    Args:
-        folder: the source; owners, times and most of the modes of its files do not count.
-        dockerfile: where the Dockerfile is in it.
+    Attributes:
+        source: the folder of the source.
+        context: the folder in it that Docker builds from. Owners, times and most of the modes of its files do not
+            count, nor does what Docker ignores.
+        dockerfile: where the Dockerfile is in the source.
+        target: the stage that is built; "" for the last one.
         platform: such as `linux/arm64`.
-        build_arguments: in the order in which they are given.
-
-    Raises:
-        ValueError: the ignore file has a line that is no pattern.
+        build_arguments: in the order in which they are given. Secrets are no part of an image: it keeps none.
     """
-    content = _Hash()
-    for line in (platform, *(f"{name}={value}" for name, value in build_arguments.items())):
-        content.write(f"{line}\n".encode())
-    with tarfile.open(fileobj=content, mode="w|", format=tarfile.GNU_FORMAT) as archive:
-        archive.add(folder, arcname=".", recursive=False, filter=_anonymous)
-        for path in _kept(folder, PurePosixPath(), dockerignore.of(folder, dockerfile), PurePosixPath(dockerfile)):
-            archive.add(folder / path, arcname=f"./{path}", recursive=False, filter=_anonymous)
-    return content_tag(content.hash.hexdigest()[:DIGITS])
+
+    source: Path
+    context: str
+    dockerfile: str
+    target: str
+    platform: str
+    build_arguments: Mapping[str, str]
+
+    def missing(self) -> Iterator[str]:
+        """What the source does not have of this."""
+        if not (self.source / self.context).is_dir():
+            yield f"folder {self.context}"
+        if not (self.source / self.dockerfile).is_file():
+            yield self.dockerfile
+
+    def tag(self) -> str:
+        """The tag of the image that it becomes.
+
+        Raises:
+            ValueError: the ignore file has a line that is no pattern.
+        """
+        content, context, dockerfile = _Hash(), self.source / self.context, self.source / self.dockerfile
+        lines = [self.platform, *(f"{name}={value}" for name, value in self.build_arguments.items())]
+        if self.target:
+            lines.append(f"--target {self.target}")
+        if dockerfile != context / DOCKERFILE:
+            lines.append(f"--file {hashlib.sha256(dockerfile.read_bytes()).hexdigest()}")
+        for line in lines:
+            content.write(f"{line}\n".encode())
+        with tarfile.open(fileobj=content, mode="w|", format=tarfile.GNU_FORMAT) as archive:
+            archive.add(context, arcname=".", recursive=False, filter=_anonymous)
+            for path in _kept(context, PurePosixPath(), dockerignore.of(context, dockerfile)):
+                archive.add(context / path, arcname=f"./{path}", recursive=False, filter=_anonymous)
+        return content_tag(content.hash.hexdigest()[:DIGITS])
 
 
-def _kept(
-    top: Path, folder: PurePosixPath, patterns: Sequence[Pattern], dockerfile: PurePosixPath
-) -> Iterator[PurePosixPath]:
+def _kept(top: Path, folder: PurePosixPath, patterns: Sequence[Pattern]) -> Iterator[PurePosixPath]:
     """What Docker takes of a folder, in order: a folder that it ignores too, if it takes something that is in there."""
     for name in sorted(child.name for child in (top / folder).iterdir()):
         path = folder / name
-        kept = path == dockerfile or not dockerignore.is_ignored(path, patterns)
+        kept = str(path) == DOCKERFILE or not dockerignore.is_ignored(path, patterns)
         if (top / path).is_symlink() or not (top / path).is_dir():
             if kept:
                 yield path
             continue
-        inside = list(_kept(top, path, patterns, dockerfile))
+        inside = list(_kept(top, path, patterns))
         if kept or inside:
             yield path
             yield from inside

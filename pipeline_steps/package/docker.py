@@ -80,14 +80,20 @@ class Docker:
         code, _ = self._run(["login", "--username", user, "--password-stdin", host], password)
         return not code
 
-    def build(self, tag: str, arguments: Sequence[str]) -> None:
-        """Build the context's image, again where a registry allows no more pulls for now.
+    def build(self, tag: str, context: str, arguments: Sequence[str]) -> None:
+        """Build an image, again where a registry allows no more pulls for now.
+
+        Args:
+            tag: the image's.
+            context: the folder that it is built from.
+            arguments: further ones of `docker build`.
 
         Raises:
             StepError: why there is no image.
         """
         for pause in (*PAUSES, None):
-            code, output = self._run(["build", "--provenance=false", "--sbom=false", *arguments, "--tag", tag, "."], "")
+            command = ["build", "--provenance=false", "--sbom=false", *arguments, "--tag", tag, context]
+            code, output = self._run(command, "")
             if not code:
                 return
             refusal = Refusal.parse(output)
@@ -112,7 +118,7 @@ def client(folder: Path, variables: Mapping[str, str]) -> Run:
     """The `docker` on the path, whose output is printed as it comes.
 
     Args:
-        folder: the context of what is built.
+        folder: where it runs.
         variables: its environment, which has the values of build secrets.
     """
     # An attestation would make an index of the image, which has no labels and another digest than what runs.

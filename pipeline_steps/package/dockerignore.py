@@ -44,15 +44,15 @@ class Pattern:
             raise ValueError(f"{line!r} is no pattern of {NAME}") from None
 
 
-def of(folder: Path, dockerfile: str) -> list[Pattern]:
-    """The patterns of a source: of the ignore file beside its Dockerfile, or at its top.
+def of(context: Path, dockerfile: Path) -> list[Pattern]:
+    """The patterns of a context: of the ignore file beside its Dockerfile, or at its own top.
 
     Raises:
         ValueError: a line of it is no pattern.
     """
-    for name in (f"{dockerfile}{NAME}", NAME):
-        if (folder / name).is_file():
-            lines = (folder / name).read_text("utf-8-sig", errors="replace").splitlines()
+    for file in (dockerfile.with_name(f"{dockerfile.name}{NAME}"), context / NAME):
+        if file.is_file():
+            lines = file.read_text("utf-8-sig", errors="replace").splitlines()
             return [Pattern.parse(line.strip()) for line in lines if line.strip() and not line.startswith("#")]
     return []
 

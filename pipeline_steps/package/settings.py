@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_steps.package.content import Content
+
 PARAMETER = "PARAMETER_"
 """What the variables begin with that are the service's own parameters, and no other does: so no parameter is taken for
 one of the step, of CodeBuild or of a tool. A Dockerfile sees the parameter's name."""
@@ -40,15 +42,13 @@ class Settings:
         pipeline: the pipeline's name.
         repository_uri: `<registry>/<repository>`.
         containers: the containers that run the image.
-        platform: the tasks', such as `linux/arm64`.
         record: the release record's Parameter Store name.
-        build_arguments: what the Dockerfile is given, by name.
         build_secrets: what the Dockerfile may mount, by name. Docker reads each from `PARAMETER_<name>`.
         template_folder: where in the bucket CodeDeploy's template is; "" when ECS deploys.
         logins: registries that base images come from.
         ecr_registries: hosts of other ECR registries that base images come from.
         folder: where CodeBuild takes the build's artifact from.
-        context: a folder for the source, which Docker builds from.
+        content: what the image is built of.
     """
 
     image: str
@@ -59,18 +59,16 @@ class Settings:
     pipeline: str
     repository_uri: str
     containers: tuple[str, ...]
-    platform: str
     record: str
-    build_arguments: Mapping[str, str]
     build_secrets: Mapping[str, str]
     template_folder: str
     logins: tuple[Login, ...]
     ecr_registries: tuple[str, ...]
     folder: Path
-    context: Path
+    content: Content
 
     @classmethod
-    def parse(cls, variables: Mapping[str, str], context: Path) -> "Settings":
+    def parse(cls, variables: Mapping[str, str], source_folder: Path) -> "Settings":
         """A build's environment variables, the project's, the action's, and CodeBuild's own; and an empty folder."""
         return cls(
             image=variables["IMAGE"],
@@ -81,15 +79,20 @@ class Settings:
             pipeline=variables["CODEBUILD_INITIATOR"].partition("/")[2],
             repository_uri=variables["REPOSITORY_URI"],
             containers=tuple(variables["CONTAINERS"].split()),
-            platform=variables["PLATFORM"],
             record=variables["RELEASE_RECORD"],
-            build_arguments={name: variables[PARAMETER + name] for name in variables["BUILD_ARGUMENTS"].split()},
             build_secrets={name: variables[PARAMETER + name] for name in variables["BUILD_SECRETS"].split()},
             template_folder=variables["TEMPLATE_FOLDER"],
             logins=tuple(Login(*each.split("=", 1)) for each in variables["REGISTRY_LOGINS"].split()),
             ecr_registries=tuple(variables["ECR_REGISTRIES"].split()),
             folder=Path(variables["CODEBUILD_SRC_DIR"]),
-            context=context,
+            content=Content(
+                source_folder,
+                variables["CONTEXT"],
+                variables["DOCKERFILE"],
+                variables["TARGET"],
+                variables["PLATFORM"],
+                {name: variables[PARAMETER + name] for name in variables["BUILD_ARGUMENTS"].split()},
+            ),
         )
 
     @property

@@ -8,7 +8,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -52,7 +52,7 @@ class _Entry:
         return stat.S_ISLNK(self.unix_mode)
 
 
-def unpack(archive: IO[bytes], folder: Path, dockerfile: str) -> None:
+def unpack(archive: IO[bytes], folder: Path, named: Sequence[str]) -> None:
     """Put a zip's files into a folder, without the one folder that some zips have around all, and without macOS's own.
 
     A script whose lines end as on Windows is written with Linux's ends: with its own, Linux finds no interpreter. Where
@@ -61,14 +61,14 @@ def unpack(archive: IO[bytes], folder: Path, dockerfile: str) -> None:
     Args:
         archive: the zip.
         folder: empty.
-        dockerfile: where the Dockerfile is to be; a single folder at the top is left out unless it is in there.
+        named: paths that are to be there; a single folder at the top is left out unless one of them is in there.
 
     Raises:
         StepError: it is no zip, or an entry cannot be taken; which one, and what to do.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = _without_top(_entries(opened.infolist()), PurePosixPath(dockerfile))
+            entries = _without_top(_entries(opened.infolist()), {PurePosixPath(path).parts[:1] for path in named})
             have_modes = any(entry.unix_mode for entry in entries)
             for entry in entries:
                 _write(opened, entry, folder / entry.path, have_modes)
@@ -129,11 +129,11 @@ def _unicode_path(extra: bytes) -> str:
     return ""
 
 
-def _without_top(entries: list[_Entry], dockerfile: PurePosixPath) -> list[_Entry]:
+def _without_top(entries: list[_Entry], named: Collection[tuple[str, ...]]) -> list[_Entry]:
     """The entries from inside of the one folder that has them all, as GitHub's zips and `git archive --prefix` have."""
     tops = {entry.path.parts[0] for entry in entries}
     are_inside = all(len(entry.path.parts) > 1 or entry.info.is_dir() for entry in entries)
-    if len(tops) != 1 or not are_inside or dockerfile.parts[0] in tops:
+    if len(tops) != 1 or not are_inside or (*tops,) in named:
         return entries
     return [_Entry(e.info, PurePosixPath(*e.path.parts[1:])) for e in entries if len(e.path.parts) > 1]
 

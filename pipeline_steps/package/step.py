@@ -110,7 +110,8 @@ class _Package:
         if packaged.nothing or packaged.commit.known:
             return packaged
         settings = self._settings
-        commit = from_labels(self._session, settings.repository, packaged.digest, settings.platform, packaged.commit)
+        platform = settings.content.platform
+        commit = from_labels(self._session, settings.repository, packaged.digest, platform, packaged.commit)
         if commit.known:
             announce(self._session, settings, STARTED, commit)
         return replace(packaged, commit=commit)

@@ -1,5 +1,6 @@
 """Deliveries through the declared pipeline, one after another on one stack."""
 
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,24 @@ def test_a_zip_of_windows_with_one_folder_around_all_is_released(local: Stack, a
     assert done.code == 0, done.out + done.err
     after = local.settled("hello")
     assert (after["release"]["release"], after["running"]) == (before + 1, after["desired"])
+
+
+def test_a_service_is_built_of_its_folder_of_a_repository(local: Stack, apps: Apps) -> None:
+    """What changes outside of it builds nothing anew."""
+    local.edit("Pulumi.local.yaml", "    chuoi:\n", "    chuoi:\n      build: {context: apps/chuoi, target: app}\n")
+    local.ok("up")
+    repository = apps.folder / "repository"
+    app = apps.make("chuoi-1", dockerfile=f"{DOCKERFILE.replace('slim', 'slim AS app')}FROM nowhere\n")
+    shutil.copytree(app, repository / "apps/chuoi")
+    for readme in ("first", "second"):
+        (repository / "README").write_text(readme)
+        done = local.ship("chuoi", repository, "--verbose")
+        assert done.code == 0, done.out + done.err
+        assert ("An image of this content exists: no build." in done.out + done.err) is (readme == "second")
+    assert local.settled("chuoi")["release"]["release"] == 2
+    (repository / "apps/chuoi").rename(repository / "apps/other")
+    done = local.ship("chuoi", repository)
+    assert "The source has no folder apps/chuoi; at its top it has: README apps" in done.out + done.err
 
 
 def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:

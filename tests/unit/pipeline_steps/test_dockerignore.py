@@ -119,5 +119,5 @@ def test_what_is_no_pattern(line: str) -> None:
 def test_the_file_of_a_source(tmp_path: Path, files: dict[str, str], dockerfile: str, left_out: set[str]) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    patterns = of(tmp_path, dockerfile)
+    patterns = of(tmp_path, tmp_path / dockerfile)
     assert {name for name in ("a", "b", "# a comment") if is_ignored(PurePosixPath(name), patterns)} == left_out

@@ -69,7 +69,7 @@ class Build:
         variables = {
             "IMAGE": "none", "SOURCE_BUCKET": "bucket", "SOURCE_KEY": "key", "SOURCE_VERSION": "v5", "EXECUTION": MINE,
             "REPOSITORY_URI": "registry/web", "CONTAINERS": "web worker", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
-            "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
+            "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "CONTEXT": ".", "DOCKERFILE": "Dockerfile", "TARGET": "", "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
             "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": str(self.source), **self.variables,
         }  # fmt: skip
         versions = [{"Version": number, "Value": value} for number, value in enumerate(self.records, 1)]
@@ -195,7 +195,7 @@ def test_a_parameter_may_have_any_name(tmp_path: Path, monkeypatch: pytest.Monke
     (call,) = build.called("build")
     given = [each for name in arguments for each in ("--build-arg", f"{name}=the {name}")]
     given += [each for name in secrets for each in ("--secret", f"id={name},env=PARAMETER_{name}")]
-    assert list(call[call.index("linux/amd64") + 1 : -3]) == given
+    assert list(call[call.index("Dockerfile") + 1 : -3]) == given
     assert not [each for call, _ in build.docker for each in call if "the EXECUTION" in each]
 
 
@@ -350,7 +350,17 @@ def test_a_source_without_a_dockerfile(
         (build.source / f"f{number:02}").touch()
     build.run(monkeypatch)
     names = " ".join(f"f{number:02}" for number in range(20))
-    assert cause(capsys.readouterr().out) == f"The source has no Dockerfile at its top; it has: {names}"
+    assert cause(capsys.readouterr().out) == f"The source has no Dockerfile; at its top it has: {names}"
+
+
+def test_what_of_the_source_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(tmp_path, {"CONTEXT": "web", "DOCKERFILE": "docker/web", "TARGET": "release"}, new=True)
+    for folder in ("web", "docker"):
+        (build.source / folder).mkdir()
+    (build.source / "docker/web").write_text("FROM scratch\n")
+    ((_, *arguments),) = build.run(monkeypatch).called("build")
+    assert arguments[2:8] == ["--platform", "linux/amd64", "--file", "docker/web", "--target", "release"]
+    assert arguments[-1] == "web"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,19 @@ from typing import Any
 
 import pytest
 
-from pipeline_steps.package.content import tag
+from pipeline_steps.package.content import Content
 
-GIVEN: dict[str, Any] = {"dockerfile": "Dockerfile", "platform": "linux/arm64", "build_arguments": {"LEVEL": "1"}}
+GIVEN: dict[str, Any] = {
+    "context": ".",
+    "dockerfile": "Dockerfile",
+    "target": "",
+    "platform": "linux/arm64",
+    "build_arguments": {"LEVEL": "1"},
+}
+
+
+def tag(source: Path, **given: Any) -> str:
+    return Content(source, **{**GIVEN, **given}).tag()
 
 
 @pytest.fixture
@@ -29,7 +39,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_the_tag_is_what_it_was_when_gnu_tar_made_it(source: Path) -> None:
     """So a source that was built before this was Python is not built again."""
-    assert tag(source, **GIVEN) == "content-a1b3a298737a55205e6cf74008718702c251e06a"
+    assert tag(source) == "content-a1b3a298737a55205e6cf74008718702c251e06a"
 
 
 def touch(source: Path) -> None:
@@ -60,15 +70,18 @@ CHANGES: dict[str, tuple[Callable[[Path], object], dict[str, Any], bool]] = {
     "the value of a build argument": (lambda _: None, {"build_arguments": {"LEVEL": "2"}}, False),
     "another build argument": (lambda _: None, {"build_arguments": {"LEVEL": "1", "MORE": "x"}}, False),
     "the platform": (lambda _: None, {"platform": "linux/amd64"}, False),
+    "the stage that is built": (lambda _: None, {"target": "release"}, False),
+    "another Dockerfile": (lambda _: None, {"dockerfile": "bin/migrate"}, False),
+    "another context": (lambda _: None, {"context": "a"}, False),
 }
 
 
 @pytest.mark.parametrize("case", CHANGES)
 def test_the_tag_is_of_all_that_the_image_is_made_of(source: Path, case: str) -> None:
     change, given, same = CHANGES[case]
-    before = tag(source, **GIVEN)
+    before = tag(source)
     change(source)
-    assert (tag(source, **{**GIVEN, **given}) == before) is same
+    assert (tag(source, **given) == before) is same
 
 
 @pytest.mark.parametrize(
@@ -87,18 +100,62 @@ def test_the_tag_is_of_all_that_the_image_is_made_of(source: Path, case: str) ->
 )
 def test_what_docker_ignores_is_no_part_of_it(source: Path, lines: str, file: str, same: bool) -> None:
     (source / ".dockerignore").write_text(lines)
-    before = tag(source, **GIVEN)
+    before = tag(source)
     (source / file).write_text(f"{(source / file).read_text()}# changed\n")
-    assert (tag(source, **GIVEN) == before) is same
+    assert (tag(source) == before) is same
 
 
 def test_a_folder_that_is_ignored_is_there_for_what_is_not(source: Path) -> None:
     (source / ".dockerignore").write_text("*\n!a/x\n")
-    before = tag(source, **GIVEN)
+    before = tag(source)
     (source / "c").mkdir()
-    assert tag(source, **GIVEN) == before
+    assert tag(source) == before
     (source / "a/x").unlink()
-    without = tag(source, **GIVEN)
+    without = tag(source)
     assert without != before
     (source / "a").rmdir()
-    assert tag(source, **GIVEN) == without
+    assert tag(source) == without
+
+
+@pytest.mark.parametrize(
+    ("context", "dockerfile", "file", "same"),
+    [
+        ("a", "a/Dockerfile", "a/x", False),
+        ("a", "a/Dockerfile", "a/Dockerfile", False),
+        ("a", "a/Dockerfile", "bin/migrate", True),
+        ("a", "a/Dockerfile", "Dockerfile", True),
+        ("a", "Dockerfile", "Dockerfile", False),
+        ("a", "Dockerfile", "bin/migrate", True),
+        (".", "a/Dockerfile", "bin/migrate", False),
+    ],
+)
+def test_what_is_outside_of_the_context_is_no_part_of_it(
+    source: Path, context: str, dockerfile: str, file: str, same: bool
+) -> None:
+    (source / "a/Dockerfile").write_text("FROM scratch\n")
+    before = tag(source, context=context, dockerfile=dockerfile)
+    (source / file).write_text(f"{(source / file).read_text()}# changed\n")
+    assert (tag(source, context=context, dockerfile=dockerfile) == before) is same
+
+
+def test_the_ignore_file_beside_the_dockerfile_comes_first(source: Path) -> None:
+    (source / ".dockerignore").write_text("a.d/y\n")
+    (source / "bin/migrate.dockerignore").write_text("a/x\n")
+    before = tag(source, dockerfile="bin/migrate")
+    (source / "a/x").write_text("changed")
+    assert tag(source, dockerfile="bin/migrate") == before
+    (source / "a.d/y").write_text("changed")
+    assert tag(source, dockerfile="bin/migrate") != before
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, []),
+        ({"context": "c", "dockerfile": "c/Dockerfile"}, ["folder c", "c/Dockerfile"]),
+        ({"context": "Dockerfile"}, ["folder Dockerfile"]),
+        ({"dockerfile": "a"}, ["a"]),
+    ],
+)
+def test_what_a_source_does_not_have(source: Path, given: dict[str, Any], missing: list[str]) -> None:
+    assert list(Content(source, **{**GIVEN, **given}).missing()) == missing

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_steps.package.content import Content
 from pipeline_steps.package.docker import LINES_KEPT, Docker, client
 from pipeline_steps.package.settings import Settings
 
@@ -61,8 +62,11 @@ def test_settings() -> None:
         "REPOSITORY_URI": "registry:5000/team/web", "PLATFORM": "linux/arm64", "RELEASE_RECORD": "/r", "TEMPLATE_FOLDER": "",
         "BUILD_ARGUMENTS": "B A", "BUILD_SECRETS": "S", "PARAMETER_A": "1", "PARAMETER_B": "2", "PARAMETER_S": "s",
         "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "x y", "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": "/src",
+        "CONTEXT": "web", "DOCKERFILE": "docker/web", "TARGET": "",
     }  # fmt: skip
-    settings = Settings.parse(variables, Path("/context"))
+    settings = Settings.parse(variables, Path("/source"))
     assert (settings.pipeline, settings.registry, settings.repository) == ("dev-web", "registry:5000", "team/web")
-    assert (list(settings.build_arguments.items()), settings.build_secrets) == ([("B", "2"), ("A", "1")], {"S": "s"})
+    arguments = {"B": "2", "A": "1"}
+    assert settings.content == Content(Path("/source"), "web", "docker/web", "", "linux/arm64", arguments)
+    assert (list(settings.content.build_arguments), settings.build_secrets) == (["B", "A"], {"S": "s"})
     assert (settings.containers, settings.logins, settings.ecr_registries) == (("web", "worker"), (), ("x", "y"))

@@ -38,11 +38,11 @@ def zipped(*entries: tuple[zipfile.ZipInfo | str, bytes]) -> io.BytesIO:
     return archive
 
 
-def unpacked(folder: Path, archive: io.BytesIO, dockerfile: str = "Dockerfile") -> dict[str, str]:
+def unpacked(folder: Path, archive: io.BytesIO, *named: str) -> dict[str, str]:
     """Path → mode and content, or where a link leads; `/` for an empty folder."""
     target = folder / "unpacked"
     target.mkdir()
-    source_zip.unpack(archive, target, dockerfile)
+    source_zip.unpack(archive, target, named or (".", "Dockerfile"))
     files = {}
     for path in sorted(target.rglob("*")):
         name = str(path.relative_to(target))
@@ -172,9 +172,10 @@ def test_a_zip_is_taken_as_it_comes(tmp_path: Path, what: str) -> None:
     assert unpacked(tmp_path, archive()) == files
 
 
-def test_one_folder_stays_where_the_dockerfile_is_named_in_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [(".", "app/Dockerfile"), ("app", "Dockerfile"), ("app/web", "app/web/Dockerfile")])
+def test_one_folder_stays_where_the_stack_file_names_it(tmp_path: Path, named: tuple[str, str]) -> None:
     archive = zipped(("app/Dockerfile", b"F"), ("app/a", b"x"))
-    assert unpacked(tmp_path, archive, "app/Dockerfile") == {"app/Dockerfile": "644 F", "app/a": "644 x"}
+    assert unpacked(tmp_path, archive, *named) == {"app/Dockerfile": "644 F", "app/a": "644 x"}
 
 
 def test_a_script_whose_line_ends_are_mended_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,7 +253,7 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
     ):
         (tmp_path / "unpacked").mkdir()
         with pytest.raises(StepError):
-            source_zip.unpack(archive, tmp_path / "unpacked", "Dockerfile")
+            source_zip.unpack(archive, tmp_path / "unpacked", ["Dockerfile"])
         assert not (tmp_path / "x").exists()
         (tmp_path / "unpacked").rmdir()
 

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "SOURCE_BUCKET": BUCKET, "SOURCE_KEY": "sources/web.zip", "STEPS_KEY": steps_code.key(), "REPOSITORY_URI": URI, "CONTAINERS": "web",
     "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record", "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "",
     "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "", "SOURCE_VERSION": "v", "EXECUTION": "exec-1",
+    "CONTEXT": ".", "DOCKERFILE": "Dockerfile", "TARGET": "",
 }  # fmt: skip
 TRAPS = {".python-version": "3.99\n", "boto3.py": "raise SystemExit", "json.py": "raise SystemExit", "Dockerfile": ""}
 """What a source may have at its top that would lead a `python3` astray which is started there."""
