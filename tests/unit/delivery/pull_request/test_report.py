@@ -297,3 +297,19 @@ def test_nothing_in_a_value_is_markdown() -> None:
     assert "- ````` ``` </details> @everyone" not in text
     assert "- ```` ``` </details> @everyone \\| <!-- ````" in text
     assert "````diff" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ({"minCapacity": 1, "maxCapacity": 4}, {"minCapacity": 2, "maxCapacity": 4}, {"at least 1 → 2 tasks"}),
+        ({"minCapacity": 1, "maxCapacity": 4}, {"minCapacity": 1, "maxCapacity": 8}, {"at most 4 → 8 tasks"}),
+        ({"minCapacity": 1, "maxCapacity": 4}, {"minCapacity": 1, "maxCapacity": 4}, set()),
+        ({}, {"minCapacity": 1, "maxCapacity": 4}, set()),
+    ],
+    ids=["the least", "the most", "the same", "a new one"],
+)
+def test_how_many_tasks_a_service_has(old: dict[str, int], new: dict[str, int], lines: set[str]) -> None:
+    urn = "urn:pulumi:local::p::fargate-delivery:index:EcsService$aws:appautoscaling/target:Target::hello-scaling"
+    shown = effect([Change(urn, "update", "hello", old, new)], state(), asked=True).lines
+    assert {line for line in shown if line.endswith("tasks")} == lines
