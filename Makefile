@@ -69,20 +69,20 @@ acceptance: setup ## Make, release, break and destroy a small stack in the accou
 stop: setup ## Stop the offline AWS and forget what it holds
 	$(SANDBOX) stop --stack $(STACK)
 
-PYTEST := $(BIN)/pytest --numprocesses 3 --no-loadscope-reorder --junitxml=.pytest_cache/report.xml
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --junitxml=.pytest_cache/report.xml
 
 test: setup ## Run the unit tests, the program on the real Pulumi engine, and one scenario for each promise
 	cd policy && .venv/bin/pytest --quiet
 	cd deployments && .venv/bin/pytest --quiet
-	$(PYTEST) --dist loadfile -m 'not nightly' $(ARGS)
+	$(PYTEST) -m 'not nightly' $(ARGS)
 
 test-part: setup ## Run the part of the other tests that is DAY's (of the year; today's by default)
-	@files=$$($(BIN)/python -m tests.support.parts $(DAY)) && set -x && $(PYTEST) --dist loadgroup $$files $(ARGS)
+	@files=$$($(BIN)/python -m tests.support.parts $(DAY)) && set -x && $(PYTEST) $$files $(ARGS)
 
 test-all: setup ## Run all tests
 	cd policy && .venv/bin/pytest --quiet
 	cd deployments && .venv/bin/pytest --quiet
-	$(PYTEST) --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-times: setup ## Write how long the tests took in the last run into tests/README.md
 	$(BIN)/python -m tests.support.times .pytest_cache/report.xml

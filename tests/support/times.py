@@ -30,8 +30,7 @@ def cases_of(report: str) -> list[Case]:
     found = []
     for case in ElementTree.fromstring(report).iter("testcase"):  # noqa: S314 - pytest's own file
         file = f"{case.attrib['classname'].replace('.', '/')}.py"
-        name = case.attrib["name"].partition("[")[0].partition("@")[0]  # what xdist adds is its group
-        found.append((file, name, float(case.attrib["time"])))
+        found.append((file, case.attrib["name"].partition("[")[0], float(case.attrib["time"])))
     return found
 
 

@@ -2,11 +2,9 @@
 
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from tests.conftest import pytest_collection_modifyitems
 from tests.support.parts import REPOSITORY, WORKERS, balanced, is_nightly, nightly_files, part_of_day, parts
 from tests.support.progress import progress_line
 
@@ -73,28 +71,3 @@ def test_the_makefile_runs_as_many_at_once() -> None:
 )  # fmt: skip
 def test_the_line_of_progress(done: int, total: int, seconds: float, running: list[str], line: str) -> None:
     assert progress_line(done, total, seconds, running) == line
-
-
-class Item:
-    """A test as it is collected."""
-
-    def __init__(self, file: str) -> None:
-        self.path = REPOSITORY / file
-        self.groups: list[str] = []
-
-    def add_marker(self, mark: pytest.MarkDecorator) -> None:
-        self.groups += mark.args
-
-
-@pytest.mark.parametrize("shared_out", [True, False])
-def test_the_files_of_a_part_are_shared_out_before_it_runs(shared_out: bool) -> None:
-    files = ["tests/soak/test_soak.py", "tests/scenarios/test_load.py", "tests/scenarios/test_names.py"]
-    items = [Item(file) for file in [*files, *files, "tests/engine/test_vpc.py"]]
-    config = SimpleNamespace(getoption=lambda name, default: shared_out if name == "loadgroup" else default)
-    pytest_collection_modifyitems(config, items)  # type: ignore[arg-type]
-    groups = {
-        file: {group for item in items if item.path == REPOSITORY / file for group in item.groups} for file in files
-    }
-    expected = [{"0"}, {"1"}, {"2"}] if shared_out else [set(), set(), set()]
-    assert sorted(groups.values(), key=str) == expected
-    assert items[0].path.name == "test_soak.py", "the longest comes first"
