@@ -116,7 +116,7 @@ def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -
 
 
 def read_upload(object_arn: pulumi.Input[str]) -> list[Statement]:
-    """Reads what an uploaded version says of itself."""
+    """Reads an uploaded version, and what it says of itself."""
     return [allow("ReadUpload", "s3:GetObjectVersion", [object_arn])]
 
 

@@ -9,7 +9,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -37,10 +37,12 @@ class _Entry:
     Attributes:
         info: as the archive has it.
         path: relative, from the top of the archive.
+        is_folder: whether it is one by its name, as zips tell it.
     """
 
     info: zipfile.ZipInfo
     path: PurePosixPath
+    is_folder: bool
 
     @property
     def unix_mode(self) -> int:
@@ -77,21 +79,21 @@ def unpack(archive: IO[bytes], folder: Path, named: Sequence[str]) -> None:
 
 
 def _entries(infos: Iterable[zipfile.ZipInfo]) -> list[_Entry]:
-    entries = [_Entry(info, _path(info)) for info in infos]
+    entries = [_entry(info) for info in infos]
     kept = [entry for entry in entries if entry.path.parts and entry.path.parts[0] != MACOS]
     kinds: dict[PurePosixPath, _Entry] = {}
     for entry in kept:
         other = kinds.setdefault(entry.path, entry)
-        if other is not entry and not (other.info.is_dir() and entry.info.is_dir()):
+        if other is not entry and not (other.is_folder and entry.is_folder):
             raise _refused(entry.path, "is there twice", "zip each file once")
     for entry in kept:
         for parent in entry.path.parents:
-            if parent in kinds and not kinds[parent].info.is_dir():
+            if parent in kinds and not kinds[parent].is_folder:
                 raise _refused(entry.path, f"is in {parent}, which is no folder", "zip the files themselves")
     return sorted(kept, key=lambda entry: entry.path)
 
 
-def _path(info: zipfile.ZipInfo) -> PurePosixPath:
+def _entry(info: zipfile.ZipInfo) -> _Entry:
     name = _name(info)
     if info.create_system != UNIX and "/" not in name:
         name = name.replace("\\", "/")  # .NET before 4.6.1, against APPNOTE.TXT 4.4.17
@@ -100,7 +102,7 @@ def _path(info: zipfile.ZipInfo) -> PurePosixPath:
         raise _refused(name, "is outside of the source", "zip the folder's content with relative names")
     if info.flag_bits & ENCRYPTED:
         raise _refused(name, "is encrypted", "zip without a password")
-    return path
+    return _Entry(info, path, name.endswith("/"))
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -132,14 +134,14 @@ def _unicode_path(extra: bytes) -> str:
 def _without_top(entries: list[_Entry], named: Collection[tuple[str, ...]]) -> list[_Entry]:
     """The entries from inside of the one folder that has them all, as GitHub's zips and `git archive --prefix` have."""
     tops = {entry.path.parts[0] for entry in entries}
-    are_inside = all(len(entry.path.parts) > 1 or entry.info.is_dir() for entry in entries)
+    are_inside = all(len(entry.path.parts) > 1 or entry.is_folder for entry in entries)
     if len(tops) != 1 or not are_inside or (*tops,) in named:
         return entries
-    return [_Entry(e.info, PurePosixPath(*e.path.parts[1:])) for e in entries if len(e.path.parts) > 1]
+    return [replace(e, path=PurePosixPath(*e.path.parts[1:])) for e in entries if len(e.path.parts) > 1]
 
 
 def _write(archive: zipfile.ZipFile, entry: _Entry, target: Path, have_modes: bool) -> None:
-    if entry.info.is_dir():
+    if entry.is_folder:
         target.mkdir(parents=True, exist_ok=True)
         return
     if stat.S_IFMT(entry.unix_mode) not in (0, stat.S_IFREG, stat.S_IFLNK):

@@ -130,6 +130,12 @@ TAKEN: dict[str, tuple[Callable[[], io.BytesIO], dict[str, str]]] = {
         lambda: renamed(zipped((entry("bin/run", system=WINDOWS), b"x"), (entry("Dockerfile", system=WINDOWS), b"F")), b"bin/run", b"bin\\run"),
         {"Dockerfile": "644 F", "bin/run": "644 x"},
     ),
+    "a folder of Windows": (
+        lambda: renamed(
+            zipped(DOCKERFILE, (entry("bin/", system=WINDOWS), b""), (entry("bin/run", system=WINDOWS), b"x")), b"bin/", b"bin\\"
+        ),
+        {**UNPACKED, "bin/run": "644 x"},
+    ),
     "a name with a backslash, of Unix": (lambda: zipped(DOCKERFILE, ("a\\b", b"x")), {**UNPACKED, "a\\b": "644 x"}),
     "line ends of Windows in a script": (
         lambda: zipped(DOCKERFILE, ("run", SCRIPT.replace(b"\n", b"\r\n"))), {**UNPACKED, "run": f"644 {SCRIPT.decode()}"},
