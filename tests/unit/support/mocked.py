@@ -291,10 +291,27 @@ def of_stack(stack: str, **changes: Any) -> Recorder:
 _committed = functools.cache(of_stack)
 
 
+class _Committed(Mapping[str, Recorder]):
+    """Stack → what the program registers with its committed stack file, deployed when it is first asked for."""
+
+    stacks = ("dev", "prd", "local")
+
+    def __getitem__(self, stack: str) -> Recorder:
+        if stack not in self.stacks:
+            raise KeyError(stack)
+        return _committed(stack)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stacks)
+
+    def __len__(self) -> int:
+        return len(self.stacks)
+
+
 @pytest.fixture(scope="session")
 def committed() -> Mapping[str, Recorder]:
-    """Stack → what the program registers with its committed stack file, deployed once in a process."""
-    return {stack: _committed(stack) for stack in ("dev", "prd", "local")}
+    """The committed stacks; each is deployed once in a process, and only where a test looks at it."""
+    return _Committed()
 
 
 @pytest.fixture(scope="session")
