@@ -14,6 +14,7 @@ pytestmark = pytest.mark.nightly
 SERVICES = ("hello", "chuoi", "mailer")
 
 SOURCE = "sources/hello/source.zip"
+OF_A_FOLDER = "      build: {context: apps/chuoi, target: app}\n"
 
 
 def test_a_new_pipeline_starts_itself_once_and_fails_at_source(local: Stack) -> None:
@@ -164,24 +165,6 @@ def test_a_zip_of_windows_with_one_folder_around_all_is_released(local: Stack, a
     assert (after["release"]["release"], after["running"]) == (before + 1, after["desired"])
 
 
-def test_a_service_is_built_of_its_folder_of_a_repository(local: Stack, apps: Apps) -> None:
-    """What changes outside of it builds nothing anew."""
-    local.edit("Pulumi.local.yaml", "    chuoi:\n", "    chuoi:\n      build: {context: apps/chuoi, target: app}\n")
-    local.ok("up")
-    repository = apps.folder / "repository"
-    app = apps.make("chuoi-1", dockerfile=f"{DOCKERFILE.replace('slim', 'slim AS app')}FROM nowhere\n")
-    shutil.copytree(app, repository / "apps/chuoi")
-    for readme in ("first", "second"):
-        (repository / "README").write_text(readme)
-        done = local.ship("chuoi", repository, "--verbose")
-        assert done.code == 0, done.out + done.err
-        assert ("An image of this content exists: no build." in done.out + done.err) is (readme == "second")
-    assert local.settled("chuoi")["release"]["release"] == 2
-    (repository / "apps/chuoi").rename(repository / "apps/other")
-    done = local.ship("chuoi", repository)
-    assert "The source has no folder apps/chuoi; at its top it has: README apps" in done.out + done.err
-
-
 def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:
     assert local.ship("hello", apps.make("v4")).code == 0
     before, count = local.status("hello"), len(executions(local, "hello"))
@@ -261,6 +244,27 @@ def task(stack: Stack, name: str) -> dict[str, Any]:
     (arn,) = ecs.list_tasks(cluster=stack.name, serviceName=f"{stack.name}-{name}")["taskArns"]
     found: dict[str, Any] = ecs.describe_tasks(cluster=stack.name, tasks=[arn])["tasks"][0]
     return found
+
+
+def test_a_service_is_built_of_its_folder_of_a_repository(local: Stack, apps: Apps) -> None:
+    """What changes outside of it builds nothing anew."""
+    chuoi, released = "    chuoi:\n", local.status("chuoi")["release"]["release"]
+    local.edit("Pulumi.local.yaml", chuoi, f"{chuoi}{OF_A_FOLDER}")
+    local.ok("up")
+    repository = apps.folder / "repository"
+    app = apps.make("chuoi-1", dockerfile=f"{DOCKERFILE.replace('slim', 'slim AS app')}FROM nowhere\n")
+    shutil.copytree(app, repository / "apps/chuoi")
+    for readme in ("first", "second"):
+        (repository / "README").write_text(readme)
+        done = local.ship("chuoi", repository, "--verbose")
+        assert done.code == 0, done.out + done.err
+        assert ("An image of this content exists: no build." in done.out + done.err) is (readme == "second")
+    assert local.settled("chuoi")["release"]["release"] == released + 2
+    (repository / "apps/chuoi").rename(repository / "apps/other")
+    done = local.ship("chuoi", repository)
+    assert "The source has no folder apps/chuoi; at its top it has: README apps" in done.out + done.err
+    local.edit("Pulumi.local.yaml", OF_A_FOLDER, "")
+    local.ok("up")
 
 
 def test_spot_switched_on_moves_the_tasks_and_deploys_nothing_else(local: Stack) -> None:
