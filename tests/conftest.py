@@ -1,7 +1,5 @@
 """What holds for every test."""
 
-import gc
-
 import pytest
 from process_environment import environment_stays
 
@@ -10,13 +8,6 @@ from tests.support.parts import REPOSITORY, recorded_seconds
 __all__ = ["environment_stays"]
 
 pytest_plugins = ["tests.support.progress"]
-
-
-def pytest_collection_finish() -> None:
-    """A fifth of the unit tests' time would be collecting what was loaded for all of them, as in the program itself."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
