@@ -19,6 +19,7 @@ from components.pipeline.registries import Registries
 from components.pipeline.uploaders import Source
 from components.platform import steps_code
 from components.service.ecs_service import EcsService
+from pipeline_steps.package.content import DOCKERFILE
 from pipeline_steps.package.settings import PARAMETER
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
 from releases.names import source_key, template_folder
@@ -98,7 +99,7 @@ def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArg
         "STEPS_KEY": platform.delivery_store.steps_key,
         "PLATFORM": docker_platform,
         "CONTEXT": build.context,
-        "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/Dockerfile"),
+        "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/{DOCKERFILE}"),
         "TARGET": build.target or "",
         "RELEASE_RECORD": service.record_name,
         "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),

@@ -86,10 +86,8 @@ def _release_what_runs(
     parameter = ssm.get_parameter(Name=name)["Parameter"]
     if parameter["Value"] != state.record:
         raise DeliveryError(f"the release record of {state.service} has changed meanwhile; run the command again")
-    number, origin = (
-        repository.next_release(running, parameter["Version"]),
-        _origin(session, stack, state.service, running),
-    )
+    number = repository.next_release(running, parameter["Version"])
+    origin = _origin(session, stack, state.service, running)
     if state.release is None:
         _resume_scaling(session, stack, state.name, log_progress)
     repository.tag(running, release_tag(number))

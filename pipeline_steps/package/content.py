@@ -70,6 +70,7 @@ class Content:
 
 def _kept(top: Path, folder: PurePosixPath, patterns: Sequence[Pattern]) -> Iterator[PurePosixPath]:
     """What Docker takes of a folder, in order: a folder that it ignores too, if it takes something that is in there."""
+    keeps_some = any(pattern.keeps for pattern in patterns)
     for name in sorted(child.name for child in (top / folder).iterdir()):
         path = folder / name
         kept = str(path) == DOCKERFILE or not dockerignore.is_ignored(path, patterns)
@@ -77,7 +78,7 @@ def _kept(top: Path, folder: PurePosixPath, patterns: Sequence[Pattern]) -> Iter
             if kept:
                 yield path
             continue
-        inside = list(_kept(top, path, patterns))
+        inside = list(_kept(top, path, patterns)) if kept or keeps_some else []
         if kept or inside:
             yield path
             yield from inside

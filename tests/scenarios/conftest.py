@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import textwrap
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,9 +199,9 @@ def copy_program(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_stack(folder: Path, name: str) -> Iterator[Stack]:
-    """A copy of the program in a folder, with one of its stacks, which is stopped in the end."""
-    copy_program(folder)
+def new_stack(folder: Path, name: str, program: Callable[[Path], None] = copy_program) -> Iterator[Stack]:
+    """A program put into a folder, by itself the one of now, with one of its stacks, which is stopped in the end."""
+    program(folder)
     (folder / ".tools").symlink_to(REPOSITORY / ".tools")
     stack = Stack(folder, name)
     try:

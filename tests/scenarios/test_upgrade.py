@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import PROGRAM, REPOSITORY, Apps, Stack, copy_program
+from tests.scenarios.conftest import PROGRAM, Apps, Stack, copy_program, new_stack
 from tests.support.upgrades import CHANGED, CHANGED_NAMES, GONE, NEW
 
 pytestmark = pytest.mark.nightly
@@ -22,20 +22,18 @@ SERVICES = ("hello", "shop")
 BEFORE = Path(__file__).parent / "upgrade/november-2026.tar.xz"
 
 
+def unpack_before(folder: Path) -> None:
+    with tarfile.open(BEFORE) as archive:
+        archive.extractall(folder, filter="data")
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `local` of the program of November, up."""
-    folder = tmp_path_factory.mktemp("repository")
-    with tarfile.open(BEFORE) as archive:
-        archive.extractall(folder, filter="data")
-    (folder / ".tools").symlink_to(REPOSITORY / ".tools")
-    stack = Stack(folder, "local")
-    try:
+    with new_stack(tmp_path_factory.mktemp("repository"), "local", unpack_before) as stack:
         stack.keep_services(SERVICES)
         stack.up()
         yield stack
-    finally:
-        stack.ok("stop")
 
 
 def upgrade(stack: Stack) -> None:

@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -22,13 +22,6 @@ def recorded_seconds() -> dict[str, float]:
     """Test file → seconds."""
     seconds: dict[str, float] = json.loads(SECONDS_FILE.read_text())
     return seconds
-
-
-def with_seconds(files: Iterable[str]) -> dict[str, float]:
-    """The files with their seconds; one that has not been measured is taken for a typical one."""
-    known = recorded_seconds()
-    typical = sorted(known.values())[len(known) // 2]
-    return {file: known.get(file, typical) for file in files}
 
 
 def is_nightly(file: Path) -> bool:
@@ -74,7 +67,9 @@ def part_of_day(day: int, seconds: Mapping[str, float]) -> tuple[int, list[list[
 def main() -> None:
     """Print the files of the part of a day, and to stderr which part that is. The day of the year is the argument, or today's."""
     day = int(sys.argv[1]) if len(sys.argv) > 1 else date.today().timetuple().tm_yday
-    number, every = part_of_day(day, with_seconds(nightly_files()))
+    known = recorded_seconds()
+    typical = sorted(known.values())[len(known) // 2]
+    number, every = part_of_day(day, {file: known.get(file, typical) for file in nightly_files()})
     sys.stderr.write(f"Day {day}: part {number + 1} of {len(every)} of the nightly tests\n")
     sys.stdout.write(" ".join(every[number]) + "\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,17 +107,24 @@ class Site:
 
 
 @contextmanager
-def build_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A listener of its own for a project's builds."""
+def build_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """An account with CodeBuild and ECR, behind a listener of its own."""
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     for service in ("codebuild", "ecr", "iam", "logs", "s3", "ssm", "sts"):
         get_backend(service).reset()
     listener = Listener(tmp_path / "account", ACCOUNT, REGION, {**CODEBUILD, **ECR})
-    yield Site(listener.account)
+    yield listener.account
     listener.stop()
 
 
-def make_zip(files: dict[str, str | bytes]) -> bytes:
+@contextmanager
+def build_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A project and its builds in such an account."""
+    with build_account(tmp_path, monkeypatch) as account:
+        yield Site(account)
+
+
+def make_zip(files: Mapping[str, str | bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():

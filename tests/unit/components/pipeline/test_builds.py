@@ -11,20 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from build_site import REGION, REGISTRY, TRUST, build_account, make_zip
 from mocked import ROOT
-from moto.backends import get_backend
 
 from components.platform import steps_code
 from releases.failure import cause
 from sandbox.account.account import Account
-from sandbox.codebuild.api import HANDLERS as CODEBUILD
-from sandbox.ecr.api import HANDLERS as ECR
-from sandbox.server.listener import Listener
 
-ACCOUNT, REGION, BUCKET = "123456789012", "eu-west-1", "delivery-store"
-URI, GONE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-web", "sha256:" + "d" * 64
+BUCKET = "delivery-store"
+URI, GONE = f"{REGISTRY}/dev-web", "sha256:" + "d" * 64
 ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-TRUST = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
 ENVIRONMENT = {
     "SOURCE_BUCKET": BUCKET, "SOURCE_KEY": "sources/web.zip", "STEPS_KEY": steps_code.key(), "REPOSITORY_URI": URI, "CONTAINERS": "web",
     "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record", "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "",
@@ -42,7 +38,7 @@ class PackageAccount:
         self._account, self._s3, self._codebuild = account, account.client("s3"), account.client("codebuild")
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self._s3.put_object(Bucket=BUCKET, Key=steps_code.key(), Body=steps_code.archive())
-        self._s3.put_object(Bucket=BUCKET, Key="in.zip", Body=zipped(TRAPS))
+        self._s3.put_object(Bucket=BUCKET, Key="in.zip", Body=make_zip(TRAPS))
         account.client("ecr").create_repository(repositoryName="dev-web")
         account.client("ssm").put_parameter(Name="/record", Value="none", Type="String")
         iam = account.client("iam")
@@ -87,22 +83,10 @@ def policy(statement: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def zipped(files: Mapping[str, str]) -> bytes:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return body.getvalue()
-
-
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageAccount]:
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
-    for service in ("codebuild", "ecr", "iam", "logs", "s3", "ssm", "sts"):
-        get_backend(service).reset()
-    listener = Listener(tmp_path / "account", ACCOUNT, REGION, {**CODEBUILD, **ECR})
-    yield PackageAccount(listener.account)
-    listener.stop()
+    with build_account(tmp_path, monkeypatch) as account:
+        yield PackageAccount(account)
 
 
 def test_what_a_build_hands_on(account: PackageAccount) -> None:
