@@ -51,8 +51,14 @@ def services(scope: Scope) -> list[Statement]:
         ),
         allow(
             "Services",
-            "ecs:CreateService DeleteService UpdateService StopServiceDeployment TagResource UntagResource",
+            "ecs:CreateService DeleteService UpdateService TagResource UntagResource",
             named,
+        ),
+        # Either takes the service as well as its deployment, whose ARN ends in an id that ECS makes up.
+        allow(
+            "ServiceDeployments",
+            "ecs:StopServiceDeployment ContinueServiceDeployment",
+            [named[0], scope.arn("ecs", f"service-deployment/{stack}/{ours}/*")],
         ),
         # Neither takes a resource.
         allow("Revisions", "ecs:RegisterTaskDefinition DeregisterTaskDefinition", EVERYTHING),

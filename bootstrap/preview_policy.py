@@ -29,7 +29,11 @@ def preview_statements(scope: Scope) -> list[Statement]:
         allow(
             "ReadZone", "route53:GetHostedZone ListTagsForResource", [f"arn:{scope.partition}:route53:::hostedzone/*"]
         ),
-        allow("ReadServices", "ecs:DescribeServices", [scope.arn("ecs", f"service/{stack}/{ours}")]),
+        allow(
+            "ReadServices",
+            "ecs:DescribeServices ListServiceDeployments DescribeServiceDeployments",
+            [scope.arn("ecs", f"{kind}/{stack}/{ours}") for kind in ("service", "service-deployment")],
+        ),
         # Takes no resource.
         allow("ReadRevisions", "ecs:DescribeTaskDefinition", EVERYTHING),
         *find_tasks(scope.arn("ecs", f"cluster/{stack}"), scope.arn("ecs", f"task/{stack}/*")),

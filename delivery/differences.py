@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from releases.names import parameter_of
-from releases.record import FINGERPRINT_LABEL
+from releases.record import EXECUTION_LABEL, FINGERPRINT_LABEL
 from releases.service_state import service_containers
 
 METADATA = frozenset(
@@ -101,7 +101,7 @@ def _container(container: dict[str, Any], of_service: bool) -> Iterator[tuple[st
         elif key == "secrets":
             yield from ((f"{name}.secrets.{entry['name']}", parameter_of(entry["valueFrom"])) for entry in value)
         elif key == "dockerLabels":
-            labels = {label: text for label, text in value.items() if label != FINGERPRINT_LABEL}
+            labels = {label: text for label, text in value.items() if label not in (FINGERPRINT_LABEL, EXECUTION_LABEL)}
             yield from _flat(f"{name}.dockerLabels", labels)
         else:
             yield from _flat(f"{name}.{key}", value)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-COMMANDS = ("status", "history", "rollback", "redeploy", "retry", "repair", "approve", "reject", "prune")
+DECISIONS = ("approve", "reject", "continue", "abort")
+COMMANDS = ("status", "history", "rollback", "redeploy", "retry", "repair", *DECISIONS, "prune")
 """Those that look at or act on the services of a stack."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from pipeline_steps import migrate, release, template
+from pipeline_steps import deploy, migrate, release, template
 from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.settings import Settings
 from releases.aws_session import share_clients
@@ -19,7 +19,12 @@ MOST_OF_MESSAGE, MOST_OF_SUMMARY = 5000, 2048
 
 Step = Callable[[boto3.Session, Settings, Job], Outcome]
 """Can be called again at any time, with or without the state of the call before."""
-STEPS: Mapping[str, Step] = {"template": template.run, "migrate": migrate.run, "release": release.run}
+STEPS: Mapping[str, Step] = {
+    "template": template.run,
+    "migrate": migrate.run,
+    "deploy": deploy.run,
+    "release": release.run,
+}
 
 
 def handle(event: Mapping[str, Any], context: object) -> None:

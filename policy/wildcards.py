@@ -39,6 +39,7 @@ ANY_RESOURCE = {
     "elasticloadbalancing:DescribeListeners": TAKES_NO_RESOURCE,
     "elasticloadbalancing:DescribeRules": TAKES_NO_RESOURCE,
     "elasticloadbalancing:DescribeTargetGroups": TAKES_NO_RESOURCE,
+    "elasticloadbalancing:DescribeTargetHealth": TAKES_NO_RESOURCE,
     "application-autoscaling:RegisterScalableTarget": Reason(
         "takes a scalable target, whose ARN ends in an id that AWS makes up and no output gives"
     ),

@@ -13,6 +13,8 @@ UNKNOWN = "unknown"
 SCHEMA = 1
 FINGERPRINT_LABEL = "fargate-delivery.fingerprint"
 """The docker label of every container that names the template of its revision (rule `template fingerprint`)."""
+EXECUTION_LABEL = "fargate-delivery.execution"
+"""The docker label that names the execution which has made a clone, where that is a step of the pipeline's own."""
 
 
 @dataclass(frozen=True)

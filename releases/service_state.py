@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 
+from releases import service_deployments
 from releases.controllers import controller_of
 from releases.controllers.controller import Controller, Deployment
 from releases.ecs import (
@@ -23,6 +24,7 @@ from releases.names import LIVE, aws_name, record_name
 from releases.pipeline import DEPLOY_STAGE
 from releases.record import UNRELEASED, Release
 from releases.repository import Repository, is_of
+from releases.service_deployments import ServiceDeployment
 from releases.template import StoredTemplate, stored_template
 
 MOST_PARAMETERS = 10
@@ -63,6 +65,9 @@ class ServiceState:
         execution: the pipeline execution that is in the Deploy stage, None when none is.
         settings: what it has beside its task definition.
         template: the task definition that is deployed next, where that is a template; None where the image alone is.
+        strategy: how ECS deploys it: `ROLLING`, `BLUE_GREEN`, `CANARY` or `LINEAR`.
+        alternates: whether ECS knows a second target group of it, which it shifts traffic to or has shifted it to.
+        shifting: the service deployment in which ECS shifts its traffic; None when it has none.
     """
 
     service: str
@@ -77,6 +82,14 @@ class ServiceState:
     execution: str | None
     settings: Settings = Settings()
     template: StoredTemplate | None = None
+    strategy: str = "ROLLING"
+    alternates: bool = False
+    shifting: ServiceDeployment | None = None
+
+    @property
+    def shifts(self) -> bool:
+        """Whether it has two target groups, whose weights are those of its deployments."""
+        return self.alternates or self.controller.deploys_template
 
     @property
     def release(self) -> Release | None:
@@ -124,6 +137,8 @@ class ServiceState:
                 f"--pipeline-name {aws_name(stack, self.service)} --pipeline-execution-id {self.execution} "
                 "--query pipelineExecution.status`"
             )
+        if self.shifting is not None:
+            return self.shifting.how_to_wait(stack, self.service)
         return self.controller.how_to_wait(stack, self.service)
 
     def refuse_in_flight(self, stack: str) -> None:
@@ -184,7 +199,8 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
     def state(name: str) -> ServiceState:
         service = described[name]
         controller = controller_of(service)
-        listed = controller.deployments(service)
+        shifting = service_deployments.in_progress(ecs, stack, service)
+        listed = service_deployments.with_progress(controller.deployments(service), shifting)
         made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in listed)}
         deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in listed)
         record = records.get(name, UNRELEASED)
@@ -201,6 +217,9 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
             execution=_deploying(pipelines, aws_name(stack, name)),
             settings=_settings(service),
             template=stored_template(session, stack, name, record) if controller.deploys_template else None,
+            strategy=service_deployments.strategy_of(service),
+            alternates=any("advancedConfiguration" in balancer for balancer in service.get("loadBalancers", [])),
+            shifting=shifting,
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

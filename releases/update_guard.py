@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from releases import service_deployments
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
 from releases.controllers import controller_of
 from releases.controllers.controller import Deployment
@@ -19,6 +20,7 @@ from releases.failure import last_messages
 from releases.names import aws_name, release_tag
 from releases.progress import Log
 from releases.record import Release
+from releases.service_deployments import ServiceDeployment
 from releases.service_state import ServiceState, named_digest, read_states, revision_name
 from releases.waiting import wait_while_busy
 
@@ -116,7 +118,8 @@ def follow_deployment(
     session: boto3.Session, stack: str, service: str, revision: str, log_progress: Log, timeout: float
 ) -> bool:
     """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
-    has as many.
+    has as many. Where ECS shifts traffic, it is told to go back when too many tasks fail; its circuit breaker does that
+    in rolling deployments only.
 
     Returns:
         Whether it is the pipeline's clone, which has another image.
@@ -125,9 +128,9 @@ def follow_deployment(
         DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
             than that; the message has ECS's reason and the end of the log of the task that stopped last.
     """
-    end, pause = time.monotonic() + timeout * 60, SHORTEST_PAUSE
+    end, pause, shift = time.monotonic() + timeout * 60, SHORTEST_PAUSE, _Shift(session)
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
-        listed = _deployments(session, stack, service)
+        listed = _deployments(session, stack, service, shift)
         current = listed[0]
         if current.task_definition == revision or _took_over(session, revision, current.task_definition):
             break
@@ -145,21 +148,74 @@ def follow_deployment(
             current, revision = listed[0], listed[0].task_definition
             taken_over, end = True, time.monotonic() + timeout * 60
             continue
-        if ended := _ended(listed, current.id, partial(_failure, session, stack, service, current.id)):
+        if ended := _ended(listed, current.id, partial(_failure, session, stack, service, current.id, shift)):
             raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, current.id)}")
         if time.monotonic() > end:
             raise DeliveryError(
                 f"{service}: deployment {current.id} of {revision_name(revision)} has not completed within "
-                f"{timeout:g} minutes and goes on{_last_stopped(session, stack, service, current.id)}"
+                f"{timeout:g} minutes and goes on{shift.how_to_wait(stack, service)}"
+                f"{_last_stopped(session, stack, service, current.id)}"
             )
-        log_progress(
-            f"{service}: deployment {current.id} of {revision_name(revision)}: {current.reason or current.state}"
-        )
+        if hopeless := shift.roll_back():
+            log_progress(f"{service}: {hopeless}, so ECS is told to go back")
+        progress = shift.how_to_answer(stack, service) or current.reason or current.state
+        log_progress(f"{service}: deployment {current.id} of {revision_name(revision)}: {progress}")
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 1.5)
-        listed = _deployments(session, stack, service)
+        listed = _deployments(session, stack, service, shift)
         current = next((deployment for deployment in listed if deployment.id == current.id), current)
+    if failed := shift.failed():
+        stopped = _last_stopped(session, stack, service, current.id)
+        raise DeliveryError(f"{service}: deployment {current.id} of {revision_name(revision)} is {failed}{stopped}")
     return taken_over
+
+
+class _Shift:
+    """What ECS does while it shifts the traffic that a deployment is followed of; nothing where it does not."""
+
+    def __init__(self, session: boto3.Session) -> None:
+        self._ecs = session.client("ecs")
+        self._described: dict[str, Any] = {}
+        self._last: ServiceDeployment | None = None
+        self._followed, self._rolled_back = "", False
+
+    def look(self, stack: str, described: dict[str, Any], listed: list[Deployment]) -> list[Deployment]:
+        """The deployments with what ECS says of the shift."""
+        if not listed or not service_deployments.shifts(described):
+            return listed
+        self._described = described
+        self._last = service_deployments.newest(self._ecs, stack, described["serviceName"])
+        shifting = self._last if self._last is not None and not self._last.over else None
+        self._followed = shifting.arn if shifting is not None else self._followed
+        return service_deployments.with_progress(listed, shifting)
+
+    def reason(self) -> str:
+        """Why it went back."""
+        return self._last.reason if self._last is not None and self._last.arn == self._followed else ""
+
+    def failed(self) -> str:
+        """How it has ended; "" when it runs."""
+        followed = self._last is not None and self._last.arn == self._followed
+        return self._last.words if followed and self._last is not None and self._last.failed else ""
+
+    def how_to_wait(self, stack: str, service: str) -> str:
+        """Words for whoever does not wait any longer."""
+        going_on = self._last is not None and not self._last.over
+        return f"; {self._last.how_to_wait(stack, service)}" if going_on and self._last is not None else ""
+
+    def how_to_answer(self, stack: str, service: str) -> str:
+        """Words for whoever is waited for; "" when nobody is."""
+        return self._last.how_to_wait(stack, service) if self._last is not None and self._last.pause else ""
+
+    def roll_back(self) -> str:
+        """Have ECS go back, once, when that is the only way out; and why."""
+        if self._last is None or self._last.over or self._rolled_back:
+            return ""
+        hopeless = service_deployments.too_many_failed(self._described) or ""
+        if hopeless:
+            service_deployments.roll_back(self._ecs, self._last.arn)
+            self._rolled_back = True
+        return hopeless
 
 
 def _took_over(session: boto3.Session, revision: str, instead: str) -> bool:
@@ -185,7 +241,7 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
         service_now = describe_services(session, stack, [service])[service]
         name, running, desired = service_now["serviceName"], service_now["runningCount"], service_now["desiredCount"]
         steady = all(
-            each.get("rolloutState", each.get("stabilityStatus")) in ("COMPLETED", "STEADY_STATE")
+            each.get("rolloutState", each.get("stabilityStatus", "COMPLETED")) in ("COMPLETED", "STEADY_STATE")
             for each in [*service_now.get("deployments", []), *service_now.get("taskSets", [])]
         )
         if steady and running >= desired:
@@ -201,19 +257,20 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
         pause = min(LONGEST_PAUSE, pause * 1.5)
 
 
-def _deployments(session: boto3.Session, stack: str, service: str) -> list[Deployment]:
+def _deployments(session: boto3.Session, stack: str, service: str, shift: _Shift) -> list[Deployment]:
     """The deployments of a service that is there, the primary one first."""
     described = describe_services(session, stack, [service]).get(service)
-    listed = controller_of(described).deployments(described) if described else []
+    listed = shift.look(stack, described, controller_of(described).deployments(described)) if described else []
     if not listed:
         raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
     return listed
 
 
-def _failure(session: boto3.Session, stack: str, service: str, deployment: str) -> str | None:
+def _failure(session: boto3.Session, stack: str, service: str, deployment: str, shift: _Shift) -> str | None:
     """What ECS says of a deployment's failure in the service's events, which outlive it among the deployments."""
     events = describe_services(session, stack, [service]).get(service, {}).get("events", [])
-    return next((e["message"] for e in events if f"(deployment {deployment}) deployment failed" in e["message"]), None)
+    said = (e["message"] for e in events if f"(deployment {deployment}) deployment failed" in e["message"])
+    return next(said, shift.reason() or None)
 
 
 def _ended(listed: Sequence[Deployment], deployment: str, failure: Callable[[], str | None]) -> str | None:

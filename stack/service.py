@@ -32,16 +32,16 @@ class Declared:
 
 
 def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
-    """Say which services' ECS services are replaced, because another controller is wanted.
+    """Say which services' ECS services are replaced, because another controller is wanted, and which are deployed
+    another way without that.
 
     Raises:
         pulumi.RunError: one is replaced that may not be.
     """
     for name, service in stack.config.services.items():
-        deploy = service.deploy
-        update_hooks.check_controller_change(
-            stack.stack, snapshot.states.get(name), name, deploy.controller, allowed=deploy.replace
-        )
+        deploy, state = service.deploy, snapshot.states.get(name)
+        update_hooks.check_controller_change(stack.stack, state, name, deploy.controller, allowed=deploy.replace)
+        update_hooks.say_strategy_change(state, name, deploy)
 
 
 def declare(

@@ -262,6 +262,51 @@ def shift_traffic(
     return statements
 
 
+def shift_by_ecs(*, group_arns: Arns, rule_arns: Arns, hook_arns: Arns) -> list[Statement]:
+    """What ECS does with a service's target groups and rules when it shifts the traffic itself: of
+    AmazonECSInfrastructureRolePolicyForLoadBalancers that which this service needs, and AWSLambdaRole's of its hooks.
+
+    Args:
+        group_arns: its target groups.
+        rule_arns: its listener rules, whose weights ECS moves. Listeners are modified of network load balancers only,
+            or where traffic is forwarded by a listener's own rule.
+        hook_arns: the functions that ECS calls.
+    """
+    describe = "elasticloadbalancing:DescribeListeners DescribeRules DescribeTargetGroups DescribeTargetHealth"
+    statements = [
+        # None of them takes a resource.
+        allow("ReadTraffic", describe, EVERYTHING),
+        allow("RegisterTasks", "elasticloadbalancing:RegisterTargets DeregisterTargets", group_arns),
+        allow("ShiftTraffic", "elasticloadbalancing:ModifyRule", rule_arns),
+    ]
+    if hook_arns:
+        statements.append(allow("CallHooks", "lambda:InvokeFunction", hook_arns))
+    return statements
+
+
+def deploy_natively(
+    service_arn: pulumi.Input[str], deployments_arn: pulumi.Input[str], task_definition_arn: pulumi.Input[str]
+) -> list[Statement]:
+    """What the Deploy step does besides what Release may: registers a clone, follows its deployment, and ends it.
+
+    Args:
+        service_arn: the service.
+        deployments_arn: `…:service-deployment/cluster/service/*`; a deployment's ARN ends in an id that ECS makes up.
+        task_definition_arn: every revision of the family, `…:task-definition/family:*`.
+    """
+    created = {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}
+    return [
+        # Is decided on no resource.
+        allow("CloneRevision", "ecs:RegisterTaskDefinition", EVERYTHING),
+        allow("TagRevision", "ecs:TagResource", [task_definition_arn], created),
+        allow("FindDeployments", "ecs:ListServiceDeployments", [service_arn]),
+        # Either takes the service as well as its deployment.
+        allow(
+            "FollowDeployments", "ecs:DescribeServiceDeployments StopServiceDeployment", [service_arn, deployments_arn]
+        ),
+    ]
+
+
 def start_blue_green(
     application_arn: pulumi.Input[str],
     group_arn: pulumi.Input[str],

@@ -152,7 +152,7 @@ class DeployPipeline(pulumi.ComponentResource):
             store=self._store,
             variables={VARIABLE: steps_function.settings(self._args)},
             timeout=steps_function.TIMEOUT,
-            permissions=steps_function.permissions(self._args),
+            permissions=[*steps_function.permissions(self._args), *self._deployer.step_permissions()],
             account=self._platform.scope.account,
             log_retention_days=self._platform.log_retention_days,
             opts=self._child,

@@ -30,7 +30,7 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
         "containers": template.image_containers(),
         "sidecars": template.sidecars(),
         "minimum_tasks": service.tasks.min,
-        "deploy_minutes": service.deploy.timeout,
+        "deploy_minutes": service.deploy.release_minutes,
         "repository": images.name,
         "record": service.record_name,
         "repository_uri": images.url,

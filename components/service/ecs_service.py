@@ -30,6 +30,7 @@ from components.service.strategies.strategy import Deployable
 from components.service.task import Task
 from components.service.task_role import Permission, app_statements
 from components.service.task_template import TaskTemplate
+from components.service.traffic_shift import shift_role, with_shift
 from components.service.update_hooks import CurrentService
 from releases.names import LIVE, alarm_name, log_group, record_name
 from releases.record import UNRELEASED
@@ -66,7 +67,7 @@ class EcsServiceArgs(TypedDict):
 
 
 class EcsService(pulumi.ComponentResource):
-    """One service: rolling deployments by ECS, with the circuit breaker's rollback, or CodeDeploy's.
+    """One service: rolling deployments by ECS, with the circuit breaker's rollback, ECS's own shifts, or CodeDeploy's.
 
     A new service has no tasks and suspended scaling until the pipeline's first release. From then on the
     pipeline owns which image runs, and Pulumi everything else of the task (docs/decisions/0001-two-writers.md).
@@ -75,7 +76,8 @@ class EcsService(pulumi.ComponentResource):
 
     Produces: a log group, execution role, task role, security group with rules, target group and listener
     rule for each route, alarms, release record, task definition, service, scalable target and policy;
-    a policy of the task role where the app may do something, or sessions are opened.
+    a policy of the task role where the app may do something, or sessions are opened; where traffic shifts, a second
+    target group and a test rule, and the role that ECS shifts it with.
     """
 
     service: str
@@ -90,7 +92,8 @@ class EcsService(pulumi.ComponentResource):
     tasks: Tasks
     """How many run."""
     role_arns: list[pulumi.Output[str]]
-    """The roles that whoever registers a revision must be allowed to pass: execution and task."""
+    """The roles that whoever deploys a revision must be allowed to pass: execution and task, and the one that ECS
+    shifts traffic with."""
     record_name: pulumi.Output[str]
     """The release record's Parameter Store name."""
     record_arn: pulumi.Output[str]
@@ -117,6 +120,7 @@ class EcsService(pulumi.ComponentResource):
         self._platform, self._scope = args["platform"], args["platform"].scope
         self._current = args.get("current", CurrentService())
         self._replaces = self._current.is_replaced(self.deploy.controller)
+        self._shifts_by_ecs = bool(self._routes) and self._current.shifts_by_ecs(self.deploy)
         self._full_name = self._scope.name(name)
         self._child = pulumi.ResourceOptions(parent=self)
         known = known_values(self._scope, name, args["task"])
@@ -152,12 +156,17 @@ class EcsService(pulumi.ComponentResource):
         declared: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
             lambda revision: self._with_state(*revision)
         )
-        self.routing = self._routing(group)
+        self.routing, shifter = self._routing(group), None
+        role_policies = [execution_policy, *app_policies]
+        if self._shifts_by_ecs:
+            shifter, shift_policy = shift_role(name, self._scope, self.routing, self.deploy.hook_arns, self)
+            self.routing = with_shift(self.routing, shifter.arn)
+            role_policies.append(shift_policy)
         self.alarms = self._alarms()
-        service = self._service(declared, group, [execution_policy, *app_policies])
+        service = self._service(declared, group, role_policies, shifter)
         self._scaling(service.name)
         self.name, self.arn = service.name, service.arn
-        self.role_arns = [execution_role.arn, app_role.arn]
+        self.role_arns = [role.arn for role in (execution_role, app_role, shifter) if role is not None]
         self.record_name, self.record_arn = record.name, record.arn
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.waiting = declared.apply(lambda revision: self._why_waiting(revision[0], revision[2]))
@@ -206,6 +215,7 @@ class EcsService(pulumi.ComponentResource):
         declared: pulumi.Output[Sequence[Any]],
         group: aws.ec2.SecurityGroup,
         role_policies: Sequence[aws.iam.RolePolicy],
+        shifter: aws.iam.Role | None,
     ) -> aws.ecs.Service:
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
         deploy, state, replaces = self.deploy, self._current.state, self._replaces
@@ -219,7 +229,7 @@ class EcsService(pulumi.ComponentResource):
             desired_count=state.desired if state is not None and replaces else 0,
             force_new_deployment=force or None,
             capacity_provider_strategies=[{"capacity_provider": self._platform.capacity_provider, "weight": 1}],
-            **deploy.service_arguments(self._watched_alarms()),
+            **deploy.service_arguments(self._watched_alarms(), shifter.arn if shifter is not None else None),
             network_configuration={
                 "subnets": self._platform.network.task_subnet_ids,
                 "security_groups": [group.id],
@@ -307,7 +317,7 @@ class EcsService(pulumi.ComponentResource):
 
     def _routing(self, group: aws.ec2.SecurityGroup) -> Routing:
         if not self._routes:
-            return Routing([], [], [])
+            return Routing([], [])
         container, port = self._container("a route")
         load_balancer = self._platform.load_balancer
         args: RoutingArgs = {
@@ -317,10 +327,13 @@ class EcsService(pulumi.ComponentResource):
             "balancer_security_group_id": load_balancer.security_group_id,
             "rule_hooks": self._current.rule_hooks,
         }
-        if self.deploy.shifts:
-            args["blue_green"] = {"shifting": self._current.state is not None and not self._replaces}
+        if self.deploy.shifts or self._shifts_by_ecs:
+            args["shift"] = {
+                "by_code_deploy": not self._shifts_by_ecs,
+                "shifting": self._current.state is not None and not self._replaces and self._current.state.shifts,
+            }
             for test_port in self.deploy.test_ports:
-                args["blue_green"]["test_listener_arn"] = load_balancer.test_listener_arns[test_port]
+                args["shift"]["test_listener_arn"] = load_balancer.test_listener_arns[test_port]
         target = ContainerTarget(self.service, container, port, self._platform.network.vpc_id, group)
         return route_requests(target, args, self)
 

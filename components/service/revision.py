@@ -111,6 +111,11 @@ def replacement_refusal(stack: str, state: ServiceState, *, allowed: bool) -> st
         )
     if state.in_flight:
         return f"{state.in_flight} is in flight; wait until it is over, then run this again"
+    if state.alternates:
+        return (
+            "ECS may have its traffic on the second target group, where the new one's tasks would not be; declare "
+            "another service with the new strategy, and give it the route when it is released"
+        )
     if any(f"/{state.service}{OTHER_GROUP}-" in group for group in state.target_groups):
         return (
             "its traffic is on the second target group; deploy once more, which shifts it back, with "

@@ -19,7 +19,6 @@ from components.model import Model
 FIRST_GROUP, OTHER_GROUP = "-blue", "-green"
 """What follows a service's name in those of the two target groups that CodeDeploy shifts the traffic between."""
 
-
 VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
 """Of all conditions of a listener rule together; neither can be raised (ELB, quotas for Application Load Balancers)."""
 
@@ -55,17 +54,27 @@ class RouteName:
     Attributes:
         name: at most 24 characters for a service's name of 18: the provider adds eight, and AWS takes 32.
         former: what it was called by an earlier program, or with another strategy or number of routes.
+        other: what its second target group is called, where it has one.
+        other_former: what that one was called.
     """
 
     name: str
     former: Sequence[str]
+    other: str
+    other_former: Sequence[str] = ()
 
 
 def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> list[RouteName]:
     """The names of a service's routes, in their order.
 
-    A rolling service's are called by their host, and by their paths as well where the service has several routes of
-    that host. The route of a service of CodeDeploy's, which is its only one, is called like nothing that can be edited.
+    Those of a service that ECS deploys are called by their host, and by their paths as well where the service has
+    several routes of that host. The route of a service of CodeDeploy's, which is its only one, is called like nothing
+    that can be edited.
+
+    Args:
+        service: the service's name.
+        routes: its routes.
+        blue_green: whether it is CodeDeploy's.
     """
     hosts = Counter(route.host for route in routes)
     seen: set[str] = set()
@@ -73,15 +82,18 @@ def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> l
     for route in routes:
         host, only = route.host, hosts[route.host] == 1
         by_host, by_paths = (f"{service}-{_letters(text)}" for text in (host, _with_paths(route)))
+        host_other, paths_other = (f"{service}-{_letters(f'other {text}')}" for text in (host, _with_paths(route)))
         by_priority, first = f"{service}-{route.priority}", f"{service}{FIRST_GROUP}"
         shifted = [first] if len(routes) == 1 else []
         if blue_green:
-            names.append(RouteName(first, [by_host, by_paths, by_priority]))
+            names.append(RouteName(first, [by_host, by_paths, by_priority], f"{service}{OTHER_GROUP}"))
         elif only:
-            names.append(RouteName(by_host, [by_paths, by_priority, *shifted]))
+            names.append(RouteName(by_host, [by_paths, by_priority, *shifted], host_other, [paths_other]))
         else:
             # Of several of one host, the first one goes on with what the only one had.
-            names.append(RouteName(by_paths, [*([] if host in seen else [by_host]), by_priority]))
+            inherits = host not in seen
+            former = [*([by_host] if inherits else []), by_priority]
+            names.append(RouteName(by_paths, former, paths_other, [host_other] if inherits else []))
         seen.add(host)
     return names
 

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
-from components.service.route_names import OTHER_GROUP, Route, route_names
+from components.service.route_names import Route, route_names
 
 SECONDS_TO_FINISH_REQUESTS = 30
 ANY_PORT = 80
@@ -44,11 +44,13 @@ class HealthCheck(Model):
         return self
 
 
-class BlueGreenArgs(TypedDict):
-    """Two target groups that CodeDeploy shifts traffic between."""
+class ShiftArgs(TypedDict):
+    """Two target groups for each route, that deployments shift the traffic between."""
 
+    by_code_deploy: bool
+    """Whether it is CodeDeploy that shifts it, and not ECS."""
     shifting: bool
-    """Whether CodeDeploy has the service already: the weights are its own then."""
+    """Whether it has the service already: the weights are its own then."""
     test_listener_arn: NotRequired[pulumi.Input[str]]
     """Where the new tasks are shown before the traffic shifts."""
 
@@ -62,8 +64,8 @@ class RoutingArgs(TypedDict):
     balancer_security_group_id: pulumi.Input[str]
     rule_hooks: NotRequired[pulumi.ResourceHookBinding | None]
     """What makes room for a rule whose priority another one has."""
-    blue_green: NotRequired[BlueGreenArgs]
-    """For a service of CodeDeploy's, which has one route."""
+    shift: NotRequired[ShiftArgs]
+    """Without it a route has one target group."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +88,43 @@ class ContainerTarget:
 
 
 @dataclass(frozen=True)
+class RoutedTraffic:
+    """The resources by which a route's requests reach a service.
+
+    Attributes:
+        group: the target group that tasks are in at first.
+        rule: the listener rule that forwards to it.
+        other: the target group that traffic shifts to, where it does.
+        test_rule: that of the test listener, where there is one.
+    """
+
+    group: aws.lb.TargetGroup
+    rule: aws.lb.ListenerRule
+    other: aws.lb.TargetGroup | None = None
+    test_rule: aws.lb.ListenerRule | None = None
+
+
+@dataclass(frozen=True)
 class Routing:
     """The resources by which requests reach a service.
 
     Attributes:
-        rules: the listener rules, without which ECS takes no target group.
-        target_groups: one a route; with CodeDeploy the other one follows.
+        routes: those of each route, in their order.
         load_balancers: the service's side of it.
     """
 
-    rules: Sequence[aws.lb.ListenerRule]
-    target_groups: Sequence[aws.lb.TargetGroup]
+    routes: Sequence[RoutedTraffic]
     load_balancers: Sequence[aws.ecs.ServiceLoadBalancerArgsDict]
+
+    @property
+    def rules(self) -> list[aws.lb.ListenerRule]:
+        """The listener rules, without which ECS takes no target group."""
+        return [rule for route in self.routes for rule in (route.rule, route.test_rule) if rule is not None]
+
+    @property
+    def target_groups(self) -> list[aws.lb.TargetGroup]:
+        """One a route; where traffic shifts, the other one follows it."""
+        return [group for route in self.routes for group in (route.group, route.other) if group is not None]
 
 
 def task_security_group(name: str, vpc_id: pulumi.Input[str], parent: pulumi.Resource) -> aws.ec2.SecurityGroup:
@@ -116,7 +143,7 @@ def task_security_group(name: str, vpc_id: pulumi.Input[str], parent: pulumi.Res
 
 
 def route_requests(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Resource) -> Routing:
-    """A target group and a listener rule for each route; with CodeDeploy a second group and a test rule."""
+    """A target group and a listener rule for each route; where traffic shifts, a second group and a test rule."""
     # On every port: when `task.port` is edited, the tasks of before serve on theirs until the new ones do.
     aws.vpc.SecurityGroupIngressRule(
         f"{target.name}-in",
@@ -128,28 +155,28 @@ def route_requests(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Re
         to_port=65535,
         opts=_options(parent),
     )
-    rules: list[aws.lb.ListenerRule] = []
-    groups: list[aws.lb.TargetGroup] = []
+    routed: list[RoutedTraffic] = []
     load_balancers: list[aws.ecs.ServiceLoadBalancerArgsDict] = []
-    blue_green, hooks = args.get("blue_green"), args.get("rule_hooks")
-    keeps_weights = ["actions"] if blue_green is not None and blue_green["shifting"] else None
-    names = route_names(target.name, args["routes"], blue_green=blue_green is not None)
+    shift, hooks = args.get("shift"), args.get("rule_hooks")
+    keeps_weights = ["actions"] if shift is not None and shift["shifting"] else None
+    names = route_names(target.name, args["routes"], blue_green=shift is not None and shift["by_code_deploy"])
     for route, called in zip(args["routes"], names, strict=True):
         name = called.name
         group = _target_group(name, target, args["health_check"], _options(parent, called.former))
         load_balancers.append(
             {"target_group_arn": group.arn, "container_name": target.container, "container_port": target.port}
         )
-        forward = [group]
-        if blue_green is not None:
-            forward.append(_target_group(f"{target.name}{OTHER_GROUP}", target, args["health_check"], _options(parent)))
-        groups += forward
+        other = test_rule = None
+        if shift is not None:
+            other = _target_group(called.other, target, args["health_check"], _options(parent, called.other_former))
+        forward = [each for each in (group, other) if each is not None]
         of_rule = _options(parent, [f"{former}-rule" for former in called.former], hooks, keeps_weights)
-        rules.append(_listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule))
-        if blue_green is not None and "test_listener_arn" in blue_green:
+        rule = _listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule)
+        if shift is not None and "test_listener_arn" in shift:
             of_rule = _options(parent, hooks=hooks, ignore_changes=keeps_weights)
-            rules.append(_listener_rule(f"{name}-test-rule", route, blue_green["test_listener_arn"], forward, of_rule))
-    return Routing(rules, groups, load_balancers)
+            test_rule = _listener_rule(f"{name}-test-rule", route, shift["test_listener_arn"], forward, of_rule)
+        routed.append(RoutedTraffic(group, rule, other, test_rule))
+    return Routing(routed, load_balancers)
 
 
 def _options(

@@ -144,6 +144,25 @@ def check_controller_change(
     return True
 
 
+def say_strategy_change(state: ServiceState | None, service: str, wanted: Strategy) -> None:
+    """Say that ECS deploys a service another way from now on, for which nothing is replaced."""
+    if state is None or state.controller != wanted.controller or wanted.controller.deploys_template:
+        return
+    before, now = state.strategy.lower(), wanted.strategy if wanted.shifts else "rolling"
+    if before == now:
+        return
+    if now == "rolling":
+        beside = "it keeps its second target group, where its tasks may be, and the role that ECS shifts traffic with"
+    elif state.alternates:
+        beside = "it has the second target group, and the role that ECS shifts traffic with"
+    else:
+        beside = "its route gets a second target group, and the service a role that ECS shifts traffic with"
+    pulumi.log.info(
+        f"{service}: {wanted.strategy} deployments by ECS instead of {before}: an update of the ECS service "
+        f"{state.name} that replaces nothing; {beside}"
+    )
+
+
 @dataclass(frozen=True)
 class UpdateHooks:
     """What guards a service against a change at the wrong time.
@@ -177,6 +196,18 @@ class CurrentService:
         """Whether the ECS service is replaced, because another controller is declared."""
         return self.state is not None and self.state.controller != controller
 
+    def shifts_by_ecs(self, strategy: Strategy) -> bool:
+        """Whether ECS can shift the service's traffic: by its strategy, or by one that it had.
+
+        A rolling service keeps the second target group, which its tasks may be in, and the weights (ECS, update from
+        blue/green to rolling: the load balancer's configuration is kept).
+        """
+        if strategy.controller.deploys_template:
+            return False
+        return strategy.shifts or (
+            self.state is not None and not self.is_replaced(strategy.controller) and self.state.shifts
+        )
+
 
 def current_service(
     snapshot: Snapshot, stack: str, service: str, strategy: Strategy, rule_hooks: pulumi.ResourceHookBinding
@@ -192,9 +223,9 @@ def current_service(
     """
     state = snapshot.states.get(service)
     if CurrentService(state).is_replaced(strategy.controller):
-        hooks = UpdateHooks(service=replacement_hooks(snapshot.session, stack, service, strategy.timeout))
+        hooks = UpdateHooks(service=replacement_hooks(snapshot.session, stack, service, strategy.up_minutes))
     else:
-        hooks = update_hooks(snapshot, stack, service, strategy.timeout)
+        hooks = update_hooks(snapshot, stack, service, strategy.up_minutes)
     return CurrentService(state, partial(snapshot.settled, stack, service), hooks, rule_hooks)
 
 

@@ -322,9 +322,9 @@ class AllAtOnceRestartStrategy(RollingStrategy):
 
     strategy: Literal["all_at_once_restart"]
 
-    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+    def service_arguments(self, alarms: Any, shift_role_arn: Any) -> dict[str, Any]:
         at_once = {"deployment_minimum_healthy_percent": 0, "deployment_maximum_percent": 100}
-        return {**super().service_arguments(alarms), **at_once}
+        return {**super().service_arguments(alarms, shift_role_arn), **at_once}
 '''
 
 

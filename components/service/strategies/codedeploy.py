@@ -212,7 +212,9 @@ class CodeDeployStrategy(Strategy):
     def test_ports(self) -> Sequence[int]:
         return () if self.test_port is None else (self.test_port,)
 
-    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+    def service_arguments(
+        self, alarms: aws.ecs.ServiceAlarmsArgsDict | None, shift_role_arn: pulumi.Input[str] | None
+    ) -> dict[str, Any]:
         return {
             "deployment_controller": {"type": "CODE_DEPLOY"},
             "deployment_minimum_healthy_percent": 100,

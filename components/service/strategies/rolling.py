@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import pulumi
 import pulumi_aws as aws
 
 from components.service.revision import waiting
@@ -13,11 +14,16 @@ class RollingStrategy(Strategy):
     """ECS replaces tasks a few at a time."""
 
     strategy: Literal["rolling"] = "rolling"
-    """`rolling`: ECS replaces tasks a few at a time. `codedeploy`: new tasks beside the old ones, then the traffic
-    shifts, and back when something fails."""
+    """`rolling`: ECS replaces tasks a few at a time. `blue_green`, `canary`, `linear`: new tasks beside the old ones,
+    then ECS shifts the traffic, at once, in two steps or in many, and back when something fails. `codedeploy`: the same
+    by CodeDeploy."""
 
-    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+    def service_arguments(
+        self, alarms: aws.ecs.ServiceAlarmsArgsDict | None, shift_role_arn: pulumi.Input[str] | None
+    ) -> dict[str, Any]:
+        """A service that ECS has shifted before is told that it does no longer: the provider keeps what is left out."""
         return {
+            **({"deployment_configuration": {"strategy": "ROLLING"}} if shift_role_arn is not None else {}),
             "deployment_minimum_healthy_percent": 100,
             "deployment_maximum_percent": 200,
             "deployment_circuit_breaker": {"enable": True, "rollback": True},

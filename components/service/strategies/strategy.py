@@ -41,7 +41,7 @@ class Deployable:
         service: the service's name.
         name: the ECS service's name.
         arn: the ECS service's ARN.
-        role_arns: the execution and task roles, which go with a new revision.
+        role_arns: the roles that go with a new revision: execution and task, and the one that ECS shifts traffic with.
         target_groups: those of its routes, in their order.
         rules: the listener rules that forward to them.
         alarm_names: the alarms that end a deployment.
@@ -72,6 +72,12 @@ class Deployable:
     def revisions_arn(self) -> str:
         """Every revision of the task definition's family."""
         return self._arn(f"task-definition/{self.platform.scope.name(self.service)}:*")
+
+    @property
+    def deployments_arn(self) -> pulumi.Output[str]:
+        """Every service deployment: its ARN ends in an id that ECS makes up."""
+        cluster_and_service = (self.platform.cluster.name, "/", self.name)
+        return pulumi.Output.concat(self._arn("service-deployment/"), *cluster_and_service, "/*")
 
     def _arn(self, resource: str) -> str:
         return self.platform.scope.arn("ecs", resource)
@@ -105,6 +111,10 @@ class Deployer:
             service.arn, service.revisions_arn, service.role_arns, service.cluster_arn, service.tasks_arn
         )
 
+    def step_permissions(self) -> list[policies.Statement]:
+        """What the function of the pipeline's steps may do for these actions, beside what Release does."""
+        return []
+
 
 class Strategy(Model):
     """How a new image replaces the old one.
@@ -116,7 +126,7 @@ class Strategy(Model):
     controller: ClassVar[Controller] = CONTROLLERS["ECS"]
     """Who deploys the ECS service. Where a template is deployed, there is an AppSpec beside it."""
     shifts: ClassVar[bool] = False
-    """Whether a route has two target groups, between which the traffic shifts; such a service has one route."""
+    """Whether a route has two target groups, between which the traffic shifts."""
     changed_by_deployments: ClassVar[Sequence[str]] = ()
     """Arguments of the ECS service that a deployment changes, so that Pulumi leaves them."""
 
@@ -129,7 +139,8 @@ class Strategy(Model):
     timeout: Annotated[int, Field(ge=5, le=60)] = 15
     """Minutes until a deployment by ECS counts as failed that has not completed: in the pipeline, in which nothing else
     is released meanwhile, and in `up`. More than the slowest good one takes, the bake time of its alarms included; 60
-    is the most that CodePipeline's ECS action allows. With `codedeploy`, that much for the tasks of the first release
+    is the most that CodePipeline's ECS action allows. With `blue_green`, `canary` and `linear` the minutes of the
+    shift, of `bake` and of `pause` come on top of it. With `codedeploy`, that much for the tasks of the first release
     and of a change of strategy; any other deployment CodeDeploy itself gives up after an hour."""
     replace: bool = False
     """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
@@ -149,10 +160,15 @@ class Strategy(Model):
     def _keys_of_another(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        for other in kinds_of(Strategy):
-            keys = sorted(data.keys() & (other.model_fields.keys() - cls.model_fields.keys()))
-            if keys:
-                raise ValueError(f"{', '.join(keys)}: only with strategy {name_of(other)}")
+        others = {name_of(other): other.model_fields.keys() for other in kinds_of(Strategy)}
+        known = set().union(*others.values())
+        keys = sorted(data.keys() & (known - cls.model_fields.keys()))
+        with_all = [name for name in sorted(others) if others[name] >= set(keys)]
+        if keys and with_all:
+            raise ValueError(f"{', '.join(keys)}: only with strategy {either(with_all)}")
+        if keys:
+            of_each = {key: either([name for name in sorted(others) if key in others[name]]) for key in keys}
+            raise ValueError("; ".join(f"{key}: only with strategy {names}" for key, names in of_each.items()))
         return data
 
     def problems(self, *, routes: int, sessions: bool) -> Iterator[str]:
@@ -169,11 +185,29 @@ class Strategy(Model):
         """Where the load balancer shows new tasks before the traffic shifts."""
         return ()
 
-    def service_arguments(self, alarms: aws.ecs.ServiceAlarmsArgsDict | None) -> dict[str, Any]:
+    @property
+    def hook_arns(self) -> Sequence[str]:
+        """The Lambda functions that ECS calls."""
+        return ()
+
+    @property
+    def up_minutes(self) -> int:
+        """For how long `up` follows a deployment."""
+        return self.timeout
+
+    @property
+    def release_minutes(self) -> int:
+        """For how long the pipeline waits for a deployment."""
+        return self.timeout
+
+    def service_arguments(
+        self, alarms: aws.ecs.ServiceAlarmsArgsDict | None, shift_role_arn: pulumi.Input[str] | None
+    ) -> dict[str, Any]:
         """Arguments of `aws.ecs.Service`: how ECS deploys.
 
         Args:
             alarms: what ECS is to watch; None for a service without routes.
+            shift_role_arn: the role that ECS shifts traffic and calls hooks with; None where it never did.
         """
         raise NotImplementedError
 
@@ -214,8 +248,15 @@ class Strategy(Model):
 
 
 def kinds_of(strategy: type[Strategy]) -> list[type[Strategy]]:
-    """Those that have been defined, and those that are made of them."""
-    return [kind for each in strategy.__subclasses__() for kind in (each, *kinds_of(each))]
+    """Those that have been defined and have a name, and those that are made of them."""
+    found = [kind for each in strategy.__subclasses__() for kind in (each, *kinds_of(each))]
+    return [kind for kind in found if kind.model_fields["strategy"].annotation is not str]
+
+
+def either(names: Sequence[str]) -> str:
+    """Names as a choice: `a`, `a or b`, `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def name_of(strategy: type[Strategy]) -> str:

@@ -50,6 +50,7 @@ def refusal(deploy: Deploy, config: dict[str, Any], secret_keys: Sequence[str] =
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:docker-hub-a1B2c3"  # noqa: S105
 CODE_DEPLOY = {"strategy": "codedeploy"}
+BLUE_GREEN = {"strategy": "blue_green"}
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f"
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
 WORKER = {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}
@@ -143,6 +144,24 @@ MISTAKES = [
     ("services.chuoi.deploy", {**CODE_DEPLOY, "shift": "linear", "percent": 33, "interval": 961}, "33 % every 961 minutes take 2883 minutes"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "wait": -1}, "services.chuoi.deploy.wait: -1 is not allowed"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "wait": 2881}, "services.chuoi.deploy.wait: 2881 is not allowed"),
+    ("services.chuoi.deploy", {"test_port": 8443}, "services.chuoi.deploy: test_port: only with strategy blue_green, canary, codedeploy or linear"),
+    ("services.chuoi.deploy", {"bake": 5, "wait": 5}, "services.chuoi.deploy: bake: only with strategy blue_green, canary or linear; wait: only with strategy codedeploy"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "shift": "canary", "wait": 5}, "services.chuoi.deploy: shift, wait: only with strategy codedeploy"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "percent": 5}, "services.chuoi.deploy: percent: only with strategy canary, codedeploy or linear"),
+    ("services.chuoi.deploy", {"strategy": "canary"}, "deploy.strategy canary takes exactly one route, and there are 2: no document of AWS's says"),
+    ("services.mailer.deploy", BLUE_GREEN, "deploy.strategy blue_green takes exactly one route, and there are 0"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "test_port": 443}, "test_port 443 is a port of production traffic"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "test_port": 80}, "test_port 80 is a port of production traffic"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "pause": 10}, "pause needs test_port, where the new tasks are seen meanwhile"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "test_port": 8443, "pause": 0}, "services.chuoi.deploy.pause: 0 is not allowed"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "test_port": 8443, "pause": 1361}, "timeout, shift, bake and pause take 1381 minutes together, and CodePipeline gives the deployment 1380"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "bake": 1366}, "timeout, shift, bake and pause take 1381 minutes"),
+    ("services.chuoi.deploy", {"strategy": "canary", "interval": 1441}, "services.chuoi.deploy.interval: 1441 is not allowed"),
+    ("services.chuoi.deploy", {"strategy": "canary", "percent": 100}, "services.chuoi.deploy.percent: 100 is not allowed"),
+    ("services.chuoi.deploy", {"strategy": "linear", "percent": 2}, "services.chuoi.deploy.percent: 2 is not allowed"),
+    ("services.chuoi.deploy", {"strategy": "linear", "percent": 3, "interval": 42}, "timeout, shift, bake and pause take 1406 minutes together"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "hooks": {"BeforeInstall": HOOK}}, "services.chuoi.deploy.hooks.BeforeInstall"),
+    ("services.chuoi.deploy", {**BLUE_GREEN, "hooks": {"PRE_SCALE_UP": "smoke"}}, "services.chuoi.deploy.hooks.PRE_SCALE_UP: 'smoke' is not allowed"),
     ("services.chuoi.deploy", {**CODE_DEPLOY, "alarms": ["server_errors"]}, "services.chuoi.deploy: alarms is a key of the service now, for every strategy, and all are on; take it away here"),
     ("services.chuoi.deploy", {"alarms": []}, "services.chuoi.deploy: alarms is a key of the service now"),
     ("services.chuoi.alarms", {"errors": 1}, "services.chuoi.alarms.errors: there is no such key"),

@@ -16,7 +16,8 @@ from delivery.command_line import Connection
 from releases.errors import explained
 
 A, B = digest("a"), digest("b")
-COMMANDS = ("status", "history", "rollback", "redeploy", "retry", "repair", "approve", "reject", "prune")
+DECISIONS = ("approve", "reject", "continue", "abort")
+COMMANDS = ("status", "history", "rollback", "redeploy", "retry", "repair", *DECISIONS, "prune")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Each call is taken from the program itself: of the look at the start, and of the
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +16,11 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 from bootstrap import deploy_policy, drift_policy, preview_policy, review_policy
 from components.iam.policies import Statement, document
 from components.scope import Scope
+from delivery import shift
 from delivery.commands import history, redeploy, repair, retry, rollback, status
 from releases import update_guard
 from releases.errors import DeliveryError
-from releases.service_state import read_states
+from releases.service_state import ServiceState, read_states
 from sandbox.iam.calls import Call
 from sandbox.iam.evaluator import Policy, Request, evaluate
 from sandbox.iam.requests import needs
@@ -132,8 +134,24 @@ def code_deploy_after_a_failure() -> WithStore:
     return aws
 
 
+def shifting() -> WithStore:
+    """Whose traffic ECS shifts."""
+    aws = service("ECS")
+    aws.shift("IN_PROGRESS", lifecycleStage="BAKE_TIME")
+    return aws
+
+
+def shifted_by_ecs() -> WithStore:
+    """Whose traffic ECS has shifted."""
+    aws = service("ECS")
+    aws.shift("SUCCESSFUL")
+    return aws
+
+
 STATES: Sequence[Callable[[], WithStore]] = (
     rolling,
+    shifting,
+    shifted_by_ecs,
     rolling_after_a_failure,
     rolling_an_index,
     by_code_deploy,
@@ -223,6 +241,22 @@ def test_who_deploys_may_run_the_commands_that_deploy_without_pulumi(
     assert refused(role, aws.calls, Facts(frozenset())) == set()
 
 
+@pytest.mark.parametrize("answer", [shift.go_on, shift.go_back], ids=lambda answer: answer.__name__)
+def test_who_deploys_may_answer_and_end_a_shift(answer: Callable[[Any, ServiceState], None]) -> None:
+    """Asked with the service or its deployment, both of which the actions take."""
+    state = read_states(shifting().session(), "dev", ["web"])["web"]
+    assert state.shifting
+    for pause in ("hook", ""):
+        aws = shifting()
+        paused = replace(state, shifting=replace(state.shifting, pause=pause))
+        if pause or answer is shift.go_back:
+            answer(aws.session().client("ecs"), paused)
+        for _, operation, given in aws.calls:
+            policy = Policy("deploy", document(ROLES["deploy"][1]))
+            asked = Request(f"ecs:{operation}", given["serviceDeploymentArn"], {"aws:RequestedRegion": REGION})
+            assert evaluate(asked, [policy]).allowed
+
+
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}
 
 
@@ -266,9 +300,11 @@ def test_the_calls_are_those_that_the_program_makes() -> None:
         "codepipeline:ListPipelineExecutions",
         "ecr:BatchGetImage",
         "ecr:DescribeImages",
+        "ecs:DescribeServiceDeployments",
         "ecs:DescribeServices",
         "ecs:DescribeTaskDefinition",
         "ecs:DescribeTasks",
+        "ecs:ListServiceDeployments",
         "ecs:ListTasks",
         "logs:GetLogEvents",
         "s3:GetObject",

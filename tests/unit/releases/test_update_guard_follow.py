@@ -359,3 +359,90 @@ def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:
         DeliveryError, match=r"runs 1 of 2 tasks after 15 minutes, and the service .* stays: unable to pull"
     ):
         update_guard.wait_until_serving(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)
+
+
+SHIFT = {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}
+
+
+@dataclass
+class Shifting(Deploying):
+    """An AWS in which ECS shifts the traffic: with each look at the service one status more, and the last one stays."""
+
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+
+    def _ListServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
+        told = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        self.shifts = [{"serviceDeploymentArn": "arn", "createdAt": NOW, **told}]
+        return super()._ListServiceDeployments(given)
+
+
+def shifting(statuses: list[dict[str, Any]], *answers: list[dict[str, Any]]) -> Shifting:
+    """The same service; ECS gives no state of its deployments (ECS API reference, Deployment)."""
+    plain = deploying()
+    stateless = [[{k: v for k, v in each.items() if not k.startswith("rollout")} for each in one] for one in answers]
+    aws = Shifting(definitions=plain.definitions, services=plain.services, tasks=plain.tasks, answers=stateless)
+    aws.services["dev-web"] |= SHIFT
+    aws.statuses = statuses
+    return aws
+
+
+def stage(name: str, **more: Any) -> dict[str, Any]:
+    return {"status": "IN_PROGRESS", "lifecycleStage": name, **more}
+
+
+def test_a_shift_is_followed_to_its_end() -> None:
+    """Both revisions run in the bake time, and then the new one alone, while ECS still takes the old tasks away."""
+    statuses = [stage("SCALE_UP"), stage("BAKE_TIME"), stage("CLEAN_UP"), {"status": "SUCCESSFUL"}]
+    aws = shifting(statuses, answer(START, GONE), answer(START, GONE), answer(DONE), answer(DONE))
+    assert follow(aws) == [
+        f"web: deployment ecs-svc/mine of dev-web:2: IN_PROGRESS at {name}"
+        for name in ("SCALE_UP", "BAKE_TIME", "CLEAN_UP")
+    ]
+
+
+def test_a_shift_that_waits_says_for_which_commands() -> None:
+    pause = {"hookId": "h", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
+    waits = stage("POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[pause])
+    aws = shifting([waits, {"status": "SUCCESSFUL"}], answer(START, GONE), answer(DONE))
+    assert follow(aws) == [
+        "web: deployment ecs-svc/mine of dev-web:2: it waits for `delivery continue web --stack dev` or `delivery abort "
+        "web --stack dev`"
+    ]
+
+
+def test_a_shift_that_is_waited_for_too_long_goes_on_and_is_watched_by_a_command() -> None:
+    aws = shifting([stage("BAKE_TIME")], answer(START, GONE))
+    assert failure(aws) == (
+        "web: deployment ecs-svc/mine of dev-web:2 has not completed within 15 minutes and goes on; wait until it is "
+        "over: `aws ecs describe-service-deployments --service-deployment-arns arn --query "
+        "'serviceDeployments[0].[status,lifecycleStage]'`"
+    )
+
+
+def test_a_shift_that_went_back_fails_with_ecs_s_reason() -> None:
+    back = {"status": "ROLLBACK_SUCCESSFUL", "statusReason": "Alarm web-5xx was triggered."}
+    aws = shifting([stage("BAKE_TIME"), back], answer(START, GONE), answer(BACK))
+    assert failure(aws) == (
+        "web: deployment ecs-svc/mine has ended and dev-web:1 is deployed instead: Alarm web-5xx was triggered"
+    )
+
+
+def test_a_shift_that_was_stopped_fails_though_ecs_lists_its_revision_alone() -> None:
+    aws = shifting([stage("SCALE_UP"), {"status": "STOPPED"}], answer(START, GONE), answer(DONE))
+    assert failure(aws) == "web: deployment ecs-svc/mine of dev-web:2 is STOPPED"
+
+
+def test_an_update_that_starts_no_deployment_is_not_judged_by_the_one_before() -> None:
+    assert follow(shifting([{"status": "ROLLBACK_SUCCESSFUL"}], answer(DONE))) == []
+
+
+def test_a_shift_whose_tasks_fail_is_told_to_go_back_once() -> None:
+    hopeless = [{**each, "failedTasks": 3} for each in answer(START, GONE)]
+    statuses = [stage("SCALE_UP"), stage("SCALE_UP"), {"status": "ROLLBACK_SUCCESSFUL"}]
+    aws = shifting(statuses, hopeless, hopeless, answer(BACK))
+    told: list[str] = []
+    with pytest.raises(DeliveryError):
+        update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), told.append, 15)
+    assert told[0] == "web: 3 of its tasks have failed one after another, so ECS is told to go back"
+    stops = [given for _, operation, given in aws.calls if operation == "StopServiceDeployment"]
+    assert stops == [{"serviceDeploymentArn": "arn", "stopType": "ROLLBACK"}]

@@ -65,6 +65,7 @@ class FakeAws:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: datetime = LONG_AGO
+    shifts: list[dict[str, Any]] = field(default_factory=list)
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
@@ -147,6 +148,16 @@ class FakeAws:
         }
         self.tasks = [self.task(revisions[0], running)]
 
+    def shift(self, status: str, **fields: Any) -> None:
+        """ECS shifts the traffic of the service `web`, and its newest service deployment is so."""
+        self.services["dev-web"] |= {
+            "deploymentConfiguration": {"strategy": "CANARY"},
+            "loadBalancers": [{"targetGroupArn": "one", "advancedConfiguration": {"alternateTargetGroupArn": "other"}}],
+        }
+        self.services["dev-web"]["deployments"][0].pop("rolloutState", None)
+        arn = f"{ARN}:service-deployment/dev/dev-web/d1"
+        self.shifts = [{"serviceDeploymentArn": arn, "status": status, "createdAt": NOW, **fields}]
+
     def task(self, revision: str, image_digest: str) -> dict[str, Any]:
         return {
             "taskArn": f"{ARN}:task/dev/{len(self.tasks)}",
@@ -217,6 +228,23 @@ class FakeAws:
 
     def _DescribeServices(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"services": [self.services[name] for name in given["services"] if name in self.services]}
+
+    def _ListServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert (given["cluster"], given["service"]) == ("dev", "dev-web")
+        return {"serviceDeployments": self.shifts}
+
+    def _DescribeServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "serviceDeployments": [
+                e for e in self.shifts if e["serviceDeploymentArn"] in given["serviceDeploymentArns"]
+            ]
+        }
+
+    def _ContinueServiceDeployment(self, given: dict[str, Any]) -> None:
+        pass
+
+    def _StopServiceDeployment(self, given: dict[str, Any]) -> None:
+        pass
 
     def _ListServices(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"serviceArns": [f"{ARN}:service/dev/{name}" for name in self.services]}

@@ -110,6 +110,18 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
         ("ReadAlarms", "cloudwatch:DescribeAlarms", ["*"]),
         ("CallHooks", "lambda:InvokeFunction", ["hook"]),
     ]),
+    "shift_by_ecs": (lambda: delivery_policies.shift_by_ecs(group_arns=["group"], rule_arns=["rule"], hook_arns=["hook"]), [
+        ("ReadTraffic", "elasticloadbalancing:DescribeListeners elasticloadbalancing:DescribeRules elasticloadbalancing:DescribeTargetGroups elasticloadbalancing:DescribeTargetHealth", ["*"]),
+        ("RegisterTasks", "elasticloadbalancing:RegisterTargets elasticloadbalancing:DeregisterTargets", ["group"]),
+        ("ShiftTraffic", "elasticloadbalancing:ModifyRule", ["rule"]),
+        ("CallHooks", "lambda:InvokeFunction", ["hook"]),
+    ]),
+    "deploy_natively": (lambda: delivery_policies.deploy_natively("service", "deployments", "task_definition"), [
+        ("CloneRevision", "ecs:RegisterTaskDefinition", ["*"]),
+        ("TagRevision", "ecs:TagResource", ["task_definition"], {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}),
+        ("FindDeployments", "ecs:ListServiceDeployments", ["service"]),
+        ("FollowDeployments", "ecs:DescribeServiceDeployments ecs:StopServiceDeployment", ["service", "deployments"]),
+    ]),
     "start_blue_green": (lambda: delivery_policies.start_blue_green("application", "group", "config", "task_definition", ["role"]), [
         ("RegisterRevision", "ecs:RegisterTaskDefinition", ["*"]),
         ("TagRevision", "ecs:TagResource", ["task_definition"], {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}),

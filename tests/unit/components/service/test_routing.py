@@ -55,6 +55,8 @@ def test_what_a_route_was_called_before() -> None:
     assert only.former == [first.name, "shop-10", "shop-blue"]
     assert first.former == [only.name, "shop-10"]
     assert second.former == ["shop-20"]
+    assert only.other_former == [first.other]
+    assert (first.other_former, second.other_former) == ([only.other], [])
     (shifted,) = route_names("shop", [route("a", "/x")], blue_green=True)
     assert (shifted.name, shifted.former) == ("shop-blue", [only.name, first.name, "shop-10"])
 
@@ -63,8 +65,8 @@ def test_no_name_is_another_s() -> None:
     """Nor one by priority, which an alias would take for it; with the provider's eight characters it has 32 at most."""
     many = [route(f"host-{number}", priority=number + 1) for number in range(500)]
     found = route_names("s" * 18, many, blue_green=False)
-    assert len({each.name for each in found}) == 500
-    assert all(each.name[19:].isalpha() and len(each.name) == 24 for each in found)
+    assert len({each.name for each in found} | {each.other for each in found}) == 1000
+    assert all(name[19:].isalpha() and len(name) == 24 for each in found for name in (each.name, each.other))
 
 
 def services(**routes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""Service deployments of ECS: what it does when it shifts the traffic of a service itself.
+
+DescribeServices gives a deployment's `rolloutState` for rolling updates only (ECS API reference, Deployment).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from releases.controllers.controller import Deployment
+from releases.errors import PROGRAM
+
+OVER = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})
+GOING_BACK = frozenset({"STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
+LONGEST = timedelta(days=20)
+"""More than a deployment takes: a pause is of 14 days at most (ECS, DeploymentLifecycleHookTimeoutConfiguration)."""
+FAILED_TASKS = 3
+"""So many failed tasks end a deployment, as the circuit breaker would that is of rolling updates only: it takes half of
+the desired tasks, and three at least (ECS, deployment circuit breaker)."""
+
+
+@dataclass(frozen=True)
+class ServiceDeployment:
+    """A service deployment at one moment.
+
+    Attributes:
+        arn: its ARN.
+        status: ECS's, such as `IN_PROGRESS` or `ROLLBACK_SUCCESSFUL`.
+        reason: ECS's words for the status, or why it goes back; "" when it has none.
+        stage: where in its life it is, such as `BAKE_TIME`; "" when it says nothing of it.
+        pause: the id of the hook at which it waits for an answer; "" when it waits for none.
+        revision: the service revision that it deploys.
+    """
+
+    arn: str
+    status: str
+    reason: str = ""
+    stage: str = ""
+    pause: str = ""
+    revision: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.status in OVER
+
+    @property
+    def failed(self) -> bool:
+        """Whether what it deployed does not run: it went back, or was stopped."""
+        return self.over and self.status != "SUCCESSFUL"
+
+    @property
+    def words(self) -> str:
+        """Where it is."""
+        where = f"{self.status} at {self.stage}" if self.stage else self.status
+        return f"{where}: {self.reason}" if self.reason else where
+
+    def how_to_wait(self, stack: str, service: str) -> str:
+        """Words and a command for waiting until it is over."""
+        if self.pause:
+            commands = " or ".join(f"`{PROGRAM} {verb} {service} --stack {stack}`" for verb in ("continue", "abort"))
+            return f"it waits for {commands}"
+        return (
+            "wait until it is over: `aws ecs describe-service-deployments --service-deployment-arns "
+            f"{self.arn} --query 'serviceDeployments[0].[status,lifecycleStage]'`"
+        )
+
+
+def strategy_of(service: Mapping[str, Any]) -> str:
+    """How ECS deploys a service: `ROLLING`, `BLUE_GREEN`, `CANARY` or `LINEAR`.
+
+    Args:
+        service: as DescribeServices has it.
+    """
+    return str(service.get("deploymentConfiguration", {}).get("strategy", "ROLLING"))
+
+
+def shifts(service: Mapping[str, Any]) -> bool:
+    """Whether ECS shifts a service's traffic in its deployments.
+
+    Args:
+        service: as DescribeServices has it.
+    """
+    return strategy_of(service) != "ROLLING"
+
+
+def newest(ecs: Any, cluster: str, service: str) -> ServiceDeployment | None:
+    """The service deployment that began last; None when none did lately.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
+    """
+    after, more, listed = datetime.now(UTC) - LONGEST, dict[str, str](), list[dict[str, Any]]()
+    while True:
+        page = ecs.list_service_deployments(
+            cluster=cluster, service=service, createdAt={"after": after}, maxResults=100, **more
+        )
+        listed += page["serviceDeployments"]
+        if not page.get("nextToken"):
+            break
+        more = {"nextToken": page["nextToken"]}
+    if not listed:
+        return None
+    return described(ecs, max(listed, key=lambda each: each["createdAt"].timestamp())["serviceDeploymentArn"])
+
+
+def described(ecs: Any, arn: str) -> ServiceDeployment:
+    """A service deployment by its ARN."""
+    found = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
+    reasons = (found.get("statusReason"), found.get("rollback", {}).get("reason"))
+    waiting = (each for each in found.get("lifecycleHookDetails", []) if each.get("status") == "AWAITING_ACTION")
+    return ServiceDeployment(
+        arn=arn,
+        status=found["status"],
+        reason=next((str(reason) for reason in reasons if reason), ""),
+        stage=found.get("lifecycleStage", ""),
+        pause=next((str(each["hookId"]) for each in waiting if each.get("targetType") == "PAUSE"), ""),
+        revision=found.get("targetServiceRevision", {}).get("arn", ""),
+    )
+
+
+def in_progress(ecs: Any, cluster: str, service: Mapping[str, Any]) -> ServiceDeployment | None:
+    """The service deployment that has not ended, of a service whose traffic ECS shifts.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        service: as DescribeServices has it.
+    """
+    if not shifts(service):
+        return None
+    last = newest(ecs, cluster, service["serviceName"])
+    return last if last is not None and not last.over else None
+
+
+def with_progress(listed: Sequence[Deployment], shifting: ServiceDeployment | None) -> list[Deployment]:
+    """The deployments of a service, the primary one as far as its service deployment is."""
+    primary, *others = listed
+    if shifting is None:
+        return [primary, *others]
+    return [replace(primary, state="IN_PROGRESS", reason=shifting.words), *others]
+
+
+def too_many_failed(service: Mapping[str, Any]) -> str | None:
+    """Why a deployment is not worth waiting for, which ECS itself would go on with; None while it may.
+
+    Args:
+        service: as DescribeServices has it.
+    """
+    primary = next(each for each in service["deployments"] if each["status"] == "PRIMARY")
+    failed: int = primary.get("failedTasks", 0)
+    if failed < max(FAILED_TASKS, -(-service["desiredCount"] // 2)):
+        return None
+    return f"{failed} of its tasks have failed one after another"
+
+
+def roll_back(ecs: Any, arn: str) -> None:
+    """Have ECS go back from a service deployment. One that has ended meanwhile stays as it is."""
+    try:
+        ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    except (ecs.exceptions.ConflictException, ecs.exceptions.InvalidParameterException):
+        return
