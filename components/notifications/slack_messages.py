@@ -178,12 +178,15 @@ MESSAGES: Mapping[str, Message] = {
         subject="service",
     ),
     "hook_waits": Message(
-        "A deployment waits to be continued or rolled back",
+        "A deployment waits for somebody's answer",
         ACTION_NEEDED,
         HOOK,
         {"eventName": ["HOOK_AWAITING_ACTION"]},
-        HOOK_PATHS,
-        ["Service <service>", "Hook <hook> at <stage>; `aws ecs continue-service-deployment` answers it."],
+        {"stage": HOOK_PATHS["stage"]},
+        [
+            "Service <service>, at <stage>: its new tasks are on the test port, and have no traffic yet.",
+            "Let it go on with `delivery continue`, or have it go back with `delivery abort`.",
+        ],
         source="aws.ecs",
         subject="service",
     ),

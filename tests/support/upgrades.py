@@ -23,5 +23,5 @@ CHANGED = {
 """What of a resource may differ, by its type."""
 CHANGED_NAMES = re.compile(
     r"[\w-]+-(pipeline|package)(-policy)?|commits-(events-policy|ended-report|failed-comment)"
-    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-undelivered-policy"
+    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|hook_waits-target)"
 )

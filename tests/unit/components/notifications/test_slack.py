@@ -164,6 +164,18 @@ def test_what_ecs_tells_of_this_stack_s_services(kind: str, name: str, cluster: 
     assert told(kind, happened) is ours
 
 
+def test_a_deployment_that_waits_is_told_with_the_commands_that_answer_it() -> None:
+    detail = {"eventName": "HOOK_AWAITING_ACTION", "hookId": "h", "lifecycleStage": "POST_TEST_TRAFFIC_SHIFT"}
+    happened = of("hook_waits", detail, f"{ECS}:service/dev/dev-a")
+    body = filled(webhook_transformer(MESSAGES["hook_waits"], SCOPE, production=False), happened)
+    texts = [block["text"]["text"] for block in body["attachments"][0]["blocks"][1:-1]]
+    assert texts == [
+        f"Service {ECS}:service/dev/dev-a, at POST_TEST_TRAFFIC_SHIFT: its new tasks are on the test port, and have no "
+        "traffic yet.",
+        "Let it go on with `delivery continue`, or have it go back with `delivery abort`.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "before", "now", "kinds"),
     [
