@@ -8,8 +8,8 @@ from scheduler_rig import Rig, rig
 
 from sandbox.account.errors import AwsError
 from sandbox.ecs.alarms import LONGEST_BAKE, bake_time
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.deployments import begin
-from sandbox.ecs.model import Deployment
 from sandbox.ecs.validation import check_controller
 
 WATCHED = {"alarmNames": ["errors", "latency"], "enable": True, "rollback": True}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from scheduler_rig import rig
 
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.deployments import begin, breaker_threshold
-from sandbox.ecs.model import Deployment
 from sandbox.ecs.shapes import service_shape
 
 ROLLBACK = {"enable": True, "rollback": True}

@@ -164,7 +164,7 @@ REFUSED: list[tuple[Json, str, str]] = [
     ({"networkConfiguration": None}, "InvalidParameterException", "Network Configuration must be provided when networkMode 'awsvpc' is specified."),
     ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}}, "InvalidParameterException", "subnet-0"),
     ({"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "InvalidParameterException", "both a launch type and capacity provider strategy"),
-    ({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "InvalidParameterException", "BLUE_GREEN is not simulated"),
+    ({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "InvalidParameterException", "advancedConfiguration field is required for all loadBalancers"),
     ({"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}}, "InvalidParameterException", "would block deployments"),
     ({"enableExecuteCommand": True}, "InvalidParameterException", "a valid taskRoleArn is not being used"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Lambda functions that CodeDeploy's hooks call: run with their role, and what is not run fails openly."""
+"""Lambda functions that hooks call: run with their role, and what is not run fails openly."""
 
 import io
 import json
@@ -44,7 +44,9 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     moto_api_backend.reset()
 
 
-def make_function(account: Account, runtime: str = "python3.12", logs: bool = True, **variables: str) -> None:
+def make_function(
+    account: Account, runtime: str = "python3.12", logs: bool = True, code: str = CODE, **variables: str
+) -> None:
     iam = account.client("iam")
     role = iam.create_role(RoleName="smoke", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     allowed = [{"Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": f"arn:aws:ssm:{R}:{A}:parameter/told"}]
@@ -54,11 +56,11 @@ def make_function(account: Account, runtime: str = "python3.12", logs: bool = Tr
         ]
     document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
     iam.put_role_policy(RoleName="smoke", PolicyName="own", PolicyDocument=document)
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("hook.py", CODE)
+    files = io.BytesIO()
+    with zipfile.ZipFile(files, "w") as archive:
+        archive.writestr("hook.py", code)
     account.client("lambda").create_function(
-        FunctionName="smoke", Runtime=runtime, Role=role, Handler="hook.handler", Code={"ZipFile": code.getvalue()},
+        FunctionName="smoke", Runtime=runtime, Role=role, Handler="hook.handler", Code={"ZipFile": files.getvalue()},
         Timeout=60, Environment={"Variables": variables},
     )  # fmt: skip
 
@@ -162,8 +164,21 @@ def test_what_is_not_run_says_so(account: Account) -> None:
     make_function(account, runtime="nodejs22.x")
     with pytest.raises(ClientError, match=r"functions in Python only, and this one is in nodejs22\.x"):
         invoke(account)
-    with pytest.raises(ClientError, match="functions are invoked as an Event only"):
-        invoke(account, InvocationType="RequestResponse")
+    account.client("lambda").update_function_configuration(FunctionName="smoke", Runtime="python3.12")
+    with pytest.raises(ClientError, match="a function is not invoked as DryRun"):
+        invoke(account, InvocationType="DryRun")
+
+
+def test_what_a_function_returns_is_answered(account: Account) -> None:
+    make_function(account, TOLD="told", code="def handler(event, context):\n    return {'said': 1 / event['by']}")
+    good, bad = (invoke(account, InvocationType="RequestResponse", Payload=by) for by in (b'{"by": 2}', b'{"by": 0}'))
+    assert (good["StatusCode"], json.loads(good["Payload"].read()), "FunctionError" in good) == (
+        200,
+        {"said": 0.5},
+        False,
+    )
+    assert (bad["StatusCode"], bad["FunctionError"]) == (200, "Unhandled")
+    assert json.loads(bad["Payload"].read()) == {"errorMessage": "Runtime exited with an error"}
 
 
 RULE, FUNCTION = f"arn:aws:events:{R}:{A}:rule/ended", f"arn:aws:lambda:{R}:{A}:function:smoke"

@@ -11,10 +11,11 @@ from scheduler_rig import CLUSTER, Rig, rig
 
 from sandbox.clock import Clock
 from sandbox.codepipeline.actions.context import ActionContext
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.deployments import begin
 from sandbox.ecs.health import Check, HealthTracker, container_check, target_check
 from sandbox.ecs.lifecycle import STEADY_SECONDS, TaskRun
-from sandbox.ecs.model import Deployment, Task
+from sandbox.ecs.model import Task
 
 FAST = Clock(60, patience=1)
 """`make up`'s."""

@@ -8,7 +8,8 @@ import pytest
 from sandbox.account.errors import AwsError
 from sandbox.ecs import state, task_sets
 from sandbox.ecs.api import HANDLERS
-from sandbox.ecs.model import Deployment, Service, Task
+from sandbox.ecs.deployment import Deployment
+from sandbox.ecs.model import Service, Task
 from sandbox.ecs.shapes import service_shape
 from sandbox.ecs.task_sets import TaskSetScheduler
 

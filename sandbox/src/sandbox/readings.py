@@ -25,6 +25,9 @@ class Readings:
         queued_builds: a build waits a minute for a machine.
         platform_digests: of a task's image that is an index, DescribeTasks gives the digest of its platform's image.
         late_tags: a task resolves an image's tag when it starts, not once for its deployment.
+        rolling_breaker: the circuit breaker does nothing to deployments that shift traffic.
+        unstated_rollouts: DescribeServices gives no rolloutState of deployments that shift traffic.
+        aborted_deployments: StopServiceDeployment takes ABORT, which leaves traffic and tasks as they are.
         refused_builds: a project's first two builds are refused for a quota. Not one of `awkward`: nobody but `delivery
             retry` goes on with a release then.
     """
@@ -37,6 +40,9 @@ class Readings:
     queued_builds: bool = False
     platform_digests: bool = False
     late_tags: bool = False
+    rolling_breaker: bool = False
+    unstated_rollouts: bool = False
+    aborted_deployments: bool = False
     refused_builds: bool = False
 
 

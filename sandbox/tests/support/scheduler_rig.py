@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.deployments import Scheduler
-from sandbox.ecs.model import Deployment, Service, Task
+from sandbox.ecs.model import Service, Task
 
 CLUSTER = "arn:aws:ecs:eu-west-1:111111111111:cluster/c"
 
@@ -23,6 +24,7 @@ class FakeLauncher:
             group=f"service:{service.name}",
             service_name=service.name,
             deployment_id=deployment.id,
+            load_balancers=deployment.balancers,
         )
 
     def stop(self, task: Task, code: str, reason: str) -> None:

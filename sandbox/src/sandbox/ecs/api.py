@@ -1,6 +1,6 @@
 """The ECS API: the operations that moto does not serve, or not rightly. Clusters and tags stay moto's."""
 
-from sandbox.ecs import definitions, services, task_sets, tasks
+from sandbox.ecs import definitions, history, services, task_sets, tasks
 
 HANDLERS = {
     ("ecs", "CreateService"): services.create_service,
@@ -8,6 +8,11 @@ HANDLERS = {
     ("ecs", "DeleteService"): services.delete_service,
     ("ecs", "DescribeServices"): services.describe_services,
     ("ecs", "ListServices"): services.list_services,
+    ("ecs", "ListServiceDeployments"): history.list_service_deployments,
+    ("ecs", "DescribeServiceDeployments"): history.describe_service_deployments,
+    ("ecs", "DescribeServiceRevisions"): history.describe_service_revisions,
+    ("ecs", "StopServiceDeployment"): history.stop_service_deployment,
+    ("ecs", "ContinueServiceDeployment"): history.continue_service_deployment,
     ("ecs", "RunTask"): tasks.run_task,
     ("ecs", "StopTask"): tasks.stop_task,
     ("ecs", "DescribeTasks"): tasks.describe_tasks,

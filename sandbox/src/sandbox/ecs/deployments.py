@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sandbox.ecs import alarms
-from sandbox.ecs.model import Deployment, Json, Service, Task, utc_now
+from sandbox.ecs.deployment import Deployment, utc_now
+from sandbox.ecs.model import Json, Service, Task
+from sandbox.ecs.service_deployment import NO_ROLLBACK, ServiceDeployment, revision_arn
 
 MAX_REMEMBERED_TASKS = 50
 FIRST_BACKOFF = 5.0
@@ -33,6 +35,13 @@ class TaskLauncher(Protocol):
 
 Publish = Callable[[Service, Deployment, str, str], None]
 """service, deployment, event name (`SERVICE_DEPLOYMENT_…`), reason"""
+ROLLED_BACK = "Service deployment rolled back because"
+CAUSES = {
+    "circuit breaker": "the circuit breaker threshold was exceeded.",
+    "alarm": "an alarm went off.",
+    "stop": "a user requested it.",
+}
+"""ECS's words for what ended a service deployment; those of alarms and users were not seen."""
 
 
 def breaker_threshold(breaker: Json, desired_count: int) -> int:
@@ -75,18 +84,37 @@ class Scheduler:
     def step(self, now: float) -> None:
         """Look once. `now` is a monotonic time in real seconds."""
         with self.service.lock:
-            self._note_ready_tasks(now)
-            self._note_started_tasks(now)
-            self._note_stopped_tasks(now)
-            self._forget_old_tasks()
+            self._note_tasks(now)
             if self.service.status != "ACTIVE":
                 self._drain()
                 return
+            self._start_newest()
+            self._follow_request()
             self._watch_alarms(now)
             self._stop_surplus()
             self._start_missing(now)
             self._retire_old(now)
             self._finish(now)
+
+    def _note_tasks(self, now: float) -> None:
+        self._note_ready_tasks(now)
+        self._note_started_tasks(now)
+        self._note_stopped_tasks(now)
+        self._forget_old_tasks()
+
+    def _start_newest(self) -> None:
+        """Start the newest service deployment, and end those whose place it has taken."""
+        for record in self.service.service_deployments[:-1]:
+            if not record.ended:
+                record.move("STOPPED")
+        if self.service.ongoing:
+            self.service.ongoing.start()
+
+    def _follow_request(self) -> None:
+        """Stop the service deployment that a user has asked to stop."""
+        current = self.service.ongoing
+        if current and not current.rollback and current.asked:
+            self._fail(self.service.primary, "stop", CAUSES["stop"], rollback=current.asked == "ROLLBACK")
 
     def _note_ready_tasks(self, now: float) -> None:
         for task in self.service.tasks:
@@ -150,7 +178,9 @@ class Scheduler:
         if not primary.watch.names or not under_way or now < self._next_look:
             return
         self._next_look = now + self.scale(SECONDS_BETWEEN_LOOKS)
-        if alarms.gone_off(self.describe_alarms(primary.watch.names)):
+        if gone_off := alarms.gone_off(self.describe_alarms(primary.watch.names)):
+            if self.service.ongoing:
+                self.service.ongoing.triggered_alarms = gone_off
             self._fail(primary, "alarm", "alarm detected.", rollback=primary.watch.rollback)
 
     def _fail(self, failed: Deployment, by: str, why: str, rollback: bool) -> None:
@@ -158,9 +188,10 @@ class Scheduler:
         failed.set_state("FAILED", f"ECS deployment {by}: {why}")
         service.add_event(f"(deployment {failed.id}) deployment failed: {why}")
         self.publish(service, failed, "SERVICE_DEPLOYMENT_FAILED", failed.rollout_reason)
-        if not rollback or failed.rollback_from or service.stable is None:
+        target = None if failed.rollback_from else service.stable
+        record_failure(service, target, f"{ROLLED_BACK} {CAUSES[by]}", rollback, by)
+        if not rollback or target is None:
             return
-        target = service.stable
         reason = f"ECS deployment {by}: rolling back to deploymentId {target.id}."
         begin(
             service,
@@ -170,6 +201,7 @@ class Scheduler:
                 rollout_reason=reason,
                 rollback_from=failed.id,
                 digests=dict(target.digests),
+                load_balancers=target.load_balancers,
             ),
         )
         service.add_event(f"rolling back to deployment {target.id}.")
@@ -185,9 +217,7 @@ class Scheduler:
     def _stop_surplus(self) -> None:
         """A lowered desired count: the newest tasks that are not ready go first."""
         new = self._active(self.service.primary)
-        surplus = len(new) - self.service.desired_count
-        if surplus > 0:
-            self._stop(sorted(new, key=lambda task: task.ready)[:surplus])
+        self._stop(surplus_of(new, self.service.desired_count))
 
     def _start_missing(self, now: float) -> None:
         service, primary = self.service, self.service.primary
@@ -196,11 +226,21 @@ class Scheduler:
         _, most = healthy_bounds(self._configuration(), service.desired_count)
         missing = service.desired_count - len(self._active(primary))
         room = most - len(self._all_active())
-        for _ in range(min(missing, room)):
-            task = self.launcher.launch(service, primary)
-            service.tasks.append(task)
-            service.add_event(f"has started 1 tasks: (task {task.id}).")
-            service.steady = False
+        self._launch(primary, min(missing, room))
+
+    def _launch(self, deployment: Deployment, count: int) -> None:
+        for _ in range(count):
+            task = self.launcher.launch(self.service, deployment)
+            self.service.tasks.append(task)
+            self.service.add_event(f"has started 1 tasks: (task {task.id}).")
+            self.service.steady = False
+
+    def _bring_to(self, deployment: Deployment, count: int, now: float) -> None:
+        """Start or stop tasks of one deployment until it has as many."""
+        active = self._active(deployment)
+        self._stop(surplus_of(active, count))
+        if now >= deployment.not_before:
+            self._launch(deployment, count - len(active))
 
     def _retire_old(self, now: float) -> None:
         """Old tasks go when new ones took their place, or when there is no room for new ones."""
@@ -243,6 +283,8 @@ class Scheduler:
             service.deployments = [primary]
             service.add_event(f"(deployment {primary.id}) deployment completed.")
             self.publish(service, primary, "SERVICE_DEPLOYMENT_COMPLETED", primary.rollout_reason)
+            if service.ongoing:
+                service.ongoing.move("ROLLBACK_SUCCESSFUL" if service.ongoing.rollback else "SUCCESSFUL")
         if not service.steady:
             service.steady = True
             service.add_event("has reached a steady state.")
@@ -282,6 +324,25 @@ class Scheduler:
         return [task for task in self.service.tasks if task.active]
 
 
+def surplus_of(tasks: list[Task], count: int) -> list[Task]:
+    """The tasks that are too many: those first that are not ready."""
+    return sorted(tasks, key=lambda task: task.ready)[: max(0, len(tasks) - count)]
+
+
+def record_failure(service: Service, target: Deployment | None, reason: str, rollback: bool, by: str) -> None:
+    """What a failure makes of the service deployment that goes on; `target` is what a rollback goes to."""
+    current: ServiceDeployment | None = service.ongoing
+    if current is None:
+        return
+    current.failed_by = by
+    if not rollback:
+        current.move("STOPPED", reason)
+    elif target is None:
+        current.move("ROLLBACK_FAILED", NO_ROLLBACK)
+    else:
+        current.roll_back(target, revision_arn(service.arn, target), reason)
+
+
 def failed(task: Task) -> bool:
     """Whether a stopped task ended by its own fault and not by a request."""
     was_requested = task.stop_code in ("ServiceSchedulerInitiated", "UserInitiated")
@@ -305,5 +366,7 @@ def begin(service: Service, deployment: Deployment) -> None:
             previous.status = "ACTIVE"
         service.deployments.insert(0, deployment)
         service.history.append(deployment)
+        if deployment.rollback_from is None:
+            service.deploy(deployment)
         service.steady = False
         service.wake.set()

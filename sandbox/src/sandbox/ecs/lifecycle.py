@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.account.errors import AwsError
 from sandbox.ecs.connections import balancers, refused
 from sandbox.ecs.containers import Container, ContainerEngine
+from sandbox.ecs.deployment import utc_now
 from sandbox.ecs.events import publish_task
 from sandbox.ecs.health import Check, container_check, target_check
 from sandbox.ecs.in_flight import in_flight_of
 from sandbox.ecs.memory import KILLED, over_limit
-from sandbox.ecs.model import Json, Task, utc_now
+from sandbox.ecs.model import Json, Task
 from sandbox.ecs.provision import Provisions, provision
 from sandbox.ecs.start_error import TaskStartError
 from sandbox.ecs.state import state_of
@@ -35,6 +37,8 @@ SHORTEST_STEADY = 1.5
 DEFAULT_STOP_TIMEOUT = 30.0
 LONGEST_STOP = 10.0
 """Of its stop timeout, where patience is shortened."""
+SECONDS_BETWEEN_REGISTRATIONS = 5.0
+ROLE_SESSION = "ecs-service-scheduler"
 
 
 class TaskRun:
@@ -55,6 +59,7 @@ class TaskRun:
         self.provisions = Provisions()
         self.running_since: float | None = None
         self.registered = False
+        self.register_at = 0.0
 
     def run(self) -> None:
         """To the end of the task; whatever happens, the task is STOPPED afterwards."""
@@ -171,8 +176,7 @@ class TaskRun:
         healthy = all(check.tracker.state == "healthy" for check in self.checks)
         least = 0.0 if self.checks else SHORTEST_STEADY
         steady = now - self.running_since >= clock.life(self.task.steady_after, least)
-        if healthy and steady and not self.task.ready:
-            self._register_targets(True)
+        if healthy and steady and not self.task.ready and self._registered():
             self.task.ready = True
             self.task.on_change()
 
@@ -185,19 +189,43 @@ class TaskRun:
         order = ("UNHEALTHY", "UNKNOWN", "HEALTHY")
         self.task.health_status = next((status for status in order if status in checked), "UNKNOWN")
 
-    def _register_targets(self, register: bool) -> None:
+    def _registered(self) -> bool:
         """Show the task in its target groups; a target that is not healthy yet is not shown."""
-        if register == self.registered:
-            return
-        self.registered = register
-        client = self.account.client("elbv2")
-        call = client.register_targets if register else client.deregister_targets
-        for balancer in self.task.load_balancers:
-            target = {"Id": self.task.private_ip, "Port": int(balancer["containerPort"])}
-            try:
-                call(TargetGroupArn=balancer["targetGroupArn"], Targets=[target])
-            except (ClientError, BotoCoreError) as error:
-                LOGGER.warning("target of task %s: %s", self.task.id, error)
+        if not self.registered and time.monotonic() >= self.register_at:
+            self.registered = all(self._change_target(balancer, register=True) for balancer in self.task.load_balancers)
+            self.register_at = time.monotonic() + max(TICK, self.account.clock.scale(SECONDS_BETWEEN_REGISTRATIONS))
+        return self.registered
+
+    def _deregister(self) -> None:
+        if self.registered:
+            self.registered = False
+            for balancer in self.task.load_balancers:
+                self._change_target(balancer, register=False)
+
+    def _change_target(self, balancer: Json, register: bool) -> bool:
+        """With the infrastructure role, where there is one: else with ECS's own rights, which are not looked at.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/troubleshooting-blue-green.html has the event.
+        """
+        role, group = (balancer.get("advancedConfiguration") or {}).get("roleArn"), balancer["targetGroupArn"]
+        target = {"Id": self.task.private_ip, "Port": int(balancer["containerPort"])}
+        try:
+            credentials = self.account.assume(role, "ecs.amazonaws.com", ROLE_SESSION) if role else None
+            client = self.account.client("elbv2", credentials)
+            call = client.register_targets if register else client.deregister_targets
+            call(TargetGroupArn=group, Targets=[target])
+        except (ClientError, BotoCoreError, AwsError) as error:
+            LOGGER.warning("target of task %s: %s", self.task.id, error)
+            doing = "register targets in" if register else "deregister targets in"
+            self._tell(f"failed to {doing} target-group {group} with (error {words_of(error)})")
+            return not role
+        return True
+
+    def _tell(self, message: str) -> None:
+        """An event of the service, once in a row."""
+        service = state_of(self.account).service(self.task.cluster_arn, self.task.service_name or "")
+        if service and not (service.events and service.events[0].message.endswith(message)):
+            service.add_event(message)
 
     def _end(self) -> None:
         """SIGTERM to every container, SIGKILL after its stop timeout, then STOPPED."""
@@ -206,7 +234,7 @@ class TaskRun:
         try:
             if self.containers:
                 self._set_status("DEACTIVATING")
-                self._register_targets(False)
+                self._deregister()
                 self._finish_requests()
             for name, container in reversed(list(self.containers.items())):
                 declared = float(self.definitions[name].get("stopTimeout") or DEFAULT_STOP_TIMEOUT)
@@ -262,6 +290,11 @@ def _deciding(definitions: Mapping[str, Json]) -> frozenset[str]:
     """
     essential = frozenset(name for name, each in definitions.items() if each.get("essential", True))
     return essential if any(definitions[name].get("healthCheck") for name in essential) else frozenset(definitions)
+
+
+def words_of(error: Exception) -> str:
+    """An error's message, as ECS's events have it."""
+    return str(error.response["Error"]["Message"]) if isinstance(error, ClientError) else str(error)
 
 
 def _of_load_balancer(check: Check) -> bool:

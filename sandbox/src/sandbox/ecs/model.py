@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
-from sandbox.ecs.alarms import Watch
+from sandbox.ecs.deployment import Deployment, utc_now
+from sandbox.ecs.service_deployment import ServiceDeployment, same_groups
 
 Json = dict[str, Any]
-RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
-DeploymentStatus = Literal["PRIMARY", "ACTIVE", "DRAINING"]
 MAX_EVENTS = 100
-
-
-def utc_now() -> datetime:
-    """The time stamp of everything that ECS reports."""
-    return datetime.now(UTC)
-
-
-def new_deployment_id() -> str:
-    """`ecs-svc/` and 19 digits, as ECS numbers deployments."""
-    return f"ecs-svc/{random.randint(10**18, 10**19 - 1)}"  # noqa: S311
 
 
 @dataclass
@@ -143,42 +131,6 @@ class Task:
 
 
 @dataclass
-class Deployment:
-    """One attempt to make a service run one revision with one set of placement inputs.
-
-    `watch` is None until its scheduler has seen it for the first time.
-    With the CODE_DEPLOY controller it is a task set: `scale` is its share of the desired count in per cent, and
-    `external_id` CodeDeploy's deployment. Only a task set is ever DRAINING.
-    """
-
-    task_definition: str
-    inputs: Json
-    id: str = field(default_factory=new_deployment_id)
-    status: DeploymentStatus = "PRIMARY"
-    rollout_state: RolloutState = "IN_PROGRESS"
-    rollout_reason: str = ""
-    failed_tasks: int = 0
-    failures_in_a_row: int = 0
-    failure_kind: str = "tasks failed to start."
-    last_stopped_reason: str | None = None
-    rollback_from: str | None = None
-    created_at: datetime = field(default_factory=utc_now)
-    updated_at: datetime = field(default_factory=utc_now)
-    digests: dict[str, str] = field(default_factory=dict)
-    not_before: float = 0.0
-    watch: Watch | None = None
-    steady_since: float | None = None
-    scale: float = 100.0
-    external_id: str | None = None
-
-    def __post_init__(self) -> None:
-        self.rollout_reason = self.rollout_reason or f"ECS deployment {self.id} in progress."
-
-    def set_state(self, state: RolloutState, reason: str) -> None:
-        self.rollout_state, self.rollout_reason, self.updated_at = state, reason, utc_now()
-
-
-@dataclass
 class ServiceEvent:
     message: str
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -203,10 +155,34 @@ class Service:
     events: list[ServiceEvent] = field(default_factory=list)
     created_at: datetime = field(default_factory=utc_now)
     steady: bool = False
+    service_deployments: list[ServiceDeployment] = field(default_factory=list)
     stale: Json | None = None
     """What is answered once more after a change, where answers may be stale."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     wake: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        if self.controller == "ECS" and not self.service_deployments:
+            self.deploy(self.primary)
+
+    @property
+    def ongoing(self) -> ServiceDeployment | None:
+        """The service deployment that has not ended."""
+        newest = self.service_deployments[-1] if self.service_deployments else None
+        return None if newest is None or newest.ended else newest
+
+    def deploy(self, target: Deployment) -> None:
+        """Record a service deployment; one that goes on is to stop."""
+        if self.ongoing:
+            self.ongoing.move("STOP_REQUESTED")
+        sources = [deployment for deployment in self.deployments if deployment is not target]
+        configuration = dict(self.settings.get("deploymentConfiguration") or {})
+        record = ServiceDeployment(self.arn, target, sources, configuration)
+        self.service_deployments.append(record)
+        if record.strategy == "ROLLING":
+            target.load_balancers = same_groups(target.balancers, self.stable)
+        else:
+            target.scale = 0.0
 
     @property
     def primary(self) -> Deployment:

@@ -7,13 +7,19 @@ its tag and scaling calls look there; nothing is ever read back from that record
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sandbox.account.errors import AwsError
+from sandbox.ecs import strategies
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.deployments import Scheduler, begin
-from sandbox.ecs.events import publish_deployment
-from sandbox.ecs.model import Deployment, Json, Service
+from sandbox.ecs.events import publish_deployment, publish_hook
+from sandbox.ecs.hooks import caller
+from sandbox.ecs.listener_rules import ListenerRules
+from sandbox.ecs.model import Json, Service
 from sandbox.ecs.moto_record import forget_service, record_service, service_tags
+from sandbox.ecs.native import NativeScheduler, Surroundings
 from sandbox.ecs.shapes import service_shape
 from sandbox.ecs.state import cluster_arn, find_service, short_name, state_of, task_definition
 from sandbox.ecs.task_sets import TaskSetScheduler
@@ -71,7 +77,7 @@ def create_service(account: Account, principal: Principal, params: Json) -> Json
     settings = {**DEFAULTS, **{k: v for k, v in params.items() if k not in NOT_SETTINGS}}
     _complete(settings)
     definition = task_definition(account, params["taskDefinition"])
-    _check(account, settings, definition)
+    _check(account, settings, definition, params)
     state = state_of(account)
     with state.lock:
         existing = state.service(cluster, name)
@@ -111,7 +117,7 @@ def update_service(account: Account, principal: Principal, params: Json) -> Json
         _complete(settings)
         current = service.primary
         definition = task_definition(account, params.get("taskDefinition") or current.task_definition)
-        _check(account, settings, definition)
+        _check(account, settings, definition, params)
         revision: str = definition["taskDefinitionArn"]
         needed = service.controller == "ECS" and (
             bool(params.get("forceNewDeployment"))
@@ -179,28 +185,39 @@ def list_services(account: Account, principal: Principal, params: Json) -> Json:
 
 def drive(account: Account, service: Service) -> None:
     """The service's loop: ends when the service is gone."""
-    kind = TaskSetScheduler if service.controller == "CODE_DEPLOY" else Scheduler
-    scheduler = kind(
-        service,
-        Launcher(account),
-        lambda *event: publish_deployment(account, *event),
-        account.clock.scale,
-        lambda names: list(account.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]),
-    )
+    scheduler = _scheduler(account, service)
     while service.status != "INACTIVE":
         service.wake.clear()
         scheduler.step(time.monotonic())
-        under_way = len(service.deployments) > 1 or service.primary.rollout_state == "IN_PROGRESS"
-        busy = under_way or service.primary.not_before > time.monotonic()
+        under_way = len(service.deployments) > 1 or service.ongoing or service.primary.rollout_state == "IN_PROGRESS"
+        busy = bool(under_way) or service.primary.not_before > time.monotonic()
         service.wake.wait(0.1 if busy else IDLE_SECONDS)
+
+
+def _scheduler(account: Account, service: Service) -> Scheduler:
+    def publish(*event: Any) -> None:
+        publish_deployment(account, *event)
+
+    def alarms(names: Sequence[str]) -> list[Json]:
+        return list(account.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"])
+
+    common = (service, Launcher(account), publish, account.clock.scale, alarms)
+    if service.controller == "CODE_DEPLOY":
+        return TaskSetScheduler(*common)
+    surroundings = Surroundings(
+        ListenerRules(account),
+        caller(account, service.wake.set),
+        lambda *hook: publish_hook(account, *hook),
+        breaker=not account.readings.rolling_breaker,
+    )
+    return NativeScheduler(*common, surroundings)
 
 
 def _complete(settings: Json) -> None:
     """Fill in what ECS itself decides: percentages, launch type, platform."""
-    settings["deploymentConfiguration"] = {
-        **DEPLOYMENT_DEFAULTS,
-        **(settings.get("deploymentConfiguration") or {}),
-    }
+    settings["deploymentConfiguration"] = strategies.completed(
+        {**DEPLOYMENT_DEFAULTS, **(settings.get("deploymentConfiguration") or {})}
+    )
     check_placement(settings)
     if not settings.get("capacityProviderStrategy"):
         settings.setdefault("launchType", "EC2")
@@ -212,11 +229,11 @@ def _complete(settings: Json) -> None:
         settings.setdefault("healthCheckGracePeriodSeconds", 0)
 
 
-def _check(account: Account, settings: Json, definition: Json) -> None:
+def _check(account: Account, settings: Json, definition: Json, params: Json) -> None:
     check_launch(settings, definition)
     check_network(account, definition, settings.get("networkConfiguration"))
     check_load_balancers(account, settings["loadBalancers"], definition)
-    check_deployment_configuration(settings["deploymentConfiguration"])
+    check_deployment_configuration(settings, params.get("deploymentConfiguration") or {})
     check_controller(settings)
     check_sessions(settings, definition)
 
@@ -227,4 +244,9 @@ def _inputs(settings: Json) -> dict[str, Any]:
 
 
 def _shape(account: Account, service: Service, tags: bool = True) -> Json:
-    return service_shape(service, service_tags(account, service.arn) if tags else None)
+    shape = service_shape(service, service_tags(account, service.arn) if tags else None)
+    shifts = service.controller == "ECS" and service.settings["deploymentConfiguration"]["strategy"] != "ROLLING"
+    if shifts and account.readings.unstated_rollouts:
+        for deployment in shape["deployments"]:
+            del deployment["rolloutState"], deployment["rolloutStateReason"]
+    return shape

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.account.protocol import present
-from sandbox.ecs.model import Deployment, Json, Service, Task
+from sandbox.ecs.deployment import Deployment
+from sandbox.ecs.model import Json, Service, Task
+from sandbox.ecs.service_deployment import revision_arn
 
 ECHOED = (
     "loadBalancers",
@@ -57,7 +59,7 @@ def deployment_shape(service: Service, deployment: Deployment) -> Json:
             "id": deployment.id,
             "status": deployment.status,
             "taskDefinition": deployment.task_definition,
-            "desiredCount": service.desired_count if deployment.status == "PRIMARY" else 0,
+            "desiredCount": _desired(service, deployment),
             "pendingCount": pending,
             "runningCount": running,
             "failedTasks": deployment.failed_tasks,
@@ -68,6 +70,27 @@ def deployment_shape(service: Service, deployment: Deployment) -> Json:
             **{name: deployment.inputs.get(name) for name in DEPLOYMENT_INPUTS},
         }
     )
+
+
+def _desired(service: Service, deployment: Deployment) -> int:
+    if service.ongoing and service.ongoing.strategy != "ROLLING":
+        return math.ceil(service.desired_count * deployment.scale / 100)
+    return service.desired_count if deployment.status == "PRIMARY" else 0
+
+
+def _revisions(service: Service) -> list[Json]:
+    revisions = []
+    for deployment in service.deployments:
+        running, pending = counts(service.tasks_of(deployment))
+        revisions.append(
+            {
+                "arn": revision_arn(service.arn, deployment),
+                "requestedTaskCount": _desired(service, deployment),
+                "runningTaskCount": running,
+                "pendingTaskCount": pending,
+            }
+        )
+    return revisions
 
 
 def task_set_shape(service: Service, deployment: Deployment) -> Json:
@@ -101,7 +124,7 @@ def task_set_shape(service: Service, deployment: Deployment) -> Json:
 def service_shape(service: Service, tags: list[Json] | None = None) -> Json:
     with service.lock:
         running, pending = counts(service.tasks)
-        is_rolling = service.controller == "ECS"
+        by_ecs = service.controller == "ECS"
         shape: dict[str, Any] = {
             "serviceArn": service.arn,
             "serviceName": service.name,
@@ -111,8 +134,10 @@ def service_shape(service: Service, tags: list[Json] | None = None) -> Json:
             "runningCount": running,
             "pendingCount": pending,
             "taskDefinition": service.primary.task_definition,
-            "deployments": [deployment_shape(service, d) for d in service.deployments] if is_rolling else [],
-            "taskSets": None if is_rolling else [task_set_shape(service, d) for d in service.deployments],
+            "deployments": [deployment_shape(service, d) for d in service.deployments] if by_ecs else [],
+            "taskSets": None if by_ecs else [task_set_shape(service, d) for d in service.deployments],
+            "currentServiceDeployment": service.service_deployments[-1].arn if by_ecs else None,
+            "currentServiceRevisions": _revisions(service) if by_ecs else None,
             "events": [
                 {"id": event.id, "createdAt": seconds(event.created_at), "message": event.message}
                 for event in service.events

@@ -9,8 +9,9 @@ import math
 from typing import TYPE_CHECKING
 
 from sandbox.account.errors import AwsError
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.deployments import Scheduler
-from sandbox.ecs.model import Deployment, Json, Service
+from sandbox.ecs.model import Json, Service
 from sandbox.ecs.shapes import task_set_shape
 from sandbox.ecs.state import find_service, task_definition
 from sandbox.ecs.validation import check_load_balancers, check_network, check_placement, invalid
@@ -28,10 +29,7 @@ class TaskSetScheduler(Scheduler):
     def step(self, now: float) -> None:
         """Look once. `now` is a monotonic time in real seconds."""
         with self.service.lock:
-            self._note_ready_tasks(now)
-            self._note_started_tasks(now)
-            self._note_stopped_tasks(now)
-            self._forget_old_tasks()
+            self._note_tasks(now)
             if self.service.status != "ACTIVE":
                 self._drain()
                 return
@@ -41,16 +39,9 @@ class TaskSetScheduler(Scheduler):
                     self.service.deployments.remove(task_set)
 
     def _keep(self, task_set: Deployment, now: float) -> None:
-        target_count, active = wanted_tasks(self.service, task_set), self._active(task_set)
-        surplus = len(active) - target_count
-        if surplus > 0:
-            self._stop(sorted(active, key=lambda task: task.ready)[:surplus])
-        elif surplus < 0 and now >= task_set.not_before:
-            for _ in range(-surplus):
-                task = self.launcher.launch(self.service, task_set)
-                self.service.tasks.append(task)
-                self.service.add_event(f"has started 1 tasks: (task {task.id}).")
-        steady = surplus == 0 and all(task.ready for task in active)
+        count, active = wanted_tasks(self.service, task_set), self._active(task_set)
+        self._bring_to(task_set, count, now)
+        steady = len(active) == count and all(task.ready for task in active)
         state = "COMPLETED" if steady else "IN_PROGRESS"
         if task_set.rollout_state != state:
             task_set.set_state("COMPLETED" if steady else "IN_PROGRESS", "")

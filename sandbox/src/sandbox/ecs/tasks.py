@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sandbox.account.errors import AwsError
 from sandbox.ecs.containers import LocalEngine
+from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.lifecycle import TaskRun
-from sandbox.ecs.model import Deployment, Json, Service, Task
+from sandbox.ecs.model import Json, Service, Task
 from sandbox.ecs.moto_record import service_tags
 from sandbox.ecs.provision import roles
 from sandbox.ecs.shapes import task_shape
@@ -39,7 +40,7 @@ class Launcher:
             group=f"service:{service.name}",
             network_configuration=inputs.get("networkConfiguration", {}),
             launch=_launch(inputs, bool(service.settings.get("enableExecuteCommand"))),
-            load_balancers=list(inputs.get("loadBalancers", [])),
+            load_balancers=deployment.balancers,
             grace_period=float(service.settings.get("healthCheckGracePeriodSeconds") or 0),
             service_name=service.name,
             deployment_id=deployment.id,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from sandbox.account.errors import AwsError
+from sandbox.ecs import strategies
 from sandbox.ecs.model import Json, Service
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def invalid(message: str) -> AwsError:
 def check_load_balancers(account: Account, balancers: list[Json], definition: Json) -> None:
     """Each entry names an existing target group, a container of the task and one of its ports."""
     containers = {container["name"]: container for container in definition["containerDefinitions"]}
-    for balancer in balancers:
+    for balancer in [*balancers, *_alternates(balancers)]:
         arn = balancer.get("targetGroupArn")
         if not arn:
             raise invalid("Either loadBalancerName or targetGroupArn must be specified.")
@@ -49,6 +50,14 @@ def check_load_balancers(account: Account, balancers: list[Json], definition: Js
             )
         if not group.get("LoadBalancerArns"):
             raise invalid(f"The target group with targetGroupArn {arn} does not have an associated load balancer.")
+
+
+def _alternates(balancers: list[Json]) -> list[Json]:
+    return [
+        {**balancer, "targetGroupArn": balancer["advancedConfiguration"]["alternateTargetGroupArn"]}
+        for balancer in balancers
+        if (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+    ]
 
 
 def target_group(account: Account, arn: str) -> Json:
@@ -88,10 +97,11 @@ def _check_exists(account: Account, declared: Json) -> None:
         ) from error
 
 
-def check_deployment_configuration(configuration: Json) -> None:
-    strategy = configuration.get("strategy", "ROLLING")
-    if strategy != "ROLLING":
-        raise invalid(f"The deployment strategy {strategy} is not simulated by this sandbox.")
+def check_deployment_configuration(settings: Json, sent: Json) -> None:
+    """What ECS refuses of a deploymentConfiguration; `sent` is what the request has of it."""
+    configuration = settings["deploymentConfiguration"]
+    for problem in strategies.problems(configuration, sent, settings["loadBalancers"]):
+        raise invalid(problem)
     fewest = configuration.get("minimumHealthyPercent", 100)
     most = configuration.get("maximumPercent", 200)
     if most < 100 or fewest > most or (fewest >= 100 and most <= 100):
@@ -108,6 +118,9 @@ def check_controller(settings: Json) -> None:
         raise invalid("The deployment controller EXTERNAL is not simulated by this sandbox.")
     if controller != "CODE_DEPLOY":
         return
+    if settings["deploymentConfiguration"].get("strategy", "ROLLING") != "ROLLING":
+        strategy = settings["deploymentConfiguration"]["strategy"]
+        raise invalid(f"The deployment strategy {strategy} needs the ECS deployment controller.")  # wording not seen
     if len(settings["loadBalancers"]) != 1:
         raise invalid("Services with a CODE_DEPLOY deployment controller need exactly one target group.")
     if settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {}).get("enable"):
@@ -148,6 +161,14 @@ def check_update(service: Service, params: Json) -> None:
         raise invalid(
             "When switching from launch type to capacity provider strategy on an existing service, or making a change"
             " to a capacity provider strategy on a service that is already using one, you must force a new deployment."
+        )
+    strategy_now = service.settings["deploymentConfiguration"].get("strategy", "ROLLING")
+    strategy_then = (params.get("deploymentConfiguration") or {}).get("strategy") or strategy_now
+    if service.ongoing and strategy_then != strategy_now:
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-bluegreen-to-rolling.html; wording not seen
+        raise invalid(
+            f"Unable to change the deployment strategy from {strategy_now} to {strategy_then} while a service"
+            f" deployment is in progress: {service.ongoing.arn}"
         )
     if service.controller != "CODE_DEPLOY":
         return

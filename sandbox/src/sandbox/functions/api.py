@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import multiprocessing
 import tempfile
@@ -10,6 +11,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,22 +39,41 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 """
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a function printed, how it failed, if it did, and what it returned, as JSON."""
+
+    printed: str
+    failed: str
+    returned: bytes
+
+
 def invoke(account: Account, principal: Principal, params: Json) -> Json:
-    """Put an event into a function's queue; its result is not returned."""
+    """Put an event into a function's queue, or run it at once and answer with what it returned."""
     name = str(params["FunctionName"])
     backend = get_backend("lambda")[account.id][account.region]
     try:
         function = backend.get_function(name)
     except UnknownFunctionException as error:
         raise AwsError("ResourceNotFoundException", f"Function not found: {name}", 404) from error
-    if params.get("InvocationType") != "Event":
-        raise NotImplementedError("functions are invoked as an Event only")
     if not str(function.run_time).startswith("python"):
         raise NotImplementedError(f"functions in Python only, and this one is in {function.run_time}")
     payload = params.get("Payload") or b"{}"
+    if params.get("InvocationType", "RequestResponse") == "RequestResponse":
+        return _answer(_run(account, function, payload, str(uuid.uuid4())))
+    if params["InvocationType"] != "Event":
+        raise NotImplementedError(f"a function is not invoked as {params['InvocationType']}")
     retries = _retries(backend, name)
     account.spawn(f"function {name}", lambda: _until_it_succeeds(account, function, payload, retries))
     return {"Payload": b""}
+
+
+def _answer(outcome: Outcome) -> Json:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: an error is told in the payload, with 200."""
+    if not outcome.failed:
+        return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": outcome.returned}
+    error = json.dumps({"errorMessage": outcome.failed}).encode()
+    return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "FunctionError": "Unhandled", "Payload": error}
 
 
 def _retries(backend: Any, name: str) -> int:
@@ -66,14 +87,14 @@ def _retries(backend: Any, name: str) -> int:
 def _until_it_succeeds(account: Account, function: Any, payload: bytes, retries: int) -> None:
     request = str(uuid.uuid4())
     for pause in PAUSES[:retries]:
-        if _run(account, function, payload, request):
+        if not _run(account, function, payload, request).failed:
             return
         account.clock.sleep(pause)
     _run(account, function, payload, request)
 
 
-def _run(account: Account, function: Any, payload: bytes, request: str) -> bool:
-    """Run a function once and keep its log; whether it returned without an error."""
+def _run(account: Account, function: Any, payload: bytes, request: str) -> Outcome:
+    """Run a function once and keep its log."""
     credentials = account.assume(function.role, "lambda.amazonaws.com", function.function_name)
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
@@ -86,25 +107,25 @@ def _run(account: Account, function: Any, payload: bytes, request: str) -> bool:
         **function.environment_vars,
     }
     began = time.monotonic()
-    output, failed = _process(function, payload, variables, request)
+    outcome = _process(function, payload, variables, request)
     lines = [
         f"START RequestId: {request} Version: $LATEST",
-        *output.splitlines(),
-        *([f"{request} {failed}"] if failed else []),
+        *outcome.printed.splitlines(),
+        *([f"{request} {outcome.failed}"] if outcome.failed else []),
         f"END RequestId: {request}",
         f"REPORT RequestId: {request}\tDuration: {1000 * (time.monotonic() - began):.2f} ms",
     ]
     log.info("function %s: %s", function.function_name, "\n".join(lines))
     _keep_log(account.client("logs", credentials), f"/aws/lambda/{function.function_name}", request, lines)
-    return not failed
+    return outcome
 
 
-def _process(function: Any, payload: bytes, variables: Mapping[str, str], request: str) -> tuple[str, str]:
-    """Run a function in a process of its own; what it printed, and how it failed, if it did."""
+def _process(function: Any, payload: bytes, variables: Mapping[str, str], request: str) -> Outcome:
+    """Run a function in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
-        code, printed = Path(folder, "code"), Path(folder, "printed")
+        code, printed, returned = (Path(folder, name) for name in ("code", "printed", "returned"))
         zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(code)
-        arguments = (code, function.handler, payload, variables, printed, float(function.timeout), request)
+        arguments = (code, function.handler, payload, variables, printed, returned, float(function.timeout), request)
         process = _PYTHON.Process(target=runtime.run, args=arguments, daemon=True)
         process.start()
         process.join(function.timeout)
@@ -113,7 +134,8 @@ def _process(function: Any, payload: bytes, variables: Mapping[str, str], reques
             failed = f"Task timed out after {function.timeout:.2f} seconds"
             process.kill()
             process.join()
-        return printed.read_text(encoding="utf-8", errors="replace") if printed.exists() else "", failed
+        said = printed.read_text(encoding="utf-8", errors="replace") if printed.exists() else ""
+        return Outcome(said, failed, returned.read_bytes() if returned.exists() else b"null")
 
 
 def _keep_log(logs: Any, group: str, request: str, lines: list[str]) -> None:

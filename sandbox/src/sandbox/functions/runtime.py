@@ -37,7 +37,14 @@ class OwnCodeOnly(importlib.abc.MetaPathFinder):
 
 
 def run(
-    folder: Path, handler: str, event: bytes, variables: Mapping[str, str], printed: Path, seconds: float, request: str
+    folder: Path,
+    handler: str,
+    event: bytes,
+    variables: Mapping[str, str],
+    printed: Path,
+    returned: Path,
+    seconds: float,
+    request: str,
 ) -> None:
     """Call a handler in this process, which ends with an exit code of 1 when it raises.
 
@@ -47,6 +54,7 @@ def run(
         event: as JSON.
         variables: its whole environment.
         printed: the file that gets what it prints.
+        returned: the file that gets what it returns, as JSON.
         seconds: what it may take.
         request: its request id.
     """
@@ -67,4 +75,5 @@ def run(
         get_remaining_time_in_millis=lambda: int(1000 * max(0, end - time.monotonic())),
     )
     module, _, function = handler.rpartition(".")
-    getattr(importlib.import_module(module.replace("/", ".")), function)(json.loads(event), context)
+    result = getattr(importlib.import_module(module.replace("/", ".")), function)(json.loads(event), context)
+    returned.write_text(json.dumps(result), encoding="utf-8")

@@ -9,6 +9,7 @@ from sandbox.iam.calls import Call, Need, tag_context
 
 _TASKS = "ecs-tasks.amazonaws.com"
 _SCALED = ("DescribeServices", "UpdateService")
+_SERVICE_ROLES = ("loadBalancers.advancedConfiguration.roleArn", "deploymentConfiguration.lifecycleHooks.roleArn")
 
 
 def _cluster_name(call: Call) -> str:
@@ -83,9 +84,9 @@ def _write_service(call: Call) -> list[Need]:
         *_tagging(call, arn),
         *(call.passes(role, _TASKS) for role in passed),
     ]
-    if role := call.params.get("role"):
-        needs.append(call.passes(str(role), "ecs.amazonaws.com"))
-    return needs
+    # Any role that is handed to a service is passed to it (IAM user guide, id_roles_use_passrole.html).
+    given = [call.params.get("role"), *(role for path in _SERVICE_ROLES for role in call.values(path))]
+    return [*needs, *(call.passes(str(role), "ecs.amazonaws.com") for role in dict.fromkeys(given) if role)]
 
 
 def _register_task_definition(call: Call) -> list[Need]:
@@ -111,9 +112,14 @@ def _run_task(call: Call) -> list[Need]:
     ]
 
 
-def _service_deployments(call: Call) -> list[Need]:
-    arns = [str(arn) for arn in call.values("serviceDeploymentArns")]
-    return [Need(f"ecs:{call.operation}", arn, _cluster_of(call, arn)) for arn in arns]
+def _by_arn(path: str) -> Callable[[Call], list[Need]]:
+    """Service deployments and service revisions, whose ARNs name their cluster."""
+
+    def rule(call: Call) -> list[Need]:
+        arns = [str(arn) for arn in call.values(path)]
+        return [Need(f"ecs:{call.operation}", arn, _cluster_of(call, arn)) for arn in arns]
+
+    return rule
 
 
 def _cluster_of(call: Call, arn: str) -> dict[str, str]:
@@ -220,7 +226,10 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("ecs", "DescribeServices"): _ecs_resources("service", "services"),
     ("ecs", "DeleteService"): _ecs_resources("service", "service"),
     ("ecs", "ListServiceDeployments"): _ecs_resources("service", "service"),
-    ("ecs", "DescribeServiceDeployments"): _service_deployments,
+    ("ecs", "DescribeServiceDeployments"): _by_arn("serviceDeploymentArns"),
+    ("ecs", "DescribeServiceRevisions"): _by_arn("serviceRevisionArns"),
+    ("ecs", "StopServiceDeployment"): _by_arn("serviceDeploymentArn"),
+    ("ecs", "ContinueServiceDeployment"): _by_arn("serviceDeploymentArn"),
     ("ecs", "CreateService"): _write_service,
     ("ecs", "UpdateService"): _write_service,
     ("ecs", "UpdateServicePrimaryTaskSet"): _ecs_resources("service", "service"),

@@ -198,7 +198,8 @@ TEMPLATES: Templates = {
         ),
         ANY,
     )
-    | {"ModifyListener": "{ListenerArn}", "ModifyRule": "{RuleArn}"},
+    | {"ModifyListener": "{ListenerArn}", "ModifyRule": "{RuleArn}"}
+    | dict.fromkeys(("RegisterTargets", "DeregisterTargets"), "{TargetGroupArn}"),
     "ec2": dict.fromkeys(
         (
             "DescribeAvailabilityZones",
