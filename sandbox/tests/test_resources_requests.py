@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -120,6 +121,106 @@ def test_a_service_s_alarms_need_a_name_and_stay_when_they_are_not_said(account:
         RESOURCES[SERVICE].create(aws, {**SERVICE_INPUTS, "alarms": nothing})
     RESOURCES[SERVICE].update(aws, id, {**SERVICE_INPUTS, "alarms": watched}, SERVICE_INPUTS)
     assert [name for name, _ in calls.sent].count("update_service") == 0
+
+
+HOOK = {"hookTargetArn": "f", "roleArn": "r", "lifecycleStages": ["POST_SCALE_UP"], "hookDetails": '{"a": 1}'}
+PAUSE = {
+    "targetType": "PAUSE",
+    "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
+    "timeoutConfiguration": {"timeoutInMinutes": "60", "action": "ROLLBACK"},
+}
+CANARY = {
+    "strategy": "CANARY",
+    "bakeTimeInMinutes": "5",
+    "canaryConfiguration": {"canaryPercent": 10, "canaryBakeTimeInMinutes": "3"},
+    "linearConfiguration": {"stepPercent": 10, "stepBakeTimeInMinutes": "3"},
+    "lifecycleHooks": [HOOK, PAUSE],
+}
+ADVANCED = {
+    "alternateTargetGroupArn": "t2",
+    "productionListenerRule": "p",
+    "testListenerRule": "test",
+    "roleArn": "role",
+}
+BALANCERS = [{"targetGroupArn": "t", "containerName": "app", "containerPort": 80, "advancedConfiguration": ADVANCED}]
+SENT: Props = {
+    "strategy": "CANARY",
+    "bakeTimeInMinutes": 5,
+    "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 3},
+    "lifecycleHooks": [
+        {**HOOK, "hookDetails": {"a": 1}},
+        {**PAUSE, "timeoutConfiguration": {"timeoutInMinutes": 60, "action": "ROLLBACK"}},
+    ],
+}
+STRATEGIES: list[tuple[Props, Props]] = [
+    (CANARY, SENT),
+    ({**CANARY, "strategy": "BLUE_GREEN", "lifecycleHooks": []}, {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}),
+    ({**CANARY, "strategy": "LINEAR", "bakeTimeInMinutes": "", "lifecycleHooks": []}, {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 10.0, "stepBakeTimeInMinutes": 3}}),
+    ({"strategy": "ROLLING"}, {"strategy": "ROLLING"}),
+    ({"bakeTimeInMinutes": "5"}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent"), STRATEGIES, ids=[str(declared.get("strategy")) for declared, _ in STRATEGIES]
+)
+def test_a_service_s_strategy_is_sent_as_the_provider_sends_it(account: Account, declared: Props, sent: Props) -> None:
+    aws, calls = service_with(account, described(DONE))
+    inputs = {**SERVICE_INPUTS, "waitForSteadyState": False, "loadBalancers": BALANCERS}
+    RESOURCES[SERVICE].create(aws, {**inputs, "deploymentConfiguration": declared})
+    RESOURCES[SERVICE].update(
+        aws, "arn:s", {**inputs, "deploymentConfiguration": {}}, {**inputs, "deploymentConfiguration": declared}
+    )
+    percents = {"maximumPercent": 200, "minimumHealthyPercent": 100}
+    made, updated = (arguments for name, arguments in calls.sent if name in ("create_service", "update_service"))
+    assert made["deploymentConfiguration"] == updated["deploymentConfiguration"] == {**percents, **sent}
+    assert (made["loadBalancers"], "loadBalancers" in updated) == (BALANCERS, False)
+
+
+def test_a_service_s_strategy_is_read_as_it_was_declared(account: Account) -> None:
+    answer = described(DONE)
+    configuration = {**SENT, "linearConfiguration": {"stepPercent": 10.0, "stepBakeTimeInMinutes": 6}}
+    answer["services"][0] |= {
+        "deploymentConfiguration": configuration,
+        "loadBalancers": BALANCERS,
+        "taskDefinition": "web:1",
+    }
+    aws, _ = service_with(account, answer)
+    declared = {k: v for k, v in CANARY.items() if k != "linearConfiguration"}
+    inputs = {**SERVICE_INPUTS, "deploymentConfiguration": declared, "loadBalancers": BALANCERS}
+    state = RESOURCES[SERVICE].read(aws, "arn:s", inputs) or {}
+    assert {name: state[name] for name in ("deploymentConfiguration", "loadBalancers")} == {
+        "deploymentConfiguration": declared,
+        "loadBalancers": BALANCERS,
+    }
+    configuration["canaryConfiguration"] = {"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 3}
+    drifted = RESOURCES[SERVICE].read(aws, "arn:s", inputs) or {}
+    assert drifted["deploymentConfiguration"]["canaryConfiguration"] == {
+        "canaryPercent": 20.0,
+        "canaryBakeTimeInMinutes": "3",
+    }
+
+
+@pytest.mark.parametrize("status", ["SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"])
+def test_a_service_that_shifts_traffic_is_waited_for_by_its_service_deployment(account: Account, status: str) -> None:
+    answer = described(DONE)
+    answer["services"][0] |= {"deploymentConfiguration": SENT, "currentServiceDeployment": "arn:d"}
+    aws, calls = service_with(account, answer)
+    statuses = ["PENDING", "IN_PROGRESS", status]
+    asked: list[str] = []
+
+    def describe(arguments: Props) -> Props:
+        asked.extend(arguments["serviceDeploymentArns"])
+        return {"serviceDeployments": [{"status": statuses.pop(0), "statusReason": "the hook said no"}]}
+
+    calls.answers["describe_service_deployments"] = describe
+    with (
+        nullcontext()
+        if status == "SUCCESSFUL"
+        else pytest.raises(RuntimeError, match=r"\(arn:s\) update: the hook said no")
+    ):
+        RESOURCES[SERVICE].update(aws, "arn:s", SERVICE_INPUTS, {**SERVICE_INPUTS, "deploymentConfiguration": CANARY})
+    assert (asked, statuses) == (["arn:d"] * 3, [])
 
 
 def test_service_waits_until_its_deployment_is_the_only_one(account: Account) -> None:

@@ -41,6 +41,8 @@ def member(name: str, members: Any, names: Names) -> str | None:
 def encode(shape: Any, value: Any, names: Names, where: str) -> Any:
     """`value` as botocore wants it for `shape`. `where` names the property in errors."""
     match shape.type_name:
+        case "structure" if getattr(shape, "is_document_type", False):
+            return json.loads(value) if isinstance(value, str) else value
         case "structure":
             return _structure(shape, value, names, where)
         case "list":

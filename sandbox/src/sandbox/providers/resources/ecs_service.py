@@ -19,6 +19,8 @@ DEPLOYMENT = {
     "deploymentCircuitBreaker": "deploymentCircuitBreaker",
     "alarms": "alarms",
 }
+SHIFTING = ("BLUE_GREEN", "LINEAR", "CANARY")
+OWN_BLOCKS = {"linearConfiguration": "LINEAR", "canaryConfiguration": "CANARY"}
 # What UpdateService takes; the rest replaces the service.
 UPDATABLE = (
     "alarms",
@@ -64,7 +66,7 @@ class Service(AwsResource):
                 f"operation error ECS: {operation}, 1 validation error(s) found. - missing required field, {field}."
             )
         if "deploymentConfiguration" in inputs or deployment:
-            sent["deploymentConfiguration"] = {**inputs.get("deploymentConfiguration", {}), **deployment}
+            sent["deploymentConfiguration"] = {**_strategy(inputs.get("deploymentConfiguration", {})), **deployment}
         if "networkConfiguration" in inputs:
             sent["networkConfiguration"] = {"awsvpcConfiguration": _network(inputs["networkConfiguration"])}
         return super().arguments(aws, operation, sent, lenient=lenient)
@@ -138,7 +140,11 @@ class Service(AwsResource):
         self._wait(aws, id, props, "delete", lambda service: service is None)
 
     def _wait_until_steady(self, aws: Aws, id: str, props: Properties, doing: str) -> None:
-        started = _primary(self.find(aws, id, props) or {}).get("id")
+        described = self.find(aws, id, props) or {}
+        if dig(described, "deploymentConfiguration.strategy") in SHIFTING:
+            self._wait_until_shifted(aws, id, props, doing, described["currentServiceDeployment"])
+            return
+        started = _primary(described).get("id")
 
         def steady(service: Any) -> bool:
             deployment = next((d for d in dig(service, "deployments") or [] if d.get("id") == started), None)
@@ -156,6 +162,19 @@ class Service(AwsResource):
 
         self._wait(aws, id, props, doing, steady)
 
+    def _wait_until_shifted(self, aws: Aws, id: str, props: Properties, doing: str, arn: str) -> None:
+        """The service deployment's status counts (`findDeploymentStatus` of the provider's service.go)."""
+
+        def shifted(_: Any) -> bool:
+            found = aws.client("ecs").describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
+            status = dig(found, "0.status")
+            if status in ("STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"):
+                reason = found[0].get("statusReason", "Deployment failed")
+                raise RuntimeError(f"waiting for ECS Service ({id}) {doing}: {reason}")
+            return bool(status == "SUCCESSFUL")
+
+        self._wait(aws, id, props, doing, shifted)
+
     def _wait(self, aws: Aws, id: str, props: Properties, doing: str, done: Any) -> None:
         problem = (
             f"waiting for ECS Service ({id}) {doing}: timeout while waiting for state to become "
@@ -167,6 +186,18 @@ class Service(AwsResource):
 
 def _cluster(props: Properties) -> str:
     return str(props.get("cluster", "default"))
+
+
+def _strategy(configuration: Properties) -> Properties:
+    """What the provider sends of it: nothing without a strategy but hooks, of the blocks that of the strategy only.
+
+    It cannot say that there are no hooks any more: an empty list is left out, and ECS keeps what it has
+    (https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/ecs/service.go).
+    """
+    strategy = configuration.get("strategy")
+    sent = configuration if strategy else {k: v for k, v in configuration.items() if k == "lifecycleHooks"}
+    foreign = {name for name, owner in OWN_BLOCKS.items() if owner != strategy}
+    return {k: v for k, v in sent.items() if k not in foreign and v not in ("", [])}
 
 
 def _network(network: Properties) -> Properties:
