@@ -119,6 +119,12 @@ SourcePath = Annotated[
         "must be a path within the source without spaces, such as services/web",
     ),
 ]
+ImageTag = Annotated[
+    str,
+    text(r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", "must be a tag of an image: letters, digits, dots, hyphens, underscores"),
+    Field(max_length=128),
+]
+"""OCI distribution specification, "Pulling manifests"."""
 StageName = Annotated[str, text(r"^[A-Za-z][A-Za-z0-9_.-]*$", "must be the name of a stage of the Dockerfile")]
 ExternalName = Annotated[str, text(r"^/[A-Za-z0-9_./-]+$", "must be the name of a parameter that begins with a slash")]
 KeyArn = Annotated[

@@ -44,6 +44,7 @@ def _deploys(strategy: str) -> Schema:
 
 NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
 WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
+RUNTIME_ONLY = {"properties": {"for": {"items": {"const": "runtime"}}}}
 WILD = {"contains": {"pattern": WILDCARDS}}
 
 
@@ -83,7 +84,12 @@ def rules() -> dict[str, list[Schema]]:
         "Permission": [
             _when({"anyOf": [{"properties": {key: WILD}} for key in ("actions", "resources")]}, _given("reason"))
         ],
+        "Source": [_when(_given("tag"), _is("type", "ecr"))],
         "Service": [
+            _when(
+                {"required": ["source"], "properties": {"source": _is("type", "ecr")}},
+                {**_none_of("build"), "properties": {"parameters": {"additionalProperties": RUNTIME_ONLY}}},
+            ),
             _when(_items("routes", 1), {"properties": {"task": _given("port")}}, _none_of("health_check", "alarms")),
             *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
         ],

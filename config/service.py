@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from components import types
 from components.model import Model
 from components.pipeline.builds import Build, Migrate
-from components.pipeline.uploaders import Source
+from components.pipeline.sources import Source
 from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
@@ -56,6 +56,13 @@ class Service(Model):
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:
             raise ValueError("alarms watch what the load balancer sees, and there are no routes")
+        if self.source.is_pushed and "build" in self.model_fields_set:
+            raise ValueError("build: of a pushed image (source.type ecr) nothing is built; take it away")
+        if self.source.is_pushed and (built := sorted(k for k, p in self.parameters.items() if "build" in p.readers)):
+            raise ValueError(
+                f"parameters.{built[0]}.for: build, and of a pushed image (source.type ecr) nothing is built; only "
+                "runtime is left"
+            )
         if self.routes and self.health_check.grace >= self.deploy.timeout * 60:
             raise ValueError(
                 f"health_check.grace {self.health_check.grace} gives a task as long as deploy.timeout "

@@ -13,7 +13,7 @@ from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
 from components.iam.policies import Statement
 from components.scope import Scope
-from releases.names import source_key
+from releases.names import inbox, source_key
 
 TABLE = Path(__file__).parent / "access.md"
 SCOPE = Scope(stack="STACK", partition="aws", region="REGION", account="ACCOUNT")
@@ -60,6 +60,9 @@ def table() -> str:
         ],
         "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
             f"arn:aws:s3:::STORE/{source_key('SERVICE')}"
+        ),
+        "The same two of a service whose images are pushed": policies.push_image(
+            SCOPE.arn("ecr", f"repository/{inbox(SCOPE.name('SERVICE'))}")
         ),
     }
     lines = [HEAD + "\n".join(_trusts())]

@@ -42,6 +42,8 @@ class Settings:
         repository_uri: its image repository's address, without a tag.
         template_bucket: where the program writes the template that is deployed; "" where the image alone is.
         template_folder: in which folder there, see `releases.template`.
+        inbox: the repository that its images are pushed to; "" where they are built.
+        platform: its tasks', such as `linux/arm64`, where images are pushed.
         migration: None for a service without migrations.
     """
 
@@ -58,6 +60,8 @@ class Settings:
     repository_uri: str
     template_bucket: str = ""
     template_folder: str = ""
+    inbox: str = ""
+    platform: str = ""
     migration: Migration | None = None
 
     @classmethod

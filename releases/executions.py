@@ -6,9 +6,19 @@ from typing import Any
 IMAGE = "image"
 """The pipeline's variable that chooses what is deployed."""
 NO_IMAGE = "none"
-"""Its value when the source is built. Else it is a digest, or the tag of the image that is live."""
+"""Its value when the source is taken. Else it is a digest, or the tag of the image that is live."""
+PUSHED = "pushed"
+"""The variable that says when the image was pushed that the execution takes: one tag may come to one image again."""
+NO_PUSH = "none"
+"""Its value when no push has started the execution."""
+
+
+def variable(execution: Mapping[str, Any], name: str) -> str | None:
+    """A variable's value in an execution, as GetPipelineExecution tells it; None where the pipeline has none."""
+    variables = execution.get("variables", [])
+    return next((str(each["resolvedValue"]) for each in variables if each["name"] == name), None)
 
 
 def was_given(execution: Mapping[str, Any], image: str) -> bool:
-    """Whether this is the variable's value in an execution, as GetPipelineExecution tells it."""
-    return {"name": IMAGE, "resolvedValue": image} in execution.get("variables", [])
+    """Whether this is what an execution was to deploy."""
+    return variable(execution, IMAGE) == image

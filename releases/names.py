@@ -15,6 +15,8 @@ SOURCES, TEMPLATES = "sources", "templates"
 """The delivery store's folders of uploads, and of task definitions that CodeDeploy is to deploy."""
 RELEASE, CONTENT = "release-", "content-"
 """How the tags of a released image and of a built one begin."""
+CONTENT_DIGITS = 40
+"""Of the hash, in the tag."""
 UPLOADED, TEMPLATE_CHANGED = "upload", "template"
 """What starts a pipeline, as the names of its EventBridge rules end."""
 
@@ -141,14 +143,27 @@ def parameter_of(reference: str) -> str:
 # Images
 
 
+def inbox(name: str) -> str:
+    """The repository that an app team pushes images to. No service is called so: a service's name has no slash.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"{name}/inbox"
+
+
 def release_tag(number: int | str) -> str:
     """The tag of a release's image, which is also how a release is called in messages."""
     return f"{RELEASE}{number}"
 
 
 def content_tag(digest: str) -> str:
-    """The tag of an image by what it is made of."""
-    return f"{CONTENT}{digest}"
+    """The tag of an image by what it is made of.
+
+    Args:
+        digest: a SHA-256 of that; of an image that was built elsewhere, its own.
+    """
+    return f"{CONTENT}{digest.removeprefix('sha256:')[:CONTENT_DIGITS]}"
 
 
 # The delivery store

@@ -33,6 +33,8 @@ Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedT
 runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
 MINUTES_OF_ANOTHER_ACTION = 60
 """All others, and what comes between two actions (the same page)."""
+REVISION_TYPES = {"S3": "S3_OBJECT_VERSION_ID", "ECR": "IMAGE_DIGEST"}
+"""A source action's provider → the type of what it may be started with (CodePipeline API, SourceRevisionOverride)."""
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
 
@@ -81,7 +83,7 @@ class Pipeline:
         return was_given(self.execution(execution), LIVE)
 
     def first_upload(self) -> str | None:
-        """Where a first source is to be uploaded, `s3://bucket/key`; None when an execution has fetched one, or tries.
+        """Where a first source is to be uploaded; None when an execution has fetched one, or tries.
 
         A new pipeline starts itself once, and fails at Source, in words of a missing permission.
         """
@@ -90,14 +92,16 @@ class Pipeline:
                 actions = self.actions(execution["pipelineExecutionId"])
                 if execution["status"] in RUNNING or any(action["status"] == "Succeeded" for action in actions):
                     return None
-            return "s3://{}/{}".format(*self.source())
+            return self.upload_to()
         except self._codepipeline.exceptions.PipelineNotFoundException:
             return None
 
-    def source(self) -> tuple[str, str]:
-        """Bucket and key of the object that Source fetches."""
+    def upload_to(self) -> str:
+        """Where Source looks: `s3://bucket/key`, or an image's name, `repository:tag`."""
         configuration = self._source()["configuration"]
-        return configuration["S3Bucket"], configuration["S3ObjectKey"]
+        if "RepositoryName" in configuration:
+            return f"{configuration['RepositoryName']}:{configuration['ImageTag']}"
+        return f"s3://{configuration['S3Bucket']}/{configuration['S3ObjectKey']}"
 
     def failure_reason(self, execution: str) -> str:
         """How an execution ended, with the causes of the actions that failed, in one line."""
@@ -159,10 +163,11 @@ class Pipeline:
         return self._start(variables=[{"name": IMAGE, "value": digest}])
 
     def start_version(self, version: str) -> str:
-        """Deliver a version of the source, as its upload does; the execution's id."""
+        """Deliver a version of the source, or a pushed image, as its upload does; the execution's id."""
+        source = self._source()
         revision = {
-            "actionName": self._source()["name"],
-            "revisionType": "S3_OBJECT_VERSION_ID",
+            "actionName": source["name"],
+            "revisionType": REVISION_TYPES[source["actionTypeId"]["provider"]],
             "revisionValue": version,
         }
         return self._start(sourceRevisions=[revision])

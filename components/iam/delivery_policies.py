@@ -5,7 +5,7 @@ Functions without resources, as in `components/iam/policies.py`.
 
 import pulumi
 
-from components.iam.policies import EVERYTHING, Arns, Statement, allow
+from components.iam.policies import EVERYTHING, PULL, Arns, Statement, allow, read_labels
 
 TO_ECS = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
 """Whom a task's roles are passed to by who deploys a service (CodePipeline, ECS deploy action reference)."""
@@ -112,6 +112,21 @@ def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -
     return [
         allow("FindSource", "s3:GetBucketVersioning", [bucket_arn]),
         allow("FetchSource", "s3:GetObject GetObjectVersion", [object_arn]),
+    ]
+
+
+def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """What CodePipeline's ECR source action needs (CodePipeline, Amazon ECR source action reference)."""
+    return [allow("FindImage", "ecr:DescribeImages", [repository_arn])]
+
+
+def copy_image(source_arn: pulumi.Input[str], target_arn: pulumi.Input[str]) -> list[Statement]:
+    """Copies an image from one repository to another, and reads its configuration there (ECR's API reference)."""
+    upload = "ecr:BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
+    return [
+        allow("FetchImage", PULL, [source_arn]),
+        allow("CopyImage", upload, [target_arn]),
+        *read_labels(target_arn),
     ]
 
 

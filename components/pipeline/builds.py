@@ -16,7 +16,7 @@ from components.iam import delivery_policies, policies
 from components.model import Model
 from components.pipeline import registries
 from components.pipeline.registries import Registries
-from components.pipeline.uploaders import Source
+from components.pipeline.sources import Source
 from components.platform import steps_code
 from components.service.ecs_service import EcsService
 from pipeline_steps.package.content import DOCKERFILE
@@ -24,12 +24,13 @@ from pipeline_steps.package.settings import PARAMETER
 from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
 from releases.names import source_key, template_folder
 
-BUILDERS: Mapping[str, tuple[str, str, str]] = {
-    "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0", "linux/amd64"),
-    "arm64": ("ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0", "linux/arm64"),
+BUILDERS: Mapping[str, tuple[str, str]] = {
+    "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
+    "arm64": ("ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"),
 }
-"""Architecture of a task → CodeBuild's type of machine and image, and Docker's platform: no image is built for another
-architecture."""
+"""Architecture of a task → CodeBuild's type of machine and image: no image is built for another architecture."""
+DOCKER_PLATFORMS: Mapping[str, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+"""Architecture of a task → Docker's platform."""
 
 
 class Migrate(Model):
@@ -77,7 +78,7 @@ class DeployPipelineArgs(TypedDict):
     service: EcsService
     """The service whose images it releases."""
     source: NotRequired[Source]
-    """Who uploads by a role, besides the user that has a key."""
+    """What is uploaded, and who does by a role, besides the user that has a key."""
     build: NotRequired[Build]
     """The machine of the image's build."""
     approve: NotRequired[bool]
@@ -90,14 +91,15 @@ def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArg
     """The machine that runs Package, and what it is told."""
     service, build = args["service"], args.get("build", Build())
     platform, images, parameters = service.args["platform"], service.args["images"], service.args["parameters"].build
-    kind, image, docker_platform = BUILDERS[service.args["task"].architecture]
+    architecture = service.args["task"].architecture
+    kind, image = BUILDERS[architecture]
     variables: dict[str, pulumi.Input[str]] = {
         "REPOSITORY_URI": images.url,
         "CONTAINERS": " ".join(service.args["template"].image_containers()),
         "SOURCE_BUCKET": platform.delivery_store.bucket,
         "SOURCE_KEY": source_key(service.service),
         "STEPS_KEY": platform.delivery_store.steps_key,
-        "PLATFORM": docker_platform,
+        "PLATFORM": DOCKER_PLATFORMS[architecture],
         "CONTEXT": build.context,
         "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/{DOCKERFILE}"),
         "TARGET": build.target or "",

@@ -1,8 +1,7 @@
 """The pipeline that turns an uploaded source into a running release."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -11,9 +10,11 @@ import pulumi_aws as aws
 from components.iam import delivery_policies, policies
 from components.iam.roles import attach_policy, create_role, retry_until_role_is_known, service_role
 from components.lambda_function import python_function
-from components.pipeline import builds, stages, steps_function, uploaders
-from components.pipeline.builds import Build, DeployPipelineArgs
-from components.pipeline.uploaders import Source
+from components.pipeline import sources, stages, steps_function
+from components.pipeline.builds import DeployPipelineArgs
+from components.pipeline.pushes import Pushes
+from components.pipeline.sources import Source
+from components.pipeline.uploads import Uploads
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
@@ -23,25 +24,24 @@ from releases.names import (
     TEMPLATE_CHANGED,
     UPLOADED,
     artifact_prefix,
-    build_log_group,
-    source_key,
     starting_rule,
     template_folder,
 )
 
-BUILDSPEC = Path(__file__).parents[2] / "buildspecs/package.yaml"
+CHOICE = (IMAGE, NO_IMAGE, f"{NO_IMAGE}: build the source; {LIVE}: the image that runs; or a digest")
+"""The variable of every pipeline, as `Origin.variables`."""
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
 """Who starts the pipeline, and that it may."""
 
 
 class DeployPipeline(pulumi.ComponentResource):
-    """Source → Package → Approve → Deploy (Migrate, Deploy, Release), started by the upload of a source only.
+    """Source → Package → Approve → Deploy (Migrate, Deploy, Release), started by an upload or a pushed image only.
 
     Approve and Migrate are there for a service that asks for them.
 
-    Produces: the uploader (an IAM user that may put one object) and, where asked for, a role that may the same; a
-    CodeBuild project and a Lambda function, each with log group and role; a CodePipeline V2 with its role; and the
-    EventBridge rule that starts it with the uploaded version.
+    Produces: the uploader (an IAM user that may put one object, or push to one repository) and, where asked for, a role
+    that may the same; a CodeBuild project for uploads, or the repository that images are pushed to; a Lambda function;
+    a CodePipeline V2; and the EventBridge rule that starts it with what was uploaded. Each that acts has its role.
     """
 
     name: pulumi.Output[str]
@@ -50,10 +50,8 @@ class DeployPipeline(pulumi.ComponentResource):
     """The IAM user of the on-premises CI. Its access key is made outside Pulumi, so no state holds it."""
     upload_role_arn: pulumi.Output[str] | None
     """The role of a hosted CI; None where only the user uploads."""
-    source_key: str
-    """The object that the uploader may put."""
     upload_to: pulumi.Output[str]
-    """Where that is, as `s3://…`."""
+    """Where it uploads to: `s3://…`, or the name of an image with its tag."""
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeployPipeline", name, {"service": args["service"].service}, opts)
@@ -62,10 +60,10 @@ class DeployPipeline(pulumi.ComponentResource):
         self._store, self._full_name = self._platform.delivery_store, self._platform.scope.name(self._service.service)
         self._child = pulumi.ResourceOptions(parent=self)
         self._deployer = self._service.deploy.deployer(name, self._service.deployable, opts)
-        self._artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
-        self.source_key = source_key(self._service.service)
-        self.upload_to = pulumi.Output.concat("s3://", self._store.bucket, "/", self.source_key)
-        source_arn = pulumi.Output.concat(self._store.arn, "/", self.source_key)
+        artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
+        source = args.get("source", Source())
+        self._origin = (Pushes if source.is_pushed else Uploads)(name, args, self._child)
+        self.upload_to = self._origin.place
         uploader = aws.iam.User(
             f"{name}-uploader",
             name=f"{self._full_name}-uploader",
@@ -75,37 +73,36 @@ class DeployPipeline(pulumi.ComponentResource):
         aws.iam.UserPolicy(
             f"{name}-uploader-policy",
             user=uploader.name,
-            policy=pulumi.Output.json_dumps(policies.document(policies.upload(source_arn))),
+            policy=pulumi.Output.json_dumps(policies.document(self._origin.uploading)),
             opts=self._child,
         )
-        trust = uploaders.statements(args.get("source", Source()), self._platform.scope)
-        self.upload_role_arn = self._upload_role(trust, source_arn) if trust else None
-        package = self._package()
+        trust = sources.statements(source, self._platform.scope)
+        self.upload_role_arn = self._upload_role(trust) if trust else None
         steps = self._steps()
         role, permissions = self._role(
             "pipeline",
             "codepipeline",
             [
-                *delivery_policies.fetch_source(self._store.arn, source_arn),
-                *delivery_policies.read_and_write_artifacts(self._store.arn, self._artifacts_arn),
-                *delivery_policies.run_builds([package.arn]),
+                *self._origin.permissions,
+                *delivery_policies.read_and_write_artifacts(self._store.arn, artifacts_arn),
                 *delivery_policies.run_steps(steps.arn),
                 *self._deployer.permissions(),
             ],
         )
-        pipeline = self._pipeline(package, steps, role, permissions)
+        pipeline = self._pipeline(steps, role, permissions)
         starter = self._role("start", "events", delivery_policies.start_pipeline(pipeline.arn))
-        self._start_on_upload(pipeline, starter)
+        transformer = self._origin.started_with
+        self._start_on(UPLOADED, self._origin.events, pipeline, starter, input_transformer=transformer)
         if self._service.deployable.template is not None:
             self._start_on_template(self._service.deployable.template, pipeline, starter)
         self.name = pipeline.name
         self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
 
-    def _upload_role(self, trust: Sequence[policies.Statement], source_arn: pulumi.Output[str]) -> pulumi.Output[str]:
+    def _upload_role(self, trust: Sequence[policies.Statement]) -> pulumi.Output[str]:
         name = f"{self._name}-upload"
         role = create_role(name, f"{self._full_name}-upload", trust, self._child)
-        policy = attach_policy(name, role, policies.upload(source_arn), self._child)
+        policy = attach_policy(name, role, self._origin.uploading, self._child)
         return pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
 
     def _role(
@@ -120,29 +117,6 @@ class DeployPipeline(pulumi.ComponentResource):
             self._child,
         )
 
-    def _package(self) -> aws.codebuild.Project:
-        """The CodeBuild project that makes an image of a source, unless there is one; with its log group and role."""
-        full_name = f"{self._full_name}-package"
-        logs = aws.cloudwatch.LogGroup(
-            f"{self._name}-package-logs",
-            name=build_log_group(full_name),
-            retention_in_days=self._platform.log_retention_days,
-            opts=self._child,
-        )
-        permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, self._artifacts_arn)]
-        role, policy = self._role("package", "codebuild", permissions)
-        return aws.codebuild.Project(
-            f"{self._name}-package",
-            name=full_name,
-            service_role=role.arn,
-            build_timeout=self._args.get("build", Build()).timeout,
-            source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.read_text("utf-8")},
-            artifacts={"type": "CODEPIPELINE"},
-            environment=builds.environment(self._args),
-            logs_config={"cloudwatch_logs": {"group_name": logs.name}},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
-        )
-
     def _steps(self) -> aws.lambda_.Function:
         """The function that runs the pipeline's own steps, with its log group and role."""
         return python_function(
@@ -150,9 +124,12 @@ class DeployPipeline(pulumi.ComponentResource):
             f"{self._full_name}-steps",
             handler=steps_function.HANDLER,
             store=self._store,
-            variables={VARIABLE: steps_function.settings(self._args)},
-            timeout=steps_function.TIMEOUT,
-            permissions=[*steps_function.permissions(self._args), *self._deployer.step_permissions()],
+            variables={VARIABLE: steps_function.settings(self._args, self._origin)},
+            timeout=self._origin.step_seconds,
+            permissions=[
+                *steps_function.permissions(self._args, self._origin),
+                *self._deployer.step_permissions(),
+            ],
             account=self._platform.scope.account,
             log_retention_days=self._platform.log_retention_days,
             opts=self._child,
@@ -160,12 +137,11 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _pipeline(
         self,
-        package: aws.codebuild.Project,
         steps: aws.lambda_.Function,
         role: aws.iam.Role,
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
-        declared = [stages.source(self._store.bucket, self.source_key), stages.package(package.name)]
+        declared = self._origin.stages(steps.name)
         if self._args.get("approve", False):
             declared.append(stages.approve())
         actions, migrates = self._deployer.actions(steps.name), self._args.get("migrate") is not None
@@ -178,32 +154,11 @@ class DeployPipeline(pulumi.ComponentResource):
             role_arn=role.arn,
             artifact_stores=[{"type": "S3", "location": self._store.bucket}],
             variables=[
-                {
-                    "name": IMAGE,
-                    "default_value": NO_IMAGE,
-                    "description": f"{NO_IMAGE}: build the source; {LIVE}: the image that runs; or a digest",
-                }
+                {"name": name, "default_value": value, "description": words}
+                for name, value, words in (CHOICE, *self._origin.variables)
             ],
             stages=declared,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),
-        )
-
-    def _start_on_upload(self, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
-        """Starts the pipeline with exactly the version that was uploaded, so a later upload is not taken twice."""
-        revision = {
-            "actionName": "Source",
-            "revisionType": "S3_OBJECT_VERSION_ID",
-            "revisionValue": "<version>",
-        }
-        self._start_on(
-            UPLOADED,
-            self.source_key,
-            pipeline,
-            starter,
-            input_transformer={
-                "input_paths": {"version": "$.detail.object.version-id"},
-                "input_template": json.dumps({"sourceRevisions": [revision]}),
-            },
         )
 
     def _start_on_template(self, deployed: Template, pipeline: aws.codepipeline.Pipeline, starter: Starter) -> None:
@@ -211,7 +166,7 @@ class DeployPipeline(pulumi.ComponentResource):
         folder = template_folder(self._service.service)
         started_by = self._start_on(
             TEMPLATE_CHANGED,
-            f"{folder}/{template.APPSPEC}",
+            stages.object_created(self._store.bucket, f"{folder}/{template.APPSPEC}"),
             pipeline,
             starter,
             input=json.dumps({"variables": [{"name": IMAGE, "value": LIVE}]}),
@@ -236,24 +191,18 @@ class DeployPipeline(pulumi.ComponentResource):
     def _start_on(
         self,
         purpose: str,
-        key: str,
+        events: Mapping[str, Any],
         pipeline: aws.codepipeline.Pipeline,
         starter: Starter,
         **event: Any,
     ) -> aws.cloudwatch.EventTarget:
-        """Starts the pipeline when an object is written; `event` is what the execution takes from it."""
+        """Starts the pipeline on events of a pattern; `event` is what the execution takes of one."""
         role, permissions = starter
         known = retry_until_role_is_known(f"{self._name}-pipeline-{purpose}-target")
         rule = aws.cloudwatch.EventRule(
             f"{self._name}-{purpose}",
             name=starting_rule(self._full_name, purpose),
-            event_pattern=pulumi.Output.json_dumps(
-                {
-                    "source": ["aws.s3"],
-                    "detail-type": ["Object Created"],
-                    "detail": {"bucket": {"name": [self._store.bucket]}, "object": {"key": [key]}},
-                }
-            ),
+            event_pattern=pulumi.Output.json_dumps(events),
             opts=self._child,
         )
         return aws.cloudwatch.EventTarget(

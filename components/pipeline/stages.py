@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
 
-from releases.executions import IMAGE
+from releases.executions import IMAGE, PUSHED
 
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
@@ -39,6 +39,15 @@ def source(bucket: pulumi.Input[str], key: str) -> Stage:
     return {"name": "Source", "actions": [action]}
 
 
+def pushed_image(repository: pulumi.Input[str], tag: str) -> Stage:
+    """Source: the image that the execution was started with, or else the one that has the tag."""
+    configuration = {"RepositoryName": repository, "ImageTag": tag}
+    action = aws_action(
+        "Source", "Source", "ECR", configuration, {"namespace": "Source", "output_artifacts": ["source"]}
+    )
+    return {"name": "Source", "actions": [action]}
+
+
 def package(project: pulumi.Input[str]) -> Stage:
     """Package: an image digest, whether it is to be deployed, and what the later stages say and need of it."""
     variables = {"IMAGE": CHOSEN_IMAGE, "SOURCE_VERSION": "#{Source.VersionId}", "EXECUTION": EXECUTION}
@@ -46,6 +55,23 @@ def package(project: pulumi.Input[str]) -> Stage:
     configuration = {"ProjectName": project, "EnvironmentVariables": json.dumps(environment)}
     flow: Flow = {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": [PACKAGE]}
     return {"name": "Package", "actions": [aws_action("Package", "Build", "CodeBuild", configuration, flow)]}
+
+
+def package_pushed(steps: pulumi.Input[str]) -> Stage:
+    """The same of a pushed image, by the pipeline's own function, because nothing is built."""
+    pushed = {"digest": "#{Source.ImageDigest}", "pushed": f"#{{variables.{PUSHED}}}"}
+    parameters = {"image": CHOSEN_IMAGE, **pushed, "execution": EXECUTION}
+    flow: Flow = {"namespace": "Package", "output_artifacts": [PACKAGE]}
+    return {"name": "Package", "actions": [step_action("Package", steps, parameters, flow)]}
+
+
+def object_created(bucket: pulumi.Input[str], key: str) -> dict[str, Any]:
+    """The pattern of S3's events when an object is written."""
+    return {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [key]}},
+    }
 
 
 def approve() -> Stage:

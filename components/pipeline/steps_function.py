@@ -9,16 +9,15 @@ import pulumi
 
 from components.iam import delivery_policies, policies
 from components.pipeline.builds import DeployPipelineArgs, template_arn
+from components.pipeline.origin import Origin
 from components.service.ecs_service import EcsService
 from releases.events import RELEASED, SOURCE
 from releases.names import migration_family, template_folder
 
 HANDLER = "pipeline_steps.handler.handle"
-TIMEOUT = 60
-"""Seconds of one call, which never waits for AWS."""
 
 
-def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
+def settings(args: DeployPipelineArgs, origin: Origin) -> pulumi.Output[str]:
     """The value of the function's environment variable, which `pipeline_steps.settings.Settings` reads."""
     service = args["service"]
     platform, images, template = service.args["platform"], service.args["images"], service.args["template"]
@@ -34,6 +33,7 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
         "repository": images.name,
         "record": service.record_name,
         "repository_uri": images.url,
+        **origin.step_settings,
     }
     if service.deploy.controller.deploys_template:
         fields |= {
@@ -49,15 +49,16 @@ def settings(args: DeployPipelineArgs) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps(fields)
 
 
-def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
+def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.Statement]:
     """What the function's role may do: all that the pipeline's steps do."""
     service, migrates = args["service"], args.get("migrate") is not None
     scope, deployable, controller = service.args["platform"].scope, service.deployable, service.deploy.controller
     statements = delivery_policies.answer_jobs()
     if controller.release_counts_tasks or migrates or service.args["template"].sidecars():
         statements += delivery_policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn)
-    if controller.deploys_template:  # Release, too, looks at the image's tags
+    if controller.deploys_template or origin.published:
         statements += delivery_policies.read_release(service.record_arn)
+    if controller.deploys_template:  # Release, too, looks at the image's tags
         statements += delivery_policies.read_template(template_arn(service))
     if migrates:  # Release, too, has the service, its revisions and its roles
         statements += delivery_policies.migrate_service(
@@ -70,10 +71,11 @@ def permissions(args: DeployPipelineArgs) -> list[policies.Statement]:
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
         *statements,
+        *origin.step_permissions,
         *delivery_policies.release_service(service.arn, scalable_targets, service.role_arns),
         *policies.tag_image(service.args["images"].arn),
         *delivery_policies.write_release(service.record_arn),
-        *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, RELEASED),
+        *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, *origin.published, RELEASED),
         *delivery_policies.put_metrics(SOURCE),
     ]
 

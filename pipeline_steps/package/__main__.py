@@ -4,22 +4,23 @@ CodeBuild hands on what the build's shell exports, so FILE becomes the shell's l
 image definitions for the Deploy action are an artifact of the build, in `.package/`.
 """
 
-import json
 import os
 import shlex
 import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import boto3
 from botocore.exceptions import ClientError
 
 from pipeline_steps.job import StepError
+from pipeline_steps.package.builder import build, described
 from pipeline_steps.package.docker import Docker, client
 from pipeline_steps.package.settings import Settings
-from pipeline_steps.package.step import announce, run
+from pipeline_steps.package.step import Source, announce, image_definitions, run
 from releases.aws_session import share_clients
 from releases.errors import ReleaseError
 from releases.events import NOT_PACKAGED, Commit
@@ -44,7 +45,9 @@ def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) 
 
 def _package(session: boto3.Session, settings: Settings, environment: Mapping[str, str], exports: Path) -> int:
     try:
-        packaged = run(session, settings, Docker(client(settings.content.source, environment)))
+        docker = Docker(client(settings.content.source, environment))
+        source = Source(partial(described, session, settings), partial(build, session, settings, docker))
+        packaged = run(session, settings, source)
     except (StepError, ReleaseError, ClientError) as error:
         return _fail(session, settings, str(error))
     except Exception as error:
@@ -52,16 +55,10 @@ def _package(session: boto3.Session, settings: Settings, environment: Mapping[st
         return _fail(session, settings, f"{type(error).__name__}: {error}")
     artifact = settings.folder / ARTIFACT
     artifact.parent.mkdir(exist_ok=True)
-    artifact.write_text(image_definitions(settings, packaged.digest))
+    artifact.write_text(image_definitions(settings.repository_uri, settings.containers, packaged.digest))
     exports.write_text("".join(export(name, value) for name, value in packaged.variables().items()))
     print(packaged.summary)
     return 0
-
-
-def image_definitions(settings: Settings, digest: str) -> str:
-    """What the ECS deploy action takes (CodePipeline user guide, image definitions file reference)."""
-    image = f"{settings.repository_uri}@{digest}"
-    return json.dumps([{"name": name, "imageUri": image} for name in settings.containers])
 
 
 def export(name: str, value: str) -> str:

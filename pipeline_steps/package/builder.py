@@ -9,12 +9,22 @@ import boto3
 
 from pipeline_steps.job import StepError
 from pipeline_steps.package import source_zip
+from pipeline_steps.package.commit import named
 from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.settings import PARAMETER, Settings
+from releases.events import Commit
 from releases.repository import Repository
 
 MOST_NAMES = 20
 """Of files, in a message."""
+
+
+def described(session: boto3.Session, settings: Settings) -> tuple[Commit, int]:
+    """What the upload's metadata names, `x-amz-meta-commit` and `x-amz-meta-repository`, and when it was."""
+    head = session.client("s3").head_object(Bucket=settings.bucket, Key=settings.key, VersionId=settings.start.source)
+    metadata = head["Metadata"]
+    commit = named(Commit(), "upload", metadata.get("commit"), metadata.get("repository"))
+    return commit, int(head["LastModified"].timestamp())
 
 
 def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
@@ -51,7 +61,7 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
 def _unpack(session: boto3.Session, settings: Settings) -> None:
     content = settings.content
     s3 = session.client("s3")
-    upload = s3.get_object(Bucket=settings.bucket, Key=settings.key, VersionId=settings.source)
+    upload = s3.get_object(Bucket=settings.bucket, Key=settings.key, VersionId=settings.start.source)
     with tempfile.TemporaryFile() as archive:
         shutil.copyfileobj(upload["Body"], archive)
         source_zip.unpack(archive, content.source, [content.context, content.dockerfile])

@@ -15,8 +15,6 @@ from releases.names import content_tag
 
 DOCKERFILE = "Dockerfile"
 """Of a context, where no other is named; it counts whether or not it is ignored."""
-DIGITS = 40
-"""Of the hash, in the tag."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Content:
             archive.add(context, arcname=".", recursive=False, filter=_anonymous)
             for path in _kept(context, PurePosixPath(), dockerignore.of(context, dockerfile)):
                 archive.add(context / path, arcname=f"./{path}", recursive=False, filter=_anonymous)
-        return content_tag(content.hash.hexdigest()[:DIGITS])
+        return content_tag(content.hash.hexdigest())
 
 
 def _kept(top: Path, folder: PurePosixPath, patterns: Sequence[Pattern]) -> Iterator[PurePosixPath]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_steps.package.content import Content
+from pipeline_steps.package.start import Start
 
 PARAMETER = "PARAMETER_"
 """What the variables begin with that are the service's own parameters, and no other does: so no parameter is taken for
@@ -34,10 +35,10 @@ class Settings:
     """A build's environment.
 
     Attributes:
-        image: `none`, `live`, or a digest.
+        image: NO_IMAGE, `live`, or a digest.
         bucket: where the source, and the template that CodeDeploy deploys, are.
         key: the source's.
-        source: the version of the source.
+        start: what the execution was started with; its source is the version of the upload.
         execution: the pipeline's execution.
         pipeline: the pipeline's name.
         repository_uri: `<registry>/<repository>`.
@@ -54,7 +55,7 @@ class Settings:
     image: str
     bucket: str
     key: str
-    source: str
+    start: Start
     execution: str
     pipeline: str
     repository_uri: str
@@ -74,7 +75,7 @@ class Settings:
             image=variables["IMAGE"],
             bucket=variables["SOURCE_BUCKET"],
             key=variables["SOURCE_KEY"],
-            source=variables["SOURCE_VERSION"],
+            start=Start(variables["SOURCE_VERSION"]),
             execution=variables["EXECUTION"],
             pipeline=variables["CODEBUILD_INITIATOR"].partition("/")[2],
             repository_uri=variables["REPOSITORY_URI"],
@@ -94,6 +95,11 @@ class Settings:
                 {name: variables[PARAMETER + name] for name in variables["BUILD_ARGUMENTS"].split()},
             ),
         )
+
+    @property
+    def platform(self) -> str:
+        """The tasks', such as `linux/arm64`."""
+        return self.content.platform
 
     @property
     def registry(self) -> str:

@@ -1,18 +1,19 @@
-"""What an execution deploys, and what is made of its source."""
+"""What an execution deploys: an image that it was given, or one of its source."""
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_steps.job import StepError
-from pipeline_steps.package import builder
-from pipeline_steps.package.commit import from_labels, named
-from pipeline_steps.package.docker import Docker
-from pipeline_steps.package.settings import Settings
+from pipeline_steps.package.commit import from_labels
+from pipeline_steps.package.start import Start, earlier, had_before, started_with
 from releases import template
 from releases.events import PACKAGED, STARTED, Commit, publish
-from releases.executions import NO_IMAGE, was_given
+from releases.executions import NO_IMAGE
 from releases.history import History, read_history
 from releases.names import LIVE
 from releases.pipeline import Pipeline
@@ -23,15 +24,68 @@ DIGITS = 19
 """Of a digest, for people: `sha256:` and twelve."""
 
 
+class Request(Protocol):
+    """What is asked, and of which service."""
+
+    @property
+    def image(self) -> str:
+        """NO_IMAGE, `live`, or a digest."""
+
+    @property
+    def start(self) -> Start:
+        """What the execution was started with."""
+
+    @property
+    def execution(self) -> str:
+        """The pipeline's execution."""
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+
+    @property
+    def repository(self) -> str:
+        """The service's own repository."""
+
+    @property
+    def record(self) -> str:
+        """The release record's Parameter Store name."""
+
+    @property
+    def platform(self) -> str:
+        """The tasks', such as `linux/arm64`."""
+
+    @property
+    def bucket(self) -> str:
+        """Where the template is that CodeDeploy deploys."""
+
+    @property
+    def template_folder(self) -> str:
+        """Where it is in there; "" when ECS deploys."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a source becomes an image.
+
+    Attributes:
+        described: what it says of itself: the commit, and when it came, in seconds since 1970.
+        image: puts the image into the service's own repository; its digest.
+    """
+
+    described: Callable[[], tuple[Commit, int]]
+    image: Callable[[], str]
+
+
 @dataclass(frozen=True)
 class Packaged:
     """What is to be deployed.
 
     Attributes:
         digest: the image; "" when there is none.
-        source: the version of the source that it was made of, or `unknown`.
+        source: the version of the source that it was made of, for a pushed image its digest, or `unknown`.
         commit: the source's commit.
-        uploaded: when, in seconds since 1970; 0 without an upload.
+        uploaded: when the source came, in seconds since 1970; 0 without one.
         nothing: why nothing is to be deployed; "" when something is.
         summary: for whoever approves, in one line.
     """
@@ -56,23 +110,23 @@ class Packaged:
         }
 
 
-def run(session: boto3.Session, settings: Settings, docker: Docker) -> Packaged:
+def run(session: boto3.Session, request: Request, source: Source) -> Packaged:
     """Find or make the image, and announce it.
 
     Raises:
         StepError: there is no image; why.
     """
     # Executions are asked for before the record is read: one that ends in between is in the record.
-    earlier = _earlier(session, settings) if settings.image == NO_IMAGE else []
-    history = read_history(session, settings.record)
+    before = earlier(session, request.pipeline, request.execution) if request.image == NO_IMAGE else []
+    history = read_history(session, request.record)
     if history.newest in history.unreadable:
-        raise StepError(f"Version {history.newest} of {settings.record} is no release record that this program reads.")
-    packaged = _Package(session, settings, docker, history).package(earlier)
+        raise StepError(f"Version {history.newest} of {request.record} is no release record that this program reads.")
+    packaged = _Package(session, request, source, history).package(before)
     if packaged.nothing:
         print(f"{packaged.nothing}: nothing to do.")
         return replace(packaged, summary="nothing to deploy")
     packaged = replace(packaged, summary=summary(packaged, history.last))
-    announce(session, settings, PACKAGED, packaged.commit, summary=packaged.summary)
+    announce(session, request, PACKAGED, packaged.commit, summary=packaged.summary)
     return packaged
 
 
@@ -84,60 +138,67 @@ def summary(packaged: Packaged, last: Release | None) -> str:
         then = f"the image of release {last.release} again"
     else:
         then = f"it replaces release {last.release}, {last.image_digest[:DIGITS]}{_of_commit(last.commit)}"
-    image = f"{packaged.digest[:DIGITS]} from source {packaged.source}{_of_commit(packaged.commit.hash)}"
+    source = "as it was pushed" if packaged.source == packaged.digest else f"from source {packaged.source}"
+    image = f"{packaged.digest[:DIGITS]} {source}{_of_commit(packaged.commit.hash)}"
     return f"{image}; when packaged, {then}"
 
 
-def announce(session: boto3.Session, settings: Settings, detail_type: str, commit: Commit, **more: str) -> None:
+def image_definitions(repository_uri: str, containers: Sequence[str], digest: str) -> str:
+    """What the ECS deploy action takes (CodePipeline user guide, image definitions file reference)."""
+    image = f"{repository_uri}@{digest}"
+    return json.dumps([{"name": name, "imageUri": image} for name in containers])
+
+
+def announce(session: boto3.Session, request: Request, detail_type: str, commit: Commit, **more: str) -> None:
     """Publish an event, with `more` in its detail. A release goes on whether or not this works."""
     try:
-        publish(session, detail_type, settings.pipeline, settings.execution, commit, {"summary": "", **more})
+        publish(session, detail_type, request.pipeline, request.execution, commit, {"summary": "", **more})
     except (BotoCoreError, ClientError, RuntimeError) as error:
         print(f"{detail_type} was not announced: {error}")
 
 
 class _Package:
-    def __init__(self, session: boto3.Session, settings: Settings, docker: Docker, history: History) -> None:
-        self._session, self._settings, self._docker, self._history = session, settings, docker, history
-        self._repository = Repository(session, settings.repository)
+    def __init__(self, session: boto3.Session, request: Request, source: Source, history: History) -> None:
+        self._session, self._request, self._source, self._history = session, request, source, history
+        self._repository = Repository(session, request.repository)
 
-    def package(self, earlier: list[str]) -> Packaged:
+    def package(self, before: Sequence[Start]) -> Packaged:
         """
         Args:
-            earlier: executions of the same source that were started before this one and are not over.
+            before: the starts of executions that are not over, the newest first.
         """
-        packaged = self._of_source(earlier) if self._settings.image == NO_IMAGE else self._of_image()
+        packaged = self._of_source(before) if self._request.image == NO_IMAGE else self._of_image()
         if packaged.nothing or packaged.commit.known:
             return packaged
-        settings = self._settings
-        platform = settings.content.platform
-        commit = from_labels(self._session, settings.repository, packaged.digest, platform, packaged.commit)
+        request = self._request
+        commit = from_labels(self._session, request.repository, packaged.digest, request.platform, packaged.commit)
         if commit.known:
-            announce(self._session, settings, STARTED, commit)
+            announce(self._session, request, STARTED, commit)
         return replace(packaged, commit=commit)
 
-    def _of_source(self, earlier: list[str]) -> Packaged:
-        source = self._settings.source
-        nothing = Packaged("", source, Commit())
-        if self._history.with_source(source):
-            return replace(nothing, nothing=f"Source {source} has been released already")
-        pipeline = Pipeline(self._session, self._settings.pipeline)
-        # An execution releases its source unless it was given an image.
-        if any(was_given(pipeline.execution(execution), NO_IMAGE) for execution in earlier):
-            return replace(nothing, nothing=f"Source {source} is on its way in an earlier execution")
-        commit, uploaded = self._upload()
-        announce(self._session, self._settings, STARTED, commit)
-        digest = builder.build(self._session, self._settings, self._docker)
-        return Packaged(digest, source, commit, uploaded)
+    def _of_source(self, before: Sequence[Start]) -> Packaged:
+        start = self._request.start
+        if nothing := had_before(start, self._history, before, self._start_of):
+            return Packaged("", start.source, Commit(), nothing=nothing)
+        commit, uploaded = self._source.described()
+        announce(self._session, self._request, STARTED, commit)
+        return Packaged(self._source.image(), start.source, commit, uploaded)
+
+    def _start_of(self, execution: str) -> Start | None:
+        pipeline = Pipeline(self._session, self._request.pipeline)
+        try:
+            return started_with(pipeline.execution(execution))
+        except self._session.client("codepipeline").exceptions.PipelineExecutionNotFoundException:
+            return None  # CodePipeline forgets executions after a year
 
     def _of_image(self) -> Packaged:
-        image = self._settings.image
+        image = self._request.image
         if image == LIVE:
             digest = self._repository.digest(LIVE) or ""
         elif self._repository.has(image):
             digest = image
         else:
-            raise StepError(f"There is no image {image} in {self._settings.repository}.")
+            raise StepError(f"There is no image {image} in {self._request.repository}.")
         packaged = _of_release(digest, self._history)
         if not digest:
             return replace(packaged, nothing="No image is live yet")
@@ -145,22 +206,12 @@ class _Package:
             return replace(packaged, nothing="The image that is live has been released with this template")
         return packaged
 
-    def _upload(self) -> tuple[Commit, int]:
-        """What the upload's metadata names, `x-amz-meta-commit` and `x-amz-meta-repository`, and when it was."""
-        settings = self._settings
-        head = self._session.client("s3").head_object(
-            Bucket=settings.bucket, Key=settings.key, VersionId=settings.source
-        )
-        metadata = head["Metadata"]
-        commit = named(Commit(), "upload", metadata.get("commit"), metadata.get("repository"))
-        return commit, int(head["LastModified"].timestamp())
-
     def _template_is_released(self, digest: str) -> bool:
-        settings, last = self._settings, self._history.last
-        if not settings.template_folder or last is None or last.image_digest != digest:
+        request, last = self._request, self._history.last
+        if not request.template_folder or last is None or last.image_digest != digest:
             return False
-        key = f"{settings.template_folder}/{template.APPSPEC}"
-        answer = self._session.client("s3").get_object(Bucket=settings.bucket, Key=key)
+        key = f"{request.template_folder}/{template.APPSPEC}"
+        answer = self._session.client("s3").get_object(Bucket=request.bucket, Key=key)
         return template.fingerprint_in(answer["Body"].read().decode()) == last.template_fingerprint
 
 
@@ -174,15 +225,3 @@ def _of_release(digest: str, history: History) -> Packaged:
 
 def _of_commit(commit: str) -> str:
     return "" if commit in ("", UNKNOWN) else f", commit {commit}"
-
-
-def _earlier(session: boto3.Session, settings: Settings) -> list[str]:
-    """The executions of this source that were started before this one and are not over; AWS lists the newest first."""
-    answer = session.client("codepipeline").list_pipeline_executions(pipelineName=settings.pipeline)
-    under_way = [
-        str(each["pipelineExecutionId"])
-        for each in answer["pipelineExecutionSummaries"]
-        if each["status"] == "InProgress"
-        and settings.source in [revision.get("revisionId") for revision in each.get("sourceRevisions", [])]
-    ]
-    return under_way[under_way.index(settings.execution) + 1 :] if settings.execution in under_way else []

@@ -14,7 +14,8 @@ from moto import mock_aws
 
 from sandbox.clients import upload
 from sandbox.clients.pipelines import deploys
-from sandbox.clients.upload import Uploaded, find_uploader, source_zip, why_nothing_started
+from sandbox.clients.upload import Uploaded, source_zip, why_nothing_started
+from sandbox.clients.uploader import find_uploader
 from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
@@ -49,6 +50,9 @@ def iam() -> Iterator[Any]:
         yield boto3.client("iam", region_name="eu-west-1")
 
 
+PUT = "s3:PutObject", "arn:aws:s3:::b/web.zip", "arn:aws:s3:::b/not-web.zip"
+
+
 def allow(iam: Any, user: str, resource: str, effect: str = "Allow") -> None:
     statement = {"Effect": effect, "Action": "s3:PutObject", "Resource": resource}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -62,22 +66,24 @@ def test_the_uploader_is_the_user_of_exactly_that_key(iam: Any) -> None:
     allow(iam, "other", "arn:aws:s3:::b/other.zip")
     allow(iam, "refused", "arn:aws:s3:::b/web.zip")
     allow(iam, "refused", "arn:aws:s3:::b/*", "Deny")
-    assert find_uploader(iam, "b", "web.zip") == "admin"
+    assert find_uploader(iam, *PUT) == "admin"
     allow(iam, "mine", "arn:aws:s3:::b/web.zip")
-    assert find_uploader(iam, "b", "web.zip") == "mine"
+    assert find_uploader(iam, *PUT) == "mine"
 
 
 def test_policies_of_groups_and_attached_ones_count(iam: Any) -> None:
     iam.create_user(UserName="member")
-    with pytest.raises(SandboxError, match=r"no IAM user has a policy that allows s3:PutObject on b/web\.zip"):
-        find_uploader(iam, "b", "web.zip")
+    with pytest.raises(
+        SandboxError, match=r"no IAM user has a policy that allows s3:PutObject on arn:aws:s3:::b/web\.zip"
+    ):
+        find_uploader(iam, *PUT)
     statement = {"Effect": "Allow", "Action": "s3:Put*", "Resource": "arn:aws:s3:::b/web.zip"}
     document = json.dumps({"Version": "2012-10-17", "Statement": statement})
     arn = iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
     iam.create_group(GroupName="g")
     iam.attach_group_policy(GroupName="g", PolicyArn=arn)
     iam.add_user_to_group(GroupName="g", UserName="member")
-    assert find_uploader(iam, "b", "web.zip") == "member"
+    assert find_uploader(iam, *PUT) == "member"
 
 
 def test_a_folder_is_packed_the_same_way_each_time(tmp_path: Path) -> None:

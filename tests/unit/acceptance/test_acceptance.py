@@ -249,7 +249,7 @@ class NothingHappens(Life):
         nothing: Any = SimpleNamespace(
             actions=lambda _: [],
             executions=lambda: iter([]),
-            source=lambda: ("b", "k"),
+            upload_to=lambda: "s3://b/k",
             start_version=lambda _: "by hand",
         )
         self._pipeline = nothing

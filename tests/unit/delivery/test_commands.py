@@ -107,6 +107,13 @@ def test_status_says_where_a_first_upload_is_waited_for(
     assert line.split(None, 1)[1] == f"nothing yet{f'; waits for its first upload, to {place}' if waits else ''}"
 
 
+def test_status_says_where_a_first_image_is_waited_for(run: Any, aws: FakeAws) -> None:
+    aws.source = "ECR"
+    aws.parameters["/fargate-delivery/dev/web/release"].versions[:] = ["none"]
+    aws.executing("Failed", SOURCE_FAILED)
+    assert json.loads(run("status", "web", "--json").output)["first_upload"] == "dev-web/inbox:latest"
+
+
 def test_what_was_released_waits_for_no_upload(run: Any, aws: FakeAws) -> None:
     aws.executing("Failed", SOURCE_FAILED)
     assert json.loads(run("status", "web", "--json").output)["first_upload"] is None

@@ -75,7 +75,7 @@ class Build:
         versions = [{"Version": number, "Value": value} for number, value in enumerate(self.records, 1)]
         self.aws = FakeSession({
             "ListPipelineExecutions": lambda _: {"pipelineExecutionSummaries": [self._summary(each) for each in self.under_way]},
-            "GetPipelineExecution": lambda _: {"pipelineExecution": {"variables": [{"name": "image", "resolvedValue": self.given_image}]}},
+            "GetPipelineExecution": lambda given: {"pipelineExecution": self._execution(given["pipelineExecutionId"])},
             "GetParameterHistory": lambda _: [{"Parameters": [each]} for each in reversed(versions)],
             "HeadObject": lambda _: {"Metadata": self.metadata, "LastModified": UPLOADED},
             "GetObject": self._object,
@@ -129,6 +129,10 @@ class Build:
         source = "v4" if execution.endswith("other") else "v5"
         status = "Succeeded" if execution.endswith("over") else "InProgress"
         return {"pipelineExecutionId": execution, "status": status, "sourceRevisions": [{"revisionId": source}]}
+
+    def _execution(self, execution: str) -> Json:
+        variables = [{"name": "image", "resolvedValue": self.given_image}]
+        return {"variables": variables, "artifactRevisions": self._summary(execution)["sourceRevisions"]}
 
     def _manifest(self, given: Json) -> Json:
         (image,) = given["imageIds"]

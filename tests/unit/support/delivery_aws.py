@@ -54,7 +54,7 @@ class FakeAws:
     """Tables that a test fills, and what was written to them.
 
     `crash_before` ends the command before its write of that number, counted from 1. `refuse` answers operations with
-    an error code.
+    an error code. `source` is the provider of the pipeline's source.
     """
 
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -66,6 +66,7 @@ class FakeAws:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: datetime = LONG_AGO
     shifts: list[dict[str, Any]] = field(default_factory=list)
+    source: str = "S3"
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
@@ -345,7 +346,14 @@ class FakeAws:
     def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["name"] != "dev-web":
             raise RefusedError("PipelineNotFoundException")
-        source = {"name": "Source", "configuration": {"S3Bucket": "bucket", "S3ObjectKey": "sources/web/source.zip"}}
+        source = {
+            "name": "Source",
+            "actionTypeId": {"provider": self.source},
+            "configuration": {
+                "S3": {"S3Bucket": "bucket", "S3ObjectKey": "sources/web/source.zip"},
+                "ECR": {"RepositoryName": "dev-web/inbox", "ImageTag": "latest"},
+            }[self.source],
+        }
         stages = [{"name": "Source", "actions": [source]}]
         return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}, "stages": stages}}
 

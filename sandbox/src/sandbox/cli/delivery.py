@@ -1,4 +1,4 @@
-"""The commands that deliver and show deliveries: ship, log."""
+"""The commands that deliver and show deliveries: ship, push, log."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import click
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients.follow import ExecutionFollower, container_logs, failure, how_to_answer
 from sandbox.clients.pipelines import executions, find_pipeline
+from sandbox.clients.push import build_and_push
+from sandbox.clients.push import wait_for_execution as wait_for_push
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
 from sandbox.clients.upload import source_zip, upload, wait_for_execution
+from sandbox.machines import DEFAULT
 from sandbox.program_hooks import approval_commands, names_in_aws
 from sandbox.stacks import SandboxError, StackFolder
 
@@ -56,6 +59,49 @@ def ship(
     )
     execution = wait_for_execution(session, pipeline, uploaded, report)
     report(f"Execution {execution} of {pipeline['name']}")
+    _follow(session, pipeline, stack, service, execution, {"sourceVersion": uploaded.version}, verbose, as_json)
+
+
+@click.command()
+@click.argument("service")
+@click.option("--image", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Has a Dockerfile.")
+@click.option("--platform", default=f"linux/{DEFAULT}", show_default=True, help="What the image is built for.")
+@click.option("--verbose", is_flag=True, help="Each line of the build, too.")
+@stack_option
+@json_option
+@one_message
+def push(service: str, image: Path, platform: str, verbose: bool, stack: str, as_json: bool) -> None:
+    """Build an image here, push it as the service's own uploader, and follow the pipeline that this starts.
+
+    Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
+
+    Example: sandbox push mailer --image examples/hello
+    """
+    report = say if as_json else click.echo
+    session = Session(StackFolder(stack).running_server())
+    pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
+    pushed = build_and_push(session, pipeline, image, platform, report if verbose else lambda _: None)
+    report(f"Pushed {image} as {pushed.user} to {pushed.name}, {pushed.digest}")
+    if not pushed.moved:
+        report("The tag points to this image already: ECR tells of no push, and nothing starts.")
+        return
+    execution = wait_for_push(session, pipeline, pushed, report)
+    report(f"Execution {execution} of {pipeline['name']}")
+    _follow(session, pipeline, stack, service, execution, {"digest": pushed.digest}, verbose, as_json)
+
+
+def _follow(
+    session: Session,
+    pipeline: dict[str, Any],
+    stack: str,
+    service: str,
+    execution: str,
+    brought: dict[str, str],
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Follow an execution; `brought` tells a machine what has started it."""
+    report = say if as_json else click.echo
     follower = ExecutionFollower(session, pipeline, execution, report, logs=verbose)
     started = time.monotonic()
     approval = follower.follow(past_approvals=False)
@@ -69,7 +115,7 @@ def ship(
         for line in failure(session, summary, follower, service):
             say(line)
     if as_json:
-        click.echo(json.dumps({**summary, "sourceVersion": uploaded.version}, indent=2))
+        click.echo(json.dumps({**summary, **brought}, indent=2))
     if not approval and summary["status"] != "Succeeded":
         sys.exit(1)
 
@@ -120,4 +166,4 @@ def log(service: str, stack: str, execution: str | None, follow: bool) -> None:
             readers.setdefault(title, reader)
 
 
-COMMANDS: list[click.Command] = [ship, log]
+COMMANDS: list[click.Command] = [ship, push, log]

@@ -55,13 +55,22 @@ def actions_of(pipeline: Json) -> Iterator[Json]:
         yield from stage["actions"]
 
 
-def s3_source(pipeline: Json) -> Json:
-    """The S3 source action of a pipeline."""
+def source_of(pipeline: Json, provider: str) -> Json:
+    """A pipeline's source action of a provider, `S3` or `ECR`.
+
+    Raises:
+        SandboxError: its source is another one.
+    """
     for action in pipeline["stages"][0]["actions"]:
-        if action["actionTypeId"]["provider"] == "S3":
+        if action["actionTypeId"]["provider"] == provider:
             return dict(action)
     providers = ", ".join(action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"])
-    raise SandboxError(f"the pipeline {pipeline['name']} takes its source from {providers}, not from an S3 upload")
+    how = {"S3": "sandbox ship uploads one", "ECR": "sandbox push pushes an image"}
+    instead = "; ".join(how[other] for other in how if other in providers)
+    raise SandboxError(
+        f"the pipeline {pipeline['name']} takes its source from {providers}, not from {provider}"
+        + (f"; {instead}" if instead else "")
+    )
 
 
 def executions(session: Session, pipeline: Json) -> list[Json]:

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from sandbox.clients.pipelines import executions, s3_source
+from sandbox.clients.pipelines import executions, source_of
 from sandbox.clients.session import Session
-from sandbox.iam import evaluator
+from sandbox.clients.uploader import find_uploader
 from sandbox.progress import Progress, Say
 from sandbox.stacks import SandboxError
 
@@ -41,47 +40,6 @@ class Uploaded:
     size: int
     earlier: frozenset[str]
     """Executions that were there before the upload."""
-
-
-def find_uploader(iam: Any, bucket: str, key: str) -> str:
-    """The user whose policies allow `s3:PutObject` on the key; one that may not write beside it if there is one."""
-    able, exact = [], []
-    for page in iam.get_paginator("list_users").paginate():
-        for user in page["Users"]:
-            policies = list(user_policies(iam, user["UserName"]))
-            if _may_put(policies, f"arn:aws:s3:::{bucket}/{key}"):
-                able.append(user["UserName"])
-                if not _may_put(policies, f"arn:aws:s3:::{bucket}/not-{key}"):
-                    exact.append(user["UserName"])
-    if not able:
-        raise SandboxError(f"no IAM user has a policy that allows s3:PutObject on {bucket}/{key}")
-    return str(min(exact or able))
-
-
-def _may_put(policies: list[evaluator.Policy], arn: str) -> bool:
-    request = evaluator.Request("s3:PutObject", arn, {"aws:SecureTransport": "true"})
-    return evaluator.evaluate(request, policies).allowed
-
-
-def user_policies(iam: Any, user: str) -> Iterator[evaluator.Policy]:
-    """A user's inline, attached and group policies."""
-    for name in iam.list_user_policies(UserName=user)["PolicyNames"]:
-        yield _policy(name, iam.get_user_policy(UserName=user, PolicyName=name)["PolicyDocument"])
-    attached = list(iam.list_attached_user_policies(UserName=user)["AttachedPolicies"])
-    for group in iam.list_groups_for_user(UserName=user)["Groups"]:
-        group_name = group["GroupName"]
-        for name in iam.list_group_policies(GroupName=group_name)["PolicyNames"]:
-            yield _policy(name, iam.get_group_policy(GroupName=group_name, PolicyName=name)["PolicyDocument"])
-        attached += iam.list_attached_group_policies(GroupName=group_name)["AttachedPolicies"]
-    for policy in attached:
-        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-        answer = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
-        yield _policy(policy["PolicyName"], answer["PolicyVersion"]["Document"])
-
-
-def _policy(name: str, document: Any) -> evaluator.Policy:
-    parsed = json.loads(unquote(document)) if isinstance(document, str) else document
-    return evaluator.Policy(name, parsed)
 
 
 def source_zip(source: Path) -> bytes:
@@ -108,9 +66,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def upload(session: Session, pipeline: Json, content: bytes, metadata: Mapping[str, str]) -> Uploaded:
     """Put the source where the pipeline looks for it, with the uploader's own access key."""
-    action = s3_source(pipeline)
+    action = source_of(pipeline, "S3")
     bucket, key = action["configuration"]["S3Bucket"], action["configuration"]["S3ObjectKey"]
-    user = find_uploader(session.client("iam"), bucket, key)
+    place = f"arn:aws:s3:::{bucket}"
+    user = find_uploader(session.client("iam"), "s3:PutObject", f"{place}/{key}", f"{place}/not-{key}")
     earlier = frozenset(execution["pipelineExecutionId"] for execution in executions(session, pipeline))
     try:
         s3 = session.client_of("s3", session.credentials(user))
@@ -172,7 +131,7 @@ def s3_is_late(session: Session, uploaded: Uploaded) -> bool:
 def start_by_hand(session: Session, pipeline: Json, uploaded: Uploaded) -> str:
     """Start the pipeline with exactly the uploaded version, as its event rule would; the execution."""
     revision = {
-        "actionName": s3_source(pipeline)["name"],
+        "actionName": source_of(pipeline, "S3")["name"],
         "revisionType": "S3_OBJECT_VERSION_ID",
         "revisionValue": uploaded.version,
     }
@@ -188,7 +147,7 @@ def _events_of(session: Session, uploaded: Uploaded) -> list[Json]:
 def why_nothing_started(session: Session, pipeline: Json, uploaded: Uploaded) -> str:
     """What stands between the upload and the pipeline: notifications, rule, target or its role."""
     intro = f"nothing started after the upload of s3://{uploaded.bucket}/{uploaded.key}: "
-    if str(s3_source(pipeline)["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
+    if str(source_of(pipeline, "S3")["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
         intro += "(the sandbox does not poll, although PollForSourceChanges is on) "
     ours = _events_of(session, uploaded)
     if not ours:

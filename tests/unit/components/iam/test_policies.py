@@ -62,6 +62,14 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
         ("FindSource", "s3:GetBucketVersioning", ["bucket"]),
         ("FetchSource", "s3:GetObject s3:GetObjectVersion", ["object"]),
     ]),
+    "find_image": (lambda: delivery_policies.find_image("repository"), [
+        ("FindImage", "ecr:DescribeImages", ["repository"]),
+    ]),
+    "copy_image": (lambda: delivery_policies.copy_image("source", "target"), [
+        ("FetchImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["source"]),
+        ("CopyImage", "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage", ["target"]),
+        ("ReadLabels", "ecr:GetDownloadUrlForLayer", ["target"]),
+    ]),
     "read_upload": (lambda: delivery_policies.read_upload("object"), [
         ("ReadUpload", "s3:GetObjectVersion", ["object"]),
     ]),

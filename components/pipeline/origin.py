@@ -1,0 +1,75 @@
+"""What a pipeline's releases are made of, as the pipeline sees it: one subclass for each `source.type`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.iam.policies import Statement
+from components.pipeline.builds import DeployPipelineArgs
+from components.pipeline.stages import Stage
+
+
+class Origin(ABC):
+    """Uploads or pushed images: what is there to take them, and the stages Source and Package."""
+
+    place: pulumi.Output[str]
+    """Where a release is uploaded or pushed to."""
+    variables: Sequence[tuple[str, str, str]] = ()
+    """Variables of the pipeline besides the image's: name, default and description."""
+    published: Sequence[str] = ()
+    """The events that the pipeline's own steps publish as Package; none where a build is Package."""
+    step_seconds: int = 60
+    """Of one call of the pipeline's own steps. They never wait for AWS."""
+
+    def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
+        """Makes what Source and Package need.
+
+        Args:
+            name: what its resources' names begin with.
+            args: those of the pipeline.
+            opts: of each resource.
+        """
+        service = args["service"]
+        self._name, self._args, self._service, self._opts = name, args, service, opts
+        self._platform = service.args["platform"]
+        self._full_name = self._platform.scope.name(service.service)
+
+    @property
+    @abstractmethod
+    def uploading(self) -> list[Statement]:
+        """What the uploader may do, and nothing else."""
+
+    @abstractmethod
+    def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
+        """Source and Package.
+
+        Args:
+            steps: the Lambda function of the pipeline's own steps.
+        """
+
+    @property
+    @abstractmethod
+    def permissions(self) -> list[Statement]:
+        """What the pipeline's role may do for them."""
+
+    @property
+    @abstractmethod
+    def events(self) -> Mapping[str, Any]:
+        """The pattern of the events that start the pipeline."""
+
+    @property
+    @abstractmethod
+    def started_with(self) -> Mapping[str, Any]:
+        """What an execution takes of such an event, as an input transformer."""
+
+    @property
+    def step_settings(self) -> Mapping[str, pulumi.Input[str]]:
+        """Settings of the pipeline's own steps (`pipeline_steps.settings.Settings`)."""
+        return {}
+
+    @property
+    def step_permissions(self) -> list[Statement]:
+        """What the pipeline's own steps may do besides, for Package."""
+        return []

@@ -1,0 +1,83 @@
+"""Releases of an uploaded zip: the object in the delivery store, and the build that makes an image of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.iam import delivery_policies, policies
+from components.iam.policies import Statement
+from components.iam.roles import service_role
+from components.pipeline import builds, stages
+from components.pipeline.builds import Build, DeployPipelineArgs
+from components.pipeline.origin import Origin
+from components.pipeline.stages import Stage
+from releases.names import artifact_prefix, build_log_group, source_key
+
+BUILDSPEC = Path(__file__).parents[2] / "buildspecs/package.yaml"
+
+
+class Uploads(Origin):
+    """A zip that is put into the delivery store."""
+
+    def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__(name, args, opts)
+        self._store, self._key = self._platform.delivery_store, source_key(self._service.service)
+        self.place = pulumi.Output.concat("s3://", self._store.bucket, "/", self._key)
+        self._arn = pulumi.Output.concat(self._store.arn, "/", self._key)
+        self._project = self._package()
+
+    @property
+    def uploading(self) -> list[Statement]:
+        return policies.upload(self._arn)
+
+    def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
+        return [stages.source(self._store.bucket, self._key), stages.package(self._project.name)]
+
+    @property
+    def permissions(self) -> list[Statement]:
+        return [
+            *delivery_policies.fetch_source(self._store.arn, self._arn),
+            *delivery_policies.run_builds([self._project.arn]),
+        ]
+
+    @property
+    def events(self) -> Mapping[str, Any]:
+        return stages.object_created(self._store.bucket, self._key)
+
+    @property
+    def started_with(self) -> Mapping[str, Any]:
+        """Exactly the version that was uploaded, so a later upload is not taken twice."""
+        revision = {"actionName": "Source", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "<version>"}
+        return {
+            "input_paths": {"version": "$.detail.object.version-id"},
+            "input_template": json.dumps({"sourceRevisions": [revision]}),
+        }
+
+    def _package(self) -> aws.codebuild.Project:
+        """The CodeBuild project that makes an image of a source, unless there is one; with its log group and role."""
+        name, full_name = f"{self._name}-package", f"{self._full_name}-package"
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-logs",
+            name=build_log_group(full_name),
+            retention_in_days=self._platform.log_retention_days,
+            opts=self._opts,
+        )
+        artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
+        permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, artifacts_arn)]
+        account = self._platform.scope.account
+        role, policy = service_role(name, full_name, "codebuild", permissions, account, self._opts)
+        return aws.codebuild.Project(
+            name,
+            name=full_name,
+            service_role=role.arn,
+            build_timeout=self._args.get("build", Build()).timeout,
+            source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.read_text("utf-8")},
+            artifacts={"type": "CODEPIPELINE"},
+            environment=builds.environment(self._args),
+            logs_config={"cloudwatch_logs": {"group_name": logs.name}},
+            opts=pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[policy])),
+        )
