@@ -275,7 +275,8 @@ def actions(recorder: Recorder, service: str) -> dict[str, dict[str, Any]]:
 
 
 def handed(action: dict[str, Any]) -> dict[str, str]:
-    """The variables that an action hands to its build."""
+    """The variables that an action hands to its build; none of them is the name of a parameter or a secret."""
+    assert {entry["type"] for entry in json.loads(action["configuration"]["EnvironmentVariables"])} == {"PLAINTEXT"}
     return {entry["name"]: entry["value"] for entry in json.loads(action["configuration"]["EnvironmentVariables"])}
 
 
@@ -419,6 +420,13 @@ def test_build_values_are_read_by_the_build_and_not_written_into_it(dev: Recorde
         f"PARAMETER_{name}": f"/fargate-delivery/dev/chuoi/build/{name}" for name in ("MIX_ENV", "HEX_API_KEY")
     }
     assert (plain["BUILD_ARGUMENTS"], plain["BUILD_SECRETS"], plain["CONTAINERS"]) == ("MIX_ENV", "HEX_API_KEY", "web")
+    assert (plain["CONTEXT"], plain["DOCKERFILE"], plain["TARGET"]) == (".", "Dockerfile", "")
+    replaced = {
+        request.name: request.deleteBeforeReplace
+        for request in dev.named("aws:ssm/parameter:Parameter").values()
+        if request.name.startswith("chuoi-build-")
+    }
+    assert replaced == {"chuoi-build-MIX_ENV": True, "chuoi-build-HEX_API_KEY": True}, "its name is not free before"
 
 
 def test_what_the_store_keeps(dev: Recorder) -> None:
@@ -429,6 +437,7 @@ def test_what_the_store_keeps(dev: Recorder) -> None:
         )
         for rule in rules["rules"]
     }  # fmt: skip
+    assert {rule["status"] for rule in rules["rules"]} == {"Enabled"}
     assert kept == {
         "sources/": (None, 30), "templates/": (None, 30), "dev-chuoi/": (30, 1), "dev-mailer/": (30, 1),
     }  # fmt: skip

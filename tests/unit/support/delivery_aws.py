@@ -374,7 +374,7 @@ class FakeAws:
         return {"actionExecutionDetails": self.pipeline["actions"][given["filter"]["pipelineExecutionId"]][::-1]}
 
     def _StartPipelineExecution(self, given: dict[str, Any]) -> dict[str, Any]:
-        variables = {variable["name"]: variable["value"] for variable in given["variables"]}
+        variables = {variable["name"]: variable["value"] for variable in given.get("variables", [])}
         return {"pipelineExecutionId": self.executing("InProgress", variables=variables)}
 
     def _PutApprovalResult(self, given: dict[str, Any]) -> None:

@@ -180,7 +180,11 @@ SHIFTED = replace(
 @pytest.mark.parametrize(
     ("state", "allowed", "words"),
     [
-        (SHIFTED, False, "refused unless the stack file says deploy.replace: true"),
+        (
+            SHIFTED,
+            False,
+            "refused unless the stack file says deploy.replace: true, beside the strategy; take it away again when it is done",
+        ),
         (replace(SHIFTED, execution="e"), True, "pipeline execution e is in flight"),
         (SHIFTED, True, "`delivery redeploy web --stack dev`, then run this again"),
         (replace(SHIFTED, target_groups=("a:targetgroup/web-10-1/2",)), True, None),
