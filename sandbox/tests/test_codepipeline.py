@@ -300,6 +300,49 @@ def test_another_deployment_in_between_fails_the_ecs_action() -> None:
     assert ecs.deployment_problem(service, "ecs-svc/3") is None
 
 
+BLUE, GREEN = ({"id": f"ecs-svc/{n}", "desiredCount": 2, "runningCount": 2} for n in (1, 2))
+
+
+class ShiftingEcs(FakeEcs):
+    """One whose deployment shifts traffic: after the update each look finds the next list of deployments."""
+
+    def __init__(self, *looks: list[Json]) -> None:
+        super().__init__()
+        self.looks = list(looks)
+
+    def describe_services(self, cluster: str, services: list[str]) -> Json:
+        if self.deployments:
+            self.deployments = self.looks.pop(0)
+        return super().describe_services(cluster, services)
+
+
+def shifting(stated: bool, primary: Json, state: str, *others: Json) -> list[Json]:
+    states = {"rolloutState": state, "rolloutStateReason": "because"} if stated else {}
+    return [{**primary, "status": "PRIMARY", **states}, *({**other, "status": "ACTIVE"} for other in others)]
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_the_ecs_action_waits_until_blue_s_tasks_are_gone(stated: bool) -> None:
+    running = shifting(stated, GREEN, "IN_PROGRESS", BLUE)
+    service = ShiftingEcs(running, running, shifting(stated, GREEN, "COMPLETED"))
+    assert ecs.run(deploy(service)).summary == "Deployment ecs-svc/2 of arn:td:8 completed."
+    assert service.looks == []
+
+
+@pytest.mark.parametrize(
+    ("back", "words"),
+    [
+        ([*shifting(True, BLUE, "IN_PROGRESS"), {**GREEN, "status": "ACTIVE", "rolloutState": "FAILED", "rolloutStateReason": "Service deployment rolled back because of x."}], "The deployment ecs-svc/2 failed: Service deployment rolled back because of x."),
+        (shifting(True, BLUE, "COMPLETED"), "The deployment ecs-svc/2 was superseded by ecs-svc/1 (because)"),
+        (shifting(False, BLUE, "", GREEN), "The deployment ecs-svc/2 was superseded by ecs-svc/1 (no reason given)"),
+    ],
+)  # fmt: skip
+def test_a_deployment_that_goes_back_to_blue_fails_the_ecs_action(back: list[Json], words: str) -> None:
+    with pytest.raises(ActionFailure) as caught:
+        ecs.run(deploy(ShiftingEcs(shifting(True, GREEN, "IN_PROGRESS", BLUE), back)))
+    assert caught.value.message.startswith(words), caught.value.message
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

@@ -117,11 +117,7 @@ def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, deployment_
         problem = deployment_problem(service, deployment_id) if listed else None
         if problem and not readings.hanging_action:
             raise ActionFailure("JobFailed", problem + _last_stopped(context, cluster, name, deployment_id))
-        if (
-            deployment
-            and not problem
-            and (deployment["rolloutState"] == "COMPLETED" or _ends_early(readings, deployment))
-        ):
+        if deployment and not problem and (_completed(service, deployment) or _ends_early(readings, deployment)):
             return ActionResult(f"Deployment {deployment_id} of {revision} completed.")
         context.pause(5)
     raise ActionFailure(
@@ -129,6 +125,12 @@ def _wait(context: ActionContext, ecs: Any, cluster: str, name: str, deployment_
         f"The Amazon ECS service {name} did not become stable within {minutes:g} minutes."
         + _last_stopped(context, cluster, name, deployment_id),
     )
+
+
+def _completed(service: Json, deployment: Json) -> bool:
+    """Where no state is given, it is completed when its tasks are all that there are."""
+    alone = len(service["deployments"]) == 1 and deployment.get("runningCount") == deployment.get("desiredCount")
+    return bool(deployment["rolloutState"] == "COMPLETED" if "rolloutState" in deployment else alone)
 
 
 def _ends_early(readings: Readings, deployment: Json) -> bool:
@@ -139,11 +141,12 @@ def deployment_problem(service: Json, deployment_id: str) -> str | None:
     """Why the deployment will not complete: it failed, or another one took its place."""
     deployments = {deployment["id"]: deployment for deployment in service["deployments"]}
     current = deployments.get(deployment_id)
-    if current and current["rolloutState"] == "FAILED":
+    if current and current.get("rolloutState") == "FAILED":
         return f"The deployment {deployment_id} failed: {current['rolloutStateReason']}"
     if current is None or current["status"] != "PRIMARY":
         primary = next(d for d in service["deployments"] if d["status"] == "PRIMARY")
-        return f"The deployment {deployment_id} was superseded by {primary['id']} ({primary['rolloutStateReason']})"
+        reason = primary.get("rolloutStateReason", "no reason given")
+        return f"The deployment {deployment_id} was superseded by {primary['id']} ({reason})"
     return None
 
 
