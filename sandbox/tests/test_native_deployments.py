@@ -205,6 +205,34 @@ def test_one_that_is_stopped_while_blue_ends_starts_blue_again() -> None:
     rolled_back(r, blue, bad, "Service deployment rolled back because a user requested it.")
 
 
+def test_traffic_goes_back_at_once_to_what_of_blue_is_healthy() -> None:
+    r = settled(bakeTimeInMinutes=5, alarms=ALARMS)
+    blue, bad = r.service.primary, r.deploy()
+    r.ready()
+    r.crash(r.active(blue)[0])
+    r.alarms["errors"] = "ALARM"
+    r.now += 1
+    r.look()
+    assert r.production == {"one": 100.0, "two": 0.0}
+    rolled_back(r, blue, bad, "Service deployment rolled back because an alarm went off.")
+
+
+def test_a_blue_that_never_starts_holds_no_rollback_up() -> None:
+    """As of a service whose first revision has no image yet, and whose count comes with the second one."""
+    r = settled(desired=0, deploymentCircuitBreaker=BREAKER)
+    blue = r.service.primary
+    r.service.desired_count = 1
+    bad = r.deploy()
+    for _ in range(3):
+        for task in [*r.active(blue), *r.active(bad)]:
+            r.crash(task)
+        r.step()
+    for task in r.stopping():
+        task.last_status = "STOPPED"
+    r.look()
+    assert (r.record.status, r.service.deployments) == ("ROLLBACK_SUCCESSFUL", [blue])
+
+
 def test_rules_that_lack_a_group_fail_it_before_anything_starts() -> None:
     r = settled()
     r.traffic.invalid = "Target group two is not associated with either productionListenerRule or testListenerRule."

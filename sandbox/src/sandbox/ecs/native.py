@@ -209,12 +209,12 @@ class NativeScheduler(Scheduler):
         record_failure(service, blue, reason, failure.rollback, failure.by)
         if current.ended or blue is None:
             return
-        green.status, blue.status, blue.scale = "ACTIVE", "PRIMARY", 100.0
+        goes, green.status, blue.status, blue.scale = not blue.scale, "ACTIVE", "PRIMARY", 100.0
         service.deployments.sort(key=lambda each: each.status != "PRIMARY")
         blue.set_state("IN_PROGRESS", f"ECS deployment {failure.by}: rolling back to deploymentId {blue.id}.")
         service.add_event(f"rolling back to deployment {blue.id}.")
         self.publish(service, blue, "SERVICE_DEPLOYMENT_IN_PROGRESS", blue.rollout_reason)
-        while not self._scaled_up(blue):
+        while goes and not self._scaled_up(blue):
             yield
         try:
             if current.production:
