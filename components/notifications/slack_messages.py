@@ -19,7 +19,7 @@ from releases.names import aws_name, log_group, release_tag
 MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
-Subject = Literal["pipeline", "service", "task", "alarm"]
+Subject = Literal["pipeline", "service", "hook", "task", "alarm"]
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
 CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
 LOG_PAGE, LOGS_PAGE = (
@@ -30,6 +30,7 @@ DASHBOARD = {"Dashboard": f"{CLOUDWATCH}dashboards/dashboard/{{stack}}"}
 LINKS: Mapping[Subject, Mapping[str, str]] = {
     "pipeline": {"Pipeline": EXECUTION_PAGE, "Log": f"{LOG_PAGE}<pipeline>", **DASHBOARD},
     "service": {"Services": f"{CLUSTER}/services?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
+    "hook": {"Services": f"{CLUSTER}/services?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
     "task": {"Tasks": f"{CLUSTER}/tasks?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
     "alarm": {"Alarm": f"{CLOUDWATCH}alarmsV2:alarm/<alarm>", "Log": f"{LOG_PAGE}<alarm>", **DASHBOARD},
 }
@@ -38,6 +39,7 @@ ECS's events have that name only within an ARN, of which a template cannot take 
 INPUT_PATHS: Mapping[Subject, Mapping[str, str]] = {
     "pipeline": {"pipeline": "$.detail.pipeline", "execution": "$.detail.execution-id"},
     "service": {"service": "$.resources[0]"},
+    "hook": {"service": "$.detail.serviceArn"},
     "task": {"group": "$.detail.group", "task": "$.detail.taskArn"},
     "alarm": {"alarm": "$.detail.alarmName"},
 }
@@ -188,7 +190,7 @@ MESSAGES: Mapping[str, Message] = {
             "Let it go on with `delivery continue`, or have it go back with `delivery abort`.",
         ],
         source="aws.ecs",
-        subject="service",
+        subject="hook",
     ),
     "hook_failed": Message(
         "A deployment's hook has failed",
@@ -198,7 +200,7 @@ MESSAGES: Mapping[str, Message] = {
         HOOK_PATHS,
         ["Service <service>", "<event>: hook <hook> at <stage>"],
         source="aws.ecs",
-        subject="service",
+        subject="hook",
     ),
     # One event when ECS slows down, and not one for each task that fails.
     "impaired": Message(
@@ -267,6 +269,8 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
             detail["alarmName"] = list(pipelines)
         case "service":
             events["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
+        case "hook":  # whose resource is the service deployment (ECS, hook state change events)
+            detail["serviceArn"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
         case "task":  # a service's; a migration's are told by its build
             cluster = scope.arn("ecs", f"cluster/{scope.stack}")
             detail |= {"clusterArn": [cluster], "group": [{"prefix": "service:"}]}

@@ -151,12 +151,6 @@ def test_no_message_of_another_stack_s_or_pipeline_s(kind: str, pipeline: str, o
         ("impaired", "SERVICE_TASK_PLACEMENT_FAILURE", "dev", True),
         ("impaired", "SERVICE_TASK_START_IMPAIRED", "prd", False),
         ("impaired", "SERVICE_STEADY_STATE", "dev", False),
-        ("hook_waits", "HOOK_AWAITING_ACTION", "dev", True),
-        ("hook_waits", "HOOK_IN_PROGRESS", "dev", False),
-        ("hook_failed", "HOOK_FAILED", "dev", True),
-        ("hook_failed", "HOOK_TIMED_OUT", "dev", True),
-        ("hook_failed", "HOOK_TIMED_OUT", "dev-2", False),
-        ("hook_failed", "HOOK_SUCCEEDED", "dev", False),
     ],
 )
 def test_what_ecs_tells_of_this_stack_s_services(kind: str, name: str, cluster: str, ours: bool) -> None:
@@ -164,9 +158,31 @@ def test_what_ecs_tells_of_this_stack_s_services(kind: str, name: str, cluster: 
     assert told(kind, happened) is ours
 
 
+def hook(name: str, cluster: str = "dev") -> dict[str, Any]:
+    """A hook's event, as the ECS developer guide has it (ecs_hook_state_change_events)."""
+    deployment = f"{ECS}:service-deployment/{cluster}/dev-a/0EYSiB0qap8xf0N76FsbE"
+    detail = {"eventName": name, "hookId": "h", "hookType": "PAUSE", "lifecycleStage": "POST_TEST_TRAFFIC_SHIFT"}
+    where = {"serviceArn": f"{ECS}:service/{cluster}/dev-a", "serviceDeploymentArn": deployment}
+    return of("hook_waits", {**detail, **where}, deployment)
+
+
+@pytest.mark.parametrize(
+    ("happened", "kinds"),
+    [
+        (hook("HOOK_AWAITING_ACTION"), ["hook_waits"]),
+        (hook("HOOK_IN_PROGRESS"), []),
+        (hook("HOOK_FAILED"), ["hook_failed"]),
+        (hook("HOOK_TIMED_OUT"), ["hook_failed"]),
+        (hook("HOOK_TIMED_OUT", "dev-2"), []),
+        (hook("HOOK_SUCCEEDED"), []),
+    ],
+)
+def test_what_ecs_tells_of_hooks(happened: dict[str, Any], kinds: list[str]) -> None:
+    assert [kind for kind in MESSAGES if told(kind, happened)] == kinds
+
+
 def test_a_deployment_that_waits_is_told_with_the_commands_that_answer_it() -> None:
-    detail = {"eventName": "HOOK_AWAITING_ACTION", "hookId": "h", "lifecycleStage": "POST_TEST_TRAFFIC_SHIFT"}
-    happened = of("hook_waits", detail, f"{ECS}:service/dev/dev-a")
+    happened = hook("HOOK_AWAITING_ACTION")
     body = filled(webhook_transformer(MESSAGES["hook_waits"], SCOPE, production=False), happened)
     texts = [block["text"]["text"] for block in body["attachments"][0]["blocks"][1:-1]]
     assert texts == [
