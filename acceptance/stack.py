@@ -55,6 +55,7 @@ def stack_file(config: dict[str, Any], certificate: str) -> str:
             "fargate-delivery:network": {"nat": "none"},
             "fargate-delivery:domain": {"zone": ZONE, "certificate_arn": certificate, "records": False},
             "fargate-delivery:cluster": {"log_retention_days": 1},
+            "fargate-delivery:common": {},
             "fargate-delivery:services": {SERVICE: service},
         }
     }

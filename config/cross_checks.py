@@ -12,7 +12,7 @@ from components.notifications import commit_messages
 from components.notifications.slack_messages import MAX_PATTERN_LENGTH, longest_pattern_length
 from components.service.alarms import MEASURES
 from components.types import PARAMETER_BYTES, REFERENCE
-from config.error_messages import NAMESPACE
+from config.layers import NAMESPACE
 from config.pull_request_stack import HIGHEST_PRIORITY, PLACEHOLDER, pull_request_number
 from config.stack_file import Stack
 from releases.controllers import CONTROLLERS

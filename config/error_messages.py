@@ -10,10 +10,6 @@ from pydantic import BaseModel
 from components.suggestions import description, keys_of, path_in_file, suggestion
 from components.types import PATTERN_MESSAGES
 
-NAMESPACE = "fargate-delivery"
-"""What the keys of a stack file start with."""
-
-
 MAX_VALUE_LENGTH = 60
 """Characters of a wrong value."""
 EXPECTED_TYPES = {

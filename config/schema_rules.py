@@ -2,9 +2,10 @@
 
 The models decide (`config/stack_file.py`, `config/service.py`); these are their rules between keys, as far as JSON
 Schema has words for them, for whoever writes a stack file in an editor. It cannot compare two numbers, nor two
-services.
+services; nor does it see what is said of a service in another file, so it misses no key of a service.
 """
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def _deploys(strategy: str) -> Schema:
     return {"required": ["deploy"], "properties": {"deploy": _is("strategy", strategy)}}
 
 
+SOURCES_OF_A_PARAMETER = (_given("value"), _is("secret", True), _given("external"))
 NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
 WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
 RUNTIME_ONLY = {"properties": {"for": {"items": {"const": "runtime"}}}}
@@ -69,7 +71,6 @@ def rules() -> dict[str, list[Schema]]:
                 NO_SUBNETS,
             )
         ],
-        "Tasks": [_when(_given("target_cpu"), _given("max"))],
         "Route": [{"properties": {"paths": {"maxItems": VALUES_OF_A_RULE - 1}}}],
         "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"type": "string", "pattern": ECR}}}}}],
         "External": [
@@ -79,18 +80,17 @@ def rules() -> dict[str, list[Schema]]:
         "Parameter": [
             {"properties": {"value": {"minLength": 1, "not": {"type": "string", "pattern": NESTED}}}},
             {"properties": {"external": {"not": {"type": "string", "pattern": AWS_OWN}}}},
-            {"oneOf": [_given("value"), _is("secret", True), _given("external")]},
+            *({"not": {"allOf": list(two)}} for two in combinations(SOURCES_OF_A_PARAMETER, 2)),
         ],
         "Permission": [
             _when({"anyOf": [{"properties": {key: WILD}} for key in ("actions", "resources")]}, _given("reason"))
         ],
-        "Source": [_when(_given("tag"), _is("type", "ecr"))],
+        "Source": [_when(_given("tag"), {"properties": {"type": {"const": "ecr"}}})],
         "Service": [
             _when(
                 {"required": ["source"], "properties": {"source": _is("type", "ecr")}},
                 {**_none_of("build"), "properties": {"parameters": {"additionalProperties": RUNTIME_ONLY}}},
             ),
-            _when(_items("routes", 1), {"properties": {"task": _given("port")}}, _none_of("health_check", "alarms")),
             *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
         ],
     }

@@ -16,14 +16,15 @@ from pulumi.runtime.config import is_config_secret
 
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
 from components.suggestions import suggestion
+from config import layers
 from config.cross_checks import check_commits, check_pull_request_stack, check_secrets, check_services, check_slack
-from config.error_messages import NAMESPACE
+from config.layers import NAMESPACE
 from config.limits import check_limits
 from config.lines import StackLines, read_keys
 from config.provider_keys import check_provider, check_unknown_keys
 from config.pull_request_stack import pull_request_number, substitute_number
 from config.service import Service
-from config.stack_file import Stack
+from config.stack_file import Stack, StackFile
 from config.validation import check_plain_text, format_stack_problems, validate
 from releases.aws_session import Provider, Role
 from releases.names import aws_name
@@ -67,16 +68,20 @@ def load() -> Settings:
         pulumi.RunError: one message with every mistake, a line each.
     """
     written, of_aws, stack = read_keys(NAMESPACE), read_keys("aws"), pulumi.get_stack()
-    lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml")
+    lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml", ROOT / "Pulumi.yaml")
+    if unmergeable := list(layers.problems(written)):
+        raise pulumi.RunError(format_stack_problems(stack, unmergeable, lines))
+    merged = layers.merge(written)
     raw = {key: value for key in Stack.model_fields if (value := written.get(key)) is not None}
+    raw["services"] = merged.services
     locked = {key: value for key in SECRET_KEYS if (value := written.get(key)) is not None}
     secrets, webhook, token = locked.get("secrets", {}), locked.get("slack_webhook"), locked.get("commit_token")
     if "review" in raw:
         if (number := pull_request_number(stack)) is None:
             problem = f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"
             raise pulumi.RunError(format_stack_problems(stack, [problem], lines))
-        raw["services"] = substitute_number(raw.get("services"), number)
-    keys = [*Stack.model_fields, *SECRET_KEYS]
+        raw["services"] = substitute_number(merged.services, number)
+    keys = [*StackFile.model_fields, *SECRET_KEYS]
     problems = [f"{key}: there is no such key{suggestion(key, keys)}" for key in written if key not in keys]
     problems += check_unknown_keys(of_aws, inspect.signature(aws.ProviderArgs).parameters)
     problems += check_provider({f"aws:{key}": value for key, value in of_aws.items()})
@@ -96,7 +101,7 @@ def load() -> Settings:
         ]
         problems += filter(validated.sure, between_keys)
     if problems or config is None:
-        raise pulumi.RunError(format_stack_problems(stack, problems, lines))
+        raise pulumi.RunError(format_stack_problems(stack, list(merged.placed(problems)), lines))
     return Settings(
         stack=stack,
         config=config,

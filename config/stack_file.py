@@ -125,7 +125,7 @@ class Review(Model):
 
 
 class Stack(Model):
-    """Everything under the `fargate-delivery:` keys but the secrets."""
+    """Everything under the `fargate-delivery:` keys but the secrets, once `config/layers.py` has merged it."""
 
     review: Review | None = None
     network: Network = Network()
@@ -141,3 +141,24 @@ class Stack(Model):
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""
         return self.protect if service.approve is None else service.approve
+
+
+class Common(Model):
+    """What every stack has, in `Pulumi.yaml`; a stack file that has this key itself has nothing from there."""
+
+    defaults: Service
+    """Of every service of every stack."""
+    services: dict[types.ServiceName, Service]
+    """Of every stack; its own `services` say what differs."""
+
+
+class StackFile(Stack):
+    """A stack file as it is written, for its JSON Schema: of a service it may say a part, and the rest comes from what
+    holds for all services or all stacks.
+    """
+
+    common: Common
+    defaults: Service
+    """Keys of a service that each of the stack's has, unless it says otherwise itself."""
+    services: dict[types.ServiceName, Service | Literal[False]]  # type: ignore[assignment]
+    """By name. `false` leaves out one that `common` has."""

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.suggestions import path_in_file
-from config.error_messages import NAMESPACE, format_error
-from config.lines import StackLines
+from config.error_messages import format_error
+from config.layers import NAMESPACE
+from config.lines import Line, StackLines
 from config.stack_file import Stack
 
 MAX_ROUNDS = 20
@@ -110,7 +111,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def format_stack_problems(stack: str, problems: Sequence[str], lines: StackLines) -> str:
-    """All of them, in the order of the file's lines."""
+    """All of them, in the order of the file's lines; those of `Pulumi.yaml` come last."""
 
     def whole(problem: str) -> str:
         return problem if problem.startswith("aws:") else f"{NAMESPACE}:{problem}"
@@ -130,6 +131,6 @@ def format_problems(file: str, problems: Iterable[str], lines: StackLines, whole
     numbered = []
     for problem in dict.fromkeys(problems):
         line, words = lines.line(problem.partition(": ")[0]), whole(problem)
-        numbered.append((line or 0, f"  line {line}: {words}" if line else f"  {words}"))
+        numbered.append((line or Line("", 0), f"  {line}: {words}" if line else f"  {words}"))
     numbered.sort(key=lambda each: each[0])
     return "\n".join([f"{file} is not valid:", *(text for _, text in numbered)])

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-SERVICES = "fargate-delivery:services"
-CLUSTER = "fargate-delivery:cluster"
+from config.layers import NAMESPACE, merge
+
 ON_DEMAND, SPOT = "Fargate On-Demand vCPU resource count", "Fargate Spot vCPU resource count"
 PLATFORMS = {"x86_64": "Linux", "arm64": "ARM"}
 """How CodeBuild's quotas call the machines of an architecture."""
@@ -43,14 +43,15 @@ def needed(stacks: Mapping[str, Mapping[str, Any]]) -> dict[Quota, int]:
     deployment starts the new ones beside the old ones.
 
     Args:
-        stacks: stack → its file's `config`. What is no service that could be deployed counts for nothing: its `up`
-            says what is wrong with it.
+        stacks: stack → its `config`, with `Pulumi.yaml`'s. What is no service that could be deployed counts for
+            nothing: its `up` says what is wrong with it.
     """
     need: Counter[Quota] = Counter()
     vcpus: Counter[Quota] = Counter()
-    for config in stacks.values():
-        fargate = Quota("fargate", SPOT if _keys(config.get(CLUSTER)).get("spot") is True else ON_DEMAND)
-        for service in _keys(config.get(SERVICES)).values():
+    for full in stacks.values():
+        config = {key.removeprefix(f"{NAMESPACE}:"): value for key, value in full.items()}
+        fargate = Quota("fargate", SPOT if _keys(config.get("cluster")).get("spot") is True else ON_DEMAND)
+        for service in _keys(merge(config).services).values():
             task, tasks = _keys(_keys(service).get("task")), _keys(_keys(service).get("tasks"))
             size = _keys(_keys(service).get("build")).get("compute", "BUILD_GENERAL1_SMALL")
             platform = PLATFORMS.get(task.get("architecture", "x86_64"))

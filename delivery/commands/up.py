@@ -54,33 +54,24 @@ class Project:
         return self.folder / f"Pulumi.{self.stack}.yaml"
 
     def config(self) -> dict[str, Any]:
-        """The stack file's `config`.
+        """The stack file's `config`, and each key that only `Pulumi.yaml`'s has, as Pulumi puts them together.
 
         Raises:
-            DeliveryError: there is no such file, or it is none.
+            DeliveryError: there is no such file, or it is none, or `Pulumi.yaml` is none.
         """
         if not self.file.is_file():
             there = ", ".join(sorted(path.name.split(".")[1] for path in self.folder.glob("Pulumi.*.yaml")))
             raise DeliveryError(f"there is no {self.file.name} in {self.folder}; the stacks are: {there}")
-        try:
-            document = yaml.safe_load(self.file.read_text(encoding="utf-8")) or {}
-        except yaml.MarkedYAMLError as error:
-            raise DeliveryError(f"{self.file.name} is not YAML: {_where(error)}") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DeliveryError(f"{self.file.name} is not YAML: {' '.join(str(error).split())}") from None
+        document, project = _document(self.file), _document(self.folder / "Pulumi.yaml")
         config = document.get("config") if isinstance(document, dict) else None
         if not isinstance(config, dict):
             raise DeliveryError(
                 f"{self.file.name} has no keys below `config:`; another stack's file shows what it looks like"
             )
-        return {self._full(str(key)): _read(value) for key, value in config.items()}
-
-    def _full(self, key: str) -> str:
-        """A key with what it begins with: the project's name, where the file leaves that out, as Pulumi lets it."""
-        if ":" in key:
-            return key
-        project = yaml.safe_load((self.folder / "Pulumi.yaml").read_text(encoding="utf-8"))
-        return f"{project['name']}:{key}"
+        of_all = {key: _of_all(declared) for key, declared in (project.get("config") or {}).items()}
+        said = [item for item in of_all.items() if item[1] is not None] + list(config.items())
+        # The project's name may be left out before a key.
+        return {key if ":" in str(key) else f"{project['name']}:{key}": _read(value) for key, value in said}
 
     def pulumi(self, *arguments: str, **environment: str) -> None:
         """Run the CLI, which talks to the person itself; with more variables, if any.
@@ -95,6 +86,20 @@ class Project:
         done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)
         if done.returncode != 0:
             raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
+
+
+def _document(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.MarkedYAMLError as error:
+        raise DeliveryError(f"{file.name} is not YAML: {_where(error)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DeliveryError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _of_all(declared: Any) -> Any:
+    """The value that `Pulumi.yaml` gives a key; None where it only describes it."""
+    return declared.get("value", declared.get("default")) if isinstance(declared, dict) else declared
 
 
 def _read(value: Any) -> Any:

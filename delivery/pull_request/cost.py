@@ -122,7 +122,7 @@ def _tasks(preview: Preview, service: str, changes: Sequence[Change], *, old: bo
     inputs = {change.type: change.old if old else change.new for change in changes}
     if SERVICE in inputs and not inputs[SERVICE]:
         return None
-    declared = (preview.setting("services") or {}).get(service) or {}
+    declared = preview.services().get(service) or {}
     task, tasks = declared.get("task") or {}, declared.get("tasks") or {}
     definition, scaling = inputs.get(DEFINITION) or {}, inputs.get(SCALING) or {}
     platform = definition.get("runtimePlatform") or {}

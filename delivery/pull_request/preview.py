@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from config import layers
 from releases.errors import DeliveryError
 from releases.failure import one_line
 
@@ -115,6 +116,11 @@ class Preview:
             return text and json.loads(text)
         except ValueError:
             return text
+
+    def services(self) -> dict[str, Any]:
+        """The stack's services by name, of all that its config says of them."""
+        merged = layers.merge({key: self.setting(key) or {} for key in layers.LAYERS}).services
+        return merged if isinstance(merged, dict) else {}
 
 
 def grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:

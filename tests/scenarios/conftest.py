@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from delivery.commands.bootstrap import ensure_state_bucket
 from sandbox.clients.session import Session
@@ -167,9 +168,14 @@ class Stack:
         path.write_text(text.replace(old, new))
 
     def keep_services(self, services: Collection[str]) -> None:
-        """Take all other services out of the stack file: what is not there costs no time."""
+        """Take all other services out of the stack: what is not there costs no time."""
         file = self.root / f"Pulumi.{self.name}.yaml"
-        file.write_text(with_services(file.read_text(), services))
+        text = with_services(file.read_text(), services)
+        config = yaml.safe_load((self.root / "Pulumi.yaml").read_text())["config"]
+        if "fargate-delivery:common:" not in text:
+            of_all = config.get("fargate-delivery:common", {"value": {"services": {}}})["value"]["services"]
+            text += "".join(f"    {name}: false\n" for name in of_all if name not in services)
+        file.write_text(text)
 
     def up(self) -> None:
         """The stack's first `up`. The state is written once, at its end: writing it at each step is a third of its time."""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.nightly
 
 SERVICE = "dev-chuoi-codedeploy"
 ROUTE = "        - {host: api.dev.example.com, paths: [/v1/*], priority: 20}\n"
-MIGRATE = "      migrate: {command: [bin/migrate]}\n"
+TASKS = "      tasks: {max: 2}\n"
 SMOKE = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
 HOOKS = f", hooks: {{AfterAllowTestTraffic: '{SMOKE}'}}"
 STRATEGY = (
@@ -65,7 +65,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with new_stack(tmp_path_factory.mktemp("repository"), "dev") as stack:
         stack.keep_services(["chuoi"])
         stack.edit("Pulumi.dev.yaml", ROUTE, "")
-        stack.edit("Pulumi.dev.yaml", MIGRATE, MIGRATE + STRATEGY)
+        stack.edit("Pulumi.dev.yaml", TASKS, TASKS + STRATEGY)
         stack.up()
         make_smoke_test(stack)
         yield stack
@@ -293,7 +293,7 @@ def test_another_strategy_replaces_the_service_when_that_is_allowed(dev: Stack, 
     assert refused.code == 1
     assert "refused unless the stack file says deploy.replace: true" in refused.err
     assert dev.status("chuoi") == before
-    dev.edit("Pulumi.dev.yaml", MIGRATE, MIGRATE + "      deploy: {replace: true}\n")
+    dev.edit("Pulumi.dev.yaml", TASKS, TASKS + "      deploy: {replace: true}\n")
     assert f"chuoi: the ECS service {SERVICE} is replaced" in dev.ok("preview").err
     dev.ok("up")
     after = dev.status("chuoi")

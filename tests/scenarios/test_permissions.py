@@ -56,7 +56,7 @@ MIGRATES_FOR_EVER = "#!/bin/sh\ntrap 'echo interrupted; exit 0' TERM\nwhile true
 def let_a_migration_run_out_of_time(stack: Stack, app: Path) -> None:
     """It is stopped and fails the release, even if it then ends in peace."""
     before = stack.status("chuoi")["release"]
-    stack.edit("Pulumi.dev.yaml", "migrate: {command: [bin/migrate]}", "migrate: {command: [bin/migrate], timeout: 1}")
+    stack.edit("Pulumi.yaml", "migrate: {command: [bin/migrate]}", "migrate: {command: [bin/migrate], timeout: 1}")
     stack.ok("up")
     done = stack.ship("chuoi", app)
     assert done.code == 1

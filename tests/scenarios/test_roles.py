@@ -134,7 +134,7 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     dev.client("iam").create_access_key(UserName="dev-mailer-uploader")
     dev.edit("Pulumi.dev.yaml", "    mailer:\n", "    #\n")
     text = (dev.root / "Pulumi.dev.yaml").read_text()
-    (dev.root / "Pulumi.dev.yaml").write_text(text[: text.index("    #\n")])
+    (dev.root / "Pulumi.dev.yaml").write_text(text[: text.index("    #\n")] + "    mailer: false\n")
     assert "delete" in preview(dev)
     dev.ok("up", "--as", DEPLOY)
     assert "dev-mailer-uploader" not in {user["UserName"] for user in dev.client("iam").list_users()["Users"]}

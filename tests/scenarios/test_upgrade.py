@@ -37,7 +37,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def upgrade(stack: Stack) -> None:
-    """Put the program of now in the place of the old one; the stack files stay."""
+    """Put the program of now in the place of the old one; the stack files stay, and have nothing in common."""
     for module in stack.root.glob("*.py"):
         module.unlink()
     for folder in PROGRAM:
@@ -45,7 +45,7 @@ def upgrade(stack: Stack) -> None:
     stack_files = {file: file.read_text() for file in stack.root.glob("Pulumi.*.yaml")}
     copy_program(stack.root)
     for file, text in stack_files.items():
-        file.write_text(text)
+        file.write_text(f"{text}  fargate-delivery:common: {{}}\n")
 
 
 def name_of(step: dict[str, Any]) -> str:

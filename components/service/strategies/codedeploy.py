@@ -149,17 +149,12 @@ class CodeDeployStrategy(Strategy):
 
     rules: ClassVar[Sequence[Mapping[str, Any]]] = (
         {
-            "if": {"required": ["shift"], "properties": {"shift": {"enum": ["canary", "linear"]}}},
-            "then": {
-                "required": ["percent", "interval"],
-                "properties": {key: {"not": {"type": "null"}} for key in ("percent", "interval")},
-            },
-            "else": {"properties": {"percent": {"type": "null"}, "interval": {"type": "null"}}},
+            "if": {"required": ["shift"], "properties": {"shift": {"const": "all_at_once"}}},
+            "then": {"properties": {"percent": {"type": "null"}, "interval": {"type": "null"}}},
         },
         {"properties": {"test_port": {"not": {"enum": [80, 443]}}}},
     )
     rules_of_service: ClassVar[Mapping[str, Any]] = {
-        "required": ["routes"],
         "properties": {"routes": {"minItems": 1, "maxItems": 1}, "exec": {"const": False}},
     }
 

@@ -2,16 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from mocked import ROOT
+from referencing import Registry, Resource
 
 from components.types import PATTERN_MESSAGES
 from config.pull_request_stack import PLACEHOLDER
-from config.schema import FILE, document
+from config.schema import FILE, PROJECT_FILE, document, project_document
 from config.schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
 from tests.unit.config.test_settings import MISTAKES, changed
 
@@ -24,8 +26,9 @@ BETWEEN_KEYS = ("secrets.", "slack_webhook", "commit_token")
 """What only the program can know: it is there or not, or has a wrong value, which is encrypted."""
 
 
-def test_the_committed_schema_is_what_the_models_say() -> None:
-    assert json.loads(FILE.read_text(encoding="utf-8")) == document(), "write it anew: make docs"
+@pytest.mark.parametrize(("file", "schema"), [(FILE, document()), (PROJECT_FILE, project_document())])
+def test_the_committed_schema_is_what_the_models_say(file: Path, schema: dict[str, Any]) -> None:
+    assert json.loads(file.read_text(encoding="utf-8")) == schema, "write it anew: make docs"
 
 
 def test_every_pattern_has_words() -> None:
@@ -39,6 +42,62 @@ def test_a_committed_stack_file_fits_and_names_it(stack: str) -> None:
     text = (ROOT / stack).read_text()
     assert text.startswith(f"# yaml-language-server: $schema={FILE.name}\n")
     assert list(VALIDATOR.iter_errors(yaml.safe_load(text))) == []
+
+
+OF_ALL = Draft202012Validator(
+    project_document(), registry=Registry().with_resource(FILE.name, Resource.from_contents(document()))
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("common.value", ...),
+        ("common.values", {}),
+        ("common.value.secrets", {}),
+        ("common.value.defaults", None),
+        ("common.value.defaults.exec", "yes"),
+        ("common.value.services.chuoi", False),
+        ("common.value.services.chuoi.task.cpu", 300),
+        ("common.value.services.Chuoi", {}),
+    ],
+)
+def test_pulumi_yaml_fits_its_schema_and_names_it(path: str, value: Any) -> None:
+    text = (ROOT / "Pulumi.yaml").read_text()
+    assert text.startswith(f"# yaml-language-server: $schema={PROJECT_FILE.name}\n")
+    document = yaml.safe_load(text)
+    assert list(OF_ALL.iter_errors(document)) == []
+    *above, last = path.split(".")
+    at = document["config"]
+    for key in (f"fargate-delivery:{above[0]}", *above[1:]):
+        at = at[key]
+    if value is ...:
+        del at[last]
+    else:
+        at[last] = value
+    assert not OF_ALL.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("service", "fit"),
+    [
+        (False, True),
+        (True, False),
+        (None, False),
+        ({}, True),
+        ({"migrate": None, "tasks": {"max": None}, "parameters": {"A": None, "B": {"secret": True}}}, True),
+        ({"deploy": {"percent": 10}}, True),
+        ({"deploy": {"strategy": "rolling", "percent": 10}}, False),
+        ({"health_check": {"path": None}}, True),
+        ({"routes": [{"host": "www.example.com"}]}, False),
+        ({"routes": [{"host": None, "priority": 1}]}, False),
+    ],
+)
+def test_a_service_is_said_in_parts_but_lists_are_whole(service: Any, fit: bool) -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    assert VALIDATOR.is_valid({"config": {**config, "fargate-delivery:services": {"chuoi": service}}}) is fit
+    if isinstance(service, dict):
+        assert VALIDATOR.is_valid({"config": {**config, "fargate-delivery:defaults": service}}) is fit
 
 
 def test_all_stack_files_are_checked() -> None:
@@ -74,10 +133,18 @@ OF_THE_WHOLE = (
     "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most",
 )  # fmt: skip
 """What JSON Schema has no words for: numbers that are compared, and services that are."""
+OF_ANOTHER_FILE = (
+    "services.chuoi.task.cpu: is missing", ".for: is missing", "task.template: is missing", "command: is missing",
+    "services.chuoi.task: is empty", "latency: is empty", "routes need task.port", "there are no routes",
+    "is asked by the load balancer", "there are 0", "needs percent and interval", "only with strategy codedeploy",
+    "exactly one of value, secret: true and external",
+)  # fmt: skip
+"""What another part of the service may say, in this file or in `Pulumi.yaml`."""
 SEEN = [
     (path, value)
     for path, value, words in MISTAKES
-    if not path.startswith(BETWEEN_KEYS) and not any(each in words for each in (*OF_NUMBERS, *OF_THE_WHOLE))
+    if not path.startswith(BETWEEN_KEYS)
+    and not any(each in words for each in (*OF_NUMBERS, *OF_THE_WHOLE, *OF_ANOTHER_FILE))
 ]
 
 
@@ -94,7 +161,6 @@ def test_what_one_key_alone_gets_wrong_is_seen(path: str, value: Any) -> None:
         ("domain", ...),
         ("services.Chuoi", {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}),
         ("services.chuoi.parameters.A-B", {"value": "x", "for": ["build"]}),
-        ("services.chuoi.task.template", ...),
     ],
 )
 def test_names_and_what_is_missing_are_seen_too(path: str, value: Any) -> None:

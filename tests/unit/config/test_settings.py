@@ -253,7 +253,7 @@ MISTAKES = [
     ("services.billing", None, "services.billing: is empty: must be keys, each with its value"),
     ("services", {}, "services: is empty, which deletes each service of a stack that is up, its images and parameters; if that is meant, add fargate-delivery:without_services: true"),
     ("services", "", "services: is empty: must be keys, each with its value"),
-    ("services", ..., "services: is missing"),
+    ("services", ..., "services: is empty, which deletes"),
     ("without_services", True, "without_services: is true, and there are services; take it away"),
     ("domain", ..., "domain: is missing"),
     ("protect", "yes", "protect: 'yes' is not allowed"),
@@ -277,7 +277,7 @@ def test_all_mistakes_are_reported_together(deploy: Deploy) -> None:
     config["fargate-delivery:network"] = {"zones": 9}
     lines = refusal(deploy, config).splitlines()[1:]
     assert len(lines) == 3
-    assert [line.partition(": ")[0] for line in lines] == ["  line 5", "  line 11", "  line 24"]
+    assert [line.partition(": ")[0] for line in lines] == ["  line 5", "  line 11", "  line 20"]
 
 
 def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 from mocked import ROOT
 
+from delivery.commands.up import Project
 from delivery.quotas import ON_DEMAND, SPOT, Quota, needed, report
 
 Json = dict[str, Any]
@@ -63,8 +63,11 @@ def test_what_is_needed(case: str) -> None:
 
 
 def test_of_the_committed_stack() -> None:
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
-    assert needed({"dev": config}).keys() >= {builds("ARM/Small")}
+    """Of defaults and services that are in three places."""
+    assert needed({"prd": Project(ROOT, "prd").config()}) == {
+        builds("ARM/Large"): 2,
+        Quota("fargate", ON_DEMAND): 17,
+    }
 
 
 class Session:

@@ -17,6 +17,7 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime.proto import source_pb2
 
+from config import layers
 from releases.service_state import ServiceState
 
 ROOT = Path(__file__).parents[3]
@@ -254,10 +255,12 @@ def stack_config(stack: str, **changes: Any) -> dict[str, str]:
 
 
 def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
-    """The same of any stack file."""
+    """The same of any stack file, its services merged already."""
     import json
 
-    config: dict[str, Any] = yaml.safe_load(file.read_text())["config"]
+    config = layered_config(file)
+    said = {key: config.pop(f"fargate-delivery:{key}", {}) for key in layers.LAYERS}
+    config["fargate-delivery:services"] = layers.merge(said).services
     config["fargate-delivery:secrets"] = {
         name: {key: f"{key} value" for key, parameter in service.get("parameters", {}).items() if "secret" in parameter}
         for name, service in config["fargate-delivery:services"].items()
@@ -269,6 +272,12 @@ def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
         config["fargate-delivery:commit_token"] = "commit-token-value"  # noqa: S105
     config.update({f"fargate-delivery:{key}": value for key, value in changes.items()})
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+
+
+def layered_config(file: Path) -> dict[str, Any]:
+    """A stack file's config as the engine has it: with what `Pulumi.yaml` says for every stack."""
+    common = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["fargate-delivery:common"]["value"]
+    return {"fargate-delivery:common": common, **yaml.safe_load(file.read_text())["config"]}
 
 
 def program() -> None:

@@ -98,6 +98,7 @@ class Laptop:
 def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     """With credentials of moto's account, and no AWS but moto."""
     (tmp_path / "bin").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: fargate-delivery\n")
     (tmp_path / "bin/pulumi").write_text(PULUMI)
     (tmp_path / "bin/pulumi").chmod(0o755)
     for name, value in {
@@ -175,6 +176,33 @@ def test_a_mistake_in_a_key_of_aws_is_told_before_aws_is_asked(
 def test_a_list_that_pulumi_config_set_wrote_as_a_text_is_one(laptop: Laptop) -> None:
     up(laptop.stack(**{"aws:allowedAccountIds": f'["{ACCOUNT}"]'}), laptop.answers("yes"), laptop.said.append)
     assert len(laptop.calls()) == 2
+
+
+def test_a_key_is_the_stack_s_or_pulumi_yaml_s_as_a_whole(laptop: Laptop) -> None:
+    described = {"description": "x", "type": "object"}
+    of_all = {
+        "short": 1,
+        "fargate-delivery:given": {"value": {"a": 1, "b": 2}},
+        "fargate-delivery:default": {**described, "default": {}},
+        "fargate-delivery:only-described": described,
+        "fargate-delivery:differs": {"value": {"a": 1, "b": 2}},
+        "aws:region": {"value": "eu-west-1"},
+    }
+    (laptop.folder / "Pulumi.yaml").write_text(json.dumps({"name": "fargate-delivery", "config": of_all}))
+    project = laptop.stack(differs={"a": 3}, **{"aws:region": None, "aws:allowedAccountIds": None})
+    assert project.config() == {
+        "fargate-delivery:short": 1,
+        "fargate-delivery:given": {"a": 1, "b": 2},
+        "fargate-delivery:default": {},
+        "fargate-delivery:differs": {"a": 3},
+        "aws:region": "eu-west-1",
+    }
+
+
+def test_a_pulumi_yaml_that_is_none_is_told_in_a_line(laptop: Laptop) -> None:
+    (laptop.folder / "Pulumi.yaml").write_text("config: [\n")
+    with pytest.raises(DeliveryError, match=r"^Pulumi\.yaml is not YAML: line 2, column 1: "):
+        laptop.stack().config()
 
 
 @pytest.mark.parametrize(

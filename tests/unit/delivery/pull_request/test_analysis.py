@@ -194,6 +194,23 @@ def test_a_task_of_a_network_without_nat_has_an_address_that_costs(network: Any,
     assert item.difference == pytest.approx(0.5 * VCPU + GB + address)
 
 
+def test_what_a_task_is_comes_from_all_that_the_config_says_of_it() -> None:
+    assert TOKYO is not None
+    of_all = {
+        "defaults": {"task": {"architecture": "arm64", "memory": 512}},
+        "services": {"web": {"tasks": {"min": 2}}},
+    }
+    config = {
+        **{key: value for key, value in CONFIG.items() if key != "p:services"},
+        "p:common": json.dumps(of_all),
+        "p:defaults": json.dumps({"task": {"memory": 1024}}),
+    }
+    scaled = (change(SCALING, {"minCapacity": 2}, {"minCapacity": 3}, service="web"),)
+    assert list(items(Preview(scaled, {**config, "p:services": ""}), TOKYO)) == []
+    (item,) = items(Preview(scaled, {**config, "p:services": json.dumps({"web": {"task": {"cpu": 512}}})}), TOKYO)
+    assert item.difference == pytest.approx(0.5 * VCPU + GB)
+
+
 def test_a_region_without_prices_has_none() -> None:
     assert prices("mars-1") is None
 
