@@ -8,7 +8,7 @@ from stack import garbage, notifications, platform, service
 
 garbage.collect_rarely()
 stack = settings.load()
-scope = scope_of(stack.stack)
+scope = scope_of(stack.stack, stack.config.permissions_boundary)
 seen = read_service_states(stack.provider, scope, list(stack.config.services))
 service.check_replacements(stack, seen)
 

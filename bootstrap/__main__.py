@@ -50,7 +50,7 @@ if store:
     pulumi.export("backend", f"s3://{bucket}?region={region}")
 for stack in account.stacks:
     args: StackAccessArgs = {
-        "scope": Scope(stack=stack, partition=partition, region=region, account=number),
+        "scope": Scope(stack, partition, region, number, account.permissions_boundary),
         "project": PROJECT,
         "deployers": account.deployers(stack, arn_of),
         "previewers": account.previewers(stack, arn_of),

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.iam import oidc_trust
 from components.iam.policies import Statement
 from components.model import Model
-from components.types import NAME, text
+from components.types import NAME, PolicyArn, text
 from config.error_messages import format_error
 
 NAMESPACE = "fargate-delivery-bootstrap"
@@ -77,6 +77,10 @@ class Account(Model):
     gitlab: GitLab | None = None
     pulumi_cloud: PulumiCloud | None = None
     """For Pulumi Deployments; needs `backend: pulumi`."""
+    permissions_boundary: PolicyArn | None = None
+    """A managed policy that every role must carry which a stack of the account makes: else who deploys, or puts up
+    reviews, could make a role that may do more than they may themselves. The stack files then name it too, as
+    `permissions_boundary`. It is made by hand, and no role of CI's may change it."""
     runners: list[Arn] = Field(default_factory=list)
     """IAM users and roles that may preview and deploy every stack: runners whose GitLab AWS does not reach."""
     stacks: Annotated[dict[StackName, StackKeys], Field(min_length=1)]

@@ -225,11 +225,12 @@ def identity(scope: Scope) -> list[Statement]:
     return [
         allow(
             "Roles",
-            "iam:CreateRole DeleteRole GetRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
-            "TagRole UntagRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
-            "ListAttachedRolePolicies ListRoleTags ListInstanceProfilesForRole",
+            "iam:DeleteRole GetRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy TagRole UntagRole "
+            "DeleteRolePolicy GetRolePolicy ListRolePolicies ListAttachedRolePolicies ListRoleTags "
+            "ListInstanceProfilesForRole",
             [roles],
         ),
+        _grant_to_roles(scope, roles),
         allow(
             "PassRoles",
             "iam:PassRole",
@@ -259,6 +260,17 @@ def identity(scope: Scope) -> list[Statement]:
             {"StringEquals": {"iam:AWSServiceName": list(LINKED)}},
         ),
     ]
+
+
+def _grant_to_roles(scope: Scope, roles: str) -> Statement:
+    """What gives a role permissions. Where there is a boundary only to a role that has it, or is given it by the call;
+    nobody may take it away (IAM, Actions defined by IAM: the condition key `iam:PermissionsBoundary`).
+    """
+    actions = "iam:CreateRole PutRolePolicy"
+    if scope.permissions_boundary is None:
+        return allow("GrantToRoles", actions, [roles])
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": scope.permissions_boundary}}
+    return allow("GrantToRoles", f"{actions} PutRolePermissionsBoundary", [roles], bounded)
 
 
 def parameters(scope: Scope) -> list[Statement]:

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.iam.roles import service_role
 from components.platform.delivery_store import DeliveryStore
+from components.scope import Scope
 from releases.names import function_log_group
 
 RUNTIME, ARCHITECTURE = "python3.13", "arm64"
@@ -24,7 +25,7 @@ def python_function(
     variables: Mapping[str, pulumi.Input[str]],
     timeout: int,
     permissions: Sequence[policies.Statement],
-    account: str,
+    scope: Scope,
     log_retention_days: int,
     opts: pulumi.ResourceOptions,
 ) -> aws.lambda_.Function:
@@ -38,7 +39,7 @@ def python_function(
         variables: environment variables.
         timeout: seconds of one call.
         permissions: what it may do besides writing its log.
-        account: on whose behalf the role is assumed only.
+        scope: of the stack.
         log_retention_days: how long its log is kept.
         opts: of all of them.
     """
@@ -49,7 +50,7 @@ def python_function(
         opts=opts,
     )
     statements = [*policies.write_logs(logs.arn), *permissions]
-    role, policy = service_role(name, full_name, "lambda", statements, account, opts)
+    role, policy = service_role(name, full_name, "lambda", statements, scope, opts)
     return aws.lambda_.Function(
         name,
         name=full_name,

@@ -14,12 +14,15 @@ class Scope:
         partition: `aws`, `aws-cn`, …
         region: the region's code.
         account: 12 digits.
+        permissions_boundary: the ARN of the policy beyond which no role that the stack makes may do anything; None
+            without one.
     """
 
     stack: str
     partition: str
     region: str
     account: str
+    permissions_boundary: str | None = None
 
     @property
     def dns_suffix(self) -> str:

@@ -175,6 +175,13 @@ Action = Annotated[str, text(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action 
 Resource = Annotated[
     str, text(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")
 ]
+PolicyArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9_+=,.@/-]+$",
+        "must be the ARN of a managed policy, arn:aws:iam::ACCOUNT:policy/NAME",
+    ),
+]
 TopicArn = Annotated[
     str, text(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
 ]

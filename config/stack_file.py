@@ -133,6 +133,9 @@ class Stack(Model):
     cluster: Cluster = Cluster()
     protect: bool = False
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
+    permissions_boundary: types.PolicyArn | None = None
+    """A managed policy of the account: no role that the stack makes may do what that does not allow, whatever the
+    role's own policy says (IAM, Permissions boundaries). The account's file may demand it of whoever deploys."""
     notifications: Notifications = Notifications()
     services: dict[types.ServiceName, Service]
     without_services: bool = False

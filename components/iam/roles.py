@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
+from components.scope import Scope
 
 EVENTS_REFUSE = "cannot be assumed by principal"
 PAUSE, TRIES = 5.0, 24
@@ -18,7 +19,7 @@ def service_role(
     full_name: str,
     service: str,
     statements: Sequence[policies.Statement],
-    account: str,
+    scope: Scope,
     opts: pulumi.ResourceOptions,
 ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
     """A role and its one policy.
@@ -28,21 +29,22 @@ def service_role(
         full_name: the role's name in AWS.
         service: who assumes it, as `codebuild`.
         statements: what it may do.
-        account: on whose behalf only.
+        scope: of the stack; only on behalf of its account, and within its permissions boundary.
         opts: of both children.
     """
-    role = create_role(name, full_name, [policies.trust(service, account)], opts)
+    role = create_role(name, full_name, [policies.trust(service, scope.account)], scope, opts)
     return role, attach_policy(name, role, statements, opts)
 
 
 def create_role(
-    name: str, full_name: str, trust: Sequence[policies.Statement], opts: pulumi.ResourceOptions
+    name: str, full_name: str, trust: Sequence[policies.Statement], scope: Scope, opts: pulumi.ResourceOptions
 ) -> aws.iam.Role:
-    """A role `{name}-role` that may do nothing, and that `trust` may assume."""
+    """A role `{name}-role` that may do nothing, and that `trust` may assume; never more than the stack's boundary."""
     return aws.iam.Role(
         f"{name}-role",
         name=full_name,
         assume_role_policy=pulumi.Output.json_dumps(policies.document(trust)),
+        permissions_boundary=scope.permissions_boundary,
         opts=opts,
     )
 

@@ -88,7 +88,7 @@ class CommitFeedback(pulumi.ComponentResource):
         report = self._report()
         calls = policies.allow("Call", "events:InvokeApiDestination", [statuses.arn, comments.arn])
         role, permission = service_role(
-            f"{name}-events", f"{self._full_name}-events", "events", [calls], args["scope"].account, self._child
+            f"{name}-events", f"{self._full_name}-events", "events", [calls], args["scope"], self._child
         )
         rules = {
             outcome: self._rule(outcome, event_pattern(self._host, outcome, args["pipelines"])) for outcome in OUTCOMES
@@ -187,7 +187,7 @@ class CommitFeedback(pulumi.ComponentResource):
                 *delivery_policies.keep_reports(pulumi.Output.concat(args["store"].arn, f"/{FOLDER}/*")),
                 *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, FAILED),
             ],
-            account=scope.account,
+            scope=scope,
             log_retention_days=args["log_retention_days"],
             opts=self._child,
         )

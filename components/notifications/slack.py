@@ -105,5 +105,5 @@ def _destination(
         opts=opts,
     )
     may_post = policies.allow("Post", "events:InvokeApiDestination", [destination.arn])
-    role, permission = service_role(name, full_name, "events", [may_post], scope.account, opts)
+    role, permission = service_role(name, full_name, "events", [may_post], scope, opts)
     return destination, role, permission

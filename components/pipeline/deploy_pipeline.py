@@ -101,7 +101,7 @@ class DeployPipeline(pulumi.ComponentResource):
 
     def _upload_role(self, trust: Sequence[policies.Statement]) -> pulumi.Output[str]:
         name = f"{self._name}-upload"
-        role = create_role(name, f"{self._full_name}-upload", trust, self._child)
+        role = create_role(name, f"{self._full_name}-upload", trust, self._platform.scope, self._child)
         policy = attach_policy(name, role, self._origin.uploading, self._child)
         return pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
 
@@ -113,7 +113,7 @@ class DeployPipeline(pulumi.ComponentResource):
             f"{self._full_name}-{purpose}",
             service,
             statements,
-            self._platform.scope.account,
+            self._platform.scope,
             self._child,
         )
 
@@ -130,7 +130,7 @@ class DeployPipeline(pulumi.ComponentResource):
                 *steps_function.permissions(self._args, self._origin),
                 *self._deployer.step_permissions(),
             ],
-            account=self._platform.scope.account,
+            scope=self._platform.scope,
             log_retention_days=self._platform.log_retention_days,
             opts=self._child,
         )

@@ -68,8 +68,7 @@ class Uploads(Origin):
         )
         artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
         permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, artifacts_arn)]
-        account = self._platform.scope.account
-        role, policy = service_role(name, full_name, "codebuild", permissions, account, self._opts)
+        role, policy = service_role(name, full_name, "codebuild", permissions, self._platform.scope, self._opts)
         return aws.codebuild.Project(
             name,
             name=full_name,

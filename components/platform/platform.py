@@ -46,15 +46,17 @@ class Platform:
         return "FARGATE_SPOT" if self.spot else "FARGATE"
 
 
-def scope_of(stack: str) -> Scope:
+def scope_of(stack: str, permissions_boundary: str | None = None) -> Scope:
     """Where a stack is, by the credentials that it is deployed with.
 
     Args:
         stack: its name.
+        permissions_boundary: the ARN of the policy that bounds its roles.
     """
     return Scope(
         stack=stack,
         partition=aws.get_partition().partition,
         region=aws.get_region().region,
         account=aws.get_caller_identity().account_id,
+        permissions_boundary=permissions_boundary,
     )

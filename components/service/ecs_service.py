@@ -195,7 +195,7 @@ class EcsService(pulumi.ComponentResource):
                 *self.args["parameters"].runtime.statements,
                 *self._reads.execution_statements(self._scope, self.args["task"].kms_keys),
             ],
-            self._scope.account,
+            self._scope,
             self._child,
         )
 
@@ -207,7 +207,7 @@ class EcsService(pulumi.ComponentResource):
             *self._reads.task_statements(self._scope),
         ]
         name, trust = f"{self.service}-task", policies.trust("ecs-tasks", self._scope.account)
-        role = create_role(name, f"{self._full_name}-task", [trust], self._child)
+        role = create_role(name, f"{self._full_name}-task", [trust], self._scope, self._child)
         return role, [attach_policy(name, role, statements, self._child)] if statements else []
 
     def _service(

@@ -37,7 +37,7 @@ def shift_role(
             rule_arns=[rule.arn for rule in routing.rules],
             hook_arns=hook_arns,
         ),
-        scope.account,
+        scope,
         pulumi.ResourceOptions(parent=parent),
     )
 

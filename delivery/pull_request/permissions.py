@@ -67,6 +67,7 @@ class Widened:
         grants: what is new; none when that is known only after `up`.
         lifted: what was denied and is not any more.
         managed: a managed policy that is attached.
+        unbounded: a permissions boundary that it no longer has.
     """
 
     change: Change
@@ -74,11 +75,12 @@ class Widened:
     grants: tuple[Grant, ...] = ()
     lifted: tuple[Grant, ...] = ()
     managed: str = ""
+    unbounded: str = ""
 
     @property
     def known(self) -> bool:
         """Whether the preview says what is new."""
-        return bool(self.grants or self.lifted or self.managed)
+        return bool(self.grants or self.lifted or self.managed or self.unbounded)
 
 
 def widened(changes: Sequence[Change]) -> list[Widened]:
@@ -93,6 +95,9 @@ def widened(changes: Sequence[Change]) -> list[Widened]:
             who = change.input(ATTACHMENTS[change.type])
             if who not in newcomers:
                 result.append(Widened(change, _shown(who, change), managed=str(change.input("policyArn"))))
+        boundary = change.old.get("permissionsBoundary")
+        if change.type in IDENTITIES and boundary and boundary != change.new.get("permissionsBoundary"):
+            result.append(Widened(change, _shown(change.input("name"), change), unbounded=str(boundary)))
         if change.type in DOCUMENTS:
             document, name = DOCUMENTS[change.type]
             old, new, who = change.old.get(document), change.new.get(document), change.input(name)

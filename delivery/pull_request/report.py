@@ -201,6 +201,8 @@ def _granted(each: Widened) -> list[str]:
     if not each.known:
         return ["a changed policy that is known only after `up`"]
     managed = [f"managed policy {code(each.managed)}"] if each.managed else []
+    if each.unbounded:
+        managed.append(f"no longer bounded by {code(each.unbounded)}")
     return [*managed, *_grants(each.grants), *(f"no longer denied: {grant}" for grant in _grants(each.lifted))]
 
 

@@ -14,6 +14,7 @@ from sandbox.iam.requests import needs
 R, A = "eu-west-1", "111122223333"
 KEY = f"arn:aws:kms:{R}:{A}:key/k"
 ROLE = f"arn:aws:iam::{A}:role/task"
+BOUNDARY = f"arn:aws:iam::{A}:policy/boundary"
 EXECUTION = f"arn:aws:iam::{A}:role/execution"
 
 
@@ -50,6 +51,9 @@ class Account:
     def scalable_target(self, namespace: str, resource_id: str, dimension: str) -> str | None:
         return None if "new" in resource_id else f"arn:aws:application-autoscaling:{R}:{A}:scalable-target/1"
 
+    def role_boundary(self, name: str) -> str | None:
+        return BOUNDARY if name == "bounded" else None
+
     def iam_arn(self, kind: str, name: str) -> str | None:
         return f"arn:aws:iam::{A}:{kind}/path/{name}" if name == "pathed" else None
 
@@ -59,6 +63,23 @@ class Account:
 
 def of(service: str, operation: str, /, **params: Any) -> list[Need]:
     return needs(Call(service, operation, params, A, R, Account()))
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "boundary"),
+    [
+        ("CreateRole", {"RoleName": "new", "PermissionsBoundary": ROLE}, ROLE),
+        ("CreateRole", {"RoleName": "new"}, None),
+        ("PutRolePermissionsBoundary", {"RoleName": "bounded", "PermissionsBoundary": ROLE}, ROLE),
+        ("DeleteRolePermissionsBoundary", {"RoleName": "bounded"}, BOUNDARY),
+        ("PutRolePolicy", {"RoleName": "bounded"}, BOUNDARY),
+        ("PutRolePolicy", {"RoleName": "free"}, None),
+        ("UpdateAssumeRolePolicy", {"RoleName": "bounded"}, None),
+    ],
+)
+def test_what_is_said_of_a_role_s_boundary(operation: str, params: dict[str, Any], boundary: str | None) -> None:
+    (need,) = of("iam", operation, **params)
+    assert need.context.get("iam:PermissionsBoundary") == boundary
 
 
 def pairs(service: str, operation: str, /, **params: Any) -> list[tuple[str, str]]:

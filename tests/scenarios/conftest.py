@@ -216,11 +216,13 @@ def new_stack(folder: Path, name: str, program: Callable[[Path], None] = copy_pr
         stack.ok("stop")
 
 
-def bootstrapped(stack: Stack) -> Stack:
-    """What the bootstrap program makes of the account that a stack's sandbox is, as a stack of its own in it."""
+def bootstrapped(stack: Stack, keys: str = "") -> Stack:
+    """What the bootstrap program makes of the account that a stack's sandbox is, as a stack of its own in it; with more
+    keys in the account's file, if any.
+    """
     folder, server = stack.root / "bootstrap", stack.account.server
     shutil.copytree(REPOSITORY / "bootstrap", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(folder / f"Pulumi.{stack.name}.yaml", folder / "Pulumi.account.yaml")
+    (folder / "Pulumi.account.yaml").write_text((folder / f"Pulumi.{stack.name}.yaml").read_text() + keys)
     (folder / ".sandbox").symlink_to(stack.root / ".sandbox")
     ensure_state_bucket(stack.client("s3"), server.account, server.region)
     account = Stack(folder, "account")

@@ -1,4 +1,6 @@
-"""An account that was bootstrapped: its roles preview, deploy, watch and destroy a stack, for every strategy."""
+"""An account that was bootstrapped: its roles preview, deploy, watch and destroy a stack, for every strategy; the stack's
+own roles have a permissions boundary, and no others may be made.
+"""
 
 import os
 import re
@@ -23,6 +25,8 @@ SHOP = """\
       parameters:
         GREETING: {value: hello, for: [runtime]}
 """
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+BOUNDED = f"  fargate-delivery:permissions_boundary: {BOUNDARY}\n"
 ROLLING, BY_CODEDEPLOY = "deploy: {}", "deploy: {strategy: codedeploy, wait: 1}"
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)')
 """An app that is not healthy under one value of a parameter."""
@@ -36,8 +40,11 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch, new_stack(tmp_path_factory.mktemp("repository"), "dev") as stack:
         patch.setenv("SANDBOX_SPEED", SPEED)
         stack.edit("Pulumi.dev.yaml", "    mailer:\n", f"{SHOP}    mailer:\n")
+        stack.edit("Pulumi.dev.yaml", "  fargate-delivery:services:\n", f"{BOUNDED}  fargate-delivery:services:\n")
         StackFolder(stack.name, stack.root).ensure_server(lambda _: None)
-        bootstrapped(stack)
+        document = (REPOSITORY / "docs/environments.md").read_text().partition("```\n{")[2].partition("\n```")[0]
+        stack.client("iam").create_policy(PolicyName="boundary", PolicyDocument=f"{{{document}")
+        bootstrapped(stack, BOUNDED.replace("delivery:", "delivery-bootstrap:"))
         yield stack
 
 
@@ -92,7 +99,14 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     assert refused.code == 1
     assert re.search(r"assumed-role/dev-preview/\S+ is not authorized to perform: \w+:Create", refused.err)
     assert "created: aws:" not in refused.err
+    make = ("iam", "create-role", "--role-name", "dev-admin", "--assume-role-policy-document", "{}")
+    assert "is not authorized to perform: iam:CreateRole" in dev.aws(DEPLOY, *make).err
     dev.ok("up", "--as", DEPLOY)
+    assert {
+        dev.client("iam").get_role(RoleName=role["RoleName"])["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        for role in dev.client("iam").list_roles(PathPrefix="/")["Roles"]
+        if role["Path"] == "/"
+    } == {BOUNDARY}
     assert preview(dev) == {}
     # What `.ci/drift` does, with everything that a stack has: it refreshes.
     watched = dev.ok("preview", "--as", DRIFT, "--json").json["changeSummary"]
@@ -140,4 +154,4 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     assert "dev-mailer-uploader" not in {user["UserName"] for user in dev.client("iam").list_users()["Users"]}
 
     dev.ok("down", "--as", DEPLOY)
-    assert refused_to(dev, DEPLOY) == set()
+    assert refused_to(dev, DEPLOY) == {("iam:CreateRole", "arn:aws:iam::123456789012:role/dev-admin")}

@@ -57,7 +57,7 @@ class CodeDeploy(pulumi.ComponentResource):
         child, scope = pulumi.ResourceOptions(parent=self), service.platform.scope
         full_name, alarm_names = scope.name(service.service), service.alarm_names
         role, permissions = service_role(
-            f"{name}-deploy", f"{full_name}-deploy", "codedeploy", _statements(service, strategy), scope.account, child
+            f"{name}-deploy", f"{full_name}-deploy", "codedeploy", _statements(service, strategy), scope, child
         )
         application = aws.codedeploy.Application(f"{name}-deploy", name=full_name, compute_platform="ECS", opts=child)
         self.config_name = _config(name, full_name, strategy, child)

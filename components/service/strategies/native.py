@@ -65,11 +65,10 @@ class NativeStrategy(Strategy):
         {"properties": {"test_port": {"not": {"enum": [80, 443]}}}},
         {
             "if": {"required": ["pause"], "properties": {"pause": {"not": {"type": "null"}}}},
-            "then": {"required": ["test_port"], "properties": {"test_port": {"not": {"type": "null"}}}},
+            "then": {"properties": {"test_port": {"not": {"type": "null"}}}},
         },
     )
     rules_of_service: ClassVar[Mapping[str, Any]] = {
-        "required": ["routes"],
         "properties": {"routes": {"minItems": 1, "maxItems": 1}},
     }
 

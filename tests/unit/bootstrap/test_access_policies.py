@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -175,6 +176,39 @@ def test_a_deployment_does_not_widen_itself_nor_touch_another_stack(action: str,
     assert not may(DEPLOY, action, resource, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
 
 
+BOUNDARY, NARROWER = (f"arn:aws:iam::{ACCOUNT}:policy/{name}" for name in ("boundary", "boundary-of-another"))
+BOUNDED = replace(SCOPE, permissions_boundary=BOUNDARY)
+
+
+@pytest.mark.parametrize(
+    ("make", "role"), [(deploy_statements, "dev-chuoi-task"), (review_statements, "pr-7-chuoi-task")]
+)
+def test_where_there_is_a_boundary_permissions_go_only_to_roles_that_have_it(make: Any, role: str) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+
+    def can(action: str, scope: Scope = BOUNDED, **context: str) -> bool:
+        statements = [statement for each in make(scope).values() for statement in each]
+        return may(statements, f"iam:{action}", arn, {f"iam:{key}": value for key, value in context.items()})
+
+    for action in ("CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary"):
+        assert can(action, PermissionsBoundary=BOUNDARY)
+        assert not can(action, PermissionsBoundary=NARROWER)
+        assert not can(action)
+    for action in ("DeleteRolePermissionsBoundary", "AttachRolePolicy"):
+        assert not can(action, PermissionsBoundary=BOUNDARY)
+    for action in ("DeleteRole", "DeleteRolePolicy", "GetRole", "UpdateAssumeRolePolicy"):
+        assert can(action)
+    assert can("CreateRole", SCOPE)
+    assert can("PutRolePolicy", SCOPE)
+    assert not can("PutRolePermissionsBoundary", SCOPE, PermissionsBoundary=BOUNDARY)
+
+
+def test_who_deploys_cannot_change_the_boundary_itself() -> None:
+    for statements in (deploy_statements(BOUNDED), review_statements(BOUNDED)):
+        granted = [statement for each in statements.values() for statement in each]
+        assert not any(may(granted, f"iam:{action}", BOUNDARY) for action in ("CreatePolicyVersion", "DeletePolicy"))
+
+
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/dev/1/2"
 RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/dev/1/2/3"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/chuoi-10-1a2b3c4/5"
@@ -267,7 +301,7 @@ def test_every_action_exists_and_every_policy_fits() -> None:
         if not any(fnmatchcase(known, name) for known in PERMISSIONS[service]["Actions"])
     ]
     assert unknown == []
-    for statements in (*deploy_statements(SCOPE).values(), *review_statements(SCOPE).values()):
+    for statements in (*deploy_statements(BOUNDED).values(), *review_statements(BOUNDED).values()):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
     for statements in (PREVIEW, DRIFT):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST_OF_A_ROLE

@@ -128,6 +128,10 @@ class MotoLookup:
         holders = backend.users.values() if kind == "user" else backend.roles.values()
         return next((str(holder.arn) for holder in holders if holder.name == name), None)
 
+    def role_boundary(self, name: str) -> str | None:
+        roles = iam_backends[self.account]["aws"].roles.values()
+        return next((role.permissions_boundary_arn for role in roles if role.name == name), None)
+
     def tags(self, arn: str) -> Mapping[str, str]:
         """The tags of a key or of what Elastic Load Balancing has; of others none, so a condition on theirs fails."""
         service, name = arn.split(":")[2] if arn.startswith("arn:") else "", arn.rpartition("/")[2]

@@ -62,6 +62,9 @@ class Facts(Protocol):
     def iam_arn(self, kind: str, name: str) -> str | None:
         """The ARN, with its path, of a ``role`` or ``user`` that exists."""
 
+    def role_boundary(self, name: str) -> str | None:
+        """The ARN of a role's permissions boundary."""
+
     def deployment_group(self, deployment_id: str) -> str | None:
         """``application/group`` of a CodeDeploy deployment."""
 

@@ -213,6 +213,16 @@ def _below(parameter: str, kind: str, child: str) -> Callable[[Call], str]:
     return lambda call: str(call.params[parameter]).replace(f":{kind}/", f":{child}/") + "/*"
 
 
+ON_A_BOUNDARY = (
+    "AttachRolePolicy",
+    "DeleteRolePermissionsBoundary",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePolicy",
+)
+"""Where the boundary that a role has already is in the context of the call (IAM, Service Authorization Reference)."""
+
+
 def _owner(kind: str) -> Callable[[Call], list[Need]]:
     """A role or user, by name; its ARN has its path."""
 
@@ -222,7 +232,8 @@ def _owner(kind: str) -> Callable[[Call], list[Need]]:
             "iam", f"{kind}{call.params.get('Path', '/')}{name}", regional=False
         )
         context = _request_tags(call)
-        if boundary := call.params.get("PermissionsBoundary"):
+        has = call.facts.role_boundary(name) if call.operation in ON_A_BOUNDARY else None
+        if boundary := call.params.get("PermissionsBoundary") or has:
             context["iam:PermissionsBoundary"] = str(boundary)
         if policy := call.params.get("PolicyArn"):
             context["iam:PolicyARN"] = str(policy)

@@ -1,12 +1,13 @@
-"""EventBridge's targets, whose role may be so new that EventBridge refuses it: they are tried again."""
+"""Roles: each has the stack's boundary; and EventBridge's targets, whose role may be too new, are tried again."""
 
 import runpy
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pulumi
 import pytest
-from mocked import ROOT, SECRET_KEYS, Deploy, file_config, finish
+from mocked import ROOT, SECRET_KEYS, Deploy, Recorder, file_config, finish
 
 from components.iam import roles
 
@@ -58,3 +59,19 @@ def test_each_target_that_has_a_role_waits_for_it(deploy: Deploy) -> None:
     targets = [request for request in recorder.requests() if request.type == TARGET]
     assert len(targets) > 10
     assert [request.name for request in targets if len(request.hooks.on_error) != 1] == []
+
+
+ROLE = "aws:iam/role:Role"
+
+
+def test_each_role_has_the_stack_s_boundary(deploy: Deploy, committed: Mapping[str, Recorder]) -> None:
+    recorder = deploy(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        config=file_config(ROOT / "tests/stacks/Pulumi.everything.yaml", {}),
+        secret_keys=SECRET_KEYS,
+    )
+    bounds = {name: recorder.inputs(ROLE, name).get("permissionsBoundary") for name in recorder.named(ROLE)}
+    assert len(bounds) > 30
+    assert set(bounds.values()) == {"arn:aws:iam::123456789012:policy/boundary"}
+    for name in committed["dev"].named(ROLE):
+        assert "permissionsBoundary" not in committed["dev"].inputs(ROLE, name)

@@ -101,6 +101,15 @@ def test_a_managed_policy_that_is_attached() -> None:
     assert (found.who, found.managed) == ("old", "arn:admin")
 
 
+@pytest.mark.parametrize("now", [{}, {"permissionsBoundary": "arn:wider"}])
+def test_a_role_that_loses_its_boundary_may_do_more(now: dict[str, str]) -> None:
+    bounded = {"name": "r", "permissionsBoundary": "arn:narrow"}
+    (found,) = widened([change(ROLE, bounded, {"name": "r", **now})])
+    assert (found.who, found.unbounded, found.known) == ("r", "arn:narrow", True)
+    assert widened([change(ROLE, {"name": "r"}, bounded), change(ROLE, bounded, bounded)]) == []
+    assert widened([change(ROLE, bounded, None)]) == []
+
+
 def rule(cidr: str, first: Any = 22, last: Any = 22, protocol: str = "tcp") -> dict[str, Any]:
     key = "cidrIpv6" if ":" in cidr else "cidrIpv4"
     return {key: cidr, "ipProtocol": protocol, "fromPort": first, "toPort": last}
