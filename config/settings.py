@@ -161,5 +161,9 @@ def _check_template(template: TaskTemplate, service: Service, repository: str) -
     values = stand_ins(service)
     problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
     yield from (f"template: {problem}" for problem in problems)
+    try:
+        template.with_storage(service.task.ephemeral_storage)
+    except TemplateError as error:
+        yield f"ephemeral_storage: {error}"
     if service.task.kms_keys and not template.reads(values).encrypted:
         yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"

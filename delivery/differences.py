@@ -29,6 +29,7 @@ ABSENT = "-"
 CONFIG_KEYS = {
     "cpu": "task.cpu",
     "memory": "task.memory",
+    "ephemeralStorage.sizeInGiB": "task.ephemeral_storage",
     "runtimePlatform.cpuArchitecture": "task.architecture",
 }
 """Field → key of the service in the stack file."""

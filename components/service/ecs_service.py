@@ -150,7 +150,8 @@ class EcsService(pulumi.ComponentResource):
             "secrets": [{"name": variable, "valueFrom": runtime[variable]} for variable in sorted(runtime)],
         }
         app_spec = self._app_spec(group) if self.deploy.controller.deploys_template else None
-        template = RenderedTemplate(args["template"], known, outputs, app_spec)
+        sized = args["template"].with_storage(args["task"].ephemeral_storage)
+        template = RenderedTemplate(sized, known, outputs, app_spec)
         live = pulumi.Output.concat(args["images"].url, f":{LIVE}")
         definition, fingerprint = template.revision(f"{name}-task", live, self._child)
         declared: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(

@@ -12,7 +12,7 @@ from botocore import xform_name
 from components.scope import Scope
 from components.service.strategies.strategy import Template
 from components.service.task import Task
-from components.service.task_template import TaskTemplate
+from components.service.task_template import STORAGE, TaskTemplate
 from releases import template as template_files
 from releases.record import FINGERPRINT_LABEL
 
@@ -89,7 +89,7 @@ class RenderedTemplate:
 
 def _as_provider(key: str, value: Any) -> Any:
     """A field in the provider's words, which differ from ECS's in two."""
-    if key == "ephemeralStorage":
+    if key == STORAGE:
         return {"size_in_gib": value["sizeInGiB"]}
     if key == "volumes":
         return [{field: part for field, part in volume.items() if field != "host"} for volume in value]

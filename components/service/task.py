@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
-from components.service.task_rules import MEMORY
+from components.service.task_rules import EPHEMERAL_GIB, MEMORY
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -22,6 +22,9 @@ class Task(Model):
     """Of the tasks, and so of the machine that builds the image."""
     port: Port | None = None
     """Where the container listens. A service with routes needs one."""
+    ephemeral_storage: Annotated[int, Field(ge=EPHEMERAL_GIB[0], le=EPHEMERAL_GIB[1])] | None = None
+    """GiB of a task's own disk, which ends with it; without it Fargate gives 20. Images count (ECS, Fargate task
+    ephemeral storage)."""
     kms_keys: list[types.KeyArn] = Field(default_factory=list)
     """Customers' keys that encrypt what the template itself names: secrets, parameters, environment files."""
 

@@ -64,6 +64,9 @@ SAID_BY_RULES = frozenset({"networkMode", "ipcMode", "pidMode", "logDriver"})
 """Fields whose allowed values `task_rules` tells, which are fewer than ECS's."""
 
 
+STORAGE = "ephemeralStorage"
+
+
 class TemplateError(Exception):
     """A template that cannot become a task definition; the message names the file and says what to do."""
 
@@ -102,6 +105,18 @@ class TaskTemplate:
         if not isinstance(document, dict):
             raise TemplateError(f"{_shown(path)}: must be an object, as RegisterTaskDefinition takes it")
         return cls(_shown(path), document)
+
+    def with_storage(self, gib: int | None) -> "TaskTemplate":
+        """The template with that much ephemeral storage; as it is where none is asked for.
+
+        Raises:
+            TemplateError: it says itself how much.
+        """
+        if gib is None:
+            return self
+        if STORAGE in self.document:
+            raise TemplateError(f"{self.path} has {STORAGE} itself; take one of the two away")
+        return TaskTemplate(self.path, {**self.document, STORAGE: {"sizeInGiB": gib}})
 
     def placeholders(self, field: str | None = None) -> set[str]:
         """The names that the template, or one of its top-level fields, refers to."""

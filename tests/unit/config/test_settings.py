@@ -88,6 +88,8 @@ MISTAKES = [
     ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
     ("services.chuoi.task.cpu", "512", "services.chuoi.task.cpu: '512' is not allowed"),
     ("services.chuoi.task.memory", 512, "memory 512 does not go with cpu 512; Fargate offers 1024, 2048, 3072, 4096"),
+    ("services.chuoi.task.ephemeral_storage", 20, "services.chuoi.task.ephemeral_storage: 20 is not allowed: input should be greater than or equal to 21"),
+    ("services.chuoi.task.ephemeral_storage", 201, "services.chuoi.task.ephemeral_storage: 201 is not allowed: input should be less than or equal to 200"),
     ("services.chuoi.task.ports", 1, "services.chuoi.task.ports: there is no such key; did you mean port?"),
     ("services.chuoi.task.template", ..., "services.chuoi.task.template: is missing"),
     ("services.chuoi.task.template", "wbe.json", "task_templates/wbe.json: there is no such template; there are: web.json"),

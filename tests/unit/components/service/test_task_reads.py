@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from mocked import ACCOUNT, REGION, Recorder
 from task_definitions import EFS, PROXY_AT, ROUTER, TAKEN, WEB_AT, changed, mounted
@@ -124,6 +125,24 @@ def test_the_provider_has_other_words_for_two_fields(deploy: Deploy, template: A
     inputs = run(deploy, "dev").inputs(TASK_DEFINITION, "chuoi-task")
     assert inputs["ephemeralStorage"] == {"sizeInGib": 21}
     assert inputs["volumes"] == [{"name": "data"}]
+
+
+def test_storage_of_the_stack_file_is_an_edit_of_the_task(deploy: Deploy) -> None:
+    services = declared()
+    plain = run(deploy, "dev", services=services).inputs(TASK_DEFINITION, "chuoi-task")
+    services["chuoi"]["task"]["ephemeral_storage"] = 50
+    sized = run(deploy, "dev", services=services).inputs(TASK_DEFINITION, "chuoi-task")
+    assert sized.pop("ephemeralStorage") == {"sizeInGib": 50}
+    differ = {key for key in sized if sized[key] != plain[key]}
+    assert differ == {"containerDefinitions"}, "its fingerprint"
+
+
+def test_storage_that_the_template_has_too_is_refused(deploy: Deploy, template: Any) -> None:
+    template({"ephemeralStorage": {"sizeInGiB": 21}})
+    services = declared()
+    services["chuoi"]["task"]["ephemeral_storage"] = 50
+    with pytest.raises(pulumi.RunError, match=r"task\.ephemeral_storage: \S+/web\.json has ephemeralStorage itself"):
+        run(deploy, "dev", services=services)
 
 
 def test_a_log_router_reaches_the_provider_as_it_is(deploy: Deploy, template: Any) -> None:

@@ -31,6 +31,16 @@ def test_a_placeholder_takes_the_type_that_ecs_says() -> None:
     assert container["secrets"] == STAND_INS["secrets"]
 
 
+def test_storage_that_the_stack_file_asks_for() -> None:
+    assert WEB.with_storage(None) is WEB
+    sized = WEB.with_storage(50)
+    assert sized.document == {**WEB.document, "ephemeralStorage": {"sizeInGiB": 50}}
+    assert sized.problems(PROVIDED) == []
+    assert "ephemeralStorage" not in WEB.document
+    with pytest.raises(TemplateError, match=r"^task_templates/web\.json has ephemeralStorage itself; take one of"):
+        sized.with_storage(50)
+
+
 def test_placeholders_inside_a_text() -> None:
     template = with_container(command=["--listen", "0.0.0.0:${port}"])
     assert template.render(STAND_INS)["containerDefinitions"][0]["command"] == ["--listen", "0.0.0.0:80"]

@@ -120,6 +120,11 @@ DIFFERENT: list[tuple[dict[str, Any], str, str]] = [
         "services.web.task.architecture in Pulumi.dev.yaml",
     ),
     (
+        {"ephemeralStorage": {"sizeInGiB": 50}},
+        "ephemeralStorage.sizeInGiB: then 50, now -",
+        "services.web.task.ephemeral_storage in Pulumi.dev.yaml",
+    ),
+    (
         {"secrets": {"KEY": f"{SSM}/fargate-delivery/dev/web/runtime/KEY-1234567"}},
         "web.secrets.KEY: then /fargate-delivery/dev/web/runtime/KEY-1234567, now -",
         "services.web.parameters.KEY in Pulumi.dev.yaml, or if that is a secret `pulumi config set --secret",
