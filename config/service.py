@@ -68,6 +68,11 @@ class Service(Model):
                 f"health_check.grace {self.health_check.grace} gives a task as long as deploy.timeout "
                 f"{self.deploy.timeout} (minutes) gives its deployment; take more timeout, 60 at most, or less grace"
             )
+        if self.tasks.target_requests is not None and (len(self.routes) != 1 or self.deploy.shifts):
+            raise ValueError(
+                f"tasks.target_requests is measured at one target group, and with {len(self.routes)} routes and "
+                f"deploy.strategy {self.deploy.strategy} there are others or none; use target_cpu or target_memory"
+            )
         for problem in self.deploy.problems(routes=len(self.routes), sessions=self.exec):
             raise ValueError(problem)
         return self

@@ -298,6 +298,12 @@ class EcsService(pulumi.ComponentResource):
     def _why_waiting(self, fingerprint: str, state: ServiceState | None) -> str | None:
         return self.deploy.waits(self._scope.stack, state, fingerprint)
 
+    def _requests_at(self) -> pulumi.Output[str] | None:
+        if self.tasks.target_requests is None:
+            return None
+        (group,) = self.routing.target_groups
+        return pulumi.Output.concat(self._platform.load_balancer.arn_suffix, "/", group.arn_suffix)
+
     def _container(self, name: str) -> tuple[str, int]:
         """The container that the load balancer reaches, and where it listens.
 
@@ -347,5 +353,6 @@ class EcsService(pulumi.ComponentResource):
             pulumi.Output.concat("service/", self._platform.cluster.name, "/", service_name),
             self.tasks,
             suspended=not goes_on,
+            requests_at=self._requests_at(),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if replaces else ["suspended_state"]),
         )
