@@ -17,6 +17,8 @@ LAYERS = ("common", "defaults", "services")
 """The keys of a stack's config that say something of services."""
 OF_ROUTES = ("health_check", "alarms", "task.port")
 """What of the defaults is nothing for a service without routes."""
+OF_BUILDS = ("build",)
+"""What of them is nothing for a service whose image is pushed."""
 KIND = "strategy"
 """The key that says which other keys there are: of another kind, keys replace the former ones as a whole."""
 MOST_NAMES = 3
@@ -86,11 +88,13 @@ def merge(config: Mapping[str, Any]) -> Merged:
 
 
 def _fitting(defaults: list[Layer], own: list[Layer]) -> list[Layer]:
-    """The defaults for a service: those of routes only where it has some."""
-    routes = [layer["routes"] for _, layer in [*defaults, *own] if isinstance(layer, dict) and "routes" in layer]
-    if routes and routes[-1]:
-        return defaults
-    for path in OF_ROUTES:
+    """The defaults for a service: those of routes only where it has some, of builds only where it is built."""
+    said = [_keys(layer) for _, layer in [*defaults, *own]]
+    routes = next((layer["routes"] for layer in reversed(said) if "routes" in layer), None)
+    source = next(
+        (source["type"] for layer in reversed(said) if "type" in (source := _keys(layer.get("source")))), None
+    )
+    for path in [*(() if routes else OF_ROUTES), *(OF_BUILDS if source == "ecr" else ())]:
         defaults = [(where, _without(layer, *path.split("."))) for where, layer in defaults]
     return defaults
 

@@ -121,6 +121,29 @@ MERGES: Mapping[str, tuple[Json, Json]] = {
             "none": {"task": {"cpu": 256}, "routes": []},
         },
     ),
+    "what is for builds is for those that are built": (
+        {
+            "defaults": {"build": {"timeout": 9}, "source": {"tag": "v1"}},
+            "services": {"a": {"source": {"type": "ecr"}}, "b": {"source": {"type": "s3", "tag": None}}, "c": {}},
+        },
+        {
+            "a": {"source": {"type": "ecr", "tag": "v1"}},
+            "b": {"source": {"type": "s3"}, "build": {"timeout": 9}},
+            "c": {"source": {"tag": "v1"}, "build": {"timeout": 9}},
+        },
+    ),
+    "also where the default is a pushed image": (
+        {
+            "common": common({"source": {"type": "ecr"}}, a={}, b={"build": {"timeout": 7}}),
+            "defaults": {"build": {"timeout": 9}},
+            "services": {"c": {"source": {"type": "s3"}}},
+        },
+        {
+            "a": {"source": {"type": "ecr"}},
+            "b": {"source": {"type": "ecr"}, "build": {"timeout": 7}},
+            "c": {"source": {"type": "s3"}, "build": {"timeout": 9}},
+        },
+    ),
     "but not taken from a service that says so itself": (
         {"common": common(job={"health_check": {"path": "/up"}})},
         {"job": {"health_check": {"path": "/up"}}},
