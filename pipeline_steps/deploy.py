@@ -131,7 +131,8 @@ class _Step:
             return None
         if self._late(progress):
             return f"it has not ended within {self._settings.deploy_minutes} min"
-        return service_deployments.too_many_failed(service)
+        shown = service["taskDefinition"] == progress.revision  # else the answer is of before
+        return service_deployments.too_many_failed(service) if shown else None
 
     def _end(self, progress: Progress, service: Json, last: ServiceDeployment) -> Done:
         if last.status == "SUCCESSFUL" and service["taskDefinition"] == progress.revision:

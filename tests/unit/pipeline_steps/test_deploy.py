@@ -46,6 +46,7 @@ class Step:
     record: str = RECORD
     desired: int = 2
     failed_tasks: int = 0
+    failed_before: int = 0
     labels: Json = field(default_factory=dict)
     stop: Any = None
     state: Json = field(default_factory=dict)
@@ -74,7 +75,8 @@ class Step:
 
         def service(given: Json) -> Json:
             runs_now = runs.pop(0) if len(runs) > 1 else runs[0]
-            primary = {"status": "PRIMARY", "taskDefinition": runs_now, "failedTasks": self.failed_tasks}
+            failed = self.failed_tasks if runs_now == CLONE else self.failed_before
+            primary = {"status": "PRIMARY", "taskDefinition": runs_now, "failedTasks": failed}
             return {
                 "services": [
                     {
@@ -216,6 +218,13 @@ def test_tasks_that_fail_one_after_another_end_it(
     step = Step(looks, desired=desired, failed_tasks=failed).run(monkeypatch)
     assert len(step.aws.called("StopServiceDeployment")) == stops
     assert (f"{failed} of its tasks have failed one after another" in step.failure) is bool(stops)
+
+
+def test_what_failed_before_its_own_revision_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ECS's answer may be what was before: a deployment whose tasks failed, too."""
+    looks = [FIRST, mine("IN_PROGRESS"), mine("IN_PROGRESS"), mine("SUCCESSFUL")]
+    step = Step(looks, runs=[OLD, OLD, CLONE], failed_before=3).run(monkeypatch)
+    assert (step.failure, step.aws.called("StopServiceDeployment")) == ("", [])
 
 
 def test_what_goes_back_already_is_not_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
