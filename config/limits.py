@@ -71,7 +71,7 @@ def _check_load_balancer(config: "Stack") -> Iterator[str]:
     if groups > TARGET_GROUPS:
         yield (
             f"services: their routes need {groups} target groups, and a load balancer takes {TARGET_GROUPS}, two for a "
-            "route of a service of CodeDeploy's; move services to another stack"
+            "route whose traffic shifts; move services to another stack"
         )
 
 

@@ -16,8 +16,8 @@ GOING_BACK = frozenset({"STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PRO
 LONGEST = timedelta(days=20)
 """More than a deployment takes: a pause is of 14 days at most (ECS, DeploymentLifecycleHookTimeoutConfiguration)."""
 FAILED_TASKS = 3
-"""So many failed tasks end a deployment, as the circuit breaker would that is of rolling updates only: it takes half of
-the desired tasks, and three at least (ECS, deployment circuit breaker)."""
+"""So many failed tasks end a deployment, as they do for the circuit breaker, which may be of rolling updates only
+(docs/aws-assumptions.md): half of the desired tasks, and three at least (ECS, deployment circuit breaker)."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,24 @@ def too_many_failed(service: Mapping[str, Any]) -> str | None:
     if failed < max(FAILED_TASKS, -(-service["desiredCount"] // 2)):
         return None
     return f"{failed} of its tasks have failed one after another"
+
+
+def drop_hooks(ecs: Any, cluster: str, service: str) -> None:
+    """Take the lifecycle hooks of a service away, if it has any.
+
+    The AWS provider cannot: it sends no empty list, and UpdateService keeps hooks that it is not told of
+    (docs/aws-assumptions.md). It starts no deployment.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
+    """
+    described = ecs.describe_services(cluster=cluster, services=[service])["services"][0]
+    configuration = described.get("deploymentConfiguration", {})
+    if configuration.get("lifecycleHooks"):
+        without = {**configuration, "lifecycleHooks": []}
+        ecs.update_service(cluster=cluster, service=service, deploymentConfiguration=without)
 
 
 def roll_back(ecs: Any, arn: str) -> None:

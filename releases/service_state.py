@@ -131,6 +131,8 @@ class ServiceState:
 
     def how_to_wait(self, stack: str) -> str:
         """Words and a command for waiting until nothing is in flight."""
+        if self.shifting is not None and self.shifting.pause:
+            return self.shifting.how_to_wait(stack, self.service)
         if self.execution:
             return (
                 f"wait until execution {self.execution} is over: `aws codepipeline get-pipeline-execution "

@@ -118,8 +118,8 @@ def follow_deployment(
     session: boto3.Session, stack: str, service: str, revision: str, log_progress: Log, timeout: float
 ) -> bool:
     """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
-    has as many. Where ECS shifts traffic, it is told to go back when too many tasks fail; its circuit breaker does that
-    in rolling deployments only.
+    has as many. Where ECS shifts traffic, it is told to go back when too many tasks fail, which its circuit breaker may
+    do in rolling deployments only.
 
     Returns:
         Whether it is the pipeline's clone, which has another image.

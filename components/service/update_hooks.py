@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from components.scope import Scope
 from components.service.revision import replacement_refusal
 from components.service.strategies.strategy import Strategy
-from releases import update_guard, waiting
+from releases import service_deployments, update_guard, waiting
 from releases.aws_session import Provider, connect
 from releases.controllers.controller import Controller
 from releases.errors import DeliveryError, ReleaseError, explained
@@ -276,6 +276,10 @@ def _before(snapshot: Snapshot, stack: str, service: str) -> pulumi.ResourceHook
             pulumi.log.warn(f"{service}: {refusal}")
         elif refusal:
             raise DeliveryError(f"{service} is left as it is: {refusal}")
+        state, deployment = snapshot.states[service], (args.new_inputs or {}).get("deploymentConfiguration") or {}
+        if state.alternates and not deployment.get("lifecycleHooks") and not preview:
+            ecs = snapshot.session.client("ecs")
+            await _in_thread(service_deployments.drop_hooks, ecs, stack, state.name)
 
     return pulumi.ResourceHook(f"{service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
 

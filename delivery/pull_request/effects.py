@@ -12,6 +12,7 @@ from delivery.pull_request.preview import SECRET, UNKNOWN, Change
 from delivery.sidecars import moving
 from releases.controllers import controller_of
 from releases.record import UNKNOWN as UNNAMED
+from releases.service_deployments import strategy_of
 from releases.service_state import ServiceState
 from releases.template import APPSPEC, TASK_DEFINITION
 
@@ -154,6 +155,9 @@ def _deployment(
         return
     if is_revision_alone(ecs, state):
         return
+    before, after = (strategy_of(inputs).lower() for inputs in (ecs.old, ecs.new))
+    if before != after:
+        yield f"**{after} deployments** by ECS instead of {before}: the service is updated, nothing is replaced"
     reasons = [what] if what else []
     reasons += sorted(_top(ecs.fields) & DEPLOYED - {"taskDefinition"})
     if state is not None and state.in_flight:

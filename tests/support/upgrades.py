@@ -14,6 +14,7 @@ CHANGED = {
     "aws:codebuild/project:Project": {"source", "environment"},
     "aws:iam/rolePolicy:RolePolicy": {"policy"},
     "aws:cloudwatch/eventTarget:EventTarget": {"arn", "roleArn", "inputTransformer"},
+    "aws:cloudwatch/eventRule:EventRule": {"eventPattern"},
     "aws:cloudwatch/logGroup:LogGroup": {"name"},
     "aws:iam/role:Role": {"assumeRolePolicy"},
     "aws:sqs/queuePolicy:QueuePolicy": {"policy"},
@@ -23,5 +24,5 @@ CHANGED = {
 """What of a resource may differ, by its type."""
 CHANGED_NAMES = re.compile(
     r"[\w-]+-(pipeline|package)(-policy)?|commits-(events-policy|ended-report|failed-comment)"
-    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|hook_waits-target)"
+    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|hook_(waits|failed)(-target)?)"
 )

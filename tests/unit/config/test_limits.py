@@ -61,8 +61,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "target groups": (
         {"services": routed(100)},
         {"services": routed(101)},
-        "services: their routes need 101 target groups, and a load balancer takes 100, two for a route of a service of "
-        "CodeDeploy's; move services to another stack",
+        "services: their routes need 101 target groups, and a load balancer takes 100, two for a route whose "
+        "traffic shifts; move services to another stack",
     ),
     "target groups of CodeDeploy's": (
         {"services": routed(50, deploy=BY_CODE_DEPLOY)},

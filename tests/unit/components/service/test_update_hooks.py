@@ -18,7 +18,7 @@ from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_c
 
 from components.scope import Scope
 from components.service.update_hooks import Snapshot, UpdateHooks, _progress_logger, read_service_states, update_hooks
-from releases import update_guard
+from releases import service_deployments, update_guard
 from releases.aws_session import Provider
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
@@ -200,6 +200,36 @@ def test_a_refusal_fails_the_up_and_warns_in_a_preview(
     else:
         finish(changing)
     assert warned == (["chuoi: not now"] if refusal and preview else [])
+
+
+@pytest.mark.parametrize(
+    ("alternates", "preview", "declared", "dropped"),
+    [
+        (True, False, {"strategy": "ROLLING"}, True),
+        (True, False, None, True),
+        (True, False, {"strategy": "CANARY", "lifecycleHooks": [{"targetType": "PAUSE"}]}, False),
+        (True, True, {"strategy": "ROLLING"}, False),
+        (False, False, None, False),
+    ],
+)
+def test_hooks_that_are_declared_no_longer_are_taken_away(
+    monkeypatch: pytest.MonkeyPatch, alternates: bool, preview: bool, declared: dict[str, Any] | None, dropped: bool
+) -> None:
+    """The provider cannot."""
+    calls: list[tuple[str, str]] = []
+    monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
+    monkeypatch.setattr(update_guard, "check", lambda *_: None)
+    monkeypatch.setattr(service_deployments, "drop_hooks", lambda _, *given: calls.append(given))
+    session = boto3.Session("key", "secret", region_name=REGION)
+    states = {"chuoi": replace(QUIET, alternates=alternates)}
+    binding = update_hooks(Snapshot(session, states), "dev", "chuoi", 15).service
+    assert binding is not None
+    (before,) = binding.before_update or []
+    assert isinstance(before, pulumi.ResourceHook)
+    given: Any = SimpleNamespace(new_inputs={"taskDefinition": OWN, "deploymentConfiguration": declared})
+    finish(before.callback(given))  # type: ignore[arg-type]
+    assert calls == ([("dev", "dev-chuoi")] if dropped else [])
 
 
 @pytest.mark.parametrize("rolled_back", [False, True], ids=["completes", "rolled back"])

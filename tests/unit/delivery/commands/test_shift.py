@@ -83,6 +83,10 @@ def test_there_is_nothing_to_answer(aws: FakeAws, run: Any, verb: str) -> None:
     assert asked(aws, "StopServiceDeployment") == asked(aws, "ContinueServiceDeployment") == []
 
 
-def test_status_says_the_commands(run: Any) -> None:
+@pytest.mark.parametrize("deploying", [False, True])
+def test_status_says_the_commands(aws: FakeAws, run: Any, deploying: bool) -> None:
+    """Though a release waits for it."""
+    latest = {"status": "InProgress", "pipelineExecutionId": "e1"}
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}] if deploying else []
     output = run("status").output
     assert "it waits for `delivery continue web --stack dev` or `delivery abort web --stack dev`" in output

@@ -245,6 +245,23 @@ def test_what_a_changed_service_does(change: Change, running: ServiceState, line
     assert effect([change], running, asked=True).lines == (line,)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (None, "CANARY", ("**canary deployments** by ECS instead of rolling: the service is updated, nothing is replaced",)),
+        ("BLUE_GREEN", "ROLLING", ("**rolling deployments** by ECS instead of blue_green: the service is updated, nothing is replaced",)),
+        ("LINEAR", "LINEAR", ()),
+    ],
+)  # fmt: skip
+def test_another_strategy_of_ecs_s(before: str | None, after: str, lines: tuple[str, ...]) -> None:
+    changed = service(f"{FAMILY}:5", ("deploymentConfiguration.strategy",))
+    old = {} if before is None else {"deploymentConfiguration": {"strategy": before}}
+    new = {"deploymentConfiguration": {"strategy": after}}
+    change = replace(changed, old={**changed.old, **old}, new={**changed.new, **new})
+    rest = "service changed without a deployment: deploymentConfiguration"
+    assert effect([change], state(), asked=True).lines == (*lines, rest)
+
+
 def run(*arguments: str, given: str) -> str:
     done = CliRunner().invoke(main, ["preview-report", "--stack", "dev", "--no-live", *arguments], input=given)
     assert done.exit_code == 0, done.output

@@ -94,7 +94,7 @@ def statements(recorder: Recorder, policy: str) -> dict[str, Any]:
 def test_how_ecs_deploys(deploy: Deploy, how: dict[str, Any], configuration: dict[str, Any]) -> None:
     service = run(deploy, **how).inputs(SERVICE, "chuoi-service")
     assert service["deploymentConfiguration"] == configuration
-    assert service["deploymentCircuitBreaker"] == {"enable": False, "rollback": False}
+    assert service["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
     assert (service["deploymentMinimumHealthyPercent"], service["deploymentMaximumPercent"]) == (100, 200)
     assert "deploymentController" not in service
     assert "testListenerRule" not in service["loadBalancers"][0]["advancedConfiguration"]

@@ -1,0 +1,250 @@
+"""Deployments that ECS shifts itself: canary, pause, alarm, edits, and each strategy after another on one service."""
+
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import Apps, Done, Stack, new_stack
+from tests.scenarios.test_load import seen
+from tests.scenarios.test_slack import told
+from tests.soak.beside import Running
+from tests.support.deliveries import scaling
+
+pytestmark = pytest.mark.nightly
+
+ROUTE = "      routes: [{host: hello.local.example.com, priority: 10}]\n"
+CANARY = "{strategy: canary, percent: 20, interval: 20, bake: 3, test_port: 8443}"
+PAUSES = "{strategy: canary, percent: 20, interval: 1, bake: 1, test_port: 8443, pause: 300}"
+BLUE_GREEN = "{strategy: blue_green, bake: 3, test_port: 8443}"
+LINEAR = "{strategy: linear, percent: 25, interval: 4, bake: 1}"
+ROLLING = "{strategy: rolling}"
+GREETING = "GREETING: {value: Hello from the sandbox"
+ALARM = "local-hello-server-errors"
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Stack `local` with the service hello alone, which ECS deploys by canary from its first release on."""
+    with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
+        stack.keep_services(["hello"])
+        stack.edit("Pulumi.local.yaml", ROUTE, f"{ROUTE}      deploy: {CANARY}\n")
+        stack.up()
+        yield stack
+
+
+def described(stack: Stack) -> dict[str, Any]:
+    found: dict[str, Any] = stack.client("ecs").describe_services(cluster="local", services=["local-hello"])
+    service: dict[str, Any] = found["services"][0]
+    return service
+
+
+def shares(stack: Stack, port: int = 443) -> list[int]:
+    """The weights of a listener's rule, in per cent, sorted."""
+    elbv2 = stack.client("elbv2")
+    balancer = elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    listeners = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+    arn = next(listener["ListenerArn"] for listener in listeners if listener["Port"] == port)
+    (rule,) = [rule for rule in elbv2.describe_rules(ListenerArn=arn)["Rules"] if not rule["IsDefault"]]
+    weights = [each["Weight"] for each in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]]
+    return sorted(round(100 * weight / sum(weights)) for weight in weights)
+
+
+def answer(stack: Stack, port: int = 443) -> str:
+    """What the service says to a request on a port of the load balancer."""
+    (address,) = [each["address"] for each in stack.control("listeners") if int(each["port"]) == port]
+    request = urllib.request.Request(f"http://{address}/healthz", headers={"Host": "hello.local.example.com"})
+    with urllib.request.urlopen(request, timeout=10) as page:  # noqa: S310
+        text: str = page.read().decode()
+        return text
+
+
+def until(what: Callable[[], bool], beside: Running[Done]) -> None:
+    """Wait for something that comes while a command runs."""
+    for _ in range(1200):
+        if what():
+            return
+        assert not beside.over(), beside.result().out + beside.result().err
+        time.sleep(0.05)
+    raise AssertionError("it does not come")
+
+
+def newest(stack: Stack) -> dict[str, Any]:
+    """The service deployment that began last."""
+    ecs = stack.client("ecs")
+    listed = ecs.list_service_deployments(cluster="local", service="local-hello")["serviceDeployments"]
+    arn = max(listed, key=lambda each: each["createdAt"])["serviceDeploymentArn"]
+    found: dict[str, Any] = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
+    return found
+
+
+def waits(stack: Stack) -> bool:
+    """Whether a deployment is in its pause."""
+    return any(hook["status"] == "AWAITING_ACTION" for hook in newest(stack).get("lifecycleHookDetails", []))
+
+
+def ship(stack: Stack, apps: Apps, version: str) -> None:
+    done = stack.ship("hello", apps.make(version))
+    assert done.code == 0, done.out + done.err
+
+
+def use(stack: Stack, before: str, after: str) -> list[str]:
+    """Deploy with another strategy: what a preview makes of it, which replaces and removes nothing but a test rule."""
+    stack.edit("Pulumi.local.yaml", f"deploy: {before}", f"deploy: {after}")
+    steps = {(step["op"], step["urn"].rpartition("::")[2]) for step in stack.ok("preview", "--json").json["steps"]}
+    assert not [urn for op, urn in steps if "replace" in op]
+    gone = {urn for op, urn in steps if op == "delete"}
+    assert all(urn.startswith("load-balancer-") or urn.endswith("-test-rule") for urn in gone), gone
+    assert ("update", "hello-service") in steps
+    up = stack.ok("up")
+    assert stack.changes() == {}
+    return (up.out + up.err).splitlines()
+
+
+def test_the_first_release_starts_the_tasks_with_its_deployment(local: Stack, apps: Apps) -> None:
+    assert local.status("hello")["desired"] == 0
+    ship(local, apps, "v1")
+    status = local.status("hello")
+    assert (status["running"], status["release"]["release"]) == (1, 1)
+    assert scaling(local, "hello") == {False}
+    assert (shares(local), answer(local)) == ([0, 100], "v1")
+    assert local.changes() == {}
+
+
+def test_a_canary_gets_a_part_of_the_traffic_and_then_all(local: Stack, apps: Apps) -> None:
+    source = apps.make("v2")
+    release = Running(lambda: local.ship("hello", source))
+    until(lambda: shares(local) == [20, 80], release)
+    assert "is in flight" in local.ok("status", "hello").out or local.status("hello")["in_flight"]
+    done = release.result()
+    assert done.code == 0, done.out + done.err
+    assert (shares(local), answer(local)) == ([0, 100], "v2")
+    status = local.status("hello")
+    assert status["image_digest"] == status["live"] == status["release"]["image_digest"]
+    assert not status["in_flight"]
+    assert local.changes() == {}
+
+
+def test_an_alarm_brings_a_canary_back(local: Stack, apps: Apps) -> None:
+    before, source = local.status("hello"), apps.make("alarming")
+    release = Running(lambda: local.ship("hello", source))
+    until(lambda: shares(local) == [20, 80], release)
+    cloudwatch = local.client("cloudwatch")
+    cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="for a test")
+    done = release.result()
+    cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="for a test")
+    assert done.code == 1
+    assert "has ended as ROLLBACK_SUCCESSFUL" in done.out + done.err
+    after = local.settled("hello")
+    assert {key: after[key] for key in ("image_digest", "live", "release")} == {
+        key: before[key] for key in ("image_digest", "live", "release")
+    }
+    assert (shares(local), answer(local)) == ([0, 100], "v2")
+    assert local.changes() == {}
+
+
+def test_a_release_whose_tasks_fail_goes_back(local: Stack, apps: Apps) -> None:
+    done = local.ship("hello", apps.make("exits", server="raise SystemExit(3)\n"))
+    assert done.code == 1
+    assert "has ended as ROLLBACK_SUCCESSFUL" in done.out + done.err
+    local.settled("hello")
+    assert (shares(local), answer(local)) == ([0, 100], "v2")
+    assert local.changes() == {}
+
+
+def test_a_pause_shows_the_new_version_on_the_test_port_until_somebody_answers(local: Stack, apps: Apps) -> None:
+    """An `up` with an edit waits for it; and an edit that `up` deploys pauses, too."""
+    use(local, CANARY, PAUSES)
+    source, slack = apps.make("v3"), len(told(local))
+    release = Running(lambda: local.ship("hello", source))
+    until(lambda: waits(local), release)
+    assert (answer(local), answer(local, 8443)) == ("v2", "v3")
+    commands = "`sandbox continue hello --stack local` or `sandbox abort hello --stack local`"
+    assert f"it waits for {commands}" in local.ok("status", "hello").out
+    assert "Let it go on with `delivery continue`" in str(told(local, slack))
+    local.edit("Pulumi.local.yaml", GREETING, "GREETING: {value: Hello again")
+    refused = local.run("up")
+    assert refused.code == 1
+    by_program = commands.replace("sandbox", "delivery")
+    assert f"is in flight; it waits for {by_program}, then run this again" in refused.err
+    assert "goes on" in local.ok("continue", "hello").out
+    done = release.result()
+    assert done.code == 0, done.out + done.err
+    assert answer(local) == "v3"
+    secrets = local.status("hello")["secrets"]
+    up = Running(lambda: local.run("up"))
+    until(lambda: waits(local), up)
+    local.ok("continue", "hello")
+    assert up.result().code == 0, up.result().err
+    assert local.status("hello")["secrets"] != secrets
+    assert answer(local) == "v3"
+    assert local.changes() == {}
+
+
+def test_a_pause_that_is_aborted_fails_the_release_and_what_ran_goes_on(local: Stack, apps: Apps) -> None:
+    before, source = local.status("hello"), apps.make("v4")
+    release = Running(lambda: local.ship("hello", source))
+    until(lambda: waits(local), release)
+    assert "It goes back" in local.ok("abort", "hello").out
+    done = release.result()
+    assert done.code == 1
+    assert "has ended as ROLLBACK_SUCCESSFUL" in done.out + done.err
+    assert local.settled("hello")["image_digest"] == before["image_digest"]
+    assert answer(local) == "v3"
+    assert (
+        local.run("continue", "hello").err == "error: ECS does not shift the traffic of hello: nothing is in flight\n"
+    )
+    assert local.changes() == {}
+
+
+def test_an_edit_that_is_aborted_fails_the_up(local: Stack) -> None:
+    local.edit("Pulumi.local.yaml", "GREETING: {value: Hello again", "GREETING: {value: Hello no more")
+    up = Running(lambda: local.run("up"))
+    until(lambda: waits(local), up)
+    local.ok("abort", "hello")
+    assert up.result().code == 1
+    assert answer(local) == "v3"
+    local.settled("hello")
+    up = Running(lambda: local.run("up"))
+    until(lambda: waits(local), up)
+    local.ok("continue", "hello")
+    assert up.result().code == 0, "it is tried again"
+    assert local.changes() == {}
+
+
+def test_each_strategy_follows_another_by_the_stack_file_alone(local: Stack, apps: Apps) -> None:
+    """Nothing is replaced, and no request fails."""
+    with seen(local, "hello") as views:
+        lines = use(local, PAUSES, BLUE_GREEN)
+        assert any("hello: blue_green deployments by ECS instead of canary" in line for line in lines)
+        ship(local, apps, "v5")
+        use(local, BLUE_GREEN, LINEAR)
+        ship(local, apps, "v6")
+        lines = use(local, LINEAR, ROLLING)
+        assert any("it keeps its second target group" in line for line in lines)
+        ship(local, apps, "v7")
+        assert answer(local) == "v7"
+        use(local, ROLLING, CANARY)
+        ship(local, apps, "v8")
+        assert answer(local) == "v8"
+    assert views["hello"]["server_errors"] == 0
+    assert views["hello"]["views"] > 100
+    assert len(described(local)["deployments"]) == 1
+    assert local.changes() == {}
+
+
+def test_a_rolling_service_becomes_one_whose_traffic_shifts(tmp_path: Path, apps: Apps) -> None:
+    with new_stack(tmp_path / "repository", "local") as stack:
+        stack.keep_services(["hello"])
+        stack.edit("Pulumi.local.yaml", ROUTE, f"{ROUTE}      deploy: {ROLLING}\n")
+        stack.up()
+        ship(stack, apps, "v1")
+        lines = use(stack, ROLLING, CANARY)
+        assert any("its route gets a second target group" in line for line in lines)
+        assert answer(stack) == "v1"
+        ship(stack, apps, "v2")
+        assert (shares(stack), answer(stack)) == ([0, 100], "v2")
+        stack.ok("down")
