@@ -107,7 +107,7 @@ def test_two_load_balancer_entries_shift_together() -> None:
 def rolled_back(r: NativeRig, blue: Deployment, bad: Deployment, reason: str) -> None:
     """The deployment has failed, and everything is as it was."""
     assert (r.record.ended or r.record.status == "ROLLBACK_IN_PROGRESS", bad.rollout_state) == (True, "FAILED")
-    assert (r.service.primary, bad.status) == (blue, "ACTIVE")
+    assert (r.service.primary, r.service.deployments[0], bad.status) == (blue, blue, "ACTIVE")
     record = r.until_ended()
     assert (record.status, record.reason) == ("ROLLBACK_SUCCESSFUL", reason)
     assert record.rollback is not None
@@ -133,6 +133,28 @@ def test_an_alarm_brings_the_traffic_back(minutes: float) -> None:
     r.look()
     assert r.record.triggered_alarms == ["errors"]
     rolled_back(r, blue, bad, "Service deployment rolled back because an alarm went off.")
+
+
+def test_no_alarm_counts_when_blue_goes() -> None:
+    r = settled(alarms=ALARMS)
+    r.deploy()
+    r.ready()
+    assert r.record.stage == "CLEAN_UP"
+    r.alarms["errors"] = "ALARM"
+    r.now += 1
+    r.ready()
+    assert r.record.status == "SUCCESSFUL"
+
+
+def test_one_that_is_aborted_leaves_everything_as_it_is() -> None:
+    r = settled("CANARY")
+    blue, green = r.service.primary, r.deploy()
+    r.ready()
+    r.record.asked = "ABORT"
+    r.look()
+    assert (r.record.status, green.rollout_state, r.production) == ("STOPPED", "FAILED", {"one": 95.0, "two": 5.0})
+    r.step()
+    assert (len(r.active(blue)), len(r.active(green))) == (2, 2)
 
 
 def test_unhealthy_tasks_bring_it_back_and_no_traffic_has_shifted() -> None:
@@ -265,6 +287,7 @@ def test_a_rollback_that_cannot_shift_back_fails() -> None:
     r.now += 1
     r.look()
     assert (r.record.status, r.production) == ("ROLLBACK_FAILED", {"one": 95.0, "two": 5.0})
+    r.alarms["errors"] = "OK"
     r.step()
     assert len([task for task in r.service.tasks if task.active]) == 4, "both serve"
 
@@ -273,8 +296,11 @@ def test_another_update_takes_its_place_and_the_traffic_goes_back_first() -> Non
     r = settled("CANARY")
     blue, second = r.service.primary, r.deploy()
     r.ready()
-    third = r.deploy("td:3")
+    third = Deployment("td:3", dict(blue.inputs))
+    begin(r.service, third)
     first, newest = r.service.service_deployments[-2:]
+    assert (first.status, newest.status) == ("STOP_REQUESTED", "PENDING")
+    r.look()
     assert (first.status, newest.status, newest.stage) == ("STOPPED", "IN_PROGRESS", "RECONCILE_SERVICE")
     assert (r.production, r.active(second), len(r.active(blue))) == ({"one": 100.0, "two": 0.0}, [], 2)
     assert newest.sources == [blue]

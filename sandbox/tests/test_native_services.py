@@ -14,6 +14,7 @@ from sandbox.readings import Readings
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/infrastructure"
 BREAKER = {"enable": True, "rollback": True}
+PAUSE = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]}
 
 
 class Shifting:
@@ -114,13 +115,14 @@ def shifting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shifti
         yield Shifting(prepared)
 
 
-def test_a_release_shifts_the_weights_and_its_history_is_told(shifting: Shifting) -> None:
+def test_a_release_shifts_the_weights_when_somebody_lets_it_and_its_history_is_told(shifting: Shifting) -> None:
     first = shifting.create()
     assert (first["status"], shifting.weights(), first["sourceServiceRevisions"]) == ("SUCCESSFUL", [100, 0], [])
     second = shifting.aws.register()
-    started = shifting.update(taskDefinition=second)
+    started = shifting.update(taskDefinition=second, deploymentConfiguration={"lifecycleHooks": [PAUSE]})
     assert [each["status"] for each in started["deployments"]] == ["PRIMARY", "ACTIVE"]
     assert started["taskDefinition"] == second
+    answers(shifting, shifting.at("POST_TEST_TRAFFIC_SHIFT"))
     done = shifting.ended()
     assert started["currentServiceDeployment"] == done["serviceDeploymentArn"]
     assert (done["status"], done["lifecycleStage"]) == ("SUCCESSFUL", "CLEAN_UP")
@@ -139,6 +141,36 @@ def test_a_release_shifts_the_weights_and_its_history_is_told(shifting: Shifting
     assert [(d["status"], d["rolloutState"]) for d in described["deployments"]] == [("PRIMARY", "COMPLETED")]
     assert target["arn"].rpartition("/")[2] == described["deployments"][0]["id"].rpartition("/")[2]
     assert {role for role, _ in shifting.aws.account.assumed if "infrastructure" in role} == {ROLE}
+    shifting.update(deploymentConfiguration={"lifecycleHooks": []})
+    assert shifting.aws.described()["deploymentConfiguration"]["lifecycleHooks"] == []
+
+
+def answers(shifting: Shifting, paused: Json) -> None:
+    """What a pause looks like, what it is not answered by, and what it is."""
+    (hook,) = paused["lifecycleHookDetails"]
+    assert {k: v for k, v in hook.items() if k not in ("hookId", "expiresAt")} == {
+        "targetType": "PAUSE", "status": "AWAITING_ACTION", "timeoutAction": "ROLLBACK",
+    }  # fmt: skip
+    assert (shifting.weights(), shifting.weights(shifting.test_rule)) == ([100, 0], [0, 100])
+    arn, go_on = paused["serviceDeploymentArn"], shifting.aws.ecs.continue_service_deployment
+    (told,) = [e for e in shifting.aws.account.bus.events if e["detail-type"] == "ECS Hook State Change"]
+    assert told["resources"] == [arn]
+    names = ("eventName", "hookId", "hookType", "lifecycleStage", "serviceDeploymentArn")
+    assert [told["detail"][name] for name in names] == [
+        "HOOK_AWAITING_ACTION", hook["hookId"], "PAUSE", "POST_TEST_TRAFFIC_SHIFT", arn,
+    ]  # fmt: skip
+    for given, code, words in (
+        ({"hookId": "x"}, "InvalidParameterException", "must follow the format: ecs-{hookType}-{id}"),
+        ({"hookId": "ecs-pause-x"}, "InvalidParameterException", "Provided hookId is either completed, unavailable"),
+        ({"serviceDeploymentArn": f"{arn}x"}, "ServiceDeploymentNotFoundException", "does not exist"),
+    ):
+        with pytest.raises(AwsError, match=words) as caught:
+            go_on(**{"serviceDeploymentArn": arn, "hookId": hook["hookId"], **given})
+        assert caught.value.code == code
+    assert go_on(serviceDeploymentArn=arn, hookId=hook["hookId"]) == {"serviceDeploymentArn": arn}
+    shifting.ended()
+    with pytest.raises(AwsError, match="in terminal states"):
+        go_on(serviceDeploymentArn=arn, hookId=hook["hookId"])
 
 
 def test_unhealthy_green_tasks_leave_the_traffic_with_blue(shifting: Shifting) -> None:
@@ -161,39 +193,6 @@ def test_unhealthy_green_tasks_leave_the_traffic_with_blue(shifting: Shifting) -
     ]
 
 
-def test_a_pause_waits_for_somebody_with_test_traffic_on_green(shifting: Shifting) -> None:
-    pause = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]}
-    shifting.create("CANARY")
-    shifting.update(deploymentConfiguration={"lifecycleHooks": [pause]})
-    shifting.update(taskDefinition=shifting.aws.register())
-    paused = shifting.at("POST_TEST_TRAFFIC_SHIFT")
-    (hook,) = paused["lifecycleHookDetails"]
-    assert {k: v for k, v in hook.items() if k not in ("hookId", "expiresAt")} == {
-        "targetType": "PAUSE", "status": "AWAITING_ACTION", "timeoutAction": "ROLLBACK",
-    }  # fmt: skip
-    assert (shifting.weights(), shifting.weights(shifting.test_rule)) == ([100, 0], [0, 100])
-    arn = paused["serviceDeploymentArn"]
-    go_on = shifting.aws.ecs.continue_service_deployment
-    for given, code, words in (
-        ({"hookId": "x"}, "InvalidParameterException", "must follow the format: ecs-{hookType}-{id}"),
-        ({"hookId": "ecs-pause-x"}, "InvalidParameterException", "Provided hookId is either completed, unavailable"),
-        ({"serviceDeploymentArn": f"{arn}x"}, "ServiceDeploymentNotFoundException", "does not exist"),
-    ):
-        with pytest.raises(AwsError, match=words) as caught:
-            go_on(**{"serviceDeploymentArn": arn, "hookId": hook["hookId"], **given})
-        assert caught.value.code == code
-    assert go_on(serviceDeploymentArn=arn, hookId=hook["hookId"]) == {"serviceDeploymentArn": arn}
-    assert shifting.ended()["status"] == "SUCCESSFUL"
-    with pytest.raises(AwsError, match="in terminal states"):
-        go_on(serviceDeploymentArn=arn, hookId=hook["hookId"])
-    (told, *_), *_ = [[e for e in shifting.aws.account.bus.events if e["detail-type"] == "ECS Hook State Change"]]
-    assert told["resources"] == [arn]
-    assert {k: told["detail"][k] for k in ("eventName", "hookId", "hookType", "lifecycleStage", "serviceDeploymentArn")} == {
-        "eventName": "HOOK_AWAITING_ACTION", "hookId": hook["hookId"], "hookType": "PAUSE",
-        "lifecycleStage": "POST_TEST_TRAFFIC_SHIFT", "serviceDeploymentArn": arn,
-    }  # fmt: skip
-
-
 def test_a_user_stops_it_and_another_strategy_has_to_wait(shifting: Shifting) -> None:
     shifting.create("CANARY", canaryConfiguration={"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1440})
     shifting.update(taskDefinition=shifting.aws.register())
@@ -206,6 +205,8 @@ def test_a_user_stops_it_and_another_strategy_has_to_wait(shifting: Shifting) ->
         stop(serviceDeploymentArn=arn, stopType="ABORT")
     with pytest.raises(AwsError, match="ServiceDeploymentNotFoundException"):
         stop(serviceDeploymentArn=f"{arn}x")
+    shifting.aws.account.readings = Readings(unstated_rollouts=True)
+    assert all("rolloutState" not in deployment for deployment in shifting.aws.described()["deployments"])
     assert stop(serviceDeploymentArn=arn) == {"serviceDeploymentArn": arn}
     done = shifting.ended()
     assert (done["status"], shifting.weights()) == ("ROLLBACK_SUCCESSFUL", [100, 0])
@@ -213,17 +214,6 @@ def test_a_user_stops_it_and_another_strategy_has_to_wait(shifting: Shifting) ->
         stop(serviceDeploymentArn=arn)
     shifting.update(deploymentConfiguration={"strategy": "ROLLING"})
     assert len(shifting.aws.ecs.list_service_deployments(cluster="main", service="web")["serviceDeployments"]) == 2
-
-
-def test_the_other_readings(shifting: Shifting) -> None:
-    shifting.aws.account.readings = Readings(unstated_rollouts=True, aborted_deployments=True)
-    shifting.create("CANARY", canaryConfiguration={"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 1440})
-    shifting.update(taskDefinition=shifting.aws.register())
-    arn = shifting.at("PRODUCTION_TRAFFIC_SHIFT")["serviceDeploymentArn"]
-    eventually(lambda: shifting.weights() == [90, 10], 5)
-    shifting.aws.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ABORT")
-    assert (shifting.ended()["status"], shifting.weights()) == ("STOPPED", [90, 10])
-    assert all("rolloutState" not in deployment for deployment in shifting.aws.described()["deployments"])
 
 
 def test_a_rolling_service_has_service_deployments_too(shifting: Shifting) -> None:
@@ -242,3 +232,16 @@ def test_a_rolling_service_has_service_deployments_too(shifting: Shifting) -> No
     page = shifting.aws.ecs.list_service_deployments(cluster="main", service="web", maxResults=1)
     rest = shifting.aws.ecs.list_service_deployments(cluster="main", service="web", nextToken=page["nextToken"])
     assert [len(page["serviceDeployments"]), len(rest["serviceDeployments"])] == [1, 1]
+
+
+def test_targets_are_registered_as_the_infrastructure_role(shifting: Shifting) -> None:
+    aws = shifting.aws
+    aws.account.untrusted.add(ROLE)
+    aws.register()
+    aws.service(loadBalancers=shifting.balancers)
+    said = f"(service web) failed to register targets in target-group {shifting.blue} with (error AccessDenied: ecs.amazonaws.com may not assume {ROLE})"
+    eventually(lambda: said in [event["message"] for event in aws.described()["events"]], 5)
+    assert (shifting.targets(shifting.blue), aws.described()["deployments"][0]["rolloutState"]) == (0, "IN_PROGRESS")
+    aws.account.untrusted.clear()
+    assert aws.completed()["runningCount"] == shifting.targets(shifting.blue) == 1
+    assert [event["message"] for event in aws.described()["events"]].count(said) == 1
