@@ -111,7 +111,8 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 	cd policy && .venv/bin/mypy
 	cd deployments && .venv/bin/mypy
 	.tools/lint/actionlint
-	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
+	.tools/lint/actionlint examples/ci/github/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml examples/ci/gitlab/*.yml
 
 docs: setup ## Draw the pictures, write the table in docs/ and the stack files' JSON Schema anew
 	$(BIN)/python -m docs.draw
@@ -119,6 +120,7 @@ docs: setup ## Draw the pictures, write the table in docs/ and the stack files' 
 	$(BIN)/python -m docs.templates
 	$(BIN)/python -m tools.fargate_limits
 	$(BIN)/python -m config.schema
+	$(BIN)/python -m tools.image_tag_script
 
 format: setup ## Format, and fix what the linter can fix
 	$(BIN)/ruff check --fix

@@ -46,6 +46,7 @@ def _deploys(strategy: str) -> Schema:
 SOURCES_OF_A_PARAMETER = (_given("value"), _is("secret", True), _given("external"))
 NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
 WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
+NO = {"const": False}
 RUNTIME_ONLY = {"properties": {"for": {"items": {"const": "runtime"}}}}
 WILD = {"contains": {"pattern": WILDCARDS}}
 
@@ -85,7 +86,10 @@ def rules() -> dict[str, list[Schema]]:
         "Permission": [
             _when({"anyOf": [{"properties": {key: WILD}} for key in ("actions", "resources")]}, _given("reason"))
         ],
-        "Source": [_when(_given("tag"), {"properties": {"type": {"const": "ecr"}}})],
+        "Source": [
+            _when(_given("tag"), {"properties": {"type": {"const": "ecr"}}}),
+            _when(_is("type", "ecr"), {"properties": {"images": NO}}),
+        ],
         "Service": [
             _when(
                 {"required": ["source"], "properties": {"source": _is("type", "ecr")}},

@@ -61,7 +61,7 @@ def table() -> str:
         "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
             f"arn:aws:s3:::STORE/{source_key('SERVICE')}"
         ),
-        "The same two of a service whose images are pushed": policies.push_image(
+        "The same two where images are pushed, and `STACK-SERVICE-push`, a role": policies.push_image(
             SCOPE.arn("ecr", f"repository/{inbox(SCOPE.name('SERVICE'))}")
         ),
     }

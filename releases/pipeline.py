@@ -96,6 +96,11 @@ class Pipeline:
         except self._codepipeline.exceptions.PipelineNotFoundException:
             return None
 
+    @property
+    def builds(self) -> bool:
+        """Whether images are built of what is uploaded."""
+        return bool(self._source()["actionTypeId"]["provider"] == "S3")
+
     def upload_to(self) -> str:
         """Where Source looks: `s3://bucket/key`, or an image's name, `repository:tag`."""
         configuration = self._source()["configuration"]

@@ -97,6 +97,8 @@ def declare(
             "upload_to": pipeline.upload_to,
             "uploader": pipeline.uploader,
             **({"upload_role": pipeline.upload_role_arn} if pipeline.upload_role_arn else {}),
+            **({"push_to": pipeline.push_to} if pipeline.push_to and config.source.images else {}),
+            **({"push_role": pipeline.push_role_arn} if pipeline.push_role_arn else {}),
             "hosts": sorted({route.host for route in config.routes}),
         },
     )

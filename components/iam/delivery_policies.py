@@ -120,6 +120,11 @@ def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindImage", "ecr:DescribeImages", [repository_arn])]
 
 
+def find_pushed_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks whether there is an image, and fetches it."""
+    return [allow("FetchPushedImage", f"{PULL} DescribeImages", [repository_arn])]
+
+
 def copy_image(source_arn: pulumi.Input[str], target_arn: pulumi.Input[str]) -> list[Statement]:
     """Copies an image from one repository to another, and reads its configuration there (ECR's API reference)."""
     upload = "ecr:BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"

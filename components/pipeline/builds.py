@@ -66,6 +66,8 @@ class Build(Model):
     """Where it is in the source, its top and not the context's; without it, `Dockerfile` in the context."""
     target: types.StageName | None = None
     """The stage that is built; without it, the last one."""
+    rebuild: bool = False
+    """Whether each release is built, also of a content that has an image; so it gets the base images of its day."""
     compute: Compute = "BUILD_GENERAL1_SMALL"
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
     """Minutes."""
@@ -87,14 +89,20 @@ class DeployPipelineArgs(TypedDict):
     """Without it a release migrates nothing."""
 
 
-def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArgs:
-    """The machine that runs Package, and what it is told."""
+def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> aws.codebuild.ProjectEnvironmentArgs:
+    """The machine that runs Package, and what it is told.
+
+    Args:
+        args: those of the pipeline.
+        inbox: where images of uploads to come may be.
+    """
     service, build = args["service"], args.get("build", Build())
     platform, images, parameters = service.args["platform"], service.args["images"], service.args["parameters"].build
     architecture = service.args["task"].architecture
     kind, image = BUILDERS[architecture]
     variables: dict[str, pulumi.Input[str]] = {
         "REPOSITORY_URI": images.url,
+        "INBOX": inbox.name if inbox else "",
         "CONTAINERS": " ".join(service.args["template"].image_containers()),
         "SOURCE_BUCKET": platform.delivery_store.bucket,
         "SOURCE_KEY": source_key(service.service),
@@ -103,6 +111,7 @@ def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArg
         "CONTEXT": build.context,
         "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/{DOCKERFILE}"),
         "TARGET": build.target or "",
+        "REBUILD": "yes" if build.rebuild else "",
         "RELEASE_RECORD": service.record_name,
         "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
         "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
@@ -125,7 +134,9 @@ def environment(args: DeployPipelineArgs) -> aws.codebuild.ProjectEnvironmentArg
     )
 
 
-def permissions(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> list[policies.Statement]:
+def permissions(
+    args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str], inbox: aws.ecr.Repository | None
+) -> list[policies.Statement]:
     """What Package may do besides writing its log."""
     service, login = args["service"], args.get("build", Build()).registries
     platform, images = service.args["platform"], service.args["images"]
@@ -134,6 +145,7 @@ def permissions(args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str]) -> l
         *registries.statements(login, scope),
         *policies.push_image(images.arn),
         *policies.read_labels(images.arn),
+        *(delivery_policies.find_pushed_image(inbox.arn) if inbox else []),
         *delivery_policies.read_release(service.record_arn),
         *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
         *delivery_policies.put_events(

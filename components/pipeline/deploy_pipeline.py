@@ -18,7 +18,7 @@ from components.pipeline.uploads import Uploads
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
-from releases.executions import IMAGE, NO_IMAGE
+from releases.executions import IMAGE, NO_IMAGE, REBUILD
 from releases.names import (
     LIVE,
     TEMPLATE_CHANGED,
@@ -28,7 +28,11 @@ from releases.names import (
     template_folder,
 )
 
-CHOICE = (IMAGE, NO_IMAGE, f"{NO_IMAGE}: build the source; {LIVE}: the image that runs; or a digest")
+CHOICE = (
+    IMAGE,
+    NO_IMAGE,
+    f"{NO_IMAGE}: take the source; {REBUILD}: build it anew; {LIVE}: the image that runs; or a digest",
+)
 """The variable of every pipeline, as `Origin.variables`."""
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
 """Who starts the pipeline, and that it may."""
@@ -50,6 +54,10 @@ class DeployPipeline(pulumi.ComponentResource):
     """The IAM user of the on-premises CI. Its access key is made outside Pulumi, so no state holds it."""
     upload_role_arn: pulumi.Output[str] | None
     """The role of a hosted CI; None where only the user uploads."""
+    push_role_arn: pulumi.Output[str] | None
+    """The role of pull requests' jobs, which push images of uploads to come; None where they do not."""
+    push_to: pulumi.Output[str] | None
+    """The inbox of images, without a tag; None where there is none."""
     upload_to: pulumi.Output[str]
     """Where it uploads to: `s3://…`, or the name of an image with its tag."""
 
@@ -76,8 +84,11 @@ class DeployPipeline(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(policies.document(self._origin.uploading)),
             opts=self._child,
         )
-        trust = sources.statements(source, self._platform.scope)
-        self.upload_role_arn = self._upload_role(trust) if trust else None
+        scope, origin = self._platform.scope, self._origin
+        self.upload_role_arn = self._upload_role("upload", sources.uploaders(source, scope), origin.uploading)
+        self.push_to = origin.inbox.repository_url if origin.inbox else None
+        pushing = policies.push_image(origin.inbox.arn) if origin.inbox else []
+        self.push_role_arn = self._upload_role("push", sources.pushers(source, scope), pushing)
         steps = self._steps()
         role, permissions = self._role(
             "pipeline",
@@ -99,10 +110,15 @@ class DeployPipeline(pulumi.ComponentResource):
         self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
 
-    def _upload_role(self, trust: Sequence[policies.Statement]) -> pulumi.Output[str]:
-        name = f"{self._name}-upload"
-        role = create_role(name, f"{self._full_name}-upload", trust, self._platform.scope, self._child)
-        policy = attach_policy(name, role, self._origin.uploading, self._child)
+    def _upload_role(
+        self, purpose: str, trust: Sequence[policies.Statement], statements: Sequence[policies.Statement]
+    ) -> pulumi.Output[str] | None:
+        """The ARN of a role that somebody is let in to; None where nobody is."""
+        if not trust:
+            return None
+        name = f"{self._name}-{purpose}"
+        role = create_role(name, f"{self._full_name}-{purpose}", trust, self._platform.scope, self._child)
+        policy = attach_policy(name, role, statements, self._child)
         return pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
 
     def _role(

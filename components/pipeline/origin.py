@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 
 from components.iam.policies import Statement
 from components.pipeline.builds import DeployPipelineArgs
@@ -16,6 +17,8 @@ class Origin(ABC):
 
     place: pulumi.Output[str]
     """Where a release is uploaded or pushed to."""
+    inbox: aws.ecr.Repository | None = None
+    """Where images are pushed, of releases or of uploads to come."""
     variables: Sequence[tuple[str, str, str]] = ()
     """Variables of the pipeline besides the image's: name, default and description."""
     published: Sequence[str] = ()

@@ -11,29 +11,12 @@ from components.iam import delivery_policies, policies
 from components.iam.policies import Statement
 from components.pipeline import stages
 from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs
+from components.pipeline.inbox import inbox_repository
 from components.pipeline.origin import Origin
 from components.pipeline.sources import TAG
 from components.pipeline.stages import Stage
 from releases.events import PACKAGED, STARTED
 from releases.executions import NO_PUSH, PUSHED
-from releases.names import inbox
-
-DAYS_UNTAGGED = 14
-LIFECYCLE = {
-    "rules": [
-        {
-            "rulePriority": 1,
-            "description": "What a later push has taken the tag of; Package has copied it long ago",
-            "selection": {
-                "tagStatus": "untagged",
-                "countType": "sinceImagePushed",
-                "countUnit": "days",
-                "countNumber": DAYS_UNTAGGED,
-            },
-            "action": {"type": "expire"},
-        }
-    ]
-}
 
 
 class Pushes(Origin):
@@ -43,6 +26,7 @@ class Pushes(Origin):
     index lists (ECR, "Amazon ECR events and EventBridge").
     """
 
+    inbox: aws.ecr.Repository
     variables = ((PUSHED, NO_PUSH, "when the image was pushed that is taken"),)
     published = (STARTED, PACKAGED)
     step_seconds = 900  # the most that Lambda allows: an image is copied within one call
@@ -50,29 +34,19 @@ class Pushes(Origin):
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__(name, args, opts)
         self._tag = args["source"].tag or TAG
-        self._inbox = aws.ecr.Repository(
-            f"{name}-inbox",
-            name=inbox(self._full_name),
-            image_tag_mutability="MUTABLE",  # each push moves the tag
-            image_scanning_configuration={"scan_on_push": True},
-            force_delete=True,  # what was released is in the service's own repository
-            opts=opts,
-        )
-        aws.ecr.LifecyclePolicy(
-            f"{name}-inbox-lifecycle", repository=self._inbox.name, policy=json.dumps(LIFECYCLE), opts=opts
-        )
-        self.place = pulumi.Output.concat(self._inbox.repository_url, ":", self._tag)
+        self.inbox = inbox_repository(name, self._full_name, opts)
+        self.place = pulumi.Output.concat(self.inbox.repository_url, ":", self._tag)
 
     @property
     def uploading(self) -> list[Statement]:
-        return policies.push_image(self._inbox.arn)
+        return policies.push_image(self.inbox.arn)
 
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
-        return [stages.pushed_image(self._inbox.name, self._tag), stages.package_pushed(steps)]
+        return [stages.pushed_image(self.inbox.name, self._tag), stages.package_pushed(steps)]
 
     @property
     def permissions(self) -> list[Statement]:
-        return delivery_policies.find_image(self._inbox.arn)
+        return delivery_policies.find_image(self.inbox.arn)
 
     @property
     def events(self) -> Mapping[str, Any]:
@@ -82,7 +56,7 @@ class Pushes(Origin):
             "detail": {
                 "action-type": ["PUSH"],
                 "result": ["SUCCESS"],
-                "repository-name": [self._inbox.name],
+                "repository-name": [self.inbox.name],
                 "image-tag": [self._tag],
             },
         }
@@ -99,12 +73,12 @@ class Pushes(Origin):
 
     @property
     def step_settings(self) -> Mapping[str, pulumi.Input[str]]:
-        return {"inbox": self._inbox.name, "platform": DOCKER_PLATFORMS[self._service.args["task"].architecture]}
+        return {"inbox": self.inbox.name, "platform": DOCKER_PLATFORMS[self._service.args["task"].architecture]}
 
     @property
     def step_permissions(self) -> list[Statement]:
         pipeline_arn = self._platform.scope.arn("codepipeline", self._full_name)
         return [
-            *delivery_policies.copy_image(self._inbox.arn, self._service.args["images"].arn),
+            *delivery_policies.copy_image(self.inbox.arn, self._service.args["images"].arn),
             *delivery_policies.find_executions(pipeline_arn),
         ]

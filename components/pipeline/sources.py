@@ -38,15 +38,20 @@ class Source(Model):
     tag: types.ImageTag | None = None
     """Of a pushed image: each push of it starts a release, and a push of any other tag starts nothing. `latest`, where
     nothing is said."""
+    images: bool = False
+    """Whether a CI may push images of uploads besides, before they are uploaded: one whose tag is that of an upload's
+    content is released instead of a build. Whoever pushes decides what runs, also the jobs of pull requests."""
     github: GitHubUploader | None = None
     """A hosted CI that uploads by a role, without an access key. The account needs GitHub's OIDC provider."""
     gitlab: GitLabUploader | None = None
     """The same with a GitLab's."""
 
     @model_validator(mode="after")
-    def _tag_is_of_an_image(self) -> Self:
+    def _of_one_type(self) -> Self:
         if self.tag is not None and not self.is_pushed:
             raise ValueError("tag: only with type ecr; an upload has none")
+        if self.images and self.is_pushed:
+            raise ValueError("images: only with type s3; with ecr each image is pushed")
         return self
 
     @property
@@ -55,16 +60,26 @@ class Source(Model):
         return self.type == "ecr"
 
 
-def statements(source: Source, scope: Scope) -> list[Statement]:
+def uploaders(source: Source, scope: Scope) -> list[Statement]:
     """Who may assume the role that uploads; empty where none is needed."""
-
-    def provider(url: str) -> str:
-        return oidc_trust.provider_arn(scope.partition, scope.account, url)
-
-    uploaders = []
+    trust = []
     if (github := source.github) is not None:
-        context = f"ref:refs/heads/{github.branch}"
-        uploaders.append(oidc_trust.github("GitHub", provider(oidc_trust.GITHUB_URL), github, context))
+        provider = _provider(scope, oidc_trust.GITHUB_URL)
+        trust.append(oidc_trust.github("GitHub", provider, github, f"ref:refs/heads/{github.branch}"))
     if (gitlab := source.gitlab) is not None:
-        uploaders.append(oidc_trust.gitlab("GitLab", provider(gitlab.url), gitlab, gitlab.branch))
-    return uploaders
+        trust.append(oidc_trust.gitlab("GitLab", _provider(scope, gitlab.url), gitlab, gitlab.branch))
+    return trust
+
+
+def pushers(source: Source, scope: Scope) -> list[Statement]:
+    """Who may assume the role that pushes images of uploads to come: the jobs of pull requests; empty without any."""
+    trust = []
+    if source.images and (github := source.github) is not None:
+        trust.append(oidc_trust.github("GitHub", _provider(scope, oidc_trust.GITHUB_URL), github, "pull_request"))
+    if source.images and (gitlab := source.gitlab) is not None:
+        trust.append(oidc_trust.gitlab("GitLab", _provider(scope, gitlab.url), gitlab, None))
+    return trust
+
+
+def _provider(scope: Scope, url: str) -> str:
+    return oidc_trust.provider_arn(scope.partition, scope.account, url)

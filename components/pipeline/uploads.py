@@ -13,7 +13,9 @@ from components.iam.policies import Statement
 from components.iam.roles import service_role
 from components.pipeline import builds, stages
 from components.pipeline.builds import Build, DeployPipelineArgs
+from components.pipeline.inbox import inbox_repository
 from components.pipeline.origin import Origin
+from components.pipeline.sources import Source
 from components.pipeline.stages import Stage
 from releases.names import artifact_prefix, build_log_group, source_key
 
@@ -28,11 +30,13 @@ class Uploads(Origin):
         self._store, self._key = self._platform.delivery_store, source_key(self._service.service)
         self.place = pulumi.Output.concat("s3://", self._store.bucket, "/", self._key)
         self._arn = pulumi.Output.concat(self._store.arn, "/", self._key)
+        if args.get("source", Source()).images:
+            self.inbox = inbox_repository(name, self._full_name, opts)
         self._project = self._package()
 
     @property
     def uploading(self) -> list[Statement]:
-        return policies.upload(self._arn)
+        return [*policies.upload(self._arn), *(policies.push_image(self.inbox.arn) if self.inbox else [])]
 
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
         return [stages.source(self._store.bucket, self._key), stages.package(self._project.name)]
@@ -67,7 +71,7 @@ class Uploads(Origin):
             opts=self._opts,
         )
         artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
-        permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, artifacts_arn)]
+        permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, artifacts_arn, self.inbox)]
         role, policy = service_role(name, full_name, "codebuild", permissions, self._platform.scope, self._opts)
         return aws.codebuild.Project(
             name,
@@ -76,7 +80,7 @@ class Uploads(Origin):
             build_timeout=self._args.get("build", Build()).timeout,
             source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.read_text("utf-8")},
             artifacts={"type": "CODEPIPELINE"},
-            environment=builds.environment(self._args),
+            environment=builds.environment(self._args, self.inbox),
             logs_config={"cloudwatch_logs": {"group_name": logs.name}},
             opts=pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[policy])),
         )

@@ -11,6 +11,7 @@ from pipeline_steps.job import StepError
 from pipeline_steps.package import source_zip
 from pipeline_steps.package.commit import named
 from pipeline_steps.package.docker import Docker
+from pipeline_steps.package.images import Images
 from pipeline_steps.package.settings import PARAMETER, Settings
 from releases.events import Commit
 from releases.repository import Repository
@@ -28,7 +29,7 @@ def described(session: boto3.Session, settings: Settings) -> tuple[Commit, int]:
 
 
 def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
-    """Make an image of the source, unless its content has one.
+    """Make an image of the source, unless its content has one and none is asked for.
 
     Returns:
         The image's digest.
@@ -46,8 +47,7 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
         tag = content.tag()
     except ValueError as error:
         raise StepError(f"The source cannot be built: {error}.") from None
-    if digest := repository.digest(tag):
-        print("An image of this content exists: no build.")
+    if not settings.is_built_anew and (digest := _existing(session, settings, repository, tag)):
         return digest
     _log_in(session, settings, docker)
     image = f"{settings.repository_uri}:{tag}"
@@ -56,6 +56,23 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
     if digest := repository.digest(tag):
         return digest
     raise StepError(f"The pushed image {tag} is not in {settings.repository}.")
+
+
+def _existing(session: boto3.Session, settings: Settings, repository: Repository, tag: str) -> str | None:
+    """The image of this content that was built before, or that somebody has pushed; None where there is none to run."""
+    if digest := repository.digest(tag):
+        print("An image of this content exists: no build.")
+        return digest
+    if not settings.inbox or not (digest := Repository(session, settings.inbox).digest(tag)):
+        return None
+    ecr = session.client("ecr")
+    inbox = Images(ecr, settings.inbox)
+    if misfit := inbox.misfit(digest, settings.platform):
+        print(f"The image of this content in {settings.inbox} {misfit}: it is built here.")
+        return None
+    Images(ecr, settings.repository).copy(digest, inbox, tag)
+    print(f"An image of this content was pushed to {settings.inbox}, {digest}: no build.")
+    return digest
 
 
 def _unpack(session: boto3.Session, settings: Settings) -> None:

@@ -2,17 +2,18 @@
 
 import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline_steps.package import dockerignore
-from pipeline_steps.package.dockerignore import Pattern
-from pipeline_steps.package.source_zip import EXECUTABLE, PLAIN
+from pipeline_steps.package.dockerignore import Pattern, ignore_patterns, is_ignored
 from releases.names import content_tag
 
+EXECUTABLE, PLAIN = 0o755, 0o644
+"""All modes that a file gets, as git knows no others: so a checkout and its zip are one content, whatever the umask."""
 DOCKERFILE = "Dockerfile"
 """Of a context, where no other is named; it counts whether or not it is ignored."""
 
@@ -60,9 +61,14 @@ class Content:
         for line in lines:
             content.write(f"{line}\n".encode())
         with tarfile.open(fileobj=content, mode="w|", format=tarfile.GNU_FORMAT) as archive:
-            archive.add(context, arcname=".", recursive=False, filter=_anonymous)
-            for path in _kept(context, PurePosixPath(), dockerignore.of(context, dockerfile)):
-                archive.add(context / path, arcname=f"./{path}", recursive=False, filter=_anonymous)
+            archive.addfile(_entry(context, "."))
+            for path in _kept(context, PurePosixPath(), ignore_patterns(context, dockerfile)):
+                entry = _entry(context / path, f"./{path}")
+                if not entry.isreg():
+                    archive.addfile(entry)
+                    continue
+                with (context / path).open("rb") as file:
+                    archive.addfile(entry, file)
         return content_tag(content.hash.hexdigest())
 
 
@@ -71,7 +77,7 @@ def _kept(top: Path, folder: PurePosixPath, patterns: Sequence[Pattern]) -> Iter
     keeps_some = any(pattern.keeps for pattern in patterns)
     for name in sorted(child.name for child in (top / folder).iterdir()):
         path = folder / name
-        kept = str(path) == DOCKERFILE or not dockerignore.is_ignored(path, patterns)
+        kept = str(path) == DOCKERFILE or not is_ignored(path, patterns)
         if (top / path).is_symlink() or not (top / path).is_dir():
             if kept:
                 yield path
@@ -94,10 +100,15 @@ class _Hash(io.RawIOBase):
         return memoryview(content).nbytes
 
 
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = ""
-    member.mtime = 0
-    if not member.issym():
-        member.mode = EXECUTABLE if member.isdir() or member.mode & 0o111 else PLAIN
-    return member
+def _entry(path: Path, name: str) -> tarfile.TarInfo:
+    """A file, folder or link without owner and time; a file with several links is a file, as in a zip."""
+    entry = tarfile.TarInfo(name)
+    if path.is_symlink():
+        entry.type, entry.mode = tarfile.SYMTYPE, 0o777
+        entry.linkname = os.readlink(path)  # noqa: PTH115 (a Path would write ./x as x)
+    elif path.is_dir():
+        entry.type, entry.mode = tarfile.DIRTYPE, EXECUTABLE
+    else:
+        status = path.stat()
+        entry.size, entry.mode = status.st_size, EXECUTABLE if status.st_mode & 0o111 else PLAIN
+    return entry

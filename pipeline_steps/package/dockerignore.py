@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-NAME = ".dockerignore"
+IGNORE_FILE = ".dockerignore"
 _SPECIAL = re.compile(r"[*?\[\]]|\\.")
 _PIECE = re.compile(r"\*\*/?|\*|\?|\\.|\[\^?|[\]-]|.", re.DOTALL)
 
@@ -41,16 +41,16 @@ class Pattern:
                 raise ValueError
             return cls(keeps, re.compile(_expression(cleaned)))
         except (ValueError, re.error):
-            raise ValueError(f"{line!r} is no pattern of {NAME}") from None
+            raise ValueError(f"{line!r} is no pattern of {IGNORE_FILE}") from None
 
 
-def of(context: Path, dockerfile: Path) -> list[Pattern]:
+def ignore_patterns(context: Path, dockerfile: Path) -> list[Pattern]:
     """The patterns of a context: of the ignore file beside its Dockerfile, or at its own top.
 
     Raises:
         ValueError: a line of it is no pattern.
     """
-    for file in (dockerfile.with_name(f"{dockerfile.name}{NAME}"), context / NAME):
+    for file in (dockerfile.with_name(f"{dockerfile.name}{IGNORE_FILE}"), context / IGNORE_FILE):
         if file.is_file():
             lines = file.read_text("utf-8-sig", errors="replace").splitlines()
             return [Pattern.parse(line.strip()) for line in lines if line.strip() and not line.startswith("#")]

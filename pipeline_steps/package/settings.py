@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline_steps.package.content import Content
 from pipeline_steps.package.start import Start
+from releases.executions import REBUILD
 
 PARAMETER = "PARAMETER_"
 """What the variables begin with that are the service's own parameters, and no other does: so no parameter is taken for
@@ -35,13 +36,15 @@ class Settings:
     """A build's environment.
 
     Attributes:
-        image: NO_IMAGE, `live`, or a digest.
+        image: NO_IMAGE, REBUILD, `live`, or a digest.
+        is_built_anew: whether the source is built though its content has an image.
         bucket: where the source, and the template that CodeDeploy deploys, are.
         key: the source's.
         start: what the execution was started with; its source is the version of the upload.
         execution: the pipeline's execution.
         pipeline: the pipeline's name.
         repository_uri: `<registry>/<repository>`.
+        inbox: the repository that images of uploads to come are pushed to; "" without one.
         containers: the containers that run the image.
         record: the release record's Parameter Store name.
         build_secrets: what the Dockerfile may mount, by name. Docker reads each from `PARAMETER_<name>`.
@@ -53,12 +56,14 @@ class Settings:
     """
 
     image: str
+    is_built_anew: bool
     bucket: str
     key: str
     start: Start
     execution: str
     pipeline: str
     repository_uri: str
+    inbox: str
     containers: tuple[str, ...]
     record: str
     build_secrets: Mapping[str, str]
@@ -73,12 +78,14 @@ class Settings:
         """A build's environment variables, the project's, the action's, and CodeBuild's own; and an empty folder."""
         return cls(
             image=variables["IMAGE"],
+            is_built_anew=variables["REBUILD"] == "yes" or variables["IMAGE"] == REBUILD,
             bucket=variables["SOURCE_BUCKET"],
             key=variables["SOURCE_KEY"],
             start=Start(variables["SOURCE_VERSION"]),
             execution=variables["EXECUTION"],
             pipeline=variables["CODEBUILD_INITIATOR"].partition("/")[2],
             repository_uri=variables["REPOSITORY_URI"],
+            inbox=variables["INBOX"],
             containers=tuple(variables["CONTAINERS"].split()),
             record=variables["RELEASE_RECORD"],
             build_secrets={name: variables[PARAMETER + name] for name in variables["BUILD_SECRETS"].split()},

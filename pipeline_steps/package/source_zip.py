@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pipeline_steps.job import StepError
+from pipeline_steps.package.content import EXECUTABLE, PLAIN
 
 UTF8 = 0x800
 ENCRYPTED = 0x1
@@ -26,8 +27,6 @@ MACOS = "__MACOSX"
 """The folder in which macOS keeps its own attributes of each file."""
 SCRIPT, ELF = b"#!", b"\x7fELF"
 """What Linux executes begins so."""
-EXECUTABLE, PLAIN = 0o755, 0o644
-"""All modes that a file gets, as git knows no others: so a checkout and its zip are one content, whatever the umask."""
 
 
 @dataclass(frozen=True)

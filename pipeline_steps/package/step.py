@@ -13,7 +13,7 @@ from pipeline_steps.package.commit import from_labels
 from pipeline_steps.package.start import Start, earlier, had_before, started_with
 from releases import template
 from releases.events import PACKAGED, STARTED, Commit, publish
-from releases.executions import NO_IMAGE
+from releases.executions import NO_IMAGE, REBUILD
 from releases.history import History, read_history
 from releases.names import LIVE
 from releases.pipeline import Pipeline
@@ -29,7 +29,7 @@ class Request(Protocol):
 
     @property
     def image(self) -> str:
-        """NO_IMAGE, `live`, or a digest."""
+        """NO_IMAGE, REBUILD, `live`, or a digest."""
 
     @property
     def start(self) -> Start:
@@ -167,7 +167,7 @@ class _Package:
         Args:
             before: the starts of executions that are not over, the newest first.
         """
-        packaged = self._of_source(before) if self._request.image == NO_IMAGE else self._of_image()
+        packaged = self._of_source(before) if self._request.image in (NO_IMAGE, REBUILD) else self._of_image()
         if packaged.nothing or packaged.commit.known:
             return packaged
         request = self._request
@@ -177,8 +177,8 @@ class _Package:
         return replace(packaged, commit=commit)
 
     def _of_source(self, before: Sequence[Start]) -> Packaged:
-        start = self._request.start
-        if nothing := had_before(start, self._history, before, self._start_of):
+        start, is_again = self._request.start, self._request.image == REBUILD
+        if not is_again and (nothing := had_before(start, self._history, before, self._start_of)):
             return Packaged("", start.source, Commit(), nothing=nothing)
         commit, uploaded = self._source.described()
         announce(self._session, self._request, STARTED, commit)

@@ -1,7 +1,12 @@
-"""Images that an app team pushes: each push of the tag releases exactly that image, and nothing is built."""
+"""Images that an app team pushes: each push of the tag releases exactly that image, and nothing is built.
+
+Then images of uploads to come, which the CI of pull requests builds.
+"""
 
 import base64
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +16,7 @@ import pytest
 
 from sandbox.containers.docker import Docker
 from sandbox.containers.store import ImageStore
-from tests.scenarios.conftest import INDEX, Apps, Done, Stack, new_stack
+from tests.scenarios.conftest import INDEX, REPOSITORY, Apps, Done, Stack, new_stack
 from tests.support.deliveries import KEPT, executions, tags, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
@@ -22,7 +27,7 @@ UPLOADER = "local-hello-uploader"
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `local` with two services whose images are pushed; the first of them is deployed by ECS and migrates."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
-        stack.keep_services(("hello", "shop"))
+        stack.keep_services(("hello", "shop", "chuoi"))
         file = "Pulumi.local.yaml"
         stack.edit(file, "        APP_ENV: {value: sandbox-app, for: [build]}\n", "")
         stack.edit(
@@ -35,6 +40,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "      deploy: {strategy: codedeploy, wait: 1}\n",
             "      deploy: {strategy: codedeploy, wait: 1}\n      source: {type: ecr, tag: stable}\n",
         )
+        chuoi = "      tasks: {min: 1, max: 2, target_cpu: 60}\n"
+        stack.edit(file, chuoi, f"{chuoi}      source: {{images: true}}\n")
         stack.up()
         yield stack
 
@@ -49,17 +56,17 @@ def pushed(stack: Stack, service: str, app: Path) -> Any:
     return done.json
 
 
-def inbox(stack: Stack, app: Path, tag: str) -> str:
+def inbox(stack: Stack, app: Path, tag: str, service: str = "hello", *arguments: str) -> str:
     """Push an image under a tag that starts nothing, as the uploader; its digest."""
-    ecr = stack.account.client_of("ecr", stack.account.credentials(UPLOADER))
+    ecr = stack.account.client_of("ecr", stack.account.credentials(f"local-{service}-uploader"))
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     host = stack.outputs()["hello"]["upload_to"].partition("/")[0]
-    name = f"{host}/local-hello/inbox:{tag}"
+    name = f"{host}/local-{service}/inbox:{tag}"
     docker = Docker(ImageStore(app.with_name(f"docker-{tag}")), {}, print, print, lambda _: ecr)
     docker.run(["login", "--username", "AWS", "--password-stdin", host], lambda: base64.b64decode(token).decode()[4:])
-    docker.run(["build", "--tag", name, str(app)], str)
+    docker.run(["build", *arguments, "--tag", name, str(app)], str)
     docker.run(["push", name], str)
-    found = ecr.batch_get_image(repositoryName="local-hello/inbox", imageIds=[{"imageTag": tag}])["images"]
+    found = ecr.batch_get_image(repositoryName=f"local-{service}/inbox", imageIds=[{"imageTag": tag}])["images"]
     return str(found[0]["imageId"]["imageDigest"])
 
 
@@ -83,7 +90,7 @@ def test_a_push_alone_releases_that_image_and_nothing_is_built(local: Stack, app
     assert (status["image_digest"], status["live"], status["release"]["image_digest"]) == (digest, digest, digest)
     assert status["release"]["source_version"] == digest
     assert local.builds() == 0
-    assert local.client("codebuild").list_projects()["projects"] == []
+    assert local.client("codebuild").list_projects()["projects"] == ["local-chuoi-package"]
     assert tags(local, "hello") == dict.fromkeys(("live", "release-1", f"content-{digest[7:47]}"), digest)
     assert local.changes() == {}
 
@@ -201,6 +208,42 @@ def test_a_pushed_image_is_deployed_blue_green_and_an_edit_takes_it_again(local:
     assert local.changes() == {}
 
 
+def test_an_upload_whose_image_a_pull_request_has_built_is_released_without_a_build(local: Stack, apps: Apps) -> None:
+    """Whatever Docker ignores changes nothing."""
+    app, arguments = apps.make("c1"), ("--build-arg", "MIX_ENV=prod")
+    (app / ".dockerignore").write_text("*.md\n")
+    script = REPOSITORY / "examples/ci/image_tag.py"
+    command = [sys.executable, str(script), "--platform", "linux/amd64", *arguments, str(app)]
+    tag = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    before = len(executions(local, "chuoi"))
+    digest = inbox(local, app, tag, "chuoi", *arguments)
+    assert len(executions(local, "chuoi")) == before, "a push starts nothing"
+    shipped = local.ship("chuoi", app, "--verbose")
+    assert shipped.code == 0, shipped.out + shipped.err
+    assert f"An image of this content was pushed to local-chuoi/inbox, {digest}: no build." in shipped.out
+    assert local.settled("chuoi")["image_digest"] == digest
+    assert tags(local, "chuoi") == dict.fromkeys(("live", "release-1", tag), digest)
+    (app / "notes.md").write_text("ignored")
+    again = local.ship("chuoi", app, "--verbose")
+    assert "An image of this content exists: no build." in again.out
+    assert local.settled("chuoi")["release"]["image_digest"] == digest
+    built = local.ship("chuoi", apps.make("c2"), "--verbose")
+    assert "no build" not in built.out
+    assert local.settled("chuoi")["image_digest"] != digest
+
+
+def test_a_rebuild_makes_another_image_of_the_same_upload(local: Stack) -> None:
+    before = local.settled("chuoi")
+    local.ok("rebuild", "chuoi", "--wait")
+    after = local.settled("chuoi")
+    assert after["release"]["source_version"] == before["release"]["source_version"]
+    assert after["release"]["release"] == before["release"]["release"] + 1
+    refused = local.run("rebuild", "hello")
+    assert (refused.code, "images are pushed, and nothing is built here" in refused.err) == (1, True)
+
+
 def test_every_role_could_do_what_it_tried(local: Stack) -> None:
+    """Who may not list a bucket is told that an object is forbidden, as of a new pipeline's first source."""
     refused = [each for each in local.control("decisions") if not each["allowed"]]
-    assert {each["principal"].rpartition("/")[2] for each in refused} == {UPLOADER}
+    tried = [each for each in refused if (each["call"], each["action"]) != ("s3:GetObject", "s3:ListBucket")]
+    assert {each["principal"].rpartition("/")[2] for each in tried} == {UPLOADER}

@@ -204,6 +204,7 @@ MISTAKES = [
     ("services.chuoi.build", {"registries": {"mirrors": []}}, "services.chuoi.build.registries.mirrors: there is no such key"),
     ("services.chuoi.source", {"type": "git"}, "services.chuoi.source.type: 'git' is not allowed"),
     ("services.chuoi.source", {"tag": "stable"}, "services.chuoi.source: tag: only with type ecr; an upload has none"),
+    ("services.chuoi.source", {"type": "ecr", "images": True}, "services.chuoi.source: images: only with type s3; with ecr each image is pushed"),
     ("services.mailer.source", {"type": "ecr", "tag": "a b"}, "services.mailer.source.tag: 'a b' is not allowed: must be a tag of an image"),
     ("services.mailer", {**WORKER, "source": {"type": "ecr"}, "build": {"timeout": 30}}, "services.mailer: build: of a pushed image (source.type ecr) nothing is built; take it away"),
     ("services.chuoi.source", {"type": "ecr"}, "services.chuoi: parameters.HEX_API_KEY.for: build, and of a pushed image (source.type ecr) nothing is built; only runtime is left"),

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pipeline_steps.package.dockerignore import Pattern, is_ignored, of
+from pipeline_steps.package.dockerignore import Pattern, ignore_patterns, is_ignored
 
 ONE: dict[tuple[str, str], bool] = {
     ("**", "file"): True,
@@ -119,5 +119,5 @@ def test_what_is_no_pattern(line: str) -> None:
 def test_the_file_of_a_source(tmp_path: Path, files: dict[str, str], dockerfile: str, left_out: set[str]) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    patterns = of(tmp_path, tmp_path / dockerfile)
+    patterns = ignore_patterns(tmp_path, tmp_path / dockerfile)
     assert {name for name in ("a", "b", "# a comment") if is_ignored(PurePosixPath(name), patterns)} == left_out

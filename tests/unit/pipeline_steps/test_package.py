@@ -48,6 +48,8 @@ class Build:
     labels: Json | None = None
     new: bool = False
     pushed: bool = False
+    inbox: str = ""
+    architecture: str = "amd64"
     live: str = ""
     secret: str = ""
     appspec: str = ""
@@ -62,13 +64,13 @@ class Build:
         self.source = self.folder / "source"
         self.source.mkdir(parents=True)
         (self.source / "Dockerfile").write_text("FROM scratch\n")
-        image = {"architecture": "amd64", "config": {"Labels": self.labels}}
+        image = {"os": "linux", "architecture": self.architecture, "config": {"Labels": self.labels}}
         (self.folder / "config.json").write_text(json.dumps(image))
 
     def run(self, monkeypatch: pytest.MonkeyPatch) -> Build:
         variables = {
             "IMAGE": "none", "SOURCE_BUCKET": "bucket", "SOURCE_KEY": "key", "SOURCE_VERSION": "v5", "EXECUTION": MINE,
-            "REPOSITORY_URI": "registry/web", "CONTAINERS": "web worker", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
+            "REPOSITORY_URI": "registry/web", "INBOX": "", "REBUILD": "", "CONTAINERS": "web worker", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
             "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "CONTEXT": ".", "DOCKERFILE": "Dockerfile", "TARGET": "", "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
             "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": str(self.source), **self.variables,
         }  # fmt: skip
@@ -81,6 +83,7 @@ class Build:
             "GetObject": self._object,
             "BatchGetImage": self._manifest,
             "GetDownloadUrlForLayer": self._layer,
+            "BatchCheckLayerAvailability": lambda given: {"layers": [{"layerDigest": each, "layerAvailability": "AVAILABLE"} for each in given["layerDigests"]]},
             "DescribeImages": self._image,
             "GetAuthorizationToken": lambda _: {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:token").decode()}]},
             "GetSecretValue": lambda _: {"SecretString": self.secret},
@@ -145,6 +148,8 @@ class Build:
 
     def _image(self, given: Json) -> Any:
         (wanted,) = given["imageIds"]
+        if given["repositoryName"] == "dev-web/inbox":
+            return {"imageDetails": [{"imageDigest": self.inbox}]} if self.inbox else error("ImageNotFoundException")
         found: str | None = wanted.get("imageDigest", DIGEST)
         if wanted.get("imageTag") == "live":
             found = self.live or None
@@ -417,7 +422,7 @@ def test_whatever_goes_wrong_is_the_last_line(
 
 
 def test_a_build_without_a_variable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(cast(boto3.Session, FakeSession({})), {"IMAGE": "none"}, tmp_path / "exports") == 1
+    assert main(cast(boto3.Session, FakeSession({})), {"IMAGE": "none", "REBUILD": ""}, tmp_path / "exports") == 1
     assert cause(capsys.readouterr().out) == "The build has no variable 'SOURCE_BUCKET'."
 
 
@@ -568,3 +573,56 @@ def test_what_the_labels_name_is_told_as_soon_as_it_is_known(tmp_path: Path, mon
     assert [(kind, detail["commit"]) for kind, detail in build.announced()] == [
         ("Release Started", "unknown"), ("Release Started", COMMIT), ("Release Packaged", COMMIT),
     ]  # fmt: skip
+
+
+IN_INBOX = {"INBOX": "dev-web/inbox"}
+
+
+def test_an_image_that_a_pull_request_has_built_is_copied_and_nothing_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = Build(tmp_path, IN_INBOX, new=True, inbox=REPLACED).run(monkeypatch)
+    assert (build.exported["IMAGE_DIGEST"], build.exported["SOURCE"], build.docker) == (REPLACED, "v5", [])
+    (put,) = build.aws.called("PutImage")
+    (asked,) = {
+        each["imageIds"][0]["imageTag"]
+        for each in build.aws.called("DescribeImages")
+        if "imageTag" in each["imageIds"][0]
+    }
+    assert (put["repositoryName"], put["imageDigest"], put["imageTag"]) == ("web", REPLACED, asked)
+    assert f"An image of this content was pushed to dev-web/inbox, {REPLACED}: no build." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("inbox", "architecture", "said"),
+    [("", "amd64", ""), (REPLACED, "arm64", "The image of this content in dev-web/inbox is for linux/arm64, and the service's tasks run linux/amd64: it is built here.")],
+)  # fmt: skip
+def test_without_an_image_that_fits_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inbox: str, architecture: str, said: str
+) -> None:  # fmt: skip
+    build = Build(tmp_path, IN_INBOX, new=True, inbox=inbox, architecture=architecture).run(monkeypatch)
+    assert (build.exported["IMAGE_DIGEST"], len(build.called("build")), build.aws.called("PutImage")) == (DIGEST, 1, [])
+    assert said in capsys.readouterr().out
+
+
+def test_what_the_service_has_is_not_looked_for_in_the_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Build(tmp_path, IN_INBOX, inbox=REPLACED).run(monkeypatch)
+    assert build.exported["IMAGE_DIGEST"] == DIGEST
+    assert "dev-web/inbox" not in {each["repositoryName"] for each in build.aws.called("DescribeImages")}
+
+
+@pytest.mark.parametrize("asked", [{"IMAGE": "rebuild"}, {"REBUILD": "yes"}], ids=["by a command", "by the stack file"])
+def test_a_content_that_has_an_image_is_built_anew_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str]
+) -> None:
+    build = Build(tmp_path, {**IN_INBOX, **asked}, inbox=REPLACED).run(monkeypatch)
+    assert (build.exported["IMAGE_DIGEST"], build.exported["DEPLOY"]) == (DIGEST, "yes")
+    assert (len(build.called("build")), len(build.called("push"))) == (1, 1)
+
+
+@pytest.mark.parametrize(("image", "deploy"), [("rebuild", "yes"), ("none", "no")])
+def test_a_source_that_was_released_is_released_again_only_by_a_rebuild(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, deploy: str
+) -> None:
+    build = Build(tmp_path, {"IMAGE": image}, records=("none", record(1, OLD, "v5"))).run(monkeypatch)
+    assert build.exported["DEPLOY"] == deploy

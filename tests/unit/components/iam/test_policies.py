@@ -65,6 +65,9 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "find_image": (lambda: delivery_policies.find_image("repository"), [
         ("FindImage", "ecr:DescribeImages", ["repository"]),
     ]),
+    "find_pushed_image": (lambda: delivery_policies.find_pushed_image("repository"), [
+        ("FetchPushedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:DescribeImages", ["repository"]),
+    ]),
     "copy_image": (lambda: delivery_policies.copy_image("source", "target"), [
         ("FetchImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["source"]),
         ("CopyImage", "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage", ["target"]),

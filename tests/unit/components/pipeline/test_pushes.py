@@ -44,13 +44,15 @@ def arn(repository: str) -> str:
 def test_the_inbox_is_a_repository_of_its_own(pushed: Recorder) -> None:
     assert set(pushed.named(REPOSITORY)) == {"chuoi-images", "mailer-images", "mailer-inbox"}
     assert pushed.inputs(REPOSITORY, "mailer-inbox")["name"] == INBOX
-    (rule,) = json.loads(pushed.inputs(LIFECYCLE, "mailer-inbox-lifecycle")["policy"])["rules"]
-    assert rule["selection"] == {
-        "tagStatus": "untagged",
-        "countType": "sinceImagePushed",
-        "countUnit": "days",
-        "countNumber": 14,
+    rules = json.loads(pushed.inputs(LIFECYCLE, "mailer-inbox-lifecycle")["policy"])["rules"]
+    untagged = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}
+    built = {
+        "tagStatus": "tagged",
+        "tagPatternList": ["content-*"],
+        "countType": "imageCountMoreThan",
+        "countNumber": 100,
     }
+    assert [rule["selection"] for rule in rules] == [untagged, built]
     (parent,) = {
         pushed.named(typ)[name].parent
         for typ, name in ((REPOSITORY, "mailer-inbox"), (LIFECYCLE, "mailer-inbox-lifecycle"))

@@ -1,0 +1,59 @@
+"""The repository that an app team pushes images to, and that nothing is deployed from."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+
+from releases.names import content_tag, inbox
+
+DAYS_UNTAGGED, KEPT_CONTENTS = 14, 100
+LIFECYCLE = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "What a later push has taken the tag of; Package has copied it long ago",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": DAYS_UNTAGGED,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 2,
+            "description": f"Of what pull requests have built, the last {KEPT_CONTENTS}",
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": [content_tag("*")],
+                "countType": "imageCountMoreThan",
+                "countNumber": KEPT_CONTENTS,
+            },
+            "action": {"type": "expire"},
+        },
+    ]
+}
+"""Other tags are the app team's to keep; what is released is in the service's own repository."""
+
+
+def inbox_repository(name: str, full_name: str, opts: pulumi.ResourceOptions) -> aws.ecr.Repository:
+    """The inbox `{name}-inbox`, with its lifecycle policy.
+
+    Args:
+        name: what the names of both begin with.
+        full_name: the service's name in AWS.
+        opts: of both.
+    """
+    repository = aws.ecr.Repository(
+        f"{name}-inbox",
+        name=inbox(full_name),
+        image_tag_mutability="MUTABLE",  # each push moves the tag
+        image_scanning_configuration={"scan_on_push": True},
+        force_delete=True,  # what was released is in the service's own repository
+        opts=opts,
+    )
+    aws.ecr.LifecyclePolicy(
+        f"{name}-inbox-lifecycle", repository=repository.name, policy=json.dumps(LIFECYCLE), opts=opts
+    )
+    return repository

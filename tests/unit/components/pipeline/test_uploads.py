@@ -1,0 +1,79 @@
+"""A service whose sources are uploaded, and images of uploads to come beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
+
+REPOSITORY, PROJECT = "aws:ecr/repository:Repository", "aws:codebuild/project:Project"
+ROLE, ROLE_POLICY, USER_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy", "aws:iam/userPolicy:UserPolicy"
+INBOX = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/dev-chuoi/inbox"
+SOURCE = "arn:aws:s3:::delivery-store-bucket-0a1b2c3/sources/chuoi/source.zip"
+GITHUB = {"repository": "acme/chuoi", "owner_id": 1, "repository_id": 3}
+GITLAB = {"url": "https://gitlab.example.com", "project": "acme/chuoi"}
+
+
+def with_source(**source: Any) -> Recorder:
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["chuoi"]["source"] = source
+    return of_stack("dev", services=services)
+
+
+@pytest.fixture(scope="module")
+def images() -> Recorder:
+    """Stack dev, where the CI of a service's pull requests builds images."""
+    return with_source(images=True, github=GITHUB, gitlab=GITLAB)
+
+
+def granted(recorder: Recorder, typ: str, name: str) -> dict[str, list[str]]:
+    """Statement → its resources."""
+    statements = json.loads(recorder.inputs(typ, name)["policy"])["Statement"]
+    return {each["Sid"]: each["Resource"] for each in statements}
+
+
+def variables(recorder: Recorder, service: str) -> dict[str, str]:
+    environment = recorder.inputs(PROJECT, f"{service}-package")["environment"]["environmentVariables"]
+    return {each["name"]: each["value"] for each in environment}
+
+
+def test_the_build_knows_the_inbox_and_may_read_it(images: Recorder) -> None:
+    assert (variables(images, "chuoi")["INBOX"], variables(images, "mailer")["INBOX"]) == ("dev-chuoi/inbox", "")
+    assert granted(images, ROLE_POLICY, "chuoi-package-policy")["FetchPushedImage"] == [INBOX]
+    assert "FetchPushedImage" not in granted(images, ROLE_POLICY, "mailer-package-policy")
+    assert "mailer-inbox" not in images.named(REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    ("typ", "name"), [(USER_POLICY, "chuoi-uploader-policy"), (ROLE_POLICY, "chuoi-upload-policy")]
+)
+def test_who_uploads_may_push_too(images: Recorder, typ: str, name: str) -> None:
+    assert granted(images, typ, name) == {"UploadSource": [SOURCE], "LogInToRegistry": ["*"], "PushImage": [INBOX]}
+
+
+def test_the_jobs_of_pull_requests_push_images_and_upload_nothing(images: Recorder) -> None:
+    assert granted(images, ROLE_POLICY, "chuoi-push-policy") == {"LogInToRegistry": ["*"], "PushImage": [INBOX]}
+    github, gitlab = json.loads(images.inputs(ROLE, "chuoi-push-role")["assumeRolePolicy"])["Statement"]
+    assert github["Condition"] == {"StringEquals": {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": ["repo:acme/chuoi:pull_request", "repo:acme@1/chuoi@3:pull_request"],
+        "token.actions.githubusercontent.com:repository_id": "3",
+    }}  # fmt: skip
+    assert gitlab["Condition"]["StringLike"] == {
+        "gitlab.example.com:sub": "project_path:acme/chuoi:ref_type:branch:ref:*"
+    }
+    assert images.inputs(ROLE, "chuoi-push-role")["name"] == "dev-chuoi-push"
+
+
+def test_a_push_to_the_inbox_starts_nothing(images: Recorder) -> None:
+    rule = json.loads(images.inputs("aws:cloudwatch/eventRule:EventRule", "chuoi-upload")["eventPattern"])
+    assert rule["source"] == ["aws.s3"]
+
+
+@pytest.mark.parametrize("source", [{"github": GITHUB}, {"images": True}])
+def test_nobody_pushes_by_a_role_who_is_not_named(source: dict[str, Any]) -> None:
+    recorder = with_source(**source)
+    assert "chuoi-push-role" not in recorder.named(ROLE)
+    assert ("chuoi-inbox" in recorder.named(REPOSITORY)) is ("images" in source)

@@ -1,0 +1,36 @@
+"""Building the last upload once more: what is started, and when it is refused."""
+
+from typing import Any
+
+import pytest
+from delivery_aws import FakeAws, action
+
+from delivery.commands.rebuild import rebuild
+from releases.errors import DeliveryError
+
+
+def started(aws: FakeAws) -> list[Any]:
+    return [given["variables"] for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
+
+
+def test_the_pipeline_builds_what_it_has() -> None:
+    aws, said = FakeAws(), list[str]()
+    aws.executing("Succeeded", action("Source", "Source", "Source"))
+    rebuild(aws.session(), "dev", "web", said.append, wait=False)
+    assert started(aws) == [[{"name": "image", "value": "rebuild"}]]
+    assert said[0].endswith(" of dev-web.")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("S3", "nothing of web was uploaded yet, so there is nothing to build; upload to s3://bucket/sources/web/source.zip"),
+        ("ECR", "web's images are pushed, and nothing is built here; push another one"),
+    ],
+)  # fmt: skip
+def test_nothing_to_build(source: str, words: str) -> None:
+    aws = FakeAws(source=source)
+    aws.executing("Failed", action("Source", "Source", "Source", "Failed"))
+    with pytest.raises(DeliveryError) as caught:
+        rebuild(aws.session(), "dev", "web", print, wait=False)
+    assert (str(caught.value), started(aws)) == (words, [])
