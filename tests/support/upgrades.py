@@ -10,7 +10,7 @@ NEW = re.compile(
     r"|slack-not_packaged(-target)?"
 )
 CHANGED = {
-    "aws:codepipeline/pipeline:Pipeline": {"stages"},
+    "aws:codepipeline/pipeline:Pipeline": {"stages", "variables"},
     "aws:codebuild/project:Project": {"source", "environment"},
     "aws:iam/rolePolicy:RolePolicy": {"policy"},
     "aws:cloudwatch/eventTarget:EventTarget": {"arn", "roleArn", "inputTransformer"},
