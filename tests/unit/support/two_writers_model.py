@@ -119,12 +119,14 @@ class Rules:
         looks: whether it looks at what is in flight, before it starts and before it changes the service.
         waits: whether an edit then waits until nothing is in flight any more (`delivery up --wait`).
         confirms: whether it looks, after its deployment, that no release was undone.
+        shifts: whether ECS shifts the traffic: then the pipeline waits until an edit's deployment has ended.
     """
 
     chosen: Rule = revision.released_or_declared
     looks: bool = True
     waits: bool = False
     confirms: bool = True
+    shifts: bool = False
 
 
 def greatest(state: ServiceState | None, _: str, own: str) -> str:
@@ -141,6 +143,7 @@ def always_own(_: ServiceState | None, __: str, own: str) -> str:
 VARIANTS: Mapping[str, Rules] = {
     "these rules": Rules(),
     "these rules, and an edit waits": Rules(waits=True),
+    "these rules, where ECS shifts traffic": Rules(shifts=True),
     "max(own, released)": Rules(chosen=greatest),
     "own always": Rules(chosen=always_own),
     "without a look before": Rules(looks=False),
@@ -225,7 +228,7 @@ def steps(world: World, rules: Rules) -> Iterator[Step]:
             if template != world.declared:
                 yield f"edit→{template}", world._replace(declared=template, edits=world.edits + 1)
     yield from _up(world, rules)
-    yield from _pipeline(world)
+    yield from _pipeline(world, rules)
     if world.pending:
         yield "ECS: completed", world._replace(current=world.pending, pending=None)
         yield "ECS: rolled back", world._replace(pending=None)
@@ -281,7 +284,7 @@ def _undone(world: World, before: ServiceState, cloned: bool) -> bool:
     return not now.in_flight and changed and judged.action is not RepairAction.NOTHING
 
 
-def _pipeline(world: World) -> Iterator[Step]:
+def _pipeline(world: World, rules: Rules) -> Iterator[Step]:
     """QUEUED: one execution in Deploy."""
     if world.pipeline is None:
         if world.releases < len(RELEASES):
@@ -291,7 +294,9 @@ def _pipeline(world: World) -> Iterator[Step]:
     step, digest, revision = world.pipeline
     ended, goes_on = world._replace(pipeline=None), world.pipeline._replace
     runs = world.pending is None and world.current == (revision, digest)
-    if step == "deploy":
+    if step == "deploy" and rules.shifts and world.pending is not None:
+        yield f"{digest}: killed before it deploys", ended
+    elif step == "deploy":
         cloned = len(world.revisions)
         after = world._replace(
             revisions=(*world.revisions, Revision(world.runs(world.primary), digest)),
