@@ -361,6 +361,13 @@ def test_a_new_service_that_never_runs_is_not_waited_for_for_ever() -> None:
         update_guard.wait_until_serving(taking_over((1, "STABILIZING")).session(), STACK, "web", lambda _: None, 15)
 
 
+def test_a_new_service_whose_deployments_have_no_state_serves_when_its_tasks_run() -> None:
+    """ECS gives none where it shifts the traffic."""
+    aws = deploying()
+    del aws.services["dev-web"]["deployments"][0]["rolloutState"]
+    update_guard.wait_until_serving(aws.session(), STACK, "web", lambda _: None, 15)
+
+
 SHIFT = {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}
 
 
