@@ -13,7 +13,7 @@ from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
-from components.service.routing import HealthCheck
+from components.service.routing import HealthCheck, Stickiness
 from components.service.strategies import Deploy, RollingStrategy
 from components.service.task_role import Permission
 
@@ -30,6 +30,8 @@ class Service(Model):
 
     task: Task
     health_check: HealthCheck = HealthCheck()
+    stickiness: Stickiness | None = None
+    """With routes only; without it each request goes to any task."""
     routes: list[Route] = Field(default_factory=list)
     tasks: Tasks = Tasks()
     deploy: Deploy = RollingStrategy()
@@ -54,6 +56,8 @@ class Service(Model):
             raise ValueError("routes need task.port")
         if "health_check" in self.model_fields_set and not self.routes:
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        if self.stickiness is not None and not self.routes:
+            raise ValueError("stickiness is the load balancer's, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:
             raise ValueError("alarms watch what the load balancer sees, and there are no routes")
         if self.source.is_pushed and "build" in self.model_fields_set:

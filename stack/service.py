@@ -71,6 +71,7 @@ def declare(
             "task": config.task,
             "routes": routes(stack.stack, config.routes),
             "health_check": config.health_check,
+            "stickiness": config.stickiness,
             "tasks": config.tasks,
             "deploy": config.deploy,
             "alarms": config.alarms,

@@ -22,6 +22,7 @@ from components.service.routing import (
     HealthCheck,
     Routing,
     RoutingArgs,
+    Stickiness,
     route_requests,
     task_security_group,
 )
@@ -52,6 +53,8 @@ class EcsServiceArgs(TypedDict):
     routes: NotRequired[Sequence[Route]]
     """None for a worker."""
     health_check: NotRequired[HealthCheck]
+    stickiness: NotRequired[Stickiness | None]
+    """Without it each request goes to any task."""
     tasks: NotRequired[Tasks]
     """How many run."""
     deploy: NotRequired[Strategy]
@@ -330,6 +333,7 @@ class EcsService(pulumi.ComponentResource):
         args: RoutingArgs = {
             "routes": self._routes,
             "health_check": self._health_check,
+            "stickiness": self.args.get("stickiness"),
             "listener_arn": load_balancer.https_listener_arn,
             "balancer_security_group_id": load_balancer.security_group_id,
             "rule_hooks": self._current.rule_hooks,

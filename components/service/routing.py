@@ -44,6 +44,15 @@ class HealthCheck(Model):
         return self
 
 
+class Stickiness(Model):
+    """A browser's requests go to the task that answered its first one, as long as that is there: by the load balancer's
+    cookie `AWSALB`. A deployment replaces the tasks all the same, so nothing may be lost that only a task knows.
+    """
+
+    seconds: Annotated[int, Field(ge=1, le=604800)] = 86400
+    """After the last request; a week at most (ELB, Sticky sessions)."""
+
+
 class ShiftArgs(TypedDict):
     """Two target groups for each route, that deployments shift the traffic between."""
 
@@ -60,6 +69,7 @@ class RoutingArgs(TypedDict):
 
     routes: Sequence[Route]
     health_check: HealthCheck
+    stickiness: NotRequired[Stickiness | None]
     listener_arn: pulumi.Input[str]
     balancer_security_group_id: pulumi.Input[str]
     rule_hooks: NotRequired[pulumi.ResourceHookBinding | None]
@@ -162,13 +172,13 @@ def route_requests(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Re
     names = route_names(target.name, args["routes"], blue_green=shift is not None and shift["by_code_deploy"])
     for route, called in zip(args["routes"], names, strict=True):
         name = called.name
-        group = _target_group(name, target, args["health_check"], _options(parent, called.former))
+        group = _target_group(name, target, args, _options(parent, called.former))
         load_balancers.append(
             {"target_group_arn": group.arn, "container_name": target.container, "container_port": target.port}
         )
         other = test_rule = None
         if shift is not None:
-            other = _target_group(called.other, target, args["health_check"], _options(parent, called.other_former))
+            other = _target_group(called.other, target, args, _options(parent, called.other_former))
         forward = [each for each in (group, other) if each is not None]
         of_rule = _options(parent, [f"{former}-rule" for former in called.former], hooks, keeps_weights)
         rule = _listener_rule(f"{name}-rule", route, args["listener_arn"], forward, of_rule)
@@ -190,8 +200,10 @@ def _options(
 
 
 def _target_group(
-    name: str, target: ContainerTarget, check: HealthCheck, opts: pulumi.ResourceOptions
+    name: str, target: ContainerTarget, args: RoutingArgs, opts: pulumi.ResourceOptions
 ) -> aws.lb.TargetGroup:
+    """That it is not sticky is sent too: the provider keeps what it is not told of (`stickiness` is computed)."""
+    check, sticky = args["health_check"], args.get("stickiness")
     return aws.lb.TargetGroup(
         name,  # autonamed: a replacement is up before the old one goes
         vpc_id=target.vpc_id,
@@ -206,6 +218,11 @@ def _target_group(
             "timeout": check.timeout,
             "healthy_threshold": check.healthy,
             "unhealthy_threshold": check.unhealthy,
+        },
+        stickiness={
+            "type": "lb_cookie",
+            "enabled": sticky is not None,
+            "cookie_duration": (sticky or Stickiness()).seconds,
         },
         opts=opts,
     )

@@ -112,12 +112,17 @@ class Target(BaseHTTPRequestHandler):
 
 @dataclass(eq=False)
 class Account:
-    """A listener's rules, which the test changes."""
+    """A listener's rules and the attributes of its target groups, which the test changes."""
 
     rules: list[Json] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return SimpleNamespace(describe_rules=lambda **_: {"Rules": self.rules})
+        attributes = [{"Key": key, "Value": value} for key, value in self.attributes.items()]
+        return SimpleNamespace(
+            describe_rules=lambda **_: {"Rules": self.rules},
+            describe_target_group_attributes=lambda **_: {"Attributes": attributes},
+        )
 
     def spawn(self, name: str, work: Any) -> None:
         threading.Thread(target=work, daemon=True).start()
@@ -147,6 +152,7 @@ def listener(target: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]
     container = SimpleNamespace(connect=connect)
     tasks = {
         "g": [(SimpleNamespace(id="task-1"), container, target)],
+        "two": [(SimpleNamespace(id=name), container, target) for name in ("task-2", "task-3")],
         "refusing": [(SimpleNamespace(id="t"), container, 1)],
     }
     monkeypatch.setattr(proxy, "targets", lambda account, arn: tasks.get(arn, []))
@@ -158,9 +164,11 @@ def listener(target: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]
     made.server.shutdown()
 
 
-def ask(listener: Listener, path: str = "/", method: str = "GET", body: bytes | None = None) -> tuple[int, Json, str]:
+def ask(
+    listener: Listener, path: str = "/", method: str = "GET", body: bytes | None = None, cookie: str = "a=b"
+) -> tuple[int, Json, str]:
     connection = http.client.HTTPConnection(listener.address, timeout=5)
-    connection.request(method, path, body, {"Host": "www.example.com", "X-Mine": "1"})
+    connection.request(method, path, body, {"Host": "www.example.com", "X-Mine": "1", "Cookie": cookie})
     answer = connection.getresponse()
     return answer.status, dict(answer.getheaders()), answer.read().decode()
 
@@ -173,6 +181,33 @@ def test_a_request_is_passed_on_as_it_is(listener: Listener) -> None:
     assert (asked["headers"]["Host"], asked["headers"]["X-Mine"]) == ("www.example.com", "1")
     assert asked["headers"]["X-Forwarded-Proto"] == "https"
     assert asked["headers"]["X-Forwarded-Port"] == "443"
+
+
+STICKY = {
+    "stickiness.enabled": "true",
+    "stickiness.type": "lb_cookie",
+    "stickiness.lb_cookie.duration_seconds": "3600",
+}
+
+
+def test_a_browser_stays_with_the_task_that_it_has_the_cookie_of(listener: Listener) -> None:
+    account: Any = listener.account
+    account.attributes = STICKY
+    account.answer("forward", TargetGroupArn="two")
+    for task in ("task-2", "task-3"):
+        for _ in range(8):
+            given = ask(listener, cookie=f"a=b; AWSALB={task}")[1]["Set-Cookie"]
+            assert given.startswith(f"AWSALB={task}; Expires=")
+            assert given.endswith(" GMT; Path=/")
+    found = {ask(listener, cookie=cookie)[1]["Set-Cookie"].split(";")[0] for cookie in ["a=b", "AWSALB=gone"] * 10}
+    assert found == {"AWSALB=task-2", "AWSALB=task-3"}
+
+
+@pytest.mark.parametrize("changed", [{"stickiness.enabled": "false"}, {"stickiness.type": "app_cookie"}])
+def test_without_stickiness_there_is_no_cookie(listener: Listener, changed: dict[str, str]) -> None:
+    account: Any = listener.account
+    account.attributes = STICKY | changed
+    assert "Set-Cookie" not in ask(listener, cookie="AWSALB=task-1")[1]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ CHANGED = {
     "aws:cloudwatch/eventRule:EventRule": {"eventPattern"},
     "aws:cloudwatch/logGroup:LogGroup": {"name"},
     "aws:iam/role:Role": {"assumeRolePolicy"},
+    "aws:lb/targetGroup:TargetGroup": {"stickiness"},
     "aws:sqs/queuePolicy:QueuePolicy": {"policy"},
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"rules"},
     "fargate-delivery:index:DeliveryStore": {"report_prefixes"},
@@ -24,5 +25,5 @@ CHANGED = {
 """What of a resource may differ, by its type."""
 CHANGED_NAMES = re.compile(
     r"[\w-]+-(pipeline|package)(-policy)?|commits-(events-policy|ended-report|failed-comment)"
-    r"|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|hook_(waits|failed)(-target)?)"
+    r"|[a-z]+-([a-z]{5}|blue|green)|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|hook_(waits|failed)(-target)?)"
 )

@@ -107,12 +107,13 @@ MERGES: Mapping[str, tuple[Json, Json]] = {
     ),
     "what is for routes is for those that have some": (
         {
-            "defaults": {"health_check": {"path": "/up"}, "alarms": {"latency": 1}, "task": {"port": 80, "cpu": 256}},
+            "defaults": {"health_check": {"path": "/up"}, "stickiness": {}, "alarms": {"latency": 1}, "task": {"port": 80, "cpu": 256}},
             "services": {"web": {"routes": ROUTES}, "job": {}, "none": {"routes": []}},
         },
         {
             "web": {
                 "health_check": {"path": "/up"},
+                "stickiness": {},
                 "alarms": {"latency": 1},
                 "task": {"port": 80, "cpu": 256},
                 "routes": ROUTES,

@@ -89,7 +89,7 @@ class As:
 
 def attribute(key: str) -> As:
     """An attribute of a load balancer or target group."""
-    kind = "TargetGroupAttributes" if key.startswith("dereg") else "LoadBalancerAttributes"
+    kind = "TargetGroupAttributes" if key.startswith(("dereg", "stickiness")) else "LoadBalancerAttributes"
     return As(kind, lambda value: [{"key": key, "value": str(value).lower()}])
 
 
@@ -160,6 +160,12 @@ PROPERTIES: dict[tuple[str, str], As | Left] = {
     ("AWS::ElasticLoadBalancingV2::TargetGroup", "healthCheck.protocol"): As("HealthCheckProtocol"),
     ("AWS::ElasticLoadBalancingV2::TargetGroup", "healthCheck.timeout"): As("HealthCheckTimeoutSeconds"),
     ("AWS::ElasticLoadBalancingV2::TargetGroup", "healthCheck.unhealthyThreshold"): As("UnhealthyThresholdCount"),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "stickiness"): As(""),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "stickiness.cookieDuration"): attribute(
+        "stickiness.lb_cookie.duration_seconds"
+    ),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "stickiness.enabled"): attribute("stickiness.enabled"),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", "stickiness.type"): attribute("stickiness.type"),
     ("AWS::Events::Connection", "authParameters.apiKey"): As("ApiKeyAuthParameters"),
     ("AWS::Events::Connection", "authParameters.apiKey.key"): As("ApiKeyName"),
     ("AWS::Events::Connection", "authParameters.apiKey.value"): As("ApiKeyValue"),

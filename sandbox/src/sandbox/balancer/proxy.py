@@ -6,6 +6,8 @@ import http.client
 import random
 import threading
 import time
+from email.utils import formatdate
+from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ SECONDS_TO_ANSWER = 60.0
 """How long a target may take: the idle timeout of a load balancer by default."""
 SECONDS_OF_RULES = 0.02
 """How long rules are taken for what they were, so that not every request asks for them."""
+COOKIE = "AWSALB"
+"""What keeps a browser at a target (ELB, Sticky sessions). AWS encrypts what is in it; here it is the task's id."""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "host"}
 
 
@@ -31,6 +35,7 @@ class Listener:
         self.protocol, self.port = described["Protocol"], described["Port"]
         self._rules: list[Json] = []
         self._read = 0.0
+        self._sticky: dict[str, tuple[float, int | None]] = {}
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
@@ -47,6 +52,17 @@ class Listener:
                 self._rules = self.account.client("elbv2").describe_rules(ListenerArn=self.arn)["Rules"]
                 self._read = time.monotonic()
             return self._rules
+
+    def sticky_seconds(self, group: str) -> int | None:
+        """How long a browser stays with a target of a group; None where it does not."""
+        read, seconds = self._sticky.get(group, (0.0, None))
+        if time.monotonic() > read + SECONDS_OF_RULES:
+            described = self.account.client("elbv2").describe_target_group_attributes(TargetGroupArn=group)
+            attributes = {each["Key"]: each["Value"] for each in described["Attributes"]}
+            on = attributes.get("stickiness.enabled") == "true" and attributes.get("stickiness.type") == "lb_cookie"
+            seconds = int(attributes.get("stickiness.lb_cookie.duration_seconds", "86400")) if on else None
+            self._sticky[group] = time.monotonic(), seconds
+        return seconds
 
 
 def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
@@ -99,18 +115,28 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
             return int(config["StatusCode"].removeprefix("HTTP_")), [("Location", url + (query and f"?{query}"))], b""
 
         def _forward(self, group: str | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            sticky = listener.sticky_seconds(group) if group else None
             while group and (reachable := targets(listener.account, group)):
-                task, container, port = random.choice(reachable)  # noqa: S311
+                kept = [each for each in reachable if sticky and each[0].id == self._cookie()]
+                task, container, port = random.choice(kept or reachable)  # noqa: S311
                 with listener.in_flight.request(task.id):
                     if not any(task is each for each, *_ in targets(listener.account, group)):
                         continue  # it began to stop before this request counted
                     try:
-                        return self._ask(container, port, body)
+                        status, headers, answer = self._ask(container, port, body)
+                        if sticky:
+                            expires = formatdate(time.time() + sticky, usegmt=True)
+                            headers.append(("Set-Cookie", f"{COOKIE}={task.id}; Expires={expires}; Path=/"))
+                        return status, headers, answer
                     except TimeoutError:
                         return _page(504, "Gateway Time-out")
                     except (OSError, http.client.HTTPException):
                         return _page(502, "Bad Gateway")
             return _page(503, "Service Temporarily Unavailable")
+
+        def _cookie(self) -> str | None:
+            cookies = SimpleCookie(self.headers.get("Cookie", ""))
+            return cookies[COOKIE].value if COOKIE in cookies else None
 
         def _ask(self, container: Any, port: int, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}

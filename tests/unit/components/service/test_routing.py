@@ -242,3 +242,19 @@ def test_nothing_is_changed_where_nobody_has_the_priority(listener: tuple[Any, s
         make_room(elbv2, arn, 11, None)
         take_back(elbv2, arn, 10, own)
         stubbed.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("said", "sticky"),
+    [
+        ({}, {"enabled": False, "cookieDuration": 86400}),
+        ({"stickiness": {}}, {"enabled": True, "cookieDuration": 86400}),
+        ({"stickiness": {"seconds": 3600}}, {"enabled": True, "cookieDuration": 3600}),
+    ],
+)
+def test_whether_a_browser_stays_with_a_task(deploy: Deploy, said: dict[str, Any], sticky: dict[str, Any]) -> None:
+    of_web = services(web=[{"host": "web.dev.example.com", "priority": 10}])
+    of_web["web"] |= said
+    recorder = run(deploy, "dev", services=of_web, secrets={})
+    (name,) = recorder.named("aws:lb/targetGroup:TargetGroup")
+    assert recorder.inputs("aws:lb/targetGroup:TargetGroup", name)["stickiness"] == {"type": "lb_cookie", **sticky}
