@@ -6,7 +6,7 @@ stopped is a failure, whoever did that.
 1. A clone carries the execution that made it, so a call that comes twice, or a retry of the action, follows the
    deployment that there is.
 2. A deployment of somebody else's, such as an edit by `up`, has to end first: what it deploys is cloned only when it
-   stands.
+   stands. That of no tasks, with which a service begins, may pause: the first release takes its place.
 3. A deployment that takes too long, or whose tasks fail one after another, goes back; ECS itself would go on with it.
 """
 
@@ -75,7 +75,7 @@ class _Step:
         definition = describe_revision(self._ecs, service["taskDefinition"])
         if self._is_own(definition) and (last is None or not last.failed):
             return self._follow(replace(progress, revision=service["taskDefinition"]), service, last)
-        if last is not None and not last.over:
+        if last is not None and not last.over and not (self._first() and not service["desiredCount"]):
             if self._late(progress):
                 raise StepError(f"{last.arn}, which was there before, is {last.words}")
             return Waiting(f"Somebody else's deployment has to end first: {last.words}", asdict(progress))

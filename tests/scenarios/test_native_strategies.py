@@ -28,10 +28,10 @@ ALARM = "local-hello-server-errors"
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Stack `local` with the service hello alone, which ECS deploys by canary from its first release on."""
+    """Stack `local` with the service hello alone, whose deployments ECS pauses from the first one on."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
         stack.keep_services(["hello"])
-        stack.edit("Pulumi.local.yaml", ROUTE, f"{ROUTE}      deploy: {CANARY}\n")
+        stack.edit("Pulumi.local.yaml", ROUTE, f"{ROUTE}      deploy: {PAUSES}\n")
         stack.up()
         yield stack
 
@@ -105,8 +105,13 @@ def use(stack: Stack, before: str, after: str) -> list[str]:
 
 
 def test_the_first_release_starts_the_tasks_with_its_deployment(local: Stack, apps: Apps) -> None:
+    """It takes the place of the one of no tasks, whose pause nobody answers."""
     assert local.status("hello")["desired"] == 0
-    ship(local, apps, "v1")
+    source = apps.make("v1")
+    release = Running(lambda: local.ship("hello", source))
+    until(lambda: waits(local) and described(local)["runningCount"] == 1, release)
+    local.ok("continue", "hello")
+    assert release.result().code == 0, release.result().out
     status = local.status("hello")
     assert (status["running"], status["release"]["release"]) == (1, 1)
     assert scaling(local, "hello") == {False}
@@ -115,6 +120,9 @@ def test_the_first_release_starts_the_tasks_with_its_deployment(local: Stack, ap
 
 
 def test_a_canary_gets_a_part_of_the_traffic_and_then_all(local: Stack, apps: Apps) -> None:
+    """And pauses no longer, where the stack file has no pause any more."""
+    use(local, PAUSES, CANARY)
+    assert not described(local)["deploymentConfiguration"].get("lifecycleHooks")
     source = apps.make("v2")
     release = Running(lambda: local.ship("hello", source))
     until(lambda: shares(local) == [20, 80], release)

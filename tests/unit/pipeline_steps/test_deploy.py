@@ -246,6 +246,16 @@ def test_the_first_release_starts_the_tasks_with_the_deployment(monkeypatch: pyt
     assert (update["taskDefinition"], update["desiredCount"]) == (CLONE, 3)
 
 
+def test_the_first_release_takes_the_place_of_the_deployment_of_no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With which ECS makes a service: it pauses and calls hooks as any other."""
+    looks = [(BEFORE, "IN_PROGRESS", {"lifecycleStage": "POST_TEST_TRAFFIC_SHIFT"}), mine("SUCCESSFUL")]
+    step = Step(looks, record="none", desired=0).run(monkeypatch)
+    assert step.waited[0] == f"Deploying {CLONE}"
+    assert step.end
+    with_tasks = Step([looks[0], FIRST, mine("SUCCESSFUL")], record="none", desired=1).run(monkeypatch)
+    assert with_tasks.waited[0].startswith("Somebody else's deployment has to end first")
+
+
 def test_the_first_release_that_fails_ends_at_no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing that ECS could go back to."""
     step = Step([None, mine("IN_PROGRESS")], record="none", desired=3, failed_tasks=3).run(monkeypatch)
