@@ -5,12 +5,14 @@ own roles have a permissions boundary, and no others may be made.
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox.stacks import StackFolder
-from tests.scenarios.conftest import REPOSITORY, SERVER, SPEED, WORKER, Apps, Stack, bootstrapped, new_stack
+from tests.scenarios.conftest import REPOSITORY, SERVER, SPEED, WORKER, Apps, Done, Stack, bootstrapped, new_stack
+from tests.soak.beside import Running
 from tests.support.deliveries import executions, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
@@ -28,6 +30,7 @@ SHOP = """\
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 BOUNDED = f"  fargate-delivery:permissions_boundary: {BOUNDARY}\n"
 ROLLING, BY_CODEDEPLOY = "deploy: {}", "deploy: {strategy: codedeploy, wait: 1}"
+PAUSED = "deploy: {strategy: canary, interval: 1, bake: 1, test_port: 8443, pause: 300}"
 PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)')
 """An app that is not healthy under one value of a parameter."""
 MAILER = WORKER.replace("import time", "import os, time; os.environ['SMTP_HOST'] == 'broken' and exit(1)")
@@ -93,6 +96,15 @@ def change_strategy(stack: Stack, old: str, new: str) -> None:
     assert {name for name in names if "shop" in name} == {"dev-shop-codedeploy" if new == BY_CODEDEPLOY else "dev-shop"}
 
 
+def answer(stack: Stack, verb: str, deploying: Running[Done]) -> Done:
+    """Answer the pause of a deployment, as the role that deploys, and how what has begun it ends."""
+    while "waits for `delivery continue shop" not in delivery(stack, "status", "shop"):
+        assert not deploying.over(), deploying.result().out + deploying.result().err
+        time.sleep(0.5)
+    delivery(stack, verb, "shop")
+    return deploying.result()
+
+
 def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> None:
     assert preview(dev).keys() == {"create"}
     refused = dev.run("up", "--as", PREVIEW)
@@ -144,6 +156,16 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
 
     change_strategy(dev, BY_CODEDEPLOY, ROLLING)
     ship(dev, apps, "shop", "s3", PICKY)
+
+    dev.edit("Pulumi.dev.yaml", ROLLING, PAUSED)
+    assert not [op for op in preview(dev) if "replace" in op]
+    assert answer(dev, "continue", Running(lambda: dev.run("up", "--as", DEPLOY))).code == 0
+    assert preview(dev) == {}
+    source = apps.make("s4", server=PICKY)
+    assert answer(dev, "continue", Running(lambda: dev.ship("shop", source))).code == 0
+    unwanted = apps.make("s5", server=PICKY)
+    assert answer(dev, "abort", Running(lambda: dev.ship("shop", unwanted))).code == 1
+    assert preview(dev).keys() <= {"update"}
 
     dev.client("iam").create_access_key(UserName="dev-mailer-uploader")
     dev.edit("Pulumi.dev.yaml", "    mailer:\n", "    #\n")
