@@ -210,7 +210,9 @@ def test_one_that_takes_too_long_goes_back_once_and_fails(monkeypatch: pytest.Mo
     assert "ended as ROLLBACK_SUCCESSFUL: it has not ended within 20 min (service dev-web)" in step.failure
 
 
-@pytest.mark.parametrize(("desired", "failed", "stops"), [(2, 2, 0), (2, 3, 1), (8, 3, 0), (8, 4, 1), (7, 4, 1)])
+@pytest.mark.parametrize(
+    ("desired", "failed", "stops"), [(2, 2, 0), (2, 3, 1), (8, 3, 0), (8, 4, 1), (7, 4, 1), (7, 3, 0)]
+)
 def test_tasks_that_fail_one_after_another_end_it(
     monkeypatch: pytest.MonkeyPatch, desired: int, failed: int, stops: int
 ) -> None:

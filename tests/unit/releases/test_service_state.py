@@ -122,3 +122,32 @@ def test_an_image_that_lists_nothing_is_what_runs(repository: str) -> None:
         aws.refuse = dict.fromkeys(("DescribeImages", "BatchGetImage"), RefusedError("RepositoryNotFoundException"))
     state = read_states(aws.session(), "dev", ["web"])["web"]
     assert images(aws.session(), "dev", state).running == STRAY
+
+
+def shifted(status: str, **fields: Any) -> ServiceState:
+    """A service whose traffic ECS shifts, with its newest service deployment."""
+    aws = FakeAws()
+    aws.service(aws.revision(1, ":live"), digest("a"))
+    aws.shift(status, **fields)
+    return read_states(aws.session(), "dev", ["web"])["web"]
+
+
+@pytest.mark.parametrize("stage", ["SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP"])
+def test_a_shift_is_in_flight_at_each_stage_though_ecs_lists_one_deployment_without_a_state(stage: str) -> None:
+    state = shifted("IN_PROGRESS", lifecycleStage=stage)
+    assert state.in_flight == "deployment ecs-svc/1 of dev-web:1"
+    assert (state.strategy, state.alternates, state.shifts) == ("CANARY", True, True)
+    assert "describe-service-deployments" in state.how_to_wait("dev")
+
+
+def test_a_shift_that_is_over_is_not_in_flight() -> None:
+    for status in ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL"):
+        state = shifted(status)
+        assert (state.in_flight, state.shifting) == (None, None)
+
+
+def test_a_service_that_rolls_shifts_nothing() -> None:
+    aws = FakeAws()
+    aws.service(aws.revision(1, ":live"), digest("a"))
+    state = read_states(aws.session(), "dev", ["web"])["web"]
+    assert (state.strategy, state.alternates, state.shifts, state.shifting) == ("ROLLING", False, False, None)
