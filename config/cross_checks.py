@@ -40,7 +40,8 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
     if config.services and config.without_services:
         yield "without_services: is true, and there are services; take it away"
     routes = [route for service in config.services.values() for route in service.routes]
-    priorities = Counter(route.priority for route in routes)
+    redirects = config.domain.redirects
+    priorities = Counter([*(route.priority for route in routes), *(redirect.priority for redirect in redirects)])
     free = (number for number in range(10, 50001, 10) if number not in priorities)
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
     zone = config.domain.zone
@@ -70,9 +71,21 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
                 )
             if requests[route.host, frozenset(route.paths)] > 1:
                 yield f"{where}: another route has the same host and paths, so one of the two would get no request"
-            label = route.host.removesuffix(zone).removesuffix(".")
-            if not (route.host == zone or (route.host.endswith(f".{zone}") and "." not in label)):
+            if not _has_certificate(route.host, zone):
                 yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
+    for index, redirect in enumerate(redirects):
+        where = f"domain.redirects[{index}]"
+        if priorities[redirect.priority] > 1:
+            yield (
+                f"{where}.priority: {redirect.priority} is taken by another route or redirect; each needs its own, and "
+                f"{next(free)} is free"
+            )
+        if not _has_certificate(redirect.host, zone):
+            yield f"{where}.host: {redirect.host!r} must be {zone} or one label below it, as in www.{zone}"
+        if requests[redirect.host, frozenset()] or [each.host for each in redirects].count(redirect.host) > 1:
+            yield f"{where}.host: {redirect.host} is another redirect's or a route's, and only one of them would count"
+        if redirect.to in {each.host for each in redirects}:
+            yield f"{where}.to: {redirect.to} is redirected itself; name where that leads to"
     prefixes = Counter(artifact_prefix(aws_name(stack, name)) for name in config.services)
     for name in config.services:
         if prefixes[artifact_prefix(aws_name(stack, name))] > 1:
@@ -80,6 +93,12 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
                 f"services.{name}: {aws_name(stack, name)} is like another service's name in its first "
                 f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
             )
+
+
+def _has_certificate(host: str, zone: str) -> bool:
+    """Whether a certificate for the zone and one label below it is for a host."""
+    label = host.removesuffix(zone).removesuffix(".")
+    return host == zone or (host.endswith(f".{zone}") and "." not in label)
 
 
 def check_pull_request_stack(stack: str, config: Stack) -> Iterator[str]:
@@ -91,6 +110,8 @@ def check_pull_request_stack(stack: str, config: Stack) -> Iterator[str]:
         return
     if config.network.model_fields_set:
         yield f"network: is that of stack {config.review.of}; take it away"
+    if config.domain.redirects:
+        yield "domain.redirects: not in a review; the load balancer is another stack's"
     if config.protect:
         yield "protect: must be false; a review is taken down by itself"
     for name, service in config.services.items():

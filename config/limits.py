@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from config.service import Service
     from config.stack_file import Stack
 
-TARGET_GROUPS = 100
-"""Of a load balancer; it cannot be raised (ELB, quotas for Application Load Balancers). It takes as many rules, and
-there are never more of them: each has a target group of its own, or two."""
+TARGET_GROUPS = RULES = 100
+"""Of a load balancer (ELB, quotas for Application Load Balancers; the first cannot be raised). A route has as many
+target groups as rules, or more; a redirect has a rule."""
 BUILD_VARIABLE = 4096
 """Characters of a variable of a build (CodeBuild: `EnvironmentVariable should be at most 4096 characters`)."""
 FUNCTION_VARIABLES, OTHER_SETTINGS = 4096, 2000
@@ -68,6 +68,11 @@ def _check_load_balancer(config: "Stack") -> Iterator[str]:
                     "have the quota raised and write it as cluster.rules_of_a_security_group"
                 )
     groups = sum(len(service.routes) * (2 if service.deploy.shifts else 1) for service in services)
+    if groups <= TARGET_GROUPS and (rules := groups + len(config.domain.redirects)) > RULES:
+        yield (
+            f"domain.redirects: with the routes they may need {rules} rules, and a load balancer takes {RULES}; give "
+            "fewer, or move services to another stack"
+        )
     if groups > TARGET_GROUPS:
         yield (
             f"services: their routes need {groups} target groups, and a load balancer takes {TARGET_GROUPS}, two for a "

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
+from components.platform.load_balancer import Redirect
 from config.service import Service
 
 LONGEST_OF_A_CERTIFICATE = 64
@@ -50,7 +51,9 @@ class Domain(Model):
     certificate_arn: types.CertificateArn | None = None
     """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
     records: bool = True
-    """Whether alias records for the routes' hosts are made. False: DNS is somebody else's."""
+    """Whether alias records for the routes' hosts, and the redirects', are made. False: DNS is somebody else's."""
+    redirects: list[Redirect] = Field(default_factory=list)
+    """Hosts that lead to others, such as the zone itself to `www` of it."""
 
     @model_validator(mode="after")
     def _fits_a_certificate(self) -> Self:

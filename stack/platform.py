@@ -146,12 +146,15 @@ def load_balancer_args(
             {port for service in stack.config.services.values() for port in service.deploy.test_ports}
         ),
     }
+    if domain.redirects:
+        args["redirects"] = domain.redirects
     if shared is None:
         args["reaches"] = _ranges(stack)
     if domain.records and zone_id is not None:
         args["records_zone_id"] = zone_id
         hosts = {route.host for service in stack.config.services.values() for route in service.routes}
-        args["hosts"] = {host: list(stack.config.services) for host in sorted(hosts)}
+        redirected: dict[str, list[str]] = {redirect.host: [] for redirect in domain.redirects}
+        args["hosts"] = {**redirected, **{host: list(stack.config.services) for host in sorted(hosts)}}
     if shared is not None:
         args["adopt"] = shared["load_balancer"]
     elif domain.certificate_arn is not None:

@@ -1,12 +1,34 @@
 """The load balancer that a stack's services share, with its certificate."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
+from pydantic import Field, model_validator
+
+from components import types
+from components.model import Model
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+
+class Redirect(Model):
+    """A host that sends browsers on to another one, with the path and the query that they asked for."""
+
+    host: types.Host
+    to: types.Host
+    """By HTTPS; a host of this stack's, or any other."""
+    priority: Annotated[int, Field(ge=1, le=50000)]
+    """Of the listener's rules, as of a route."""
+    permanent: bool = True
+    """301, which a browser may keep for ever; else 302."""
+
+    @model_validator(mode="after")
+    def _leads_away(self) -> Self:
+        if self.to == self.host:
+            raise ValueError(f"{self.host} would lead to itself for ever")
+        return self
 
 
 class AdoptedLoadBalancer(TypedDict):
@@ -47,6 +69,8 @@ class LoadBalancerArgs(TypedDict):
     hosts: NotRequired[Mapping[str, Sequence[str]]]
     """For each name that is to lead here, also of one that is adopted, who made its record once: names of `EcsService`
     components, whose records they were."""
+    redirects: NotRequired[Sequence[Redirect]]
+    """Hosts that lead to others; not with one that is adopted."""
     records_zone_id: NotRequired[pulumi.Input[str]]
     """Where the alias records for the hosts are made; none without it."""
 
@@ -54,9 +78,9 @@ class LoadBalancerArgs(TypedDict):
 class LoadBalancer(pulumi.ComponentResource):
     """An internet-facing Application Load Balancer: HTTPS with a 404 for unknown hosts, HTTP that redirects.
 
-    Produces: a load balancer, two listeners, a security group with its rules; a certificate with validation
-    record unless one is adopted; and an alias record for each host, one however many services it has. Nothing but
-    records for an adopted load balancer.
+    Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; a certificate
+    with validation record unless one is adopted; and an alias record for each host, one however many services it has.
+    Nothing but records for an adopted load balancer.
     """
 
     https_listener_arn: pulumi.Output[str]
@@ -73,7 +97,8 @@ class LoadBalancer(pulumi.ComponentResource):
     """The zone of `dns_name`, AWS's own."""
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("fargate-delivery:index:LoadBalancer", name, dict(args), opts)
+        inputs = {key: value for key, value in args.items() if key != "redirects"}
+        super().__init__("fargate-delivery:index:LoadBalancer", name, inputs, opts)
         if "adopt" in args:
             self._adopt(args["adopt"])
         else:
@@ -146,6 +171,8 @@ class LoadBalancer(pulumi.ComponentResource):
             ],
             opts=child,
         )
+        for redirect in args.get("redirects", []):
+            _redirect(f"{name}-redirect-{redirect.host}", redirect, https.arn, child)
         self.https_listener_arn = https.arn
         self.test_listener_arns = {
             port: _https_listener(f"{name}-test-{port}", port, balancer.arn, certificate_arn, child).arn
@@ -201,6 +228,24 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         return validation.certificate_arn
+
+
+def _redirect(
+    name: str, redirect: Redirect, listener_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> aws.lb.ListenerRule:
+    """Path and query are kept where a redirect says nothing of them (ELB, RedirectActionConfig)."""
+    status = "HTTP_301" if redirect.permanent else "HTTP_302"
+    to: aws.lb.ListenerRuleActionRedirectArgsDict = {
+        "host": redirect.to, "protocol": "HTTPS", "port": "443", "status_code": status
+    }  # fmt: skip
+    return aws.lb.ListenerRule(
+        name,
+        listener_arn=listener_arn,
+        priority=redirect.priority,
+        conditions=[{"host_header": {"values": [redirect.host]}}],
+        actions=[{"type": "redirect", "redirect": to}],
+        opts=opts,
+    )
 
 
 def _https_listener(

@@ -18,6 +18,11 @@ def problems(*, buildspecs: Path = ROOT / "buildspecs", **keys: Any) -> list[str
     return list(check_limits("dev", Stack.model_validate({"domain": {"zone": ZONE}, **keys}), buildspecs))
 
 
+def redirected(count: int) -> list[dict[str, Any]]:
+    hosts = [f"old-{number}.example.com" for number in range(count)]
+    return [{"host": host, "to": "www.example.com", "priority": 900 + n} for n, host in enumerate(hosts)]
+
+
 def routed(count: int, **service: Any) -> dict[str, Any]:
     return {
         f"s{number}": {"task": TASK, "routes": [{"host": f"s{number}.{ZONE}", "priority": number + 1}], **service}
@@ -63,6 +68,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"services": routed(101)},
         "services: their routes need 101 target groups, and a load balancer takes 100, two for a route whose "
         "traffic shifts; move services to another stack",
+    ),
+    "rules of routes and redirects": (
+        {"services": routed(98), "domain": {"zone": "example.com", "redirects": redirected(2)}},
+        {"services": routed(98), "domain": {"zone": "example.com", "redirects": redirected(3)}},
+        "domain.redirects: with the routes they may need 101 rules, and a load balancer takes 100",
     ),
     "target groups of CodeDeploy's": (
         {"services": routed(50, deploy=BY_CODE_DEPLOY)},

@@ -131,6 +131,7 @@ SERVICE = json.loads(stack_config("pr")["fargate-delivery:services"])["chuoi"]
     [
         ("pr", {}, "review: is of a stack named pr-<number>, such as pr-12, and this one is pr"),
         ("pr-7", {"network": {"nat": "none"}}, "network: is that of stack dev; take it away"),
+        ("pr-7", {"domain": {"zone": "dev.example.com", "redirects": [{"host": "dev.example.com", "to": "www.dev.example.com", "priority": 1}]}}, "domain.redirects: not in a review"),
         ("pr-7", {"protect": True}, "protect: must be false; a review is taken down by itself"),
         ("pr-7", {"services": {"chuoi": {**SERVICE, "routes": [{"host": "chuoi-${number}.dev.example.com", "priority": 100}]}}}, "services.chuoi.routes[0].priority: 100 is more than 99"),
         ("pr-7", {"services": {"chuoi": {**SERVICE, "routes": [{"host": "chuoi.dev.example.com", "priority": 1}]}}}, "services.chuoi.routes[0].host: 'chuoi.dev.example.com' must contain ${number}"),

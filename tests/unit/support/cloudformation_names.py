@@ -140,6 +140,7 @@ PROPERTIES: dict[tuple[str, str], As | Left] = {
     ("AWS::ElasticLoadBalancingV2::Listener", "defaultActions.redirect"): As("RedirectConfig"),
     ("AWS::ElasticLoadBalancingV2::ListenerRule", "actions.forward"): As("ForwardConfig"),
     ("AWS::ElasticLoadBalancingV2::ListenerRule", "actions.forward.targetGroups.arn"): As("TargetGroupArn"),
+    ("AWS::ElasticLoadBalancingV2::ListenerRule", "actions.redirect"): As("RedirectConfig"),
     ("AWS::ElasticLoadBalancingV2::ListenerRule", "conditions.hostHeader"): As("HostHeaderConfig"),
     ("AWS::ElasticLoadBalancingV2::ListenerRule", "conditions.pathPattern"): As("PathPatternConfig"),
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "dropInvalidHeaderFields"): attribute(
