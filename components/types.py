@@ -185,6 +185,8 @@ PolicyArn = Annotated[
 TopicArn = Annotated[
     str, text(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
 ]
+AccountId = Annotated[str, text(r"^[0-9]{12}$", "must be an account's 12 digits, in quotes")]
+Region = Annotated[str, text(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "must be a Region's code, such as ap-northeast-1")]
 StackName = Annotated[str, text(r"^[A-Za-z0-9_.-]+$", "must be the name of a stack, such as dev")]
 GitHubRepository = Annotated[
     str, text(r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", "must be OWNER/NAME of a repository, such as my-org/my-app")

@@ -94,7 +94,7 @@ def _fitting(defaults: list[Layer], own: list[Layer]) -> list[Layer]:
     source = next(
         (source["type"] for layer in reversed(said) if "type" in (source := _keys(layer.get("source")))), None
     )
-    for path in [*(() if routes else OF_ROUTES), *(OF_BUILDS if source == "ecr" else ())]:
+    for path in [*(() if routes else OF_ROUTES), *(OF_BUILDS if source in ("ecr", "promote") else ())]:
         defaults = [(where, _without(layer, *path.split("."))) for where, layer in defaults]
     return defaults
 

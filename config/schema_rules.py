@@ -88,11 +88,17 @@ def rules() -> dict[str, list[Schema]]:
         ],
         "Source": [
             _when(_given("tag"), {"properties": {"type": {"const": "ecr"}}}),
-            _when(_is("type", "ecr"), {"properties": {"images": NO}}),
+            _when(
+                _given("images"), {"anyOf": [{"properties": {"images": NO}}, {"properties": {"type": {"const": "s3"}}}]}
+            ),
+            _when(_is("type", "promote"), {**_given("promote_from"), **_none_of("github", "gitlab")}),
         ],
         "Service": [
             _when(
-                {"required": ["source"], "properties": {"source": _is("type", "ecr")}},
+                {
+                    "required": ["source"],
+                    "properties": {"source": {"anyOf": [_is("type", "ecr"), _is("type", "promote")]}},
+                },
                 {**_none_of("build"), "properties": {"parameters": {"additionalProperties": RUNTIME_ONLY}}},
             ),
             *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),

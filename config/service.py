@@ -60,11 +60,13 @@ class Service(Model):
             raise ValueError("stickiness is the load balancer's, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:
             raise ValueError("alarms watch what the load balancer sees, and there are no routes")
-        if self.source.is_pushed and "build" in self.model_fields_set:
-            raise ValueError("build: of a pushed image (source.type ecr) nothing is built; take it away")
-        if self.source.is_pushed and (built := sorted(k for k, p in self.parameters.items() if "build" in p.readers)):
+        if not self.source.is_built and "build" in self.model_fields_set:
+            raise ValueError(f"build: with source.type {self.source.type} nothing is built; take it away")
+        if not self.source.is_built and (
+            built := sorted(k for k, p in self.parameters.items() if "build" in p.readers)
+        ):
             raise ValueError(
-                f"parameters.{built[0]}.for: build, and of a pushed image (source.type ecr) nothing is built; only "
+                f"parameters.{built[0]}.for: build, and with source.type {self.source.type} nothing is built; only "
                 "runtime is left"
             )
         if self.routes and self.health_check.grace >= self.deploy.timeout * 60:

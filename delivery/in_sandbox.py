@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 DECISIONS = ("approve", "reject", "continue", "abort")
-COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "retry", "repair", *DECISIONS, "prune")
+COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune")
 """Those that look at or act on the services of a stack."""
 
 

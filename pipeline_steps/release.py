@@ -21,6 +21,7 @@ from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.ecs import describe_revision, describe_tasks, fingerprint_of
 from releases.names import LIVE, release_tag
+from releases.pipeline import Pipeline
 from releases.record import Release
 from releases.repository import Repository
 
@@ -191,6 +192,7 @@ class _Step:
             commit=parameters["commit"],
             repository=parameters["repository"],
             sidecars=beside,
+            by=self._started_by(),
         )
         self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())
         announce(self._session, settings.pipeline, released, self._uploaded, changed)
@@ -198,6 +200,14 @@ class _Step:
         summary = f"Released {self._digest} as {release_tag(number)}, {deployment.task_definition}"
         notes = [f"Sidecar changed: {each}. A tag names what it named when the deployment began." for each in changed]
         return Done(" ".join([summary, *notes]))
+
+    def _started_by(self) -> str:
+        pipeline = Pipeline(self._session, self._settings.pipeline)
+        try:
+            return str(pipeline.execution(self._parameters["execution"])["trigger"]["triggerDetail"])
+        except (ClientError, KeyError) as error:
+            print(f"Who has started this is not known: {error}")
+            return ""
 
     def _sidecars(self, deployment: Deployment) -> str:
         """What the other containers run, as the record has it.

@@ -44,6 +44,7 @@ class Settings:
         template_folder: in which folder there, see `releases.template`.
         inbox: the repository that its images are pushed to; "" where they are built.
         platform: its tasks', such as `linux/arm64`, where images are pushed.
+        promotion: whose images it may take over, where images are pushed; see `pipeline_steps.package.promotion`.
         migration: None for a service without migrations.
     """
 
@@ -62,6 +63,7 @@ class Settings:
     template_folder: str = ""
     inbox: str = ""
     platform: str = ""
+    promotion: str = ""
     migration: Migration | None = None
 
     @classmethod

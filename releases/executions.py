@@ -6,13 +6,27 @@ from typing import Any
 IMAGE = "image"
 """The pipeline's variable that chooses what is deployed."""
 NO_IMAGE = "none"
-"""Its value when the source is taken. Else it is a digest, or the tag of the image that is live."""
+"""Its value when the source is taken. Else it is a digest, also of another stack, or the tag of the image that is
+live."""
 REBUILD = "rebuild"
 """Its value when the source is built anew, though its content has an image: its base images may have been patched."""
+NO_SOURCE = "none"
+"""The version of the source where there is none, because images come from another stack only."""
 PUSHED = "pushed"
 """The variable that says when the image was pushed that the execution takes: one tag may come to one image again."""
 NO_PUSH = "none"
 """Its value when no push has started the execution."""
+
+
+def to_promote(stack: str, digest: str) -> str:
+    """The variable IMAGE's value when the image of another stack is taken over."""
+    return f"{stack}@{digest}"
+
+
+def promoted(image: str) -> tuple[str, str]:
+    """The stack and the digest that the variable IMAGE names; no stack, "", where the image is the service's own."""
+    stack, at, digest = image.partition("@")
+    return (stack, digest) if at else ("", image)
 
 
 def variable(execution: Mapping[str, Any], name: str) -> str | None:

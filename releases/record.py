@@ -1,7 +1,7 @@
 """The release record: what the pipeline released last, in Parameter Store."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from releases.errors import RecordError
@@ -33,6 +33,7 @@ class Release:
         repository: where that commit is, or `unknown`.
         sidecars: what the task's other containers ran, `NAME=sha256:…` with blanks between; "" when it is not known, or
             there are none.
+        by: the ARN of who or what has started the execution, a person's or an event's rule's; "" when it is not known.
     """
 
     release: int
@@ -45,10 +46,11 @@ class Release:
     commit: str = UNKNOWN
     repository: str = UNKNOWN
     sidecars: str = ""
+    by: str = ""
 
     @classmethod
     def parse(cls, value: str) -> "Release | None":
-        """A record's value; None when nothing was released yet.
+        """A record's value; None when nothing was released yet. What a later program has added is left out.
 
         Raises:
             RecordError: the value is not a record.
@@ -56,10 +58,10 @@ class Release:
         if value == UNRELEASED:
             return None
         try:
-            fields = json.loads(value)
-            if fields.pop("schema") != SCHEMA:
+            found = json.loads(value)
+            if found.pop("schema") != SCHEMA:
                 raise RecordError(f"the release record has another schema than {SCHEMA}: {value}")
-            return cls(**fields)
+            return cls(**{each.name: found[each.name] for each in fields(cls) if each.name in found})
         except (ValueError, TypeError, KeyError, AttributeError):
             raise RecordError(f"not a release record: {value}") from None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.pipeline import promotion
 from components.pipeline.deploy_pipeline import DeployPipeline
 from components.platform.dashboard import Charted
 from components.platform.image_repository import ImageRepository
@@ -65,7 +66,9 @@ def declare(
         name,
         {
             "platform": platform,
-            "images": ImageRepository(name, {"platform": platform}),
+            "images": ImageRepository(
+                name, {"platform": platform, "readers": promotion.readers(config.source, platform.scope, name)}
+            ),
             "parameters": parameters,
             "template": stack.templates[name],
             "task": config.task,
@@ -90,13 +93,13 @@ def declare(
             "migrate": config.migrate,
         },
     )
-    update_hooks.say_where_to_upload(name, current.state, pipeline.upload_to)
+    if pipeline.upload_to is not None:
+        update_hooks.say_where_to_upload(name, current.state, pipeline.upload_to)
     pulumi.export(
         name,
         {
             "pipeline": pipeline.name,
-            "upload_to": pipeline.upload_to,
-            "uploader": pipeline.uploader,
+            **({"upload_to": pipeline.upload_to, "uploader": pipeline.uploader} if pipeline.uploader else {}),
             **({"upload_role": pipeline.upload_role_arn} if pipeline.upload_role_arn else {}),
             **({"push_to": pipeline.push_to} if pipeline.push_to and config.source.images else {}),
             **({"push_role": pipeline.push_role_arn} if pipeline.push_role_arn else {}),

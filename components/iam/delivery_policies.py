@@ -79,6 +79,11 @@ def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindExecutions", "codepipeline:ListPipelineExecutions GetPipelineExecution", [pipeline_arn])]
 
 
+def read_execution(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks who has started an execution of a pipeline."""
+    return [allow("ReadExecution", "codepipeline:GetPipelineExecution", [pipeline_arn])]
+
+
 def put_events(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> list[Statement]:
     """Publishes these kinds of events."""
     condition = {"StringEquals": {"events:source": source, "events:detail-type": list(detail_types)}}
@@ -120,16 +125,20 @@ def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindImage", "ecr:DescribeImages", [repository_arn])]
 
 
-def find_pushed_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
-    """Looks whether there is an image, and fetches it."""
+def fetch_pushed_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks whether there is an image in an inbox, and fetches it."""
     return [allow("FetchPushedImage", f"{PULL} DescribeImages", [repository_arn])]
 
 
-def copy_image(source_arn: pulumi.Input[str], target_arn: pulumi.Input[str]) -> list[Statement]:
-    """Copies an image from one repository to another, and reads its configuration there (ECR's API reference)."""
+def fetch_promoted(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Fetches an image of another stack."""
+    return [allow("FetchPromotedImage", PULL, [repository_arn])]
+
+
+def copy_image(target_arn: pulumi.Input[str]) -> list[Statement]:
+    """Writes an image into a repository layer by layer, and reads its configuration there (ECR's API reference)."""
     upload = "ecr:BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
     return [
-        allow("FetchImage", PULL, [source_arn]),
         allow("CopyImage", upload, [target_arn]),
         *read_labels(target_arn),
     ]

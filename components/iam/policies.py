@@ -161,6 +161,18 @@ def pull_sidecars(repository_arns: Arns) -> Statement:
     return allow("PullSidecars", PULL, repository_arns)
 
 
+def let_pull(role_arns: Sequence[str]) -> dict[str, Any]:
+    """A repository's policy: these roles of other accounts pull its images, and nobody else there.
+
+    It names the accounts, because AWS takes no principal that there is not yet (ECR, repository policies).
+    """
+    accounts = sorted({arn.rpartition(":role/")[0] for arn in role_arns})
+    roles = {"ArnEquals": {"aws:PrincipalArn": sorted(role_arns)}}
+    statement = allow("Promote", PULL, [], roles)
+    del statement["Resource"]  # a repository's policy has none: it is of that repository
+    return document([{**statement, "Principal": {"AWS": [f"{account}:root" for account in accounts]}}])
+
+
 def push_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """What `docker push` needs, and a look at what is there (ECR, IAM permissions for pushing an image)."""
     actions = (

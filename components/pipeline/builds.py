@@ -14,7 +14,7 @@ from pydantic import Field
 from components import types
 from components.iam import delivery_policies, policies
 from components.model import Model
-from components.pipeline import registries
+from components.pipeline import promotion, registries
 from components.pipeline.registries import Registries
 from components.pipeline.sources import Source
 from components.platform import steps_code
@@ -111,6 +111,7 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
         "CONTEXT": build.context,
         "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/{DOCKERFILE}"),
         "TARGET": build.target or "",
+        "PROMOTE_FROM": promotion.setting(args.get("source", Source()), platform.scope, service.service),
         "REBUILD": "yes" if build.rebuild else "",
         "RELEASE_RECORD": service.record_name,
         "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
@@ -145,7 +146,8 @@ def permissions(
         *registries.statements(login, scope),
         *policies.push_image(images.arn),
         *policies.read_labels(images.arn),
-        *(delivery_policies.find_pushed_image(inbox.arn) if inbox else []),
+        *promotion.permissions(args.get("source", Source()), scope, service.service),
+        *(delivery_policies.fetch_pushed_image(inbox.arn) if inbox else []),
         *delivery_policies.read_release(service.record_arn),
         *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
         *delivery_policies.put_events(

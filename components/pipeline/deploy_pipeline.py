@@ -12,6 +12,8 @@ from components.iam.roles import attach_policy, create_role, retry_until_role_is
 from components.lambda_function import python_function
 from components.pipeline import sources, stages, steps_function
 from components.pipeline.builds import DeployPipelineArgs
+from components.pipeline.origin import Origin
+from components.pipeline.promotions import Promotions
 from components.pipeline.pushes import Pushes
 from components.pipeline.sources import Source
 from components.pipeline.uploads import Uploads
@@ -34,6 +36,8 @@ CHOICE = (
     f"{NO_IMAGE}: take the source; {REBUILD}: build it anew; {LIVE}: the image that runs; or a digest",
 )
 """The variable of every pipeline, as `Origin.variables`."""
+ORIGINS: Mapping[str, type[Origin]] = {"s3": Uploads, "ecr": Pushes, "promote": Promotions}
+"""By the source's type."""
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
 """Who starts the pipeline, and that it may."""
 
@@ -50,16 +54,17 @@ class DeployPipeline(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     """The pipeline's name."""
-    uploader: pulumi.Output[str]
-    """The IAM user of the on-premises CI. Its access key is made outside Pulumi, so no state holds it."""
+    uploader: pulumi.Output[str] | None
+    """The IAM user of the on-premises CI; None where nobody uploads. Its access key is made outside Pulumi, so no state
+    holds it."""
     upload_role_arn: pulumi.Output[str] | None
     """The role of a hosted CI; None where only the user uploads."""
     push_role_arn: pulumi.Output[str] | None
     """The role of pull requests' jobs, which push images of uploads to come; None where they do not."""
     push_to: pulumi.Output[str] | None
     """The inbox of images, without a tag; None where there is none."""
-    upload_to: pulumi.Output[str]
-    """Where it uploads to: `s3://…`, or the name of an image with its tag."""
+    upload_to: pulumi.Output[str] | None
+    """Where it uploads to: `s3://…`, or the name of an image with its tag; None where nobody does."""
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeployPipeline", name, {"service": args["service"].service}, opts)
@@ -70,21 +75,9 @@ class DeployPipeline(pulumi.ComponentResource):
         self._deployer = self._service.deploy.deployer(name, self._service.deployable, opts)
         artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
         source = args.get("source", Source())
-        self._origin = (Pushes if source.is_pushed else Uploads)(name, args, self._child)
-        self.upload_to = self._origin.place
-        uploader = aws.iam.User(
-            f"{name}-uploader",
-            name=f"{self._full_name}-uploader",
-            force_destroy=True,  # IAM deletes no user that has an access key, and this one's is made by hand
-            opts=self._child,
-        )
-        aws.iam.UserPolicy(
-            f"{name}-uploader-policy",
-            user=uploader.name,
-            policy=pulumi.Output.json_dumps(policies.document(self._origin.uploading)),
-            opts=self._child,
-        )
-        scope, origin = self._platform.scope, self._origin
+        self._origin = origin = ORIGINS[source.type](name, args, self._child)
+        self.upload_to, scope = origin.place, self._platform.scope
+        self.uploader = self._user(origin.uploading) if origin.uploading else None
         self.upload_role_arn = self._upload_role("upload", sources.uploaders(source, scope), origin.uploading)
         self.push_to = origin.inbox.repository_url if origin.inbox else None
         pushing = policies.push_image(origin.inbox.arn) if origin.inbox else []
@@ -94,7 +87,7 @@ class DeployPipeline(pulumi.ComponentResource):
             "pipeline",
             "codepipeline",
             [
-                *self._origin.permissions,
+                *origin.permissions,
                 *delivery_policies.read_and_write_artifacts(self._store.arn, artifacts_arn),
                 *delivery_policies.run_steps(steps.arn),
                 *self._deployer.permissions(),
@@ -102,13 +95,25 @@ class DeployPipeline(pulumi.ComponentResource):
         )
         pipeline = self._pipeline(steps, role, permissions)
         starter = self._role("start", "events", delivery_policies.start_pipeline(pipeline.arn))
-        transformer = self._origin.started_with
-        self._start_on(UPLOADED, self._origin.events, pipeline, starter, input_transformer=transformer)
+        if origin.events:
+            self._start_on(UPLOADED, origin.events, pipeline, starter, input_transformer=origin.started_with)
         if self._service.deployable.template is not None:
             self._start_on_template(self._service.deployable.template, pipeline, starter)
         self.name = pipeline.name
-        self.uploader = uploader.name
         self.register_outputs({"name": self.name, "uploader": self.uploader})
+
+    def _user(self, statements: Sequence[policies.Statement]) -> pulumi.Output[str]:
+        """The name of the user that uploads."""
+        name = f"{self._name}-uploader"
+        user = aws.iam.User(
+            name,
+            name=f"{self._full_name}-uploader",
+            force_destroy=True,  # IAM deletes no user that has an access key, and this one's is made by hand
+            opts=self._child,
+        )
+        policy = pulumi.Output.json_dumps(policies.document(statements))
+        aws.iam.UserPolicy(f"{name}-policy", user=user.name, policy=policy, opts=self._child)
+        return user.name
 
     def _upload_role(
         self, purpose: str, trust: Sequence[policies.Statement], statements: Sequence[policies.Statement]

@@ -15,8 +15,8 @@ from components.pipeline.stages import Stage
 class Origin(ABC):
     """Uploads or pushed images: what is there to take them, and the stages Source and Package."""
 
-    place: pulumi.Output[str]
-    """Where a release is uploaded or pushed to."""
+    place: pulumi.Output[str] | None = None
+    """Where a release is uploaded or pushed to; None where neither is done."""
     inbox: aws.ecr.Repository | None = None
     """Where images are pushed, of releases or of uploads to come."""
     variables: Sequence[tuple[str, str, str]] = ()
@@ -40,9 +40,9 @@ class Origin(ABC):
         self._full_name = self._platform.scope.name(service.service)
 
     @property
-    @abstractmethod
     def uploading(self) -> list[Statement]:
-        """What the uploader may do, and nothing else."""
+        """What the uploader may do, and nothing else; empty where there is none."""
+        return []
 
     @abstractmethod
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
@@ -58,14 +58,14 @@ class Origin(ABC):
         """What the pipeline's role may do for them."""
 
     @property
-    @abstractmethod
     def events(self) -> Mapping[str, Any]:
-        """The pattern of the events that start the pipeline."""
+        """The pattern of the events that start the pipeline; empty where none does."""
+        return {}
 
     @property
-    @abstractmethod
     def started_with(self) -> Mapping[str, Any]:
         """What an execution takes of such an event, as an input transformer."""
+        return {}
 
     @property
     def step_settings(self) -> Mapping[str, pulumi.Input[str]]:

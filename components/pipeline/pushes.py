@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
 from components.iam.policies import Statement
-from components.pipeline import stages
+from components.pipeline import promotion, stages
 from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs
 from components.pipeline.inbox import inbox_repository
 from components.pipeline.origin import Origin
@@ -26,6 +26,7 @@ class Pushes(Origin):
     index lists (ECR, "Amazon ECR events and EventBridge").
     """
 
+    place: pulumi.Output[str]
     inbox: aws.ecr.Repository
     variables = ((PUSHED, NO_PUSH, "when the image was pushed that is taken"),)
     published = (STARTED, PACKAGED)
@@ -42,7 +43,10 @@ class Pushes(Origin):
         return policies.push_image(self.inbox.arn)
 
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
-        return [stages.pushed_image(self.inbox.name, self._tag), stages.package_pushed(steps)]
+        return [
+            stages.pushed_image(self.inbox.name, self._tag),
+            stages.package_image(steps, "#{Source.ImageDigest}", f"#{{variables.{PUSHED}}}"),
+        ]
 
     @property
     def permissions(self) -> list[Statement]:
@@ -73,12 +77,18 @@ class Pushes(Origin):
 
     @property
     def step_settings(self) -> Mapping[str, pulumi.Input[str]]:
-        return {"inbox": self.inbox.name, "platform": DOCKER_PLATFORMS[self._service.args["task"].architecture]}
+        return {
+            "inbox": self.inbox.name,
+            "platform": DOCKER_PLATFORMS[self._service.args["task"].architecture],
+            "promotion": promotion.setting(self._args["source"], self._platform.scope, self._service.service),
+        }
 
     @property
     def step_permissions(self) -> list[Statement]:
         pipeline_arn = self._platform.scope.arn("codepipeline", self._full_name)
         return [
-            *delivery_policies.copy_image(self.inbox.arn, self._service.args["images"].arn),
+            *delivery_policies.fetch_pushed_image(self.inbox.arn),
+            *delivery_policies.copy_image(self._service.args["images"].arn),
+            *promotion.permissions(self._args["source"], self._platform.scope, self._service.service),
             *delivery_policies.find_executions(pipeline_arn),
         ]

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components import types
 from components.iam import oidc_trust
@@ -29,12 +29,30 @@ class GitLabUploader(GitLabProject):
     """Only its pipelines upload."""
 
 
+class PromoteFrom(Model):
+    """Another stack's service of the same name, whose image may be taken over as it is."""
+
+    stack: types.StackName
+    account: types.AccountId | None = None
+    """That stack's; without it, this one's."""
+    region: types.Region | None = None
+    """That stack's; without it, this one's."""
+
+
+class PromoteTo(Model):
+    """Another account's stack that may take over this service's images, and read them for that only."""
+
+    stack: types.StackName
+    account: types.AccountId
+
+
 class Source(Model):
     """Where a release comes from."""
 
-    type: Literal["s3", "ecr"] = "s3"
+    type: Literal["s3", "ecr", "promote"] = "s3"
     """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else; its image is built here. `ecr`: an
-    image, pushed to the service's inbox by a CI that may do nothing else; nothing is built."""
+    image, pushed to the service's inbox by a CI that may do nothing else; nothing is built.
+    `promote`: images that another stack runs, and no others."""
     tag: types.ImageTag | None = None
     """Of a pushed image: each push of it starts a release, and a push of any other tag starts nothing. `latest`, where
     nothing is said."""
@@ -46,18 +64,27 @@ class Source(Model):
     gitlab: GitLabUploader | None = None
     """The same with a GitLab's."""
 
+    promote_from: PromoteFrom | None = None
+    """With it, `delivery promote` has this stack release the image that the other one runs; nothing is built."""
+    promote_to: list[PromoteTo] = Field(default_factory=list)
+    """Who may take over what this stack runs, where that is in another account; within one, nothing need be said."""
+
     @model_validator(mode="after")
     def _of_one_type(self) -> Self:
-        if self.tag is not None and not self.is_pushed:
-            raise ValueError("tag: only with type ecr; an upload has none")
-        if self.images and self.is_pushed:
+        if self.tag is not None and self.type != "ecr":
+            raise ValueError("tag: only with type ecr, where an image is pushed")
+        if self.images and self.type != "s3":
             raise ValueError("images: only with type s3; with ecr each image is pushed")
+        if self.type == "promote" and self.promote_from is None:
+            raise ValueError("promote_from: is missing; type promote takes images of another stack only")
+        if self.type == "promote" and (self.github or self.gitlab):
+            raise ValueError("github and gitlab: not with type promote; nobody uploads or pushes")
         return self
 
     @property
-    def is_pushed(self) -> bool:
-        """Whether an image is pushed."""
-        return self.type == "ecr"
+    def is_built(self) -> bool:
+        """Whether images are built here."""
+        return self.type == "s3"
 
 
 def uploaders(source: Source, scope: Scope) -> list[Statement]:

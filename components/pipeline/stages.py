@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
-from releases.executions import IMAGE, PUSHED
+from releases.executions import IMAGE
 
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
@@ -30,7 +30,7 @@ class Flow(TypedDict, total=False):
     output_artifacts: list[str]
 
 
-def source(bucket: pulumi.Input[str], key: str) -> Stage:
+def source(bucket: pulumi.Input[str], key: pulumi.Input[str]) -> Stage:
     """Source: the uploaded zip, in the version that the execution was started with."""
     configuration = {"S3Bucket": bucket, "S3ObjectKey": key, "PollForSourceChanges": "false"}
     action = aws_action(
@@ -57,10 +57,15 @@ def package(project: pulumi.Input[str]) -> Stage:
     return {"name": "Package", "actions": [aws_action("Package", "Build", "CodeBuild", configuration, flow)]}
 
 
-def package_pushed(steps: pulumi.Input[str]) -> Stage:
-    """The same of a pushed image, by the pipeline's own function, because nothing is built."""
-    pushed = {"digest": "#{Source.ImageDigest}", "pushed": f"#{{variables.{PUSHED}}}"}
-    parameters = {"image": CHOSEN_IMAGE, **pushed, "execution": EXECUTION}
+def package_image(steps: pulumi.Input[str], digest: str, pushed: str) -> Stage:
+    """The same of an image, by the pipeline's own function, because nothing is built.
+
+    Args:
+        steps: the function.
+        digest: what was pushed.
+        pushed: when.
+    """
+    parameters = {"image": CHOSEN_IMAGE, "digest": digest, "pushed": pushed, "execution": EXECUTION}
     flow: Flow = {"namespace": "Package", "output_artifacts": [PACKAGE]}
     return {"name": "Package", "actions": [step_action("Package", steps, parameters, flow)]}
 

@@ -77,6 +77,7 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
         *delivery_policies.write_release(service.record_arn),
         *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, *origin.published, RELEASED),
         *delivery_policies.put_metrics(SOURCE),
+        *delivery_policies.read_execution(scope.arn("codepipeline", scope.name(service.service))),
     ]
 
 

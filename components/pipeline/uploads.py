@@ -25,6 +25,8 @@ BUILDSPEC = Path(__file__).parents[2] / "buildspecs/package.yaml"
 class Uploads(Origin):
     """A zip that is put into the delivery store."""
 
+    place: pulumi.Output[str]
+
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__(name, args, opts)
         self._store, self._key = self._platform.delivery_store, source_key(self._service.service)

@@ -1,11 +1,13 @@
 """Where a service's released images are."""
 
 import json
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from components.iam import policies
 from components.platform.platform import Platform
 from releases.names import LIVE, content_tag, release_tag
 
@@ -46,6 +48,8 @@ class ImageRepositoryArgs(TypedDict):
 
     platform: Platform
     """With deletion protection; without it the images are deleted with the stack."""
+    readers: NotRequired[Sequence[str]]
+    """The ARNs of roles of other accounts that pull from it."""
 
 
 class ImageRepository(pulumi.ComponentResource):
@@ -53,7 +57,7 @@ class ImageRepository(pulumi.ComponentResource):
 
     Made before the service that runs its images and the pipeline that pushes them.
 
-    Produces: an `aws.ecr.Repository` with its lifecycle policy.
+    Produces: an `aws.ecr.Repository` with its lifecycle policy and, for readers, its policy.
     """
 
     name: pulumi.Output[str]
@@ -81,6 +85,13 @@ class ImageRepository(pulumi.ComponentResource):
             policy=json.dumps(LIFECYCLE),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if readers := args.get("readers"):
+            aws.ecr.RepositoryPolicy(
+                f"{name}-images-policy",
+                repository=repository.name,
+                policy=json.dumps(policies.let_pull(readers)),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.name = repository.name
         self.arn = repository.arn
         self.url = repository.repository_url

@@ -12,6 +12,7 @@ import boto3
 from pipeline_steps.artifacts import write_files
 from pipeline_steps.job import Done, Job, StepError
 from pipeline_steps.package.images import Images
+from pipeline_steps.package.promotion import Promotion
 from pipeline_steps.package.start import Start
 from pipeline_steps.package.step import Source, image_definitions
 from pipeline_steps.package.step import run as package
@@ -36,6 +37,7 @@ class Request:
     platform: str
     bucket: str
     template_folder: str
+    promotion: Promotion | None
 
 
 def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
@@ -58,6 +60,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
         platform=settings.platform,
         bucket=settings.template_bucket,
         template_folder=settings.template_folder,
+        promotion=Promotion.parse(settings.promotion),
     )
     source = Source(
         lambda: (Commit(), _moment(request.start.pushed)), partial(_copied, session, settings, request.start)

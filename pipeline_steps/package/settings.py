@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_steps.package.content import Content
+from pipeline_steps.package.promotion import Promotion
 from pipeline_steps.package.start import Start
 from releases.executions import REBUILD
 
@@ -36,7 +37,7 @@ class Settings:
     """A build's environment.
 
     Attributes:
-        image: NO_IMAGE, REBUILD, `live`, or a digest.
+        image: NO_IMAGE, REBUILD, `live`, a digest, or STACK@DIGEST.
         is_built_anew: whether the source is built though its content has an image.
         bucket: where the source, and the template that CodeDeploy deploys, are.
         key: the source's.
@@ -49,6 +50,7 @@ class Settings:
         record: the release record's Parameter Store name.
         build_secrets: what the Dockerfile may mount, by name. Docker reads each from `PARAMETER_<name>`.
         template_folder: where in the bucket CodeDeploy's template is; "" when ECS deploys.
+        promotion: whose images may be taken over; None where none may.
         logins: registries that base images come from.
         ecr_registries: hosts of other ECR registries that base images come from.
         folder: where CodeBuild takes the build's artifact from.
@@ -68,6 +70,7 @@ class Settings:
     record: str
     build_secrets: Mapping[str, str]
     template_folder: str
+    promotion: Promotion | None
     logins: tuple[Login, ...]
     ecr_registries: tuple[str, ...]
     folder: Path
@@ -90,6 +93,7 @@ class Settings:
             record=variables["RELEASE_RECORD"],
             build_secrets={name: variables[PARAMETER + name] for name in variables["BUILD_SECRETS"].split()},
             template_folder=variables["TEMPLATE_FOLDER"],
+            promotion=Promotion.parse(variables["PROMOTE_FROM"]),
             logins=tuple(Login(*each.split("=", 1)) for each in variables["REGISTRY_LOGINS"].split()),
             ecr_registries=tuple(variables["ECR_REGISTRIES"].split()),
             folder=Path(variables["CODEBUILD_SRC_DIR"]),

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from releases.executions import NO_IMAGE, NO_PUSH, PUSHED, variable, was_given
+from releases.executions import NO_IMAGE, NO_PUSH, NO_SOURCE, PUSHED, variable, was_given
 from releases.history import History
 from releases.pipeline import Pipeline
 
@@ -19,7 +19,7 @@ class Start:
     """A start.
 
     Attributes:
-        source: the version of the upload, or the digest of the pushed image.
+        source: the version of the upload, or the digest of the pushed image; NO_SOURCE of neither.
         pushed: when that image was pushed, as the event has it; NO_PUSH of an upload, or when somebody starts it.
     """
 
@@ -62,6 +62,8 @@ def had_before(
         earlier: the starts of executions that are not over, the newest first.
         start_of: asks for what an execution was started with.
     """
+    if start.source == NO_SOURCE:
+        return "No image was promoted"
     releases = [release for release in history.releases if release.source_version == start.source]
     if start.pushed == NO_PUSH:
         if releases:

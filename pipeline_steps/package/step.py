@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_steps.job import StepError
 from pipeline_steps.package.commit import from_labels
+from pipeline_steps.package.promotion import Promotion, take_over
 from pipeline_steps.package.start import Start, earlier, had_before, started_with
 from releases import template
 from releases.events import PACKAGED, STARTED, Commit, publish
-from releases.executions import NO_IMAGE, REBUILD
+from releases.executions import NO_IMAGE, REBUILD, promoted
 from releases.history import History, read_history
 from releases.names import LIVE
 from releases.pipeline import Pipeline
@@ -29,7 +30,7 @@ class Request(Protocol):
 
     @property
     def image(self) -> str:
-        """NO_IMAGE, REBUILD, `live`, or a digest."""
+        """NO_IMAGE, REBUILD, `live`, a digest, or STACK@DIGEST."""
 
     @property
     def start(self) -> Start:
@@ -63,6 +64,10 @@ class Request(Protocol):
     def template_folder(self) -> str:
         """Where it is in there; "" when ECS deploys."""
 
+    @property
+    def promotion(self) -> Promotion | None:
+        """Whose images may be taken over; None where none may."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -83,7 +88,8 @@ class Packaged:
 
     Attributes:
         digest: the image; "" when there is none.
-        source: the version of the source that it was made of, for a pushed image its digest, or `unknown`.
+        source: the version of the source that it was made of, for a pushed image its digest, for one of another stack
+            STACK@DIGEST, or `unknown`.
         commit: the source's commit.
         uploaded: when the source came, in seconds since 1970; 0 without one.
         nothing: why nothing is to be deployed; "" when something is.
@@ -138,7 +144,9 @@ def summary(packaged: Packaged, last: Release | None) -> str:
         then = f"the image of release {last.release} again"
     else:
         then = f"it replaces release {last.release}, {last.image_digest[:DIGITS]}{_of_commit(last.commit)}"
-    source = "as it was pushed" if packaged.source == packaged.digest else f"from source {packaged.source}"
+    stack, _ = promoted(packaged.source)
+    source = f"of stack {stack}" if stack else f"from source {packaged.source}"
+    source = "as it was pushed" if packaged.source == packaged.digest else source
     image = f"{packaged.digest[:DIGITS]} {source}{_of_commit(packaged.commit.hash)}"
     return f"{image}; when packaged, {then}"
 
@@ -192,7 +200,10 @@ class _Package:
             return None  # CodePipeline forgets executions after a year
 
     def _of_image(self) -> Packaged:
-        image = self._request.image
+        image, request = self._request.image, self._request
+        if promoted(image)[0]:
+            digest = take_over(self._session, image, request.promotion, request.repository, request.platform)
+            return Packaged(digest, image, Commit())
         if image == LIVE:
             digest = self._repository.digest(LIVE) or ""
         elif self._repository.has(image):

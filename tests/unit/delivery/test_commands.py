@@ -17,7 +17,7 @@ from releases.errors import explained
 
 A, B = digest("a"), digest("b")
 DECISIONS = ("approve", "reject", "continue", "abort")
-COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "retry", "repair", *DECISIONS, "prune")
+COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune")
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ def entry_point(name: str) -> Any:
 def test_the_operators_commands() -> None:
     commands = entry_point("commands")().commands
     assert tuple(commands) == COMMANDS
-    assert all("stack" in {option.name for option in command.params} for command in commands.values())
+    assert all(
+        "--stack" in {text for option in command.params for text in option.opts} for command in commands.values()
+    )
 
 
 def test_they_ask_aws_as_the_environment_says() -> None:

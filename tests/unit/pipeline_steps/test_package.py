@@ -70,7 +70,7 @@ class Build:
     def run(self, monkeypatch: pytest.MonkeyPatch) -> Build:
         variables = {
             "IMAGE": "none", "SOURCE_BUCKET": "bucket", "SOURCE_KEY": "key", "SOURCE_VERSION": "v5", "EXECUTION": MINE,
-            "REPOSITORY_URI": "registry/web", "INBOX": "", "REBUILD": "", "CONTAINERS": "web worker", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
+            "REPOSITORY_URI": "registry/web", "INBOX": "", "PROMOTE_FROM": "", "REBUILD": "", "CONTAINERS": "web worker", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
             "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "CONTEXT": ".", "DOCKERFILE": "Dockerfile", "TARGET": "", "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
             "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": str(self.source), **self.variables,
         }  # fmt: skip

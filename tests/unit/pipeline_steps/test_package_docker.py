@@ -59,7 +59,7 @@ def test_the_end_of_a_long_output_is_kept(on_path: Path) -> None:
 def test_settings() -> None:
     variables = {
         "IMAGE": "live", "SOURCE_BUCKET": "b", "SOURCE_KEY": "k", "SOURCE_VERSION": "v", "EXECUTION": "e", "CONTAINERS": "web worker",
-        "INBOX": "dev-web/inbox", "REBUILD": "", "REPOSITORY_URI": "registry:5000/team/web", "PLATFORM": "linux/arm64", "RELEASE_RECORD": "/r", "TEMPLATE_FOLDER": "",
+        "INBOX": "dev-web/inbox", "PROMOTE_FROM": "dev 1 eu-west-1 dev-web", "REBUILD": "", "REPOSITORY_URI": "registry:5000/team/web", "PLATFORM": "linux/arm64", "RELEASE_RECORD": "/r", "TEMPLATE_FOLDER": "",
         "BUILD_ARGUMENTS": "B A", "BUILD_SECRETS": "S", "PARAMETER_A": "1", "PARAMETER_B": "2", "PARAMETER_S": "s",
         "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "x y", "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": "/src",
         "CONTEXT": "web", "DOCKERFILE": "docker/web", "TARGET": "",

@@ -41,6 +41,9 @@ def look(state: str | None = "COMPLETED", reason: str = "r", deployment: str = "
     }  # fmt: skip
 
 
+ALICE = "arn:aws:iam::123456789012:user/alice"
+
+
 @dataclass
 class Step:
     """The step's calls, one after another until it is over."""
@@ -58,6 +61,7 @@ class Step:
     images: dict[str, list[str]] = field(
         default_factory=lambda: {DIGEST: ["content-1"], EARLIER: ["release-1", "live"]}
     )
+    execution: Json = field(default_factory=lambda: {"trigger": {"triggerType": "…", "triggerDetail": ALICE}})
     aws: FakeSession = field(init=False)
     waited: list[str] = field(default_factory=list)
     end: Done | None = None
@@ -74,6 +78,7 @@ class Step:
             "DescribeTasks": lambda given: {
                 "tasks": [t for t in [*self.stopped, *self.running] if t["taskArn"] in given["tasks"]]
             },
+            "GetPipelineExecution": lambda _: {"pipelineExecution": self.execution},
             "GetParameter": lambda _: {"Parameter": {"Value": self.record, "Version": 2}},
             "BatchGetImage": lambda _: {"images": [{"imageManifest": self.manifest, "imageManifestMediaType": "media"}]},
             **{name: partial(_refuse, why) for name, why in self.refused.items()},
@@ -126,6 +131,15 @@ class Step:
         return [given[names[operation]] for operation, given in self.aws.calls if operation in names]
 
 
+@pytest.mark.parametrize(
+    "unknown", [{"execution": {}}, {"refused": {"GetPipelineExecution": error("AccessDeniedException")}}]
+)
+def test_a_release_does_not_end_over_who_has_started_it(unknown: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Step([look()], **unknown).run(monkeypatch)
+    (put,) = step.aws.called("PutParameter")
+    assert json.loads(put["Value"])["by"] == ""
+
+
 def _refuse(why: ClientError, given: Json) -> ClientError:
     return why
 
@@ -143,7 +157,7 @@ def test_a_deployment_that_has_completed_is_the_release(monkeypatch: pytest.Monk
     assert json.loads(put["Value"]) == {
         "schema": 1, "release": 2, "image_digest": DIGEST, "task_definition": REVISION, "template_fingerprint": "f1",
         "source_version": "v1", "execution": "exec-1", "time": "2023-11-14T22:13:20Z", "commit": "c",
-        "repository": "team/web", "sidecars": "",
+        "repository": "team/web", "sidecars": "", "by": ALICE,
     }  # fmt: skip
     assert step.aws.called("ListTasks") == []
 

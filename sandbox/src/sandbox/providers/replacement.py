@@ -59,6 +59,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         ),
         "aws:ecr/lifecyclePolicy:LifecyclePolicy": "repository",
         "aws:ecr/repository:Repository": "name encryptionConfigurations",
+        "aws:ecr/repositoryPolicy:RepositoryPolicy": "repository",
         "aws:ecs/cluster:Cluster": "name",
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": "clusterName",
         "aws:ecs/service:Service": "name cluster launchType schedulingStrategy iamRole",

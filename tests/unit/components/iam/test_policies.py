@@ -11,7 +11,7 @@ from mocked import finish
 
 from components.iam import delivery_policies, policies
 
-NO_GRANTS = {"allow", "document", "trust", "secure_transport_only", "send_to_dead_letters", "encrypt_log"}
+NO_GRANTS = {"allow", "document", "trust", "secure_transport_only", "send_to_dead_letters", "encrypt_log", "let_pull"}
 """What makes statements, and the policies of things."""
 Row = tuple[Any, ...]
 """A statement: its name, actions, resources, and its condition when it has one."""
@@ -65,11 +65,16 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "find_image": (lambda: delivery_policies.find_image("repository"), [
         ("FindImage", "ecr:DescribeImages", ["repository"]),
     ]),
-    "find_pushed_image": (lambda: delivery_policies.find_pushed_image("repository"), [
+    "fetch_pushed_image": (lambda: delivery_policies.fetch_pushed_image("repository"), [
         ("FetchPushedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:DescribeImages", ["repository"]),
     ]),
-    "copy_image": (lambda: delivery_policies.copy_image("source", "target"), [
-        ("FetchImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["source"]),
+    "fetch_promoted": (lambda: delivery_policies.fetch_promoted("repository"), [
+        ("FetchPromotedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["repository"]),
+    ]),
+    "read_execution": (lambda: delivery_policies.read_execution("pipeline"), [
+        ("ReadExecution", "codepipeline:GetPipelineExecution", ["pipeline"]),
+    ]),
+    "copy_image": (lambda: delivery_policies.copy_image("target"), [
         ("CopyImage", "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage", ["target"]),
         ("ReadLabels", "ecr:GetDownloadUrlForLayer", ["target"]),
     ]),

@@ -22,7 +22,7 @@ BUCKET = "delivery-store"
 URI, GONE = f"{REGISTRY}/dev-web", "sha256:" + "d" * 64
 ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 ENVIRONMENT = {
-    "SOURCE_BUCKET": BUCKET, "SOURCE_KEY": "sources/web.zip", "STEPS_KEY": steps_code.key(), "REPOSITORY_URI": URI, "INBOX": "", "REBUILD": "", "CONTAINERS": "web",
+    "SOURCE_BUCKET": BUCKET, "SOURCE_KEY": "sources/web.zip", "STEPS_KEY": steps_code.key(), "REPOSITORY_URI": URI, "INBOX": "", "PROMOTE_FROM": "", "REBUILD": "", "CONTAINERS": "web",
     "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record", "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "TEMPLATE_FOLDER": "",
     "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "", "SOURCE_VERSION": "v", "EXECUTION": "exec-1",
     "CONTEXT": ".", "DOCKERFILE": "Dockerfile", "TARGET": "",

@@ -124,7 +124,8 @@ def test_the_function_knows_the_inbox_and_may_copy_from_it(pushed: Recorder, mon
     assert (settings.inbox, settings.platform) == (INBOX, "linux/arm64")
     granted = policy(pushed, ROLE_POLICY, "mailer-steps-policy")
     copy = "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage"
-    assert granted["FetchImage"] == ("ecr:BatchGetImage ecr:GetDownloadUrlForLayer", [arn(INBOX)])
+    fetch = "ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:DescribeImages"
+    assert granted["FetchPushedImage"] == (fetch, [arn(INBOX)])
     assert granted["CopyImage"] == (copy, [arn("dev-mailer")])
     assert granted["ReadLabels"] == ("ecr:GetDownloadUrlForLayer", [arn("dev-mailer")])
     assert granted["FindExecutions"][1] == [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:dev-mailer"]
@@ -139,7 +140,7 @@ def test_the_function_knows_the_inbox_and_may_copy_from_it(pushed: Recorder, mon
 
 def test_the_function_of_an_upload_s_pipeline_may_none_of_it(pushed: Recorder) -> None:
     granted = policy(pushed, ROLE_POLICY, "chuoi-steps-policy")
-    assert not {"FetchImage", "CopyImage", "ReadLabels", "FindExecutions", "ReadReleases"} & granted.keys()
+    assert not {"FetchPushedImage", "CopyImage", "ReadLabels", "FindExecutions", "ReadReleases"} & granted.keys()
     assert pushed.inputs(FUNCTION, "chuoi-steps")["timeout"] == 60
 
 

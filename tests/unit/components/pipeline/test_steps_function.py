@@ -165,6 +165,10 @@ def test_what_the_function_may_do(dev: Recorder) -> None:
             [f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"],
             {"StringEquals": {"events:source": "fargate-delivery", "events:detail-type": ["Service Released"]}},
         ),
+        "ReadExecution": (
+            ["codepipeline:GetPipelineExecution"],
+            [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:dev-mailer"],
+        ),
         "Measure": (
             ["cloudwatch:PutMetricData"],
             ["*"],

@@ -37,6 +37,17 @@ class LifecyclePolicy(AwsResource):
         return {"registryId": dig(description, "registryId") or aws.account}
 
 
+class RepositoryPolicy(AwsResource):
+    """Who may use a repository besides its own account; id = the repository's name."""
+
+    def find(self, aws: Aws, id: str, props: Properties) -> Any:
+        description = super().find(aws, id, props)
+        return None if description is None else {**description, "policy": description["policyText"]}
+
+    def computed_from(self, aws: Aws, id: str, description: Any, inputs: Properties) -> Properties:
+        return {"registryId": dig(description, "registryId") or aws.account}
+
+
 RESOURCES: dict[str, Resource] = {
     "aws:ecr/repository:Repository": Repository(
         service="ecr",
@@ -62,5 +73,16 @@ RESOURCES: dict[str, Resource] = {
         id="repositoryName",
         element="",
         names={"repository": "repositoryName", "policy": "lifecyclePolicyText"},
+    ),
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": RepositoryPolicy(
+        service="ecr",
+        create_call="SetRepositoryPolicy",
+        read_call="GetRepositoryPolicy",
+        update_call="SetRepositoryPolicy",
+        delete_call="DeleteRepositoryPolicy",
+        key="repositoryName",
+        id="repositoryName",
+        element="",
+        names={"repository": "repositoryName", "policy": "policyText"},
     ),
 }

@@ -1,0 +1,107 @@
+"""Having a stack release the image that another stack runs."""
+
+from dataclasses import dataclass
+
+import boto3
+import click
+
+from delivery.command_line import service_argument, wait_option, with_session
+from delivery.commands.history import service_history
+from delivery.commands.redeploy import deploy
+from releases.aws_session import share_clients
+from releases.errors import DeliveryError
+from releases.executions import to_promote
+from releases.names import LIVE, aws_name, release_tag
+from releases.progress import Log
+from releases.record import Release
+from releases.repository import Repository
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is taken over.
+
+    Attributes:
+        service: the service.
+        source: the stack whose image it is.
+        target: the stack that is to release it.
+        release: that image's release there.
+        now: the last release here; None before the first.
+    """
+
+    service: str
+    source: str
+    target: str
+    release: Release
+    now: Release | None
+
+    def line(self) -> str:
+        """For people."""
+        commit = f", commit {self.release.commit[:12]}"
+        what = f"{release_tag(self.release.release)} of {self.source}, {self.release.image_digest[:19]}{commit}"
+        runs = f"in place of {release_tag(self.now.release)}" if self.now else "as its first release"
+        return f"{self.target} is to release {self.service} as {what}, {runs}."
+
+
+def plan(source_session: boto3.Session, session: boto3.Session, source: str, target: str, service: str) -> Plan:
+    """What the source's stack runs, and what the target's does.
+
+    Raises:
+        DeliveryError: there is nothing to take over, it is the same stack, or the target has that image already.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    if source == target:
+        raise DeliveryError(f"--from and --to are both {source}; an image is promoted from one stack to another")
+    live = Repository(source_session, aws_name(source, service)).digest(LIVE)
+    release = service_history(source_session, source, service).with_digest(live) if live else None
+    if release is None:
+        raise DeliveryError(f"{service} has no release in stack {source} that is live, so there is nothing to promote")
+    now = service_history(session, target, service).last
+    if now is not None and now.image_digest == release.image_digest:
+        raise DeliveryError(f"{target} has released this image of {service} already, as {release_tag(now.release)}")
+    return Plan(service, source, target, release, now)
+
+
+def promote(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool) -> None:
+    """Start the target's pipeline with the image, and follow it when asked.
+
+    Raises:
+        DeliveryError: the execution did not succeed.
+    """
+    image = to_promote(chosen.source, chosen.release.image_digest)
+    deploy(session, chosen.target, chosen.service, image, log_progress, wait=wait)
+
+
+@click.command("promote")
+@service_argument
+@click.option("--from", "source", required=True, metavar="STACK", help="The stack whose live image it is.")
+@click.option("--to", "--stack", "target", required=True, metavar="STACK", help="The stack that releases it.")
+@click.option(
+    "--from-profile", metavar="PROFILE", help="AWS's profile for the first stack, where it is another account."
+)
+@click.option("--from-region", metavar="REGION", help="Its Region, where it is another one.")
+@wait_option
+@with_session
+def command(
+    session: boto3.Session,
+    service: str,
+    source: str,
+    target: str,
+    from_profile: str | None,
+    from_region: str | None,
+    wait: bool,
+) -> None:
+    """Have a stack release SERVICE with the image that another stack runs, by its digest and without a build.
+
+    The stack file of the second says so: source: {promote_from: {stack: dev}}. Its pipeline copies the image into its
+    own repository, then asks for approval and migrates as for any release.
+
+    Example: delivery promote chuoi --from dev --to prd --wait
+    """
+    other = session
+    if from_profile or from_region:
+        region = from_region or session.region_name
+        other = share_clients(boto3.Session(profile_name=from_profile, region_name=region))
+    chosen = plan(other, session, source, target, service)
+    click.echo(chosen.line())
+    promote(session, chosen, click.echo, wait=wait)

@@ -1,0 +1,67 @@
+"""Having a stack release what another one runs: what is started, and when it is refused."""
+
+from typing import Any
+
+import pytest
+from delivery_aws import FakeAws, digest
+
+from delivery.commands.promote import plan, promote
+from releases.errors import DeliveryError
+
+A, B = digest("a"), digest("b")
+
+
+def stack(*images: str, live: str | None = None) -> FakeAws:
+    """A stack whose service web has released these images; the last one is live."""
+    aws = FakeAws()
+    aws.record("none")
+    for number, image in enumerate(images, 1):
+        aws.release(number, image, aws.revision(number, f"@{image}"))
+        aws.image(image, f"release-{number}")
+    for image in images[-1:] if live is None else [live]:
+        aws.image(image, "live")
+    return aws
+
+
+def test_the_image_that_the_other_stack_runs_is_named_by_stack_and_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws, said = stack(A, B), list[str]()
+    monkeypatch.setattr("delivery.commands.promote.service_history", histories(aws, prd=[A]))
+    chosen = plan(aws.session(), aws.session(), "dev", "prd", "web")
+    assert (
+        chosen.line() == f"prd is to release web as release-2 of dev, {B[:19]}, commit unknown, in place of release-1."
+    )
+    promote(aws.session(), chosen, said.append, wait=False)
+    (started,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
+    assert (started["name"], started["variables"]) == ("prd-web", [{"name": "image", "value": f"dev@{B}"}])
+
+
+def histories(aws: FakeAws, prd: list[str]) -> Any:
+    """The releases of dev are those of the account; of prd these images."""
+    from delivery.commands.history import service_history
+    from releases.history import History
+    from releases.record import Release
+
+    def read(session: Any, of: str, service: str) -> History:
+        if of == "dev":
+            return service_history(session, of, service)
+        return History([Release(n, image, "arn", "f", "v", "e", "t") for n, image in enumerate(prd, 1)][::-1])
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("images", "target", "prd", "words"),
+    [
+        ([A], "dev", [], "--from and --to are both dev; an image is promoted from one stack to another"),
+        ([], "prd", [], "web has no release in stack dev that is live, so there is nothing to promote"),
+        ([A, B], "prd", [A, B], "prd has released this image of web already, as release-2"),
+    ],
+)
+def test_when_nothing_is_promoted(
+    images: list[str], target: str, prd: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = stack(*images)
+    monkeypatch.setattr("delivery.commands.promote.service_history", histories(aws, prd))
+    with pytest.raises(DeliveryError) as caught:
+        plan(aws.session(), aws.session(), "dev", target, "web")
+    assert str(caught.value) == words
