@@ -44,6 +44,9 @@ class Case:
 TAGS = {"owner": "team", "stage": "test"}
 OTHER_TAGS = {"tags": {"owner": "other", "more": "yes"}}
 RETAG: Callable[[Account], Props] = lambda a: OTHER_TAGS  # noqa: E731
+READERS = json.dumps({"Version": "2012-10-17", "Statement": [{
+    "Sid": "Pull", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "ecr:BatchGetImage",
+}]})  # fmt: skip
 LIFECYCLE = json.dumps({"rules": [{"rulePriority": 1, "action": {"type": "expire"}, "selection": {
     "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 10}}]})  # fmt: skip
 DESTINATION = "0.0.0.0/0"
@@ -360,6 +363,9 @@ CASES = [
     Case("aws:ecr/lifecyclePolicy:LifecyclePolicy",
          lambda a: {"repository": a.id("aws:ecr/repository:Repository", name="repo"), "policy": LIFECYCLE},
          lambda a: {"policy": LIFECYCLE.replace("10", "20")}, ("registryId",), "repo", twice_fails=False),
+    Case("aws:ecr/repositoryPolicy:RepositoryPolicy",
+         lambda a: {"repository": a.id("aws:ecr/repository:Repository", name="read"), "policy": READERS},
+         lambda a: {"policy": READERS.replace("111122223333", "444455556666")}, ("registryId",), "read", twice_fails=False),
     Case("aws:codebuild/project:Project", project, None, ("arn",)),
     Case("aws:codepipeline/pipeline:Pipeline", pipeline,
          lambda a: {"executionMode": "SUPERSEDED", "variables": [{"name": "other"}], **OTHER_TAGS},
