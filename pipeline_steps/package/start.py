@@ -1,9 +1,9 @@
 """What has started an execution that takes its source, and whether another one has had the same start.
 
-Events come twice, and late (EventBridge delivers at least once).
+Events come twice, late, and in another order (EventBridge delivers at least once, and tries for a day).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from releases.executions import NO_IMAGE, NO_PUSH, NO_SOURCE, PUSHED, variable, 
 from releases.history import History
 from releases.pipeline import Pipeline
 
+DIGEST = "sha256:"
+"""How the source of a pushed image begins, and no version of an upload."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -20,11 +23,16 @@ class Start:
 
     Attributes:
         source: the version of the upload, or the digest of the pushed image; NO_SOURCE of neither.
-        pushed: when that image was pushed, as the event has it; NO_PUSH of an upload, or when somebody starts it.
+        pushed: when that image was pushed, as the event has it, so that texts compare as moments; NO_PUSH of an upload,
+            or when somebody starts it.
     """
 
     source: str
     pushed: str = NO_PUSH
+
+
+StartOf = Callable[[str], Start | None]
+"""Asks for what an execution was started with; None when it took no source, or is forgotten."""
 
 
 def started_with(execution: Mapping[str, Any]) -> Start | None:
@@ -35,8 +43,11 @@ def started_with(execution: Mapping[str, Any]) -> Start | None:
     return Start(str(revisions[0]["revisionId"]), variable(execution, PUSHED) or NO_PUSH)
 
 
-def earlier(session: boto3.Session, pipeline: str, execution: str) -> list[Start]:
-    """What the executions take that were started before this one and are not over, the newest first."""
+def earlier(session: boto3.Session, pipeline: str, execution: str) -> list[Start | None]:
+    """What the executions take that were started before this one and are not over, the newest first.
+
+    One that takes no source is None: an edit, or a rollback, which makes another image live.
+    """
     listed = session.client("codepipeline").list_pipeline_executions(pipelineName=pipeline)
     under_way = [
         str(each["pipelineExecutionId"])
@@ -44,13 +55,10 @@ def earlier(session: boto3.Session, pipeline: str, execution: str) -> list[Start
         if each["status"] == "InProgress"
     ]
     before = under_way[under_way.index(execution) + 1 :] if execution in under_way else []
-    starts = [started_with(Pipeline(session, pipeline).execution(each)) for each in before]
-    return [start for start in starts if start]
+    return [started_with(Pipeline(session, pipeline).execution(each)) for each in before]
 
 
-def had_before(
-    start: Start, history: History, earlier: Sequence[Start], start_of: Callable[[str], Start | None]
-) -> str:
+def had_before(start: Start, history: History, earlier: Sequence[Start | None], start_of: StartOf) -> str:
     """Why nothing is to be done for a start, in words; "" when something is.
 
     A version is uploaded once. An image that was released may be pushed again, after another one, and is released
@@ -60,22 +68,37 @@ def had_before(
         start: this execution's.
         history: the releases.
         earlier: the starts of executions that are not over, the newest first.
-        start_of: asks for what an execution was started with.
+        start_of: asks for another execution's.
     """
-    if start.source == NO_SOURCE:
+    source = start.source
+    if source == NO_SOURCE:
         return "No image was promoted"
-    releases = [release for release in history.releases if release.source_version == start.source]
+    if not source.startswith(DIGEST):
+        if any(release.source_version == source for release in history.releases):
+            return f"Source {source} has been released already"
+        is_coming = start in earlier
+        return f"Source {source} is on its way in an earlier execution" if is_coming else ""
+    if not earlier and history.last is not None and history.last.image_digest == source:
+        return f"Image {source} is live"
     if start.pushed == NO_PUSH:
-        if releases:
-            return f"Source {start.source} has been released already"
-        is_coming = start.source in [each.source for each in earlier]
-        return f"Source {start.source} is on its way in an earlier execution" if is_coming else ""
-    if earlier[:1] and earlier[0].source == start.source:
-        return f"Image {start.source} is on its way in an earlier execution"
-    if not earlier and history.last in releases[:1]:
-        return f"Image {start.source} is live"
-    if start in earlier:
-        return f"This push of {start.source} is on its way in an earlier execution"
-    if any(start_of(release.execution) == start for release in releases):
-        return f"This push of {start.source} has been released already"
+        return ""
+    newest = earlier[0] if earlier else None
+    if newest and newest.source == source and not had_before(newest, history, earlier[1:], start_of):
+        return f"Image {source} is on its way in an earlier execution"
+    if start in earlier or start in _released(source, history, start_of):
+        return f"This push of {source} has been released already, or is on its way"
+    if any(each.pushed > start.pushed for each in _pushes(history, earlier, start_of)):
+        return f"After this push of {source} a later one has been taken"
     return ""
+
+
+def _released(source: str, history: History, start_of: StartOf) -> Iterator[Start | None]:
+    """The starts that have released a source."""
+    return (start_of(release.execution) for release in history.releases if release.source_version == source)
+
+
+def _pushes(history: History, earlier: Sequence[Start | None], start_of: StartOf) -> Iterator[Start]:
+    """The pushes that are on their way, and the newest one that was released."""
+    yield from (each for each in earlier if each and each.pushed != NO_PUSH)
+    starts = (start_of(release.execution) for release in history.releases)
+    yield from [next((each for each in starts if each and each.pushed != NO_PUSH), Start(NO_SOURCE, ""))]

@@ -170,7 +170,7 @@ class _Package:
         self._session, self._request, self._source, self._history = session, request, source, history
         self._repository = Repository(session, request.repository)
 
-    def package(self, before: Sequence[Start]) -> Packaged:
+    def package(self, before: Sequence[Start | None]) -> Packaged:
         """
         Args:
             before: the starts of executions that are not over, the newest first.
@@ -184,7 +184,7 @@ class _Package:
             announce(self._session, request, STARTED, commit)
         return replace(packaged, commit=commit)
 
-    def _of_source(self, before: Sequence[Start]) -> Packaged:
+    def _of_source(self, before: Sequence[Start | None]) -> Packaged:
         start, is_again = self._request.start, self._request.image == REBUILD
         if not is_again and (nothing := had_before(start, self._history, before, self._start_of)):
             return Packaged("", start.source, Commit(), nothing=nothing)

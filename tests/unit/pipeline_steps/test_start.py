@@ -18,7 +18,7 @@ MONDAY, TUESDAY, WEDNESDAY = (f"2030-01-0{day}T00:00:00Z" for day in (1, 2, 3))
 
 
 def release(number: int, source: str) -> Release:
-    return Release(number, A, "arn", "f", source, f"exec-{number}", "t")
+    return Release(number, source, "arn", "f", source, f"exec-{number}", "t")
 
 
 @pytest.mark.parametrize(
@@ -28,24 +28,31 @@ def release(number: int, source: str) -> Release:
         pytest.param(Start("none"), ["v4"], [], "No image was promoted", id="a new pipeline where nothing is uploaded"),
         pytest.param(Start("v5"), ["v4"], [Start("v3")], "", id="an upload among others"),
         pytest.param(Start("v5"), ["v6", "v5"], [], "Source v5 has been released already", id="an upload's event late"),
-        pytest.param(Start("v5"), [], [Start("v6"), Start("v5")], "Source v5 is on its way in an earlier execution", id="an upload's event twice"),
+        pytest.param(Start("v5"), [], [Start("v6"), None, Start("v5")], "Source v5 is on its way in an earlier execution", id="an upload's event twice"),
         pytest.param(Start(A, MONDAY), [], [], "", id="a push"),
         pytest.param(Start(B, TUESDAY), [A], [], "", id="a push of another image"),
         pytest.param(Start(A, TUESDAY), [A], [], f"Image {A} is live", id="a push of what is live"),
         pytest.param(Start(A, WEDNESDAY), [B, A], [], "", id="a push of what was live before"),
-        pytest.param(Start(A, MONDAY), [B, A], [], f"This push of {A} has been released already", id="a push's event late"),
+        pytest.param(Start(A, MONDAY), [B, A], [], f"This push of {A} has been released already, or is on its way", id="a push's event late"),
         pytest.param(Start(A, MONDAY), [], [Start(A, MONDAY)], f"Image {A} is on its way in an earlier execution", id="a push's event twice"),
         pytest.param(Start(A, WEDNESDAY), [], [Start(A, MONDAY)], f"Image {A} is on its way in an earlier execution", id="pushed again at once"),
-        pytest.param(Start(A, MONDAY), [], [Start(B, TUESDAY), Start(A, MONDAY)], f"This push of {A} is on its way in an earlier execution", id="a push's event after the next one's"),
+        pytest.param(Start(A, MONDAY), [], [Start(B, TUESDAY), Start(A, MONDAY)], f"This push of {A} has been released already, or is on its way", id="a push's event after the next one's"),
         pytest.param(Start(A, WEDNESDAY), [A], [Start(B, TUESDAY)], "", id="pushed again while another one is on its way"),
         pytest.param(Start(A, WEDNESDAY), [B], [Start(B, TUESDAY), Start(A, MONDAY)], "", id="there and back before anything is over"),
         pytest.param(Start(A, MONDAY), [A, B, A], [], f"Image {A} is live", id="live again, and the event of its first push"),
-        pytest.param(Start(B, TUESDAY), [A, B, A], [], f"This push of {B} has been released already", id="a late event after a rollback"),
-        pytest.param(Start(A), [B, A], [], f"Source {A} has been released already", id="started by hand"),
+        pytest.param(Start(B, TUESDAY), [A, B, A], [], f"This push of {B} has been released already, or is on its way", id="a late event after a rollback"),
+        pytest.param(Start(A), [B, A], [], "", id="started by hand"),
+        pytest.param(Start(A), [A], [], f"Image {A} is live", id="started by hand for what is live"),
+        pytest.param(Start(A, MONDAY), [B, "v1"], [], f"After this push of {A} a later one has been taken", id="a push's first event after the next one's release"),
+        pytest.param(Start(A, MONDAY), ["v1"], [Start(B, TUESDAY)], f"After this push of {A} a later one has been taken", id="a push's first event while the next one is on its way"),
+        pytest.param(Start(A, WEDNESDAY), [A, "v1"], [None], "", id="a push of what is live while a rollback is on its way"),
+        pytest.param(Start(A, WEDNESDAY), ["v1"], [None, Start(A, TUESDAY)], "", id="a push again behind a rollback"),
+        pytest.param(Start(A, WEDNESDAY), [B, A], [Start(A, MONDAY)], "", id="a real push behind an event that comes late"),
+        pytest.param(Start(B, WEDNESDAY), [A, "v1"], [None], "", id="a push of another image behind a rollback"),
     ],
 )  # fmt: skip
 def test_whether_another_one_had_the_same_start(
-    start: Start, released: Sequence[str], before: Sequence[Start], nothing: str
+    start: Start, released: Sequence[str], before: Sequence[Start | None], nothing: str
 ) -> None:
     """The pushes were on Monday and Tuesday: A, and B after it; `released` is newest first."""
     pushed = {A: MONDAY, B: TUESDAY}
@@ -86,5 +93,5 @@ def test_the_executions_before_this_one() -> None:
         )},
     })  # fmt: skip
     found = earlier(cast(boto3.Session, session), "dev-web", "mine")
-    assert found == [Start("v6"), Start("v4")]
+    assert found == [None, Start("v6"), Start("v4")]
     assert {each["pipelineName"] for _, each in session.calls} == {"dev-web"}
