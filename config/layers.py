@@ -7,6 +7,7 @@ share has a key of its own, `common`. Pure functions: whatever reads a stack fil
 """
 
 import heapq
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -91,9 +92,9 @@ def _fitting(defaults: list[Layer], own: list[Layer]) -> list[Layer]:
     """The defaults for a service: those of routes only where it has some, of builds only where it is built."""
     said = [_keys(layer) for _, layer in [*defaults, *own]]
     routes = next((layer["routes"] for layer in reversed(said) if "routes" in layer), None)
-    source = next(
-        (source["type"] for layer in reversed(said) if "type" in (source := _keys(layer.get("source")))), None
-    )
+    sources = [layer["source"] for layer in reversed(said) if "source" in layer]
+    since = itertools.takewhile(lambda source: source is not None, sources)  # null takes away what is said before
+    source = next((each["type"] for each in since if "type" in _keys(each)), None)
     for path in [*(() if routes else OF_ROUTES), *(OF_BUILDS if source in ("ecr", "promote") else ())]:
         defaults = [(where, _without(layer, *path.split("."))) for where, layer in defaults]
     return defaults

@@ -24,7 +24,7 @@ def _given(*keys: str) -> Schema:
 
 
 def _none_of(*keys: str) -> Schema:
-    return {"not": {"anyOf": [{"required": [key]} for key in keys]}}
+    return {"properties": {key: {"type": "null"} for key in keys}}
 
 
 def _is(key: str, value: Any) -> Schema:
@@ -91,7 +91,7 @@ def rules() -> dict[str, list[Schema]]:
             _when(
                 _given("images"), {"anyOf": [{"properties": {"images": NO}}, {"properties": {"type": {"const": "s3"}}}]}
             ),
-            _when(_is("type", "promote"), {**_given("promote_from"), **_none_of("github", "gitlab")}),
+            _when(_is("type", "promote"), {"allOf": [_given("promote_from"), _none_of("github", "gitlab")]}),
         ],
         "Service": [
             _when(
@@ -99,7 +99,7 @@ def rules() -> dict[str, list[Schema]]:
                     "required": ["source"],
                     "properties": {"source": {"anyOf": [_is("type", "ecr"), _is("type", "promote")]}},
                 },
-                {**_none_of("build"), "properties": {"parameters": {"additionalProperties": RUNTIME_ONLY}}},
+                {"properties": {"build": {"type": "null"}, "parameters": {"additionalProperties": RUNTIME_ONLY}}},
             ),
             *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
         ],

@@ -99,7 +99,9 @@ class Pipeline:
     @property
     def builds(self) -> bool:
         """Whether images are built of what is uploaded."""
-        return bool(self._source()["actionTypeId"]["provider"] == "S3")
+        stages = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"]
+        providers = (action["actionTypeId"]["provider"] for stage in stages for action in stage["actions"])
+        return "CodeBuild" in providers
 
     def upload_to(self) -> str:
         """Where Source looks: `s3://bucket/key`, or an image's name, `repository:tag`."""

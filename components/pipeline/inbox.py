@@ -37,12 +37,13 @@ LIFECYCLE = {
 """Other tags are the app team's to keep; what is released is in the service's own repository."""
 
 
-def inbox_repository(name: str, full_name: str, opts: pulumi.ResourceOptions) -> aws.ecr.Repository:
+def inbox_repository(name: str, full_name: str, *, protect: bool, opts: pulumi.ResourceOptions) -> aws.ecr.Repository:
     """The inbox `{name}-inbox`, with its lifecycle policy.
 
     Args:
         name: what the names of both begin with.
         full_name: the service's name in AWS.
+        protect: whether it may not be deleted; without it the images go with it.
         opts: of both.
     """
     repository = aws.ecr.Repository(
@@ -50,8 +51,8 @@ def inbox_repository(name: str, full_name: str, opts: pulumi.ResourceOptions) ->
         name=inbox(full_name),
         image_tag_mutability="MUTABLE",  # each push moves the tag
         image_scanning_configuration={"scan_on_push": True},
-        force_delete=True,  # what was released is in the service's own repository
-        opts=opts,
+        force_delete=not protect,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=protect)),
     )
     aws.ecr.LifecyclePolicy(
         f"{name}-inbox-lifecycle", repository=repository.name, policy=json.dumps(LIFECYCLE), opts=opts

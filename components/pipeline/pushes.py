@@ -35,7 +35,7 @@ class Pushes(Origin):
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__(name, args, opts)
         self._tag = args["source"].tag or TAG
-        self.inbox = inbox_repository(name, self._full_name, opts)
+        self.inbox = inbox_repository(name, self._full_name, protect=self._platform.protect, opts=opts)
         self.place = pulumi.Output.concat(self.inbox.repository_url, ":", self._tag)
 
     @property

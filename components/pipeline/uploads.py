@@ -33,7 +33,7 @@ class Uploads(Origin):
         self.place = pulumi.Output.concat("s3://", self._store.bucket, "/", self._key)
         self._arn = pulumi.Output.concat(self._store.arn, "/", self._key)
         if args.get("source", Source()).images:
-            self.inbox = inbox_repository(name, self._full_name, opts)
+            self.inbox = inbox_repository(name, self._full_name, protect=self._platform.protect, opts=opts)
         self._project = self._package()
 
     @property

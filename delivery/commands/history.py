@@ -47,6 +47,7 @@ def history_lines(history: History, live: str | None) -> list[str]:
             f"{release_tag(release.release):<13} {release.time}  {release.image_digest[:19]}  "
             f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
             f"source {release.source_version}  execution {release.execution}"
+            f"{f'  by {release.by}' if release.by else ''}"
             f"{'  live' if release.image_digest == live else ''}"
         )
         lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", release.sidecars)]

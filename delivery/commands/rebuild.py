@@ -21,7 +21,9 @@ def rebuild(session: boto3.Session, stack: str, service: str, log_progress: Log,
     """
     pipeline = Pipeline(session, aws_name(stack, service))
     if not pipeline.builds:
-        raise DeliveryError(f"{service}'s images are pushed, and nothing is built here; push another one")
+        raise DeliveryError(
+            f"nothing of {service} is built here: its images are pushed, or promoted; bring another one"
+        )
     if place := pipeline.first_upload():
         raise DeliveryError(f"nothing of {service} was uploaded yet, so there is nothing to build; upload to {place}")
     deploy(session, stack, service, REBUILD, log_progress, wait=wait)

@@ -82,7 +82,7 @@ def ignore_patterns(context: Path, dockerfile: Path) -> list[Pattern]:
 
 def is_ignored(path: PurePosixPath, patterns: Sequence[Pattern]) -> bool:
     """Whether Docker leaves out a path: the last pattern decides that is about it or a folder that it is in."""
-    names = [str(path), *map(str, path.parents[:-1])]
+    names = [str(path), *map(str, list(path.parents)[:-1])]
     ignored = False
     for pattern in patterns:
         if ignored is pattern.keeps and any(pattern.expression.fullmatch(name) for name in names):

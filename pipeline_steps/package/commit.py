@@ -8,6 +8,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_steps.package.images import Images
+from releases.errors import ReleaseError
 from releases.events import Commit
 from releases.failure import one_line
 
@@ -55,7 +56,16 @@ def from_labels(session: boto3.Session, repository: str, digest: str, platform: 
     try:
         configuration = Images(session.client("ecr"), repository).configuration(digest, platform)
         labels = (configuration.get("config") or {}).get("Labels") or {}
-    except (BotoCoreError, ClientError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (
+        BotoCoreError,
+        ClientError,
+        ReleaseError,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         print(f"The image's labels were not read. {type(error).__name__}: {one_line(str(error))}")
         return commit
     return named(commit, "image", labels.get(REVISION) or None, path_of(labels.get(SOURCE, "")) or None)

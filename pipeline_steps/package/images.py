@@ -1,16 +1,28 @@
 """The images of an ECR repository, read and copied by ECR's API, which needs no Docker."""
 
+import contextlib
 import json
+import math
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
+
+from pipeline_steps.job import StepError
+from releases.errors import MissingImageError
 
 SECONDS = 60
 """That ECR's storage may take to begin to answer."""
+TRIES = 3
+"""For a layer whose download is cut off."""
 MOST_LAYERS = 100
 """That one call asks for (ECR, BatchCheckLayerAvailability: layerDigests)."""
 Json = Mapping[str, Any]
+
+
+class UnfinishedError(Exception):
+    """The time is up before all is copied; what is copied stays, so another call goes on."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +91,18 @@ class Images:
         """What is stored under a digest.
 
         Raises:
-            LookupError: nothing is; in words.
+            MissingImageError: nothing is; in words.
         """
         images = self.ecr.batch_get_image(**self._place, imageIds=[{"imageDigest": digest}])["images"]
         if not images:
-            raise LookupError(f"{self.name} does not have the image {digest}")
+            raise MissingImageError(f"{self.name} does not have the image {digest}")
         return Manifest(digest, images[0]["imageManifest"], images[0].get("imageManifestMediaType", ""))
 
     def configuration(self, digest: str, platform: str) -> Json:
         """An image's configuration, of an index that of its image for a platform; empty where there is none.
 
         Raises:
-            LookupError: there is no such image.
+            MissingImageError: there is no such image.
         """
         manifest = self.manifest(digest)
         if child := manifest.child(platform):
@@ -105,39 +117,42 @@ class Images:
         """Why tasks on a platform cannot run an image, in words that follow its name; "" when they can.
 
         Raises:
-            LookupError: there is no such image.
+            MissingImageError: there is no such image.
         """
         manifest = self.manifest(digest)
         has = manifest.platforms or [platform_of(self.configuration(digest, platform))]
         if platform in has:
             return ""
-        if not manifest.children and has == [platform_of({})]:
+        if has == [platform_of({})]:
             return "is no image of a container"
         return f"is for {' and '.join(has)}, and the service's tasks run {platform}"
 
-    def open(self, blob: str) -> IO[bytes]:
-        """A layer, or a configuration."""
+    def open(self, blob: str) -> Any:
+        """A layer, or a configuration: the answer of `urlopen`."""
         answer = self.ecr.get_download_url_for_layer(**self._place, layerDigest=blob)
-        stream: IO[bytes] = urllib.request.urlopen(answer["downloadUrl"], timeout=SECONDS)  # noqa: S310 (ECR names it)
-        return stream
+        return urllib.request.urlopen(answer["downloadUrl"], timeout=SECONDS)  # noqa: S310 (ECR names it)
 
-    def copy(self, digest: str, source: "Images", tag: str = "") -> None:
+    def copy(self, digest: str, source: "Images", tag: str = "", until: float = math.inf) -> None:
         """Copy an image from another repository, with all that it lists; what is here already is left.
 
         Args:
             digest: the image's, which stays.
             source: where it is.
             tag: what it is called here; "" calls it nothing, as what an index lists.
+            until: when no other layer is begun, by the monotonic clock.
 
         Raises:
-            LookupError: there is no such image.
+            MissingImageError: there is no such image.
+            UnfinishedError: the time is up.
+            StepError: a layer's download is cut off again and again.
         """
         manifest = source.manifest(digest)
         for child in manifest.children:
-            self.copy(child, source)
+            self.copy(child, source, until=until)
         for blob in self._missing(manifest.blobs):
-            with source.open(blob) as stream:
-                self._upload(blob, stream)
+            if time.monotonic() > until:
+                raise UnfinishedError(digest)
+            self._copy_blob(blob, source)
         named = {"imageTag": tag} if tag else {}
         kind = {"imageManifestMediaType": manifest.media_type} if manifest.media_type else {}
         try:
@@ -156,7 +171,15 @@ class Images:
             known = {each["layerDigest"] for each in answer["layers"] if each["layerAvailability"] == "AVAILABLE"}
             yield from (blob for blob in asked if blob not in known)
 
-    def _upload(self, blob: str, stream: IO[bytes]) -> None:
+    def _copy_blob(self, blob: str, source: "Images") -> None:
+        for _ in range(TRIES):
+            with source.open(blob) as stream:
+                if self._upload(blob, stream):
+                    return
+        raise StepError(f"The download of layer {blob} was cut off {TRIES} times: release it again.")
+
+    def _upload(self, blob: str, stream: Any) -> bool:
+        """Whether the download went to its end."""
         begun = self.ecr.initiate_layer_upload(**self._place)
         upload, place = begun["uploadId"], 0
         while part := stream.read(begun["partSize"]):
@@ -169,7 +192,8 @@ class Images:
                 if error.response.get("lastValidByteReceived") != last:  # else ECR has it, and its answer was lost
                     raise
             place = last + 1
-        try:
+        if place != int(stream.headers.get("Content-Length", place)):
+            return False
+        with contextlib.suppress(self.ecr.exceptions.LayerAlreadyExistsException):
             self.ecr.complete_layer_upload(**self._place, uploadId=upload, layerDigests=[blob])
-        except self.ecr.exceptions.LayerAlreadyExistsException:
-            return
+        return True

@@ -6,6 +6,7 @@ import boto3
 
 from pipeline_steps.job import StepError
 from pipeline_steps.package.images import Images
+from releases.errors import MissingImageError
 from releases.executions import promoted
 from releases.names import content_tag
 
@@ -32,7 +33,9 @@ class Promotion:
         return cls(*value.split()) if value else None
 
 
-def take_over(session: boto3.Session, image: str, allowed: Promotion | None, repository: str, platform: str) -> str:
+def take_over(
+    session: boto3.Session, image: str, allowed: Promotion | None, repository: str, platform: str, until: float
+) -> str:
     """Copy an image of another stack into the service's own repository.
 
     Args:
@@ -41,12 +44,14 @@ def take_over(session: boto3.Session, image: str, allowed: Promotion | None, rep
         allowed: whose images the service may take over.
         repository: the service's own.
         platform: the tasks', such as `linux/arm64`.
+        until: when no other layer is begun, by the monotonic clock.
 
     Returns:
         The image's digest.
 
     Raises:
         StepError: it may not be taken over, is not there, or is for other machines.
+        UnfinishedError: the time is up.
     """
     stack, digest = promoted(image)
     if allowed is None or allowed.stack != stack:
@@ -58,7 +63,7 @@ def take_over(session: boto3.Session, image: str, allowed: Promotion | None, rep
     try:
         if misfit := other.misfit(digest, platform):
             raise StepError(f"The image {digest} of {allowed.repository} {misfit}.")
-        Images(session.client("ecr"), repository).copy(digest, other, content_tag(digest))
-    except LookupError as error:
+        Images(session.client("ecr"), repository).copy(digest, other, content_tag(digest), until)
+    except MissingImageError as error:
         raise StepError(f"{error} any more.") from None
     return digest

@@ -1,5 +1,6 @@
 """What Package knows of its service and is asked by its execution: the build's environment variables."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,11 @@ class Settings:
     def platform(self) -> str:
         """The tasks', such as `linux/arm64`."""
         return self.content.platform
+
+    @property
+    def until(self) -> float:
+        """A build ends by its own time-out."""
+        return math.inf
 
     @property
     def registry(self) -> str:

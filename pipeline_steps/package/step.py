@@ -65,6 +65,10 @@ class Request(Protocol):
         """Where it is in there; "" when ECS deploys."""
 
     @property
+    def until(self) -> float:
+        """When no other layer of an image is copied in this call, by the monotonic clock."""
+
+    @property
     def promotion(self) -> Promotion | None:
         """Whose images may be taken over; None where none may."""
 
@@ -202,7 +206,9 @@ class _Package:
     def _of_image(self) -> Packaged:
         image, request = self._request.image, self._request
         if promoted(image)[0]:
-            digest = take_over(self._session, image, request.promotion, request.repository, request.platform)
+            digest = take_over(
+                self._session, image, request.promotion, request.repository, request.platform, request.until
+            )
             return Packaged(digest, image, Commit())
         if image == LIVE:
             digest = self._repository.digest(LIVE) or ""

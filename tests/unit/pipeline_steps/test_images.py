@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from build_site import build_account
 from pipeline_steps_fakes import FakeSession, error
 
+from pipeline_steps.job import StepError
 from pipeline_steps.package.images import Images
+from releases.errors import MissingImageError
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -99,7 +102,7 @@ def test_a_copy_that_was_cut_off_goes_on_and_a_second_one_changes_nothing(ecr: A
 
 def test_an_image_that_is_not_there(ecr: Any) -> None:
     gone = "sha256:" + "0" * 64
-    with pytest.raises(LookupError) as caught:
+    with pytest.raises(MissingImageError) as caught:
         Images(ecr, "own").copy(gone, Images(ecr, "inbox"), "content-1")
     assert str(caught.value) == f"inbox does not have the image {gone}"
 
@@ -115,6 +118,7 @@ def test_an_image_that_is_not_there(ecr: Any) -> None:
         ([ARM, ATTESTATION], ""),
         ([{**ARM, "variant": "v8"}], ""),
         ([{}], "is no image of a container"),
+        ([ATTESTATION, {**ATTESTATION, "architecture": "other"}], "is no image of a container"),
     ],
 )  # fmt: skip
 def test_whether_tasks_can_run_it(ecr: Any, platforms: list[dict[str, str]], words: str) -> None:
@@ -163,3 +167,26 @@ def test_a_part_that_ecr_does_not_have_is_an_error(tmp_path: Path, has: int | No
     ecr = cast(Any, uploads(tmp_path, lost=2, has=has).client("ecr"))
     with pytest.raises(ecr.exceptions.InvalidLayerPartException):
         Images(ecr, "own").copy("sha256:1", Images(ecr, "inbox"))
+
+
+def test_a_download_that_is_cut_off_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, opened = uploads(tmp_path, lost=9, has=None), list[str]()
+
+    class Short(io.BytesIO):
+        headers: ClassVar = {"Content-Length": "5"}
+
+    def urlopen(url: str, timeout: int) -> io.BytesIO:
+        opened.append(url)
+        return Short(b"abcde" if len(opened) > cut else b"abc")
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    ecr, cut = session.client("ecr"), 2
+    Images(ecr, "own").copy("sha256:1", Images(ecr, "inbox"))
+    assert (len(opened), len(session.called("CompleteLayerUpload"))) == (3, 1)
+    cut, opened[:] = 9, []
+    with pytest.raises(StepError) as caught:
+        Images(ecr, "own").copy("sha256:1", Images(ecr, "inbox"))
+    assert (str(caught.value), len(opened)) == (
+        "The download of layer sha256:5 was cut off 3 times: release it again.",
+        3,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ def aws(folder: Path, architecture: str = "arm64", *, gone: bool = False) -> Fak
 
 
 def taken(session: FakeSession, image: str = f"dev@{DIGEST}", allowed: Promotion | None = DEV) -> str:
-    return take_over(cast(boto3.Session, session), image, allowed, "prd-web", "linux/arm64")
+    return take_over(cast(boto3.Session, session), image, allowed, "prd-web", "linux/arm64", math.inf)
 
 
 def test_an_image_goes_from_the_other_account_into_the_service_s_own_repository(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from pipeline_steps_fakes import FakeSession, error
 
-from pipeline_steps.job import Done, Job, StepError
+from pipeline_steps.job import Done, Job, StepError, Waiting
 from pipeline_steps.package import pushed_image
 from pipeline_steps.settings import Settings
 
@@ -49,7 +49,9 @@ def run(session: FakeSession, image: str = "none", pushed: str = "2030-01-04T00:
     given = {"image": image, "digest": PUSHED, "pushed": pushed, "execution": "exec-1"}
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "aws_session_token": "c"}
     job = Job("job", "package", given, {}, {"package": {"Bucket": "store", "Key": "web/1"}}, keys, {})
-    return pushed_image.run(cast(boto3.Session, session), SETTINGS, job)
+    outcome = pushed_image.run(cast(boto3.Session, session), SETTINGS, job)
+    assert isinstance(outcome, Done)
+    return outcome
 
 
 def artifact(session: FakeSession) -> Any:
@@ -127,3 +129,15 @@ def test_an_image_that_cannot_be_taken(tmp_path: Path, account: Json, words: str
         run(session)
     assert str(caught.value) == words
     assert not session.called("PutImage") + session.called("PutObject")
+
+
+def test_a_large_image_is_copied_in_several_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CodePipeline waits for an answer to a call for 20 minutes."""
+    session = aws(tmp_path)
+    session.answers["BatchCheckLayerAvailability"] = lambda given: {"layers": []}
+    monkeypatch.setattr("pipeline_steps.package.pushed_image.SECONDS_OF_A_CALL", -1)
+    given = {"image": "none", "digest": PUSHED, "pushed": "2030-01-04T00:00:00Z", "execution": "exec-1"}
+    job = Job("job", "package", given, {}, {"package": {"Bucket": "store", "Key": "web/1"}}, {}, {})
+    outcome = pushed_image.run(cast(boto3.Session, session), SETTINGS, job)
+    assert outcome == Waiting("The image is being copied", {"copying": True})
+    assert not session.called("PutImage") + session.called("InitiateLayerUpload") + session.called("PutObject")

@@ -354,7 +354,9 @@ class FakeAws:
                 "ECR": {"RepositoryName": "dev-web/inbox", "ImageTag": "latest"},
             }[self.source],
         }
-        stages = [{"name": "Source", "actions": [source]}]
+        provider = {"S3": "CodeBuild", "ECR": "Lambda"}[self.source]
+        package = {"name": "Package", "actionTypeId": {"provider": provider}}
+        stages = [{"name": "Source", "actions": [source]}, {"name": "Package", "actions": [package]}]
         return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}, "stages": stages}}
 
     def _GetObject(self, given: dict[str, Any]) -> dict[str, Any]:

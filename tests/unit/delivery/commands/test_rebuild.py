@@ -25,7 +25,7 @@ def test_the_pipeline_builds_what_it_has() -> None:
     ("source", "words"),
     [
         ("S3", "nothing of web was uploaded yet, so there is nothing to build; upload to s3://bucket/sources/web/source.zip"),
-        ("ECR", "web's images are pushed, and nothing is built here; push another one"),
+        ("ECR", "nothing of web is built here: its images are pushed, or promoted; bring another one"),
     ],
 )  # fmt: skip
 def test_nothing_to_build(source: str, words: str) -> None:
