@@ -97,6 +97,15 @@ class Pipeline:
             return None
 
     @property
+    def exists(self) -> bool:
+        """Whether there is such a pipeline."""
+        try:
+            self._source()
+        except self._codepipeline.exceptions.PipelineNotFoundException:
+            return False
+        return True
+
+    @property
     def builds(self) -> bool:
         """Whether images are built of what is uploaded."""
         stages = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"]

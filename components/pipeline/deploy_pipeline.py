@@ -224,7 +224,8 @@ class DeployPipeline(pulumi.ComponentResource):
             f"{self._name}-{purpose}",
             name=starting_rule(self._full_name, purpose),
             event_pattern=pulumi.Output.json_dumps(events),
-            opts=self._child,
+            # What starts a pipeline changes after the pipeline: another source has other events.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[pipeline]),
         )
         return aws.cloudwatch.EventTarget(
             f"{self._name}-{purpose}-target",

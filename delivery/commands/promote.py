@@ -12,6 +12,7 @@ from releases.aws_session import share_clients
 from releases.errors import DeliveryError
 from releases.executions import to_promote
 from releases.names import LIVE, aws_name, release_tag
+from releases.pipeline import Pipeline
 from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
@@ -52,6 +53,8 @@ def plan(source_session: boto3.Session, session: boto3.Session, source: str, tar
     """
     if source == target:
         raise DeliveryError(f"--from and --to are both {source}; an image is promoted from one stack to another")
+    if not Pipeline(session, aws_name(target, service)).exists:
+        raise DeliveryError(f"there is no service {service} in stack {target}; `up` makes it, with source.promote_from")
     live = Repository(source_session, aws_name(source, service)).digest(LIVE)
     release = service_history(source_session, source, service).with_digest(live) if live else None
     if release is None:

@@ -63,7 +63,12 @@ def _existing(session: boto3.Session, settings: Settings, repository: Repository
     if digest := repository.digest(tag):
         print("An image of this content exists: no build.")
         return digest
-    if not settings.inbox or not (digest := Repository(session, settings.inbox).digest(tag)):
+    if not settings.inbox:
+        return None
+    digest = Repository(session, settings.inbox).digest(tag)
+    if digest is None:
+        of = [settings.platform, *(f"{name}={value}" for name, value in settings.content.build_arguments.items())]
+        print(f"{settings.inbox} has no image {tag} ({', '.join(of)}): it is built here.")
         return None
     ecr = session.client("ecr")
     inbox = Images(ecr, settings.inbox)

@@ -595,7 +595,7 @@ def test_an_image_that_a_pull_request_has_built_is_copied_and_nothing_is_built(
 
 @pytest.mark.parametrize(
     ("inbox", "architecture", "said"),
-    [("", "amd64", ""), (REPLACED, "arm64", "The image of this content in dev-web/inbox is for linux/arm64, and the service's tasks run linux/amd64: it is built here.")],
+    [("", "amd64", "(linux/amd64): it is built here."), (REPLACED, "arm64", "The image of this content in dev-web/inbox is for linux/arm64, and the service's tasks run linux/amd64: it is built here.")],
 )  # fmt: skip
 def test_without_an_image_that_fits_it_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inbox: str, architecture: str, said: str

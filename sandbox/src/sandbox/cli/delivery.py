@@ -13,12 +13,11 @@ import click
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients.follow import ExecutionFollower, container_logs, failure, how_to_answer
 from sandbox.clients.pipelines import executions, find_pipeline
-from sandbox.clients.push import build_and_push
+from sandbox.clients.push import build_and_push, platform_of_tasks
 from sandbox.clients.push import wait_for_execution as wait_for_push
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
 from sandbox.clients.upload import source_zip, upload, wait_for_execution
-from sandbox.machines import DEFAULT
 from sandbox.program_hooks import approval_commands, names_in_aws
 from sandbox.stacks import SandboxError, StackFolder
 
@@ -65,12 +64,12 @@ def ship(
 @click.command()
 @click.argument("service")
 @click.option("--image", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Has a Dockerfile.")
-@click.option("--platform", default=f"linux/{DEFAULT}", show_default=True, help="What the image is built for.")
+@click.option("--platform", metavar="OS/MACHINE", help="What the image is built for, instead of the service's tasks.")
 @click.option("--verbose", is_flag=True, help="Each line of the build, too.")
 @stack_option
 @json_option
 @one_message
-def push(service: str, image: Path, platform: str, verbose: bool, stack: str, as_json: bool) -> None:
+def push(service: str, image: Path, platform: str | None, verbose: bool, stack: str, as_json: bool) -> None:
     """Build an image here, push it as the service's own uploader, and follow the pipeline that this starts.
 
     Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
@@ -80,6 +79,7 @@ def push(service: str, image: Path, platform: str, verbose: bool, stack: str, as
     report = say if as_json else click.echo
     session = Session(StackFolder(stack).running_server())
     pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
+    platform = platform or platform_of_tasks(session, pipeline, service)
     pushed = build_and_push(session, pipeline, image, platform, report if verbose else lambda _: None)
     report(f"Pushed {image} as {pushed.user} to {pushed.name}, {pushed.digest}")
     if not pushed.moved:

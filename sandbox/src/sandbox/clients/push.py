@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.clients.pipelines import executions, source_of
+from sandbox.clients.pipelines import ecs_services, executions, source_of
 from sandbox.clients.session import Session
 from sandbox.clients.uploader import find_uploader
 from sandbox.containers.docker import Docker, DockerError
 from sandbox.containers.flags import UsageError
 from sandbox.containers.image import ImageError
 from sandbox.containers.store import ImageStore
+from sandbox.machines import DEFAULT, TASKS
 from sandbox.progress import Progress, Say
 from sandbox.stacks import SandboxError
 
@@ -43,6 +44,17 @@ class Pushed:
     user: str
     earlier: frozenset[str]
     moved: bool
+
+
+def platform_of_tasks(session: Session, pipeline: Json, service: str) -> str:
+    """What the tasks of a service run on, such as `linux/arm64`."""
+    ecs, machine = session.client("ecs"), DEFAULT
+    for cluster, name in ecs_services(session, pipeline, service):
+        for described in ecs.describe_services(cluster=cluster, services=[name])["services"]:
+            if definition := described.get("taskDefinition"):
+                task = ecs.describe_task_definition(taskDefinition=definition)["taskDefinition"]
+                machine = TASKS[task.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")]
+    return f"linux/{machine}"
 
 
 def build_and_push(session: Session, pipeline: Json, folder: Path, platform: str, say: Say) -> Pushed:

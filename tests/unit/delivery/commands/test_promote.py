@@ -25,6 +25,7 @@ def stack(*images: str, live: str | None = None) -> FakeAws:
 
 def test_the_image_that_the_other_stack_runs_is_named_by_stack_and_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     aws, said = stack(A, B), list[str]()
+    monkeypatch.setattr("releases.pipeline.Pipeline.exists", True)
     monkeypatch.setattr("delivery.commands.promote.service_history", histories(aws, prd=[A]))
     chosen = plan(aws.session(), aws.session(), "dev", "prd", "web")
     assert (
@@ -61,7 +62,15 @@ def test_when_nothing_is_promoted(
     images: list[str], target: str, prd: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws = stack(*images)
+    monkeypatch.setattr("releases.pipeline.Pipeline.exists", True)
     monkeypatch.setattr("delivery.commands.promote.service_history", histories(aws, prd))
     with pytest.raises(DeliveryError) as caught:
         plan(aws.session(), aws.session(), "dev", target, "web")
     assert str(caught.value) == words
+
+
+def test_a_service_that_the_target_does_not_have() -> None:
+    aws = stack(A)
+    with pytest.raises(DeliveryError) as caught:
+        plan(aws.session(), aws.session(), "dev", "prd", "web")
+    assert str(caught.value) == "there is no service web in stack prd; `up` makes it, with source.promote_from"
