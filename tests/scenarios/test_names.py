@@ -55,7 +55,7 @@ NAMES = [
     ),
     Name(
         "a pipeline variable",
-        [(PIPELINE, '"name": IMAGE', '"name": "chosen"')],
+        [(PIPELINE, "    IMAGE,\n    NO_IMAGE,", '    "chosen",\n    NO_IMAGE,')],
         [("releases/executions.py", '"image"', '"chosen"')],
         ["variables.image"],
         [],

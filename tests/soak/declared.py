@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
+from config.layers import merge
 from tests.soak.expected import Variant
 
 STACK = "dev"
+COMMON = "fargate-delivery:common"
 WEB, WORKER, SHOP, EXTRA = "chuoi", "mailer", "shop", "extra"
 """Two that ECS deploys, one that CodeDeploy deploys, and one that comes and goes."""
 TEMPLATES = {WEB: "web.json", WORKER: "worker.json", SHOP: "shop.json", EXTRA: "worker.json"}
@@ -27,6 +29,7 @@ class Declared:
 
     def __init__(self, root: Path) -> None:
         self._stack_file, self._templates = root / f"Pulumi.{STACK}.yaml", root / "task_templates"
+        self._write_whole(root / "Pulumi.yaml")
 
     def variants(self) -> dict[str, Variant]:
         """What the files say now, by service."""
@@ -76,6 +79,18 @@ class Declared:
             services.update(items)
 
         self._change(turn)
+
+    def _write_whole(self, project_file: Path) -> None:
+        """Have the stack file say all of its services, so that one may be copied; what is shared has no say then."""
+        content = self._content()
+        config = content["config"]
+        if config.get(COMMON) == {}:
+            return
+        common = yaml.safe_load(project_file.read_text())["config"][COMMON]["value"]
+        names = ("services", "defaults")
+        said = {name: config.pop(f"fargate-delivery:{name}", {}) for name in names}
+        config |= {COMMON: {}, "fargate-delivery:services": merge({**said, "common": common}).services}
+        self._stack_file.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def _edited(self, service: str) -> str:
         document = json.loads((self._templates / TEMPLATES[service]).read_text())
