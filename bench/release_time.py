@@ -30,6 +30,7 @@ EVENT = Seconds(1, 5)
 """From the upload to the start of the execution: EventBridge delivers within seconds."""
 PROVIDERS: Mapping[str, Seconds] = {
     "S3": Seconds(3, 5),
+    "ECR": Seconds(3, 5),
     "CodeBuild": Seconds(20, 60),
     "Lambda": Seconds(1, 2),
     "ECS": Seconds(60, 90),
@@ -49,6 +50,11 @@ WORK: Mapping[str, Seconds] = {
     "Release": Seconds(2, 5),
 }
 """What an action's own work takes: an image's build with its cache, a Fargate task that migrates, a few calls."""
+SHIFT = PROVIDERS["ECS"]
+"""Deploy, where a step starts a deployment that shifts the traffic: as any of ECS's. The minutes of the shift and of
+the bake, which the stack file says, come on top."""
+COPY = Seconds(5, 20)
+"""Package of a pushed image: its changed layers, some hundred megabytes at most, go from one repository to another."""
 WITHOUT_A_BUILD = Seconds(2, 5)
 """Package, when the image is there: an edit, a rollback."""
 
@@ -58,20 +64,22 @@ def release_time(stages: Sequence[Mapping[str, Any]], *, builds: bool) -> Second
 
     Args:
         stages: a pipeline's, as the program declares them.
-        builds: whether an image is built; an edit and a rollback build none.
+        builds: whether the source is taken, and an image built or copied; an edit and a rollback do neither.
     """
     total = EVENT
     for action in (action for stage in stages for action in stage["actions"]):
         work = WORK.get(action["name"], Seconds())
         if action["name"] == "Package" and not builds:
             work = WITHOUT_A_BUILD
+        elif action["provider"] == "Lambda":
+            work = {"Package": COPY, "Deploy": SHIFT}.get(action["name"], work)
         total += PROVIDERS[action["provider"]] + work
     return total
 
 
 def table(pipelines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
     """A line for each pipeline."""
-    yield f"{'pipeline':24} {'machines':>8} {'of a zip':>14} {'edit, rollback':>14}"
+    yield f"{'pipeline':24} {'machines':>8} {'of a source':>14} {'edit, rollback':>14}"
     for name, stages in pipelines.items():
         machines = sum(action["provider"] == "CodeBuild" for stage in stages for action in stage["actions"])
         zipped, edited = (release_time(stages, builds=builds) for builds in (True, False))

@@ -27,9 +27,12 @@ SOURCE, PACKAGE = ("Source", "S3"), ("Package", "CodeBuild")
         ([], True, Seconds(1, 5)),
         ([SOURCE, PACKAGE], True, Seconds(84, 190)),
         ([SOURCE, PACKAGE], False, Seconds(26, 75)),
+        ([("Source", "ECR"), ("Package", "Lambda")], True, Seconds(10, 32)),
+        ([("Source", "ECR"), ("Package", "Lambda")], False, Seconds(7, 17)),
         ([SOURCE, ("Approve", "Manual"), ("Deploy", "ECS")], True, Seconds(64, 100)),
         ([("Release", "CodeBuild")], True, Seconds(23, 70)),
         ([("Release", "Lambda")], True, Seconds(4, 12)),
+        ([("Deploy", "Lambda")], False, Seconds(62, 97)),
     ],
 )
 def test_an_execution_takes_the_sum_of_its_actions(
