@@ -137,12 +137,14 @@ MERGES: Mapping[str, tuple[Json, Json]] = {
         {
             "common": common({"source": {"type": "ecr"}}, a={}, b={"build": {"timeout": 7}}),
             "defaults": {"build": {"timeout": 9}},
-            "services": {"c": {"source": {"type": "s3"}}},
+            "services": {"c": {"source": {"type": "s3"}}, "d": {"source": None}, "e": {"source": {"type": "promote"}}},
         },
         {
             "a": {"source": {"type": "ecr"}},
             "b": {"source": {"type": "ecr"}, "build": {"timeout": 7}},
             "c": {"source": {"type": "s3"}, "build": {"timeout": 9}},
+            "d": {"build": {"timeout": 9}},
+            "e": {"source": {"type": "promote"}},
         },
     ),
     "but not taken from a service that says so itself": (
