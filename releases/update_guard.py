@@ -185,23 +185,31 @@ class _Shift:
             return listed
         self._described = described
         self._last = service_deployments.newest(self._ecs, stack, described["serviceName"])
-        shifting = self._last if self._last is not None and not self._last.over else None
-        self._followed = shifting.arn if shifting is not None else self._followed
-        return service_deployments.with_progress(listed, shifting)
+        if self._under_way is not None:
+            self._followed = self._under_way.arn
+        return service_deployments.with_progress(listed, self._under_way)
+
+    @property
+    def _under_way(self) -> ServiceDeployment | None:
+        """The newest service deployment, if it is not over."""
+        return self._last if self._last is not None and not self._last.over else None
+
+    @property
+    def _own(self) -> ServiceDeployment | None:
+        """The newest one, if it is the one that is followed."""
+        return self._last if self._last is not None and self._last.arn == self._followed else None
 
     def reason(self) -> str:
         """Why it went back."""
-        return self._last.reason if self._last is not None and self._last.arn == self._followed else ""
+        return self._own.reason if self._own is not None else ""
 
     def failed(self) -> str:
         """How it has ended; "" when it runs."""
-        followed = self._last is not None and self._last.arn == self._followed
-        return self._last.words if followed and self._last is not None and self._last.failed else ""
+        return self._own.words if self._own is not None and self._own.failed else ""
 
     def how_to_wait(self, stack: str, service: str) -> str:
         """Words for whoever does not wait any longer."""
-        going_on = self._last is not None and not self._last.over
-        return f"; {self._last.how_to_wait(stack, service)}" if going_on and self._last is not None else ""
+        return f"; {self._under_way.how_to_wait(stack, service)}" if self._under_way is not None else ""
 
     def how_to_answer(self, stack: str, service: str) -> str:
         """Words for whoever is waited for; "" when nobody is."""
@@ -209,11 +217,11 @@ class _Shift:
 
     def roll_back(self) -> str:
         """Have ECS go back, once, when that is the only way out; and why."""
-        if self._last is None or self._last.over or self._rolled_back:
+        if self._under_way is None or self._rolled_back:
             return ""
         hopeless = service_deployments.too_many_failed(self._described) or ""
         if hopeless:
-            service_deployments.roll_back(self._ecs, self._last.arn)
+            service_deployments.roll_back(self._ecs, self._under_way.arn)
             self._rolled_back = True
         return hopeless
 

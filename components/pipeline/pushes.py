@@ -9,17 +9,16 @@ import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
 from components.iam.policies import Statement
-from components.pipeline import promotion, stages
-from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs
+from components.pipeline import stages
+from components.pipeline.builds import DeployPipelineArgs
+from components.pipeline.copies import Copies
 from components.pipeline.inbox import inbox_repository
-from components.pipeline.origin import Origin
 from components.pipeline.sources import TAG
 from components.pipeline.stages import Stage
-from releases.events import PACKAGED, STARTED
 from releases.executions import NO_PUSH, PUSHED
 
 
-class Pushes(Origin):
+class Pushes(Copies):
     """An image that is pushed to the service's inbox, a repository that nothing is deployed from.
 
     ECR publishes an event of each push of the tag, by the image's digest, and none with a tag of the images that an
@@ -29,8 +28,6 @@ class Pushes(Origin):
     place: pulumi.Output[str]
     inbox: aws.ecr.Repository
     variables = ((PUSHED, NO_PUSH, "when the image was pushed that is taken"),)
-    published = (STARTED, PACKAGED)
-    step_seconds = 900  # the most that Lambda allows: an image is copied within one call
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__(name, args, opts)
@@ -77,18 +74,8 @@ class Pushes(Origin):
 
     @property
     def step_settings(self) -> Mapping[str, pulumi.Input[str]]:
-        return {
-            "inbox": self.inbox.name,
-            "platform": DOCKER_PLATFORMS[self._service.args["task"].architecture],
-            "promotion": promotion.setting(self._args["source"], self._platform.scope, self._service.service),
-        }
+        return {**super().step_settings, "inbox": self.inbox.name}
 
     @property
     def step_permissions(self) -> list[Statement]:
-        pipeline_arn = self._platform.scope.arn("codepipeline", self._full_name)
-        return [
-            *delivery_policies.fetch_pushed_image(self.inbox.arn),
-            *delivery_policies.copy_image(self._service.args["images"].arn),
-            *promotion.permissions(self._args["source"], self._platform.scope, self._service.service),
-            *delivery_policies.find_executions(pipeline_arn),
-        ]
+        return [*delivery_policies.fetch_pushed_image(self.inbox.arn), *super().step_permissions]

@@ -20,13 +20,13 @@ from pipeline_steps.job import StepError
 from pipeline_steps.package.builder import build, described
 from pipeline_steps.package.docker import Docker, client
 from pipeline_steps.package.settings import Settings
-from pipeline_steps.package.step import Source, announce, image_definitions, run
+from pipeline_steps.package.step import IMAGE_DEFINITIONS, Source, announce, image_definitions, run
 from releases.aws_session import share_clients
 from releases.errors import ReleaseError
 from releases.events import NOT_PACKAGED, Commit
 from releases.failure import marked, one_line
 
-ARTIFACT = Path(".package/imagedefinitions.json")
+ARTIFACT = Path(".package") / IMAGE_DEFINITIONS
 """In CodeBuild's folder of the source."""
 LONGEST_REASON = 1000
 """Characters of it in an event: Slack takes 3,000 of a text (Slack, section block)."""

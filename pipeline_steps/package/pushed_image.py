@@ -15,7 +15,7 @@ from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.package.images import Images, UnfinishedError
 from pipeline_steps.package.promotion import Promotion
 from pipeline_steps.package.start import Start
-from pipeline_steps.package.step import Source, image_definitions
+from pipeline_steps.package.step import IMAGE_DEFINITIONS, Source, image_definitions
 from pipeline_steps.package.step import run as package
 from pipeline_steps.settings import Settings
 from releases.errors import MissingImageError
@@ -23,7 +23,6 @@ from releases.events import Commit
 from releases.executions import NO_PUSH
 from releases.names import content_tag
 
-IMAGE_DEFINITIONS = "imagedefinitions.json"
 SECONDS_OF_A_CALL = 600
 """After which no other layer is begun: Lambda ends a call after 15 minutes, and CodePipeline an action 20 minutes after
 a call without an answer (CodePipeline user guide, Quotas)."""

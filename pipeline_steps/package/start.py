@@ -74,7 +74,7 @@ def had_before(start: Start, history: History, earlier: Sequence[Start | None], 
     if source == NO_SOURCE:
         return "No image was promoted"
     if not source.startswith(DIGEST):
-        if any(release.source_version == source for release in history.releases):
+        if history.with_source(source):
             return f"Source {source} has been released already"
         is_coming = start in earlier
         return f"Source {source} is on its way in an earlier execution" if is_coming else ""

@@ -1,5 +1,6 @@
 """What an execution deploys: an image that it was given, or one of its source."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from releases.pipeline import Pipeline
 from releases.record import UNKNOWN, Release
 from releases.repository import Repository
 
+IMAGE_DEFINITIONS = "imagedefinitions.json"
+"""The file that the ECS deploy action reads of Package's artifact."""
 DIGITS = 19
 """Of a digest, for people: `sha256:` and twelve."""
 
@@ -190,7 +193,7 @@ class _Package:
 
     def _of_source(self, before: Sequence[Start | None]) -> Packaged:
         start, is_again = self._request.start, self._request.image == REBUILD
-        if not is_again and (nothing := had_before(start, self._history, before, self._start_of)):
+        if not is_again and (nothing := had_before(start, self._history, before, functools.cache(self._start_of))):
             return Packaged("", start.source, Commit(), nothing=nothing)
         commit, uploaded = self._source.described()
         announce(self._session, self._request, STARTED, commit)

@@ -47,7 +47,7 @@ NAMES = [
         "an artifact's file",
         [(STAGES, "imagedefinitions.json", "images.json")],
         [
-            (f"{PACKAGE}/__main__.py", "imagedefinitions.json", "images.json"),
+            (f"{PACKAGE}/step.py", "imagedefinitions.json", "images.json"),
             ("buildspecs/package.yaml", "imagedefinitions.json", "images.json"),
         ],
         ["images.json", "Deploy"],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.clients.session import Session
+from sandbox.progress import Progress
 from sandbox.stacks import SandboxError
 
 Json = dict[str, Any]
@@ -71,6 +73,54 @@ def source_of(pipeline: Json, provider: str) -> Json:
         f"the pipeline {pipeline['name']} takes its source from {providers}, not from {provider}"
         + (f"; {instead}" if instead else "")
     )
+
+
+MINUTES_OF_ANOTHER_SOURCE = 60
+"""For how long the execution before may be at Source (CodePipeline user guide, Quotas)."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """What has become of a new revision of a pipeline's source.
+
+    Attributes:
+        execution: the first execution of it, or one that has failed before it knew its source; None when there is none.
+        waits: whether a new execution has not had its turn at Source.
+    """
+
+    execution: str | None
+    waits: bool
+
+
+def started(session: Session, pipeline: Json, revision: str, earlier: Collection[str]) -> Started:
+    """Look which execution a revision has started; `earlier` are those that were there before."""
+    waits = False
+    for execution in reversed(executions(session, pipeline)):
+        identifier = str(execution["pipelineExecutionId"])
+        revisions = [each.get("revisionId") for each in execution.get("sourceRevisions", [])]
+        if identifier in earlier:
+            continue
+        if revision in revisions or (not revisions and execution["status"] == "Failed"):
+            return Started(identifier, waits)
+        waits = waits or (not revisions and execution["status"] == "InProgress")
+    return Started(None, waits)
+
+
+def wait_for_turn(progress: Progress, what: str) -> None:
+    """Say that an execution waits for the one before it.
+
+    Args:
+        progress: says it once a minute.
+        what: the execution is of, such as `push`.
+
+    Raises:
+        SandboxError: it has waited for longer than that one may take.
+    """
+    if progress.waits("The execution waits for the one before it") > MINUTES_OF_ANOTHER_SOURCE * 60:
+        raise SandboxError(
+            f"the execution of this {what} waits for the one before it, for {MINUTES_OF_ANOTHER_SOURCE} minutes, and "
+            "goes on to wait; `sandbox log` shows it"
+        )
 
 
 def executions(session: Session, pipeline: Json) -> list[Json]:

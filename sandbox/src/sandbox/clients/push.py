@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.clients.pipelines import ecs_services, executions, source_of
+from sandbox.clients.pipelines import ecs_services, executions, source_of, started, wait_for_turn
 from sandbox.clients.session import Session
 from sandbox.clients.uploader import find_uploader
 from sandbox.containers.docker import Docker, DockerError
@@ -23,8 +23,6 @@ from sandbox.stacks import SandboxError
 Json = dict[str, Any]
 START_SECONDS = 15.0
 """Until the event of a push has started its pipeline."""
-MINUTES_OF_ANOTHER_SOURCE = 60
-"""For how long the execution before may be at Source (CodePipeline user guide, Quotas)."""
 
 
 @dataclass(frozen=True)
@@ -103,22 +101,12 @@ def wait_for_execution(session: Session, pipeline: Json, pushed: Pushed, say: Sa
     deadline, progress = time.monotonic() + START_SECONDS, Progress(say)
     patience = time.monotonic() + 2.0
     while True:
-        waiting = False
-        for execution in reversed(executions(session, pipeline)):
-            identifier = str(execution["pipelineExecutionId"])
-            revisions = [revision.get("revisionId") for revision in execution.get("sourceRevisions", [])]
-            if identifier in pushed.earlier:
-                continue
-            if pushed.digest in revisions or (not revisions and execution["status"] == "Failed"):
-                return identifier
-            waiting = waiting or (not revisions and execution["status"] == "InProgress")
-        queued = waiting and time.monotonic() > patience
-        if queued and progress.waits("The execution waits for the one before it") > MINUTES_OF_ANOTHER_SOURCE * 60:
-            raise SandboxError(
-                f"the execution of this push waits for the one before it, for {MINUTES_OF_ANOTHER_SOURCE} minutes, and "
-                "goes on to wait; `sandbox log` shows it"
-            )
-        if not waiting and time.monotonic() > deadline:
+        found = started(session, pipeline, pushed.digest, pushed.earlier)
+        if found.execution is not None:
+            return found.execution
+        if found.waits and time.monotonic() > patience:
+            wait_for_turn(progress, "push")
+        if not found.waits and time.monotonic() > deadline:
             raise SandboxError(f"nothing started after the push of {pushed.name}: no rule starts {pipeline['name']}")
         time.sleep(0.3)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sandbox.clients.pipelines import executions, source_of
+from sandbox.clients.pipelines import executions, source_of, started, wait_for_turn
 from sandbox.clients.session import Session
 from sandbox.clients.uploader import find_uploader
 from sandbox.progress import Progress, Say
@@ -25,8 +25,6 @@ START_SECONDS = 15.0
 LATE_SECONDS = 330.0
 """How long S3 may need until it tells EventBridge of uploads, once it was told to: around five minutes (S3, enabling
 Amazon EventBridge)."""
-MINUTES_OF_ANOTHER_SOURCE = 60
-"""For how long the execution before may be at Source (CodePipeline user guide, Quotas)."""
 
 
 @dataclass(frozen=True)
@@ -94,21 +92,12 @@ def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say
     deadline, waits_for_s3 = began + START_SECONDS, False
     patience, progress = began + 2.0, Progress(say)
     while True:
-        waiting = False
-        for execution in reversed(executions(session, pipeline)):
-            identifier = str(execution["pipelineExecutionId"])
-            revisions = [revision.get("revisionId") for revision in execution.get("sourceRevisions", [])]
-            new = identifier not in uploaded.earlier
-            if uploaded.version in revisions or (new and not revisions and execution["status"] == "Failed"):
-                return identifier
-            waiting = waiting or (new and not revisions and execution["status"] == "InProgress")
-        queued = waiting and time.monotonic() > patience
-        if queued and progress.waits("The execution waits for the one before it") > MINUTES_OF_ANOTHER_SOURCE * 60:
-            raise SandboxError(
-                f"the execution of this upload waits for the one before it, for {MINUTES_OF_ANOTHER_SOURCE} minutes, "
-                "and goes on to wait; `sandbox log` shows it"
-            )
-        if not waiting and time.monotonic() > deadline:
+        found = started(session, pipeline, uploaded.version, uploaded.earlier)
+        if found.execution is not None:
+            return found.execution
+        if found.waits and time.monotonic() > patience:
+            wait_for_turn(progress, "upload")
+        if not found.waits and time.monotonic() > deadline:
             if not s3_is_late(session, uploaded):
                 raise SandboxError(why_nothing_started(session, pipeline, uploaded))
             if waits_for_s3:
