@@ -141,6 +141,17 @@ SecretArn = Annotated[
         "must be the ARN of a secret of Secrets Manager, which ends in six characters of its own",
     ),
 ]
+JsonKey = Annotated[str, text(r"^[^:]+$", "must be a key of the secret's JSON, without a colon")]
+"""A colon ends it where ECS and CodeBuild read it."""
+SecretVersion = Annotated[
+    str,
+    text(r"^[A-Za-z0-9-]{32,64}$", "must be the id of a secret's version, 32 to 64 characters"),
+]
+"""Secrets Manager, GetSecretValue: VersionId."""
+VersionStage = Annotated[
+    str, text(r"^[^\s:]{1,256}$", "must be the label of a secret's version, such as AWSCURRENT or AWSPREVIOUS")
+]
+"""Secrets Manager, GetSecretValue: VersionStage."""
 RepositoryArn = Annotated[
     str,
     text(

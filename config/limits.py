@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from releases.names import build_value_name
 
 if TYPE_CHECKING:
+    from components.service.parameter_store import Parameter
     from config.service import Service
     from config.stack_file import Stack
 
@@ -113,8 +114,7 @@ def _check_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
             "shorter, by a wildcard with its reason"
         )
     read = sum(
-        (2 if parameter.secret or parameter.external is not None else 1)
-        * len(f'"{LONGEST_ARN}{build_value_name(stack, name, key)}",')
+        (1 if parameter.value is not None else 2) * len(f'"{_arn(stack, name, key, parameter)}",')
         for key, parameter in service.parameters.items()
         if "build" in parameter.readers
     )
@@ -123,3 +123,9 @@ def _check_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
             f"{where}.parameters: those that the build reads are {read} characters of its role's policy, which takes "
             f"{most} of them; put several values into one parameter"
         )
+
+
+def _arn(stack: str, name: str, key: str, parameter: "Parameter") -> str:
+    """The longest ARN that what the build reads may have."""
+    managed = parameter.secrets_manager
+    return managed.arn if managed is not None else f"{LONGEST_ARN}{build_value_name(stack, name, key)}"

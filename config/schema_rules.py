@@ -43,7 +43,7 @@ def _deploys(strategy: str) -> Schema:
     return {"required": ["deploy"], "properties": {"deploy": _is("strategy", strategy)}}
 
 
-SOURCES_OF_A_PARAMETER = (_given("value"), _is("secret", True), _given("external"))
+SOURCES_OF_A_PARAMETER = (_given("value"), _is("secret", True), _given("external"), _given("secrets_manager"))
 NO_SUBNETS = {"properties": {f"{kind}_subnet_ids": {"maxItems": 0} for kind in ("public", "private")}}
 WILDCARDS, ECR, NESTED, AWS_OWN = "[*?]", r"\.dkr\.ecr\.", r"\{\{", "^/aws/"
 NO = {"const": False}
@@ -78,6 +78,7 @@ def rules() -> dict[str, list[Schema]]:
             {"not": {"allOf": [_given("key"), _is("secret", False)]}},
             {"properties": {"name": {"not": {"type": "string", "pattern": AWS_OWN}}}},
         ],
+        "ManagedSecret": [{"not": _given("stage", "version")}],
         "Parameter": [
             {"properties": {"value": {"minLength": 1, "not": {"type": "string", "pattern": NESTED}}}},
             {"properties": {"external": {"not": {"type": "string", "pattern": AWS_OWN}}}},

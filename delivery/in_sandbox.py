@@ -43,20 +43,33 @@ def wait_variables() -> dict[str, str]:
 
 def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:
     """The parameters that a stack file leaves to somebody else (`external`): name → KMS key, if it has one."""
-    return dict(_external(config))
+    return {
+        name: kept.get("key")
+        for kept in _values_of("external", "name", config)
+        if isinstance(name := kept.get("name"), str)
+    }
 
 
-def _external(value: Any) -> Iterator[tuple[str, str | None]]:
+def external_secrets(config: Mapping[str, Any]) -> dict[str, str | None]:
+    """The secrets of Secrets Manager that a stack file names: reference → KMS key, if it has one."""
+    return {
+        ":".join([arn, *(str(kept.get(part) or "") for part in ("json_key", "stage", "version"))]): kept.get("key")
+        for kept in _values_of("secrets_manager", "arn", config)
+        if isinstance(arn := kept.get("arn"), str)
+    }
+
+
+def _values_of(key: str, short: str, value: Any) -> Iterator[Mapping[str, Any]]:
+    """The values of a key, wherever in a config; one that is a text is short for a mapping with that."""
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            if key == "external" and isinstance(item, str):
-                yield item, None
-            elif key == "external" and isinstance(item, Mapping) and isinstance(item.get("name"), str):
-                yield item["name"], item.get("key")
-            yield from _external(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _external(item)
+        found = value.get(key)
+        if isinstance(found, str):
+            yield {short: found}
+        elif isinstance(found, Mapping):
+            yield found
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for item in items:
+        yield from _values_of(key, short, item)
 
 
 def secret_value(path: str) -> str | None:

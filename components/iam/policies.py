@@ -146,6 +146,15 @@ def decrypt_parameters(whose: str, arns: Arns, key_arn: pulumi.Input[str]) -> li
     return [allow(f"Decrypt{whose}Parameters", "kms:Decrypt", [key_arn], only_these)] if arns else []
 
 
+def decrypt_secrets(sid: str, arns: Arns, key_arn: pulumi.Input[str]) -> Statement:
+    """Decrypts these secrets of Secrets Manager, and nothing else that the key encrypts.
+
+    Secrets Manager decrypts with the secret's ARN as the encryption context (Secrets Manager, encryption).
+    """
+    only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": list(arns)}}
+    return allow(sid, "kms:Decrypt", [key_arn], only_these)
+
+
 def log_in_to_registry() -> Statement:
     """ecr:GetAuthorizationToken takes no resource."""
     return allow("LogInToRegistry", "ecr:GetAuthorizationToken", EVERYTHING)

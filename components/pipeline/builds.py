@@ -128,7 +128,11 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
         environment_variables=[
             *(variable(name=name, value=value) for name, value in variables.items()),
             *(
-                variable(name=f"{PARAMETER}{name}", value=stored, type="PARAMETER_STORE")
+                variable(
+                    name=f"{PARAMETER}{name}",
+                    value=stored,
+                    type="SECRETS_MANAGER" if name in parameters.managed else "PARAMETER_STORE",
+                )
                 for name, stored in parameters.names.items()
             ),
         ],

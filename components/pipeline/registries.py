@@ -75,9 +75,7 @@ def statements(args: Registries, scope: Scope) -> list[policies.Statement]:
     keys = sorted({login.key for login in logins if login.key is not None})
     for number, key in enumerate(keys, 1):
         encrypted = sorted({login.secret for login in logins if login.key == key})
-        # Secrets Manager decrypts with the secret's ARN as encryption context (Secrets Manager, encryption).
-        only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": encrypted}}
-        allowed.append(policies.allow(f"DecryptRegistryLogins{number}", "kms:Decrypt", [key], only_these))
+        allowed.append(policies.decrypt_secrets(f"DecryptRegistryLogins{number}", encrypted, key))
     if args.repositories:
         allowed.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
     if args.caches:

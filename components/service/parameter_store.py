@@ -1,4 +1,4 @@
-"""A service's Parameter Store values, in two views that cannot read each other."""
+"""A service's Parameter Store values and Secrets Manager's, in two views that cannot read each other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +12,8 @@ from components import types
 from components.iam import policies
 from components.model import Model
 from components.platform.platform import Platform
+from components.service import managed_secret
+from components.service.managed_secret import ManagedSecret
 from releases.names import build_value_name, runtime_value_name
 
 Reader = Literal["build", "runtime"]
@@ -42,8 +44,12 @@ def _named(data: Any) -> Any:
     return {"name": data} if isinstance(data, str) else data
 
 
+def _by_arn(data: Any) -> Any:
+    return {"arn": data} if isinstance(data, str) else data
+
+
 class Parameter(Model):
-    """One value of Parameter Store."""
+    """One value of Parameter Store, or of Secrets Manager."""
 
     value: types.ParameterValue | None = None
     """A plain value."""
@@ -53,13 +59,19 @@ class Parameter(Model):
         Annotated[External, BeforeValidator(_named, json_schema_input_type=External | types.ExternalName)] | None
     ) = None
     """A parameter that somebody else keeps: its name, or `{name, key, secret}`."""
+    secrets_manager: (
+        Annotated[ManagedSecret, BeforeValidator(_by_arn, json_schema_input_type=ManagedSecret | types.SecretArn)]
+        | None
+    ) = None
+    """A secret of Secrets Manager that somebody else keeps: its ARN, or `{arn, json_key, stage, version, key}`."""
     readers: Annotated[list[Reader], Field(alias="for", min_length=1)]
     """Who reads it: the image's build, the running task, or both."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.value is not None) + self.secret + (self.external is not None) != 1:
-            raise ValueError("takes exactly one of value, secret: true and external")
+        kept = (self.value, self.external, self.secrets_manager)
+        if sum(each is not None for each in kept) + self.secret != 1:
+            raise ValueError("takes exactly one of value, secret: true, external and secrets_manager")
         return self
 
 
@@ -81,12 +93,14 @@ class View:
     Attributes:
         names: environment variable → Parameter Store name.
         arns: environment variable → ARN.
-        secret: the variables among them whose values are secret.
+        managed: the variables among them that are Secrets Manager's; their names and ARNs are references.
+        secret: those whose values are secret.
         statements: the policy statements that reading takes.
     """
 
     names: dict[str, pulumi.Output[str]] = field(default_factory=dict)
     arns: dict[str, pulumi.Output[str]] = field(default_factory=dict)
+    managed: dict[str, ManagedSecret] = field(default_factory=dict)
     secret: set[str] = field(default_factory=set)
     statements: list[policies.Statement] = field(default_factory=list)
 
@@ -141,6 +155,11 @@ class ParameterStore(pulumi.ComponentResource):
         for variable, parameter in parameters.items():
             if reader not in parameter.readers:
                 continue
+            if (managed := parameter.secrets_manager) is not None:
+                view.names[variable] = view.arns[variable] = pulumi.Output.from_input(managed.reference)
+                view.managed[variable] = managed
+                view.secret.add(variable)
+                continue
             if (external := parameter.external) is not None:
                 view.names[variable] = pulumi.Output.from_input(external.name)
                 view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{external.name}"))
@@ -164,8 +183,9 @@ class ParameterStore(pulumi.ComponentResource):
         every_value = self._scope.arn("ssm", f"parameter{runtime_value_name(self._scope.stack, self._service, '*')}")
         encrypted: policies.Arns
         if reader == "build":
-            arns = list(view.arns.values())
-            encrypted = [view.arns[variable] for variable in sorted(view.secret - external.keys())]
+            arns = [arn for variable, arn in view.arns.items() if variable not in view.managed]
+            ours = view.secret - external.keys() - view.managed.keys()
+            encrypted = [view.arns[variable] for variable in sorted(ours)]
         else:
             arns = [pulumi.Output.from_input(every_value), *(view.arns[variable] for variable in external)]
             encrypted = [every_value] if self._key else []
@@ -180,6 +200,7 @@ class ParameterStore(pulumi.ComponentResource):
                     f"External{number}", [view.arns[v] for v in external if external[v].key == key], key
                 )
             ),
+            *managed_secret.statements(list(view.managed.values())),
         ]
 
     def _parameter(self, reader: Reader, variable: str, parameter: Parameter) -> aws.ssm.Parameter:

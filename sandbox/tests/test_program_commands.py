@@ -103,6 +103,7 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         "aws_name": lambda stack, name: f"{stack}.{name}",
         "approval_commands": lambda stack, service: [f"tiny yes {stack} {service}"],
         "external_parameters": lambda config: {config["name"]: None},
+        "external_secrets": lambda config: {f"arn{config['name']}": "arn:key"},
         "secret_value": lambda path: "https://chat" if path == "tiny:chat" else None,
     }
     entries = {name: [SimpleNamespace(load=lambda function=function: function)] for name, function in functions.items()}
@@ -110,6 +111,7 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert program_hooks.names_in_aws("dev", "web") == ["web", "dev.web"]
     assert program_hooks.approval_commands("dev", "web") == ["tiny yes dev web"]
     assert program_hooks.external_parameters({"name": "/key"}) == {"/key": None}
+    assert program_hooks.external_secrets({"name": "/key"}) == {"arn/key": "arn:key"}
     assert [program_hooks.secret_value(path) for path in ("tiny:chat", "tiny:other")] == ["https://chat", None]
 
 
@@ -118,5 +120,6 @@ def test_a_program_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert program_hooks.names_in_aws("dev", "web") == ["web"]
     assert program_hooks.approval_commands("dev", "web") == []
     assert program_hooks.external_parameters({"name": "/key"}) == {}
+    assert program_hooks.external_secrets({"name": "/key"}) == {}
     assert program_hooks.secret_value("tiny:chat") is None
     assert program_hooks.wait_variables() is None

@@ -30,6 +30,9 @@ class Account:
     def secure_key(self, parameter: str) -> str | None:
         return KEY if "secret" in parameter else None
 
+    def secret(self, secret_id: str) -> tuple[str, str | None] | None:
+        return (arn("secretsmanager", f"secret:{secret_id}-AbCdEf"), KEY if "own" in secret_id else None)
+
     def parameters_under(self, path: str, recursive: bool) -> list[str]:
         return [f"{path}/secret", f"{path}/plain"]
 
@@ -258,6 +261,17 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
             [
                 ("ssm:GetParameters", arn("ssm", "parameter/a")),
                 ("ssm:GetParameters", arn("ssm", "parameter/secret")),
+                ("kms:Decrypt", KEY),
+            ],
+        ),
+        (
+            ("secretsmanager", "GetSecretValue", {"SecretId": "plain"}),
+            [("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:plain-AbCdEf"))],
+        ),
+        (
+            ("secretsmanager", "GetSecretValue", {"SecretId": "own"}),
+            [
+                ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:own-AbCdEf")),
                 ("kms:Decrypt", KEY),
             ],
         ),

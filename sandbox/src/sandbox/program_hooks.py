@@ -7,6 +7,7 @@
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
 | `aws_name` | stack, name → what a thing of that name (a pipeline, a user, a role) is called in AWS |
 | `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
+| `external_secrets` | the stack file's config → the secrets of Secrets Manager that the program reads and does not make: `ARN:json-key:version-stage:version-id` → KMS key, None for the one that AWS keeps |
 | `secret_value` | path in the config → a value that the program accepts for that secret; None for any |
 """  # noqa: E501 (a table)
 
@@ -51,6 +52,11 @@ def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:
     for function in offered("external_parameters"):
         parameters |= function(config)
     return parameters
+
+
+def external_secrets(config: Mapping[str, Any]) -> dict[str, str | None]:
+    """The secrets that programs read and somebody else keeps, with their KMS keys."""
+    return {ref: key for function in offered("external_secrets") for ref, key in function(config).items()}
 
 
 def secret_value(path: str) -> str | None:

@@ -138,7 +138,7 @@ OF_ANOTHER_FILE = (
     "services.chuoi.task.cpu: is missing", ".for: is missing", "task.template: is missing", "command: is missing",
     "services.chuoi.task: is empty", "latency: is empty", "routes need task.port", "there are no routes",
     "is asked by the load balancer", "there are 0", "needs percent and interval", "only with strategy ", "only with type ecr",
-    "exactly one of value, secret: true and external", "is measured at one target group", "there are others or none",
+    "exactly one of value, secret: true, external and secrets_manager", "is measured at one target group", "there are others or none",
 )  # fmt: skip
 """What another part of the service may say, in this file or in `Pulumi.yaml`."""
 SEEN = [

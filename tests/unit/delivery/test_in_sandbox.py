@@ -79,6 +79,20 @@ def test_the_parameters_that_somebody_else_keeps() -> None:
     }
 
 
+def test_the_secrets_that_somebody_else_keeps() -> None:
+    parameters = {
+        "WHOLE": {"secrets_manager": "arn:whole", "for": ["build"]},
+        "FIELD": {"secrets_manager": {"arn": "arn:field", "json_key": "user", "key": "arn:key"}, "for": ["runtime"]},
+        "OLD": {"secrets_manager": {"arn": "arn:field", "version": "v1"}, "for": ["runtime"]},
+        "HOST": {"external": "/host", "for": ["runtime"]},
+    }
+    assert entry_point("external_secrets")({"p:services": {"web": {"parameters": parameters}}}) == {
+        "arn:whole:::": None,
+        "arn:field:user::": "arn:key",
+        "arn:field:::v1": None,
+    }
+
+
 def test_a_secret_that_must_have_a_form() -> None:
     secret_value = entry_point("secret_value")
     assert secret_value("fargate-delivery:slack_webhook").startswith("https://hooks.slack.com/services/")

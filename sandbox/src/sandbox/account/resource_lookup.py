@@ -15,6 +15,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.kms.utils import KEY_ID_LEN
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.ssm.models import ssm_backends
 
 AWS_MANAGED_ALIAS = "alias/aws/"
@@ -55,6 +56,13 @@ class MotoLookup:
         if not versions or versions[-1].parameter_type != "SecureString":
             return None
         return self.key_arn(versions[-1].keyid or "alias/aws/ssm")
+
+    def secret(self, secret_id: str) -> tuple[str, str | None] | None:
+        secret = secretsmanager_backends[self.account][self.region].secrets.get(secret_id)
+        if secret is None:
+            return None
+        key = getattr(secret, "kms_key_id", None)  # a replica has none in moto
+        return secret.arn, self.key_arn(key) if key else None
 
     def parameters_under(self, path: str, recursive: bool) -> list[str]:
         parameters = ssm_backends[self.account][self.region]._parameters

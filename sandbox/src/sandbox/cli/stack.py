@@ -9,7 +9,7 @@ import click
 
 from sandbox import program_hooks
 from sandbox.cli.options import json_option, one_message, say, stack_option
-from sandbox.clients import external_parameters
+from sandbox.clients import external_parameters, external_secrets
 from sandbox.engine import Engine, EngineError
 from sandbox.reports import DONE, Outcome, resource_label
 from sandbox.stacks import SandboxError, StackFolder
@@ -88,10 +88,14 @@ def up(
             raise SandboxError(f"--wait: no entry point wait_variables of the program, group {program_hooks.GROUP}")
         os.environ.update(variables)
     engine = _engine(stack, show_diff, host, identity)
-    if parameters := program_hooks.external_parameters(engine.folder.config()):
+    config = engine.folder.config()
+    parameters, secrets = program_hooks.external_parameters(config), program_hooks.external_secrets(config)
+    if parameters or secrets:
         from sandbox.clients.session import Session  # its boto3 takes longer to load than all else here
 
-        external_parameters.put(Session(engine.server).client("ssm"), parameters, say)
+        session, server = Session(engine.server), engine.server
+        external_parameters.put(session.client("ssm"), parameters, say)
+        external_secrets.put(session.client("secretsmanager"), f"{server.region}:{server.account}", secrets, say)
     outcome = engine.run("up", targets=list(targets), policy_packs=list(policy_packs))
     if not as_json:
         for name, value in outcome.outputs.items():

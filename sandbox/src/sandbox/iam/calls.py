@@ -38,6 +38,9 @@ class Facts(Protocol):
     def secure_key(self, parameter: str) -> str | None:
         """The key ARN of a SecureString parameter by name or ARN, else None."""
 
+    def secret(self, secret_id: str) -> tuple[str, str | None] | None:
+        """The ARN of a secret by name or ARN, and that of its KMS key unless AWS keeps it; None without the secret."""
+
     def parameters_under(self, path: str, recursive: bool) -> list[str]:
         """The names of the parameters below a path."""
 

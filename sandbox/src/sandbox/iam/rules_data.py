@@ -1,4 +1,4 @@
-"""Permissions of SSM parameters, KMS, STS, EventBridge writes and alarms."""
+"""Permissions of SSM parameters, secrets, KMS, STS, EventBridge writes and alarms."""
 
 from __future__ import annotations
 
@@ -89,6 +89,15 @@ def _kms(call: Call) -> list[Need]:
     return [replace(need, context={**need.context, **tag_context(call.params.get("Tags"))})]
 
 
+def _secret_value(call: Call) -> list[Need]:
+    """Secrets Manager decrypts with a customer's key in the caller's name (Secrets Manager, encryption context)."""
+    secret_id = str(call.params["SecretId"])
+    arn, key = call.facts.secret(secret_id) or (secret_id, None)
+    whole = arn if arn.startswith("arn:") else call.arn("secretsmanager", f"secret:{arn}")
+    decrypts = [kms_need(call, "Decrypt", key, "secretsmanager", {"SecretARN": whole})] if key else []
+    return [Need("secretsmanager:GetSecretValue", whole), *decrypts]
+
+
 def _assume_role(call: Call) -> list[Need]:
     context: dict[str, str | list[str]] = {"sts:RoleSessionName": str(call.params.get("RoleSessionName", ""))}
     if call.params.get("ExternalId"):
@@ -158,6 +167,7 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
         ("ssm", name): _parameter_tags
         for name in ("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource")
     },
+    ("secretsmanager", "GetSecretValue"): _secret_value,
     **{("kms", name): _kms for name in _KMS_ON_KEY},
     ("kms", "ListAliases"): lambda call: [Need("kms:ListAliases", "*")],
     ("kms", "ListKeys"): lambda call: [Need("kms:ListKeys", "*")],

@@ -212,7 +212,7 @@ TEMPLATES: Templates = {
         ),
         ANY,
     ),
-    "secretsmanager": {"GetSecretValue": "secret:{SecretId}", "DescribeSecret": "secret:{SecretId}"},
+    "secretsmanager": {"DescribeSecret": "secret:{SecretId}"},
     "sns": {"Publish": "{TopicArn}"},
     "sts": {"GetAccessKeyInfo": ANY},
 }
