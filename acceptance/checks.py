@@ -44,10 +44,10 @@ def by_event(evidence: Evidence) -> Finding:
 
 def built(evidence: Evidence) -> Finding:
     """The first build's tools."""
-    packages = evidence.executions["v1"].stage("Package") if "v1" in evidence.executions else []
-    if not packages:
+    builds = evidence.executions["v1"].stage("Build") if "v1" in evidence.executions else []
+    if not builds:
         return unseen("nothing was built")
-    return held_if(packages[-1]["status"] == "Succeeded", f"the first build is {packages[-1]['status']}")
+    return held_if(builds[-1]["status"] == "Succeeded", f"the first build is {builds[-1]['status']}")
 
 
 def skipped(evidence: Evidence) -> Finding:

@@ -43,50 +43,86 @@ CodeBuild: until a machine runs; AWS says only that Lambda "offers optimized sta
 guide, compute modes), users report up to a minute. ECS and CodeDeploy: two tasks that boot in seconds, with the health
 check of this program (5 s, twice) and its deregistration delay. Manual: whoever approves is not counted.
 """
-WORK: Mapping[str, Seconds] = {
-    "Package": Seconds(60, 120),
-    "Migrate": Seconds(30, 50),
-    "Template": Seconds(2, 5),
-    "Release": Seconds(2, 5),
-}
-"""What an action's own work takes: an image's build with its cache, a Fargate task that migrates, a few calls."""
+BUILD, WITHOUT_A_BUILD, COPY = Seconds(60, 120), Seconds(2, 5), Seconds(5, 20)
+"""An image's build with its cache; finding the image of a source that has one; the copy of a pushed one, whose changed
+layers, some hundred megabytes at most, go from one repository to another."""
 SHIFT = PROVIDERS["ECS"]
 """Deploy, where a step starts a deployment that shifts the traffic: as any of ECS's. The minutes of the shift and of
 the bake, which the stack file says, come on top."""
-COPY = Seconds(5, 20)
-"""Package of a pushed image: its changed layers, some hundred megabytes at most, go from one repository to another."""
-WITHOUT_A_BUILD = Seconds(2, 5)
-"""Package, when the image is there: an edit, a rollback."""
+WORK: Mapping[tuple[str, str], Seconds] = {
+    ("Build", "CodeBuild"): BUILD,
+    ("Package", "CodeBuild"): BUILD,
+    ("Package", "Lambda"): Seconds(2, 5),
+    ("Migrate", "Lambda"): Seconds(30, 50),
+    ("Migrate", "CodeBuild"): Seconds(30, 50),
+    ("Template", "Lambda"): Seconds(2, 5),
+    ("Template", "CodeBuild"): Seconds(2, 5),
+    ("Deploy", "Lambda"): SHIFT,
+    ("Release", "Lambda"): Seconds(2, 5),
+    ("Release", "CodeBuild"): Seconds(2, 5),
+}
+"""What an action's own work takes, by its name and provider: a build, a Fargate task that migrates, a few calls. Those
+by CodeBuild are of the program of November 2026."""
+Stages = Sequence[Mapping[str, Any]]
+"""A pipeline's, as the program declares them. Its actions run one after another."""
 
 
-def release_time(stages: Sequence[Mapping[str, Any]], *, builds: bool) -> Seconds:
-    """Of an execution that deploys; actions of one run order run at once, and this program has none.
+def of_a_source(stages: Stages, *, image_is_there: bool = False) -> Seconds:
+    """From an upload or a push until it serves.
 
     Args:
-        stages: a pipeline's, as the program declares them.
-        builds: whether the source is taken, and an image built or copied; an edit and a rollback do neither.
+        stages: the pipeline's.
+        image_is_there: whether the image of an upload was built before, as by the CI of its pull request.
     """
     total = EVENT
-    for action in (action for stage in stages for action in stage["actions"]):
-        work = WORK.get(action["name"], Seconds())
-        if action["name"] == "Package" and not builds:
+    for action in _actions(stages):
+        kind = action["name"], action["provider"]
+        work = WORK.get(kind, Seconds())
+        if work is BUILD and image_is_there:
             work = WITHOUT_A_BUILD
-        elif action["provider"] == "Lambda":
-            work = {"Package": COPY, "Deploy": SHIFT}.get(action["name"], work)
+        if kind == ("Package", "Lambda") and _pushed(stages):
+            work = COPY
         total += PROVIDERS[action["provider"]] + work
     return total
 
 
-def table(pipelines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+def of_a_rollback(stages: Stages) -> Seconds:
+    """From the command until the other image serves: Build is skipped, and nothing is copied."""
+    total = Seconds()
+    for action in _actions(stages):
+        work = WORK.get((action["name"], action["provider"]), Seconds())
+        if action["name"] != "Build":
+            total += PROVIDERS[action["provider"]] + (WITHOUT_A_BUILD if work is BUILD else work)
+    return total
+
+
+def of_an_edit(stages: Stages) -> Seconds:
+    """From `up`'s change of the task until it serves: `up` deploys it itself, but CodeDeploy's pipeline is started."""
+    if any(action["provider"] == "CodeDeployToECS" for action in _actions(stages)):
+        return EVENT + of_a_rollback(stages)
+    return PROVIDERS["ECS"]
+
+
+def table(pipelines: Mapping[str, Stages]) -> Iterator[str]:
     """A line for each pipeline."""
-    yield f"{'pipeline':24} {'machines':>8} {'of a source':>14} {'edit, rollback':>14}"
+    titles = "machines", "of a source", "its image is there", "rollback", "edit"
+    yield f"{'pipeline':24}" + "".join(f" {title:>18}" for title in titles)
     for name, stages in pipelines.items():
-        machines = sum(action["provider"] == "CodeBuild" for stage in stages for action in stage["actions"])
-        zipped, edited = (release_time(stages, builds=builds) for builds in (True, False))
-        yield f"{name:24} {machines:8} {zipped!s:>14} {edited!s:>14}"
+        machines = sum(action["provider"] == "CodeBuild" for action in _actions(stages))
+        there = of_a_source(stages, image_is_there=True)
+        times = machines, of_a_source(stages), there, of_a_rollback(stages), of_an_edit(stages)
+        yield f"{name:24}" + "".join(f" {time!s:>18}" for time in times)
 
 
-def exported(state: Mapping[str, Any]) -> dict[str, Sequence[Mapping[str, Any]]]:
+def _actions(stages: Stages) -> Iterator[Mapping[str, Any]]:
+    return (action for stage in stages for action in stage["actions"])
+
+
+def _pushed(stages: Stages) -> bool:
+    return any(action["provider"] == "ECR" for action in _actions(stages))
+
+
+def exported(state: Mapping[str, Any]) -> dict[str, Stages]:
     """The pipelines of a stack, as `pulumi stack export` prints it."""
     resources = state["deployment"]["resources"]
     return {each["inputs"]["name"]: each["inputs"]["stages"] for each in resources if each["type"] == PIPELINE}

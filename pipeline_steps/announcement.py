@@ -1,13 +1,24 @@
-"""Who listens is told of a release, and it is counted. A release is one whether or not this works."""
+"""Who listens is told of a release from its start, and it is counted. A release goes on whether or not this works."""
 
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from releases.events import RELEASED, SOURCE, Commit, publish
 from releases.record import SCHEMA, Release
+
+
+def announce_progress(
+    session: boto3.Session, detail_type: str, pipeline: str, execution: str, commit: Commit, **more: str
+) -> None:
+    """Publish an event of Build or Package, with `more` in its detail."""
+    try:
+        publish(session, detail_type, pipeline, execution, commit, {"summary": "", **more})
+    except (BotoCoreError, ClientError, RuntimeError) as error:
+        print(f"{detail_type} was not announced: {error}")
 
 
 def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: int, changed: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from pipeline_steps import deploy, migrate, release, template
 from pipeline_steps.job import Done, Job, Outcome, StepError
-from pipeline_steps.package import pushed_image
+from pipeline_steps.package import step as package
 from pipeline_steps.settings import Settings
 from releases.aws_session import share_clients
 from releases.errors import DENIED
@@ -21,7 +21,7 @@ MOST_OF_MESSAGE, MOST_OF_SUMMARY = 5000, 2048
 Step = Callable[[boto3.Session, Settings, Job], Outcome]
 """Can be called again at any time, with or without the state of the call before."""
 STEPS: Mapping[str, Step] = {
-    "package": pushed_image.run,
+    "package": package.run,
     "template": template.run,
     "migrate": migrate.run,
     "deploy": deploy.run,

@@ -43,8 +43,8 @@ class Settings:
         template_bucket: where the program writes the template that is deployed; "" where the image alone is.
         template_folder: in which folder there, see `releases.template`.
         inbox: the repository that its images are pushed to; "" where they are built.
-        platform: its tasks', such as `linux/arm64`, where images are pushed.
-        promotion: whose images it may take over, where images are pushed; see `pipeline_steps.package.promotion`.
+        platform: its tasks', such as `linux/arm64`.
+        promotion: whose images it may take over; see `pipeline_steps.package.promotion`.
         migration: None for a service without migrations.
     """
 

@@ -11,9 +11,10 @@ SOURCE = "fargate-delivery"
 """Their source, and the namespace of the metrics."""
 STARTED, PACKAGED, NOT_PACKAGED = "Release Started", "Release Packaged", "Release Not Packaged"
 RELEASED, FAILED = "Service Released", "Release Failed"
-"""Their detail types. Package publishes the first before a build and as soon as a commit is known, the second when
-there is an image to deploy, and the third when it has failed, with the reason. Release publishes the fourth; its detail
-is the release record with the pipeline's name. The last is published by what looks why an execution has ended."""
+"""Their detail types. The first is published before a build or a copy and as soon as a commit is known, the second when
+there is an image to deploy, and the third when a build has failed, with the reason. Release publishes the fourth; its
+detail is the release record with the pipeline's name. The last is published by what looks why an execution has
+ended."""
 
 
 @dataclass(frozen=True)

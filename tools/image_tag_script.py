@@ -8,7 +8,7 @@ import inspect
 from pathlib import Path
 from types import ModuleType
 
-from pipeline_steps.package import content, dockerignore
+from pipeline_steps.build import content, dockerignore
 from releases import names
 
 FILE = Path(__file__).parent.parent / "examples" / "ci" / "image_tag.py"

@@ -5,7 +5,7 @@ Functions without resources, as in `components/iam/policies.py`.
 
 import pulumi
 
-from components.iam.policies import EVERYTHING, PULL, Arns, Statement, allow, read_labels
+from components.iam.policies import EVERYTHING, PULL, Arns, Statement, allow
 
 TO_ECS = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
 """Whom a task's roles are passed to by who deploys a service (CodePipeline, ECS deploy action reference)."""
@@ -79,9 +79,9 @@ def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindExecutions", "codepipeline:ListPipelineExecutions GetPipelineExecution", [pipeline_arn])]
 
 
-def read_execution(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
-    """Looks who has started an execution of a pipeline."""
-    return [allow("ReadExecution", "codepipeline:GetPipelineExecution", [pipeline_arn])]
+def read_actions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks what the actions of a pipeline's executions have handed on."""
+    return [allow("ReadActions", "codepipeline:ListActionExecutions", [pipeline_arn])]
 
 
 def put_events(bus_arn: pulumi.Input[str], source: str, *detail_types: str) -> list[Statement]:
@@ -136,12 +136,9 @@ def fetch_promoted(repository_arn: pulumi.Input[str]) -> list[Statement]:
 
 
 def copy_image(target_arn: pulumi.Input[str]) -> list[Statement]:
-    """Writes an image into a repository layer by layer, and reads its configuration there (ECR's API reference)."""
+    """Writes an image into a repository layer by layer (ECR's API reference)."""
     upload = "ecr:BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
-    return [
-        allow("CopyImage", upload, [target_arn]),
-        *read_labels(target_arn),
-    ]
+    return [allow("CopyImage", upload, [target_arn])]
 
 
 def read_upload(object_arn: pulumi.Input[str]) -> list[Statement]:

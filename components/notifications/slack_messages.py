@@ -123,7 +123,7 @@ MESSAGES: Mapping[str, Message] = {
         NOT_PACKAGED,
         {},
         {"reason": "$.detail.reason"},
-        ["Package: <reason>"],
+        ["Build: <reason>"],
         source=SOURCE,
     ),
     "approval": Message(

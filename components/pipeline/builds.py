@@ -1,4 +1,4 @@
-"""The build of a deploy pipeline, Package: which machine runs it, what it is told, and what it may do.
+"""The build of a deploy pipeline: which machine runs it, what it is told, and what it may do.
 
 Functions without resources; `DeployPipeline` makes the CodeBuild project.
 """
@@ -14,15 +14,15 @@ from pydantic import Field
 from components import types
 from components.iam import delivery_policies, policies
 from components.model import Model
-from components.pipeline import promotion, registries
+from components.pipeline import registries
 from components.pipeline.registries import Registries
 from components.pipeline.sources import Source
 from components.platform import steps_code
 from components.service.ecs_service import EcsService
-from pipeline_steps.package.content import DOCKERFILE
-from pipeline_steps.package.settings import PARAMETER
-from releases.events import NOT_PACKAGED, PACKAGED, SOURCE, STARTED
-from releases.names import source_key, template_folder
+from pipeline_steps.build.content import DOCKERFILE
+from pipeline_steps.build.settings import PARAMETER
+from releases.events import NOT_PACKAGED, SOURCE, STARTED
+from releases.names import source_key
 
 BUILDERS: Mapping[str, tuple[str, str]] = {
     "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
@@ -90,7 +90,7 @@ class DeployPipelineArgs(TypedDict):
 
 
 def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> aws.codebuild.ProjectEnvironmentArgs:
-    """The machine that runs Package, and what it is told.
+    """The machine that builds, and what it is told.
 
     Args:
         args: those of the pipeline.
@@ -103,7 +103,6 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
     variables: dict[str, pulumi.Input[str]] = {
         "REPOSITORY_URI": images.url,
         "INBOX": inbox.name if inbox else "",
-        "CONTAINERS": " ".join(service.args["template"].image_containers()),
         "SOURCE_BUCKET": platform.delivery_store.bucket,
         "SOURCE_KEY": source_key(service.service),
         "STEPS_KEY": platform.delivery_store.steps_key,
@@ -111,12 +110,10 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
         "CONTEXT": build.context,
         "DOCKERFILE": build.dockerfile or posixpath.normpath(f"{build.context}/{DOCKERFILE}"),
         "TARGET": build.target or "",
-        "PROMOTE_FROM": promotion.setting(args.get("source", Source()), platform.scope, service.service),
         "REBUILD": "yes" if build.rebuild else "",
         "RELEASE_RECORD": service.record_name,
         "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
         "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
-        "TEMPLATE_FOLDER": template_folder(service.service) if service.deploy.controller.deploys_template else "",
         **registries.variables(build.registries, platform.scope.dns_suffix),
     }
     variable = aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs
@@ -142,30 +139,19 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
 def permissions(
     args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str], inbox: aws.ecr.Repository | None
 ) -> list[policies.Statement]:
-    """What Package may do besides writing its log."""
+    """What a build may do besides writing its log."""
     service, login = args["service"], args.get("build", Build()).registries
     platform, images = service.args["platform"], service.args["images"]
     scope, store = platform.scope, platform.delivery_store
     return [
         *registries.statements(login, scope),
         *policies.push_image(images.arn),
-        *policies.read_labels(images.arn),
-        *promotion.permissions(args.get("source", Source()), scope, service.service),
         *(delivery_policies.fetch_pushed_image(inbox.arn) if inbox else []),
         *delivery_policies.read_release(service.record_arn),
         *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
-        *delivery_policies.put_events(
-            scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, NOT_PACKAGED
-        ),
+        *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, STARTED, NOT_PACKAGED),
         *delivery_policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
         *delivery_policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
-        *(delivery_policies.read_template(template_arn(service)) if service.deploy.controller.deploys_template else []),
         *service.args["parameters"].build.statements,
-        *delivery_policies.read_and_write_artifacts(store.arn, artifacts_arn),
+        *delivery_policies.read_artifacts(store.arn, artifacts_arn),
     ]
-
-
-def template_arn(service: EcsService) -> pulumi.Output[str]:
-    """The objects of the template that CodeDeploy deploys."""
-    store = service.args["platform"].delivery_store
-    return pulumi.Output.concat(store.arn, "/", template_folder(service.service), "/*")

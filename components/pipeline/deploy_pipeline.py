@@ -43,9 +43,9 @@ Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
 
 
 class DeployPipeline(pulumi.ComponentResource):
-    """Source → Package → Approve → Deploy (Migrate, Deploy, Release), started by an upload or a pushed image only.
+    """Source → Build → Package → Approve → Deploy (Migrate, Deploy, Release), started by an upload or a push only.
 
-    Approve and Migrate are there for a service that asks for them.
+    Build is there where images are built, Approve and Migrate for a service that asks for them.
 
     Produces: the uploader (an IAM user that may put one object, or push to one repository) and, where asked for, a role
     that may the same; a CodeBuild project for uploads, or the repository that images are pushed to; a Lambda function;
@@ -146,7 +146,7 @@ class DeployPipeline(pulumi.ComponentResource):
             handler=steps_function.HANDLER,
             store=self._store,
             variables={VARIABLE: steps_function.settings(self._args, self._origin)},
-            timeout=self._origin.step_seconds,
+            timeout=steps_function.SECONDS,
             permissions=[
                 *steps_function.permissions(self._args, self._origin),
                 *self._deployer.step_permissions(),

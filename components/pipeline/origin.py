@@ -13,7 +13,7 @@ from components.pipeline.stages import Stage
 
 
 class Origin(ABC):
-    """Uploads or pushed images: what is there to take them, and the stages Source and Package."""
+    """Uploads or pushed images: what is there to take them, and the stages from Source to Package."""
 
     place: pulumi.Output[str] | None = None
     """Where a release is uploaded or pushed to; None where neither is done."""
@@ -21,13 +21,9 @@ class Origin(ABC):
     """Where images are pushed, of releases or of uploads to come."""
     variables: Sequence[tuple[str, str, str]] = ()
     """Variables of the pipeline besides the image's: name, default and description."""
-    published: Sequence[str] = ()
-    """The events that the pipeline's own steps publish as Package; none where a build is Package."""
-    step_seconds: int = 60
-    """Of one call of the pipeline's own steps. They never wait for AWS."""
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
-        """Makes what Source and Package need.
+        """Makes what these stages need.
 
         Args:
             name: what its resources' names begin with.
@@ -46,7 +42,7 @@ class Origin(ABC):
 
     @abstractmethod
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
-        """Source and Package.
+        """From Source to Package.
 
         Args:
             steps: the Lambda function of the pipeline's own steps.

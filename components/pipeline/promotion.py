@@ -26,11 +26,10 @@ def permissions(source: Source, scope: Scope, service: str) -> list[Statement]:
 
 
 def readers(source: Source, scope: Scope, service: str) -> Sequence[str]:
-    """The roles of other accounts that take over a service's images: those that run Package there."""
+    """The roles of other accounts that take over a service's images: those of the steps there."""
     return [
-        f"arn:{scope.partition}:iam::{reader.account}:role/{aws_name(reader.stack, service)}-{purpose}"
+        f"arn:{scope.partition}:iam::{reader.account}:role/{aws_name(reader.stack, service)}-steps"
         for reader in source.promote_to
-        for purpose in ("package", "steps")
     ]
 
 

@@ -5,12 +5,12 @@ import pulumi
 from components.iam import delivery_policies
 from components.iam.policies import Statement
 from components.pipeline import stages
-from components.pipeline.copies import Copies
+from components.pipeline.origin import Origin
 from components.pipeline.stages import Stage
 from releases.executions import NO_PUSH, NO_SOURCE
 
 
-class Promotions(Copies):
+class Promotions(Origin):
     """An image that `delivery promote` names.
 
     CodePipeline begins with a source action, which here fetches what is always there and nobody uses: the code of the
@@ -19,7 +19,7 @@ class Promotions(Copies):
 
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
         store = self._platform.delivery_store
-        return [stages.source(store.bucket, store.steps_key), stages.package_image(steps, NO_SOURCE, NO_PUSH)]
+        return [stages.source(store.bucket, store.steps_key), stages.package(steps, NO_SOURCE, NO_PUSH)]
 
     @property
     def permissions(self) -> list[Statement]:

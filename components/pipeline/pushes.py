@@ -11,14 +11,14 @@ from components.iam import delivery_policies, policies
 from components.iam.policies import Statement
 from components.pipeline import stages
 from components.pipeline.builds import DeployPipelineArgs
-from components.pipeline.copies import Copies
 from components.pipeline.inbox import inbox_repository
+from components.pipeline.origin import Origin
 from components.pipeline.sources import TAG
 from components.pipeline.stages import Stage
 from releases.executions import NO_PUSH, PUSHED
 
 
-class Pushes(Copies):
+class Pushes(Origin):
     """An image that is pushed to the service's inbox, a repository that nothing is deployed from.
 
     ECR publishes an event of each push of the tag, by the image's digest, and none with a tag of the images that an
@@ -42,7 +42,7 @@ class Pushes(Copies):
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
         return [
             stages.pushed_image(self.inbox.name, self._tag),
-            stages.package_image(steps, "#{Source.ImageDigest}", f"#{{variables.{PUSHED}}}"),
+            stages.package(steps, "#{Source.ImageDigest}", f"#{{variables.{PUSHED}}}"),
         ]
 
     @property
@@ -74,8 +74,8 @@ class Pushes(Copies):
 
     @property
     def step_settings(self) -> Mapping[str, pulumi.Input[str]]:
-        return {**super().step_settings, "inbox": self.inbox.name}
+        return {"inbox": self.inbox.name}
 
     @property
     def step_permissions(self) -> list[Statement]:
-        return [*delivery_policies.fetch_pushed_image(self.inbox.arn), *super().step_permissions]
+        return delivery_policies.fetch_pushed_image(self.inbox.arn)

@@ -82,6 +82,11 @@ class Source(Model):
         return self
 
     @property
+    def takes_images(self) -> bool:
+        """Whether images come from another repository than the service's own."""
+        return self.type == "ecr" or self.promote_from is not None
+
+    @property
     def is_built(self) -> bool:
         """Whether images are built here."""
         return self.type == "s3"

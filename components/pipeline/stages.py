@@ -7,7 +7,8 @@ from typing import Any, Literal, TypedDict, cast
 import pulumi
 import pulumi_aws as aws
 
-from releases.executions import IMAGE
+from pipeline_steps.package.built import BUILD
+from releases.executions import IMAGE, NO_IMAGE, REBUILD
 
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
@@ -18,6 +19,8 @@ PACKAGE, DEPLOYMENT = "package", "deployment"
 """The artifacts: of Package, and of Template, which is what CodeDeploy deploys."""
 CHOSEN_IMAGE = f"#{{variables.{IMAGE}}}"
 """What an execution's variable says of the image, in an action's configuration."""
+SOURCE_VERSION = "#{Source.VersionId}"
+"""The version of the object that Source has fetched."""
 EXECUTION = "#{codepipeline.PipelineExecutionId}"
 
 
@@ -48,24 +51,28 @@ def pushed_image(repository: pulumi.Input[str], tag: str) -> Stage:
     return {"name": "Source", "actions": [action]}
 
 
-def package(project: pulumi.Input[str]) -> Stage:
-    """Package: an image digest, whether it is to be deployed, and what the later stages say and need of it."""
-    variables = {"IMAGE": CHOSEN_IMAGE, "SOURCE_VERSION": "#{Source.VersionId}", "EXECUTION": EXECUTION}
+def build(project: pulumi.Input[str]) -> Stage:
+    """Build: an image of the source. An execution that was given an image waits for no build machine."""
+    variables = {"IMAGE": CHOSEN_IMAGE, "SOURCE_VERSION": SOURCE_VERSION, "EXECUTION": EXECUTION}
     environment = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
     configuration = {"ProjectName": project, "EnvironmentVariables": json.dumps(environment)}
-    flow: Flow = {"namespace": "Package", "input_artifacts": ["source"], "output_artifacts": [PACKAGE]}
-    return {"name": "Package", "actions": [aws_action("Package", "Build", "CodeBuild", configuration, flow)]}
+    flow: Flow = {"namespace": BUILD, "input_artifacts": ["source"]}
+    return {
+        "name": BUILD,
+        "before_entry": {"condition": _only_if(CHOSEN_IMAGE, "MATCHES", f"^({NO_IMAGE}|{REBUILD})$")},
+        "actions": [aws_action(BUILD, "Build", "CodeBuild", configuration, flow)],
+    }
 
 
-def package_image(steps: pulumi.Input[str], digest: str, pushed: str) -> Stage:
-    """The same of an image, by the pipeline's own function, because nothing is built.
+def package(steps: pulumi.Input[str], source: str, pushed: str) -> Stage:
+    """Package: an image digest, whether it is to be deployed, and what the later stages say and need of it.
 
     Args:
-        steps: the function.
-        digest: what was pushed.
+        steps: the Lambda function of the pipeline's own steps.
+        source: the version of the upload, or the digest of what was pushed.
         pushed: when.
     """
-    parameters = {"image": CHOSEN_IMAGE, "digest": digest, "pushed": pushed, "execution": EXECUTION}
+    parameters = {"image": CHOSEN_IMAGE, "source": source, "pushed": pushed, "execution": EXECUTION}
     flow: Flow = {"namespace": "Package", "output_artifacts": [PACKAGE]}
     return {"name": "Package", "actions": [step_action("Package", steps, parameters, flow)]}
 
@@ -139,14 +146,19 @@ def aws_action(
 
 
 def _something_to_deploy() -> Condition:
-    """The stage is skipped, and the execution succeeds, unless Package says that there is something to deploy."""
+    """Package says that there is something to deploy."""
+    return _only_if("#{Package.DEPLOY}", "EQ", "yes")
+
+
+def _only_if(variable: str, operator: Literal["EQ", "MATCHES"], value: str) -> Condition:
+    """Without it the stage is skipped, and the execution goes on."""
     return {
         "result": "SKIP",
         "rules": [
             {
                 "name": "OnlyIf",
                 "rule_type_id": {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"},
-                "configuration": {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"},
+                "configuration": {"Variable": variable, "Value": value, "Operator": operator},
             }
         ],
     }

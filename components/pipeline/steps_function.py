@@ -8,13 +8,17 @@ from typing import Any
 import pulumi
 
 from components.iam import delivery_policies, policies
-from components.pipeline.builds import DeployPipelineArgs, template_arn
+from components.pipeline import promotion
+from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs
 from components.pipeline.origin import Origin
+from components.pipeline.sources import Source
 from components.service.ecs_service import EcsService
-from releases.events import RELEASED, SOURCE
+from releases.events import PACKAGED, RELEASED, SOURCE, STARTED
 from releases.names import migration_family, template_folder
 
 HANDLER = "pipeline_steps.handler.handle"
+SECONDS = 900
+"""Of one call, the most that Lambda allows: an image whose large layers are copied takes minutes. No step waits."""
 
 
 def settings(args: DeployPipelineArgs, origin: Origin) -> pulumi.Output[str]:
@@ -33,6 +37,8 @@ def settings(args: DeployPipelineArgs, origin: Origin) -> pulumi.Output[str]:
         "repository": images.name,
         "record": service.record_name,
         "repository_uri": images.url,
+        "platform": DOCKER_PLATFORMS[service.args["task"].architecture],
+        "promotion": promotion.setting(args.get("source", Source()), platform.scope, service.service),
         **origin.step_settings,
     }
     if service.deploy.controller.deploys_template:
@@ -53,11 +59,10 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
     """What the function's role may do: all that the pipeline's steps do."""
     service, migrates = args["service"], args.get("migrate") is not None
     scope, deployable, controller = service.args["platform"].scope, service.deployable, service.deploy.controller
+    source, images = args.get("source", Source()), service.args["images"]
     statements = delivery_policies.answer_jobs()
     if controller.release_counts_tasks or migrates or service.args["template"].sidecars():
         statements += delivery_policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn)
-    if controller.deploys_template or origin.published:
-        statements += delivery_policies.read_release(service.record_arn)
     if controller.deploys_template:  # Release, too, looks at the image's tags
         statements += delivery_policies.read_template(template_arn(service))
     if migrates:  # Release, too, has the service, its revisions and its roles
@@ -72,13 +77,23 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
     return [
         *statements,
         *origin.step_permissions,
+        *promotion.permissions(source, scope, service.service),
+        *(delivery_policies.copy_image(images.arn) if source.takes_images else []),
+        *policies.read_labels(images.arn),
         *delivery_policies.release_service(service.arn, scalable_targets, service.role_arns),
-        *policies.tag_image(service.args["images"].arn),
+        *policies.tag_image(images.arn),
+        *delivery_policies.read_release(service.record_arn),
         *delivery_policies.write_release(service.record_arn),
-        *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, *origin.published, RELEASED),
+        *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, RELEASED),
         *delivery_policies.put_metrics(SOURCE),
-        *delivery_policies.read_execution(scope.arn("codepipeline", scope.name(service.service))),
+        *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
     ]
+
+
+def template_arn(service: EcsService) -> pulumi.Output[str]:
+    """The objects of the template that CodeDeploy deploys."""
+    store = service.args["platform"].delivery_store
+    return pulumi.Output.concat(store.arn, "/", template_folder(service.service), "/*")
 
 
 def _migration_family(service: EcsService) -> str:

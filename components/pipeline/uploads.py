@@ -17,9 +17,10 @@ from components.pipeline.inbox import inbox_repository
 from components.pipeline.origin import Origin
 from components.pipeline.sources import Source
 from components.pipeline.stages import Stage
+from releases.executions import NO_PUSH
 from releases.names import artifact_prefix, build_log_group, source_key
 
-BUILDSPEC = Path(__file__).parents[2] / "buildspecs/package.yaml"
+BUILDSPEC = Path(__file__).parents[2] / "buildspecs/build.yaml"
 
 
 class Uploads(Origin):
@@ -34,14 +35,18 @@ class Uploads(Origin):
         self._arn = pulumi.Output.concat(self._store.arn, "/", self._key)
         if args.get("source", Source()).images:
             self.inbox = inbox_repository(name, self._full_name, protect=self._platform.protect, opts=opts)
-        self._project = self._package()
+        self._project = self._build()
 
     @property
     def uploading(self) -> list[Statement]:
         return [*policies.upload(self._arn), *(policies.push_image(self.inbox.arn) if self.inbox else [])]
 
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
-        return [stages.source(self._store.bucket, self._key), stages.package(self._project.name)]
+        return [
+            stages.source(self._store.bucket, self._key),
+            stages.build(self._project.name),
+            stages.package(steps, stages.SOURCE_VERSION, NO_PUSH),
+        ]
 
     @property
     def permissions(self) -> list[Statement]:
@@ -63,8 +68,15 @@ class Uploads(Origin):
             "input_template": json.dumps({"sourceRevisions": [revision]}),
         }
 
-    def _package(self) -> aws.codebuild.Project:
-        """The CodeBuild project that makes an image of a source, unless there is one; with its log group and role."""
+    @property
+    def step_permissions(self) -> list[Statement]:
+        return delivery_policies.read_actions(self._platform.scope.arn("codepipeline", self._full_name))
+
+    def _build(self) -> aws.codebuild.Project:
+        """The CodeBuild project that makes an image of a source, unless there is one; with its log group and role.
+
+        Its name is from when it was Package, so that no stack that is up loses its logs.
+        """
         name, full_name = f"{self._name}-package", f"{self._full_name}-package"
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",

@@ -53,7 +53,7 @@ class ImageRepositoryArgs(TypedDict):
 
 
 class ImageRepository(pulumi.ComponentResource):
-    """The release repository of a service, written by the pipeline's Package and Release steps only.
+    """The release repository of a service, written by the pipeline's Build, Package and Release only.
 
     Made before the service that runs its images and the pipeline that pushes them.
 

@@ -1,8 +1,1 @@
-"""Package: makes an image of an uploaded source, unless there is one, and says what is to be deployed.
-
-It runs in CodeBuild, because it builds images. `buildspecs/package.yaml` fetches this code as a zip and runs it with
-the build image's Python, which is 3.11 and has boto3: the Dockerfiles of `amazonlinux-x86_64-standard:5.0` and
-`amazonlinux-aarch64-standard:3.0` install boto3 into each Python that they have, and end with `pyenv global` of 3.11.
-https://github.com/aws/aws-codebuild-docker-images/blob/master/al/x86_64/standard/5.0/Dockerfile
-https://github.com/aws/aws-codebuild-docker-images/blob/master/al/aarch64/standard/3.0/Dockerfile
-"""
+"""Package: says which image is to be deployed, and sees that it is in the service's own repository."""

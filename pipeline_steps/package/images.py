@@ -151,7 +151,7 @@ class Images:
             self.copy(child, source, until=until)
         for blob in self._missing(manifest.blobs):
             if time.monotonic() > until:
-                raise UnfinishedError(digest)
+                raise UnfinishedError("The image is being copied")
             self._copy_blob(blob, source)
         named = {"imageTag": tag} if tag else {}
         kind = {"imageManifestMediaType": manifest.media_type} if manifest.media_type else {}

@@ -3,14 +3,16 @@
 Events come twice, late, and in another order (EventBridge delivers at least once, and tries for a day).
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
+from pipeline_steps.job import StepError
 from releases.executions import NO_IMAGE, NO_PUSH, NO_SOURCE, PUSHED, variable, was_given
-from releases.history import History
+from releases.history import History, read_history
 from releases.pipeline import Pipeline
 
 DIGEST = "sha256:"
@@ -41,6 +43,48 @@ def started_with(execution: Mapping[str, Any]) -> Start | None:
     if not revisions or not was_given(execution, NO_IMAGE):
         return None
     return Start(str(revisions[0]["revisionId"]), variable(execution, PUSHED) or NO_PUSH)
+
+
+def nothing_to_do(session: boto3.Session, pipeline: str, execution: str, record: str, start: Start) -> str:
+    """Why an execution has nothing to do, in words; "" when it has.
+
+    Args:
+        session: AWS.
+        pipeline: the pipeline's name.
+        execution: its execution, which takes its source.
+        record: the release record's Parameter Store name.
+        start: what the execution was started with.
+
+    Raises:
+        StepError: the newest release cannot be read.
+    """
+    # Executions are asked for before the record is read: one that ends in between is in the record.
+    before = earlier(session, pipeline, execution)
+    return had_before(start, readable_history(session, record), before, functools.cache(_asking(session, pipeline)))
+
+
+def readable_history(session: boto3.Session, record: str) -> History:
+    """The releases of a record.
+
+    Raises:
+        StepError: the newest one is none that this program reads.
+    """
+    history = read_history(session, record)
+    if history.newest in history.unreadable:
+        raise StepError(f"Version {history.newest} of {record} is no release record that this program reads.")
+    return history
+
+
+def _asking(session: boto3.Session, name: str) -> StartOf:
+    pipeline = Pipeline(session, name)
+
+    def ask(execution: str) -> Start | None:
+        try:
+            return started_with(pipeline.execution(execution))
+        except session.client("codepipeline").exceptions.PipelineExecutionNotFoundException:
+            return None  # CodePipeline forgets executions after a year
+
+    return ask
 
 
 def earlier(session: boto3.Session, pipeline: str, execution: str) -> list[Start | None]:

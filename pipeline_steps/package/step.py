@@ -1,24 +1,31 @@
-"""What an execution deploys: an image that it was given, or one of its source."""
+"""What an execution deploys: an image that it was given, or one of its source.
 
-import functools
+A call that is repeated copies what is not there yet, and chooses the same image.
+"""
+
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_steps.job import StepError
+from pipeline_steps.announcement import announce_progress
+from pipeline_steps.artifacts import write_files
+from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
+from pipeline_steps.package import pushed_image
+from pipeline_steps.package.built import built_by
 from pipeline_steps.package.commit import from_labels
+from pipeline_steps.package.images import UnfinishedError
 from pipeline_steps.package.promotion import Promotion, take_over
-from pipeline_steps.package.start import Start, earlier, had_before, started_with
+from pipeline_steps.package.start import DIGEST, Start, nothing_to_do, readable_history
+from pipeline_steps.settings import Settings
 from releases import template
-from releases.events import PACKAGED, STARTED, Commit, publish
-from releases.executions import NO_IMAGE, REBUILD, promoted
-from releases.history import History, read_history
+from releases.events import PACKAGED, STARTED, Commit
+from releases.executions import NO_IMAGE, NO_SOURCE, REBUILD, promoted
+from releases.history import History
 from releases.names import LIVE
-from releases.pipeline import Pipeline
 from releases.record import UNKNOWN, Release
 from releases.repository import Repository
 
@@ -26,67 +33,9 @@ IMAGE_DEFINITIONS = "imagedefinitions.json"
 """The file that the ECS deploy action reads of Package's artifact."""
 DIGITS = 19
 """Of a digest, for people: `sha256:` and twelve."""
-
-
-class Request(Protocol):
-    """What is asked, and of which service."""
-
-    @property
-    def image(self) -> str:
-        """NO_IMAGE, REBUILD, `live`, a digest, or STACK@DIGEST."""
-
-    @property
-    def start(self) -> Start:
-        """What the execution was started with."""
-
-    @property
-    def execution(self) -> str:
-        """The pipeline's execution."""
-
-    @property
-    def pipeline(self) -> str:
-        """The pipeline's name."""
-
-    @property
-    def repository(self) -> str:
-        """The service's own repository."""
-
-    @property
-    def record(self) -> str:
-        """The release record's Parameter Store name."""
-
-    @property
-    def platform(self) -> str:
-        """The tasks', such as `linux/arm64`."""
-
-    @property
-    def bucket(self) -> str:
-        """Where the template is that CodeDeploy deploys."""
-
-    @property
-    def template_folder(self) -> str:
-        """Where it is in there; "" when ECS deploys."""
-
-    @property
-    def until(self) -> float:
-        """When no other layer of an image is copied in this call, by the monotonic clock."""
-
-    @property
-    def promotion(self) -> Promotion | None:
-        """Whose images may be taken over; None where none may."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """How a source becomes an image.
-
-    Attributes:
-        described: what it says of itself: the commit, and when it came, in seconds since 1970.
-        image: puts the image into the service's own repository; its digest.
-    """
-
-    described: Callable[[], tuple[Commit, int]]
-    image: Callable[[], str]
+SECONDS_OF_A_CALL = 600
+"""After which no other layer is begun: Lambda ends a call after 15 minutes, and CodePipeline an action 20 minutes after
+a call without an answer (CodePipeline user guide, Quotas)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +54,7 @@ class Packaged:
 
     digest: str
     source: str
-    commit: Commit
+    commit: Commit = field(default_factory=Commit)
     uploaded: int = 0
     nothing: str = ""
     summary: str = ""
@@ -123,24 +72,22 @@ class Packaged:
         }
 
 
-def run(session: boto3.Session, request: Request, source: Source) -> Packaged:
-    """Find or make the image, and announce it.
+def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
+    """Find the image, or take it over, announce it, and write the image definitions as the step's one artifact.
+
+    The job's parameters: `image`, what the execution was asked to deploy, NO_IMAGE, REBUILD, `live`, a digest, or
+    STACK@DIGEST; `source`, the version of the upload, or the digest of what was pushed; `pushed`, when; `execution`.
 
     Raises:
         StepError: there is no image; why.
     """
-    # Executions are asked for before the record is read: one that ends in between is in the record.
-    before = earlier(session, request.pipeline, request.execution) if request.image == NO_IMAGE else []
-    history = read_history(session, request.record)
-    if history.newest in history.unreadable:
-        raise StepError(f"Version {history.newest} of {request.record} is no release record that this program reads.")
-    packaged = _Package(session, request, source, history).package(before)
-    if packaged.nothing:
-        print(f"{packaged.nothing}: nothing to do.")
-        return replace(packaged, summary="nothing to deploy")
-    packaged = replace(packaged, summary=summary(packaged, history.last))
-    announce(session, request, PACKAGED, packaged.commit, summary=packaged.summary)
-    return packaged
+    try:
+        packaged = _Package(session, settings, job).package()
+    except UnfinishedError as error:
+        return Waiting(str(error), {"waiting": True})
+    definitions = image_definitions(settings.repository_uri, settings.containers, packaged.digest)
+    write_files(session, job, {IMAGE_DEFINITIONS: definitions})
+    return Done(packaged.summary, packaged.variables())
 
 
 def summary(packaged: Packaged, last: Release | None) -> str:
@@ -164,61 +111,55 @@ def image_definitions(repository_uri: str, containers: Sequence[str], digest: st
     return json.dumps([{"name": name, "imageUri": image} for name in containers])
 
 
-def announce(session: boto3.Session, request: Request, detail_type: str, commit: Commit, **more: str) -> None:
-    """Publish an event, with `more` in its detail. A release goes on whether or not this works."""
-    try:
-        publish(session, detail_type, request.pipeline, request.execution, commit, {"summary": "", **more})
-    except (BotoCoreError, ClientError, RuntimeError) as error:
-        print(f"{detail_type} was not announced: {error}")
-
-
 class _Package:
-    def __init__(self, session: boto3.Session, request: Request, source: Source, history: History) -> None:
-        self._session, self._request, self._source, self._history = session, request, source, history
-        self._repository = Repository(session, request.repository)
+    def __init__(self, session: boto3.Session, settings: Settings, job: Job) -> None:
+        self._session, self._settings = session, settings
+        self._image, self._execution = job.parameters["image"], job.parameters["execution"]
+        self._start = Start(job.parameters["source"], job.parameters["pushed"])
+        self._repository = Repository(session, settings.repository)
+        self._until = time.monotonic() + SECONDS_OF_A_CALL
 
-    def package(self, before: Sequence[Start | None]) -> Packaged:
-        """
-        Args:
-            before: the starts of executions that are not over, the newest first.
-        """
-        packaged = self._of_source(before) if self._request.image in (NO_IMAGE, REBUILD) else self._of_image()
-        if packaged.nothing or packaged.commit.known:
-            return packaged
-        request = self._request
-        commit = from_labels(self._session, request.repository, packaged.digest, request.platform, packaged.commit)
-        if commit.known:
-            announce(self._session, request, STARTED, commit)
-        return replace(packaged, commit=commit)
+    def package(self) -> Packaged:
+        """The image, announced."""
+        takes_source = self._image in (NO_IMAGE, REBUILD)
+        packaged = self._of_source() if takes_source else self._of_image()
+        if packaged.nothing:
+            print(f"{packaged.nothing}: nothing to do.")
+            return replace(packaged, summary="nothing to deploy")
+        packaged = self._with_commit(packaged)
+        packaged = replace(packaged, summary=summary(packaged, self._history.last))
+        self._announce(PACKAGED, packaged.commit, summary=packaged.summary)
+        return packaged
 
-    def _of_source(self, before: Sequence[Start | None]) -> Packaged:
-        start, is_again = self._request.start, self._request.image == REBUILD
-        if not is_again and (nothing := had_before(start, self._history, before, functools.cache(self._start_of))):
-            return Packaged("", start.source, Commit(), nothing=nothing)
-        commit, uploaded = self._source.described()
-        announce(self._session, self._request, STARTED, commit)
-        return Packaged(self._source.image(), start.source, commit, uploaded)
+    @cached_property
+    def _history(self) -> History:
+        return readable_history(self._session, self._settings.record)
 
-    def _start_of(self, execution: str) -> Start | None:
-        pipeline = Pipeline(self._session, self._request.pipeline)
-        try:
-            return started_with(pipeline.execution(execution))
-        except self._session.client("codepipeline").exceptions.PipelineExecutionNotFoundException:
-            return None  # CodePipeline forgets executions after a year
+    def _of_source(self) -> Packaged:
+        source = self._start.source
+        if source != NO_SOURCE and not source.startswith(DIGEST):
+            built = built_by(self._session, self._settings.pipeline, self._execution)
+            return Packaged(built.digest, source, built.commit, built.uploaded, built.nothing)
+        of = self._settings.pipeline, self._execution, self._settings.record
+        if nothing := nothing_to_do(self._session, *of, self._start):
+            return Packaged("", source, nothing=nothing)
+        self._announce(STARTED, Commit())
+        settings = self._settings
+        pushed_image.copy(self._session, source, settings.inbox, settings.repository, settings.platform, self._until)
+        return Packaged(source, source, uploaded=pushed_image.moment(self._start.pushed))
 
     def _of_image(self) -> Packaged:
-        image, request = self._request.image, self._request
+        image, settings = self._image, self._settings
         if promoted(image)[0]:
-            digest = take_over(
-                self._session, image, request.promotion, request.repository, request.platform, request.until
-            )
-            return Packaged(digest, image, Commit())
+            allowed = Promotion.parse(settings.promotion)
+            digest = take_over(self._session, image, allowed, settings.repository, settings.platform, self._until)
+            return Packaged(digest, image)
         if image == LIVE:
             digest = self._repository.digest(LIVE) or ""
         elif self._repository.has(image):
             digest = image
         else:
-            raise StepError(f"There is no image {image} in {self._request.repository}.")
+            raise StepError(f"There is no image {image} in {settings.repository}.")
         packaged = _of_release(digest, self._history)
         if not digest:
             return replace(packaged, nothing="No image is live yet")
@@ -227,19 +168,32 @@ class _Package:
         return packaged
 
     def _template_is_released(self, digest: str) -> bool:
-        request, last = self._request, self._history.last
-        if not request.template_folder or last is None or last.image_digest != digest:
+        settings, last = self._settings, self._history.last
+        if not settings.template_folder or last is None or last.image_digest != digest:
             return False
-        key = f"{request.template_folder}/{template.APPSPEC}"
-        answer = self._session.client("s3").get_object(Bucket=request.bucket, Key=key)
+        key = f"{settings.template_folder}/{template.APPSPEC}"
+        answer = self._session.client("s3").get_object(Bucket=settings.template_bucket, Key=key)
         return template.fingerprint_in(answer["Body"].read().decode()) == last.template_fingerprint
+
+    def _with_commit(self, packaged: Packaged) -> Packaged:
+        """With the commit that the image's labels name, where nobody has named one."""
+        if packaged.commit.known:
+            return packaged
+        settings, digest = self._settings, packaged.digest
+        commit = from_labels(self._session, settings.repository, digest, settings.platform, packaged.commit)
+        if commit.known:
+            self._announce(STARTED, commit)
+        return replace(packaged, commit=commit)
+
+    def _announce(self, detail_type: str, commit: Commit, **more: str) -> None:
+        announce_progress(self._session, detail_type, self._settings.pipeline, self._execution, commit, **more)
 
 
 def _of_release(digest: str, history: History) -> Packaged:
     """An image as it was released before."""
     release = history.with_digest(digest)
     if release is None:
-        return Packaged(digest, UNKNOWN, Commit())
+        return Packaged(digest, UNKNOWN)
     return Packaged(digest, release.source_version, Commit(release.commit, release.repository))
 
 

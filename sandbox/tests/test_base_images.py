@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from image_registry import ImageRegistry, image_registry, layer
 
-from pipeline_steps.package.docker import DENIED, LIMITED
+from pipeline_steps.build.docker import DENIED, LIMITED
 from sandbox.base_images import AUTO, REGISTRY, STAND_IN, Settings, chosen
 from sandbox.containers.bases import ARCHITECTURES, REMEMBERED_SECONDS, Bases, NotPulledError, answers_not, folder_of
 from sandbox.containers.docker import Docker, DockerError

@@ -177,5 +177,5 @@ def test_nothing_to_deploy_asks_nobody(asking: Stack, apps: Apps) -> None:
         pipelineName=PIPELINE, filter={"pipelineExecutionId": newest["pipelineExecutionId"]}
     )["actionExecutionDetails"]
     assert newest["status"] == "Succeeded"
-    assert {action["stageName"] for action in found} == {"Source", "Package"}
+    assert {action["stageName"] for action in found} == {"Source", "Build", "Package"}
     assert left(asking) == before

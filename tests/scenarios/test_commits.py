@@ -73,15 +73,13 @@ def test_an_image_s_labels_name_the_commit_that_the_upload_does_not(local: Stack
 
 def test_a_failed_build_is_a_comment_with_the_log_s_end(local: Stack, apps: Apps) -> None:
     before = len(told(local))
-    why = cause(
-        local, local.ship("hello", apps.make("broken", dockerfile="FROM nowhere\n"), *NAMED), "Package / Package"
-    )
+    why = cause(local, local.ship("hello", apps.make("broken", dockerfile="FROM nowhere\n"), *NAMED), "Build / Build")
     assert why.startswith("The image was not built: nowhere: ")
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
-    assert states(entries)[1][1] == f"Package: {shortened(why)}"
+    assert states(entries)[1][1] == f"Build: {shortened(why)}"
     (comment,) = [entry["body"] for entry in entries if "body" in entry]
-    assert comment.startswith(f"`local-hello` did not release this commit. Package, Package: {why}\n\n```\n")
+    assert comment.startswith(f"`local-hello` did not release this commit. Build, Build: {why}\n\n```\n")
     assert "State: FAILED" in comment
 
 

@@ -144,7 +144,7 @@ def test_a_source_that_is_none_fails_in_package(
         zipped(path, entries)
     done = local.ship("hello", path)
     assert done.code == 1
-    assert "Package" in done.out + done.err
+    assert "Build" in done.out + done.err
     assert words in (done.out + done.err).lower().replace("dockerfile", "Dockerfile")
     assert local.status("hello") == before
 
@@ -176,7 +176,7 @@ def test_a_duplicate_event_ends_in_package(local: Stack, apps: Apps) -> None:
     states = local.client("codepipeline").list_action_executions(
         pipelineName="local-hello", filter={"pipelineExecutionId": newest["pipelineExecutionId"]}
     )["actionExecutionDetails"]
-    assert {action["stageName"] for action in states} == {"Source", "Package"}
+    assert {action["stageName"] for action in states} == {"Source", "Build", "Package"}
 
 
 def test_a_duplicate_event_while_the_first_is_deployed_ends_in_package(local: Stack, apps: Apps) -> None:

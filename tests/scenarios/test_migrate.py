@@ -113,7 +113,7 @@ def eventually(look: Callable[[], list[str]]) -> list[str]:
 def test_the_first_release_migrates_before_anything_runs(local: Stack, apps: Apps) -> None:
     done = local.ship("hello", apps.make("m1", migrate=TELLS))
     assert done.code == 0, done.out + done.err
-    assert actions(local, "hello") == ["Source", "Package", "Migrate", "Deploy", "Release"]
+    assert actions(local, "hello") == ["Source", "Build", "Package", "Migrate", "Deploy", "Release"]
     secret = hashlib.sha256(secret_value(local, "hello", "SECRET_KEY_BASE").encode()).hexdigest()
     (task,) = migrations(local, "hello")
     assert f"m1, Hello from the sandbox, {secret}" in log_of(local, task)
@@ -150,7 +150,7 @@ def test_a_failing_migration_stops_the_release_and_leaves_everything(local: Stac
     )
     assert f"The delivery ended as Failed: Deploy / Migrate: {failure(local, 'hello')}\n" in said
     assert local.failure("hello") == f"ended as Failed: Deploy / Migrate: {failure(local, 'hello')}"
-    assert actions(local, "hello") == ["Source", "Package", "Migrate"]
+    assert actions(local, "hello") == ["Source", "Build", "Package", "Migrate"]
     assert local.status("hello") == before
     after = tags(local, "hello")
     assert {tag: after[tag] for tag in tagged} == tagged
@@ -243,8 +243,8 @@ def at_once(services: Iterable[str], work: Callable[[str], Done]) -> None:
 def test_services_without_migrations_have_none(local: Stack, apps: Apps) -> None:
     source, services = apps.make("m5"), ("chuoi", "shop")
     at_once(services, lambda service: local.ship(service, source))
-    assert actions(local, "chuoi") == ["Source", "Package", "Deploy", "Release"]
-    assert actions(local, "shop") == ["Source", "Package", "Template", "Deploy", "Release"]
+    assert actions(local, "chuoi") == ["Source", "Build", "Package", "Deploy", "Release"]
+    assert actions(local, "shop") == ["Source", "Build", "Package", "Template", "Deploy", "Release"]
     assert [migrations(local, service) for service in services] == [[], []]
 
 

@@ -33,7 +33,7 @@ class Name:
 
 PIPELINE, STAGES = "components/pipeline/deploy_pipeline.py", "components/pipeline/stages.py"
 STRATEGY, CODE_DEPLOY = "components/service/strategies/strategy.py", "components/service/strategies/codedeploy.py"
-BUILDS, PACKAGE = "components/pipeline/builds.py", "pipeline_steps/package"
+BUILDS, PACKAGE = "components/pipeline/builds.py", "pipeline_steps/package/step.py"
 NAMES = [
     Name(
         "an artifact",
@@ -46,10 +46,7 @@ NAMES = [
     Name(
         "an artifact's file",
         [(STAGES, "imagedefinitions.json", "images.json")],
-        [
-            (f"{PACKAGE}/step.py", "imagedefinitions.json", "images.json"),
-            ("buildspecs/package.yaml", "imagedefinitions.json", "images.json"),
-        ],
+        [(PACKAGE, "imagedefinitions.json", "images.json")],
         ["images.json", "Deploy"],
         ["imagedefinitions.json"],
     ),
@@ -74,10 +71,14 @@ NAMES = [
     ),
     Name(
         "an exported variable",
-        [
-            ("buildspecs/package.yaml", "IMAGE_DIGEST", "PACKAGED_DIGEST"),
-            (f"{PACKAGE}/step.py", "IMAGE_DIGEST", "PACKAGED_DIGEST"),
-        ],
+        [("buildspecs/build.yaml", "COMMIT_REPOSITORY", "REPOSITORY_OF_COMMIT")],
+        [("pipeline_steps/package/built.py", "COMMIT_REPOSITORY", "REPOSITORY_OF_COMMIT")],
+        ["KeyError: 'COMMIT_REPOSITORY'"],
+        ["KeyError: 'REPOSITORY_OF_COMMIT'"],
+    ),
+    Name(
+        "a step's variable",
+        [(PACKAGE, "IMAGE_DIGEST", "PACKAGED_DIGEST")],
         [(file, ".IMAGE_DIGEST}", ".PACKAGED_DIGEST}") for file in (STAGES, CODE_DEPLOY)],
         ["Package.IMAGE_DIGEST"],
         ["Package.PACKAGED_DIGEST"],
@@ -85,7 +86,7 @@ NAMES = [
     Name(
         "a build variable",
         [(BUILDS, '"REPOSITORY_URI"', '"IMAGE_REPOSITORY"')],
-        [(f"{PACKAGE}/settings.py", "REPOSITORY_URI", "IMAGE_REPOSITORY")],
+        [("pipeline_steps/build/settings.py", "REPOSITORY_URI", "IMAGE_REPOSITORY")],
         ["REPOSITORY_URI"],
         ["IMAGE_REPOSITORY"],
     ),
@@ -101,7 +102,7 @@ NAMES = [
     ),
     Name(
         "a container",
-        [(BUILDS, '" ".join(service.args["template"].image_containers())', '"app"')],
+        [("components/pipeline/steps_function.py", "template.image_containers()", '["app"]')],
         [("task_templates/web.json", '"name": "web"', '"name": "app"')],
         ["app"],
         [],

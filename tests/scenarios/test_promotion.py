@@ -63,7 +63,7 @@ def test_the_image_that_one_stack_runs_is_released_by_the_other(local: Stack, li
     assert release["by"].endswith(":root")
     assert tags(live, "hello")["live"] == digest
     assert "of stack local" in live.ok("slack").out
-    assert local.builds() == 1, "Package of the first stack's release"
+    assert local.builds() == 1, "the first stack's release"
 
 
 def test_it_stays_when_the_other_stack_s_is_deleted(local: Stack, live: Stack) -> None:

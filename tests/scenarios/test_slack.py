@@ -93,10 +93,10 @@ def test_a_failed_build(local: Stack, apps: Apps) -> None:
     assert titles(messages) == [
         "[local] local-hello has started",
         "[local] local-hello has no image to deploy",
-        "[local] local-hello has failed in Package",
+        "[local] local-hello has failed in Build",
     ]
-    assert messages[1][1].startswith("Package: The image was not built: nowhere: ")
-    assert messages[2][1].startswith("Package: Build terminated with state: FAILED. Phase: BUILD")
+    assert messages[1][1].startswith("Build: The image was not built: nowhere: ")
+    assert messages[2][1].startswith("Build: Build terminated with state: FAILED. Phase: BUILD")
 
 
 def test_a_failed_migration(local: Stack, apps: Apps) -> None:

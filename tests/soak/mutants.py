@@ -76,11 +76,11 @@ MUTANTS: Mapping[str, tuple[Edit, ...]] = {
     "digest": (Edit("components/service/ecs_service.py", LIVE, DIGEST),),
     "live-first": (
         Edit(
-            "pipeline_steps/package/builder.py",
+            "pipeline_steps/build/builder.py",
             BUILD,
             f'docker.build(image, content.context, [*_arguments(settings), "--tag", {LIVE_TAG}])',
         ),
-        Edit("pipeline_steps/package/builder.py", PUSH, f"{PUSH}\n    docker.push({LIVE_TAG})"),
+        Edit("pipeline_steps/build/builder.py", PUSH, f"{PUSH}\n    docker.push({LIVE_TAG})"),
     ),
     "record-first": (
         Edit("pipeline_steps/release.py", BOTH_TAGS, OWN_TAG),

@@ -100,7 +100,7 @@ TARGETS = {"scalable targets": [{"MinCapacity": 1}]}
         (checks.delivered, executed(v1=execution("Failed", action("Package", message="exit code 1"))), UNSEEN),
         (checks.by_event, executed(v1=execution("Succeeded")), HELD),
         (checks.by_event, executed(v1=execution("Succeeded", kind="StartPipelineExecution")), UNSEEN),
-        (checks.built, executed(v1=execution("Failed", action("Package", "Failed"))), NOT),
+        (checks.built, executed(v1=execution("Failed", action("Build", "Failed"))), NOT),
         (checks.skipped, executed(again=execution("Succeeded", action("Package"))), HELD),
         (checks.skipped, executed(again=execution("Succeeded", action("Package"), action("Deploy"))), NOT),
         (checks.skipped, executed(again=execution("Failed", action("Package"))), NOT),

@@ -2,43 +2,50 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.release_time import PIPELINE, Seconds, exported, release_time, table
+from bench.release_time import PIPELINE, Seconds, exported, of_a_rollback, of_a_source, of_an_edit, table
 
 BEFORE: dict[str, Any] = json.loads(
     gzip.decompress((Path(__file__).parents[1] / "program/upgrade/november-2026.json.gz").read_bytes())
 )["local"]["resources"]
+
+Pair = tuple[int, int]
 
 
 def stages(*actions: tuple[str, str]) -> list[dict[str, Any]]:
     return [{"actions": [{"name": name, "provider": provider}]} for name, provider in actions]
 
 
-SOURCE, PACKAGE = ("Source", "S3"), ("Package", "CodeBuild")
+SOURCE, BUILD, PACKAGE = ("Source", "S3"), ("Build", "CodeBuild"), ("Package", "Lambda")
+PUSHED, ROLLING = (("Source", "ECR"), PACKAGE), (("Deploy", "ECS"), ("Release", "Lambda"))
+CODEDEPLOY = ("Template", "Lambda"), ("Deploy", "CodeDeployToECS"), ("Release", "Lambda")
 
 
 @pytest.mark.parametrize(
-    ("actions", "builds", "expected"),
+    ("actions", "source", "there", "rollback", "edit"),
     [
-        ([], True, Seconds(1, 5)),
-        ([SOURCE, PACKAGE], True, Seconds(84, 190)),
-        ([SOURCE, PACKAGE], False, Seconds(26, 75)),
-        ([("Source", "ECR"), ("Package", "Lambda")], True, Seconds(10, 32)),
-        ([("Source", "ECR"), ("Package", "Lambda")], False, Seconds(7, 17)),
-        ([SOURCE, ("Approve", "Manual"), ("Deploy", "ECS")], True, Seconds(64, 100)),
-        ([("Release", "CodeBuild")], True, Seconds(23, 70)),
-        ([("Release", "Lambda")], True, Seconds(4, 12)),
-        ([("Deploy", "Lambda")], False, Seconds(62, 97)),
+        ((SOURCE, BUILD, PACKAGE, *ROLLING), (150, 294), (92, 179), (69, 109), (60, 90)),
+        ((SOURCE, BUILD, PACKAGE, ("Migrate", "Lambda"), *ROLLING), (181, 346), (123, 231), (100, 161), (60, 90)),
+        ((*PUSHED, *ROLLING), (73, 129), (73, 129), (69, 109), (60, 90)),
+        ((SOURCE, BUILD, PACKAGE, *CODEDEPLOY), (153, 331), (95, 216), (72, 146), (73, 151)),
+        ((SOURCE, BUILD, PACKAGE, ("Deploy", "Lambda"), ("Release", "Lambda")), (151, 296), (93, 181), (70, 111), (60, 90)),
+        ((SOURCE, ("Package", "CodeBuild"), ("Deploy", "ECS"), ("Release", "CodeBuild")), (166, 345), (108, 230), (107, 225), (60, 90)),
+        ((SOURCE, ("Approve", "Manual")), (4, 10), (4, 10), (3, 5), (60, 90)),
     ],
-)
+)  # fmt: skip
 def test_an_execution_takes_the_sum_of_its_actions(
-    actions: list[tuple[str, str]], builds: bool, expected: Seconds
+    actions: Sequence[tuple[str, str]], source: Pair, there: Pair, rollback: Pair, edit: Pair
 ) -> None:
-    assert release_time(stages(*actions), builds=builds) == expected
+    declared = stages(*actions)
+    assert of_a_source(declared) == Seconds(*source)
+    assert of_a_source(declared, image_is_there=True) == Seconds(*there)
+    assert of_a_rollback(declared) == Seconds(*rollback)
+    assert of_an_edit(declared) == Seconds(*edit)
 
 
 def test_the_pipelines_of_a_stack_are_read_from_its_state() -> None:
@@ -51,10 +58,22 @@ def test_the_pipelines_of_a_stack_are_read_from_its_state() -> None:
         }
     }
     assert exported(state) == {"dev-web": stages(SOURCE)}
-    assert list(table(exported(state)))[1].split() == ["dev-web", "0", *["4", "to", "10", "s"] * 2]
+    assert list(table(exported(state)))[1].split() == [
+        "dev-web",
+        "0",
+        *["4", "to", "10", "s"] * 2,
+        "3",
+        "to",
+        "5",
+        "s",
+        "60",
+        "to",
+        "90",
+        "s",
+    ]
 
 
 def test_every_provider_of_the_program_of_november_has_a_time() -> None:
     pipelines = [each["inputs"]["stages"] for key, each in BEFORE.items() if key.startswith(f"{PIPELINE}::")]
     assert len(pipelines) == 4
-    assert all(release_time(each, builds=True).longest > 190 for each in pipelines)
+    assert all(of_a_source(each).longest > 190 for each in pipelines)

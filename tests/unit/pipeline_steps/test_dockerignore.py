@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pipeline_steps.package.dockerignore import Pattern, ignore_patterns, is_ignored
+from pipeline_steps.build.dockerignore import Pattern, ignore_patterns, is_ignored
 
 ONE: dict[tuple[str, str], bool] = {
     ("**", "file"): True,

@@ -1,15 +1,12 @@
-"""What Package decides of a source, and how it makes an image of it."""
+"""What is deployed: a build's image, one that was pushed, or one that was asked for; what later actions are told."""
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,518 +14,284 @@ import boto3
 import pytest
 from pipeline_steps_fakes import FakeSession, error
 
-from pipeline_steps.package.__main__ import ARTIFACT, main
-from releases.failure import MARK
+from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
+from pipeline_steps.package import step
+from pipeline_steps.package.built import Built
+from pipeline_steps.settings import Settings
+from releases.events import Commit
 
 Json = dict[str, Any]
-MINE, EARLIER, LATER = "exec-mine", "exec-earlier", "exec-later"
-DIGEST, REPLACED, OLD = ("sha256:" + letter * 64 for letter in "abc")
+DIGEST, LIVE, OLD = ("sha256:" + letter * 64 for letter in "abc")
+COMMIT, OTHER = "89abcdef" * 5, "01234567" * 5
+REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
+LABELS = {REVISION: COMMIT, SOURCE: "https://github.com/team/web.git"}
 MANIFEST = json.dumps({"config": {"digest": "sha256:c0f"}, "layers": []})
-UPLOADED = datetime(2030, 1, 4, tzinfo=UTC)
+SETTINGS = Settings(
+    pipeline="dev-web", cluster="dev", service="dev-web", controller="ECS", containers=("web", "worker"),
+    sidecars=(), minimum_tasks=1, deploy_minutes=15, repository="dev-web", record="/record", repository_uri="registry/dev-web",
+    inbox="dev-web/inbox", platform="linux/arm64",
+)  # fmt: skip
+UPLOADED = 1893715200
+BUILT = Built(DIGEST, "", Commit(), UPLOADED)
+PUSH = {"source": DIGEST, "pushed": "2030-01-04T00:00:00Z"}
 
 
-def record(number: int, digest: str, source: str, **more: str) -> str:
+def record(number: int, digest: str, source: str = "v4", **more: str) -> str:
     return json.dumps({
         "schema": 1, "release": number, "image_digest": digest, "task_definition": "…:8", "template_fingerprint": f"f{number}",
-        "source_version": source, "execution": f"exec-{number}", "time": "2026-01-01T00:00:00Z", **more,
+        "source_version": source, "execution": f"exec-{number}", "time": "t", **more,
     })  # fmt: skip
 
 
 @dataclass
-class Build:
-    """A build of Package. The image of the source exists already, unless `new`."""
+class Package:
+    """A call of Package: of the upload v5, unless something else is said."""
 
     folder: Path
-    variables: dict[str, str] = field(default_factory=dict)
-    records: Sequence[str] = ("none",)
-    under_way: Sequence[str] = (MINE,)
-    given_image: str = "none"
-    metadata: dict[str, str] = field(default_factory=dict)
-    manifests: dict[str, str] = field(default_factory=dict)
-    labels: Json | None = None
-    new: bool = False
-    pushed: bool = False
-    inbox: str = ""
-    architecture: str = "amd64"
+    settings: Settings = SETTINGS
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    built: Built | None = BUILT
+    records: Sequence[str] = ()
     live: str = ""
-    secret: str = ""
     appspec: str = ""
-    upload: bytes = b""
-    refused: dict[str, Any] = field(default_factory=dict)
-    outcomes: Sequence[tuple[int, str]] = ()
+    labels: Json | None = None
+    architecture: str = "arm64"
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    answers: Json = field(default_factory=dict)
     aws: FakeSession = field(init=False)
-    docker: list[tuple[Sequence[str], str]] = field(default_factory=list)
-    code: int = -1
 
     def __post_init__(self) -> None:
-        self.source = self.folder / "source"
-        self.source.mkdir(parents=True)
-        (self.source / "Dockerfile").write_text("FROM scratch\n")
         image = {"os": "linux", "architecture": self.architecture, "config": {"Labels": self.labels}}
         (self.folder / "config.json").write_text(json.dumps(image))
-
-    def run(self, monkeypatch: pytest.MonkeyPatch) -> Build:
-        variables = {
-            "IMAGE": "none", "SOURCE_BUCKET": "bucket", "SOURCE_KEY": "key", "SOURCE_VERSION": "v5", "EXECUTION": MINE,
-            "REPOSITORY_URI": "registry/web", "INBOX": "", "PROMOTE_FROM": "", "REBUILD": "", "CONTAINERS": "web worker", "PLATFORM": "linux/amd64", "RELEASE_RECORD": "/record",
-            "BUILD_ARGUMENTS": "", "BUILD_SECRETS": "", "CONTEXT": ".", "DOCKERFILE": "Dockerfile", "TARGET": "", "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
-            "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": str(self.source), **self.variables,
-        }  # fmt: skip
-        versions = [{"Version": number, "Value": value} for number, value in enumerate(self.records, 1)]
+        versions = [{"Version": n, "Value": v} for n, v in enumerate(("none", *self.records), 1)]
         self.aws = FakeSession({
-            "ListPipelineExecutions": lambda _: {"pipelineExecutionSummaries": [self._summary(each) for each in self.under_way]},
-            "GetPipelineExecution": lambda given: {"pipelineExecution": self._execution(given["pipelineExecutionId"])},
-            "GetParameterHistory": lambda _: [{"Parameters": [each]} for each in reversed(versions)],
-            "HeadObject": lambda _: {"Metadata": self.metadata, "LastModified": UPLOADED},
-            "GetObject": self._object,
+            "ListActionExecutions": lambda _: {"actionExecutionDetails": self._actions()},
+            "ListPipelineExecutions": lambda _: {"pipelineExecutionSummaries": []},
+            "GetPipelineExecution": lambda _: error("PipelineExecutionNotFoundException"),
+            "GetParameterHistory": lambda _: {"Parameters": versions},
             "BatchGetImage": self._manifest,
-            "GetDownloadUrlForLayer": self._layer,
             "BatchCheckLayerAvailability": lambda given: {"layers": [{"layerDigest": each, "layerAvailability": "AVAILABLE"} for each in given["layerDigests"]]},
             "DescribeImages": self._image,
-            "GetAuthorizationToken": lambda _: {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:token").decode()}]},
-            "GetSecretValue": lambda _: {"SecretString": self.secret},
-            **{name: partial(_answer, why) for name, why in self.refused.items()},
+            "GetDownloadUrlForLayer": lambda _: {"downloadUrl": (self.folder / "config.json").as_uri()},
+            "GetObject": lambda _: {"Body": io.BytesIO(self.appspec.encode())},
+            **{name: _always(answer) for name, answer in self.answers.items()},
         })  # fmt: skip
-        left = list(self.outcomes)
 
-        def docker(arguments: Sequence[str], stdin: str) -> tuple[int, Sequence[str]]:
-            self.docker.append((arguments, stdin))
-            self.pushed |= arguments[0] == "push"
-            code, output = left.pop(0) if left else (0, "")
-            return code, output.splitlines()
+    def call(self) -> Outcome:
+        given = {"image": "none", "source": "v5", "pushed": "none", "execution": "exec-1", **self.parameters}
+        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "aws_session_token": "c"}
+        job = Job("job", "package", given, {}, {"package": {"Bucket": "store", "Key": "web/1"}}, keys, {})
+        return step.run(cast(boto3.Session, self.aws), self.settings, job)
 
-        monkeypatch.setattr("pipeline_steps.package.__main__.client", lambda folder, _: docker)
-        self.code = main(cast(boto3.Session, self.aws), variables, self.folder / "exports")
-        return self
+    def run(self) -> Mapping[str, str]:
+        """The output variables."""
+        outcome = self.call()
+        assert isinstance(outcome, Done)
+        assert outcome.variables["SUMMARY"] == outcome.summary
+        return outcome.variables
 
-    @property
-    def exported(self) -> dict[str, str]:
-        lines = (self.folder / "exports").read_text().splitlines()
-        return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    def artifact(self) -> Any:
+        (put,) = self.aws.called("PutObject")
+        assert (put["Bucket"], put["Key"]) == ("store", "web/1")
+        with zipfile.ZipFile(io.BytesIO(put["Body"])) as archive:
+            (name,) = archive.namelist()
+            assert name == "imagedefinitions.json"
+            return json.loads(archive.read(name))
 
-    def called(self, command: str) -> list[Sequence[str]]:
-        """The arguments of each `docker <command>`."""
-        return [arguments for arguments, _ in self.docker if arguments[0] == command]
-
-    def announced(self) -> list[tuple[str, Json]]:
+    def announced(self) -> list[tuple[str, str]]:
         entries = [given["Entries"][0] for given in self.aws.called("PutEvents")]
-        assert {entry["Source"] for entry in entries} <= {"fargate-delivery"}
-        return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
+        return [(entry["DetailType"], json.loads(entry["Detail"])["commit"]) for entry in entries]
 
-    def _object(self, given: Json) -> Json:
-        if "VersionId" not in given:
-            return {"Body": io.BytesIO(self.appspec.encode())}
-        assert (given["Bucket"], given["Key"], given["VersionId"]) == ("bucket", "key", "v5")
-        return {"Body": io.BytesIO(self.upload or self._zip())}
-
-    def _zip(self) -> bytes:
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            for path in sorted(self.source.rglob("*")):
-                archive.write(path, path.relative_to(self.source))
-        return content.getvalue()
-
-    def _summary(self, execution: str) -> Json:
-        source = "v4" if execution.endswith("other") else "v5"
-        status = "Succeeded" if execution.endswith("over") else "InProgress"
-        return {"pipelineExecutionId": execution, "status": status, "sourceRevisions": [{"revisionId": source}]}
-
-    def _execution(self, execution: str) -> Json:
-        variables = [{"name": "image", "resolvedValue": self.given_image}]
-        return {"variables": variables, "artifactRevisions": self._summary(execution)["sourceRevisions"]}
+    def _actions(self) -> list[Json]:
+        """As AWS lists them, the newest first."""
+        states = ["Failed"] if self.built is None else ["Succeeded", "Failed"]
+        return [{
+            "actionName": "Build", "status": state, "startTime": 2 if state == "Succeeded" else 1,
+            "output": {"outputVariables": self.built.variables()} if self.built and state == "Succeeded" else {},
+        } for state in states]  # fmt: skip
 
     def _manifest(self, given: Json) -> Json:
         (image,) = given["imageIds"]
         manifest = self.manifests.get(image["imageDigest"], MANIFEST)
         return {"images": [{"imageManifest": manifest}] if manifest else []}
 
-    def _layer(self, given: Json) -> Json:
-        assert given["layerDigest"] == "sha256:c0f"
-        return {"downloadUrl": (self.folder / "config.json").as_uri()}
-
     def _image(self, given: Json) -> Any:
         (wanted,) = given["imageIds"]
-        if given["repositoryName"] == "dev-web/inbox":
-            return {"imageDetails": [{"imageDigest": self.inbox}]} if self.inbox else error("ImageNotFoundException")
-        found: str | None = wanted.get("imageDigest", DIGEST)
-        if wanted.get("imageTag") == "live":
-            found = self.live or None
-        elif "imageTag" in wanted and self.new and not self.pushed:
-            found = None
+        found = self.live if wanted.get("imageTag") == "live" else wanted.get("imageDigest", DIGEST)
         return {"imageDetails": [{"imageDigest": found}]} if found else error("ImageNotFoundException")
 
 
-def _answer(answer: Any, _: Json) -> Any:
-    return answer
+def _always(answer: Any) -> Any:
+    return lambda _: answer
 
 
-def cause(output: str) -> str:
-    """The log's last line, which is the cause."""
-    last = output.splitlines()[-1]
-    assert last.startswith(MARK)
-    return last.removeprefix(MARK)
-
-
-def test_what_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = Build(tmp_path, metadata={"commit": COMMIT, "repository": "team/web"}).run(monkeypatch)
+def test_the_image_of_a_build(tmp_path: Path) -> None:
+    package = Package(tmp_path, built=replace(BUILT, commit=Commit(COMMIT, "team/web")))
     summary = f"sha256:aaaaaaaaaaaa from source v5, commit {COMMIT}; when packaged, the first release"
-    assert build.exported == {
+    assert package.run() == {
         "IMAGE_DIGEST": DIGEST, "DEPLOY": "yes", "SOURCE": "v5", "COMMIT": COMMIT, "COMMIT_REPOSITORY": "team/web",
-        "UPLOADED": str(int(UPLOADED.timestamp())), "SUMMARY": f"'{summary}'",
+        "UPLOADED": str(UPLOADED), "SUMMARY": summary,
     }  # fmt: skip
-    assert build.aws.called("HeadObject") == [{"Bucket": "bucket", "Key": "key", "VersionId": "v5"}]
-    definitions = json.loads((build.source / ARTIFACT).read_text())
-    assert definitions == [{"name": name, "imageUri": f"registry/web@{DIGEST}"} for name in ("web", "worker")]
-    of = {
-        "pipeline": "dev-web",
-        "execution-id": MINE,
-        "commit": COMMIT,
-        "repository": "team/web",
-        "owner": "team",
-        "name": "web",
-    }
-    assert build.announced() == [
-        ("Release Started", {**of, "summary": ""}),
-        ("Release Packaged", {**of, "summary": summary}),
+    assert package.aws.called("ListActionExecutions") == [
+        {"pipelineName": "dev-web", "filter": {"pipelineExecutionId": "exec-1"}}
     ]
-
-
-def test_a_parameter_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also one that the step, its shell, CodeBuild or the tools use for themselves."""
-    arguments = ["SOURCE_BUCKET", "IMAGE", "PATH", "AWS_REGION", "IFS", "name", "HOME"]
-    secrets = ["EXECUTION", "AWS_SECRET_ACCESS_KEY", "DOCKER_HOST", "BASH_ENV", "content"]
-    values = {f"PARAMETER_{name}": f"the {name}" for name in [*arguments, *secrets]}
-    listed = {"BUILD_ARGUMENTS": " ".join(arguments), "BUILD_SECRETS": " ".join(secrets)}
-    build = Build(tmp_path, {**listed, **values}, new=True).run(monkeypatch)
-    assert (build.exported["IMAGE_DIGEST"], build.exported["SOURCE"], build.exported["DEPLOY"]) == (DIGEST, "v5", "yes")
-    (call,) = build.called("build")
-    given = [each for name in arguments for each in ("--build-arg", f"{name}=the {name}")]
-    given += [each for name in secrets for each in ("--secret", f"id={name},env=PARAMETER_{name}")]
-    assert list(call[call.index("Dockerfile") + 1 : -3]) == given
-    assert not [each for call, _ in build.docker for each in call if "the EXECUTION" in each]
-
-
-def test_an_image_is_built_without_attestations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = Build(tmp_path, new=True).run(monkeypatch)
-    ((command, *rest),) = build.called("build")
-    assert (command, rest[:2], rest[-3]) == ("build", ["--provenance=false", "--sbom=false"], "--tag")
-    assert build.called("push") == [["push", rest[-2]]]
-
-
-ARN = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:hub-a1B2c3"
-OTHER_ECR = "222222222222.dkr.ecr.us-east-1.amazonaws.com"
-REGISTRIES = {"REGISTRY_LOGINS": f"docker.io={ARN} ghcr.io={ARN}", "ECR_REGISTRIES": OTHER_ECR}
-
-
-@pytest.mark.parametrize("key", ["password", "accessToken"])
-def test_the_build_logs_in_where_base_images_come_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    secret = json.dumps({"username": "team", key: "s3cret"})
-    build = Build(tmp_path, REGISTRIES, new=True, secret=secret).run(monkeypatch)
-    assert [(*arguments[1:], stdin) for arguments, stdin in build.docker if arguments[0] == "login"] == [
-        ("--username", "AWS", "--password-stdin", "registry", "token"),
-        ("--username", "AWS", "--password-stdin", OTHER_ECR, "token"),
-        ("--username", "team", "--password-stdin", "docker.io", "s3cret"),
-        ("--username", "team", "--password-stdin", "ghcr.io", "s3cret"),
+    assert package.artifact() == [
+        {"name": name, "imageUri": f"registry/dev-web@{DIGEST}"} for name in ("web", "worker")
     ]
-    assert build.aws.regions == [("ecr", "us-east-1"), *[("secretsmanager", "eu-west-1")] * 2]
-    assert build.aws.called("GetSecretValue") == [{"SecretId": ARN}] * 2
-    assert "s3cret" not in capsys.readouterr().out
+    assert package.announced() == [("Release Packaged", COMMIT)], "the build has announced the start"
+    assert package.aws.called("ListPipelineExecutions") == [], "the build has looked for others of this upload"
+
+
+def test_a_build_that_had_nothing_to_do(tmp_path: Path) -> None:
+    package = Package(tmp_path, built=Built(nothing="Source v5 has been released already"))
+    variables = package.run()
+    assert (variables["DEPLOY"], variables["IMAGE_DIGEST"], variables["SUMMARY"]) == ("no", "", "nothing to deploy")
+    assert package.announced() == []
+
+
+@pytest.mark.parametrize("empty", [{}, {"DIGEST": "", "NOTHING": ""}])
+def test_an_empty_variable_may_be_handed_on_or_not(empty: Json) -> None:
+    assert Built.parse({"COMMIT": "unknown", "COMMIT_REPOSITORY": "unknown", "UPLOADED": "0", **empty}) == Built()
+
+
+def test_a_build_whose_end_is_not_listed_is_waited_for(tmp_path: Path) -> None:
+    assert Package(tmp_path, built=None).call() == Waiting("The end of the build is not listed yet", {"waiting": True})
+
+
+def test_a_pushed_image_is_copied_and_named_by_its_digest(tmp_path: Path) -> None:
+    package = Package(tmp_path, parameters=PUSH, labels=LABELS)
+    summary = f"sha256:aaaaaaaaaaaa as it was pushed, commit {COMMIT}; when packaged, the first release"
+    assert package.run() == {
+        "IMAGE_DIGEST": DIGEST, "DEPLOY": "yes", "SOURCE": DIGEST, "COMMIT": COMMIT, "COMMIT_REPOSITORY": "team/web",
+        "UPLOADED": str(UPLOADED), "SUMMARY": summary,
+    }  # fmt: skip
+    (put,) = package.aws.called("PutImage")
+    assert (put["repositoryName"], put["imageDigest"], put["imageTag"]) == ("dev-web", DIGEST, "content-" + "a" * 40)
+    assert {each["imageUri"] for each in package.artifact()} == {f"registry/dev-web@{DIGEST}"}
+    assert package.announced() == [
+        ("Release Started", "unknown"), ("Release Started", COMMIT), ("Release Packaged", COMMIT),
+    ]  # fmt: skip
+
+
+def test_without_a_push_no_time_is_known(tmp_path: Path) -> None:
+    assert Package(tmp_path, parameters={**PUSH, "pushed": "none"}).run()["UPLOADED"] == "0"
+
+
+def test_a_push_of_what_is_live_does_nothing(tmp_path: Path) -> None:
+    package = Package(tmp_path, parameters=PUSH, records=(record(1, DIGEST, DIGEST),))
+    variables = package.run()
+    assert (variables["SUMMARY"], variables["DEPLOY"]) == ("nothing to deploy", "no")
+    assert package.aws.called("PutImage") == []
+
+
+def test_an_older_image_that_is_pushed_again_is_released_again(tmp_path: Path) -> None:
+    """CodePipeline has forgotten the execution that released it first."""
+    records = (record(1, DIGEST, DIGEST), record(2, LIVE, LIVE))
+    variables = Package(tmp_path, parameters=PUSH, records=records).run()
+    assert variables["DEPLOY"] == "yes"
+    assert variables["SUMMARY"].endswith("it replaces release 2, sha256:bbbbbbbbbbbb")
 
 
 @pytest.mark.parametrize(
-    "secret", ["s3cret", '"s3cret"', '["s3cret"]', '{"username": "team"}', '{"password": "s3cret"}', ""]
-)
-def test_a_secret_that_is_no_login_is_named_and_not_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    build = Build(tmp_path, REGISTRIES, new=True, secret=secret).run(monkeypatch)
-    output = capsys.readouterr().out
-    assert cause(output) == "The secret of registry docker.io is not JSON with username, and password or accessToken."
-    assert ("s3cret" in output, build.called("build"), build.code) == (False, [], 1)
-
-
-@pytest.mark.parametrize(
-    ("logins", "words"),
-    [
-        (0, "ECR refused the login to registry."),
-        (3, "Registry ghcr.io refused the login that its secret keeps."),
-    ],
-)
-def test_a_login_that_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logins: int, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    secret = json.dumps({"username": "team", "password": "s3cret"})
-    outcomes = [*[(0, "")] * logins, (1, "unauthorized")]
-    build = Build(tmp_path, REGISTRIES, new=True, secret=secret, outcomes=outcomes).run(monkeypatch)
-    assert (cause(capsys.readouterr().out), build.called("build")) == (words, [])
-
-
-def test_nothing_is_logged_in_to_when_there_is_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Build(tmp_path, REGISTRIES).run(monkeypatch).docker == []
-
-
-LIMIT = (
-    "ERROR: failed to solve: node:22: failed to resolve source metadata for docker.io/library/node:22: unexpected status "
-    "from HEAD request to https://registry-1.docker.io/v2/library/node/manifests/22: 429 Too Many Requests"
-)
-PRIVATE = (
-    "ERROR: failed to solve: team/base:1: failed to resolve source metadata for docker.io/team/base:1: pull access denied, "
-    "repository does not exist or may require authorization"
-)
-LOGIN = (0, "Login Succeeded")
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    waited: list[float] = []
-    monkeypatch.setattr("time.sleep", waited.append)
-    return waited
-
-
-@pytest.mark.parametrize("failing", [1, 2])
-def test_a_registry_that_allows_no_more_pulls_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, pauses: list[float]
-) -> None:
-    build = Build(tmp_path, new=True, outcomes=[LOGIN, *[(1, LIMIT)] * failing]).run(monkeypatch)
-    assert build.exported["IMAGE_DIGEST"] == DIGEST
-    assert (len(build.called("build")), pauses) == (failing + 1, [20, 60][:failing])
-
-
-@pytest.mark.parametrize(
-    ("refusal", "builds", "words"),
-    [
-        (LIMIT, 3, "The registry of docker.io/library/node:22 allows no more pulls from this address for now (429). Upload again later, or: name an image of public.ecr.aws in the Dockerfile, or set build.registries (a login, a pull-through cache)."),
-        (
-            "ERROR: failed to solve: docker/dockerfile:1: failed to resolve source metadata for docker.io/docker/dockerfile:1: toomanyrequests: You have reached your pull rate limit.",
-            3,
-            "The registry of docker.io/docker/dockerfile:1 allows no more pulls from this address for now (429).",
-        ),
-        ("ERROR: failed to solve: toomanyrequests: Rate exceeded", 3, "The registry of a base image allows no more pulls from this address"),
-        (PRIVATE, 1, "The base image docker.io/team/base:1 may not be pulled, or there is none: set build.registries in the stack file."),
-        (PRIVATE.replace("denied,", "denied, 429 Too Many Requests,"), 1, "The base image docker.io/team/base:1 may not be pulled, or there is none"),
-        ("Error: the first\nERROR: the last\nat line 3", 1, "The image was not built: the last"),
-        ("no basic auth credentials", 1, "The base image of the Dockerfile may not be pulled, or there is none"),
-        ("#9 1.2 npm ERR! 429 Too Many Requests\nERROR: failed to solve: process npm ci did not complete: exit code: 1", 1, "The image was not built: process npm ci did not complete: exit code: 1"),
-        ("#9 1.2 npm ERR! 403 Forbidden\nERROR: failed to solve: process npm ci did not complete: exit code: 3", 1, "exit code: 3"),
-        ("ERROR: failed to build: failed to solve: process /bin/sh did not complete: exit code: 2", 1, "The image was not built: process /bin/sh did not complete: exit code: 2"),
-        ("killed", 1, "The image was not built: docker build has failed"),
-    ],
-)  # fmt: skip
-def test_a_build_that_fails_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: str, builds: int, words: str, pauses: list[float],
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    build = Build(tmp_path, new=True, outcomes=[LOGIN, *[(1, refusal)] * 9]).run(monkeypatch)
-    line = cause(capsys.readouterr().out)
-    assert line.startswith(words) or line.endswith(words)
-    assert (len(build.called("build")), len(pauses), build.code) == (builds, builds - 1, 1)
-    assert not build.pushed
-    assert not (tmp_path / "exports").exists()
-    assert build.announced()[-1] == ("Release Not Packaged", {
-        "pipeline": "dev-web", "execution-id": MINE, "commit": "unknown", "repository": "unknown", "owner": "unknown",
-        "name": "unknown", "summary": "", "reason": line,
-    })  # fmt: skip
-
-
-def test_a_long_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    build = Build(tmp_path, new=True, outcomes=[LOGIN, (1, f"ERROR: {'x' * 2000}")]).run(monkeypatch)
-    assert cause(capsys.readouterr().out) == f"The image was not built: {'x' * 2000}"
-    assert build.announced()[-1][1]["reason"] == f"The image was not built: {'x' * 975}"
-
-
-def test_no_event_holds_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refusal = "ERROR: failed to solve: process t0ken-and-more t0ken"
-    variables = {
-        "BUILD_SECRETS": "LONG TOKEN NONE",
-        "PARAMETER_LONG": "t0ken-and-more",
-        "PARAMETER_TOKEN": "t0ken",
-        "PARAMETER_NONE": "",
-    }
-    build = Build(tmp_path, variables, new=True, outcomes=[LOGIN, (1, refusal)]).run(monkeypatch)
-    assert build.announced()[-1][1]["reason"] == "The image was not built: process *** ***"
-
-
-def test_a_source_without_a_dockerfile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    build = Build(tmp_path)
-    (build.source / "Dockerfile").unlink()
-    for number in range(25):
-        (build.source / f"f{number:02}").touch()
-    build.run(monkeypatch)
-    names = " ".join(f"f{number:02}" for number in range(20))
-    assert cause(capsys.readouterr().out) == f"The source has no Dockerfile; at its top it has: {names}"
-
-
-def test_what_of_the_source_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = Build(tmp_path, {"CONTEXT": "web", "DOCKERFILE": "docker/web", "TARGET": "release"}, new=True)
-    for folder in ("web", "docker"):
-        (build.source / folder).mkdir()
-    (build.source / "docker/web").write_text("FROM scratch\n")
-    ((_, *arguments),) = build.run(monkeypatch).called("build")
-    assert arguments[2:8] == ["--platform", "linux/amd64", "--file", "docker/web", "--target", "release"]
-    assert arguments[-1] == "web"
-
-
-@pytest.mark.parametrize(
-    ("files", "upload", "words"),
-    [
-        ({}, b"\x1f\x8b", "The source is no whole zip: File is not a zip file. Zip it again, and upload that."),
-        ({".dockerignore": "["}, b"", "The source cannot be built: '[' is no pattern of .dockerignore."),
-    ],
-)
-def test_a_source_that_cannot_be_built(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    files: dict[str, str],
-    upload: bytes,
-    words: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    build = Build(tmp_path, upload=upload, new=True)
-    for name, text in files.items():
-        (build.source / name).write_text(text)
-    build.run(monkeypatch)
-    assert (cause(capsys.readouterr().out), build.code, build.docker) == (words, 1, [])
-
-
-def test_the_image_is_built_of_what_was_in_the_one_folder_of_the_zip(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain, inside = Build(tmp_path / "plain", new=True), Build(tmp_path / "inside", new=True)
-    (inside.source / "app-1.0").mkdir()
-    (inside.source / "Dockerfile").rename(inside.source / "app-1.0/Dockerfile")
-    built = [build.run(monkeypatch).called("build") for build in (plain, inside)]
-    assert built[0] == built[1] != []
-
-
-@pytest.mark.parametrize(
-    ("refused", "words"),
+    ("account", "words"),
     [
         (
-            {"DescribeImages": error("AccessDeniedException", "DescribeImages", "no\nright")},
-            "An error occurred (AccessDeniedException) when calling the DescribeImages operation: no right",
+            {"architecture": "amd64"},
+            f"The pushed image {DIGEST} is for linux/amd64, and the service's tasks run linux/arm64: build it with "
+            "--platform linux/arm64, and push that.",
         ),
-        ({"HeadObject": {}}, "KeyError: 'Metadata'"),
+        (
+            {"answers": {"BatchGetImage": {"images": []}}},
+            f"dev-web/inbox does not have the image {DIGEST} any more: push it again.",
+        ),
     ],
 )
-def test_whatever_goes_wrong_is_the_last_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Json, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    build = Build(tmp_path, refused=refused).run(monkeypatch)
-    assert (cause(capsys.readouterr().out), build.code) == (words, 1)
+def test_a_pushed_image_that_cannot_be_taken(tmp_path: Path, account: Json, words: str) -> None:
+    package = Package(tmp_path, parameters=PUSH, **account)
+    with pytest.raises(StepError) as caught:
+        package.call()
+    assert str(caught.value) == words
+    assert not package.aws.called("PutImage") + package.aws.called("PutObject")
 
 
-def test_a_build_without_a_variable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(cast(boto3.Session, FakeSession({})), {"IMAGE": "none", "REBUILD": ""}, tmp_path / "exports") == 1
-    assert cause(capsys.readouterr().out) == "The build has no variable 'SOURCE_BUCKET'."
+def test_a_large_image_is_copied_in_several_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CodePipeline waits for an answer to a call for 20 minutes."""
+    package = Package(tmp_path, parameters=PUSH, answers={"BatchCheckLayerAvailability": {"layers": []}})
+    monkeypatch.setattr("pipeline_steps.package.step.SECONDS_OF_A_CALL", -1)
+    assert package.call() == Waiting("The image is being copied", {"waiting": True})
+    assert (
+        not package.aws.called("PutImage") + package.aws.called("InitiateLayerUpload") + package.aws.called("PutObject")
+    )
 
 
-@pytest.mark.parametrize("answer", [error("AccessDenied"), {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]}])
-def test_a_release_goes_on_when_it_cannot_be_announced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    build = Build(tmp_path, refused={"PutEvents": answer}).run(monkeypatch)
-    output = capsys.readouterr().out
-    assert build.code == 0
-    assert "Release Started was not announced: " in output
-    assert "Release Packaged was not announced: " in output
+def test_a_new_pipeline_where_nothing_is_uploaded(tmp_path: Path) -> None:
+    assert Package(tmp_path, parameters={"source": "none"}).run()["DEPLOY"] == "no"
 
 
-def test_an_image_that_was_pushed_must_be_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    refused = {"DescribeImages": error("ImageNotFoundException")}
-    build = Build(tmp_path, refused=refused).run(monkeypatch)
-    ((_, tag),) = build.called("push")
-    assert cause(capsys.readouterr().out) == f"The pushed image {tag.partition(':')[2]} is not in web."
-
-
-def test_a_retry_finds_the_image_that_a_build_cut_off_has_pushed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """So one content has one digest for ever, whether or not it could be built the same again."""
-    outcomes = [LOGIN, (0, "built"), (137, "waiting\ncut off\n\n")]
-    cut_off = Build(tmp_path / "cut-off", new=True, outcomes=outcomes).run(monkeypatch)
-    assert cut_off.pushed
-    assert cause(capsys.readouterr().out) == "The image was not pushed: cut off"
-    retry = Build(tmp_path / "retry", new=True, pushed=True).run(monkeypatch)
-    assert (retry.exported["IMAGE_DIGEST"], retry.exported["DEPLOY"], retry.docker) == (DIGEST, "yes", [])
-    assert "An image of this content exists: no build." in capsys.readouterr().out
-
-
-LAST = record(9, REPLACED, "v4")
+LAST = record(9, LIVE)
+LIVE_IS_ASKED, TEMPLATE = {"parameters": {"image": "live"}}, replace(SETTINGS, template_folder="t", template_bucket="b")
 CASES: dict[str, tuple[Json, str, str]] = {
-    "a new source": ({}, "yes", "An image of this content exists"),
-    "it is on its way": ({"under_way": (MINE, EARLIER)}, "no", "Source v5 is on its way in an earlier execution: nothing to do."),
-    "an earlier one is of another source": ({"under_way": (MINE, "exec-other")}, "yes", "exists"),
-    "an earlier one is over": ({"under_way": (MINE, "exec-over")}, "yes", "exists"),
-    "what is on its way was given an image": ({"under_way": (MINE, EARLIER), "given_image": DIGEST}, "yes", "exists"),
-    "a later execution waits": ({"under_way": (LATER, MINE)}, "yes", "exists"),
-    "this one is not listed": ({"under_way": (LATER,)}, "yes", "exists"),
-    "it has been released": ({"under_way": (MINE, EARLIER), "records": (record(1, DIGEST, "v5"), LAST)}, "no", "Source v5 has been released already: nothing to do."),
-    "another one has been released": ({"records": (record(1, DIGEST, "v4"),)}, "yes", "the image of release 1 again"),
-    "the history is not in order": ({"records": ("none", record(1, DIGEST, "v3"), *["{}"] * 8, LAST)}, "yes", "it replaces release 9, sha256:bbbbbbbbbbbb\n"),
-    "what it replaces names its commit": ({"records": (record(1, REPLACED, "v4", commit="c"),)}, "yes", "release 1, sha256:bbbbbbbbbbbb, commit c\n"),
-    "an image was asked for": ({"variables": {"IMAGE": DIGEST}, "under_way": (MINE, EARLIER)}, "yes", "from source unknown"),
-    "nothing is live": ({"variables": {"IMAGE": "live"}}, "no", "No image is live yet: nothing to do."),
-    "what is live, with a new template": ({"variables": {"IMAGE": "live", "TEMPLATE_FOLDER": "t"}, "live": REPLACED, "records": (LAST,), "appspec": "# template f8\n"}, "yes", "the image of release 9 again"),
-    "what is live, with its template": ({"variables": {"IMAGE": "live", "TEMPLATE_FOLDER": "t"}, "live": REPLACED, "records": (LAST,), "appspec": "# template f9\n"}, "no", "The image that is live has been released with this template: nothing to do."),
-    "what is live was not released last": ({"variables": {"IMAGE": "live", "TEMPLATE_FOLDER": "t"}, "live": OLD, "records": (LAST,), "appspec": "# template f9\n"}, "yes", "it replaces release 9"),
-    "what is live, deployed by ECS": ({"variables": {"IMAGE": "live"}, "live": REPLACED, "records": (LAST,)}, "yes", "from source v4"),
+    "the image of an earlier release": ({"records": (record(1, DIGEST),)}, "yes", "the image of release 1 again"),
+    "the history is not in order": ({"records": (record(1, DIGEST, "v3"), *["{}"] * 8, LAST)}, "yes", "it replaces release 9, sha256:bbbbbbbbbbbb"),
+    "what it replaces names its commit": ({"records": (record(1, LIVE, commit="c"),)}, "yes", "release 1, sha256:bbbbbbbbbbbb, commit c"),
+    "an image is asked for": ({"parameters": {"image": OLD}}, "yes", "from source unknown"),
+    "an image that was released": ({"parameters": {"image": OLD}, "records": (record(1, OLD, "v1"), LAST)}, "yes", "from source v1; when packaged, it replaces release 9"),
+    "nothing is live": (LIVE_IS_ASKED, "no", "nothing to deploy"),
+    "what is live, with a new template": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": LIVE, "records": (LAST,), "appspec": "# template f8\n"}, "yes", "the image of release 9 again"),
+    "what is live, with its template": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": LIVE, "records": (LAST,), "appspec": "# template f9\n"}, "no", "nothing to deploy"),
+    "what is live was not released last": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": OLD, "records": (LAST,), "appspec": "# template f9\n"}, "yes", "it replaces release 9"),
+    "what is live, deployed by ECS": ({**LIVE_IS_ASKED, "live": LIVE, "records": (LAST,)}, "yes", "from source v4"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_deployed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_deployed(tmp_path: Path, case: str) -> None:
     given, deploy, words = CASES[case]
-    build = Build(tmp_path, **given).run(monkeypatch)
-    output = capsys.readouterr().out
-    assert build.exported["DEPLOY"] == deploy, output
-    assert words in output
-    nothing = deploy == "no"
-    assert (build.exported["SUMMARY"] == "'nothing to deploy'") is nothing
-    assert ("Release Packaged" not in [kind for kind, _ in build.announced()]) is nothing
+    package = Package(tmp_path, **given)
+    variables = package.run()
+    assert variables["DEPLOY"] == deploy
+    assert words in variables["SUMMARY"]
+    assert ("Release Packaged" in [kind for kind, _ in package.announced()]) is (deploy == "yes")
+    if "parameters" in given:
+        assert package.aws.called("ListActionExecutions") == [], "no build has run"
+        assert {each["repositoryName"] for each in package.aws.called("BatchGetImage")} <= {"dev-web"}
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"variables": {"IMAGE": OLD}, "refused": {"DescribeImages": error("ImageNotFoundException")}}, f"There is no image {OLD} in web."),
-        ({"records": (LAST, '{"schema":2}')}, "Version 2 of /record is no release record that this program reads."),
+        (
+            {"parameters": {"image": OLD}, "answers": {"DescribeImages": error("ImageNotFoundException")}},
+            f"There is no image {OLD} in dev-web.",
+        ),
+        (
+            {"records": (LAST, '{"schema":2}')},
+            "Version 3 of /record is no release record that this program reads.",
+        ),
     ],
-)  # fmt: skip
-def test_what_cannot_be_deployed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Json, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    build = Build(tmp_path, **given).run(monkeypatch)
-    assert (cause(capsys.readouterr().out), build.code) == (words, 1)
+)
+def test_what_cannot_be_deployed(tmp_path: Path, given: Json, words: str) -> None:
+    with pytest.raises(StepError) as caught:
+        Package(tmp_path, **given).call()
+    assert str(caught.value) == words
 
 
-COMMIT, OTHER = "89abcdef" * 5, "01234567" * 5
-REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
-LABELS = {REVISION: COMMIT, SOURCE: "https://github.com/team/web.git"}
 ATTESTATION = {"digest": "sha256:a77e", "platform": {"os": "unknown", "architecture": "unknown"}}
 CHILDREN = {
     name: {"digest": digest, "platform": {"os": "linux", "architecture": name}}
-    for name, digest in {"arm64": "sha256:0a65", "amd64": "sha256:c41d"}.items()
+    for name, digest in {"amd64": "sha256:0a65", "arm64": "sha256:c41d"}.items()
 }
-WINDOWS = {"digest": "sha256:0a64", "platform": {"os": "windows", "architecture": "amd64"}}
-INDEX = json.dumps({"manifests": [ATTESTATION, WINDOWS, CHILDREN["arm64"], CHILDREN["amd64"]]})
-OF_ANOTHER_PLATFORM = json.dumps({"manifests": [ATTESTATION, CHILDREN["arm64"]]})
-WITH_COMMIT = record(1, DIGEST, "v4", commit=OTHER, repository="team/other")
+WINDOWS = {"digest": "sha256:0a64", "platform": {"os": "windows", "architecture": "arm64"}}
+INDEX = json.dumps({"manifests": [ATTESTATION, WINDOWS, CHILDREN["amd64"], CHILDREN["arm64"]]})
+OF_ANOTHER_PLATFORM = json.dumps({"manifests": [ATTESTATION, CHILDREN["amd64"]]})
+WITH_COMMIT = record(1, OLD, commit=OTHER, repository="team/other")
 UNNAMED = ("unknown", "unknown")
 NAMES: dict[str, tuple[Json | None, Json, tuple[str, str], str]] = {
     "labels": (LABELS, {}, (COMMIT, "team/web"), ""),
     "no labels": (None, {}, UNNAMED, ""),
     "labels of others": ({"maintainer": "x"}, {}, UNNAMED, ""),
-    "an upload that names a commit": (LABELS, {"metadata": {"commit": OTHER, "repository": "team/other"}}, (OTHER, "team/other"), ""),
-    "an upload that names a repository": (LABELS, {"metadata": {"repository": "team/other"}}, (COMMIT, "team/web"), ""),
-    "an upload that names no commit": (LABELS, {"metadata": {"commit": "main\nx"}}, (COMMIT, "team/web"), "The upload's commit is not one: main x\n"),
+    "an upload that names a commit": (LABELS, {"built": replace(BUILT, commit=Commit(OTHER, "team/other"))}, (OTHER, "team/other"), ""),
+    "an upload that names a repository": (LABELS, {"built": replace(BUILT, commit=Commit(repository="team/other"))}, (COMMIT, "team/web"), ""),
     "a hash of SHA-256": ({REVISION: "ab" * 32}, {}, ("ab" * 32, "unknown"), ""),
     "more than a hash": ({REVISION: f"{COMMIT}-dirty"}, {}, UNNAMED, "The image's commit is not one: "),
     "a short hash": ({**LABELS, REVISION: "89abcde"}, {}, ("unknown", "team/web"), "The image's commit is not one: 89abcde"),
@@ -536,93 +299,40 @@ NAMES: dict[str, tuple[Json | None, Json, tuple[str, str], str]] = {
     "a repository of 256 characters": ({**LABELS, SOURCE: f"https://x.example/{'g' * 256}"}, {}, (COMMIT, "g" * 256), ""),
     "a repository of 257": ({**LABELS, SOURCE: f"https://x.example/{'g' * 257}"}, {}, (COMMIT, "unknown"), "repository is not one"),
     "no address": ({**LABELS, SOURCE: "git@github.com:team/web"}, {}, (COMMIT, "unknown"), "repository is not one"),
-    "an index of images": (LABELS, {"manifests": {DIGEST: INDEX, WINDOWS["digest"]: "[]", CHILDREN["arm64"]["digest"]: "[]"}}, (COMMIT, "team/web"), ""),
+    "an index of images": (LABELS, {"manifests": {DIGEST: INDEX, WINDOWS["digest"]: "[]", CHILDREN["amd64"]["digest"]: "[]"}}, (COMMIT, "team/web"), ""),
     "an index without an image for the tasks": (LABELS, {"manifests": {DIGEST: OF_ANOTHER_PLATFORM}}, UNNAMED, ""),
     "no manifest": (LABELS, {"manifests": {DIGEST: ""}}, UNNAMED, "The image's labels were not read."),
     "a manifest that is none": (LABELS, {"manifests": {DIGEST: "[]"}}, UNNAMED, "The image's labels were not read."),
-    "an image that was pushed": (LABELS, {"variables": {"IMAGE": DIGEST}}, (COMMIT, "team/web"), ""),
-    "an image that was released": (LABELS, {"variables": {"IMAGE": DIGEST}, "records": (WITH_COMMIT, LAST)}, (OTHER, "team/other"), ""),
+    "an image that is asked for": (LABELS, {"parameters": {"image": OLD}}, (COMMIT, "team/web"), ""),
+    "an image that was released": (LABELS, {"parameters": {"image": OLD}, "records": (WITH_COMMIT, LAST)}, (OTHER, "team/other"), ""),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", NAMES)
 def test_the_commit_is_what_the_upload_names_or_the_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels, given, named, words = NAMES[case]
-    build = Build(tmp_path, labels=labels, **given).run(monkeypatch)
-    output = capsys.readouterr().out
-    assert (build.exported["COMMIT"], build.exported["COMMIT_REPOSITORY"]) == named, output
-    assert words in output
-    assert build.exported["DEPLOY"] == "yes"
-    started = [detail["commit"] for kind, detail in build.announced() if kind == "Release Started"]
-    assert len(started) == len(set(started))
+    package = Package(tmp_path, labels=labels, **given)
+    variables = package.run()
+    assert (variables["COMMIT"], variables["COMMIT_REPOSITORY"]) == named
+    assert words in capsys.readouterr().out
+    started = [commit for kind, commit in package.announced() if kind == "Release Started"]
+    assert started == ([named[0]] if named[0] == COMMIT or named[0] == "ab" * 32 else [])
 
 
 @pytest.mark.parametrize("layer", [error("LayersNotFoundException"), {"downloadUrl": "file:///nowhere"}])
 def test_a_commit_that_cannot_be_looked_for_is_unknown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: Any, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, layer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build = Build(tmp_path, labels=LABELS, refused={"GetDownloadUrlForLayer": layer}).run(monkeypatch)
-    assert (build.code, build.exported["COMMIT"]) == (0, "unknown")
+    package = Package(tmp_path, labels=LABELS, answers={"GetDownloadUrlForLayer": layer})
+    assert package.run()["COMMIT"] == "unknown"
     assert "The image's labels were not read." in capsys.readouterr().out
 
 
-def test_what_the_labels_name_is_told_as_soon_as_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = Build(tmp_path, labels=LABELS).run(monkeypatch)
-    assert [(kind, detail["commit"]) for kind, detail in build.announced()] == [
-        ("Release Started", "unknown"), ("Release Started", COMMIT), ("Release Packaged", COMMIT),
-    ]  # fmt: skip
-
-
-IN_INBOX = {"INBOX": "dev-web/inbox"}
-
-
-def test_an_image_that_a_pull_request_has_built_is_copied_and_nothing_is_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("answer", [error("AccessDenied"), {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]}])
+def test_a_release_goes_on_when_it_cannot_be_announced(
+    tmp_path: Path, answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build = Build(tmp_path, IN_INBOX, new=True, inbox=REPLACED).run(monkeypatch)
-    assert (build.exported["IMAGE_DIGEST"], build.exported["SOURCE"], build.docker) == (REPLACED, "v5", [])
-    (put,) = build.aws.called("PutImage")
-    (asked,) = {
-        each["imageIds"][0]["imageTag"]
-        for each in build.aws.called("DescribeImages")
-        if "imageTag" in each["imageIds"][0]
-    }
-    assert (put["repositoryName"], put["imageDigest"], put["imageTag"]) == ("web", REPLACED, asked)
-    assert f"An image of this content was pushed to dev-web/inbox, {REPLACED}: no build." in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("inbox", "architecture", "said"),
-    [("", "amd64", "(linux/amd64): it is built here."), (REPLACED, "arm64", "The image of this content in dev-web/inbox is for linux/arm64, and the service's tasks run linux/amd64: it is built here.")],
-)  # fmt: skip
-def test_without_an_image_that_fits_it_is_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inbox: str, architecture: str, said: str
-) -> None:  # fmt: skip
-    build = Build(tmp_path, IN_INBOX, new=True, inbox=inbox, architecture=architecture).run(monkeypatch)
-    assert (build.exported["IMAGE_DIGEST"], len(build.called("build")), build.aws.called("PutImage")) == (DIGEST, 1, [])
-    assert said in capsys.readouterr().out
-
-
-def test_what_the_service_has_is_not_looked_for_in_the_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = Build(tmp_path, IN_INBOX, inbox=REPLACED).run(monkeypatch)
-    assert build.exported["IMAGE_DIGEST"] == DIGEST
-    assert "dev-web/inbox" not in {each["repositoryName"] for each in build.aws.called("DescribeImages")}
-
-
-@pytest.mark.parametrize("asked", [{"IMAGE": "rebuild"}, {"REBUILD": "yes"}], ids=["by a command", "by the stack file"])
-def test_a_content_that_has_an_image_is_built_anew_where_that_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str]
-) -> None:
-    build = Build(tmp_path, {**IN_INBOX, **asked}, inbox=REPLACED).run(monkeypatch)
-    assert (build.exported["IMAGE_DIGEST"], build.exported["DEPLOY"]) == (DIGEST, "yes")
-    assert (len(build.called("build")), len(build.called("push"))) == (1, 1)
-
-
-@pytest.mark.parametrize(("image", "deploy"), [("rebuild", "yes"), ("none", "no")])
-def test_a_source_that_was_released_is_released_again_only_by_a_rebuild(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, deploy: str
-) -> None:
-    build = Build(tmp_path, {"IMAGE": image}, records=("none", record(1, OLD, "v5"))).run(monkeypatch)
-    assert build.exported["DEPLOY"] == deploy
+    assert Package(tmp_path, answers={"PutEvents": answer}).run()["DEPLOY"] == "yes"
+    assert "Release Packaged was not announced: " in capsys.readouterr().out

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_steps.build import source_zip
 from pipeline_steps.job import StepError
-from pipeline_steps.package import source_zip
 
 WINDOWS, UNIX = 0, 3
 SCRIPT = b"#!/bin/sh\necho hello\n"

@@ -42,7 +42,7 @@ def test_the_task_reads_its_parameter_and_runs_the_live_image(own_program: Recor
 def test_what_is_not_said_has_the_default_of_a_stack_file(own_program: Recorder) -> None:
     """A service asks for nothing: no approval, no migration, one task, every alarm."""
     stages = own_program.inputs("aws:codepipeline/pipeline:Pipeline", "shop-pipeline")["stages"]
-    assert [stage["name"] for stage in stages] == ["Source", "Package", "Deploy"]
+    assert [stage["name"] for stage in stages] == ["Source", "Build", "Package", "Deploy"]
     assert [action["name"] for action in stages[-1]["actions"]] == ["Deploy", "Release"]
     target = own_program.inputs("aws:appautoscaling/target:Target", "shop-scaling")
     assert (target["minCapacity"], target["maxCapacity"]) == (1, 1)

@@ -284,7 +284,9 @@ def test_the_pipeline(dev: Recorder) -> None:
     pipeline = dev.inputs(PIPELINE, "chuoi-pipeline")
     assert (pipeline["pipelineType"], pipeline["executionMode"]) == ("V2", "QUEUED")
     assert [variable["defaultValue"] for variable in pipeline["variables"]] == ["none"]
-    assert stages(dev, "mailer") == {"Source": ["Source"], "Package": ["Package"], "Deploy": ["Deploy", "Release"]}
+    assert stages(dev, "mailer") == {
+        "Source": ["Source"], "Build": ["Build"], "Package": ["Package"], "Deploy": ["Deploy", "Release"],
+    }  # fmt: skip
     assert stages(dev, "chuoi") == stages(dev, "mailer") | {"Deploy": ["Migrate", "Deploy", "Release"]}
     deploy = [(action["name"], action["runOrder"]) for action in pipeline["stages"][-1]["actions"]]
     assert deploy == [("Migrate", 1), ("Deploy", 2), ("Release", 3)]
@@ -305,7 +307,7 @@ def test_who_waits_for_approval(deploy: Deploy, stack: str, approve: bool | None
     if approve is not None:
         services["mailer"]["approve"] = approve
     recorder = run(deploy, stack, services=services)
-    named = ["Source", "Package", "Approve", "Deploy"] if waits else ["Source", "Package", "Deploy"]
+    named = ["Source", "Build", "Package", *(["Approve"] if waits else []), "Deploy"]
     assert list(stages(recorder, "mailer")) == named
 
 
@@ -313,7 +315,7 @@ def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing
     committed: Mapping[str, Recorder],
 ) -> None:
     pipeline = committed["prd"].inputs(PIPELINE, "chuoi-pipeline")
-    source, package, approve, release = pipeline["stages"]
+    source, _, package, approve, release = pipeline["stages"]
     (action,) = approve["actions"]
     assert {key: action[key] for key in ("category", "owner", "provider", "configuration")} == {
         "category": "Approval",
@@ -331,13 +333,32 @@ def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing
     assert "beforeEntry" not in source | package
 
 
+def test_an_execution_that_is_given_an_image_waits_for_no_build_machine(dev: Recorder) -> None:
+    declared = {stage["name"]: stage for stage in dev.inputs(PIPELINE, "chuoi-pipeline")["stages"]}
+    build = declared["Build"]
+    (rule,) = build["beforeEntry"]["condition"]["rules"]
+    assert build["beforeEntry"]["condition"]["result"] == "SKIP"
+    assert rule["configuration"] == {
+        "Variable": "#{variables.image}", "Value": "^(none|rebuild)$", "Operator": "MATCHES",
+    }  # fmt: skip
+    later = [each["configuration"] for name in ("Package", "Deploy") for each in declared[name]["actions"]]
+    assert "#{Build." not in json.dumps(later), "a variable of a skipped stage has no value"
+
+
 def test_what_the_actions_hand_on(dev: Recorder) -> None:
     found = actions(dev, "chuoi")
     execution = "#{codepipeline.PipelineExecutionId}"
-    assert handed(found["Package"]) == {
+    assert handed(found["Build"]) == {
         "IMAGE": "#{variables.image}",
         "SOURCE_VERSION": "#{Source.VersionId}",
         "EXECUTION": execution,
+    }
+    assert json.loads(found["Package"]["configuration"]["UserParameters"]) == {
+        "step": "package",
+        "image": "#{variables.image}",
+        "source": "#{Source.VersionId}",
+        "pushed": "none",
+        "execution": execution,
     }
     assert json.loads(found["Migrate"]["configuration"]["UserParameters"]) == {
         "step": "migrate",
@@ -355,7 +376,8 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
     }
     assert {name: action.get("inputArtifacts") for name, action in found.items()} == {
         "Source": None,
-        "Package": ["source"],
+        "Build": ["source"],
+        "Package": None,
         "Migrate": None,
         "Deploy": ["package"],
         "Release": None,
@@ -419,7 +441,7 @@ def test_build_values_are_read_by_the_build_and_not_written_into_it(dev: Recorde
     assert stored == {
         f"PARAMETER_{name}": f"/fargate-delivery/dev/chuoi/build/{name}" for name in ("MIX_ENV", "HEX_API_KEY")
     }
-    assert (plain["BUILD_ARGUMENTS"], plain["BUILD_SECRETS"], plain["CONTAINERS"]) == ("MIX_ENV", "HEX_API_KEY", "web")
+    assert (plain["BUILD_ARGUMENTS"], plain["BUILD_SECRETS"]) == ("MIX_ENV", "HEX_API_KEY")
     assert (plain["CONTEXT"], plain["DOCKERFILE"], plain["TARGET"]) == (".", "Dockerfile", "")
     replaced = {
         request.name: request.deleteBeforeReplace

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_steps.package.content import Content
+from pipeline_steps.build.content import Content
 from tools.image_tag_script import FILE, script
 
 ARGUMENTS = ["--build-arg", "B=two", "--build-arg", "A=one=1", "--target", "release", "--context", "web"]

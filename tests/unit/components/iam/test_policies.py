@@ -71,12 +71,11 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "fetch_promoted": (lambda: delivery_policies.fetch_promoted("repository"), [
         ("FetchPromotedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["repository"]),
     ]),
-    "read_execution": (lambda: delivery_policies.read_execution("pipeline"), [
-        ("ReadExecution", "codepipeline:GetPipelineExecution", ["pipeline"]),
+    "read_actions": (lambda: delivery_policies.read_actions("pipeline"), [
+        ("ReadActions", "codepipeline:ListActionExecutions", ["pipeline"]),
     ]),
     "copy_image": (lambda: delivery_policies.copy_image("target"), [
         ("CopyImage", "ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage", ["target"]),
-        ("ReadLabels", "ecr:GetDownloadUrlForLayer", ["target"]),
     ]),
     "read_upload": (lambda: delivery_policies.read_upload("object"), [
         ("ReadUpload", "s3:GetObjectVersion", ["object"]),

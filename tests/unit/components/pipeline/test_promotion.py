@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
 
-PROJECT, FUNCTION = "aws:codebuild/project:Project", "aws:lambda/function:Function"
+FUNCTION = "aws:lambda/function:Function"
 PIPELINE = "aws:codepipeline/pipeline:Pipeline"
 ROLE_POLICY, REPOSITORY_POLICY = "aws:iam/rolePolicy:RolePolicy", "aws:ecr/repositoryPolicy:RepositoryPolicy"
 OTHER = "111122223333"
@@ -33,26 +33,22 @@ def granted(recorder: Recorder, name: str) -> dict[str, Any]:
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
 
-def test_a_build_takes_over_the_images_of_a_stack_of_its_account(promoting: Recorder) -> None:
-    environment = promoting.inputs(PROJECT, "chuoi-package")["environment"]["environmentVariables"]
-    (value,) = [each["value"] for each in environment if each["name"] == "PROMOTE_FROM"]
-    assert value == f"staging {ACCOUNT} {REGION} staging-chuoi"
-    arn = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/staging-chuoi"
-    assert granted(promoting, "chuoi-package-policy")["FetchPromotedImage"] == (PULL, [arn])
-    assert "FetchPromotedImage" not in granted(promoting, "chuoi-steps-policy")
-
-
-def test_a_function_takes_over_the_images_of_another_account(promoting: Recorder) -> None:
-    settings = json.loads(promoting.inputs(FUNCTION, "mailer-steps")["environment"]["variables"]["SERVICE"])
-    assert settings["promotion"] == f"staging {OTHER} eu-west-1 staging-mailer"
-    arn = f"arn:aws:ecr:eu-west-1:{OTHER}:repository/staging-mailer"
-    assert granted(promoting, "mailer-steps-policy")["FetchPromotedImage"] == (PULL, [arn])
+@pytest.mark.parametrize(("service", "account", "region"), [("chuoi", ACCOUNT, REGION), ("mailer", OTHER, "eu-west-1")])
+def test_the_steps_take_over_the_images_of_a_stack(
+    promoting: Recorder, service: str, account: str, region: str
+) -> None:
+    settings = json.loads(promoting.inputs(FUNCTION, f"{service}-steps")["environment"]["variables"]["SERVICE"])
+    assert settings["promotion"] == f"staging {account} {region} staging-{service}"
+    arn = f"arn:aws:ecr:{region}:{account}:repository/staging-{service}"
+    steps = granted(promoting, f"{service}-steps-policy")
+    assert steps["FetchPromotedImage"] == (PULL, [arn])
+    assert steps["CopyImage"][1] == [f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/dev-{service}"]
 
 
 def test_other_accounts_read_only_where_they_are_named(promoting: Recorder) -> None:
     assert set(promoting.named(REPOSITORY_POLICY)) == {"chuoi-images-policy"}
     policy = json.loads(promoting.inputs(REPOSITORY_POLICY, "chuoi-images-policy")["policy"])
-    roles = [f"arn:aws:iam::{OTHER}:role/{stack}-chuoi-{by}" for stack in ("eu", "prd") for by in ("package", "steps")]
+    roles = [f"arn:aws:iam::{OTHER}:role/{stack}-chuoi-steps" for stack in ("eu", "prd")]
     assert policy["Statement"] == [{
         "Sid": "Promote",
         "Effect": "Allow",
@@ -63,9 +59,9 @@ def test_other_accounts_read_only_where_they_are_named(promoting: Recorder) -> N
 
 
 def test_without_a_word_nothing_is_taken_over(dev: Recorder) -> None:
-    environment = dev.inputs(PROJECT, "chuoi-package")["environment"]["environmentVariables"]
-    assert [each.get("value") for each in environment if each["name"] == "PROMOTE_FROM"] == [""]
-    assert "FetchPromotedImage" not in granted(dev, "chuoi-package-policy")
+    settings = json.loads(dev.inputs(FUNCTION, "chuoi-steps")["environment"]["variables"]["SERVICE"])
+    assert settings["promotion"] == ""
+    assert not {"FetchPromotedImage", "CopyImage"} & granted(dev, "chuoi-steps-policy").keys()
     assert dev.named(REPOSITORY_POLICY) == {}
 
 
@@ -79,7 +75,7 @@ def test_a_service_that_takes_promoted_images_only_has_no_uploader_and_no_rule()
     assert source["provider"] == "S3"
     assert source["configuration"]["S3ObjectKey"].startswith("steps/")
     given = json.loads(package["configuration"]["UserParameters"])
-    assert (package["provider"], given["digest"], given["pushed"]) == ("Lambda", "none", "none")
+    assert (package["provider"], given["source"], given["pushed"]) == ("Lambda", "none", "none")
     steps = granted(recorder, "mailer-steps-policy")
     assert steps["FetchPromotedImage"][1] == [f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/staging-mailer"]
     assert "FetchPushedImage" not in steps

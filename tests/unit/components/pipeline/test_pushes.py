@@ -89,7 +89,7 @@ def test_the_pipeline_takes_the_image_and_its_own_function_packages_it(pushed: R
     assert "inputArtifacts" not in package
     assert package["outputArtifacts"] == ["package"]
     assert json.loads(package["configuration"]["UserParameters"]) == {
-        "step": "package", "image": "#{variables.image}", "digest": "#{Source.ImageDigest}",
+        "step": "package", "image": "#{variables.image}", "source": "#{Source.ImageDigest}",
         "pushed": "#{variables.pushed}", "execution": "#{codepipeline.PipelineExecutionId}",
     }  # fmt: skip
     assert {each["name"]: each["defaultValue"] for each in pipeline["variables"]} == {"image": "none", "pushed": "none"}
@@ -140,8 +140,8 @@ def test_the_function_knows_the_inbox_and_may_copy_from_it(pushed: Recorder, mon
 
 def test_the_function_of_an_upload_s_pipeline_may_none_of_it(pushed: Recorder) -> None:
     granted = policy(pushed, ROLE_POLICY, "chuoi-steps-policy")
-    assert not {"FetchPushedImage", "CopyImage", "ReadLabels", "FindExecutions", "ReadReleases"} & granted.keys()
-    assert pushed.inputs(FUNCTION, "chuoi-steps")["timeout"] == 60
+    assert not {"FetchPushedImage", "CopyImage"} & granted.keys()
+    assert "ReadActions" not in policy(pushed, ROLE_POLICY, "mailer-steps-policy")
 
 
 def test_the_tag_is_latest_where_nothing_is_said() -> None:

@@ -72,7 +72,7 @@ def test_the_function(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         "architectures": ["arm64"],
         "handler": "pipeline_steps.handler.handle",
         "memorySize": 512,
-        "timeout": 60,
+        "timeout": 900,
         "s3Bucket": "delivery-store-bucket-0a1b2c3",
         "s3Key": steps_code.key(),
         "loggingConfig": {"logFormat": "Text", "logGroup": "/aws/lambda/dev-mailer-steps"},
@@ -92,6 +92,7 @@ def test_the_function(dev: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
         repository="dev-mailer",
         record="/fargate-delivery/dev/mailer/release",
         repository_uri=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-mailer",
+        platform="linux/arm64",
     )
 
 
@@ -163,11 +164,28 @@ def test_what_the_function_may_do(dev: Recorder) -> None:
         "Announce": (
             ["events:PutEvents"],
             [f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"],
-            {"StringEquals": {"events:source": "fargate-delivery", "events:detail-type": ["Service Released"]}},
+            {
+                "StringEquals": {
+                    "events:source": "fargate-delivery",
+                    "events:detail-type": ["Release Started", "Release Packaged", "Service Released"],
+                }
+            },
         ),
-        "ReadExecution": (
-            ["codepipeline:GetPipelineExecution"],
+        "FindExecutions": (
+            ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution"],
             [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:dev-mailer"],
+        ),
+        "ReadActions": (
+            ["codepipeline:ListActionExecutions"],
+            [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:dev-mailer"],
+        ),
+        "ReadLabels": (
+            ["ecr:GetDownloadUrlForLayer"],
+            [f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/dev-mailer"],
+        ),
+        "ReadReleases": (
+            ["ssm:GetParameterHistory"],
+            [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/mailer/release"],
         ),
         "Measure": (
             ["cloudwatch:PutMetricData"],

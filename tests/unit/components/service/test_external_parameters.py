@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
 
-from pipeline_steps.package.settings import PARAMETER
+from pipeline_steps.build.settings import PARAMETER
 from tests.unit.program.test_program import statements
 
 Deploy = Callable[..., Recorder]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline_steps.package.dockerignore import Pattern, ignore_patterns, is_ignored
+from pipeline_steps.build.dockerignore import Pattern, ignore_patterns, is_ignored
 from releases.names import content_tag
 
 EXECUTABLE, PLAIN = 0o755, 0o644

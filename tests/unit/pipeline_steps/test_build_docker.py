@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_steps.package.content import Content
-from pipeline_steps.package.docker import LINES_KEPT, Docker, client
-from pipeline_steps.package.settings import Settings
+from pipeline_steps.build.content import Content
+from pipeline_steps.build.docker import LINES_KEPT, Docker, client
+from pipeline_steps.build.settings import Settings
 
 SAYS_ALL = """\
 import os, sys
@@ -58,10 +58,10 @@ def test_the_end_of_a_long_output_is_kept(on_path: Path) -> None:
 
 def test_settings() -> None:
     variables = {
-        "IMAGE": "live", "SOURCE_BUCKET": "b", "SOURCE_KEY": "k", "SOURCE_VERSION": "v", "EXECUTION": "e", "CONTAINERS": "web worker",
-        "INBOX": "dev-web/inbox", "PROMOTE_FROM": "dev 1 eu-west-1 dev-web", "REBUILD": "", "REPOSITORY_URI": "registry:5000/team/web", "PLATFORM": "linux/arm64", "RELEASE_RECORD": "/r", "TEMPLATE_FOLDER": "",
+        "IMAGE": "none", "SOURCE_BUCKET": "b", "SOURCE_KEY": "k", "SOURCE_VERSION": "v", "EXECUTION": "e",
+        "INBOX": "dev-web/inbox", "REBUILD": "", "REPOSITORY_URI": "registry:5000/team/web", "PLATFORM": "linux/arm64", "RELEASE_RECORD": "/r",
         "BUILD_ARGUMENTS": "B A", "BUILD_SECRETS": "S", "PARAMETER_A": "1", "PARAMETER_B": "2", "PARAMETER_S": "s",
-        "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "x y", "CODEBUILD_INITIATOR": "codepipeline/dev-web", "CODEBUILD_SRC_DIR": "/src",
+        "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "x y", "CODEBUILD_INITIATOR": "codepipeline/dev-web",
         "CONTEXT": "web", "DOCKERFILE": "docker/web", "TARGET": "",
     }  # fmt: skip
     settings = Settings.parse(variables, Path("/source"))
@@ -69,4 +69,4 @@ def test_settings() -> None:
     arguments = {"B": "2", "A": "1"}
     assert settings.content == Content(Path("/source"), "web", "docker/web", "", "linux/arm64", arguments)
     assert (list(settings.content.build_arguments), settings.build_secrets) == (["B", "A"], {"S": "s"})
-    assert (settings.containers, settings.logins, settings.ecr_registries) == (("web", "worker"), (), ("x", "y"))
+    assert (settings.logins, settings.ecr_registries) == ((), ("x", "y"))

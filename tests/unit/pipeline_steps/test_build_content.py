@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_steps.package.content import Content
+from pipeline_steps.build.content import Content
 
 GIVEN: dict[str, Any] = {
     "context": ".",

@@ -1,7 +1,7 @@
 """From an uploaded zip to the folder that Docker builds from, whoever zipped it and with what.
 
 CodeBuild unpacks a source by itself, but says of an archive that it cannot read what helps nobody, and keeps what an
-archive of Windows or macOS lacks or has too much. So Package takes the uploaded version itself.
+archive of Windows or macOS lacks or has too much. So Build takes the uploaded version itself.
 """
 
 import shutil
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pipeline_steps.build.content import EXECUTABLE, PLAIN
 from pipeline_steps.job import StepError
-from pipeline_steps.package.content import EXECUTABLE, PLAIN
 
 UTF8 = 0x800
 ENCRYPTED = 0x1

@@ -7,12 +7,12 @@ import tempfile
 
 import boto3
 
+from pipeline_steps.build import source_zip
+from pipeline_steps.build.docker import Docker
+from pipeline_steps.build.settings import PARAMETER, Settings
 from pipeline_steps.job import StepError
-from pipeline_steps.package import source_zip
 from pipeline_steps.package.commit import named
-from pipeline_steps.package.docker import Docker
 from pipeline_steps.package.images import Images
-from pipeline_steps.package.settings import PARAMETER, Settings
 from releases.events import Commit
 from releases.repository import Repository
 
