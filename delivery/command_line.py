@@ -18,6 +18,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 wait_option = click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
 
 
+Address = Callable[[str, str, int], str]
+"""What opens a port of a host, by protocol, host and port."""
+
+
+def at_aws(protocol: str, host: str, port: int) -> str:
+    """What opens a port of a load balancer, whose name the host is."""
+    return f"{protocol}://{host}:{port}"
+
+
 class Connection:
     """AWS, by boto3's chain of credentials; made when a command first needs it, so that --help needs none."""
 
@@ -28,6 +37,11 @@ class Connection:
     def session(self) -> boto3.Session:
         """The session of the chosen profile and region."""
         return share_clients(boto3.Session(profile_name=self._profile, region_name=self._region))
+
+    @property
+    def address(self) -> Address:
+        """What opens a port of a load balancer."""
+        return at_aws
 
 
 class Commands(click.Group):

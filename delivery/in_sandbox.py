@@ -1,11 +1,15 @@
 """What the sandbox offers of this program, found by the entry points in pyproject.toml: neither imports the other."""
 
+import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
+
+Address = Callable[[str, str, int], str]
 
 DECISIONS = ("approve", "reject", "continue", "abort")
 COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune")
@@ -14,24 +18,46 @@ COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "promote", "
 
 def commands() -> click.Group:
     """The operators' commands. Their messages name them `sandbox …`, since that is how they are called."""
-    os.environ["DELIVERY_PROGRAM"] = "sandbox"
+    os.environ.update(variables())
     try:
         from delivery.__main__ import main  # which reads that variable when it is first imported
-        from delivery.command_line import Commands, Connection
+        from delivery.command_line import Address, Commands, Connection
     finally:
         del os.environ["DELIVERY_PROGRAM"]
 
+    class InSandbox(Connection):
+        """The sandbox, whose load balancers listen at ports of this machine."""
+
+        @property
+        def address(self) -> Address:
+            return on_this_machine
+
     @click.pass_context
     def connect(context: click.Context) -> None:
-        context.obj = Connection(profile=None, region=None)
+        context.obj = InSandbox(profile=None, region=None)
 
     offered = {name: main.commands[name] for name in COMMANDS}
     return Commands(callback=connect, commands=offered, context_settings=main.context_settings)
 
 
+def on_this_machine(protocol: str, host: str, port: int) -> str:
+    """What opens a port of a load balancer in the sandbox.
+
+    `HOST.localhost` is this machine to browsers and to curl (RFC 6761, 6.3), and HOST to the sandbox's load balancer.
+    """
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_sandbox/listeners") as answer:  # noqa: S310
+        ports = {each["port"]: each["address"].rpartition(":")[2] for each in json.load(answer)}
+    return f"http://{host}.localhost:{ports[port]}"
+
+
 def approval_commands(stack: str, service: str) -> list[str]:
     """The commands that approve and reject what the service's pipeline waits for."""
     return [f"sandbox {command} {service} --stack {stack}" for command in ("approve", "reject")]
+
+
+def variables() -> dict[str, str]:
+    """What tells the program's `up` and `preview` how its commands are called."""
+    return {"DELIVERY_PROGRAM": "sandbox"}
 
 
 def wait_variables() -> dict[str, str]:

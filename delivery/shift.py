@@ -1,17 +1,97 @@
-"""The deployment in which ECS shifts a service's traffic: what it waits for, and how to answer or end it."""
+"""The deployment in which ECS shifts a service's traffic: how far it is, and how to answer or end it."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import boto3
 import click
+from botocore.exceptions import ClientError
 
-from delivery.command_line import service_argument, stack_option, with_session
+from delivery.command_line import Address, service_argument, stack_option, with_session
 from releases import service_deployments
 from releases.errors import PROGRAM, DeliveryError
 from releases.service_deployments import ServiceDeployment
-from releases.service_state import ServiceState, read_state
+from releases.service_state import ServiceState, read_state, revision_name
 
 Verb = Literal["continue", "abort"]
+END = {"pause": "and then it goes back", "bake": "and then the old tasks go", "step": "until more of it shifts"}
+"""What comes after each kind of waiting."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far a deployment is in which ECS shifts a service's traffic.
+
+    Attributes:
+        deployment: its ARN.
+        status: ECS's, such as `IN_PROGRESS` or `ROLLBACK_IN_PROGRESS`.
+        stage: where in its life it is, such as `BAKE_TIME`; "" when ECS says nothing of it.
+        percent: of the traffic, that its tasks have.
+        waits_in: `pause`, `bake` or `step` (between two steps of the shift); "" when it waits in none.
+        minutes_left: of that; None when it waits in none.
+        test_address: where its tasks answer before they have traffic; None without a test port.
+    """
+
+    deployment: str
+    status: str
+    stage: str
+    percent: float
+    waits_in: str
+    minutes_left: int | None
+    test_address: str | None
+
+    def lines(self) -> list[tuple[str, str]]:
+        """For people: label and text."""
+        left = f"; {self.minutes_left} min left of its {self.waits_in}, {END[self.waits_in]}" if self.waits_in else ""
+        where = self.stage or self.status
+        back = ", and it goes back" if self.status in service_deployments.GOING_BACK else ""
+        return [
+            ("shift", f"{where}: its new tasks have {self.percent:g} % of the traffic{left}{back}"),
+            *([("test port", self.test_address)] if self.test_address else []),
+        ]
+
+
+def shift(session: boto3.Session, state: ServiceState, service: dict[str, Any], address: Address) -> Shift | None:
+    """How far ECS is with shifting a service's traffic; None when it does not.
+
+    Args:
+        session: AWS.
+        state: the service.
+        service: as DescribeServices has it.
+        address: what opens a port of a host.
+    """
+    deployment = state.shifting
+    if deployment is None:
+        return None
+    left = None if deployment.until is None else (deployment.until - datetime.now(UTC)).total_seconds() / 60
+    return Shift(
+        deployment=deployment.arn,
+        status=deployment.status,
+        stage=deployment.stage,
+        percent=deployment.share,
+        waits_in=deployment.waits_in,
+        minutes_left=None if left is None else max(0, math.ceil(left)),
+        test_address=_test_address(session.client("elbv2"), service, address),
+    )
+
+
+def _test_address(elbv2: Any, service: dict[str, Any], address: Address) -> str | None:
+    """Where the load balancer shows new tasks; None where it does not, or the credentials may not see it."""
+    advanced = [each.get("advancedConfiguration", {}) for each in service.get("loadBalancers", [])]
+    arn = next((each["testListenerRule"] for each in advanced if each.get("testListenerRule")), None)
+    if arn is None:
+        return None
+    listener_arn = arn.rpartition("/")[0].replace(":listener-rule/", ":listener/")
+    try:
+        (rule,) = elbv2.describe_rules(RuleArns=[arn])["Rules"]
+        (listener,) = elbv2.describe_listeners(ListenerArns=[listener_arn])["Listeners"]
+    except ClientError:
+        return None
+    hosts = [host for each in rule["Conditions"] for host in each.get("HostHeaderConfig", {}).get("Values", [])]
+    return address(listener["Protocol"].lower(), hosts[0], listener["Port"]) if hosts else None
 
 
 def shifting(state: ServiceState) -> ServiceDeployment:
@@ -26,8 +106,8 @@ def shifting(state: ServiceState) -> ServiceDeployment:
     return state.shifting
 
 
-def go_on(ecs: Any, state: ServiceState) -> None:
-    """Let a deployment go on that waits.
+def go_on(ecs: Any, state: ServiceState) -> str:
+    """Let a deployment go on that waits; what goes on now, and what serves.
 
     Raises:
         DeliveryError: it waits for nobody.
@@ -37,22 +117,36 @@ def go_on(ecs: Any, state: ServiceState) -> None:
     if not deployment.pause:
         raise DeliveryError(f"the deployment of {state.service} waits for nobody; it is {deployment.words}")
     ecs.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=deployment.pause, action="CONTINUE")
+    return f"goes on: {deployment.shift}. {_serving(state)} until then"
 
 
-def go_back(ecs: Any, state: ServiceState) -> None:
-    """Have a deployment go back, whether it waits or not.
+def go_back(ecs: Any, state: ServiceState) -> str:
+    """Have a deployment go back, whether it waits or not; what goes on now, and what serves.
 
     Raises:
         DeliveryError: it goes back already.
         botocore.exceptions.ClientError: AWS refuses.
     """
     deployment = shifting(state)
-    if deployment.status in service_deployments.GOING_BACK:
+    if deployment.goes_back:
         raise DeliveryError(f"the deployment of {state.service} goes back already; it is {deployment.words}")
     if deployment.pause:
         ecs.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=deployment.pause, action="ROLLBACK")
     else:
         service_deployments.roll_back(ecs, deployment.arn)
+    back = "goes back, as a failed one"
+    if deployment.share:
+        return f"{back}, with its {deployment.share:g} % of the traffic. {_serving(state)} all of it then"
+    return f"{back}. {_serving(state)} as before"
+
+
+def _serving(state: ServiceState) -> str:
+    """What has the traffic beside what is deployed."""
+    others = [each for each in state.deployments[1:] if each.running]
+    return f"{revision_name(others[0].task_definition)} serves" if others else "Nothing serves"
+
+
+ANSWERS: dict[Verb, Callable[[Any, ServiceState], str]] = {"continue": go_on, "abort": go_back}
 
 
 def shift_command(verb: Verb, help_text: str) -> click.Command:
@@ -64,9 +158,12 @@ def shift_command(verb: Verb, help_text: str) -> click.Command:
     @with_session
     def command(session: boto3.Session, service: str, stack: str) -> None:
         state = read_state(session, stack, service)
-        click.echo(f"{shifting(state).arn} is {shifting(state).words}")
-        (go_on if verb == "continue" else go_back)(session.client("ecs"), state)
-        done = "It goes on" if verb == "continue" else "It goes back to what ran before"
-        click.echo(f"{done}; `{PROGRAM} status {service} --stack {stack}` says how far it is.")
+        goes_on = ANSWERS[verb](session.client("ecs"), state)
+        primary = state.deployments[0]
+        click.echo(
+            f"Deployment {primary.id} of {revision_name(primary.task_definition)}, which was at "
+            f"{shifting(state).stage or shifting(state).status}, {goes_on}.\n"
+            f"`{PROGRAM} status {service} --stack {stack}` says how far it is."
+        )
 
     return command

@@ -15,6 +15,7 @@ OVER = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAIL
 GOING_BACK = frozenset({"STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
 LONGEST = timedelta(days=20)
 """More than a deployment takes: a pause is of 14 days at most (ECS, DeploymentLifecycleHookTimeoutConfiguration)."""
+PRODUCTION_SHIFT, BAKE_TIME = "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"
 FAILED_TASKS = 3
 """So many failed tasks end a deployment, as they do for the circuit breaker, which may be of rolling updates only
 (docs/aws-assumptions.md): half of the desired tasks, and three at least (ECS, deployment circuit breaker)."""
@@ -31,6 +32,9 @@ class ServiceDeployment:
         stage: where in its life it is, such as `BAKE_TIME`; "" when it says nothing of it.
         pause: the id of the hook at which it waits for an answer; "" when it waits for none.
         revision: the service revision that it deploys.
+        share: per cent of the traffic that it has.
+        until: when its pause, its bake or its step is over; None when it is in none of these.
+        shift: how its traffic shifts, in words.
     """
 
     arn: str
@@ -39,6 +43,9 @@ class ServiceDeployment:
     stage: str = ""
     pause: str = ""
     revision: str = ""
+    share: float = 0.0
+    until: datetime | None = None
+    shift: str = ""
 
     @property
     def over(self) -> bool:
@@ -51,6 +58,18 @@ class ServiceDeployment:
         return self.over and self.status != "SUCCESSFUL"
 
     @property
+    def goes_back(self) -> bool:
+        """Whether ECS is about to bring back what ran before."""
+        return self.status in GOING_BACK
+
+    @property
+    def waits_in(self) -> str:
+        """What `until` ends: `pause`, `bake` or `step`; "" when it waits in none."""
+        if self.until is None:
+            return ""
+        return "pause" if self.pause else "bake" if self.stage == BAKE_TIME else "step"
+
+    @property
     def words(self) -> str:
         """Where it is."""
         where = f"{self.status} at {self.stage}" if self.stage else self.status
@@ -59,12 +78,13 @@ class ServiceDeployment:
     def how_to_wait(self, stack: str, service: str) -> str:
         """Words and a command for waiting until it is over."""
         if self.pause:
-            commands = " or ".join(f"`{PROGRAM} {verb} {service} --stack {stack}`" for verb in ("continue", "abort"))
-            return f"it waits for {commands}"
-        return (
-            "wait until it is over: `aws ecs describe-service-deployments --service-deployment-arns "
-            f"{self.arn} --query 'serviceDeployments[0].[status,lifecycleStage]'`"
-        )
+            return f"it waits for {answers(stack, service)}"
+        return f"wait until it is over; `{PROGRAM} status {service} --stack {stack}` says how far it is"
+
+
+def answers(stack: str, service: str) -> str:
+    """The commands that answer a pause."""
+    return " or ".join(f"`{PROGRAM} {verb} {service} --stack {stack}`" for verb in ("continue", "abort"))
 
 
 def strategy_of(service: Mapping[str, Any]) -> str:
@@ -111,15 +131,55 @@ def described(ecs: Any, arn: str) -> ServiceDeployment:
     """A service deployment by its ARN."""
     found = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"][0]
     reasons = (found.get("statusReason"), found.get("rollback", {}).get("reason"))
-    waiting = (each for each in found.get("lifecycleHookDetails", []) if each.get("status") == "AWAITING_ACTION")
+    hooks, target = found.get("lifecycleHookDetails", []), found.get("targetServiceRevision", {})
+    waiting = [each for each in hooks if each.get("status") == "AWAITING_ACTION" and each.get("targetType") == "PAUSE"]
+    pause, stage = waiting[0] if waiting else {}, found.get("lifecycleStage", "")
+    share, configuration = target.get("requestedProductionTrafficWeight", 0.0), found.get("deploymentConfiguration", {})
     return ServiceDeployment(
         arn=arn,
         status=found["status"],
         reason=next((str(reason) for reason in reasons if reason), ""),
-        stage=found.get("lifecycleStage", ""),
-        pause=next((str(each["hookId"]) for each in waiting if each.get("targetType") == "PAUSE"), ""),
-        revision=found.get("targetServiceRevision", {}).get("arn", ""),
+        stage=stage,
+        pause=str(pause.get("hookId", "")),
+        revision=target.get("arn", ""),
+        share=share,
+        until=pause.get("expiresAt") or _until(configuration, stage, share, found.get("updatedAt")),
+        shift=_shift(configuration),
     )
+
+
+def _until(configuration: Mapping[str, Any], stage: str, share: float, since: datetime | None) -> datetime | None:
+    """When ECS goes on by itself that waits in a bake or between two steps.
+
+    Args:
+        configuration: the deployment's.
+        stage: the stage of its life.
+        share: per cent of the traffic that it has.
+        since: when it last changed, which is when that stage or step began (docs/aws-assumptions.md).
+    """
+    if stage == BAKE_TIME:
+        minutes = configuration.get("bakeTimeInMinutes")
+    elif stage == PRODUCTION_SHIFT and share < 100:
+        canary, linear = (configuration.get(f"{kind}Configuration", {}) for kind in ("canary", "linear"))
+        minutes = canary.get("canaryBakeTimeInMinutes", linear.get("stepBakeTimeInMinutes"))
+    else:
+        return None
+    return None if since is None or minutes is None else since + timedelta(minutes=minutes)
+
+
+def _shift(configuration: Mapping[str, Any]) -> str:
+    strategy, bake = configuration.get("strategy"), configuration.get("bakeTimeInMinutes")
+    if strategy == "CANARY":
+        canary = configuration.get("canaryConfiguration", {})
+        percent, minutes = canary.get("canaryPercent", 0), canary.get("canaryBakeTimeInMinutes", 0)
+        shift = f"{percent:g} % of the traffic shifts, and the rest {minutes} minutes later"
+    elif strategy == "LINEAR":
+        linear = configuration.get("linearConfiguration", {})
+        percent, minutes = linear.get("stepPercent", 0), linear.get("stepBakeTimeInMinutes", 0)
+        shift = f"{percent:g} % more of the traffic shift every {minutes} minutes"
+    else:
+        shift = "all of the traffic shifts at once"
+    return f"{shift}; then it bakes for {bake} minutes" if bake else shift
 
 
 def in_progress(ecs: Any, cluster: str, service: Mapping[str, Any]) -> ServiceDeployment | None:

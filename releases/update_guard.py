@@ -114,21 +114,38 @@ def _wanted(session: boto3.Session, stack: str, service: str, arn: str) -> Wante
     return Wanted(arn, fingerprint_of(ecs, arn), live)
 
 
+@dataclass(frozen=True)
+class Followed:
+    """How far a deployment was followed.
+
+    Attributes:
+        taken_over: whether it is the pipeline's clone, which has another image.
+        goes_on: what goes on and how to watch it, where it was not followed to its end; "" where it was.
+    """
+
+    taken_over: bool
+    goes_on: str = ""
+
+
 def follow_deployment(
-    session: boto3.Session, stack: str, service: str, revision: str, log_progress: Log, timeout: float
-) -> bool:
+    session: boto3.Session,
+    stack: str,
+    service: str,
+    revision: str,
+    log_progress: Log,
+    timeout: float,
+    follow: float | None = None,
+) -> Followed:
     """Wait until a revision is all that a service runs, at most `timeout` minutes; or the pipeline's clone of it, which
     has as many. Where ECS shifts traffic, it is told to go back when too many tasks fail, which its circuit breaker may
-    do in rolling deployments only.
-
-    Returns:
-        Whether it is the pipeline's clone, which has another image.
+    do in rolling deployments only; and it is waited for `follow` minutes at most, without them until it pauses.
 
     Raises:
         DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
             than that; the message has ECS's reason and the end of the log of the task that stopped last.
     """
-    end, pause, shift = time.monotonic() + timeout * 60, SHORTEST_PAUSE, _Shift(session)
+    began, pause, shift = time.monotonic(), SHORTEST_PAUSE, _Shift(session)
+    end = began + max(timeout, follow or 0) * 60
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
         listed = _deployments(session, stack, service, shift)
         current = listed[0]
@@ -150,6 +167,9 @@ def follow_deployment(
             continue
         if ended := _ended(listed, current.id, partial(_failure, session, stack, service, current.id, shift)):
             raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, current.id)}")
+        if goes_on := shift.left_alone(stack, service, time.monotonic() - began, follow):
+            goes_on = f"{service}: deployment {current.id} of {revision_name(revision)} goes on; {goes_on}"
+            return Followed(taken_over, goes_on)
         if time.monotonic() > end:
             raise DeliveryError(
                 f"{service}: deployment {current.id} of {revision_name(revision)} has not completed within "
@@ -167,7 +187,7 @@ def follow_deployment(
     if failed := shift.failed():
         stopped = _last_stopped(session, stack, service, current.id)
         raise DeliveryError(f"{service}: deployment {current.id} of {revision_name(revision)} is {failed}{stopped}")
-    return taken_over
+    return Followed(taken_over)
 
 
 class _Shift:
@@ -214,6 +234,27 @@ class _Shift:
     def how_to_answer(self, stack: str, service: str) -> str:
         """Words for whoever is waited for; "" when nobody is."""
         return self._last.how_to_wait(stack, service) if self._last is not None and self._last.pause else ""
+
+    def left_alone(self, stack: str, service: str, seconds: float, follow: float | None) -> str:
+        """Words for whoever is not to wait any longer for what goes on by itself; "" for whoever is.
+
+        Args:
+            stack: the Pulumi stack's name.
+            service: the service's.
+            seconds: for which it was waited.
+            follow: for how many minutes it is waited; None until it pauses.
+        """
+        if self._under_way is None or self._under_way.goes_back:
+            return ""
+        if seconds <= follow * 60 if follow is not None else not self._under_way.pause:
+            return ""
+        status = f"`{PROGRAM} status {service} --stack {stack}`"
+        if not self._under_way.pause:
+            return f"{status} says how far it is, and the next `up` whether it stands"
+        return (
+            f"it waits for {service_deployments.answers(stack, service)}, and goes back without an answer; {status} "
+            "says how far it is, and the next `up` whether it stands"
+        )
 
     def roll_back(self) -> str:
         """Have ECS go back, once, when that is the only way out; and why."""

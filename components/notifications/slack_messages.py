@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pulumi_aws as aws
 
 from components.scope import Scope
+from releases.errors import PROGRAM
 from releases.events import NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 from releases.names import aws_name, log_group, release_tag
 
@@ -131,7 +132,7 @@ MESSAGES: Mapping[str, Message] = {
         ACTION_NEEDED,
         ACTION,
         {"state": ["STARTED"], "type": {"category": ["Approval"]}},
-        lines=["Approve or reject it in the pipeline, or with `delivery approve` or `delivery reject`."],
+        lines=[f"Approve or reject it in the pipeline, or with `{PROGRAM} approve` or `{PROGRAM} reject`."],
     ),
     "rejected": Message(
         "<pipeline>: the approval has ended without a yes",
@@ -187,7 +188,7 @@ MESSAGES: Mapping[str, Message] = {
         {"stage": HOOK_PATHS["stage"]},
         [
             "Service <service>, at <stage>: its new tasks are on the test port, and have no traffic yet.",
-            "Let it go on with `delivery continue`, or have it go back with `delivery abort`.",
+            f"Let it go on with `{PROGRAM} continue`, or have it go back with `{PROGRAM} abort`.",
         ],
         source="aws.ecs",
         subject="hook",

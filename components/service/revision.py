@@ -55,15 +55,24 @@ def force_new_deployment(now: Settings | None, wanted: Settings) -> bool | None:
     )
 
 
-def waiting(stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
+def waiting(stack: str, state: ServiceState | None, fingerprint: str, *, to_the_end: bool = True) -> str | None:
     """Why the program's template does not run for good yet, and what to do; None when it does.
 
     It waits when something else is being deployed, and when ECS may still go back to something else. A release of an
-    edit that has been deployed before does neither.
+    edit that has been deployed before does neither. What pauses is nobody's to wait for: it goes on or back when
+    somebody has answered, and then the next run tells whether it stands.
+
+    Args:
+        stack: the Pulumi stack's name.
+        state: the service as it is; None when there is none yet.
+        fingerprint: the fingerprint of the program's template.
+        to_the_end: whether a run follows its deployment to the end, where that does not pause.
     """
     if state is None or not state.in_flight:
         return None
-    if state.fingerprint == fingerprint and not _may_be_lost(state, fingerprint):
+    if state.fingerprint == fingerprint and (
+        _goes_on_by_itself(state, to_the_end) or not _may_be_lost(state, fingerprint)
+    ):
         return None
     return (
         f"{state.service}: what is declared is not for good what runs, because {state.in_flight} is in flight; "
@@ -122,6 +131,11 @@ def replacement_refusal(stack: str, state: ServiceState, *, allowed: bool) -> st
             f"`{PROGRAM} redeploy {state.service} --stack {stack}`, then run this again"
         )
     return None
+
+
+def _goes_on_by_itself(state: ServiceState, to_the_end: bool) -> bool:
+    shifting = state.shifting
+    return shifting is not None and not shifting.goes_back and (bool(shifting.pause) or not to_the_end)
 
 
 def _may_be_lost(state: ServiceState, fingerprint: str) -> bool:

@@ -6,7 +6,7 @@ again right before a service is changed, and follow its deployment.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,11 @@ from releases.service_state import ServiceState, read_states
 T = TypeVar("T")
 Reason = Callable[[ServiceState | None], str | None]
 """Why an edit of a service waits, by the service's state; None when it need not."""
+STARTS_A_DEPLOYMENT = (
+    *("taskDefinition", "capacityProviderStrategies", "networkConfiguration", "platformVersion", "loadBalancers"),
+    *("serviceRegistries", "serviceConnectConfiguration", "volumeConfiguration"),
+)
+"""Inputs of `aws.ecs.Service` a change of which starts a deployment (ECS API reference, UpdateService)."""
 SECONDS_BETWEEN_LINES = 60.0
 _THREADS = ThreadPoolExecutor(256, "guard")
 """One for each service that is waited for; they are made when they are needed."""
@@ -87,6 +92,8 @@ def read_service_states(provider: Provider, scope: Scope, services: Sequence[str
         for state in states.values():
             if state.blocks_up and not minutes:
                 left = f"{state.blocks_up} is in flight; its task definition is left alone in this run"
+                if state.shifting is not None:
+                    left = f"{left}; {state.shifting.how_to_wait(scope.stack, state.service)}"
                 pulumi.log.warn(f"{state.service}: {left}")
             state.check_record()
     except (DeliveryError, ReleaseError) as error:
@@ -225,11 +232,11 @@ def current_service(
     if CurrentService(state).is_replaced(strategy.controller):
         hooks = UpdateHooks(service=replacement_hooks(snapshot.session, stack, service, strategy.up_minutes))
     else:
-        hooks = update_hooks(snapshot, stack, service, strategy.up_minutes)
+        hooks = update_hooks(snapshot, stack, service, strategy.up_minutes, strategy.follow_minutes)
     return CurrentService(state, partial(snapshot.settled, stack, service), hooks, rule_hooks)
 
 
-def update_hooks(snapshot: Snapshot, stack: str, service: str, timeout: int) -> UpdateHooks:
+def update_hooks(snapshot: Snapshot, stack: str, service: str, timeout: int, follow: int | None = None) -> UpdateHooks:
     """The hooks that refuse a change at the wrong time, and that follow the deployment which a change starts.
 
     They are those of the ECS service; where a template is deployed, of the template, which is refused when it would
@@ -240,31 +247,51 @@ def update_hooks(snapshot: Snapshot, stack: str, service: str, timeout: int) -> 
         stack: the Pulumi stack's name.
         service: its name.
         timeout: minutes that its deployment may take.
+        follow: minutes for which it is followed; None to its end, or until it pauses.
     """
     state = snapshot.states.get(service)
     if state is None:
         return UpdateHooks()
     if state.controller.deploys_template:
-        return UpdateHooks(template=pulumi.ResourceHookBinding(before_update=[_before(snapshot, stack, service)]))
+        return UpdateHooks(
+            template=pulumi.ResourceHookBinding(before_update=[_before(snapshot, stack, service, follow)])
+        )
 
     async def after(args: pulumi.ResourceHookArgs) -> None:
         revision = (args.new_inputs or {})["taskDefinition"]
-        taken_over = await _in_thread(
-            update_guard.follow_deployment, snapshot.session, stack, service, revision, _progress_logger(), timeout
+        session, tell = snapshot.session, _progress_logger()
+        followed = await _in_thread(
+            update_guard.follow_deployment, session, stack, service, revision, tell, timeout, follow
         )
+        if followed.goes_on:
+            pulumi.log.info(followed.goes_on)
         await _in_thread(
-            update_guard.check_release_stands, snapshot.session, stack, snapshot.states[service], taken_over=taken_over
+            update_guard.check_release_stands, session, stack, snapshot.states[service], taken_over=followed.taken_over
         )
 
     return UpdateHooks(
         service=pulumi.ResourceHookBinding(
-            before_update=[_before(snapshot, stack, service)],
+            before_update=[_before(snapshot, stack, service, follow)],
             after_update=[pulumi.ResourceHook(f"{service}-follow", after)],
         )
     )
 
 
-def _before(snapshot: Snapshot, stack: str, service: str) -> pulumi.ResourceHook:
+def pause_minutes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """For how long the deployment pauses that an update of a service starts; None when it does not, or there is none.
+
+    Args:
+        old: the service's inputs before the update.
+        new: those after it.
+    """
+    if not new.get("forceNewDeployment") and all(old.get(name) == new.get(name) for name in STARTS_A_DEPLOYMENT):
+        return None
+    hooks = (new.get("deploymentConfiguration") or {}).get("lifecycleHooks") or []
+    pauses = [each["timeoutConfiguration"]["timeoutInMinutes"] for each in hooks if each["targetType"] == "PAUSE"]
+    return str(pauses[0]) if pauses else None
+
+
+def _before(snapshot: Snapshot, stack: str, service: str, follow: int | None) -> pulumi.ResourceHook:
     async def before(args: pulumi.ResourceHookArgs) -> None:
         preview = pulumi.runtime.is_dry_run()
         wanted = (args.new_inputs or {}).get("taskDefinition")
@@ -276,6 +303,12 @@ def _before(snapshot: Snapshot, stack: str, service: str) -> pulumi.ResourceHook
             pulumi.log.warn(f"{service}: {refusal}")
         elif refusal:
             raise DeliveryError(f"{service} is left as it is: {refusal}")
+        elif pauses := pause_minutes(args.old_inputs or {}, args.new_inputs or {}):
+            pulumi.log.info(
+                f"{service}: its deployment pauses with its new tasks on the test port, for {pauses} minutes at most, "
+                f"until {service_deployments.answers(stack, service)}; without an answer it goes back. "
+                + (f"`up` follows it for {follow} minutes" if follow is not None else "`up` ends when it pauses")
+            )
         state, deployment = snapshot.states[service], (args.new_inputs or {}).get("deploymentConfiguration") or {}
         if state.alternates and not deployment.get("lifecycleHooks") and not preview:
             ecs = snapshot.session.client("ecs")

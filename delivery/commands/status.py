@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 import boto3
 import click
 
-from delivery.command_line import json_option, service_argument, stack_option, with_session
+from delivery.command_line import Address, Connection, at_aws, json_option, service_argument, stack_option
+from delivery.shift import Shift, shift
 from delivery.sidecars import gone, running
 from releases.consistency import RepairAction, diagnose, observe, repair_command
 from releases.ecs import describe_revision
@@ -48,6 +49,7 @@ class Status:
         live: the digest that is live, None when none is.
         in_flight: what changes the service now, in words; None when nothing does.
         wait: how to wait for that; None when nothing is in flight.
+        shift: how far ECS is with shifting its traffic; None when it does not.
         disagreement: in what running, live and release record differ; None when they agree, or while something is in
             flight, which may be about to make them agree.
         repair: the command that mends the disagreement.
@@ -73,6 +75,7 @@ class Status:
     live: str | None
     in_flight: str | None
     wait: str | None
+    shift: Shift | None
     disagreement: str | None
     repair: str | None
     gone: list[str]
@@ -95,6 +98,7 @@ class Status:
             ("deployment", self.deployment),
             *([("last delivery", self.failure)] if self.failure else []),
             *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
+            *(self.shift.lines() if self.shift else []),
             *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
             *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
             *(("sidecar", f"{words} since the last release") for words in self.changed),
@@ -104,8 +108,14 @@ class Status:
         ]
 
 
-def status(session: boto3.Session, stack: str, service: str) -> Status:
+def status(session: boto3.Session, stack: str, service: str, address: Address = at_aws) -> Status:
     """Look at a service.
+
+    Args:
+        session: AWS.
+        stack: the stack's name.
+        service: the service's.
+        address: what opens a port of a host.
 
     Raises:
         DeliveryError: there is no such service.
@@ -141,6 +151,7 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
         live=observation.images.live,
         in_flight=state.in_flight,
         wait=state.how_to_wait(stack) if state.in_flight else None,
+        shift=shift(session, state, described, address),
         disagreement=diagnosis.summary if disagrees else None,
         repair=repair_command(stack, service) if disagrees else None,
         gone=gone(session, stack, state, definition, sidecars),
@@ -153,13 +164,13 @@ def status(session: boto3.Session, stack: str, service: str) -> Status:
 @service_argument
 @stack_option
 @json_option
-@with_session
-def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
+@click.pass_obj
+def command(connection: Connection, service: str, stack: str, as_json: bool) -> None:
     """What SERVICE runs, what was released, what is in flight, and whether it all agrees.
 
     Example: delivery status chuoi --stack dev
     """
-    now = status(session, stack, service)
+    now = status(connection.session, stack, service, connection.address)
     if as_json:
         click.echo(json.dumps(asdict(now), indent=2))
     else:

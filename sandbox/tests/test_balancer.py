@@ -165,10 +165,15 @@ def listener(target: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]
 
 
 def ask(
-    listener: Listener, path: str = "/", method: str = "GET", body: bytes | None = None, cookie: str = "a=b"
+    listener: Listener,
+    path: str = "/",
+    method: str = "GET",
+    body: bytes | None = None,
+    cookie: str = "a=b",
+    host: str = "www.example.com",
 ) -> tuple[int, Json, str]:
     connection = http.client.HTTPConnection(listener.address, timeout=5)
-    connection.request(method, path, body, {"Host": "www.example.com", "X-Mine": "1", "Cookie": cookie})
+    connection.request(method, path, body, {"Host": host, "X-Mine": "1", "Cookie": cookie})
     answer = connection.getresponse()
     return answer.status, dict(answer.getheaders()), answer.read().decode()
 
@@ -181,6 +186,23 @@ def test_a_request_is_passed_on_as_it_is(listener: Listener) -> None:
     assert (asked["headers"]["Host"], asked["headers"]["X-Mine"]) == ("www.example.com", "1")
     assert asked["headers"]["X-Forwarded-Proto"] == "https"
     assert asked["headers"]["X-Forwarded-Port"] == "443"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("www.example.com.localhost:1234", 201),
+        ("www.example.com.localhost", 201),
+        ("localhost", 404),
+        ("www.example.com.other", 404),
+    ],
+)
+def test_a_host_is_reached_by_its_name_on_this_machine(listener: Listener, host: str, status: int) -> None:
+    account: Any = listener.account
+    account.answer("fixed-response", FixedResponseConfig={"StatusCode": "404"})
+    site = rule(1, "forward", host=["www.example.com"])
+    account.rules.append({**site, "Actions": [{"Type": "forward", "TargetGroupArn": "g"}]})
+    assert ask(listener, host=host)[0] == status
 
 
 STICKY = {

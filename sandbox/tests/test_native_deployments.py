@@ -49,6 +49,20 @@ def test_green_takes_over_all_at_once_and_blue_stays_for_the_bake_time() -> None
     assert (r.record.status, r.service.deployments, r.service.stable) == ("SUCCESSFUL", [green], green)
 
 
+def test_it_says_when_a_stage_or_a_step_of_its_shift_began() -> None:
+    r = settled(strategy="CANARY", canaryConfiguration={"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 5})
+    r.deploy()
+    seen = [(r.record.stage, r.record.updated_at)]
+    r.ready()
+    seen.append((r.record.stage, r.record.updated_at))
+    r.wait(4.9)
+    assert (r.record.stage, r.record.updated_at) == seen[-1]
+    r.until_ended()
+    seen.append((r.record.stage, r.record.updated_at))
+    assert [stage for stage, _ in seen] == ["SCALE_UP", "PRODUCTION_TRAFFIC_SHIFT", "CLEAN_UP"]
+    assert seen[0][1] < seen[1][1] < seen[2][1]
+
+
 def test_target_groups_alternate() -> None:
     r = settled()
     for expected in ("two", "one", "two"):

@@ -101,6 +101,7 @@ def test_a_program_that_cannot_wait(offer: Offer) -> None:
 def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = {
         "aws_name": lambda stack, name: f"{stack}.{name}",
+        "variables": lambda: {"TINY": "here"},
         "approval_commands": lambda stack, service: [f"tiny yes {stack} {service}"],
         "external_parameters": lambda config: {config["name"]: None},
         "external_secrets": lambda config: {f"arn{config['name']}": "arn:key"},
@@ -110,6 +111,7 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_hooks, "entry_points", lambda group, name: entries.get(name, []))
     assert program_hooks.names_in_aws("dev", "web") == ["web", "dev.web"]
     assert program_hooks.approval_commands("dev", "web") == ["tiny yes dev web"]
+    assert program_hooks.variables() == {"TINY": "here"}
     assert program_hooks.external_parameters({"name": "/key"}) == {"/key": None}
     assert program_hooks.external_secrets({"name": "/key"}) == {"arn/key": "arn:key"}
     assert [program_hooks.secret_value(path) for path in ("tiny:chat", "tiny:other")] == ["https://chat", None]
@@ -119,6 +121,7 @@ def test_a_program_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_hooks, "entry_points", lambda **_: [])
     assert program_hooks.names_in_aws("dev", "web") == ["web"]
     assert program_hooks.approval_commands("dev", "web") == []
+    assert program_hooks.variables() == {}
     assert program_hooks.external_parameters({"name": "/key"}) == {}
     assert program_hooks.external_secrets({"name": "/key"}) == {}
     assert program_hooks.secret_value("tiny:chat") is None

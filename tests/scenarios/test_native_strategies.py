@@ -1,5 +1,6 @@
 """Deployments that ECS shifts itself: canary, pause, alarm, edits, and each strategy after another on one service."""
 
+import re
 import time
 import urllib.request
 from collections.abc import Callable
@@ -23,6 +24,7 @@ BLUE_GREEN = "{strategy: blue_green, bake: 3, test_port: 8443}"
 LINEAR = "{strategy: linear, percent: 25, interval: 4, bake: 1}"
 ROLLING = "{strategy: rolling}"
 GREETING = "GREETING: {value: Hello from the sandbox"
+ANSWERS = "`sandbox continue hello --stack local` or `sandbox abort hello --stack local`"
 ALARM = "local-hello-server-errors"
 
 
@@ -56,7 +58,13 @@ def shares(stack: Stack, port: int = 443) -> list[int]:
 def answer(stack: Stack, port: int = 443) -> str:
     """What the service says to a request on a port of the load balancer."""
     (address,) = [each["address"] for each in stack.control("listeners") if int(each["port"]) == port]
-    request = urllib.request.Request(f"http://{address}/healthz", headers={"Host": "hello.local.example.com"})
+    return opened(f"http://hello.local.example.com.localhost:{address.rpartition(':')[2]}")
+
+
+def opened(address: str) -> str:
+    """What answers at an address; not every machine resolves names of its own, as browsers and curl do."""
+    host, port = address.removeprefix("http://").split(":")
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/healthz", headers={"Host": host})
     with urllib.request.urlopen(request, timeout=10) as page:  # noqa: S310
         text: str = page.read().decode()
         return text
@@ -126,7 +134,8 @@ def test_a_canary_gets_a_part_of_the_traffic_and_then_all(local: Stack, apps: Ap
     source = apps.make("v2")
     release = Running(lambda: local.ship("hello", source))
     until(lambda: shares(local) == [20, 80], release)
-    assert "is in flight" in local.ok("status", "hello").out or local.status("hello")["in_flight"]
+    shift = local.status("hello")["shift"]
+    assert (shift["stage"], shift["percent"], shift["waits_in"]) == ("PRODUCTION_TRAFFIC_SHIFT", 20, "step")
     done = release.result()
     assert done.code == 0, done.out + done.err
     assert (shares(local), answer(local)) == ([0, 100], "v2")
@@ -170,33 +179,48 @@ def test_a_pause_shows_the_new_version_on_the_test_port_until_somebody_answers(l
     release = Running(lambda: local.ship("hello", source))
     until(lambda: waits(local), release)
     assert (answer(local), answer(local, 8443)) == ("v2", "v3")
-    commands = "`sandbox continue hello --stack local` or `sandbox abort hello --stack local`"
-    assert f"it waits for {commands}" in local.ok("status", "hello").out
-    assert "Let it go on with `delivery continue`" in str(told(local, slack))
+    shown = local.ok("status", "hello").out
+    assert f"it waits for {ANSWERS}" in shown
+    assert "POST_TEST_TRAFFIC_SHIFT: its new tasks have 0 % of the traffic; 2 min left of its pause" in shown
+    (port,) = [line.split()[-1] for line in shown.splitlines() if line.startswith("test port")]
+    assert port.startswith("http://hello.local.example.com.localhost:")
+    assert opened(port) == "v3"
+    assert "Let it go on with `sandbox continue`" in str(told(local, slack))
     local.edit("Pulumi.local.yaml", GREETING, "GREETING: {value: Hello again")
     refused = local.run("up")
     assert refused.code == 1
-    by_program = commands.replace("sandbox", "delivery")
-    assert f"is in flight; it waits for {by_program}, then run this again" in refused.err
-    assert "goes on" in local.ok("continue", "hello").out
+    assert f"is in flight; it waits for {ANSWERS}, then run this again" in refused.err
+    said = local.ok("continue", "hello").out
+    assert "which was at POST_TEST_TRAFFIC_SHIFT, goes on: 20 % of the traffic shifts, and the rest 1 minutes" in said
+    assert re.search(r"local-hello:\d+ serves until then", said)
     done = release.result()
     assert done.code == 0, done.out + done.err
     assert answer(local) == "v3"
+
+
+def test_an_edit_that_pauses_ends_the_up_well_and_goes_on_by_an_answer(local: Stack) -> None:
+    """The edit of the test before. The preview says that it will pause; another `up` meanwhile has nothing to do."""
     secrets = local.status("hello")["secrets"]
-    up = Running(lambda: local.run("up"))
-    until(lambda: waits(local), up)
+    said = f"hello: its deployment pauses with its new tasks on the test port, for 300 minutes at most, until {ANSWERS}"
+    assert said in local.ok("preview").err
+    up = local.ok("up")
+    assert waits(local), "and has not waited for its end"
+    assert re.search(rf"hello: deployment ecs-svc/\d+ of local-hello:\d+ goes on; it waits for {ANSWERS}", up.err)
+    again = local.ok("up")
+    assert "Stack local is up, nothing changed" in again.out
+    assert f"its task definition is left alone in this run; it waits for {ANSWERS}" in again.err
     local.ok("continue", "hello")
-    assert up.result().code == 0, up.result().err
-    assert local.status("hello")["secrets"] != secrets
+    assert local.settled("hello")["secrets"] != secrets
     assert answer(local) == "v3"
     assert local.changes() == {}
+    assert "nothing changed" in local.ok("up").out
 
 
 def test_a_pause_that_is_aborted_fails_the_release_and_what_ran_goes_on(local: Stack, apps: Apps) -> None:
     before, source = local.status("hello"), apps.make("v4")
     release = Running(lambda: local.ship("hello", source))
     until(lambda: waits(local), release)
-    assert "It goes back" in local.ok("abort", "hello").out
+    assert "goes back, as a failed one. local-hello:" in local.ok("abort", "hello").out
     done = release.result()
     assert done.code == 1
     assert "has ended as ROLLBACK_SUCCESSFUL" in done.out + done.err
@@ -208,19 +232,25 @@ def test_a_pause_that_is_aborted_fails_the_release_and_what_ran_goes_on(local: S
     assert local.changes() == {}
 
 
-def test_an_edit_that_is_aborted_fails_the_up(local: Stack) -> None:
+def test_an_edit_that_is_aborted_is_tried_again_and_fails_an_up_that_follows_it(local: Stack, apps: Apps) -> None:
     local.edit("Pulumi.local.yaml", "GREETING: {value: Hello again", "GREETING: {value: Hello no more")
+    local.ok("up")
+    local.ok("abort", "hello")
+    local.settled("hello")
+    assert answer(local) == "v3"
+    local.edit("Pulumi.local.yaml", "pause: 300", "pause: 300, follow: 60")
     up = Running(lambda: local.run("up"))
     until(lambda: waits(local), up)
     local.ok("abort", "hello")
     assert up.result().code == 1
-    assert answer(local) == "v3"
+    assert "ContinueServiceDeployment was called with the action ROLLBACK" in up.result().err
     local.settled("hello")
     up = Running(lambda: local.run("up"))
     until(lambda: waits(local), up)
     local.ok("continue", "hello")
     assert up.result().code == 0, "it is tried again"
     assert local.changes() == {}
+    local.edit("Pulumi.local.yaml", ", follow: 60", "")
 
 
 def test_each_strategy_follows_another_by_the_stack_file_alone(local: Stack, apps: Apps) -> None:

@@ -81,6 +81,10 @@ class NativeStrategy(Strategy):
     pause: Annotated[int, Field(ge=1, le=LONGEST)] | None = None
     """Minutes that a deployment waits, with the new tasks on the test port and no traffic yet, for `delivery continue`
     or `delivery abort`; when they are over it goes back. Without it, it does not wait."""
+    follow: Annotated[int, Field(ge=1, le=LONGEST)] | None = None
+    """Minutes for which `up` follows the deployment of an edit, its pause included; then `up` ends well, says what goes
+    on and how to watch it, and the next `up` tells whether it stands. Without it, `up` follows it to its end, or until
+    it pauses."""
     hooks: dict[LIFECYCLE_STAGES, types.FunctionArn] = Field(default_factory=dict)
     """Lambda functions that ECS calls, by the stage of a deployment, and waits for: each answers `hookStatus`:
     `SUCCEEDED`, `FAILED` or `IN_PROGRESS`. What they take counts in `timeout`."""
@@ -108,6 +112,10 @@ class NativeStrategy(Strategy):
     @property
     def up_minutes(self) -> int:
         return self.timeout + self.shift_minutes + self.bake
+
+    @property
+    def follow_minutes(self) -> int | None:
+        return self.follow
 
     @property
     def release_minutes(self) -> int:
@@ -168,7 +176,7 @@ class NativeStrategy(Strategy):
         }
 
     def waits(self, stack: str, state: ServiceState | None, fingerprint: str) -> str | None:
-        return waiting(stack, state, fingerprint)
+        return waiting(stack, state, fingerprint, to_the_end=self.follow is None)
 
     def deployer(self, name: str, service: Deployable, opts: pulumi.ResourceOptions | None = None) -> Deployer:
         return NativeDeployer(service, self)

@@ -196,6 +196,11 @@ class Strategy(Model):
         return self.timeout
 
     @property
+    def follow_minutes(self) -> int | None:
+        """For how long `up` follows one that goes on by itself; None to its end, or until it pauses."""
+        return None
+
+    @property
     def release_minutes(self) -> int:
         """For how long the pipeline waits for a deployment."""
         return self.timeout

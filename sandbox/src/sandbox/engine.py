@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pulumi import automation as auto
 from pulumi.automation._stack import StackInitMode
 
-from sandbox import program
+from sandbox import program, program_hooks
 from sandbox.event_log import EventLog
 from sandbox.identities import credentials, providers
 from sandbox.made_up_secrets import missing_secrets
@@ -213,7 +213,7 @@ class Engine:
         }
 
     def _aws(self) -> dict[str, str]:
-        """The AWS variables of the person who deploys."""
+        """The variables of the person who deploys: AWS's, and the program's own."""
         signed = self._signed_in["credentials"]
         token = {"AWS_SESSION_TOKEN": signed["session_token"]} if signed["session_token"] else {}
         return {
@@ -226,6 +226,7 @@ class Engine:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **program_hooks.variables(),
         }
 
 

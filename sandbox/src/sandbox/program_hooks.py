@@ -4,6 +4,7 @@
 |---|---|
 | `commands` | → a `click.Group` whose commands take `--stack`; they run with the sandbox's `AWS_*` variables |
 | `approval_commands` | stack, service → the commands that approve and reject what the service's pipeline waits for |
+| `variables` | → the environment that the program runs with in the sandbox, as a mapping |
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
 | `aws_name` | stack, name → what a thing of that name (a pipeline, a user, a role) is called in AWS |
 | `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
@@ -33,6 +34,11 @@ def commands() -> list[click.Group]:
 def approval_commands(stack: str, service: str) -> list[str]:
     """The commands by which one answers an approval of a service's pipeline."""
     return [command for function in offered("approval_commands") for command in function(stack, service)]
+
+
+def variables() -> dict[str, str]:
+    """What programs find in their environment in the sandbox."""
+    return {name: value for function in offered("variables") for name, value in function().items()}
 
 
 def wait_variables() -> dict[str, str] | None:

@@ -1,5 +1,8 @@
 """What the sandbox finds of the program by the entry points in pyproject.toml."""
 
+import io
+import json
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -40,6 +43,30 @@ def test_their_messages_name_them_as_they_are_called() -> None:
     script = "from delivery.in_sandbox import commands; commands(); from releases.errors import PROGRAM; print(PROGRAM)"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert said.stdout == "sandbox\n"
+
+
+def test_what_the_program_finds_in_its_environment() -> None:
+    script = "from releases.errors import PROGRAM; print(PROGRAM)"
+    environment = {**os.environ, **entry_point("variables")()}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.stdout == "sandbox\n"
+
+
+def test_where_a_port_of_a_load_balancer_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    listeners = [{"port": 443, "address": "127.0.0.1:41001"}, {"port": 8443, "address": "127.0.0.1:41002"}]
+    asked: list[str] = []
+
+    def urlopen(url: str) -> io.BytesIO:
+        asked.append(url)
+        return io.BytesIO(json.dumps(listeners).encode())
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4000")
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    context = click.Context(entry_point("commands")())
+    with context:
+        context.invoke(context.command.callback)  # type: ignore[arg-type]
+    assert context.obj.address("https", "web.example.com", 8443) == "http://web.example.com.localhost:41002"
+    assert asked == ["http://127.0.0.1:4000/_sandbox/listeners"]
 
 
 def test_the_commands_that_answer_an_approval() -> None:

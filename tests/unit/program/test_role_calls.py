@@ -242,7 +242,7 @@ def test_who_deploys_may_run_the_commands_that_deploy_without_pulumi(
 
 
 @pytest.mark.parametrize("answer", [shift.go_on, shift.go_back], ids=lambda answer: answer.__name__)
-def test_who_deploys_may_answer_and_end_a_shift(answer: Callable[[Any, ServiceState], None]) -> None:
+def test_who_deploys_may_answer_and_end_a_shift(answer: Callable[[Any, ServiceState], str]) -> None:
     """Asked with the service or its deployment, both of which the actions take."""
     state = read_states(shifting().session(), "dev", ["web"])["web"]
     assert state.shifting

@@ -1,6 +1,6 @@
 """What is read of a service deployment, and what is made of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +51,46 @@ def test_only_success_is_none_of_a_failure(status: str, over: bool, failed: bool
 )
 def test_its_words(fields: dict[str, Any], words: str) -> None:
     assert one(**fields).words == words
+
+
+SINCE = datetime(2030, 1, 1, tzinfo=UTC)
+CANARY = {
+    "strategy": "CANARY",
+    "bakeTimeInMinutes": 5,
+    "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 20},
+}
+LINEAR = {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 25.0, "stepBakeTimeInMinutes": 4}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "waits", "minutes"),
+    [
+        ({"lifecycleStage": "SCALE_UP", "deploymentConfiguration": CANARY}, "", None),
+        ({"lifecycleStage": "BAKE_TIME", "deploymentConfiguration": CANARY}, "bake", 5),
+        ({"lifecycleStage": "BAKE_TIME", "deploymentConfiguration": LINEAR}, "", None),
+        ({"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "share": 10.0, "deploymentConfiguration": CANARY}, "step", 20),
+        ({"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "share": 75.0, "deploymentConfiguration": LINEAR}, "step", 4),
+        ({"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "share": 100.0, "deploymentConfiguration": LINEAR}, "", None),
+        ({"lifecycleHookDetails": [{**PAUSE, "expiresAt": SINCE + timedelta(minutes=60)}]}, "pause", 60),
+    ],
+)
+def test_until_when_it_waits(fields: dict[str, Any], waits: str, minutes: int | None) -> None:
+    share = fields.pop("share", None)
+    found = one(updatedAt=SINCE, targetServiceRevision={"requestedProductionTrafficWeight": share or 0.0}, **fields)
+    assert (found.share, found.waits_in) == (share or 0.0, waits)
+    assert found.until == (None if minutes is None else SINCE + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        (CANARY, "10 % of the traffic shifts, and the rest 20 minutes later; then it bakes for 5 minutes"),
+        (LINEAR, "25 % more of the traffic shift every 4 minutes"),
+        ({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}, "all of the traffic shifts at once"),
+    ],
+)
+def test_how_it_shifts(configuration: dict[str, Any], words: str) -> None:
+    assert one(deploymentConfiguration=configuration).shift == words
 
 
 @pytest.mark.parametrize(

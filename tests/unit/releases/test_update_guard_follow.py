@@ -125,10 +125,18 @@ def deploying(*answers: list[dict[str, Any]]) -> Deploying:
 
 
 def follow(aws: Deploying) -> list[str]:
-    """What is told while revision 2 is followed."""
+    """What is told while revision 2 is followed to its end."""
     logged: list[str] = []
-    update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), logged.append, 15)
+    followed = update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), logged.append, 15)
+    assert followed.goes_on == ""
     return logged
+
+
+def left(aws: Deploying, minutes: float | None = None) -> str:
+    """What goes on when revision 2 is not followed any longer."""
+    return update_guard.follow_deployment(
+        aws.session(), STACK, "web", REVISION.format(2), lambda _: None, 15, minutes
+    ).goes_on
 
 
 def failure(aws: Deploying) -> str:
@@ -407,22 +415,51 @@ def test_a_shift_is_followed_to_its_end() -> None:
     ]
 
 
-def test_a_shift_that_waits_says_for_which_commands() -> None:
-    pause = {"hookId": "h", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
-    waits = stage("POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[pause])
-    aws = shifting([waits, {"status": "SUCCESSFUL"}], answer(START, GONE), answer(DONE))
-    assert follow(aws) == [
-        "web: deployment ecs-svc/mine of dev-web:2: it waits for `delivery continue web --stack dev` or `delivery abort "
-        "web --stack dev`"
-    ]
+PAUSE = {"hookId": "h", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
+PAUSES = stage("POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[PAUSE])
+WAITS = (
+    "web: deployment ecs-svc/mine of dev-web:2 goes on; it waits for `delivery continue web --stack dev` or `delivery "
+    "abort web --stack dev`, and goes back without an answer; `delivery status web --stack dev` says how far it is, and "
+    "the next `up` whether it stands"
+)
+
+
+def test_a_shift_that_pauses_is_left_alone_and_said_how_to_answer(clock: Clock) -> None:
+    assert left(shifting([stage("SCALE_UP"), PAUSES], answer(START, GONE))) == WAITS
+    assert clock.now < 60
+
+
+def test_a_shift_that_pauses_is_followed_as_long_as_that_is_configured(clock: Clock) -> None:
+    assert left(shifting([PAUSES], answer(START, GONE)), 10) == WAITS
+    assert 600 < clock.now <= 605
+    assert left(shifting([PAUSES], answer(START, GONE)), 30) == WAITS, "longer than a deployment takes without a pause"
+    answered = [PAUSES, PAUSES, stage("BAKE_TIME"), {"status": "SUCCESSFUL"}]
+    assert (
+        left(shifting(answered, answer(START, GONE), answer(START, GONE), answer(START, GONE), answer(DONE)), 10) == ""
+    )
+
+
+def test_a_shift_that_takes_longer_than_it_is_followed_goes_on(clock: Clock) -> None:
+    assert left(shifting([stage("BAKE_TIME")], answer(START, GONE)), 10) == (
+        "web: deployment ecs-svc/mine of dev-web:2 goes on; `delivery status web --stack dev` says how far it is, and the "
+        "next `up` whether it stands"
+    )
+    assert 600 < clock.now <= 605
+
+
+def test_a_shift_that_goes_back_is_followed_however_little_is_configured(clock: Clock) -> None:
+    """Its end is not what was asked for, whoever waits."""
+    back = [{"status": "ROLLBACK_IN_PROGRESS"}, {"status": "ROLLBACK_SUCCESSFUL", "statusReason": "Alarm."}]
+    aws = shifting(back, answer(START, GONE), answer(BACK))
+    with pytest.raises(DeliveryError, match=r"dev-web:1 is deployed instead: Alarm$"):
+        left(aws, 0)
 
 
 def test_a_shift_that_is_waited_for_too_long_goes_on_and_is_watched_by_a_command() -> None:
     aws = shifting([stage("BAKE_TIME")], answer(START, GONE))
     assert failure(aws) == (
         "web: deployment ecs-svc/mine of dev-web:2 has not completed within 15 minutes and goes on; wait until it is "
-        "over: `aws ecs describe-service-deployments --service-deployment-arns arn --query "
-        "'serviceDeployments[0].[status,lifecycleStage]'`"
+        "over; `delivery status web --stack dev` says how far it is"
     )
 
 

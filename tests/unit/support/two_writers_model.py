@@ -10,7 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -21,9 +21,11 @@ from releases import update_guard
 from releases.consistency import Observation, RepairAction, diagnose
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
+from releases.service_deployments import ServiceDeployment
 from releases.service_state import Images, ServiceState
 
 LIVE = "live"
+PAUSES = ServiceDeployment("d1", "IN_PROGRESS", pause="hook")
 TEMPLATES = ("1", "2", "3")
 RELEASES = ("B", "C")
 MOST_EDITS, MOST_UPS = 2, 3
@@ -119,7 +121,8 @@ class Rules:
         looks: whether it looks at what is in flight, before it starts and before it changes the service.
         waits: whether an edit then waits until nothing is in flight any more (`delivery up --wait`).
         confirms: whether it looks, after its deployment, that no release was undone.
-        shifts: whether ECS shifts the traffic: then the pipeline waits until an edit's deployment has ended.
+        shifts: whether ECS shifts the traffic: then the pipeline waits until an edit's deployment has ended, and an `up`
+            is done with one that pauses.
     """
 
     chosen: Rule = revision.released_or_declared
@@ -245,6 +248,8 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
     idle, goes_on = world._replace(up=None), world.up._replace
     if step == "choose" and _arn(wanted) == state.task_definition:
         waits = rules.looks and revision.waiting("dev", state, world.declared)
+        if waits and rules.shifts and not revision.waiting("dev", replace(state, shifting=PAUSES), world.declared):
+            yield "up: green, says what pauses", idle
         if waits and rules.waits:
             yield "up: waits", world._replace(up=goes_on(next="wait"))
             return
@@ -273,6 +278,8 @@ def _up(world: World, rules: Rules) -> Iterator[Step]:
         elif world.pending is None:
             undone = rules.confirms and _undone(world, state, cloned)
             yield ("up: fails, a release was undone" if undone else "up: green"), idle
+        elif rules.shifts:
+            yield "up: green, says what pauses", idle
         yield "up: killed while it follows", idle
 
 

@@ -22,6 +22,8 @@ SECONDS_TO_ANSWER = 60.0
 """How long a target may take: the idle timeout of a load balancer by default."""
 SECONDS_OF_RULES = 0.02
 """How long rules are taken for what they were, so that not every request asks for them."""
+HERE = ".localhost"
+"""What may follow a host, so that its name is this machine's to whoever opens it (RFC 6761)."""
 COOKIE = "AWSALB"
 """What keeps a browser at a target (ELB, Sticky sessions). AWS encrypts what is in it; here it is the task's id."""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "host"}
@@ -85,6 +87,7 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             host, path = self.headers.get("Host", "").partition(":")[0], self.path.partition("?")[0]
+            host = host.removesuffix(HERE)
             try:
                 action = decide(listener.rules(), host, path)
             except NotSimulated as error:

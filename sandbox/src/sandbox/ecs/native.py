@@ -192,6 +192,7 @@ class NativeScheduler(Scheduler):
             except NotShifted as error:
                 raise Failure(f"{SHIFTS[kind]} lifecycle hook(s) failed. {error}", "networking") from error
         told = {green.id: share} | ({blue.id: round(100.0 - share, 1)} if blue else {})
+        current.enter(current.stage or "")
         if kind == "productionListenerRule":
             current.production = told
         elif any((each.get("advancedConfiguration") or {}).get(kind) for each in green.inputs.get("loadBalancers", [])):
@@ -275,7 +276,8 @@ class NativeScheduler(Scheduler):
 
     def _enter(self, current: ServiceDeployment, stage: str) -> None:
         if current.stage != stage:
-            current.stage, self._stage_began, current.hooks = stage, self._now, []
+            self._stage_began, current.hooks = self._now, []
+            current.enter(stage)
 
     def _wait(self, minutes: float) -> Iterator[None]:
         end = self._now + self.scale(60.0 * minutes)

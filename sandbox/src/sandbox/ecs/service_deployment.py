@@ -76,6 +76,10 @@ class ServiceDeployment:
     def ended(self) -> bool:
         return self.status in ENDED
 
+    def enter(self, stage: str) -> None:
+        """Begin another stage of its life, or another step of the same one."""
+        self.stage, self.updated_at = stage, utc_now()
+
     def start(self) -> None:
         """From PENDING to IN_PROGRESS; anything later stays."""
         if self.status == "PENDING":

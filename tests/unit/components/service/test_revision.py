@@ -16,6 +16,7 @@ from components.service.revision import (
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import RecordError
+from releases.service_deployments import ServiceDeployment
 from releases.service_state import ServiceState, Settings
 
 OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
@@ -165,6 +166,30 @@ def test_nothing_waits(case: str) -> None:
 def test_what_waits_says_for_which_deployment(case: str) -> None:
     state, deployed = WAITS[case]
     assert waiting("dev", state, MINE) == TO_WAIT.format(revision=deployed.rpartition("/")[2])
+
+
+PAUSES = ServiceDeployment("arn", "IN_PROGRESS", pause="hook")
+
+
+@pytest.mark.parametrize(
+    ("shifting", "to_the_end", "waits"),
+    [
+        (PAUSES, True, False),
+        (replace(PAUSES, pause=""), True, True),
+        (replace(PAUSES, pause=""), False, False),
+        (replace(PAUSES, status="ROLLBACK_IN_PROGRESS"), False, True),
+        (replace(PAUSES, status="ROLLBACK_REQUESTED", pause=""), False, True),
+    ],
+    ids=["pauses", "bakes", "bakes, and is not followed to its end", "goes back", "is about to go back"],
+)
+@pytest.mark.parametrize("declared", [MINE, EARLIER], ids=["its own", "another template"])
+def test_an_edit_that_goes_on_by_itself_is_not_waited_for(
+    shifting: ServiceDeployment, to_the_end: bool, waits: bool, declared: str
+) -> None:
+    """But another edit waits for it."""
+    state = replace(instead_of(RELEASED, deploying(service(OWN, MINE, EARLIER)), made_of=EARLIER), shifting=shifting)
+    found = waiting("dev", state, declared, to_the_end=to_the_end)
+    assert (found is not None) is (waits or declared == EARLIER)
 
 
 @pytest.mark.parametrize("case", WAITS_FOR_THE_PIPELINE)

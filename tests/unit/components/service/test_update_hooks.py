@@ -17,13 +17,21 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from mocked import ACCOUNT, REGION, ROOT, SECRET_KEYS, Recorder, finish, stack_config
 
 from components.scope import Scope
-from components.service.update_hooks import Snapshot, UpdateHooks, _progress_logger, read_service_states, update_hooks
+from components.service.update_hooks import (
+    Snapshot,
+    UpdateHooks,
+    _progress_logger,
+    pause_minutes,
+    read_service_states,
+    update_hooks,
+)
 from releases import service_deployments, update_guard
 from releases.aws_session import Provider
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
 from releases.service_state import ServiceState
+from releases.update_guard import Followed
 
 Deploy = Callable[..., Recorder]
 SERVICE = "aws:ecs/service:Service"
@@ -193,7 +201,7 @@ def test_a_refusal_fails_the_up_and_warns_in_a_preview(
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
     asked = ("dev", QUIET, OWN, 0)
     monkeypatch.setattr(update_guard, "check", lambda _, *given: refusal if (*given[:3], given[4]) == asked else "?")
-    changing = hooks[0](SimpleNamespace(new_inputs={"taskDefinition": OWN}))
+    changing = hooks[0](SimpleNamespace(old_inputs={}, new_inputs={"taskDefinition": OWN}))
     if refusal and not preview:
         with pytest.raises(DeliveryError, match=r"^chuoi is left as it is: not now$"):
             finish(changing)
@@ -227,7 +235,9 @@ def test_hooks_that_are_declared_no_longer_are_taken_away(
     assert binding is not None
     (before,) = binding.before_update or []
     assert isinstance(before, pulumi.ResourceHook)
-    given: Any = SimpleNamespace(new_inputs={"taskDefinition": OWN, "deploymentConfiguration": declared})
+    given: Any = SimpleNamespace(
+        old_inputs={"taskDefinition": OWN}, new_inputs={"taskDefinition": OWN, "deploymentConfiguration": declared}
+    )
     finish(before.callback(given))  # type: ignore[arg-type]
     assert calls == ([("dev", "dev-chuoi")] if dropped else [])
 
@@ -239,12 +249,20 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
     done: list[Any] = []
     shown: list[Any] = []
 
-    def follow(_: Any, stack: str, service: str, revision: str, tell: Callable[[str], None], timeout: int) -> bool:
+    def follow(
+        _: Any,
+        stack: str,
+        service: str,
+        revision: str,
+        tell: Callable[[str], None],
+        timeout: int,
+        minutes: int | None,
+    ) -> Followed:
         tell("it goes on")
-        done.append(("follow", stack, service, revision, timeout))
+        done.append(("follow", stack, service, revision, timeout, minutes))
         if rolled_back:
             raise DeliveryError("rolled back")
-        return True
+        return Followed(taken_over=True)
 
     monkeypatch.setattr(update_guard, "follow_deployment", follow)
     monkeypatch.setattr(
@@ -257,9 +275,79 @@ def test_what_was_deployed_is_followed_and_then_no_release_may_be_undone(
             finish(changed)
     else:
         finish(changed)
-    followed = ("follow", "dev", "chuoi", OWN, 15)
+    followed = ("follow", "dev", "chuoi", OWN, 15, None)
     assert done == ([followed] if rolled_back else [followed, ("confirm", "dev", QUIET, {"taken_over": True})])
     assert shown == [("it goes on", True)]
+
+
+def test_what_goes_on_when_it_is_followed_no_longer_is_said_in_a_line_that_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
+    asked: list[Any] = []
+    shown: list[Any] = []
+
+    def follow(*given: Any) -> Followed:
+        asked.extend(given[5:])
+        return Followed(taken_over=False, goes_on="chuoi goes on")
+
+    monkeypatch.setattr(update_guard, "follow_deployment", follow)
+    monkeypatch.setattr(update_guard, "check_release_stands", lambda *_, **__: None)
+    monkeypatch.setattr("pulumi.log.info", lambda words, **more: shown.append((words, more)))
+    binding = update_hooks(Snapshot(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15, 5).service
+    assert binding is not None
+    (after,) = binding.after_update or []
+    assert isinstance(after, pulumi.ResourceHook)
+    changed: Any = SimpleNamespace(new_inputs={"taskDefinition": OWN})
+    finish(after.callback(changed))  # type: ignore[arg-type]
+    assert (asked, shown) == ([15, 5], [("chuoi goes on", {})])
+
+
+PAUSES = {
+    "lifecycleHooks": [
+        {"targetType": "AWS_LAMBDA", "lifecycleStages": ["POST_SCALE_UP"]},
+        {"targetType": "PAUSE", "timeoutConfiguration": {"timeoutInMinutes": "60", "action": "ROLLBACK"}},
+    ]
+}
+RAN = {"taskDefinition": RUNS, "deploymentConfiguration": PAUSES}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "minutes"),
+    [
+        (RAN, {**RAN, "taskDefinition": OWN}, "60"),
+        (RAN, {**RAN, "loadBalancers": [{}]}, "60"),
+        (RAN, {**RAN, "forceNewDeployment": True}, "60"),
+        (RAN, {**RAN, "desiredCount": 3}, None),
+        ({**RAN, "deploymentConfiguration": {}}, RAN, None),
+        ({**RAN, "taskDefinition": OWN}, {**RAN, "deploymentConfiguration": {"lifecycleHooks": []}}, None),
+        ({}, {"taskDefinition": OWN}, None),
+    ],
+)
+def test_what_a_deployment_pauses_for(old: dict[str, Any], new: dict[str, Any], minutes: str | None) -> None:
+    assert pause_minutes(old, new) == minutes
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+@pytest.mark.parametrize(("follow", "end"), [(None, "`up` ends when it pauses"), (5, "`up` follows it for 5 minutes")])
+def test_an_edit_that_will_pause_is_said_to(
+    monkeypatch: pytest.MonkeyPatch, preview: bool, follow: int | None, end: str
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
+    monkeypatch.setattr(update_guard, "check", lambda *_: None)
+    monkeypatch.setattr("pulumi.log.info", said.append)
+    binding = update_hooks(Snapshot(boto3.Session(), {"chuoi": QUIET}), "dev", "chuoi", 15, follow).service
+    assert binding is not None
+    (before,) = binding.before_update or []
+    assert isinstance(before, pulumi.ResourceHook)
+    given: Any = SimpleNamespace(old_inputs=RAN, new_inputs={**RAN, "taskDefinition": OWN})
+    finish(before.callback(given))  # type: ignore[arg-type]
+    assert said == [
+        "chuoi: its deployment pauses with its new tasks on the test port, for 60 minutes at most, until `delivery "
+        f"continue chuoi --stack dev` or `delivery abort chuoi --stack dev`; without an answer it goes back. {end}"
+    ]
 
 
 DONE = replace(QUIET, fingerprint="an edit of somebody else's")
@@ -323,7 +411,7 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("pulumi.resource_hooks.register_resource_hook", lambda _: None)
     names = [f"service-{number}" for number in range(60)]
     together = threading.Barrier(len(names), timeout=20)
-    monkeypatch.setattr(update_guard, "follow_deployment", lambda *_: together.wait() < 0)
+    monkeypatch.setattr(update_guard, "follow_deployment", lambda *_: Followed(together.wait() < 0))
     monkeypatch.setattr(update_guard, "check_release_stands", lambda *_, **__: None)
     seen = Snapshot(boto3.Session(), {name: replace(QUIET, service=name) for name in names})
 

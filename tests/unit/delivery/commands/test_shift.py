@@ -1,15 +1,18 @@
 """`delivery continue` and `delivery abort`: what they answer, and when there is nothing to answer."""
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from delivery_aws import FakeAws, digest
+from delivery_aws import NOW, FakeAws, RefusedError, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
 
 ARN = "arn:aws:ecs:eu-west-1:111111111111:service-deployment/dev/dev-web/d1"
+CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 20}}
 PAUSE = {"hookId": "ecs-pause-1", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
 
 
@@ -22,8 +25,20 @@ def aws() -> FakeAws:
     aws.release(1, digest("a"), revision)
     aws.image(digest("a"), "release-1", "live")
     aws.service(revision, digest("a"))
-    aws.shift("IN_PROGRESS", lifecycleStage="POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[PAUSE])
+    aws.shift(
+        "IN_PROGRESS",
+        lifecycleStage="POST_TEST_TRAFFIC_SHIFT",
+        lifecycleHookDetails=[PAUSE],
+        deploymentConfiguration=CANARY,
+    )
     return aws
+
+
+def before(aws: FakeAws) -> None:
+    """Beside it what was released before serves."""
+    revision = aws.revision(0, f"@{digest('b')}")
+    serving = {"id": "ecs-svc/0", "status": "ACTIVE", "taskDefinition": revision, "runningCount": 1, "createdAt": NOW}
+    aws.services["dev-web"]["deployments"].append(serving)
 
 
 @pytest.fixture
@@ -41,15 +56,26 @@ def asked(aws: FakeAws, operation: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("verb", "action", "words"), [("continue", "CONTINUE", "It goes on"), ("abort", "ROLLBACK", "It goes back")]
+    ("verb", "action", "words"),
+    [
+        ("continue", "CONTINUE", "goes on: 10 % of the traffic shifts, and the rest 20 minutes later. {} until then."),
+        ("abort", "ROLLBACK", "goes back, as a failed one. {} as before."),
+    ],
 )
-def test_a_pause_is_answered(aws: FakeAws, run: Any, verb: str, action: str, words: str) -> None:
+@pytest.mark.parametrize("others", [True, False], ids=["another one serves", "the first"])
+def test_a_pause_is_answered(aws: FakeAws, run: Any, verb: str, action: str, words: str, others: bool) -> None:
+    if others:
+        before(aws)
     result = run(verb)
     assert result.exit_code == 0, result.output
     answer = {"serviceDeploymentArn": ARN, "hookId": "ecs-pause-1", "action": action}
     assert asked(aws, "ContinueServiceDeployment") == [answer]
     assert asked(aws, "StopServiceDeployment") == []
-    assert result.output.startswith(f"{ARN} is IN_PROGRESS at POST_TEST_TRAFFIC_SHIFT\n{words}")
+    serves = "dev-web:0 serves" if others else "Nothing serves"
+    assert result.output == (
+        f"Deployment ecs-svc/1 of dev-web:1, which was at POST_TEST_TRAFFIC_SHIFT, {words.format(serves)}\n"
+        "`delivery status web --stack dev` says how far it is.\n"
+    )
 
 
 def test_what_does_not_wait_is_aborted_and_not_continued(aws: FakeAws, run: Any) -> None:
@@ -57,7 +83,12 @@ def test_what_does_not_wait_is_aborted_and_not_continued(aws: FakeAws, run: Any)
     refused = run("continue")
     assert refused.exit_code == 1
     assert "the deployment of web waits for nobody; it is IN_PROGRESS at BAKE_TIME" in refused.output
-    assert run("abort").exit_code == 0
+    before(aws)
+    aws.shifts[0]["targetServiceRevision"] = {"requestedProductionTrafficWeight": 100.0}
+    assert run("abort").output.startswith(
+        "Deployment ecs-svc/1 of dev-web:1, which was at BAKE_TIME, goes back, as a failed one, with its 100 % of the "
+        "traffic. dev-web:0 serves all of it then.\n"
+    )
     assert asked(aws, "StopServiceDeployment") == [{"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"}]
     assert asked(aws, "ContinueServiceDeployment") == []
 
@@ -90,3 +121,92 @@ def test_status_says_the_commands(aws: FakeAws, run: Any, deploying: bool) -> No
     aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}] if deploying else []
     output = run("status").output
     assert "it waits for `delivery continue web --stack dev` or `delivery abort web --stack dev`" in output
+
+
+RULE = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:listener-rule/app/dev/b1/l1/r1"
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:listener/app/dev/b1/l1"
+
+
+class WithTestPort(FakeAws):
+    """Whose load balancer has a test listener."""
+
+    def _DescribeRules(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert given == {"RuleArns": [RULE]}
+        hosts = {"Field": "host-header", "HostHeaderConfig": {"Values": ["web.example.com"]}}
+        return {"Rules": [{"Conditions": [{"Field": "path-pattern"}, hosts]}]}
+
+    def _DescribeListeners(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert given == {"ListenerArns": [LISTENER]}
+        return {"Listeners": [{"Port": 8443, "Protocol": "HTTPS"}]}
+
+
+SINCE = datetime.now(UTC) - timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "words", "shown"),
+    [
+        ("IN_PROGRESS", {"lifecycleStage": "SCALE_UP"}, "SCALE_UP: its new tasks have 0 % of the traffic", ("", None)),
+        (
+            "IN_PROGRESS",
+            {"lifecycleHookDetails": [{**PAUSE, "expiresAt": SINCE + timedelta(minutes=60)}]},
+            "IN_PROGRESS: its new tasks have 0 % of the traffic; 60 min left of its pause, and then it goes back",
+            ("pause", 60),
+        ),
+        (
+            "IN_PROGRESS",
+            {"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "percent": 10.0},
+            "PRODUCTION_TRAFFIC_SHIFT: its new tasks have 10 % of the traffic; 20 min left of its step, until more of it "
+            "shifts",
+            ("step", 20),
+        ),
+        (
+            "IN_PROGRESS",
+            {"lifecycleStage": "BAKE_TIME", "percent": 100.0, "updatedAt": SINCE - timedelta(days=1)},
+            "BAKE_TIME: its new tasks have 100 % of the traffic; 0 min left of its bake, and then the old tasks go",
+            ("bake", 0),
+        ),
+        (
+            "ROLLBACK_IN_PROGRESS",
+            {},
+            "ROLLBACK_IN_PROGRESS: its new tasks have 0 % of the traffic, and it goes back",
+            ("", None),
+        ),
+    ],
+)
+def test_status_says_how_far_a_shift_is(
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    fields: dict[str, Any],
+    words: str,
+    shown: tuple[str, int | None],
+) -> None:
+    aws = WithTestPort()
+    aws.record("none")
+    aws.service(aws.revision(1, f"@{digest('a')}"), digest("a"))
+    percent = fields.pop("percent", 0.0)
+    aws.shift(
+        status,
+        **{
+            "updatedAt": SINCE,
+            "deploymentConfiguration": {**CANARY, "bakeTimeInMinutes": 5},
+            "targetServiceRevision": {"requestedProductionTrafficWeight": percent},
+            **fields,
+        },
+    )
+    aws.services["dev-web"]["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"] = RULE
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    runner = CliRunner()
+    lines = runner.invoke(main, ["status", "web", "--stack", "dev"]).output.splitlines()
+    assert f"{'shift':<16} {words}" in lines
+    assert f"{'test port':<16} https://web.example.com:8443" in lines
+    found = json.loads(runner.invoke(main, ["status", "web", "--stack", "dev", "--json"]).output)["shift"]
+    assert (found["waits_in"], found["minutes_left"]) == shown
+    assert (found["deployment"], found["status"], found["percent"]) == (ARN, status, percent)
+    aws.refuse["DescribeRules"] = RefusedError("AccessDenied")
+    assert "test port" not in runner.invoke(main, ["status", "web", "--stack", "dev"]).output
+
+
+def test_status_says_nothing_of_a_shift_where_there_is_none(aws: FakeAws, run: Any) -> None:
+    aws.shift("SUCCESSFUL")
+    assert not [line for line in run("status").output.splitlines() if line.startswith(("shift", "test port"))]

@@ -241,6 +241,8 @@ def test_how_long_it_may_take(how: dict[str, Any], in_up: int, in_release: int) 
     strategy = STRATEGIES[how["strategy"]](**how)
     assert isinstance(strategy, NativeStrategy)
     assert (strategy.up_minutes, strategy.release_minutes) == (in_up, in_release)
+    assert strategy.follow_minutes is None
+    assert STRATEGIES[how["strategy"]](**{**how, "follow": 5}).follow_minutes == 5
 
 
 def test_the_step_waits_for_the_whole_deployment(new: Recorder) -> None:
