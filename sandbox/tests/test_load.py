@@ -35,6 +35,16 @@ def test_what_is_counted(statuses: list[int], broken: int, errors: int) -> None:
     assert found["broken_at"] == ([1.23] if broken else [])
 
 
+def test_the_shares_of_versions_over_time() -> None:
+    views = Views()
+    for at, text in ((0.1, "v1"), (0.9, "v2\nmore"), (0.95, "v1"), (2.0, "v2\nelse"), (2.1, "x" * 50)):
+        views.add([200], at, text)
+    assert views.shares() == [
+        {"second": 0, "pages": {"v1": 2, "v2": 1}},
+        {"second": 2, "pages": {"v2": 1, "x" * 40: 1}},
+    ]
+
+
 class App(BaseHTTPRequestHandler):
     there = True
 
@@ -60,10 +70,10 @@ def site() -> Iterator[Site]:
 
 
 def test_a_view_with_and_without_assets(site: Site) -> None:
-    assert view(site, "/", 0, assets=False) == [200]
-    assert view(site, "/", 0, assets=True) == [200, 200, 200]
+    assert view(site, "/", 0, assets=False) == ([200], PAGE)
+    assert view(site, "/", 0, assets=True) == ([200, 200, 200], PAGE)
     App.there = False
-    assert view(site, "/", 0, assets=True) == [200, 404, 404]
+    assert view(site, "/", 0, assets=True) == ([200, 404, 404], PAGE)
     assert Site("h", "127.0.0.1:1").get("/") == (0, b"")
 
 

@@ -25,12 +25,21 @@ from sandbox.stacks import StackFolder
 @click.option("--seconds", default=30.0, show_default=True, help="How long; Ctrl-C ends it earlier.")
 @click.option("--workers", default=4, show_default=True, help="Page views at a time.")
 @click.option("--path", default="/", show_default=True, help="The page.")
+@click.option("--shares", is_flag=True, help="With --json, how often each version answered, by its page's first line.")
 @click.option("--pause", default=0.02, show_default=True, help="Seconds before each request.")
 @stack_option
 @json_option
 @one_message
 def load(
-    service: str, assets: bool, seconds: float, workers: int, path: str, pause: float, stack: str, as_json: bool
+    service: str,
+    assets: bool,
+    seconds: float,
+    workers: int,
+    path: str,
+    shares: bool,
+    pause: float,
+    stack: str,
+    as_json: bool,
 ) -> None:
     """Ask a service for pages through its load balancer, and count those that are broken.
 
@@ -52,7 +61,8 @@ def load(
         signal.signal(ending, lambda *_: stopped.set())
     views = Views()
     ask(site, views, path, workers, pause, is_over, assets=assets)
-    click.echo(json.dumps(views.document(), indent=2) if as_json else views.line())
+    document = views.document() | ({"shares": views.shares()} if shares else {})
+    click.echo(json.dumps(document, indent=2) if as_json else views.line())
 
 
 COMMANDS = [load]

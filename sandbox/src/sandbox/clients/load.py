@@ -6,7 +6,7 @@ import http.client
 import re
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,9 @@ from urllib.parse import urljoin, urlsplit
 from sandbox.clients.sites import Site
 
 ASSET = re.compile(r"""\b(?:src|href)=["']([^"'#]+)["']""")
+
+LONGEST_LINE = 40
+"""Characters by which versions are told apart."""
 
 
 @dataclass
@@ -25,18 +28,22 @@ class Views:
         total: page views; each is a page, and its assets when those are asked for.
         broken_at: when views were broken, in seconds since the start: the page or an asset of it was not there.
         statuses: of all answers.
+        versions: second since the start → how often each text was the page's, by its first line; what answers is known
+            by it.
     """
 
     total: int = 0
     broken_at: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
+    versions: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, statuses: list[int], at: float) -> None:
-        """One page view: the page's status, and its assets'."""
+    def add(self, statuses: list[int], at: float, text: str = "") -> None:
+        """One page view: the page's status, and its assets'; and the page."""
         with self._lock:
             self.total += 1
+            self.versions[int(at)][text.partition("\n")[0][:LONGEST_LINE]] += 1
             self.statuses.update(statuses)
             if any(status != http.HTTPStatus.OK for status in statuses):
                 self.broken_at.append(round(at, 2))
@@ -57,6 +64,10 @@ class Views:
             "broken_at": sorted(self.broken_at),
         }
 
+    def shares(self) -> list[dict[str, Any]]:
+        """For machines: how often each version answered, second by second."""
+        return [{"second": second, "pages": dict(pages)} for second, pages in sorted(self.versions.items())]
+
     def line(self) -> str:
         """For people."""
         spread = f", from second {min(self.broken_at)} to {max(self.broken_at)}" if self.broken_at else ""
@@ -73,15 +84,15 @@ def assets_of(page: str, path: str) -> list[str]:
     return list(dict.fromkeys(each.path for each in parsed if not each.netloc and each.path != path))
 
 
-def view(site: Site, path: str, pause: float, *, assets: bool) -> list[int]:
-    """One page view; the statuses of its answers."""
+def view(site: Site, path: str, pause: float, *, assets: bool) -> tuple[list[int], str]:
+    """One page view; the statuses of its answers, and the page."""
     status, body = site.get(path)
-    statuses = [status]
+    statuses, page = [status], body.decode(errors="replace")
     if assets and status == http.HTTPStatus.OK:
-        for asset in assets_of(body.decode(errors="replace"), path):
+        for asset in assets_of(page, path):
             time.sleep(pause)
             statuses.append(site.get(asset)[0])
-    return statuses
+    return statuses, page
 
 
 def load(
@@ -93,7 +104,8 @@ def load(
     def work() -> None:
         while not is_over():
             at = time.monotonic() - started
-            views.add(view(site, path, pause, assets=assets), at)
+            statuses, page = view(site, path, pause, assets=assets)
+            views.add(statuses, at, page)
             views.seconds = time.monotonic() - started
             time.sleep(pause)
 
