@@ -390,15 +390,15 @@ def test_every_wait_for_a_deployment_has_the_service_s_timeout(
 ) -> None:
     services = json.loads(stack_config("dev")["fargate-delivery:services"])
     services["chuoi"] |= given
-    followed: list[int] = []
+    followed: list[tuple[int, int | None]] = []
 
     def hooks(*given: Any) -> UpdateHooks:
-        followed.append(given[-1])
+        followed.append(given[-2:])
         return UpdateHooks()
 
     monkeypatch.setattr("components.service.update_hooks.update_hooks", hooks)
     recorder = run(deploy, "dev", **{"services": services})
-    assert followed == [minutes, 15]
+    assert followed == [(minutes, None), (15, None)]
     assert actions(recorder, "chuoi")["Deploy"]["configuration"]["DeploymentTimeout"] == str(minutes)
     variables = recorder.inputs(FUNCTION, "chuoi-steps")["environment"]["variables"]
     assert json.loads(variables["SERVICE"])["deploy_minutes"] == minutes

@@ -1,7 +1,8 @@
 """`delivery continue` and `delivery abort`: what they answer, and when there is nothing to answer."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,7 +141,7 @@ class WithTestPort(FakeAws):
         return {"Listeners": [{"Port": 8443, "Protocol": "HTTPS"}]}
 
 
-SINCE = datetime.now(UTC) - timedelta(seconds=30)
+SINCE = NOW - timedelta(seconds=30)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,7 @@ def test_status_says_how_far_a_shift_is(
     )
     aws.services["dev-web"]["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"] = RULE
     monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    monkeypatch.setattr("delivery.shift.datetime", SimpleNamespace(now=lambda _: NOW))
     runner = CliRunner()
     lines = runner.invoke(main, ["status", "web", "--stack", "dev"]).output.splitlines()
     assert f"{'shift':<16} {words}" in lines
