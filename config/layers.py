@@ -50,7 +50,10 @@ class Merged:
         return f"{self.origins.get(service, service)}{path.removeprefix(service)}"
 
     def placed(self, problems: Iterable[str]) -> Iterator[str]:
-        """Each `key.path: the problem` by the path where it is written; what defaults do to several services is one."""
+        """Each `key.path: the problem` by the path where it is written; what defaults do to several services is one.
+
+        At the end, how to be without a service of all stacks that the stack says nothing of.
+        """
         services: dict[str, list[str]] = {}
         for problem in problems:
             path, _, words = problem.partition(": ")
@@ -58,6 +61,9 @@ class Merged:
         for problem, names in services.items():
             default = problem.startswith(("defaults.", "common.defaults."))
             yield f"{problem} (in {_some(list(dict.fromkeys(names)))})" if default else problem
+        named = {names[0] for problem, names in services.items() if problem.startswith("common.services.")}
+        for name in sorted(name for name in named if self.written(f"services.{name}").startswith("common.")):
+            yield f"services: {name} is a service of every stack: say what it lacks, or leave it out, `{name}: false`"
 
 
 def _some(names: list[str]) -> str:

@@ -266,6 +266,7 @@ STACK = """config:
 ERRORS = [
     "Pulumi.dev.yaml is not valid:",
     "  line 4: fargate-delivery:defaults.build.timeout: 0 is not allowed: input should be greater than or equal to 5 (in job, web)",
+    "  line 5: fargate-delivery:services: web is a service of every stack: say what it lacks, or leave it out, `web: false`",
     "  line 6: fargate-delivery:services.job.task: is missing (its keys are ",
     "  line 7: fargate-delivery:services.job.tasks.min: 0 is not allowed: input should be greater than or equal to 1",
     "  Pulumi.yaml, line 7: fargate-delivery:common.defaults.exec: 'maybe' is not allowed: input should be a valid boolean, true or false (in job, web)",

@@ -146,4 +146,4 @@ def test_a_review_adds_no_rule_to_the_balancer_s_group() -> None:
 
 
 def test_the_committed_buildspecs_are_what_is_counted() -> None:
-    assert [path.name for path in settings.BUILDSPECS.glob("*.yaml")] == ["package.yaml"]
+    assert [path.name for path in settings.BUILDSPECS.glob("*.yaml")] == ["build.yaml"]
