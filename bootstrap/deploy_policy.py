@@ -13,9 +13,9 @@ from bootstrap import network_policy
 from components.iam.delivery_policies import read_executions, watch_scaling
 from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
-from releases.names import build_log_group, function_log_group, log_group, parameter_path
+from releases.names import build_log_group, function_log_group, jobs_function, log_group, parameter_path
 
-PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events", "lambda")
+PASSED_TO = ("codebuild", "codedeploy", "codepipeline", "ecs", "ecs-tasks", "events", "lambda", "scheduler")
 """The services that the stack's roles are for."""
 
 LINKED = (
@@ -163,6 +163,14 @@ def delivery(scope: Scope) -> list[Statement]:
             "Builds", "codebuild:CreateProject UpdateProject DeleteProject", [scope.arn("codebuild", f"project/{ours}")]
         ),
         allow("Functions", functions, [scope.arn("lambda", f"function:{ours}")]),
+        # `delivery run`, of a job.
+        allow("RunJobs", "lambda:InvokeFunction", [scope.arn("lambda", f"function:{jobs_function(ours)}")]),
+        allow(
+            "Schedules",
+            "scheduler:CreateScheduleGroup DeleteScheduleGroup GetScheduleGroup ListTagsForResource TagResource "
+            "UntagResource CreateSchedule UpdateSchedule DeleteSchedule GetSchedule",
+            [scope.arn("scheduler", f"schedule-group/{ours}"), scope.arn("scheduler", f"schedule/{ours}/*")],
+        ),
         allow(
             "Pipelines",
             "codepipeline:CreatePipeline UpdatePipeline DeletePipeline TagResource UntagResource",

@@ -45,6 +45,7 @@ def check_limits(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]
     yield from _check_load_balancer(config)
     for name, service in config.services.items():
         yield from _check_pipeline_function(name, service)
+        yield from _check_jobs_function(name, service)
         yield from _check_builds(name, service)
         yield from _check_roles(stack, name, service)
     for path in sorted(buildspecs.glob("*.yaml")):
@@ -89,6 +90,18 @@ def _check_pipeline_function(name: str, service: "Service") -> Iterator[str]:
         yield (
             f"services.{name}.migrate.command: has {length} characters as JSON in JSON, and the variables of the "
             f"pipeline's function take {most} of them; put it into a script of the image"
+        )
+
+
+def _check_jobs_function(name: str, service: "Service") -> Iterator[str]:
+    jobs = {
+        job: {"command": it.command, "minutes": it.timeout, "retries": it.retries} for job, it in service.jobs.items()
+    }
+    length = len(json.dumps(json.dumps(jobs, separators=(",", ":")))) - len('""')
+    if length > (most := FUNCTION_VARIABLES - OTHER_SETTINGS):
+        yield (
+            f"services.{name}.jobs: are {length} characters as JSON in JSON, and the variables of the function that "
+            f"runs them take {most} of them; put long commands into scripts of the image"
         )
 
 

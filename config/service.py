@@ -11,6 +11,7 @@ from components.pipeline.sources import Source
 from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
+from components.service.jobs import Job, JobName
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
 from components.service.routing import HealthCheck, Stickiness
@@ -42,6 +43,8 @@ class Service(Model):
     build: Build = Build()
     migrate: Migrate | None = None
     """Without it a release migrates nothing."""
+    jobs: dict[JobName, Job] = Field(default_factory=dict)
+    """Commands that run beside the service with its released image, by a schedule or by hand."""
     approve: bool | None = None
     """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
     parameters: dict[types.ParameterName, Parameter] = Field(default_factory=dict)

@@ -12,7 +12,19 @@ import click
 Address = Callable[[str, str, int], str]
 
 DECISIONS = ("approve", "reject", "continue", "abort")
-COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune")
+COMMANDS = (
+    "status",
+    "history",
+    "rollback",
+    "redeploy",
+    "rebuild",
+    "promote",
+    "run",
+    "retry",
+    "repair",
+    *DECISIONS,
+    "prune",
+)
 """Those that look at or act on the services of a stack."""
 
 

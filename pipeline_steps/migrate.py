@@ -20,11 +20,11 @@ import boto3
 from botocore.exceptions import ClientError
 
 from pipeline_steps.artifacts import read_file
+from pipeline_steps.command_definition import command_definition, essential_sidecars
 from pipeline_steps.failure_line import failure_line
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
-from pipeline_steps.migration_definition import essential_sidecars, migration_definition
-from pipeline_steps.migration_task import MigrationTask
 from pipeline_steps.settings import Migration, Settings
+from releases.command_task import CommandTask
 from releases.ecs import describe_revision, describe_tasks, log_stream
 from releases.failure import last_messages
 from releases.template import TASK_DEFINITION
@@ -92,17 +92,17 @@ class _Step:
                 raise StepError(f"ECS does not know the migration's task {progress.task}")
             summary = f"ECS does not show the task {progress.task} yet"
             return Waiting(summary, asdict(replace(progress, missing=progress.missing + 1)))
-        task = MigrationTask.parse(shown[0], self._container)
+        task = CommandTask.parse(shown[0], self._container)
         if task.over:
             return self._end(task)
         self._stop_if_over(task)
         return Waiting(f"The migration's task is {task.status}: {task.arn}", asdict(progress))
 
-    def _unfinished(self) -> Iterator[MigrationTask]:
+    def _unfinished(self) -> Iterator[CommandTask]:
         """The service's migrations of which something runs; ListTasks has those that are to stop as STOPPED."""
         for status in ("RUNNING", "STOPPED"):
             for task in describe_tasks(self._ecs, self._cluster, family=self._migration.family, desiredStatus=status):
-                migration = MigrationTask.parse(task, self._container)
+                migration = CommandTask.parse(task, self._container)
                 if not migration.over:
                     yield migration
 
@@ -133,7 +133,7 @@ class _Step:
 
     def _revision(self, service: Json) -> dict[str, Any]:
         settings, model = self._settings, self._ecs.meta.service_model
-        return migration_definition(
+        return command_definition(
             self._deployed(service),
             family=self._migration.family,
             containers=settings.containers,
@@ -149,7 +149,7 @@ class _Step:
             return template
         return describe_revision(self._ecs, service["taskDefinition"])
 
-    def _stop_if_over(self, task: MigrationTask) -> None:
+    def _stop_if_over(self, task: CommandTask) -> None:
         """Stop a migration that takes too long, or that an essential sidecar has left alone."""
         if task.stopping:
             return
@@ -163,14 +163,16 @@ class _Step:
             print(f"Stopping {task.arn}: {reason}")
             self._ecs.stop_task(cluster=self._cluster, task=task.arn, reason=reason)
 
-    def _end(self, task: MigrationTask) -> Done:
+    def _end(self, task: CommandTask) -> Done:
         containers = describe_revision(self._ecs, task.definition)["containerDefinitions"]
         migrating: Json = next((each for each in containers if each["name"] == self._container), {})
         place = log_stream(migrating, task.arn)
         log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {self._container} sends it"
         if task.succeeded:
             return Done(f"Migrated with {self._job.parameters['digest']}. Its log: {log}")
-        raise StepError(task.failure(self._last_line(*place) if place and task.code is not None else "", log))
+        raise StepError(
+            task.failure("The migration", self._last_line(*place) if place and task.code is not None else "", log)
+        )
 
     def _last_line(self, group: str, stream: str) -> str:
         try:

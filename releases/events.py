@@ -11,10 +11,11 @@ SOURCE = "fargate-delivery"
 """Their source, and the namespace of the metrics."""
 STARTED, PACKAGED, NOT_PACKAGED = "Release Started", "Release Packaged", "Release Not Packaged"
 RELEASED, FAILED = "Service Released", "Release Failed"
+JOB_FAILED, JOB_SKIPPED = "Job Failed", "Job Skipped"
 """Their detail types. The first is published before a build or a copy and as soon as a commit is known, the second when
 there is an image to deploy, and the third when a build has failed, with the reason. Release publishes the fourth; its
-detail is the release record with the pipeline's name. The last is published by what looks why an execution has
-ended."""
+detail is the release record with the pipeline's name. The fifth is published by what looks why an execution has ended,
+the last two by what runs a service's jobs."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,22 @@ def publish(
         RuntimeError: EventBridge does not take the event.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    fields = {"pipeline": pipeline, "execution-id": execution, **commit.event_fields(), **detail}
-    entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(fields)}
+    put(session, detail_type, {"pipeline": pipeline, "execution-id": execution, **commit.event_fields(), **detail})
+
+
+def put(session: Any, detail_type: str, detail: Mapping[str, Any]) -> None:
+    """Publish an event.
+
+    Args:
+        session: AWS.
+        detail_type: one of those above.
+        detail: the event's detail.
+
+    Raises:
+        RuntimeError: EventBridge does not take the event.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail)}
     answer = session.client("events").put_events(Entries=[entry])
     if answer.get("FailedEntryCount"):
         raise RuntimeError(f"EventBridge did not take the event: {answer['Entries'][0]}")

@@ -17,8 +17,8 @@ RELEASE, CONTENT = "release-", "content-"
 """How the tags of a released image and of a built one begin."""
 CONTENT_DIGITS = 40
 """Of the hash, in the tag."""
-UPLOADED, TEMPLATE_CHANGED = "upload", "template"
-"""What starts a pipeline, as the names of its EventBridge rules end."""
+UPLOADED, TEMPLATE_CHANGED, JOB_ENDED = "upload", "template", "job-ended"
+"""What starts a pipeline, or has a job looked at, as the names of its EventBridge rules end."""
 
 
 def aws_name(stack: str, service: str) -> str:
@@ -35,12 +35,31 @@ def migration_family(name: str) -> str:
     return f"{name}-migrate"
 
 
-def starting_rule(name: str, starter: str) -> str:
-    """The EventBridge rule that starts a pipeline.
+def jobs_function(name: str) -> str:
+    """The function that runs a service's jobs, and its role.
 
     Args:
         name: the service's name in AWS.
-        starter: UPLOADED or TEMPLATE_CHANGED.
+    """
+    return f"{name}-jobs"
+
+
+def job_family(name: str, job: str) -> str:
+    """The family of a job's task definitions. No service's name has a low line.
+
+    Args:
+        name: the service's name in AWS.
+        job: the job's; `*` for any.
+    """
+    return f"{name}_{job}"
+
+
+def starting_rule(name: str, starter: str) -> str:
+    """The EventBridge rule that starts a pipeline, or has a job looked at.
+
+    Args:
+        name: the service's name in AWS.
+        starter: UPLOADED, TEMPLATE_CHANGED or JOB_ENDED.
     """
     return f"{name}-{starter}"
 

@@ -16,6 +16,7 @@ def declare(stack: Settings, platform: Platform) -> None:
                 "scope": platform.scope,
                 "pipelines": pipelines,
                 "webhook": stack.slack_webhook,
+                "jobs": any(service.jobs for service in config.services.values()),
                 "production": config.protect,
                 "page": platform.page,
             },

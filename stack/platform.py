@@ -49,7 +49,8 @@ def declare(stack: Settings, scope: Scope) -> Platform:
     if config.notifications.commits is not None:
         store_args["report_prefixes"] = [report.FOLDER]
     store = DeliveryStore("delivery-store", store_args)
-    failures = StartFailures("starts", {"scope": scope, "page": config.notifications.page})
+    jobs = any(service.jobs for service in config.services.values())
+    failures = StartFailures("starts", {"scope": scope, "jobs": jobs, "page": config.notifications.page})
     pulumi.export("load_balancer", balancer.dns_name)
     if shared is None:
         pulumi.export("shared", to_share(network, balancer))

@@ -12,6 +12,7 @@ from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service import update_hooks
 from components.service.ecs_service import EcsService
+from components.service.jobs import Jobs
 from components.service.parameter_store import ParameterStore
 from components.service.route_names import Route
 from components.service.update_hooks import Snapshot, current_service
@@ -93,6 +94,8 @@ def declare(
             "migrate": config.migrate,
         },
     )
+    if config.jobs:
+        Jobs(name, {"service": service, "jobs": config.jobs})
     if pipeline.upload_to is not None:
         update_hooks.say_where_to_upload(name, current.state, pipeline.upload_to)
     pulumi.export(

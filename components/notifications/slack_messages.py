@@ -14,13 +14,13 @@ import pulumi_aws as aws
 
 from components.scope import Scope
 from releases.errors import PROGRAM
-from releases.events import NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
+from releases.events import JOB_FAILED, JOB_SKIPPED, NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 from releases.names import aws_name, log_group, release_tag
 
 MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
-Subject = Literal["pipeline", "service", "hook", "task", "alarm"]
+Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm"]
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
 CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
 LOG_PAGE, LOGS_PAGE = (
@@ -33,6 +33,7 @@ LINKS: Mapping[Subject, Mapping[str, str]] = {
     "service": {"Services": f"{CLUSTER}/services?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
     "hook": {"Services": f"{CLUSTER}/services?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
     "task": {"Tasks": f"{CLUSTER}/tasks?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
+    "job": {"Log": f"{LOG_PAGE}<pipeline>", "Tasks": f"{CLUSTER}/tasks?region={{region}}", **DASHBOARD},
     "alarm": {"Alarm": f"{CLOUDWATCH}alarmsV2:alarm/<alarm>", "Log": f"{LOG_PAGE}<alarm>", **DASHBOARD},
 }
 """Where in the AWS console to look further. A service's log group ends in what its pipeline and its alarm are called.
@@ -42,6 +43,7 @@ INPUT_PATHS: Mapping[Subject, Mapping[str, str]] = {
     "service": {"service": "$.resources[0]"},
     "hook": {"service": "$.detail.serviceArn"},
     "task": {"group": "$.detail.group", "task": "$.detail.taskArn"},
+    "job": {"pipeline": "$.detail.pipeline", "job": "$.detail.job"},
     "alarm": {"alarm": "$.detail.alarmName"},
 }
 """What every message of a subject has of its event."""
@@ -86,6 +88,7 @@ OUTCOME = {
 }
 ALARM = "CloudWatch Alarm State Change"
 ALARM_REASON = {"reason": "$.detail.state.reason"}
+JOB_PATHS = {"reason": "$.detail.reason", "task": "$.detail.task"}
 HOOK = "ECS Hook State Change"
 HOOK_PATHS = {"hook": "$.detail.hookId", "stage": "$.detail.lifecycleStage", "event": "$.detail.eventName"}
 MESSAGES: Mapping[str, Message] = {
@@ -253,6 +256,31 @@ MESSAGES: Mapping[str, Message] = {
 }
 
 
+JOB_MESSAGES: Mapping[str, Message] = {
+    "job_failed": Message(
+        "Job <job> of <pipeline> has failed",
+        FAILURE,
+        JOB_FAILED,
+        {},
+        JOB_PATHS,
+        ["<reason>", "Task <task>"],
+        source=SOURCE,
+        subject="job",
+    ),
+    "job_skipped": Message(
+        "Job <job> of <pipeline> was left out",
+        FAILURE,
+        JOB_SKIPPED,
+        {},
+        JOB_PATHS,
+        ["<reason>"],
+        source=SOURCE,
+        subject="job",
+    ),
+}
+"""For stacks that have jobs."""
+
+
 def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
     """Which events a message is for, as a rule's JSON: those of this stack, and of no other.
 
@@ -264,7 +292,7 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
     detail = dict(message.detail)
     events: dict[str, Any] = {"source": [message.source], "detail-type": [message.detail_type], "detail": detail}
     match message.subject:
-        case "pipeline":
+        case "pipeline" | "job":
             detail["pipeline"] = list(pipelines)
         case "alarm":
             detail["alarmName"] = list(pipelines)
@@ -281,7 +309,8 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
 def longest_pattern_length(pipelines: Sequence[str]) -> int:
     """Characters of the longest pattern, which must not be more than LONGEST_PATTERN: one that names all pipelines."""
     nowhere = Scope(stack="", partition="", region="", account="")
-    return max(len(event_pattern(message, nowhere, pipelines)) for message in MESSAGES.values())
+    messages = {**MESSAGES, **JOB_MESSAGES}.values()
+    return max(len(event_pattern(message, nowhere, pipelines)) for message in messages)
 
 
 def console_url(scope: Scope, page: str) -> str:

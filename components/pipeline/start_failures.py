@@ -1,4 +1,4 @@
-"""What becomes of an event that should have started a pipeline and did not: it is kept, and somebody is told."""
+"""What becomes of an event that started no pipeline or job, and should have: it is kept, and somebody is told."""
 
 from typing import NotRequired, TypedDict
 
@@ -6,19 +6,21 @@ import pulumi
 
 from components.notifications.dead_letter_queue import dead_letter_queue
 from components.scope import Scope
-from releases.names import TEMPLATE_CHANGED, UPLOADED, starting_rule
+from releases.names import JOB_ENDED, TEMPLATE_CHANGED, UPLOADED, starting_rule
 
 
 class StartFailuresArgs(TypedDict):
     """Inputs of `StartFailures`."""
 
     scope: Scope
+    jobs: NotRequired[bool]
+    """Whether services have jobs, whose runs and ends are called for by events, too."""
     page: NotRequired[str | None]
     """The SNS topic that the alarm tells."""
 
 
 class StartFailures(pulumi.ComponentResource):
-    """A dead-letter queue for the rules that start the stack's pipelines, and an alarm on it.
+    """A dead-letter queue for what starts the stack's pipelines and jobs, and an alarm on it.
 
     Produces: a queue, its policy and its alarm.
     """
@@ -35,9 +37,12 @@ class StartFailures(pulumi.ComponentResource):
         # By pattern: a queue's policy has 8,192 bytes, which the ARNs of a hundred services' rules would fill.
         rules = [
             scope.arn("events", f"rule/{starting_rule(scope.name('*'), starter)}")
-            for starter in (UPLOADED, TEMPLATE_CHANGED)
+            for starter in (UPLOADED, TEMPLATE_CHANGED, *([JOB_ENDED] if args.get("jobs") else []))
         ]
-        description = "An upload or a changed template did not start its pipeline; the queue has the event, and why"
+        what = "An upload or a changed template did not start its pipeline"
+        if args.get("jobs"):
+            what += ", or a job was not started or not looked at"
+        description = f"{what}; the queue has the event, and why"
         queue = dead_letter_queue(name, full_name, rules, description, args.get("page"), child)
         self.queue_arn = pulumi.Output.all(queue.arn, queue.policy.id).apply(lambda known: str(known[0]))
         self.alarm_name = queue.alarm_name

@@ -97,6 +97,8 @@ class EcsService(pulumi.ComponentResource):
     role_arns: list[pulumi.Output[str]]
     """The roles that whoever deploys a revision must be allowed to pass: execution and task, and the one that ECS
     shifts traffic with."""
+    task_role_arns: list[pulumi.Output[str]]
+    """Those of them that a task has: execution and task."""
     record_name: pulumi.Output[str]
     """The release record's Parameter Store name."""
     record_arn: pulumi.Output[str]
@@ -170,7 +172,8 @@ class EcsService(pulumi.ComponentResource):
         service = self._service(declared, group, role_policies, shifter)
         self._scaling(service.name)
         self.name, self.arn = service.name, service.arn
-        self.role_arns = [role.arn for role in (execution_role, app_role, shifter) if role is not None]
+        self.task_role_arns = [execution_role.arn, app_role.arn]
+        self.role_arns = [*self.task_role_arns, *([shifter.arn] if shifter is not None else [])]
         self.record_name, self.record_arn = record.name, record.arn
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.waiting = declared.apply(lambda revision: self._why_waiting(revision[0], revision[2]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from account_functions import make_function, told
 from aws_fakes import eventually
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
@@ -19,20 +20,6 @@ from sandbox.functions import api as functions
 from sandbox.server.listener import Listener
 
 A, R = "111122223333", "eu-west-1"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}],
-}
-CODE = """
-import boto3, json, os, sys
-
-def handler(event, context):
-    said = json.dumps([event, boto3.client("sts").get_caller_identity()["Arn"], context.aws_request_id])
-    boto3.client("ssm").put_parameter(Name=os.environ["TOLD"], Type="String", Value=said, Overwrite=True)
-    print("said it with", context.get_remaining_time_in_millis() > 0)
-    if event.get("raises"):
-        raise ValueError(event["raises"])
-"""
 
 
 @pytest.fixture
@@ -44,35 +31,8 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     moto_api_backend.reset()
 
 
-def make_function(
-    account: Account, runtime: str = "python3.12", logs: bool = True, code: str = CODE, **variables: str
-) -> None:
-    iam = account.client("iam")
-    role = iam.create_role(RoleName="smoke", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    allowed = [{"Effect": "Allow", "Action": ["ssm:PutParameter"], "Resource": f"arn:aws:ssm:{R}:{A}:parameter/told"}]
-    if logs:
-        allowed += [
-            {"Effect": "Allow", "Action": ["logs:*"], "Resource": f"arn:aws:logs:{R}:{A}:log-group:/aws/lambda/smoke*"}
-        ]
-    document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
-    iam.put_role_policy(RoleName="smoke", PolicyName="own", PolicyDocument=document)
-    files = io.BytesIO()
-    with zipfile.ZipFile(files, "w") as archive:
-        archive.writestr("hook.py", code)
-    account.client("lambda").create_function(
-        FunctionName="smoke", Runtime=runtime, Role=role, Handler="hook.handler", Code={"ZipFile": files.getvalue()},
-        Timeout=60, Environment={"Variables": variables},
-    )  # fmt: skip
-
-
 def invoke(account: Account, **given: Any) -> Any:
     return account.client("lambda").invoke(FunctionName="smoke", **{"InvocationType": "Event", **given})
-
-
-def told(account: Account) -> Any:
-    """What the function has put, and how often."""
-    found = account.client("ssm").get_parameters(Names=["told"])["Parameters"]
-    return found and (json.loads(found[0]["Value"]), found[0]["Version"])
 
 
 def logged(account: Account) -> list[str]:

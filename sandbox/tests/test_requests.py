@@ -489,6 +489,35 @@ def test_application_auto_scaling_tries_what_its_caller_may(operation: str) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("operation", "params", "expected"),
+    [
+        (
+            "CreateSchedule",
+            {"Name": "n", "GroupName": "g", "Target": {"RoleArn": ROLE}},
+            [("CreateSchedule", "schedule/g/n"), ("PassRole", ROLE)],
+        ),
+        ("UpdateSchedule", {"Name": "n", "Target": {"RoleArn": ROLE}}, [("UpdateSchedule", "schedule/default/n"), ("PassRole", ROLE)]),
+        ("GetSchedule", {"Name": "n", "GroupName": "g"}, [("GetSchedule", "schedule/g/n")]),
+        ("CreateScheduleGroup", {"Name": "g"}, [("CreateScheduleGroup", "schedule-group/g")]),
+        (
+            "CreateScheduleGroup",
+            {"Name": "g", "Tags": [{"Key": "a", "Value": "b"}]},
+            [("CreateScheduleGroup", "schedule-group/g"), ("TagResource", "schedule-group/g")],
+        ),
+        ("DeleteScheduleGroup", {"Name": "g"}, [("DeleteScheduleGroup", "schedule-group/g"), ("DeleteSchedule", "schedule/g/*")]),
+    ],
+)  # fmt: skip
+def test_schedules(operation: str, params: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """Service Authorization Reference, API operations defined by Amazon EventBridge Scheduler."""
+    found = of("scheduler", operation, **params)
+    assert [(need.action.partition(":")[2], need.resource) for need in found] == [
+        (action, place if place.startswith("arn:") else arn("scheduler", place)) for action, place in expected
+    ]
+    passed = [need.context for need in found if need.action == "iam:PassRole"]
+    assert passed == [{"iam:PassedToService": "scheduler.amazonaws.com"}] * len(passed)
+
+
 ON_EVERYTHING = scoped_to_everything("cloudwatch")
 REFERENCE: dict[str, Any] = load_resource(cfnlint.data.AdditionalSpecs, "Policies.json")
 """The Service Authorization Reference, actions in lower case."""

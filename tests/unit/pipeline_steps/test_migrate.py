@@ -17,8 +17,8 @@ import pytest
 from pipeline_steps_fakes import FakeSession, error
 
 from pipeline_steps import migrate
+from pipeline_steps.command_definition import ESSENTIAL_LABEL
 from pipeline_steps.job import Done, Job, StepError, Waiting
-from pipeline_steps.migration_definition import ESSENTIAL_LABEL
 from pipeline_steps.settings import Migration, Settings
 
 Json = dict[str, Any]

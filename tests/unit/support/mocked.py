@@ -50,6 +50,7 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:cloudwatch/eventConnection:EventConnection": _arn("events", "connection/"),
     "aws:cloudwatch/eventApiDestination:EventApiDestination": _arn("events", "api-destination/"),
     "aws:cloudwatch/eventRule:EventRule": _arn("events", "rule/"),
+    "aws:scheduler/scheduleGroup:ScheduleGroup": _arn("scheduler", "schedule-group/"),
     "aws:sqs/queue:Queue": _arn("sqs", ""),
     "aws:iam/policy:Policy": _arn("iam", "policy/"),
     "aws:ecs/cluster:Cluster": _arn("ecs", "cluster/"),

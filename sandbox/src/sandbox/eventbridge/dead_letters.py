@@ -63,10 +63,10 @@ def keep(
         MessageBody=json.dumps(event),
         MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()},
     )
-    _alarm(account, name)
+    sound_alarms(account, name)
 
 
-def _alarm(account: Account, queue: str) -> None:
+def sound_alarms(account: Account, queue: str) -> None:
     """The alarms on the queue's depth go off; CloudWatch would see it within their period."""
     cloudwatch = account.client("cloudwatch")
     dimension = {"Name": "QueueName", "Value": queue}

@@ -129,6 +129,11 @@ TEMPLATES: Templates = {
         **_each(ANY, "PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition"),
     },
     "route53": {"ListHostedZones": ANY, "CreateHostedZone": ANY},
+    "scheduler": {
+        "GetScheduleGroup": "schedule-group/{Name}",
+        **_each("{ResourceArn}", "ListTagsForResource TagResource UntagResource"),
+        **_each(ANY, "ListSchedules ListScheduleGroups"),
+    },
     "sqs": {**_each("{QueueName}", "CreateQueue GetQueueUrl")},
 }
 
@@ -286,6 +291,7 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
             "DeleteQueue",
             "GetQueueAttributes",
             "ListQueueTags",
+            "SendMessage",
             "SetQueueAttributes",
             "TagQueue",
             "UntagQueue",

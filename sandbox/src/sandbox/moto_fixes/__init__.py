@@ -9,6 +9,7 @@ from sandbox.moto_fixes import (
     log_streams,
     record_sets,
     scaling_tags,
+    schedule_groups,
     security_group_rules,
     target_groups,
 )
@@ -25,6 +26,7 @@ def apply() -> None:
         log_streams,
         record_sets,
         scaling_tags,
+        schedule_groups,
         security_group_rules,
         target_groups,
     ):

@@ -94,6 +94,8 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:lambda/function:Function": "name packageType tenancyConfig",
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "functionName qualifier",
         "aws:lambda/permission:Permission": ALL,
+        "aws:scheduler/schedule:Schedule": "name namePrefix groupName",
+        "aws:scheduler/scheduleGroup:ScheduleGroup": "name namePrefix",
         "aws:sqs/queue:Queue": "name namePrefix fifoQueue",
         "aws:sqs/queuePolicy:QueuePolicy": "queueUrl",
         "aws:ssm/parameter:Parameter": "name",

@@ -10,6 +10,7 @@ GET  /slack               what was posted to Slack, and whether anything is on i
 GET  /commits             what GitHub or GitLab was told, and whether anything is on its way
 POST /slack               ``{"failure_mode": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /builds              ``{"quota": NUMBER or null}``: how many builds may run at once from now on
+POST /fire                ``{"group": "default", "name": SCHEDULE}``: call what a schedule of Scheduler's is for, now
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "names": [NAME, …]}``: credentials to act as the user or role of one of
                           these names, or else as the only one whose name ends so; without a name as the root

@@ -29,6 +29,7 @@ HANDLER_MODULES = (
     "sandbox.codedeploy.api",
     "sandbox.ecr.api",
     "sandbox.functions.api",
+    "sandbox.scheduler.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 
@@ -38,7 +39,7 @@ TARGET_MODULES = (
     "sandbox.eventbridge.destinations",
 )
 """Modules with ``TARGETS``: what delivers events to the targets of rules, by the service in the target's ARN."""
-CONTROL_MODULES = ("sandbox.balancer.control", "sandbox.codebuild.control")
+CONTROL_MODULES = ("sandbox.balancer.control", "sandbox.codebuild.control", "sandbox.scheduler.control")
 """Modules with ``ROUTES``: what parts of the sandbox offer at ``/_sandbox/``."""
 
 

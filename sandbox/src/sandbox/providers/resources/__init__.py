@@ -16,6 +16,7 @@ from sandbox.providers.resources import (
     messaging,
     s3,
     scaling,
+    scheduler,
     security_groups,
     ssm_kms,
 )
@@ -38,6 +39,7 @@ _MODULES = (
     messaging,
     s3,
     scaling,
+    scheduler,
     security_groups,
     ssm_kms,
 )

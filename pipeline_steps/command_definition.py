@@ -1,4 +1,4 @@
-"""From a service's task definition to its migration's."""
+"""From a service's task definition to that of a command which runs once: a migration, or a job."""
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
@@ -7,10 +7,10 @@ from typing import Any
 from pipeline_steps.job import StepError
 
 ESSENTIAL_LABEL = "fargate-delivery.essential"
-"""The docker label of a sidecar that is essential to the service's tasks, and that the step looks after."""
+"""The docker label of a sidecar that is essential to the service's tasks, and that Migrate looks after."""
 
 
-def migration_definition(
+def command_definition(
     service: Mapping[str, Any],
     *,
     family: str,
@@ -24,20 +24,19 @@ def migration_definition(
     Args:
         service: as DescribeTaskDefinition answers, or as CodeDeploy is given it.
         family: the new definition's.
-        containers: those that run the service's own image; the first one migrates, and the others would run the new
-            version before the migration, so they are left out.
+        containers: those that run the service's own image; the first one runs the command, and the others are left out.
         image: by its digest.
-        command: of the migration.
+        command: what is run by its entry point.
         accepted: what RegisterTaskDefinition takes.
 
     Raises:
         StepError: the service has no such container.
     """
-    migrating, others = containers[0], containers[1:]
+    running, others = containers[0], containers[1:]
     kept = [copy.deepcopy(each) for each in service["containerDefinitions"] if each["name"] not in others]
     names = [each["name"] for each in kept]
-    if migrating not in names:
-        raise StepError(f"The service has no container {migrating}; it has: {', '.join(names)}")
+    if running not in names:
+        raise StepError(f"The service has no container {running}; it has: {', '.join(names)}")
     forwarded = any(each.get("logConfiguration", {}).get("logDriver") == "awsfirelens" for each in kept)
     for each in kept:
         if "dependsOn" in each:
@@ -46,12 +45,12 @@ def migration_definition(
             each["volumesFrom"] = [other for other in each["volumesFrom"] if other["sourceContainer"] not in others]
         if not forwarded:  # ECS refuses a log router that nobody uses
             each.pop("firelensConfiguration", None)
-        if each["name"] == migrating:
+        if each["name"] == running:
             each |= {"image": image, "command": list(command), "essential": True}
             for name in ("healthCheck", "restartPolicy"):  # it answers no health check, and is not started twice
                 each.pop(name, None)
         elif each.get("essential", True):
-            # ECS would stop the migration when this one ends, and the answer to that may be an exit code of 0.
+            # ECS would stop the command when this one ends, and the answer to that may be an exit code of 0.
             each["essential"] = False
             each["dockerLabels"] = {**each.get("dockerLabels", {}), ESSENTIAL_LABEL: "true"}
     definition = {**service, "containerDefinitions": kept, "family": family}
@@ -59,7 +58,7 @@ def migration_definition(
 
 
 def essential_sidecars(definition: Mapping[str, Any]) -> frozenset[str]:
-    """The containers that a migration cannot do without."""
+    """The containers that the service's tasks cannot do without."""
     return frozenset(
         str(each["name"])
         for each in definition["containerDefinitions"]

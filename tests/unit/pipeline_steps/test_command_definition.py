@@ -9,8 +9,8 @@ from botocore.session import Session
 from task_definitions import EFS, PROXY_AT, ROUTER, WEB_AT, changed, mounted
 
 from components.service.task_template import STAND_INS, TaskTemplate
+from pipeline_steps.command_definition import ESSENTIAL_LABEL, command_definition, essential_sidecars
 from pipeline_steps.job import StepError
-from pipeline_steps.migration_definition import ESSENTIAL_LABEL, essential_sidecars, migration_definition
 
 ACCEPTED = Session().get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape.members
 
@@ -22,7 +22,7 @@ def rendered(changes: dict[str, Any]) -> dict[str, Any]:
 def migration(changes: dict[str, Any], *containers: str) -> dict[str, Any]:
     """The migration's task definition, made of a service's as ECS describes it."""
     described = {**rendered(changes), "revision": 7, "status": "ACTIVE", "registeredAt": 1.0, "compatibilities": []}
-    return migration_definition(
+    return command_definition(
         described,
         family="dev-web-migrate",
         containers=containers or ("web",),
@@ -98,5 +98,5 @@ def test_a_container_that_the_service_has_not_is_named() -> None:
 
 def test_the_service_s_own_definition_is_not_changed() -> None:
     service = rendered({PROXY_AT + "essential": True})
-    migration_definition(service, family="f", containers=["web"], image="i", command=["c"], accepted=ACCEPTED)
+    command_definition(service, family="f", containers=["web"], image="i", command=["c"], accepted=ACCEPTED)
     assert service == rendered({PROXY_AT + "essential": True})

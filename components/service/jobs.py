@@ -1,0 +1,223 @@
+"""A service's jobs: commands that run in tasks of their own with the released image, by a schedule or by hand."""
+
+from collections.abc import Mapping
+from typing import Annotated, TypedDict
+from zoneinfo import available_timezones
+
+import pulumi
+import pulumi_aws as aws
+from aws_croniter import AwsCroniter
+from aws_croniter.exceptions import AwsCroniterExpressionError
+from pydantic import AfterValidator, Field
+
+from components import types
+from components.iam import delivery_policies, job_policies
+from components.iam.roles import service_role
+from components.lambda_function import python_function
+from components.model import Model
+from components.service.ecs_service import EcsService
+from pipeline_steps.job_settings import VARIABLE
+from releases.events import JOB_FAILED, JOB_SKIPPED, SOURCE
+from releases.names import JOB_ENDED, job_family, jobs_function, starting_rule
+
+HANDLER = "pipeline_steps.jobs.handle"
+TIMEOUT = 60
+"""Seconds of a call of the function: it starts a task, and waits for none."""
+SCHEDULE = r"^(rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\))$"
+EVENT_AGE = 900
+"""Seconds after which a call that did not reach the function is given up, and kept in the queue of failures."""
+
+
+def _schedule(text: str) -> str:
+    if text.startswith("cron"):
+        try:
+            AwsCroniter(text.removeprefix("cron(").removesuffix(")"))
+        except (AwsCroniterExpressionError, ValueError) as error:
+            raise ValueError(f"{text!r} is no schedule: {error}") from error
+    return text
+
+
+def _timezone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError(f"{text!r} is no time zone of the IANA database, such as Asia/Tokyo or UTC")
+    return text
+
+
+Schedule = Annotated[
+    str,
+    types.text(
+        SCHEDULE,
+        "must be cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK YEAR), such as cron(0 3 * * ? *), or "
+        "rate(NUMBER UNIT), such as rate(15 minutes)",
+    ),
+    Field(max_length=256),
+    AfterValidator(_schedule),
+]
+TimeZone = Annotated[str, AfterValidator(_timezone), Field(max_length=50)]
+
+
+class Job(Model):
+    """A command that runs in a task of its own with the released image, and the service's network, roles and
+    parameters. One run goes on at a time: what is due meanwhile is left out, and told.
+    """
+
+    command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    """Run by the image's entry point, such as `[bin/clean, --old]`."""
+    schedule: Schedule | None = None
+    """When it runs: `cron(0 3 * * ? *)`, of six fields, or `rate(15 minutes)`, which runs it at once, too (EventBridge
+    Scheduler, Schedule types). Without it, only by hand: `delivery run`."""
+    timezone: TimeZone = "UTC"
+    """What clock `cron` goes by, such as `Asia/Tokyo`. A time that the clock jumps over is left out, and one that it
+    shows twice runs the job once."""
+    timeout: Annotated[int, Field(ge=1, le=1440)] = 60
+    """Minutes until a run is stopped, which is a failure."""
+    retries: Annotated[int, Field(ge=0, le=5)] = 0
+    """How often a run by schedule that has failed is tried again, at once."""
+
+
+JobName = Annotated[str, types.NAME, Field(min_length=2, max_length=30)]
+
+
+class JobsArgs(TypedDict):
+    """Inputs of `Jobs`."""
+
+    service: EcsService
+    """Whose image and settings the jobs have."""
+    jobs: Mapping[str, Job]
+    """By name; one at least."""
+
+
+class Jobs(pulumi.ComponentResource):
+    """Runs a service's jobs.
+
+    Produces: a Lambda function with its log group, role and policy; a group of schedules with a schedule for each job
+    that has one, and the role that they call the function with; the rule by which the function is told of ended tasks,
+    with its target and permission.
+    """
+
+    function: pulumi.Output[str]
+    """The function's name."""
+
+    def __init__(self, name: str, args: JobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("fargate-delivery:index:Jobs", name, {"service": args["service"].service}, opts)
+        self._name, self._service = name, args["service"]
+        self._platform = self._service.args["platform"]
+        self._scope, self._child = self._platform.scope, pulumi.ResourceOptions(parent=self)
+        self._full_name = self._scope.name(self._service.service)
+        function_arn = self._scope.arn("lambda", f"function:{jobs_function(self._full_name)}")
+        group = aws.scheduler.ScheduleGroup(f"{name}-schedules", name=self._full_name, opts=self._child)
+        role, permission = service_role(
+            f"{name}-schedule",
+            f"{self._full_name}-schedule",
+            "scheduler",
+            job_policies.call_by_schedule(function_arn, self._platform.start_failures.queue_arn),
+            self._scope,
+            self._child,
+        )
+        function = self._function(args["jobs"], function_arn, group, role)
+        for job, declared in args["jobs"].items():
+            if declared.schedule is not None:
+                aws.scheduler.Schedule(
+                    f"{name}-{job}-schedule",
+                    name=job,
+                    group_name=group.name,
+                    schedule_expression=declared.schedule,
+                    schedule_expression_timezone=declared.timezone,
+                    flexible_time_window={"mode": "OFF"},
+                    target={
+                        "arn": function.arn,
+                        "role_arn": role.arn,
+                        "input": f'{{"job": "{job}", "token": "<aws.scheduler.scheduled-time>"}}',
+                        "retry_policy": {"maximum_event_age_in_seconds": EVENT_AGE},
+                        "dead_letter_config": {"arn": self._platform.start_failures.queue_arn},
+                    },
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
+                )
+        self._look_at_ends(function)
+        self.function = function.name
+        self.register_outputs({"function": self.function})
+
+    def _function(
+        self, jobs: Mapping[str, Job], arn: str, group: aws.scheduler.ScheduleGroup, role: aws.iam.Role
+    ) -> aws.lambda_.Function:
+        service, scope = self._service, self._scope
+        images, template = service.args["images"], service.args["template"]
+        settings = {
+            "name": self._full_name,
+            "cluster": self._platform.cluster.name,
+            "service": service.name,
+            "controller": service.deploy.controller.type,
+            "containers": template.image_containers(),
+            "repository_uri": images.url,
+            "record": service.record_name,
+            "function": arn,
+            "schedule_group": group.name,
+            "schedule_role": role.arn,
+            "jobs": {name: _settings(job) for name, job in jobs.items()},
+        }
+        return python_function(
+            f"{self._name}-jobs",
+            jobs_function(self._full_name),
+            handler=HANDLER,
+            store=self._platform.delivery_store,
+            variables={VARIABLE: pulumi.Output.json_dumps(settings)},
+            timeout=TIMEOUT,
+            permissions=[
+                *delivery_policies.find_tasks(service.deployable.cluster_arn, service.deployable.tasks_arn),
+                *job_policies.run_jobs(
+                    cluster_arn=service.deployable.cluster_arn,
+                    service_arn=service.arn,
+                    task_definition_arn=scope.arn("ecs", f"task-definition/{job_family(self._full_name, '*')}:*"),
+                    tasks_arn=service.deployable.tasks_arn,
+                    log_group_arn=service.log_group_arn,
+                    record_arn=service.record_arn,
+                    role_arns=service.task_role_arns,
+                ),
+                *job_policies.stop_later(scope.arn("scheduler", f"schedule/{self._full_name}/stop-*"), role.arn),
+                *delivery_policies.put_events(
+                    scope.arn("events", "event-bus/default"), SOURCE, JOB_FAILED, JOB_SKIPPED
+                ),
+            ],
+            scope=scope,
+            log_retention_days=self._platform.log_retention_days,
+            opts=self._child,
+        )
+
+    def _look_at_ends(self, function: aws.lambda_.Function) -> None:
+        """Tells the function of each task of a job that has ended (ECS, task state change events)."""
+        events = {
+            "source": ["aws.ecs"],
+            "detail-type": ["ECS Task State Change"],
+            "detail": {
+                "clusterArn": [self._scope.arn("ecs", f"cluster/{self._scope.stack}")],
+                "group": [{"prefix": f"family:{job_family(self._full_name, '')}"}],
+                "lastStatus": ["STOPPED"],
+            },
+        }
+        rule = aws.cloudwatch.EventRule(
+            f"{self._name}-{JOB_ENDED}",
+            name=starting_rule(self._full_name, JOB_ENDED),
+            event_pattern=pulumi.Output.json_dumps(events),
+            opts=self._child,
+        )
+        called = aws.lambda_.Permission(
+            f"{self._name}-{JOB_ENDED}-permission",
+            statement_id="ended",
+            function=function.name,
+            action="lambda:InvokeFunction",
+            principal="events.amazonaws.com",
+            source_arn=rule.arn,
+            opts=self._child,
+        )
+        aws.cloudwatch.EventTarget(
+            f"{self._name}-{JOB_ENDED}-target",
+            rule=rule.name,
+            target_id="jobs",
+            arn=function.arn,
+            dead_letter_config={"arn": self._platform.start_failures.queue_arn},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[called]),
+        )
+
+
+def _settings(job: Job) -> dict[str, object]:
+    return {"command": job.command, "minutes": job.timeout, "retries": job.retries}

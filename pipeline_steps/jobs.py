@@ -1,0 +1,301 @@
+"""Runs a service's jobs: each run is a task with the released image, which nothing waits for.
+
+The function is called when a job is to run (by its schedule, or by hand), when a run has taken too long, and when the
+task of a run has ended.
+
+1. The image is the release record's, by its digest, so no image runs that was not released. All else is that of what
+   the service runs (`template_of`), so an edit by `up` counts for the next run.
+2. A run has a token, which is RunTask's client token and part of what the task says of its starter: however often an
+   event comes, a run is started once.
+3. A run is left out while another one of the job goes on.
+4. A schedule that is due once stops a run which takes too long: what `at(…)` says is kept by AWS, not here.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from pipeline_steps.command_definition import command_definition
+from pipeline_steps.failure_line import failure_line
+from pipeline_steps.job import StepError
+from pipeline_steps.job_settings import JobSettings
+from releases.aws_session import share_clients
+from releases.command_task import JOB_LABEL, CommandTask
+from releases.controllers import CONTROLLERS
+from releases.controllers.controller import Controller
+from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.events import JOB_FAILED, JOB_SKIPPED, put
+from releases.failure import last_messages
+from releases.names import job_family
+from releases.record import Release
+
+Json = Mapping[str, Any]
+LOG_LINES = 50
+"""How much of a failed run's log is searched for the cause."""
+SCHEDULED, BY_HAND = "schedule", "hand"
+"""Who may start a run."""
+
+
+class NotRun(Exception):
+    """Why a job does not run now, in one line.
+
+    Attributes:
+        told: the type of the event by which that is told of a run by schedule; "" where it is not.
+        task: the ARN of the task that is in the way, or `none`.
+    """
+
+    def __init__(self, reason: str, told: str = "", task: str = "none") -> None:
+        super().__init__(reason)
+        self.told, self.task = told, task
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a job, as its task says of its starter.
+
+    Attributes:
+        by: SCHEDULED or BY_HAND.
+        attempt: 1, or more when it was tried again.
+        token: RunTask's client token.
+    """
+
+    by: str
+    attempt: int
+    token: str
+
+    @classmethod
+    def parse(cls, started_by: str) -> "Run | None":
+        """What `started_by` says; None when it is of something else."""
+        match = re.fullmatch(rf"({SCHEDULED}|{BY_HAND})/(\d+)/(\w+)", started_by)
+        return cls(match[1], int(match[2]), match[3]) if match else None
+
+    @property
+    def started_by(self) -> str:
+        """For RunTask, which takes 128 letters, digits, hyphens, slashes and low lines."""
+        return f"{self.by}/{self.attempt}/{self.token}"
+
+    def again(self, task: str) -> "Run":
+        """The next attempt after the run of a task; the same however often it is asked for."""
+        return Run(self.by, self.attempt + 1, token_of(task))
+
+
+def token_of(text: str) -> str:
+    """A client token, of which RunTask takes 64 characters."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def template_of(controller: Controller, service: Json, release: Release) -> str:
+    """The revision whose settings a job takes: the ARN of one that is proven.
+
+    While something is deployed that is what ran before it. Where CodeDeploy deploys each edit is recorded, too.
+
+    Args:
+        controller: who deploys the service.
+        service: as DescribeServices has it.
+        release: the last one.
+    """
+    if controller.deploys_template:
+        return release.task_definition
+    proven = [each for each in controller.deployments(service) if each.state == "COMPLETED"]
+    return proven[-1].task_definition if proven else release.task_definition
+
+
+def handle(event: Json, context: object) -> dict[str, str] | None:
+    """Run a job (`{"job": NAME, "token": TEXT, "by": …}`), stop a run (`{"stop": TASK, "job": NAME}`), or look how one
+    has ended (an event of ECS's).
+
+    Returns:
+        Of a run that was asked for, `task`, its ARN, or `reason`, why there is none; else nothing.
+    """
+    jobs = Jobs(share_clients(boto3.Session()), JobSettings.from_environment())
+    if "detail" in event:
+        jobs.look(event["detail"])
+    elif "stop" in event:
+        jobs.stop(event["job"], event["stop"])
+    else:
+        run = Run(event.get("by", SCHEDULED), 1, token_of(f"{event['job']} {event['token']}"))
+        return jobs.run(event["job"], run)
+    return None
+
+
+class Jobs:
+    """The jobs of a service.
+
+    Args:
+        session: AWS.
+        settings: what is known of the service and its jobs.
+    """
+
+    def __init__(self, session: boto3.Session, settings: JobSettings) -> None:
+        self._session, self._settings = session, settings
+        self._ecs, self._cluster = session.client("ecs"), settings.cluster
+
+    def run(self, job: str, run: Run) -> dict[str, str]:
+        """Start a run, unless it is started already, or another one goes on."""
+        try:
+            return {"task": self._run(job, run)}
+        except NotRun as reason:
+            print(reason)
+            if reason.told and run.by == SCHEDULED:
+                self._tell(reason.told, job, str(reason), reason.task)
+            return {"reason": str(reason)}
+
+    def stop(self, job: str, task: str) -> None:
+        """Stop a run that has taken too long; one that is over stays as it is."""
+        reason = f"The job did not end in {self._settings.jobs[job].minutes} min"
+        print(f"Stopping {task} unless it has ended: {reason}")
+        try:
+            self._ecs.stop_task(cluster=self._cluster, task=task, reason=reason)
+        except self._ecs.exceptions.InvalidParameterException as error:  # ECS forgets a task that has ended
+            print(error)
+
+    def look(self, detail: Json) -> None:
+        """See how a run has ended, by an event's detail, and try it again, or tell of it."""
+        job = self._job_of(detail["group"])
+        run = Run.parse(detail.get("startedBy", ""))
+        if detail["lastStatus"] != "STOPPED" or job is None or run is None:
+            return
+        task = CommandTask.parse({**detail, "createdAt": datetime.now(UTC)}, self._settings.containers[0])
+        if task.succeeded:
+            print(f"{job} has succeeded in {task.arn}")
+            return
+        reason = self._reason(task)
+        print(f"{job}, attempt {run.attempt} by {run.by}: {reason}")
+        if run.by == SCHEDULED and run.attempt <= self._settings.jobs[job].retries:
+            self._try_again(job, run, task.arn, reason)
+        else:
+            self._tell(JOB_FAILED, job, reason, task.arn)
+
+    def _run(self, job: str, run: Run) -> str:
+        if job not in self._settings.jobs:
+            raise NotRun(f"There is no job {job}; there is {', '.join(sorted(self._settings.jobs)) or 'none'}")
+        if earlier := self._under_way(job):
+            if earlier["startedBy"] == run.started_by:
+                return self._limit(job, str(earlier["taskArn"]))
+            raise NotRun(f"The run before goes on in {earlier['taskArn']}", JOB_SKIPPED, earlier["taskArn"])
+        record = self._session.client("ssm").get_parameter(Name=self._settings.record)["Parameter"]
+        if (release := Release.parse(record["Value"])) is None:
+            raise NotRun("Nothing was released yet")
+        try:
+            return self._limit(job, self._start(job, run, release))
+        except (StepError, ClientError) as error:
+            raise NotRun(f"It was not started: {error}", JOB_FAILED) from error
+
+    def _try_again(self, job: str, run: Run, task: str, reason: str) -> None:
+        try:
+            print(f"Tried again in {self._run(job, run.again(task))}")
+        except NotRun as error:
+            self._tell(JOB_FAILED, job, f"{reason}. It was not tried again: {error}", task)
+
+    def _under_way(self, job: str) -> Json | None:
+        """The task of a run that goes on, or None."""
+        family = job_family(self._settings.name, job)
+        return next(describe_tasks(self._ecs, self._cluster, family=family, desiredStatus="RUNNING"), None)
+
+    def _start(self, job: str, run: Run, release: Release) -> str:
+        names = [self._settings.service]
+        service = self._ecs.describe_services(cluster=self._cluster, services=names)["services"][0]
+        strategy = service.get("capacityProviderStrategy")
+        placement = {"capacityProviderStrategy": strategy} if strategy else {"launchType": service["launchType"]}
+        try:
+            answer = self._ecs.run_task(
+                cluster=self._cluster,
+                taskDefinition=self._definition(job, service, release),
+                startedBy=run.started_by,
+                clientToken=run.token,
+                networkConfiguration=service["networkConfiguration"],
+                **placement,
+            )
+        except self._ecs.exceptions.ConflictException as conflict:
+            # The call before has run another revision, so this is another request with its token.
+            if started := conflict.response.get("resourceIds"):
+                return str(started[0])
+            raise
+        if not answer["tasks"]:
+            raise StepError(str(answer["failures"][0]["reason"]))
+        return str(answer["tasks"][0]["taskArn"])
+
+    def _definition(self, job: str, service: Json, release: Release) -> str:
+        """The job's task definition: its newest one, or a new one where that is made of something else."""
+        settings, family = self._settings, job_family(self._settings.name, job)
+        revision = template_of(CONTROLLERS[settings.controller], service, release)
+        members = self._ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
+        definition = command_definition(
+            describe_revision(self._ecs, revision),
+            family=family,
+            containers=settings.containers,
+            image=f"{settings.repository_uri}@{release.image_digest}",
+            command=settings.jobs[job].command,
+            accepted=members,
+        )
+        made_of = token_of(json.dumps(definition, sort_keys=True, default=str))
+        newest = self._newest(family)
+        if newest is not None and _label(newest["containerDefinitions"]) == made_of:
+            return str(newest["taskDefinitionArn"])
+        container = next(e for e in definition["containerDefinitions"] if e["name"] == settings.containers[0])
+        container["dockerLabels"] = {**container.get("dockerLabels", {}), JOB_LABEL: made_of}
+        return str(self._ecs.register_task_definition(**definition)["taskDefinition"]["taskDefinitionArn"])
+
+    def _newest(self, family: str) -> Json | None:
+        try:
+            return describe_revision(self._ecs, family)
+        except self._ecs.exceptions.ClientException:  # there is none yet
+            return None
+
+    def _limit(self, job: str, task: str) -> str:
+        """Have a run stopped when it has taken too long; its task."""
+        settings = self._settings
+        due = datetime.now(UTC) + timedelta(minutes=settings.jobs[job].minutes)
+        scheduler = self._session.client("scheduler")
+        try:
+            scheduler.create_schedule(
+                GroupName=settings.schedule_group,
+                Name=f"stop-{task.rpartition('/')[2]}",
+                ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target={
+                    "Arn": settings.function,
+                    "RoleArn": settings.schedule_role,
+                    "Input": json.dumps({"job": job, "stop": task}),
+                },
+            )
+        except scheduler.exceptions.ConflictException:
+            print(f"{task} has its limit already")
+        return task
+
+    def _job_of(self, group: str) -> str | None:
+        """The job whose run a task group is of: `family:…`, as ECS calls it where RunTask is given none."""
+        prefix = f"family:{job_family(self._settings.name, '')}"
+        job = group.removeprefix(prefix)
+        return job if group.startswith(prefix) and job in self._settings.jobs else None
+
+    def _reason(self, task: CommandTask) -> str:
+        name = self._settings.containers[0]
+        containers = describe_revision(self._ecs, task.definition)["containerDefinitions"]
+        running: Json = next((each for each in containers if each["name"] == name), {})
+        place = log_stream(running, task.arn)
+        log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {name} sends it"
+        return task.failure("It", self._last_line(*place) if place and task.code is not None else "", log)
+
+    def _last_line(self, group: str, stream: str) -> str:
+        try:
+            return failure_line(last_messages(self._session.client("logs"), group, stream, LOG_LINES))
+        except ClientError as error:
+            print(f"The run's log cannot be read: {error}")
+            return ""
+
+    def _tell(self, detail_type: str, job: str, reason: str, task: str) -> None:
+        put(self._session, detail_type, {"pipeline": self._settings.name, "job": job, "reason": reason, "task": task})
+
+
+def _label(containers: Sequence[Json]) -> str | None:
+    labels = (each.get("dockerLabels", {}) for each in containers)
+    return next((label[JOB_LABEL] for label in labels if JOB_LABEL in label), None)
