@@ -186,6 +186,13 @@ Action = Annotated[str, text(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action 
 Resource = Annotated[
     str, text(r"^(\*|arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+)$", "must be an ARN, or * with a reason")
 ]
+QueueArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$",
+        "must be the ARN of an SQS queue, such as arn:aws:sqs:ap-northeast-1:123456789012:orders",
+    ),
+]
 PolicyArn = Annotated[
     str,
     text(

@@ -56,6 +56,8 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
             if controller.suffix and name.endswith(controller.suffix):
                 marks = f"which marks {controller.title}'s services"
                 yield f"services.{name}: a name must not end in {controller.suffix}, {marks}"
+        if service.tasks.scale is not None and config.cluster.insights == "disabled":
+            yield f"services.{name}.tasks.scale: needs cluster.insights: enabled, which counts the tasks that run"
         if f"{name}-".startswith("sg-"):
             yield f"services.{name}: is no name for a service: a security group's must not begin with sg-"
         if name in alarms and service.routes:

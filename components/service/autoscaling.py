@@ -1,14 +1,30 @@
 """How many tasks a service runs: Application Auto Scaling's target, and a policy for each measure that it aims at."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
+from components import types
 from components.model import Model
 
 REQUESTS = "ALBRequestCountPerTarget"
+Tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgsDict
+
+
+class Backlog(Model):
+    """A queue whose messages say how many tasks there are to be.
+
+    What a message takes in seconds, and how long one may wait, give `per_task`: a task that needs 0.2 s a message has
+    300 of them behind it for a minute.
+    """
+
+    queue: types.QueueArn
+    """In the stack's own account and Region, where its metrics are."""
+    per_task: Annotated[int, Field(ge=1)]
+    """How many visible messages each task may have before it (Application Auto Scaling, target tracking with metric
+    math)."""
 
 
 class Tasks(Model):
@@ -25,6 +41,9 @@ class Tasks(Model):
     target_requests: Annotated[int, Field(ge=1)] | None = None
     """Requests a minute that each task answers. With one route only, and not where traffic shifts between two target
     groups: this measure is one target group's (ECS, Use a target metric to scale)."""
+
+    scale: Backlog | None = None
+    """By the messages of a queue; needs `cluster.insights`, which counts the tasks that run."""
 
     @property
     def max_count(self) -> int:
@@ -48,12 +67,15 @@ class Tasks(Model):
         for name, _, _ in self.targets:
             if self.max_count == self.min:
                 raise ValueError(f"target_{name} has no effect unless max is greater than min")
+        if self.scale is not None and self.max_count == self.min:
+            raise ValueError("scale has no effect unless max is greater than min")
         return self
 
 
 def scaling(
     name: str,
-    resource_id: pulumi.Input[str],
+    cluster: pulumi.Input[str],
+    service: pulumi.Input[str],
     tasks: Tasks,
     *,
     suspended: bool,
@@ -64,17 +86,19 @@ def scaling(
 
     Args:
         name: what the children's names begin with.
-        resource_id: `service/{cluster}/{service}`.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
         tasks: how many there may be.
         suspended: whether the target is made suspended.
         requests_at: the load balancer and the target group that count requests, `app/NAME/ID/targetgroup/NAME/ID`.
         opts: of the target; its parent is the policy's too.
     """
+    child = pulumi.ResourceOptions(parent=opts.parent)
     target = aws.appautoscaling.Target(
         f"{name}-scaling",
         service_namespace="ecs",
         scalable_dimension="ecs:service:DesiredCount",
-        resource_id=resource_id,
+        resource_id=pulumi.Output.concat("service/", cluster, "/", service),
         min_capacity=tasks.min,
         max_capacity=tasks.max_count,
         suspended_state={
@@ -84,19 +108,55 @@ def scaling(
         },
         opts=opts,
     )
-    for measure, metric, value in tasks.targets:
-        aws.appautoscaling.Policy(
-            f"{name}-scaling-{measure}",
-            policy_type="TargetTrackingScaling",
-            service_namespace=target.service_namespace,
-            scalable_dimension=target.scalable_dimension,
-            resource_id=target.resource_id,
-            target_tracking_scaling_policy_configuration={
+    measures: list[tuple[str, Tracking]] = [
+        (
+            measure,
+            {
                 "target_value": value,
                 "predefined_metric_specification": {
                     "predefined_metric_type": metric,
                     "resource_label": requests_at if metric == REQUESTS else None,
                 },
             },
-            opts=pulumi.ResourceOptions(parent=opts.parent),
         )
+        for measure, metric, value in tasks.targets
+    ]
+    if tasks.scale is not None:
+        measures.append(("backlog", backlog(tasks.scale, cluster, service)))
+    for measure, configuration in measures:
+        aws.appautoscaling.Policy(
+            f"{name}-scaling-{measure}",
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            target_tracking_scaling_policy_configuration=configuration,
+            opts=child,
+        )
+
+
+def backlog(of: Backlog, cluster: pulumi.Input[str], service: pulumi.Input[str]) -> Tracking:
+    """A queue's messages a task, as the target of scaling.
+
+    Args:
+        of: the queue, and how many.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
+    """
+    messages = _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Sum", QueueName=of.queue.rpartition(":")[2])
+    tasks = _metric("ECS/ContainerInsights", "RunningTaskCount", "Average", ClusterName=cluster, ServiceName=service)
+    return {
+        "target_value": of.per_task,
+        "customized_metric_specification": {
+            "metrics": [
+                {"id": "messages", "metric_stat": messages, "return_data": False},
+                {"id": "tasks", "metric_stat": tasks, "return_data": False},
+                {"id": "backlog", "expression": "messages / tasks", "label": "Messages a task", "return_data": True},
+            ]
+        },
+    }
+
+
+def _metric(namespace: str, name: str, statistic: str, **dimensions: pulumi.Input[str]) -> Any:
+    named = [{"name": dimension, "value": value} for dimension, value in dimensions.items()]
+    return {"metric": {"namespace": namespace, "metric_name": name, "dimensions": named}, "stat": statistic}

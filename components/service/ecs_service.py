@@ -357,7 +357,8 @@ class EcsService(pulumi.ComponentResource):
         goes_on = replaces and state is not None and bool(state.release)
         scaling(
             self.service,
-            pulumi.Output.concat("service/", self._platform.cluster.name, "/", service_name),
+            self._platform.cluster.name,
+            service_name,
             self.tasks,
             suspended=not goes_on,
             requests_at=self._requests_at(),

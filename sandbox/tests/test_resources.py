@@ -411,6 +411,16 @@ CASES = [
              "targetValue": 70, "predefinedMetricSpecification": {
                  "predefinedMetricType": "ECSServiceAverageCPUUtilization"}}},
          ("arn", "alarmArns"), "cpu", twice_fails=False),
+    Case("aws:appautoscaling/policy:Policy",
+         lambda a: {**scaled(a, register=True), "name": "backlog", "policyType": "TargetTrackingScaling",
+                    "targetTrackingScalingPolicyConfiguration": {"targetValue": 10, "customizedMetricSpecification": {"metrics": [
+                        {"id": "messages", "returnData": False, "metricStat": {"stat": "Sum", "metric": {
+                            "namespace": "AWS/SQS", "metricName": "ApproximateNumberOfMessagesVisible",
+                            "dimensions": [{"name": "QueueName", "value": "orders"}]}}},
+                        {"id": "backlog", "expression": "messages / 2", "label": "each", "returnData": True}]}}},
+         lambda a: {"targetTrackingScalingPolicyConfiguration": {"targetValue": 20, "customizedMetricSpecification": {
+             "metrics": [{"id": "backlog", "expression": "1 + 1", "returnData": True}]}}},
+         ("arn",), "backlog", twice_fails=False, label="metric-math"),
 ]  # fmt: skip
 
 

@@ -17,7 +17,8 @@ def policies(deploy: Deploy, tasks: dict[str, Any], routes: int = 1) -> dict[str
     """Name → its configuration, of chuoi's."""
     services = declared()
     services["chuoi"] |= {"tasks": tasks, "routes": services["chuoi"]["routes"][:routes]}
-    recorder = deploy(program, config=stack_config("dev", services=services), secret_keys=SECRET_KEYS)
+    cluster = {"cluster": {"insights": "enabled"}} if "scale" in tasks else {}
+    recorder = deploy(program, config=stack_config("dev", services=services, **cluster), secret_keys=SECRET_KEYS)
     assert recorder.inputs(TARGET, "chuoi-scaling")["maxCapacity"] == tasks.get("max", 1)
     return {
         name: recorder.inputs(POLICY, name)["targetTrackingScalingPolicyConfiguration"]
@@ -45,8 +46,20 @@ def of(metric: str, value: int, **more: str) -> dict[str, Any]:
                 ),
             },
         ),
+        (
+            {"max": 3, "scale": {"queue": "arn:aws:sqs:ap-northeast-1:123456789012:orders", "per_task": 10}},
+            {"chuoi-scaling-backlog": {"targetValue": 10, "customizedMetricSpecification": {"metrics": [
+                {"id": "messages", "returnData": False, "metricStat": {"stat": "Sum", "metric": {
+                    "namespace": "AWS/SQS", "metricName": "ApproximateNumberOfMessagesVisible",
+                    "dimensions": [{"name": "QueueName", "value": "orders"}]}}},
+                {"id": "tasks", "returnData": False, "metricStat": {"stat": "Average", "metric": {
+                    "namespace": "ECS/ContainerInsights", "metricName": "RunningTaskCount",
+                    "dimensions": [{"name": "ClusterName", "value": "dev"}, {"name": "ServiceName", "value": "dev-chuoi"}]}}},
+                {"id": "backlog", "expression": "messages / tasks", "label": "Messages a task", "returnData": True},
+            ]}}},
+        ),
     ],
     ids=json.dumps,
-)
+)  # fmt: skip
 def test_a_policy_for_each_measure(deploy: Deploy, tasks: dict[str, Any], expected: dict[str, Any]) -> None:
     assert policies(deploy, tasks) == expected
