@@ -112,6 +112,13 @@ HttpsAddress = Annotated[str, text(r"^https://[^\s*?#]+$", "must be an address t
 TemplateName = Annotated[
     str, text(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
 ]
+EnvironmentFile = Annotated[
+    str,
+    text(
+        r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*|arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}/[^\s*?]+)\.env$",
+        "must be a file of task_templates/, such as web.env, or the ARN of an S3 object whose name ends in .env",
+    ),
+]
 SourcePath = Annotated[
     str,
     text(

@@ -12,6 +12,7 @@ from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
 from components.service.jobs import Job, JobName
+from components.service.environment_files import MOST
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
 from components.service.routing import HealthCheck, Stickiness
@@ -24,6 +25,9 @@ class Task(sizes.Task):
 
     template: types.TemplateName
     """A file of task_templates/."""
+    environment_files: types.UniqueList[types.EnvironmentFile] = Field(default_factory=list, max_length=MOST)
+    """Files of task_templates/, each line VARIABLE=VALUE, and ARNs of S3 objects, for the containers of the service's
+    image. Of a variable that is in two the first file's counts; a task definition pins those of task_templates/."""
 
 
 class Service(Model):

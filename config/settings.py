@@ -5,7 +5,7 @@ value (never a secret one) and what is allowed, before any resource is registere
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime.config import is_config_secret
 
+from components.service.environment_files import EnvironmentFile
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
 from components.suggestions import suggestion
 from config import layers
 from config.cross_checks import check_commits, check_pull_request_stack, check_secrets, check_services, check_slack
+from config.environment import check_environment_files, objects
 from config.layers import NAMESPACE
 from config.limits import check_limits
 from config.lines import StackLines, read_keys
@@ -32,6 +34,8 @@ from releases.names import aws_name
 ROOT = Path(__file__).parents[1]
 BUILDSPECS = ROOT / "buildspecs"
 TEMPLATES = ROOT / "task_templates"
+ENVIRONMENT_FILE = {"type": "s3", "value": "arn:aws:s3:::bucket/app.env"}
+"""What an environment file is checked as, whatever its name."""
 SECRET_KEYS = ("secrets", "slack_webhook", "commit_token")
 """The keys whose values are encrypted."""
 
@@ -45,6 +49,7 @@ class Settings:
         config: the plain part.
         secrets: service → parameter → value, each a Pulumi secret.
         templates: the task template of each service.
+        environment_files: those of each service; an object that somebody else keeps is its ARN.
         provider: how the AWS provider signs in.
         shared: the full name of the stack whose network and load balancer this one uses; None when they are its own.
         slack_webhook: where Slack takes messages; None when it is not told.
@@ -55,6 +60,7 @@ class Settings:
     config: Stack
     secrets: Mapping[str, Mapping[str, pulumi.Output[str]]]
     templates: Mapping[str, TaskTemplate]
+    environment_files: Mapping[str, Sequence[EnvironmentFile | str]]
     provider: Provider
     shared: str | None
     slack_webhook: pulumi.Output[str] | None
@@ -89,9 +95,12 @@ def load() -> Settings:
     validated = validate(raw)
     config, problems = validated.stack, [*problems, *validated.problems]
     templates: dict[str, TaskTemplate] = {}
+    environment_files: dict[str, list[EnvironmentFile | str]] = {}
     if config is not None:
         between_keys, templates = check_templates(stack, config)
+        of_files, environment_files = check_environment_files(config, TEMPLATES, templates)
         between_keys += [
+            *of_files,
             *check_services(stack, config),
             *check_limits(stack, config, BUILDSPECS),
             *check_pull_request_stack(stack, config),
@@ -110,6 +119,7 @@ def load() -> Settings:
             for service, values in secrets.items()
         },
         templates=templates,
+        environment_files=environment_files,
         provider=_provider(),
         shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{config.review.of}" if config.review else None),
         slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
@@ -148,6 +158,7 @@ def stand_ins(service: Service) -> dict[str, Any]:
     """What a template's placeholders stand for: what the stack file tells, and of the rest something of its type."""
     configured = {
         **service.task.placeholders(),
+        "environment_files": [ENVIRONMENT_FILE] if service.task.environment_files else None,
         "secrets": [
             {"name": name, "valueFrom": STAND_INS["secrets"][0]["valueFrom"]}
             for name, parameter in service.parameters.items()
@@ -159,11 +170,18 @@ def stand_ins(service: Service) -> dict[str, Any]:
 
 def _check_template(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
     values = stand_ins(service)
+    if service.task.environment_files:
+        try:
+            template = template.with_environment_files()
+        except TemplateError as error:
+            yield f"environment_files: {error}"
+            return
     problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
     yield from (f"template: {problem}" for problem in problems)
     try:
         template.with_storage(service.task.ephemeral_storage)
     except TemplateError as error:
         yield f"ephemeral_storage: {error}"
-    if service.task.kms_keys and not template.reads(values).encrypted:
+    read = template.reads({**values, "environment_files": objects(service.task.environment_files)})
+    if service.task.kms_keys and not read.encrypted:
         yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"

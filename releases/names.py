@@ -11,8 +11,8 @@ PIPELINE_PREFIX_LENGTH = 20
 """CodePipeline cuts a pipeline's name to this many characters where it stores artifacts."""
 LIVE = "live"
 """The tag of the image that was released last."""
-SOURCES, TEMPLATES = "sources", "templates"
-"""The delivery store's folders of uploads, and of task definitions that CodeDeploy is to deploy."""
+SOURCES, TEMPLATES, ENVIRONMENT_FILES = "sources", "templates", "environment"
+"""The delivery store's folders of uploads, of task definitions that CodeDeploy is to deploy, and of environment files."""
 RELEASE, CONTENT = "release-", "content-"
 """How the tags of a released image and of a built one begin."""
 CONTENT_DIGITS = 40
@@ -196,6 +196,16 @@ def source_key(service: str) -> str:
 def template_folder(service: str) -> str:
     """Where the two objects are that CodeDeploy is to deploy (`releases/template.py`)."""
     return f"{TEMPLATES}/{service}"
+
+
+def environment_files(service: str) -> str:
+    """Where a service's environment files are."""
+    return f"{ENVIRONMENT_FILES}/{service}"
+
+
+def environment_file_key(service: str, digest: str, name: str) -> str:
+    """The object of a service's environment file with this content; ECS takes those only whose names end in `.env`."""
+    return f"{environment_files(service)}/{digest}/{name}"
 
 
 def artifact_prefix(pipeline: str) -> str:

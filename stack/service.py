@@ -72,6 +72,7 @@ def declare(
             ),
             "parameters": parameters,
             "template": stack.templates[name],
+            "environment_files": stack.environment_files[name],
             "task": config.task,
             "routes": routes(stack.stack, config.routes),
             "health_check": config.health_check,

@@ -13,6 +13,7 @@ from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms
 from components.service.autoscaling import Tasks, scaling
+from components.service.environment_files import EnvironmentFile, put_files
 from components.service.parameter_store import ParameterStore
 from components.service.rendered_template import RenderedTemplate, known_values
 from components.service.revision import force_new_deployment, task_definition
@@ -48,6 +49,8 @@ class EcsServiceArgs(TypedDict):
     parameters: ParameterStore
     """The parameters that the task reads, and its image's build."""
     template: TaskTemplate
+    environment_files: NotRequired[Sequence[EnvironmentFile | str]]
+    """Of the containers that run the service's image; an object that somebody else keeps is its ARN."""
     task: Task
     """The task's size, and where it listens."""
     routes: NotRequired[Sequence[Route]]
@@ -79,8 +82,9 @@ class EcsService(pulumi.ComponentResource):
 
     Produces: a log group, execution role, task role, security group with rules, target group and listener
     rule for each route, alarms, release record, task definition, service, scalable target and policy;
-    a policy of the task role where the app may do something, or sessions are opened; where traffic shifts, a second
-    target group and a test rule, and the role that ECS shifts it with.
+    an object for each environment file of its own; a policy of the task role where the app may do something, or
+    sessions are opened; where traffic shifts, a second target group and a test rule, and the role that ECS shifts it
+    with.
     """
 
     service: str
@@ -129,7 +133,10 @@ class EcsService(pulumi.ComponentResource):
         self._full_name = self._scope.name(name)
         self._child = pulumi.ResourceOptions(parent=self)
         known = known_values(self._scope, name, args["task"])
-        self._reads = args["template"].reads(known)
+        self._files = put_files(name, args.get("environment_files", []), self._platform.delivery_store, self)
+        given = args["template"].with_storage(args["task"].ephemeral_storage)
+        given = given.with_environment_files() if self._files.references else given
+        self._reads = given.reads({**known, "environment_files": self._files.elsewhere})
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=log_group(self._full_name),
@@ -153,12 +160,13 @@ class EcsService(pulumi.ComponentResource):
             "execution_role_arn": execution_role.arn,
             "task_role_arn": app_role.arn,
             "secrets": [{"name": variable, "valueFrom": runtime[variable]} for variable in sorted(runtime)],
+            "environment_files": self._files.references,
         }
         app_spec = self._app_spec(group) if self.deploy.controller.deploys_template else None
-        sized = args["template"].with_storage(args["task"].ephemeral_storage)
-        template = RenderedTemplate(sized, known, outputs, app_spec)
+        template = RenderedTemplate(given, known, outputs, app_spec)
         live = pulumi.Output.concat(args["images"].url, f":{LIVE}")
-        definition, fingerprint = template.revision(f"{name}-task", live, self._child)
+        after_files = pulumi.ResourceOptions(parent=self, depends_on=self._files.objects)
+        definition, fingerprint = template.revision(f"{name}-task", live, after_files)
         declared: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
             lambda revision: self._with_state(*revision)
         )
@@ -200,6 +208,7 @@ class EcsService(pulumi.ComponentResource):
                 *policies.pull_image(self.args["images"].arn),
                 *policies.write_logs(logs.arn),
                 *self.args["parameters"].runtime.statements,
+                *self._files.statements,
                 *self._reads.execution_statements(self._scope, self.args["task"].kms_keys),
             ],
             self._scope,

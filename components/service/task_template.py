@@ -118,6 +118,26 @@ class TaskTemplate:
             raise TemplateError(f"{self.path} has {STORAGE} itself; take one of the two away")
         return TaskTemplate(self.path, {**self.document, STORAGE: {"sizeInGiB": gib}})
 
+    def with_environment_files(self) -> "TaskTemplate":
+        """The template whose service containers read the service's environment files.
+
+        Raises:
+            TemplateError: one of them names files itself.
+        """
+        of_service = self.image_containers()
+        containers = []
+        for container in self._containers():
+            if task_rules.name_of(container) not in of_service:
+                containers.append(container)
+                continue
+            if "environmentFiles" in container:
+                raise TemplateError(
+                    f"{self.path}: container {task_rules.name_of(container)} has environmentFiles itself; take one of "
+                    "the two away"
+                )
+            containers.append({**container, "environmentFiles": "${environment_files}"})
+        return TaskTemplate(self.path, {**self.document, "containerDefinitions": containers})
+
     def placeholders(self, field: str | None = None) -> set[str]:
         """The names that the template, or one of its top-level fields, refers to."""
         part = self.document if field is None else self.document[field]

@@ -1,4 +1,4 @@
-"""What a stack file gives to a task: secrets of Secrets Manager, read when a task or a build starts."""
+"""What a stack file gives to a task: secrets of Secrets Manager and environment files."""
 
 import json
 import time
@@ -93,6 +93,45 @@ def test_without_its_key_a_task_that_starts_cannot_read_it(local: Stack, databas
     assert "unable to retrieve secret from asm" in stopped["stoppedReason"]
     assert "kms:Decrypt" in stopped["stoppedReason"]
     assert environment(local)["DB_LOGIN"] == "second", "what runs stays"
+    for field in ("user", "password"):
+        local.edit(FILE, f"json_key: {field}}}, for: [runtime]", f"json_key: {field}, key: {key!r}}}, for: [runtime]")
+
+
+def write(stack: Stack, name: str, text: str) -> None:
+    """Write an environment file beside the task templates."""
+    (stack.root / "task_templates" / name).write_text(text)
+
+
+def test_an_environment_file_is_an_edit_that_its_task_definition_pins(local: Stack) -> None:
+    """The one of this repository before the other one, which somebody else keeps; the former one stays readable."""
+    s3, place = local.client("s3"), {"LocationConstraint": local.account.server.region}
+    s3.create_bucket(Bucket="team-settings", CreateBucketConfiguration=place)
+    s3.put_object(Bucket="team-settings", Key="shared.env", Body=b"MOTTO=theirs\nTHEIRS=yes\n")
+    write(local, "hello.env", "# of hello\nMOTTO=first = ours\n")
+    files = "environment_files: [hello.env, 'arn:aws:s3:::team-settings/shared.env']"
+    local.edit(FILE, "memory: 512, port: 4000}", f"memory: 512, port: 4000, {files}}}")
+    local.ok("up")
+    given = environment(local)
+    assert (given["MOTTO"], given["THEIRS"]) == ("first = ours", "yes")
+    assert local.changes() == {}
+    before = local.status("hello")["task_definition"]
+    write(local, "hello.env", "MOTTO=second\n")
+    local.ok("up")
+    assert environment(local)["MOTTO"] == "second"
+    pinned = local.client("ecs").describe_task_definition(taskDefinition=before)["taskDefinition"]
+    (file, _) = pinned["containerDefinitions"][0]["environmentFiles"]
+    bucket, _, key = file["value"].partition(":::")[2].partition("/")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"# of hello\nMOTTO=first = ours\n"
+
+
+def test_a_secret_in_an_environment_file_is_refused_and_not_shown(local: Stack) -> None:
+    write(local, "hello.env", "MOTTO=third\nDATABASE_URL=ecto://app:hunter2@db/shop\n")
+    done = local.run("up")
+    assert done.code != 0
+    assert "environment_files[0]: hello.env, line 2: DATABASE_URL holds an address with a password" in done.err
+    assert "hunter2" not in done.out + done.err
+    write(local, "hello.env", "MOTTO=second\n")
+    assert local.changes() == {}
 
 
 def run_to_its_end(stack: Stack) -> dict[str, Any]:
