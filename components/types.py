@@ -105,13 +105,32 @@ CertificateArn = Annotated[str, text(r"^arn:aws[a-z-]*:acm:", "must be the ARN o
 FunctionArn = Annotated[
     str, text(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
 ]
-HttpCodes = Annotated[
-    str, text(r"^[2-4]\d{2}([-,][2-4]\d{2})*$", "must be HTTP codes from 200 to 499 as 200, 200,302 or 200-299")
+HealthyCodes = Annotated[
+    str,
+    text(
+        r"^([2-4]\d{2}([-,][2-4]\d{2})*|\d{1,2}([-,]\d{1,2})*)$",
+        "must be HTTP codes from 200 to 499 as 200, 200,302 or 200-299, or with protocol grpc gRPC's from 0 to 99",
+    ),
 ]
+"""ELB, Matcher: HttpCode and GrpcCode."""
 HttpsAddress = Annotated[str, text(r"^https://[^\s*?#]+$", "must be an address that begins with https://")]
 TemplateName = Annotated[
     str, text(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.json$", "must be a file of task_templates/, such as web.json")
 ]
+FileSystemId = Annotated[
+    str, text(r"^fs-[0-9a-f]{8,40}$", "must be the id of an EFS file system, such as fs-0123456789abcdef0")
+]
+"""EFS, DescribeFileSystems: FileSystemId."""
+AccessPointId = Annotated[
+    str, text(r"^fsap-[0-9a-f]{8,40}$", "must be the id of an EFS access point, such as fsap-0123456789abcdef0")
+]
+"""EFS, DescribeAccessPoints: AccessPointId."""
+SecurityGroupId = Annotated[str, text(r"^sg-[0-9a-f]+$", "must be the id of a security group, such as sg-0a1b2c3d")]
+ContainerPath = Annotated[str, text(r"^(/[^\s/:]+)+$", "must be a folder of the container, such as /app/uploads")]
+VolumeName = Annotated[
+    str, text(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$", "must be letters, digits, hyphens and underscores")
+]
+"""ECS, Volume: name."""
 EnvironmentFile = Annotated[
     str,
     text(

@@ -1,4 +1,4 @@
-"""The environment files of a stack's services: read from task_templates/, and checked with what else gives variables."""
+"""The environment files of services: read from task_templates/, and checked with what else gives variables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

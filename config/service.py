@@ -15,7 +15,7 @@ from components.service.jobs import Job, JobName
 from components.service.environment_files import MOST
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
-from components.service.routing import HealthCheck, Stickiness
+from components.service.routing import HealthCheck, Protocol, Stickiness, protocol_problem
 from components.service.strategies import Deploy, RollingStrategy
 from components.service.task_role import Permission
 
@@ -34,6 +34,9 @@ class Service(Model):
     """A service, its pipeline and its parameters."""
 
     task: Task
+    protocol: Protocol = "http1"
+    """What the load balancer speaks with the tasks: with `http2` and `grpc` HTTP/2 without TLS, and with whoever asks
+    HTTP/2 only. One that is up keeps it: its target groups would be made anew."""
     health_check: HealthCheck = HealthCheck()
     stickiness: Stickiness | None = None
     """With routes only; without it each request goes to any task."""
@@ -63,6 +66,10 @@ class Service(Model):
             raise ValueError("routes need task.port")
         if "health_check" in self.model_fields_set and not self.routes:
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        if "protocol" in self.model_fields_set and not self.routes:
+            raise ValueError("protocol is spoken by the load balancer, and there are no routes")
+        if self.routes and (problem := protocol_problem(self.protocol, self.health_check)):
+            raise ValueError(problem)
         if self.stickiness is not None and not self.routes:
             raise ValueError("stickiness is the load balancer's, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:

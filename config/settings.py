@@ -170,12 +170,13 @@ def stand_ins(service: Service) -> dict[str, Any]:
 
 def _check_template(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
     values = stand_ins(service)
-    if service.task.environment_files:
-        try:
+    try:
+        template = template.with_volumes(service.task.volumes)
+        if service.task.environment_files:
             template = template.with_environment_files()
-        except TemplateError as error:
-            yield f"environment_files: {error}"
-            return
+    except TemplateError as error:
+        yield f"template: {error}"
+        return
     problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
     yield from (f"template: {problem}" for problem in problems)
     try:

@@ -12,7 +12,7 @@ PIPELINE_PREFIX_LENGTH = 20
 LIVE = "live"
 """The tag of the image that was released last."""
 SOURCES, TEMPLATES, ENVIRONMENT_FILES = "sources", "templates", "environment"
-"""The delivery store's folders of uploads, of task definitions that CodeDeploy is to deploy, and of environment files."""
+"""The delivery store's folders of uploads, of task definitions for CodeDeploy, and of environment files."""
 RELEASE, CONTENT = "release-", "content-"
 """How the tags of a released image and of a built one begin."""
 CONTENT_DIGITS = 40

@@ -76,6 +76,7 @@ def declare(
             "task": config.task,
             "routes": routes(stack.stack, config.routes),
             "health_check": config.health_check,
+            "protocol": config.protocol,
             "stickiness": config.stickiness,
             "tasks": config.tasks,
             "deploy": config.deploy,

@@ -14,6 +14,7 @@ from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms
 from components.service.autoscaling import Tasks, scaling
 from components.service.environment_files import EnvironmentFile, put_files
+from components.service.file_systems import let_in
 from components.service.parameter_store import ParameterStore
 from components.service.rendered_template import RenderedTemplate, known_values
 from components.service.revision import force_new_deployment, task_definition
@@ -21,6 +22,7 @@ from components.service.route_names import Route
 from components.service.routing import (
     ContainerTarget,
     HealthCheck,
+    Protocol,
     Routing,
     RoutingArgs,
     Stickiness,
@@ -56,6 +58,8 @@ class EcsServiceArgs(TypedDict):
     routes: NotRequired[Sequence[Route]]
     """None for a worker."""
     health_check: NotRequired[HealthCheck]
+    protocol: NotRequired[Protocol]
+    """What the load balancer speaks with the tasks; HTTP/1.1 without it."""
     stickiness: NotRequired[Stickiness | None]
     """Without it each request goes to any task."""
     tasks: NotRequired[Tasks]
@@ -82,9 +86,9 @@ class EcsService(pulumi.ComponentResource):
 
     Produces: a log group, execution role, task role, security group with rules, target group and listener
     rule for each route, alarms, release record, task definition, service, scalable target and policy;
-    an object for each environment file of its own; a policy of the task role where the app may do something, or
-    sessions are opened; where traffic shifts, a second target group and a test rule, and the role that ECS shifts it
-    with.
+    an object for each environment file of its own, and a rule in the security group of each file system; a policy of
+    the task role where the app may do something, or sessions are opened; where traffic shifts, a second target group
+    and a test rule, and the role that ECS shifts it with.
     """
 
     service: str
@@ -135,6 +139,7 @@ class EcsService(pulumi.ComponentResource):
         known = known_values(self._scope, name, args["task"])
         self._files = put_files(name, args.get("environment_files", []), self._platform.delivery_store, self)
         given = args["template"].with_storage(args["task"].ephemeral_storage)
+        given = given.with_volumes(args["task"].volumes)
         given = given.with_environment_files() if self._files.references else given
         self._reads = given.reads({**known, "environment_files": self._files.elsewhere})
         logs = aws.cloudwatch.LogGroup(
@@ -154,6 +159,7 @@ class EcsService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["insecure_value"]),
         )
         group = task_security_group(name, self._platform.network.vpc_id, self)
+        mounts = let_in(name, args["task"].volumes, group, self)
         runtime = args["parameters"].runtime.arns
         outputs = {
             "log_group": logs.name,
@@ -171,13 +177,13 @@ class EcsService(pulumi.ComponentResource):
             lambda revision: self._with_state(*revision)
         )
         self.routing, shifter = self._routing(group), None
-        role_policies = [execution_policy, *app_policies]
+        first: list[pulumi.Resource] = [execution_policy, *app_policies, *mounts]
         if self._shifts_by_ecs:
             shifter, shift_policy = shift_role(name, self._scope, self.routing, self.deploy.hook_arns, self)
             self.routing = with_shift(self.routing, shifter.arn)
-            role_policies.append(shift_policy)
+            first.append(shift_policy)
         self.alarms = self._alarms()
-        service = self._service(declared, group, role_policies, shifter)
+        service = self._service(declared, group, first, shifter)
         self._scaling(service.name)
         self.name, self.arn = service.name, service.arn
         self.task_role_arns = [execution_role.arn, app_role.arn]
@@ -230,7 +236,7 @@ class EcsService(pulumi.ComponentResource):
         self,
         declared: pulumi.Output[Sequence[Any]],
         group: aws.ec2.SecurityGroup,
-        role_policies: Sequence[aws.iam.RolePolicy],
+        first: Sequence[pulumi.Resource],
         shifter: aws.iam.Role | None,
     ) -> aws.ecs.Service:
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
@@ -263,7 +269,7 @@ class EcsService(pulumi.ComponentResource):
                     *([] if replaces else deploy.changed_by_deployments),
                     *(["force_new_deployment"] if force is None else []),
                 ],
-                depends_on=[*role_policies, *self.routing.rules],
+                depends_on=[*first, *self.routing.rules],
                 hooks=self._current.hooks.service,
             ),
         )
@@ -345,6 +351,7 @@ class EcsService(pulumi.ComponentResource):
         args: RoutingArgs = {
             "routes": self._routes,
             "health_check": self._health_check,
+            "protocol": self.args.get("protocol", "http1"),
             "stickiness": self.args.get("stickiness"),
             "listener_arn": load_balancer.https_listener_arn,
             "balancer_security_group_id": load_balancer.security_group_id,

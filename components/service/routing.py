@@ -3,9 +3,10 @@
 Functions that make a component's children; they are `EcsService`'s.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, NotRequired, Self, TypedDict
+from typing import Annotated, Literal, NotRequired, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -24,8 +25,9 @@ class HealthCheck(Model):
     """How the load balancer asks whether a task is healthy."""
 
     path: types.Path = "/"
-    matcher: types.HttpCodes = "200"
-    """HTTP codes that mean healthy: `200`, `200,302`, `200-299`."""
+    """With protocol grpc a method, `/package.Service/Method`."""
+    matcher: types.HealthyCodes | None = None
+    """Codes that mean healthy: of HTTP `200`, `200,302`, `200-299`; of gRPC `0`, `0,12`. Without it 200, or 0."""
     interval: Annotated[int, Field(ge=5, le=300)] = 10
     """Seconds between two requests."""
     timeout: Annotated[int, Field(ge=2, le=120)] = 5
@@ -42,6 +44,27 @@ class HealthCheck(Model):
         if self.timeout >= self.interval:
             raise ValueError(f"timeout {self.timeout} must be less than interval {self.interval}")
         return self
+
+
+Protocol = Literal["http1", "http2", "grpc"]
+"""What the load balancer speaks with the tasks (ELB, TargetGroup: ProtocolVersion)."""
+METHOD = re.compile(r"/[\w.]+/\w+")
+"""A method of gRPC's as a path (ELB, health checks of target groups: gRPC)."""
+
+
+def protocol_problem(protocol: Protocol, check: HealthCheck) -> str | None:
+    """Why a health check is none of a protocol's; None when it is."""
+    of_grpc = check.matcher is not None and re.fullmatch(r"\d{1,2}([-,]\d{1,2})*", check.matcher) is not None
+    if protocol == "grpc":
+        if METHOD.fullmatch(check.path) is None:
+            return (
+                f"health_check.path {check.path} is no method; with protocol grpc it is as /grpc.health.v1.Health/Check"
+            )
+        if check.matcher is not None and not of_grpc:
+            return f"health_check.matcher {check.matcher} is HTTP's; with protocol grpc codes are from 0 to 99"
+    elif of_grpc:
+        return f"health_check.matcher {check.matcher} is gRPC's; with protocol {protocol} codes are from 200 to 499"
+    return None
 
 
 class Stickiness(Model):
@@ -69,6 +92,8 @@ class RoutingArgs(TypedDict):
 
     routes: Sequence[Route]
     health_check: HealthCheck
+    protocol: NotRequired[Protocol]
+    """HTTP/1.1 without it."""
     stickiness: NotRequired[Stickiness | None]
     listener_arn: pulumi.Input[str]
     balancer_security_group_id: pulumi.Input[str]
@@ -203,17 +228,18 @@ def _target_group(
     name: str, target: ContainerTarget, args: RoutingArgs, opts: pulumi.ResourceOptions
 ) -> aws.lb.TargetGroup:
     """That it is not sticky is sent too: the provider keeps what it is not told of (`stickiness` is computed)."""
-    check, sticky = args["health_check"], args.get("stickiness")
+    check, sticky, protocol = args["health_check"], args.get("stickiness"), args.get("protocol", "http1")
     return aws.lb.TargetGroup(
         name,  # autonamed: a replacement is up before the old one goes
         vpc_id=target.vpc_id,
         target_type="ip",
         protocol="HTTP",
+        protocol_version=None if protocol == "http1" else protocol.upper(),
         port=ANY_PORT,
         deregistration_delay=SECONDS_TO_FINISH_REQUESTS,
         health_check={
             "path": check.path,
-            "matcher": check.matcher,
+            "matcher": check.matcher or ("0" if protocol == "grpc" else "200"),
             "interval": check.interval,
             "timeout": check.timeout,
             "healthy_threshold": check.healthy,

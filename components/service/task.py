@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
+from components.service.file_systems import FileSystem
 from components.service.task_rules import EPHEMERAL_GIB, MEMORY
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -25,12 +26,21 @@ class Task(Model):
     ephemeral_storage: Annotated[int, Field(ge=EPHEMERAL_GIB[0], le=EPHEMERAL_GIB[1])] | None = None
     """GiB of a task's own disk, which ends with it; without it Fargate gives 20. Images count (ECS, Fargate task
     ephemeral storage)."""
+    volumes: dict[types.VolumeName, FileSystem] = Field(default_factory=dict)
+    """EFS file systems by a name of your own, for the containers of the service's image."""
     kms_keys: list[types.KeyArn] = Field(default_factory=list)
     """Customers' keys that encrypt what the template itself names: secrets, parameters, environment files."""
 
     def placeholders(self) -> dict[str, int | str | None]:
         """What a task template's placeholders stand for; None for the port where the tasks listen nowhere."""
         return {"cpu": self.cpu, "memory": self.memory, "architecture": self.architecture.upper(), "port": self.port}
+
+    @model_validator(mode="after")
+    def _a_folder_each(self) -> Self:
+        paths = [volume.path for volume in self.volumes.values()]
+        if twice := sorted({path for path in paths if paths.count(path) > 1}):
+            raise ValueError(f"volumes: {twice[0]} is the path of two")
+        return self
 
     @model_validator(mode="after")
     def _offered_by_fargate(self) -> Self:

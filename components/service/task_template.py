@@ -8,7 +8,7 @@ RegisterTaskDefinition's to say, as botocore's model has it: the same `${port}` 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 from botocore.validate import ParamValidator, ValidationErrors
 
 from components.service import task_reads, task_rules
+from components.service.file_systems import FileSystem
 from components.service.task_reads import Reads
 from components.service.task_rules import shown
 from components.suggestions import suggestion
@@ -124,18 +125,46 @@ class TaskTemplate:
         Raises:
             TemplateError: one of them names files itself.
         """
-        of_service = self.image_containers()
-        containers = []
-        for container in self._containers():
-            if task_rules.name_of(container) not in of_service:
-                containers.append(container)
-                continue
+        for container in self._service_containers():
             if "environmentFiles" in container:
                 raise TemplateError(
                     f"{self.path}: container {task_rules.name_of(container)} has environmentFiles itself; take one of "
                     "the two away"
                 )
-            containers.append({**container, "environmentFiles": "${environment_files}"})
+        return self._with_service_containers(lambda each: {**each, "environmentFiles": "${environment_files}"})
+
+    def with_volumes(self, volumes: Mapping[str, FileSystem]) -> "TaskTemplate":
+        """The template whose service containers mount these file systems; as it is without any.
+
+        Raises:
+            TemplateError: it has a volume of that name, or mounts something else there.
+        """
+        if not volumes:
+            return self
+        own = {task_rules.name_of(volume) for volume in task_rules.dicts(self.document.get("volumes"))}
+        if both := sorted(own & volumes.keys()):
+            raise TemplateError(f"{self.path} has a volume {both[0]} itself; give one of the two another name")
+        mounted = {
+            point.get("containerPath")
+            for container in self._service_containers()
+            for point in task_rules.dicts(container.get("mountPoints"))
+        }
+        if both := sorted(volume.path for volume in volumes.values() if volume.path in mounted):
+            raise TemplateError(f"{self.path} mounts something at {both[0]} itself; take one of the two away")
+        points = [volume.mount_point(name) for name, volume in volumes.items()]
+        mounting = self._with_service_containers(
+            lambda each: {**each, "mountPoints": [*each.get("mountPoints", []), *points]}
+        )
+        declared = [volume.volume(name) for name, volume in volumes.items()]
+        return TaskTemplate(self.path, {**mounting.document, "volumes": [*self.document.get("volumes", []), *declared]})
+
+    def _service_containers(self) -> list[dict[str, Any]]:
+        of_service = self.image_containers()
+        return [each for each in self._containers() if task_rules.name_of(each) in of_service]
+
+    def _with_service_containers(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> "TaskTemplate":
+        of_service = self._service_containers()
+        containers = [change(each) if each in of_service else each for each in self._containers()]
         return TaskTemplate(self.path, {**self.document, "containerDefinitions": containers})
 
     def placeholders(self, field: str | None = None) -> set[str]:

@@ -116,12 +116,14 @@ class Account:
 
     rules: list[Json] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
+    version: str = "HTTP1"
 
     def client(self, service: str) -> Any:
         attributes = [{"Key": key, "Value": value} for key, value in self.attributes.items()]
         return SimpleNamespace(
             describe_rules=lambda **_: {"Rules": self.rules},
             describe_target_group_attributes=lambda **_: {"Attributes": attributes},
+            describe_target_groups=lambda **_: {"TargetGroups": [{"ProtocolVersion": self.version}]},
         )
 
     def spawn(self, name: str, work: Any) -> None:
@@ -271,3 +273,11 @@ def test_a_task_that_stops_answers_what_it_was_asked(listener: Listener) -> None
     listener.in_flight.drain("task-1", threading.TIMEOUT_MAX)
     asking.join()
     assert not listener.in_flight.any("task-1")
+
+
+@pytest.mark.parametrize("version", ["GRPC", "HTTP2"])
+def test_http_1_is_no_protocol_for_a_group_of_another_version(listener: Listener, version: str) -> None:
+    """ELB, HTTP 464."""
+    account: Any = listener.account
+    account.version = version
+    assert ask(listener)[0] == 464

@@ -13,6 +13,7 @@ from sandbox.ecs.environment_files import environment_files
 from sandbox.ecs.model import Task
 from sandbox.ecs.start_error import TaskStartError
 from sandbox.iam.calls import Need
+from sandbox.network.vpc import Interface
 
 EFS = {"fileSystemId": "fs-1", "authorizationConfig": {"accessPointId": "fsap-1", "iam": "ENABLED"}}
 FILE = {"type": "s3", "value": "arn:aws:s3:::conf/web/app.env"}
@@ -62,6 +63,57 @@ def test_a_file_system_that_asks_for_iam_is_mounted_as_the_task_s_role(
     assert need.context == {"elasticfilesystem:AccessPointArn": [f"{prefix}:access-point/fsap-1"]}
     assert volumes.denied(account, efs, None) == volumes.EFS_DENIED
     assert volumes.denied(account, task({"name": "tmp"}), None) is None
+
+
+NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-task"]}}
+
+
+class Efs:
+    """A file system with one mount target, which is in the subnet's zone or in another one."""
+
+    exceptions = SimpleNamespace(FileSystemNotFound=KeyError)
+
+    def __init__(self, zone: str = "a") -> None:
+        self.zone = zone
+
+    def describe_mount_targets(self, FileSystemId: str) -> dict[str, Any]:
+        if FileSystemId != "fs-1":
+            raise KeyError(FileSystemId)
+        return {"MountTargets": [{"MountTargetId": "m", "SubnetId": "subnet-2", "AvailabilityZoneName": self.zone}]}
+
+    def describe_mount_target_security_groups(self, MountTargetId: str) -> dict[str, Any]:
+        return {"SecurityGroups": [f"sg-of-{MountTargetId}"]}
+
+
+@pytest.mark.parametrize(
+    ("file_system", "zone", "problem", "words"),
+    [
+        ("fs-1", "a", None, None),
+        ("fs-1", "a", "no ingress rule", "code: 32 [no ingress rule]"),
+        ("fs-1", "b", None, '"fs-1.efs.eu-west-1.amazonaws.com" - check that your file system ID is correct'),
+        ("fs-2", "b", "no ingress rule", None),
+    ],
+)
+def test_a_file_system_is_reached_by_its_mount_target_in_the_task_s_zone(
+    monkeypatch: pytest.MonkeyPatch, file_system: str, zone: str, problem: str | None, words: str | None
+) -> None:
+    asked: list[Any] = []
+
+    def between(*given: Any) -> str | None:
+        asked.append(given)
+        return problem
+
+    vpc = SimpleNamespace(subnets={"subnet-1": {"AvailabilityZone": "a"}}, between=between)
+    monkeypatch.setattr(volumes, "vpc_of", lambda _: vpc)
+    account: Any = FakeAccount(clients={"efs": Efs(zone)})
+    mounts = task({"name": "shared", "efsVolumeConfiguration": {"fileSystemId": file_system}})
+    assert volumes.unreachable(account, mounts) is None, "without a network of its own"
+    mounts.network_configuration, mounts.subnet = NETWORK, "subnet-1"
+    found = volumes.unreachable(account, mounts)
+    assert (found is None) if words is None else (found is not None and words in found)
+    if asked:
+        assert asked == [(Interface("subnet-1", ["sg-task"]), Interface("subnet-2", ["sg-of-m"]), 2049)]
+    assert volumes.unreachable(account, task({"name": "tmp"})) is None
 
 
 class S3:

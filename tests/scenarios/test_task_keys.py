@@ -1,7 +1,8 @@
-"""What a stack file gives to a task: secrets of Secrets Manager and environment files."""
+"""What a stack file gives to a task: secrets of Secrets Manager, environment files and file systems; and tasks that speak gRPC."""
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,33 @@ from tests.scenarios.conftest import SERVER, Apps, Stack, new_stack
 pytestmark = pytest.mark.nightly
 FILE = "Pulumi.local.yaml"
 FIRST = "        APP_ENV: "
+HTTP = "      task: {template: web.json, cpu: 512, memory: 1024, port: 4000}\n      health_check: {path: /healthz}\n"
+GRPC = """\
+import os, socket, struct, threading
+
+WELL = b"\\x88" + b"\\0\\x0ccontent-type\\x10application/grpc" + b"\\0\\x0bgrpc-status\\x010"
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
+
+def serve(connection):
+    with connection, connection.makefile("rb") as asked:
+        if asked.read(24) != b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n":
+            return
+        connection.sendall(frame(4, 0, 0))
+        while head := asked.read(9):
+            length, kind, stream = int.from_bytes(head[:3], "big"), head[3], int.from_bytes(head[5:], "big")
+            asked.read(length)
+            if kind == 4 and not head[4]:
+                connection.sendall(frame(4, 1, 0))
+            elif kind == 0 and head[4] & 1:
+                connection.sendall(frame(1, 5, stream, WELL))
+
+server = socket.create_server(("0.0.0.0", PORT))
+while True:
+    threading.Thread(target=serve, args=server.accept()[:1], daemon=True).start()
+"""
+"""Says to each call of gRPC's that it went well, and to HTTP/1.1 nothing (RFC 9113: frames; RFC 7541: headers)."""
 READS = (
     ("DB_USER", "user", "runtime"),
     ("DB_LOGIN", "password", "runtime"),
@@ -32,9 +60,10 @@ CMD ["python", "server.py"]
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Stack `local` with the service hello alone, which migrates nothing."""
+    """Stack `local` with the service hello, which migrates nothing, and chuoi, which speaks gRPC."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
-        stack.keep_services(["hello"])
+        stack.keep_services(["hello", "chuoi"])
+        stack.edit(FILE, HTTP, HTTP.replace("/healthz", "/grpc.health.v1.Health/Check") + "      protocol: grpc\n")
         stack.edit(FILE, "      migrate: {command: [bin/migrate]}\n", "")
         stack.up()
         yield stack
@@ -60,11 +89,16 @@ def database(local: Stack, key: str) -> str:
 
 def environment(stack: Stack) -> dict[str, Any]:
     """What the app has been given, by a request through the load balancer."""
+    found: dict[str, Any] = json.loads(ask(stack, "hello.local.example.com", "/healthz"))
+    return found
+
+
+def ask(stack: Stack, host: str, path: str) -> str:
+    """The answer to a request by HTTP/1.1 at the load balancer."""
     (address,) = [each["address"] for each in stack.control("listeners") if int(each["port"]) == 443]
-    request = urllib.request.Request(f"http://{address}/healthz", headers={"Host": "hello.local.example.com"})
+    request = urllib.request.Request(f"http://{address}{path}", headers={"Host": host})
     with urllib.request.urlopen(request, timeout=10) as page:  # noqa: S310
-        found: dict[str, Any] = json.load(page)
-        return found
+        return str(page.read().decode())
 
 
 def test_task_and_build_read_the_keys_of_a_secret(local: Stack, apps: Apps, database: str) -> None:
@@ -95,6 +129,20 @@ def test_without_its_key_a_task_that_starts_cannot_read_it(local: Stack, databas
     assert environment(local)["DB_LOGIN"] == "second", "what runs stays"
     for field in ("user", "password"):
         local.edit(FILE, f"json_key: {field}}}, for: [runtime]", f"json_key: {field}, key: {key!r}}}, for: [runtime]")
+
+
+def test_a_task_that_speaks_grpc_is_asked_so_whether_it_is_healthy(local: Stack, apps: Apps) -> None:
+    groups = local.client("elbv2").describe_target_groups()["TargetGroups"]
+    of_grpc = [each for each in groups if each.get("ProtocolVersion") == "GRPC"]
+    assert [(each["Matcher"], each["HealthCheckPath"]) for each in of_grpc] == [
+        ({"GrpcCode": "0"}, "/grpc.health.v1.Health/Check")
+    ] * 2
+    done = local.ship("chuoi", apps.make("g1", server=GRPC))
+    assert done.code == 0, done.out + done.err
+    assert local.settled("chuoi")["running"] == 1
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(local, "chuoi.local.example.com", "/")
+    assert refused.value.code == 464, "HTTP/1.1 is not what the target group takes"
 
 
 def write(stack: Stack, name: str, text: str) -> None:
@@ -134,8 +182,43 @@ def test_a_secret_in_an_environment_file_is_refused_and_not_shown(local: Stack) 
     assert local.changes() == {}
 
 
-def run_to_its_end(stack: Stack) -> dict[str, Any]:
-    """A task of the service's own that does nothing, once it has stopped."""
+@pytest.fixture(scope="module")
+def mounted(local: Stack) -> dict[str, str]:
+    """A file system with a mount target in each of the tasks' subnets, which the service mounts at /data."""
+    ecs, ec2, efs = (local.client(name) for name in ("ecs", "ec2", "efs"))
+    (service,) = ecs.describe_services(cluster="local", services=["local-hello"])["services"]
+    subnets = service["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
+    vpc = ec2.describe_subnets(SubnetIds=subnets)["Subnets"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="files", Description="Files", VpcId=vpc)["GroupId"]
+    files = efs.create_file_system(CreationToken="files", Encrypted=True)["FileSystemId"]
+    for subnet in subnets:
+        efs.create_mount_target(FileSystemId=files, SubnetId=subnet, SecurityGroups=[group])
+    volume = f"{{file_system: {files}, path: /data, security_group: {group}}}"
+    local.edit(FILE, "port: 4000", f"port: 4000, volumes: {{files: {volume}}}")
+    local.ok("up")
+    return {"files": files, "group": group}
+
+
+def test_what_a_task_writes_into_a_file_system_outlives_it(local: Stack, mounted: dict[str, str]) -> None:
+    written = run_to_its_end(local, "sh", "-c", "echo kept > /data/note")
+    read = run_to_its_end(local, "sh", "-c", 'test "$(cat /data/note)" = kept')
+    assert [each["containers"][0].get("exitCode") for each in (written, read)] == [0, 0], (written, read)
+    assert local.changes() == {}
+
+
+def test_a_file_system_lets_in_the_tasks_by_a_rule_of_its_security_group(local: Stack, mounted: dict[str, str]) -> None:
+    ec2, of_group = local.client("ec2"), [{"Name": "group-id", "Values": [mounted["group"]]}]
+    rules = ec2.describe_security_group_rules(Filters=of_group)["SecurityGroupRules"]
+    (rule,) = [each for each in rules if not each["IsEgress"]]
+    assert (rule["FromPort"], rule["ToPort"], rule["IpProtocol"]) == (2049, 2049, "tcp")
+    ec2.revoke_security_group_ingress(GroupId=mounted["group"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+    assert f"no ingress rule of {mounted['group']} lets port 2049 in" in run_to_its_end(local)["stoppedReason"]
+    local.ok("up")
+    assert run_to_its_end(local)["containers"][0]["exitCode"] == 0, "it is drift, which the next `up` mends"
+
+
+def run_to_its_end(stack: Stack, *command: str) -> dict[str, Any]:
+    """A task of the service's own that runs a command, by itself one that does nothing, once it has stopped."""
     ecs = stack.client("ecs")
     (service,) = ecs.describe_services(cluster="local", services=["local-hello"])["services"]
     (task,) = ecs.run_task(
@@ -143,7 +226,7 @@ def run_to_its_end(stack: Stack) -> dict[str, Any]:
         taskDefinition=service["taskDefinition"],
         launchType="FARGATE",
         networkConfiguration=service["networkConfiguration"],
-        overrides={"containerOverrides": [{"name": "web", "command": ["true"]}]},
+        overrides={"containerOverrides": [{"name": "web", "command": [*command] or ["true"]}]},
     )["tasks"]
     for _ in range(300):
         (found,) = ecs.describe_tasks(cluster="local", tasks=[task["taskArn"]])["tasks"]

@@ -42,6 +42,9 @@ class FakeContainer:
             raise self.status
         return self.status
 
+    def http2_ask(self, port: int, path: str, host: str, timeout: float, *, grpc: bool) -> int:
+        return self.http_get(port, path, host, timeout)
+
     def run(self, argv: list[str], timeout: float | None = None) -> int:
         self.probes += 1
         return self.health

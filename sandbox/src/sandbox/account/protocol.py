@@ -29,7 +29,10 @@ from sandbox.account.errors import AwsError
 Environ = dict[str, Any]
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]*)/([^/]+)/aws4_request")
-_SIGNING_NAMES = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "states": "stepfunctions"}
+_SIGNING_NAMES = {
+    **{"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "states": "stepfunctions"},
+    "elasticfilesystem": "efs",
+}
 """Signing names that are not botocore's service names."""
 
 

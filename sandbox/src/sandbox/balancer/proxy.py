@@ -38,6 +38,7 @@ class Listener:
         self._rules: list[Json] = []
         self._read = 0.0
         self._sticky: dict[str, tuple[float, int | None]] = {}
+        self._versions: dict[str, str] = {}
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
@@ -65,6 +66,13 @@ class Listener:
             seconds = int(attributes.get("stickiness.lb_cookie.duration_seconds", "86400")) if on else None
             self._sticky[group] = time.monotonic(), seconds
         return seconds
+
+    def version(self, group: str) -> str:
+        """What a group's targets speak, which never changes: HTTP1, HTTP2 or GRPC."""
+        if group not in self._versions:
+            (described,) = self.account.client("elbv2").describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
+            self._versions[group] = described.get("ProtocolVersion") or "HTTP1"
+        return self._versions[group]
 
 
 def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
@@ -118,6 +126,8 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
             return int(config["StatusCode"].removeprefix("HTTP_")), [("Location", url + (query and f"?{query}"))], b""
 
         def _forward(self, group: str | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            if group and listener.version(group) != "HTTP1":
+                return _page(464, "Incompatible protocol")
             sticky = listener.sticky_seconds(group) if group else None
             while group and (reachable := targets(listener.account, group)):
                 kept = [each for each in reachable if sticky and each[0].id == self._cookie()]

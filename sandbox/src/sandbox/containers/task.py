@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.containers import http2
 from sandbox.containers.image import Image
 from sandbox.containers.memory import proportional, resident
 from sandbox.containers.namespace import (
@@ -123,6 +124,11 @@ class RunningContainer:
             return connection.getresponse().status
         finally:
             connection.close()
+
+    def http2_ask(self, port: int, path: str, host: str, timeout: float, *, grpc: bool) -> int:
+        """The status of a GET by HTTP/2, or gRPC's of a call; raises OSError or HTTPException."""
+        with self.connect(port, timeout) as connection:
+            return http2.ask(connection, path, host, grpc=grpc)
 
     def run(self, argv: list[str], timeout: float | None = None) -> int:
         """Run a further command in the container, as a container health check; its exit code.

@@ -21,6 +21,8 @@ class Container(Protocol):
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int: ...
 
+    def http2_ask(self, port: int, path: str, host: str, timeout: float, *, grpc: bool) -> int: ...
+
     def run(self, argv: list[str], timeout: float | None = None) -> int: ...
 
     def stop(self, timeout: float) -> None: ...
@@ -53,6 +55,9 @@ class ForeignContainer:
     exit_code: int | None = 1
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
+        raise ConnectionRefusedError(f"port {port}")
+
+    def http2_ask(self, port: int, path: str, host: str, timeout: float, *, grpc: bool) -> int:
         raise ConnectionRefusedError(f"port {port}")
 
     def run(self, argv: list[str], timeout: float | None = None) -> int:

@@ -46,9 +46,9 @@ class HealthTracker:
 
 
 def matches(matcher: str, status: int) -> bool:
-    """Whether an HTTP status fits a target group's matcher such as `200-299,302`."""
+    """Whether a status of HTTP or of gRPC fits a target group's matcher such as `200-299,302` or `0,12`."""
     for part in matcher.replace(" ", "").split(","):
-        if not re.fullmatch(r"\d{3}(-\d{3})?", part):
+        if not re.fullmatch(r"\d{1,3}(-\d{1,3})?", part):
             continue
         low, _, high = part.partition("-")
         if int(low) <= status <= int(high or low):
@@ -116,15 +116,20 @@ def target_check(
     """
     declared = str(group.get("HealthCheckPort", "traffic-port"))
     port = int(balancer["containerPort"]) if declared == "traffic-port" else int(declared)
-    matcher = str(group.get("Matcher", {}).get("HttpCode", "200"))
-    path = str(group.get("HealthCheckPath", "/"))
+    version = group.get("ProtocolVersion") or "HTTP1"
+    grpc = version == "GRPC"
+    matcher = str(group.get("Matcher", {}).get(*("GrpcCode", "12") if grpc else ("HttpCode", "200")))
+    path = str(group.get("HealthCheckPath") or ("/AWS.ALB/healthcheck" if grpc else "/"))
+    host = f"127.0.0.1:{port}"
 
     def probe(timeout: float) -> bool | None:
         if problem := refuses(port):
             LOGGER.warning("%s: %s", group["TargetGroupName"], problem)
             return False
         try:
-            return matches(matcher, container.http_get(port, path, f"127.0.0.1:{port}", timeout))
+            if version == "HTTP1":
+                return matches(matcher, container.http_get(port, path, host, timeout))
+            return matches(matcher, container.http2_ask(port, path, host, timeout, grpc=grpc))
         except (OSError, http.client.HTTPException):
             return None
 

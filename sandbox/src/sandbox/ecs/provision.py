@@ -52,7 +52,7 @@ def provision(account: Account, engine: ContainerEngine, task: Task) -> Provisio
     execution, role = roles(account, definition, task.overrides, task.id)
     if task.launch.get("enableExecuteCommand"):
         task.agent_status = "RUNNING" if role and _opens_sessions(account, task, role) else "STOPPED"
-    if reason := volumes.denied(account, task, role):
+    if reason := volumes.unreachable(account, task) or volumes.denied(account, task, role):
         raise TaskStartError(reason)
     result = Provisions()
     for container in definition["containerDefinitions"]:

@@ -1,7 +1,6 @@
 """Environment files: what is refused of them, and under mocks where they are put, who reads them, and what pins them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +53,9 @@ def test_a_secret_is_refused_and_not_told(line: str, why: str) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b.env").write_bytes(b"\xff")
-    with pytest.raises(ValueError, match=r"a.env: there is no such file in .*; there are: b.env"):
+    with pytest.raises(ValueError, match=r"a\.env: there is no such file in .*; there are: b\.env"):
         EnvironmentFile.load(tmp_path / "a.env")
-    with pytest.raises(ValueError, match="b.env: must be UTF-8"):
+    with pytest.raises(ValueError, match=r"b\.env: must be UTF-8"):
         EnvironmentFile.load(tmp_path / "b.env")
 
 

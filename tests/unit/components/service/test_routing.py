@@ -120,6 +120,27 @@ def test_the_health_check_s_thresholds_are_two(deploy: Deploy) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("protocol", "check", "version", "path", "matcher"),
+    [
+        ("http1", {"path": "/up"}, None, "/up", "200"),
+        ("http2", {"path": "/up", "matcher": "200-299"}, "HTTP2", "/up", "200-299"),
+        ("grpc", {"path": "/grpc.health.v1.Health/Check"}, "GRPC", "/grpc.health.v1.Health/Check", "0"),
+        ("grpc", {"path": "/AWS.ALB/healthcheck", "matcher": "12"}, "GRPC", "/AWS.ALB/healthcheck", "12"),
+    ],
+)
+def test_what_the_balancer_speaks_with_the_tasks(
+    deploy: Deploy, protocol: str, check: dict[str, str], version: str | None, path: str, matcher: str
+) -> None:
+    config = services(site=[{"host": "www.dev.example.com", "priority": 20}])
+    config["site"] |= {"protocol": protocol, "health_check": check}
+    recorder = run(deploy, "dev", services=config, secrets={})
+    (name,) = recorder.named(GROUP)
+    group = recorder.inputs(GROUP, name)
+    assert (group["protocol"], group.get("protocolVersion")) == ("HTTP", version)
+    assert (group["healthCheck"]["path"], group["healthCheck"]["matcher"]) == (path, matcher)
+
+
 def test_one_rule_lets_the_balancer_reach_all_tasks(deploy: Deploy) -> None:
     recorder = declare(
         deploy,
