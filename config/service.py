@@ -11,8 +11,8 @@ from components.pipeline.sources import Source
 from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
-from components.service.jobs import Job, JobName
 from components.service.environment_files import MOST
+from components.service.jobs import Job, JobName
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
 from components.service.routing import HealthCheck, Protocol, Stickiness, protocol_problem
