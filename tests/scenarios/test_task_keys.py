@@ -194,7 +194,7 @@ def mounted(local: Stack) -> dict[str, str]:
     for subnet in subnets:
         efs.create_mount_target(FileSystemId=files, SubnetId=subnet, SecurityGroups=[group])
     volume = f"{{file_system: {files}, path: /data, security_group: {group}}}"
-    local.edit(FILE, "port: 4000", f"port: 4000, volumes: {{files: {volume}}}")
+    local.edit(FILE, "memory: 512, port: 4000", f"memory: 512, port: 4000, volumes: {{files: {volume}}}")
     local.ok("up")
     return {"files": files, "group": group}
 

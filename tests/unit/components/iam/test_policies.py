@@ -171,6 +171,9 @@ SERVICES: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "decrypt_parameters": (lambda: policies.decrypt_parameters("Whose", ["thing"], "key"), [
         ("DecryptWhoseParameters", "kms:Decrypt", ["key"], {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": ["thing"]}}),
     ]),
+    "decrypt_secrets": (lambda: policies.decrypt_secrets("DecryptThem", ["thing"], "key"), [
+        ("DecryptThem", "kms:Decrypt", ["key"], {"StringEquals": {"kms:EncryptionContext:SecretARN": ["thing"]}}),
+    ]),
     "log_in_to_registry": (lambda: policies.log_in_to_registry(), [
         ("LogInToRegistry", "ecr:GetAuthorizationToken", ["*"]),
     ]),
