@@ -229,6 +229,15 @@ PolicyArn = Annotated[
 TopicArn = Annotated[
     str, text(r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$", "must be the ARN of an SNS topic")
 ]
+TagKey = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9 _.:/=+@-]{1,128}$",
+        "must be 1 to 128 letters, digits, blanks and _ . : / = + - @",
+    ),
+]
+TagValue = Annotated[str, text(r"^[A-Za-z0-9 _.:/=+@-]{0,256}$", "must be letters, digits, blanks and _ . : / = + - @")]
+"""What every service of AWS's takes (IAM, CreateRole: Tag)."""
 AccountId = Annotated[str, text(r"^[0-9]{12}$", "must be an account's 12 digits, in quotes")]
 Region = Annotated[str, text(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "must be a Region's code, such as ap-northeast-1")]
 StackName = Annotated[str, text(r"^[A-Za-z0-9_.-]+$", "must be the name of a stack, such as dev")]

@@ -1,6 +1,6 @@
 """The keys of a service in a stack file: types, limits, defaults and what goes together."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,9 @@ from components.service.route_names import Route
 from components.service.routing import HealthCheck, Protocol, Stickiness, protocol_problem
 from components.service.strategies import Deploy, RollingStrategy
 from components.service.task_role import Permission
+
+STACK_S_TAGS = ("project", "stack")
+"""Keys of `aws:defaultTags` by which roles and policies know what is a stack's."""
 
 
 class Task(sizes.Task):
@@ -57,6 +60,8 @@ class Service(Model):
     parameters: dict[types.ParameterName, Parameter] = Field(default_factory=dict)
     permissions: list[Permission] = Field(default_factory=list)
     """What the app may do in AWS; without any, nothing."""
+    tags: Annotated[dict[types.TagKey, types.TagValue], Field(max_length=8)] = Field(default_factory=dict)
+    """Of all that the service is made of, its tasks too, beside those of `aws:defaultTags`: S3 takes ten together."""
     exec: bool = False
     """Whether ECS Exec opens a shell in its tasks, for whoever may call it; each session is logged."""
 
@@ -66,6 +71,8 @@ class Service(Model):
             raise ValueError("routes need task.port")
         if "health_check" in self.model_fields_set and not self.routes:
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        if taken := sorted(key for key in self.tags if key in STACK_S_TAGS or key.lower().startswith("aws:")):
+            raise ValueError(f"tags.{taken[0]} is the stack's own (aws:defaultTags), or AWS's")
         if "protocol" in self.model_fields_set and not self.routes:
             raise ValueError("protocol is spoken by the load balancer, and there are no routes")
         if self.routes and (problem := protocol_problem(self.protocol, self.health_check)):

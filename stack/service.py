@@ -16,6 +16,7 @@ from components.service.jobs import Jobs
 from components.service.parameter_store import ParameterStore
 from components.service.route_names import Route
 from components.service.update_hooks import Snapshot, current_service
+from components.tags import tagged
 from config.pull_request_stack import priority, pull_request_number
 from config.settings import Settings
 
@@ -60,15 +61,16 @@ def declare(
     """
     config = stack.config.services[name]
     current = current_service(snapshot, stack.stack, name, config.deploy, rule_hooks)
+    tags = tagged(config.tags)
     parameters = ParameterStore(
-        name, {"platform": platform, "parameters": config.parameters, "secrets": stack.secrets.get(name, {})}
+        name, {"platform": platform, "parameters": config.parameters, "secrets": stack.secrets.get(name, {})}, tags
     )
     service = EcsService(
         name,
         {
             "platform": platform,
             "images": ImageRepository(
-                name, {"platform": platform, "readers": promotion.readers(config.source, platform.scope, name)}
+                name, {"platform": platform, "readers": promotion.readers(config.source, platform.scope, name)}, tags
             ),
             "parameters": parameters,
             "template": stack.templates[name],
@@ -85,6 +87,7 @@ def declare(
             "exec": config.exec,
             "current": current,
         },
+        tags,
     )
     pipeline = DeployPipeline(
         name,
@@ -95,9 +98,10 @@ def declare(
             "approve": stack.config.approves(config),
             "migrate": config.migrate,
         },
+        tags,
     )
     if config.jobs:
-        Jobs(name, {"service": service, "jobs": config.jobs})
+        Jobs(name, {"service": service, "jobs": config.jobs}, tags)
     if pipeline.upload_to is not None:
         update_hooks.say_where_to_upload(name, current.state, pipeline.upload_to)
     pulumi.export(

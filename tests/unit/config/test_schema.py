@@ -139,7 +139,7 @@ OF_ANOTHER_FILE = (
     "services.chuoi.task.cpu: is missing", ".for: is missing", "task.template: is missing", "command: is missing",
     "services.chuoi.task: is empty", "latency: is empty", "routes need task.port", "there are no routes",
     "is asked by the load balancer", "there are 0", "needs percent and interval", "only with strategy ", "only with type ecr",
-    "is no method; with protocol", "is gRPC's; with protocol", "is HTTP's; with protocol",
+    "or AWS's", "is no method; with protocol", "is gRPC's; with protocol", "is HTTP's; with protocol",
     "exactly one of value, secret: true, external and secrets_manager", "is measured at one target group", "there are others or none",
 )  # fmt: skip
 """What another part of the service may say, in this file or in `Pulumi.yaml`."""
