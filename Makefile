@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times soak mutants mutation check docs format
+.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times page-views soak mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -86,6 +86,9 @@ test-all: setup ## Run all tests
 
 test-times: setup ## Write how long the tests took in the last run into tests/README.md
 	$(BIN)/python -m tests.support.times .pytest_cache/report.xml
+
+page-views: setup ## Count the page views that break while each strategy releases, and write docs/assets.md
+	$(BIN)/python -m tests.support.page_views
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

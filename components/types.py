@@ -145,6 +145,14 @@ SourcePath = Annotated[
         "must be a path within the source without spaces, such as services/web",
     ),
 ]
+ImagePath = Annotated[
+    str,
+    text(
+        r"^(/\.?[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*)+$",
+        "must be a folder's whole path in the image, such as /app/public/assets, without spaces and a slash at the end",
+    ),
+    Field(max_length=200),
+]
 ImageTag = Annotated[
     str,
     text(r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", "must be a tag of an image: letters, digits, dots, hyphens, underscores"),

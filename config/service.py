@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
+from components.pipeline.assets import Assets
 from components.pipeline.builds import Build, Migrate
 from components.pipeline.sources import Source
 from components.service import task as sizes
@@ -51,6 +52,9 @@ class Service(Model):
     """With routes only; they watch what the load balancer sees."""
     source: Source = Source()
     build: Build = Build()
+    assets: Assets | None = None
+    """With routes only. Without it a new image has its own assets only, and an open page of the release before misses
+    some of its own."""
     migrate: Migrate | None = None
     """Without it a release migrates nothing."""
     jobs: dict[JobName, Job] = Field(default_factory=dict)
@@ -79,6 +83,8 @@ class Service(Model):
             raise ValueError(problem)
         if self.stickiness is not None and not self.routes:
             raise ValueError("stickiness is the load balancer's, and there are no routes")
+        if self.assets is not None and not self.routes:
+            raise ValueError("assets are asked for through the load balancer, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:
             raise ValueError("alarms watch what the load balancer sees, and there are no routes")
         if not self.source.is_built and "build" in self.model_fields_set:

@@ -45,6 +45,7 @@ class Settings:
         inbox: the repository that its images are pushed to; "" where they are built.
         platform: its tasks', such as `linux/arm64`.
         promotion: whose images it may take over; see `pipeline_steps.package.promotion`.
+        assets: what of the last releases a new image gets; see `pipeline_steps.package.assets`.
         migration: None for a service without migrations.
     """
 
@@ -64,6 +65,7 @@ class Settings:
     inbox: str = ""
     platform: str = ""
     promotion: str = ""
+    assets: str = ""
     migration: Migration | None = None
 
     @classmethod

@@ -95,6 +95,7 @@ def declare(
             "service": service,
             "source": config.source,
             "build": config.build,
+            "assets": config.assets,
             "approve": stack.config.approves(config),
             "migrate": config.migrate,
         },

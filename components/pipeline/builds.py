@@ -15,6 +15,7 @@ from components import types
 from components.iam import delivery_policies, policies
 from components.model import Model
 from components.pipeline import registries
+from components.pipeline.assets import Assets
 from components.pipeline.registries import Registries
 from components.pipeline.sources import Source
 from components.platform import steps_code
@@ -83,6 +84,8 @@ class DeployPipelineArgs(TypedDict):
     """What is uploaded, and who does by a role, besides the user that has a key."""
     build: NotRequired[Build]
     """The machine of the image's build."""
+    assets: NotRequired[Assets | None]
+    """What of the last releases a new image gets; nothing without it."""
     approve: NotRequired[bool]
     """Whether somebody has to approve each release."""
     migrate: NotRequired[Migrate | None]

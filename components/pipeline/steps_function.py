@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from components.iam import delivery_policies, policies
-from components.pipeline import promotion
+from components.pipeline import assets, promotion
 from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs
 from components.pipeline.origin import Origin
 from components.pipeline.sources import Source
@@ -39,6 +39,7 @@ def settings(args: DeployPipelineArgs, origin: Origin) -> pulumi.Output[str]:
         "repository_uri": images.url,
         "platform": DOCKER_PLATFORMS[service.args["task"].architecture],
         "promotion": promotion.setting(args.get("source", Source()), platform.scope, service.service),
+        **assets.settings(args.get("assets")),
         **origin.step_settings,
     }
     if service.deploy.controller.deploys_template:
@@ -78,7 +79,7 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
         *statements,
         *origin.step_permissions,
         *promotion.permissions(source, scope, service.service),
-        *(delivery_policies.copy_image(images.arn) if source.takes_images else []),
+        *(delivery_policies.copy_image(images.arn) if source.takes_images or args.get("assets") else []),
         *policies.read_labels(images.arn),
         *delivery_policies.release_service(service.arn, scalable_targets, service.role_arns),
         *policies.tag_image(images.arn),

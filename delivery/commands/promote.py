@@ -60,7 +60,8 @@ def plan(source_session: boto3.Session, session: boto3.Session, source: str, tar
     if release is None:
         raise DeliveryError(f"{service} has no release in stack {source} that is live, so there is nothing to promote")
     now = service_history(session, target, service).last
-    if now is not None and now.image_digest == release.image_digest:
+    digest = release.image_digest
+    if now is not None and (now.image_digest == digest or now.source_version == to_promote(source, digest)):
         raise DeliveryError(f"{target} has released this image of {service} already, as {release_tag(now.release)}")
     return Plan(service, source, target, release, now)
 

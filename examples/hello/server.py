@@ -16,7 +16,10 @@ from types import FrameType
 HERE = Path(__file__).parent
 PUBLIC = HERE / "public"
 VERSION = (HERE / "VERSION").read_text().strip()
-ASSETS: dict[str, str] = json.loads((PUBLIC / "manifest.json").read_text())
+MANIFEST = "manifest.json"
+ASSETS: dict[str, str] = json.loads((PUBLIC / MANIFEST).read_text())
+SERVED = {path.name for path in PUBLIC.iterdir()} - {MANIFEST}
+"""More than this version's own where a release adds those of the releases before."""
 
 
 def page() -> str:
@@ -58,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer("text/html; charset=utf-8", page().encode())
         elif path == "/healthz":
             self.answer("text/plain; charset=utf-8", b"ok\n")
-        elif folder == "/assets" and name in ASSETS.values():
+        elif folder == "/assets" and name in SERVED:
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
             self.answer(kind, (PUBLIC / name).read_bytes(), cache="public, max-age=31536000, immutable")
         else:

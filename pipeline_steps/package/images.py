@@ -1,13 +1,14 @@
 """The images of an ECR repository, read and copied by ECR's API, which needs no Docker."""
 
 import contextlib
+import io
 import json
 import math
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipeline_steps.job import StepError
 from releases.errors import MissingImageError
@@ -153,12 +154,33 @@ class Images:
             if time.monotonic() > until:
                 raise UnfinishedError("The image is being copied")
             self._copy_blob(blob, source)
+        self.put(manifest, tag)
+
+    def put(self, manifest: Manifest, tag: str) -> None:
+        """Store a manifest whose blobs are here.
+
+        Args:
+            manifest: what is stored.
+            tag: what it is called; "" calls it nothing.
+        """
         named = {"imageTag": tag} if tag else {}
         kind = {"imageManifestMediaType": manifest.media_type} if manifest.media_type else {}
         try:
-            self.ecr.put_image(**self._place, imageManifest=manifest.text, imageDigest=digest, **named, **kind)
+            self.ecr.put_image(**self._place, imageManifest=manifest.text, imageDigest=manifest.digest, **named, **kind)
         except self.ecr.exceptions.ImageAlreadyExistsException:
             return
+
+    def upload(self, blob: str, content: BinaryIO) -> None:
+        """Store a layer, or a configuration; one that is here already is left.
+
+        Args:
+            blob: its digest.
+            content: a file that can be sought in.
+        """
+        if list(self._missing([blob])):
+            size = content.seek(0, io.SEEK_END)
+            content.seek(0)
+            self._upload(blob, content, size)
 
     @property
     def _place(self) -> dict[str, str]:
@@ -174,12 +196,13 @@ class Images:
     def _copy_blob(self, blob: str, source: "Images") -> None:
         for _ in range(TRIES):
             with source.open(blob) as stream:
-                if self._upload(blob, stream):
+                size = stream.headers.get("Content-Length")
+                if self._upload(blob, stream, None if size is None else int(size)):
                     return
         raise StepError(f"The download of layer {blob} was cut off {TRIES} times: release it again.")
 
-    def _upload(self, blob: str, stream: Any) -> bool:
-        """Whether the download went to its end."""
+    def _upload(self, blob: str, stream: Any, size: int | None) -> bool:
+        """Whether the stream went to its end, of so many bytes; None where nobody has said how many."""
         begun = self.ecr.initiate_layer_upload(**self._place)
         upload, place = begun["uploadId"], 0
         while part := stream.read(begun["partSize"]):
@@ -192,7 +215,7 @@ class Images:
                 if error.response.get("lastValidByteReceived") != last:  # else ECR has it, and its answer was lost
                     raise
             place = last + 1
-        if place != int(stream.headers.get("Content-Length", place)):
+        if size not in (None, place):
             return False
         with contextlib.suppress(self.ecr.exceptions.LayerAlreadyExistsException):
             self.ecr.complete_layer_upload(**self._place, uploadId=upload, layerDigests=[blob])

@@ -122,7 +122,7 @@ def had_before(start: Start, history: History, earlier: Sequence[Start | None], 
             return f"Source {source} has been released already"
         is_coming = start in earlier
         return f"Source {source} is on its way in an earlier execution" if is_coming else ""
-    if not earlier and history.last is not None and history.last.image_digest == source:
+    if not earlier and history.last is not None and source in (history.last.image_digest, history.last.source_version):
         return f"Image {source} is live"
     if start.pushed == NO_PUSH:
         return ""

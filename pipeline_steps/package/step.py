@@ -15,9 +15,10 @@ from pipeline_steps.announcement import announce_progress
 from pipeline_steps.artifacts import write_files
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.package import pushed_image
+from pipeline_steps.package.assets import Assets, add_assets
 from pipeline_steps.package.built import built_by
 from pipeline_steps.package.commit import from_labels
-from pipeline_steps.package.images import UnfinishedError
+from pipeline_steps.package.images import Images, UnfinishedError
 from pipeline_steps.package.promotion import Promotion, take_over
 from pipeline_steps.package.start import DIGEST, Start, nothing_to_do, readable_history
 from pipeline_steps.settings import Settings
@@ -43,7 +44,7 @@ class Packaged:
     """What is to be deployed.
 
     Attributes:
-        digest: the image; "" when there is none.
+        digest: the image, with the assets of releases before where that is wanted; "" when there is none.
         source: the version of the source that it was made of, for a pushed image its digest, for one of another stack
             STACK@DIGEST, or `unknown`.
         commit: the source's commit.
@@ -139,21 +140,22 @@ class _Package:
         source = self._start.source
         if source != NO_SOURCE and not source.startswith(DIGEST):
             built = built_by(self._session, self._settings.pipeline, self._execution)
-            return Packaged(built.digest, source, built.commit, built.uploaded, built.nothing)
+            digest = built.digest if built.nothing else self._with_assets(built.digest)
+            return Packaged(digest, source, built.commit, built.uploaded, built.nothing)
         of = self._settings.pipeline, self._execution, self._settings.record
         if nothing := nothing_to_do(self._session, *of, self._start):
             return Packaged("", source, nothing=nothing)
         self._announce(STARTED, Commit())
         settings = self._settings
         pushed_image.copy(self._session, source, settings.inbox, settings.repository, settings.platform, self._until)
-        return Packaged(source, source, uploaded=pushed_image.moment(self._start.pushed))
+        return Packaged(self._with_assets(source), source, uploaded=pushed_image.moment(self._start.pushed))
 
     def _of_image(self) -> Packaged:
         image, settings = self._image, self._settings
         if promoted(image)[0]:
             allowed = Promotion.parse(settings.promotion)
             digest = take_over(self._session, image, allowed, settings.repository, settings.platform, self._until)
-            return Packaged(digest, image)
+            return Packaged(self._with_assets(digest), image)
         if image == LIVE:
             digest = self._repository.digest(LIVE) or ""
         elif self._repository.has(image):
@@ -166,6 +168,15 @@ class _Package:
         if image == LIVE and self._template_is_released(digest):
             return replace(packaged, nothing="The image that is live has been released with this template")
         return packaged
+
+    def _with_assets(self, digest: str) -> str:
+        """A new image, with the assets of the last releases where that is wanted."""
+        settings = self._settings
+        if (assets := Assets.parse(settings.assets)) is None:
+            return digest
+        images = Images(self._session.client("ecr"), settings.repository)
+        released = [release.image_digest for release in self._history.releases]
+        return add_assets(images, digest, settings.platform, assets, released)
 
     def _template_is_released(self, digest: str) -> bool:
         settings, last = self._settings, self._history.last

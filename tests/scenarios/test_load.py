@@ -1,10 +1,7 @@
 """What browsers see while something is deployed: hashed assets, rolling and blue/green; and priorities that change."""
 
-import contextlib
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,8 @@ import yaml
 from components.service.route_names import Route, route_names
 from sandbox.engine import Engine
 from sandbox.stacks import StackFolder
-from tests.scenarios.conftest import REPOSITORY, Stack, new_stack
+from tests.scenarios.conftest import Stack, new_stack
+from tests.support.page_views import seen, source
 
 pytestmark = pytest.mark.nightly
 
@@ -35,46 +33,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             stack.edit("Pulumi.local.yaml", route, f"{route}\n      tasks: {{min: 3}}")
         stack.up()
         yield stack
-
-
-def source(folder: Path, color: str) -> Path:
-    """The example app; its stylesheet, and so its asset's name, is another one for each color."""
-    made = folder / color
-    shutil.copytree(REPOSITORY / "examples/hello", made)
-    style = made / "static/app.css"
-    style.write_text(f"{style.read_text()}\nbody {{ background: {color}; }}\n")
-    return made
-
-
-@contextlib.contextmanager
-def seen(stack: Stack, *services: str, workers: int = 4) -> Iterator[dict[str, dict[str, Any]]]:
-    """What page views of services come to, from before the block until it has ended, by service."""
-    options = ["--assets", "--workers", str(workers), "--seconds", "600", "--json"]
-    command = [str(REPOSITORY / ".venv/bin/sandbox"), "load", *options]
-    views: dict[str, dict[str, Any]] = {}
-    with contextlib.ExitStack() as running:
-        loads = {
-            service: running.enter_context(
-                subprocess.Popen(
-                    [*command, service, "--stack", stack.name],
-                    cwd=stack.root,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for service in services
-        }
-        try:
-            for service, each in loads.items():
-                assert each.stderr is not None
-                assert each.stderr.readline().startswith("Asking "), service
-            yield views
-        finally:
-            for each in loads.values():
-                each.terminate()
-        for service, each in loads.items():
-            views[service] = json.loads(each.communicate(timeout=60)[0])
 
 
 def seen_while_shipping(stack: Stack, service: str, app: Path) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import Apps, Done, Stack, new_stack
-from tests.scenarios.test_load import seen
 from tests.scenarios.test_slack import told
 from tests.soak.beside import Running
 from tests.support.deliveries import scaling
+from tests.support.page_views import seen
 
 pytestmark = pytest.mark.nightly
 

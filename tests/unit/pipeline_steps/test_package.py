@@ -16,7 +16,9 @@ from pipeline_steps_fakes import FakeSession, error
 
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.package import step
+from pipeline_steps.package.assets import Assets
 from pipeline_steps.package.built import Built
+from pipeline_steps.package.images import Images
 from pipeline_steps.settings import Settings
 from releases.events import Commit
 
@@ -336,3 +338,47 @@ def test_a_release_goes_on_when_it_cannot_be_announced(
 ) -> None:
     assert Package(tmp_path, answers={"PutEvents": answer}).run()["DEPLOY"] == "yes"
     assert "Release Packaged was not announced: " in capsys.readouterr().out
+
+
+PROMOTES = replace(SETTINGS, promotion="staging 1 eu-west-1 staging-web")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kept"),
+    [
+        ({}, True),
+        ({"image": "rebuild"}, True),
+        (PUSH, True),
+        ({"image": f"staging@{DIGEST}"}, True),
+        ({"image": OLD}, False),
+        ({"image": "live"}, False),
+    ],
+    ids=["an upload", "a rebuild", "a push", "a promotion", "a rollback", "what is live"],
+)
+def test_a_new_image_gets_the_assets_of_what_was_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameters: Mapping[str, str], kept: bool
+) -> None:
+    asked = list[Any]()
+
+    def add_assets(images: Images, *given: Any) -> str:
+        asked.append((images.name, *given))
+        return "sha256:" + "d" * 64
+
+    monkeypatch.setattr("pipeline_steps.package.step.add_assets", add_assets)
+    records = (record(1, OLD, "v1"), record(2, LIVE, "v2"))
+    settings = replace(PROMOTES, assets="2 /app/public")
+    variables = Package(tmp_path, settings, parameters, records=records, live=LIVE).run()
+    assert asked == [("dev-web", DIGEST, "linux/arm64", Assets(2, "/app/public"), [LIVE, OLD])] * kept
+    image = {OLD: OLD, "live": LIVE}.get(parameters.get("image", ""))
+    assert variables["IMAGE_DIGEST"] == ("sha256:" + "d" * 64 if kept else image)
+
+
+def test_without_a_word_an_image_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline_steps.package.step.add_assets", lambda *_: pytest.fail("nothing is to be kept"))
+    assert Package(tmp_path).run()["IMAGE_DIGEST"] == DIGEST
+
+
+def test_what_has_nothing_to_do_gets_no_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline_steps.package.step.add_assets", lambda *_: pytest.fail("nothing is deployed"))
+    package = Package(tmp_path, replace(SETTINGS, assets="2 /app"), built=Built(nothing="Source v5 was released"))
+    assert package.run()["DEPLOY"] == "no"

@@ -81,6 +81,13 @@ def test_what_an_execution_was_started_with(told: dict[str, object], start: Star
     assert started_with(told) == start
 
 
+def test_a_push_whose_released_image_has_more_than_was_pushed_is_live() -> None:
+    """With the assets of earlier releases it has another digest; the record's source is what was pushed."""
+    live = History([Release(1, B, "arn", "f", A, "exec-1", "t")])
+    assert had_before(Start(A, TUESDAY), live, [], lambda _: None) == f"Image {A} is live"
+    assert had_before(Start(B, TUESDAY), live, [], lambda _: None) == f"Image {B} is live"
+
+
 def test_the_executions_before_this_one() -> None:
     """As AWS lists them, the newest first; one that is over, and one that deploys what is live, do not count."""
     under_way = {"later": "v9", "mine": "v8", "edit": "v7", "before": "v6", "over": "v5", "first": "v4"}

@@ -52,6 +52,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hello") / "app"
     shutil.copytree(HELLO, folder, ignore=shutil.ignore_patterns("public", "__pycache__"))
     build(folder / "static", folder / "public")
+    (folder / "public/app-0e0e0e0e.css").write_text("of a release before")
     return folder
 
 
@@ -119,6 +120,12 @@ def test_the_page_names_assets_that_are_served(web: Web, image: Path) -> None:
         assert asset.body == (image / "public" / hashed).read_text()
         assert asset.headers["Cache-Control"].endswith("immutable")
     assert web.get(f"/assets/{manifest['app.css']}").headers["Content-Type"] == "text/css"
+
+
+def test_assets_of_releases_before_are_served_too(web: Web) -> None:
+    asset = web.get("/assets/app-0e0e0e0e.css")
+    assert (asset.status, asset.body) == (200, "of a release before")
+    assert "0e0e0e0e" not in web.get("/").body
 
 
 def test_the_page_tells_version_and_environment_and_escapes(web: Web) -> None:
