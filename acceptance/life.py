@@ -149,7 +149,7 @@ class Life:
 
     def _ship(self, name: str, content: bytes) -> Execution:
         """Upload a source, and wait for the execution that this starts; S3 may tell nobody at first."""
-        bucket, _, key = self._pipeline.upload_to().removeprefix("s3://").partition("/")
+        bucket, _, key = str(self._pipeline.upload_to()).removeprefix("s3://").partition("/")
         version = self.session.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["VersionId"]
         self.say(f"Uploaded {name}, version {version}")
         end, progress = time.monotonic() + MINUTES_FOR_S3 * 60, Progress(self.say)

@@ -5,6 +5,7 @@ import os
 import secrets
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -108,6 +109,42 @@ def _values_of(key: str, short: str, value: Any) -> Iterator[Mapping[str, Any]]:
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for item in items:
         yield from _values_of(key, short, item)
+
+
+def upload_image(client: Callable[[str], Any], pipeline: str, source: Path) -> Mapping[str, Any] | None:
+    """Where an image of a source is pushed for its upload to find, as the pipeline's build looks for it, and how it is
+    built; None where it looks for none.
+    """
+    from pipeline_steps.build.builder import arguments  # with boto3
+    from pipeline_steps.build.settings import Settings
+
+    (project,) = client("codebuild").batch_get_projects(names=[f"{pipeline}-package"])["projects"] or [None]
+    if project is None:
+        return None
+    variables = dict.fromkeys(("IMAGE", "SOURCE_VERSION", "EXECUTION", "CODEBUILD_INITIATOR"), "")
+    for each in project["environment"]["environmentVariables"]:
+        variables[each["name"]] = _value(client, each)
+    settings = Settings.parse(variables, source)
+    if not settings.inbox:
+        return None
+    return {
+        "repository": settings.inbox,
+        "tag": settings.content.tag(),
+        "arguments": [*arguments(settings), settings.content.context],
+        "environment": variables,
+    }
+
+
+def _value(client: Callable[[str], Any], variable: Mapping[str, str]) -> str:
+    """What a build sees of a variable of its project's (CodeBuild, EnvironmentVariable: value)."""
+    value, kind = variable["value"], variable.get("type")
+    if kind == "PARAMETER_STORE":
+        return str(client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"])
+    if kind == "SECRETS_MANAGER":
+        *arn, key = [*value.split(":"), ""][:8]
+        secret = str(client("secretsmanager").get_secret_value(SecretId=":".join(arn))["SecretString"])
+        return str(json.loads(secret)[key]) if key else secret
+    return value
 
 
 def secret_value(path: str) -> str | None:

@@ -1,5 +1,6 @@
 """A service's pipeline: what runs in it, starting it with an image, and following an execution."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import boto3
 from releases.errors import PROGRAM, DeliveryError
 from releases.executions import IMAGE, was_given
 from releases.failure import NO_REASON, cause_of, one_line
-from releases.names import LIVE
+from releases.names import LIVE, inbox
 from releases.progress import Log, Progress
 from releases.record import UNKNOWN
 
@@ -33,8 +34,6 @@ Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedT
 runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
 MINUTES_OF_ANOTHER_ACTION = 60
 """All others, and what comes between two actions (the same page)."""
-REVISION_TYPES = {"S3": "S3_OBJECT_VERSION_ID", "ECR": "IMAGE_DIGEST"}
-"""A source action's provider → the type of what it may be started with (CodePipeline API, SourceRevisionOverride)."""
 DEPLOY_STAGE = "Deploy"
 """The pipeline's stage that changes what a service runs."""
 
@@ -83,14 +82,14 @@ class Pipeline:
         return was_given(self.execution(execution), LIVE)
 
     def first_upload(self) -> str | None:
-        """Where a first source is to be uploaded; None when an execution has fetched one, or tries.
+        """Where a first source is to be uploaded; None when an execution has one, or tries, or nobody uploads.
 
-        A new pipeline starts itself once, and fails at Source, in words of a missing permission.
+        A new pipeline starts itself once: it fails at Source, in words of a missing permission, or ends in Package.
         """
         try:
             for execution in self.executions():
                 actions = self.actions(execution["pipelineExecutionId"])
-                if execution["status"] in RUNNING or any(action["status"] == "Succeeded" for action in actions):
+                if execution["status"] in RUNNING or any(map(self._has_source, actions)):
                     return None
             return self.upload_to()
         except self._codepipeline.exceptions.PipelineNotFoundException:
@@ -100,7 +99,7 @@ class Pipeline:
     def exists(self) -> bool:
         """Whether there is such a pipeline."""
         try:
-            self._source()
+            self._declared()
         except self._codepipeline.exceptions.PipelineNotFoundException:
             return False
         return True
@@ -108,16 +107,15 @@ class Pipeline:
     @property
     def builds(self) -> bool:
         """Whether images are built of what is uploaded."""
-        stages = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"]
-        providers = (action["actionTypeId"]["provider"] for stage in stages for action in stage["actions"])
-        return "CodeBuild" in providers
+        return "CodeBuild" in (action["actionTypeId"]["provider"] for action in self._declared())
 
-    def upload_to(self) -> str:
-        """Where Source looks: `s3://bucket/key`, or an image's name, `repository:tag`."""
-        configuration = self._source()["configuration"]
-        if "RepositoryName" in configuration:
-            return f"{configuration['RepositoryName']}:{configuration['ImageTag']}"
-        return f"s3://{configuration['S3Bucket']}/{configuration['S3ObjectKey']}"
+    def upload_to(self) -> str | None:
+        """Where releases are brought: `s3://bucket/key`, or an image's name, `repository:tag`; None where none are."""
+        actions = {action["name"]: action.get("configuration", {}) for action in self._declared()}
+        if not self.builds:
+            tag = json.loads(actions["Package"]["UserParameters"]).get("tag")
+            return f"{inbox(self.name)}:{tag}" if tag else None
+        return f"s3://{actions['Source']['S3Bucket']}/{actions['Source']['S3ObjectKey']}"
 
     def failure_reason(self, execution: str) -> str:
         """How an execution ended, with the causes of the actions that failed, in one line."""
@@ -179,13 +177,9 @@ class Pipeline:
         return self._start(variables=[{"name": IMAGE, "value": digest}])
 
     def start_version(self, version: str) -> str:
-        """Deliver a version of the source, or a pushed image, as its upload does; the execution's id."""
-        source = self._source()
-        revision = {
-            "actionName": source["name"],
-            "revisionType": REVISION_TYPES[source["actionTypeId"]["provider"]],
-            "revisionValue": version,
-        }
+        """Deliver a version of an uploaded source as its upload does; the execution's id."""
+        source = self._declared()[0]["name"]
+        revision = {"actionName": source, "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": version}
         return self._start(sourceRevisions=[revision])
 
     def retry(self, execution: str, stage: str) -> None:
@@ -246,9 +240,19 @@ class Pipeline:
     def _start(self, **what: Any) -> str:
         return str(self._codepipeline.start_pipeline_execution(name=self.name, **what)["pipelineExecutionId"])
 
-    def _source(self) -> dict[str, Any]:
-        action: dict[str, Any] = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"][0]["actions"][0]
-        return action
+    def _declared(self) -> list[dict[str, Any]]:
+        """The pipeline's actions, in their order."""
+        stages = self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"]
+        return [action for stage in stages for action in stage["actions"]]
+
+    def _has_source(self, action: dict[str, Any]) -> bool:
+        """Whether an action of an execution tells that something was uploaded, or pushed: where nothing is built the
+        source action finds something always, and Package says that there is nothing to do.
+        """
+        if self.builds:
+            return bool(action["status"] == "Succeeded")
+        is_source = action["input"]["actionTypeId"]["category"] == "Source"
+        return not is_source and action.get("output", {}).get("outputVariables", {}).get("DEPLOY") != "no"
 
     def _status(self, execution: str) -> tuple[str, str]:
         details = self.execution(execution)

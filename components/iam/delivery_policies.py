@@ -120,11 +120,6 @@ def fetch_source(bucket_arn: pulumi.Input[str], object_arn: pulumi.Input[str]) -
     ]
 
 
-def find_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
-    """What CodePipeline's ECR source action needs (CodePipeline, Amazon ECR source action reference)."""
-    return [allow("FindImage", "ecr:DescribeImages", [repository_arn])]
-
-
 def fetch_pushed_image(repository_arn: pulumi.Input[str]) -> list[Statement]:
     """Looks whether there is an image in an inbox, and fetches it."""
     return [allow("FetchPushedImage", f"{PULL} DescribeImages", [repository_arn])]

@@ -9,16 +9,14 @@ import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
 from components.iam.policies import Statement
-from components.pipeline import stages
 from components.pipeline.builds import DeployPipelineArgs
+from components.pipeline.copies import Copies
 from components.pipeline.inbox import inbox_repository
-from components.pipeline.origin import Origin
 from components.pipeline.sources import TAG
-from components.pipeline.stages import Stage
-from releases.executions import NO_PUSH, PUSHED
+from releases.executions import DIGEST, NO_PUSH, NO_SOURCE, PUSHED
 
 
-class Pushes(Origin):
+class Pushes(Copies):
     """An image that is pushed to the service's inbox, a repository that nothing is deployed from.
 
     ECR publishes an event of each push of the tag, by the image's digest, and none with a tag of the images that an
@@ -27,7 +25,10 @@ class Pushes(Origin):
 
     place: pulumi.Output[str]
     inbox: aws.ecr.Repository
-    variables = ((PUSHED, NO_PUSH, "when the image was pushed that is taken"),)
+    variables = (
+        (DIGEST, NO_SOURCE, f"the pushed image that is taken; {NO_SOURCE}: what the inbox's tag is on"),
+        (PUSHED, NO_PUSH, "when the image was pushed that is taken"),
+    )
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__(name, args, opts)
@@ -39,15 +40,13 @@ class Pushes(Origin):
     def uploading(self) -> list[Statement]:
         return policies.push_image(self.inbox.arn)
 
-    def stages(self, steps: pulumi.Input[str]) -> list[Stage]:
-        return [
-            stages.pushed_image(self.inbox.name, self._tag),
-            stages.package(steps, "#{Source.ImageDigest}", f"#{{variables.{PUSHED}}}"),
-        ]
-
     @property
-    def permissions(self) -> list[Statement]:
-        return delivery_policies.find_image(self.inbox.arn)
+    def pushed(self) -> Mapping[str, str]:
+        return {
+            "source": f"#{{variables.{DIGEST}}}",
+            "pushed": f"#{{variables.{PUSHED}}}",
+            "tag": self._tag,
+        }
 
     @property
     def events(self) -> Mapping[str, Any]:
@@ -65,11 +64,10 @@ class Pushes(Origin):
     @property
     def started_with(self) -> Mapping[str, Any]:
         """Exactly the image that was pushed, and when: a second push of the tag takes nothing from the first."""
-        revision = {"actionName": "Source", "revisionType": "IMAGE_DIGEST", "revisionValue": "<digest>"}
-        variables = [{"name": PUSHED, "value": "<pushed>"}]
+        variables = [{"name": DIGEST, "value": "<digest>"}, {"name": PUSHED, "value": "<pushed>"}]
         return {
             "input_paths": {"digest": "$.detail.image-digest", "pushed": "$.time"},
-            "input_template": json.dumps({"sourceRevisions": [revision], "variables": variables}),
+            "input_template": json.dumps({"variables": variables}),
         }
 
     @property

@@ -34,19 +34,10 @@ class Flow(TypedDict, total=False):
 
 
 def source(bucket: pulumi.Input[str], key: pulumi.Input[str]) -> Stage:
-    """Source: the uploaded zip, in the version that the execution was started with."""
+    """Source: an object of a bucket, such as the uploaded zip, in the version that the execution was started with."""
     configuration = {"S3Bucket": bucket, "S3ObjectKey": key, "PollForSourceChanges": "false"}
     action = aws_action(
         "Source", "Source", "S3", configuration, {"namespace": "Source", "output_artifacts": ["source"]}
-    )
-    return {"name": "Source", "actions": [action]}
-
-
-def pushed_image(repository: pulumi.Input[str], tag: str) -> Stage:
-    """Source: the image that the execution was started with, or else the one that has the tag."""
-    configuration = {"RepositoryName": repository, "ImageTag": tag}
-    action = aws_action(
-        "Source", "Source", "ECR", configuration, {"namespace": "Source", "output_artifacts": ["source"]}
     )
     return {"name": "Source", "actions": [action]}
 
@@ -64,15 +55,15 @@ def build(project: pulumi.Input[str]) -> Stage:
     }
 
 
-def package(steps: pulumi.Input[str], source: str, pushed: str) -> Stage:
+def package(steps: pulumi.Input[str], start: Mapping[str, str]) -> Stage:
     """Package: an image digest, whether it is to be deployed, and what the later stages say and need of it.
 
     Args:
         steps: the Lambda function of the pipeline's own steps.
-        source: the version of the upload, or the digest of what was pushed.
-        pushed: when.
+        start: `source`, the version of the upload, or the digest of what was pushed; `pushed`, when; and `tag`, where
+            images are pushed under one.
     """
-    parameters = {"image": CHOSEN_IMAGE, "source": source, "pushed": pushed, "execution": EXECUTION}
+    parameters = {"image": CHOSEN_IMAGE, **start, "execution": EXECUTION}
     flow: Flow = {"namespace": "Package", "output_artifacts": [PACKAGE]}
     return {"name": "Package", "actions": [step_action("Package", steps, parameters, flow)]}
 

@@ -45,7 +45,7 @@ class Uploads(Origin):
         return [
             stages.source(self._store.bucket, self._key),
             stages.build(self._project.name),
-            stages.package(steps, stages.SOURCE_VERSION, NO_PUSH),
+            stages.package(steps, {"source": stages.SOURCE_VERSION, "pushed": NO_PUSH}),
         ]
 
     @property

@@ -51,7 +51,7 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
         return digest
     _log_in(session, settings, docker)
     image = f"{settings.repository_uri}:{tag}"
-    docker.build(image, content.context, _arguments(settings))
+    docker.build(image, content.context, arguments(settings))
     docker.push(image)
     if digest := repository.digest(tag):
         return digest
@@ -104,16 +104,17 @@ def login_in(secret: str, host: str) -> tuple[str, str]:
         ) from None
 
 
-def _arguments(settings: Settings) -> list[str]:
+def arguments(settings: Settings) -> list[str]:
+    """Those of `docker build`, but for the image's tag and the context."""
     content = settings.content
-    arguments = ["--platform", content.platform, "--file", content.dockerfile]
+    given = ["--platform", content.platform, "--file", content.dockerfile]
     if content.target:
-        arguments += ["--target", content.target]
+        given += ["--target", content.target]
     for name, value in content.build_arguments.items():
-        arguments += ["--build-arg", f"{name}={value}"]
+        given += ["--build-arg", f"{name}={value}"]
     for name in settings.build_secrets:
-        arguments += ["--secret", f"id={name},env={PARAMETER}{name}"]
-    return arguments
+        given += ["--secret", f"id={name},env={PARAMETER}{name}"]
+    return given
 
 
 def _log_in(session: boto3.Session, settings: Settings, docker: Docker) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import boto3
 
 from pipeline_steps.job import StepError
-from releases.executions import NO_IMAGE, NO_PUSH, NO_SOURCE, PUSHED, variable, was_given
+from releases.executions import DIGEST, NO_IMAGE, NO_PUSH, NO_SOURCE, PUSHED, variable, was_given
 from releases.history import History, read_history
 from releases.pipeline import Pipeline
 
-DIGEST = "sha256:"
+IMAGE_SOURCE = "sha256:"
 """How the source of a pushed image begins, and no version of an upload."""
 
 
@@ -38,11 +38,14 @@ StartOf = Callable[[str], Start | None]
 
 
 def started_with(execution: Mapping[str, Any]) -> Start | None:
-    """What an execution was started with, as GetPipelineExecution tells it; None when it takes no source."""
+    """What an execution was started with, as GetPipelineExecution tells it; None when it takes no source.
+
+    A pushed image is named by a variable; until December 2026 it was the source's revision.
+    """
     revisions = execution.get("artifactRevisions", [])
     if not revisions or not was_given(execution, NO_IMAGE):
         return None
-    return Start(str(revisions[0]["revisionId"]), variable(execution, PUSHED) or NO_PUSH)
+    return Start(variable(execution, DIGEST) or str(revisions[0]["revisionId"]), variable(execution, PUSHED) or NO_PUSH)
 
 
 def nothing_to_do(session: boto3.Session, pipeline: str, execution: str, record: str, start: Start) -> str:
@@ -116,8 +119,8 @@ def had_before(start: Start, history: History, earlier: Sequence[Start | None], 
     """
     source = start.source
     if source == NO_SOURCE:
-        return "No image was promoted"
-    if not source.startswith(DIGEST):
+        return "No image was pushed or promoted"
+    if not source.startswith(IMAGE_SOURCE):
         if history.with_source(source):
             return f"Source {source} has been released already"
         is_coming = start in earlier

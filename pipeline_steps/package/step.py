@@ -5,7 +5,7 @@ A call that is repeated copies what is not there yet, and chooses the same image
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from pipeline_steps.package.built import built_by
 from pipeline_steps.package.commit import from_labels
 from pipeline_steps.package.images import Images, UnfinishedError
 from pipeline_steps.package.promotion import Promotion, take_over
-from pipeline_steps.package.start import DIGEST, Start, nothing_to_do, readable_history
+from pipeline_steps.package.start import IMAGE_SOURCE, Start, nothing_to_do, readable_history
 from pipeline_steps.settings import Settings
 from releases import template
 from releases.events import PACKAGED, STARTED, Commit
@@ -77,7 +77,8 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     """Find the image, or take it over, announce it, and write the image definitions as the step's one artifact.
 
     The job's parameters: `image`, what the execution was asked to deploy, NO_IMAGE, REBUILD, `live`, a digest, or
-    STACK@DIGEST; `source`, the version of the upload, or the digest of what was pushed; `pushed`, when; `execution`.
+    STACK@DIGEST; `source`, the version of the upload, or the digest of what was pushed, or `none`, which is what the
+    inbox's `tag` is on, if there is one; `pushed`, when; `execution`.
 
     Raises:
         StepError: there is no image; why.
@@ -112,11 +113,17 @@ def image_definitions(repository_uri: str, containers: Sequence[str], digest: st
     return json.dumps([{"name": name, "imageUri": image} for name in containers])
 
 
+def _source(session: boto3.Session, settings: Settings, given: Mapping[str, str]) -> str:
+    """The version or the digest of what is to be released, if a source is."""
+    is_named = given["source"] != NO_SOURCE or given["image"] != NO_IMAGE or "tag" not in given
+    return given["source"] if is_named else Repository(session, settings.inbox).digest(given["tag"]) or NO_SOURCE
+
+
 class _Package:
     def __init__(self, session: boto3.Session, settings: Settings, job: Job) -> None:
         self._session, self._settings = session, settings
         self._image, self._execution = job.parameters["image"], job.parameters["execution"]
-        self._start = Start(job.parameters["source"], job.parameters["pushed"])
+        self._start = Start(_source(session, settings, job.parameters), job.parameters["pushed"])
         self._repository = Repository(session, settings.repository)
         self._until = time.monotonic() + SECONDS_OF_A_CALL
 
@@ -138,7 +145,7 @@ class _Package:
 
     def _of_source(self) -> Packaged:
         source = self._start.source
-        if source != NO_SOURCE and not source.startswith(DIGEST):
+        if source != NO_SOURCE and not source.startswith(IMAGE_SOURCE):
             built = built_by(self._session, self._settings.pipeline, self._execution)
             digest = built.digest if built.nothing else self._with_assets(built.digest)
             return Packaged(digest, source, built.commit, built.uploaded, built.nothing)

@@ -81,6 +81,20 @@ def move_tag(stack: Stack, *digests: str, pause: float = 0) -> None:
         time.sleep(pause)
 
 
+def digest_of(stack: Stack, execution: dict[str, Any]) -> str:
+    """The image that an execution was started with."""
+    codepipeline, identifier = stack.client("codepipeline"), execution["pipelineExecutionId"]
+    found = codepipeline.get_pipeline_execution(pipelineName="local-hello", pipelineExecutionId=identifier)
+    variables = {each["name"]: each["resolvedValue"] for each in found["pipelineExecution"]["variables"]}
+    return str(variables["digest"])
+
+
+def test_before_the_first_push_there_is_nothing_to_do(local: Stack) -> None:
+    wait_for_pipeline(local, "hello", 1)
+    assert local.status("hello")["first_upload"] == "local-hello/inbox:latest"
+    assert local.failure("hello") is None
+
+
 def test_a_push_alone_releases_that_image_and_nothing_is_built(local: Stack, apps: Apps) -> None:
     done = pushed(local, "hello", apps.make("v1"))
     assert done["status"] == "Succeeded"
@@ -107,7 +121,7 @@ def test_two_quick_pushes_of_one_tag_are_two_releases_and_the_later_one_is_live(
     before = len(executions(local, "hello"))
     move_tag(local, first, second)
     found = wait_for_pipeline(local, "hello", before + 2)
-    assert [each["sourceRevisions"][0]["revisionId"] for each in found[: len(found) - before]] == [second, first]
+    assert [digest_of(local, each) for each in found[: len(found) - before]] == [second, first]
     assert local.settled("hello")["image_digest"] == second
     assert {tags(local, "hello")[f"release-{number}"] for number in (2, 3)} == {first, second}
 
@@ -232,6 +246,18 @@ def test_an_upload_whose_image_a_pull_request_has_built_is_released_without_a_bu
     assert local.settled("chuoi")["image_digest"] != digest
 
 
+def test_a_push_for_an_upload_is_found_by_it(local: Stack, apps: Apps) -> None:
+    app, builds = apps.make("c3"), len(executions(local, "chuoi"))
+    pushed_for = local.ok("push", "chuoi", "--image", str(app), "--json").json
+    assert "/local-chuoi/inbox:content-" in pushed_for["image"]
+    assert len(executions(local, "chuoi")) == builds
+    shipped = local.ship("chuoi", app, "--verbose")
+    assert f"pushed to local-chuoi/inbox, {pushed_for['digest']}: no build." in shipped.out
+    assert local.settled("chuoi")["image_digest"] == pushed_for["digest"]
+    refused = local.run("push", "chuoi", "--image", str(app), "--platform", "linux/arm64")
+    assert (refused.code, "built for the service's tasks" in refused.err) == (1, True)
+
+
 def test_a_rebuild_makes_another_image_of_the_same_upload(local: Stack) -> None:
     before = local.settled("chuoi")
     local.ok("rebuild", "chuoi", "--wait")
@@ -240,6 +266,17 @@ def test_a_rebuild_makes_another_image_of_the_same_upload(local: Stack) -> None:
     assert after["release"]["release"] == before["release"]["release"] + 1
     refused = local.run("rebuild", "hello")
     assert (refused.code, "nothing of hello is built here" in refused.err) == (1, True)
+
+
+def test_after_a_change_of_source_a_rollback_needs_no_push(local: Stack) -> None:
+    """Chuoi's sources were uploaded until now."""
+    before = tags(local, "chuoi")
+    local.edit("Pulumi.local.yaml", "      source: {images: true}\n", "      source: {type: ecr}\n")
+    local.edit("Pulumi.local.yaml", "        MIX_ENV: {value: prod, for: [build]}\n", "")
+    local.edit("Pulumi.local.yaml", "        HEX_API_KEY: {secret: true, for: [build]}\n", "")
+    local.ok("up")
+    local.ok("rollback", "chuoi", "--to", "release-1", "--yes", "--wait")
+    assert local.settled("chuoi")["image_digest"] == before["release-1"]
 
 
 def test_every_role_could_do_what_it_tried(local: Stack) -> None:

@@ -107,11 +107,31 @@ def test_status_says_where_a_first_upload_is_waited_for(
     assert line.split(None, 1)[1] == f"nothing yet{f'; waits for its first upload, to {place}' if waits else ''}"
 
 
-def test_status_says_where_a_first_image_is_waited_for(run: Any, aws: FakeAws) -> None:
-    aws.source = "ECR"
+SOURCE = action("Source", "Source", "Source")
+NOTHING, SOMETHING = (
+    action("Package", "Package", "Invoke", variables={"DEPLOY": deploys}) for deploys in ("no", "yes")
+)
+UNFIT = action("Package", "Package", "Invoke", "Failed")
+
+
+@pytest.mark.parametrize(
+    ("source", "executions", "place"),
+    [
+        ("ecr", [], "dev-web/inbox:latest"),
+        ("ecr", [("Succeeded", SOURCE, NOTHING)], "dev-web/inbox:latest"),
+        ("ecr", [("Succeeded", SOURCE, NOTHING), ("Failed", SOURCE, SOMETHING)], None),
+        ("ecr", [("Succeeded", SOURCE, NOTHING), ("Failed", SOURCE, UNFIT)], None),
+        ("promote", [("Succeeded", SOURCE, NOTHING)], None),
+    ],
+)
+def test_status_says_where_a_first_image_is_waited_for(
+    run: Any, aws: FakeAws, source: str, executions: list[Any], place: str | None
+) -> None:
+    aws.source = source
     aws.parameters["/fargate-delivery/dev/web/release"].versions[:] = ["none"]
-    aws.executing("Failed", SOURCE_FAILED)
-    assert json.loads(run("status", "web", "--json").output)["first_upload"] == "dev-web/inbox:latest"
+    for status, *actions in executions:
+        aws.executing(status, *actions)
+    assert json.loads(run("status", "web", "--json").output)["first_upload"] == place
 
 
 def test_what_was_released_waits_for_no_upload(run: Any, aws: FakeAws) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 import pytest
+from pipeline_steps_fakes import FakeSession
 
 from delivery.command_line import Connection
 from delivery.in_sandbox import COMMANDS
+from pipeline_steps.build.content import Content
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,3 +131,42 @@ def test_a_secret_that_must_have_a_form() -> None:
 
 def test_what_a_thing_of_a_stack_is_called() -> None:
     assert entry_point("aws_name")("dev", "web") == "dev-web"
+
+
+PROJECT = {
+    "REPOSITORY_URI": "registry/dev-web", "INBOX": "dev-web/inbox", "CONTAINERS": "web", "SOURCE_BUCKET": "b", "SOURCE_KEY": "k",
+    "STEPS_KEY": "s", "PLATFORM": "linux/arm64", "CONTEXT": "app", "DOCKERFILE": "app/Dockerfile", "TARGET": "release",
+    "PROMOTE_FROM": "", "REBUILD": "", "RELEASE_RECORD": "/r", "BUILD_ARGUMENTS": "MIX_ENV", "BUILD_SECRETS": "NPM_TOKEN",
+    "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
+}  # fmt: skip
+STORED = {f"PARAMETER_{name}": f"/dev/web/{name}" for name in ("MIX_ENV", "NPM_TOKEN")}
+
+
+def a_session(**changed: str) -> FakeSession:
+    variables = [{"name": name, "value": value} for name, value in {**PROJECT, **changed}.items()]
+    variables += [{"name": name, "value": value, "type": "PARAMETER_STORE"} for name, value in STORED.items()]
+    project = {"environment": {"environmentVariables": variables}}
+    return FakeSession({
+        "BatchGetProjects": lambda given: {"projects": [project] if given == {"names": ["dev-web-package"]} else []},
+        "GetParameter": lambda given: {"Parameter": {"Value": f"value of {given['Name']}"}},
+    })  # fmt: skip
+
+
+def test_where_an_image_is_pushed_that_an_upload_finds(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
+    found = entry_point("upload_image")(a_session().client, "dev-web", tmp_path)
+    arguments = {"MIX_ENV": "value of /dev/web/MIX_ENV"}
+    content = Content(tmp_path, "app", "app/Dockerfile", "release", "linux/arm64", arguments)
+    assert (found["repository"], found["tag"]) == ("dev-web/inbox", content.tag())
+    assert found["arguments"] == [
+        "--platform", "linux/arm64", "--file", "app/Dockerfile", "--target", "release", "--build-arg", "MIX_ENV=value of /dev/web/MIX_ENV",
+        "--secret", "id=NPM_TOKEN,env=PARAMETER_NPM_TOKEN", "app",
+    ]  # fmt: skip
+    assert found["environment"].items() >= {(name, f"value of {stored}") for name, stored in STORED.items()}
+
+
+def test_where_no_upload_looks_for_an_image(tmp_path: Path) -> None:
+    upload_image = entry_point("upload_image")
+    assert upload_image(a_session(INBOX="").client, "dev-web", tmp_path) is None
+    assert upload_image(a_session().client, "dev-other", tmp_path) is None

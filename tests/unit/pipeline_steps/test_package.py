@@ -175,6 +175,33 @@ def test_a_pushed_image_is_copied_and_named_by_its_digest(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("image", "tagged", "variables"),
+    [
+        ("none", DIGEST, ("yes", DIGEST)),
+        ("none", "", ("no", "none")),
+        (OLD, DIGEST, ("yes", "unknown")),
+    ],
+    ids=["what the tag is on", "nothing was pushed", "an image that was asked for"],
+)
+def test_without_a_push_it_is_what_the_inbox_s_tag_is_on(
+    tmp_path: Path, image: str, tagged: str, variables: tuple[str, str]
+) -> None:
+    given = {"image": image, "source": "none", "pushed": "none", "tag": "stable"}
+    package = Package(tmp_path, parameters=given)
+
+    def describe(asked: Json) -> Any:
+        (wanted,) = asked["imageIds"]
+        if asked["repositoryName"] == "dev-web":
+            return {"imageDetails": [{"imageDigest": wanted["imageDigest"]}]}
+        assert (asked["repositoryName"], wanted) == ("dev-web/inbox", {"imageTag": "stable"})
+        return {"imageDetails": [{"imageDigest": tagged}]} if tagged else error("ImageNotFoundException")
+
+    package.aws.answers["DescribeImages"] = describe
+    found = package.run()
+    assert (found["DEPLOY"], found["SOURCE"]) == variables
+
+
 def test_without_a_push_no_time_is_known(tmp_path: Path) -> None:
     assert Package(tmp_path, parameters={**PUSH, "pushed": "none"}).run()["UPLOADED"] == "0"
 

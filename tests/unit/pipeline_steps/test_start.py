@@ -25,7 +25,7 @@ def release(number: int, source: str) -> Release:
     ("start", "released", "before", "nothing"),
     [
         pytest.param(Start("v5"), [], [], "", id="an upload"),
-        pytest.param(Start("none"), ["v4"], [], "No image was promoted", id="a new pipeline where nothing is uploaded"),
+        pytest.param(Start("none"), ["v4"], [], "No image was pushed or promoted", id="a new pipeline where nothing is uploaded"),
         pytest.param(Start("v5"), ["v4"], [Start("v3")], "", id="an upload among others"),
         pytest.param(Start("v5"), ["v6", "v5"], [], "Source v5 has been released already", id="an upload's event late"),
         pytest.param(Start("v5"), [], [Start("v6"), None, Start("v5")], "Source v5 is on its way in an earlier execution", id="an upload's event twice"),

@@ -66,7 +66,7 @@ class FakeAws:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: datetime = LONG_AGO
     shifts: list[dict[str, Any]] = field(default_factory=list)
-    source: str = "S3"
+    source: str = "s3"
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
@@ -346,16 +346,18 @@ class FakeAws:
     def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["name"] != "dev-web":
             raise RefusedError("PipelineNotFoundException")
+        key = "sources/web/source.zip" if self.source == "s3" else "steps.zip"
         source = {
             "name": "Source",
-            "actionTypeId": {"provider": self.source},
-            "configuration": {
-                "S3": {"S3Bucket": "bucket", "S3ObjectKey": "sources/web/source.zip"},
-                "ECR": {"RepositoryName": "dev-web/inbox", "ImageTag": "latest"},
-            }[self.source],
+            "actionTypeId": {"provider": "S3"},
+            "configuration": {"S3Bucket": "bucket", "S3ObjectKey": key},
         }
-        provider = {"S3": "CodeBuild", "ECR": "Lambda"}[self.source]
-        package = {"name": "Package", "actionTypeId": {"provider": provider}}
+        given = {"digest": "#{variables.digest}", "tag": "latest"} if self.source == "ecr" else {"digest": "none"}
+        package = {
+            "name": "Package",
+            "actionTypeId": {"provider": "CodeBuild" if self.source == "s3" else "Lambda"},
+            "configuration": {} if self.source == "s3" else {"UserParameters": json.dumps(given)},
+        }
         stages = [{"name": "Source", "actions": [source]}, {"name": "Package", "actions": [package]}]
         return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}, "stages": stages}}
 

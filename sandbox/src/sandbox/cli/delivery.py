@@ -13,7 +13,7 @@ import click
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients.follow import ExecutionFollower, container_logs, failure, how_to_answer
 from sandbox.clients.pipelines import executions, find_pipeline
-from sandbox.clients.push import build_and_push, platform_of_tasks
+from sandbox.clients.push import build_and_push, find_image
 from sandbox.clients.push import wait_for_execution as wait_for_push
 from sandbox.clients.session import Session
 from sandbox.clients.sites import find_site
@@ -72,6 +72,7 @@ def ship(
 def push(service: str, image: Path, platform: str | None, verbose: bool, stack: str, as_json: bool) -> None:
     """Build an image here, push it as the service's own uploader, and follow the pipeline that this starts.
 
+    Where sources are uploaded, and images of uploads to come may be pushed, it pushes the one of this source.
     Exits with 1 when the pipeline fails, and with 0 as soon as it waits for somebody's approval.
 
     Example: sandbox push mailer --image examples/hello
@@ -79,9 +80,14 @@ def push(service: str, image: Path, platform: str | None, verbose: bool, stack: 
     report = say if as_json else click.echo
     session = Session(StackFolder(stack).running_server())
     pipeline = find_pipeline(session.client("codepipeline"), service, names_in_aws(stack, service))
-    platform = platform or platform_of_tasks(session, pipeline, service)
-    pushed = build_and_push(session, pipeline, image, platform, report if verbose else lambda _: None)
+    wanted = find_image(session, pipeline, service, image, platform)
+    pushed = build_and_push(session, pipeline, image, wanted, report if verbose else lambda _: None)
     report(f"Pushed {image} as {pushed.user} to {pushed.name}, {pushed.digest}")
+    if not pushed.starts:
+        report(f"`sandbox ship {service} --source {image} --stack {stack}` finds it, and builds nothing.")
+        if as_json:
+            click.echo(json.dumps({"image": pushed.name, "digest": pushed.digest}, indent=2))
+        return
     if not pushed.moved:
         report("The tag points to this image already: ECR tells of no push, and nothing starts.")
         return

@@ -57,22 +57,29 @@ def actions_of(pipeline: Json) -> Iterator[Json]:
         yield from stage["actions"]
 
 
-def source_of(pipeline: Json, provider: str) -> Json:
-    """A pipeline's source action of a provider, `S3` or `ECR`.
+def uploaded_source(pipeline: Json) -> Json:
+    """A pipeline's source action that takes an object of S3.
 
     Raises:
-        SandboxError: its source is another one.
+        SandboxError: it has none.
     """
     for action in pipeline["stages"][0]["actions"]:
-        if action["actionTypeId"]["provider"] == provider:
+        if action["actionTypeId"]["provider"] == "S3":
             return dict(action)
     providers = ", ".join(action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"])
-    how = {"S3": "sandbox ship uploads one", "ECR": "sandbox push pushes an image"}
-    instead = "; ".join(how[other] for other in how if other in providers)
     raise SandboxError(
-        f"the pipeline {pipeline['name']} takes its source from {providers}, not from {provider}"
-        + (f"; {instead}" if instead else "")
+        f"the pipeline {pipeline['name']} takes its source from {providers}, not from S3; sandbox push pushes an image"
     )
+
+
+def rules_of(session: Session, name: str) -> Iterator[Json]:
+    """The event rules that start a pipeline."""
+    events = session.client("events")
+    arn = session.client("codepipeline").get_pipeline(name=name)["metadata"]["pipelineArn"]
+    for rule in events.list_rules()["Rules"]:
+        targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if any(target["Arn"] == arn for target in targets):
+            yield rule
 
 
 MINUTES_OF_ANOTHER_SOURCE = 60
@@ -93,17 +100,25 @@ class Started:
 
 
 def started(session: Session, pipeline: Json, revision: str, earlier: Collection[str]) -> Started:
-    """Look which execution a revision has started; `earlier` are those that were there before."""
+    """Look which execution a revision, or a variable of that value, has started; `earlier` were there before."""
     waits = False
     for execution in reversed(executions(session, pipeline)):
         identifier = str(execution["pipelineExecutionId"])
         revisions = [each.get("revisionId") for each in execution.get("sourceRevisions", [])]
         if identifier in earlier:
             continue
-        if revision in revisions or (not revisions and execution["status"] == "Failed"):
+        failed_before = not revisions and execution["status"] == "Failed"
+        if revision in revisions or failed_before or revision in _values(session, pipeline, identifier):
             return Started(identifier, waits)
         waits = waits or (not revisions and execution["status"] == "InProgress")
     return Started(None, waits)
+
+
+def _values(session: Session, pipeline: Json, execution: str) -> list[str]:
+    """Those of the variables that an execution was started with."""
+    codepipeline = session.client("codepipeline")
+    found = codepipeline.get_pipeline_execution(pipelineName=pipeline["name"], pipelineExecutionId=execution)
+    return [each["resolvedValue"] for each in found["pipelineExecution"].get("variables", [])]
 
 
 def wait_for_turn(progress: Progress, what: str) -> None:

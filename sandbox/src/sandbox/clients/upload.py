@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sandbox.clients.pipelines import executions, source_of, started, wait_for_turn
+from sandbox.clients.pipelines import executions, rules_of, started, uploaded_source, wait_for_turn
 from sandbox.clients.session import Session
 from sandbox.clients.uploader import find_uploader
 from sandbox.progress import Progress, Say
@@ -64,7 +64,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def upload(session: Session, pipeline: Json, content: bytes, metadata: Mapping[str, str]) -> Uploaded:
     """Put the source where the pipeline looks for it, with the uploader's own access key."""
-    action = source_of(pipeline, "S3")
+    action = uploaded_source(pipeline)
     bucket, key = action["configuration"]["S3Bucket"], action["configuration"]["S3ObjectKey"]
     place = f"arn:aws:s3:::{bucket}"
     user = find_uploader(session.client("iam"), "s3:PutObject", f"{place}/{key}", f"{place}/not-{key}")
@@ -120,7 +120,7 @@ def s3_is_late(session: Session, uploaded: Uploaded) -> bool:
 def start_by_hand(session: Session, pipeline: Json, uploaded: Uploaded) -> str:
     """Start the pipeline with exactly the uploaded version, as its event rule would; the execution."""
     revision = {
-        "actionName": source_of(pipeline, "S3")["name"],
+        "actionName": uploaded_source(pipeline)["name"],
         "revisionType": "S3_OBJECT_VERSION_ID",
         "revisionValue": uploaded.version,
     }
@@ -136,7 +136,7 @@ def _events_of(session: Session, uploaded: Uploaded) -> list[Json]:
 def why_nothing_started(session: Session, pipeline: Json, uploaded: Uploaded) -> str:
     """What stands between the upload and the pipeline: notifications, rule, target or its role."""
     intro = f"nothing started after the upload of s3://{uploaded.bucket}/{uploaded.key}: "
-    if str(source_of(pipeline, "S3")["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
+    if str(uploaded_source(pipeline)["configuration"].get("PollForSourceChanges", "true")).lower() == "true":
         intro += "(the sandbox does not poll, although PollForSourceChanges is on) "
     ours = _events_of(session, uploaded)
     if not ours:
@@ -144,16 +144,8 @@ def why_nothing_started(session: Session, pipeline: Json, uploaded: Uploaded) ->
     for entry in session.control("undelivered"):
         if entry["event"]["id"] == ours[-1]["id"]:
             return intro + f"the rule {entry['rule']} matched, but its target was not reached: {entry['error']}"
-    rules = list(_rules_for(session.client("events"), session.client("codepipeline"), pipeline["name"]))
+    rules = list(rules_of(session, pipeline["name"]))
     if not rules:
         return intro + f"no event rule has the pipeline {pipeline['name']} as its target"
     patterns = "; ".join(f"{rule['Name']} ({rule['State']}): {rule.get('EventPattern', '')}" for rule in rules)
     return intro + f"the event did not match the rule {patterns}; the event's detail: {json.dumps(ours[-1]['detail'])}"
-
-
-def _rules_for(events: Any, codepipeline: Any, name: str) -> Iterator[Json]:
-    arn = codepipeline.get_pipeline(name=name)["metadata"]["pipelineArn"]
-    for rule in events.list_rules()["Rules"]:
-        targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-        if any(target["Arn"] == arn for target in targets):
-            yield rule

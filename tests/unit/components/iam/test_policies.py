@@ -62,9 +62,6 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
         ("FindSource", "s3:GetBucketVersioning", ["bucket"]),
         ("FetchSource", "s3:GetObject s3:GetObjectVersion", ["object"]),
     ]),
-    "find_image": (lambda: delivery_policies.find_image("repository"), [
-        ("FindImage", "ecr:DescribeImages", ["repository"]),
-    ]),
     "fetch_pushed_image": (lambda: delivery_policies.fetch_pushed_image("repository"), [
         ("FetchPushedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:DescribeImages", ["repository"]),
     ]),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
 
+from components.platform import steps_code
 from pipeline_steps.settings import Settings
 
 REPOSITORY, LIFECYCLE = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
@@ -16,6 +17,7 @@ RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget
 ROLE_POLICY, USER_POLICY = "aws:iam/rolePolicy:RolePolicy", "aws:iam/userPolicy:UserPolicy"
 FUNCTION = "aws:lambda/function:Function"
 INBOX = "dev-mailer/inbox"
+STORE = "delivery-store-bucket-0a1b2c3"
 GITHUB = {"repository": "acme/mailer", "owner_id": 1, "repository_id": 3}
 
 
@@ -84,16 +86,21 @@ def test_the_uploader_may_push_to_the_inbox_and_pull_nothing(pushed: Recorder, t
 def test_the_pipeline_takes_the_image_and_its_own_function_packages_it(pushed: Recorder) -> None:
     pipeline = pushed.inputs(PIPELINE, "mailer-pipeline")
     source, package = (stage["actions"][0] for stage in pipeline["stages"][:2])
-    assert (source["provider"], source["configuration"]) == ("ECR", {"RepositoryName": INBOX, "ImageTag": "production"})
+    of_steps = {"S3Bucket": STORE, "S3ObjectKey": steps_code.key(), "PollForSourceChanges": "false"}
+    assert (source["provider"], source["configuration"]) == ("S3", of_steps)
     assert (package["name"], package["provider"], package["namespace"]) == ("Package", "Lambda", "Package")
     assert "inputArtifacts" not in package
     assert package["outputArtifacts"] == ["package"]
     assert json.loads(package["configuration"]["UserParameters"]) == {
-        "step": "package", "image": "#{variables.image}", "source": "#{Source.ImageDigest}",
-        "pushed": "#{variables.pushed}", "execution": "#{codepipeline.PipelineExecutionId}",
+        "step": "package", "image": "#{variables.image}", "source": "#{variables.digest}",
+        "pushed": "#{variables.pushed}", "tag": "production", "execution": "#{codepipeline.PipelineExecutionId}",
     }  # fmt: skip
-    assert {each["name"]: each["defaultValue"] for each in pipeline["variables"]} == {"image": "none", "pushed": "none"}
-    assert policy(pushed, ROLE_POLICY, "mailer-pipeline-policy")["FindImage"] == ("ecr:DescribeImages", [arn(INBOX)])
+    assert {each["name"]: each["defaultValue"] for each in pipeline["variables"]} == dict.fromkeys(
+        ("image", "digest", "pushed"), "none"
+    )
+    granted = policy(pushed, ROLE_POLICY, "mailer-pipeline-policy")
+    assert granted["FetchSource"][1] == [f"arn:aws:s3:::{STORE}/{steps_code.key()}"]
+    assert [actions for actions, _ in granted.values() if "ecr:" in actions] == []
 
 
 def test_an_upload_s_pipeline_has_one_variable(pushed: Recorder) -> None:
@@ -111,8 +118,7 @@ def test_a_push_of_the_tag_starts_it_with_that_image(pushed: Recorder) -> None:
     transformer = pushed.inputs(TARGET, "mailer-upload-target")["inputTransformer"]
     assert transformer["inputPaths"] == {"digest": "$.detail.image-digest", "pushed": "$.time"}
     assert json.loads(transformer["inputTemplate"]) == {
-        "sourceRevisions": [{"actionName": "Source", "revisionType": "IMAGE_DIGEST", "revisionValue": "<digest>"}],
-        "variables": [{"name": "pushed", "value": "<pushed>"}],
+        "variables": [{"name": "digest", "value": "<digest>"}, {"name": "pushed", "value": "<pushed>"}],
     }
 
 
@@ -146,7 +152,6 @@ def test_the_function_of_an_upload_s_pipeline_may_none_of_it(pushed: Recorder) -
 
 def test_the_tag_is_latest_where_nothing_is_said() -> None:
     recorder = with_source()
-    assert (
-        recorder.inputs(PIPELINE, "mailer-pipeline")["stages"][0]["actions"][0]["configuration"]["ImageTag"] == "latest"
-    )
+    package = recorder.inputs(PIPELINE, "mailer-pipeline")["stages"][1]["actions"][0]
+    assert json.loads(package["configuration"]["UserParameters"])["tag"] == "latest"
     assert json.loads(recorder.inputs(RULE, "mailer-upload")["eventPattern"])["detail"]["image-tag"] == ["latest"]
