@@ -64,6 +64,7 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
             yield f"services.{name}: {aws_name(stack, name)}, as its alarm is called, is the name of another alarm"
         if len(aws_name(stack, name)) > PIPELINE_PREFIX_LENGTH + 12:
             yield f"services.{name}: {aws_name(stack, name)} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
+        yield from _upload_problems(name, config)
         for index, route in enumerate(service.routes):
             where = f"services.{name}.routes[{index}]"
             if priorities[route.priority] > 1:
@@ -95,6 +96,19 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
                 f"services.{name}: {aws_name(stack, name)} is like another service's name in its first "
                 f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
             )
+
+
+def _upload_problems(name: str, config: Stack) -> Iterator[str]:
+    """Of a service that is built of another one's uploads."""
+    of, where = config.services[name].source.upload_of, f"services.{name}.source.upload_of"
+    if of is None:
+        return
+    if of == name or of not in config.services:
+        yield f"{where}: {of!r} is no other service of the stack"
+        return
+    other = config.services[of].source
+    if other.type != "s3" or other.upload_of is not None:
+        yield f"{where}: nothing is uploaded for {of}; name a service whose source.type is s3 and that has no upload_of"
 
 
 def _has_certificate(host: str, zone: str) -> bool:

@@ -46,6 +46,7 @@ class Settings:
         platform: its tasks', such as `linux/arm64`.
         promotion: whose images it may take over; see `pipeline_steps.package.promotion`.
         assets: what of the last releases a new image gets; see `pipeline_steps.package.assets`.
+        is_shared: whether its uploads are other services', too, so that it may be in one as it was.
         migration: None for a service without migrations.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     platform: str = ""
     promotion: str = ""
     assets: str = ""
+    is_shared: bool = False
     migration: Migration | None = None
 
     @classmethod

@@ -42,6 +42,22 @@ class History:
         """The newest release of a source's version."""
         return next((release for release in self.releases if release.source_version == version), None)
 
+    def as_it_was(self, digest: str) -> Release | None:
+        """The release that makes another one of an image needless: the last one, or one of the source that came last.
+
+        A source that was released before and is released again, by a rollback, came when it was released first.
+        """
+        newest = next(
+            (
+                release.source_version
+                for index, release in enumerate(self.releases)
+                if release.source_version not in {older.source_version for older in self.releases[index + 1 :]}
+            ),
+            None,
+        )
+        known = [each for each in self.releases if each is self.last or each.source_version == newest]
+        return next((release for release in known if release.image_digest == digest), None)
+
 
 def read_history(session: boto3.Session, record: str) -> History:
     """Read a release record's versions, which Parameter Store gives in no promised order.

@@ -95,6 +95,7 @@ def declare(
             "service": service,
             "source": config.source,
             "build": config.build,
+            "shares_upload": any(other.source.upload_of == name for other in stack.config.services.values()),
             "assets": config.assets,
             "approve": stack.config.approves(config),
             "migrate": config.migrate,

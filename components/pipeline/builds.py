@@ -84,12 +84,24 @@ class DeployPipelineArgs(TypedDict):
     """What is uploaded, and who does by a role, besides the user that has a key."""
     build: NotRequired[Build]
     """The machine of the image's build."""
+    shares_upload: NotRequired[bool]
+    """Whether another service is built of this one's uploads."""
     assets: NotRequired[Assets | None]
     """What of the last releases a new image gets; nothing without it."""
     approve: NotRequired[bool]
     """Whether somebody has to approve each release."""
     migrate: NotRequired[Migrate | None]
     """Without it a release migrates nothing."""
+
+
+def upload_key(args: DeployPipelineArgs) -> str:
+    """The object of the delivery store that the service's sources are uploaded to."""
+    return source_key(args.get("source", Source()).upload_of or args["service"].service)
+
+
+def is_shared(args: DeployPipelineArgs) -> bool:
+    """Whether the service's uploads are another one's, too."""
+    return args.get("shares_upload", False) or args.get("source", Source()).upload_of is not None
 
 
 def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> aws.codebuild.ProjectEnvironmentArgs:
@@ -107,7 +119,7 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
         "REPOSITORY_URI": images.url,
         "INBOX": inbox.name if inbox else "",
         "SOURCE_BUCKET": platform.delivery_store.bucket,
-        "SOURCE_KEY": source_key(service.service),
+        "SOURCE_KEY": upload_key(args),
         "STEPS_KEY": platform.delivery_store.steps_key,
         "PLATFORM": DOCKER_PLATFORMS[architecture],
         "CONTEXT": build.context,
@@ -118,6 +130,7 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
         "BUILD_ARGUMENTS": " ".join(sorted(parameters.names.keys() - parameters.secret)),
         "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
         **registries.variables(build.registries, platform.scope.dns_suffix),
+        **({"SHARED": "yes"} if is_shared(args) else {}),
     }
     variable = aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs
     return aws.codebuild.ProjectEnvironmentArgs(
@@ -154,7 +167,7 @@ def permissions(
         *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
         *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, STARTED, NOT_PACKAGED),
         *delivery_policies.read_steps(pulumi.Output.concat(store.arn, "/", steps_code.FOLDER, "/*")),
-        *delivery_policies.read_upload(pulumi.Output.concat(store.arn, "/", source_key(service.service))),
+        *delivery_policies.read_upload(pulumi.Output.concat(store.arn, "/", upload_key(args))),
         *service.args["parameters"].build.statements,
         *delivery_policies.read_artifacts(store.arn, artifacts_arn),
     ]

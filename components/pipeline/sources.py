@@ -56,6 +56,9 @@ class Source(Model):
     tag: types.ImageTag | None = None
     """Of a pushed image: each push of it starts a release, and a push of any other tag starts nothing. `latest`, where
     nothing is said."""
+    upload_of: types.ServiceName | None = None
+    """Another service of the stack whose uploads this one is built of, too: both are in one repository, and one upload
+    releases each of them whose content has changed."""
     images: bool = False
     """Whether a CI may push images of uploads besides, before they are uploaded: one whose tag is that of an upload's
     content is released instead of a build. Whoever pushes decides what runs, also the jobs of pull requests."""
@@ -73,6 +76,10 @@ class Source(Model):
     def _of_one_type(self) -> Self:
         if self.tag is not None and self.type != "ecr":
             raise ValueError("tag: only with type ecr, where an image is pushed")
+        if self.upload_of is not None and self.type != "s3":
+            raise ValueError("upload_of: only with type s3, where a source is uploaded")
+        if self.upload_of is not None and (self.images or self.github or self.gitlab):
+            raise ValueError("images, github and gitlab: not with upload_of; whoever uploads is the other service's")
         if self.images and self.type != "s3":
             raise ValueError("images: only with type s3; with ecr each image is pushed")
         if self.type == "promote" and self.promote_from is None:

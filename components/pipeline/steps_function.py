@@ -9,7 +9,7 @@ import pulumi
 
 from components.iam import delivery_policies, policies
 from components.pipeline import assets, promotion
-from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs
+from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs, is_shared
 from components.pipeline.origin import Origin
 from components.pipeline.sources import Source
 from components.service.ecs_service import EcsService
@@ -40,6 +40,7 @@ def settings(args: DeployPipelineArgs, origin: Origin) -> pulumi.Output[str]:
         "platform": DOCKER_PLATFORMS[service.args["task"].architecture],
         "promotion": promotion.setting(args.get("source", Source()), platform.scope, service.service),
         **assets.settings(args.get("assets")),
+        **({"is_shared": True} if is_shared(args) else {}),
         **origin.step_settings,
     }
     if service.deploy.controller.deploys_template:

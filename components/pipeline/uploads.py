@@ -18,20 +18,20 @@ from components.pipeline.origin import Origin
 from components.pipeline.sources import Source
 from components.pipeline.stages import Stage
 from releases.executions import NO_PUSH
-from releases.names import artifact_prefix, build_log_group, source_key
+from releases.names import artifact_prefix, build_log_group
 
 BUILDSPEC = Path(__file__).parents[2] / "buildspecs/build.yaml"
 
 
 class Uploads(Origin):
-    """A zip that is put into the delivery store."""
-
-    place: pulumi.Output[str]
+    """A zip that is put into the delivery store, for this service or for another one."""
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions) -> None:
         super().__init__(name, args, opts)
-        self._store, self._key = self._platform.delivery_store, source_key(self._service.service)
-        self.place = pulumi.Output.concat("s3://", self._store.bucket, "/", self._key)
+        self._store, self._key = self._platform.delivery_store, builds.upload_key(args)
+        self._is_another_s = args.get("source", Source()).upload_of is not None
+        if not self._is_another_s:
+            self.place = pulumi.Output.concat("s3://", self._store.bucket, "/", self._key)
         self._arn = pulumi.Output.concat(self._store.arn, "/", self._key)
         if args.get("source", Source()).images:
             self.inbox = inbox_repository(name, self._full_name, protect=self._platform.protect, opts=opts)
@@ -39,6 +39,8 @@ class Uploads(Origin):
 
     @property
     def uploading(self) -> list[Statement]:
+        if self._is_another_s:
+            return []
         return [*policies.upload(self._arn), *(policies.push_image(self.inbox.arn) if self.inbox else [])]
 
     def stages(self, steps: pulumi.Input[str]) -> list[Stage]:

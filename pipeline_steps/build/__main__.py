@@ -62,7 +62,8 @@ def run(session: boto3.Session, settings: Settings, docker: Docker) -> Built:
         print(f"{nothing}: nothing to do.")
         return Built(nothing=nothing)
     commit, uploaded = described(session, settings)
-    announce_progress(session, STARTED, *of, commit)
+    if not settings.is_shared:  # else Package knows whether anything is to be released
+        announce_progress(session, STARTED, *of, commit)
     return Built(build(session, settings, docker), "", commit, uploaded)
 
 

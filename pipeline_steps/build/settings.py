@@ -38,6 +38,7 @@ class Settings:
     Attributes:
         image: NO_IMAGE or REBUILD; there is no build of others.
         is_built_anew: whether the source is built though its content has an image.
+        is_shared: whether the source is other services', too.
         bucket: where the source is.
         key: the source's.
         start: what the execution was started with; its source is the version of the upload.
@@ -54,6 +55,7 @@ class Settings:
 
     image: str
     is_built_anew: bool
+    is_shared: bool
     bucket: str
     key: str
     start: Start
@@ -73,6 +75,7 @@ class Settings:
         return cls(
             image=variables["IMAGE"],
             is_built_anew=variables["REBUILD"] == "yes" or variables["IMAGE"] == REBUILD,
+            is_shared=variables.get("SHARED") == "yes",
             bucket=variables["SOURCE_BUCKET"],
             key=variables["SOURCE_KEY"],
             start=Start(variables["SOURCE_VERSION"]),

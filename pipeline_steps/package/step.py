@@ -20,13 +20,13 @@ from pipeline_steps.package.built import built_by
 from pipeline_steps.package.commit import from_labels
 from pipeline_steps.package.images import Images, UnfinishedError
 from pipeline_steps.package.promotion import Promotion, take_over
-from pipeline_steps.package.start import IMAGE_SOURCE, Start, nothing_to_do, readable_history
+from pipeline_steps.package.start import IMAGE_SOURCE, Start, earlier, nothing_to_do, readable_history
 from pipeline_steps.settings import Settings
 from releases import template
 from releases.events import PACKAGED, STARTED, Commit
 from releases.executions import NO_IMAGE, NO_SOURCE, REBUILD, promoted
 from releases.history import History
-from releases.names import LIVE
+from releases.names import LIVE, release_tag
 from releases.record import UNKNOWN, Release
 from releases.repository import Repository
 
@@ -147,8 +147,10 @@ class _Package:
         source = self._start.source
         if source != NO_SOURCE and not source.startswith(IMAGE_SOURCE):
             built = built_by(self._session, self._settings.pipeline, self._execution)
-            digest = built.digest if built.nothing else self._with_assets(built.digest)
-            return Packaged(digest, source, built.commit, built.uploaded, built.nothing)
+            if built.nothing:
+                return Packaged("", source, built.commit, built.uploaded, built.nothing)
+            packaged = Packaged(self._with_assets(built.digest), source, built.commit, built.uploaded)
+            return self._unless_it_is_as_it_was(packaged) if self._settings.is_shared else packaged
         of = self._settings.pipeline, self._execution, self._settings.record
         if nothing := nothing_to_do(self._session, *of, self._start):
             return Packaged("", source, nothing=nothing)
@@ -156,6 +158,17 @@ class _Package:
         settings = self._settings
         pushed_image.copy(self._session, source, settings.inbox, settings.repository, settings.platform, self._until)
         return Packaged(self._with_assets(source), source, uploaded=pushed_image.moment(self._start.pushed))
+
+    def _unless_it_is_as_it_was(self, packaged: Packaged) -> Packaged:
+        """An upload that is other services', too, changes one of them at least."""
+        # What is on its way may make another image live, and this content would have to come after it.
+        is_alone = not earlier(self._session, self._settings.pipeline, self._execution)
+        same = self._history.as_it_was(packaged.digest) if is_alone and self._image != REBUILD else None
+        if same:
+            nothing = f"The content of this service is that of {release_tag(same.release)}"
+            return replace(packaged, digest="", nothing=nothing)
+        self._announce(STARTED, packaged.commit)
+        return packaged
 
     def _of_image(self) -> Packaged:
         image, settings = self._image, self._settings

@@ -541,3 +541,10 @@ def test_a_content_that_has_an_image_is_built_anew_where_that_is_asked_for(
     build = Build(tmp_path, {**IN_INBOX, **asked}, inbox=REPLACED).run(monkeypatch)
     assert build.exported["DIGEST"] == DIGEST
     assert (len(build.called("build")), len(build.called("push"))) == (1, 1)
+
+
+def test_of_an_upload_of_several_services_package_announces_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Build(tmp_path, {"SHARED": "yes"}, metadata={"commit": COMMIT}).run(monkeypatch)
+    assert (build.exported["DIGEST"], build.exported["COMMIT"], build.announced()) == (DIGEST, COMMIT, [])

@@ -409,3 +409,31 @@ def test_what_has_nothing_to_do_gets_no_assets(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("pipeline_steps.package.step.add_assets", lambda *_: pytest.fail("nothing is deployed"))
     package = Package(tmp_path, replace(SETTINGS, assets="2 /app"), built=Built(nothing="Source v5 was released"))
     assert package.run()["DEPLOY"] == "no"
+
+
+FIRST, SECOND, BACK = record(1, OLD, "v1"), record(2, DIGEST, "v2"), record(3, OLD, "v1")
+ON_ITS_WAY = [{"pipelineExecutionId": each, "status": "InProgress"} for each in ("exec-1", "exec-0")]
+SHARED: dict[str, tuple[Sequence[str], str, Json, bool]] = {
+    "the first": ((), "none", {}, True),
+    "other content": ([FIRST], "none", {}, True),
+    "what is live": ([record(1, DIGEST, "v1")], "none", {}, False),
+    "what was rolled back": ([FIRST, SECOND, BACK], "none", {}, False),
+    "what is live, by a rollback": ([record(1, DIGEST, "v1"), record(2, OLD, "v2"), record(3, DIGEST, "v1")], "none", {}, False),
+    "what was before, and is uploaded again": ([record(1, DIGEST, "v1"), record(2, OLD, "v2")], "none", {}, True),
+    "what was built anew": ([FIRST, record(2, DIGEST, "v1")], "none", {}, False),
+    "what is live, and is built anew": ([record(1, DIGEST, "v1")], "rebuild", {}, True),
+    "what is live, while another one is on its way": (
+        [record(1, DIGEST, "v1")], "none", {"ListPipelineExecutions": {"pipelineExecutionSummaries": ON_ITS_WAY}}, True,
+    ),
+}  # fmt: skip
+"""The records, the oldest first; what is asked for; what AWS answers; and whether the service is deployed."""
+
+
+@pytest.mark.parametrize(("records", "image", "answers", "deploys"), SHARED.values(), ids=SHARED)
+def test_of_an_upload_of_several_services_what_has_changed_is_deployed(
+    tmp_path: Path, records: Sequence[str], image: str, answers: Json, deploys: bool
+) -> None:
+    settings, built = replace(SETTINGS, is_shared=True), replace(BUILT, commit=Commit(COMMIT, "team/web"))
+    package = Package(tmp_path, settings, {"image": image}, built, records, answers=answers)
+    assert package.run()["DEPLOY"] == ("yes" if deploys else "no")
+    assert package.announced() == [("Release Started", COMMIT), ("Release Packaged", COMMIT)] * deploys

@@ -77,3 +77,32 @@ def test_nobody_pushes_by_a_role_who_is_not_named(source: dict[str, Any]) -> Non
     recorder = with_source(**source)
     assert "chuoi-push-role" not in recorder.named(ROLE)
     assert ("chuoi-inbox" in recorder.named(REPOSITORY)) is ("images" in source)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Recorder:
+    """Stack dev, where the mailer is built of chuoi's uploads."""
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["mailer"]["source"] = {"upload_of": "chuoi"}
+    return of_stack("dev", services=services)
+
+
+def test_one_upload_starts_both_services(shared: Recorder, dev: Recorder) -> None:
+    rules = [shared.inputs("aws:cloudwatch/eventRule:EventRule", f"{name}-upload") for name in ("chuoi", "mailer")]
+    assert rules[0]["eventPattern"] == rules[1]["eventPattern"]
+    pipeline = shared.inputs("aws:codepipeline/pipeline:Pipeline", "mailer-pipeline")
+    assert pipeline["stages"][0]["actions"][0]["configuration"]["S3ObjectKey"] == "sources/chuoi/source.zip"
+    assert granted(shared, ROLE_POLICY, "mailer-pipeline-policy")["FetchSource"] == [SOURCE]
+    assert granted(shared, ROLE_POLICY, "mailer-package-policy")["ReadUpload"] == [SOURCE]
+    for name in ("chuoi", "mailer"):
+        assert variables(shared, name)["SHARED"] == "yes"
+        function = shared.inputs("aws:lambda/function:Function", f"{name}-steps")
+        assert json.loads(function["environment"]["variables"]["SERVICE"])["is_shared"]
+        assert variables(shared, name)["SOURCE_KEY"] == "sources/chuoi/source.zip"
+    assert {name for name in dev.named(PROJECT) if "SHARED" in variables(dev, name.removesuffix("-package"))} == set()
+
+
+def test_who_uploads_is_the_other_service_s(shared: Recorder) -> None:
+    assert set(shared.named(USER_POLICY)) == {"chuoi-uploader-policy"}
+    assert granted(shared, USER_POLICY, "chuoi-uploader-policy") == {"UploadSource": [SOURCE]}
+    assert [name for name in shared.named(ROLE) if "mailer-upload" in name] == []
