@@ -15,6 +15,8 @@ SOURCES, TEMPLATES, ENVIRONMENT_FILES = "sources", "templates", "environment"
 """The delivery store's folders of uploads, of task definitions for CodeDeploy, and of environment files."""
 RELEASE, CONTENT = "release-", "content-"
 """How the tags of a released image and of a built one begin."""
+CACHE = "cache"
+"""The one tag of a build cache's repository."""
 CONTENT_DIGITS = 40
 """Of the hash, in the tag."""
 UPLOADED, TEMPLATE_CHANGED, JOB_ENDED = "upload", "template", "job-ended"
@@ -169,6 +171,15 @@ def inbox(name: str) -> str:
         name: the service's name in AWS.
     """
     return f"{name}/inbox"
+
+
+def build_cache(name: str) -> str:
+    """The repository that keeps what the steps of a service's builds have made.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"{name}/cache"
 
 
 def release_tag(number: int | str) -> str:

@@ -136,6 +136,12 @@ def copy_image(target_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("CopyImage", upload, [target_arn])]
 
 
+def keep_build_cache(repository_arn: pulumi.Input[str]) -> list[Statement]:
+    """Pulls and pushes what BuildKit keeps of a build (ECR, IAM permissions for pushing and for pulling an image)."""
+    push = "BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
+    return [allow("KeepBuildCache", f"{PULL} {push}", [repository_arn])]
+
+
 def read_upload(object_arn: pulumi.Input[str]) -> list[Statement]:
     """Reads an uploaded version, and what it says of itself."""
     return [allow("ReadUpload", "s3:GetObjectVersion", [object_arn])]

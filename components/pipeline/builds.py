@@ -23,7 +23,7 @@ from components.service.ecs_service import EcsService
 from pipeline_steps.build.content import DOCKERFILE
 from pipeline_steps.build.settings import PARAMETER
 from releases.events import NOT_PACKAGED, SOURCE, STARTED
-from releases.names import source_key
+from releases.names import CACHE, source_key
 
 BUILDERS: Mapping[str, tuple[str, str]] = {
     "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
@@ -69,6 +69,8 @@ class Build(Model):
     """The stage that is built; without it, the last one."""
     rebuild: bool = False
     """Whether each release is built, also of a content that has an image; so it gets the base images of its day."""
+    cache: bool = False
+    """Whether what the Dockerfile's steps make is kept for the next build, in a repository of the service's own."""
     compute: Compute = "BUILD_GENERAL1_SMALL"
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
     """Minutes."""
@@ -104,12 +106,15 @@ def is_shared(args: DeployPipelineArgs) -> bool:
     return args.get("shares_upload", False) or args.get("source", Source()).upload_of is not None
 
 
-def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> aws.codebuild.ProjectEnvironmentArgs:
+def environment(
+    args: DeployPipelineArgs, inbox: aws.ecr.Repository | None, cache: aws.ecr.Repository | None
+) -> aws.codebuild.ProjectEnvironmentArgs:
     """The machine that builds, and what it is told.
 
     Args:
         args: those of the pipeline.
         inbox: where images of uploads to come may be.
+        cache: what keeps what a build's steps have made.
     """
     service, build = args["service"], args.get("build", Build())
     platform, images, parameters = service.args["platform"], service.args["images"], service.args["parameters"].build
@@ -131,6 +136,7 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
         "BUILD_SECRETS": " ".join(sorted(parameters.secret)),
         **registries.variables(build.registries, platform.scope.dns_suffix),
         **({"SHARED": "yes"} if is_shared(args) else {}),
+        **({"CACHE": pulumi.Output.concat(cache.repository_url, ":", CACHE)} if cache else {}),
     }
     variable = aws.codebuild.ProjectEnvironmentEnvironmentVariableArgs
     return aws.codebuild.ProjectEnvironmentArgs(
@@ -153,7 +159,10 @@ def environment(args: DeployPipelineArgs, inbox: aws.ecr.Repository | None) -> a
 
 
 def permissions(
-    args: DeployPipelineArgs, artifacts_arn: pulumi.Input[str], inbox: aws.ecr.Repository | None
+    args: DeployPipelineArgs,
+    artifacts_arn: pulumi.Input[str],
+    inbox: aws.ecr.Repository | None,
+    cache: aws.ecr.Repository | None,
 ) -> list[policies.Statement]:
     """What a build may do besides writing its log."""
     service, login = args["service"], args.get("build", Build()).registries
@@ -163,6 +172,7 @@ def permissions(
         *registries.statements(login, scope),
         *policies.push_image(images.arn),
         *(delivery_policies.fetch_pushed_image(inbox.arn) if inbox else []),
+        *(delivery_policies.keep_build_cache(cache.arn) if cache else []),
         *delivery_policies.read_release(service.record_arn),
         *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
         *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, STARTED, NOT_PACKAGED),

@@ -12,6 +12,7 @@ from components.iam import delivery_policies, policies
 from components.iam.policies import Statement
 from components.iam.roles import service_role
 from components.pipeline import builds, stages
+from components.pipeline.build_cache import cache_repository
 from components.pipeline.builds import Build, DeployPipelineArgs
 from components.pipeline.inbox import inbox_repository
 from components.pipeline.origin import Origin
@@ -35,6 +36,7 @@ class Uploads(Origin):
         self._arn = pulumi.Output.concat(self._store.arn, "/", self._key)
         if args.get("source", Source()).images:
             self.inbox = inbox_repository(name, self._full_name, protect=self._platform.protect, opts=opts)
+        self._cache = cache_repository(name, self._full_name, opts) if args.get("build", Build()).cache else None
         self._project = self._build()
 
     @property
@@ -87,7 +89,8 @@ class Uploads(Origin):
             opts=self._opts,
         )
         artifacts_arn = pulumi.Output.concat(self._store.arn, "/", artifact_prefix(self._full_name), "/*")
-        permissions = [*policies.write_logs(logs.arn), *builds.permissions(self._args, artifacts_arn, self.inbox)]
+        granted = builds.permissions(self._args, artifacts_arn, self.inbox, self._cache)
+        permissions = [*policies.write_logs(logs.arn), *granted]
         role, policy = service_role(name, full_name, "codebuild", permissions, self._platform.scope, self._opts)
         return aws.codebuild.Project(
             name,
@@ -96,7 +99,7 @@ class Uploads(Origin):
             build_timeout=self._args.get("build", Build()).timeout,
             source={"type": "CODEPIPELINE", "buildspec": BUILDSPEC.read_text("utf-8")},
             artifacts={"type": "CODEPIPELINE"},
-            environment=builds.environment(self._args, self.inbox),
+            environment=builds.environment(self._args, self.inbox, self._cache),
             logs_config={"cloudwatch_logs": {"group_name": logs.name}},
             opts=pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[policy])),
         )

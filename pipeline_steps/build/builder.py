@@ -51,8 +51,13 @@ def build(session: boto3.Session, settings: Settings, docker: Docker) -> str:
         return digest
     _log_in(session, settings, docker)
     image = f"{settings.repository_uri}:{tag}"
-    docker.build(image, content.context, arguments(settings))
-    docker.push(image)
+    given = arguments(settings)
+    if settings.cache and docker.has_builder():
+        fresh = ["--no-cache"] if settings.is_built_anew else []  # it would have the packages of an earlier day
+        docker.build_with_cache(image, content.context, [*given, *fresh], settings.cache)
+    else:
+        docker.build(image, content.context, given)
+        docker.push(image)
     if digest := repository.digest(tag):
         return digest
     raise StepError(f"The pushed image {tag} is not in {settings.repository}.")

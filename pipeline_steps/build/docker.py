@@ -17,6 +17,7 @@ DENIED = re.compile("pull access denied|insufficient_scope|no basic auth|401 Una
 """A base image that may not be pulled."""
 LIMITED = re.compile("toomanyrequests|429 Too Many Requests", re.IGNORECASE)
 """A registry that allows no more pulls for now."""
+BUILDER = "cached"
 CHOICES = "name an image of public.ecr.aws in the Dockerfile, or set build.registries (a login, a pull-through cache)"
 _OWN_ERROR = re.compile("ERROR|Error|no basic auth")
 _BASE = re.compile(r".*metadata for ([^ ]+[^ :]):?( .*)?$")
@@ -91,9 +92,41 @@ class Docker:
         Raises:
             StepError: why there is no image.
         """
+        self._build(["build"], tag, context, arguments)
+
+    def has_builder(self) -> bool:
+        """Make the builder that can keep a cache in a registry, which the daemon's own cannot (Docker, cache storage
+        backends); False when there is none, as BuildKit's image may not be pulled for now.
+        """
+        code, _ = self._run(["buildx", "create", "--name", BUILDER, "--driver", "docker-container", "--bootstrap"], "")
+        if code:
+            print("There is no builder that keeps a cache: this image is built without one.", flush=True)
+        return not code
+
+    def build_with_cache(self, tag: str, context: str, arguments: Sequence[str], cache: str) -> None:
+        """Build an image with what earlier builds have kept, push it, and keep what this one has made.
+
+        What is not there, or cannot be kept, fails no build.
+
+        Args:
+            tag: the image's.
+            context: the folder that it is built from.
+            arguments: further ones of `docker build`.
+            cache: where it is kept, an image's name. ECR takes a manifest of an image only (Docker, cache storage
+                backends, OCI media types).
+
+        Raises:
+            StepError: why there is no image.
+        """
+        kept = f"type=registry,ref={cache}"
+        keeping = f"{kept},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true"
+        caching = ["--push", "--cache-from", kept, "--cache-to", keeping]
+        self._build(["buildx", "build", "--builder", BUILDER, *caching], tag, context, arguments)
+
+    def _build(self, command: Sequence[str], tag: str, context: str, arguments: Sequence[str]) -> None:
         for pause in (*PAUSES, None):
-            command = ["build", "--provenance=false", "--sbom=false", *arguments, "--tag", tag, context]
-            code, output = self._run(command, "")
+            whole = [*command, "--provenance=false", "--sbom=false", *arguments, "--tag", tag, context]
+            code, output = self._run(whole, "")
             if not code:
                 return
             refusal = Refusal.parse(output)

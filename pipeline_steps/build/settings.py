@@ -45,6 +45,7 @@ class Settings:
         execution: the pipeline's execution.
         pipeline: the pipeline's name.
         repository_uri: `<registry>/<repository>`.
+        cache: the name, with its tag, under which builds keep what their steps have made; "" where they keep nothing.
         inbox: the repository that images of uploads to come are pushed to; "" without one.
         record: the release record's Parameter Store name.
         build_secrets: what the Dockerfile may mount, by name. Docker reads each from `PARAMETER_<name>`.
@@ -62,6 +63,7 @@ class Settings:
     execution: str
     pipeline: str
     repository_uri: str
+    cache: str
     inbox: str
     record: str
     build_secrets: Mapping[str, str]
@@ -82,6 +84,7 @@ class Settings:
             execution=variables["EXECUTION"],
             pipeline=variables["CODEBUILD_INITIATOR"].partition("/")[2],
             repository_uri=variables["REPOSITORY_URI"],
+            cache=variables.get("CACHE", ""),
             inbox=variables["INBOX"],
             record=variables["RELEASE_RECORD"],
             build_secrets={name: variables[PARAMETER + name] for name in variables["BUILD_SECRETS"].split()},

@@ -21,7 +21,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         file = "Pulumi.local.yaml"
         stack.edit(file, "        APP_ENV: {value: sandbox-app, for: [build]}\n", "")
         migrate = "      migrate: {command: [bin/migrate]}\n"
-        stack.edit(file, migrate, f"{migrate}      build: {{context: services/hello}}\n")
+        stack.edit(file, migrate, f"{migrate}      build: {{context: services/hello, cache: true}}\n")
         deploy = "      deploy: {strategy: codedeploy, wait: 1}\n"
         built = "      source: {upload_of: hello}\n      build: {context: services/shop}\n"
         stack.edit(file, deploy, f"{deploy}{built}")
@@ -59,6 +59,14 @@ def test_one_upload_releases_both(local: Stack, apps: Apps) -> None:
     versions = {local.settled(service)["release"]["source_version"] for service in SERVICES}
     assert len(versions) == 1
     assert local.changes() == {}
+
+
+def test_what_a_build_has_made_is_kept_for_the_next(local: Stack) -> None:
+    """That of `hello` alone keeps it; what BuildKit makes of it is not seen here."""
+    repositories = {each["repositoryName"] for each in local.client("ecr").describe_repositories()["repositories"]}
+    assert {name for name in repositories if name.endswith("/cache")} == {"local-hello/cache"}
+    (kept,) = local.client("ecr").list_images(repositoryName="local-hello/cache")["imageIds"]
+    assert kept["imageTag"] == "cache"
 
 
 def test_what_has_not_changed_is_not_released(local: Stack, apps: Apps) -> None:

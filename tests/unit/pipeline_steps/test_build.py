@@ -94,7 +94,7 @@ class Build:
 
         def docker(arguments: Sequence[str], stdin: str) -> tuple[int, Sequence[str]]:
             self.docker.append((arguments, stdin))
-            self.pushed |= arguments[0] == "push"
+            self.pushed |= arguments[0] == "push" or "--push" in arguments
             code, output = left.pop(0) if left else (0, "")
             return code, output.splitlines()
 
@@ -548,3 +548,37 @@ def test_of_an_upload_of_several_services_package_announces_the_start(
 ) -> None:
     build = Build(tmp_path, {"SHARED": "yes"}, metadata={"commit": COMMIT}).run(monkeypatch)
     assert (build.exported["DIGEST"], build.exported["COMMIT"], build.announced()) == (DIGEST, COMMIT, [])
+
+
+CACHE = {"CACHE": "registry/web/cache:cache"}
+KEPT = "type=registry,ref=registry/web/cache:cache"
+
+
+@pytest.mark.parametrize("rebuild", ["", "yes"])
+def test_a_build_takes_and_keeps_what_its_steps_make(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rebuild: str
+) -> None:
+    build = Build(tmp_path, {**CACHE, "REBUILD": rebuild}, new=True).run(monkeypatch)
+    create, command = build.called("buildx")
+    assert create == ["buildx", "create", "--name", "cached", "--driver", "docker-container", "--bootstrap"]
+    assert command[:9] == [
+        "buildx", "build", "--builder", "cached", "--push", "--cache-from", KEPT,
+        "--cache-to", f"{KEPT},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true",
+    ]  # fmt: skip
+    assert ("--no-cache" in command) is (rebuild == "yes")
+    assert list(command[9:11]) == ["--provenance=false", "--sbom=false"]
+    assert (build.called("build"), build.called("push")) == ([], [])
+    assert build.exported["DIGEST"] == DIGEST
+
+
+def test_without_a_builder_the_image_is_built_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BuildKit's own image may not be pulled for now."""
+    build = Build(tmp_path, CACHE, new=True, outcomes=[LOGIN, (1, LIMIT)]).run(monkeypatch)
+    assert (len(build.called("build")), len(build.called("push")), build.exported["DIGEST"]) == (1, 1, DIGEST)
+
+
+def test_a_cached_build_that_is_refused_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    build = Build(tmp_path, CACHE, new=True, outcomes=[LOGIN, (0, ""), (1, LIMIT)]).run(monkeypatch)
+    assert (len(build.called("buildx")), pauses, build.code) == (3, [20], 0)

@@ -423,7 +423,11 @@ SHARED: dict[str, tuple[Sequence[str], str, Json, bool]] = {
     "what was built anew": ([FIRST, record(2, DIGEST, "v1")], "none", {}, False),
     "what is live, and is built anew": ([record(1, DIGEST, "v1")], "rebuild", {}, True),
     "what is live, while another one is on its way": (
-        [record(1, DIGEST, "v1")], "none", {"ListPipelineExecutions": {"pipelineExecutionSummaries": ON_ITS_WAY}}, True,
+        [record(1, DIGEST, "v1")], "none",
+        {
+            "ListPipelineExecutions": {"pipelineExecutionSummaries": ON_ITS_WAY},
+            "GetPipelineExecution": {"pipelineExecution": {"variables": [], "artifactRevisions": []}},
+        }, True,
     ),
 }  # fmt: skip
 """The records, the oldest first; what is asked for; what AWS answers; and whether the service is deployed."""

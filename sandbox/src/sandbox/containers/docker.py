@@ -16,6 +16,7 @@ from typing import Any
 
 from sandbox.base_images import Settings
 from sandbox.containers.bases import Bases
+from sandbox.containers.build_cache import BuildCache, CacheError
 from sandbox.containers.builder import Builder, BuildError, BuildOptions
 from sandbox.containers.dockerfile import DockerfileError, parse
 from sandbox.containers.flags import Arguments, UsageError, parse_arguments
@@ -31,8 +32,10 @@ from sandbox.machines import DEFAULT
 BUILD_VALUES = {
     **{"-t": "--tag", "-f": "--file", "--tag": "", "--file": "", "--build-arg": "", "--secret": ""},
     **{"--platform": "", "--label": "", "--target": "", "--provenance": "", "--sbom": "", "--progress": ""},
-    **{"--iidfile": "", "--metadata-file": "", "--cache-from": "", "--cache-to": ""},
+    **{"--builder": "", "--iidfile": "", "--metadata-file": "", "--cache-from": "", "--cache-to": ""},
 }
+BUILDER_VALUES = {"--name": "", "--driver": "", "--driver-opt": ""}
+BUILDER_SWITCHES = {"--bootstrap": "", "--use": ""}
 BUILD_SWITCHES = {"--push": "", "--load": "", "--pull": "", "--no-cache": "", "-q": "--quiet", "--quiet": ""}
 
 
@@ -73,6 +76,8 @@ class Docker:
         command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
         if command == "buildx" and rest[:1] == ["build"]:
             self.build(rest[1:])
+        elif command == "buildx" and rest[:1] == ["create"]:
+            self.create_builder(rest[1:])
         elif command == "login":
             self.login(rest, stdin)
         elif command in ("build", "push", "pull", "tag", "images"):
@@ -99,26 +104,44 @@ class Docker:
         self._store.log_in(registry, parsed.last("--username"), password)
         self._write("Login Succeeded")
 
+    def create_builder(self, arguments: list[str]) -> None:
+        """Make a builder; one that is not the daemon's own keeps caches in registries."""
+        parsed = parse_arguments("buildx create", arguments, BUILDER_VALUES, BUILDER_SWITCHES)
+        name, driver = parsed.last("--name"), parsed.last("--driver") or "docker-container"
+        if driver != "docker-container" or not name:
+            raise UsageError("'docker buildx create' takes --name and the driver docker-container in this stand-in")
+        if name in self._store.builders():
+            raise DockerError(f'ERROR: existing instance for "{name}" but no append mode, specify --node to update')
+        self._store.add_builder(name)
+        self._write(name)
+
     def build(self, arguments: list[str]) -> None:
         parsed = parse_arguments("build", arguments, BUILD_VALUES, BUILD_SWITCHES)
         context = Path(parsed.only_operand("build [OPTIONS] PATH"))
         if not context.is_dir():
             raise DockerError(f'ERROR: unable to prepare context: path "{context}" not found')
         progress = Progress((lambda _: None) if parsed.has("--quiet") else self._note)
+        builder = parsed.last("--builder")
+        if builder and builder not in self._store.builders():
+            raise DockerError(f'ERROR: no builder "{builder}" found')
+        cache = BuildCache(parsed.all("--cache-from"), parsed.all("--cache-to"), in_container=bool(builder))
         names = parsed.all("--tag")
         for name in names:
             _reference(name)
+        cache.look_up(self._find, progress.line)
         image = self._build(parsed, context, progress)
-        for name in names:
-            self._store.tag(name, image)
-            progress.line(f"naming to {name}")
-        if not names:
-            self._store.tag(f"untagged/{image.digest[7:19]}", image)
+        if not builder or parsed.has("--load"):
+            for name in names:
+                self._store.tag(name, image)
+                progress.line(f"naming to {name}")
+            if not names:
+                self._store.tag(f"untagged/{image.digest[7:19]}", image)
         if parsed.has("--push"):
             if not names:
                 raise DockerError("ERROR: failed to build: tag is needed when pushing to registry")
             for name in names:
                 self._push(name, image, progress.line)
+        cache.keep(lambda name: self._push(name, image, progress.line), progress.line)
         _write_results(parsed, names, image)
         if parsed.has("--quiet"):
             self._write(image.blob_digests[0])
@@ -170,8 +193,6 @@ class Docker:
                 f"open {file.name}: no such file or directory"
             )
         progress.done()
-        if parsed.all("--cache-from") or parsed.all("--cache-to"):
-            progress.line("note: this stand-in for docker keeps no build cache: every step runs")
         if "," in parsed.last("--platform"):
             raise UsageError("'docker build': --platform takes one platform in this stand-in for docker")
         ignores = (file.with_name(file.name + ".dockerignore"), context / ".dockerignore")
@@ -250,6 +271,12 @@ class Docker:
         except RegistryError as error:
             raise DockerError(f"Error response from daemon: {error}") from error
 
+    def _find(self, name: str) -> Image | None:
+        try:
+            return self._fetch(name, self._machine)
+        except DockerError:
+            return None
+
     def _check_login(self, reference: Reference) -> None:
         if not reference.account:
             raise DockerError(f"denied: requested access to the resource is denied: {reference} is in no ECR registry")
@@ -287,7 +314,7 @@ def main(arguments: list[str], state: Path, *, privileged: bool, machine: str, b
     except UsageError as error:
         note(f"docker: {error}")
         return 125
-    except (DockerError, ImageError) as error:
+    except (DockerError, ImageError, CacheError) as error:
         note(str(error))
         return error.code if isinstance(error, DockerError) else 1
     return 0

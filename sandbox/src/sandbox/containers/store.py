@@ -63,6 +63,16 @@ class ImageStore:
             logins[unquote(file.name)] = (user, password)
         return logins
 
+    def add_builder(self, name: str) -> None:
+        """Keep the name of a builder that was made."""
+        folder = self.folder / "builders"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / quote(name, safe="")).touch()
+
+    def builders(self) -> set[str]:
+        """Those that were made, beside the daemon's own."""
+        return {unquote(file.name) for file in (self.folder / "builders").glob("*")}
+
     def _login(self, registry: str) -> Path:
         return self.folder / "logins" / quote(registry, safe="")
 

@@ -62,6 +62,9 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
         ("FindSource", "s3:GetBucketVersioning", ["bucket"]),
         ("FetchSource", "s3:GetObject s3:GetObjectVersion", ["object"]),
     ]),
+    "keep_build_cache": (lambda: delivery_policies.keep_build_cache("cache"), [
+        ("KeepBuildCache", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:BatchCheckLayerAvailability ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload ecr:PutImage", ["cache"]),
+    ]),
     "fetch_pushed_image": (lambda: delivery_policies.fetch_pushed_image("repository"), [
         ("FetchPushedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:DescribeImages", ["repository"]),
     ]),

@@ -106,3 +106,28 @@ def test_who_uploads_is_the_other_service_s(shared: Recorder) -> None:
     assert set(shared.named(USER_POLICY)) == {"chuoi-uploader-policy"}
     assert granted(shared, USER_POLICY, "chuoi-uploader-policy") == {"UploadSource": [SOURCE]}
     assert [name for name in shared.named(ROLE) if "mailer-upload" in name] == []
+
+
+def test_a_build_cache_is_a_repository_that_package_alone_reads_and_writes(dev: Recorder) -> None:
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["chuoi"]["build"] = {"cache": True}
+    cached = of_stack("dev", services=services)
+    assert cached.inputs(REPOSITORY, "chuoi-cache")["name"] == "dev-chuoi/cache"
+    (rule,) = json.loads(cached.inputs("aws:ecr/lifecyclePolicy:LifecyclePolicy", "chuoi-cache-lifecycle")["policy"])[
+        "rules"
+    ]
+    assert rule["selection"] == {
+        "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1,
+    }  # fmt: skip
+    assert variables(cached, "chuoi")["CACHE"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/dev-chuoi/cache:cache"
+    arn = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/dev-chuoi/cache"
+    who = [
+        name
+        for typ in (ROLE_POLICY, USER_POLICY)
+        for name in cached.named(typ)
+        if any(arn in each for each in granted(cached, typ, name).values())
+    ]
+    assert who == ["chuoi-package-policy"]
+    assert granted(cached, ROLE_POLICY, "chuoi-package-policy")["KeepBuildCache"] == [arn]
+    assert "chuoi-cache" not in dev.named(REPOSITORY)
+    assert "CACHE" not in variables(dev, "chuoi")
