@@ -19,6 +19,7 @@ COMMANDS = (
     "rollback",
     "redeploy",
     "rebuild",
+    "live",
     "promote",
     "run",
     "retry",

@@ -1,5 +1,6 @@
 """Having a stack release the image that another stack runs."""
 
+import re
 from dataclasses import dataclass
 
 import boto3
@@ -17,6 +18,8 @@ from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
 
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -26,26 +29,32 @@ class Plan:
         service: the service.
         source: the stack whose image it is.
         target: the stack that is to release it.
-        release: that image's release there.
+        digest: of that image.
+        release: its release there; None where that stack was not read.
         now: the last release here; None before the first.
     """
 
     service: str
     source: str
     target: str
-    release: Release
+    digest: str
+    release: Release | None
     now: Release | None
 
     def line(self) -> str:
         """For people."""
-        commit = f", commit {self.release.commit[:12]}"
-        what = f"{release_tag(self.release.release)} of {self.source}, {self.release.image_digest[:19]}{commit}"
+        what = f"{self.digest[:19]} of {self.source}"
+        if self.release:
+            number, commit = release_tag(self.release.release), self.release.commit[:12]
+            what = f"{number} of {self.source}, {self.digest[:19]}, commit {commit}"
         runs = f"in place of {release_tag(self.now.release)}" if self.now else "as its first release"
         return f"{self.target} is to release {self.service} as {what}, {runs}."
 
 
-def plan(source_session: boto3.Session, session: boto3.Session, source: str, target: str, service: str) -> Plan:
-    """What the source's stack runs, and what the target's does.
+def plan(
+    source_session: boto3.Session, session: boto3.Session, source: str, target: str, service: str, digest: str | None
+) -> Plan:
+    """What the source's stack runs, or this image of its, and what the target's does.
 
     Raises:
         DeliveryError: there is nothing to take over, it is the same stack, or the target has that image already.
@@ -55,15 +64,20 @@ def plan(source_session: boto3.Session, session: boto3.Session, source: str, tar
         raise DeliveryError(f"--from and --to are both {source}; an image is promoted from one stack to another")
     if not Pipeline(session, aws_name(target, service)).exists:
         raise DeliveryError(f"there is no service {service} in stack {target}; `up` makes it, with source.promote_from")
-    live = Repository(source_session, aws_name(source, service)).digest(LIVE)
-    release = service_history(source_session, source, service).with_digest(live) if live else None
-    if release is None:
-        raise DeliveryError(f"{service} has no release in stack {source} that is live, so there is nothing to promote")
+    release = None if digest else _live_release(source_session, source, service)
+    image = release.image_digest if release else str(digest)
     now = service_history(session, target, service).last
-    digest = release.image_digest
-    if now is not None and (now.image_digest == digest or now.source_version == to_promote(source, digest)):
+    if now is not None and (now.image_digest == image or now.source_version == to_promote(source, image)):
         raise DeliveryError(f"{target} has released this image of {service} already, as {release_tag(now.release)}")
-    return Plan(service, source, target, release, now)
+    return Plan(service, source, target, image, release, now)
+
+
+def _live_release(session: boto3.Session, stack: str, service: str) -> Release:
+    live = Repository(session, aws_name(stack, service)).digest(LIVE)
+    release = service_history(session, stack, service).with_digest(live) if live else None
+    if release is None:
+        raise DeliveryError(f"{service} has no release in stack {stack} that is live, so there is nothing to promote")
+    return release
 
 
 def promote(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool) -> None:
@@ -72,8 +86,14 @@ def promote(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bo
     Raises:
         DeliveryError: the execution did not succeed.
     """
-    image = to_promote(chosen.source, chosen.release.image_digest)
+    image = to_promote(chosen.source, chosen.digest)
     deploy(session, chosen.target, chosen.service, image, log_progress, wait=wait)
+
+
+def _is_digest(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and DIGEST.fullmatch(value) is None:
+        raise click.BadParameter("must be sha256: and 64 digits of a hash")
+    return value
 
 
 @click.command("promote")
@@ -84,6 +104,12 @@ def promote(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bo
     "--from-profile", metavar="PROFILE", help="AWS's profile for the first stack, where it is another account."
 )
 @click.option("--from-region", metavar="REGION", help="Its Region, where it is another one.")
+@click.option(
+    "--digest",
+    metavar="DIGEST",
+    callback=_is_digest,
+    help="Of an image of that stack, which is then not read here: what `delivery live` said there.",
+)
 @wait_option
 @with_session
 def command(
@@ -93,6 +119,7 @@ def command(
     target: str,
     from_profile: str | None,
     from_region: str | None,
+    digest: str | None,
     wait: bool,
 ) -> None:
     """Have a stack release SERVICE with the image that another stack runs, by its digest and without a build.
@@ -106,6 +133,6 @@ def command(
     if from_profile or from_region:
         region = from_region or session.region_name
         other = share_clients(boto3.Session(profile_name=from_profile, region_name=region))
-    chosen = plan(other, session, source, target, service)
+    chosen = plan(other, session, source, target, service, digest)
     click.echo(chosen.line())
     promote(session, chosen, click.echo, wait=wait)

@@ -339,8 +339,9 @@ def applies(job: Mapping[str, Any], variables: Mapping[str, str]) -> bool:
     """Whether a job's rules let it into a pipeline with these variables."""
 
     def holds(condition: str) -> bool:
-        python = re.sub(r"\$(\w+)", lambda m: repr(variables.get(m[1], "")), condition)
-        return bool(eval(python.replace("&&", " and "), {"__builtins__": {}}))  # noqa: S307 - as above
+        python = re.sub(r"(\$\w+) =~ /(.*)/", lambda m: f"search({m[2]!r}, {m[1]})", condition).replace(r"\\/", "/")
+        python = re.sub(r"\$(\w+)", lambda m: repr(variables.get(m[1], "")), python)
+        return bool(eval(python.replace("&&", " and "), {"__builtins__": {}, "search": re.search}))  # noqa: S307
 
     return any(holds(rule["if"]) for rule in job.get("rules", [{"if": "True"}]))
 
@@ -355,6 +356,7 @@ MERGE_REQUEST = {
 FORK = {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "6"}
 PUSH = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 MERGED = {**PUSH, "DEPLOY_ON_MERGE": "true"}
+TAG = {"CI_PIPELINE_SOURCE": "push", "CI_DEFAULT_BRANCH": "main", "DEPLOY_ON_MERGE": "true"}
 
 
 @pytest.mark.parametrize(
@@ -367,11 +369,23 @@ MERGED = {**PUSH, "DEPLOY_ON_MERGE": "true"}
         ({**MERGED, "CI_PIPELINE_SOURCE": "schedule"}, ["tests"]),
         ({**MERGED, "CI_PIPELINE_SOURCE": "schedule", "NIGHTLY": "true"}, ["nightly", "tests"]),
         ({**MERGED, "CI_PIPELINE_SOURCE": "schedule", "DRIFT": "true"}, ["drift-dev", "drift-prd", "tests"]),
+        ({**TAG, "CI_COMMIT_TAG": "promote/chuoi/1"}, ["promote"]),
+        ({**TAG, "CI_COMMIT_TAG": "v1"}, []),
+        (
+            {**MERGED, "CI_PIPELINE_SOURCE": "pipeline", "PROMOTE": "promote/chuoi/1"},
+            ["promote-live", "promote-prd"],
+        ),
+        ({**MERGED, "CI_PIPELINE_SOURCE": "pipeline"}, []),
     ],
 )
 def test_gitlab_which_jobs_run(variables: dict[str, str], jobs: list[str]) -> None:
     names = [
-        name for name, job in GITLAB.items() if name[0] != "." and isinstance(job, dict) and "stage" in gitlab_job(name)
+        name
+        for name, job in GITLAB.items()
+        if name not in ("default", "workflow")
+        and name[0] != "."
+        and isinstance(job, dict)
+        and "stage" in gitlab_job(name)
     ]
     assert sorted(name for name in names if applies(gitlab_job(name), variables)) == jobs
 
@@ -481,9 +495,88 @@ def test_a_session_is_as_long_as_its_job() -> None:
                 asked = step["with"].get("role-duration-seconds", HOUR)
                 assert job["timeout-minutes"] * 60 <= asked
                 assert asked <= (MAX_SESSION_SECONDS if "DEPLOY" in step["with"]["role-to-assume"] else HOUR)
-    assert seen == 4
+    assert seen == 6
 
 
 def test_a_job_that_deploys_is_longer_than_it_may_wait() -> None:
     minutes = [WORKFLOWS["up"]["jobs"]["up"]["timeout-minutes"], int(GITLAB[".up"]["timeout"].removesuffix("m"))]
     assert min(minutes) > waiting.MINUTES
+
+
+# ── Promotion by a tag ───────────────────────────────────────────────────────────────────────────────────
+
+DIGEST = "sha256:" + "a" * 64
+DELIVERY = """\
+#!/bin/sh
+echo "$*"
+"""
+
+
+@pytest.fixture
+def delivery(tmp_path: Path) -> Checkout:
+    """A checkout whose `delivery` says what it is asked."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/delivery").write_text(DELIVERY)
+    (tmp_path / ".venv/bin/delivery").chmod(0o755)
+    return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("tag", ["promote/chuoi", "promote/chuoi/7", "promote/chuoi/2026/11"])
+def test_a_tag_names_the_service_that_is_promoted(delivery: Checkout, tag: str) -> None:
+    asked = delivery.run('.ci/live dev "$TAG"; .ci/promote "$TAG" dev prd "$DIGEST"', {"TAG": tag, "DIGEST": DIGEST})
+    assert asked.stdout.splitlines() == [
+        "live chuoi --stack dev",
+        f"promote chuoi --from dev --to prd --digest {DIGEST}",
+    ]
+
+
+def test_github_a_tag_starts_the_promotion_on_the_branch_that_the_roles_let_in(delivery: Checkout) -> None:
+    workflow = WORKFLOWS["promote"]
+    assert workflow[True]["push"] == {"tags": ["promote/**"]}
+    start, live, prd = (workflow["jobs"][name] for name in ("start", "live", "prd"))
+    assert evaluated(start["if"], {"github.event_name": "push"})
+    assert not evaluated(live["if"], {"github.event_name": "push"})
+    assert (start["permissions"], prd["needs"]) == ({"actions": "write"}, "live")
+    (delivery.root / "bin").mkdir()
+    (delivery.root / "bin/gh").write_text(DELIVERY)
+    (delivery.root / "bin/gh").chmod(0o755)
+    path = f"{delivery.root / 'bin'}:{os.environ['PATH']}"
+    variables = {
+        "GITHUB_REPOSITORY": "team/infra",
+        "GITHUB_REF_NAME": "promote/chuoi/7",
+        "BRANCH": "main",
+        "PATH": path,
+    }
+    asked = delivery.run(start["steps"][0]["run"], variables)
+    assert asked.stdout == "workflow run promote.yml --repo team/infra --ref main --field tag=promote/chuoi/7\n"
+    assert live["environment"]["name"] == "preview-dev"
+    assert prd["environment"] == "prd"
+
+
+def test_github_the_digest_goes_from_the_one_job_to_the_other(delivery: Checkout) -> None:
+    live, prd = (WORKFLOWS["promote"]["jobs"][name] for name in ("live", "prd"))
+    (delivery.root / ".venv/bin/delivery").write_text(f"#!/bin/sh\necho {DIGEST}\n")
+    output = delivery.root / "output"
+    done = delivery.run(live["steps"][-1]["run"], {"TAG": "promote/chuoi", "GITHUB_OUTPUT": str(output)})
+    assert (done.returncode, output.read_text()) == (0, f"digest={DIGEST}\n")
+    assert live["outputs"] == {"digest": "${{ steps.live.outputs.digest }}"}
+    assert prd["steps"][-1]["env"]["DIGEST"] == "${{ needs.live.outputs.digest }}"
+
+
+def test_without_an_image_nothing_is_promoted(delivery: Checkout) -> None:
+    (delivery.root / ".venv/bin/delivery").write_text("#!/bin/sh\nexit 1\n")
+    run = WORKFLOWS["promote"]["jobs"]["live"]["steps"][-1]["run"]
+    variables = {"TAG": "promote/chuoi", "PROMOTE": "promote/chuoi", "GITHUB_OUTPUT": str(delivery.root / "output")}
+    assert delivery.run(run, variables).returncode == 1
+    assert delivery.run("\n".join(gitlab_job("promote-live")["script"]), variables).returncode == 1
+
+
+def test_gitlab_promotes_on_the_branch_in_the_environments_of_both_stacks() -> None:
+    started, live, prd = (gitlab_job(name) for name in ("promote", "promote-live", "promote-prd"))
+    assert started["trigger"] == {"project": "$CI_PROJECT_PATH", "branch": "$CI_DEFAULT_BRANCH"}
+    assert "id_tokens" not in started
+    assert (live["environment"]["name"], prd["environment"]["name"]) == ("preview-dev", "prd")
+    assert [rule["when"] for rule in prd["rules"]] == ["manual"]
+    assert live["artifacts"] == {"reports": {"dotenv": "live.env"}}
+    assert prd["script"] == ['.ci/promote "$PROMOTE" dev prd "$DIGEST"']
