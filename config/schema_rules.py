@@ -92,6 +92,15 @@ def rules() -> dict[str, list[Schema]]:
             _when(
                 _given("images"), {"anyOf": [{"properties": {"images": NO}}, {"properties": {"type": {"const": "s3"}}}]}
             ),
+            _when(
+                _given("upload_of"),
+                {
+                    "allOf": [
+                        {"properties": {"type": {"const": "s3"}, "images": {"enum": [False, None]}}},
+                        _none_of("github", "gitlab"),
+                    ]
+                },
+            ),
             _when(_is("type", "promote"), {"allOf": [_given("promote_from"), _none_of("github", "gitlab")]}),
         ],
         "Service": [
