@@ -23,6 +23,7 @@ from releases.aws_session import share_clients
 from releases.events import FAILED, Commit, publish
 from releases.executions import NO_IMAGE, was_given
 from releases.failure import Action, shortened
+from releases.names import SOURCES
 from releases.pipeline import Pipeline
 from releases.record import UNKNOWN
 
@@ -117,7 +118,7 @@ def _commit(session: boto3.Session, execution: Mapping[str, Any], actions: Seque
     packaged, source = outputs.get("Package", {}), outputs.get("Source", {})
     if "COMMIT" in packaged:
         names = packaged["COMMIT"], packaged["COMMIT_REPOSITORY"]
-    elif was_given(execution, NO_IMAGE) and "VersionId" in source:
+    elif was_given(execution, NO_IMAGE) and source.get("ObjectKey", "").startswith(f"{SOURCES}/"):
         metadata = session.client("s3").head_object(
             Bucket=source["BucketName"], Key=source["ObjectKey"], VersionId=source["VersionId"]
         )["Metadata"]

@@ -60,7 +60,7 @@ live = pulumi.Output.concat(
             args["images"].url,
             f"@{state.release.image_digest}" if (state := self._current.state) and state.release else ":live",
         )"""
-BUILD, PUSH = "docker.build(image, content.context, _arguments(settings))", "docker.push(image)"
+BUILD, PUSH = "docker.build(image, content.context, given)", "docker.push(image)"
 LIVE_TAG = 'f"{settings.repository_uri}:live"'
 BOTH_TAGS, OWN_TAG = "for tag in (release_tag(number), LIVE):", "for tag in (release_tag(number),):"
 WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
@@ -78,9 +78,9 @@ MUTANTS: Mapping[str, tuple[Edit, ...]] = {
         Edit(
             "pipeline_steps/build/builder.py",
             BUILD,
-            f'docker.build(image, content.context, [*_arguments(settings), "--tag", {LIVE_TAG}])',
+            f'docker.build(image, content.context, [*given, "--tag", {LIVE_TAG}])',
         ),
-        Edit("pipeline_steps/build/builder.py", PUSH, f"{PUSH}\n    docker.push({LIVE_TAG})"),
+        Edit("pipeline_steps/build/builder.py", PUSH, f"{PUSH}\n        docker.push({LIVE_TAG})"),
     ),
     "record-first": (
         Edit("pipeline_steps/release.py", BOTH_TAGS, OWN_TAG),

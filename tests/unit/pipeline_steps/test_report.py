@@ -182,6 +182,13 @@ def test_nobody_is_told(aws: Aws) -> None:
     assert aws.objects == {}
 
 
+def test_where_nothing_is_uploaded_no_object_is_asked() -> None:
+    """Source has fetched the code of the pipeline's own steps, which names no commit."""
+    code = action("Source", "Source", provider="S3", outputVariables={**SOURCE, "ObjectKey": "steps/0.zip"})
+    aws = Aws([code, failed("Package", "Package", "build it with --platform", "Lambda")])
+    assert (run(aws), aws.called("HeadObject")) == ([], [])
+
+
 def test_one_that_was_stopped() -> None:
     (event,) = run(Aws([source(), packaged()]), state="STOPPED")
     detail = event["Detail"]
