@@ -57,7 +57,7 @@ def session(stage: str, action: str, provider: str, category: str, message: str)
         "lastUpdateTime": moment, "input": {"actionTypeId": kind}, "output": {"executionResult": result},
     }  # fmt: skip
     packaged = {"COMMIT": "0" * 40, "COMMIT_REPOSITORY": "team/web"}
-    source = {"BucketName": "b", "ObjectKey": "k", "VersionId": "v"}
+    source = {"BucketName": "b", "ObjectKey": "sources/a/source.zip", "VersionId": "v"}
     before = [
         {**failed, "stageName": name, "actionName": name, "status": "Succeeded", "actionExecutionId": name,
          "output": {"outputVariables": variables}}
