@@ -15,6 +15,8 @@ OVER = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAIL
 GOING_BACK = frozenset({"STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
 LONGEST = timedelta(days=20)
 """More than a deployment takes: a pause is of 14 days at most (ECS, DeploymentLifecycleHookTimeoutConfiguration)."""
+OF_STRATEGY = {"CANARY": "canaryConfiguration", "LINEAR": "linearConfiguration"}
+"""What UpdateService takes for this strategy only, and may keep of before (ECS API, DeploymentConfiguration)."""
 PRODUCTION_SHIFT, BAKE_TIME = "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"
 FAILED_TASKS = 3
 """So many failed tasks end a deployment, as they do for the circuit breaker, which may be of rolling updates only
@@ -160,8 +162,8 @@ def _until(configuration: Mapping[str, Any], stage: str, share: float, since: da
     if stage == BAKE_TIME:
         minutes = configuration.get("bakeTimeInMinutes")
     elif stage == PRODUCTION_SHIFT and share < 100:
-        canary, linear = (configuration.get(f"{kind}Configuration", {}) for kind in ("canary", "linear"))
-        minutes = canary.get("canaryBakeTimeInMinutes", linear.get("stepBakeTimeInMinutes"))
+        steps = configuration.get(OF_STRATEGY.get(configuration.get("strategy", ""), ""), {})
+        minutes = steps.get("canaryBakeTimeInMinutes", steps.get("stepBakeTimeInMinutes"))
     else:
         return None
     return None if since is None or minutes is None else since + timedelta(minutes=minutes)
@@ -231,7 +233,9 @@ def drop_hooks(ecs: Any, cluster: str, service: str) -> None:
     described = ecs.describe_services(cluster=cluster, services=[service])["services"][0]
     configuration = described.get("deploymentConfiguration", {})
     if configuration.get("lifecycleHooks"):
-        without = {**configuration, "lifecycleHooks": []}
+        others = {of for strategy, of in OF_STRATEGY.items() if strategy != configuration.get("strategy")}
+        without = {name: value for name, value in configuration.items() if name not in others}
+        without["lifecycleHooks"] = []
         ecs.update_service(cluster=cluster, service=service, deploymentConfiguration=without)
 
 

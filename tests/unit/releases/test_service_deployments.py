@@ -70,6 +70,15 @@ LINEAR = {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 25.0, "st
         ({"lifecycleStage": "BAKE_TIME", "deploymentConfiguration": LINEAR}, "", None),
         ({"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "share": 10.0, "deploymentConfiguration": CANARY}, "step", 20),
         ({"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "share": 75.0, "deploymentConfiguration": LINEAR}, "step", 4),
+        (
+            {
+                "lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT",
+                "share": 75.0,
+                "deploymentConfiguration": {**CANARY, **LINEAR},
+            },
+            "step",
+            4,
+        ),
         ({"lifecycleStage": "PRODUCTION_TRAFFIC_SHIFT", "share": 100.0, "deploymentConfiguration": LINEAR}, "", None),
         ({"lifecycleHookDetails": [{**PAUSE, "expiresAt": SINCE + timedelta(minutes=60)}]}, "pause", 60),
     ],
@@ -162,9 +171,19 @@ def test_the_primary_deployment_is_as_far_as_its_service_deployment() -> None:
             {"strategy": "CANARY", "bakeTimeInMinutes": 5, "lifecycleHooks": [{"targetType": "PAUSE"}]},
             {"strategy": "CANARY", "bakeTimeInMinutes": 5, "lifecycleHooks": []},
         ),
+        (
+            {**CANARY, **LINEAR, "lifecycleHooks": [{"targetType": "PAUSE"}]},
+            {**LINEAR, "bakeTimeInMinutes": 5, "lifecycleHooks": []},
+        ),
+        (
+            {**LINEAR, **CANARY, "lifecycleHooks": [{"targetType": "PAUSE"}]},
+            {**CANARY, "lifecycleHooks": []},
+        ),
     ],
 )
-def test_hooks_are_taken_away_and_all_else_stays(configuration: dict[str, Any], sent: dict[str, Any] | None) -> None:
+def test_hooks_are_taken_away_and_all_else_stays_that_the_strategy_takes(
+    configuration: dict[str, Any], sent: dict[str, Any] | None
+) -> None:
     described = {"serviceName": "dev-web", "deploymentConfiguration": configuration}
     session = FakeSession({"DescribeServices": lambda _: {"services": [described]}})
     service_deployments.drop_hooks(session.client("ecs"), "dev", "dev-web")
