@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times page-views soak mutants mutation check docs format
+.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times page-views soak histories mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -93,7 +93,10 @@ page-views: setup ## Count the page views that break while each strategy release
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
-mutants: setup ## Break the contract of both writers in code, and see that the steps of `make soak` find each break
+histories: setup ## Take COUNT short histories of both writers over all strategies of ECS's, which SEED chooses
+	$(BIN)/python -m tests.histories --count $(or $(COUNT),200) --seed $(or $(SEED),1)
+
+mutants: setup ## Break the contract of both writers in code, and see that `make soak` or `make histories` finds each break
 	$(BIN)/python -m tests.soak.mutants --seed $(or $(SEED),1) $(ARGS)
 
 .venv/mutation: .venv/ready

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tests.scenarios.conftest import new_stack
-from tests.soak.declared import STACK, Declared
+from tests.soak.declared import STACK, prepare
 from tests.soak.expected import Violation
 from tests.soak.machine import Soak, run
 from tests.soak.world import SPEED, World
@@ -27,7 +27,7 @@ def main(minutes: float, seed: int) -> None:
     click.echo(f"Soak for {minutes:g} minutes, seed {seed}.")
     until = time.monotonic() + minutes * 60
     with tempfile.TemporaryDirectory() as folder, new_stack(Path(folder), STACK) as stack:
-        Declared(stack.root).add_blue_green()
+        prepare(stack.root)
         soak = Soak(World(stack.root), click.echo, until)
         try:
             run(soak, seed)

@@ -62,6 +62,18 @@ class Declared:
 
         self._change(add)
 
+    def have_one_route(self, service: str) -> None:
+        """Leave a service its first route: ECS shifts the traffic of one."""
+        self._change(lambda services: services[service].update(routes=services[service]["routes"][:1]))
+
+    def deploy_by(self, service: str, deploy: dict[str, Any]) -> None:
+        """Declare how a service is deployed."""
+        self._change(lambda services: services[service].update(deploy=deploy))
+
+    def deploys(self) -> dict[str, Any]:
+        """How each service is deployed."""
+        return {name: service.get("deploy") for name, service in self._services(self._content()).items()}
+
     def add_service(self) -> None:
         """A third service, a copy of the worker."""
         self._change(lambda services: services.update({EXTRA: json.loads(json.dumps(services[WORKER]))}))
@@ -109,3 +121,10 @@ class Declared:
         content = self._content()
         change(self._services(content))
         self._stack_file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def prepare(root: Path) -> None:
+    """Have a stack's files declare a service of every strategy: one that CodeDeploy deploys, one that ECS may."""
+    declared = Declared(root)
+    declared.have_one_route(WEB)
+    declared.add_blue_green()

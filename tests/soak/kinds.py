@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.soak import disturbances
+from tests.soak import disturbances, shifts
 from tests.soak.beside import Call
 from tests.soak.declared import EXTRA, SHOP, WEB, WORKER
 from tests.soak.disturbances import PUT_OBJECT, UPDATE_SERVICE
@@ -157,6 +157,18 @@ SERVICE, WITH_ROUTES, ECS_DEPLOYS = st.sampled_from(SERVICES), st.sampled_from((
 BLUE_GREEN, RETRY = st.just(SHOP), st.booleans()
 SHIPPED, ADDED, REMOVED = "ship a good image", "add a service", "remove a service"
 
+STRATEGY, SHIFTING = st.sampled_from(list(shifts.STRATEGIES)), st.sampled_from(shifts.SHIFTING)
+SHIFTS = (
+    Kind("another strategy", shifts.another_strategy, (STRATEGY,), times=2),
+    Kind("a release that pauses", shifts.release_that_pauses, (SHIFTING, st.booleans())),
+    Kind("an edit that pauses", shifts.edit_that_pauses, (SHIFTING, VALUES, st.booleans()), after=SHIPPED),
+    Kind("abort a release in its shift", shifts.aborted, (SHIFTING,), after=SHIPPED),
+    Kind("an alarm in a shift", shifts.alarmed, (SHIFTING,), after=SHIPPED),
+    Kind("abort an edit in its shift", shifts.edit_aborted, (SHIFTING, VALUES), after=SHIPPED),
+    Kind("an up in the middle of a shift", shifts.refused_in_the_middle, (SHIFTING, VALUES), after=SHIPPED),
+)
+"""Steps of one service, over all strategies of ECS's."""
+
 UNDISTURBED = (
     Kind(SHIPPED, ship, (st.sampled_from(DEPLOYED),), times=2),
     Kind("edit a template", edit, (SERVICE, VALUES), times=2),
@@ -174,6 +186,7 @@ UNDISTURBED = (
     Kind("add a service again", add, after=REMOVED),
     Kind("reorder the services", reorder),
     Kind("up of one target", up_target, (SERVICE, VALUES)),
+    *SHIFTS,
 )
 """Steps that run to their end, one after another."""
 DISTURBED = (

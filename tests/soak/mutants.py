@@ -5,6 +5,10 @@ as `make soak SEED=…`. Decision 0001 says of each what is wrong with it.
 """
 
 import os
+import re
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -13,8 +17,9 @@ from pathlib import Path
 
 import click
 
-from tests.scenarios.conftest import new_stack
-from tests.soak.declared import STACK, Declared
+from tests.histories.__main__ import STEPS
+from tests.scenarios.conftest import REPOSITORY, copy_program, new_stack
+from tests.soak.declared import STACK, prepare
 from tests.soak.expected import Violation
 from tests.soak.machine import Soak, one_sequence, run
 from tests.soak.world import SPEED, World
@@ -65,11 +70,18 @@ LIVE_TAG = 'f"{settings.repository_uri}:live"'
 BOTH_TAGS, OWN_TAG = "for tag in (release_tag(number), LIVE):", "for tag in (release_tag(number),):"
 WRITE_RECORD = 'self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())'
 MOVE_LIVE = "repository.tag(self._digest, LIVE)"
+HISTORIES = 40
+"""For each sequence within which a break must be found."""
 LONGEST = 300
 """Characters of a violation that are shown: some hold a whole preview."""
+WENT_BACK = 'raise DeliveryError(f"{service}: {ended}{_last_stopped(session, stack, service, current.id)}")'
+SHIFTS_OR_HAS_SHIFTED = """\
+return strategy.shifts or (
+            self.state is not None and not self.is_replaced(strategy.controller) and self.state.shifts
+        )"""
 REFUSE = 'raise DeliveryError(f"{service} is left as it is: {refusal}")'
 
-MUTANTS: Mapping[str, tuple[Edit, ...]] = {
+ROLLING_MUTANTS: Mapping[str, tuple[Edit, ...]] = {
     "newest": (Edit("components/service/revision.py", RELEASED_OR_DECLARED, NEWEST),),
     "max": (Edit("components/service/revision.py", RELEASED_OR_DECLARED, MAX),),
     "own": (Edit("components/service/revision.py", RELEASED_OR_DECLARED, "return declared_arn"),),
@@ -90,6 +102,45 @@ MUTANTS: Mapping[str, tuple[Edit, ...]] = {
 }
 """By name: the family's newest revision; plain max() of own and released; Pulumi's own revision always; a digest in
 Pulumi's own revision; `live` moved before Deploy; the record written before `live` is moved, and nothing refused."""
+SHIFT_MUTANTS: Mapping[str, tuple[Edit, ...]] = {
+    "other-strategy-s": (
+        Edit(
+            "releases/service_deployments.py",
+            "without = {name: value for name, value in configuration.items() if name not in others}",
+            "without = {**configuration}",
+        ),
+    ),
+    "hooks-stay": (
+        Edit(
+            "components/service/update_hooks.py",
+            "await _in_thread(service_deployments.drop_hooks, ecs, stack, state.name)",
+            "await asyncio.sleep(0)",
+        ),
+    ),
+    "one-group": (Edit("components/service/update_hooks.py", SHIFTS_OR_HAS_SHIFTED, "return strategy.shifts"),),
+    "no-alarm": (
+        Edit(
+            "components/service/strategies/native.py",
+            '            "alarms": alarms,\n',
+            '            "alarms": {**alarms, "enable": False} if alarms else None,\n',
+        ),
+    ),
+    "went-back-is-green": (
+        Edit("releases/update_guard.py", WENT_BACK, "return Followed(taken_over)"),
+        Edit("releases/update_guard.py", "if failed := shift.failed():", "if failed := '':"),
+    ),
+    "green-in-the-middle": (
+        Edit(
+            "components/service/strategies/native.py",
+            "return waiting(stack, state, fingerprint, to_the_end=self.follow is None)",
+            "return None",
+        ),
+    ),
+}
+"""Breaks of what holds where ECS shifts the traffic, by name: with its pause a service keeps what is another strategy's; a
+pause that is declared no longer stays; back at `rolling` the second target group goes; alarms are off; an `up` is green
+whose edit went back; an `up` is green that finds another deployment."""
+MUTANTS: Mapping[str, tuple[Edit, ...]] = {**ROLLING_MUTANTS, **SHIFT_MUTANTS}
 
 
 def break_contract(root: Path, name: str) -> None:
@@ -126,7 +177,7 @@ def search(name: str, seed: int, sequences: int) -> Found:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, new_stack(Path(folder), STACK) as stack:
         break_contract(stack.root, name)
-        Declared(stack.root).add_blue_green()
+        prepare(stack.root)
         soak = Soak(World(stack.root), click.echo, most=sequences)
         try:
             run(soak, seed)
@@ -135,6 +186,27 @@ def search(name: str, seed: int, sequences: int) -> Found:
             last = soak.steps[-1] if soak.steps else "the sequence's end"
             return Found(soak.sequences + 1, taken, time.monotonic() - began, last, str(violation))
     return Found(None, soak.sequences * len(one_sequence()), time.monotonic() - began)
+
+
+def search_histories(name: str, seed: int, sequences: int) -> Found:
+    """Take histories (`make histories`) of a broken program until that shows; ECS's shifts are more often in them."""
+    began, count = time.monotonic(), HISTORIES * sequences
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        copy_program(root)
+        shutil.copytree(REPOSITORY / "tests/histories", root / "tests/histories")
+        break_contract(root, name)
+        command = [sys.executable, "-m", "tests.histories", "--count", str(count), "--seed", str(seed)]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - began
+    if done.returncode == 0:
+        return Found(None, count * STEPS, seconds)
+    found = re.search(r"violation of seed \d+, history (\d+): (.*)((?:\n  .*)*)", done.stderr)
+    if found is None:
+        raise click.ClickException(done.stderr)
+    number, steps = int(found[1]), found[3].strip().splitlines()
+    last = steps[-1].strip().partition(";")[0] if steps else "the first release"
+    return Found(number, (number - 1) * STEPS + len(steps), seconds, last, found[2])
 
 
 @click.command()
@@ -148,11 +220,11 @@ def main(names: tuple[str, ...], seed: int, sequences: int) -> None:
     results = {}
     for name in names or MUTANTS:
         click.echo(f"{name}, seed {seed}:")
-        results[name] = search(name, seed, sequences)
+        results[name] = (search_histories if name in SHIFT_MUTANTS else search)(name, seed, sequences)
         click.echo(f"    {results[name].violation[:LONGEST] or 'not found'}")
-    click.echo(f"{'break':<13} {'sequence':>8} {'steps':>5} {'seconds':>7}  in the step")
+    click.echo(f"{'break':<19} {'sequence':>8} {'steps':>5} {'seconds':>7}  in the step")
     for name, found in results.items():
-        click.echo(f"{name:<13} {found.sequence or '-':>8} {found.steps:>5} {found.seconds:>7.0f}  {found.step}")
+        click.echo(f"{name:<19} {found.sequence or '-':>8} {found.steps:>5} {found.seconds:>7.0f}  {found.step}")
     if missed := [name for name, found in results.items() if found.sequence is None]:
         raise click.ClickException(f"not found within {sequences} sequences of seed {seed}: {', '.join(missed)}")
 

@@ -105,6 +105,24 @@ class Observer:
         forwards = [rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", []) for rule in self._rules()]
         return [{group["TargetGroupArn"]: group.get("Weight", 1) for group in groups} for groups in forwards]
 
+    def misplaced(self, state: ServiceState) -> str:
+        """What is wrong with the traffic of a service that ECS has two target groups of, at rest; "" when nothing is.
+
+        All of it goes to the group that its tasks are in, and the other one is empty.
+        """
+        elb = self.aws("elbv2")
+        described = self.aws("ecs").describe_services(cluster=STACK, services=[state.name])["services"][0]
+        (balancer,) = described["loadBalancers"]
+        pair = {balancer["targetGroupArn"], balancer["advancedConfiguration"]["alternateTargetGroupArn"]}
+        tasks = {
+            arn: len(elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]) for arn in sorted(pair)
+        }
+        if sorted(tasks.values()) != [0, described["runningCount"]]:
+            return f"its target groups have {tasks}, and {described['runningCount']} tasks run"
+        shares = [weights for weights in self.weights() if weights.keys() & pair]
+        lost = [weights for weights in shares for arn, share in weights.items() if share and not tasks[arn]]
+        return f"traffic goes to nobody: {lost}" if lost and described["runningCount"] else ""
+
     # Pipelines
 
     def pipeline(self, service: str) -> Pipeline:

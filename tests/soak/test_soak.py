@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import new_stack
-from tests.soak.declared import STACK, Declared
+from tests.soak.declared import STACK, prepare
 from tests.soak.kinds import UNDISTURBED
 from tests.soak.machine import Soak, run
 from tests.soak.world import SPEED, World
@@ -19,7 +19,7 @@ SEED = 1
 def test_neither_writer_undoes_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_SPEED", SPEED)
     with new_stack(tmp_path, STACK) as stack:
-        Declared(stack.root).add_blue_green()
+        prepare(stack.root)
         soak = Soak(World(stack.root), print, until=time.monotonic(), kinds=UNDISTURBED)
         run(soak, SEED)
     assert soak.missing() == []

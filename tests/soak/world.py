@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from delivery import shift
 from delivery.commands import redeploy, repair, rollback
 from releases.errors import DeliveryError
 from sandbox.clients.pipelines import find_pipeline
@@ -42,6 +43,8 @@ class World:
         self.see = Observer(self.engine)
         self.declared = Declared(root)
         self.services: dict[str, Expected] = {}
+        self._deploys: dict[str, Any] = {}
+        """How the services were declared to be deployed in the last `up` that succeeded."""
         self._apps, self._shipped = Apps(root / "apps"), 0
         self._interrupted = False
         """Whether an `up` since the last one that succeeded has failed or was killed."""
@@ -71,9 +74,13 @@ class World:
     def run_up(self, urns: list[str]) -> Outcome:
         """An `up` with nothing in flight: what it may write, and what is expected after it."""
         declared, before, templates = self.declared.variants(), self.see.writes(), self.see.templates()
-        idle = not self._interrupted and declared == {name: known.applied for name, known in self.services.items()}
+        deploys, idle = self.declared.deploys(), self._quiet()
         torn = any(self.see.disagrees(name) for name in self.services)
-        kept = [name for name, known in self.services.items() if self._has_what_is(declared.get(name), known, name)]
+        kept = [
+            name
+            for name, known in self.services.items()
+            if self._has_what_is(declared.get(name), known, name) and deploys.get(name) == self._deploys.get(name)
+        ]
         outcome = self.engine.run("up", targets=urns)
         self._edits_by_pipeline(templates)
         after = self.see.writes()
@@ -133,11 +140,23 @@ class World:
     def succeeded(self, declared: dict[str, Variant]) -> None:
         """An `up` of all that is declared was green."""
         self._interrupted = False
+        self._deploys = self.declared.deploys()
         known = self.services
         self.services = {name: known.get(name, Expected(variant)) for name, variant in declared.items()}
         for name, variant in declared.items():
             self.services[name].applied = variant
             self.services[name].attempted.clear()
+
+    def up_answered(self, goes_on: bool) -> None:
+        """An `up` whose deployment may pause, and the answer to it."""
+        self.settle()
+        self.engine.run("up")
+        for name in self.services:
+            state = self.see.read_states().get(name)
+            if state is not None and state.shifting is not None and state.shifting.pause:
+                (shift.go_on if goes_on else shift.go_back)(self.see.aws("ecs"), state)
+        self.succeeded(self.declared.variants())
+        self.settle()
 
     def failed_up(self) -> None:
         """An `up` was refused, failed or killed: what is declared may run or not."""
@@ -245,8 +264,16 @@ class World:
         for name in self.services:
             if self.see.disagrees(name):
                 self.repair(name)
+        quiet = self._quiet()
         self.up()
-        self.up()
+        if not quiet:
+            self.up()
+
+    def _quiet(self) -> bool:
+        """Whether an `up` has nothing to do."""
+        applied = {name: known.applied for name, known in self.services.items()}
+        declared = self.declared.variants(), self.declared.deploys()
+        return not self._interrupted and declared == (applied, self._deploys)
 
     def _check(self, service: str) -> None:
         """The invariants of one service at rest."""
@@ -260,6 +287,8 @@ class World:
         if not expected.candidates:
             must(seen.agree, f"{service}: {seen}")
             must((state.desired > 0) == (state.record != "none"), f"{service}: {state}")
+        if state.alternates and not state.controller.deploys_template:
+            must((faults := self.see.misplaced(state)) == "", f"{service}, {state.strategy}: {faults}")
         runs = self.see.runs(state)
         # CodeDeploy deploys a template with the first release: until then nothing runs, and no edit is deployed.
         if state.desired or not state.controller.deploys_template:
