@@ -1,5 +1,6 @@
 """Deployments that ECS shifts itself: canary, pause, alarm, edits, and each strategy after another on one service."""
 
+import itertools
 import re
 import time
 import urllib.request
@@ -18,7 +19,7 @@ from tests.support.page_views import seen
 pytestmark = pytest.mark.nightly
 
 ROUTE = "      routes: [{host: hello.local.example.com, priority: 10}]\n"
-CANARY = "{strategy: canary, percent: 20, interval: 20, bake: 3, test_port: 8443}"
+CANARY = "{strategy: canary, percent: 10, interval: 120, bake: 3, test_port: 8443}"
 PAUSES = "{strategy: canary, percent: 20, interval: 1, bake: 1, test_port: 8443, pause: 300}"
 BLUE_GREEN = "{strategy: blue_green, bake: 3, test_port: 8443}"
 LINEAR = "{strategy: linear, percent: 25, interval: 4, bake: 1}"
@@ -128,30 +129,43 @@ def test_the_first_release_starts_the_tasks_with_its_deployment(local: Stack, ap
 
 
 def test_a_canary_gets_a_part_of_the_traffic_and_then_all(local: Stack, apps: Apps) -> None:
-    """And pauses no longer, where the stack file has no pause any more."""
+    """And pauses no longer, where the stack file has no pause any more. An `up` in the middle leaves it alone."""
     use(local, PAUSES, CANARY)
     assert not described(local)["deploymentConfiguration"].get("lifecycleHooks")
     source = apps.make("v2")
     release = Running(lambda: local.ship("hello", source))
-    until(lambda: shares(local) == [20, 80], release)
+    until(lambda: shares(local) == [10, 90], release)
     shift = local.status("hello")["shift"]
-    assert (shift["stage"], shift["percent"], shift["waits_in"]) == ("PRODUCTION_TRAFFIC_SHIFT", 20, "step")
+    assert (shift["stage"], shift["percent"], shift["waits_in"]) == ("PRODUCTION_TRAFFIC_SHIFT", 10, "step")
+    local.edit("Pulumi.local.yaml", GREETING, f"{GREETING} today")
+    refused = local.run("up")
+    local.edit("Pulumi.local.yaml", f"{GREETING} today", GREETING)
+    assert refused.code == 1
+    assert "is in flight; " in refused.err
+    assert "then run this again" in refused.err
     done = release.result()
     assert done.code == 0, done.out + done.err
     assert (shares(local), answer(local)) == ([0, 100], "v2")
     status = local.status("hello")
     assert status["image_digest"] == status["live"] == status["release"]["image_digest"]
     assert not status["in_flight"]
+    local.ok("up")  # the edit that was refused, and taken back, has left a revision
     assert local.changes() == {}
 
 
 def test_an_alarm_brings_a_canary_back(local: Stack, apps: Apps) -> None:
+    """From 10 % to none, and no request fails."""
     before, source = local.status("hello"), apps.make("alarming")
-    release = Running(lambda: local.ship("hello", source))
-    until(lambda: shares(local) == [20, 80], release)
     cloudwatch = local.client("cloudwatch")
-    cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="for a test")
-    done = release.result()
+    with seen(local, "hello") as views:
+        release = Running(lambda: local.ship("hello", source))
+        until(lambda: shares(local) == [10, 90], release)
+        cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="for a test")
+        done = release.result()
+        assert shares(local) == [0, 100]
+        assert {answer(local) for _ in range(50)} == {"v2"}
+    assert views["hello"]["server_errors"] == 0
+    assert views["hello"]["views"] > 100
     cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="for a test")
     assert done.code == 1
     assert "has ended as ROLLBACK_SUCCESSFUL" in done.out + done.err
@@ -255,19 +269,18 @@ def test_an_edit_that_is_aborted_is_tried_again_and_fails_an_up_that_follows_it(
 
 def test_each_strategy_follows_another_by_the_stack_file_alone(local: Stack, apps: Apps) -> None:
     """Nothing is replaced, and no request fails."""
+    use(local, PAUSES, ROLLING)
+    ship(local, apps, "v5")
+    order = [ROLLING, CANARY, BLUE_GREEN, LINEAR, ROLLING]
     with seen(local, "hello") as views:
-        lines = use(local, PAUSES, BLUE_GREEN)
-        assert any("hello: blue_green deployments by ECS instead of canary" in line for line in lines)
-        ship(local, apps, "v5")
-        use(local, BLUE_GREEN, LINEAR)
-        ship(local, apps, "v6")
-        lines = use(local, LINEAR, ROLLING)
-        assert any("it keeps its second target group" in line for line in lines)
-        ship(local, apps, "v7")
-        assert answer(local) == "v7"
-        use(local, ROLLING, CANARY)
-        ship(local, apps, "v8")
-        assert answer(local) == "v8"
+        for number, (before, after) in enumerate(itertools.pairwise(order), 6):
+            lines = use(local, before, after)
+            if after is BLUE_GREEN:
+                assert any("hello: blue_green deployments by ECS instead of canary" in line for line in lines)
+            if after is ROLLING:
+                assert any("it keeps its second target group" in line for line in lines)
+            ship(local, apps, f"v{number}")
+            assert answer(local) == f"v{number}"
     assert views["hello"]["server_errors"] == 0
     assert views["hello"]["views"] > 100
     assert len(described(local)["deployments"]) == 1
