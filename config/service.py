@@ -12,6 +12,7 @@ from components.pipeline.sources import Source
 from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
+from components.service.capacity import Capacity
 from components.service.environment_files import MOST
 from components.service.jobs import Job, JobName
 from components.service.parameter_store import Parameter
@@ -46,6 +47,8 @@ class Service(Model):
     """With routes only; without it each request goes to any task."""
     routes: list[Route] = Field(default_factory=list)
     tasks: Tasks = Tasks()
+    capacity: Capacity | None = None
+    """Without it all tasks run on demand, or on Spot where `cluster.spot` says so."""
     deploy: Deploy = RollingStrategy()
     """How a new image replaces the old one."""
     alarms: Alarms = Alarms()

@@ -50,7 +50,7 @@ def needed(stacks: Mapping[str, Mapping[str, Any]]) -> dict[Quota, int]:
     vcpus: Counter[Quota] = Counter()
     for full in stacks.values():
         config = {key.removeprefix(f"{NAMESPACE}:"): value for key, value in full.items()}
-        fargate = Quota("fargate", SPOT if _keys(config.get("cluster")).get("spot") is True else ON_DEMAND)
+        spot = _keys(config.get("cluster")).get("spot") is True
         for service in _keys(merge(config).services).values():
             task, tasks = _keys(_keys(service).get("task")), _keys(_keys(service).get("tasks"))
             size = _keys(_keys(service).get("build")).get("compute", "BUILD_GENERAL1_SMALL")
@@ -60,8 +60,18 @@ def needed(stacks: Mapping[str, Mapping[str, Any]]) -> dict[Quota, int]:
                 continue
             builds = f"Concurrently running builds for {platform}/{SIZES[size]} environment"
             need[Quota("codebuild", builds)] += 1
-            vcpus[fargate] += 2 * count * cpu
-    return {**need, **{quota: math.ceil(units / 1024) for quota, units in vcpus.items()}}
+            on_demand = _on_demand(count, _keys(_keys(service).get("capacity")), spot=spot)
+            for quota, tasks_of in ((ON_DEMAND, on_demand), (SPOT, count - on_demand)):
+                vcpus[Quota("fargate", quota)] += 2 * tasks_of * cpu
+    return {**need, **{quota: math.ceil(units / 1024) for quota, units in vcpus.items() if units}}
+
+
+def _on_demand(count: int, capacity: Mapping[str, Any], *, spot: bool) -> int:
+    """How many of a service's tasks are on demand."""
+    share, base = capacity.get("spot"), capacity.get("on_demand_base", 0)
+    if not isinstance(share, int) or not isinstance(base, int):
+        return 0 if spot else count
+    return min(count, base + math.ceil(max(0, count - base) / (1 + share)))
 
 
 def _keys(value: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 
@@ -31,18 +31,32 @@ MOST_PARAMETERS = 10
 """How many GetParameters takes at once."""
 
 
+class ProviderShare(NamedTuple):
+    """A part of a service's capacity provider strategy.
+
+    Attributes:
+        provider: FARGATE or FARGATE_SPOT.
+        weight: its share of the tasks beyond the base.
+        base: how many tasks it has before that.
+    """
+
+    provider: str
+    weight: int = 1
+    base: int = 0
+
+
 @dataclass(frozen=True)
 class Settings:
     """What an update of a service sets beside its task definition.
 
     Attributes:
-        capacity_providers: where its tasks run: FARGATE or FARGATE_SPOT. A change reaches no task that runs.
+        capacity_providers: where its tasks run. A change reaches no task that runs.
         execute_command: whether ECS Exec opens sessions in its tasks. A change reaches no task that runs.
         grace_period: seconds in which the load balancer's health checks of a new task do not count.
         alarms: the names of those that roll a deployment back.
     """
 
-    capacity_providers: tuple[str, ...] = ()
+    capacity_providers: tuple[ProviderShare, ...] = ()
     execute_command: bool = False
     grace_period: int = 0
     alarms: tuple[str, ...] = ()
@@ -289,7 +303,12 @@ def _records(session: boto3.Session, stack: str, services: Sequence[str]) -> dic
 def _settings(service: dict[str, Any]) -> Settings:
     alarms = service.get("deploymentConfiguration", {}).get("alarms", {})
     return Settings(
-        capacity_providers=tuple(each["capacityProvider"] for each in service.get("capacityProviderStrategy", [])),
+        capacity_providers=tuple(
+            sorted(
+                ProviderShare(each["capacityProvider"], each.get("weight", 0), each.get("base", 0))
+                for each in service.get("capacityProviderStrategy", [])
+            )
+        ),
         execute_command=service.get("enableExecuteCommand", False),
         grace_period=service.get("healthCheckGracePeriodSeconds", 0),
         alarms=tuple(sorted(alarms["alarmNames"])) if alarms.get("enable") else (),

@@ -81,6 +81,7 @@ def declare(
             "protocol": config.protocol,
             "stickiness": config.stickiness,
             "tasks": config.tasks,
+            "capacity": config.capacity,
             "deploy": config.deploy,
             "alarms": config.alarms,
             "permissions": config.permissions,

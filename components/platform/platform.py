@@ -23,7 +23,7 @@ class Platform:
         load_balancer: the load balancer, which each service with routes adds its rules to.
         delivery_store: the bucket of sources, artifacts and the code of the pipelines' steps.
         start_failures: where an event goes that started no pipeline.
-        spot: whether tasks run on FARGATE_SPOT.
+        spot: whether tasks run on FARGATE_SPOT, but for services that say something else.
         log_retention_days: how long each log group keeps its events.
         page: the ARN of the SNS topic that alarms notify; None for none.
         protect: deletion protection of what cannot be made again: keys and images.
@@ -39,11 +39,6 @@ class Platform:
     log_retention_days: int = 30
     page: str | None = None
     protect: bool = False
-
-    @property
-    def capacity_provider(self) -> str:
-        """The capacity provider of the services' tasks."""
-        return "FARGATE_SPOT" if self.spot else "FARGATE"
 
 
 def scope_of(stack: str, permissions_boundary: str | None = None) -> Scope:

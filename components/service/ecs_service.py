@@ -13,6 +13,7 @@ from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms
 from components.service.autoscaling import Tasks, scaling
+from components.service.capacity import Capacity, provider_strategies, shares
 from components.service.environment_files import EnvironmentFile, put_files
 from components.service.file_systems import let_in
 from components.service.parameter_store import ParameterStore
@@ -64,6 +65,8 @@ class EcsServiceArgs(TypedDict):
     """Without it each request goes to any task."""
     tasks: NotRequired[Tasks]
     """How many run."""
+    capacity: NotRequired[Capacity | None]
+    """Where they run; without it, where the stack's tasks do."""
     deploy: NotRequired[Strategy]
     """How a new image replaces the old one; rolling deployments by ECS by default."""
     alarms: NotRequired[Alarms]
@@ -131,6 +134,7 @@ class EcsService(pulumi.ComponentResource):
         self._routes, self._opens_sessions = args.get("routes", []), args.get("exec", False)
         self._health_check, self._limits = args.get("health_check", HealthCheck()), args.get("alarms", Alarms())
         self._platform, self._scope = args["platform"], args["platform"].scope
+        self._capacity = shares(args.get("capacity"), spot=self._platform.spot)
         self._current = args.get("current", CurrentService())
         self._replaces = self._current.is_replaced(self.deploy.controller)
         self._shifts_by_ecs = bool(self._routes) and self._current.shifts_by_ecs(self.deploy)
@@ -250,7 +254,7 @@ class EcsService(pulumi.ComponentResource):
             task_definition=declared.apply(lambda revision: task_definition(revision[2], revision[0], revision[1])),
             desired_count=state.desired if state is not None and replaces else 0,
             force_new_deployment=force or None,
-            capacity_provider_strategies=[{"capacity_provider": self._platform.capacity_provider, "weight": 1}],
+            capacity_provider_strategies=provider_strategies(self._capacity),
             **deploy.service_arguments(self._watched_alarms(), shifter.arn if shifter is not None else None),
             network_configuration={
                 "subnets": self._platform.network.task_subnet_ids,
@@ -276,7 +280,7 @@ class EcsService(pulumi.ComponentResource):
 
     def _settings(self) -> Settings:
         """What the service is to have beside its task definition."""
-        settings = Settings((self._platform.capacity_provider,), self._opens_sessions)
+        settings = Settings(tuple(sorted(self._capacity)), self._opens_sessions)
         if not self._routes:
             return settings
         on = [name for name, limit in self._limits if limit]
@@ -340,7 +344,7 @@ class EcsService(pulumi.ComponentResource):
         container, port = self._container(self.deploy.controller.title)
         network = self._platform.network
         return pulumi.Output.all(network.task_subnet_ids, group.id, network.assign_public_ip).apply(
-            lambda outputs: self.deploy.app_spec(container, port, self._platform.capacity_provider, *outputs)
+            lambda outputs: self.deploy.app_spec(container, port, self._capacity, *outputs)
         )
 
     def _routing(self, group: aws.ec2.SecurityGroup) -> Routing:

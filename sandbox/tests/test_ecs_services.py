@@ -1,5 +1,6 @@
 """Services of ECS: deployments, the tag of an image, health of their tasks, and what is refused."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from aws_fakes import eventually
 from ecs_account import REPO, Aws, FakeContainer, container, ecs_account, moto_client
 
 from sandbox.account.errors import AwsError
+from sandbox.ecs.tasks import provider_of
 from sandbox.readings import Readings
 
 Json = dict[str, Any]
@@ -101,6 +103,54 @@ def test_another_capacity_provider_takes_a_new_deployment(aws: Aws) -> None:
     assert answer["deployments"][0]["capacityProviderStrategy"] == spot["capacityProviderStrategy"]
     (arn,) = aws.ecs.list_tasks(cluster="main", serviceName="web")["taskArns"][:1]
     assert aws.ecs.describe_tasks(cluster="main", tasks=[arn])["tasks"][0]["capacityProviderName"] == "FARGATE"
+
+
+def test_the_tasks_of_a_service_are_shared_by_base_and_weight(aws: Aws) -> None:
+    aws.register()
+    strategy = [
+        {"capacityProvider": "FARGATE_SPOT", "weight": 3},
+        {"capacityProvider": "FARGATE", "weight": 1, "base": 2},
+    ]
+    aws.service(launchType=None, desiredCount=7, capacityProviderStrategy=strategy)
+    eventually(lambda: aws.described()["runningCount"] == 7, 15)
+    arns = aws.ecs.list_tasks(cluster="main", serviceName="web")["taskArns"]
+    tasks = aws.ecs.describe_tasks(cluster="main", tasks=arns)["tasks"]
+    assert Counter(task["capacityProviderName"] for task in tasks) == {"FARGATE": 3, "FARGATE_SPOT": 4}
+
+
+@pytest.mark.parametrize(
+    ("placed", "expected"),
+    [
+        ({}, "FARGATE"),
+        ({"FARGATE": 1}, "FARGATE_SPOT"),
+        ({"FARGATE": 1, "FARGATE_SPOT": 4}, "FARGATE"),
+        ({"FARGATE_SPOT": 9}, "FARGATE"),
+    ],
+)
+def test_where_the_next_task_runs(placed: dict[str, int], expected: str) -> None:
+    strategy = [
+        {"capacityProvider": "FARGATE", "weight": 1, "base": 1},
+        {"capacityProvider": "FARGATE_SPOT", "weight": 4},
+    ]
+    assert provider_of(strategy, placed) == expected
+    assert provider_of([], placed) is None
+    assert provider_of([{"capacityProvider": "FARGATE"}], placed) == "FARGATE"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        ([{"capacityProvider": "FARGATE"}, {"capacityProvider": "FARGATE_SPOT"}], "a weight value greater than zero"),
+        (
+            [{"capacityProvider": name, "weight": 1, "base": 1} for name in ("FARGATE", "FARGATE_SPOT")],
+            "can have a base",
+        ),
+    ],
+)
+def test_strategies_that_ecs_refuses(aws: Aws, strategy: list[Json], words: str) -> None:
+    aws.register()
+    with pytest.raises(AwsError, match=words):
+        aws.service(launchType=None, capacityProviderStrategy=strategy)
 
 
 def test_an_unhealthy_task_is_stopped_in_elbs_words(aws: Aws) -> None:

@@ -17,7 +17,7 @@ from components.service.strategies.strategy import Deployable, Deployer, Strateg
 from components.service.task import Port
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
-from releases.service_state import ServiceState
+from releases.service_state import ProviderShare, ServiceState
 from releases.template import APPSPEC, IMAGE_PLACEHOLDER, TASK_DEFINITION
 
 ALL_AT_ONCE = "CodeDeployDefault.ECSAllAtOnce"
@@ -223,7 +223,7 @@ class CodeDeployStrategy(Strategy):
         self,
         container: str,
         port: int,
-        capacity_provider: str,
+        capacity: Sequence[ProviderShare],
         subnet_ids: Sequence[str],
         security_group_id: str,
         assign_public_ip: bool,
@@ -240,7 +240,9 @@ class CodeDeployStrategy(Strategy):
                     "AssignPublicIp": "ENABLED" if assign_public_ip else "DISABLED",
                 }
             },
-            "CapacityProviderStrategy": [{"CapacityProvider": capacity_provider, "Weight": 1, "Base": 0}],
+            "CapacityProviderStrategy": [
+                {"CapacityProvider": each.provider, "Weight": each.weight, "Base": each.base} for each in capacity
+            ],
         }
         resource = {"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}
         hooks = [{str(event): arn} for event, arn in self.hooks.items()]

@@ -14,7 +14,7 @@ from components.pipeline import stages
 from components.platform.platform import Platform
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
-from releases.service_state import ServiceState
+from releases.service_state import ProviderShare, ServiceState
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Strategy(Model):
         self,
         container: str,
         port: int,
-        capacity_provider: str,
+        capacity: Sequence[ProviderShare],
         subnet_ids: Sequence[str],
         security_group_id: str,
         assign_public_ip: bool,
@@ -234,7 +234,7 @@ class Strategy(Model):
         Args:
             container: the container that the load balancer reaches.
             port: where it listens.
-            capacity_provider: `FARGATE` or `FARGATE_SPOT`.
+            capacity: where its tasks run.
             subnet_ids: where the tasks run.
             security_group_id: of the tasks.
             assign_public_ip: whether they have public addresses.

@@ -46,6 +46,16 @@ NEEDS: Mapping[str, tuple[dict[str, Json], dict[Quota, int]]] = {
         {"dev": stack(True, web=service(4096)), "prd": stack(web=service(2048))},
         {builds("Linux/Small"): 2, Quota("fargate", SPOT): 8, Quota("fargate", ON_DEMAND): 4},
     ),
+    "shared between both": (
+        {
+            "dev": stack(
+                True,
+                web={**service(1024, tasks={"max": 11}), "capacity": {"spot": 4, "on_demand_base": 1}},
+                job={**service(1024), "capacity": {"spot": 0}},
+            )
+        },
+        {builds("Linux/Small"): 2, Quota("fargate", SPOT): 16, Quota("fargate", ON_DEMAND): 8},
+    ),
     "files that are wrong": (
         {
             "a": {"fargate-delivery:services": None},

@@ -8,7 +8,7 @@ from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import ServiceState, Settings, as_deployed, images, read_states
+from releases.service_state import ProviderShare, ServiceState, Settings, as_deployed, images, read_states
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -69,7 +69,7 @@ def test_tasks_that_run_no_image_of_the_service_s_are_told_and_not_taken_for_non
                 "healthCheckGracePeriodSeconds": 90,
                 "deploymentConfiguration": {"alarms": {"enable": True, "alarmNames": ["b", "a"]}},
             },
-            Settings(("FARGATE_SPOT",), execute_command=True, grace_period=90, alarms=("a", "b")),
+            Settings((ProviderShare("FARGATE_SPOT"),), execute_command=True, grace_period=90, alarms=("a", "b")),
         ),
         ({"deploymentConfiguration": {"alarms": {"enable": False, "alarmNames": ["a"]}}}, Settings()),
         ({"deploymentConfiguration": {}}, Settings()),

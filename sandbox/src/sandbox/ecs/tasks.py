@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sandbox.account.errors import AwsError
@@ -39,7 +41,7 @@ class Launcher:
             account=self.account.id,
             group=f"service:{service.name}",
             network_configuration=inputs.get("networkConfiguration", {}),
-            launch=_launch(inputs, bool(service.settings.get("enableExecuteCommand"))),
+            launch=_launch(inputs, bool(service.settings.get("enableExecuteCommand")), self._placed(deployment)),
             load_balancers=deployment.balancers,
             grace_period=float(service.settings.get("healthCheckGracePeriodSeconds") or 0),
             service_name=service.name,
@@ -51,6 +53,16 @@ class Launcher:
         task.on_change = service.wake.set
         start(self.account, task)
         return task
+
+    def _placed(self, deployment: Deployment) -> Counter[str]:
+        """How many tasks of a deployment each capacity provider has."""
+        with state_of(self.account).lock:
+            tasks = list(state_of(self.account).tasks.values())
+        return Counter(
+            str(task.launch["capacityProviderName"])
+            for task in tasks
+            if task.deployment_id == deployment.id and task.desired_status == "RUNNING" and not task.stopped
+        )
 
     def stop(self, task: Task, code: str, reason: str) -> None:
         task.request_stop(code, reason)
@@ -98,6 +110,7 @@ def run_task(account: Account, principal: Principal, params: Json) -> Json:
     propagated = definition["tags"] if params.get("propagateTags") == "TASK_DEFINITION" else []
     tasks = []
     for _ in range(count):
+        placed = Counter(str(task.launch["capacityProviderName"]) for task in tasks)
         task = Task(
             cluster_arn=cluster,
             task_definition=definition,
@@ -105,7 +118,7 @@ def run_task(account: Account, principal: Principal, params: Json) -> Json:
             account=account.id,
             group=params.get("group") or f"family:{definition['family']}",
             network_configuration=network or {},
-            launch=_launch(params, bool(params.get("enableExecuteCommand"))),
+            launch=_launch(params, bool(params.get("enableExecuteCommand")), placed),
             overrides=overrides,
             started_by=params.get("startedBy"),
             tags=[*propagated, *(params.get("tags") or [])],
@@ -177,9 +190,27 @@ def list_tasks(account: Account, principal: Principal, params: Json) -> Json:
     }
 
 
-def _launch(inputs: Json, execute_command: bool) -> Json:
-    strategy = inputs.get("capacityProviderStrategy") or []
-    provider = strategy[0]["capacityProvider"] if strategy else None
+def provider_of(strategy: list[Json], placed: Mapping[str, int]) -> str | None:
+    """The capacity provider of the next task: the base first, then whoever is furthest behind its weight.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
+    """
+    for item in strategy:
+        if placed.get(item["capacityProvider"], 0) < int(item.get("base") or 0):
+            return str(item["capacityProvider"])
+    weighted = [item for item in strategy if item.get("weight")]
+
+    def filled(item: Json) -> float:
+        beyond = placed.get(item["capacityProvider"], 0) - int(item.get("base") or 0)
+        return (beyond + 1) / float(item["weight"])
+
+    if weighted:
+        return str(min(weighted, key=filled)["capacityProvider"])
+    return str(strategy[0]["capacityProvider"]) if strategy else None
+
+
+def _launch(inputs: Json, execute_command: bool, placed: Mapping[str, int]) -> Json:
+    provider = provider_of(inputs.get("capacityProviderStrategy") or [], placed)
     return {
         "launchType": "FARGATE" if provider else inputs.get("launchType"),
         "capacityProviderName": provider,

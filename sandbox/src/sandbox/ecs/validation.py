@@ -132,6 +132,12 @@ def check_controller(settings: Json) -> None:
 def check_placement(settings: Json) -> None:
     if settings.get("launchType") and settings.get("capacityProviderStrategy"):
         raise invalid("Specifying both a launch type and capacity provider strategy is not supported.")
+    strategy = settings.get("capacityProviderStrategy") or []
+    # API reference, CapacityProviderStrategyItem; the wording was not seen.
+    if len(strategy) > 1 and not any(item.get("weight") for item in strategy):
+        raise invalid("At least one capacity provider must have a weight value greater than zero.")
+    if sum(bool(item.get("base")) for item in strategy) > 1:
+        raise invalid("Only one capacity provider in a capacity provider strategy can have a base defined.")
 
 
 def check_launch(settings: Json, definition: Json) -> None:

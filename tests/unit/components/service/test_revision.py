@@ -17,7 +17,7 @@ from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import RecordError
 from releases.service_deployments import ServiceDeployment
-from releases.service_state import ServiceState, Settings
+from releases.service_state import ProviderShare, ServiceState, Settings
 
 OWN, RELEASED, OTHER = (f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{n}" for n in (9, 5, 3))
 MINE, EARLIER = "the program's template", "another template"
@@ -223,16 +223,20 @@ def test_a_service_is_replaced_only_where_its_traffic_stays(
     assert (refusal is None) if words is None else (refusal is not None and words in refusal)
 
 
-HAS = Settings(capacity_providers=("FARGATE",), execute_command=False, grace_period=60, alarms=("dev-web-latency",))
+HAS = Settings(
+    capacity_providers=(ProviderShare("FARGATE"),), execute_command=False, grace_period=60, alarms=("dev-web-latency",)
+)
 FORCED = {
     "there is no service": (None, HAS, False),
     "nothing differs": (HAS, HAS, None),
-    "another capacity provider": (HAS, replace(HAS, capacity_providers=("FARGATE_SPOT",)), True),
+    "another capacity provider": (HAS, replace(HAS, capacity_providers=(ProviderShare("FARGATE_SPOT"),)), True),
+    "another base": (HAS, replace(HAS, capacity_providers=(ProviderShare("FARGATE", 1, 2),)), True),
+    "another weight": (HAS, replace(HAS, capacity_providers=(ProviderShare("FARGATE", 2),)), True),
     "sessions": (HAS, replace(HAS, execute_command=True), True),
     "no sessions any more": (replace(HAS, execute_command=True), HAS, True),
     "an alarm less": (HAS, replace(HAS, alarms=()), False),
     "another grace period": (HAS, replace(HAS, grace_period=30), False),
-    "an alarm less, and another capacity provider": (HAS, Settings(("FARGATE_SPOT",), False, 60), True),
+    "an alarm less, and another capacity provider": (HAS, Settings((ProviderShare("FARGATE_SPOT"),), False, 60), True),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mocked import ACCOUNT, REGION, SECRET_KEYS, Recorder, program, stack_config
 
-from releases.service_state import Settings
+from releases.service_state import ProviderShare, Settings
 from tests.unit.components.service.strategies.test_codedeploy import RUNS
 from tests.unit.program.test_program import run, statements
 
@@ -79,7 +79,7 @@ def test_the_log_of_sessions_is_encrypted(dev: Recorder) -> None:
 
 
 ON_SPOT = Settings(
-    capacity_providers=("FARGATE_SPOT",),
+    capacity_providers=(ProviderShare("FARGATE_SPOT"),),
     grace_period=60,
     alarms=("dev-chuoi-latency", "dev-chuoi-server-errors", "dev-chuoi-unhealthy-hosts"),
 )
@@ -89,7 +89,7 @@ ON_SPOT = Settings(
     ("has", "forced", "kept"),
     [
         (ON_SPOT, False, True),
-        (replace(ON_SPOT, capacity_providers=("FARGATE",)), True, False),
+        (replace(ON_SPOT, capacity_providers=(ProviderShare("FARGATE"),)), True, False),
         (replace(ON_SPOT, execute_command=True), True, False),
         (replace(ON_SPOT, alarms=()), False, False),
     ],
