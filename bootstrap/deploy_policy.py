@@ -68,7 +68,7 @@ def services(scope: Scope) -> list[Statement]:
         allow(
             "Scaling",
             "application-autoscaling:RegisterScalableTarget DeregisterScalableTarget "
-            "PutScalingPolicy DeleteScalingPolicy",
+            "PutScalingPolicy DeleteScalingPolicy PutScheduledAction DeleteScheduledAction",
             [scope.arn("application-autoscaling", "scalable-target/*")],
             {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
         ),

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from pipeline_steps import deploy, migrate, release, template
+from pipeline_steps import deploy, migrate, release, template, wake
 from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.package import step as package
 from pipeline_steps.settings import Settings
@@ -24,6 +24,7 @@ STEPS: Mapping[str, Step] = {
     "package": package.run,
     "template": template.run,
     "migrate": migrate.run,
+    "wake": wake.run,
     "deploy": deploy.run,
     "release": release.run,
 }

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from pipeline_steps import wake
 from pipeline_steps.announcement import announce, measure
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Settings
@@ -64,7 +65,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
 
     The job's parameters: `execution`, the pipeline's; `digest`, the image that it has deployed; `source`, the version
     of the source; `commit` and `repository`, the source's commit and where it is, or `unknown`; `uploaded`, when, in
-    seconds since 1970, or 0 without an upload.
+    seconds since 1970, or 0 without an upload; `woken`, whether Wake has started the one task that runs.
 
     Raises:
         StepError: the service does not run what was deployed, or the deployment has failed.
@@ -90,6 +91,8 @@ class _Step:
         if last is None or last.execution != self._parameters["execution"]:
             return None
         announce(self._session, self._settings.pipeline, last, self._uploaded, changed=[])
+        if self._parameters.get("woken") == "yes":
+            wake.sleep(self._session, self._settings)
         return Done(f"Released by this execution already, as {release_tag(last.release)}")
 
     def go_on(self, progress: Progress, version: int) -> Outcome:
@@ -199,6 +202,8 @@ class _Step:
         measure(self._session, settings.pipeline, self._uploaded, self._now, deployment.created)
         summary = f"Released {self._digest} as {release_tag(number)}, {deployment.task_definition}"
         notes = [f"Sidecar changed: {each}. A tag names what it named when the deployment began." for each in changed]
+        if parameters.get("woken") == "yes":
+            notes.append(wake.sleep(self._session, settings))
         return Done(" ".join([summary, *notes]))
 
     def _started_by(self) -> str:

@@ -166,7 +166,9 @@ class DeployPipeline(pulumi.ComponentResource):
         if self._args.get("approve", False):
             declared.append(stages.approve())
         actions, migrates = self._deployer.actions(steps.name), self._args.get("migrate") is not None
-        declared.append(stages.deploy(actions=actions, migrates=migrates, steps=steps.name))
+        declared.append(
+            stages.deploy(actions=actions, migrates=migrates, sleeps=self._service.tasks.sleeps, steps=steps.name)
+        )
         return aws.codepipeline.Pipeline(
             f"{self._name}-pipeline",
             name=self._full_name,

@@ -86,12 +86,13 @@ def approve() -> Stage:
     return {"name": "Approve", "before_entry": {"condition": _something_to_deploy()}, "actions": [action]}
 
 
-def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str]) -> Stage:
+def deploy(*, actions: Sequence[Action], migrates: bool, sleeps: bool, steps: pulumi.Input[str]) -> Stage:
     """Deploy: one stage, so that no second release slips in between its actions.
 
     Args:
         actions: those of the strategy; the last one deploys.
         migrates: whether the service has migrations.
+        sleeps: whether it may have no tasks, by its schedule.
         steps: the Lambda function that migrates, and makes the deployed image the released one.
     """
     *before, last = actions
@@ -104,10 +105,13 @@ def deploy(*, actions: Sequence[Action], migrates: bool, steps: pulumi.Input[str
         "repository": f"#{{{chosen}.COMMIT_REPOSITORY}}",
         "uploaded": "#{Package.UPLOADED}",
     }
+    if sleeps:
+        deployed_image["woken"] = "#{Wake.WOKEN}"
     template: Flow = {"input_artifacts": [DEPLOYMENT]} if before else {}
     in_order = [
         *before,
         *([step_action("Migrate", steps, image, template)] if migrates else []),
+        *([step_action("Wake", steps, {}, {"namespace": "Wake"})] if sleeps else []),
         last,
         step_action("Release", steps, deployed_image, {}),
     ]

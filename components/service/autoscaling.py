@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
+from components.service.schedules import Cron, TimeZone
 
 REQUESTS = "ALBRequestCountPerTarget"
 Tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgsDict
@@ -27,6 +28,19 @@ class Backlog(Model):
     math)."""
 
 
+class Bounds(Model):
+    """Other bounds from a time on, until the next ones. Application Auto Scaling starts or stops tasks to fit them."""
+
+    at: Cron
+    """`cron(0 22 * * ? *)`, of six fields (Application Auto Scaling, Schedule recurring scaling actions)."""
+    timezone: TimeZone = "UTC"
+    """What clock it goes by, such as `Asia/Tokyo`."""
+    min: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Without it, `tasks.min`."""
+    max: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Without it, `tasks.max`, and `min` where that is 0."""
+
+
 class Tasks(Model):
     """How many tasks run."""
 
@@ -44,6 +58,19 @@ class Tasks(Model):
 
     scale: Backlog | None = None
     """By the messages of a queue; needs `cluster.insights`, which counts the tasks that run."""
+
+    schedule: list[Bounds] = Field(default_factory=list)
+    """Bounds by the clock, such as none at night. With it a change of `min` and `max` counts from the next entry on."""
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether the schedule takes all tasks away at times."""
+        return any(self.bounds(entry)[1] == 0 for entry in self.schedule)
+
+    def bounds(self, entry: Bounds) -> tuple[int, int]:
+        """The least and the most of an entry of the schedule."""
+        least = self.min if entry.min is None else entry.min
+        return least, entry.max if entry.max is not None else 0 if entry.min == 0 else self.max_count
 
     @property
     def max_count(self) -> int:
@@ -67,6 +94,16 @@ class Tasks(Model):
         for name, _, _ in self.targets:
             if self.max_count == self.min:
                 raise ValueError(f"target_{name} has no effect unless max is greater than min")
+        for index, entry in enumerate(self.schedule):
+            least, most = self.bounds(entry)
+            if most < least:
+                raise ValueError(f"schedule[{index}]: max {most} is less than min {least}")
+            if least == 0 < most:
+                raise ValueError(f"schedule[{index}]: min 0 needs max 0: no measure starts the first task again")
+        if self.sleeps and all(self.bounds(entry)[1] == 0 for entry in self.schedule):
+            raise ValueError(
+                "schedule takes all tasks away, and no entry brings them back; add one without min and max"
+            )
         if self.scale is not None and self.max_count == self.min:
             raise ValueError("scale has no effect unless max is greater than min")
         return self
@@ -106,8 +143,25 @@ def scaling(
             "dynamic_scaling_out_suspended": suspended,
             "scheduled_scaling_suspended": suspended,
         },
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(
+            opts,
+            # At night they are the schedule's.
+            pulumi.ResourceOptions(ignore_changes=["min_capacity", "max_capacity"] if tasks.schedule else []),
+        ),
     )
+    for index, entry in enumerate(tasks.schedule):
+        least, most = tasks.bounds(entry)
+        aws.appautoscaling.ScheduledAction(
+            f"{name}-scaling-{index}",
+            name=f"{name}-{index}",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            schedule=entry.at,
+            timezone=entry.timezone,
+            scalable_target_action={"min_capacity": least, "max_capacity": most},
+            opts=child,
+        )
     measures: list[tuple[str, Tracking]] = [
         (
             measure,

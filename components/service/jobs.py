@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Annotated, TypedDict
-from zoneinfo import available_timezones
 
 import pulumi
 import pulumi_aws as aws
-from aws_croniter import AwsCroniter
-from aws_croniter.exceptions import AwsCroniterExpressionError
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from components import types
 from components.iam import delivery_policies, job_policies
@@ -16,6 +13,7 @@ from components.iam.roles import service_role
 from components.lambda_function import python_function
 from components.model import Model
 from components.service.ecs_service import EcsService
+from components.service.schedules import CronOrRate, TimeZone
 from pipeline_steps.job_settings import VARIABLE
 from releases.events import JOB_FAILED, JOB_SKIPPED, SOURCE
 from releases.names import JOB_ENDED, job_family, jobs_function, starting_rule
@@ -23,37 +21,8 @@ from releases.names import JOB_ENDED, job_family, jobs_function, starting_rule
 HANDLER = "pipeline_steps.jobs.handle"
 TIMEOUT = 60
 """Seconds of a call of the function: it starts a task, and waits for none."""
-SCHEDULE = r"^(rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\))$"
 EVENT_AGE = 900
 """Seconds after which a call that did not reach the function is given up, and kept in the queue of failures."""
-
-
-def _schedule(text: str) -> str:
-    if text.startswith("cron"):
-        try:
-            AwsCroniter(text.removeprefix("cron(").removesuffix(")"))
-        except (AwsCroniterExpressionError, ValueError) as error:
-            raise ValueError(f"{text!r} is no schedule: {error}") from error
-    return text
-
-
-def _timezone(text: str) -> str:
-    if text not in available_timezones():
-        raise ValueError(f"{text!r} is no time zone of the IANA database, such as Asia/Tokyo or UTC")
-    return text
-
-
-Schedule = Annotated[
-    str,
-    types.text(
-        SCHEDULE,
-        "must be cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK YEAR), such as cron(0 3 * * ? *), or "
-        "rate(NUMBER UNIT), such as rate(15 minutes)",
-    ),
-    Field(max_length=256),
-    AfterValidator(_schedule),
-]
-TimeZone = Annotated[str, AfterValidator(_timezone), Field(max_length=50)]
 
 
 class Job(Model):
@@ -63,7 +32,7 @@ class Job(Model):
 
     command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     """Run by the image's entry point, such as `[bin/clean, --old]`."""
-    schedule: Schedule | None = None
+    schedule: CronOrRate | None = None
     """When it runs: `cron(0 3 * * ? *)`, of six fields, or `rate(15 minutes)`, which runs it at once, too (EventBridge
     Scheduler, Schedule types). Without it, only by hand: `delivery run`."""
     timezone: TimeZone = "UTC"

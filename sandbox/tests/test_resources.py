@@ -402,6 +402,11 @@ CASES = [
              "dynamicScalingInSuspended": True, "dynamicScalingOutSuspended": True}, "tags": TAGS},
          lambda a: {"maxCapacity": 5, "suspendedState": {"dynamicScalingInSuspended": False}, **OTHER_TAGS},
          ("arn",), twice_fails=False),
+    Case("aws:appautoscaling/scheduledAction:ScheduledAction",
+         lambda a: {**scaled(a, register=True), "name": "night", "schedule": "cron(0 22 * * ? *)", "timezone": "Asia/Tokyo",
+                    "scalableTargetAction": {"minCapacity": 0, "maxCapacity": 0}},
+         lambda a: {"schedule": "cron(0 23 * * ? *)", "scalableTargetAction": {"minCapacity": 1, "maxCapacity": 2}},
+         ("arn",), "night", twice_fails=False),
     Case("aws:appautoscaling/policy:Policy",
          lambda a: {**scaled(a, register=True), "name": "cpu", "policyType": "TargetTrackingScaling",
                     "targetTrackingScalingPolicyConfiguration": {

@@ -162,6 +162,18 @@ def test_a_deployment_that_has_completed_is_the_release(monkeypatch: pytest.Monk
     assert step.aws.called("ListTasks") == []
 
 
+@pytest.mark.parametrize(
+    ("desired", "words", "asked"),
+    [(1, "It is back at 0 tasks", [0]), (3, "It wants 3 task(s) now, and keeps them", [])],
+)
+def test_a_service_that_was_woken_for_it_sleeps_again(
+    desired: int, words: str, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Step([{**look(), "desiredCount": desired}], given={"woken": "yes"}).run(monkeypatch)
+    assert step.end == Done(f"Released {DIGEST} as release-2, {REVISION} {words}")
+    assert [given["desiredCount"] for given in step.aws.called("UpdateService")] == asked
+
+
 def test_an_index_of_platforms_is_tagged_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     index = '{"schemaVersion":2,"manifests":[{"digest":"sha256:c"}]}'
     step = Step([look()], manifest=index).run(monkeypatch)

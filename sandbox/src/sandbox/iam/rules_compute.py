@@ -250,6 +250,8 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
             "RegisterScalableTarget",
             "DeregisterScalableTarget",
             "PutScalingPolicy",
+            "PutScheduledAction",
+            "DeleteScheduledAction",
             "DeleteScalingPolicy",
         )
     },

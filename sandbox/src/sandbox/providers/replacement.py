@@ -27,6 +27,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:acm/certificate:Certificate": ALL,
         "aws:acm/certificateValidation:CertificateValidation": ALL,
         "aws:appautoscaling/policy:Policy": "name resourceId scalableDimension serviceNamespace",
+        "aws:appautoscaling/scheduledAction:ScheduledAction": "name resourceId scalableDimension serviceNamespace",
         "aws:appautoscaling/target:Target": "resourceId scalableDimension serviceNamespace",
         "aws:cloudwatch/compositeAlarm:CompositeAlarm": "alarmName actionsEnabled",
         "aws:cloudwatch/dashboard:Dashboard": "dashboardName",

@@ -1,4 +1,4 @@
-"""The route below ``/_sandbox/`` by which a schedule is due now."""
+"""The routes below ``/_sandbox/`` by which a schedule, or a scheduled action of scaling, is due now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.account.account import Account
 from sandbox.scheduler import runner
+from sandbox.scheduler.scaling import scale
 from sandbox.server.control import Rejected
 
 
@@ -20,4 +21,4 @@ def fire(account: Account, body: dict[str, Any]) -> dict[str, Any]:
     return {"failed": runner.fire(account, schedule, datetime.now(UTC))}
 
 
-ROUTES = {"POST fire": fire}
+ROUTES = {"POST fire": fire, "POST scale": scale}

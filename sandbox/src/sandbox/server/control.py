@@ -11,6 +11,7 @@ GET  /commits             what GitHub or GitLab was told, and whether anything i
 POST /slack               ``{"failure_mode": "ok", "down", "rate_limited" or "gone"}``: how Slack answers from now on
 POST /builds              ``{"quota": NUMBER or null}``: how many builds may run at once from now on
 POST /fire                ``{"group": "default", "name": SCHEDULE}``: call what a schedule of Scheduler's is for, now
+POST /scale               ``{"name": ACTION}``: a scheduled action of Application Auto Scaling is due now
 POST /replay-event        ``{"id": ID or "last"}``: deliver an event a second time
 POST /credentials         ``{"identity": NAME, "names": [NAME, …]}``: credentials to act as the user or role of one of
                           these names, or else as the only one whose name ends so; without a name as the root

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from mocked import SECRET_KEYS, Recorder, program, stack_config
+from pydantic import ValidationError
 
+from components.service.autoscaling import Tasks
 from tests.unit.components.service.test_task_role import declared
 
 TARGET, POLICY = "aws:appautoscaling/target:Target", "aws:appautoscaling/policy:Policy"
+ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
 Deploy = Callable[..., Recorder]
 
 
@@ -63,3 +66,56 @@ def of(metric: str, value: int, **more: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_policy_for_each_measure(deploy: Deploy, tasks: dict[str, Any], expected: dict[str, Any]) -> None:
     assert policies(deploy, tasks) == expected
+
+
+NIGHT = {
+    "min": 2, "max": 8, "schedule": [
+        {"at": "cron(0 22 * * ? *)", "timezone": "Asia/Tokyo", "min": 0},
+        {"at": "cron(0 7 ? * MON-FRI *)", "timezone": "Asia/Tokyo"},
+        {"at": "cron(0 12 * * ? *)", "min": 4},
+    ],
+}  # fmt: skip
+
+
+def test_a_schedule_changes_the_bounds_and_its_release_wakes_the_service(deploy: Deploy) -> None:
+    services = declared()
+    services["chuoi"] |= {"tasks": NIGHT}
+    recorder = deploy(program, config=stack_config("dev", services=services), secret_keys=SECRET_KEYS)
+    actions = [recorder.inputs(ACTION, name) for name in sorted(recorder.named(ACTION))]
+    assert [(each["name"], each["schedule"], each["timezone"], each["scalableTargetAction"]) for each in actions] == [
+        ("chuoi-0", "cron(0 22 * * ? *)", "Asia/Tokyo", {"minCapacity": 0, "maxCapacity": 0}),
+        ("chuoi-1", "cron(0 7 ? * MON-FRI *)", "Asia/Tokyo", {"minCapacity": 2, "maxCapacity": 8}),
+        ("chuoi-2", "cron(0 12 * * ? *)", "UTC", {"minCapacity": 4, "maxCapacity": 8}),
+    ]
+    ignored = set(recorder.named(TARGET)["chuoi-scaling"].ignoreChanges)
+    assert ignored == {"minCapacity", "maxCapacity", "suspendedState"}
+    *_, deploys = recorder.inputs("aws:codepipeline/pipeline:Pipeline", "chuoi-pipeline")["stages"]
+    by_name = {action["name"]: action for action in deploys["actions"]}
+    assert list(by_name)[-3:] == ["Wake", "Deploy", "Release"]
+    assert json.loads(by_name["Release"]["configuration"]["UserParameters"])["woken"] == "#{Wake.WOKEN}"
+    assert by_name["Wake"]["namespace"] == "Wake"
+
+
+def test_without_a_schedule_to_0_nothing_wakes(deploy: Deploy) -> None:
+    services = declared()
+    services["chuoi"] |= {"tasks": {"min": 2, "max": 8, "schedule": [{"at": "cron(0 7 * * ? *)", "min": 4}]}}
+    recorder = deploy(program, config=stack_config("dev", services=services), secret_keys=SECRET_KEYS)
+    *_, deploys = recorder.inputs("aws:codepipeline/pipeline:Pipeline", "chuoi-pipeline")["stages"]
+    assert "Wake" not in [action["name"] for action in deploys["actions"]]
+    assert "woken" not in json.dumps(deploys)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ([{"at": "cron(0 22 * * ? *)", "min": 0}], "schedule takes all tasks away, and no entry brings them back"),
+        ([{"at": "cron(0 22 * * ? *)", "min": 0, "max": 2}], "schedule[0]: min 0 needs max 0"),
+        ([{"at": "cron(0 22 * * ? *)", "min": 9}], "schedule[0]: max 8 is less than min 9"),
+        ([{"at": "rate(1 day)", "min": 4}], "String should match pattern"),
+        ([{"at": "cron(0 25 * * ? *)", "min": 4}], "is no schedule: Invalid hour value"),
+    ],
+)
+def test_schedules_that_are_none(schedule: list[dict[str, Any]], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Tasks.model_validate({"min": 2, "max": 8, "schedule": schedule})
+    assert words in str(caught.value)

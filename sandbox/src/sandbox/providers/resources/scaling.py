@@ -26,7 +26,7 @@ class Scaling(AwsResource):
         )
         items = (item for page in pages for item in page[self.element])
         return next(
-            (item for item in items if item["ResourceId"] == props["resourceId"] and item.get("PolicyName", id) == id),
+            (item for item in items if item["ResourceId"] == props["resourceId"] and item.get(self.key, id) == id),
             None,
         )
 
@@ -37,9 +37,9 @@ class Scaling(AwsResource):
     def remove(self, aws: Aws, id: str, props: Properties) -> None:
         if self.find(aws, id, props) is None:
             return
-        policy_name = {"PolicyName": id} if self.key == "PolicyName" else {}
+        named = {} if self.key == "ResourceId" else {self.key: id}
         dimension = {name[0].upper() + name[1:]: props[name] for name in DIMENSION}
-        self.call(aws, self.delete_call, {**dimension, **policy_name})
+        self.call(aws, self.delete_call, {**dimension, **named})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,17 @@ RESOURCES: dict[str, Resource] = {
         names={"roleArn": "RoleARN"},
         outputs={"arn": "ScalableTargetARN", "roleArn": "RoleARN"},
         tagging=Tagging(path="Tags"),
+    ),
+    "aws:appautoscaling/scheduledAction:ScheduledAction": Scaling(
+        create_call="PutScheduledAction",
+        read_call="DescribeScheduledActions",
+        delete_call="DeleteScheduledAction",
+        key="ScheduledActionName",
+        id="@name",
+        element="ScheduledActions",
+        names={"name": "ScheduledActionName"},
+        defaults={"timezone": "UTC"},
+        outputs={"arn": "ScheduledActionARN"},
     ),
     "aws:appautoscaling/policy:Policy": Policy(
         create_call="PutScalingPolicy",

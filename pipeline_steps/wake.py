@@ -1,0 +1,35 @@
+"""Wake: has a service at 0 tasks run one, so that the release has something to prove itself with.
+
+A deployment of 0 tasks proves nothing: ECS calls it completed at once. With one task ECS judges the deployment as by
+day, and goes back to what ran before when it fails. Release has the service at 0 tasks again (`WOKEN`).
+"""
+
+import boto3
+
+from pipeline_steps.job import Done, Job
+from pipeline_steps.settings import Settings
+from releases.record import Release
+
+PROOF = 1
+"""Tasks that prove a release while the schedule wants none."""
+
+
+def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
+    """Start a task where the service was released before, and wants none now."""
+    ecs, names = session.client("ecs"), [settings.service]
+    desired = ecs.describe_services(cluster=settings.cluster, services=names)["services"][0]["desiredCount"]
+    record = session.client("ssm").get_parameter(Name=settings.record)["Parameter"]["Value"]
+    if desired or Release.parse(record) is None:  # the first release starts the service itself
+        return Done(f"The service wants {desired} task(s)", {"WOKEN": "no"})
+    ecs.update_service(cluster=settings.cluster, service=settings.service, desiredCount=PROOF)
+    return Done(f"The service wanted no task: {PROOF} is started for this release", {"WOKEN": "yes"})
+
+
+def sleep(session: boto3.Session, settings: Settings) -> str:
+    """Have the service at 0 tasks again, unless the number has changed meanwhile; what was done, in words."""
+    ecs = session.client("ecs")
+    service = ecs.describe_services(cluster=settings.cluster, services=[settings.service])["services"][0]
+    if service["desiredCount"] != PROOF:
+        return f"It wants {service['desiredCount']} task(s) now, and keeps them"
+    ecs.update_service(cluster=settings.cluster, service=settings.service, desiredCount=0)
+    return "It is back at 0 tasks"
