@@ -16,7 +16,7 @@ NAMESPACE = "fargate-delivery"
 """What the keys of a stack file start with."""
 LAYERS = ("common", "defaults", "services")
 """The keys of a stack's config that say something of services."""
-OF_ROUTES = ("protocol", "health_check", "stickiness", "alarms", "task.port")
+OF_ROUTES = ("protocol", "drain", "health_check", "stickiness", "alarms", "task.port")
 """What of the defaults is nothing for a service without routes."""
 OF_BUILDS = ("build",)
 """What of them is nothing for a service whose image is pushed."""

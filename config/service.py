@@ -17,7 +17,13 @@ from components.service.environment_files import MOST
 from components.service.jobs import Job, JobName
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
-from components.service.routing import HealthCheck, Protocol, Stickiness, protocol_problem
+from components.service.routing import (
+    SECONDS_TO_FINISH_REQUESTS,
+    HealthCheck,
+    Protocol,
+    Stickiness,
+    protocol_problem,
+)
 from components.service.strategies import Deploy, RollingStrategy
 from components.service.task_role import Permission
 
@@ -43,6 +49,9 @@ class Service(Model):
     """What the load balancer speaks with the tasks: with `http2` and `grpc` HTTP/2 without TLS, and with whoever asks
     HTTP/2 only. One that is up keeps it: its target groups would be made anew."""
     health_check: HealthCheck = HealthCheck()
+    drain: Annotated[int, Field(ge=0, le=3600)] = SECONDS_TO_FINISH_REQUESTS
+    """Seconds that a task which leaves still has for the requests that it is answering; a deployment waits no longer
+    than its longest one. Of longer ones, uploads and WebSockets, what is left then is cut off."""
     stickiness: Stickiness | None = None
     """With routes only; without it each request goes to any task."""
     routes: list[Route] = Field(default_factory=list)
@@ -82,6 +91,8 @@ class Service(Model):
             raise ValueError(f"tags.{taken[0]} is the stack's own (aws:defaultTags), or AWS's")
         if "protocol" in self.model_fields_set and not self.routes:
             raise ValueError("protocol is spoken by the load balancer, and there are no routes")
+        if "drain" in self.model_fields_set and not self.routes:
+            raise ValueError("drain is of requests from the load balancer, and there are no routes")
         if self.routes and (problem := protocol_problem(self.protocol, self.health_check)):
             raise ValueError(problem)
         if self.stickiness is not None and not self.routes:

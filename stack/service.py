@@ -79,6 +79,7 @@ def declare(
             "routes": routes(stack.stack, config.routes),
             "health_check": config.health_check,
             "protocol": config.protocol,
+            "drain": config.drain,
             "stickiness": config.stickiness,
             "tasks": config.tasks,
             "capacity": config.capacity,

@@ -21,6 +21,7 @@ from components.service.rendered_template import RenderedTemplate, known_values
 from components.service.revision import force_new_deployment, task_definition
 from components.service.route_names import Route
 from components.service.routing import (
+    SECONDS_TO_FINISH_REQUESTS,
     ContainerTarget,
     HealthCheck,
     Protocol,
@@ -61,6 +62,8 @@ class EcsServiceArgs(TypedDict):
     health_check: NotRequired[HealthCheck]
     protocol: NotRequired[Protocol]
     """What the load balancer speaks with the tasks; HTTP/1.1 without it."""
+    drain: NotRequired[int]
+    """Seconds that a task which leaves has for its requests; 30 without it."""
     stickiness: NotRequired[Stickiness | None]
     """Without it each request goes to any task."""
     tasks: NotRequired[Tasks]
@@ -356,6 +359,7 @@ class EcsService(pulumi.ComponentResource):
             "routes": self._routes,
             "health_check": self._health_check,
             "protocol": self.args.get("protocol", "http1"),
+            "drain": self.args.get("drain", SECONDS_TO_FINISH_REQUESTS),
             "stickiness": self.args.get("stickiness"),
             "listener_arn": load_balancer.https_listener_arn,
             "balancer_security_group_id": load_balancer.security_group_id,

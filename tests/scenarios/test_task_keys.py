@@ -1,4 +1,4 @@
-"""What a stack file gives to a task: secrets of Secrets Manager, environment files and file systems; and tasks that speak gRPC."""
+"""What a stack file gives to a task: secrets, environment files, file systems, tags; and tasks that speak gRPC."""
 
 import json
 import time
@@ -64,7 +64,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
         stack.keep_services(["hello", "chuoi"])
         stack.edit(FILE, HTTP, HTTP.replace("/healthz", "/grpc.health.v1.Health/Check") + "      protocol: grpc\n")
-        stack.edit(FILE, "      migrate: {command: [bin/migrate]}\n", "")
+        stack.edit(FILE, "      migrate: {command: [bin/migrate]}\n", "      tags: {team: web}\n      drain: 5\n")
         stack.up()
         yield stack
 
@@ -143,6 +143,20 @@ def test_a_task_that_speaks_grpc_is_asked_so_whether_it_is_healthy(local: Stack,
     with pytest.raises(urllib.error.HTTPError) as refused:
         ask(local, "chuoi.local.example.com", "/")
     assert refused.value.code == 464, "HTTP/1.1 is not what the target group takes"
+
+
+def test_a_service_and_its_tasks_have_its_tags(local: Stack) -> None:
+    ecs = local.client("ecs")
+    (service,) = ecs.describe_services(cluster="local", services=["local-hello"], include=["TAGS"])["services"]
+    arns = ecs.list_tasks(cluster="local", serviceName="local-hello")["taskArns"]
+    tasks = ecs.describe_tasks(cluster="local", tasks=arns, include=["TAGS"])["tasks"]
+    repository = local.client("ecr").describe_repositories(repositoryNames=["local-hello"])["repositories"][0]
+    of_images = local.client("ecr").list_tags_for_resource(resourceArn=repository["repositoryArn"])["tags"]
+    of_all = [service["tags"], *(each["tags"] for each in tasks)]
+    given = [{tag["key"]: tag["value"] for tag in tags} for tags in of_all]
+    given.append({tag["Key"]: tag["Value"] for tag in of_images})
+    assert len(tasks) == 1
+    assert [(tags["team"], tags["stack"]) for tags in given] == [("web", "local")] * 3
 
 
 def write(stack: Stack, name: str, text: str) -> None:

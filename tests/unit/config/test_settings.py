@@ -241,6 +241,8 @@ MISTAKES = [
     ("services.chuoi.tags", {"stack": "prd"}, "services.chuoi: tags.stack is the stack's own (aws:defaultTags), or AWS's"),
     ("services.chuoi.tags", {"team": "wéb"}, "services.chuoi.tags.team: 'wéb' is not allowed: must be letters, digits, blanks"),
     ("services.chuoi.tags", {f"tag{n}": "x" for n in range(9)}, "services.chuoi.tags"),
+    ("services.chuoi.drain", 3601, "services.chuoi.drain: 3601 is not allowed: input should be less than or equal to 3600"),
+    ("services.mailer", {**WORKER, "drain": 5}, "services.mailer: drain is of requests from the load balancer, and there are no routes"),
     ("services.chuoi.migrate", {}, "services.chuoi.migrate.command: is missing"),
     ("services.chuoi.migrate", {"command": []}, "services.chuoi.migrate.command: list should have at least 1 item"),
     ("services.chuoi.migrate.command", [""], "services.chuoi.migrate.command[0]: '' is not allowed"),

@@ -141,6 +141,15 @@ def test_what_the_balancer_speaks_with_the_tasks(
     assert (group["healthCheck"]["path"], group["healthCheck"]["matcher"]) == (path, matcher)
 
 
+@pytest.mark.parametrize(("given", "seconds"), [({}, 30), ({"drain": 0}, 0), ({"drain": 600}, 600)])
+def test_how_long_a_task_that_leaves_has_for_its_requests(deploy: Deploy, given: dict[str, int], seconds: int) -> None:
+    config = services(site=[{"host": "www.dev.example.com", "priority": 20}])
+    config["site"] |= given
+    recorder = run(deploy, "dev", services=config, secrets={})
+    (name,) = recorder.named(GROUP)
+    assert recorder.inputs(GROUP, name)["deregistrationDelay"] == seconds
+
+
 def test_one_rule_lets_the_balancer_reach_all_tasks(deploy: Deploy) -> None:
     recorder = declare(
         deploy,
