@@ -194,6 +194,8 @@ class _Package:
         settings = self._settings
         if (assets := Assets.parse(settings.assets)) is None:
             return digest
+        if time.monotonic() > self._until:
+            raise UnfinishedError("The image is copied, and its assets are not added yet")
         images = Images(self._session.client("ecr"), settings.repository)
         released = [release.image_digest for release in self._history.releases]
         return add_assets(images, digest, settings.platform, assets, released)

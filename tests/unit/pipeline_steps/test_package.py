@@ -400,6 +400,15 @@ def test_a_new_image_gets_the_assets_of_what_was_released(
     assert variables["IMAGE_DIGEST"] == ("sha256:" + "d" * 64 if kept else image)
 
 
+def test_assets_are_added_in_another_call_where_the_copy_took_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline_steps.package.step.add_assets", lambda *_: pytest.fail("the time is up"))
+    monkeypatch.setattr("pipeline_steps.package.step.SECONDS_OF_A_CALL", -1)
+    package = Package(tmp_path, replace(SETTINGS, assets="2 /app"), PUSH)
+    assert package.call() == Waiting("The image is copied, and its assets are not added yet", {"waiting": True})
+
+
 def test_without_a_word_an_image_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline_steps.package.step.add_assets", lambda *_: pytest.fail("nothing is to be kept"))
     assert Package(tmp_path).run()["IMAGE_DIGEST"] == DIGEST
