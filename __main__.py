@@ -14,7 +14,7 @@ service.check_replacements(stack, seen)
 
 shared = platform.declare(stack, scope)
 hooks = rule_hooks(seen.session)
-services = [service.declare(name, stack, shared, seen, hooks) for name in stack.config.services]
+services = service.declare_all(stack, shared, seen, hooks)
 platform.dashboard(stack, shared, [each.charted for each in services])
 notifications.declare(stack, shared)
 fail_if_pending([each.waiting for each in services])

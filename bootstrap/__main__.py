@@ -52,6 +52,7 @@ for stack in account.stacks:
     args: StackAccessArgs = {
         "scope": Scope(stack, partition, region, number, account.permissions_boundary),
         "project": PROJECT,
+        "load_balancer": account.stacks[stack].load_balancer,
         "deployers": account.deployers(stack, arn_of),
         "previewers": account.previewers(stack, arn_of),
         "watchers": account.watchers(stack, arn_of),

@@ -24,6 +24,9 @@ StackName = Annotated[
     NAME,
     Field(min_length=2, max_length=20),
 ]
+LoadBalancerName = Annotated[
+    str, text(r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$", "must be the name of a load balancer, such as shared")
+]
 Organization = Annotated[str, text(r"^[a-z0-9-]+$", "must be small letters, digits and hyphens, such as my-org")]
 Branch = Annotated[str, text(r"^[\w./-]+$", "must be the name of a branch, such as main")]
 
@@ -63,6 +66,9 @@ class StackKeys(Model):
     """Whether pull requests may have stacks of their own on this one's network and load balancer, put up as the role
     `STACK-review`. Their code then reads what a preview's does, and makes what is named `pr-…`. Only for a stack that
     is alone in its account."""
+    load_balancer: LoadBalancerName | None = None
+    """A load balancer of the account whose listener the stack's file names as `load_balancer.listener_arn`: the deploy
+    role may have rules there."""
     deployments_preview: bool = False
     """Whether Pulumi Deployments may preview pull requests, which it does with the deploy role."""
 

@@ -31,6 +31,8 @@ class StackAccessArgs(TypedDict):
     """The Pulumi project."""
     state_bucket_arn: NotRequired[str]
     """The self-managed backend; without it Pulumi Cloud keeps state and secrets."""
+    load_balancer: NotRequired[str | None]
+    """The name of one that exists, which the stack uses instead of making its own."""
     deployers: Sequence[policies.Statement]
     """Who may deploy: the deploy role's trust."""
     previewers: Sequence[policies.Statement]
@@ -66,7 +68,8 @@ class StackAccess(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:StackAccess", name, {"stack": args["scope"].stack}, opts)
         self._scope, self._child = args["scope"], pulumi.ResourceOptions(parent=self)
         self._name = name
-        deploying, reviewing = dict(deploy_statements(self._scope)), dict(review_statements(self._scope))
+        deploying = dict(deploy_statements(self._scope, args.get("load_balancer")))
+        reviewing = dict(review_statements(self._scope))
         previewing, watching = preview_statements(self._scope), [*drift_statements(self._scope)]
         self.preview_role_arn = self.review_role_arn = self.drift_role_arn = pulumi.Output.from_input(None)
         self.secrets_provider = self.review_secrets_provider = pulumi.Output.from_input(None)

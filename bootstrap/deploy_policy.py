@@ -27,10 +27,15 @@ LINKED = (
 """Services whose own role AWS makes in an account when it is first needed, on behalf of who needs it."""
 
 
-def deploy_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
-    """The statements by policy: a managed policy has 6,144 characters, and they are more."""
+def deploy_statements(scope: Scope, load_balancer: str | None = None) -> Mapping[str, Sequence[Statement]]:
+    """The statements by policy: a managed policy has 6,144 characters, and they are more.
+
+    Args:
+        scope: the stack.
+        load_balancer: the name of one that exists, which the stack uses instead of making its own.
+    """
     return {
-        "network": network_policy.network_statements(scope),
+        "network": network_policy.network_statements(scope, load_balancer),
         "services": [*services(scope), *watching(scope), *_overview(scope)],
         "delivery": [*delivery(scope), *store(scope)],
         "identity": [*identity(scope), *parameters(scope), *_keys(scope)],
@@ -53,6 +58,17 @@ def services(scope: Scope) -> list[Statement]:
             "Services",
             "ecs:CreateService DeleteService UpdateService TagResource UntagResource",
             named,
+        ),
+        # An operation and a tag name no resource, and a namespace's ARN ends in an id that AWS makes up.
+        allow(
+            "MakeNamespaces",
+            "servicediscovery:CreateHttpNamespace GetOperation TagResource UntagResource ListTagsForResource",
+            EVERYTHING,
+        ),
+        allow(
+            "Namespaces",
+            "servicediscovery:GetNamespace DeleteNamespace",
+            [scope.arn("servicediscovery", "namespace/*")],
         ),
         # Either takes the service as well as its deployment, whose ARN ends in an id that ECS makes up.
         allow(

@@ -7,9 +7,15 @@ from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
 
 
-def network_statements(scope: Scope) -> list[Statement]:
-    """All of it."""
-    return [*_network(scope), *records(scope), *_certificates(scope)]
+def network_statements(scope: Scope, load_balancer: str | None = None) -> list[Statement]:
+    """All of it.
+
+    Args:
+        scope: the stack.
+        load_balancer: the name of one that exists, which the stack uses instead of making its own.
+    """
+    shared = [] if load_balancer is None else _rules_on(scope, load_balancer)
+    return [*_network(scope), *shared, *records(scope), *_certificates(scope)]
 
 
 def _network(scope: Scope) -> list[Statement]:
@@ -55,6 +61,31 @@ def _network(scope: Scope) -> list[Statement]:
         ),
         # Autonamed by route, without the stack.
         allow("TargetGroups", groups, [scope.arn("elasticloadbalancing", "targetgroup/*")]),
+    ]
+
+
+def _rules_on(scope: Scope, load_balancer: str) -> list[Statement]:
+    """Rules of a listener that others have rules on, too: which are the stack's says the tag `stack`, which
+    `aws:defaultTags` of its file puts on all that it makes.
+    """
+    listeners, rules = (
+        scope.arn("elasticloadbalancing", f"{kind}/app/{load_balancer}/*") for kind in ("listener", "listener-rule")
+    )
+    asked, ours = {"aws:RequestTag/stack": scope.stack}, {"aws:ResourceTag/stack": scope.stack}
+    return [
+        allow("MakeRules", "elasticloadbalancing:CreateRule", [listeners], {"StringEquals": asked}),
+        allow(
+            "TagRules",
+            "elasticloadbalancing:AddTags",
+            [rules],
+            {"StringEquals": {**asked, "elasticloadbalancing:CreateAction": "CreateRule"}},
+        ),
+        allow(
+            "Rules",
+            "elasticloadbalancing:DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags",
+            [rules],
+            {"StringEquals": ours},
+        ),
     ]
 
 

@@ -22,6 +22,7 @@ def preview_statements(scope: Scope) -> list[Statement]:
             [
                 "ec2:DescribeAvailabilityZones DescribeRouteTables DescribeVpcAttribute DescribeVpcs",
                 "route53:ListHostedZones ListHostedZonesByName",
+                "elasticloadbalancing:DescribeLoadBalancers DescribeLoadBalancerAttributes DescribeTags",
             ],
             EVERYTHING,
         ),

@@ -102,6 +102,13 @@ VpcCidr = Annotated[str, AfterValidator(_vpc), _json_schema(rf"^{IPV4}/(1[6-9]|2
 VpcId = Annotated[str, text(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0a1b2c3d")]
 SubnetId = Annotated[str, text(r"^subnet-[0-9a-f]+$", "must be the id of a subnet, such as subnet-0a1b2c3d")]
 CertificateArn = Annotated[str, text(r"^arn:aws[a-z-]*:acm:", "must be the ARN of an ACM certificate")]
+ListenerArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:listener/app/[A-Za-z0-9-]+/[0-9a-f]+/[0-9a-f]+$",
+        "must be the ARN of a listener of an Application Load Balancer",
+    ),
+]
 FunctionArn = Annotated[
     str, text(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
 ]

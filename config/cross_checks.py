@@ -6,11 +6,14 @@ Each problem is `key.path: the problem`, never with a secret's value.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError
 from typing import Any
 
 from components.notifications import commit_messages
 from components.notifications.slack_messages import MAX_PATTERN_LENGTH, longest_pattern_length
 from components.service.alarms import MEASURES
+from components.service.connections import in_order, names_of
+from components.suggestions import suggestion
 from components.types import PARAMETER_BYTES, REFERENCE
 from config.layers import NAMESPACE
 from config.pull_request_stack import HIGHEST_PRIORITY, PLACEHOLDER, pull_request_number
@@ -44,7 +47,6 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
     priorities = Counter([*(route.priority for route in routes), *(redirect.priority for redirect in redirects)])
     free = (number for number in range(10, 50001, 10) if number not in priorities)
     requests = Counter((route.host, frozenset(route.paths)) for route in routes)
-    zone = config.domain.zone
     routed = [name for name, service in config.services.items() if service.routes]
     alarms = {
         undelivered("slack"),
@@ -74,8 +76,8 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
                 )
             if requests[route.host, frozenset(route.paths)] > 1:
                 yield f"{where}: another route has the same host and paths, so one of the two would get no request"
-            if not _has_certificate(route.host, zone):
-                yield f"{where}.host: {route.host!r} must be {zone} or one label below it, as in www.{zone}"
+            if wrong := _misplaced(route.host, config):
+                yield f"{where}.host: {route.host!r} {wrong}"
     for index, redirect in enumerate(redirects):
         where = f"domain.redirects[{index}]"
         if priorities[redirect.priority] > 1:
@@ -83,8 +85,8 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
                 f"{where}.priority: {redirect.priority} is taken by another route or redirect; each needs its own, and "
                 f"{next(free)} is free"
             )
-        if not _has_certificate(redirect.host, zone):
-            yield f"{where}.host: {redirect.host!r} must be {zone} or one label below it, as in www.{zone}"
+        if wrong := _misplaced(redirect.host, config):
+            yield f"{where}.host: {redirect.host!r} {wrong}"
         if requests[redirect.host, frozenset()] or [each.host for each in redirects].count(redirect.host) > 1:
             yield f"{where}.host: {redirect.host} is another redirect's or a route's, and only one of them would count"
         if redirect.to in {each.host for each in redirects}:
@@ -109,6 +111,74 @@ def _upload_problems(name: str, config: Stack) -> Iterator[str]:
     other = config.services[of].source
     if other.type != "s3" or other.upload_of is not None:
         yield f"{where}: nothing is uploaded for {of}; name a service whose source.type is s3 and that has no upload_of"
+
+
+def check_load_balancer(config: Stack) -> Iterator[str]:
+    """What goes with a load balancer that exists, and what only with one that the stack makes."""
+    network, public = config.network, len(config.network.public_subnet_ids)
+    if config.load_balancer is None:
+        if network.vpc_id is not None and public < 2:
+            yield f"network: vpc_id needs two or more public_subnet_ids for the load balancer, and there are {public}"
+        return
+    if config.review is not None:
+        yield f"load_balancer: is that of stack {config.review.of}; take it away"
+    elif network.vpc_id is None:
+        yield "load_balancer: exists, so its VPC does: name it as network.vpc_id, with private_subnet_ids for the tasks"
+    elif public:
+        yield "network.public_subnet_ids: are for a load balancer that is made; take them away"
+    if config.domain.certificate_arn is not None:
+        yield "domain.certificate_arn: is the listener's, and load_balancer.listener_arn exists; take it away"
+    if "allowed_cidrs" in config.cluster.model_fields_set:
+        yield "cluster.allowed_cidrs: are those of the load balancer's own security group, which exists; take them away"
+    for name, service in config.services.items():
+        if service.deploy.test_ports:
+            yield (
+                f"services.{name}.deploy.test_port: would be a listener of a load balancer that is not the stack's; "
+                "take it away"
+            )
+
+
+def check_connections(config: Stack) -> Iterator[str]:
+    """What services connect to: each thing once, services that there are and that listen, and none in a circle."""
+    services = config.services
+    for name, service in services.items():
+        times = Counter(service.connects_to)
+        for index, to in enumerate(service.connects_to):
+            where = f"services.{name}.connects_to[{index}]"
+            if times[to] > 1:
+                yield f"{where}: is there {times[to]} times; once is enough"
+            if to.service is None:
+                continue
+            other = services.get(to.service)
+            if other is None:
+                yield f"{where}.service: there is no service {to.service}{suggestion(to.service, services)}"
+            elif to.service == name:
+                yield f"{where}.service: is the service itself, which reaches its own tasks without"
+            elif other.task.port is None:
+                yield f"{where}.service: {to.service} has no task.port, so it listens nowhere"
+            elif other.deploy.controller.deploys_template:
+                yield (
+                    f"{where}.service: {to.service} is deployed by {other.deploy.controller.title}, which does not "
+                    "deploy Service Connect; take another deploy.strategy there, or reach it by its host"
+                )
+    try:
+        in_order({name: [to for to in names_of(each.connects_to) if to != name] for name, each in services.items()})
+    except CycleError as error:
+        circle: list[str] = error.args[1][::-1]
+        yield (
+            f"services.{circle[0]}.connects_to: {' connects to '.join(circle)}, and a task knows only what was there "
+            "when it was deployed; have one of them reach the other by its host"
+        )
+
+
+def _misplaced(host: str, config: Stack) -> str | None:
+    """Why a host can be none of the stack's: it has no certificate, or no place for its record."""
+    zone = config.domain.zone
+    if config.load_balancer is None:
+        return None if _has_certificate(host, zone) else f"must be {zone} or one label below it, as in www.{zone}"
+    if not config.domain.records or host == zone or host.endswith(f".{zone}"):
+        return None
+    return f"must be within {zone}, where its record is made, or domain.records be false"
 
 
 def _has_certificate(host: str, zone: str) -> bool:

@@ -5,10 +5,12 @@ Each problem has the number, AWS's, and the way out, as `key.path: the problem`.
 
 import ipaddress
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.service.connections import names_of
 from releases.names import build_value_name
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def check_limits(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]
         buildspecs: the folder of the pipeline's buildspecs.
     """
     yield from _check_load_balancer(config)
+    yield from _check_connections(config)
     for name, service in config.services.items():
         yield from _check_pipeline_function(name, service)
         yield from _check_jobs_function(name, service)
@@ -80,6 +83,19 @@ def _check_load_balancer(config: "Stack") -> Iterator[str]:
             f"services: their routes need {groups} target groups, and a load balancer takes {TARGET_GROUPS}, two for a "
             "route whose traffic shifts; move services to another stack"
         )
+
+
+def _check_connections(config: "Stack") -> Iterator[str]:
+    """Rules of a service's security group: one of the load balancer's, and one of each service that connects to it."""
+    most = config.cluster.rules_of_a_security_group
+    clients = Counter(to for service in config.services.values() for to in names_of(service.connects_to))
+    for name, count in clients.items():
+        if count + 1 > most:
+            yield (
+                f"services.{name}: {count} services connect to it, and its security group takes {most} rules, one of "
+                "which is the load balancer's; have the quota raised and write it as "
+                "cluster.rules_of_a_security_group"
+            )
 
 
 def _check_pipeline_function(name: str, service: "Service") -> Iterator[str]:

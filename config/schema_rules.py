@@ -65,12 +65,14 @@ def rules() -> dict[str, list[Schema]]:
                 {
                     "allOf": [
                         _none_of("cidr", "zones", "nat"),
-                        _items("public_subnet_ids", 2),
                         _items("private_subnet_ids", 1),
                     ]
                 },
                 NO_SUBNETS,
             )
+        ],
+        "Connection": [
+            _when(_given("service"), _none_of("security_group", "port"), _given("security_group", "port")),
         ],
         "Route": [{"properties": {"paths": {"maxItems": VALUES_OF_A_RULE - 1}}}],
         "Registries": [{"properties": {"logins": {"propertyNames": {"not": {"type": "string", "pattern": ECR}}}}}],

@@ -13,6 +13,7 @@ from components.service import task as sizes
 from components.service.alarms import Alarms
 from components.service.autoscaling import Tasks
 from components.service.capacity import Capacity
+from components.service.connections import Connection, names_of
 from components.service.environment_files import MOST
 from components.service.jobs import Job, JobName
 from components.service.parameter_store import Parameter
@@ -78,6 +79,8 @@ class Service(Model):
     """What the app may do in AWS; without any, nothing."""
     tags: Annotated[dict[types.TagKey, types.TagValue], Field(max_length=8)] = Field(default_factory=dict)
     """Of all that the service is made of, its tasks too, beside those of `aws:defaultTags`: S3 takes ten together."""
+    connects_to: list[Connection] = Field(default_factory=list)
+    """What the tasks connect to inside of the VPC: databases, caches, other services of the stack."""
     exec: bool = False
     """Whether ECS Exec opens a shell in its tasks, for whoever may call it; each session is logged."""
 
@@ -119,6 +122,11 @@ class Service(Model):
             raise ValueError(
                 f"tasks.target_requests is measured at one target group, and with {len(self.routes)} routes and "
                 f"deploy.strategy {self.deploy.strategy} there are others or none; use target_cpu or target_memory"
+            )
+        if names_of(self.connects_to) and self.deploy.controller.deploys_template:
+            raise ValueError(
+                f"connects_to: services are reached by Service Connect, which {self.deploy.controller.title} does not "
+                "deploy; take another deploy.strategy, or reach them by their hosts"
             )
         for problem in self.deploy.problems(routes=len(self.routes), sessions=self.exec):
             raise ValueError(problem)

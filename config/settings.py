@@ -18,7 +18,15 @@ from components.service.environment_files import EnvironmentFile
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
 from components.suggestions import suggestion
 from config import layers
-from config.cross_checks import check_commits, check_pull_request_stack, check_secrets, check_services, check_slack
+from config.cross_checks import (
+    check_commits,
+    check_connections,
+    check_load_balancer,
+    check_pull_request_stack,
+    check_secrets,
+    check_services,
+    check_slack,
+)
 from config.environment import check_environment_files, objects
 from config.layers import NAMESPACE
 from config.limits import check_limits
@@ -102,6 +110,8 @@ def load() -> Settings:
         between_keys += [
             *of_files,
             *check_services(stack, config),
+            *check_load_balancer(config),
+            *check_connections(config),
             *check_limits(stack, config, BUILDSPECS),
             *check_pull_request_stack(stack, config),
             *check_secrets(config, secrets),

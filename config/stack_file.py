@@ -23,9 +23,9 @@ class Network(Model):
     nat: Literal["none", "single", "per_zone"] = "single"
     """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses."""
     vpc_id: types.VpcId | None = None
-    """An existing VPC to adopt; then both subnet lists are needed and cidr, zones and nat are not allowed."""
+    """An existing VPC to adopt; then both lists of subnets are needed and cidr, zones and nat are not allowed."""
     public_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
-    """Subnets of the adopted VPC for the load balancer, in two zones at least."""
+    """Subnets of the adopted VPC for the load balancer, in two zones at least; none where that exists too."""
     private_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
     """Subnets of the adopted VPC for the tasks; they must reach ECR, S3, SSM and CloudWatch Logs."""
 
@@ -38,8 +38,8 @@ class Network(Model):
         made = sorted({"cidr", "zones", "nat"} & self.model_fields_set)
         if made:
             raise ValueError(f"{', '.join(made)}: not with vpc_id, the VPC exists")
-        if len(self.public_subnet_ids) < 2 or not self.private_subnet_ids:
-            raise ValueError("vpc_id needs two or more public_subnet_ids and one or more private_subnet_ids")
+        if not self.private_subnet_ids:
+            raise ValueError("vpc_id needs one or more private_subnet_ids")
         return self
 
 
@@ -64,10 +64,13 @@ class Domain(Model):
             )
         return self
 
-    @property
-    def needs_zone(self) -> bool:
-        """Whether anything is written into the zone."""
-        return self.records or self.certificate_arn is None
+
+class LoadBalancer(Model):
+    """A load balancer that exists, in the VPC that `network` adopts."""
+
+    listener_arn: types.ListenerArn
+    """Its HTTPS listener, with certificates for the hosts of the services. They add their rules to it, and the load
+    balancer's security group must let it out to the tasks."""
 
 
 class Cluster(Model):
@@ -133,6 +136,8 @@ class Stack(Model):
     review: Review | None = None
     network: Network = Network()
     domain: Domain
+    load_balancer: LoadBalancer | None = None
+    """Without it the stack makes one."""
     cluster: Cluster = Cluster()
     protect: bool = False
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
@@ -143,6 +148,12 @@ class Stack(Model):
     services: dict[types.ServiceName, Service]
     without_services: bool = False
     """Says of empty `services` that they are meant: all that the stack had are deleted."""
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether anything is written into the zone."""
+        certifies = self.load_balancer is None and self.domain.certificate_arn is None
+        return self.domain.records or certifies
 
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""

@@ -14,6 +14,7 @@ from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer,
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
 from components.platform.platform import Platform
 from components.scope import Scope
+from components.service.connections import names_of
 from config.settings import Settings
 from pipeline_steps import report
 from releases.names import artifact_prefix
@@ -29,7 +30,7 @@ class Shared(TypedDict):
 def declare(stack: Settings, scope: Scope) -> Platform:
     """Declare all of it, and export what reviews adopt."""
     config = stack.config
-    zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.domain.needs_zone else None
+    zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.needs_zone else None
     shared = shared_by(stack)
     network = Network("network", network_args(stack, shared))
     cluster = Cluster(
@@ -39,6 +40,7 @@ def declare(stack: Settings, scope: Scope) -> Platform:
             "insights": config.cluster.insights,
             "log_retention_days": config.cluster.log_retention_days,
             "protect": config.protect,
+            "namespace": any(names_of(service.connects_to) for service in config.services.values()),
         },
     )
     balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id, shared))
@@ -158,11 +160,39 @@ def load_balancer_args(
         args["hosts"] = {**redirected, **{host: list(stack.config.services) for host in sorted(hosts)}}
     if shared is not None:
         args["adopt"] = shared["load_balancer"]
+    elif stack.config.load_balancer is not None:
+        args["adopt"] = existing_load_balancer(stack.config.load_balancer.listener_arn, stack.config.network.vpc_id)
     elif domain.certificate_arn is not None:
         args["certificate_arn"] = domain.certificate_arn
     elif zone_id is not None:
         args["zone_id"] = zone_id
     return args
+
+
+def existing_load_balancer(listener_arn: str, vpc_id: str | None) -> AdoptedLoadBalancer:
+    """The load balancer of a listener, whose ARN begins as the listener's.
+
+    Args:
+        listener_arn: the listener's ARN.
+        vpc_id: where the tasks are.
+
+    Raises:
+        pulumi.RunError: it is in another VPC, where it would not reach them.
+    """
+    arn = listener_arn.rpartition("/")[0].replace(":listener/", ":loadbalancer/")
+    found = aws.lb.get_load_balancer(arn=arn)
+    if found.vpc_id != vpc_id:
+        raise pulumi.RunError(
+            f"load_balancer.listener_arn: {found.name} is in {found.vpc_id}, and network.vpc_id is {vpc_id}; it would "
+            "not reach the tasks"
+        )
+    return {
+        "https_listener_arn": listener_arn,
+        "arn_suffix": found.arn_suffix,
+        "security_group_id": min(found.security_groups),
+        "dns_name": found.dns_name,
+        "zone_id": found.zone_id,
+    }
 
 
 def _ranges(stack: Settings) -> list[str]:

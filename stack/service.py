@@ -1,6 +1,6 @@
 """A service of a stack: its parameters, its images, the ECS service and its pipeline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,6 +11,7 @@ from components.platform.dashboard import Charted
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service import update_hooks
+from components.service.connections import in_order, names_of
 from components.service.ecs_service import EcsService
 from components.service.jobs import Jobs
 from components.service.parameter_store import ParameterStore
@@ -28,10 +29,12 @@ class Declared:
     Attributes:
         waiting: why what is declared does not run for good yet; None when it does.
         charted: what the dashboard shows.
+        service: the component.
     """
 
     waiting: pulumi.Output[str | None]
     charted: Charted
+    service: EcsService
 
 
 def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
@@ -47,8 +50,30 @@ def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
         update_hooks.say_strategy_change(state, name, deploy)
 
 
+def declare_all(
+    stack: Settings, platform: Platform, snapshot: Snapshot, rule_hooks: pulumi.ResourceHookBinding
+) -> list[Declared]:
+    """Declare the services, each after those that it connects to.
+
+    Args:
+        stack: the checked configuration.
+        platform: what the services share.
+        snapshot: the services as they are.
+        rule_hooks: the hooks of listener rules.
+    """
+    declared: dict[str, Declared] = {}
+    for name in in_order({name: names_of(service.connects_to) for name, service in stack.config.services.items()}):
+        declared[name] = declare(name, stack, platform, snapshot, rule_hooks, declared)
+    return [declared[name] for name in stack.config.services]
+
+
 def declare(
-    name: str, stack: Settings, platform: Platform, snapshot: Snapshot, rule_hooks: pulumi.ResourceHookBinding
+    name: str,
+    stack: Settings,
+    platform: Platform,
+    snapshot: Snapshot,
+    rule_hooks: pulumi.ResourceHookBinding,
+    declared: Mapping[str, Declared],
 ) -> Declared:
     """Declare a service.
 
@@ -58,6 +83,7 @@ def declare(
         platform: what the services share.
         snapshot: the services as they are.
         rule_hooks: the hooks of listener rules.
+        declared: those that it connects to, at least.
     """
     config = stack.config.services[name]
     current = current_service(snapshot, stack.stack, name, config.deploy, rule_hooks)
@@ -87,6 +113,9 @@ def declare(
             "alarms": config.alarms,
             "permissions": config.permissions,
             "exec": config.exec,
+            "connects_to": config.connects_to,
+            "services": {other: declared[other].service for other in names_of(config.connects_to)},
+            "connected": any(name in names_of(other.connects_to) for other in stack.config.services.values()),
             "current": current,
         },
         tags,
@@ -119,7 +148,7 @@ def declare(
             "hosts": sorted({route.host for route in config.routes}),
         },
     )
-    return Declared(service.waiting, charted(service, pipeline))
+    return Declared(service.waiting, charted(service, pipeline), service)
 
 
 def routes(stack: str, of_service: Sequence[Route]) -> list[Route]:

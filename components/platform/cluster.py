@@ -21,13 +21,15 @@ class ClusterArgs(TypedDict):
     log_retention_days: int
     protect: NotRequired[bool]
     """Deletion protection of the log's key."""
+    namespace: NotRequired[bool]
+    """Whether services find each other by their names, by ECS Service Connect."""
 
 
 class Cluster(pulumi.ComponentResource):
     """A Fargate cluster. Each session of ECS Exec in it is logged, encrypted; who may have one, its services say.
 
     Produces: an `aws.ecs.Cluster` and its `aws.ecs.ClusterCapacityProviders` (FARGATE and FARGATE_SPOT), a log group
-    and its `aws.kms.Key`.
+    and its `aws.kms.Key`; where services find each other by name, an `aws.servicediscovery.HttpNamespace`.
     """
 
     name: pulumi.Output[str]
@@ -36,6 +38,8 @@ class Cluster(pulumi.ComponentResource):
     """The cluster's ARN."""
     session_log_arn: pulumi.Output[str]
     """Where sessions of ECS Exec are logged."""
+    namespace_arn: pulumi.Output[str] | None
+    """Where services find each other by their names; None where none connects to another."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         scope = args["scope"]
@@ -61,7 +65,17 @@ class Cluster(pulumi.ComponentResource):
         )
         self.name = providers.cluster_name
         self.arn, self.session_log_arn = cluster.arn, log.arn
+        self.namespace_arn = self._namespace(name, scope.stack) if args.get("namespace") else None
         self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def _namespace(self, name: str, stack: str) -> pulumi.Output[str]:
+        """Without DNS: what resolves the names is the proxy that ECS puts into each task."""
+        return aws.servicediscovery.HttpNamespace(
+            f"{name}-namespace",
+            name=stack,
+            description=f"The services of {stack}",
+            opts=pulumi.ResourceOptions(parent=self),
+        ).arn
 
     def _session_log(self, name: str, args: ClusterArgs) -> aws.cloudwatch.LogGroup:
         """What is typed into a task and what it answers: ECS logs encrypted only into a group with a key of its own."""

@@ -45,7 +45,7 @@ class LoadBalancerArgs(TypedDict):
     """Inputs of `LoadBalancer`."""
 
     adopt: NotRequired[AdoptedLoadBalancer]
-    """Use this one and make none; all other inputs but the hosts' are for one that is made."""
+    """Use this one and make none; all other inputs but the hosts' and redirects are for one that is made."""
 
     load_balancer_name: pulumi.Input[str]
     """Its AWS name, at most 32 characters."""
@@ -70,7 +70,7 @@ class LoadBalancerArgs(TypedDict):
     """For each name that is to lead here, also of one that is adopted, who made its record once: names of `EcsService`
     components, whose records they were."""
     redirects: NotRequired[Sequence[Redirect]]
-    """Hosts that lead to others; not with one that is adopted."""
+    """Hosts that lead to others."""
     records_zone_id: NotRequired[pulumi.Input[str]]
     """Where the alias records for the hosts are made; none without it."""
 
@@ -80,7 +80,7 @@ class LoadBalancer(pulumi.ComponentResource):
 
     Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; a certificate
     with validation record unless one is adopted; and an alias record for each host, one however many services it has.
-    Nothing but records for an adopted load balancer.
+    Nothing but redirects and records for an adopted load balancer.
     """
 
     https_listener_arn: pulumi.Output[str]
@@ -103,6 +103,9 @@ class LoadBalancer(pulumi.ComponentResource):
             self._adopt(args["adopt"])
         else:
             self._make(name, args)
+        for redirect in args.get("redirects", []):
+            opts = pulumi.ResourceOptions(parent=self)
+            _redirect(f"{name}-redirect-{redirect.host}", redirect, self.https_listener_arn, opts)
         if "records_zone_id" in args:
             for host, once_of in args.get("hosts", {}).items():
                 self._record(f"{name}-{host}", host, args["records_zone_id"], once_of)
@@ -171,8 +174,6 @@ class LoadBalancer(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        for redirect in args.get("redirects", []):
-            _redirect(f"{name}-redirect-{redirect.host}", redirect, https.arn, child)
         self.https_listener_arn = https.arn
         self.test_listener_arns = {
             port: _https_listener(f"{name}-test-{port}", port, balancer.arn, certificate_arn, child).arn

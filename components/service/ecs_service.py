@@ -1,6 +1,6 @@
 """A service on Fargate: its task definition, its routing, its scaling, and the record of what was released."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
 
@@ -14,6 +14,7 @@ from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms
 from components.service.autoscaling import Tasks, scaling
 from components.service.capacity import Capacity, provider_strategies, shares
+from components.service.connections import Connection, let_tasks_in, service_connect
 from components.service.environment_files import EnvironmentFile, put_files
 from components.service.file_systems import let_in
 from components.service.parameter_store import ParameterStore
@@ -78,6 +79,12 @@ class EcsServiceArgs(TypedDict):
     """What the app itself may do."""
     exec: NotRequired[bool]
     """Whether ECS Exec opens sessions in its tasks."""
+    connects_to: NotRequired[Sequence[Connection]]
+    """What its tasks connect to inside of the VPC."""
+    services: NotRequired[Mapping[str, "EcsService"]]
+    """The services among that, by name."""
+    connected: NotRequired[bool]
+    """Whether another service connects to it."""
     current: NotRequired[CurrentService]
     """The service as it is before this run; without it, it is taken for a new one."""
 
@@ -90,11 +97,10 @@ class EcsService(pulumi.ComponentResource):
 
     Its name is the service's: names in AWS are made of the stack's name and it.
 
-    Produces: a log group, execution role, task role, security group with rules, target group and listener
-    rule for each route, alarms, release record, task definition, service, scalable target and policy;
-    an object for each environment file of its own, and a rule in the security group of each file system; a policy of
-    the task role where the app may do something, or sessions are opened; where traffic shifts, a second target group
-    and a test rule, and the role that ECS shifts it with.
+    Produces: a log group, execution role, task role, security group with rules, target group and listener rule for each
+    route, alarms, release record, task definition, service, scalable target and policy; an object for each environment
+    file, a rule in the security group of each file system and connection, a policy of the task role if it may do
+    anything; where traffic shifts, a second target group and a test rule, and the role that ECS shifts it with.
     """
 
     service: str
@@ -127,6 +133,10 @@ class EcsService(pulumi.ComponentResource):
     """How requests reach it; empty for a worker."""
     alarms: ServiceAlarms
     """Those that roll a deployment back."""
+    group: aws.ec2.SecurityGroup
+    """That of its tasks."""
+    ecs: aws.ecs.Service
+    """The ECS service itself, after which whatever connects to it is deployed."""
     deployable: Deployable
     """The service, as who deploys it needs it."""
 
@@ -138,16 +148,16 @@ class EcsService(pulumi.ComponentResource):
         self._health_check, self._limits = args.get("health_check", HealthCheck()), args.get("alarms", Alarms())
         self._platform, self._scope = args["platform"], args["platform"].scope
         self._capacity = shares(args.get("capacity"), spot=self._platform.spot)
-        self._current = args.get("current", CurrentService())
+        self._current, self._services = args.get("current", CurrentService()), args.get("services", {})
         self._replaces = self._current.is_replaced(self.deploy.controller)
         self._shifts_by_ecs = bool(self._routes) and self._current.shifts_by_ecs(self.deploy)
         self._full_name = self._scope.name(name)
         self._child = pulumi.ResourceOptions(parent=self)
         known = known_values(self._scope, name, args["task"])
         self._files = put_files(name, args.get("environment_files", []), self._platform.delivery_store, self)
-        given = args["template"].with_storage(args["task"].ephemeral_storage)
-        given = given.with_volumes(args["task"].volumes)
+        given = args["template"].with_storage(args["task"].ephemeral_storage).with_volumes(args["task"].volumes)
         given = given.with_environment_files() if self._files.references else given
+        given = given.with_port_name() if args.get("connected") else given
         self._reads = given.reads({**known, "environment_files": self._files.elsewhere})
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
@@ -155,6 +165,7 @@ class EcsService(pulumi.ComponentResource):
             retention_in_days=self._platform.log_retention_days,
             opts=self._child,
         )
+        self.log_group_arn, self.log_group_name = logs.arn, logs.name
         execution_role, execution_policy = self._execution_role(logs)
         app_role, app_policies = self._task_role()
         record = aws.ssm.Parameter(
@@ -165,8 +176,9 @@ class EcsService(pulumi.ComponentResource):
             description="What the pipeline released last; written by its Release step only",
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["insecure_value"]),
         )
-        group = task_security_group(name, self._platform.network.vpc_id, self)
+        self.group = group = task_security_group(name, self._platform.network.vpc_id, self)
         mounts = let_in(name, args["task"].volumes, group, self)
+        let_tasks_in(name, group, args.get("connects_to", []), {k: v.group for k, v in self._services.items()}, self)
         runtime = args["parameters"].runtime.arns
         outputs = {
             "log_group": logs.name,
@@ -190,13 +202,12 @@ class EcsService(pulumi.ComponentResource):
             self.routing = with_shift(self.routing, shifter.arn)
             first.append(shift_policy)
         self.alarms = self._alarms()
-        service = self._service(declared, group, first, shifter)
+        self.ecs = service = self._service(declared, group, first, shifter)
         self._scaling(service.name)
         self.name, self.arn = service.name, service.arn
         self.task_role_arns = [execution_role.arn, app_role.arn]
         self.role_arns = [*self.task_role_arns, *([shifter.arn] if shifter is not None else [])]
         self.record_name, self.record_arn = record.name, record.arn
-        self.log_group_arn, self.log_group_name = logs.arn, logs.name
         self.waiting = declared.apply(lambda revision: self._why_waiting(revision[0], revision[2]))
         self.deployable = Deployable(
             platform=self._platform,
@@ -265,6 +276,13 @@ class EcsService(pulumi.ComponentResource):
                 "assign_public_ip": self._platform.network.assign_public_ip,
             },
             load_balancers=self.routing.load_balancers,
+            service_connect_configuration=service_connect(
+                self.service,
+                self._platform.cluster.namespace_arn,
+                (self.args["template"].port_name(), self.args["task"].port) if self.args.get("connected") else None,
+                (self.log_group_name, self._scope.region),
+                connects=bool(self._services),
+            ),
             health_check_grace_period_seconds=self._health_check.grace if self._routes else None,
             enable_execute_command=self._opens_sessions,
             enable_ecs_managed_tags=True,
@@ -276,7 +294,7 @@ class EcsService(pulumi.ComponentResource):
                     *([] if replaces else deploy.changed_by_deployments),
                     *(["force_new_deployment"] if force is None else []),
                 ],
-                depends_on=[*first, *self.routing.rules],
+                depends_on=[*first, *self.routing.rules, *(each.ecs for each in self._services.values())],
                 hooks=self._current.hooks.service,
             ),
         )

@@ -5,6 +5,7 @@ RegisterTaskDefinition's to say, as botocore's model has it: the same `${port}` 
 `containerPort` and a string in an environment variable.
 """
 
+import copy
 import hashlib
 import json
 import re
@@ -66,6 +67,8 @@ SAID_BY_RULES = frozenset({"networkMode", "ipcMode", "pidMode", "logDriver"})
 
 
 STORAGE = "ephemeralStorage"
+PORT_NAME = "service"
+"""What a port mapping is called that has no name and needs one."""
 
 
 class TemplateError(Exception):
@@ -167,6 +170,17 @@ class TaskTemplate:
         containers = [change(each) if each in of_service else each for each in self._containers()]
         return TaskTemplate(self.path, {**self.document, "containerDefinitions": containers})
 
+    def port_name(self) -> str:
+        """What the port mapping of `${port}` is called, by itself or by `with_port_name`."""
+        return next((str(mapping["name"]) for _, mapping in self._service_ports() if mapping.get("name")), PORT_NAME)
+
+    def with_port_name(self) -> "TaskTemplate":
+        """The template whose port mapping of `${port}` has a name, by which Service Connect knows it."""
+        document = copy.deepcopy(self.document)
+        for _, mapping in TaskTemplate(self.path, document)._service_ports():
+            mapping["name"] = self.port_name()
+        return TaskTemplate(self.path, document)
+
     def placeholders(self, field: str | None = None) -> set[str]:
         """The names that the template, or one of its top-level fields, refers to."""
         part = self.document if field is None else self.document[field]
@@ -183,11 +197,15 @@ class TaskTemplate:
 
     def port_container(self) -> str | None:
         """The container that listens on the service's port: the one that maps `${port}`."""
+        return next((task_rules.name_of(container) for container, _ in self._service_ports()), None)
+
+    def _service_ports(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """The first container that maps `${port}`, with that mapping."""
         for container in self._containers():
             for mapping in task_rules.dicts(container.get("portMappings")):
                 if mapping.get("containerPort") == "${port}":
-                    return task_rules.name_of(container)
-        return None
+                    yield container, mapping
+                    return
 
     def _containers(self) -> list[dict[str, Any]]:
         return task_rules.containers_of(self.document)

@@ -17,6 +17,9 @@ from releases.service_state import ServiceState
 from releases.template import APPSPEC, TASK_DEFINITION
 
 PIPELINE = "aws:codepipeline/pipeline:Pipeline"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+CONNECTS = "-to-"
+"""In the name of a rule that lets a service's tasks in to something, between its name and that."""
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 DEPLOYED = frozenset(
@@ -52,6 +55,7 @@ LOST: Mapping[str, str] = {
     "aws:lb/loadBalancer:LoadBalancer": "no service is reached",
     "aws:route53/record:Record": "the name resolves to nothing",
     "aws:s3/bucket:Bucket": "sources, templates and artifacts are gone",
+    "aws:servicediscovery/httpNamespace:HttpNamespace": "services reach each other by name no more",
     "aws:ssm/parameter:Parameter": "its value and history are gone",
 }
 """Type → what its end interrupts; of other types nothing that runs."""
@@ -92,6 +96,7 @@ def effect(changes: Sequence[Change], state: ServiceState | None, *, asked: bool
         *_moving_tags(definition),
         *_runs(changes, by_type.get(PIPELINE), new=new),
         *_scaling(changes),
+        *_connections(changes),
         *_others(changes, new=new),
     ]
     return Effect(tuple(lines), _image(state, asked=asked, new=new))
@@ -233,6 +238,17 @@ def _scaling(changes: Sequence[Change]) -> Iterator[str]:
             before, after = change.old.get(field), change.new.get(field)
             if before != after:
                 yield f"{name} {before} → {after} tasks"
+
+
+def _connections(changes: Sequence[Change]) -> Iterator[str]:
+    """What the tasks are let in to, and are no more."""
+    for change in changes:
+        _, _, target = change.name.partition(CONNECTS)
+        if change.type != INGRESS or not target or change.action not in ("create", "delete"):
+            continue
+        group, _, port = target.rpartition("-")
+        what = f"port {port} of {group}" if group.startswith("sg-") else f"service {target}"
+        yield f"**connects to {what}**" if change.action == "create" else f"no longer connects to {what}"
 
 
 def _others(changes: Sequence[Change], *, new: bool) -> Iterator[str]:

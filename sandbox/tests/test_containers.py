@@ -100,6 +100,32 @@ def test_an_http_service(start: Starter, tmp_path: Path) -> None:
         container.connect(8000)
 
 
+def test_names_lead_out_of_a_container_by_its_owner(start: Starter, tmp_path: Path) -> None:
+    """By ports that the container listens on itself, too; and when the container that has come first is gone."""
+    numbers = []
+
+    def answer(number: int, client: socket.socket) -> None:
+        numbers.append(number)
+        with client:
+            client.sendall(client.recv(10)[::-1])
+
+    script = (
+        "import socket; own = socket.create_server(('', {port}));"
+        "s = socket.create_connection(('api', {port})); s.sendall(b'abc'); print(s.recv(10), flush=True)"
+    )
+    known = {
+        "hosts": {"db": "192.0.2.2", "api": "192.0.2.3"},
+        "listens": [("192.0.2.2", 5432), ("192.0.2.3", 80), ("192.0.2.3", 81)],
+        "connected": answer,
+        "config": {"Entrypoint": ["python", "-c"]},
+    }
+    first = start([script.format(port=80) + "; import time; time.sleep(2)"], **known)
+    second = start([script.format(port=81)], network=first, **known)
+    assert (second.wait(10), output(tmp_path, 1)) == (0, "b'cba'\n")
+    assert (first.wait(10), output(tmp_path)) == (0, "b'cba'\n")
+    assert sorted(numbers) == [1, 2]
+
+
 def test_two_containers_use_the_same_port(start: Starter) -> None:
     containers = [start(), start()]
     assert [status(container, "/200") for container in containers] == [200, 200]

@@ -389,6 +389,8 @@ CASES = [
                     "defaultCapacityProviderStrategies": [{"capacityProvider": "FARGATE", "weight": 1}]},
          lambda a: {"capacityProviders": ["FARGATE"]}, id="main", twice_fails=False,
          stays=True),
+    Case("aws:servicediscovery/httpNamespace:HttpNamespace",
+         lambda a: {"name": "main", "description": "Its services", "tags": TAGS}, RETAG, ("arn", "httpName")),
     Case("aws:ecs/taskDefinition:TaskDefinition",
          lambda a: {"family": "web", "containerDefinitions": CONTAINERS, "cpu": "256", "memory": 512,
                     "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "tags": TAGS,

@@ -87,3 +87,16 @@ def test_policy_document(account: Account) -> None:
             {"Sid": "Two", "Effect": "Deny", "Action": "*", "Resource": "*"},
         ],
     }
+
+
+def test_a_load_balancer_by_its_arn(account: Account) -> None:
+    vpc = account.vpc()
+    groups = [account.group(vpc)]
+    client = account.aws.client("elbv2")
+    made = client.create_load_balancer(Name="shared", Subnets=account.subnets(vpc), SecurityGroups=groups)
+    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+    invoke = INVOKES["aws:lb/getLoadBalancer:getLoadBalancer"]
+    found = invoke(account.aws, {"arn": arn})
+    assert (found["arn"], found["vpcId"], found["securityGroups"], found["internal"]) == (arn, vpc, groups, False)
+    assert arn.endswith(f":loadbalancer/{found['arnSuffix']}")
+    assert found["dnsName"] == made["LoadBalancers"][0]["DNSName"]

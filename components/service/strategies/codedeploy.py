@@ -155,7 +155,11 @@ class CodeDeployStrategy(Strategy):
         {"properties": {"test_port": {"not": {"enum": [80, 443]}}}},
     )
     rules_of_service: ClassVar[Mapping[str, Any]] = {
-        "properties": {"routes": {"minItems": 1, "maxItems": 1}, "exec": {"const": False}},
+        "properties": {
+            "routes": {"minItems": 1, "maxItems": 1},
+            "exec": {"const": False},
+            "connects_to": {"items": {"properties": {"service": {"type": "null"}}}},
+        },
     }
 
     strategy: Literal["codedeploy"]

@@ -183,7 +183,9 @@ def ecs_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws
     """An account with a cluster, a network and a load balancer, in which the test decides what containers do."""
     with mock_aws():
         account = FakeAccount(folder=tmp_path, id="123456789012", clock=Clock(1000.0, patience=100.0))
-        account.clients = {name: moto_client(name) for name in ("elbv2", "ec2", "ssm", "logs", "ecr")}
+        account.clients = {
+            name: moto_client(name) for name in ("elbv2", "ec2", "ssm", "logs", "ecr", "servicediscovery")
+        }
         moto = moto_client("ecs")
         account.clients["ecs"] = OwnEcs(account, moto)
         moto.create_cluster(clusterName="main")

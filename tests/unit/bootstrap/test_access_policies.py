@@ -215,6 +215,7 @@ GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/chuoi-10-1
 SERVICE_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a-service-s"
 OURS, DEVS = {"aws:ResourceTag/stack": "pr"}, {"aws:ResourceTag/stack": "dev"}
 ASKED = {"aws:RequestTag/stack": "pr"}
+SHARED, SHARED_RULE = LISTENER.replace("/dev/", "/shared/"), RULE.replace("/dev/", "/shared/")
 
 
 @pytest.mark.parametrize(
@@ -290,6 +291,26 @@ def test_a_review_touches_nothing_of_the_stack_it_is_on_and_does_not_widen_itsel
     action: str, resource: str, context: dict[str, str]
 ) -> None:
     assert not may(REVIEW, action, resource, {"iam:PassedToService": "ecs-tasks.amazonaws.com", **context})
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context", "allowed"),
+    [
+        ("CreateRule", SHARED, {"aws:RequestTag/stack": "dev"}, True),
+        ("CreateRule", SHARED, {"aws:RequestTag/stack": "other"}, False),
+        ("DeleteRule", SHARED_RULE, DEVS, True),
+        ("ModifyRule", SHARED_RULE, {"aws:ResourceTag/stack": "other"}, False),
+        ("ModifyListener", SHARED, DEVS, False),
+        ("DeleteLoadBalancer", SHARED.replace("listener/", "loadbalancer/"), DEVS, False),
+    ],
+)
+def test_on_a_load_balancer_that_exists_a_stack_has_its_own_rules(
+    action: str, resource: str, context: dict[str, str], *, allowed: bool
+) -> None:
+    statements = deploy_statements(SCOPE, "shared")["network"]
+    assert may(statements, f"elasticloadbalancing:{action}", resource, context) is allowed
+    assert not may(deploy_statements(SCOPE)["network"], f"elasticloadbalancing:{action}", resource, context)
+    assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
 
 
 def test_every_action_exists_and_every_policy_fits() -> None:

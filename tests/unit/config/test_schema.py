@@ -134,6 +134,8 @@ OF_THE_WHOLE = (
     "would lead to itself", "is taken by another route or redirect", "is another redirect's", "is redirected itself",
     "is no other service of the stack",
     "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most", "needs cluster.insights",
+    "times; once is enough", "there is no service", "is the service itself", "so it listens nowhere",
+    "two or more public_subnet_ids for the load balancer", "exists, so its VPC does",
 )  # fmt: skip
 """What JSON Schema has no words for: numbers that are compared, and services that are."""
 OF_ANOTHER_FILE = (

@@ -50,6 +50,7 @@ def refusal(deploy: Deploy, config: dict[str, Any], secret_keys: Sequence[str] =
 
 SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:docker-hub-a1B2c3"  # noqa: S105
 CODE_DEPLOY = {"strategy": "codedeploy"}
+LISTENER = f"arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener/app/shared/{'0' * 16}/{'1' * 16}"
 BLUE_GREEN = {"strategy": "blue_green"}
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f"
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
@@ -88,6 +89,16 @@ MISTAKES = [
     ("notifications", {"amazon_q": {"workspace": "T1", "channel": "C1"}}, "notifications: amazon_q is not supported: Slack is told by an incoming webhook, the secret slack_webhook; write slack: true instead"),
     ("notifications", {"slack": True, "page": "arn:aws:sqs:eu-west-1:111122223333:pager"}, "notifications.page: 'arn:aws:sqs:eu-west-1:111122223333:pager' is not allowed"),
     ("notifications", {"slack": "#deploys"}, "notifications.slack: '#deploys' is not allowed: input should be a valid boolean"),
+    ("services.chuoi.connects_to", [{"port": 5432}], "services.chuoi.connects_to[0]: is either {security_group: sg-…, port: …} or {service: …}"),
+    ("services.chuoi.connects_to", [{"service": "api", "security_group": "sg-1"}], "services.chuoi.connects_to[0]: is either"),
+    ("services.chuoi.connects_to", [{"security_group": "sg-1"}], "services.chuoi.connects_to[0]: security_group needs port, where it is let in"),
+    ("services.chuoi.connects_to", [{"service": "mailer", "port": 80}], "services.chuoi.connects_to[0]: port is that of the service"),
+    ("services.chuoi.connects_to", [{"security_group": "database", "port": 80}], "'database' is not allowed: must be the id of a security group, such as sg-0a1b2c3d"),
+    ("services.chuoi.connects_to", [{"security_group": "sg-1", "port": 80}] * 2, "services.chuoi.connects_to[1]: is there 2 times; once is enough"),
+    ("services.chuoi.connects_to", [{"service": "mailor"}], "services.chuoi.connects_to[0].service: there is no service mailor; did you mean mailer?"),
+    ("services.chuoi.connects_to", [{"service": "chuoi"}], "services.chuoi.connects_to[0].service: is the service itself"),
+    ("services.chuoi.connects_to", [{"service": "mailer"}], "services.chuoi.connects_to[0].service: mailer has no task.port, so it listens nowhere"),
+    ("services.other", {**ROUTED, "deploy": CODE_DEPLOY, "connects_to": [{"service": "chuoi"}]}, "services.other: connects_to: services are reached by Service Connect, which CodeDeploy does not deploy; take another deploy.strategy, or reach them by their hosts"),
     ("services.chuoi.task.cpu", 300, "services.chuoi.task.cpu: 300 is not allowed: input should be 256, 512, 1024"),
     ("services.chuoi.task.cpu", "512", "services.chuoi.task.cpu: '512' is not allowed"),
     ("services.chuoi.task.memory", 512, "memory 512 does not go with cpu 512; Fargate offers 1024, 2048, 3072, 4096"),
@@ -281,7 +292,10 @@ MISTAKES = [
     ("services.chuoi.exec", "yes", "services.chuoi.exec: 'yes' is not allowed"),
     ("services.Chuoi", {}, "services.Chuoi"),
     ("services.a-service-of-a-very-long-name", {}, "services.a-service-of-a-very-long-name"),
-    ("network", {"vpc_id": "vpc-1"}, "network: vpc_id needs two or more public_subnet_ids"),
+    ("network", {"vpc_id": "vpc-1"}, "network: vpc_id needs one or more private_subnet_ids"),
+    ("network", {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "public_subnet_ids": ["subnet-2"]}, "network: vpc_id needs two or more public_subnet_ids for the load balancer, and there are 1"),
+    ("load_balancer", {"listener_arn": LISTENER.replace("listener/app", "listener/net")}, "must be the ARN of a listener of an Application Load Balancer"),
+    ("load_balancer", {"listener_arn": LISTENER}, "load_balancer: exists, so its VPC does: name it as network.vpc_id, with private_subnet_ids for the tasks"),
     ("network", {"public_subnet_ids": ["subnet-1"]}, "public_subnet_ids and private_subnet_ids go with vpc_id"),
     ("network", {"cidr": "999.0.0.0/16"}, "network.cidr: '999.0.0.0/16' is not allowed: must be an IPv4 network of /16 to /24"),
     ("network", {"cidr": "10.0.5.7/16"}, "network.cidr: '10.0.5.7/16' is not allowed: must be an IPv4 network"),
@@ -325,6 +339,57 @@ def test_a_mistake_is_named(deploy: Deploy, path: str, value: Any, words: str) -
     assert re.match(r"Pulumi\.dev\.yaml is not valid:\n  (line \d+: )?(fargate-delivery|aws):", message)
     assert words in message
     assert "hidden" not in message
+
+
+def existing(**changes: Any) -> dict[str, Any]:
+    """The dev stack's configuration, on a load balancer that exists."""
+    network = {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"]}
+    keys = {"load_balancer": {"listener_arn": LISTENER}, "network": network, **changes}
+    return changed("protect", False) | {f"fargate-delivery:{key}": value for key, value in keys.items()}
+
+
+def test_a_load_balancer_that_exists_needs_nothing_of_what_one_that_is_made_needs(deploy: Deploy) -> None:
+    assert load(deploy, existing()).config.load_balancer is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"network": {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "public_subnet_ids": ["subnet-2", "subnet-3"]}}, "network.public_subnet_ids: are for a load balancer that is made"),
+        ({"cluster": {"allowed_cidrs": ["10.0.0.0/8"]}}, "cluster.allowed_cidrs: are those of the load balancer's own security group"),
+        ({"domain": {"zone": "dev.example.com", "certificate_arn": "arn:aws:acm:r:1:certificate/1"}}, "domain.certificate_arn: is the listener's"),
+        ({"domain": {"zone": "other.example.com"}}, "services.chuoi.routes[0].host: 'chuoi.dev.example.com' must be within other.example.com, where its record is made, or domain.records be false"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_a_load_balancer_that_exists(deploy: Deploy, changes: dict[str, Any], words: str) -> None:
+    assert words in refusal(deploy, existing(**changes))
+
+
+def test_hosts_of_any_depth_where_the_certificates_are_somebody_else_s(deploy: Deploy) -> None:
+    load(deploy, existing(domain={"zone": "example.com"}))
+    load(deploy, existing(domain={"zone": "other.example.com", "records": False}))
+
+
+def test_no_test_port_where_the_load_balancer_is_somebody_else_s(deploy: Deploy) -> None:
+    config = existing()
+    deploys: dict[str, Any] = {**BLUE_GREEN, "test_port": 8443}
+    config["fargate-delivery:services"]["other"] = {**ROUTED, "deploy": deploys}
+    assert "services.other.deploy.test_port: would be a listener of a load balancer" in refusal(deploy, config)
+
+
+def test_what_cannot_be_connected_to(deploy: Deploy) -> None:
+    shifted: dict[str, Any] = {**ROUTED, "deploy": CODE_DEPLOY}
+    config = changed("services.other", shifted)
+    services = config["fargate-delivery:services"]
+    services["chuoi"]["connects_to"] = [{"service": "other"}]
+    words = (
+        "services.chuoi.connects_to[0].service: other is deployed by CodeDeploy, which does not deploy Service Connect"
+    )
+    assert words in refusal(deploy, config)
+    services["other"] = {**ROUTED, "connects_to": [{"service": "third"}]}
+    services["third"] = {"task": ROUTED["task"], "connects_to": [{"service": "other"}]}
+    words = "other connects to third connects to other, and a task knows only what was there when it was deployed"
+    assert words in refusal(deploy, config)
 
 
 def test_all_mistakes_are_reported_together(deploy: Deploy) -> None:

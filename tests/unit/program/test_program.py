@@ -492,6 +492,40 @@ def test_what_exists_is_adopted_and_not_made(deploy: Deploy) -> None:
     assert network["assignPublicIp"] is False
 
 
+def test_a_load_balancer_that_exists_is_used_and_none_is_made(deploy: Deploy) -> None:
+    listener = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/shared/0123456789abcdef/0123456789abcdef"
+    redirect = {"host": "dev.example.com", "to": "www.dev.example.com", "priority": 5}
+    recorder = run(
+        deploy,
+        "dev",
+        network={"vpc_id": "vpc-0123456789abcdef0", "private_subnet_ids": ["subnet-3"]},
+        domain={"zone": "dev.example.com", "redirects": [redirect]},
+        load_balancer={"listener_arn": listener},
+    )
+    types = recorder.types()
+    for name in ("lb/loadBalancer:LoadBalancer", "lb/listener:Listener", "acm/certificate:Certificate"):
+        assert types[f"aws:{name}"] == 0
+    rule = "aws:lb/listenerRule:ListenerRule"
+    assert {recorder.inputs(rule, name)["listenerArn"] for name in recorder.named(rule)} == {listener}
+    assert "load-balancer-redirect-dev.example.com" in recorder.named(rule)
+    ingress = recorder.inputs("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "chuoi-in")
+    assert ingress["referencedSecurityGroupId"] == "sg-1"
+    record = recorder.inputs("aws:route53/record:Record", "load-balancer-chuoi.dev.example.com")
+    assert record["aliases"] == [{"name": "shared.example.net", "zoneId": "ZSHARED", "evaluateTargetHealth": True}]
+    assert not [name for name in recorder.named("aws:ec2/securityGroup:SecurityGroup") if "load-balancer" in name]
+
+
+def test_a_load_balancer_of_another_vpc_is_refused(deploy: Deploy) -> None:
+    listener = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/shared/0123456789abcdef/0123456789abcdef"
+    with pytest.raises(Exception, match=r"shared is in vpc-0123456789abcdef0, and network.vpc_id is vpc-1"):
+        run(
+            deploy,
+            "dev",
+            network={"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-3"]},
+            load_balancer={"listener_arn": listener},
+        )
+
+
 def test_adding_a_service_changes_no_other_service_s_names(deploy: Deploy, dev: Recorder) -> None:
     services = json.loads(stack_config("dev")["fargate-delivery:services"])
     first = {"audit": services["mailer"]}

@@ -54,6 +54,7 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
     "aws:sqs/queue:Queue": _arn("sqs", ""),
     "aws:iam/policy:Policy": _arn("iam", "policy/"),
     "aws:ecs/cluster:Cluster": _arn("ecs", "cluster/"),
+    "aws:servicediscovery/httpNamespace:HttpNamespace": _arn("servicediscovery", "namespace/"),
     "aws:ecs/service:Service": _arn("ecs", "service/cluster/"),
     "aws:lb/targetGroup:TargetGroup": lambda args: {
         **_arn("elasticloadbalancing", "targetgroup/")(args),
@@ -99,6 +100,14 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
 }
 
 INVOKES: dict[str, dict[str, Any]] = {
+    "aws:lb/getLoadBalancer:getLoadBalancer": {
+        "name": "shared",
+        "arnSuffix": "app/shared/0123456789abcdef",
+        "dnsName": "shared.example.net",
+        "zoneId": "ZSHARED",
+        "vpcId": "vpc-0123456789abcdef0",
+        "securityGroups": ["sg-2", "sg-1"],
+    },
     "aws:index/getPartition:getPartition": {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"},
     "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION, "name": REGION},
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT, "arn": "arn", "id": "id", "userId": "u"},

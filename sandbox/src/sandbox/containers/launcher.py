@@ -3,7 +3,8 @@
 Started by :mod:`sandbox.containers.namespace` under ``unshare`` with the plan's file descriptor as its only
 argument. It composes the root folder by bind mounts, enters it, gives up the privileges that a container
 does not have, runs the command, and answers requests on a unix socket: ``{"connect": PORT}`` becomes a
-relay into the container's network, ``{"exec": {...}}`` runs another process in the container. It ends with
+relay into the container's network, ``{"exec": {...}}`` runs another process in the container. What connects to
+the plan's addresses and ports in a network beside the container's is handed to the owner. It ends with
 the command's exit code, or when its owner closes the control pipe; the kernel then kills what is left.
 
 Standard library only, and nothing is imported after the root has changed.
@@ -17,6 +18,7 @@ import fcntl
 import json
 import os
 import platform
+import runpy
 import selectors
 import signal
 import socket
@@ -291,8 +293,8 @@ def listen(path: str) -> socket.socket:
 
 
 def main() -> None:
-    descriptor, status, control, output = (int(text) for text in sys.argv[1:5])
-    for inherited in (descriptor, status, control, output):
+    descriptor, status, control, output, accepting = (int(text) for text in sys.argv[1:6])
+    for inherited in (descriptor, status, control, output, accepting):
         os.set_inheritable(inherited, False)
     with os.fdopen(descriptor) as file:
         plan: dict[str, Any] = json.load(file)
@@ -300,6 +302,9 @@ def main() -> None:
         server = listen(plan["socket"])
         if plan["address"]:
             configure_network(plan["address"])
+        if plan["listens"]:
+            runpy.run_path(plan["side_network"])["listen"](plan["listens"], accepting)
+        os.close(accepting)
         enter_root(plan)
         if not plan["privileged"]:
             drop_capabilities()

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,7 +62,9 @@ class Container:
 
     `command` None gives a container that only runs what :meth:`run` asks for. `output` is a file descriptor
     for all that its processes write. `network`: "own", "host", or another container to share with. `read_only`: its
-    root, but for what is bound to be written and `tmpfs`, (path that exists, MiB).
+    root, but for what is bound to be written and `tmpfs`, (path that exists, MiB). `listens`: addresses, of
+    192.0.2.2 to 254, and ports that it reaches; what connects there is handed to `connected`, with its number, each in
+    a thread of its own.
     Raises NamespaceError or StartError. Nothing of it survives its owner's end.
     """
 
@@ -77,10 +79,13 @@ class Container:
         privileged: bool = False,
         read_only: bool = False,
         tmpfs: Sequence[tuple[str, int]] = (),
+        listens: Sequence[tuple[str, int]] = (),
+        connected: Callable[[int, socket.socket], None] | None = None,
     ) -> None:
         self._address = address
         self.exit_code: int | None = None
         separate = not _has_capability(CAP_SYS_ADMIN)
+        accepted, accepting = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         plan = {
             "root": str(layout.root),
             "binds": layout.binds,
@@ -92,11 +97,13 @@ class Container:
             "read_only": read_only,
             "tmpfs": list(tmpfs),
             "single_user": separate or not _maps_users(),
+            "listens": list(listens),
+            "side_network": str(LAUNCHER.with_name("side_network.py")),
         }
         status, status_writer = os.pipe()
         control_reader, self._control = os.pipe()
         description = _memory_file(json.dumps(plan))
-        inherited = (description, status_writer, control_reader, output)
+        inherited = (description, status_writer, control_reader, output, accepting.fileno())
         launcher = [os.path.realpath(sys.executable), "-I", "-S", str(LAUNCHER)]
         arguments = [*_isolation(network, separate), "--", *launcher, *(str(number) for number in inherited)]
         self._process = subprocess.Popen(
@@ -110,6 +117,8 @@ class Container:
         )
         for number in (description, status_writer, control_reader):
             os.close(number)
+        accepting.close()
+        threading.Thread(target=_hand_over, args=(accepted, connected), daemon=True).start()
         self._await_start(status)
         self._ended = threading.Thread(target=self._wait, daemon=True)
         self._ended.start()
@@ -205,6 +214,20 @@ class Container:
         self.exit_code = code if code >= 0 else 128 - code
         os.close(self._control)
         self._address.unlink(missing_ok=True)
+
+
+def _hand_over(accepted: socket.socket, connected: Callable[[int, socket.socket], None] | None) -> None:
+    """Take the connections that a container's first process has accepted, until it ends."""
+    with accepted:
+        while True:
+            number, descriptors, _, _ = socket.recv_fds(accepted, 16, 1)
+            if not number:
+                return
+            client = socket.socket(fileno=descriptors[0])
+            if connected is None:
+                client.close()
+            else:
+                threading.Thread(target=connected, args=(int(number), client), daemon=True).start()
 
 
 def find_user(root: Path, name: str) -> User:

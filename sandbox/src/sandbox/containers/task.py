@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sandbox.containers.namespace import (
     find_user,
     signal_number,
 )
-from sandbox.containers.rootfs import Bind, Layout, inside
+from sandbox.containers.rootfs import FILES, Bind, Layout, inside
 from sandbox.containers.runtimes import SYSTEM_PATH, runtime
 
 __all__ = ["ContainerSpec", "NamespaceError", "RunningContainer", "StartError"]
@@ -31,7 +32,8 @@ class ContainerSpec:
     """What a container runs. None for the commands and the folder means the image's own.
 
     `mounts` are folders of this machine, `tmpfs` sizes in MiB by absolute path; both can be written where the root
-    is `read_only`, mounts if they say so.
+    is `read_only`, mounts if they say so. `hosts` are names that it knows, with their addresses; `listens` and
+    `connected` are those of a :class:`Container`.
     """
 
     image: Image
@@ -44,6 +46,9 @@ class ContainerSpec:
     read_only: bool = False
     mounts: list[Bind] = field(default_factory=list)
     tmpfs: dict[str, int] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    listens: Sequence[tuple[str, int]] = ()
+    connected: Callable[[int, socket.socket], None] | None = None
 
     @property
     def argv(self) -> list[str]:
@@ -52,6 +57,15 @@ class ContainerSpec:
         entry = config.get("Entrypoint") or [] if self.entry_point is None else self.entry_point
         inherited = config.get("Cmd") or [] if self.entry_point is None else []
         return [*entry, *(inherited if self.command is None else self.command)]
+
+
+def _hosts(folder: Path, hosts: Mapping[str, str]) -> list[Bind]:
+    """The file that resolves names, where there are any besides the container's own."""
+    if not hosts:
+        return []
+    file = folder / "hosts"
+    file.write_text(FILES["etc/hosts"] + "".join(f"{address}\t{name}\n" for name, address in hosts.items()))
+    return [Bind(file, "/etc/hosts")]
 
 
 class RunningContainer:
@@ -85,7 +99,7 @@ class RunningContainer:
         self._command = Command(spec.argv, environment, cwd, user)
         self._stop_signal = signal_number(config.get("StopSignal") or "SIGTERM")
         layout = Layout(root)
-        layout.prepare(runtime(spec.image.runtime), spec.mounts)
+        layout.prepare(runtime(spec.image.runtime), [*spec.mounts, *_hosts(folder, spec.hosts)])
         for path in spec.tmpfs:
             inside(root, path).mkdir(parents=True, exist_ok=True)
         output = os.open(folder / "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -98,6 +112,8 @@ class RunningContainer:
                 network=network._container if network else "own",
                 read_only=spec.read_only,
                 tmpfs=[(f"/{inside(root, path).relative_to(root)}", size) for path, size in spec.tmpfs.items()],
+                listens=spec.listens,
+                connected=spec.connected,
             )
         finally:
             os.close(output)

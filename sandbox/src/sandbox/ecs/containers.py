@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,10 +33,23 @@ class Container(Protocol):
     def kill(self) -> None: ...
 
 
+class Proxy(Protocol):
+    """What leads a task to other services: their names with the addresses that it listens on in the task."""
+
+    @property
+    def addresses(self) -> dict[str, str]: ...
+
+    @property
+    def listens(self) -> list[tuple[str, int]]: ...
+
+    def connected(self, number: int, client: socket.socket) -> None: ...
+
+
 class ContainerEngine(Protocol):
     """Pulls images and starts containers; the containers of a task share one network: `peer` is one that runs.
 
-    Each of a definition's `mountPoints` has a `source`: the folder of this machine that its volume is.
+    Each of a definition's `mountPoints` has a `source`: the folder of this machine that its volume is. Its
+    `serviceConnect`, where it has that, is what leads it to other services by their names.
     """
 
     def pull(self, ecr: Any, uri: str) -> Any: ...
@@ -91,6 +105,7 @@ class LocalEngine:
         environment: dict[str, str],
         peer: RunningContainer | None,
     ) -> Container:
+        proxy: Proxy | None = definition.get("serviceConnect")
         mounts, linux = definition.get("mountPoints", []), definition.get("linuxParameters", {})
         spec = ContainerSpec(
             image=image,
@@ -103,6 +118,9 @@ class LocalEngine:
             read_only=bool(definition.get("readonlyRootFilesystem")),
             mounts=[Bind(Path(m["source"]), m["containerPath"], not m.get("readOnly")) for m in mounts],
             tmpfs={each["containerPath"]: int(each["size"]) for each in linux.get("tmpfs", [])},
+            hosts=proxy.addresses if proxy else {},
+            listens=proxy.listens if proxy else (),
+            connected=proxy.connected if proxy else None,
         )
         if spec.argv and image.configuration["architecture"] != self.architecture:
             (folder / "output.log").write_text(f"exec {spec.argv[0]}: exec format error\n")

@@ -24,6 +24,16 @@ def new_deployment_id() -> str:
     return f"ecs-svc/{random.randint(10**18, 10**19 - 1)}"  # noqa: S311
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """What clients connect to by Service Connect: a name and a port; the service's ARN, and the port's name there."""
+
+    name: str
+    port: int
+    service: str
+    port_name: str
+
+
 @dataclass
 class Deployment:
     """One attempt to make a service run one revision with one set of placement inputs.
@@ -31,6 +41,7 @@ class Deployment:
     `watch` is None until its scheduler has seen it for the first time.
     `scale` is its share of the desired count in per cent, which matters for a task set and where traffic shifts;
     `load_balancers` has the target groups that its tasks are in, where they are not those declared.
+    `endpoints` are those of Service Connect that there were when it began.
     With the CODE_DEPLOY controller it is a task set, and `external_id` CodeDeploy's deployment. Only a task set is ever
     DRAINING.
     """
@@ -55,6 +66,7 @@ class Deployment:
     scale: float = 100.0
     external_id: str | None = None
     load_balancers: list[Json] | None = None
+    endpoints: list[Endpoint] = field(default_factory=list)
 
     @property
     def balancers(self) -> list[Json]:

@@ -202,6 +202,7 @@ class Scheduler:
                 rollback_from=failed.id,
                 digests=dict(target.digests),
                 load_balancers=target.load_balancers,
+                endpoints=target.endpoints,
             ),
         )
         service.add_event(f"rolling back to deployment {target.id}.")

@@ -21,6 +21,7 @@ from sandbox.ecs.in_flight import in_flight_of
 from sandbox.ecs.memory import KILLED, over_limit
 from sandbox.ecs.model import Json, Task
 from sandbox.ecs.provision import Provisions, provision
+from sandbox.ecs.service_connect import Proxy
 from sandbox.ecs.start_error import TaskStartError
 from sandbox.ecs.state import state_of
 from sandbox.ecs.validation import target_group
@@ -53,6 +54,9 @@ class TaskRun:
             container["name"]: mounted(_overridden(container, task.overrides), task, account.folder)
             for container in task.task_definition["containerDefinitions"]
         }
+        if task.endpoints:
+            proxy = Proxy(account, task)
+            self.definitions = {name: {**each, "serviceConnect": proxy} for name, each in self.definitions.items()}
         self.deciding = _deciding(self.definitions)
         self.containers: dict[str, Container] = {}
         self.checks: list[Check] = []

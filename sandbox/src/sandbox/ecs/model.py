@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sandbox.ecs.deployment import Deployment, utc_now
+from sandbox.ecs.deployment import Deployment, Endpoint, utc_now
 from sandbox.ecs.service_deployment import ServiceDeployment, same_groups
 
 Json = dict[str, Any]
@@ -55,6 +55,7 @@ class Task:
     service_name: str | None = None
     deployment_id: str | None = None
     digests: dict[str, str] = field(default_factory=dict)
+    endpoints: list[Endpoint] = field(default_factory=list)
     started_by: str | None = None
     tags: list[Json] = field(default_factory=list)
     id: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -158,6 +159,8 @@ class Service:
     service_deployments: list[ServiceDeployment] = field(default_factory=list)
     stale: Json | None = None
     """What is answered once more after a change, where answers may be stale."""
+    discovered: dict[str, str] = field(default_factory=dict)
+    """The services of Cloud Map that ECS has made for it: name → id."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     wake: threading.Event = field(default_factory=threading.Event)
 

@@ -20,6 +20,7 @@ from sandbox.ecs.listener_rules import ListenerRules
 from sandbox.ecs.model import Json, Service
 from sandbox.ecs.moto_record import forget_service, record_service, service_tags
 from sandbox.ecs.native import NativeScheduler, Surroundings
+from sandbox.ecs.service_connect import check_service_connect, known_endpoints, register
 from sandbox.ecs.shapes import service_shape
 from sandbox.ecs.state import cluster_arn, find_service, short_name, state_of, task_definition
 from sandbox.ecs.task_sets import TaskSetScheduler
@@ -78,6 +79,7 @@ def create_service(account: Account, principal: Principal, params: Json) -> Json
     _complete(settings)
     definition = task_definition(account, params["taskDefinition"])
     _check(account, settings, definition, params)
+    check_service_connect(account, name, settings, definition)
     state = state_of(account)
     with state.lock:
         existing = state.service(cluster, name)
@@ -98,6 +100,8 @@ def create_service(account: Account, principal: Principal, params: Json) -> Json
             created_by=principal.arn,
         )
         state.services[short_name(cluster), name] = service
+    deployment.endpoints = known_endpoints(account, settings)
+    register(account, service)
     if service.controller == "ECS":
         publish_deployment(account, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason)
     account.spawn(f"ecs {name}", lambda: drive(account, service))
@@ -118,6 +122,7 @@ def update_service(account: Account, principal: Principal, params: Json) -> Json
         current = service.primary
         definition = task_definition(account, params.get("taskDefinition") or current.task_definition)
         _check(account, settings, definition, params)
+        check_service_connect(account, service.arn, settings, definition)
         revision: str = definition["taskDefinitionArn"]
         needed = service.controller == "ECS" and (
             bool(params.get("forceNewDeployment"))
@@ -128,7 +133,8 @@ def update_service(account: Account, principal: Principal, params: Json) -> Json
         if params.get("desiredCount") is not None:
             service.desired_count = int(params["desiredCount"])
         if needed:
-            deployment = Deployment(revision, _inputs(settings))
+            deployment = Deployment(revision, _inputs(settings), endpoints=known_endpoints(account, settings))
+            register(account, service)
             begin(service, deployment)
             publish_deployment(
                 account, service, deployment, "SERVICE_DEPLOYMENT_IN_PROGRESS", deployment.rollout_reason
@@ -148,6 +154,7 @@ def delete_service(account: Account, principal: Principal, params: Json) -> Json
         service.status = "DRAINING"
         service.wake.set()
         answer = _shape(account, service)
+    register(account, service)
     forget_service(account, service.cluster_arn, service.name)
     return {"service": answer}
 

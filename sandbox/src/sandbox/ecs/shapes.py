@@ -67,9 +67,16 @@ def deployment_shape(service: Service, deployment: Deployment) -> Json:
             "updatedAt": seconds(deployment.updated_at),
             "rolloutState": deployment.rollout_state,
             "rolloutStateReason": deployment.rollout_reason,
+            "serviceConnectConfiguration": service_connect(deployment.inputs),
             **{name: deployment.inputs.get(name) for name in DEPLOYMENT_INPUTS},
         }
     )
+
+
+def service_connect(inputs: Json) -> Json | None:
+    """Nothing is told of one that is off (hashicorp/terraform-provider-aws#43871)."""
+    declared: Json = inputs.get("serviceConnectConfiguration") or {}
+    return declared if declared.get("enabled") else None
 
 
 def _desired(service: Service, deployment: Deployment) -> int:

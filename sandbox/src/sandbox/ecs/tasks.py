@@ -47,6 +47,7 @@ class Launcher:
             service_name=service.name,
             deployment_id=deployment.id,
             digests=deployment.digests,
+            endpoints=deployment.endpoints,
             started_by=deployment.id,
             tags=_propagated(self.account, service, definition),
         )

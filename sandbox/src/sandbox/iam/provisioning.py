@@ -128,6 +128,11 @@ TEMPLATES: Templates = {
         "UntagResource": "{resourceArn}",
         **_each(ANY, "PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition"),
     },
+    "servicediscovery": {
+        **_each(ANY, "CreateHttpNamespace ListTagsForResource TagResource UntagResource"),
+        **_each("namespace/{Id}", "GetNamespace DeleteNamespace"),
+        "GetOperation": "namespace/*",  # of which it names an operation only
+    },
     "route53": {"ListHostedZones": ANY, "CreateHostedZone": ANY},
     "scheduler": {
         "GetScheduleGroup": "schedule-group/{Name}",

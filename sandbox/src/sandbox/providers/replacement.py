@@ -99,6 +99,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:scheduler/scheduleGroup:ScheduleGroup": "name namePrefix",
         "aws:sqs/queue:Queue": "name namePrefix fifoQueue",
         "aws:sqs/queuePolicy:QueuePolicy": "queueUrl",
+        "aws:servicediscovery/httpNamespace:HttpNamespace": "name description",
         "aws:ssm/parameter:Parameter": "name",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "securityGroupId",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "securityGroupId",

@@ -246,6 +246,22 @@ def test_what_a_changed_service_does(change: Change, running: ServiceState, line
 
 
 @pytest.mark.parametrize(
+    ("name", "action", "line"),
+    [
+        ("hello-to-sg-0a1b-5432", "create", "**connects to port 5432 of sg-0a1b**"),
+        ("hello-to-api-to-go", "create", "**connects to service api-to-go**"),
+        ("hello-to-sg-0a1b-5432", "delete", "no longer connects to port 5432 of sg-0a1b"),
+        ("hello-in", "create", None),
+        ("hello-to-api", "update", None),
+    ],
+)
+def test_what_a_service_connects_to(name: str, action: Any, line: str | None) -> None:
+    urn = f"urn:pulumi:dev::p::aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::{name}"
+    (*lines, others) = effect([Change(urn, action, "hello")], state(), asked=True).lines
+    assert (lines, others) == ([line] if line else [], f"other resources: 1 {action}d")
+
+
+@pytest.mark.parametrize(
     ("before", "after", "lines"),
     [
         (None, "CANARY", ("**canary deployments** by ECS instead of rolling: the service is updated, nothing is replaced",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.providers.resources import (
+    cloud_map,
     code,
     codedeploy,
     dns_acm,
@@ -26,6 +27,7 @@ from sandbox.providers.types import Resource
 __all__ = ["INVOKES", "RESOURCES"]
 
 _MODULES = (
+    cloud_map,
     code,
     codedeploy,
     dns_acm,

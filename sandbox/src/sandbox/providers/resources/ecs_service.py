@@ -19,6 +19,10 @@ DEPLOYMENT = {
     "deploymentCircuitBreaker": "deploymentCircuitBreaker",
     "alarms": "alarms",
 }
+SPECIAL = (
+    *("cluster", "deploymentConfiguration", "networkConfiguration", "serviceConnectConfiguration", "taskDefinition"),
+)
+"""Inputs that are reported otherwise than by their name."""
 SHIFTING = ("BLUE_GREEN", "LINEAR", "CANARY")
 OWN_BLOCKS = {"linearConfiguration": "LINEAR", "canaryConfiguration": "CANARY"}
 # What UpdateService takes; the rest replaces the service.
@@ -80,6 +84,8 @@ class Service(AwsResource):
         for name in UPDATABLE:
             if name in olds and name not in news and isinstance(olds[name], list):
                 sent[name] = []
+        if "serviceConnectConfiguration" in olds and "serviceConnectConfiguration" not in news:
+            sent["serviceConnectConfiguration"] = {"enabled": False}
         if any(name in sent for name in (*DEPLOYMENT, "deploymentConfiguration")):
             sent |= {k: news[k] for k in (*DEPLOYMENT, "deploymentConfiguration") if k in news}
         forced = text(news.get("forceNewDeployment", False)) == "true"
@@ -100,7 +106,7 @@ class Service(AwsResource):
         return None if description is None or description["status"] == "INACTIVE" else description
 
     def reported(self, aws: Aws, description: Any, props: Properties) -> Properties:
-        special = {*DEPLOYMENT, "networkConfiguration", "taskDefinition", "cluster", "deploymentConfiguration"}
+        special = {*DEPLOYMENT, *SPECIAL}
         state = super().reported(aws, description, {k: v for k, v in props.items() if k not in special})
         configuration = description.get("deploymentConfiguration", {})
         for name, api in DEPLOYMENT.items():
@@ -112,6 +118,11 @@ class Service(AwsResource):
         if "networkConfiguration" in props and network:
             public = {"assignPublicIp": network.get("assignPublicIp") == "ENABLED"}
             state["networkConfiguration"] = reported({**network, **public}, props["networkConfiguration"], {})
+        if "serviceConnectConfiguration" in props:
+            told = _primary(description).get("serviceConnectConfiguration")
+            state["serviceConnectConfiguration"] = told and reported(
+                told, props["serviceConnectConfiguration"], self.names
+            )
         if "taskDefinition" in props:
             state["taskDefinition"] = _revision(description["taskDefinition"], props["taskDefinition"])
         return state

@@ -215,6 +215,29 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
     }
 
 
+def get_load_balancer(aws: Aws, args: Properties) -> Properties:
+    """The load balancer of an ARN or name; none is an error."""
+    which = {"LoadBalancerArns": [args["arn"]]} if "arn" in args else {"Names": [args["name"]]}
+    found = _only(aws.client("elbv2").describe_load_balancers(**which)["LoadBalancers"], "ELBv2 Load Balancer")
+    arn = found["LoadBalancerArn"]
+    return {
+        "arn": arn,
+        "arnSuffix": arn.partition(":loadbalancer/")[2],
+        "dnsName": found["DNSName"],
+        "id": arn,
+        "internal": found.get("Scheme") == "internal",
+        "ipAddressType": found.get("IpAddressType", "ipv4"),
+        "loadBalancerType": found["Type"],
+        "name": found["LoadBalancerName"],
+        "region": aws.region,
+        "securityGroups": found.get("SecurityGroups", []),
+        "subnets": [zone["SubnetId"] for zone in found["AvailabilityZones"]],
+        "tags": {},
+        "vpcId": found["VpcId"],
+        "zoneId": found["CanonicalHostedZoneId"],
+    }
+
+
 def get_policy_document(aws: Aws, args: Properties) -> Properties:
     """A policy's JSON from its statements, over the source documents and under the overriding ones."""
     statements = [_statement(statement) for statement in args.get("statements", [])]
@@ -306,5 +329,6 @@ INVOKES: dict[str, Callable[[Aws, Properties], Properties]] = {
     "aws:ec2/getSubnets:getSubnets": get_subnets,
     "aws:ec2/getSubnet:getSubnet": get_subnet,
     "aws:route53/getZone:getZone": get_zone,
+    "aws:lb/getLoadBalancer:getLoadBalancer": get_load_balancer,
     "aws:iam/getPolicyDocument:getPolicyDocument": get_policy_document,
 }
