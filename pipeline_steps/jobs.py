@@ -149,7 +149,8 @@ class Jobs:
 
     def stop(self, job: str, task: str) -> None:
         """Stop a run that has taken too long; one that is over stays as it is."""
-        reason = f"The job did not end in {self._settings.jobs[job].minutes} min"
+        known = self._settings.jobs.get(job)
+        reason = f"The job did not end in {known.minutes} min" if known else f"The job {job} was taken away"
         print(f"Stopping {task} unless it has ended: {reason}")
         try:
             self._ecs.stop_task(cluster=self._cluster, task=task, reason=reason)
@@ -184,9 +185,14 @@ class Jobs:
         if (release := Release.parse(record["Value"])) is None:
             raise NotRun("Nothing was released yet")
         try:
-            return self._limit(job, self._start(job, run, release))
+            task = self._start(job, run, release)
         except (StepError, ClientError) as error:
             raise NotRun(f"It was not started: {error}", JOB_FAILED) from error
+        try:
+            return self._limit(job, task)
+        except ClientError as error:
+            self._ecs.stop_task(cluster=self._cluster, task=task, reason="It would have had no time limit")
+            raise NotRun(f"It is being stopped, because it would have had no time limit: {error}", task=task) from error
 
     def _try_again(self, job: str, run: Run, task: str, reason: str) -> None:
         try:
@@ -195,9 +201,13 @@ class Jobs:
             self._tell(JOB_FAILED, job, f"{reason}. It was not tried again: {error}", task)
 
     def _under_way(self, job: str) -> Json | None:
-        """The task of a run that goes on, or None."""
+        """The task of a run that goes on, or None; ListTasks has one that is to stop as STOPPED."""
         family = job_family(self._settings.name, job)
-        return next(describe_tasks(self._ecs, self._cluster, family=family, desiredStatus="RUNNING"), None)
+        for status in ("RUNNING", "STOPPED"):
+            for task in describe_tasks(self._ecs, self._cluster, family=family, desiredStatus=status):
+                if task["lastStatus"] != "STOPPED":
+                    return task
+        return None
 
     def _start(self, job: str, run: Run, release: Release) -> str:
         names = [self._settings.service]

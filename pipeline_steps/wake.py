@@ -9,6 +9,7 @@ import boto3
 from pipeline_steps.job import Done, Job
 from pipeline_steps.settings import Settings
 from releases.record import Release
+from releases.scaling import most_tasks
 
 PROOF = 1
 """Tasks that prove a release while the schedule wants none."""
@@ -26,10 +27,10 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
 
 
 def sleep(session: boto3.Session, settings: Settings) -> str:
-    """Have the service at 0 tasks again, unless the number has changed meanwhile; what was done, in words."""
+    """Have the service at 0 tasks again, unless its schedule wants some by now; what was done, in words."""
     ecs = session.client("ecs")
     service = ecs.describe_services(cluster=settings.cluster, services=[settings.service])["services"][0]
-    if service["desiredCount"] != PROOF:
+    if service["desiredCount"] != PROOF or most_tasks(session, settings.cluster, settings.service):
         return f"It wants {service['desiredCount']} task(s) now, and keeps them"
     ecs.update_service(cluster=settings.cluster, service=settings.service, desiredCount=0)
     return "It is back at 0 tasks"

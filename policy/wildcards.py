@@ -32,6 +32,7 @@ ANY_RESOURCE = {
         for kind in ("Control", "Data")
     },
     "logs:DescribeLogGroups": TAKES_NO_RESOURCE,
+    "application-autoscaling:DescribeScalableTargets": TAKES_NO_RESOURCE,
     "codepipeline:PutJobFailureResult": TAKES_NO_RESOURCE,
     "codepipeline:PutJobSuccessResult": TAKES_NO_RESOURCE,
     "ecr:GetAuthorizationToken": TAKES_NO_RESOURCE,

@@ -79,6 +79,11 @@ def find_executions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     return [allow("FindExecutions", "codepipeline:ListPipelineExecutions GetPipelineExecution", [pipeline_arn])]
 
 
+def read_execution(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
+    """Looks what an execution of a pipeline was started with, and by whom."""
+    return [allow("ReadExecution", "codepipeline:GetPipelineExecution", [pipeline_arn])]
+
+
 def read_actions(pipeline_arn: pulumi.Input[str]) -> list[Statement]:
     """Looks what the actions of a pipeline's executions have handed on."""
     return [allow("ReadActions", "codepipeline:ListActionExecutions", [pipeline_arn])]

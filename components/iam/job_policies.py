@@ -8,6 +8,11 @@ import pulumi
 from components.iam.policies import EVERYTHING, Arns, Statement, allow
 
 
+def read_scaling() -> list[Statement]:
+    """Looks how many tasks scaling lets a service have; the action takes no resource."""
+    return [allow("ReadScaling", "application-autoscaling:DescribeScalableTargets", EVERYTHING)]
+
+
 def run_jobs(
     *,
     cluster_arn: pulumi.Input[str],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.iam import delivery_policies, policies
+from components.iam import delivery_policies, job_policies, policies
 from components.pipeline import assets, promotion
 from components.pipeline.builds import DOCKER_PLATFORMS, DeployPipelineArgs, is_shared
 from components.pipeline.origin import Origin
@@ -62,6 +62,10 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
     service, migrates = args["service"], args.get("migrate") is not None
     scope, deployable, controller = service.args["platform"].scope, service.deployable, service.deploy.controller
     source, images = args.get("source", Source()), service.args["images"]
+    pipeline_arn = scope.arn("codepipeline", scope.name(service.service))
+    # Whether another execution had the same start is looked for by Build, where an upload has one to itself.
+    by_build = source.is_built and not is_shared(args)
+    looks = delivery_policies.read_execution if by_build else delivery_policies.find_executions
     statements = delivery_policies.answer_jobs()
     if controller.release_counts_tasks or migrates or service.args["template"].sidecars():
         statements += delivery_policies.find_tasks(deployable.cluster_arn, deployable.tasks_arn)
@@ -74,6 +78,8 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
             tasks_arn=deployable.tasks_arn,
             log_group_arn=service.log_group_arn,
         )
+    if service.tasks.sleeps:
+        statements += job_policies.read_scaling()
     # A scalable target's ARN ends in an id that AWS makes up and no output gives.
     scalable_targets = scope.arn("application-autoscaling", "scalable-target/*")
     return [
@@ -88,7 +94,7 @@ def permissions(args: DeployPipelineArgs, origin: Origin) -> list[policies.State
         *delivery_policies.write_release(service.record_arn),
         *delivery_policies.put_events(scope.arn("events", "event-bus/default"), SOURCE, STARTED, PACKAGED, RELEASED),
         *delivery_policies.put_metrics(SOURCE),
-        *delivery_policies.find_executions(scope.arn("codepipeline", scope.name(service.service))),
+        *looks(pipeline_arn),
     ]
 
 

@@ -63,8 +63,10 @@ def let_tasks_in(
     connections: Sequence[Connection],
     services: Mapping[str, aws.ec2.SecurityGroup],
     parent: pulumi.Resource,
-) -> None:
-    """Have the security groups let the tasks in. Out they may go anywhere, as `task_security_group` says.
+) -> list[pulumi.Resource]:
+    """Have the security groups let the tasks in, by the rules that are returned.
+
+    Out they may go anywhere, as `task_security_group` says.
 
     Args:
         service: the name of the service that connects.
@@ -73,7 +75,7 @@ def let_tasks_in(
         services: the security groups of the services among that, by name.
         parent: the component.
     """
-    for name, target, ports in _targets(connections, services):
+    return [
         aws.vpc.SecurityGroupIngressRule(
             f"{service}-to-{name}",
             security_group_id=target,
@@ -84,6 +86,8 @@ def let_tasks_in(
             to_port=ports[1],
             opts=pulumi.ResourceOptions(parent=parent),
         )
+        for name, target, ports in _targets(connections, services)
+    ]
 
 
 def _targets(

@@ -178,7 +178,8 @@ class EcsService(pulumi.ComponentResource):
         )
         self.group = group = task_security_group(name, self._platform.network.vpc_id, self)
         mounts = let_in(name, args["task"].volumes, group, self)
-        let_tasks_in(name, group, args.get("connects_to", []), {k: v.group for k, v in self._services.items()}, self)
+        groups = {service: connected.group for service, connected in self._services.items()}
+        lets_in = let_tasks_in(name, group, args.get("connects_to", []), groups, self)
         runtime = args["parameters"].runtime.arns
         outputs = {
             "log_group": logs.name,
@@ -196,7 +197,7 @@ class EcsService(pulumi.ComponentResource):
             lambda revision: self._with_state(*revision)
         )
         self.routing, shifter = self._routing(group), None
-        first: list[pulumi.Resource] = [execution_policy, *app_policies, *mounts]
+        first: list[pulumi.Resource] = [execution_policy, *app_policies, *mounts, *lets_in]
         if self._shifts_by_ecs:
             shifter, shift_policy = shift_role(name, self._scope, self.routing, self.deploy.hook_arns, self)
             self.routing = with_shift(self.routing, shifter.arn)

@@ -1,11 +1,11 @@
 """A service's jobs: commands that run in tasks of their own with the released image, by a schedule or by hand."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypedDict
+from typing import Annotated, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components import types
 from components.iam import delivery_policies, job_policies
@@ -42,6 +42,14 @@ class Job(Model):
     """Minutes until a run is stopped, which is a failure."""
     retries: Annotated[int, Field(ge=0, le=5)] = 0
     """How often a run by schedule that has failed is tried again, at once."""
+
+    @model_validator(mode="after")
+    def _by_schedule(self) -> Self:
+        if self.retries and self.schedule is None:
+            raise ValueError("retries: only with schedule; a run by hand is never tried again")
+        if "timezone" in self.model_fields_set and not (self.schedule or "").startswith("cron"):
+            raise ValueError("timezone: only with a schedule that is cron(…)")
+        return self
 
 
 JobName = Annotated[str, types.NAME, Field(min_length=2, max_length=30)]

@@ -16,6 +16,7 @@ from pipeline_steps.job_settings import VARIABLE, JobCommand, JobSettings
 from pipeline_steps.jobs import BY_HAND, SCHEDULED, Jobs, Run, token_of
 from releases.command_task import JOB_LABEL
 from releases.events import JOB_FAILED, JOB_SKIPPED
+from releases.names import job_family
 from releases.record import Release
 
 Json = dict[str, Any]
@@ -67,7 +68,11 @@ class Aws:
             "GetLogEvents": lambda _: {"events": [{"message": line} for line in log]},
         })  # fmt: skip
         self.aws.answers["ListTasks"] = lambda given: {
-            "taskArns": [t["taskArn"] for t in self.running.get(given["family"], [])]
+            "taskArns": [
+                t["taskArn"]
+                for t in self.running.get(given["family"], [])
+                if t.get("desiredStatus", "RUNNING") == given["desiredStatus"]
+            ]
         }
         self.jobs = Jobs(cast(boto3.Session, self.aws), settings)
 
@@ -226,6 +231,31 @@ def test_while_a_run_goes_on_another_one_is_left_out(by: str, told: list[str]) -
         for _, d in aws.told
     )
     assert aws.jobs.run("import", run(key="t3")) == {"task": "task/dev/t3"}, "another job does not wait"
+
+
+@pytest.mark.parametrize(("last", "starts"), [("DEACTIVATING", False), ("STOPPED", True)])
+def test_a_run_goes_on_until_its_task_has_stopped(last: str, starts: bool) -> None:
+    """One that is to stop may work for two minutes yet."""
+    aws = Aws()
+    task = {"taskArn": "task/dev/1", "startedBy": "x", "desiredStatus": "STOPPED", "lastStatus": last}
+    aws.running[job_family("dev-web", "clean")] = [task]
+    assert ("task" in aws.jobs.run("clean", Run(BY_HAND, 1, "t"))) is starts
+
+
+def test_a_run_that_can_have_no_limit_is_stopped() -> None:
+    aws = Aws()
+    aws.schedule_refused = error("ServiceQuotaExceededException", "CreateSchedule")
+    reason = aws.jobs.run("clean", Run(SCHEDULED, 1, "t"))["reason"]
+    assert reason.startswith("It is being stopped, because it would have had no time limit: ")
+    (stopped,) = aws.aws.called("StopTask")
+    assert (stopped["task"], stopped["reason"]) == ("task/dev/t", "It would have had no time limit")
+    assert aws.told == [], "its end tells"
+
+
+def test_a_run_of_a_job_that_was_taken_away_is_stopped() -> None:
+    aws = Aws()
+    aws.jobs.stop("gone", "task/dev/1")
+    assert [each["reason"] for each in aws.aws.called("StopTask")] == ["The job gone was taken away"]
 
 
 def test_nothing_runs_before_the_first_release() -> None:

@@ -71,6 +71,7 @@ class Step:
         left = list(self.looks)
         self.aws = FakeSession({
             "DescribeServices": lambda _: {"services": [left.pop(0) if len(left) > 1 else left[0]]},
+            "DescribeScalableTargets": lambda _: {"ScalableTargets": [{"MaxCapacity": 0}]},
             "UpdateService": lambda _: {"service": look("IN_PROGRESS")},
             "DescribeTaskDefinition": self._definition,
             "DescribeImages": self._image,

@@ -19,9 +19,10 @@ JOB = Job("job", "wake", {}, {}, {}, {}, {})
 RELEASED = Release(3, "sha256:a", "dev-web:7", "print", "v1", "execution", "now").value()
 
 
-def aws(desired: int, record: str = RELEASED) -> Any:
+def aws(desired: int, record: str = RELEASED, most: int = 0) -> Any:
     return FakeSession({
         "DescribeServices": lambda _: {"services": [{"desiredCount": desired}]},
+        "DescribeScalableTargets": lambda _: {"ScalableTargets": [{"MaxCapacity": most}]},
         "GetParameter": lambda _: {"Parameter": {"Value": record}},
     })  # fmt: skip
 
@@ -37,13 +38,17 @@ def test_a_task_is_started_where_none_is_wanted_and_there_was_a_release(desired:
 
 
 @pytest.mark.parametrize(
-    ("desired", "back", "words"),
-    [(1, True, "It is back at 0 tasks"), (2, False, "It wants 2 task(s) now, and keeps them")],
+    ("desired", "most", "back", "words"),
+    [
+        (1, 0, True, "It is back at 0 tasks"),
+        (2, 4, False, "It wants 2 task(s) now, and keeps them"),
+        pytest.param(1, 1, False, "It wants 1 task(s) now, and keeps them", id="morning with one task"),
+    ],
 )
 def test_after_it_the_service_sleeps_unless_somebody_has_changed_the_number(
-    desired: int, back: bool, words: str
+    desired: int, most: int, back: bool, words: str
 ) -> None:
-    session = aws(desired)
+    session = aws(desired, most=most)
     assert wake.sleep(cast(boto3.Session, session), SETTINGS) == words
     assert session.called("UpdateService") == (
         [{"cluster": "dev", "service": "dev-web", "desiredCount": 0}] if back else []

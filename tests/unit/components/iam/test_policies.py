@@ -71,6 +71,9 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "fetch_promoted": (lambda: delivery_policies.fetch_promoted("repository"), [
         ("FetchPromotedImage", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["repository"]),
     ]),
+    "read_execution": (lambda: delivery_policies.read_execution("pipeline"), [
+        ("ReadExecution", "codepipeline:GetPipelineExecution", ["pipeline"]),
+    ]),
     "read_actions": (lambda: delivery_policies.read_actions("pipeline"), [
         ("ReadActions", "codepipeline:ListActionExecutions", ["pipeline"]),
     ]),

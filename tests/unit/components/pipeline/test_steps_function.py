@@ -171,8 +171,8 @@ def test_what_the_function_may_do(dev: Recorder) -> None:
                 }
             },
         ),
-        "FindExecutions": (
-            ["codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution"],
+        "ReadExecution": (
+            ["codepipeline:GetPipelineExecution"],
             [f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:dev-mailer"],
         ),
         "ReadActions": (

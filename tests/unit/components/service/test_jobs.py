@@ -171,3 +171,16 @@ def test_what_is_no_job(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Job(**{"command": ["x"], **given})
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"retries": 1}, "retries: only with schedule"),
+        ({"timezone": "Asia/Tokyo"}, "timezone: only with a schedule that is cron"),
+        ({"timezone": "Asia/Tokyo", "schedule": "rate(5 minutes)"}, "timezone: only with a schedule that is cron"),
+    ],
+)
+def test_a_key_without_effect_is_refused(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Job.model_validate({"command": ["x"], **given})
