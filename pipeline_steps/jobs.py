@@ -108,8 +108,8 @@ def template_of(controller: Controller, service: Json, release: Release) -> str:
 
 
 def handle(event: Json, context: object) -> dict[str, str] | None:
-    """Run a job (`{"job": NAME, "token": TEXT, "by": …}`), stop a run (`{"stop": TASK, "job": NAME}`), or look how one
-    has ended (an event of ECS's).
+    """Run a job (`{"job": NAME, "token": TEXT, "by": …}`), stop a run (`{"stop": TASK, "minutes": NUMBER}`), or look
+    how one has ended (an event of ECS's).
 
     Returns:
         Of a run that was asked for, `task`, its ARN, or `reason`, why there is none; else nothing.
@@ -118,7 +118,7 @@ def handle(event: Json, context: object) -> dict[str, str] | None:
     if "detail" in event:
         jobs.look(event["detail"])
     elif "stop" in event:
-        jobs.stop(event["job"], event["stop"])
+        jobs.stop(event["stop"], event.get("minutes"))
     else:
         run = Run(event.get("by", SCHEDULED), 1, token_of(f"{event['job']} {event['token']}"))
         return jobs.run(event["job"], run)
@@ -147,10 +147,14 @@ class Jobs:
                 self._tell(reason.told, job, str(reason), reason.task)
             return {"reason": str(reason)}
 
-    def stop(self, job: str, task: str) -> None:
-        """Stop a run that has taken too long; one that is over stays as it is."""
-        known = self._settings.jobs.get(job)
-        reason = f"The job did not end in {known.minutes} min" if known else f"The job {job} was taken away"
+    def stop(self, task: str, minutes: int | None) -> None:
+        """Stop a run that has taken too long, whatever has become of its job; one that is over stays as it is.
+
+        Args:
+            task: its ARN.
+            minutes: how long it might take; None where its schedule does not say.
+        """
+        reason = f"The job did not end in {minutes} min" if minutes else "The job did not end in time"
         print(f"Stopping {task} unless it has ended: {reason}")
         try:
             self._ecs.stop_task(cluster=self._cluster, task=task, reason=reason)
@@ -177,15 +181,8 @@ class Jobs:
     def _run(self, job: str, run: Run) -> str:
         if job not in self._settings.jobs:
             raise NotRun(f"There is no job {job}; there is {', '.join(sorted(self._settings.jobs)) or 'none'}")
-        if earlier := self._under_way(job):
-            if earlier["startedBy"] == run.started_by:
-                return self._limit(job, str(earlier["taskArn"]))
-            raise NotRun(f"The run before goes on in {earlier['taskArn']}", JOB_SKIPPED, earlier["taskArn"])
-        record = self._session.client("ssm").get_parameter(Name=self._settings.record)["Parameter"]
-        if (release := Release.parse(record["Value"])) is None:
-            raise NotRun("Nothing was released yet")
         try:
-            task = self._start(job, run, release)
+            task = self._task(job, run)
         except (StepError, ClientError) as error:
             raise NotRun(f"It was not started: {error}", JOB_FAILED) from error
         try:
@@ -193,6 +190,17 @@ class Jobs:
         except ClientError as error:
             self._ecs.stop_task(cluster=self._cluster, task=task, reason="It would have had no time limit")
             raise NotRun(f"It is being stopped, because it would have had no time limit: {error}", task=task) from error
+
+    def _task(self, job: str, run: Run) -> str:
+        """The task of a run, started unless it is already."""
+        if earlier := self._under_way(job):
+            if earlier["startedBy"] == run.started_by:
+                return str(earlier["taskArn"])
+            raise NotRun(f"The run before goes on in {earlier['taskArn']}", JOB_SKIPPED, earlier["taskArn"])
+        record = self._session.client("ssm").get_parameter(Name=self._settings.record)["Parameter"]
+        if (release := Release.parse(record["Value"])) is None:
+            raise NotRun("Nothing was released yet")
+        return self._start(job, run, release)
 
     def _try_again(self, job: str, run: Run, task: str, reason: str) -> None:
         try:
@@ -262,7 +270,8 @@ class Jobs:
     def _limit(self, job: str, task: str) -> str:
         """Have a run stopped when it has taken too long; its task."""
         settings = self._settings
-        due = datetime.now(UTC) + timedelta(minutes=settings.jobs[job].minutes)
+        minutes = settings.jobs[job].minutes
+        due = datetime.now(UTC) + timedelta(minutes=minutes)
         scheduler = self._session.client("scheduler")
         try:
             scheduler.create_schedule(
@@ -274,7 +283,7 @@ class Jobs:
                 Target={
                     "Arn": settings.function,
                     "RoleArn": settings.schedule_role,
-                    "Input": json.dumps({"job": job, "stop": task}),
+                    "Input": json.dumps({"stop": task, "minutes": minutes}),
                 },
             )
         except scheduler.exceptions.ConflictException:

@@ -1,5 +1,6 @@
 """When something happens: AWS's cron expressions, and the clock that they go by."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -10,20 +11,39 @@ from pydantic import AfterValidator, Field
 from components import types
 
 CRON = r"cron\(\S+( \S+){5}\)"
+RATE = r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)"
+"""1 with a singular, and all else with a plural (EventBridge, Rate expressions reference)."""
 CRON_WORDS = "cron(MINUTES HOURS DAY-OF-MONTH MONTH DAY-OF-WEEK YEAR), such as cron(0 3 * * ? *)"
+
+NOT_IANA = {"localtime", "Factory"}
+"""Files beside the time zones: this machine's own one, and what stands for none."""
 
 
 def _cron(text: str) -> str:
     if text.startswith("cron"):
         try:
-            AwsCroniter(text.removeprefix("cron(").removesuffix(")"))
+            cron = AwsCroniter(text.removeprefix("cron(").removesuffix(")"))
         except (AwsCroniterExpressionError, ValueError) as error:
             raise ValueError(f"{text!r} is no schedule: {error}") from error
+        if not due_again(cron, datetime.now(UTC)):
+            raise ValueError(f"{text!r} is never due again")
     return text
 
 
+def due_again(cron: AwsCroniter, now: datetime) -> bool:
+    """Whether a cron expression is due some time, by the clock of whichever time zone.
+
+    Args:
+        cron: the expression.
+        now: a time in UTC; the clocks of all time zones show at most a day less.
+    """
+    # The library gives a search up after ten steps, which for a rare day is some years.
+    starts = [now - timedelta(days=1), *(datetime(year, 1, 1, tzinfo=UTC) for year in cron.years if year > now.year)]
+    return any(cron.get_next(start)[0] for start in starts)
+
+
 def _timezone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in available_timezones() - NOT_IANA:
         raise ValueError(f"{text!r} is no time zone of the IANA database, such as Asia/Tokyo or UTC")
     return text
 
@@ -32,8 +52,8 @@ Cron = Annotated[str, types.text(f"^{CRON}$", f"must be {CRON_WORDS}"), Field(ma
 CronOrRate = Annotated[
     str,
     types.text(
-        rf"^(rate\([1-9]\d* (minute|hour|day)s?\)|{CRON})$",
-        f"must be {CRON_WORDS}, or rate(NUMBER UNIT), such as rate(15 minutes)",
+        rf"^({RATE}|{CRON})$",
+        f"must be {CRON_WORDS}, or rate(NUMBER UNIT), such as rate(1 hour) or rate(15 minutes)",
     ),
     Field(max_length=256),
     AfterValidator(_cron),

@@ -195,7 +195,7 @@ def test_a_run_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == {
         "GroupName": "dev-web", "Name": "stop-t1", "ScheduleExpression": "at(2026-03-01T12:30:00)",
         "FlexibleTimeWindow": {"Mode": "OFF"}, "ActionAfterCompletion": "DELETE",
-        "Target": {"Arn": "arn:function", "RoleArn": "arn:role", "Input": '{"job": "clean", "stop": "task/dev/t1"}'},
+        "Target": {"Arn": "arn:function", "RoleArn": "arn:role", "Input": '{"stop": "task/dev/t1", "minutes": 30}'},
     }  # fmt: skip
 
 
@@ -252,10 +252,27 @@ def test_a_run_that_can_have_no_limit_is_stopped() -> None:
     assert aws.told == [], "its end tells"
 
 
-def test_a_run_of_a_job_that_was_taken_away_is_stopped() -> None:
+@pytest.mark.parametrize(
+    ("by", "operation", "told"),
+    [(SCHEDULED, "GetParameter", [JOB_FAILED]), (SCHEDULED, "ListTasks", [JOB_FAILED]), (BY_HAND, "GetParameter", [])],
+)
+def test_a_run_for_which_aws_cannot_be_asked_is_told(by: str, operation: str, told: list[str]) -> None:
     aws = Aws()
-    aws.jobs.stop("gone", "task/dev/1")
-    assert [each["reason"] for each in aws.aws.called("StopTask")] == ["The job gone was taken away"]
+    aws.aws.answers[operation] = lambda _: error("ThrottlingException", operation)
+    reason = aws.jobs.run("clean", run(by))["reason"]
+    assert reason.startswith("It was not started: ")
+    assert "ThrottlingException" in reason
+    assert aws.aws.called("RunTask") == []
+    assert [(kind, detail["reason"]) for kind, detail in aws.told] == [(kind, reason) for kind in told]
+
+
+def test_a_run_that_is_started_already_and_can_have_no_limit_is_stopped() -> None:
+    aws = Aws()
+    aws.jobs.run("clean", run())
+    aws.schedule_refused = error("ThrottlingException", "CreateSchedule")
+    assert aws.jobs.run("clean", run())["reason"].startswith("It is being stopped, because it would have had no time")
+    assert [each["task"] for each in aws.aws.called("StopTask")] == ["task/dev/t1"]
+    assert len(aws.aws.called("RunTask")) == 1
 
 
 def test_nothing_runs_before_the_first_release() -> None:
@@ -349,13 +366,17 @@ def test_ends_that_nobody_is_told_of(detail: Json) -> None:
     assert (aws.told, aws.aws.called("RunTask")) == ([], [])
 
 
-def test_a_run_that_takes_too_long_is_stopped() -> None:
-    aws = Aws()
-    aws.jobs.stop("clean", "task/dev/1")
+@pytest.mark.parametrize(
+    ("minutes", "reason"), [(45, "The job did not end in 45 min"), (None, "The job did not end in time")]
+)
+def test_a_run_that_takes_too_long_is_stopped(minutes: int | None, reason: str) -> None:
+    """By what its schedule says, so one of a job that was changed or taken away since, too."""
+    aws = Aws(settings=JobSettings(**{**SETTINGS.__dict__, "jobs": {}}))
+    aws.jobs.stop("task/dev/1", minutes)
     (asked,) = aws.aws.called("StopTask")
-    assert asked == {"cluster": "dev", "task": "task/dev/1", "reason": "The job did not end in 30 min"}
+    assert asked == {"cluster": "dev", "task": "task/dev/1", "reason": reason}
     aws.refused = error("InvalidParameterException")
-    aws.jobs.stop("clean", "task/dev/1")
+    aws.jobs.stop("task/dev/1", minutes)
 
 
 def test_what_the_function_is_called_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,8 +391,12 @@ def test_what_the_function_is_called_for(monkeypatch: pytest.MonkeyPatch) -> Non
         "task": f"task/dev/{token_of('import 2026-03-01T03:00:00Z')}"
     }
     assert aws.aws.called("RunTask")[1]["startedBy"].startswith("schedule/1/")
-    assert jobs.handle({"job": "clean", "stop": "task/dev/1"}, None) is None
-    assert len(aws.aws.called("StopTask")) == 1
+    assert jobs.handle({"stop": "task/dev/1", "minutes": 30}, None) is None
+    assert jobs.handle({"job": "clean", "stop": "task/dev/2"}, None) is None, "a schedule of the version before"
+    assert [(each["task"], each["reason"]) for each in aws.aws.called("StopTask")] == [
+        ("task/dev/1", "The job did not end in 30 min"),
+        ("task/dev/2", "The job did not end in time"),
+    ]
     assert jobs.handle({"detail": stopped("hand/1/t")}, None) is None
     assert [kind for kind, _ in aws.told] == [JOB_FAILED]
 
