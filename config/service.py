@@ -48,7 +48,7 @@ class Service(Model):
     task: Task
     protocol: Protocol = "http1"
     """What the load balancer speaks with the tasks: with `http2` and `grpc` HTTP/2 without TLS, and with whoever asks
-    HTTP/2 only. One that is up keeps it: its target groups would be made anew."""
+    HTTP/2 only. One that is up keeps it, and another one is refused: its target groups would be made anew."""
     health_check: HealthCheck = HealthCheck()
     drain: Annotated[int, Field(ge=0, le=3600)] = SECONDS_TO_FINISH_REQUESTS
     """Seconds that a task which leaves still has for the requests that it is answering; a deployment waits no longer
