@@ -379,6 +379,26 @@ def test_no_test_port_where_the_load_balancer_is_somebody_else_s(deploy: Deploy)
     assert "services.other.deploy.test_port: would be a listener of a load balancer" in refusal(deploy, config)
 
 
+@pytest.mark.parametrize(
+    ("group", "port", "refused"),
+    [("sg-0a1b2c3d", 2049, True), ("sg-0a1b2c3d", 2050, False), ("sg-1", 2049, False)],
+)
+def test_a_security_group_lets_the_tasks_in_at_a_port_once(
+    deploy: Deploy, group: str, port: int, refused: bool
+) -> None:
+    config = changed("services.chuoi.connects_to", [{"security_group": group, "port": port}])
+    volume = {"file_system": "fs-0123456789abcdef0", "path": "/app/uploads", "security_group": "sg-0a1b2c3d"}
+    config["fargate-delivery:services"]["chuoi"]["task"]["volumes"] = {"uploads": volume}
+    if refused:
+        words = (
+            "services.chuoi.connects_to[0]: sg-0a1b2c3d lets the tasks in at port 2049 already, as that of "
+            "task.volumes.uploads; take it away"
+        )
+        assert words in refusal(deploy, config)
+    else:
+        load(deploy, config)
+
+
 def test_what_cannot_be_connected_to(deploy: Deploy) -> None:
     shifted: dict[str, Any] = {**ROUTED, "deploy": CODE_DEPLOY}
     config = changed("services.other", shifted)
