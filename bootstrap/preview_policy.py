@@ -22,7 +22,8 @@ def preview_statements(scope: Scope) -> list[Statement]:
             [
                 "ec2:DescribeAvailabilityZones DescribeRouteTables DescribeVpcAttribute DescribeVpcs",
                 "route53:ListHostedZones ListHostedZonesByName",
-                "elasticloadbalancing:DescribeLoadBalancers DescribeLoadBalancerAttributes DescribeTags",
+                "elasticloadbalancing:DescribeLoadBalancers DescribeLoadBalancerAttributes",
+                "elasticloadbalancing:DescribeTags DescribeTargetGroups",
             ],
             EVERYTHING,
         ),

@@ -1,8 +1,17 @@
 """Tags of a service's own, on all that it is made of and that takes tags, beside those that the provider gives."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pulumi
+
+MOST = 10
+"""Of an object (S3, PutObjectTagging), which takes fewest of all that there is."""
+
+
+def alike(keys: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of keys that differ in case only, which are one key of a role's (IAM, Rules for tagging)."""
+    first: dict[str, str] = {}
+    return [(first[same], key) for key in keys if first.setdefault(same := key.casefold(), key) != key]
 
 
 def tagged(tags: Mapping[str, str]) -> pulumi.ResourceOptions:

@@ -13,6 +13,7 @@ from components.notifications import commit_messages
 from components.notifications.slack_messages import MAX_PATTERN_LENGTH, longest_pattern_length
 from components.service.alarms import MEASURES
 from components.service.connections import in_order, names_of
+from components.service.file_systems import NFS
 from components.suggestions import suggestion
 from components.types import PARAMETER_BYTES, REFERENCE
 from config.layers import NAMESPACE
@@ -143,10 +144,16 @@ def check_connections(config: Stack) -> Iterator[str]:
     services = config.services
     for name, service in services.items():
         times = Counter(service.connects_to)
+        mounted = {volume.security_group: name for name, volume in service.task.volumes.items()}
         for index, to in enumerate(service.connects_to):
             where = f"services.{name}.connects_to[{index}]"
             if times[to] > 1:
                 yield f"{where}: is there {times[to]} times; once is enough"
+            if to.port == NFS and (volume := mounted.get(to.security_group)):
+                yield (
+                    f"{where}: {to.security_group} lets the tasks in at port {NFS} already, as that of "
+                    f"task.volumes.{volume}; take it away"
+                )
             if to.service is None:
                 continue
             other = services.get(to.service)

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 
 from components.suggestions import suggestion
+from components.tags import MOST, alike
 
 OF_EVERY_PROVIDER = {"version", "pluginDownloadURL"}
 ACCOUNT = re.compile(r"\d{12}")
@@ -74,3 +75,31 @@ def _roles(roles: Any) -> Iterator[str]:
 def _tags(tags: Any) -> Iterator[str]:
     if not isinstance(tags, dict) or set(tags) != {"tags"} or not isinstance(tags["tags"], dict):
         yield "aws:defaultTags: must be tags below the key tags, as in aws:defaultTags: {tags: {project: my-project}}"
+        return
+    if (count := len(tags["tags"])) > MOST:
+        yield f"aws:defaultTags: has {count} tags, and an object of S3 takes {MOST}; take some away"
+    for one, other in alike(tags["tags"]):
+        yield f"aws:defaultTags: {one} and {other} differ in case only, and a role has one of them (IAM); take one"
+
+
+def check_service_tags(tags: Any, services: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """What shows only when the tags of a service are seen together with those of the stack.
+
+    Args:
+        tags: the value of `aws:defaultTags`.
+        services: the tags of each service.
+    """
+    if list(_tags(tags)):
+        return
+    of_stack = {key.casefold(): key for key in tags["tags"]}
+    for name, of_service in services.items():
+        where = f"services.{name}.tags"
+        for key in of_service:
+            if (same := of_stack.get(key.casefold(), key)) != key:
+                yield (
+                    f"{where}.{key}: differs in case only from {same} of aws:defaultTags, and a role has one of them "
+                    "(IAM); write it as there"
+                )
+        if (count := len({*tags["tags"], *of_service})) > MOST:
+            together = f"are {count} with those of aws:defaultTags"
+            yield f"{where}: {together}, and an object of S3 takes {MOST}; take some away"

@@ -27,6 +27,7 @@ from components.service.routing import (
 )
 from components.service.strategies import Deploy, RollingStrategy
 from components.service.task_role import Permission
+from components.tags import alike
 
 STACK_S_TAGS = ("project", "stack")
 """Keys of `aws:defaultTags` by which roles and policies know what is a stack's."""
@@ -48,7 +49,7 @@ class Service(Model):
     task: Task
     protocol: Protocol = "http1"
     """What the load balancer speaks with the tasks: with `http2` and `grpc` HTTP/2 without TLS, and with whoever asks
-    HTTP/2 only. One that is up keeps it: its target groups would be made anew."""
+    HTTP/2 only. One that is up keeps it, and another one is refused: its target groups would be made anew."""
     health_check: HealthCheck = HealthCheck()
     drain: Annotated[int, Field(ge=0, le=3600)] = SECONDS_TO_FINISH_REQUESTS
     """Seconds that a task which leaves still has for the requests that it is answering; a deployment waits no longer
@@ -90,8 +91,10 @@ class Service(Model):
             raise ValueError("routes need task.port")
         if "health_check" in self.model_fields_set and not self.routes:
             raise ValueError("health_check is asked by the load balancer, and there are no routes")
-        if taken := sorted(key for key in self.tags if key in STACK_S_TAGS or key.lower().startswith("aws:")):
+        if taken := sorted(key for key in self.tags if key.lower() in STACK_S_TAGS or key.lower().startswith("aws:")):
             raise ValueError(f"tags.{taken[0]} is the stack's own (aws:defaultTags), or AWS's")
+        for one, other in alike(self.tags):
+            raise ValueError(f"tags: {one} and {other} differ in case only, and a role has one of them (IAM); take one")
         if "protocol" in self.model_fields_set and not self.routes:
             raise ValueError("protocol is spoken by the load balancer, and there are no routes")
         if "drain" in self.model_fields_set and not self.routes:

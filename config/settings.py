@@ -31,7 +31,7 @@ from config.environment import check_environment_files, objects
 from config.layers import NAMESPACE
 from config.limits import check_limits
 from config.lines import StackLines, read_keys
-from config.provider_keys import check_provider, check_unknown_keys
+from config.provider_keys import check_provider, check_service_tags, check_unknown_keys
 from config.pull_request_stack import pull_request_number, substitute_number
 from config.service import Service
 from config.stack_file import Stack, StackFile
@@ -112,6 +112,7 @@ def load() -> Settings:
             *check_services(stack, config),
             *check_load_balancer(config),
             *check_connections(config),
+            *check_service_tags(of_aws.get("defaultTags"), {name: each.tags for name, each in config.services.items()}),
             *check_limits(stack, config, BUILDSPECS),
             *check_pull_request_stack(stack, config),
             *check_secrets(config, secrets),

@@ -15,6 +15,7 @@ from components.service.connections import in_order, names_of
 from components.service.ecs_service import EcsService
 from components.service.jobs import Jobs
 from components.service.parameter_store import ParameterStore
+from components.service.protocols import check_protocols
 from components.service.route_names import Route
 from components.service.update_hooks import Snapshot, current_service
 from components.tags import tagged
@@ -42,12 +43,14 @@ def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
     another way without that.
 
     Raises:
-        pulumi.RunError: one is replaced that may not be.
+        pulumi.RunError: one is replaced that may not be, or gets another protocol while it is up.
     """
     for name, service in stack.config.services.items():
         deploy, state = service.deploy, snapshot.states.get(name)
         update_hooks.check_controller_change(stack.stack, state, name, deploy.controller, allowed=deploy.replace)
         update_hooks.say_strategy_change(state, name, deploy)
+    routed = {name: service.protocol for name, service in stack.config.services.items() if service.routes}
+    check_protocols(snapshot.session, snapshot.states, routed)
 
 
 def declare_all(

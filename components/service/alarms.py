@@ -167,6 +167,20 @@ def service_alarms(
     return ServiceAlarms(names, [together.arn, *(alarm.arn for alarm in alarms)])
 
 
+def watched_alarms(full_name: str, names: Sequence[pulumi.Input[str]]) -> aws.ecs.ServiceAlarmsArgsDict:
+    """What ECS watches. `enable: false` is sent explicitly, because UpdateService keeps alarms that are left out.
+
+    The provider refuses a list without a name, and ECS asks of no name whether there is such an alarm.
+
+    Args:
+        full_name: the service's, which stands for an alarm where there is none.
+        names: those of the alarms that roll a deployment back.
+    """
+    if not names:
+        return {"alarm_names": [full_name], "enable": False, "rollback": False}
+    return {"alarm_names": list(names), "enable": True, "rollback": True}
+
+
 def queries(
     measure: Measure, groups: Sequence[pulumi.Input[str]], balancer_arn_suffix: pulumi.Input[str]
 ) -> list[aws.cloudwatch.MetricAlarmMetricQueryArgsDict]:

@@ -11,7 +11,7 @@ from components.iam import policies
 from components.iam.roles import attach_policy, create_role, service_role
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
-from components.service.alarms import Alarms, ServiceAlarms, service_alarms
+from components.service.alarms import Alarms, ServiceAlarms, service_alarms, watched_alarms
 from components.service.autoscaling import Tasks, scaling
 from components.service.capacity import Capacity, provider_strategies, shares
 from components.service.connections import Connection, let_tasks_in, service_connect
@@ -260,6 +260,7 @@ class EcsService(pulumi.ComponentResource):
     ) -> aws.ecs.Service:
         """The ECS service. Another controller is another service, which takes over what runs and how many of it."""
         deploy, state, replaces = self.deploy, self._current.state, self._replaces
+        watched = watched_alarms(self._full_name, self.alarms.names) if self._routes else None
         updates = not replaces and not deploy.controller.deploys_template
         force = force_new_deployment(state.settings, self._settings()) if updates and state is not None else False
         return aws.ecs.Service(
@@ -270,7 +271,7 @@ class EcsService(pulumi.ComponentResource):
             desired_count=state.desired if state is not None and replaces else 0,
             force_new_deployment=force or None,
             capacity_provider_strategies=provider_strategies(self._capacity),
-            **deploy.service_arguments(self._watched_alarms(), shifter.arn if shifter is not None else None),
+            **deploy.service_arguments(watched, shifter.arn if shifter is not None else None),
             network_configuration={
                 "subnets": self._platform.network.task_subnet_ids,
                 "security_groups": [group.id],
@@ -324,17 +325,6 @@ class EcsService(pulumi.ComponentResource):
             self._platform.page,
             self,
         )
-
-    def _watched_alarms(self) -> aws.ecs.ServiceAlarmsArgsDict | None:
-        """What ECS watches. `enable: false` is sent explicitly, because UpdateService keeps alarms that are left out.
-
-        The provider refuses a list without a name, and ECS asks of no name whether there is such an alarm.
-        """
-        if not self._routes:
-            return None
-        if not self.alarms.names:
-            return {"alarm_names": [self._full_name], "enable": False, "rollback": False}
-        return {"alarm_names": self.alarms.names, "enable": True, "rollback": True}
 
     async def _with_state(self, fingerprint: str, arn: str) -> tuple[str, str, ServiceState | None]:
         """Fingerprint and ARN of Pulumi's own revision, and the service when an edit of it need wait no longer."""

@@ -134,10 +134,10 @@ OF_THE_WHOLE = (
     "would lead to itself", "is taken by another route or redirect", "is another redirect's", "is redirected itself",
     "is no other service of the stack",
     "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most", "needs cluster.insights",
-    "times; once is enough", "there is no service", "is the service itself", "so it listens nowhere",
+    "differ in case only", "times; once is enough", "there is no service", "is the service itself", "so it listens nowhere",
     "two or more public_subnet_ids for the load balancer", "exists, so its VPC does",
 )  # fmt: skip
-"""What JSON Schema has no words for: numbers that are compared, and services that are."""
+"""What JSON Schema has no words for: numbers that are compared, and services and keys that are."""
 OF_ANOTHER_FILE = (
     "services.chuoi.task.cpu: is missing", ".for: is missing", "task.template: is missing", "command: is missing",
     "services.chuoi.task: is empty", "latency: is empty", "routes need task.port", "there are no routes",

@@ -250,6 +250,8 @@ MISTAKES = [
     ("services.chuoi.task.volumes", {name: {"file_system": "fs-12345678", "path": "/a"} for name in "ab"}, "services.chuoi.task: volumes: /a is the path of two"),
     ("services.chuoi.tags", {"aws:x": "y"}, "services.chuoi: tags.aws:x is the stack's own (aws:defaultTags), or AWS's"),
     ("services.chuoi.tags", {"stack": "prd"}, "services.chuoi: tags.stack is the stack's own (aws:defaultTags), or AWS's"),
+    ("services.chuoi.tags", {"Stack": "prd"}, "services.chuoi: tags.Stack is the stack's own (aws:defaultTags), or AWS's"),
+    ("services.chuoi.tags", {"team": "a", "cost": "b", "Team": "c"}, "services.chuoi: tags: team and Team differ in case only, and a role has one of them (IAM); take one"),
     ("services.chuoi.tags", {"team": "wéb"}, "services.chuoi.tags.team: 'wéb' is not allowed: must be letters, digits, blanks"),
     ("services.chuoi.tags", {f"tag{n}": "x" for n in range(9)}, "services.chuoi.tags"),
     ("services.chuoi.drain", 3601, "services.chuoi.drain: 3601 is not allowed: input should be less than or equal to 3600"),
@@ -375,6 +377,26 @@ def test_no_test_port_where_the_load_balancer_is_somebody_else_s(deploy: Deploy)
     deploys: dict[str, Any] = {**BLUE_GREEN, "test_port": 8443}
     config["fargate-delivery:services"]["other"] = {**ROUTED, "deploy": deploys}
     assert "services.other.deploy.test_port: would be a listener of a load balancer" in refusal(deploy, config)
+
+
+@pytest.mark.parametrize(
+    ("group", "port", "refused"),
+    [("sg-0a1b2c3d", 2049, True), ("sg-0a1b2c3d", 2050, False), ("sg-1", 2049, False)],
+)
+def test_a_security_group_lets_the_tasks_in_at_a_port_once(
+    deploy: Deploy, group: str, port: int, refused: bool
+) -> None:
+    config = changed("services.chuoi.connects_to", [{"security_group": group, "port": port}])
+    volume = {"file_system": "fs-0123456789abcdef0", "path": "/app/uploads", "security_group": "sg-0a1b2c3d"}
+    config["fargate-delivery:services"]["chuoi"]["task"]["volumes"] = {"uploads": volume}
+    if refused:
+        words = (
+            "services.chuoi.connects_to[0]: sg-0a1b2c3d lets the tasks in at port 2049 already, as that of "
+            "task.volumes.uploads; take it away"
+        )
+        assert words in refusal(deploy, config)
+    else:
+        load(deploy, config)
 
 
 def test_what_cannot_be_connected_to(deploy: Deploy) -> None:
@@ -544,6 +566,52 @@ OF_AWS: dict[str, tuple[dict[str, Any], str]] = {
         "  aws:profil: there is no such key; did you mean aws:profile?",
     ),
 }
+
+
+def numbered(count: int) -> dict[str, str]:
+    return {f"tag{n}": "x" for n in range(count)}
+
+
+TAGS: dict[str, tuple[dict[str, str], dict[str, str], str | None]] = {
+    "ten of the stack": (numbered(10), {}, None),
+    "eleven of the stack": (
+        numbered(11),
+        {},
+        "line 4: aws:defaultTags: has 11 tags, and an object of S3 takes 10; take some away",
+    ),
+    "two of the stack": (
+        {"team": "a", "Team": "b"},
+        {},
+        "line 4: aws:defaultTags: team and Team differ in case only, and a role has one of them (IAM); take one",
+    ),
+    "ten together": (numbered(8) | {"a": "b"}, {"tag0": "its own", "b": "c"}, None),
+    "eleven together": (
+        numbered(8) | {"a": "b"},
+        {"b": "c", "tag0": "its own", "c": "d"},
+        "services.chuoi.tags: are 11 with those of aws:defaultTags, and an object of S3 takes 10; take some away",
+    ),
+    "one that is the stack's in another case": (
+        {"project": "x", "Owner": "y"},
+        {"owner": "z"},
+        "services.chuoi.tags.owner: differs in case only from Owner of aws:defaultTags, and a role has one of them (IAM); "
+        "write it as there",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TAGS)
+def test_tags_of_the_stack_and_of_a_service_go_together(deploy: Deploy, case: str) -> None:
+    of_stack, of_service, words = TAGS[case]
+    config = changed("services.chuoi.tags", of_service) | {"aws:defaultTags": {"tags": of_stack}}
+    if words is None:
+        load(deploy, config)
+    else:
+        assert words in refusal(deploy, config)
+
+
+def test_the_stack_s_tags_are_counted_without_services(deploy: Deploy) -> None:
+    config = changed("services", {}) | {"fargate-delivery:without_services": True, "fargate-delivery:secrets": {}}
+    assert "has 11 tags" in refusal(deploy, config | {"aws:defaultTags": {"tags": numbered(11)}})
 
 
 @pytest.mark.parametrize("case", OF_AWS)

@@ -72,6 +72,13 @@ def test_who_connects_is_deployed_after_what_it_connects_to(deploy: Deploy) -> N
     assert [urn.rpartition("::")[2] for urn in before if urn.endswith("-service")] == ["api-service"]
 
 
+def test_who_connects_is_deployed_after_the_rules_that_let_it_in(deploy: Deploy) -> None:
+    connections = [DATABASE, {"service": "api"}]
+    recorder = declare(deploy, jobs={"task": WORKER, "connects_to": connections}, api={"task": WEB})
+    before = {urn.rpartition("::")[2] for urn in recorder.named(SERVICE)["jobs-service"].dependencies}
+    assert {name for name in before if "-to-" in name} == {"jobs-to-sg-0a1b2c3d-5432", "jobs-to-api"}
+
+
 def test_the_port_has_a_name_where_somebody_connects_to_it_only(deploy: Deploy) -> None:
     recorder = declare(
         deploy, jobs={"task": WORKER, "connects_to": [{"service": "api"}]}, api={"task": WEB}, site={"task": WEB}
