@@ -10,6 +10,7 @@ garbage.collect_rarely()
 stack = settings.load()
 scope = scope_of(stack.stack, stack.config.permissions_boundary)
 seen = read_service_states(stack.provider, scope, list(stack.config.services))
+platform.check_replacements(stack, seen.session)
 service.check_replacements(stack, seen)
 
 shared = platform.declare(stack, scope)

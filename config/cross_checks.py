@@ -117,13 +117,17 @@ def _upload_problems(name: str, config: Stack) -> Iterator[str]:
 def check_load_balancer(config: Stack) -> Iterator[str]:
     """What goes with a load balancer that exists, and what only with one that the stack makes."""
     network, public = config.network, len(config.network.public_subnet_ids)
-    if config.load_balancer is None:
+    if config.review is not None and config.load_balancer.model_fields_set:
+        yield f"load_balancer: is that of stack {config.review.of}; take it away"
+        return
+    if config.load_balancer.internal:
+        yield from _check_internal(config)
+        return
+    if config.load_balancer.listener_arn is None:
         if network.vpc_id is not None and public < 2:
             yield f"network: vpc_id needs two or more public_subnet_ids for the load balancer, and there are {public}"
         return
-    if config.review is not None:
-        yield f"load_balancer: is that of stack {config.review.of}; take it away"
-    elif network.vpc_id is None:
+    if network.vpc_id is None:
         yield "load_balancer: exists, so its VPC does: name it as network.vpc_id, with private_subnet_ids for the tasks"
     elif public:
         yield "network.public_subnet_ids: are for a load balancer that is made; take them away"
@@ -137,6 +141,24 @@ def check_load_balancer(config: Stack) -> Iterator[str]:
                 f"services.{name}.deploy.test_port: would be a listener of a load balancer that is not the stack's; "
                 "take it away"
             )
+
+
+def _check_internal(config: Stack) -> Iterator[str]:
+    network, private = config.network, len(config.network.private_subnet_ids)
+    if network.public_subnet_ids:
+        yield "network.public_subnet_ids: are for a load balancer that faces the internet; take them away"
+    if network.vpc_id is not None and private < 2:
+        yield (
+            "network: vpc_id needs two or more private_subnet_ids, because an internal load balancer is in them, and "
+            f"there are {private}"
+        )
+    if "allowed_cidrs" in config.cluster.model_fields_set:
+        for index, cidr in enumerate(config.cluster.allowed_cidrs):
+            if cidr.endswith("/0"):
+                yield (
+                    f"cluster.allowed_cidrs[{index}]: {cidr} is everybody, and the load balancer is internal; name the "
+                    "networks that may reach it, or leave the key away where that is the VPC alone"
+                )
 
 
 def check_connections(config: Stack) -> Iterator[str]:
@@ -181,7 +203,7 @@ def check_connections(config: Stack) -> Iterator[str]:
 def _misplaced(host: str, config: Stack) -> str | None:
     """Why a host can be none of the stack's: it has no certificate, or no place for its record."""
     zone = config.domain.zone
-    if config.load_balancer is None:
+    if config.load_balancer.listener_arn is None:
         return None if _has_certificate(host, zone) else f"must be {zone} or one label below it, as in www.{zone}"
     if not config.domain.records or host == zone or host.endswith(f".{zone}"):
         return None

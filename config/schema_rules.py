@@ -71,6 +71,7 @@ def rules() -> dict[str, list[Schema]]:
                 NO_SUBNETS,
             )
         ],
+        "LoadBalancer": [{"not": {"allOf": [_given("listener_arn"), _is("internal", True)]}}],
         "Connection": [
             _when(_given("service"), _none_of("security_group", "port"), _given("security_group", "port")),
         ],

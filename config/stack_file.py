@@ -66,11 +66,20 @@ class Domain(Model):
 
 
 class LoadBalancer(Model):
-    """A load balancer that exists, in the VPC that `network` adopts."""
+    """What the services are reached by: a load balancer that the stack makes, or one that exists."""
 
-    listener_arn: types.ListenerArn
-    """Its HTTPS listener, with certificates for the hosts of the services. They add their rules to it, and the load
-    balancer's security group must let it out to the tasks."""
+    internal: bool = False
+    """Whether the one that is made has private addresses only, in the subnets of the tasks. Who may connect is
+    `cluster.allowed_cidrs`, or the VPC alone where that says nothing. It stays what it was made as."""
+    listener_arn: types.ListenerArn | None = None
+    """The HTTPS listener of one that exists in the VPC that `network` adopts, with certificates for the hosts of the
+    services. They add their rules to it, and its security group must let it out to the tasks."""
+
+    @model_validator(mode="after")
+    def _made_or_adopted(self) -> Self:
+        if self.internal and self.listener_arn is not None:
+            raise ValueError("internal: not with listener_arn, the load balancer exists")
+        return self
 
 
 class Cluster(Model):
@@ -83,7 +92,7 @@ class Cluster(Model):
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
     """Days that CloudWatch keeps logs."""
     allowed_cidrs: types.UniqueList[types.Cidr] = Field(default=["0.0.0.0/0"], min_length=1)
-    """Who may open connections to the load balancer."""
+    """Who may open connections to the load balancer. To an internal one the VPC alone, unless this names networks."""
     rules_of_a_security_group: Annotated[int, Field(ge=60, le=1000)] = 60
     """The account's quota of inbound rules per security group; what it was raised to, if it was."""
 
@@ -136,8 +145,7 @@ class Stack(Model):
     review: Review | None = None
     network: Network = Network()
     domain: Domain
-    load_balancer: LoadBalancer | None = None
-    """Without it the stack makes one."""
+    load_balancer: LoadBalancer = LoadBalancer()
     cluster: Cluster = Cluster()
     protect: bool = False
     """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
@@ -152,7 +160,7 @@ class Stack(Model):
     @property
     def needs_zone(self) -> bool:
         """Whether anything is written into the zone."""
-        certifies = self.load_balancer is None and self.domain.certificate_arn is None
+        certifies = self.load_balancer.listener_arn is None and self.domain.certificate_arn is None
         return self.domain.records or certifies
 
     def approves(self, service: Service) -> bool:

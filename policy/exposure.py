@@ -56,10 +56,12 @@ def _open_ports(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResourc
 
 
 def _listened(resources: list[PolicyResource]) -> dict[str, set[float]]:
-    """The security groups of load balancers, and the ports that those listen on."""
+    """The security groups of load balancers that face the internet, and the ports that those listen on."""
     ports: dict[str, set[float]] = {}
     for listener in (resource for resource in resources if resource.resource_type == "aws:lb/listener:Listener"):
         for balancer in listener.property_dependencies.get("loadBalancerArn", []):
+            if known(balancer.props, "internal"):
+                continue
             for group in balancer.property_dependencies.get("securityGroups", []):
                 ports.setdefault(group.urn, set()).add(known(listener.props, "port"))
     return ports

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict, cast
 
+import boto3
 import pulumi
 import pulumi_aws as aws
 
@@ -13,6 +14,7 @@ from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
 from components.platform.platform import Platform
+from components.platform.scheme import check_scheme
 from components.scope import Scope
 from components.service.connections import names_of
 from config.settings import Settings
@@ -68,6 +70,16 @@ def declare(stack: Settings, scope: Scope) -> Platform:
         page=config.notifications.page,
         protect=config.protect,
     )
+
+
+def check_replacements(stack: Settings, session: boto3.Session) -> None:
+    """Refuse what would be another load balancer than the one that is up.
+
+    Raises:
+        pulumi.RunError: what to do instead.
+    """
+    if stack.shared is None and stack.config.load_balancer.listener_arn is None:
+        check_scheme(session, stack.stack, internal=stack.config.load_balancer.internal)
 
 
 def dashboard(stack: Settings, platform: Platform, services: Sequence[Charted]) -> None:
@@ -143,12 +155,16 @@ def load_balancer_args(
         "vpc_id": network.vpc_id,
         "subnet_ids": network.public_subnet_ids,
         "domain": domain.zone,
-        "allowed_cidrs": stack.config.cluster.allowed_cidrs,
         "protect": stack.config.protect,
         "test_ports": sorted(
             {port for service in stack.config.services.values() for port in service.deploy.test_ports}
         ),
     }
+    if internal := stack.config.load_balancer.internal:
+        args["internal"] = True
+        args["subnet_ids"] = network.task_subnet_ids
+    if not internal or "allowed_cidrs" in stack.config.cluster.model_fields_set:
+        args["allowed_cidrs"] = stack.config.cluster.allowed_cidrs
     if domain.redirects:
         args["redirects"] = domain.redirects
     if shared is None:
@@ -160,8 +176,8 @@ def load_balancer_args(
         args["hosts"] = {**redirected, **{host: list(stack.config.services) for host in sorted(hosts)}}
     if shared is not None:
         args["adopt"] = shared["load_balancer"]
-    elif stack.config.load_balancer is not None:
-        args["adopt"] = existing_load_balancer(stack.config.load_balancer.listener_arn, stack.config.network.vpc_id)
+    elif (listener_arn := stack.config.load_balancer.listener_arn) is not None:
+        args["adopt"] = existing_load_balancer(listener_arn, stack.config.network.vpc_id)
     elif domain.certificate_arn is not None:
         args["certificate_arn"] = domain.certificate_arn
     elif zone_id is not None:

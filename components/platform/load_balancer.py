@@ -51,7 +51,9 @@ class LoadBalancerArgs(TypedDict):
     """Its AWS name, at most 32 characters."""
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
-    """Public subnets in two zones or more."""
+    """In two zones or more; public ones, unless it is internal."""
+    internal: NotRequired[bool]
+    """Whether it has private addresses only."""
     domain: str
     """The name of the certificate that is made, which also covers one label below it."""
     zone_id: NotRequired[pulumi.Input[str]]
@@ -59,7 +61,7 @@ class LoadBalancerArgs(TypedDict):
     certificate_arn: NotRequired[pulumi.Input[str]]
     """An issued certificate to use; none is made then."""
     allowed_cidrs: NotRequired[Sequence[str]]
-    """Who may connect; everybody by default."""
+    """Who may connect; by default everybody, or what an internal one `reaches`."""
     test_ports: NotRequired[Sequence[int]]
     """Where new tasks are shown before they get traffic, by HTTPS as well."""
     protect: NotRequired[bool]
@@ -76,7 +78,8 @@ class LoadBalancerArgs(TypedDict):
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An internet-facing Application Load Balancer: HTTPS with a 404 for unknown hosts, HTTP that redirects.
+    """An Application Load Balancer, internet-facing or internal: HTTPS with a 404 for unknown hosts, HTTP that
+    redirects.
 
     Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; a certificate
     with validation record unless one is adopted; and an alias record for each host, one however many services it has.
@@ -124,8 +127,10 @@ class LoadBalancer(pulumi.ComponentResource):
         protect = args.get("protect", False)
         group = aws.ec2.SecurityGroup(f"{name}-sg", description="The load balancer", vpc_id=args["vpc_id"], opts=child)
         test_ports = args.get("test_ports", [])
+        internal = args.get("internal", False)
+        anybody = args.get("reaches", []) if internal else ["0.0.0.0/0"]
         for port in (80, 443, *test_ports):
-            for cidr in args.get("allowed_cidrs", ["0.0.0.0/0"]):
+            for cidr in args.get("allowed_cidrs", anybody):
                 aws.vpc.SecurityGroupIngressRule(
                     f"{name}-in-{port}-{cidr}",
                     security_group_id=group.id,
@@ -153,6 +158,7 @@ class LoadBalancer(pulumi.ComponentResource):
             f"{name}-alb",
             name=args["load_balancer_name"],
             load_balancer_type="application",
+            internal=internal or None,
             security_groups=[group.id],
             subnets=args["subnet_ids"],
             drop_invalid_header_fields=True,

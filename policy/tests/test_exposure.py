@@ -16,11 +16,14 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ALL_FOUR = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
 
-def network() -> tuple[PolicyResource, PolicyResource, list[PolicyResource]]:
+def network(**of_balancer: Any) -> tuple[PolicyResource, PolicyResource, list[PolicyResource]]:
     """A load balancer that listens on 443, its security group, and that of tasks."""
     balancers, tasks = resource(GROUP, "balancer-sg", {}), resource(GROUP, "tasks-sg", {})
     balancer = resource(
-        "aws:lb/loadBalancer:LoadBalancer", "alb", {"securityGroups": [UNKNOWN]}, securityGroups=balancers
+        "aws:lb/loadBalancer:LoadBalancer",
+        "alb",
+        {"securityGroups": [UNKNOWN], **of_balancer},
+        securityGroups=balancers,
     )
     listener = resource("aws:lb/listener:Listener", "https", {"port": 443.0}, loadBalancerArn=balancer)
     return balancers, tasks, [balancers, tasks, balancer, listener]
@@ -52,6 +55,13 @@ def test_who_may_come_in(to: str, ingress: dict[str, Any], words: str | None) ->
     for _, message in said:
         assert message.startswith(f"in: {words}")
         assert "cluster.allowed_cidrs" in message
+
+
+@pytest.mark.parametrize(("internal", "found"), [(False, 0), (True, 1), (UNKNOWN, 0)])
+def test_an_internal_load_balancer_lets_nobody_in_from_everywhere(internal: Any, found: int) -> None:
+    balancers, _, resources = network(internal=internal)
+    ingress = {"cidrIpv4": "0.0.0.0/0", "fromPort": 443.0, "toPort": 443.0}
+    assert len(stack_violations(OPEN, [*resources, resource(RULE, "in", ingress, securityGroupId=balancers)])) == found
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,7 @@ MISTAKES = [
     ("network", {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "public_subnet_ids": ["subnet-2"]}, "network: vpc_id needs two or more public_subnet_ids for the load balancer, and there are 1"),
     ("load_balancer", {"listener_arn": LISTENER.replace("listener/app", "listener/net")}, "must be the ARN of a listener of an Application Load Balancer"),
     ("load_balancer", {"listener_arn": LISTENER}, "load_balancer: exists, so its VPC does: name it as network.vpc_id, with private_subnet_ids for the tasks"),
+    ("load_balancer", {"listener_arn": LISTENER, "internal": True}, "load_balancer: internal: not with listener_arn, the load balancer exists"),
     ("network", {"public_subnet_ids": ["subnet-1"]}, "public_subnet_ids and private_subnet_ids go with vpc_id"),
     ("network", {"cidr": "999.0.0.0/16"}, "network.cidr: '999.0.0.0/16' is not allowed: must be an IPv4 network of /16 to /24"),
     ("network", {"cidr": "10.0.5.7/16"}, "network.cidr: '10.0.5.7/16' is not allowed: must be an IPv4 network"),
@@ -351,7 +352,7 @@ def existing(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_load_balancer_that_exists_needs_nothing_of_what_one_that_is_made_needs(deploy: Deploy) -> None:
-    assert load(deploy, existing()).config.load_balancer is not None
+    assert load(deploy, existing()).config.load_balancer.listener_arn == LISTENER
 
 
 @pytest.mark.parametrize(
@@ -365,6 +366,30 @@ def test_a_load_balancer_that_exists_needs_nothing_of_what_one_that_is_made_need
 )  # fmt: skip
 def test_what_does_not_go_with_a_load_balancer_that_exists(deploy: Deploy, changes: dict[str, Any], words: str) -> None:
     assert words in refusal(deploy, existing(**changes))
+
+
+def internal(**changes: Any) -> dict[str, Any]:
+    """The dev stack's configuration, with an internal load balancer."""
+    keys = {"load_balancer": {"internal": True}, **changes}
+    return changed("protect", False) | {f"fargate-delivery:{key}": value for key, value in keys.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"cluster": {"allowed_cidrs": ["10.0.0.0/8", "0.0.0.0/0"]}}, "cluster.allowed_cidrs[1]: 0.0.0.0/0 is everybody, and the load balancer is internal; name the networks that may reach it, or leave the key away where that is the VPC alone"),
+        ({"cluster": {"allowed_cidrs": ["::/0"]}}, "cluster.allowed_cidrs[0]: ::/0 is everybody"),
+        ({"network": {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"]}}, "network: vpc_id needs two or more private_subnet_ids, because an internal load balancer is in them, and there are 1"),
+        ({"network": {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1", "subnet-2"], "public_subnet_ids": ["subnet-3", "subnet-4"]}}, "network.public_subnet_ids: are for a load balancer that faces the internet; take them away"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_an_internal_load_balancer(deploy: Deploy, changes: dict[str, Any], words: str) -> None:
+    assert words in refusal(deploy, internal(**changes))
+
+
+def test_an_internal_load_balancer_needs_no_public_subnets(deploy: Deploy) -> None:
+    network = {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1", "subnet-2"]}
+    load(deploy, internal(network=network, cluster={"allowed_cidrs": ["10.0.0.0/8"]}))
 
 
 def test_hosts_of_any_depth_where_the_certificates_are_somebody_else_s(deploy: Deploy) -> None:

@@ -1,9 +1,11 @@
-"""Redirects of the load balancer: a rule and a record for each host."""
+"""The load balancer: redirects, with a rule and a record for each host; and one that the internet does not reach."""
 
 from collections.abc import Callable
 from typing import Any
 
 from mocked import SECRET_KEYS, Recorder, program, stack_config
+
+from components.platform.load_balancer import LoadBalancer, LoadBalancerArgs
 
 RULE, RECORD = "aws:lb/listenerRule:ListenerRule", "aws:route53/record:Record"
 Deploy = Callable[..., Recorder]
@@ -44,3 +46,51 @@ def test_no_record_where_dns_is_somebody_else_s(deploy: Deploy) -> None:
 
 def test_without_redirects_there_is_no_such_rule(deploy: Deploy) -> None:
     assert not [name for name in declared(deploy).named(RULE) if "redirect" in name]
+
+
+BALANCER, INGRESS = "aws:lb/loadBalancer:LoadBalancer", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+
+
+def let_in(recorder: Recorder) -> set[tuple[str, int]]:
+    """Who may connect to the load balancer at which ports."""
+    rules = [recorder.inputs(INGRESS, name) for name in recorder.named(INGRESS) if name.startswith("load-balancer-in-")]
+    return {(rule.get("cidrIpv4") or rule["cidrIpv6"], rule["fromPort"]) for rule in rules}
+
+
+def test_an_internal_one_is_in_the_subnets_of_the_tasks_and_lets_their_vpc_in(deploy: Deploy) -> None:
+    config = stack_config("dev", load_balancer={"internal": True}, network={"cidr": "10.9.0.0/16", "nat": "single"})
+    recorder = deploy(program, config=config, secret_keys=SECRET_KEYS)
+    (balancer,) = [recorder.inputs(BALANCER, name) for name in recorder.named(BALANCER)]
+    service = recorder.inputs("aws:ecs/service:Service", "chuoi-service")
+    assert balancer["internal"] is True
+    assert balancer["subnets"] == service["networkConfiguration"]["subnets"]
+    assert let_in(recorder) == {("10.9.0.0/16", 80), ("10.9.0.0/16", 443)}
+
+
+def test_an_internal_one_lets_in_who_is_named(deploy: Deploy) -> None:
+    config = stack_config("dev", load_balancer={"internal": True}, cluster={"allowed_cidrs": ["10.8.0.0/16"]})
+    recorder = deploy(program, config=config, secret_keys=SECRET_KEYS)
+    assert let_in(recorder) == {("10.8.0.0/16", 80), ("10.8.0.0/16", 443)}
+
+
+def test_without_the_key_it_faces_the_internet_and_nothing_is_said_of_it(dev: Recorder) -> None:
+    (balancer,) = [dev.inputs(BALANCER, name) for name in dev.named(BALANCER)]
+    assert "internal" not in balancer
+    assert let_in(dev) == {("0.0.0.0/0", 80), ("0.0.0.0/0", 443)}
+
+
+def test_a_component_of_its_own_never_lets_everybody_in_where_it_is_internal(deploy: Deploy) -> None:
+    """Without `allowed_cidrs` too."""
+    inputs: LoadBalancerArgs = {
+        "load_balancer_name": "own",
+        "vpc_id": "vpc-1",
+        "subnet_ids": ["subnet-1", "subnet-2"],
+        "internal": True,
+        "domain": "example.com",
+        "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1",
+    }
+    assert let_in(deploy(lambda: LoadBalancer("load-balancer", inputs))) == set()
+    assert let_in(deploy(lambda: LoadBalancer("load-balancer", {**inputs, "reaches": ["10.0.0.0/16"]}))) == {
+        ("10.0.0.0/16", 80),
+        ("10.0.0.0/16", 443),
+    }
