@@ -9,6 +9,7 @@ from stack import garbage, notifications, platform, service
 garbage.collect_rarely()
 stack = settings.load()
 scope = scope_of(stack.stack, stack.config.permissions_boundary)
+service.check_queues(stack, scope)
 seen = read_service_states(stack.provider, scope, list(stack.config.services))
 platform.check_replacements(stack, seen.session)
 service.check_replacements(stack, seen)

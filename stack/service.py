@@ -10,6 +10,7 @@ from components.pipeline.deploy_pipeline import DeployPipeline
 from components.platform.dashboard import Charted
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
+from components.scope import Scope
 from components.service import update_hooks
 from components.service.connections import in_order, names_of
 from components.service.ecs_service import EcsService
@@ -51,6 +52,25 @@ def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
         update_hooks.say_strategy_change(state, name, deploy)
     routed = {name: service.protocol for name, service in stack.config.services.items() if service.routes}
     check_protocols(snapshot.session, snapshot.states, routed)
+
+
+def check_queues(stack: Settings, scope: Scope) -> None:
+    """Look whether scaling can see the queues that it goes by.
+
+    Args:
+        stack: the checked configuration.
+        scope: where the stack is.
+
+    Raises:
+        pulumi.RunError: one is of another account or Region.
+    """
+    problems = [
+        f"services.{name}.tasks.scale.queue: {problem}"
+        for name, service in stack.config.services.items()
+        if service.tasks.scale is not None and (problem := service.tasks.scale.problem(scope))
+    ]
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
 
 
 def declare_all(

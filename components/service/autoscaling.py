@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
+from components.scope import Scope
 from components.service.schedules import Cron, TimeZone
 
 REQUESTS = "ALBRequestCountPerTarget"
@@ -26,6 +27,22 @@ class Backlog(Model):
     per_task: Annotated[int, Field(ge=1)]
     """How many visible messages each task may have before it (Application Auto Scaling, target tracking with metric
     math)."""
+
+    def problem(self, scope: Scope) -> str | None:
+        """Why scaling would see no message of the queue: a metric of its policies has neither account nor Region
+        (Application Auto Scaling, TargetTrackingMetricDataQuery).
+
+        Args:
+            scope: where the service is.
+        """
+        region, account = self.queue.split(":")[3:5]
+        if (region, account) == (scope.region, scope.account):
+            return None
+        return (
+            f"{self.queue} is in {region} of account {account}, and this stack in {scope.region} of account "
+            f"{scope.account}; CloudWatch has a queue's metrics where the queue is, and scaling reads those of its own "
+            "account and Region only"
+        )
 
 
 class Bounds(Model):

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pulumi
 import pytest
-from mocked import SECRET_KEYS, Recorder, program, stack_config
+from mocked import SECRET_KEYS, Recorder, of_stack, program, stack_config
 from pydantic import ValidationError
 
 from components.service.autoscaling import Tasks
@@ -66,6 +67,26 @@ def of(metric: str, value: int, **more: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_policy_for_each_measure(deploy: Deploy, tasks: dict[str, Any], expected: dict[str, Any]) -> None:
     assert policies(deploy, tasks) == expected
+
+
+@pytest.mark.parametrize(
+    ("queue", "where"),
+    [
+        ("arn:aws:sqs:eu-west-1:123456789012:orders", "eu-west-1 of account 123456789012"),
+        ("arn:aws:sqs:ap-northeast-1:111122223333:orders", "ap-northeast-1 of account 111122223333"),
+        ("arn:aws-cn:sqs:cn-north-1:111122223333:orders", "cn-north-1 of account 111122223333"),
+    ],
+)
+def test_a_queue_whose_metrics_are_elsewhere_is_refused_before_anything_is_made(queue: str, where: str) -> None:
+    services = declared()
+    services["chuoi"]["tasks"] = {"max": 3, "scale": {"queue": queue, "per_task": 10}}
+    with pytest.raises(pulumi.RunError) as refused:
+        of_stack("dev", services=services, cluster={"insights": "enabled"})
+    assert str(refused.value) == (
+        f"services.chuoi.tasks.scale.queue: {queue} is in {where}, and this stack in ap-northeast-1 of account "
+        "123456789012; CloudWatch has a queue's metrics where the queue is, and scaling reads those of its own account "
+        "and Region only"
+    )
 
 
 NIGHT = {
