@@ -6,17 +6,18 @@ Each problem has the number, AWS's, and the way out, as `key.path: the problem`.
 import ipaddress
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from components.iam import policies
+from components.scope import Scope
 from components.service.connections import names_of
+from components.service.parameter_store import Parameter, runtime_statements
+from components.service.task_reads import Reads
+from components.service.task_role import app_statements
+from config.service import Service
+from config.stack_file import Stack
 from releases.names import build_value_name
-
-if TYPE_CHECKING:
-    from components.service.parameter_store import Parameter
-    from config.service import Service
-    from config.stack_file import Stack
 
 TARGET_GROUPS = RULES = 100
 """Of a load balancer (ELB, quotas for Application Load Balancers; the first cannot be raised). A route has as many
@@ -31,26 +32,31 @@ BUILDSPEC = 25600
 """Characters (CodeBuild, CreateProject: `Max buildspec length is 25600`)."""
 ROLE_POLICIES = 10240
 """Characters of a role's own policies together, those of white space left out (IAM quotas)."""
-OTHER_STATEMENTS = {"build": 5000, "task": 1000}
-"""Characters of what the role of a build, and that of a task, may do besides."""
-LONGEST_ARN = "arn:aws-us-gov:ssm:ap-northeast-1:123456789012:parameter"
+OTHER_STATEMENTS = {"build": 5000, "task": 1000, "execution": 1200}
+"""Characters of what the role of a build, of a task, and of ECS for a task, may do besides."""
+LONGEST = {"partition": "aws-us-gov", "region": "ap-northeast-1", "account": "123456789012"}
+"""What makes the ARNs of a stack as long as they may be."""
+LONGEST_KEY = "arn:aws-us-gov:kms:ap-northeast-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
 
 
-def check_limits(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]:
+def check_limits(stack: str, config: Stack, buildspecs: Path, reads: Mapping[str, Reads]) -> Iterator[str]:
     """Where a stack file goes beyond a limit.
 
     Args:
         stack: the Pulumi stack's name.
         config: its file.
         buildspecs: the folder of the pipeline's buildspecs.
+        reads: what the templates of the services name; of one without a template that could be read, nothing.
     """
+    scope = Scope(stack, **LONGEST)
     yield from _check_load_balancer(config)
     yield from _check_connections(config)
     for name, service in config.services.items():
         yield from _check_pipeline_function(name, service)
         yield from _check_jobs_function(name, service)
         yield from _check_builds(name, service)
-        yield from _check_roles(stack, name, service)
+        yield from _check_task_roles(scope, name, service, reads.get(name, Reads()))
+        yield from _check_build_role(scope, name, service)
     for path in sorted(buildspecs.glob("*.yaml")):
         if (length := len(path.read_text("utf-8"))) > BUILDSPEC:
             yield (
@@ -59,7 +65,7 @@ def check_limits(stack: str, config: "Stack", buildspecs: Path) -> Iterator[str]
             )
 
 
-def _check_load_balancer(config: "Stack") -> Iterator[str]:
+def _check_load_balancer(config: Stack) -> Iterator[str]:
     services = config.services.values()
     if config.review is None:
         ports = 2 + len({port for service in services for port in service.deploy.test_ports})
@@ -85,7 +91,7 @@ def _check_load_balancer(config: "Stack") -> Iterator[str]:
         )
 
 
-def _check_connections(config: "Stack") -> Iterator[str]:
+def _check_connections(config: Stack) -> Iterator[str]:
     """Rules of a service's security group: one of the load balancer's, and one of each service that connects to it."""
     most = config.cluster.rules_of_a_security_group
     clients = Counter(to for service in config.services.values() for to in names_of(service.connects_to))
@@ -98,7 +104,7 @@ def _check_connections(config: "Stack") -> Iterator[str]:
             )
 
 
-def _check_pipeline_function(name: str, service: "Service") -> Iterator[str]:
+def _check_pipeline_function(name: str, service: Service) -> Iterator[str]:
     if service.migrate is None:
         return
     length = len(json.dumps(json.dumps(service.migrate.command, separators=(",", ":")))) - len('""')
@@ -109,7 +115,7 @@ def _check_pipeline_function(name: str, service: "Service") -> Iterator[str]:
         )
 
 
-def _check_jobs_function(name: str, service: "Service") -> Iterator[str]:
+def _check_jobs_function(name: str, service: Service) -> Iterator[str]:
     jobs = {
         job: {"command": it.command, "minutes": it.timeout, "retries": it.retries} for job, it in service.jobs.items()
     }
@@ -121,7 +127,7 @@ def _check_jobs_function(name: str, service: "Service") -> Iterator[str]:
         )
 
 
-def _check_builds(name: str, service: "Service") -> Iterator[str]:
+def _check_builds(name: str, service: Service) -> Iterator[str]:
     where = f"services.{name}"
     names = [key for key, parameter in service.parameters.items() if "build" in parameter.readers]
     if (length := len(" ".join(names))) > BUILD_VARIABLE:
@@ -131,30 +137,47 @@ def _check_builds(name: str, service: "Service") -> Iterator[str]:
         )
 
 
-def _check_roles(stack: str, name: str, service: "Service") -> Iterator[str]:
+def _check_task_roles(scope: Scope, name: str, service: Service, reads: Reads) -> Iterator[str]:
     where = f"services.{name}"
-    granted = sum(
-        len(json.dumps(["Sid", "App00", "Effect", "Allow", "Action", may.actions, "Resource", may.resources]))
-        for may in service.permissions
-    )
+    granted = _characters([*app_statements(service.permissions), *reads.task_statements(scope)])
     if granted > (most := ROLE_POLICIES - OTHER_STATEMENTS["task"]):
         yield (
-            f"{where}.permissions: are {granted} characters of a policy, and IAM takes {most} of a role's; write them "
-            "shorter, by a wildcard with its reason"
+            f"{where}.permissions: are {granted} characters of a policy, with the file systems that are mounted, and "
+            f"IAM takes {most} of a role's; write them shorter, by a wildcard with its reason"
         )
+    read = {key: parameter for key, parameter in service.parameters.items() if "runtime" in parameter.readers}
+    key = LONGEST_KEY if any(parameter.secret for parameter in service.parameters.values()) else None
+    statements = runtime_statements(scope, name, read, key) + reads.execution_statements(scope, service.task.kms_keys)
+    if (needed := _characters(statements)) > (most := ROLE_POLICIES - OTHER_STATEMENTS["execution"]):
+        yield (
+            f"{where}: what is read for its tasks, external parameters, secrets of Secrets Manager, files of S3 and "
+            f"images of other repositories, is {needed} characters of the execution role's policy, and IAM takes "
+            f"{most} of them; put several values into one secret, which is read by its json_key, or have parameters of "
+            "the service's own, which need no more characters however many there are"
+        )
+
+
+def _check_build_role(scope: Scope, name: str, service: Service) -> Iterator[str]:
     read = sum(
-        (1 if parameter.value is not None else 2) * len(f'"{_arn(stack, name, key, parameter)}",')
+        (1 if parameter.value is not None else 2) * len(f'"{_arn(scope, name, key, parameter)}",')
         for key, parameter in service.parameters.items()
         if "build" in parameter.readers
     )
     if read > (most := ROLE_POLICIES - OTHER_STATEMENTS["build"]):
         yield (
-            f"{where}.parameters: those that the build reads are {read} characters of its role's policy, which takes "
-            f"{most} of them; put several values into one parameter"
+            f"services.{name}.parameters: those that the build reads are {read} characters of its role's policy, which "
+            f"takes {most} of them; put several values into one parameter"
         )
 
 
-def _arn(stack: str, name: str, key: str, parameter: "Parameter") -> str:
+def _characters(statements: Sequence[policies.Statement]) -> int:
+    """Of a policy as IAM counts them, which leaves out white space (IAM, quotas)."""
+    return len("".join(json.dumps(policies.document(statements)).split()))
+
+
+def _arn(scope: Scope, name: str, key: str, parameter: Parameter) -> str:
     """The longest ARN that what the build reads may have."""
-    managed = parameter.secrets_manager
-    return managed.arn if managed is not None else f"{LONGEST_ARN}{build_value_name(stack, name, key)}"
+    if (managed := parameter.secrets_manager) is not None:
+        return managed.arn
+    kept = parameter.external.name if parameter.external else build_value_name(scope.stack, name, key)
+    return scope.arn("ssm", f"parameter{kept}")

@@ -5,7 +5,7 @@ value (never a secret one) and what is allowed, before any resource is registere
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from pulumi.runtime.config import is_config_secret
 
 from components.service.environment_files import EnvironmentFile
+from components.service.task_reads import Reads
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError
 from components.suggestions import suggestion
 from config import layers
@@ -105,7 +106,7 @@ def load() -> Settings:
     templates: dict[str, TaskTemplate] = {}
     environment_files: dict[str, list[EnvironmentFile | str]] = {}
     if config is not None:
-        between_keys, templates = check_templates(stack, config)
+        between_keys, templates, reads = check_templates(stack, config)
         of_files, environment_files = check_environment_files(config, TEMPLATES, templates)
         between_keys += [
             *of_files,
@@ -113,7 +114,7 @@ def load() -> Settings:
             *check_load_balancer(config),
             *check_connections(config),
             *check_service_tags(of_aws.get("defaultTags"), {name: each.tags for name, each in config.services.items()}),
-            *check_limits(stack, config, BUILDSPECS),
+            *check_limits(stack, config, BUILDSPECS, reads),
             *check_pull_request_stack(stack, config),
             *check_secrets(config, secrets),
             *check_slack(stack, config, webhook),
@@ -138,21 +139,20 @@ def load() -> Settings:
     )
 
 
-def check_templates(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate]]:
-    """What is wrong with the services' templates; those that could be read."""
+def check_templates(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate], dict[str, Reads]]:
+    """What is wrong with the services' templates; those that could be read; and what each of them names."""
     problems: list[str] = []
     templates: dict[str, TaskTemplate] = {}
+    reads: dict[str, Reads] = {}
     for name, service in config.services.items():
         try:
             templates[name] = TaskTemplate.load(TEMPLATES / service.task.template)
         except TemplateError as error:
             problems.append(f"services.{name}.task.template: {error}")
             continue
-        problems += [
-            f"services.{name}.task.{problem}"
-            for problem in _check_template(templates[name], service, aws_name(stack, name))
-        ]
-    return problems, templates
+        of_template, reads[name] = _check_template(templates[name], service, aws_name(stack, name))
+        problems += [f"services.{name}.task.{problem}" for problem in of_template]
+    return problems, templates, reads
 
 
 def _provider() -> Provider:
@@ -179,21 +179,23 @@ def stand_ins(service: Service) -> dict[str, Any]:
     return {name: value for name, value in {**STAND_INS, **configured}.items() if value is not None}
 
 
-def _check_template(template: TaskTemplate, service: Service, repository: str) -> Iterator[str]:
+def _check_template(template: TaskTemplate, service: Service, repository: str) -> tuple[list[str], Reads]:
     values = stand_ins(service)
     try:
         template = template.with_volumes(service.task.volumes)
         if service.task.environment_files:
             template = template.with_environment_files()
     except TemplateError as error:
-        yield f"template: {error}"
-        return
-    problems = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
-    yield from (f"template: {problem}" for problem in problems)
+        return [f"template: {error}"], Reads()
+    found = [*template.problems(values, sessions=service.exec), *template.fixed_images(repository)]
+    problems = [f"template: {problem}" for problem in found]
     try:
         template.with_storage(service.task.ephemeral_storage)
     except TemplateError as error:
-        yield f"ephemeral_storage: {error}"
-    read = template.reads({**values, "environment_files": objects(service.task.environment_files)})
-    if service.task.kms_keys and not read.encrypted:
-        yield f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"
+        problems.append(f"ephemeral_storage: {error}")
+    reads = template.reads({**values, "environment_files": objects(service.task.environment_files)})
+    if service.task.kms_keys and not reads.encrypted:
+        problems.append(
+            f"kms_keys: are for nothing, because {template.path} names no secret, parameter or environment file"
+        )
+    return problems, reads

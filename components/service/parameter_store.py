@@ -12,6 +12,7 @@ from components import types
 from components.iam import policies
 from components.model import Model
 from components.platform.platform import Platform
+from components.scope import Scope
 from components.service import managed_secret
 from components.service.managed_secret import ManagedSecret
 from releases.names import build_value_name, runtime_value_name
@@ -162,7 +163,7 @@ class ParameterStore(pulumi.ComponentResource):
                 continue
             if (external := parameter.external) is not None:
                 view.names[variable] = pulumi.Output.from_input(external.name)
-                view.arns[variable] = pulumi.Output.from_input(self._scope.arn("ssm", f"parameter{external.name}"))
+                view.arns[variable] = pulumi.Output.from_input(_external_arn(self._scope, external))
                 if external.secret:
                     view.secret.add(variable)
                 continue
@@ -174,33 +175,15 @@ class ParameterStore(pulumi.ComponentResource):
         return view
 
     def _grants(self, reader: Reader, view: View, parameters: Mapping[str, Parameter]) -> list[policies.Statement]:
-        """What reading a view takes.
-
-        At runtime that is every value the service has ever had: earlier revisions name earlier values, and ECS starts
-        tasks of an earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
-        """
-        external = {variable: kept for variable in view.arns if (kept := parameters[variable].external) is not None}
-        every_value = self._scope.arn("ssm", f"parameter{runtime_value_name(self._scope.stack, self._service, '*')}")
-        encrypted: policies.Arns
-        if reader == "build":
-            arns = [arn for variable, arn in view.arns.items() if variable not in view.managed]
-            ours = view.secret - external.keys() - view.managed.keys()
-            encrypted = [view.arns[variable] for variable in sorted(ours)]
-        else:
-            arns = [pulumi.Output.from_input(every_value), *(view.arns[variable] for variable in external)]
-            encrypted = [every_value] if self._key else []
-        keys = {kept.key for kept in external.values() if kept.key is not None}
+        """What reading a view takes."""
+        read = {variable: parameters[variable] for variable in view.arns}
+        if reader == "runtime":
+            return runtime_statements(self._scope, self._service, read, self._key.arn if self._key else None)
+        ours = sorted(variable for variable in view.secret if read[variable].secret)
         return [
-            *policies.read_parameters(arns),
-            *(policies.decrypt_parameters("", encrypted, self._key.arn) if self._key else []),
-            *(
-                statement
-                for number, key in enumerate(sorted(keys), 1)
-                for statement in policies.decrypt_parameters(
-                    f"External{number}", [view.arns[v] for v in external if external[v].key == key], key
-                )
-            ),
-            *managed_secret.statements(list(view.managed.values())),
+            *policies.read_parameters([arn for variable, arn in view.arns.items() if variable not in view.managed]),
+            *(policies.decrypt_parameters("", [view.arns[v] for v in ours], self._key.arn) if self._key else []),
+            *_kept_elsewhere(self._scope, read),
         ]
 
     def _parameter(self, reader: Reader, variable: str, parameter: Parameter) -> aws.ssm.Parameter:
@@ -223,3 +206,46 @@ class ParameterStore(pulumi.ComponentResource):
             key_id=self._key.key_id if self._key and secret is not None else None,
             opts=opts,
         )
+
+
+def runtime_statements(
+    scope: Scope, service: str, parameters: Mapping[str, Parameter], key_arn: pulumi.Input[str] | None
+) -> list[policies.Statement]:
+    """What a task's reading takes.
+
+    That is every value the service has ever had: earlier revisions name earlier values, and ECS starts tasks of an
+    earlier revision when it rolls an edit back, or replaces one while the edit is being deployed.
+
+    Args:
+        scope: where the parameters are.
+        service: its name in the stack file.
+        parameters: those that the task reads.
+        key_arn: what the service's own secrets are encrypted with; None without any.
+    """
+    every_value = scope.arn("ssm", f"parameter{runtime_value_name(scope.stack, service, '*')}")
+    external = [_external_arn(scope, kept) for each in parameters.values() if (kept := each.external)]
+    return [
+        *policies.read_parameters([every_value, *external]),
+        *(policies.decrypt_parameters("", [every_value], key_arn) if key_arn is not None else []),
+        *_kept_elsewhere(scope, parameters),
+    ]
+
+
+def _kept_elsewhere(scope: Scope, parameters: Mapping[str, Parameter]) -> list[policies.Statement]:
+    """Decrypts what somebody else keeps in Parameter Store, and reads what is in Secrets Manager."""
+    external = [kept for parameter in parameters.values() if (kept := parameter.external)]
+    keys = sorted({kept.key for kept in external if kept.key is not None})
+    return [
+        *(
+            statement
+            for number, key in enumerate(keys, 1)
+            for statement in policies.decrypt_parameters(
+                f"External{number}", [_external_arn(scope, kept) for kept in external if kept.key == key], key
+            )
+        ),
+        *managed_secret.statements([secret for each in parameters.values() if (secret := each.secrets_manager)]),
+    ]
+
+
+def _external_arn(scope: Scope, external: External) -> str:
+    return scope.arn("ssm", f"parameter{external.name}")

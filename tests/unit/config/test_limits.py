@@ -1,11 +1,13 @@
 """What a stack file may not ask for more of: the number, AWS's, and the way out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mocked import ROOT
 
+from components.service.task_reads import Mount, Reads
 from config import settings
 from config.limits import BUILDSPEC, check_limits
 from config.stack_file import Stack
@@ -14,8 +16,11 @@ TASK = {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000}
 ZONE = "example.com"
 
 
-def problems(*, buildspecs: Path = ROOT / "buildspecs", **keys: Any) -> list[str]:
-    return list(check_limits("dev", Stack.model_validate({"domain": {"zone": ZONE}, **keys}), buildspecs))
+def problems(
+    *, buildspecs: Path = ROOT / "buildspecs", reads: Mapping[str, Reads] | None = None, **keys: Any
+) -> list[str]:
+    stack = Stack.model_validate({"domain": {"zone": ZONE}, **keys})
+    return list(check_limits("dev", stack, buildspecs, reads or {}))
 
 
 def redirected(count: int) -> list[dict[str, Any]]:
@@ -40,6 +45,25 @@ def networks(count: int, form: str = "203.0.{}.0/24") -> list[str]:
 
 BY_CODE_DEPLOY = {"strategy": "codedeploy", "test_port": 8443}
 PARAMETER = {"value": "x", "for": ["build"]}
+KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+
+def permissions(count: int, length: int) -> list[dict[str, Any]]:
+    resources = [f"arn:aws:s3:::{'b' * length}/{number}" for number in range(count)]
+    return [{"actions": ["s3:GetObject"], "resources": [resource]} for resource in resources]
+
+
+def external(count: int, **more: Any) -> dict[str, Any]:
+    return {
+        f"P{n}": {"external": {"name": f"/team/parameter-{n:02}", **more}, "for": ["runtime"]} for n in range(count)
+    }
+
+
+def secrets(count: int) -> dict[str, Any]:
+    arns = [f"arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:team/{n:03}-AbCdEf" for n in range(count)]
+    return {f"P{n}": {"secrets_manager": arn, "for": ["runtime"]} for n, arn in enumerate(arns)}
+
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "networks": (
         {"services": routed(1), "cluster": {"allowed_cidrs": networks(30)}},
@@ -91,17 +115,27 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "services.app.migrate.command: has 2098 characters as JSON in JSON",
     ),
     "permissions": (
-        one(
-            permissions=[
-                {"actions": ["s3:GetObject"], "resources": [f"arn:aws:s3:::{'b' * 900}/{n}"]} for n in range(9)
-            ]
-        ),
-        one(
-            permissions=[
-                {"actions": ["s3:GetObject"], "resources": [f"arn:aws:s3:::{'b' * 900}/{n}"]} for n in range(10)
-            ]
-        ),
-        "services.app.permissions: are 9960 characters of a policy, and IAM takes 9240 of a role's; write them shorter",
+        one(permissions=permissions(8, 1061)),
+        one(permissions=permissions(8, 1062)),
+        "services.app.permissions: are 9246 characters of a policy, with the file systems that are mounted, and IAM "
+        "takes 9240 of a role's; write them shorter, by a wildcard with its reason",
+    ),
+    "external parameters": (
+        one(parameters=external(114)),
+        one(parameters=external(115)),
+        "services.app: what is read for its tasks, external parameters, secrets of Secrets Manager, files of S3 and "
+        "images of other repositories, is 9088 characters of the execution role's policy, and IAM takes 9040 of them; "
+        "put several values into one secret, which is read by its json_key, or have parameters of the service's own",
+    ),
+    "encrypted external parameters": (
+        one(parameters=external(55, key=KEY)),
+        one(parameters=external(56, key=KEY)),
+        "is 9086 characters of the execution role's policy, and IAM takes 9040 of them",
+    ),
+    "secrets of Secrets Manager": (
+        one(parameters=secrets(114)),
+        one(parameters=secrets(115)),
+        "is 9060 characters of the execution role's policy, and IAM takes 9040 of them",
     ),
     "parameters of the build": (
         one(parameters={f"PARAMETER_{number:02}": PARAMETER for number in range(45)}),
@@ -117,6 +151,17 @@ def test_a_limit(case: str) -> None:
     assert problems(**within) == []
     (problem,) = problems(**beyond)
     assert words in problem
+
+
+def test_what_a_template_names_counts_too() -> None:
+    files = [f"arn:aws:s3:::settings/{'f' * 900}{number}.env" for number in range(10)]
+    assert problems(reads={"app": Reads(files=files[:9])}, **one()) == []
+    (problem,) = problems(reads={"app": Reads(files=files)}, **one())
+    assert problem.startswith("services.app: what is read for its tasks")
+    mounts = [Mount("fs-0123456789abcdef0", f"fsap-{number:017}", True) for number in range(30)]
+    assert problems(reads={"app": Reads(mounts=mounts[:20])}, **one()) == []
+    (problem,) = problems(reads={"app": Reads(mounts=mounts)}, **one())
+    assert problem.startswith("services.app.permissions: are ")
 
 
 def test_names_of_the_build_s_parameters() -> None:

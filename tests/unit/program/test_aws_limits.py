@@ -6,10 +6,11 @@ import runpy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 from aws_limits import AUTONAMED, TEXTS, Declared, leaves, problems, unknown
-from mocked import ACCOUNT, ROOT, SECRET_KEYS, Recorder, deploy, stack_config
+from mocked import ACCOUNT, ROOT, SECRET_KEYS, Recorder, deploy, of_stack, stack_config
 
 __all__ = ["deploy"]
 Deploy = Callable[..., Recorder]
@@ -89,6 +90,33 @@ def test_what_a_stack_declares_at_the_extremes(deploy: Deploy, stack: str, servi
     handed = [text for resource in found for path, text in leaves(resource.inputs) if ".configuration." in path]
     assert max(len(filled(text)) for text in handed) <= 1000
     assert any("COMMIT_REPOSITORY" in text for text in handed)
+
+
+OF_THEIR_OWN = f"arn:aws:kms:ap-northeast-1:{ACCOUNT}:key/{'1' * 36}"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"external": {"name": "/team/parameter", "key": OF_THEIR_OWN}},
+        {"secrets_manager": {"arn": f"arn:aws:secretsmanager:ap-northeast-1:{ACCOUNT}:secret:team-AbCdEf"}},
+    ],
+    ids=lambda last: next(iter(last)),
+)
+def test_a_role_as_large_as_the_stack_file_may_have_it(last: dict[str, Any]) -> None:
+    """What `config/limits.py` lets through leaves room for all else that ECS's role for the tasks may do."""
+    kept = [f"/team/parameter-{number:02}" for number in range(55)]
+    parameters = {
+        f"P{n}": {"external": {"name": name, "key": OF_THEIR_OWN}, "for": ["runtime"]} for n, name in enumerate(kept)
+    }
+    services = json.loads(stack_config("prd")["fargate-delivery:services"])
+    services["chuoi"]["parameters"] = parameters
+    found = of_stack("prd", services=services)
+    (policy,) = [each.inputs["policy"] for each in declared(found) if each.name == "chuoi-execution-policy"]
+    assert 8500 < len("".join(policy.split())) <= 10240
+    services["chuoi"]["parameters"] = {**parameters, "ONE": {**last, "for": ["runtime"]}}
+    with pytest.raises(pulumi.RunError, match="characters of the execution role's policy, and IAM takes"):
+        of_stack("prd", services=services)
 
 
 LONGEST_VALUES = {
