@@ -14,22 +14,12 @@ import pulumi_aws as aws
 
 from components.iam import policies
 from components.platform.delivery_store import DeliveryStore
+from components.service.secret_looks import why_secret
 from releases.names import environment_file_key, environment_files
 
 MOST = 10
 """Of a container (ECS, RegisterTaskDefinition: environmentFiles)."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-SECRETS = (
-    (re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE), "an address with a password"),
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"), "a private key"),
-    (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"), "a key of AWS's"),
-    (re.compile(r"\b(gh[pousr]_|github_pat_|glpat-|xox[abpr]-|sk_live_)\w"), "a token"),
-)
-"""What is a secret for sure, by how it begins or is made up."""
-NAMED_AS_SECRET = re.compile(
-    r"(?:^|_)(PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE_KEY|API_KEY|SECRET_KEY_BASE)$", re.IGNORECASE
-)
-"""How the names of variables end whose values are secrets."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +68,7 @@ class EnvironmentFile:
                 continue
             if value[:1] in ("'", '"'):
                 yield f"{where}: {name} begins with a quotation mark, which ECS makes a part of the value; take it away"
-            found = [what for pattern, what in SECRETS if pattern.search(value)]
-            if value and (found or NAMED_AS_SECRET.search(name)):
-                why = f"holds {found[0]}" if found else "is a secret by its name"
+            if why := why_secret(name, value):
                 yield f"{where}: {name} {why}; make it one of `parameters`, with secret: true"
         names = self.variables
         yield from (f"{self.name}: {name} is there twice" for name in sorted({n for n in names if names.count(n) > 1}))
