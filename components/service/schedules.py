@@ -25,21 +25,15 @@ def _cron(text: str) -> str:
             cron = AwsCroniter(text.removeprefix("cron(").removesuffix(")"))
         except (AwsCroniterExpressionError, ValueError) as error:
             raise ValueError(f"{text!r} is no schedule: {error}") from error
-        if not due_again(cron, datetime.now(UTC)):
-            raise ValueError(f"{text!r} is never due again")
+        if not _is_ever_due(cron):
+            raise ValueError(f"{text!r} is never due: no year has that day")
     return text
 
 
-def due_again(cron: AwsCroniter, now: datetime) -> bool:
-    """Whether a cron expression is due some time, by the clock of whichever time zone.
-
-    Args:
-        cron: the expression.
-        now: a time in UTC; the clocks of all time zones show at most a day less.
-    """
+def _is_ever_due(cron: AwsCroniter) -> bool:
+    """Whether there is such a day. One of a year that is over counts: a stack file that was right stays right."""
     # The library gives a search up after ten steps, which for a rare day is some years.
-    starts = [now - timedelta(days=1), *(datetime(year, 1, 1, tzinfo=UTC) for year in cron.years if year > now.year)]
-    return any(cron.get_next(start)[0] for start in starts)
+    return any(cron.get_next(datetime(year, 1, 1, tzinfo=UTC) - timedelta(minutes=1))[0] for year in cron.years)
 
 
 def _timezone(text: str) -> str:
