@@ -36,7 +36,7 @@ def deploy_statements(scope: Scope, load_balancer: str | None = None) -> Mapping
     """
     return {
         "network": network_policy.network_statements(scope, load_balancer),
-        "services": [*services(scope), *watching(scope), *_overview(scope)],
+        "services": [*services(scope), *namespaces(scope), *watching(scope), *_overview(scope)],
         "delivery": [*delivery(scope), *store(scope)],
         "identity": [*identity(scope), *parameters(scope), *_keys(scope)],
     }
@@ -58,17 +58,6 @@ def services(scope: Scope) -> list[Statement]:
             "Services",
             "ecs:CreateService DeleteService UpdateService TagResource UntagResource",
             named,
-        ),
-        # An operation and a tag name no resource, and a namespace's ARN ends in an id that AWS makes up.
-        allow(
-            "MakeNamespaces",
-            "servicediscovery:CreateHttpNamespace GetOperation TagResource UntagResource ListTagsForResource",
-            EVERYTHING,
-        ),
-        allow(
-            "Namespaces",
-            "servicediscovery:GetNamespace DeleteNamespace",
-            [scope.arn("servicediscovery", "namespace/*")],
         ),
         # Either takes the service as well as its deployment, whose ARN ends in an id that ECS makes up.
         allow(
@@ -95,6 +84,30 @@ def services(scope: Scope) -> list[Statement]:
             [scope.arn("application-autoscaling", "scalable-target/*")],
         ),
         *watch_scaling(),
+    ]
+
+
+def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Statement]:
+    """Namespaces of Cloud Map, whose ARNs end in an id that AWS makes up.
+
+    Args:
+        scope: the stack.
+        ours: the tag that one has which may be deleted; any without it.
+    """
+    return [
+        # An operation and a tag name no resource.
+        allow(
+            "MakeNamespaces",
+            "servicediscovery:CreateHttpNamespace GetOperation TagResource UntagResource ListTagsForResource",
+            EVERYTHING,
+        ),
+        allow("FindNamespaces", "servicediscovery:GetNamespace", [scope.arn("servicediscovery", "namespace/*")]),
+        allow(
+            "DeleteNamespaces",
+            "servicediscovery:DeleteNamespace",
+            [scope.arn("servicediscovery", "namespace/*")],
+            {"StringEquals": ours} if ours else None,
+        ),
     ]
 
 

@@ -29,7 +29,11 @@ def review_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     own = replace(scope, stack=REVIEW_STACKS)
     return {
         "network": [*_network(own), *_rules(scope), *network_policy.records(own)],
-        "services": [*deploy_policy.services(own), *deploy_policy.watching(own)],
+        "services": [
+            *deploy_policy.services(own),
+            *deploy_policy.namespaces(own, OURS),
+            *deploy_policy.watching(own),
+        ],
         "delivery": [*deploy_policy.delivery(own), *deploy_policy.store(own)],
         "identity": [*deploy_policy.identity(own), *deploy_policy.parameters(own), *_keys(own)],
     }

@@ -70,7 +70,12 @@ def describe_revision(ecs: Any, arn: str) -> dict[str, Any]:
 
 def fingerprint_of(ecs: Any, arn: str) -> str:
     """The template that a revision was made of; "" when it says nothing of it."""
-    labels = (container.get("dockerLabels", {}) for container in describe_revision(ecs, arn)["containerDefinitions"])
+    return fingerprint_in(describe_revision(ecs, arn))
+
+
+def fingerprint_in(definition: Mapping[str, Any]) -> str:
+    """The template that a task definition was made of; "" when it says nothing of it."""
+    labels = (container.get("dockerLabels", {}) for container in definition["containerDefinitions"])
     return next((label[FINGERPRINT_LABEL] for label in labels if FINGERPRINT_LABEL in label), "")
 
 

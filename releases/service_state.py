@@ -15,7 +15,7 @@ from releases.ecs import (
     describe_revision,
     describe_services,
     describe_tasks,
-    fingerprint_of,
+    fingerprint_in,
     in_parts,
     list_services,
 )
@@ -82,6 +82,7 @@ class ServiceState:
         strategy: how ECS deploys it: `ROLLING`, `BLUE_GREEN`, `CANARY` or `LINEAR`.
         alternates: whether ECS knows a second target group of it, which it shifts traffic to or has shifted it to.
         shifting: the service deployment in which ECS shifts its traffic; None when it has none.
+        revisions: the task definitions of its deployments, of which ECS may start tasks.
     """
 
     service: str
@@ -99,6 +100,7 @@ class ServiceState:
     strategy: str = "ROLLING"
     alternates: bool = False
     shifting: ServiceDeployment | None = None
+    revisions: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def shifts(self) -> bool:
@@ -217,8 +219,10 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
         controller = controller_of(service)
         shifting = service_deployments.in_progress(ecs, stack, service)
         listed = service_deployments.with_progress(controller.deployments(service), shifting)
-        made_of = {arn: fingerprint_of(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in listed)}
-        deployments = tuple(replace(each, fingerprint=made_of[each.task_definition]) for each in listed)
+        revisions = {arn: describe_revision(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in listed)}
+        deployments = tuple(
+            replace(each, fingerprint=fingerprint_in(revisions[each.task_definition])) for each in listed
+        )
         record = records.get(name, UNRELEASED)
         return ServiceState(
             service=name,
@@ -236,6 +240,7 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
             strategy=service_deployments.strategy_of(service),
             alternates=any("advancedConfiguration" in balancer for balancer in service.get("loadBalancers", [])),
             shifting=shifting,
+            revisions=tuple(revisions.values()),
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

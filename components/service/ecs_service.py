@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
-from components.iam.roles import attach_policy, create_role, service_role
+from components.iam.roles import attach_policy, create_role
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, service_alarms, watched_alarms
@@ -16,6 +16,7 @@ from components.service.autoscaling import Tasks, scaling
 from components.service.capacity import Capacity, provider_strategies, shares
 from components.service.connections import Connection, let_tasks_in, service_connect
 from components.service.environment_files import EnvironmentFile, put_files
+from components.service.execution_role import execution_role
 from components.service.file_systems import let_in
 from components.service.parameter_store import ParameterStore
 from components.service.rendered_template import RenderedTemplate, known_values
@@ -154,11 +155,13 @@ class EcsService(pulumi.ComponentResource):
         self._full_name = self._scope.name(name)
         self._child = pulumi.ResourceOptions(parent=self)
         known = known_values(self._scope, name, args["task"])
-        self._files = put_files(name, args.get("environment_files", []), self._platform.delivery_store, self)
+        runs = self._current.reads(self._scope, name, args["parameters"].runtime.elsewhere)
+        files, store = args.get("environment_files", []), self._platform.delivery_store
+        self._files = put_files(name, files, store, self, had=runs.own_files)
         given = args["template"].with_storage(args["task"].ephemeral_storage).with_volumes(args["task"].volumes)
         given = given.with_environment_files() if self._files.references else given
         given = given.with_port_name() if args.get("connected") else given
-        self._reads = given.reads({**known, "environment_files": self._files.elsewhere})
+        self._reads = runs.and_declared(name, given.reads({**known, "environment_files": self._files.elsewhere}))
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=log_group(self._full_name),
@@ -166,7 +169,7 @@ class EcsService(pulumi.ComponentResource):
             opts=self._child,
         )
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
-        execution_role, execution_policy = self._execution_role(logs)
+        starter, may_start = self._execution_role(logs)
         app_role, app_policies = self._task_role()
         record = aws.ssm.Parameter(
             f"{name}-release",
@@ -183,7 +186,7 @@ class EcsService(pulumi.ComponentResource):
         runtime = args["parameters"].runtime.arns
         outputs = {
             "log_group": logs.name,
-            "execution_role_arn": execution_role.arn,
+            "execution_role_arn": starter.arn,
             "task_role_arn": app_role.arn,
             "secrets": [{"name": variable, "valueFrom": runtime[variable]} for variable in sorted(runtime)],
             "environment_files": self._files.references,
@@ -197,7 +200,7 @@ class EcsService(pulumi.ComponentResource):
             lambda revision: self._with_state(*revision)
         )
         self.routing, shifter = self._routing(group), None
-        first: list[pulumi.Resource] = [execution_policy, *app_policies, *mounts, *lets_in]
+        first: list[pulumi.Resource] = [*may_start, *app_policies, *mounts, *lets_in]
         if self._shifts_by_ecs:
             shifter, shift_policy = shift_role(name, self._scope, self.routing, self.deploy.hook_arns, self)
             self.routing = with_shift(self.routing, shifter.arn)
@@ -206,7 +209,7 @@ class EcsService(pulumi.ComponentResource):
         self.ecs = service = self._service(declared, group, first, shifter)
         self._scaling(service.name)
         self.name, self.arn = service.name, service.arn
-        self.task_role_arns = [execution_role.arn, app_role.arn]
+        self.task_role_arns = [starter.arn, app_role.arn]
         self.role_arns = [*self.task_role_arns, *([shifter.arn] if shifter is not None else [])]
         self.record_name, self.record_arn = record.name, record.arn
         self.waiting = declared.apply(lambda revision: self._why_waiting(revision[0], revision[2]))
@@ -223,22 +226,16 @@ class EcsService(pulumi.ComponentResource):
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def _execution_role(self, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
+    def _execution_role(self, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What ECS does before and beside the app: pull the image, read its parameters, write its log."""
-        return service_role(
-            f"{self.service}-execution",
-            f"{self._full_name}-execution",
-            "ecs-tasks",
-            [
-                *policies.pull_image(self.args["images"].arn),
-                *policies.write_logs(logs.arn),
-                *self.args["parameters"].runtime.statements,
-                *self._files.statements,
-                *self._reads.execution_statements(self._scope, self.args["task"].kms_keys),
-            ],
-            self._scope,
-            self._child,
-        )
+        statements = [
+            *policies.pull_image(self.args["images"].arn),
+            *policies.write_logs(logs.arn),
+            *self.args["parameters"].runtime.statements,
+            *self._files.statements,
+            *self._reads.execution_statements(self._scope, self.args["task"].kms_keys),
+        ]
+        return execution_role(self.service, statements, self._scope, self._child)
 
     def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What the app does, and the agent of ECS Exec beside it."""

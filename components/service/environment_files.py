@@ -100,11 +100,18 @@ class TaskFiles:
 
 
 def put_files(
-    service: str, files: Sequence[EnvironmentFile | str], store: DeliveryStore, parent: pulumi.Resource
+    service: str, files: Sequence[EnvironmentFile | str], store: DeliveryStore, parent: pulumi.Resource, *, had: bool
 ) -> TaskFiles:
     """Put a service's files into the delivery store: each content is an object of its own, which stays.
 
     A task definition names it, and ECS may start a task of an earlier one again; so the task reads all that there were.
+
+    Args:
+        service: its name.
+        files: those of this repository, and the ARNs of others.
+        store: where they are put.
+        parent: the service.
+        had: whether a revision that runs reads some.
     """
     objects: list[aws.s3.BucketObjectv2] = []
     references: list[dict[str, pulumi.Input[str]]] = []
@@ -130,4 +137,4 @@ def put_files(
         policies.allow("FindOwnEnvironmentFiles", "s3:GetBucketLocation", [store.arn]),
     ]
     elsewhere = [{"type": "s3", "value": file} for file in files if isinstance(file, str)]
-    return TaskFiles(references, elsewhere, objects, reading if objects else [])
+    return TaskFiles(references, elsewhere, objects, reading if objects or had else [])

@@ -96,6 +96,7 @@ class View:
         arns: environment variable → ARN.
         managed: the variables among them that are Secrets Manager's; their names and ARNs are references.
         secret: those whose values are secret.
+        elsewhere: the ARNs of parameters and secrets that somebody else keeps.
         statements: the policy statements that reading takes.
     """
 
@@ -103,6 +104,7 @@ class View:
     arns: dict[str, pulumi.Output[str]] = field(default_factory=dict)
     managed: dict[str, ManagedSecret] = field(default_factory=dict)
     secret: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
     statements: list[policies.Statement] = field(default_factory=list)
 
 
@@ -159,11 +161,14 @@ class ParameterStore(pulumi.ComponentResource):
             if (managed := parameter.secrets_manager) is not None:
                 view.names[variable] = view.arns[variable] = pulumi.Output.from_input(managed.reference)
                 view.managed[variable] = managed
+                view.elsewhere.add(managed.arn)
                 view.secret.add(variable)
                 continue
             if (external := parameter.external) is not None:
+                arn = _external_arn(self._scope, external)
                 view.names[variable] = pulumi.Output.from_input(external.name)
-                view.arns[variable] = pulumi.Output.from_input(_external_arn(self._scope, external))
+                view.arns[variable] = pulumi.Output.from_input(arn)
+                view.elsewhere.add(arn)
                 if external.secret:
                     view.secret.add(variable)
                 continue

@@ -5,7 +5,7 @@ The execution role is granted it, and for EFS the task role: named in the templa
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from components.iam import policies
@@ -25,7 +25,7 @@ REPOSITORY = re.compile(
 """An image of ECR, whatever comes after its repository."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Mount:
     """An EFS file system that ECS mounts as the task's role.
 
@@ -57,6 +57,10 @@ class Reads:
     files: Sequence[str] = ()
     repositories: Sequence[tuple[str, str, str]] = ()
     mounts: Sequence[Mount] = ()
+
+    def __or__(self, other: "Reads") -> "Reads":
+        """What either names."""
+        return Reads(*(sorted({*getattr(self, each.name), *getattr(other, each.name)}) for each in fields(self)))
 
     @property
     def encrypted(self) -> bool:
@@ -94,7 +98,10 @@ class Reads:
             ]
         if keys and services:
             via = {"StringLike": {"kms:ViaService": [f"{service}.*.amazonaws.com*" for service in services]}}
-            statements.append(policies.allow("DecryptWhatIsRead", "kms:Decrypt", keys, via))
+            statements += [
+                policies.allow(f"DecryptWhatIsRead{number}", "kms:Decrypt", [key], via)
+                for number, key in enumerate(sorted(keys), 1)
+            ]
         return statements
 
     def task_statements(self, scope: Scope) -> list[policies.Statement]:

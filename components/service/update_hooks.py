@@ -6,7 +6,7 @@ again right before a service is changed, and follow its deployment.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from components.scope import Scope
 from components.service.revision import replacement_refusal
+from components.service.running_reads import RunningReads
 from components.service.strategies.strategy import Strategy
 from releases import service_deployments, update_guard, waiting
 from releases.aws_session import Provider, connect
@@ -198,6 +199,10 @@ class CurrentService:
     settled: Callable[[Reason], Awaitable[ServiceState | None]] | None = None
     hooks: UpdateHooks = UpdateHooks()
     rule_hooks: pulumi.ResourceHookBinding | None = None
+
+    def reads(self, scope: Scope, service: str, granted: Set[str]) -> RunningReads:
+        """What the revisions read that run (`RunningReads.of`)."""
+        return RunningReads.of(self.state.revisions if self.state is not None else (), scope, service, granted)
 
     def is_replaced(self, controller: Controller) -> bool:
         """Whether the ECS service is replaced, because another controller is declared."""

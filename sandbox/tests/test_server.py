@@ -304,6 +304,24 @@ def test_a_key_s_tags_and_those_asked_for_are_conditions(account: Account) -> No
     his.schedule_key_deletion(KeyId=ours)
 
 
+def test_a_namespace_s_tags_are_a_condition(account: Account) -> None:
+    names = account.client("servicediscovery")
+    for stack in ("pr", "dev"):
+        names.create_http_namespace(Name=stack, Tags=[{"Key": "stack", "Value": stack}])
+    ids = {each["Name"]: each["Id"] for each in names.list_namespaces()["Namespaces"]}
+    bob = make_user(
+        account,
+        allow(
+            "servicediscovery:DeleteNamespace",
+            f"arn:aws:servicediscovery:{R}:{A}:namespace/*",
+            Condition=only("aws:ResourceTag/stack", "pr"),
+        ),
+    )
+    his = account.client("servicediscovery", bob)
+    assert refused(his.delete_namespace, Id=ids["dev"])[0] == "AccessDeniedException"
+    his.delete_namespace(Id=ids["pr"])
+
+
 def test_a_listener_s_rules_are_told_apart_by_their_tags(account: Account) -> None:
     elbv2, ec2 = account.client("elbv2"), account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]

@@ -159,7 +159,10 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
 
     dev.edit("Pulumi.dev.yaml", ROLLING, PAUSED)
     assert not [op for op in preview(dev) if "replace" in op]
-    assert answer(dev, "continue", Running(lambda: dev.run("up", "--as", DEPLOY))).code == 0
+    dev.ok("up", "--as", DEPLOY)
+    assert "waits for `delivery continue shop" in delivery(dev, "status", "shop"), "`up` ends where it pauses"
+    delivery(dev, "continue", "shop")
+    dev.settled("shop")
     assert preview(dev) == {}
     source = apps.make("s4", server=PICKY)
     assert answer(dev, "continue", Running(lambda: dev.ship("shop", source))).code == 0

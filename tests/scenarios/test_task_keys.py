@@ -1,6 +1,7 @@
 """What a stack file gives to a task: secrets, environment files, file systems, tags; and tasks that speak gRPC."""
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -48,6 +49,8 @@ READS = (
 )
 SHOWS = SERVER.replace('b"VERSION"', "__import__('json').dumps(dict(os.environ)).encode()")
 """An app that tells its environment to whoever asks."""
+PICKY = SHOWS.replace("STATUS", '(500 if os.environ.get("MODE") == "broken" else 200)')
+"""One that is not healthy under one value of a parameter."""
 BUILT = """\
 FROM python:3.12-slim
 WORKDIR /app
@@ -229,6 +232,38 @@ def test_a_file_system_lets_in_the_tasks_by_a_rule_of_its_security_group(local: 
     assert f"no ingress rule of {mounted['group']} lets port 2049 in" in run_to_its_end(local)["stoppedReason"]
     local.ok("up")
     assert run_to_its_end(local)["containers"][0]["exitCode"] == 0, "it is drift, which the next `up` mends"
+
+
+def test_an_edit_takes_no_right_from_the_revision_that_runs(
+    local: Stack, apps: Apps, database: str, key: str, mounted: dict[str, str]
+) -> None:
+    """Where ECS rolls it back, tasks of that revision start again; it is taken away by the `up` after the edit's."""
+    done = local.ship("hello", apps.make("v2", server=PICKY, dockerfile=BUILT.replace("= first", "= second")))
+    assert done.code == 0, done.out + done.err
+    text, reads = (local.root / FILE).read_text(), "elasticfilesystem:ClientMount"
+    lines = [line for line in text.splitlines(keepends=True) if not line.lstrip().startswith(("DB_USER:", "DB_LOGIN:"))]
+    without = re.sub(r", (environment_files: \[.*?\]|volumes: \{.*?\}\})", "", "".join(lines))
+    (local.root / FILE).write_text(without.replace(FIRST, f"        MODE: {{value: broken, for: [runtime]}}\n{FIRST}"))
+    rolled_back = local.run("up")
+    assert rolled_back.code != 0
+    assert f"hello: its roles may go on reading arn:aws:s3:::team-settings/shared.env, {database}, " in rolled_back.err
+    assert run_to_its_end(local)["containers"][0].get("exitCode") == 0, "a task of the revision before"
+    (local.root / FILE).write_text(without)
+    local.ok("up")
+    assert reads in granted(local, "local-hello-task")
+    assert key not in granted(local, "local-hello-execution"), "goes when the deployment has ended"
+    local.ok("up")
+    assert local.changes() == {}
+    assert reads not in granted(local, "local-hello-task")
+    assert "secretsmanager:GetSecretValue" not in granted(local, "local-hello-execution")
+    assert run_to_its_end(local)["containers"][0].get("exitCode") == 0
+
+
+def granted(stack: Stack, role: str) -> str:
+    """A role's policies."""
+    iam = stack.client("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return json.dumps([iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names])
 
 
 def run_to_its_end(stack: Stack, *command: str) -> dict[str, Any]:

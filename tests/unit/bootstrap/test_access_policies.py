@@ -212,6 +212,7 @@ def test_who_deploys_cannot_change_the_boundary_itself() -> None:
 LISTENER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/dev/1/2"
 RULE = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener-rule/app/dev/1/2/3"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/chuoi-10-1a2b3c4/5"
+NAMESPACE = f"arn:aws:servicediscovery:{REGION}:{ACCOUNT}:namespace/ns-1"
 SERVICE_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/a-service-s"
 OURS, DEVS = {"aws:ResourceTag/stack": "pr"}, {"aws:ResourceTag/stack": "dev"}
 ASKED = {"aws:RequestTag/stack": "pr"}
@@ -231,6 +232,7 @@ SHARED, SHARED_RULE = LISTENER.replace("/dev/", "/shared/"), RULE.replace("/dev/
         ("elasticloadbalancing:DeleteRule", RULE, OURS),
         ("elasticloadbalancing:CreateTargetGroup", GROUP, ASKED),
         ("elasticloadbalancing:DeleteTargetGroup", GROUP, OURS),
+        ("servicediscovery:DeleteNamespace", NAMESPACE, OURS),
         ("kms:TagResource", SERVICE_KEY, ASKED),
         ("kms:ScheduleKeyDeletion", SERVICE_KEY, OURS),
         ("kms:EnableKeyRotation", SERVICE_KEY, {}),
@@ -276,6 +278,8 @@ def test_a_review_makes_what_has_its_name_and_has_rules_on_the_stack_s_listener(
         ("elasticloadbalancing:AddTags", RULE, {**ASKED, **DEVS}),
         ("elasticloadbalancing:AddTags", GROUP, {**ASKED, **DEVS}),
         ("elasticloadbalancing:ModifyTargetGroup", GROUP, DEVS),
+        ("servicediscovery:DeleteNamespace", NAMESPACE, DEVS),
+        ("servicediscovery:DeleteNamespace", NAMESPACE, {}),
         ("kms:TagResource", SERVICE_KEY, {**ASKED, **DEVS}),
         ("kms:TagResource", SERVICE_KEY, {"aws:RequestTag/stack": "other"}),
         ("kms:ScheduleKeyDeletion", SERVICE_KEY, DEVS),

@@ -143,6 +143,13 @@ def statements(recorder: Recorder, typ: str, name: str) -> dict[str, Any]:
     return {statement["Sid"]: statement for statement in policy["Statement"]}
 
 
+def of_role(recorder: Recorder, role: str) -> dict[str, Any]:
+    """What a role may do, by all of its policies."""
+    typ = "aws:iam/rolePolicy:RolePolicy"
+    named = [name for name in recorder.named(typ) if name == f"{role}-policy" or name.startswith(f"{role}-key-")]
+    return {sid: each for name in named for sid, each in statements(recorder, typ, name).items()}
+
+
 def test_the_uploader_may_put_its_own_source_and_nothing_else(dev: Recorder) -> None:
     granted = statements(dev, "aws:iam/userPolicy:UserPolicy", "chuoi-uploader-policy")
     assert granted == {

@@ -16,6 +16,7 @@ from moto.kms.models import kms_backends
 from moto.kms.utils import KEY_ID_LEN
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.servicediscovery.models import servicediscovery_backends
 from moto.ssm.models import ssm_backends
 
 AWS_MANAGED_ALIAS = "alias/aws/"
@@ -141,12 +142,16 @@ class MotoLookup:
         return next((role.permissions_boundary_arn for role in roles if role.name == name), None)
 
     def tags(self, arn: str) -> Mapping[str, str]:
-        """The tags of a key or of what Elastic Load Balancing has; of others none, so a condition on theirs fails."""
+        """The tags of a key, of a namespace and of what Elastic Load Balancing has; of others none, so a condition on
+        theirs fails.
+        """
         service, name = arn.split(":")[2] if arn.startswith("arn:") else "", arn.rpartition("/")[2]
         if service == "elasticloadbalancing":
             tags = elbv2_backends[self.account][self.region].tagging_service.get_tag_dict_for_resource(arn)
         elif service == "kms":
             tags = kms_backends[self.account][self.region].tagger.get_tag_dict_for_resource(name)
+        elif service == "servicediscovery":
+            tags = servicediscovery_backends[self.account][self.region].tagger.get_tag_dict_for_resource(arn)
         else:
             tags = {}
         return dict(tags)

@@ -8,10 +8,10 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
 
 from pipeline_steps.build.settings import PARAMETER
-from tests.unit.program.test_program import statements
+from tests.unit.program.test_program import of_role
 
 Deploy = Callable[..., Recorder]
-PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"
+PROJECT = "aws:codebuild/project:Project"
 ARN = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter"
 KEYS = [f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{number}" for number in (1, 2)]
 OF_OTHERS = {
@@ -48,7 +48,7 @@ def test_the_build_takes_them_for_secrets_unless_they_are_said_not_to_be(dev: Re
 
 
 def granted(recorder: Recorder, role: str) -> dict[str, tuple[list[str], list[str], Any]]:
-    found = statements(recorder, ROLE_POLICY, f"chuoi-{role}-policy")
+    found = of_role(recorder, f"chuoi-{role}")
     return {
         sid: (each["Action"], each["Resource"], each.get("Condition"))
         for sid, each in found.items()

@@ -8,7 +8,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
 
 from components.service.managed_secret import ManagedSecret
-from tests.unit.program.test_program import statements
+from tests.unit.program.test_program import of_role, statements
 
 Deploy = Callable[..., Recorder]
 PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"
@@ -69,7 +69,7 @@ def test_the_task_names_them_beside_its_parameters(dev: Recorder) -> None:
 
 
 def granted(recorder: Recorder, role: str) -> dict[str, tuple[list[str], list[str], Any]]:
-    found = statements(recorder, ROLE_POLICY, f"chuoi-{role}-policy")
+    found = of_role(recorder, f"chuoi-{role}")
     return {
         sid: (each["Action"], each["Resource"], each.get("Condition"))
         for sid, each in found.items()

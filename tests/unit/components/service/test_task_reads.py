@@ -14,10 +14,10 @@ from config import settings
 from tests.unit.components.service.test_task_role import declared
 from tests.unit.config.test_settings import changed as configured
 from tests.unit.config.test_settings import refusal
-from tests.unit.program.test_program import run, statements
+from tests.unit.program.test_program import of_role, run
 
 Deploy = Callable[..., Recorder]
-TASK_DEFINITION, ROLE_POLICY = "aws:ecs/taskDefinition:TaskDefinition", "aws:iam/rolePolicy:RolePolicy"
+TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-AbCdEf"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0123"
@@ -54,7 +54,7 @@ def with_keys(*keys: str) -> dict[str, Any]:
 
 
 def granted(recorder: Recorder, role: str) -> dict[str, Any]:
-    return statements(recorder, ROLE_POLICY, f"chuoi-{role}-policy")
+    return of_role(recorder, f"chuoi-{role}")
 
 
 def test_the_execution_role_reads_what_the_template_names_and_no_more(deploy: Deploy, template: Any) -> None:
@@ -72,7 +72,7 @@ def test_the_execution_role_reads_what_the_template_names_and_no_more(deploy: De
         "ReadNamedParameters": (["ssm:GetParameters"], [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/shared/key"], None),
         "ReadEnvironmentFiles": (["s3:GetObject"], ["arn:aws:s3:::conf/web/app.env"], None),
         "FindEnvironmentFiles": (["s3:GetBucketLocation"], ["arn:aws:s3:::conf"], None),
-        "DecryptWhatIsRead": (
+        "DecryptWhatIsRead1": (
             ["kms:Decrypt"],
             [KEY],
             {
@@ -87,7 +87,7 @@ def test_the_execution_role_reads_what_the_template_names_and_no_more(deploy: De
 
 def test_without_a_key_nothing_is_decrypted(deploy: Deploy, template: Any) -> None:
     template(NAMED)
-    assert "DecryptWhatIsRead" not in granted(run(deploy, "dev"), "execution")
+    assert "DecryptWhatIsRead1" not in granted(run(deploy, "dev"), "execution")
 
 
 def test_the_secret_of_a_log_option_is_read_too(deploy: Deploy, template: Any) -> None:

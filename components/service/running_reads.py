@@ -1,0 +1,78 @@
+"""What the revisions of a service that run read: its roles may go on reading it until none of them does.
+
+A role's policy changes before the service. A right that went with an edit would be missing where ECS replaces a task
+of the revision before, or rolls the edit back, and where `up` leaves the service alone.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pulumi
+
+from components.scope import Scope
+from components.service.task_reads import Reads, reads
+from releases.names import environment_files, runtime_value_name
+
+
+@dataclass(frozen=True)
+class RunningReads:
+    """What running revisions read.
+
+    Attributes:
+        elsewhere: what is neither the service's own nor among its declared parameters.
+        own_files: whether they read environment files of the service's own.
+    """
+
+    elsewhere: Reads
+    own_files: bool
+
+    @classmethod
+    def of(cls, revisions: Sequence[Mapping[str, Any]], scope: Scope, service: str, granted: Set[str]) -> Self:
+        """What these name.
+
+        Args:
+            revisions: task definitions, as ECS describes them.
+            scope: partition, region and account.
+            service: the service's name.
+            granted: ARNs of parameters and secrets that the service's declared parameters are.
+        """
+        named = Reads()
+        for revision in revisions:
+            named |= reads(dict(revision), "")
+        own_value = scope.arn("ssm", f"parameter{runtime_value_name(scope.stack, service, '')}")
+        own_repository = (scope.account, scope.region, scope.name(service))
+        foreign = [file for file in named.files if not _is_own(file, service)]
+        elsewhere = Reads(
+            secrets=[arn for arn in named.secrets if arn not in granted],
+            parameters=[arn for arn in named.parameters if arn not in granted and not arn.startswith(own_value)],
+            files=foreign,
+            repositories=[each for each in named.repositories if each != own_repository],
+            mounts=named.mounts,
+        )
+        return cls(elsewhere, len(foreign) < len(named.files))
+
+    def and_declared(self, service: str, declared: Reads) -> Reads:
+        """What the roles may read; it is told where nothing declares some of it any more."""
+        if left := sorted(_names(self.elsewhere) - _names(declared)):
+            pulumi.log.info(
+                f"{service}: its roles may go on reading {', '.join(left)}, which a revision reads that runs; the next "
+                "up after its last task takes that away"
+            )
+        return self.elsewhere | declared
+
+
+def _names(named: Reads) -> set[str]:
+    repositories = {name for _, _, name in named.repositories}
+    return {
+        *named.secrets,
+        *named.parameters,
+        *named.files,
+        *repositories,
+        *(each.file_system for each in named.mounts),
+    }
+
+
+def _is_own(file: str, service: str) -> bool:
+    """Whether an object is in the delivery store's folder of the service's files."""
+    return file.partition(":::")[2].partition("/")[2].startswith(f"{environment_files(service)}/")
