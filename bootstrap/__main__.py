@@ -53,10 +53,7 @@ for stack in account.stacks:
         "scope": Scope(stack, partition, region, number, account.permissions_boundary),
         "project": PROJECT,
         "load_balancer": account.stacks[stack].load_balancer,
-        "deployers": account.deployers(stack, arn_of),
-        "previewers": account.previewers(stack, arn_of),
-        "watchers": account.watchers(stack, arn_of),
-        "reviewers": account.reviewers(stack, arn_of),
+        "trust": account.trust(stack, arn_of),
     }
     if store:
         args["state_bucket_arn"] = store.arn
@@ -64,10 +61,7 @@ for stack in account.stacks:
     pulumi.export(
         stack,
         {
-            "deploy_role": access.deploy_role_arn,
-            "preview_role": access.preview_role_arn,
-            "drift_role": access.drift_role_arn,
-            "review_role": access.review_role_arn,
+            **{f"{use}_role": access.role_arns.get(use) for use in args["trust"]},
             "secrets_provider": access.secrets_provider,
             "review_secrets_provider": access.review_secrets_provider,
         },

@@ -1,6 +1,6 @@
 """The keys of an account's file, `bootstrap/Pulumi.<name>.yaml`, and whom they let in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -120,40 +120,30 @@ class Account(Model):
             wanted["pulumi-cloud"] = (oidc_trust.PULUMI_URL, [self.pulumi_cloud.organization])
         return wanted
 
-    def deployers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
-        """Who may assume a stack's deploy role.
+    def trust(self, stack: str, arn_of: oidc_trust.ArnOf) -> dict[str, list[Statement]]:
+        """Who may assume each role of a stack, by its use; nobody where it has no such role.
+
+        Nobody looks for the drift of what only Pulumi Deployments deploys.
 
         Args:
             stack: the stack.
             arn_of: URL → the ARN of the account's OIDC provider.
         """
-        keys = self.stacks[stack]
-        statements = self._jobs(stack, keys.branch, arn_of)
-        if self.pulumi_cloud:
-            operations = [*oidc_trust.DEPLOYS]
-            if keys.deployments_preview:
-                operations.append("preview")
-            organization, provider = self.pulumi_cloud.organization, arn_of(oidc_trust.PULUMI_URL)
-            statements.append(
-                oidc_trust.pulumi_deployments("PulumiDeployments", provider, organization, PROJECT, stack, operations)
-            )
-        return [*statements, *self._runners()]
+        keys, runners = self.stacks[stack], self._runners()
+        return {
+            "deploy": [*self._jobs(stack, keys.branch, arn_of), *self._deployments(stack, arn_of), *runners],
+            "preview": [*self._jobs(f"preview-{stack}", None, arn_of), *runners] if keys.previews else [],
+            "drift": [*self._jobs(f"drift-{stack}", keys.branch, arn_of), *runners],
+            "review": [*self._jobs("review", None, arn_of), *runners] if keys.reviews else [],
+        }
 
-    def previewers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
-        """Who may assume a stack's preview role; nobody where it has no previews."""
-        if not self.stacks[stack].previews:
+    def _deployments(self, stack: str, arn_of: oidc_trust.ArnOf) -> list[Statement]:
+        """Pulumi Deployments of a stack."""
+        if not self.pulumi_cloud:
             return []
-        return [*self._jobs(f"preview-{stack}", None, arn_of), *self._runners()]
-
-    def watchers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
-        """Who may assume the role that looks for a stack's drift; nobody where only Pulumi Deployments deploys."""
-        return [*self._jobs(f"drift-{stack}", self.stacks[stack].branch, arn_of), *self._runners()]
-
-    def reviewers(self, stack: str, arn_of: oidc_trust.ArnOf) -> Sequence[Statement]:
-        """Who may assume the role of a stack's reviews; nobody where it has none."""
-        if not self.stacks[stack].reviews:
-            return []
-        return [*self._jobs("review", None, arn_of), *self._runners()]
+        previews: list[oidc_trust.PulumiOperation] = ["preview"] if self.stacks[stack].deployments_preview else []
+        organization, provider = self.pulumi_cloud.organization, arn_of(oidc_trust.PULUMI_URL)
+        return [oidc_trust.pulumi_deployments(provider, organization, PROJECT, stack, [*oidc_trust.DEPLOYS, *previews])]
 
     def _jobs(self, environment: str, branch: str | None, arn_of: oidc_trust.ArnOf) -> list[Statement]:
         """Jobs in an environment on GitHub and on a branch; without one, those of pull requests, on GitLab any."""

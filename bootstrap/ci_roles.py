@@ -33,14 +33,9 @@ class StackAccessArgs(TypedDict):
     """The self-managed backend; without it Pulumi Cloud keeps state and secrets."""
     load_balancer: NotRequired[str | None]
     """The name of one that exists, which the stack uses instead of making its own."""
-    deployers: Sequence[policies.Statement]
-    """Who may deploy: the deploy role's trust."""
-    previewers: Sequence[policies.Statement]
-    """Who may preview; nobody: there is no preview role."""
-    watchers: Sequence[policies.Statement]
-    """Who may look for drift; nobody: there is no drift role."""
-    reviewers: Sequence[policies.Statement]
-    """Who may put up pull requests' own stacks, on this one's network and load balancer; nobody: there is no role."""
+    trust: Mapping[str, Sequence[policies.Statement]]
+    """Who may assume each role, by its use: `deploy`, `preview`, `drift`, and `review`, which puts up pull requests'
+    own stacks on this one's network and load balancer. A role that nobody may assume is not made."""
 
 
 class StackAccess(pulumi.ComponentResource):
@@ -51,14 +46,8 @@ class StackAccess(pulumi.ComponentResource):
     the stack's secrets, and one for those of its reviews.
     """
 
-    deploy_role_arn: pulumi.Output[str]
-    """The role of `up` and `destroy`."""
-    preview_role_arn: pulumi.Output[str | None]
-    """The role of previews; None where nobody may."""
-    drift_role_arn: pulumi.Output[str | None]
-    """The role that looks for drift; None where nobody may."""
-    review_role_arn: pulumi.Output[str | None]
-    """The role of `delivery review`; None where nobody may."""
+    role_arns: Mapping[str, pulumi.Output[str]]
+    """By their uses, those that there are."""
     secrets_provider: pulumi.Output[str | None]
     """What `--secrets-provider` takes; None where Pulumi Cloud keeps the secrets."""
     review_secrets_provider: pulumi.Output[str | None]
@@ -68,43 +57,35 @@ class StackAccess(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:StackAccess", name, {"stack": args["scope"].stack}, opts)
         self._scope, self._child = args["scope"], pulumi.ResourceOptions(parent=self)
         self._name = name
-        deploying = dict(deploy_statements(self._scope, args.get("load_balancer")))
-        reviewing = dict(review_statements(self._scope))
-        previewing, watching = preview_statements(self._scope), [*drift_statements(self._scope)]
-        self.preview_role_arn = self.review_role_arn = self.drift_role_arn = pulumi.Output.from_input(None)
+        trust = args["trust"]
+        writing = {
+            "deploy": dict(deploy_statements(self._scope, args.get("load_balancer"))),
+            "review": dict(review_statements(self._scope)),
+        }
+        reading = {"preview": preview_statements(self._scope), "drift": drift_statements(self._scope)}
         self.secrets_provider = self.review_secrets_provider = pulumi.Output.from_input(None)
         if "state_bucket_arn" in args:
             bucket_arn, project, stack = args["state_bucket_arn"], args["project"], self._scope.stack
             key, self.secrets_provider = self._key("", stack)
-            deploying["state"] = [
+            writing["deploy"]["state"] = [
                 *state_policy.write_state(bucket_arn, project, stack),
                 *state_policy.encrypt_state(key.arn),
             ]
-            reading = [*state_policy.read_state(bucket_arn, project, stack), *state_policy.decrypt_state(key.arn)]
-            previewing, watching = [*previewing, *reading], [*watching, *reading]
-            if args["reviewers"]:
+            state = [*state_policy.read_state(bucket_arn, project, stack), *state_policy.decrypt_state(key.arn)]
+            reading = {use: [*statements, *state] for use, statements in reading.items()}
+            if trust["review"]:
                 review_key, self.review_secrets_provider = self._key("-review", f"{stack}'s reviews")
-                reviewing["state"] = [
+                writing["review"]["state"] = [
                     *state_policy.write_state(bucket_arn, project, REVIEW_STACKS),
                     *state_policy.encrypt_state(review_key.arn),
                     *state_policy.reference_state(bucket_arn, project, stack),
                     *state_policy.decrypt_state(key.arn),
                 ]
-        self.deploy_role_arn = self._writing_role("deploy", deploying, args["deployers"])
-        if args["previewers"]:
-            self.preview_role_arn = self._reading_role("preview", previewing, args["previewers"])
-        if args["watchers"]:
-            self.drift_role_arn = self._reading_role("drift", watching, args["watchers"])
-        if args["reviewers"]:
-            self.review_role_arn = self._writing_role("review", reviewing, args["reviewers"])
-        self.register_outputs(
-            {
-                "deploy_role_arn": self.deploy_role_arn,
-                "preview_role_arn": self.preview_role_arn,
-                "drift_role_arn": self.drift_role_arn,
-                "review_role_arn": self.review_role_arn,
-            }
-        )
+        self.role_arns = {
+            **{use: self._writing_role(use, parts, trust[use]) for use, parts in writing.items() if trust[use]},
+            **{use: self._reading_role(use, of, trust[use]) for use, of in reading.items() if trust[use]},
+        }
+        self.register_outputs({f"{use}_role_arn": self.role_arns.get(use) for use in trust})
 
     def _role(self, use: str, trust: Sequence[policies.Statement]) -> aws.iam.Role:
         return aws.iam.Role(

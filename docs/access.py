@@ -83,14 +83,8 @@ def _trusts() -> Iterator[str]:
             "stacks": {"stack": {"reviews": True}},
         }
     )
-    uses = {
-        "deploy": account.deployers,
-        "preview": account.previewers,
-        "drift": account.watchers,
-        "review": account.reviewers,
-    }
-    for use, let_in in uses.items():
-        for statement in let_in("stack", str):
+    for use, statements in account.trust("stack", str).items():
+        for statement in statements:
             condition = statement.get("Condition", {})
             says = "<br>".join(
                 f"`{key.rpartition(':')[2]}` is {_any_of(value)}"

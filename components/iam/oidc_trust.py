@@ -104,7 +104,6 @@ def gitlab(sid: str, provider: pulumi.Input[str], project: GitLabProject, branch
 
 
 def pulumi_deployments(
-    sid: str,
     provider: pulumi.Input[str],
     organization: str,
     project: str,
@@ -117,7 +116,7 @@ def pulumi_deployments(
         "aud": organization,
         "sub": [f"{of}:operation:{operation}:scope:write" for operation in operations],
     }
-    return _web_identity(sid, provider, {"StringEquals": _keys(PULUMI_URL, claims)})
+    return _web_identity("PulumiDeployments", provider, {"StringEquals": _keys(PULUMI_URL, claims)})
 
 
 def principals(sid: str, arns: Sequence[str]) -> Statement:

@@ -69,10 +69,10 @@ def test_github_deploys_from_main_and_previews_in_an_environment(
     claims: dict[str, str], deploys: bool, previews: bool
 ) -> None:
     file = account(github=GITHUB)
-    (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
+    (deployer,), (previewer,) = file.trust("dev", str)["deploy"], file.trust("dev", str)["preview"]
     assert lets_in(deployer, oidc_trust.GITHUB_URL, **claims) is deploys
     assert lets_in(previewer, oidc_trust.GITHUB_URL, **claims) is previews
-    (watcher,) = file.watchers("dev", str)
+    (watcher,) = file.trust("dev", str)["drift"]
     night = {**claims, "sub": claims["sub"].replace(":environment:dev", ":environment:drift-dev")}
     assert lets_in(watcher, oidc_trust.GITHUB_URL, **night) is deploys, (
         "from the same branch, in an environment of its own"
@@ -95,9 +95,9 @@ def test_gitlab_deploys_from_main_and_previews_from_any_branch_of_the_project(
     subject: str, audience: str, deploys: bool, previews: bool
 ) -> None:
     file = account(gitlab=GITLAB)
-    (deployer,), (previewer,) = file.deployers("dev", str), file.previewers("dev", str)
+    (deployer,), (previewer,) = file.trust("dev", str)["deploy"], file.trust("dev", str)["preview"]
     claims = {"sub": subject, "aud": audience}
-    (watcher,) = file.watchers("dev", str)
+    (watcher,) = file.trust("dev", str)["drift"]
     assert lets_in(deployer, GITLAB["url"], **claims) is lets_in(watcher, GITLAB["url"], **claims) is deploys
     assert lets_in(previewer, GITLAB["url"], **claims) is previews
 
@@ -116,15 +116,15 @@ def test_gitlab_deploys_from_main_and_previews_from_any_branch_of_the_project(
 def test_reviews_are_put_up_by_pull_requests_in_their_environment(subject: str, reviews: bool) -> None:
     file = account(github=GITHUB, stacks={"dev": {"reviews": True}})
     claims = {**MAIN, "ref": "refs/pull/7/merge", "sub": subject}
-    (reviewer,), (deployer,) = file.reviewers("dev", str), file.deployers("dev", str)
+    (reviewer,), (deployer,) = file.trust("dev", str)["review"], file.trust("dev", str)["deploy"]
     assert lets_in(reviewer, oidc_trust.GITHUB_URL, **claims) is reviews
     assert not lets_in(deployer, oidc_trust.GITHUB_URL, **claims)
-    assert account(github=GITHUB).reviewers("dev", str) == []
+    assert account(github=GITHUB).trust("dev", str)["review"] == []
 
 
 def test_reviews_are_put_up_by_any_branch_on_gitlab_and_by_runners() -> None:
     file = account(gitlab=GITLAB, runners=[RUNNER], stacks={"dev": {"reviews": True}})
-    gitlab, runners = file.reviewers("dev", str)
+    gitlab, runners = file.trust("dev", str)["review"]
     subject = "project_path:platform/fargate-delivery:ref_type:branch:ref:feature/x"
     assert lets_in(gitlab, GITLAB["url"], sub=subject, aud="sts.amazonaws.com")
     assert runners["Principal"] == {"AWS": [RUNNER]}
@@ -147,10 +147,10 @@ def test_pulumi_deployments_runs_pull_requests_as_the_deploy_role_only_where_sai
     subject = f"pulumi:deploy:org:example:project:fargate-delivery:stack:{stack}:operation:{operation}:scope:write"
     for keys, expected in (({}, allowed), ({"deployments_preview": True}, allowed_with_previews)):
         file = account(backend="pulumi", pulumi_cloud=CLOUD, stacks={"dev": keys})
-        (deployer,) = file.deployers("dev", str)
+        (deployer,) = file.trust("dev", str)["deploy"]
         assert lets_in(deployer, oidc_trust.PULUMI_URL, aud="example", sub=subject) is expected
         assert not lets_in(deployer, oidc_trust.PULUMI_URL, aud="other", sub=subject)
-        assert file.previewers("dev", str) == file.watchers("dev", str) == []
+        assert file.trust("dev", str)["preview"] == file.trust("dev", str)["drift"] == []
 
 
 def test_a_runner_without_oidc_does_all(deploy: Deploy) -> None:
