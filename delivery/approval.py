@@ -6,7 +6,7 @@ from typing import Literal
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, with_session
+from delivery.command_line import service_command
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
@@ -112,12 +112,9 @@ def _details(pipeline: Pipeline, execution: str, stage: str, action: str) -> str
 def decision_command(name: str, decision: Decision, help_text: str) -> click.Command:
     """The command that decides so about what a service's pipeline waits for."""
 
-    @click.command(name, help=help_text)
-    @service_argument
-    @stack_option
+    @service_command(name, help=help_text)
     @click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
     @click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
-    @with_session
     def command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
         waiting = pending(session, stack, service)
         click.echo(f"Execution {waiting.execution} waits in {waiting.stage}.")

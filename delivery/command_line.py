@@ -70,3 +70,17 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
         command(connection.session, *args, **kwargs)
 
     return run
+
+
+def service_command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A command about a service of a stack, which is given AWS's session, SERVICE and `--stack`.
+
+    Args:
+        name: the command's.
+        settings: of `click.command`.
+    """
+
+    def command(run: Callable[..., None]) -> click.Command:
+        return click.command(name, click.Command, **settings)(service_argument(stack_option(with_session(run))))
+
+    return command

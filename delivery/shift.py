@@ -10,7 +10,7 @@ import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import Address, service_argument, stack_option, with_session
+from delivery.command_line import Address, service_command
 from releases import service_deployments
 from releases.errors import PROGRAM, DeliveryError
 from releases.service_deployments import ServiceDeployment
@@ -152,10 +152,7 @@ ANSWERS: dict[Verb, Callable[[Any, ServiceState], str]] = {"continue": go_on, "a
 def shift_command(verb: Verb, help_text: str) -> click.Command:
     """The command that answers or ends what ECS deploys."""
 
-    @click.command(verb, help=help_text)
-    @service_argument
-    @stack_option
-    @with_session
+    @service_command(verb, help=help_text)
     def command(session: boto3.Session, service: str, stack: str) -> None:
         state = read_state(session, stack, service)
         goes_on = ANSWERS[verb](session.client("ecs"), state)

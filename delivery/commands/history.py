@@ -7,7 +7,7 @@ import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import json_option, service_argument, stack_option, with_session
+from delivery.command_line import json_option, service_command
 from releases.history import KEPT, History, read_history
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.repository import Repository
@@ -57,11 +57,8 @@ def history_lines(history: History, live: str | None) -> list[str]:
     return lines or ["Nothing was released yet."]
 
 
-@click.command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
-@service_argument
-@stack_option
+@service_command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
 @json_option
-@with_session
 def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
     """The releases of SERVICE, the newest first.
 

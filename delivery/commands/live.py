@@ -3,7 +3,7 @@
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, with_session
+from delivery.command_line import service_command
 from releases.errors import DeliveryError
 from releases.names import LIVE, aws_name
 from releases.repository import Repository
@@ -21,10 +21,7 @@ def live(session: boto3.Session, stack: str, service: str) -> str:
     return digest
 
 
-@click.command("live")
-@service_argument
-@stack_option
-@with_session
+@service_command("live")
 def command(session: boto3.Session, service: str, stack: str) -> None:
     """Print the digest of the image of SERVICE that is live.
 

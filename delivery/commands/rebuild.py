@@ -3,7 +3,7 @@
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, wait_option, with_session
+from delivery.command_line import service_command, wait_option
 from delivery.commands.redeploy import deploy
 from releases.errors import DeliveryError
 from releases.executions import REBUILD
@@ -29,11 +29,8 @@ def rebuild(session: boto3.Session, stack: str, service: str, log_progress: Log,
     deploy(session, stack, service, REBUILD, log_progress, wait=wait)
 
 
-@click.command("rebuild")
-@service_argument
-@stack_option
+@service_command("rebuild")
 @wait_option
-@with_session
 def command(session: boto3.Session, service: str, stack: str, wait: bool) -> None:
     """Build what was uploaded last for SERVICE once more, and release it: its base images may have been patched.
 

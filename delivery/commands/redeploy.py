@@ -3,7 +3,7 @@
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, wait_option, with_session
+from delivery.command_line import service_command, wait_option
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name
 from releases.pipeline import Pipeline
@@ -52,11 +52,8 @@ def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_pr
     )
 
 
-@click.command("redeploy")
-@service_argument
-@stack_option
+@service_command("redeploy")
 @wait_option
-@with_session
 def command(session: boto3.Session, service: str, stack: str, wait: bool) -> None:
     """Deploy the live image of SERVICE once more, without a build.
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, with_session
+from delivery.command_line import service_command
 from delivery.commands.history import service_history
 from releases import scaling
 from releases.consistency import Observation, RepairAction, diagnose, observe
@@ -136,10 +136,7 @@ def _next_release(stack: str, service: str, images: Images) -> str:
     return f"the next release sets all of them: upload a source{by_hand}"
 
 
-@click.command("repair")
-@service_argument
-@stack_option
-@with_session
+@service_command("repair")
 def command(session: boto3.Session, service: str, stack: str) -> None:
     """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
 

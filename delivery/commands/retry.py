@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, with_session
+from delivery.command_line import service_command
 from releases.errors import DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
@@ -86,11 +86,8 @@ def refused_build(actions: list[dict[str, Any]]) -> tuple[str, str] | None:
     return last if any(words in reason for words in REFUSED) else None
 
 
-@click.command("retry")
-@service_argument
-@stack_option
+@service_command("retry")
 @click.option("--minutes", type=click.IntRange(0, 24 * 60), default=60, show_default=True, help="How long to try.")
-@with_session
 def command(session: boto3.Session, service: str, stack: str, minutes: int) -> None:
     """Go on with a release of SERVICE whose build CodeBuild refused, because a quota allowed no other one.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import boto3
 import click
 
-from delivery.command_line import service_argument, stack_option, wait_option, with_session
+from delivery.command_line import service_command, wait_option
 from delivery.commands.history import numbers, service_history
 from delivery.commands.redeploy import deploy
 from delivery.differences import Difference, differences
@@ -158,9 +158,7 @@ def release_number(text: str) -> int:
     return int(number)
 
 
-@click.command("rollback")
-@service_argument
-@stack_option
+@service_command("rollback")
 @click.option(
     "--to",
     "number",
@@ -170,7 +168,6 @@ def release_number(text: str) -> int:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option
-@with_session
 def command(session: boto3.Session, service: str, stack: str, number: int | None, yes: bool, wait: bool) -> None:
     """Deploy the image of an earlier release of SERVICE again, without a build.
 

@@ -11,7 +11,7 @@ import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import service_argument, stack_option, with_session
+from delivery.command_line import service_command
 from releases.command_task import JOB_LABEL, CommandTask
 from releases.ecs import describe_revision, log_stream
 from releases.errors import DeliveryError
@@ -126,11 +126,8 @@ def _lines(session: boto3.Session, container: Mapping[str, Any], task: str) -> C
     return new
 
 
-@click.command("run")
-@service_argument
+@service_command("run")
 @click.argument("job")
-@stack_option
-@with_session
 def command(session: boto3.Session, service: str, job: str, stack: str) -> None:
     """Run JOB of SERVICE now, with the released image: its log is printed, and its exit code is this command's.
 
