@@ -7,7 +7,7 @@ has the links, as markup, of nothing but names and addresses that AWS gives.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi_aws as aws
@@ -43,10 +43,35 @@ INPUT_PATHS: Mapping[Subject, Mapping[str, str]] = {
     "service": {"service": "$.resources[0]"},
     "hook": {"service": "$.detail.serviceArn"},
     "task": {"group": "$.detail.group", "task": "$.detail.taskArn"},
-    "job": {"pipeline": "$.detail.pipeline", "job": "$.detail.job"},
+    "job": {name: f"$.detail.{name}" for name in ("pipeline", "job", "reason", "task")},
     "alarm": {"alarm": "$.detail.alarmName"},
 }
 """What every message of a subject has of its event."""
+MORE_PATHS: Mapping[str, Mapping[str, str]] = {
+    "aws.codepipeline": {
+        "by": "$.detail.execution-trigger.trigger-type",
+        "who": "$.detail.execution-trigger.trigger-detail",
+        "stage": "$.detail.stage",
+        "action": "$.detail.action",
+        "reason": "$.detail.execution-result.external-execution-summary",
+        "details": "$.detail.execution-result.external-execution-url",
+    },
+    "aws.ecs": {
+        "event": "$.detail.eventName",
+        "reason": "$.detail.reason",
+        "hook": "$.detail.hookId",
+        "stage": "$.detail.lifecycleStage",
+        "definition": "$.detail.taskDefinitionArn",
+    },
+    "aws.cloudwatch": {"reason": "$.detail.state.reason"},
+    SOURCE: {
+        **{name: f"$.detail.{name}" for name in ("summary", "reason", "release", "commit", "took", "changed")},
+        "digest": "$.detail.image_digest",
+        "version": "$.detail.source_version",
+        "definition": "$.detail.task_definition",
+    },
+}
+"""By the events' `source`: what else a message may have of its event, if it names it."""
 Transformer = aws.cloudwatch.EventTargetInputTransformerArgsDict
 LINK_START, LINK_END = "\ue000", "\ue001"
 """Of a link in Slack's markup. Angle brackets are variables to EventBridge, so they become JSON's escapes."""
@@ -57,11 +82,10 @@ class Message:
     """One kind of message.
 
     Attributes:
-        title: its first line; `<variables>` are the paths' names.
+        title: its first line; `<variables>` are of INPUT_PATHS and MORE_PATHS.
         color: of the bar beside it.
         detail_type: the events' `detail-type`.
         detail: what else their `detail` must have.
-        paths: variable → JSON path in the event.
         lines: what follows the title.
         source: the events' `source`.
         subject: what the events are about, which says how the stack's own are known.
@@ -72,7 +96,6 @@ class Message:
     color: str
     detail_type: str
     detail: Mapping[str, Any]
-    paths: Mapping[str, str] = field(default_factory=dict)
     lines: Sequence[str] = ()
     source: str = "aws.codepipeline"
     subject: Subject = "pipeline"
@@ -80,17 +103,8 @@ class Message:
 
 
 EXECUTION, STAGE, ACTION = (f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage", "Action"))
-OUTCOME = {
-    "stage": "$.detail.stage",
-    "action": "$.detail.action",
-    "reason": "$.detail.execution-result.external-execution-summary",
-    "details": "$.detail.execution-result.external-execution-url",
-}
 ALARM = "CloudWatch Alarm State Change"
-ALARM_REASON = {"reason": "$.detail.state.reason"}
-JOB_PATHS = {"reason": "$.detail.reason", "task": "$.detail.task"}
 HOOK = "ECS Hook State Change"
-HOOK_PATHS = {"hook": "$.detail.hookId", "stage": "$.detail.lifecycleStage", "event": "$.detail.eventName"}
 MESSAGES: Mapping[str, Message] = {
     "started": Message(
         "<pipeline> has started",
@@ -98,7 +112,6 @@ MESSAGES: Mapping[str, Message] = {
         EXECUTION,
         # The one that CodePipeline starts when a pipeline is made finds no source: nobody waits for it.
         {"state": ["STARTED"], "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}]}},
-        {"by": "$.detail.execution-trigger.trigger-type", "who": "$.detail.execution-trigger.trigger-detail"},
         ["Started by <by> <who>"],
     ),
     # The same one fails in Source, with a reason like any other's; it is of the pipeline's first version.
@@ -107,7 +120,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         ACTION,
         {"state": ["FAILED"], "type": {"category": ["Source"]}, "version": [{"numeric": [">", 1]}]},
-        OUTCOME,
         ["<action>: <reason>"],
         extra_link="details",
     ),
@@ -116,7 +128,6 @@ MESSAGES: Mapping[str, Message] = {
         INFO,
         PACKAGED,
         {},
-        {"summary": "$.detail.summary"},
         ["Image <summary>"],
         source=SOURCE,
     ),
@@ -126,7 +137,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         NOT_PACKAGED,
         {},
-        {"reason": "$.detail.reason"},
         ["Build: <reason>"],
         source=SOURCE,
     ),
@@ -142,7 +152,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         ACTION,
         {"state": ["FAILED"], "type": {"category": ["Approval"]}},
-        {"reason": OUTCOME["reason"]},
         ["Reason: <reason>"],
     ),
     "deploying": Message("<pipeline> deploys", INFO, STAGE, {"state": ["STARTED"], "stage": ["Deploy"]}),
@@ -151,7 +160,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         ACTION,
         {"state": ["FAILED"], "type": {"category": [{"anything-but": ["Source", "Approval"]}]}},
-        OUTCOME,
         ["<action>: <reason>"],
         extra_link="details",
     ),
@@ -160,15 +168,6 @@ MESSAGES: Mapping[str, Message] = {
         SUCCESS,
         RELEASED,
         {},
-        {
-            "release": "$.detail.release",
-            "digest": "$.detail.image_digest",
-            "version": "$.detail.source_version",
-            "definition": "$.detail.task_definition",
-            "commit": "$.detail.commit",
-            "took": "$.detail.took",
-            "changed": "$.detail.changed",
-        },
         ["Commit <commit>, <took>", "Image <digest><changed>", "from source <version>, as <definition>"],
         source=SOURCE,
     ),
@@ -178,7 +177,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         "ECS Deployment State Change",
         {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
-        {"reason": "$.detail.reason"},
         ["Service <service>", "Reason: <reason>"],
         source="aws.ecs",
         subject="service",
@@ -188,7 +186,6 @@ MESSAGES: Mapping[str, Message] = {
         ACTION_NEEDED,
         HOOK,
         {"eventName": ["HOOK_AWAITING_ACTION"]},
-        {"stage": HOOK_PATHS["stage"]},
         [
             "Service <service>, at <stage>: its new tasks are on the test port, and have no traffic yet.",
             f"Let it go on with `{PROGRAM} continue`, or have it go back with `{PROGRAM} abort`.",
@@ -201,7 +198,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         HOOK,
         {"eventName": ["HOOK_FAILED", "HOOK_TIMED_OUT"]},
-        HOOK_PATHS,
         ["Service <service>", "<event>: hook <hook> at <stage>"],
         source="aws.ecs",
         subject="hook",
@@ -218,7 +214,6 @@ MESSAGES: Mapping[str, Message] = {
                 "SERVICE_TASK_CONFIGURATION_FAILURE",
             ]
         },
-        {"event": "$.detail.eventName", "reason": "$.detail.reason"},
         ["Service <service>", "<event> <reason>"],
         source="aws.ecs",
         subject="service",
@@ -228,7 +223,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         "ECS Task State Change",
         {"lastStatus": ["STOPPED"], "containers": {"reason": [{"prefix": "OutOfMemoryError"}]}},
-        {"definition": "$.detail.taskDefinitionArn"},
         ["It was of <group>, <definition>", "Task <task>"],
         source="aws.ecs",
         subject="task",
@@ -238,7 +232,6 @@ MESSAGES: Mapping[str, Message] = {
         FAILURE,
         ALARM,
         {"state": {"value": ["ALARM"]}},
-        ALARM_REASON,
         ["Reason: <reason>"],
         source="aws.cloudwatch",
         subject="alarm",
@@ -248,7 +241,6 @@ MESSAGES: Mapping[str, Message] = {
         SUCCESS,
         ALARM,
         {"state": {"value": ["OK"]}, "previousState": {"value": ["ALARM"]}},
-        ALARM_REASON,
         ["Reason: <reason>"],
         source="aws.cloudwatch",
         subject="alarm",
@@ -262,7 +254,6 @@ JOB_MESSAGES: Mapping[str, Message] = {
         FAILURE,
         JOB_FAILED,
         {},
-        JOB_PATHS,
         ["<reason>", "Task <task>"],
         source=SOURCE,
         subject="job",
@@ -272,7 +263,6 @@ JOB_MESSAGES: Mapping[str, Message] = {
         FAILURE,
         JOB_SKIPPED,
         {},
-        JOB_PATHS,
         ["<reason>"],
         source=SOURCE,
         subject="job",
@@ -338,4 +328,5 @@ def webhook_transformer(message: Message, scope: Scope, *, production: bool) -> 
     ]
     body = {"text": title, "attachments": [{"color": message.color, "blocks": blocks}]}
     template = json.dumps(body, ensure_ascii=False).replace(LINK_START, r"\u003c").replace(LINK_END, r"\u003e")
-    return {"input_paths": {**INPUT_PATHS[message.subject], **message.paths}, "input_template": template}
+    used = {name: path for name, path in MORE_PATHS[message.source].items() if f"<{name}>" in template}
+    return {"input_paths": {**INPUT_PATHS[message.subject], **used}, "input_template": template}
