@@ -9,7 +9,6 @@ from pathlib import Path
 import boto3
 import click
 import yaml
-from botocore.exceptions import BotoCoreError, ClientError
 
 from acceptance.certificate import imported
 from acceptance.checks import CHECKS
@@ -17,7 +16,7 @@ from acceptance.life import Life
 from acceptance.stack import STACK, stack_file
 from acceptance.table import PAGE, judged, markdown
 from delivery.commands.up import Project, right_account
-from releases.errors import DeliveryError, explained
+from releases.errors import EXPECTED, DeliveryError, explained
 
 PLAN = f"""\
 This makes the stack `{STACK}` in account {{account}}, {{region}}: a VPC without NAT, a load balancer with a certificate
@@ -40,8 +39,8 @@ def main(stack: str, yes: bool, keep: bool, every: float) -> None:
     """
     try:
         life = _begin(Path.cwd(), stack, yes, every)
-    except (DeliveryError, ClientError, BotoCoreError) as error:
-        _fail(_words(error))
+    except EXPECTED as error:
+        _fail(explained(error))
     failed = _live(life, keep)
     rows = judged(PAGE.read_text(encoding="utf-8"), CHECKS, life.evidence)
     click.echo(markdown(rows, f"{datetime.now(UTC):%Y-%m-%d}, {life.session.region_name}"))
@@ -127,9 +126,7 @@ def _tried(step: Callable[[], None]) -> str | None:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, ClientError | BotoCoreError):
-        return explained(error)
-    return str(error) if isinstance(error, DeliveryError) else repr(error)
+    return explained(error) if isinstance(error, EXPECTED) else repr(error)
 
 
 def say(line: str) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import boto3
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from releases.aws_session import share_clients
-from releases.errors import DeliveryError, ReleaseError, explained
+from releases.errors import EXPECTED, explained
 
 stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
 service_argument = click.argument("service")
@@ -50,15 +49,12 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except (DeliveryError, ReleaseError) as error:
-            message = str(error)
-        except (ClientError, BotoCoreError) as error:
-            message = explained(error)
+        except EXPECTED as error:
+            click.echo(f"error: {explained(error)}", err=True)
+            sys.exit(1)
         except KeyboardInterrupt:
             click.echo("interrupted; what was started at AWS goes on", err=True)
             sys.exit(130)
-        click.echo(f"error: {message}", err=True)
-        sys.exit(1)
 
 
 def with_session(command: Callable[..., None]) -> Callable[..., None]:

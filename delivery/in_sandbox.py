@@ -12,22 +12,9 @@ import click
 
 Address = Callable[[str, str, int], str]
 
-DECISIONS = ("approve", "reject", "continue", "abort")
-COMMANDS = (
-    "status",
-    "history",
-    "rollback",
-    "redeploy",
-    "rebuild",
-    "live",
-    "promote",
-    "run",
-    "retry",
-    "repair",
-    *DECISIONS,
-    "prune",
-)
-"""Those that look at or act on the services of a stack."""
+OTHERS = ("bootstrap", "comment", "preview-report", "review", "up")
+"""Commands that do not look at or act on the services of a stack: those of accounts, of pull requests' jobs, and the
+deployment itself, which the sandbox has."""
 
 
 def commands() -> click.Group:
@@ -50,7 +37,7 @@ def commands() -> click.Group:
     def connect(context: click.Context) -> None:
         context.obj = InSandbox(profile=None, region=None)
 
-    offered = {name: main.commands[name] for name in COMMANDS}
+    offered = {name: command for name, command in main.commands.items() if name not in OTHERS}
     return Commands(callback=connect, commands=offered, context_settings=main.context_settings)
 
 

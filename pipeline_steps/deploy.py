@@ -20,7 +20,7 @@ import boto3
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Settings
 from releases import service_deployments
-from releases.ecs import describe_revision
+from releases.ecs import describe_revision, describe_service, newest_event
 from releases.record import EXECUTION_LABEL, Release
 from releases.service_deployments import ServiceDeployment
 
@@ -56,9 +56,8 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     Raises:
         StepError: it was not started, or what it deployed does not run.
     """
-    remembered = job.remembered("since", "revision", "before", "missing", "given_up")
     step = _Step(session, settings, job.parameters)
-    return step.go_on(Progress(**{"since": step.now, **remembered}))
+    return step.go_on(Progress(**{"since": step.now, **job.remembered(Progress)}))
 
 
 class _Step:
@@ -68,7 +67,7 @@ class _Step:
 
     def go_on(self, progress: Progress) -> Outcome:
         settings = self._settings
-        service = self._ecs.describe_services(cluster=settings.cluster, services=[settings.service])["services"][0]
+        service = describe_service(self._ecs, settings.cluster, settings.service)
         last = service_deployments.newest(self._ecs, settings.cluster, settings.service)
         if progress.revision:
             return self._follow(progress, service, last)
@@ -110,7 +109,7 @@ class _Step:
     def _follow(self, progress: Progress, service: Json, last: ServiceDeployment | None) -> Outcome:
         if last is None or last.arn == progress.before:
             if progress.missing + 1 >= STALE_ANSWERS:
-                raise StepError(f"ECS shows no deployment of {progress.revision}. {_event(service)}")
+                raise StepError(f"ECS shows no deployment of {progress.revision}. {newest_event(service)}")
             missing = replace(progress, missing=progress.missing + 1)
             return Waiting(f"ECS does not show the deployment of {progress.revision} yet", asdict(missing))
         if last.over:
@@ -119,7 +118,7 @@ class _Step:
             if self._first():  # there is nothing to go back to
                 self._update(desiredCount=0)
                 raise StepError(
-                    f"The first release failed and the service is back at 0 tasks: {reason}. {_event(service)}"
+                    f"The first release failed and the service is back at 0 tasks: {reason}. {newest_event(service)}"
                 )
             print(f"Going back: {reason}")
             service_deployments.roll_back(self._ecs, last.arn)
@@ -140,8 +139,10 @@ class _Step:
         if self._first():
             self._update(desiredCount=0)
         if not last.failed:
-            raise StepError(f"The service runs {service['taskDefinition']}, not {progress.revision}. {_event(service)}")
-        reasons = " ".join(text for text in (progress.given_up, last.reason, _event(service)) if text)
+            raise StepError(
+                f"The service runs {service['taskDefinition']}, not {progress.revision}. {newest_event(service)}"
+            )
+        reasons = " ".join(text for text in (progress.given_up, last.reason, newest_event(service)) if text)
         raise StepError(f"The deployment of {progress.revision} has ended as {last.status}: {reasons}")
 
 
@@ -165,8 +166,3 @@ def cloned(definition: Json, containers: Any, image: str, execution: str) -> dic
         for each in definition["containerDefinitions"]
     ]
     return {**definition, "containerDefinitions": swapped}
-
-
-def _event(service: Json) -> str:
-    """The service's newest event."""
-    return str(service["events"][0]["message"]) if service.get("events") else ""

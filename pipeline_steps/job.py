@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 State = Mapping[str, Any]
@@ -91,9 +91,10 @@ class Job:
             state=json.loads(data.get("continuationToken", "{}")),
         )
 
-    def remembered(self, *names: str) -> dict[str, Any]:
-        """What the call before has left of these; one of another version of the step may have left less, or more."""
-        return {name: self.state[name] for name in names if name in self.state}
+    def remembered(self, progress: type[Any]) -> dict[str, Any]:
+        """What the call before has left of a dataclass; one of another version of the step may have left less, or
+        more."""
+        return {each.name: self.state[each.name] for each in fields(progress) if each.name in self.state}
 
 
 def _locations(artifacts: list[dict[str, Any]]) -> dict[str, S3Location]:

@@ -25,7 +25,7 @@ from pipeline_steps.failure_line import failure_line
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Migration, Settings
 from releases.command_task import CommandTask
-from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.ecs import describe_revision, describe_service, describe_tasks, log_stream
 from releases.failure import last_messages
 from releases.template import TASK_DEFINITION
 
@@ -59,7 +59,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     Raises:
         StepError: it was not started, or it failed: the exit code and its cause.
     """
-    progress = Progress(**{"token": job.id, **job.remembered("token", "task", "missing")})
+    progress = Progress(**{"token": job.id, **job.remembered(Progress)})
     step = _Step(session, settings, job)
     return step.follow(progress) if progress.task else step.begin(progress)
 
@@ -108,8 +108,7 @@ class _Step:
 
     def _start(self, token: str) -> str:
         """The task's ARN, of this call or of one before with the same token."""
-        answer = self._ecs.describe_services(cluster=self._cluster, services=[self._settings.service])
-        service = answer["services"][0]
+        service = describe_service(self._ecs, self._cluster, self._settings.service)
         registered = self._ecs.register_task_definition(**self._revision(service))["taskDefinition"]
         strategy = service.get("capacityProviderStrategy")
         placement = {"capacityProviderStrategy": strategy} if strategy else {"launchType": service["launchType"]}

@@ -20,7 +20,7 @@ from pipeline_steps.settings import Settings
 from releases import scaling, sidecars
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
-from releases.ecs import describe_revision, describe_tasks, fingerprint_of
+from releases.ecs import describe_revision, describe_service, describe_tasks, fingerprint_of, newest_event
 from releases.names import LIVE, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
@@ -72,7 +72,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     """
     record = session.client("ssm").get_parameter(Name=settings.record)["Parameter"]
     step = _Step(session, settings, job.parameters, Release.parse(record["Value"]))
-    progress = Progress(**job.remembered("deployment", "since", "others"))
+    progress = Progress(**job.remembered(Progress))
     return step.released_already() or step.go_on(progress, int(record["Version"]))
 
 
@@ -110,10 +110,8 @@ class _Step:
         return self._release(now.deployment, version)
 
     def _service_now(self) -> ServiceNow:
-        names = [self._settings.service]
-        service = self._ecs.describe_services(cluster=self._settings.cluster, services=names)["services"][0]
-        events = service.get("events") or [{"message": ""}]
-        return ServiceNow(self._controller.deployments(service)[0], service["desiredCount"], events[0]["message"])
+        service = describe_service(self._ecs, self._settings.cluster, self._settings.service)
+        return ServiceNow(self._controller.deployments(service)[0], service["desiredCount"], newest_event(service))
 
     def _set_tasks(self, tasks: int) -> str | None:
         return self._controller.set_tasks(self._ecs, self._settings.cluster, self._settings.service, tasks)

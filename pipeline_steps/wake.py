@@ -8,6 +8,7 @@ import boto3
 
 from pipeline_steps.job import Done, Job
 from pipeline_steps.settings import Settings
+from releases.ecs import describe_service
 from releases.record import Release
 from releases.scaling import most_tasks
 
@@ -17,8 +18,8 @@ PROOF = 1
 
 def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
     """Start a task where the service was released before, and wants none now."""
-    ecs, names = session.client("ecs"), [settings.service]
-    desired = ecs.describe_services(cluster=settings.cluster, services=names)["services"][0]["desiredCount"]
+    ecs = session.client("ecs")
+    desired = describe_service(ecs, settings.cluster, settings.service)["desiredCount"]
     record = session.client("ssm").get_parameter(Name=settings.record)["Parameter"]["Value"]
     if desired or Release.parse(record) is None:  # the first release starts the service itself
         return Done(f"The service wants {desired} task(s)", {"WOKEN": "no"})
@@ -29,7 +30,7 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Done:
 def sleep(session: boto3.Session, settings: Settings) -> str:
     """Have the service at 0 tasks again, unless its schedule wants some by now; what was done, in words."""
     ecs = session.client("ecs")
-    service = ecs.describe_services(cluster=settings.cluster, services=[settings.service])["services"][0]
+    service = describe_service(ecs, settings.cluster, settings.service)
     if service["desiredCount"] != PROOF or most_tasks(session, settings.cluster, settings.service):
         return f"It wants {service['desiredCount']} task(s) now, and keeps them"
     ecs.update_service(cluster=settings.cluster, service=settings.service, desiredCount=0)

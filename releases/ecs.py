@@ -39,6 +39,21 @@ def describe_services(session: boto3.Session, stack: str, services: Sequence[str
     }
 
 
+def describe_service(ecs: Any, cluster: str, name: str) -> dict[str, Any]:
+    """A service that there is, by the ECS service's name."""
+    described: dict[str, Any] = ecs.describe_services(cluster=cluster, services=[name])["services"][0]
+    return described
+
+
+def newest_event(service: Mapping[str, Any]) -> str:
+    """What ECS said last of a service; "" before the first event.
+
+    Args:
+        service: as DescribeServices has it.
+    """
+    return str(service["events"][0]["message"]) if service.get("events") else ""
+
+
 def list_services(session: boto3.Session, stack: str) -> list[str]:
     """The names, in the stack file, of a stack's services, sorted; none when there is no cluster."""
     ecs = session.client("ecs")

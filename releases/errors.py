@@ -34,8 +34,12 @@ MISSING = frozenset(
 LOG_IN = "log in again (`aws sso login`, or new AWS_* variables) and run the command again"
 
 
-class DeliveryError(Exception):
+class DeliveryError(ReleaseError):
     """What a command cannot do; the message says what to do next."""
+
+
+EXPECTED = (ReleaseError, exceptions.BotoCoreError, exceptions.ClientError)
+"""What `explained` says in one line."""
 
 
 NO_CLI = (
@@ -44,8 +48,10 @@ NO_CLI = (
 )
 
 
-def explained(error: exceptions.BotoCoreError | exceptions.ClientError) -> str:
-    """An AWS client's error as one line: what happened, and what to do next."""
+def explained(error: Exception) -> str:
+    """One of EXPECTED as one line: what happened, and what to do next."""
+    if isinstance(error, ReleaseError):
+        return str(error)
     if isinstance(error, exceptions.ClientError):
         return _refused(error)
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):

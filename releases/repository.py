@@ -7,8 +7,6 @@ import boto3
 from releases.errors import MissingImageError
 from releases.names import release_tag
 
-"""The tag of the image that was released last."""
-
 
 def is_of(repository: str, image: str) -> bool:
     """Whether an image's name, `registry/repository`, is of a repository."""

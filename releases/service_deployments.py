@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from releases.controllers.controller import Deployment
+from releases.ecs import describe_service
 from releases.errors import PROGRAM
 
 OVER = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})
@@ -230,8 +231,7 @@ def drop_hooks(ecs: Any, cluster: str, service: str) -> None:
         cluster: the ECS cluster's name.
         service: the ECS service's name.
     """
-    described = ecs.describe_services(cluster=cluster, services=[service])["services"][0]
-    configuration = described.get("deploymentConfiguration", {})
+    configuration = describe_service(ecs, cluster, service).get("deploymentConfiguration", {})
     if configuration.get("lifecycleHooks"):
         others = {of for strategy, of in OF_STRATEGY.items() if strategy != configuration.get("strategy")}
         without = {name: value for name, value in configuration.items() if name not in others}

@@ -14,7 +14,7 @@ from releases import service_deployments
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
 from releases.controllers import controller_of
 from releases.controllers.controller import Deployment
-from releases.ecs import describe_revision, describe_services, describe_tasks, fingerprint_of, log_stream
+from releases.ecs import describe_revision, describe_services, describe_tasks, fingerprint_of, log_stream, newest_event
 from releases.errors import PROGRAM, DeliveryError
 from releases.failure import last_messages
 from releases.names import aws_name, release_tag
@@ -295,7 +295,7 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
         )
         if steady and running >= desired:
             return
-        event = service_now["events"][0]["message"] if service_now.get("events") else "no event"
+        event = newest_event(service_now) or "no event"
         if time.monotonic() > end:
             raise DeliveryError(
                 f"{service}: {name} runs {running} of {desired} tasks after {timeout:g} minutes, and the "

@@ -97,7 +97,7 @@ def read_service_states(provider: Provider, scope: Scope, services: Sequence[str
                     left = f"{left}; {state.shifting.how_to_wait(scope.stack, state.service)}"
                 pulumi.log.warn(f"{state.service}: {left}")
             state.check_record()
-    except (DeliveryError, ReleaseError) as error:
+    except ReleaseError as error:
         raise pulumi.RunError(str(error)) from None
     except (BotoCoreError, ClientError) as error:
         raise pulumi.RunError(f"the program looks at its services before it changes them: {explained(error)}") from None

@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import TextIO
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery.command_line import Connection, stack_option
 from delivery.pull_request import report
 from delivery.pull_request.preview import Preview, judged, parse
-from releases.errors import DeliveryError, ReleaseError, explained
+from releases.errors import EXPECTED, DeliveryError, explained
 from releases.service_state import read_states
 
 
@@ -64,8 +63,6 @@ def _live(connection: Connection, stack: str, services: list[str]) -> report.Liv
         states = read_states(connection.session, stack, services)
         for state in states.values():
             state.check_record()
-    except ReleaseError as error:
-        return report.Live({}, str(error))
-    except (ClientError, BotoCoreError) as error:
+    except EXPECTED as error:
         return report.Live({}, explained(error))
     return report.Live(states)

@@ -177,19 +177,18 @@ def command(session: boto3.Session, service: str, stack: str, number: int | None
     """
     chosen = plan(session, stack, service, number)
     click.echo("\n".join(chosen.lines()))
-    _confirm("Roll back?", yes)
+    if not yes:
+        _confirm()
     start(session, chosen, click.echo, wait=wait)
 
 
-def _confirm(question: str, yes: bool) -> None:
-    """Ask, unless the answer was given.
+def _confirm() -> None:
+    """Ask.
 
     Raises:
         DeliveryError: the answer is no, or there is nobody to ask.
     """
-    if yes:
-        return
     if not sys.stdin.isatty():
         raise DeliveryError("nothing was changed; nobody can be asked here, so run it again with --yes")
-    if not click.confirm(question):
+    if not click.confirm("Roll back?"):
         raise DeliveryError("nothing was changed")

@@ -10,7 +10,7 @@ from delivery.command_line import Address, Connection, at_aws, json_option, serv
 from delivery.shift import Shift, shift
 from delivery.sidecars import gone, running
 from releases.consistency import RepairAction, diagnose, observe, repair_command
-from releases.ecs import describe_revision
+from releases.ecs import describe_revision, describe_service
 from releases.ecs_exec import closed
 from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
@@ -123,7 +123,7 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     state, ecs, name = read_state(session, stack, service), session.client("ecs"), aws_name(stack, service)
-    described = ecs.describe_services(cluster=stack, services=[state.name])["services"][0]
+    described = describe_service(ecs, stack, state.name)
     definition = describe_revision(ecs, state.task_definition)
     names = service_containers(definition, name)
     containers = [container for container in definition["containerDefinitions"] if container["name"] in names]
