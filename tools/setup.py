@@ -88,26 +88,27 @@ def pinned_cli(go_mod: str) -> Version:
     return version
 
 
-def cli_refusal(printed: str | None, wanted: Version) -> str | None:
-    """Why the CLI that printed this for `pulumi version` is not used; None: it is. `printed` None: no CLI."""
+def tool_refusal(printed: str | None, command: str, minimum: Version) -> str | None:
+    """Why the tool that printed this for a command is not used; None: it is. `printed` None: there is none."""
     if printed is None:
         return "not on PATH"
     version = Version.find(printed)
     if version is None:
-        return f"`pulumi version` fails ({last_line(printed)})"
-    if version.major != wanted.major:
+        return f"`{command}` fails ({last_line(printed)})"
+    return f"{version} is older than {minimum}" if version < minimum else None
+
+
+def cli_refusal(printed: str | None, wanted: Version) -> str | None:
+    """Why the CLI that printed this for `pulumi version` is not used; None: it is."""
+    version = Version.find(printed or "")
+    if version is not None and version.major != wanted.major:
         return f"{version} is another major version than {wanted}"
-    return f"{version} is older than {wanted}" if version < wanted else None
+    return tool_refusal(printed, "pulumi version", wanted)
 
 
 def uv_refusal(printed: str | None) -> str | None:
     """Why the uv that printed this for `uv --version` is not used; None: it is."""
-    if printed is None:
-        return "not on PATH"
-    version = Version.find(printed)
-    if version is None:
-        return f"`uv --version` fails ({last_line(printed)})"
-    return f"{version} is older than {UV_MINIMUM}" if version < UV_MINIMUM else None
+    return tool_refusal(printed, "uv --version", UV_MINIMUM)
 
 
 def go_refusal(printed: str | None) -> str | None:
@@ -115,12 +116,7 @@ def go_refusal(printed: str | None) -> str | None:
 
     From 1.21 on, Go fetches by itself the newer toolchain that go.mod asks for.
     """
-    if printed is None:
-        return "not on PATH"
-    version = Version.find(printed)
-    if version is None:
-        return f"`go version` fails ({last_line(printed)})"
-    return f"{version} is older than {GO_MINIMUM}" if version < GO_MINIMUM else None
+    return tool_refusal(printed, "go version", GO_MINIMUM)
 
 
 def fetched(lines: Sequence[str]) -> str:
