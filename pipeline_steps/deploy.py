@@ -20,7 +20,7 @@ import boto3
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Settings
 from releases import service_deployments
-from releases.ecs import describe_revision, describe_service, newest_event
+from releases.ecs import definition_fields, describe_revision, describe_service, newest_event
 from releases.record import EXECUTION_LABEL, Release
 from releases.service_deployments import ServiceDeployment
 
@@ -88,7 +88,7 @@ class _Step:
         return self.now >= progress.since + 60 * self._settings.deploy_minutes
 
     def _start(self, progress: Progress, service: Json, definition: Json, last: ServiceDeployment | None) -> Waiting:
-        accepted = self._ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
+        accepted = definition_fields(self._ecs)
         image = f"{self._settings.repository_uri}@{self._parameters['digest']}"
         clone = cloned(definition, self._settings.containers, image, self._parameters["execution"])
         given = {name: value for name, value in clone.items() if name in accepted}

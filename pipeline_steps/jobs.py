@@ -22,23 +22,20 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from pipeline_steps import command_run
 from pipeline_steps.command_definition import command_definition
-from pipeline_steps.failure_line import failure_line
 from pipeline_steps.job import StepError
 from pipeline_steps.job_settings import JobSettings
 from releases.aws_session import share_clients
 from releases.command_task import JOB_LABEL, CommandTask
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
-from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.ecs import definition_fields, describe_revision, describe_service
 from releases.events import JOB_FAILED, JOB_SKIPPED, put
-from releases.failure import last_messages
 from releases.names import job_family
 from releases.record import Release
 
 Json = Mapping[str, Any]
-LOG_LINES = 50
-"""How much of a failed run's log is searched for the cause."""
 SCHEDULED, BY_HAND = "schedule", "hand"
 """Who may start a run."""
 
@@ -171,7 +168,7 @@ class Jobs:
         if task.succeeded:
             print(f"{job} has succeeded in {task.arn}")
             return
-        reason = self._reason(task)
+        reason = command_run.failure(self._session, task, self._settings.containers[0], "It")
         print(f"{job}, attempt {run.attempt} by {run.by}: {reason}")
         if run.by == SCHEDULED and run.attempt <= self._settings.jobs[job].retries:
             self._try_again(job, run, task.arn, reason)
@@ -209,49 +206,25 @@ class Jobs:
             self._tell(JOB_FAILED, job, f"{reason}. It was not tried again: {error}", task)
 
     def _under_way(self, job: str) -> Json | None:
-        """The task of a run that goes on, or None; ListTasks has one that is to stop as STOPPED."""
-        family = job_family(self._settings.name, job)
-        for status in ("RUNNING", "STOPPED"):
-            for task in describe_tasks(self._ecs, self._cluster, family=family, desiredStatus=status):
-                if task["lastStatus"] != "STOPPED":
-                    return task
-        return None
+        """The task of a run that goes on, or None."""
+        return next(command_run.unfinished(self._ecs, self._cluster, job_family(self._settings.name, job)), None)
 
     def _start(self, job: str, run: Run, release: Release) -> str:
-        names = [self._settings.service]
-        service = self._ecs.describe_services(cluster=self._cluster, services=names)["services"][0]
-        strategy = service.get("capacityProviderStrategy")
-        placement = {"capacityProviderStrategy": strategy} if strategy else {"launchType": service["launchType"]}
-        try:
-            answer = self._ecs.run_task(
-                cluster=self._cluster,
-                taskDefinition=self._definition(job, service, release),
-                startedBy=run.started_by,
-                clientToken=run.token,
-                networkConfiguration=service["networkConfiguration"],
-                **placement,
-            )
-        except self._ecs.exceptions.ConflictException as conflict:
-            # The call before has run another revision, so this is another request with its token.
-            if started := conflict.response.get("resourceIds"):
-                return str(started[0])
-            raise
-        if not answer["tasks"]:
-            raise StepError(str(answer["failures"][0]["reason"]))
-        return str(answer["tasks"][0]["taskArn"])
+        service = describe_service(self._ecs, self._cluster, self._settings.service)
+        definition = self._definition(job, service, release)
+        return command_run.start(self._ecs, self._cluster, service, definition, run.started_by, run.token)
 
     def _definition(self, job: str, service: Json, release: Release) -> str:
         """The job's task definition: its newest one, or a new one where that is made of something else."""
         settings, family = self._settings, job_family(self._settings.name, job)
         revision = template_of(CONTROLLERS[settings.controller], service, release)
-        members = self._ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
         definition = command_definition(
             describe_revision(self._ecs, revision),
             family=family,
             containers=settings.containers,
             image=f"{settings.repository_uri}@{release.image_digest}",
             command=settings.jobs[job].command,
-            accepted=members,
+            accepted=definition_fields(self._ecs),
         )
         made_of = token_of(json.dumps(definition, sort_keys=True, default=str))
         newest = self._newest(family)
@@ -295,21 +268,6 @@ class Jobs:
         prefix = f"family:{job_family(self._settings.name, '')}"
         job = group.removeprefix(prefix)
         return job if group.startswith(prefix) and job in self._settings.jobs else None
-
-    def _reason(self, task: CommandTask) -> str:
-        name = self._settings.containers[0]
-        containers = describe_revision(self._ecs, task.definition)["containerDefinitions"]
-        running: Json = next((each for each in containers if each["name"] == name), {})
-        place = log_stream(running, task.arn)
-        log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {name} sends it"
-        return task.failure("It", self._last_line(*place) if place and task.code is not None else "", log)
-
-    def _last_line(self, group: str, stream: str) -> str:
-        try:
-            return failure_line(last_messages(self._session.client("logs"), group, stream, LOG_LINES))
-        except ClientError as error:
-            print(f"The run's log cannot be read: {error}")
-            return ""
 
     def _tell(self, detail_type: str, job: str, reason: str, task: str) -> None:
         put(self._session, detail_type, {"pipeline": self._settings.name, "job": job, "reason": reason, "task": task})

@@ -17,21 +17,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
+from pipeline_steps import command_run
 from pipeline_steps.artifacts import read_file
 from pipeline_steps.command_definition import command_definition, essential_sidecars
-from pipeline_steps.failure_line import failure_line
 from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Migration, Settings
 from releases.command_task import CommandTask
-from releases.ecs import describe_revision, describe_service, describe_tasks, log_stream
-from releases.failure import last_messages
+from releases.ecs import definition_fields, describe_revision, describe_service
 from releases.template import TASK_DEFINITION
 
 Json = Mapping[str, Any]
-LOG_LINES = 50
-"""How much of a failed migration's log is searched for the cause."""
 MOST_MISSING = 5
 """ECS may not show a task so often after it has started it (its API is eventually consistent)."""
 
@@ -99,46 +95,29 @@ class _Step:
         return Waiting(f"The migration's task is {task.status}: {task.arn}", asdict(progress))
 
     def _unfinished(self) -> Iterator[CommandTask]:
-        """The service's migrations of which something runs; ListTasks has those that are to stop as STOPPED."""
-        for status in ("RUNNING", "STOPPED"):
-            for task in describe_tasks(self._ecs, self._cluster, family=self._migration.family, desiredStatus=status):
-                migration = CommandTask.parse(task, self._container)
-                if not migration.over:
-                    yield migration
+        """The service's migrations of which something runs."""
+        for task in command_run.unfinished(self._ecs, self._cluster, self._migration.family):
+            yield CommandTask.parse(task, self._container)
 
     def _start(self, token: str) -> str:
         """The task's ARN, of this call or of one before with the same token."""
         service = describe_service(self._ecs, self._cluster, self._settings.service)
         registered = self._ecs.register_task_definition(**self._revision(service))["taskDefinition"]
-        strategy = service.get("capacityProviderStrategy")
-        placement = {"capacityProviderStrategy": strategy} if strategy else {"launchType": service["launchType"]}
+        definition, execution = registered["taskDefinitionArn"], self._job.parameters["execution"]
         try:
-            answer = self._ecs.run_task(
-                cluster=self._cluster,
-                taskDefinition=registered["taskDefinitionArn"],
-                startedBy=self._job.parameters["execution"],
-                clientToken=token,
-                networkConfiguration=service["networkConfiguration"],
-                **placement,
-            )
-        except self._ecs.exceptions.ConflictException as conflict:
-            # The call before has registered another revision, so this is another request with its token.
-            if started := conflict.response.get("resourceIds"):
-                return str(started[0])
-            raise
-        if not answer["tasks"]:
-            raise StepError(f"The migration's task was not started: {answer['failures'][0]['reason']}")
-        return str(answer["tasks"][0]["taskArn"])
+            return command_run.start(self._ecs, self._cluster, service, definition, execution, token)
+        except StepError as reason:
+            raise StepError(f"The migration's task was not started: {reason}") from None
 
     def _revision(self, service: Json) -> dict[str, Any]:
-        settings, model = self._settings, self._ecs.meta.service_model
+        settings = self._settings
         return command_definition(
             self._deployed(service),
             family=self._migration.family,
             containers=settings.containers,
             image=f"{settings.repository_uri}@{self._job.parameters['digest']}",
             command=self._migration.command,
-            accepted=model.operation_model("RegisterTaskDefinition").input_shape.members,
+            accepted=definition_fields(self._ecs),
         )
 
     def _deployed(self, service: Json) -> Json:
@@ -163,22 +142,10 @@ class _Step:
             self._ecs.stop_task(cluster=self._cluster, task=task.arn, reason=reason)
 
     def _end(self, task: CommandTask) -> Done:
-        containers = describe_revision(self._ecs, task.definition)["containerDefinitions"]
-        migrating: Json = next((each for each in containers if each["name"] == self._container), {})
-        place = log_stream(migrating, task.arn)
-        log = "{}, stream {}".format(*place) if place else f"where the logConfiguration of {self._container} sends it"
-        if task.succeeded:
-            return Done(f"Migrated with {self._job.parameters['digest']}. Its log: {log}")
-        raise StepError(
-            task.failure("The migration", self._last_line(*place) if place and task.code is not None else "", log)
-        )
-
-    def _last_line(self, group: str, stream: str) -> str:
-        try:
-            return failure_line(last_messages(self._session.client("logs"), group, stream, LOG_LINES))
-        except ClientError as error:
-            print(f"The migration's log cannot be read: {error}")
-            return ""
+        if not task.succeeded:
+            raise StepError(command_run.failure(self._session, task, self._container, "The migration"))
+        log = command_run.log_words(command_run.log_place(self._ecs, task, self._container), self._container)
+        return Done(f"Migrated with {self._job.parameters['digest']}. Its log: {log}")
 
 
 def _migrating(progress: Progress, task: str) -> Waiting:

@@ -1,6 +1,6 @@
 """What ECS says of a stack's services and of their tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -81,6 +81,12 @@ def describe_revision(ecs: Any, arn: str) -> dict[str, Any]:
     """A revision of a task definition."""
     described: dict[str, Any] = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
     return described
+
+
+def definition_fields(ecs: Any) -> Collection[str]:
+    """The fields of a task definition that can be registered; DescribeTaskDefinition has more."""
+    fields: Collection[str] = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
+    return fields
 
 
 def fingerprint_of(ecs: Any, arn: str) -> str:

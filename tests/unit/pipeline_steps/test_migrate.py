@@ -16,7 +16,7 @@ import boto3
 import pytest
 from pipeline_steps_fakes import FakeSession, error
 
-from pipeline_steps import migrate
+from pipeline_steps import command_run, migrate
 from pipeline_steps.command_definition import ESSENTIAL_LABEL
 from pipeline_steps.job import Done, Job, StepError, Waiting
 from pipeline_steps.settings import Migration, Settings
@@ -495,7 +495,7 @@ def test_the_end_of_the_migration_s_own_log_is_read() -> None:
     step.ecs.ends(1)
     step.fails()
     assert step.ecs.aws.called("GetLogEvents") == [
-        {"logGroupName": "/ecs/dev-web", "logStreamName": "web/web/1", "limit": migrate.LOG_LINES}
+        {"logGroupName": "/ecs/dev-web", "logStreamName": "web/web/1", "limit": command_run.LOG_LINES}
     ]
 
 
