@@ -5,23 +5,10 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from components.platform.image_lifecycle import expire_untagged
 from releases.names import build_cache
 
-LIFECYCLE = {
-    "rules": [
-        {
-            "rulePriority": 1,
-            "description": "What a later build has taken the tag of",
-            "selection": {
-                "tagStatus": "untagged",
-                "countType": "sinceImagePushed",
-                "countUnit": "days",
-                "countNumber": 1,
-            },
-            "action": {"type": "expire"},
-        },
-    ]
-}
+LIFECYCLE = {"rules": [expire_untagged(1, "What a later build has taken the tag of", 1)]}
 
 
 def cache_repository(name: str, full_name: str, opts: pulumi.ResourceOptions) -> aws.ecr.Repository:

@@ -5,33 +5,14 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from components.platform.image_lifecycle import expire_untagged, keep_last
 from releases.names import content_tag, inbox
 
 DAYS_UNTAGGED, KEPT_CONTENTS = 14, 100
 LIFECYCLE = {
     "rules": [
-        {
-            "rulePriority": 1,
-            "description": "What a later push has taken the tag of; Package has copied it long ago",
-            "selection": {
-                "tagStatus": "untagged",
-                "countType": "sinceImagePushed",
-                "countUnit": "days",
-                "countNumber": DAYS_UNTAGGED,
-            },
-            "action": {"type": "expire"},
-        },
-        {
-            "rulePriority": 2,
-            "description": f"Of what pull requests have built, the last {KEPT_CONTENTS}",
-            "selection": {
-                "tagStatus": "tagged",
-                "tagPatternList": [content_tag("*")],
-                "countType": "imageCountMoreThan",
-                "countNumber": KEPT_CONTENTS,
-            },
-            "action": {"type": "expire"},
-        },
+        expire_untagged(1, "What a later push has taken the tag of; Package has copied it long ago", DAYS_UNTAGGED),
+        keep_last(2, f"Of what pull requests have built, the last {KEPT_CONTENTS}", content_tag("*"), KEPT_CONTENTS),
     ]
 }
 """Other tags are the app team's to keep; what is released is in the service's own repository."""

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
+from components.platform.image_lifecycle import keep_last
 from components.platform.platform import Platform
 from releases.names import LIVE, content_tag, release_tag
 
@@ -15,26 +16,11 @@ KEPT_RELEASES = 100
 KEPT_BUILDS = 50
 
 
-def _kept(priority: int, words: str, tag: str, number: int) -> dict[str, Any]:
-    """A rule that lets the images of a tag pattern expire, but for the `number` that were pushed last."""
-    return {
-        "rulePriority": priority,
-        "description": words,
-        "selection": {
-            "tagStatus": "tagged",
-            "tagPatternList": [tag],
-            "countType": "imageCountMoreThan",
-            "countNumber": number,
-        },
-        "action": {"type": "expire"},
-    }
-
-
 LIFECYCLE = {
     "rules": [
-        _kept(1, "What is live stays, however long ago it was pushed", LIVE, 1),
-        _kept(2, f"The last {KEPT_RELEASES} releases stay", release_tag("*"), KEPT_RELEASES),
-        _kept(3, f"Of what was built and not released, the last {KEPT_BUILDS}", content_tag("*"), KEPT_BUILDS),
+        keep_last(1, "What is live stays, however long ago it was pushed", LIVE, 1),
+        keep_last(2, f"The last {KEPT_RELEASES} releases stay", release_tag("*"), KEPT_RELEASES),
+        keep_last(3, f"Of what was built and not released, the last {KEPT_BUILDS}", content_tag("*"), KEPT_BUILDS),
     ]
 }
 """An image that fits a rule is not touched by one of higher number, whether or not the first lets it expire (ECR, "How
