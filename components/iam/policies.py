@@ -146,13 +146,31 @@ def decrypt_parameters(whose: str, arns: Arns, key_arn: pulumi.Input[str]) -> li
     return [allow(f"Decrypt{whose}Parameters", "kms:Decrypt", [key_arn], only_these)] if arns else []
 
 
-def decrypt_secrets(sid: str, arns: Arns, key_arn: pulumi.Input[str]) -> Statement:
-    """Decrypts these secrets of Secrets Manager, and nothing else that the key encrypts.
+def read_secrets(what: str, secrets: Sequence[tuple[str, str | None]]) -> list[Statement]:
+    """Reads secrets of Secrets Manager, and decrypts them and nothing else that their keys encrypt.
 
-    Secrets Manager decrypts with the secret's ARN as the encryption context (Secrets Manager, encryption).
+    IAM knows no JSON keys, so each is read whole. Secrets Manager decrypts with the secret's ARN as the encryption
+    context (Secrets Manager, encryption).
+
+    Args:
+        what: what the statements' names end with.
+        secrets: ARNs, each with that of a customer's key, where it is encrypted with one.
     """
-    only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": list(arns)}}
-    return allow(sid, "kms:Decrypt", [key_arn], only_these)
+    if not secrets:
+        return []
+    arns = {key: sorted({arn for arn, of in secrets if of == key}) for _, key in secrets if key is not None}
+    return [
+        allow(f"Read{what}", "secretsmanager:GetSecretValue", sorted({arn for arn, _ in secrets})),
+        *(
+            allow(
+                f"Decrypt{what}{number}",
+                "kms:Decrypt",
+                [key],
+                {"StringEquals": {"kms:EncryptionContext:SecretARN": arns[key]}},
+            )
+            for number, key in enumerate(sorted(arns), 1)
+        ),
+    ]
 
 
 def log_in_to_registry() -> Statement:

@@ -67,15 +67,8 @@ def variables(args: Registries, dns_suffix: str) -> dict[str, str]:
 
 def statements(args: Registries, scope: Scope) -> list[policies.Statement]:
     """What the build may do: read these logins, and pull from these repositories and caches."""
-    logins = [login for _, login in sorted(args.logins.items())]
-    allowed = []
-    if logins:
-        secrets = sorted({login.secret for login in logins})
-        allowed.append(policies.allow("ReadRegistryLogins", "secretsmanager:GetSecretValue", secrets))
-    keys = sorted({login.key for login in logins if login.key is not None})
-    for number, key in enumerate(keys, 1):
-        encrypted = sorted({login.secret for login in logins if login.key == key})
-        allowed.append(policies.decrypt_secrets(f"DecryptRegistryLogins{number}", encrypted, key))
+    logins = [(login.secret, login.key) for login in args.logins.values()]
+    allowed = policies.read_secrets("RegistryLogins", logins)
     if args.repositories:
         allowed.append(policies.allow("PullBaseImages", PULL, list(args.repositories)))
     if args.caches:

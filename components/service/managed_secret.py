@@ -48,17 +48,5 @@ class ManagedSecret(Model):
 
 
 def statements(secrets: Sequence[ManagedSecret]) -> list[policies.Statement]:
-    """What reading these takes: IAM knows no JSON keys, so each is read whole."""
-    if not secrets:
-        return []
-    keys = sorted({secret.key for secret in secrets if secret.key is not None})
-    arns = sorted({secret.arn for secret in secrets})
-    return [
-        policies.allow("ReadManagedSecrets", "secretsmanager:GetSecretValue", arns),
-        *(
-            policies.decrypt_secrets(
-                f"DecryptManagedSecrets{number}", sorted({each.arn for each in secrets if each.key == key}), key
-            )
-            for number, key in enumerate(keys, 1)
-        ),
-    ]
+    """What reading these takes."""
+    return policies.read_secrets("ManagedSecrets", [(each.arn, each.key) for each in secrets])
