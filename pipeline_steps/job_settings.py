@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 VARIABLE = "JOBS"
 """The function's environment variable that holds the settings as JSON. Lambda takes 4 KB of variables in all."""
@@ -59,7 +59,3 @@ class JobSettings:
         """Those that this function was made with."""
         fields = json.loads(os.environ[VARIABLE])
         return cls(**{**fields, "jobs": {name: JobCommand(**job) for name, job in fields["jobs"].items()}})
-
-    def value(self) -> str:
-        """The environment variable's value."""
-        return json.dumps(asdict(self), separators=(",", ":"))

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 VARIABLE = "SERVICE"
 """The function's environment variable that holds the settings as JSON. Lambda takes 4 KB of variables in all."""
@@ -76,7 +76,3 @@ class Settings:
         fields = json.loads(os.environ[VARIABLE])
         migration = fields.pop("migration", None)
         return cls(**fields, migration=Migration(**migration) if migration else None)
-
-    def value(self) -> str:
-        """The environment variable's value."""
-        return json.dumps(asdict(self), separators=(",", ":"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -43,7 +44,7 @@ def answered(
             raise outcome
         return outcome
 
-    monkeypatch.setenv("SERVICE", SETTINGS.value())
+    monkeypatch.setenv("SERVICE", json.dumps(dataclasses.asdict(SETTINGS)))
     monkeypatch.setattr(handler.boto3, "Session", lambda: aws)  # type: ignore[attr-defined]
     monkeypatch.setattr(handler, "STEPS", {"release": step})
     handler.handle(given or event(), None)

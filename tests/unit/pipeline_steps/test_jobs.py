@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -381,7 +382,7 @@ def test_a_run_that_takes_too_long_is_stopped(minutes: int | None, reason: str) 
 
 def test_what_the_function_is_called_for(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = Aws()
-    monkeypatch.setenv(VARIABLE, SETTINGS.value())
+    monkeypatch.setenv(VARIABLE, json.dumps(dataclasses.asdict(SETTINGS)))
     monkeypatch.setattr(jobs, "share_clients", lambda _: aws.aws)
     hand = jobs.handle({"job": "clean", "token": "abc", "by": "hand"}, None)
     token = token_of("clean abc")

@@ -1,6 +1,7 @@
 """What a function knows of its service survives its way through the environment."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -16,5 +17,5 @@ MIGRATES = dataclasses.replace(WITHOUT, migration=Migration(["bin/migrate", "up"
 
 @pytest.mark.parametrize("settings", [WITHOUT, MIGRATES], ids=["without migrations", "with them"])
 def test_settings_are_read_as_they_were_written(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setenv(VARIABLE, settings.value())
+    monkeypatch.setenv(VARIABLE, json.dumps(dataclasses.asdict(settings)))
     assert Settings.from_environment() == settings
