@@ -20,6 +20,9 @@ PIPELINE = "aws:codepipeline/pipeline:Pipeline"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 CONNECTS = "-to-"
 """In the name of a rule that lets a service's tasks in to something, between its name and that."""
+SCHEDULE = "aws:scheduler/schedule:Schedule"
+SCHEDULED_ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
+MEASURE = "aws:appautoscaling/policy:Policy"
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 DEPLOYED = frozenset(
@@ -95,7 +98,8 @@ def effect(changes: Sequence[Change], state: ServiceState | None, *, asked: bool
         *_deployment(ecs, definition, state, new=new),
         *_moving_tags(definition),
         *_runs(changes, by_type.get(PIPELINE), new=new),
-        *_scaling(changes),
+        *_scaling(changes, new=new),
+        *_by_the_clock(changes),
         *_connections(changes),
         *_others(changes, new=new),
     ]
@@ -230,14 +234,49 @@ def _runs(changes: Sequence[Change], pipeline: Change | None, *, new: bool) -> I
         yield "its template in S3 is changed"
 
 
-def _scaling(changes: Sequence[Change]) -> Iterator[str]:
+def _scaling(changes: Sequence[Change], *, new: bool) -> Iterator[str]:
+    """How many tasks there may be, and what is kept at which value by more of them."""
     for change in changes:
+        if change.type == MEASURE and not new and (was := _target(change.old)) != (now := _target(change.new)):
+            yield f"scales by {change.name.rpartition('-')[2]}: {was} → {now}"
         if change.type != SCALING or not (change.old and change.new):
             continue
         for field, name in (("minCapacity", "at least"), ("maxCapacity", "at most")):
             before, after = change.old.get(field), change.new.get(field)
             if before != after:
                 yield f"{name} {before} → {after} tasks"
+
+
+def _target(inputs: Mapping[str, Any]) -> str:
+    """The value that scaling keeps a measure at."""
+    return (
+        str(inputs["targetTrackingScalingPolicyConfiguration"]["targetValue"]).removesuffix(".0") if inputs else "not"
+    )
+
+
+def _by_the_clock(changes: Sequence[Change]) -> Iterator[str]:
+    """When jobs run, and other numbers of tasks."""
+    for change in changes:
+        if change.type not in (SCHEDULE, SCHEDULED_ACTION):
+            continue
+        what = f"job {change.input('name')}" if change.type == SCHEDULE else "tasks by the clock"
+        before, after = _when(change.old), _when(change.new)
+        if not before:
+            yield f"**{what}**: {after}"
+        elif not after:
+            yield f"{what}: no longer {before}"
+        elif before != after:
+            yield f"{what}: {before} → {after}"
+
+
+def _when(inputs: Mapping[str, Any]) -> str:
+    """The time of a schedule, or of a scheduled action with its numbers; "" of none."""
+    if not inputs:
+        return ""
+    if action := inputs.get("scalableTargetAction"):
+        numbers = f"{action['minCapacity']} to {action['maxCapacity']} at "
+        return f"{numbers}{inputs['schedule']} {inputs.get('timezone', 'UTC')}"
+    return f"{inputs['scheduleExpression']} {inputs.get('scheduleExpressionTimezone', 'UTC')}"
 
 
 def _connections(changes: Sequence[Change]) -> Iterator[str]:

@@ -261,6 +261,40 @@ def test_what_a_service_connects_to(name: str, action: Any, line: str | None) ->
     assert (lines, others) == ([line] if line else [], f"other resources: 1 {action}d")
 
 
+AT_THREE = {"name": "clean", "scheduleExpression": "cron(0 3 * * ? *)", "scheduleExpressionTimezone": "Asia/Tokyo"}
+AT_NIGHT = {
+    "schedule": "cron(0 20 * * ? *)",
+    "timezone": "Asia/Tokyo",
+    "scalableTargetAction": {"minCapacity": 0, "maxCapacity": 0},
+}
+AT_60 = {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60.0}}
+BY_THE_CLOCK = "aws:appautoscaling/scheduledAction:ScheduledAction::hello-scaling-0"
+
+
+@pytest.mark.parametrize(
+    ("resource", "old", "new", "line"),
+    [
+        ("aws:scheduler/schedule:Schedule::hello-clean-schedule", {}, AT_THREE, "**job clean**: cron(0 3 * * ? *) Asia/Tokyo"),
+        ("aws:scheduler/schedule:Schedule::hello-clean-schedule", AT_THREE, {}, "job clean: no longer cron(0 3 * * ? *) Asia/Tokyo"),
+        ("aws:scheduler/schedule:Schedule::hello-clean-schedule", AT_THREE, {"name": "clean", "scheduleExpression": "rate(1 hour)"}, "job clean: cron(0 3 * * ? *) Asia/Tokyo → rate(1 hour) UTC"),
+        ("aws:scheduler/schedule:Schedule::hello-clean-schedule", AT_THREE, {**AT_THREE, "target": "another"}, None),
+        (BY_THE_CLOCK, {}, AT_NIGHT, "**tasks by the clock**: 0 to 0 at cron(0 20 * * ? *) Asia/Tokyo"),
+        (BY_THE_CLOCK, AT_NIGHT, {}, "tasks by the clock: no longer 0 to 0 at cron(0 20 * * ? *) Asia/Tokyo"),
+        (BY_THE_CLOCK, AT_NIGHT, {**AT_NIGHT, "scalableTargetAction": {"minCapacity": 0, "maxCapacity": 4}}, "tasks by the clock: 0 to 0 at cron(0 20 * * ? *) Asia/Tokyo → 0 to 4 at cron(0 20 * * ? *) Asia/Tokyo"),
+        ("aws:appautoscaling/policy:Policy::hello-scaling-cpu", AT_60, {"targetTrackingScalingPolicyConfiguration": {"targetValue": 70.5}}, "scales by cpu: 60 → 70.5"),
+        ("aws:appautoscaling/policy:Policy::hello-scaling-backlog", {}, AT_60, "scales by backlog: not → 60"),
+        ("aws:appautoscaling/policy:Policy::hello-scaling-cpu", AT_60, AT_60, None),
+    ],
+)  # fmt: skip
+def test_what_happens_by_the_clock_and_by_measures(
+    resource: str, old: dict[str, Any], new: dict[str, Any], line: str | None
+) -> None:
+    action: Any = "update" if old and new else "create" if new else "delete"
+    change = Change(f"urn:pulumi:dev::p::{resource}", action, "hello", old=old, new=new)
+    (*lines, others) = effect([change], state(), asked=True).lines
+    assert (lines, others) == ([line] if line else [], f"other resources: 1 {action}d")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "lines"),
     [
