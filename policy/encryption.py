@@ -1,4 +1,4 @@
-"""What is kept, and what is sent to S3, is encrypted.
+"""What is kept, and what is sent to S3 and to file systems, is encrypted.
 
 Container images, logs and what a load balancer keeps are so always, by AWS; nothing in a program could switch it off.
 """
@@ -70,8 +70,24 @@ def _at_rest(args: ResourceValidationArgs) -> Iterator[str]:
         yield "what it keeps is not encrypted. Set storage_encrypted=True (encrypted=True of a file system or volume)."
 
 
+def _mounts(args: ResourceValidationArgs) -> Iterator[str]:
+    for volume in known(args.props, "volumes") or []:
+        efs = volume.get("efsVolumeConfiguration")
+        if efs and efs.get("transitEncryption") != "ENABLED":
+            yield (
+                f"what a task reads and writes in volume {volume.get('name')} goes over the network in the clear. Set "
+                "transitEncryption: ENABLED in the template, or declare it under "
+                f"{service_key(args, 'task.volumes')}."
+            )
+
+
 RULES = [
     stack_rule("buckets-are-encrypted", "A bucket encrypts what it keeps, and refuses requests without TLS.", _buckets),
+    rule(
+        "encrypted-in-transit",
+        "What tasks send to a file system is encrypted.",
+        {"aws:ecs/taskDefinition:TaskDefinition": _mounts},
+    ),
     rule(
         "encrypted-at-rest",
         "What is kept is encrypted, secrets with a key of their own.",

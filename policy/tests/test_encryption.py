@@ -42,6 +42,23 @@ def test_what_is_not_encrypted_is_refused(token: str, properties: dict[str, Any]
     refused(violations(RULE, token, properties), words)
 
 
+def task(**efs: Any) -> dict[str, Any]:
+    return {
+        "volumes": [{"name": "scratch"}, {"name": "media", "efsVolumeConfiguration": {"fileSystemId": "fs-1", **efs}}]
+    }
+
+
+def test_a_file_system_is_mounted_by_tls() -> None:
+    token = "aws:ecs/taskDefinition:TaskDefinition"
+    for plain in ({}, {"transitEncryption": "DISABLED"}):
+        refused(
+            violations("encrypted-in-transit", token, task(**plain)),
+            "in volume media goes over the network in the clear. Set transitEncryption: ENABLED",
+        )
+    for passes in (task(transitEncryption="ENABLED"), {}, {"volumes": UNKNOWN}):
+        assert violations("encrypted-in-transit", token, passes) == []
+
+
 @pytest.mark.parametrize(
     ("token", "properties"),
     [
