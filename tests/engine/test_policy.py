@@ -32,7 +32,10 @@ aws.cloudwatch.LogGroup('logs')
 wide = {'Statement': [{'Effect': 'Allow', 'Action': 's3:*', 'Resource': '*'}]}
 aws.iam.UserPolicy('wide', user='somebody', policy=json.dumps(wide))
 aws.ecs.TaskDefinition(
-    'task', family='task', container_definitions=json.dumps([{'name': 'web', 'image': 'nginx:latest', 'memory': 512}])
+    'task',
+    family='task',
+    container_definitions=json.dumps([{'name': 'web', 'image': 'nginx:latest', 'memory': 512}]),
+    volumes=[{'name': 'media', 'efs_volume_configuration': {'file_system_id': 'fs-1'}}],
 )
 aws.ecs.Service(
     'service', network_configuration={'subnets': ['subnet-1'], 'assign_public_ip': True}, task_definition='task'
@@ -55,6 +58,7 @@ REFUSED = {
     "listeners-use-tls": ("plain: HTTP is not encrypted", "redirect to HTTPS"),
     "buckets-are-encrypted": ("store: it takes requests without TLS", "policies.secure_transport_only"),
     "encrypted-at-rest": ("queue: its messages are not encrypted", "sqs_managed_sse_enabled=True"),
+    "encrypted-in-transit": ("task: what a task reads and writes in volume media", "transitEncryption: ENABLED"),
     "log-retention": ("logs: its logs are kept for ever", "`fargate-delivery:cluster.log_retention_days`"),
     "no-wildcards-without-a-reason": ("wide: a statement allows s3:*", "components/iam/"),
     "tags": ("default_", "`aws:defaultTags` in Pulumi.prd.yaml"),
