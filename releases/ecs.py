@@ -11,6 +11,13 @@ from releases.record import FINGERPRINT_LABEL
 
 MOST_SERVICES = 10
 """How many DescribeServices takes at once."""
+STARTS_A_DEPLOYMENT = frozenset(
+    {
+        *("loadBalancers", "networkConfiguration", "platformVersion", "serviceConnectConfiguration"),
+        *("serviceRegistries", "taskDefinition", "volumeConfiguration", "vpcLatticeConfigurations"),
+    }
+)
+"""Inputs of `aws.ecs.Service` a change of which starts a deployment (ECS, UpdateService)."""
 AT_ONCE = 16
 """How many calls are made at the same time."""
 

@@ -23,17 +23,13 @@ from components.service.strategies.strategy import Strategy
 from releases import service_deployments, update_guard, waiting
 from releases.aws_session import Provider, connect
 from releases.controllers.controller import Controller
+from releases.ecs import STARTS_A_DEPLOYMENT
 from releases.errors import DeliveryError, ReleaseError, explained
 from releases.service_state import ServiceState, read_states
 
 T = TypeVar("T")
 Reason = Callable[[ServiceState | None], str | None]
 """Why an edit of a service waits, by the service's state; None when it need not."""
-STARTS_A_DEPLOYMENT = (
-    *("taskDefinition", "capacityProviderStrategies", "networkConfiguration", "platformVersion", "loadBalancers"),
-    *("serviceRegistries", "serviceConnectConfiguration", "volumeConfiguration"),
-)
-"""Inputs of `aws.ecs.Service` a change of which starts a deployment (ECS API reference, UpdateService)."""
 SECONDS_BETWEEN_LINES = 60.0
 _THREADS = ThreadPoolExecutor(256, "guard")
 """One for each service that is waited for; they are made when they are needed."""

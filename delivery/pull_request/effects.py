@@ -11,6 +11,7 @@ from delivery.pull_request.cost import DEFINITION, SCALING, SERVICE
 from delivery.pull_request.preview import SECRET, UNKNOWN, Change
 from delivery.sidecars import moving
 from releases.controllers import controller_of
+from releases.ecs import STARTS_A_DEPLOYMENT
 from releases.record import UNKNOWN as UNNAMED
 from releases.service_deployments import strategy_of
 from releases.service_state import ServiceState
@@ -25,20 +26,7 @@ SCHEDULED_ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
 MEASURE = "aws:appautoscaling/policy:Policy"
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
-DEPLOYED = frozenset(
-    {
-        "forceNewDeployment",
-        "loadBalancers",
-        "networkConfiguration",
-        "platformVersion",
-        "serviceConnectConfiguration",
-        "serviceRegistries",
-        "taskDefinition",
-        "volumeConfiguration",
-        "vpcLatticeConfigurations",
-    }
-)
-"""The inputs of a service that ECS starts a deployment for (ECS, UpdateService)."""
+DEPLOYED = STARTS_A_DEPLOYMENT | {"forceNewDeployment"}
 ADDED_BY_PULUMI = frozenset({"region", "skipDestroy", "tagsAll", "trackLatest"})
 """Inputs of a task definition that are not the template's."""
 LOST: Mapping[str, str] = {

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import botocore.session
 import pytest
 from pipeline_steps_fakes import FakeSession
 
 from releases import service_deployments
 from releases.controllers.controller import Deployment
+from releases.ecs import STARTS_A_DEPLOYMENT
 from releases.service_deployments import ServiceDeployment
 
 PAUSE = {"hookId": "h1", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
@@ -189,3 +191,10 @@ def test_hooks_are_taken_away_and_all_else_stays_that_the_strategy_takes(
     service_deployments.drop_hooks(session.client("ecs"), "dev", "dev-web")
     update = {"cluster": "dev", "service": "dev-web", "deploymentConfiguration": sent}
     assert session.called("UpdateService") == ([] if sent is None else [update])
+
+
+def test_what_starts_a_deployment_is_what_botocore_s_documentation_of_update_service_says() -> None:
+    model = botocore.session.get_session().get_service_model("ecs").operation_model("UpdateService").input_shape
+    says = {name for name, each in model.members.items() if "triggers a new service deployment" in each.documentation}
+    provider_s = {"volumeConfigurations": "volumeConfiguration"}
+    assert {provider_s.get(name, name) for name in says} == STARTS_A_DEPLOYMENT
