@@ -7,21 +7,19 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from policy.image_names import may_change
 from releases import sidecars
 from releases.ecs import describe_tasks
 from releases.names import aws_name
 from releases.service_state import ServiceState, service_containers
 
-BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
-OWN = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live|<\w+>")
-"""A service's own image in a template: the tag that only releases move, or CodeDeploy's placeholder."""
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)")
 
 
 def moving(containers: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """(container, image) of each image that a tag names, or nothing, which is the tag `latest`."""
     named = [(str(container["name"]), str(container["image"])) for container in containers]
-    return [(name, image) for name, image in named if not BY_DIGEST.fullmatch(image) and not OWN.fullmatch(image)]
+    return [(name, image) for name, image in named if may_change(image)]
 
 
 def running(

@@ -1,18 +1,12 @@
 """Images that a tag could exchange under a task."""
 
 import json
-import re
 from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
+from image_names import may_change
 from rule import rule
-
-LIVE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^:@]+:live")
-"""An ECR repository's `live`, which only a release moves (docs/decisions/0001-two-writers.md)."""
-DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
-PLACEHOLDER = re.compile(r"<\w+>")
-"""What CodeDeploy's action puts a digest in for."""
 
 
 def _task_definition(args: ResourceValidationArgs) -> Iterator[str]:
@@ -28,7 +22,7 @@ def _template(args: ResourceValidationArgs) -> Iterator[str]:
 def _containers(definitions: str) -> Iterator[str]:
     for container in json.loads(definitions):
         image = container["image"]
-        if not any(pattern.fullmatch(image) for pattern in (LIVE, DIGEST, PLACEHOLDER)):
+        if may_change(image):
             yield (
                 f"container {container['name']} runs {image}, and a tag may be another image tomorrow. In the "
                 "template in task_templates/, write ${image} for the service's own image and NAME@sha256:… for any "
