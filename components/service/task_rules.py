@@ -8,6 +8,7 @@ RegisterTaskDefinition, whose text botocore's model has too.
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -323,9 +324,10 @@ def _dependencies(containers: list[dict[str, Any]]) -> Iterator[str]:
             if other is None:
                 yield f"{where}.containerName: {shown(name)}; the containers are {_list(named)}"
                 continue
-            waits.setdefault(name_of(container), []).append(name)
             if name == name_of(container):
                 yield f"{where}.containerName: {shown(name)}; a container cannot wait for itself"
+            else:
+                waits.setdefault(name_of(container), []).append(name)
             if condition in ("SUCCESS", "COMPLETE") and essential(other):
                 yield (
                     f"{where}.condition: {condition}; {name} is essential, so its end is the task's: give it "
@@ -340,17 +342,13 @@ def _dependencies(containers: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _circle(waits: Mapping[str, list[str]]) -> list[str]:
-    """Containers that wait for each other, of two or more; the first is named again at the end."""
-
-    def follow(path: list[str]) -> list[str]:
-        for name in waits.get(path[-1], []):
-            if name == path[0] and len(path) > 1:
-                return [*path, name]
-            if name not in path and (circle := follow([*path, name])):
-                return circle
-        return []
-
-    return next((circle for name in waits if (circle := follow([name]))), [])
+    """Containers that wait for each other; the first is named again at the end."""
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1][::-1]
+        return circle
+    return []
 
 
 def _firelens(containers: list[dict[str, Any]]) -> Iterator[str]:
