@@ -20,10 +20,13 @@ LOG_LINES = 50
 def start(ecs: Any, cluster: str, service: Json, definition: str, started_by: str, token: str) -> str:
     """Run a task where a service's run; the task's ARN, of this call or of one before with the same token.
 
+    It has the service's tags, by which its costs are found: RunTask takes none from a service itself (ECS, RunTask:
+    propagateTags), and none that begin with `aws:`.
+
     Args:
         ecs: ECS's client.
         cluster: the ECS cluster's name.
-        service: as DescribeServices has it.
+        service: as DescribeServices has it, with its tags.
         definition: the task definition's ARN.
         started_by: what the task says of its starter.
         token: RunTask's client token.
@@ -40,6 +43,8 @@ def start(ecs: Any, cluster: str, service: Json, definition: str, started_by: st
             startedBy=started_by,
             clientToken=token,
             networkConfiguration=service["networkConfiguration"],
+            tags=[tag for tag in service.get("tags", []) if not tag["key"].startswith("aws:")],
+            enableECSManagedTags=True,
             **placement,
         )
     except ecs.exceptions.ConflictException as conflict:

@@ -47,8 +47,9 @@ def describe_services(session: boto3.Session, stack: str, services: Sequence[str
 
 
 def describe_service(ecs: Any, cluster: str, name: str) -> dict[str, Any]:
-    """A service that there is, by the ECS service's name."""
-    described: dict[str, Any] = ecs.describe_services(cluster=cluster, services=[name])["services"][0]
+    """A service that there is, by the ECS service's name; with its tags."""
+    answer = ecs.describe_services(cluster=cluster, services=[name], include=["TAGS"])
+    described: dict[str, Any] = answer["services"][0]
     return described
 
 

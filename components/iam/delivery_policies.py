@@ -5,7 +5,7 @@ Functions without resources, as in `components/iam/policies.py`.
 
 import pulumi
 
-from components.iam.policies import EVERYTHING, PULL, Arns, Statement, allow
+from components.iam.policies import EVERYTHING, PULL, Arns, Statement, allow, tag_started_tasks
 
 TO_ECS = {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
 """Whom a task's roles are passed to by who deploys a service (CodePipeline, ECS deploy action reference)."""
@@ -221,6 +221,7 @@ def migrate_service(
         # Is decided on no resource.
         allow("RegisterMigration", "ecs:RegisterTaskDefinition", EVERYTHING),
         allow("RunMigration", "ecs:RunTask", [task_definition_arn], in_cluster),
+        tag_started_tasks(tasks_arn),
         allow("StopMigration", "ecs:StopTask", [tasks_arn]),
         allow("ReadLog", "logs:GetLogEvents", [pulumi.Output.concat(log_group_arn, ":*")]),
     ]

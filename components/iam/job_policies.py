@@ -5,7 +5,7 @@ Functions without resources, as in `components/iam/policies.py`.
 
 import pulumi
 
-from components.iam.policies import EVERYTHING, Arns, Statement, allow
+from components.iam.policies import EVERYTHING, Arns, Statement, allow, tag_started_tasks
 
 
 def read_scaling() -> list[Statement]:
@@ -42,6 +42,7 @@ def run_jobs(
         # The first takes no resource, and the second is decided on none.
         allow("Definitions", "ecs:DescribeTaskDefinition RegisterTaskDefinition", EVERYTHING),
         allow("RunJobs", "ecs:RunTask", [task_definition_arn], in_cluster),
+        tag_started_tasks(tasks_arn),
         allow("PassRoles", "iam:PassRole", role_arns, to_tasks),
         allow("StopJobs", "ecs:StopTask", [tasks_arn]),
         allow("ReadLog", "logs:GetLogEvents", [pulumi.Output.concat(log_group_arn, ":*")]),

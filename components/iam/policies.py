@@ -188,6 +188,16 @@ def pull_sidecars(repository_arns: Arns) -> Statement:
     return allow("PullSidecars", PULL, repository_arns)
 
 
+def tag_started_tasks(tasks_arn: pulumi.Input[str]) -> Statement:
+    """Gives tasks tags as it starts them, and no task that runs already (ECS, Grant permission to tag resources on
+    creation; Service Authorization Reference: TagResource, ecs:CreateAction).
+
+    Args:
+        tasks_arn: `…:task/cluster/*`; a task's ARN ends in an id that AWS makes up.
+    """
+    return allow("TagTasks", "ecs:TagResource", [tasks_arn], {"StringEquals": {"ecs:CreateAction": ["RunTask"]}})
+
+
 def let_pull(role_arns: Sequence[str]) -> dict[str, Any]:
     """A repository's policy: these roles of other accounts pull its images, and nobody else there.
 

@@ -49,7 +49,7 @@ def runs(stack: Stack, job: str) -> list[dict[str, Any]]:
     arns: set[str] = set()  # one that stops between both calls is in both answers
     for status in ("RUNNING", "STOPPED"):
         arns |= set(ecs.list_tasks(cluster="local", family=f"local-hello_{job}", desiredStatus=status)["taskArns"])
-    found = ecs.describe_tasks(cluster="local", tasks=sorted(arns))["tasks"] if arns else []
+    found = ecs.describe_tasks(cluster="local", tasks=sorted(arns), include=["TAGS"])["tasks"] if arns else []
     return sorted(found, key=lambda task: task["createdAt"])
 
 
@@ -119,6 +119,7 @@ def test_a_schedule_runs_the_released_image_with_the_services_settings(local: St
     own = ecs.describe_task_definition(taskDefinition=status["task_definition"])["taskDefinition"]
     same = ("taskRoleArn", "executionRoleArn", "cpu", "memory", "networkMode", "runtimePlatform")
     assert {key: definition.get(key) for key in same} == {key: own.get(key) for key in same}
+    assert {"key": "stack", "value": "local"} in task["tags"], "its costs are in reports by tag"
     assert tell(local)[0] == "one, Hello from the sandbox"
     first, second = runs(local, "tell")
     assert first["taskDefinitionArn"] == second["taskDefinitionArn"], "nothing is registered where nothing has changed"

@@ -36,7 +36,8 @@ def migrations(stack: Stack, service: str) -> list[dict[str, Any]]:
     """The tasks that migrated, oldest first, each with the definition that it ran."""
     ecs, family = stack.client("ecs"), f"{stack.name}-{service}-migrate"
     arns = ecs.list_tasks(cluster=stack.name, family=family, desiredStatus="STOPPED")["taskArns"]
-    tasks: list[dict[str, Any]] = ecs.describe_tasks(cluster=stack.name, tasks=arns)["tasks"] if arns else []
+    described = ecs.describe_tasks(cluster=stack.name, tasks=arns, include=["TAGS"]) if arns else {"tasks": []}
+    tasks: list[dict[str, Any]] = described["tasks"]
     for task in tasks:
         task["definition"] = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
     return sorted(tasks, key=lambda task: task["createdAt"])
@@ -133,6 +134,7 @@ def test_the_migration_runs_as_the_service_does(local: Stack) -> None:
     assert task["definition"]["family"] == "local-hello-migrate"
     assert task["capacityProviderName"] == service["capacityProviderStrategy"][0]["capacityProvider"]
     assert task["startedBy"] == executions(local, "hello")[0]["pipelineExecutionId"]
+    assert {"key": "stack", "value": "local"} in task["tags"], "its costs are in reports by tag"
 
 
 def test_a_failing_migration_stops_the_release_and_leaves_everything(local: Stack, apps: Apps) -> None:

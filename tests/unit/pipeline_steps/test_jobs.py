@@ -32,6 +32,7 @@ SERVICE = {
     "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}],
     "launchType": "FARGATE",
     "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+    "tags": [{"key": "team", "value": "web"}, {"key": "aws:cloudformation:stack-name", "value": "x"}],
 }
 AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -143,6 +144,8 @@ def test_a_run_has_the_released_image_and_the_settings_that_the_service_runs() -
     assert asked == {
         "cluster": "dev", "taskDefinition": "dev-web_clean:1", "startedBy": "schedule/1/t1", "clientToken": "t1",
         "networkConfiguration": SERVICE["networkConfiguration"],
+        "tags": [{"key": "team", "value": "web"}],
+        "enableECSManagedTags": True,
         "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}],
     }  # fmt: skip
 

@@ -34,6 +34,7 @@ SERVICE = {
     "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}],
     "launchType": "FARGATE",
     "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+    "tags": [{"key": "team", "value": "web"}, {"key": "aws:cloudformation:stack-name", "value": "x"}],
 }
 LOG = "Its log: /ecs/dev-web, stream web/web/"
 
@@ -220,6 +221,8 @@ def test_it_runs_as_the_service_does_with_the_new_image() -> None:
         "startedBy": "exec-1",
         "clientToken": "exec-1-job-1",
         "networkConfiguration": SERVICE["networkConfiguration"],
+        "tags": [{"key": "team", "value": "web"}],
+        "enableECSManagedTags": True,
         "capacityProviderStrategy": SERVICE["capacityProviderStrategy"],
     }
 

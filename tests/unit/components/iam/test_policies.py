@@ -106,6 +106,7 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "migrate_service": (lambda: delivery_policies.migrate_service(cluster_arn="cluster", task_definition_arn="task_definition", tasks_arn="tasks", log_group_arn="log_group"), [
         ("RegisterMigration", "ecs:RegisterTaskDefinition", ["*"]),
         ("RunMigration", "ecs:RunTask", ["task_definition"], {"ArnEquals": {"ecs:cluster": "cluster"}}),
+        ("TagTasks", "ecs:TagResource", ["tasks"], {"StringEquals": {"ecs:CreateAction": ["RunTask"]}}),
         ("StopMigration", "ecs:StopTask", ["tasks"]),
         ("ReadLog", "logs:GetLogEvents", ["log_group:*"]),
     ]),
@@ -188,6 +189,9 @@ SERVICES: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     ]),
     "pull_sidecars": (lambda: policies.pull_sidecars(["repository"]), [
         ("PullSidecars", "ecr:BatchGetImage ecr:GetDownloadUrlForLayer", ["repository"]),
+    ]),
+    "tag_started_tasks": (lambda: policies.tag_started_tasks("tasks"), [
+        ("TagTasks", "ecs:TagResource", ["tasks"], {"StringEquals": {"ecs:CreateAction": ["RunTask"]}}),
     ]),
     "push_image": (lambda: policies.push_image("repository"), [
         ("LogInToRegistry", "ecr:GetAuthorizationToken", ["*"]),

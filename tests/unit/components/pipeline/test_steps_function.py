@@ -113,6 +113,11 @@ def test_what_the_function_of_a_service_with_migrations_may_do_besides(dev: Reco
     assert besides == {
         "RegisterMigration": (["ecs:RegisterTaskDefinition"], ["*"], None),
         "RunMigration": (["ecs:RunTask"], [f"{ECS}:task-definition/dev-chuoi-migrate:*"], in_cluster),
+        "TagTasks": (
+            ["ecs:TagResource"],
+            [f"{ECS}:task/dev/*"],
+            {"StringEquals": {"ecs:CreateAction": ["RunTask"]}},
+        ),
         "StopMigration": (["ecs:StopTask"], [f"{ECS}:task/dev/*"], None),
         "FindTasks": (["ecs:ListTasks"], ["*"], in_cluster),
         "ReadTasks": (["ecs:DescribeTasks"], [f"{ECS}:task/dev/*"], None),

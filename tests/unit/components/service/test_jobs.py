@@ -91,6 +91,7 @@ def test_what_the_function_may_do(local: Recorder) -> None:
         "ReadService": (["ecs:DescribeServices"], [f"{ecs}:service/cluster/local-hello"], None),
         "Definitions": (["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], ["*"], None),
         "RunJobs": (["ecs:RunTask"], [f"{ecs}:task-definition/local-hello_*:*"], in_cluster),
+        "TagTasks": (["ecs:TagResource"], [tasks], {"StringEquals": {"ecs:CreateAction": ["RunTask"]}}),
         "PassRoles": (["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}),
         "StopJobs": (["ecs:StopTask"], [tasks], None),
         "ReadLog": (["logs:GetLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/local-hello:*"], None),
