@@ -20,7 +20,7 @@ from config.layers import NAMESPACE
 from config.pull_request_stack import HIGHEST_PRIORITY, PLACEHOLDER, pull_request_number
 from config.stack_file import Stack
 from releases.controllers import CONTROLLERS
-from releases.names import PIPELINE_PREFIX_LENGTH, alarm_name, artifact_prefix, aws_name, undelivered
+from releases.names import JOB_ALARMS, PIPELINE_PREFIX_LENGTH, alarm_name, artifact_prefix, aws_name, undelivered
 
 STACK_NAME = re.compile(r"(?=..)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -53,6 +53,7 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
         undelivered("slack"),
         undelivered("starts"),
         *(alarm_name(name, alarm) for name in routed for alarm in MEASURES),
+        *(alarm_name(name, alarm) for name, each in config.services.items() if each.jobs for alarm in JOB_ALARMS),
     }
     for name, service in config.services.items():
         for controller in CONTROLLERS.values():

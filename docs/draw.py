@@ -22,6 +22,7 @@ SERVICES = [
         log_group="/ecs/prd-chuoi",
         pipeline="prd-chuoi",
         target_groups=["targetgroup/chuoi-10/1", "targetgroup/chuoi-20/2"],
+        jobs=False,
         alarms=["alarm:prd-chuoi", *(f"alarm:{alarm_name('prd-chuoi', alarm)}" for alarm in MEASURES)],
     ),
     Charted(
@@ -30,6 +31,7 @@ SERVICES = [
         log_group="/ecs/prd-mailer",
         pipeline="prd-mailer",
         target_groups=[],
+        jobs=False,
         alarms=[],
     ),
 ]

@@ -31,11 +31,13 @@ from releases.command_task import JOB_LABEL, CommandTask
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Controller
 from releases.ecs import definition_fields, describe_revision, describe_service
-from releases.events import JOB_FAILED, JOB_SKIPPED, put
+from releases.events import FAILED_JOBS, JOB_FAILED, JOB_SKIPPED, SKIPPED_JOBS, SOURCE, SUCCEEDED_JOBS, put
 from releases.names import job_family
 from releases.record import Release
 
 Json = Mapping[str, Any]
+COUNTED = {JOB_FAILED: FAILED_JOBS, JOB_SKIPPED: SKIPPED_JOBS}
+"""What counts the events that are told."""
 SCHEDULED, BY_HAND = "schedule", "hand"
 """Who may start a run."""
 
@@ -167,6 +169,7 @@ class Jobs:
         task = CommandTask.parse({**detail, "createdAt": datetime.now(UTC)}, self._settings.containers[0])
         if task.succeeded:
             print(f"{job} has succeeded in {task.arn}")
+            self._count(SUCCEEDED_JOBS)
             return
         reason = command_run.failure(self._session, task, self._settings.containers[0], "It")
         print(f"{job}, attempt {run.attempt} by {run.by}: {reason}")
@@ -271,6 +274,15 @@ class Jobs:
 
     def _tell(self, detail_type: str, job: str, reason: str, task: str) -> None:
         put(self._session, detail_type, {"pipeline": self._settings.name, "job": job, "reason": reason, "task": task})
+        self._count(COUNTED[detail_type])
+
+    def _count(self, metric: str) -> None:
+        dimensions = [{"Name": "PipelineName", "Value": self._settings.name}]
+        data = [{"MetricName": metric, "Unit": "Count", "Value": 1.0, "Dimensions": dimensions}]
+        try:
+            self._session.client("cloudwatch").put_metric_data(Namespace=SOURCE, MetricData=data)
+        except ClientError as error:
+            print(f"The run was not counted: {error}")
 
 
 def _label(containers: Sequence[Json]) -> str | None:

@@ -17,6 +17,9 @@ there is an image to deploy, and the third when a build has failed, with the rea
 detail is the release record with the pipeline's name. The fifth is published by what looks why an execution has ended,
 the last two by what runs a service's jobs."""
 
+SUCCEEDED_JOBS, FAILED_JOBS, SKIPPED_JOBS = "SucceededJobs", "FailedJobs", "SkippedJobs"
+"""The metrics that count runs of jobs, with the dimension `PipelineName`; what is tried again does not count."""
+
 
 @dataclass(frozen=True)
 class Commit:

@@ -71,6 +71,10 @@ def undelivered(name: str) -> str:
     return f"{name}-undelivered"
 
 
+JOB_ALARMS = ("jobs", "jobs_lost")
+"""A service's alarms of its jobs: of runs that failed, and of those of which nothing is known."""
+
+
 def alarm_name(name: str, alarm: str) -> str:
     """An alarm of a service; the composite alarm of all of them is called like the service.
 

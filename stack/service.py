@@ -171,7 +171,7 @@ def declare(
             "hosts": sorted({route.host for route in config.routes}),
         },
     )
-    return Declared(service.waiting, charted(service, pipeline), service)
+    return Declared(service.waiting, charted(service, pipeline, jobs=bool(config.jobs)), service)
 
 
 def routes(stack: str, of_service: Sequence[Route]) -> list[Route]:
@@ -180,13 +180,14 @@ def routes(stack: str, of_service: Sequence[Route]) -> list[Route]:
     return [route.model_copy(update={"priority": priority(route.priority, number)}) for route in of_service]
 
 
-def charted(service: EcsService, pipeline: DeployPipeline) -> Charted:
-    """A service on the dashboard."""
+def charted(service: EcsService, pipeline: DeployPipeline, *, jobs: bool) -> Charted:
+    """A service on the dashboard; `jobs` says whether it has any."""
     return {
         "service": service.service,
         "ecs_name": service.name,
         "log_group": service.log_group_name,
         "pipeline": pipeline.name,
         "target_groups": [group.arn_suffix for group in service.routing.target_groups],
+        "jobs": jobs,
         "alarms": service.alarms.arns,
     }

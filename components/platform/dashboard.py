@@ -1,7 +1,7 @@
 """What an on-call person looks at first: each service's requests, tasks and log, and how deliveries go.
 
 The Release step writes the metrics of deliveries (pipeline_steps/announcement.py), CodePipeline that an execution has
-failed.
+failed, and what runs a service's jobs those of their runs (pipeline_steps/jobs.py).
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from releases.events import SOURCE
+from releases.events import FAILED_JOBS, SKIPPED_JOBS, SOURCE, SUCCEEDED_JOBS
 
 WIDTH, ROW, ALARMS, HEADER = 24, 6, 3, 1
 """The grid's columns, and the height of a row of charts, of alarms and of a headline (CloudWatch, dashboard body
@@ -45,6 +45,8 @@ class Charted(TypedDict):
     """Its pipeline's name."""
     target_groups: Sequence[pulumi.Input[str]]
     """The last parts of their ARNs; none for a worker."""
+    jobs: bool
+    """Whether it has any."""
     alarms: Sequence[pulumi.Input[str]]
     """Their ARNs, that of the composite one first."""
 
@@ -115,7 +117,7 @@ def body(stack: str, region: str, cluster: str, balancer: str, services: Sequenc
         if service["alarms"]:
             rows.append((ALARMS, [_alarms(service)]))
         rows.append((ROW, list(_charts(region, cluster, balancer, service))))
-        rows.append((ROW, [_errors(region, service)]))
+        rows.append((ROW, [_errors(region, service), *([_jobs(region, service)] if service["jobs"] else [])]))
     return {"widgets": list(_placed(rows))}
 
 
@@ -207,6 +209,13 @@ def _errors(region: str, service: Charted) -> Widget:
     query = f"SOURCE '{service['log_group']}' | {ERRORS} | limit 50"
     title = f"Errors in the log of {service['service']}"
     return {"type": "log", "properties": {"title": title, "region": region, "view": "table", "query": query}}
+
+
+def _jobs(region: str, service: Charted) -> Widget:
+    of_service = ["PipelineName", service["pipeline"]]
+    colors = {SUCCEEDED_JOBS: GREEN, SKIPPED_JOBS: ORANGE, FAILED_JOBS: RED}
+    runs = [[SOURCE, name, *of_service, {"color": color}] for name, color in colors.items()]
+    return _chart(region, "Runs of jobs", runs, stat="Sum", period=HOUR)
 
 
 def _headline(markdown: str) -> Widget:

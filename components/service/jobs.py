@@ -15,12 +15,24 @@ from components.model import Model
 from components.service.ecs_service import EcsService
 from components.service.schedules import CronOrRate, TimeZone
 from pipeline_steps.job_settings import VARIABLE
-from releases.events import JOB_FAILED, JOB_SKIPPED, SOURCE
-from releases.names import JOB_ENDED, job_family, jobs_function, starting_rule
+from releases.events import FAILED_JOBS, JOB_FAILED, JOB_SKIPPED, SOURCE
+from releases.names import (
+    JOB_ALARMS,
+    JOB_ENDED,
+    alarm_name,
+    function_log_group,
+    job_family,
+    jobs_function,
+    starting_rule,
+)
 
 HANDLER = "pipeline_steps.jobs.handle"
+DROPPED = "AsyncEventsDropped"
 TIMEOUT = 60
 """Seconds of a call of the function: it starts a task, and waits for none."""
+FAILED, LOST = JOB_ALARMS
+ALARM_MINUTES = 5
+"""How long an alarm stays on after a run; CloudWatch may have a number some minutes late."""
 EVENT_AGE = 900
 """Seconds after which a call that did not reach the function is given up, and kept in the queue of failures."""
 
@@ -69,7 +81,7 @@ class Jobs(pulumi.ComponentResource):
 
     Produces: a Lambda function with its log group, role and policy; a group of schedules with a schedule for each job
     that has one, and the role that they call the function with; the rule by which the function is told of ended tasks,
-    with its target and permission.
+    with its target and permission; an alarm of runs that fail, and one of calls that the function fails on.
     """
 
     function: pulumi.Output[str]
@@ -111,6 +123,7 @@ class Jobs(pulumi.ComponentResource):
                     opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
                 )
         self._look_at_ends(function)
+        self._alarms(function)
         self.function = function.name
         self.register_outputs({"function": self.function})
 
@@ -154,6 +167,7 @@ class Jobs(pulumi.ComponentResource):
                 *delivery_policies.put_events(
                     scope.arn("events", "event-bus/default"), SOURCE, JOB_FAILED, JOB_SKIPPED
                 ),
+                *delivery_policies.put_metrics(SOURCE),
             ],
             scope=scope,
             log_retention_days=self._platform.log_retention_days,
@@ -194,6 +208,34 @@ class Jobs(pulumi.ComponentResource):
             dead_letter_config={"arn": self._platform.start_failures.queue_arn},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[called]),
         )
+
+    def _alarms(self, function: aws.lambda_.Function) -> None:
+        """One for runs that have failed for good, and one for calls that Lambda has given up after three tries, so that
+        nothing was told of their runs (Lambda, Types of metrics: AsyncEventsDropped)."""
+        page = None if self._platform.page is None else [self._platform.page]
+        log = function_log_group(jobs_function(self._full_name))
+        for alarm, namespace, metric, dimensions, description in (
+            (FAILED, SOURCE, FAILED_JOBS, {"PipelineName": self._full_name}, "a run of a job has failed"),
+            (LOST, "AWS/Lambda", DROPPED, {"FunctionName": function.name}, "a call of what runs jobs was given up"),
+        ):
+            aws.cloudwatch.MetricAlarm(
+                alarm_name(self._name, alarm),
+                name=alarm_name(self._full_name, alarm),
+                alarm_description=f"{self._full_name}: {description}; {log} says why",
+                alarm_actions=page,
+                ok_actions=page,
+                namespace=namespace,
+                metric_name=metric,
+                dimensions=dimensions,
+                statistic="Sum",
+                period=60,
+                evaluation_periods=ALARM_MINUTES,
+                datapoints_to_alarm=1,
+                comparison_operator="GreaterThanThreshold",
+                threshold=0,
+                treat_missing_data="notBreaching",
+                opts=self._child,
+            )
 
 
 def _settings(job: Job) -> dict[str, object]:

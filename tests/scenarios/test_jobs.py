@@ -148,6 +148,8 @@ def test_a_run_that_fails_is_tried_again_and_told(local: Stack) -> None:
     assert message[0] == "[local] Job fail of local-hello has failed"
     assert message[1].startswith("It ended with exit code 7: the table is locked. Its log: /ecs/local-hello, stream ")
     assert message[2] == f"Task {second['taskArn']}"
+    counted = local.client("cloudwatch").list_metrics(Namespace="fargate-delivery", MetricName="FailedJobs")["Metrics"]
+    assert [each["Dimensions"] for each in counted] == [[{"Name": "PipelineName", "Value": "local-hello"}]]
 
 
 def test_an_image_that_is_not_released_runs_in_no_job(local: Stack, apps: Apps) -> None:

@@ -461,6 +461,17 @@ def test_a_stack_s_name_fits_what_is_named_after_it(deploy: Deploy) -> None:
             deploy(settings.load, stack=stack, config=config, secret_keys=SECRET_KEYS)
 
 
+@pytest.mark.parametrize("alarm", ["jobs", "jobs-lost"])
+def test_an_alarm_of_jobs_is_one_of_a_service_that_has_some(deploy: Deploy, alarm: str) -> None:
+    config = changed(f"services.chuoi-{alarm}", ROUTED)
+    assert f"chuoi-{alarm}" in load(deploy, config).config.services
+    config["fargate-delivery:services"]["chuoi"]["jobs"] = {"clean": {"command": ["bin/clean"]}}
+    assert (
+        f"services.chuoi-{alarm}: dev-chuoi-{alarm}, as its alarm is called, is the name of another alarm"
+        in refusal(deploy, config)
+    )
+
+
 def test_a_worker_s_name_is_no_alarm_s(deploy: Deploy) -> None:
     assert "chuoi-latency" in load(deploy, changed("services.chuoi-latency", WORKER)).config.services
 

@@ -98,6 +98,16 @@ class Aws:
         return {"tasks": [task], "failures": []}
 
     @property
+    def counted(self) -> list[str]:
+        """The metrics that were written, each of one run of the service's."""
+        of_service = [{"Name": "PipelineName", "Value": "dev-web"}]
+        put = self.aws.called("PutMetricData")
+        assert all(each["Namespace"] == "fargate-delivery" for each in put)
+        data = [metric for each in put for metric in each["MetricData"]]
+        assert all((each["Value"], each["Unit"], each["Dimensions"]) == (1.0, "Count", of_service) for each in data)
+        return [each["MetricName"] for each in data]
+
+    @property
     def told(self) -> list[tuple[str, Json]]:
         entries = [given["Entries"][0] for given in self.aws.called("PutEvents")]
         assert {entry["Source"] for entry in entries} <= {"fargate-delivery"}
@@ -351,6 +361,27 @@ def test_why_a_run_has_failed(detail: Json, reason: str) -> None:
     aws.jobs.look(detail)
     assert [(kind, told["reason"]) for kind, told in aws.told] == [(JOB_FAILED, reason)]
     assert aws.aws.called("RunTask") == [], "by hand nothing is tried again"
+
+
+def test_each_run_is_counted_once_when_it_has_ended_for_good() -> None:
+    aws = Aws()
+    aws.jobs.look(stopped(code=0))
+    assert aws.counted == ["SucceededJobs"]
+    aws.jobs.look(stopped())
+    assert aws.counted == ["SucceededJobs"], "it is tried again"
+    aws.jobs.run("clean", run(SCHEDULED, "t2"))
+    assert aws.counted == ["SucceededJobs", "SkippedJobs"]
+    aws.jobs.look(stopped("hand/1/t1"))
+    assert aws.counted == ["SucceededJobs", "SkippedJobs", "FailedJobs"]
+    aws.jobs.look(stopped(group="family:dev-web"))
+    assert len(aws.counted) == 3
+
+
+def test_what_cannot_be_counted_is_told_all_the_same() -> None:
+    aws = Aws()
+    aws.aws.answers["PutMetricData"] = lambda _: error("Throttling")
+    aws.jobs.look(stopped("hand/1/t1"))
+    assert [kind for kind, _ in aws.told] == [JOB_FAILED]
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,8 @@ REFERENCES = {
     ("ecs/service:Service", "loadBalancers.*.containerName"),
     ("route53/record:Record", "aliases.*.name"),
     ("cloudwatch/metricAlarm:MetricAlarm", "dimensions.QueueName"),
+    ("cloudwatch/metricAlarm:MetricAlarm", "dimensions.PipelineName"),
+    ("cloudwatch/metricAlarm:MetricAlarm", "dimensions.FunctionName"),
     ("cloudwatch/metricAlarm:MetricAlarm", "metricName"),
     ("cloudwatch/metricAlarm:MetricAlarm", "metricQueries.*.metric.metricName"),
 }

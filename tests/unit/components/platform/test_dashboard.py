@@ -18,6 +18,7 @@ WEB: Charted = {
     "log_group": "/ecs/dev-web",
     "pipeline": "dev-web",
     "target_groups": ["targetgroup/blue/1", "targetgroup/green/2"],
+    "jobs": True,
     "alarms": ["arn:all", "arn:errors"],
 }
 WORKER: Charted = {
@@ -26,6 +27,7 @@ WORKER: Charted = {
     "log_group": "/ecs/dev-worker",
     "pipeline": "dev-worker",
     "target_groups": [],
+    "jobs": False,
     "alarms": [],
 }
 BALANCER = "app/dev/0"
@@ -66,6 +68,15 @@ def test_a_service_s_alarms() -> None:
     assert found["properties"]["alarms"] == ["arn:all", "arn:errors"]
 
 
+def test_runs_of_jobs_are_counted_where_there_are_any() -> None:
+    (runs,) = [w["properties"] for w in widgets(WEB, WORKER) if w["properties"].get("title") == "Runs of jobs"]
+    of_web = ("PipelineName", "dev-web")
+    assert [tuple(metric[:-1]) for metric in runs["metrics"]] == [
+        ("fargate-delivery", name, *of_web) for name in ("SucceededJobs", "SkippedJobs", "FailedJobs")
+    ]
+    assert (runs["stat"], runs["period"]) == ("Sum", 3600)
+
+
 def test_a_worker_has_no_requests() -> None:
     titles = [w["properties"].get("title") for w in widgets(WORKER) if w["type"] != "text"]
     assert titles == [
@@ -102,8 +113,9 @@ def test_an_expression_is_of_metrics_of_its_chart() -> None:
 
 
 def test_a_release_is_a_line_in_every_chart_of_its_service() -> None:
-    own = [w["properties"] for w in widgets(WEB) if w["type"] == "metric" and w["y"] > 1 + 6]
-    assert len(own) == 4
+    of_stack = [w["properties"] for w in widgets(WEB) if w["type"] == "metric" and w["y"] > 1 + 6]
+    own = [each for each in of_stack if each["title"] != "Runs of jobs"]
+    assert (len(own), len(of_stack)) == (4, 5)
     for given in own:
         line, metric = given["metrics"][-2:]
         assert (line[0]["expression"], line[0]["yAxis"]) == ("FILL(released, 0)", "right")
@@ -144,7 +156,7 @@ def test_queries_are_saved_for_all_services_fifty_at_a_time(deploy: Deploy) -> N
     def program() -> None:
         services: list[Charted] = [
             {"service": name, "ecs_name": name, "log_group": f"/ecs/{name}", "pipeline": name, "target_groups": [],
-             "alarms": []}
+             "jobs": False, "alarms": []}
             for name in (f"s{n}" for n in range(51))
         ]  # fmt: skip
         args: DashboardArgs = {

@@ -23,10 +23,10 @@ JOBS_FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:local-hello-jobs"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/local"
 
 
-def with_jobs(jobs: dict[str, Any] = JOBS) -> Recorder:
+def with_jobs(jobs: dict[str, Any] = JOBS, **changes: Any) -> Recorder:
     services = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]["fargate-delivery:services"]
     services["hello"]["jobs"] = jobs
-    return of_stack("local", services=services)
+    return of_stack("local", services=services, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,7 @@ def test_what_the_function_may_do(local: Recorder) -> None:
         "ReadLog": (["logs:GetLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/local-hello:*"], None),
         "StopLater": (["scheduler:CreateSchedule"], [f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/local-hello/stop-*"], None),
         "PassScheduleRole": (["iam:PassRole"], [f"arn:aws:iam:{REGION}:{ACCOUNT}:role/local-hello-schedule"], {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}),
+        "Measure": (["cloudwatch:PutMetricData"], ["*"], {"StringEquals": {"cloudwatch:namespace": "fargate-delivery"}}),
         "Announce": (["events:PutEvents"], [f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"], {
             "StringEquals": {"events:source": "fargate-delivery", "events:detail-type": ["Job Failed", "Job Skipped"]},
         }),
@@ -114,6 +115,25 @@ def test_the_function_is_told_of_the_jobs_ends_and_of_no_others(local: Recorder)
     assert "roleArn" not in target
     permission = local.inputs("aws:lambda/permission:Permission", "hello-job-ended-permission")
     assert permission["sourceArn"] == f"arn:aws:events:{REGION}:{ACCOUNT}:rule/local-hello-job-ended"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric"),
+    [
+        ("jobs", ("fargate-delivery", "FailedJobs", {"PipelineName": "local-hello"})),
+        ("jobs-lost", ("AWS/Lambda", "AsyncEventsDropped", {"FunctionName": "local-hello-jobs"})),
+    ],
+)
+def test_whoever_has_no_slack_has_alarms(alarm: str, metric: tuple[Any, ...]) -> None:
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:pages"
+    recorder = with_jobs(notifications={"page": topic, "slack": True, "commits": {"host": "github"}})
+    found = recorder.inputs("aws:cloudwatch/metricAlarm:MetricAlarm", f"hello-{alarm}")
+    assert (found["namespace"], found["metricName"], found["dimensions"]) == metric
+    assert (found["name"], found["statistic"], found["threshold"]) == (f"local-hello-{alarm}", "Sum", 0)
+    assert (found["period"], found["evaluationPeriods"], found["datapointsToAlarm"]) == (60, 5, 1)
+    assert (found["comparisonOperator"], found["treatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
+    assert (found["alarmActions"], found["okActions"]) == ([topic], [topic])
+    assert found["alarmDescription"].endswith("; /aws/lambda/local-hello-jobs says why")
 
 
 def test_failures_to_start_a_job_are_kept_and_told(local: Recorder) -> None:
