@@ -36,6 +36,7 @@ def _network(scope: Scope) -> list[Statement]:
         "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
         "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules "
         "UpdateSecurityGroupRuleDescriptionsIngress UpdateSecurityGroupRuleDescriptionsEgress "
+        "CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints "
         "CreateTags DeleteTags"
     )
     balancer = (
@@ -51,6 +52,8 @@ def _network(scope: Scope) -> list[Statement]:
     return [
         read_network(),
         allow("Network", ec2, EVERYTHING, in_region),
+        # The services' own names lead to endpoints by a zone of AWS's.
+        allow("EndpointNames", "route53:AssociateVPCWithHostedZone", [f"arn:{scope.partition}:route53:::hostedzone/*"]),
         allow(
             "Balancer",
             balancer,

@@ -101,6 +101,10 @@ Cidr = Annotated[
 VpcCidr = Annotated[str, AfterValidator(_vpc), _json_schema(rf"^{IPV4}/(1[6-9]|2[0-4])$")]
 VpcId = Annotated[str, text(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0a1b2c3d")]
 SubnetId = Annotated[str, text(r"^subnet-[0-9a-f]+$", "must be the id of a subnet, such as subnet-0a1b2c3d")]
+EndpointService = Annotated[
+    str,
+    text(r"^[a-z0-9][a-z0-9.-]*$", "must be what follows com.amazonaws.REGION. in the endpoint's name, such as sqs"),
+]
 CertificateArn = Annotated[str, text(r"^arn:aws[a-z-]*:acm:", "must be the ARN of an ACM certificate")]
 ListenerArn = Annotated[
     str,

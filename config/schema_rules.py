@@ -64,12 +64,13 @@ def rules() -> dict[str, list[Schema]]:
                 _given("vpc_id"),
                 {
                     "allOf": [
-                        _none_of("cidr", "zones", "nat"),
+                        _none_of("cidr", "zones", "nat", "endpoints", "more_endpoints"),
                         _items("private_subnet_ids", 1),
                     ]
                 },
                 NO_SUBNETS,
-            )
+            ),
+            _when(_items("more_endpoints", 1), _is("endpoints", True)),
         ],
         "LoadBalancer": [{"not": {"allOf": [_given("listener_arn"), _is("internal", True)]}}],
         "Connection": [

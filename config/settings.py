@@ -28,6 +28,7 @@ from config.cross_checks import (
     check_services,
     check_slack,
 )
+from config.endpoints import check_endpoints
 from config.environment import check_environment_files, objects
 from config.layers import NAMESPACE
 from config.limits import check_limits
@@ -112,6 +113,7 @@ def load() -> Settings:
             *of_files,
             *check_services(stack, config),
             *check_load_balancer(config),
+            *check_endpoints(config, templates),
             *check_connections(config),
             *check_service_tags(of_aws.get("defaultTags"), {name: each.tags for name, each in config.services.items()}),
             *check_limits(stack, config, BUILDSPECS, reads),

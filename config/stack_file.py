@@ -21,9 +21,17 @@ class Network(Model):
     zones: Annotated[int, Field(ge=2, le=4)] = 2
     """Availability Zones of a VPC that is made; a load balancer needs two."""
     nat: Literal["none", "single", "per_zone"] = "single"
-    """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses."""
+    """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses, unless there
+    are `endpoints`."""
+    endpoints: bool = False
+    """Endpoints in a VPC that is made, of those services of AWS that its tasks need: ECR, S3, CloudWatch Logs, and
+    what else the stack's services have keys for. With `nat: none` the tasks are in private subnets then, and reach
+    nothing else."""
+    more_endpoints: types.UniqueList[types.EndpointService] = Field(default_factory=list)
+    """Services of AWS that the apps call besides, by what follows `com.amazonaws.REGION.` in the endpoint's name, such
+    as sqs or dynamodb."""
     vpc_id: types.VpcId | None = None
-    """An existing VPC to adopt; then both lists of subnets are needed and cidr, zones and nat are not allowed."""
+    """An existing VPC to adopt; then both lists of subnets are needed, and no key of a VPC that is made is allowed."""
     public_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
     """Subnets of the adopted VPC for the load balancer, in two zones at least; none where that exists too."""
     private_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
@@ -34,8 +42,10 @@ class Network(Model):
         if self.vpc_id is None:
             if self.public_subnet_ids or self.private_subnet_ids:
                 raise ValueError("public_subnet_ids and private_subnet_ids go with vpc_id")
+            if self.more_endpoints and not self.endpoints:
+                raise ValueError("more_endpoints go with endpoints: true")
             return self
-        made = sorted({"cidr", "zones", "nat"} & self.model_fields_set)
+        made = sorted({"cidr", "zones", "nat", "endpoints", "more_endpoints"} & self.model_fields_set)
         if made:
             raise ValueError(f"{', '.join(made)}: not with vpc_id, the VPC exists")
         if not self.private_subnet_ids:

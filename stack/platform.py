@@ -17,6 +17,7 @@ from components.platform.platform import Platform
 from components.platform.scheme import check_scheme
 from components.scope import Scope
 from components.service.connections import names_of
+from config.endpoints import endpoint_services
 from config.settings import Settings
 from pipeline_steps import report
 from releases.names import artifact_prefix
@@ -34,7 +35,7 @@ def declare(stack: Settings, scope: Scope) -> Platform:
     config = stack.config
     zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.needs_zone else None
     shared = shared_by(stack)
-    network = Network("network", network_args(stack, shared))
+    network = Network("network", network_args(stack, scope, shared))
     cluster = Cluster(
         "cluster",
         {
@@ -128,7 +129,7 @@ def shared_by(stack: Settings) -> Shared | None:
     }
 
 
-def network_args(stack: Settings, shared: Shared | None) -> NetworkArgs:
+def network_args(stack: Settings, scope: Scope, shared: Shared | None) -> NetworkArgs:
     """The VPC to make, or the one to adopt."""
     network = stack.config.network
     if shared is not None:
@@ -142,7 +143,11 @@ def network_args(stack: Settings, shared: Shared | None) -> NetworkArgs:
                 "task_subnet_ids": network.private_subnet_ids,
             },
         }
-    return {"vpc_name": stack.stack, "cidr": network.cidr, "zones": network.zones, "nat": network.nat}
+    made: NetworkArgs = {"vpc_name": stack.stack, "cidr": network.cidr, "zones": network.zones, "nat": network.nat}
+    if network.endpoints:
+        services = endpoint_services(stack.config, stack.templates)
+        made["endpoints"] = {"scope": scope, "services": services, "cidr": network.cidr}
+    return made
 
 
 def load_balancer_args(

@@ -6,6 +6,8 @@ from typing import Literal, NotRequired, TypedDict
 import pulumi
 import pulumi_awsx as awsx
 
+from components.platform.endpoints import EndpointsArgs, make_endpoints
+
 Nat = Literal["none", "single", "per_zone"]
 
 STRATEGIES = {
@@ -37,13 +39,15 @@ class NetworkArgs(TypedDict):
     zones: NotRequired[int]
     """Its Availability Zones."""
     nat: NotRequired[Nat]
-    """Its NAT gateways; `none` puts the tasks into public subnets with public addresses."""
+    """Its NAT gateways; `none` puts the tasks into public subnets with public addresses, unless there are endpoints."""
+    endpoints: NotRequired[EndpointsArgs]
+    """By which its tasks reach AWS's services without them."""
 
 
 class Network(pulumi.ComponentResource):
     """A VPC with public and private subnets, made by `awsx.ec2.Vpc` or adopted.
 
-    Produces: one `awsx:ec2:Vpc`, or nothing for an adopted VPC.
+    Produces: one `awsx:ec2:Vpc` and its endpoints, with their security group, or nothing for an adopted VPC.
     """
 
     vpc_id: pulumi.Output[str]
@@ -53,10 +57,14 @@ class Network(pulumi.ComponentResource):
     task_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets of the tasks."""
     assign_public_ip: pulumi.Output[bool]
-    """Whether tasks need a public address to reach anything: there is no NAT."""
+    """Whether tasks need a public address to reach anything: there are neither NAT nor endpoints."""
+    endpoints: Sequence[pulumi.Resource]
+    """What has to be there before a task is started."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("fargate-delivery:index:Network", name, dict(args), opts)
+        inputs = {key: value for key, value in args.items() if key != "endpoints"}
+        super().__init__("fargate-delivery:index:Network", name, inputs, opts)
+        self.endpoints = []
         if "adopt" in args:
             adopted = args["adopt"]
             self.vpc_id = pulumi.Output.from_input(adopted["vpc_id"])
@@ -65,7 +73,8 @@ class Network(pulumi.ComponentResource):
             self.assign_public_ip = pulumi.Output.from_input(adopted.get("assign_public_ip", False))
         else:
             nat = args.get("nat", "single")
-            self.assign_public_ip = pulumi.Output.from_input(nat == "none")
+            private = nat != "none" or "endpoints" in args
+            self.assign_public_ip = pulumi.Output.from_input(not private)
             vpc = awsx.ec2.Vpc(
                 f"{name}-vpc",
                 cidr_block=args.get("cidr", "10.0.0.0/16"),
@@ -75,12 +84,19 @@ class Network(pulumi.ComponentResource):
                 subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
                 subnet_specs=[
                     awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC),
-                    *([] if nat == "none" else [awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PRIVATE)]),
+                    *([awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PRIVATE)] if private else []),
                 ],
                 tags={"Name": args["vpc_name"]},
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.vpc_id = vpc.vpc_id
             self.public_subnet_ids = vpc.public_subnet_ids
-            self.task_subnet_ids = vpc.public_subnet_ids if nat == "none" else vpc.private_subnet_ids
+            self.task_subnet_ids = vpc.private_subnet_ids if private else vpc.public_subnet_ids
+            if "endpoints" in args:
+                tables: pulumi.Output[Sequence[str]] = vpc.route_tables.apply(
+                    lambda tables: pulumi.Output.all(*(table.id for table in tables))
+                )
+                self.endpoints = make_endpoints(
+                    f"{name}-endpoints", args["endpoints"], vpc.vpc_id, vpc.private_subnet_ids, tables, self
+                )
         self.register_outputs({"vpc_id": self.vpc_id})

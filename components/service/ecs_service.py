@@ -201,6 +201,7 @@ class EcsService(pulumi.ComponentResource):
         )
         self.routing, shifter = self._routing(group), None
         first: list[pulumi.Resource] = [*may_start, *app_policies, *mounts, *lets_in]
+        first += self._platform.network.endpoints
         if self._shifts_by_ecs:
             shifter, shift_policy = shift_role(name, self._scope, self.routing, self.deploy.hook_arns, self)
             self.routing = with_shift(self.routing, shifter.arn)
@@ -383,8 +384,7 @@ class EcsService(pulumi.ComponentResource):
 
     def _scaling(self, service_name: pulumi.Input[str]) -> None:
         """Suspended from the start; the first release resumes it."""
-        state, replaces = self._current.state, self._replaces
-        goes_on = replaces and state is not None and bool(state.release)
+        goes_on = self._replaces and self._current.state is not None and bool(self._current.state.release)
         scaling(
             self.service,
             self._platform.cluster.name,
@@ -392,5 +392,5 @@ class EcsService(pulumi.ComponentResource):
             self.tasks,
             suspended=not goes_on,
             requests_at=self._requests_at(),
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if replaces else ["suspended_state"]),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if self._replaces else ["suspended_state"]),
         )

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from delivery.pull_request.preview import Change, Preview, grouped
+from delivery.pull_request.preview import UNKNOWN, Change, Preview, grouped
 
 HOURS = 730
 """In a month, as AWS's own calculator counts."""
@@ -92,7 +92,7 @@ def _table() -> dict[str, Any]:
 
 def items(preview: Preview, prices: Prices) -> list[Item]:
     """All that costs another amount, services' tasks first; those whose size nobody says are left out."""
-    priced = [*_all_tasks(preview, prices), *_things(preview.changes, prices)]
+    priced = [*_all_tasks(preview, prices), *_things(preview, prices)]
     return [item for item in priced if round(item.difference, 4)]
 
 
@@ -132,8 +132,13 @@ def _tasks(preview: Preview, service: str, changes: Sequence[Change], *, old: bo
         memory=int(definition.get("memory") or task["memory"]),
         arm=str(platform.get("cpuArchitecture") or task.get("architecture", "")).upper() == "ARM64",
         count=int(scaling.get("minCapacity") or tasks.get("min", 1)),
-        public=bool(network.get("assignPublicIp", (preview.setting("network") or {}).get("nat") == "none")),
+        public=bool(network.get("assignPublicIp", _public(preview.setting("network") or {}))),
     )
+
+
+def _public(network: Mapping[str, Any]) -> bool:
+    """Whether tasks have public addresses, by the stack file."""
+    return network.get("nat") == "none" and not network.get("endpoints")
 
 
 def _balancer(inputs: Mapping[str, Any], prices: Prices) -> float:
@@ -168,9 +173,18 @@ THINGS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Prices], float]]] =
 """Type → what it is called, and what one costs for a month."""
 
 
-def _things(changes: Sequence[Change], prices: Prices) -> Iterator[Item]:
-    for change in changes:
+def _things(preview: Preview, prices: Prices) -> Iterator[Item]:
+    zones = int((preview.setting("network") or {}).get("zones") or 2)
+    for change in preview.changes:
         if change.type in THINGS:
             what, month = THINGS[change.type]
-            before, after = (month(inputs, prices) if inputs else 0 for inputs in (change.old, change.new))
+            before, after = (
+                month(_in_zones(inputs, zones), prices) if inputs else 0 for inputs in (change.old, change.new)
+            )
             yield Item(what, change.service, after - before)
+
+
+def _in_zones(inputs: Mapping[str, Any], zones: int) -> Mapping[str, Any]:
+    """Inputs with a subnet for each zone of a network that is not made yet."""
+    unmade = {key: [UNKNOWN] * zones for key in ("subnets", "subnetIds") if inputs.get(key) == UNKNOWN}
+    return {**inputs, **unmade}

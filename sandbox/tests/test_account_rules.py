@@ -37,6 +37,11 @@ def made(account: Account) -> dict[str, str]:
     for name, zone, block in (("a", "a", "10.0.0.0/24"), ("b", "b", "10.0.1.0/24"), ("a2", "a", "10.0.2.0/24")):
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=f"{R}{zone}")["Subnet"]
         ids[name] = subnet["SubnetId"]
+    ids["vpc without names"] = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    endpoint(account, ids, "logs", "a", "b")
+    gone = endpoint(account, ids, "ssm", "a")["VpcEndpoint"]["VpcEndpointId"]
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[gone])
     balancer = elb.create_load_balancer(Name="lb", Subnets=[ids["a"], ids["b"]])["LoadBalancers"][0]
     ids |= {"dns": balancer["DNSName"], "zone of lb": balancer["CanonicalHostedZoneId"]}
     zone = account.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]
@@ -80,11 +85,24 @@ def group(account: Account, service: str, allowed: str) -> Any:
     return account.client("logs").create_log_group(logGroupName="/secret", kmsKeyId=key(account, service, allowed))
 
 
+def endpoint(account: Account, made: dict[str, str], service: str, *subnets: str, vpc: str = "vpc") -> Any:
+    return account.client("ec2").create_vpc_endpoint(
+        VpcId=made[vpc],
+        ServiceName=f"com.amazonaws.{R}.{service}",
+        VpcEndpointType="Interface",
+        SubnetIds=[made[subnet] for subnet in subnets],
+        PrivateDnsEnabled=True,
+    )
+
+
 NOT_THEIRS = f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{R}:{A}:log-group:/secret'"
 REFUSED: list[tuple[Callable[[Account, dict[str, str]], Any], str, str]] = [
     (lambda w, m: w.client("elbv2").create_load_balancer(Name="x", Subnets=[m["a"], m["a2"]]), "ValidationError", "At least two subnets in two different Availability Zones must be specified"),
     (lambda w, m: alias(w, m, "lb-9.eu-west-1.elb.amazonaws.com", m["zone of lb"]), "InvalidChangeBatch", "but that target was not found]"),
     (lambda w, m: alias(w, m, m["dns"], "Z00000000000"), "InvalidChangeBatch", "but the alias target name does not lie within the target zone]"),
+    (lambda w, m: endpoint(w, m, "sqs", "a", "a2"), "DuplicateSubnetsInSameZone", "Found another VPC endpoint subnet in the availability zone of"),
+    (lambda w, m: endpoint(w, m, "sqs", "a", vpc="vpc without names"), "InvalidParameter", "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for vpc-"),
+    (lambda w, m: endpoint(w, m, "logs", "a"), "InvalidParameter", f"there is already a conflicting DNS domain for com.amazonaws.{R}.logs in the VPC vpc-"),
     (lambda w, m: group(w, "logs.us-east-1.amazonaws.com", "/secret"), "AccessDeniedException", NOT_THEIRS),
     (lambda w, m: group(w, f"logs.{R}.amazonaws.com", "/other"), "AccessDeniedException", NOT_THEIRS),
     (lambda w, m: w.client("ecs").put_cluster_capacity_providers(cluster="main", capacityProviders=["FARGATE_SPOTTY"], defaultCapacityProviderStrategy=[]), "InvalidParameterException", "The specified capacity provider 'FARGATE_SPOTTY' was not found."),
@@ -104,6 +122,7 @@ def test_refused(
 
 def test_taken(account: Account, made: dict[str, str]) -> None:
     alias(account, made, f"dualstack.{made['dns']}.", made["zone of lb"])
+    endpoint(account, made, "ssm", "a")
     group(account, f"logs.{R}.amazonaws.com", "/secret")
     account.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
 

@@ -127,6 +127,12 @@ def endpoint_that_lets_tasks_in(network: Network) -> None:
     network.allow("ingress", "endpoint", peer, port=443)
 
 
+def endpoint_deleted(network: Network) -> None:
+    endpoint_that_lets_tasks_in(network)
+    (endpoint,) = network.ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    network.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
+
+
 def gateway_detached(network: Network) -> None:
     nat_deleted(network)
     network.ec2.detach_internet_gateway(InternetGatewayId=network.ids["igw"], VpcId=network.ids["vpc"])
@@ -142,6 +148,7 @@ TO_SSM: list[tuple[Callable[[Network], None], str, bool, str | None]] = [
     (gateway_detached, "public", True, "public has no route to the internet, and its VPC no endpoint for it"),
     (lambda n: n.revoke_all("egress", "tasks"), "private", False, "no egress rule of tasks lets port 443 out to the internet"),
     (endpoint_that_lets_tasks_in, "private", False, None),
+    (endpoint_deleted, "private", False, "private has no route to the internet, and its VPC no endpoint for it"),
     (lambda n: n.endpoint("logs", "Interface"), "private", False, None),
 ]  # fmt: skip
 

@@ -51,6 +51,21 @@ def test_invokes_about_networks(account: Account) -> None:
         invoke("getSubnet", vpcId=vpc)
 
 
+def test_a_service_with_two_kinds_of_endpoints_is_found_by_the_kind(account: Account) -> None:
+    def invoke(**args: Any) -> Props:
+        return INVOKES["aws:ec2/getVpcEndpointService:getVpcEndpointService"](account.aws, args)
+
+    found = invoke(service="s3", serviceType="Gateway")
+    assert (found["serviceName"], found["serviceType"]) == (f"com.amazonaws.{REGION}.s3", "Gateway")
+    assert found["vpcEndpointPolicySupported"] is True
+    assert invoke(serviceName=f"com.amazonaws.{REGION}.logs")["serviceType"] == "Interface"
+    with pytest.raises(LookupError, match="multiple EC2 VPC Endpoint Services matched"):
+        invoke(service="s3")
+    for args in ({"service": "sqss"}, {"service": "logs", "serviceType": "Gateway"}):
+        with pytest.raises(LookupError, match="no matching EC2 VPC Endpoint Service found"):
+            invoke(**args)
+
+
 def test_missing_zone_is_made_up(account: Account, caplog: pytest.LogCaptureFixture) -> None:
     get_zone = INVOKES["aws:route53/getZone:getZone"]
     with caplog.at_level(logging.WARNING):

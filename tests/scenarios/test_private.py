@@ -1,4 +1,4 @@
-"""A stack that the internet does not reach: an internal load balancer."""
+"""A stack that the internet does not reach, and that does not reach it: an internal load balancer, and endpoints."""
 
 import urllib.request
 from collections.abc import Iterator
@@ -10,16 +10,17 @@ from tests.scenarios.conftest import Apps, Stack, new_stack
 
 pytestmark = pytest.mark.nightly
 
+PRIVATE = "  fargate-delivery:network: {nat: none, endpoints: true}\n"
 INTERNAL = "  fargate-delivery:load_balancer: {internal: true}\n"
 NETWORK = "  fargate-delivery:network: {nat: none}\n"
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Stack `local` with an internal load balancer, and nothing released."""
+    """Stack `local` with an internal load balancer and without NAT, and nothing released."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
         stack.keep_services(["hello"])
-        stack.edit("Pulumi.local.yaml", NETWORK, f"  fargate-delivery:network: {{nat: single}}\n{INTERNAL}")
+        stack.edit("Pulumi.local.yaml", NETWORK, f"{PRIVATE}{INTERNAL}")
         stack.up()
         yield stack
 
@@ -67,5 +68,54 @@ def test_it_stays_as_internal_as_it_was_made_and_nothing_is_broken_by_trying(loc
         assert done.code != 0
         assert "load_balancer.internal: the load balancer local is internal, and none is made" in done.out + done.err
     assert heard(local, "hello.local.example.com") == "a1"
-    local.edit("Pulumi.local.yaml", NETWORK.replace("none", "single"), f"{NETWORK.replace('none', 'single')}{INTERNAL}")
+    local.edit("Pulumi.local.yaml", PRIVATE, f"{PRIVATE}{INTERNAL}")
+    assert local.changes() == {}
+
+
+def endpoints(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Service → its endpoint."""
+    found = stack.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    return {each["ServiceName"].split(".", 3)[3]: each for each in found if each["State"] != "deleted"}
+
+
+def test_there_is_no_way_to_the_internet_but_endpoints(local: Stack) -> None:
+    ec2 = local.client("ec2")
+    assert [each for each in ec2.describe_nat_gateways()["NatGateways"] if each["State"] != "deleted"] == []
+    tables = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": sorted(subnets(local))}])
+    routes = [route.get("DestinationCidrBlock") for table in tables["RouteTables"] for route in table["Routes"]]
+    assert "0.0.0.0/0" not in routes
+    assert endpoints(local).keys() == {"ecr.api", "ecr.dkr", "logs", "s3", "ssm"}
+    for service, endpoint in endpoints(local).items():
+        if service != "s3":
+            assert set(endpoint["SubnetIds"]) == subnets(local)
+            assert endpoint["PrivateDnsEnabled"] is True
+        assert "aws:PrincipalAccount" in endpoint["PolicyDocument"]
+
+
+def test_without_an_endpoint_no_task_starts_and_the_release_says_why(local: Stack, apps: Apps) -> None:
+    """Somebody beside Pulumi takes it away: what ran goes on, and `up` makes it again."""
+    endpoint = endpoints(local)["ssm"]["VpcEndpointId"]
+    local.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    assert local.ship("hello", apps.make("a2")).code != 0
+    assert "unable to retrieve secrets from ssm" in str(local.failure("hello"))
+    assert heard(local, "hello.local.example.com") == "a1"
+    local.settled("hello")
+    local.ok("up")
+    assert local.ship("hello", apps.make("a3")).code == 0
+    assert heard(local, "hello.local.example.com") == "a3"
+    assert local.changes() == {}
+
+
+def test_a_key_of_a_service_brings_the_endpoint_that_it_needs(local: Stack) -> None:
+    local.edit("Pulumi.local.yaml", "    hello:\n", "    hello:\n      exec: true\n")
+    shown = local.ok("preview", "--json").json
+    created = [step["newState"] for step in shown["steps"] if step["op"] == "create"]
+    assert [state["inputs"]["serviceName"] for state in created if "vpcEndpoint" in state["type"]] == [
+        "com.amazonaws.ap-northeast-1.ssmmessages"
+    ]
+    local.ok("up")
+    assert "ssmmessages" in endpoints(local)
+    local.edit("Pulumi.local.yaml", "      exec: true\n", "")
+    local.ok("up")
+    assert "ssmmessages" not in endpoints(local)
     assert local.changes() == {}

@@ -442,7 +442,10 @@ CLOUDFORMATION = {
 PARTS = ("acm/certificateValidation", "cloudwatch/eventTarget", "ecr/lifecyclePolicy", "s3/bucket")
 """What CloudFormation has as properties of another type."""
 WITHOUT_HANDLERS = ("codebuild/project",)
-VPC = "VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRouteTableAssociation NatGateway EIP"
+VPC = (
+    "VPC Subnet InternetGateway VPCGatewayAttachment RouteTable Route SubnetRouteTableAssociation NatGateway EIP "
+    "VPCEndpoint"
+)
 UNUSED = {
     "a property that the program does not set": (
         "acm-pca:* acm:UpdateCertificateOptions application-autoscaling:*ScheduledAction cognito-idp:* firehose:* "
@@ -457,7 +460,8 @@ UNUSED = {
         "logs:PutLogGroupDeletionProtection iam:*PermissionsBoundary iam:A*RolePolicy iam:DetachRolePolicy "
         "iam:CreateLoginProfile iam:GetLoginProfile iam:UpdateLoginProfile iam:*User*Group iam:*UserPolicies iam:A*UserPolicy iam:DetachUserPolicy "
         "s3:*MetadataTable* s3:*Metadata*Configuration s3:*Analytics* s3:*Cors s3:*CORS s3:*Metrics* s3:*Replication* "
-        "s3:*Website s3:*Accelerate* s3:*Abac s3:*Acl s3:*Logging s3:*ObjectLock* s3:*Tiering* s3:*Inventory* s3tables:*"
+        "s3:*Website s3:*Accelerate* s3:*Abac s3:*Acl s3:*Logging s3:*ObjectLock* s3:*Tiering* s3:*Inventory* s3tables:* "
+        "vpc-lattice:* vpce:AllowMultiRegion"
     ),
     "a deployment, which only a pipeline starts": (
         "codedeploy:CreateDeployment codedeploy:RegisterApplicationRevision codedeploy:StopDeployment "
@@ -493,6 +497,11 @@ def test_a_deployment_may_all_that_cloudformation_needs_for_each_type(
         if not any(fnmatchcase(action, pattern) for pattern in [*granted, *unused])
     }
     assert missing == set()
+
+
+def test_a_deployment_may_give_endpoints_the_names_of_their_services() -> None:
+    """Private DNS is a zone that AWS associates with the VPC, as who makes the endpoint."""
+    assert may(DEPLOY, "route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/Z1")
 
 
 def test_the_look_for_drift_may_read_all_that_cloudformation_reads_of_each_type(types: set[str]) -> None:

@@ -22,6 +22,11 @@ from releases.service_state import ServiceState
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
+ROUTE_TABLES = {
+    f"urn:pulumi:dev::fargate-delivery::aws:ec2/routeTable:RouteTable::network-vpc-{name}": f"rtb-{name}"
+    for name in ("public-1", "private-1", "public-2", "private-2")
+}
+"""URN → id, of those that a VPC has made."""
 
 
 def _arn(service: str, resource: str) -> Callable[[mocks.MockResourceArgs], dict[str, Any]]:
@@ -96,10 +101,17 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
         "vpcId": "vpc-0123",
         "publicSubnetIds": ["subnet-public-1", "subnet-public-2"],
         "privateSubnetIds": ["subnet-private-1", "subnet-private-2"],
+        "routeTables": [
+            {rpc._special_sig_key: rpc._special_resource_sig, "urn": urn, "id": id} for urn, id in ROUTE_TABLES.items()
+        ],
     },
 }
 
-INVOKES: dict[str, dict[str, Any]] = {
+INVOKES: dict[str, Any] = {
+    "aws:ec2/getVpcEndpointService:getVpcEndpointService": lambda args: {
+        "serviceName": f"com.amazonaws.{REGION}.{args['service']}",
+        "vpcEndpointPolicySupported": args["service"] != "without-policies",
+    },
     "aws:lb/getLoadBalancer:getLoadBalancer": {
         "name": "shared",
         "arnSuffix": "app/shared/0123456789abcdef",
@@ -138,7 +150,9 @@ class Engine(mocks.Mocks):
         self.invoked.append(args.token)
         if args.token not in INVOKES:
             raise AssertionError(f"unmocked invoke {args.token}")
-        return INVOKES[args.token]
+        answer = INVOKES[args.token]
+        answered: dict[str, Any] = answer(args.args) if callable(answer) else answer
+        return answered
 
 
 class Monitor(mocks.MockMonitor):
@@ -146,6 +160,7 @@ class Monitor(mocks.MockMonitor):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
+        self.resources.update({urn: self.ResourceRegistration(urn, id, {}) for urn, id in ROUTE_TABLES.items()})
         self.requests: list[tuple[str, Any]] = []
         self.outputs: dict[str, dict[str, Any]] = {}
 

@@ -183,7 +183,7 @@ def read(ec2: Any, region: str) -> Vpc:
         subnets=_by_id(ec2.describe_subnets()["Subnets"], "SubnetId"),
         groups=_by_id(ec2.describe_security_groups()["SecurityGroups"], "GroupId"),
         tables=ec2.describe_route_tables()["RouteTables"],
-        endpoints=ec2.describe_vpc_endpoints()["VpcEndpoints"],
+        endpoints=[each for each in ec2.describe_vpc_endpoints()["VpcEndpoints"] if each["State"] == "available"],
         nat_gateways=_by_id(ec2.describe_nat_gateways()["NatGateways"], "NatGatewayId"),
         internet_gateways=_by_id(ec2.describe_internet_gateways()["InternetGateways"], "InternetGatewayId"),
         prefix_lists={each["PrefixListName"]: each["PrefixListId"] for each in lists},

@@ -41,6 +41,32 @@ def _two_zones(account: Account, params: Json) -> None:
         raise AwsError("ValidationError", message, 400)
 
 
+def _private_dns(account: Account, params: Json) -> None:
+    """A service's own name leads to one endpoint of a VPC, and only where the VPC resolves names at all; an endpoint
+    has one subnet of a zone (PrivateLink guide, Create an interface endpoint; the words are published errors').
+    """
+    if params.get("VpcEndpointType") != "Interface":
+        return
+    ec2, vpc, service = account.client("ec2"), params["VpcId"], params["ServiceName"]
+    subnets = ec2.describe_subnets(SubnetIds=list(params.get("SubnetIds") or []))["Subnets"]
+    zones = [subnet["AvailabilityZone"] for subnet in subnets]
+    if params.get("SubnetIds") and len(set(zones)) < len(zones):
+        message = "Found another VPC endpoint subnet in the availability zone of "
+        raise AwsError("DuplicateSubnetsInSameZone", f"{message}{subnets[-1]['SubnetId']}", 400)
+    if not params.get("PrivateDnsEnabled"):
+        return
+    for attribute in ("enableDnsSupport", "enableDnsHostnames"):
+        answer = ec2.describe_vpc_attribute(VpcId=vpc, Attribute=attribute)
+        if not answer[f"{attribute[0].upper()}{attribute[1:]}"]["Value"]:
+            message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to"
+            raise AwsError("InvalidParameter", f"{message} true for {vpc}", 400)
+    for other in ec2.describe_vpc_endpoints()["VpcEndpoints"]:
+        named = other["State"] != "deleted" and other.get("PrivateDnsEnabled")
+        if named and (other["VpcId"], other["ServiceName"]) == (vpc, service):
+            message = "private-dns-enabled cannot be set because there is already a conflicting DNS domain for"
+            raise AwsError("InvalidParameter", f"{message} {service} in the VPC {vpc}", 400)
+
+
 def _alias_targets(account: Account, params: Json) -> None:
     """An alias to a load balancer names one that there is, with the zone id of its own.
 
@@ -117,6 +143,7 @@ def _cluster_providers(account: Account, params: Json) -> None:
 
 def _rules() -> Iterator[tuple[tuple[str, str], Callable[[Account, Json], None]]]:
     yield ("elbv2", "CreateLoadBalancer"), _two_zones
+    yield ("ec2", "CreateVpcEndpoint"), _private_dns
     yield ("route53", "ChangeResourceRecordSets"), _alias_targets
     yield ("logs", "CreateLogGroup"), _key_of_a_log_group
     yield ("logs", "AssociateKmsKey"), _key_of_a_log_group

@@ -18,6 +18,7 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 SERVICE, DEFINITION = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
 SCALING, ALB = "aws:appautoscaling/target:Target", "aws:lb/loadBalancer:LoadBalancer"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
 
 def change(kind: str, old: Any = None, new: Any = None, *, service: str | None = None, name: str = "x") -> Change:
@@ -174,6 +175,10 @@ VCPU, GB, IPV4 = 0.04045 * 730, 0.00442 * 730, 0.005 * 730
         ([change(SCALING, {"minCapacity": 2}, {"minCapacity": 3}, service="nobody-knows")], {}),
         ([change(ALB, None, {"subnets": ["a", "b"]})], {"load balancer": 0.0243 * 730 + 2 * IPV4}),
         ([change(ALB, None, {"subnets": ["a", "b"], "internal": True})], {"load balancer": 0.0243 * 730}),
+        ([change(ALB, None, {"subnets": UNKNOWN})], {"load balancer": 0.0243 * 730 + 2 * IPV4}),
+        ([change(ENDPOINT, None, {"vpcEndpointType": "Interface", "subnetIds": ["a", "b", "c"]})], {"VPC endpoint": 3 * 0.014 * 730}),
+        ([change(ENDPOINT, None, {"vpcEndpointType": "Interface", "subnetIds": UNKNOWN})], {"VPC endpoint": 2 * 0.014 * 730}),
+        ([change(ENDPOINT, None, {"vpcEndpointType": "Gateway", "routeTableIds": ["a", "b"]})], {}),
         ([change("aws:ec2/natGateway:NatGateway", {"subnetId": "a"})], {"NAT gateway": -0.062 * 730}),
         ([change("aws:kms/key:Key", None, {"description": "x"})], {"KMS key": 1.0}),
         ([change(ALARM, None, {"metricName": "x"})], {"alarm": 0.1}),
@@ -191,8 +196,8 @@ def test_what_a_month_costs_more(changes: list[Change], expected: dict[str, floa
 
 @pytest.mark.parametrize(
     ("network", "address"),
-    [({"nat": "none"}, IPV4), ({"nat": "single"}, 0), ({}, 0), (None, 0)],
-    ids=["without NAT", "with NAT", "without a word of NAT", "without a network"],
+    [({"nat": "none"}, IPV4), ({"nat": "none", "endpoints": True}, 0), ({"nat": "single"}, 0), ({}, 0), (None, 0)],
+    ids=["without NAT", "with endpoints instead", "with NAT", "without a word of NAT", "without a network"],
 )
 def test_a_task_of_a_network_without_nat_has_an_address_that_costs(network: Any, address: float) -> None:
     assert TOKYO is not None

@@ -119,6 +119,34 @@ def get_vpc(aws: Aws, args: Properties) -> Properties:
     }
 
 
+def get_vpc_endpoint_service(aws: Aws, args: Properties) -> Properties:
+    """The one service that fits, by its short name or its whole one; of two kinds of endpoints by `serviceType`."""
+    name = args.get("serviceName") or f"com.amazonaws.{aws.region}.{args['service']}"
+    services = aws.client("ec2").describe_vpc_endpoint_services()["ServiceDetails"]
+    of_name = [each for each in services if each["ServiceName"] == name]
+    kinds = [args["serviceType"]] if "serviceType" in args else ["Interface", "Gateway", "GatewayLoadBalancer"]
+    found = _only(
+        [each for each in of_name if dig(each, "ServiceType.0.ServiceType") in kinds], "EC2 VPC Endpoint Service"
+    )
+    return {
+        **args,
+        "acceptanceRequired": found["AcceptanceRequired"],
+        "arn": ec2_arn(aws, f"vpc-endpoint-service/{found['ServiceId']}"),
+        "availabilityZones": found["AvailabilityZones"],
+        "baseEndpointDnsNames": found["BaseEndpointDnsNames"],
+        "id": str(zlib.crc32(name.encode())),
+        "managesVpcEndpoints": found["ManagesVpcEndpoints"],
+        "owner": found["Owner"],
+        "privateDnsName": found.get("PrivateDnsName", ""),
+        "region": aws.region,
+        "serviceId": found["ServiceId"],
+        "serviceName": name,
+        "serviceType": dig(found, "ServiceType.0.ServiceType"),
+        "tags": tag_dictionary(found.get("Tags", [])),
+        "vpcEndpointPolicySupported": found["VpcEndpointPolicySupported"],
+    }
+
+
 def get_subnets(aws: Aws, args: Properties) -> Properties:
     """The ids of all subnets that fit."""
     subnets = aws.client("ec2").describe_subnets(Filters=_filters(args))["Subnets"]
@@ -326,6 +354,7 @@ INVOKES: dict[str, Callable[[Aws, Properties], Properties]] = {
     "aws:index/getPartition:getPartition": get_partition,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
     "aws:ec2/getVpc:getVpc": get_vpc,
+    "aws:ec2/getVpcEndpointService:getVpcEndpointService": get_vpc_endpoint_service,
     "aws:ec2/getSubnets:getSubnets": get_subnets,
     "aws:ec2/getSubnet:getSubnet": get_subnet,
     "aws:route53/getZone:getZone": get_zone,
