@@ -20,13 +20,14 @@ from releases.names import aws_name, log_group, release_tag
 MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
-Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm"]
+Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm", "image"]
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
 CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
 LOG_PAGE, LOGS_PAGE = (
     f"{CLOUDWATCH}logsV2:log-groups{which}{log_group(name).replace('/', '$252F')}"
     for which, name in (("/log-group/", ""), ("$3FlogGroupNameFilter$3D", aws_name("{stack}", "")))
 )
+REPOSITORY = "ecr/repositories/private/{account}/<repository>"
 DASHBOARD = {"Dashboard": f"{CLOUDWATCH}dashboards/dashboard/{{stack}}"}
 LINKS: Mapping[Subject, Mapping[str, str]] = {
     "pipeline": {"Pipeline": EXECUTION_PAGE, "Log": f"{LOG_PAGE}<pipeline>", **DASHBOARD},
@@ -34,6 +35,11 @@ LINKS: Mapping[Subject, Mapping[str, str]] = {
     "hook": {"Services": f"{CLUSTER}/services?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
     "task": {"Tasks": f"{CLUSTER}/tasks?region={{region}}", "Logs": LOGS_PAGE, **DASHBOARD},
     "job": {"Log": f"{LOG_PAGE}<pipeline>", "Tasks": f"{CLUSTER}/tasks?region={{region}}", **DASHBOARD},
+    "image": {
+        "Findings": f"{REPOSITORY}/_/image/<digest>/scan-results?region={{region}}",
+        "Images": f"{REPOSITORY}?region={{region}}",
+        **DASHBOARD,
+    },
     "alarm": {"Alarm": f"{CLOUDWATCH}alarmsV2:alarm/<alarm>", "Log": f"{LOG_PAGE}<alarm>", **DASHBOARD},
 }
 """Where in the AWS console to look further. A service's log group ends in what its pipeline and its alarm are called.
@@ -45,6 +51,7 @@ INPUT_PATHS: Mapping[Subject, Mapping[str, str]] = {
     "task": {"group": "$.detail.group", "task": "$.detail.taskArn"},
     "job": {name: f"$.detail.{name}" for name in ("pipeline", "job", "reason", "task")},
     "alarm": {"alarm": "$.detail.alarmName"},
+    "image": {"repository": "$.detail.repository-name", "digest": "$.detail.image-digest"},
 }
 """What every message of a subject has of its event."""
 MORE_PATHS: Mapping[str, Mapping[str, str]] = {
@@ -64,6 +71,11 @@ MORE_PATHS: Mapping[str, Mapping[str, str]] = {
         "definition": "$.detail.taskDefinitionArn",
     },
     "aws.cloudwatch": {"reason": "$.detail.state.reason"},
+    "aws.ecr": {
+        "tag": "$.detail.image-tags[0]",
+        "critical": "$.detail.finding-severity-counts.CRITICAL",
+        "high": "$.detail.finding-severity-counts.HIGH",
+    },
     SOURCE: {
         **{name: f"$.detail.{name}" for name in ("summary", "reason", "release", "commit", "took", "changed")},
         "digest": "$.detail.image_digest",
@@ -245,6 +257,20 @@ MESSAGES: Mapping[str, Message] = {
         source="aws.cloudwatch",
         subject="alarm",
     ),
+    # Of basic scanning, on push; a count that is 0 is not in the event (ECR, Amazon ECR events and EventBridge).
+    "vulnerable": Message(
+        "The scan of an image of <repository> has found something",
+        ACTION_NEEDED,
+        "ECR Image Scan",
+        {
+            "finding-severity-counts": {
+                "$or": [{"CRITICAL": [{"numeric": [">", 0]}]}, {"HIGH": [{"numeric": [">", 0]}]}]
+            }
+        },
+        ["CRITICAL: <critical>", "HIGH: <high>", "Image <digest>, <tag>"],
+        source="aws.ecr",
+        subject="image",
+    ),
 }
 
 
@@ -277,7 +303,7 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
     Args:
         message: what is told.
         scope: the stack, whose cluster has its name.
-        pipelines: its pipelines' names, which its services' composite alarms have too.
+        pipelines: its pipelines' names, which its services' composite alarms and repositories have too.
     """
     detail = dict(message.detail)
     events: dict[str, Any] = {"source": [message.source], "detail-type": [message.detail_type], "detail": detail}
@@ -286,6 +312,8 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
             detail["pipeline"] = list(pipelines)
         case "alarm":
             detail["alarmName"] = list(pipelines)
+        case "image":
+            detail["repository-name"] = list(pipelines)
         case "service":
             events["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
         case "hook":  # whose resource is the service deployment (ECS, hook state change events)
@@ -305,7 +333,8 @@ def longest_pattern_length(pipelines: Sequence[str]) -> int:
 
 def console_url(scope: Scope, page: str) -> str:
     """The address of a page of the AWS console."""
-    return f"https://{scope.region}.console.aws.amazon.com/{page.format(region=scope.region, stack=scope.stack)}"
+    of_stack = page.format(region=scope.region, stack=scope.stack, account=scope.account)
+    return f"https://{scope.region}.console.aws.amazon.com/{of_stack}"
 
 
 def webhook_transformer(message: Message, scope: Scope, *, production: bool) -> Transformer:

@@ -16,9 +16,11 @@ from moto.backends import get_backend
 from sandbox.account.account import Account
 from sandbox.containers.image import Image, make_image
 from sandbox.containers.registry import Reference, RegistryError, pull, push
+from sandbox.ecr import control
 from sandbox.ecr.api import HANDLERS
 from sandbox.ecr.tokens import token_account
 from sandbox.ecs.provision import pull_failure
+from sandbox.server.control import Rejected
 from sandbox.server.listener import Listener
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -103,6 +105,37 @@ def test_the_same_image_under_the_same_tag_is_refused(ecr: Any) -> None:
     with pytest.raises(ClientError) as caught:
         put(ecr, "1", "a")
     assert code(caught) == "ImageAlreadyExistsException"
+
+
+def scan(account: Account, tag: str = "v1", **counts: int) -> dict[str, Any]:
+    return control.scan(account, {"repository": "app", "tag": tag, "counts": counts})
+
+
+def test_a_scan_of_a_pushed_image_ends_with_what_it_is_told_to_find(account: Account, ecr: Any) -> None:
+    repository(ecr)
+    ecr.put_image_scanning_configuration(repositoryName="app", imageScanningConfiguration={"scanOnPush": True})
+    digest = put(ecr, "1", "v1")
+    event = scan(account, CRITICAL=10, HIGH=0, MEDIUM=9)
+    assert (event["source"], event["detail-type"]) == ("aws.ecr", "ECR Image Scan")
+    assert event["resources"] == [f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/app"]
+    assert event["detail"] == {
+        "scan-status": "COMPLETE", "repository-name": "app", "image-digest": digest, "image-tags": ["v1"],
+        "finding-severity-counts": {"CRITICAL": 10, "MEDIUM": 9},
+    }  # fmt: skip
+    assert account.bus.history[-1] == event
+
+
+def test_what_is_not_scanned(account: Account, ecr: Any) -> None:
+    with pytest.raises(Rejected, match="does not exist"):
+        scan(account)
+    repository(ecr)
+    put(ecr, "1", "v1")
+    with pytest.raises(Rejected, match="app scans nothing that is pushed"):
+        scan(account)
+    with pytest.raises(Rejected, match="does not exist"):
+        scan(account, "v2")
+    with pytest.raises(Rejected, match="BAD is no severity; there are CRITICAL, HIGH"):
+        scan(account, BAD=1)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,17 @@ def test_an_alarm_of_a_service(local: Stack) -> None:
     assert messages[0][1].startswith(f"Reason: {arn} transitioned to ALARM at ")
 
 
+def test_what_a_scan_finds_in_an_image(local: Stack) -> None:
+    before, live = len(told(local)), local.status("hello")["image_digest"]
+    for counts in ({"MEDIUM": 9}, {"HIGH": 2, "LOW": 1}):
+        scanned = local.control("scan", {"repository": "local-hello", "tag": "live", "counts": counts})
+        assert scanned["detail"]["image-digest"] == live
+    ((title, critical, high, image),) = told(local, before)
+    assert title == "[local] The scan of an image of local-hello has found something"
+    assert (critical, high) == ("CRITICAL:", "HIGH: 2")
+    assert image.startswith(f"Image {live}, ")
+
+
 def test_an_approval(local: Stack, apps: Apps) -> None:
     local.edit("Pulumi.local.yaml", ROUTE, f"approve: true\n      {ROUTE}")
     local.ok("up")

@@ -39,7 +39,12 @@ TARGET_MODULES = (
     "sandbox.eventbridge.destinations",
 )
 """Modules with ``TARGETS``: what delivers events to the targets of rules, by the service in the target's ARN."""
-CONTROL_MODULES = ("sandbox.balancer.control", "sandbox.codebuild.control", "sandbox.scheduler.control")
+CONTROL_MODULES = (
+    "sandbox.balancer.control",
+    "sandbox.codebuild.control",
+    "sandbox.ecr.control",
+    "sandbox.scheduler.control",
+)
 """Modules with ``ROUTES``: what parts of the sandbox offer at ``/_sandbox/``."""
 
 

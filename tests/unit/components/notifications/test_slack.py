@@ -209,6 +209,48 @@ def test_a_service_s_alarm(name: str, before: str, now: str, kinds: list[str]) -
     assert [kind for kind in MESSAGES if told(kind, of("alarm", detail))] == kinds
 
 
+def scanned(repository: str, counts: dict[str, int], *tags: str) -> dict[str, Any]:
+    """ECR's event of an image that was scanned ("Amazon ECR events and EventBridge": a completed image scan)."""
+    detail = {
+        "scan-status": "COMPLETE", "repository-name": repository, "finding-severity-counts": counts,
+        "image-digest": "sha256:0", "image-tags": list(tags),
+    }  # fmt: skip
+    return of("vulnerable", detail, f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{repository}")
+
+
+@pytest.mark.parametrize(
+    ("repository", "counts", "ours"),
+    [
+        ("dev-a", {"CRITICAL": 10, "MEDIUM": 9}, True),
+        ("dev-a", {"HIGH": 1}, True),
+        ("dev-a", {"CRITICAL": 0, "HIGH": 0, "LOW": 3}, False),
+        ("dev-a", {"MEDIUM": 9, "UNDEFINED": 1}, False),
+        ("dev-a", {}, False),
+        ("dev-a/inbox", {"CRITICAL": 1}, False),
+        ("dev-ab", {"CRITICAL": 1}, False),
+        ("prd-a", {"CRITICAL": 1}, False),
+    ],
+)
+def test_what_a_scan_finds_in_a_service_s_image(repository: str, counts: dict[str, int], ours: bool) -> None:
+    assert told("vulnerable", scanned(repository, counts)) is ours
+
+
+def test_a_scan_s_findings_are_told_with_the_image_and_where_they_are() -> None:
+    given = webhook_transformer(MESSAGES["vulnerable"], SCOPE, production=False)
+    body = filled(given, scanned("dev-a", {"CRITICAL": 2, "HIGH": 31}, "content-1", "live"))
+    assert body["text"] == "[dev] The scan of an image of dev-a has found something"
+    *lines, links = body["attachments"][0]["blocks"][1:]
+    assert [line["text"]["text"] for line in lines] == ["CRITICAL: 2", "HIGH: 31", "Image sha256:0, content-1"]
+    assert links["elements"][0]["text"].startswith(
+        f"<https://{REGION}.console.aws.amazon.com/ecr/repositories/private/{ACCOUNT}/dev-a/_/image/sha256:0/"
+        f"scan-results?region={REGION}|Findings>"
+    )
+    untagged = filled(given, scanned("dev-a", {"HIGH": 1}))
+    assert [line["text"]["text"] for line in untagged["attachments"][0]["blocks"][1:-1]] == [
+        "CRITICAL: ", "HIGH: 1", "Image sha256:0, ",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("ended", "ours"),
     [
