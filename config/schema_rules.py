@@ -115,6 +115,7 @@ def rules() -> dict[str, list[Schema]]:
                 },
                 {"properties": {"build": {"type": "null"}, "parameters": {"additionalProperties": RUNTIME_ONLY}}},
             ),
+            _when(_is("protocol", "grpc"), {"properties": {"alarms": {"properties": {"server_errors": NO}}}}),
             *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
         ],
     }

@@ -107,6 +107,12 @@ class Service(Model):
             raise ValueError("assets are asked for through the load balancer, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:
             raise ValueError("alarms watch what the load balancer sees, and there are no routes")
+        if self.protocol == "grpc" and "server_errors" in self.alarms.model_fields_set and self.alarms.server_errors:
+            raise ValueError(
+                "alarms.server_errors counts HTTP's 5xx, and with protocol grpc a call that fails is an answer 200; "
+                "take it away, or say false: latency and unhealthy_hosts are looked at, and of its calls the app has "
+                "to tell by metrics of its own"
+            )
         if not self.source.is_built and "build" in self.model_fields_set:
             raise ValueError(f"build: with source.type {self.source.type} nothing is built; take it away")
         if not self.source.is_built and (

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from components.model import Model
+from components.service.routing import Protocol
 from releases.names import alarm_name
 
 FEWEST_ERRORS, FEWEST_REQUESTS = 5, 20
@@ -43,7 +44,8 @@ class Alarms(Model):
 
     server_errors: Annotated[Annotated[float, Field(gt=0, le=100)] | None, OFF] = 5
     """Per cent of a minute's requests that the tasks answer with 5xx, in two of five minutes. 5 is what one of twenty
-    tasks causes that always fails. Fewer than 5 errors in a minute never count: at night one is many per cent."""
+    tasks causes that always fails. Fewer than 5 errors in a minute never count: at night one is many per cent. None
+    with `protocol: grpc`, whose errors are answers 200."""
     latency: Annotated[Annotated[float, Field(gt=0)] | None, OFF] = 2
     """Seconds in which 95 % of a minute's requests are answered, in three of five minutes. p95, because p99 of less
     than a hundred requests is the slowest of them; fewer than 20 requests in a minute never count. A service that is
@@ -107,6 +109,17 @@ look at M of N (CloudWatch, using metric math).
 The load balancer's own 5xx (502, when a task closes the connection) are in no metric of a target group; tasks that end
 like that fail their health check, or the circuit breaker counts them.
 """
+
+
+def measurable(limits: Alarms, protocol: Protocol) -> Alarms:
+    """The limits that the load balancer's numbers tell of: a call of gRPC's that fails is an answer 200, with a status
+    in its trailers (gRPC over HTTP/2, Responses).
+
+    Args:
+        limits: as they are declared.
+        protocol: of the service's target groups.
+    """
+    return limits.model_copy(update={"server_errors": None}) if protocol == "grpc" else limits
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from components.iam import policies
 from components.iam.roles import attach_policy, create_role
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
-from components.service.alarms import Alarms, ServiceAlarms, service_alarms, watched_alarms
+from components.service.alarms import Alarms, ServiceAlarms, measurable, service_alarms, watched_alarms
 from components.service.autoscaling import Tasks, scaling
 from components.service.capacity import Capacity, provider_strategies, shares
 from components.service.connections import Connection, let_tasks_in, service_connect
@@ -146,7 +146,8 @@ class EcsService(pulumi.ComponentResource):
         self.service, self.args = name, args
         self.deploy, self.tasks = args.get("deploy", RollingStrategy()), args.get("tasks", Tasks())
         self._routes, self._opens_sessions = args.get("routes", []), args.get("exec", False)
-        self._health_check, self._limits = args.get("health_check", HealthCheck()), args.get("alarms", Alarms())
+        self._health_check = args.get("health_check", HealthCheck())
+        self._limits = measurable(args.get("alarms", Alarms()), args.get("protocol", "http1"))
         self._platform, self._scope = args["platform"], args["platform"].scope
         self._capacity = shares(args.get("capacity"), spot=self._platform.spot)
         self._current, self._services = args.get("current", CurrentService()), args.get("services", {})

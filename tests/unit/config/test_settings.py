@@ -128,6 +128,7 @@ MISTAKES = [
     ("services.chuoi.protocol", "grpc", "services.chuoi: health_check.path /healthz is no method; with protocol grpc it is as /grpc.health.v1.Health/Check"),
     ("services.chuoi.health_check.matcher", "0", "services.chuoi: health_check.matcher 0 is gRPC's; with protocol http1 codes are from 200 to 499"),
     ("services.chuoi", {**(json.loads(stack_config("dev")["fargate-delivery:services"])["chuoi"]), "protocol": "grpc", "health_check": {"path": "/a.B/C", "matcher": "200"}}, "services.chuoi: health_check.matcher 200 is HTTP's; with protocol grpc codes are from 0 to 99"),
+    ("services.chuoi", {**(json.loads(stack_config("dev")["fargate-delivery:services"])["chuoi"]), "protocol": "grpc", "health_check": {"path": "/a.B/C"}, "alarms": {"server_errors": 3}}, "services.chuoi: alarms.server_errors counts HTTP's 5xx, and with protocol grpc a call that fails is an answer 200; take it away, or say false: latency and unhealthy_hosts are looked at, and of its calls the app has to tell by metrics of its own"),
     ("services.mailer", {**WORKER, "protocol": "http2"}, "services.mailer: protocol is spoken by the load balancer, and there are no routes"),
     ("services.chuoi.health_check.path", "/" + "a" * 1024, "is not allowed: string should have at most 1024 characters"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "a {{b}}", "for": ["build"]}, "is not allowed: contains {{, which Parameter Store takes for another parameter's name and refuses"),

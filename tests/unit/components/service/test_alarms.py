@@ -53,6 +53,19 @@ def test_the_worst_target_group_counts(measure: str, one: str, two: str) -> None
         assert all("return_data" not in query for query in metrics)
 
 
+GRPC = {"protocol": "grpc", "health_check": {"path": "/grpc.health.v1.Health/Check"}}
+
+
+@pytest.mark.parametrize("alarms", [{}, {"latency": 3}, {"server_errors": False}], ids=json.dumps)
+def test_errors_of_grpc_are_no_5xx_so_there_is_no_alarm_of_them(deploy: Deploy, alarms: dict[str, Any]) -> None:
+    found = of_services(with_alarms(deploy, alarms, **GRPC))
+    assert {"chuoi-latency", "chuoi-unhealthy-hosts"} <= found.keys()
+    assert "chuoi-server-errors" not in found
+    watched = with_alarms(deploy, alarms, **GRPC).inputs(SERVICE, "chuoi-service")["alarms"]
+    assert sorted(watched["alarmNames"]) == ["dev-chuoi-latency", "dev-chuoi-unhealthy-hosts"]
+    assert "chuoi-server-errors" in of_services(with_alarms(deploy, {}, **{**GRPC, "protocol": "http2"}))
+
+
 def test_every_metric_of_every_target_group_is_asked_for() -> None:
     _, *found = queries(MEASURES["server_errors"], ["a", "b"], "app/x")
     assert [(query["id"], query["metric"]) for query in found] == [
