@@ -43,6 +43,7 @@ def _network(scope: Scope) -> list[Statement]:
         "elasticloadbalancing:CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes "
         "SetSecurityGroups SetSubnets SetIpAddressType "
         "CreateListener DeleteListener ModifyListener ModifyListenerAttributes "
+        "AddListenerCertificates RemoveListenerCertificates "
         "CreateRule DeleteRule ModifyRule SetRulePriorities AddTags RemoveTags"
     )
     groups = (

@@ -132,8 +132,10 @@ def check_load_balancer(config: Stack) -> Iterator[str]:
         yield "load_balancer: exists, so its VPC does: name it as network.vpc_id, with private_subnet_ids for the tasks"
     elif public:
         yield "network.public_subnet_ids: are for a load balancer that is made; take them away"
-    if config.domain.certificate_arn is not None:
-        yield "domain.certificate_arn: is the listener's, and load_balancer.listener_arn exists; take it away"
+    for index, zone in enumerate(config.domain.zones):
+        if zone.certificate_arn is not None:
+            where = "domain" if index == 0 else f"domain.more_zones[{index - 1}]"
+            yield f"{where}.certificate_arn: is the listener's, and load_balancer.listener_arn exists; take it away"
     if "allowed_cidrs" in config.cluster.model_fields_set:
         yield "cluster.allowed_cidrs: are those of the load balancer's own security group, which exists; take them away"
     for name, service in config.services.items():
@@ -203,18 +205,14 @@ def check_connections(config: Stack) -> Iterator[str]:
 
 def _misplaced(host: str, config: Stack) -> str | None:
     """Why a host can be none of the stack's: it has no certificate, or no place for its record."""
-    zone = config.domain.zone
-    if config.load_balancer.listener_arn is None:
-        return None if _has_certificate(host, zone) else f"must be {zone} or one label below it, as in www.{zone}"
-    if not config.domain.records or host == zone or host.endswith(f".{zone}"):
+    zone, names = config.domain.zone_of(host), [each.zone for each in config.domain.zones]
+    if config.load_balancer.listener_arn is not None:
+        if zone is not None or not config.domain.records:
+            return None
+        return f"must be within {' or '.join(names)}, where its record is made, or domain.records be false"
+    if zone is not None and "." not in host.removesuffix(zone.zone).removesuffix("."):
         return None
-    return f"must be within {zone}, where its record is made, or domain.records be false"
-
-
-def _has_certificate(host: str, zone: str) -> bool:
-    """Whether a certificate for the zone and one label below it is for a host."""
-    label = host.removesuffix(zone).removesuffix(".")
-    return host == zone or (host.endswith(f".{zone}") and "." not in label)
+    return f"must be {' or '.join(names)} or one label below it, as in www.{names[0]}"
 
 
 def check_pull_request_stack(stack: str, config: Stack) -> Iterator[str]:

@@ -22,6 +22,8 @@ from releases.names import build_value_name
 TARGET_GROUPS = RULES = 100
 """Of a load balancer (ELB, quotas for Application Load Balancers; the first cannot be raised). A route has as many
 target groups as rules, or more; a redirect has a rule."""
+CERTIFICATES = 25
+"""Of a load balancer, but for each listener's own (the same quotas; it can be raised)."""
 BUILD_VARIABLE = 4096
 """Characters of a variable of a build (CodeBuild: `EnvironmentVariable should be at most 4096 characters`)."""
 FUNCTION_VARIABLES, OTHER_SETTINGS = 4096, 2000
@@ -69,6 +71,11 @@ def _check_load_balancer(config: Stack) -> Iterator[str]:
     services = config.services.values()
     if config.review is None:
         ports = 2 + len({port for service in services for port in service.deploy.test_ports})
+        if (certificates := len(config.domain.more_zones) * (ports - 1)) > CERTIFICATES:
+            yield (
+                f"domain.more_zones: are {certificates} certificates of the listeners, and a load balancer takes "
+                f"{CERTIFICATES} beside their own; move zones to another stack"
+            )
         for version in (4, 6):
             networks = [c for c in config.cluster.allowed_cidrs if ipaddress.ip_network(c).version == version]
             most = config.cluster.rules_of_a_security_group

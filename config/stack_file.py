@@ -53,17 +53,16 @@ class Network(Model):
         return self
 
 
-class Domain(Model):
-    """Where the services answer, by DNS zone and certificate."""
+class Zone(Model):
+    """A DNS zone that hosts are in, and their certificate."""
 
     zone: types.Host
     """The public Route 53 zone. Routes' hosts are the zone itself or one label below it."""
     certificate_arn: types.CertificateArn | None = None
     """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
     records: bool = True
-    """Whether alias records for the routes' hosts, and the redirects', are made. False: DNS is somebody else's."""
-    redirects: list[Redirect] = Field(default_factory=list)
-    """Hosts that lead to others, such as the zone itself to `www` of it."""
+    """Whether alias records for the routes' hosts, and the redirects', are made. False: DNS is somebody else's, and the
+    output `dns_records` says which are to be made."""
 
     @model_validator(mode="after")
     def _fits_a_certificate(self) -> Self:
@@ -72,6 +71,32 @@ class Domain(Model):
                 f"zone has {len(self.zone)} characters, and a certificate is made for {LONGEST_OF_A_CERTIFICATE} at "
                 "most; adopt one by certificate_arn"
             )
+        return self
+
+
+class Domain(Zone):
+    """Where the services answer, by DNS zone and certificate."""
+
+    redirects: list[Redirect] = Field(default_factory=list)
+    """Hosts that lead to others, such as the zone itself to `www` of it."""
+    more_zones: list[Zone] = Field(default_factory=list)
+    """Others that hosts may be in. The load balancer chooses among their certificates by the host that is asked for."""
+
+    @property
+    def zones(self) -> list[Zone]:
+        """All of them, the first one first."""
+        return [self, *self.more_zones]
+
+    def zone_of(self, host: str) -> Zone | None:
+        """The zone that a host is in, of two within each other the inner one; None where it is in none."""
+        of_host = [each for each in self.zones if host == each.zone or host.endswith(f".{each.zone}")]
+        return max(of_host, key=lambda each: len(each.zone), default=None)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [each.zone for each in self.zones]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"zone {twice[0]} is there twice")
         return self
 
 
@@ -167,11 +192,9 @@ class Stack(Model):
     without_services: bool = False
     """Says of empty `services` that they are meant: all that the stack had are deleted."""
 
-    @property
-    def needs_zone(self) -> bool:
-        """Whether anything is written into the zone."""
-        certifies = self.load_balancer.listener_arn is None and self.domain.certificate_arn is None
-        return self.domain.records or certifies
+    def writes_into(self, zone: Zone) -> bool:
+        """Whether anything is written into a zone."""
+        return zone.records or (self.load_balancer.listener_arn is None and zone.certificate_arn is None)
 
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""

@@ -1,6 +1,6 @@
 """What a stack's services share: network, cluster, load balancer, delivery store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
 import boto3
@@ -11,7 +11,7 @@ from components.pipeline.start_failures import StartFailures
 from components.platform.cluster import Cluster
 from components.platform.dashboard import Charted, Dashboard
 from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
-from components.platform.load_balancer import AdoptedLoadBalancer, LoadBalancer, LoadBalancerArgs
+from components.platform.load_balancer import AdoptedLoadBalancer, Certified, LoadBalancer, LoadBalancerArgs
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
 from components.platform.platform import Platform
 from components.platform.scheme import check_scheme
@@ -19,6 +19,7 @@ from components.scope import Scope
 from components.service.connections import names_of
 from config.endpoints import endpoint_services
 from config.settings import Settings
+from config.stack_file import Stack, Zone
 from pipeline_steps import report
 from releases.names import artifact_prefix
 
@@ -33,7 +34,11 @@ class Shared(TypedDict):
 def declare(stack: Settings, scope: Scope) -> Platform:
     """Declare all of it, and export what reviews adopt."""
     config = stack.config
-    zone_id = aws.route53.get_zone(name=config.domain.zone).zone_id if config.needs_zone else None
+    zone_ids = {
+        each.zone: aws.route53.get_zone(name=each.zone).zone_id
+        for each in config.domain.zones
+        if config.writes_into(each)
+    }
     shared = shared_by(stack)
     network = Network("network", network_args(stack, scope, shared))
     cluster = Cluster(
@@ -46,7 +51,7 @@ def declare(stack: Settings, scope: Scope) -> Platform:
             "namespace": any(names_of(service.connects_to) for service in config.services.values()),
         },
     )
-    balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_id, shared))
+    balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_ids, shared))
     store_args: DeliveryStoreArgs = {
         "artifact_prefixes": [artifact_prefix(scope.name(name)) for name in config.services],
         "protect": config.protect,
@@ -57,6 +62,8 @@ def declare(stack: Settings, scope: Scope) -> Platform:
     jobs = any(service.jobs for service in config.services.values())
     failures = StartFailures("starts", {"scope": scope, "jobs": jobs, "page": config.notifications.page})
     pulumi.export("load_balancer", balancer.dns_name)
+    if elsewhere := [host for host in all_hosts(config) if not _recorded(config, host)]:
+        pulumi.export("dns_records", dict.fromkeys(elsewhere, balancer.dns_name))
     if shared is None:
         pulumi.export("shared", to_share(network, balancer))
     return Platform(
@@ -151,9 +158,9 @@ def network_args(stack: Settings, scope: Scope, shared: Shared | None) -> Networ
 
 
 def load_balancer_args(
-    stack: Settings, network: Network, zone_id: pulumi.Input[str] | None, shared: Shared | None
+    stack: Settings, network: Network, zone_ids: Mapping[str, pulumi.Input[str]], shared: Shared | None
 ) -> LoadBalancerArgs:
-    """The load balancer, with a certificate to make or to adopt; or another stack's."""
+    """The load balancer, with certificates to make or to adopt; or another stack's."""
     domain = stack.config.domain
     args: LoadBalancerArgs = {
         "load_balancer_name": stack.stack,
@@ -174,20 +181,44 @@ def load_balancer_args(
         args["redirects"] = domain.redirects
     if shared is None:
         args["reaches"] = _ranges(stack)
-    if domain.records and zone_id is not None:
-        args["records_zone_id"] = zone_id
-        hosts = {route.host for service in stack.config.services.values() for route in service.routes}
-        redirected: dict[str, list[str]] = {redirect.host: [] for redirect in domain.redirects}
-        args["hosts"] = {**redirected, **{host: list(stack.config.services) for host in sorted(hosts)}}
+    if domain.records:
+        args["records_zone_id"] = zone_ids[domain.zone]
+    if any(each.records for each in domain.zones):
+        args["hosts"] = {
+            host: once_of for host, once_of in all_hosts(stack.config).items() if _recorded(stack.config, host)
+        }
+    if domain.more_zones:
+        of_hosts = {host: domain.zone_of(host) for host in args.get("hosts", {})}
+        args["host_zone_ids"] = {host: zone_ids[zone.zone] for host, zone in of_hosts.items() if zone is not None}
     if shared is not None:
         args["adopt"] = shared["load_balancer"]
     elif (listener_arn := stack.config.load_balancer.listener_arn) is not None:
         args["adopt"] = existing_load_balancer(listener_arn, stack.config.network.vpc_id)
-    elif domain.certificate_arn is not None:
-        args["certificate_arn"] = domain.certificate_arn
-    elif zone_id is not None:
-        args["zone_id"] = zone_id
+    else:
+        args = {**args, **certified(domain, zone_ids)}
+        if domain.more_zones:
+            args["more_certificates"] = [certified(zone, zone_ids) for zone in domain.more_zones]
     return args
+
+
+def certified(zone: Zone, zone_ids: Mapping[str, pulumi.Input[str]]) -> Certified:
+    """A zone's certificate: one that exists, or one that is made."""
+    if zone.certificate_arn is not None:
+        return {"domain": zone.zone, "certificate_arn": zone.certificate_arn}
+    return {"domain": zone.zone, "zone_id": zone_ids[zone.zone]}
+
+
+def all_hosts(config: Stack) -> dict[str, list[str]]:
+    """The hosts that lead to the load balancer, and which services made each one's record once."""
+    routed = {route.host for service in config.services.values() for route in service.routes}
+    redirected: dict[str, list[str]] = {redirect.host: [] for redirect in config.domain.redirects}
+    return {**redirected, **{host: list(config.services) for host in sorted(routed)}}
+
+
+def _recorded(config: Stack, host: str) -> bool:
+    """Whether a host's record is the stack's to make."""
+    zone = config.domain.zone_of(host)
+    return zone is not None and zone.records
 
 
 def existing_load_balancer(listener_arn: str, vpc_id: str | None) -> AdoptedLoadBalancer:

@@ -41,7 +41,18 @@ class AdoptedLoadBalancer(TypedDict):
     zone_id: pulumi.Input[str]
 
 
-class LoadBalancerArgs(TypedDict):
+class Certified(TypedDict):
+    """A name with a certificate."""
+
+    domain: str
+    """The name of a certificate that is made, which also covers one label below it."""
+    zone_id: NotRequired[pulumi.Input[str]]
+    """The Route 53 zone of the certificate's validation record; needed unless certificate_arn is given."""
+    certificate_arn: NotRequired[pulumi.Input[str]]
+    """An issued certificate to use; none is made then."""
+
+
+class LoadBalancerArgs(Certified):
     """Inputs of `LoadBalancer`."""
 
     adopt: NotRequired[AdoptedLoadBalancer]
@@ -54,12 +65,8 @@ class LoadBalancerArgs(TypedDict):
     """In two zones or more; public ones, unless it is internal."""
     internal: NotRequired[bool]
     """Whether it has private addresses only."""
-    domain: str
-    """The name of the certificate that is made, which also covers one label below it."""
-    zone_id: NotRequired[pulumi.Input[str]]
-    """The Route 53 zone of the certificate's validation record; needed unless certificate_arn is given."""
-    certificate_arn: NotRequired[pulumi.Input[str]]
-    """An issued certificate to use; none is made then."""
+    more_certificates: NotRequired[Sequence[Certified]]
+    """Of other names, which clients are shown who ask for them (SNI)."""
     allowed_cidrs: NotRequired[Sequence[str]]
     """Who may connect; by default everybody, or what an internal one `reaches`."""
     test_ports: NotRequired[Sequence[int]]
@@ -75,14 +82,17 @@ class LoadBalancerArgs(TypedDict):
     """Hosts that lead to others."""
     records_zone_id: NotRequired[pulumi.Input[str]]
     """Where the alias records for the hosts are made; none without it."""
+    host_zone_ids: NotRequired[Mapping[str, pulumi.Input[str]]]
+    """For hosts of other zones, where each one's is made."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An Application Load Balancer, internet-facing or internal: HTTPS with a 404 for unknown hosts, HTTP that
     redirects.
 
-    Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; a certificate
-    with validation record unless one is adopted; and an alias record for each host, one however many services it has.
+    Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; for each name a
+    certificate with validation record unless one is adopted; and an alias record for each host, one however many
+    services it has.
     Nothing but redirects and records for an adopted load balancer.
     """
 
@@ -109,9 +119,10 @@ class LoadBalancer(pulumi.ComponentResource):
         for redirect in args.get("redirects", []):
             opts = pulumi.ResourceOptions(parent=self)
             _redirect(f"{name}-redirect-{redirect.host}", redirect, self.https_listener_arn, opts)
-        if "records_zone_id" in args:
-            for host, once_of in args.get("hosts", {}).items():
-                self._record(f"{name}-{host}", host, args["records_zone_id"], once_of)
+        zone_ids = args.get("host_zone_ids", {})
+        for host, once_of in args.get("hosts", {}).items():
+            if (zone_id := zone_ids.get(host, args.get("records_zone_id"))) is not None:
+                self._record(f"{name}-{host}", host, zone_id, once_of)
         self.register_outputs({"dns_name": self.dns_name})
 
     def _adopt(self, adopted: AdoptedLoadBalancer) -> None:
@@ -165,7 +176,7 @@ class LoadBalancer(pulumi.ComponentResource):
             enable_deletion_protection=protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
-        certificate_arn = args["certificate_arn"] if "certificate_arn" in args else self._certificate(name, args)
+        certificate_arn = self._certificate(name, args)
         https = _https_listener(f"{name}-https", 443, balancer.arn, certificate_arn, child)
         aws.lb.Listener(
             f"{name}-http",
@@ -185,6 +196,12 @@ class LoadBalancer(pulumi.ComponentResource):
             port: _https_listener(f"{name}-test-{port}", port, balancer.arn, certificate_arn, child).arn
             for port in test_ports
         }
+        for more in args.get("more_certificates", []):
+            arn = self._certificate(f"{name}-{more['domain']}", more)
+            for port, listener_arn in {443: https.arn, **self.test_listener_arns}.items():
+                aws.lb.ListenerCertificate(
+                    f"{name}-{more['domain']}-{port}", listener_arn=listener_arn, certificate_arn=arn, opts=child
+                )
         self.arn_suffix = balancer.arn_suffix
         self.security_group_id = group.id
         self.dns_name = balancer.dns_name
@@ -205,8 +222,10 @@ class LoadBalancer(pulumi.ComponentResource):
             ),
         )
 
-    def _certificate(self, name: str, args: LoadBalancerArgs) -> pulumi.Output[str]:
-        """A certificate for the domain and one label below it. Both names have one validation record."""
+    def _certificate(self, name: str, args: Certified) -> pulumi.Input[str]:
+        """One that exists, or one for the domain and one label below it. Both names have one validation record."""
+        if "certificate_arn" in args:
+            return args["certificate_arn"]
         if "zone_id" not in args:
             raise ValueError("LoadBalancer needs zone_id to validate the certificate it makes, or certificate_arn")
         child = pulumi.ResourceOptions(parent=self)

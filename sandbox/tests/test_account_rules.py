@@ -43,7 +43,11 @@ def made(account: Account) -> dict[str, str]:
     gone = endpoint(account, ids, "ssm", "a")["VpcEndpoint"]["VpcEndpointId"]
     ec2.delete_vpc_endpoints(VpcEndpointIds=[gone])
     balancer = elb.create_load_balancer(Name="lb", Subnets=[ids["a"], ids["b"]])["LoadBalancers"][0]
-    ids |= {"dns": balancer["DNSName"], "zone of lb": balancer["CanonicalHostedZoneId"]}
+    ids |= {
+        "lb": balancer["LoadBalancerArn"],
+        "dns": balancer["DNSName"],
+        "zone of lb": balancer["CanonicalHostedZoneId"],
+    }
     zone = account.client("route53").create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]
     ids["zone"] = zone["Id"].rpartition("/")[2]
     providers = {"capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []}
@@ -60,6 +64,23 @@ def alias(account: Account, made: dict[str, str], name: str, zone: str) -> Any:
     }
     batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
     return account.client("route53").change_resource_record_sets(HostedZoneId=made["zone"], ChangeBatch=batch)
+
+
+def certificates(account: Account, made: dict[str, str], count: int) -> Any:
+    acm, elb = account.client("acm"), account.client("elbv2")
+    arns = [
+        acm.request_certificate(DomainName=f"{number}.example.com", ValidationMethod="DNS")["CertificateArn"]
+        for number in range(count)
+    ]
+    answered = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    listener = elb.create_listener(
+        LoadBalancerArn=made["lb"],
+        Port=8000 + count,
+        Protocol="HTTPS",
+        Certificates=[{"CertificateArn": arns[0]}],
+        DefaultActions=[answered],
+    )["Listeners"][0]["ListenerArn"]
+    return elb.add_listener_certificates(ListenerArn=listener, Certificates=[{"CertificateArn": arn} for arn in arns])
 
 
 def key(account: Account, service: str, group: str) -> str:
@@ -98,6 +119,7 @@ def endpoint(account: Account, made: dict[str, str], service: str, *subnets: str
 NOT_THEIRS = f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{R}:{A}:log-group:/secret'"
 REFUSED: list[tuple[Callable[[Account, dict[str, str]], Any], str, str]] = [
     (lambda w, m: w.client("elbv2").create_load_balancer(Name="x", Subnets=[m["a"], m["a2"]]), "ValidationError", "At least two subnets in two different Availability Zones must be specified"),
+    (lambda w, m: certificates(w, m, 26), "TooManyCertificates", "You've reached the limit on the number of certificates per load balancer"),
     (lambda w, m: alias(w, m, "lb-9.eu-west-1.elb.amazonaws.com", m["zone of lb"]), "InvalidChangeBatch", "but that target was not found]"),
     (lambda w, m: alias(w, m, m["dns"], "Z00000000000"), "InvalidChangeBatch", "but the alias target name does not lie within the target zone]"),
     (lambda w, m: endpoint(w, m, "sqs", "a", "a2"), "DuplicateSubnetsInSameZone", "Found another VPC endpoint subnet in the availability zone of"),
@@ -123,6 +145,7 @@ def test_refused(
 def test_taken(account: Account, made: dict[str, str]) -> None:
     alias(account, made, f"dualstack.{made['dns']}.", made["zone of lb"])
     endpoint(account, made, "ssm", "a")
+    certificates(account, made, 2)
     group(account, f"logs.{R}.amazonaws.com", "/secret")
     account.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
 

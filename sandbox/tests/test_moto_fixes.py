@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from resource_account import client
+from resource_account import Account, client
 
 from sandbox import moto_fixes
 
@@ -395,3 +395,25 @@ def test_a_cluster_is_not_deleted_while_it_has_a_service() -> None:
         ecs.delete_cluster(cluster="main")
     ecs.delete_service(cluster="main", service="web")
     assert ecs.delete_cluster(cluster="main")["cluster"]["status"] == "INACTIVE"
+
+
+# Certificates of listeners
+
+
+def test_certificates_beside_a_listener_s_own_stay_when_it_is_changed() -> None:
+    elb, listener = client("elbv2"), Account().https_listener()
+    acm = client("acm")
+    other, more = (acm.request_certificate(DomainName=f"{name}.example.org")["CertificateArn"] for name in ("a", "b"))
+
+    def certificates() -> list[tuple[str, bool]]:
+        answer = elb.describe_listener_certificates(ListenerArn=listener)["Certificates"]
+        return [(each["CertificateArn"], each["IsDefault"]) for each in answer]
+
+    for _ in range(2):
+        elb.add_listener_certificates(ListenerArn=listener, Certificates=[{"CertificateArn": more}])
+    assert certificates()[1:] == [(more, False)]
+    answered = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    elb.modify_listener(ListenerArn=listener, Certificates=[{"CertificateArn": other}], DefaultActions=[answered])
+    assert certificates() == [(other, True), (more, False)]
+    elb.modify_listener(ListenerArn=listener, Port=444, DefaultActions=[answered])
+    assert certificates() == [(other, True), (more, False)]

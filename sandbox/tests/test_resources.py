@@ -189,6 +189,9 @@ CASES = [
          lambda a: {"port": 81, **OTHER_TAGS, "defaultActions": [
              {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": 404}}]},
          ("arn",), twice_fails=False),
+    Case("aws:lb/listenerCertificate:ListenerCertificate",
+         lambda a: {"listenerArn": a.https_listener(), "certificateArn": a.certificate("example.net")},
+         twice_fails=False),
     Case("aws:lb/listenerRule:ListenerRule",
          lambda a: {"listenerArn": a.listener(), "priority": 5, "tags": TAGS, **rule_actions(a, 100, 0),
                     "conditions": [{"hostHeader": {"values": ["b.example.org", "a.example.org"]}},

@@ -1,4 +1,6 @@
-"""A stack that the internet does not reach, and that does not reach it: an internal load balancer, and endpoints."""
+"""A stack that the internet does not reach, and that does not reach it: an internal load balancer, endpoints; hosts in
+several zones.
+"""
 
 import urllib.request
 from collections.abc import Iterator
@@ -118,4 +120,53 @@ def test_a_key_of_a_service_brings_the_endpoint_that_it_needs(local: Stack) -> N
     local.edit("Pulumi.local.yaml", "      exec: true\n", "")
     local.ok("up")
     assert "ssmmessages" not in endpoints(local)
+    assert local.changes() == {}
+
+
+DOMAIN = "  fargate-delivery:domain: {zone: local.example.com}\n"
+ZONES = DOMAIN.replace(
+    "{zone: local.example.com}",
+    "{zone: local.example.com, more_zones: [{zone: example.org}, {zone: example.net, records: false}]}",
+)
+ROUTE = "      routes: [{host: hello.local.example.com, priority: 10}]\n"
+ROUTES = ROUTE.replace(
+    "}]", "}, {host: example.org, priority: 11}, {host: shop.example.net, paths: [/shop*], priority: 12}]"
+)
+
+
+def certificates(stack: Stack) -> set[str]:
+    """The names for which the HTTPS listener shows a certificate."""
+    elbv2, acm = stack.client("elbv2"), stack.client("acm")
+    listeners = elbv2.describe_listeners(LoadBalancerArn=balancer(stack)["LoadBalancerArn"])["Listeners"]
+    (https,) = [each["ListenerArn"] for each in listeners if each["Port"] == 443]
+    shown = elbv2.describe_listener_certificates(ListenerArn=https)["Certificates"]
+    arns = {each["CertificateArn"] for each in shown}
+    return {acm.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"] for arn in arns}
+
+
+def aliases(stack: Stack, zone: str) -> set[str]:
+    """The hosts that lead to a load balancer by a record in a zone."""
+    route53 = stack.client("route53")
+    (id,) = [each["Id"] for each in route53.list_hosted_zones()["HostedZones"] if each["Name"] == f"{zone}."]
+    records = route53.list_resource_record_sets(HostedZoneId=id)["ResourceRecordSets"]
+    return {record["Name"].rstrip(".") for record in records if "AliasTarget" in record}
+
+
+def test_hosts_of_other_zones_have_certificates_and_records_or_it_is_said_which(local: Stack) -> None:
+    local.edit("Pulumi.local.yaml", DOMAIN, ZONES)
+    local.edit("Pulumi.local.yaml", ROUTE, ROUTES)
+    local.ok("up")
+    assert certificates(local) == {"local.example.com", "example.org", "example.net"}
+    assert aliases(local, "local.example.com") == {"hello.local.example.com"}
+    assert aliases(local, "example.org") == {"example.org"}
+    assert aliases(local, "example.net") == set()
+    assert local.outputs()["dns_records"] == {"shop.example.net": balancer(local)["DNSName"]}
+    assert heard(local, "example.org") == "a3"
+    assert local.changes() == {}
+    local.edit("Pulumi.local.yaml", ZONES, DOMAIN)
+    local.edit("Pulumi.local.yaml", ROUTES, ROUTE)
+    local.ok("up")
+    assert certificates(local) == {"local.example.com"}
+    assert aliases(local, "example.org") == set()
+    assert "dns_records" not in local.outputs()
     assert local.changes() == {}

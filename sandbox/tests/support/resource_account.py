@@ -105,6 +105,20 @@ class Account:
             defaultActions=[forward if target_group else fixed],
         )
 
+    def certificate(self, domain: str) -> str:
+        return self.id("aws:acm/certificate:Certificate", domainName=domain, validationMethod="DNS")
+
+    def https_listener(self) -> str:
+        fixed = {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": "404"}}
+        return self.id(
+            "aws:lb/listener:Listener",
+            loadBalancerArn=self.load_balancer(),
+            port=443,
+            protocol="HTTPS",
+            certificateArn=self.certificate("example.org"),
+            defaultActions=[fixed],
+        )
+
     def served_target_group(self) -> str:
         arn = self.target_group()
         self.listener(arn)

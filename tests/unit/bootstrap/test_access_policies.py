@@ -499,6 +499,13 @@ def test_a_deployment_may_all_that_cloudformation_needs_for_each_type(
     assert missing == set()
 
 
+def test_a_deployment_may_have_its_own_listeners_show_more_certificates() -> None:
+    for verb in ("Add", "Remove"):
+        action = f"elasticloadbalancing:{verb}ListenerCertificates"
+        own, other = (f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:listener/app/{of}/1/2" for of in ("dev", "prd"))
+        assert (may(DEPLOY, action, own), may(DEPLOY, action, other)) == (True, False)
+
+
 def test_a_deployment_may_give_endpoints_the_names_of_their_services() -> None:
     """Private DNS is a zone that AWS associates with the VPC, as who makes the endpoint."""
     assert may(DEPLOY, "route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/Z1")

@@ -43,6 +43,10 @@ def networks(count: int, form: str = "203.0.{}.0/24") -> list[str]:
     return [form.format(number) for number in range(count)]
 
 
+def zones(count: int) -> dict[str, Any]:
+    return {"zone": ZONE, "more_zones": [{"zone": f"example-{number}.org"} for number in range(count)]}
+
+
 BY_CODE_DEPLOY = {"strategy": "codedeploy", "test_port": 8443}
 PARAMETER = {"value": "x", "for": ["build"]}
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -86,6 +90,17 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"services": {}, "cluster": {"allowed_cidrs": networks(60), "rules_of_a_security_group": 120}},
         {"services": {}, "cluster": {"allowed_cidrs": networks(61), "rules_of_a_security_group": 120}},
         "61 networks of IPv4 on 2 ports are 122 rules of the load balancer's security group, which takes 120",
+    ),
+    "certificates": (
+        {"services": routed(1), "domain": zones(25)},
+        {"services": routed(1), "domain": zones(26)},
+        "domain.more_zones: are 26 certificates of the listeners, and a load balancer takes 25 beside their own; move "
+        "zones to another stack",
+    ),
+    "certificates of test ports too": (
+        {"services": routed(1, deploy=BY_CODE_DEPLOY), "domain": zones(12)},
+        {"services": routed(1, deploy=BY_CODE_DEPLOY), "domain": zones(13)},
+        "domain.more_zones: are 26 certificates of the listeners",
     ),
     "target groups": (
         {"services": routed(100)},

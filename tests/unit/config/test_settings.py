@@ -61,7 +61,7 @@ ROUTED = {
 }
 MISTAKES = [
     ("domain", "dev.example.com", "domain: 'dev.example.com' is not allowed: must be keys, each with its value; they are zone, certificate_arn, records, redirects"),
-    ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, redirects)"),
+    ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, redirects, more_zones)"),
     ("services.chuoi.task.cpu", ..., "services.chuoi.task.cpu: is missing (CPU units; 1024 are one vCPU)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "prod"}, "services.chuoi.parameters.MIX_ENV.for: is missing (Who reads it: the image's build, the running task, or both)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": 4000, "for": ["build"]}, """value: 4000 is not allowed: input should be a valid string; write it in quotes, "4000\""""),
@@ -334,6 +334,11 @@ MISTAKES = [
     ("domain.redirects", [{"host": "chuoi.dev.example.com", "to": "www.example.org", "priority": 5}], "domain.redirects[0].host: chuoi.dev.example.com is another redirect's or a route's"),
     ("domain.redirects", [{"host": "a.dev.example.com", "to": "c.dev.example.com", "priority": 5}, {"host": "a.dev.example.com", "to": "d.dev.example.com", "priority": 6}], "domain.redirects[1].host: a.dev.example.com is another redirect's"),
     ("domain.redirects", [{"host": "a.dev.example.com", "to": "b.dev.example.com", "priority": 5}, {"host": "b.dev.example.com", "to": "chuoi.dev.example.com", "priority": 6}], "domain.redirects[0].to: b.dev.example.com is redirected itself"),
+    ("domain.more_zones", [{"zone": "dev.example.com"}], "domain: zone dev.example.com is there twice"),
+    ("domain.more_zones", [{"zone": "example.org"}, {"zone": "example.org"}], "domain: zone example.org is there twice"),
+    ("domain.more_zones", [{"zone": "example.org", "redirects": []}], "domain.more_zones[0].redirects: there is no such key"),
+    ("domain.more_zones", [{"zone": f"{'a' * 60}.example.org"}], "domain.more_zones[0]: zone has 72 characters, and a certificate is made for 64 at most"),
+    ("services.chuoi.routes.0.host", "a.b.example.org", "services.chuoi.routes[0].host: 'a.b.example.org' must be dev.example.com or one label below it"),
     ("protect", "yes", "protect: 'yes' is not allowed"),
     ("secrets.chuoi.SECRET_KEY_BASE", ..., "pulumi config set --secret --path 'fargate-delivery:secrets.chuoi.SECRET_KEY_BASE' <value>"),
     ("secrets.chuoi.OTHER", "hidden", "secrets.chuoi.OTHER: no service has a parameter of this name"),
@@ -395,6 +400,36 @@ def test_what_does_not_go_with_an_internal_load_balancer(deploy: Deploy, changes
 def test_an_internal_load_balancer_needs_no_public_subnets(deploy: Deploy) -> None:
     network = {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1", "subnet-2"]}
     load(deploy, internal(network=network, cluster={"allowed_cidrs": ["10.0.0.0/8"]}))
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("example.org", None),
+        ("shop.example.org", None),
+        ("dev.example.com", None),
+        ("a.inner.dev.example.com", None),
+        ("a.b.example.org", "must be dev.example.com or inner.dev.example.com or example.org or one label below it, as in www.dev.example.com"),
+        ("a.b.inner.dev.example.com", "or one label below it"),
+        ("example.net", "or one label below it"),
+        ("badexample.org", "or one label below it"),
+    ],
+)  # fmt: skip
+def test_a_host_is_in_one_of_the_zones(deploy: Deploy, host: str, words: str | None) -> None:
+    config = changed("domain.more_zones", [{"zone": "inner.dev.example.com"}, {"zone": "example.org"}])
+    config["fargate-delivery:services"]["chuoi"]["routes"][0]["host"] = host
+    if words is None:
+        load(deploy, config)
+    else:
+        assert words in refusal(deploy, config)
+
+
+def test_a_load_balancer_that_exists_has_the_certificates_of_all_zones(deploy: Deploy) -> None:
+    arn = "arn:aws:acm:r:1:certificate/1"
+    more = [{"zone": "example.org"}, {"zone": "example.net", "certificate_arn": arn}]
+    words = "domain.more_zones[1].certificate_arn: is the listener's"
+    assert words in refusal(deploy, existing(domain={"zone": "dev.example.com", "more_zones": more}))
+    load(deploy, existing(domain={"zone": "example.net", "more_zones": [{"zone": "example.com"}]}))
 
 
 def test_hosts_of_any_depth_where_the_certificates_are_somebody_else_s(deploy: Deploy) -> None:

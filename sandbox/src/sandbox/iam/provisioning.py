@@ -88,7 +88,7 @@ TEMPLATES: Templates = {
             "{LoadBalancerArn}",
             "DeleteLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets SetIpAddressType",
         ),
-        "DeleteListener": "{ListenerArn}",
+        **_each("{ListenerArn}", "DeleteListener AddListenerCertificates RemoveListenerCertificates"),
         "DeleteRule": "{RuleArn}",
         "SetRulePriorities": "{RulePriorities.RuleArn}",
         **_each("{TargetGroupArn}", "DeleteTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes"),

@@ -76,6 +76,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
         "aws:kms/alias:Alias": "name namePrefix",
         "aws:kms/key:Key": "customerMasterKeySpec keyUsage multiRegion customKeyStoreId xksKeyId",
         "aws:lb/listener:Listener": "loadBalancerArn",
+        "aws:lb/listenerCertificate:ListenerCertificate": "listenerArn certificateArn",
         "aws:lb/listenerRule:ListenerRule": "listenerArn",
         "aws:lb/loadBalancer:LoadBalancer": "name namePrefix internal loadBalancerType customerOwnedIpv4Pool",
         "aws:lb/targetGroup:TargetGroup": (

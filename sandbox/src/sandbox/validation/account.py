@@ -41,6 +41,23 @@ def _two_zones(account: Account, params: Json) -> None:
         raise AwsError("ValidationError", message, 400)
 
 
+CERTIFICATES_OF_A_BALANCER = 25
+"""But for the listeners' own (ELB, quotas for Application Load Balancers)."""
+
+
+def _certificates(account: Account, params: Json) -> None:
+    """How many certificates a load balancer has beside those of its listeners (ELB API, AddListenerCertificates)."""
+    elbv2, listener = account.client("elbv2"), params["ListenerArn"]
+    balancer = listener.rpartition("/")[0].replace(":listener/", ":loadbalancer/")
+    count = len(params["Certificates"])
+    for each in elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
+        answer = elbv2.describe_listener_certificates(ListenerArn=each["ListenerArn"])
+        count += len([added for added in answer["Certificates"] if not added.get("IsDefault")])
+    if count > CERTIFICATES_OF_A_BALANCER:
+        message = "You've reached the limit on the number of certificates per load balancer"
+        raise AwsError("TooManyCertificates", message, 400)
+
+
 def _private_dns(account: Account, params: Json) -> None:
     """A service's own name leads to one endpoint of a VPC, and only where the VPC resolves names at all; an endpoint
     has one subnet of a zone (PrivateLink guide, Create an interface endpoint; the words are published errors').
@@ -143,6 +160,7 @@ def _cluster_providers(account: Account, params: Json) -> None:
 
 def _rules() -> Iterator[tuple[tuple[str, str], Callable[[Account, Json], None]]]:
     yield ("elbv2", "CreateLoadBalancer"), _two_zones
+    yield ("elbv2", "AddListenerCertificates"), _certificates
     yield ("ec2", "CreateVpcEndpoint"), _private_dns
     yield ("route53", "ChangeResourceRecordSets"), _alias_targets
     yield ("logs", "CreateLogGroup"), _key_of_a_log_group

@@ -1,9 +1,12 @@
 """The load balancer: redirects, with a rule and a record for each host; and one that the internet does not reach."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from mocked import SECRET_KEYS, Recorder, program, stack_config
+import pulumi
+import pytest
+from mocked import INVOKES, SECRET_KEYS, Recorder, program, stack_config
 
 from components.platform.load_balancer import LoadBalancer, LoadBalancerArgs
 
@@ -94,3 +97,85 @@ def test_a_component_of_its_own_never_lets_everybody_in_where_it_is_internal(dep
         ("10.0.0.0/16", 80),
         ("10.0.0.0/16", 443),
     }
+
+
+CERTIFICATE, SHOWN = "aws:acm/certificate:Certificate", "aws:lb/listenerCertificate:ListenerCertificate"
+ADOPTED = "arn:aws:acm:ap-northeast-1:123456789012:certificate/adopted"
+MORE = [
+    {"zone": "example.org"},
+    {"zone": "example.net", "certificate_arn": ADOPTED, "records": False},
+    {"zone": "inner.dev.example.com", "certificate_arn": ADOPTED},
+]
+
+
+def zoned(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch, hosts: list[str], **domain: Any
+) -> tuple[Recorder, list[str]]:
+    """The dev stack with a route for each host, and the hosts whose records are to be made by somebody else; a zone's id is its name."""
+    exported: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+    monkeypatch.setitem(INVOKES, "aws:route53/getZone:getZone", lambda args: {"zoneId": f"zone of {args['name']}"})
+    config = stack_config("dev", domain={"zone": "dev.example.com", **domain})
+    services = json.loads(config["fargate-delivery:services"])
+    services["chuoi"]["routes"] = [
+        {"host": host, "priority": 10 * number} for number, host in enumerate(hosts, start=1)
+    ]
+    config["fargate-delivery:services"] = json.dumps(services)
+    recorder = deploy(program, config=config, secret_keys=SECRET_KEYS)
+    return recorder, list(exported.get("dns_records", {}))
+
+
+def test_each_zone_has_a_certificate_that_the_listener_shows_for_its_hosts(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, elsewhere = zoned(deploy, monkeypatch, ["dev.example.com"], more_zones=MORE)
+    made = {name: recorder.inputs(CERTIFICATE, name)["domainName"] for name in recorder.named(CERTIFICATE)}
+    assert made == {
+        "load-balancer-certificate": "dev.example.com",
+        "load-balancer-example.org-certificate": "example.org",
+    }
+    validated = recorder.inputs(RECORD, "load-balancer-example.org-certificate-record")
+    assert validated["zoneId"] == "zone of example.org"
+    listener = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener/load-balancer-https"
+    assert {name: recorder.inputs(SHOWN, name) for name in recorder.named(SHOWN)} == {
+        f"load-balancer-{zone}-443": {"listenerArn": listener, "certificateArn": arn}
+        for zone, arn in (
+            ("example.org", "arn:aws:acm:ap-northeast-1:123456789012:certificate/made"),
+            ("example.net", ADOPTED),
+            ("inner.dev.example.com", ADOPTED),
+        )
+    }
+    assert elsewhere == []
+
+
+def test_a_record_is_made_in_the_zone_that_its_host_is_in(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = ["www.dev.example.com", "example.org", "a.example.net", "b.inner.dev.example.com"]
+    redirect = {"host": "www.example.org", "to": "example.org", "priority": 900}
+    recorder, elsewhere = zoned(deploy, monkeypatch, hosts, more_zones=MORE, redirects=[redirect])
+    records = {
+        record["name"]: record["zoneId"]
+        for record in (recorder.inputs(RECORD, name) for name in recorder.named(RECORD))
+        if "aliases" in record
+    }
+    assert records == {
+        "www.dev.example.com": "zone of dev.example.com",
+        "example.org": "zone of example.org",
+        "www.example.org": "zone of example.org",
+        "b.inner.dev.example.com": "zone of inner.dev.example.com",
+    }
+    assert recorder.invoked("aws:route53/getZone:getZone") == 3, "nothing is written into example.net"
+    assert elsewhere == ["a.example.net"]
+
+
+def test_where_the_first_zone_is_somebody_else_s_the_others_have_their_records(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = ["www.dev.example.com", "example.org"]
+    recorder, elsewhere = zoned(deploy, monkeypatch, hosts, more_zones=MORE[:1], records=False)
+    aliases = [name for name in recorder.named(RECORD) if "aliases" in recorder.inputs(RECORD, name)]
+    assert aliases == ["load-balancer-example.org"]
+    assert elsewhere == ["www.dev.example.com"]
+
+
+def test_with_one_zone_nothing_more_is_shown_or_said(dev: Recorder) -> None:
+    assert dev.types()[SHOWN] == 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.providers.resources.base import AwsResource, Properties, Tagging, changed, dig
+from botocore.exceptions import ClientError
+
+from sandbox.providers.resources.base import AwsResource, Properties, Tagging, changed, dig, is_gone
 from sandbox.providers.resources.codec import reported, text
 from sandbox.providers.types import Aws, Resource
 
@@ -133,6 +135,44 @@ class Listener(ElbResource):
         if "certificateArn" in props:
             state["certificateArn"] = dig(description, "Certificates.0.CertificateArn") or ""
         return state
+
+
+class ListenerCertificate:
+    """A certificate beside a listener's own, chosen by the host that a client asks for; id "listener_certificate"."""
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Add it to the listener's."""
+        aws.client("elbv2").add_listener_certificates(**self._named(inputs))
+        return f"{inputs['listenerArn']}_{inputs['certificateArn']}", {}
+
+    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
+        """The properties as they are, None when the listener has it no more."""
+        try:
+            answer = aws.client("elbv2").describe_listener_certificates(ListenerArn=props["listenerArn"])
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        added = {each["CertificateArn"] for each in answer["Certificates"] if not each.get("IsDefault")}
+        return dict(props) if props["certificateArn"] in added else None
+
+    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
+        """Nothing of it changes in place."""
+        return {}
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """Take it away; a listener that is gone has none."""
+        try:
+            aws.client("elbv2").remove_listener_certificates(**self._named(props))
+        except ClientError as error:
+            if not is_gone(error):
+                raise
+
+    def _named(self, props: Properties) -> Properties:
+        return {
+            "ListenerArn": props["listenerArn"],
+            "Certificates": [{"CertificateArn": props["certificateArn"]}],
+        }
 
 
 class ListenerRule(ElbResource):
@@ -279,6 +319,7 @@ RESOURCES: dict[str, Resource] = {
         outputs={"port": "Port", "protocol": "Protocol", "sslPolicy": "SslPolicy"},
         tagging=ELB_TAGS,
     ),
+    "aws:lb/listenerCertificate:ListenerCertificate": ListenerCertificate(),
     "aws:lb/listenerRule:ListenerRule": ListenerRule(
         service="elbv2",
         create_call="CreateRule",
