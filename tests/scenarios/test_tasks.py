@@ -41,6 +41,22 @@ def runs(stack: Stack, count: int) -> list[dict[str, Any]]:
     raise AssertionError(f"still {[(task['lastStatus'], task['desiredStatus']) for task in tasks]}")
 
 
+def started(stack: Stack, definition: str) -> int:
+    """How many tasks of a task definition the service has started that have ended."""
+    ecs = stack.client("ecs")
+    arns = ecs.list_tasks(cluster="local", serviceName="local-hello", desiredStatus="STOPPED")["taskArns"]
+    tasks = ecs.describe_tasks(cluster="local", tasks=arns)["tasks"] if arns else []
+    return [task["taskDefinitionArn"] for task in tasks].count(definition)
+
+
+def greetings(stack: Stack, definition: str) -> list[str]:
+    """What a task definition has the app say."""
+    ecs, ssm = stack.client("ecs"), stack.client("ssm")
+    described = ecs.describe_task_definition(taskDefinition=definition)["taskDefinition"]
+    secrets = {s["name"]: s["valueFrom"] for c in described["containerDefinitions"] for s in c.get("secrets", [])}
+    return [ssm.get_parameter(Name=secrets["GREETING"].partition(":parameter")[2])["Parameter"]["Value"]]
+
+
 def actions(stack: Stack) -> dict[str, str]:
     """Name → status, of the newest execution's actions in Deploy."""
     found = stack.client("codepipeline").list_action_executions(pipelineName="local-hello")["actionExecutionDetails"]
@@ -86,6 +102,23 @@ def test_a_release_at_night_proves_its_image_and_leaves_nothing_running(local: S
     digest = status["release"]["image_digest"]
     assert digest in {container.get("imageDigest") for task in tasks for container in task["containers"]}
     assert status["desired"] == 0
+    assert local.changes() == {}
+
+
+def test_an_edit_at_night_is_proven_by_a_redeployment(local: Stack) -> None:
+    before = local.status("hello")
+    local.edit(FILE, "GREETING: {value: Hello from the sandbox", "GREETING: {value: Good night")
+    local.ok("up")
+    runs(local, 0)
+    edited = local.status("hello")["task_definition"]
+    assert (edited != before["task_definition"], started(local, edited)) == (True, 0), "no task has proven it"
+    local.ok("redeploy", "hello", "--wait")
+    assert list(actions(local)) == ["Migrate", "Wake", "Deploy", "Release"]
+    runs(local, 0)
+    after = local.status("hello")
+    assert (after["image_digest"], after["desired"]) == (before["image_digest"], 0)
+    assert started(local, after["task_definition"]) == 1
+    assert "Good night" in greetings(local, after["task_definition"])
     assert local.changes() == {}
 
 

@@ -57,6 +57,10 @@ def permissions(count: int, length: int) -> list[dict[str, Any]]:
     return [{"actions": ["s3:GetObject"], "resources": [resource]} for resource in resources]
 
 
+def jobs(count: int) -> dict[str, Any]:
+    return {f"job-{number:02}": {"command": ["bin/run", "--fast"]} for number in range(count)}
+
+
 def external(count: int, **more: Any) -> dict[str, Any]:
     return {
         f"P{n}": {"external": {"name": f"/team/parameter-{n:02}", **more}, "for": ["runtime"]} for n in range(count)
@@ -128,6 +132,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         one(migrate={"command": ['"' * 522]}),
         one(migrate={"command": ['"' * 523]}),
         "services.app.migrate.command: has 2098 characters as JSON in JSON",
+    ),
+    "jobs": (
+        one(jobs=jobs(26)),
+        one(jobs=jobs(27)),
+        "services.app.jobs: are 2134 characters as JSON in JSON, and the variables of the function that runs them take "
+        "2096 of them; put long commands into scripts of the image",
     ),
     "permissions": (
         one(permissions=permissions(8, 1061)),

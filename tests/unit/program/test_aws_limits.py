@@ -39,6 +39,7 @@ EXTREMES: dict[str, Any] = {
     "routes": [{"host": LONGEST_HOST, "paths": ["/" + letter * 126 + "*" for letter in "abcd"], "priority": 50000}],
     "tasks": {"min": 1, "max": 9, "target_cpu": 50},
     "migrate": {"command": ["bin/migrate", "x" * 2000]},
+    "jobs": {f"job-{number:02}": {"command": ["bin/run", "--fast"]} for number in range(26)},
     "approve": True,
     "source": {
         "github": {"repository": "o" * 39 + "/" + "r" * 100, "owner_id": 10**10, "repository_id": 10**10},
@@ -87,6 +88,8 @@ def test_what_a_stack_declares_at_the_extremes(deploy: Deploy, stack: str, servi
     found = declared(deploy(program, stack=stack, config=config, secret_keys=SECRET_KEYS))
     assert unknown(found) == set()
     assert list(problems(found)) == []
+    variables = [each.inputs["environment"]["variables"] for each in found if each.typ == "lambda/function:Function"]
+    assert max(len(json.dumps(each, separators=(",", ":"))) for each in variables) <= 4096, "Lambda quotas"
     handed = [text for resource in found for path, text in leaves(resource.inputs) if ".configuration." in path]
     assert max(len(filled(text)) for text in handed) <= 1000
     assert any("COMMIT_REPOSITORY" in text for text in handed)

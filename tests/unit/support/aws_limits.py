@@ -165,6 +165,7 @@ TEXTS: Mapping[Path, Text] = {
         ".*", 255, "S3, LifecycleRule: ID"
     ),
     ("s3/bucketObjectv2:BucketObjectv2", "key"): Text(r"[A-Za-z0-9!_.*'()/-]+", 1024, "S3, object keys: safe ones"),
+    ("scheduler/scheduleGroup:ScheduleGroup", "name"): model("scheduler.ScheduleGroupName"),
     ("sns/topic:Topic", "name"): Text("[A-Za-z0-9_-]+", 256, "SNS, CreateTopic: Name"),
     ("sqs/queue:Queue", "name"): Text("[A-Za-z0-9_-]+", 80, "SQS, CreateQueue: QueueName"),
     ("ssm/parameter:Parameter", "name"): PARAMETER_NAME,
