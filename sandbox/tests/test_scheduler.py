@@ -168,7 +168,14 @@ def test_what_scheduler_refuses(account: Account) -> None:
     assert "ScheduleExpressionTimezone Mars is not valid" in refused(
         lambda: schedule(account, role, ScheduleExpressionTimezone="Mars")
     )
-    assert "Schedule group jobs does not exist" in refused(lambda: schedule(account, role, GroupName="jobs"))
+    missing = refused(lambda: schedule(account, role, GroupName="jobs"))
+    assert "(ResourceNotFoundException)" in missing
+    assert "Schedule group jobs does not exist" in missing
+
+
+def test_a_name_is_one_schedule_s_in_its_group(account: Account) -> None:
+    schedule(account, role := make_role(account, "lambda:InvokeFunction"))
+    assert "(ConflictException)" in refused(lambda: schedule(account, role))
 
 
 def test_an_update_is_held_to_the_same_and_replaces_all(account: Account) -> None:

@@ -39,7 +39,8 @@ def app(apps: Apps, version: str, **faults: Any) -> Path:
 
 
 def fire(stack: Stack, schedule: str) -> None:
-    """A schedule of hello's is due now."""
+    """A schedule of hello's is due now; once in a second, as the same moment is the same run."""
+    time.sleep(1.1)
     assert stack.control("fire", {"group": "local-hello", "name": schedule}) == {"failed": None}
 
 
@@ -188,7 +189,6 @@ def test_a_run_that_takes_too_long_is_stopped_and_what_is_due_meanwhile_is_left_
     before = len(told(local))
     fire(local, "hang")
     (task,) = soon(lambda: [t for t in runs(local, "hang") if t["lastStatus"] == "RUNNING"], "the run")
-    time.sleep(1.1)  # a schedule is due once in a second: the same moment is the same run
     fire(local, "hang")
     (message,) = soon(lambda: told(local)[before:], "the message")
     assert message[:2] == [

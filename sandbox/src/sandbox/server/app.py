@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from moto.backends import SERVICE_NAMES
+from moto.core.exceptions import JsonRESTError
 from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import FakeBucket
@@ -98,6 +99,9 @@ class Application:
             self.account.breakpoints.pass_by(operation, principal.arn, after=True)
         except AwsError as error:
             return protocol.error_answer(signature.service, wire, error)
+        except JsonRESTError as error:  # moto's own, of what a handler has asked it
+            refusal = AwsError(error.error_type, error.message, error.code)
+            return protocol.error_answer(signature.service, wire, refusal)
         except NotImplementedError as error:
             reason = f"the sandbox does not implement this operation of {signature.service}: {error}"
             return protocol.error_answer(signature.service, wire, AwsError("NotImplemented", reason, 501))
