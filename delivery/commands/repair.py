@@ -117,10 +117,7 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
 
 def _resume_scaling(session: boto3.Session, stack: str, name: str, log_progress: Log) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
-    targets = session.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="ecs", ScalableDimension=scaling.SCALABLE_DIMENSION, ResourceIds=[f"service/{stack}/{name}"]
-    )
-    if targets["ScalableTargets"]:
+    if scaling.targets(session, stack, name):
         scaling.resume(session, stack, name)
         log_progress("Scaling is not suspended.")
 
