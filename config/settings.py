@@ -38,7 +38,7 @@ from config.pull_request_stack import pull_request_number, substitute_number
 from config.service import Service
 from config.stack_file import Stack, StackFile
 from config.validation import check_plain_text, format_stack_problems, validate
-from releases.aws_session import Provider, Role
+from releases.aws_session import Provider
 from releases.names import aws_name
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +100,8 @@ def load() -> Settings:
     keys = [*StackFile.model_fields, *SECRET_KEYS]
     problems = [f"{key}: there is no such key{suggestion(key, keys)}" for key in written if key not in keys]
     problems += check_unknown_keys(of_aws, inspect.signature(aws.ProviderArgs).parameters)
-    problems += check_provider({f"aws:{key}": value for key, value in of_aws.items()})
+    of_provider = {f"aws:{key}": value for key, value in of_aws.items()}
+    problems += check_provider(of_provider)
     problems += check_plain_text(locked, is_config_secret, lines)
     validated = validate(raw)
     config, problems = validated.stack, [*problems, *validated.problems]
@@ -134,7 +135,7 @@ def load() -> Settings:
         },
         templates=templates,
         environment_files=environment_files,
-        provider=_provider(),
+        provider=Provider.parse(of_provider),
         shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{config.review.of}" if config.review else None),
         slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
         commit_token=None if token is None else pulumi.Output.secret(token),
@@ -155,16 +156,6 @@ def check_templates(stack: str, config: Stack) -> tuple[list[str], dict[str, Tas
         of_template, reads[name] = _check_template(templates[name], service, aws_name(stack, name))
         problems += [f"services.{name}.task.{problem}" for problem in of_template]
     return problems, templates, reads
-
-
-def _provider() -> Provider:
-    config = pulumi.Config("aws")
-    roles = config.get_object("assumeRoles") or []
-    return Provider(
-        region=config.get("region"),
-        profile=config.get("profile"),
-        roles=[Role(role["roleArn"], role.get("externalId")) for role in roles],
-    )
 
 
 def stand_ins(service: Service) -> dict[str, Any]:

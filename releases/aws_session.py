@@ -3,7 +3,7 @@
 import functools
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,20 @@ class Provider:
     region: str | None = None
     profile: str | None = None
     roles: Sequence[Role] = ()
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any]) -> "Provider":
+        """How a stack file says it.
+
+        Args:
+            config: its values by their full keys.
+        """
+        region, profile = (config.get(key) for key in ("aws:region", "aws:profile"))
+        return cls(
+            region=None if region is None else str(region),
+            profile=None if profile is None else str(profile),
+            roles=[Role(each["roleArn"], each.get("externalId")) for each in config.get("aws:assumeRoles") or []],
+        )
 
 
 def share_clients(session: boto3.Session, **defaults: Any) -> boto3.Session:

@@ -17,7 +17,7 @@ import yaml
 
 from delivery.command_line import stack_option, with_session
 from releases import waiting
-from releases.aws_session import Provider, Role, sign_in
+from releases.aws_session import Provider, sign_in
 from releases.errors import NO_CLI, DeliveryError
 from releases.progress import Log
 
@@ -165,13 +165,7 @@ def right_account(project: Project) -> boto3.Session:
     config, file = project.config(), project.file.name
     if problems := list(check_provider(config)):
         raise DeliveryError(format_problems(file, problems, StackLines.read(project.file)))
-    session = sign_in(
-        Provider(
-            region=config.get("aws:region"),
-            profile=config.get("aws:profile"),
-            roles=[Role(role["roleArn"], role.get("externalId")) for role in config.get("aws:assumeRoles") or []],
-        )
-    )
+    session = sign_in(Provider.parse(config))
     caller = session.client("sts").get_caller_identity()
     allowed = config.get("aws:allowedAccountIds") or []
     if not allowed:
