@@ -66,3 +66,18 @@ def python_function(
         logging_config={"log_format": "Text", "log_group": logs.name},
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[policy])),
     )
+
+
+def let_rule_call(
+    name: str, function: aws.lambda_.Function, rule: aws.cloudwatch.EventRule, opts: pulumi.ResourceOptions
+) -> aws.lambda_.Permission:
+    """Who calls a function says its own policy (EventBridge, using resource-based policies): `{name}-permission`."""
+    return aws.lambda_.Permission(
+        f"{name}-permission",
+        statement_id="ended",
+        function=function.name,
+        action="lambda:InvokeFunction",
+        principal="events.amazonaws.com",
+        source_arn=rule.arn,
+        opts=opts,
+    )

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.iam import delivery_policies, policies
 from components.iam.roles import retry_until_role_is_known, service_role
-from components.lambda_function import python_function
+from components.lambda_function import let_rule_call, python_function
 from components.notifications.commit_messages import (
     HOSTS,
     Outcome,
@@ -102,15 +102,7 @@ class CommitFeedback(pulumi.ComponentResource):
             args.get("page"),
             self._child,
         )
-        called = aws.lambda_.Permission(
-            f"{name}-report-permission",
-            statement_id="ended",
-            function=report.name,
-            action="lambda:InvokeFunction",
-            principal="events.amazonaws.com",
-            source_arn=ended.arn,
-            opts=self._child,
-        )
+        called = let_rule_call(f"{name}-report", report, ended, self._child)
         targets = pulumi.ResourceOptions(
             parent=self,
             depends_on=[permission, queue.policy, called],

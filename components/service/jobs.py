@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from components import types
 from components.iam import delivery_policies, job_policies
 from components.iam.roles import service_role
-from components.lambda_function import python_function
+from components.lambda_function import let_rule_call, python_function
 from components.model import Model
 from components.service.ecs_service import EcsService
 from components.service.schedules import CronOrRate, TimeZone
@@ -191,15 +191,7 @@ class Jobs(pulumi.ComponentResource):
             event_pattern=pulumi.Output.json_dumps(events),
             opts=self._child,
         )
-        called = aws.lambda_.Permission(
-            f"{self._name}-{JOB_ENDED}-permission",
-            statement_id="ended",
-            function=function.name,
-            action="lambda:InvokeFunction",
-            principal="events.amazonaws.com",
-            source_arn=rule.arn,
-            opts=self._child,
-        )
+        called = let_rule_call(f"{self._name}-{JOB_ENDED}", function, rule, self._child)
         aws.cloudwatch.EventTarget(
             f"{self._name}-{JOB_ENDED}-target",
             rule=rule.name,
