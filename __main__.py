@@ -8,10 +8,10 @@ from stack import garbage, notifications, platform, service
 
 garbage.collect_rarely()
 stack = settings.load()
-scope = scope_of(stack.stack, stack.config.permissions_boundary)
+scope = scope_of(stack.stack, stack.config.permissions_boundary, stack.config.cluster.name)
 service.check_queues(stack, scope)
 seen = read_service_states(stack.provider, scope, list(stack.config.services))
-platform.check_replacements(stack, seen.session)
+platform.check_replacements(stack, scope, seen)
 service.check_replacements(stack, seen)
 
 shared = platform.declare(stack, scope)

@@ -50,7 +50,7 @@ if store:
     pulumi.export("backend", f"s3://{bucket}?region={region}")
 for stack in account.stacks:
     args: StackAccessArgs = {
-        "scope": Scope(stack, partition, region, number, account.permissions_boundary),
+        "scope": Scope(stack, partition, region, number, account.permissions_boundary, account.stacks[stack].cluster),
         "project": PROJECT,
         "load_balancer": account.stacks[stack].load_balancer,
         "trust": account.trust(stack, arn_of),

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.iam import oidc_trust
 from components.iam.policies import Statement
 from components.model import Model
-from components.types import NAME, PolicyArn, text
+from components.types import NAME, ClusterName, PolicyArn, text
 from config.error_messages import format_error
 
 NAMESPACE = "fargate-delivery-bootstrap"
@@ -69,6 +69,9 @@ class StackKeys(Model):
     load_balancer: LoadBalancerName | None = None
     """A load balancer of the account whose listener the stack's file names as `load_balancer.listener_arn`: the deploy
     role may have rules there."""
+    cluster: ClusterName | None = None
+    """An ECS cluster of the account that the stack's file names as `cluster.name`: the stack's roles may have services
+    there."""
     deployments_preview: bool = False
     """Whether Pulumi Deployments may preview pull requests, which it does with the deploy role."""
 

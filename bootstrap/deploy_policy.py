@@ -44,16 +44,11 @@ def deploy_statements(scope: Scope, load_balancer: str | None = None) -> Mapping
 
 def services(scope: Scope) -> list[Statement]:
     """Cluster, services, scaling, and what the guards look at."""
-    stack, ours = scope.stack, scope.name("*")
-    named = [scope.arn("ecs", f"service/{stack}/{ours}"), scope.arn("ecs", f"task-definition/{ours}:*")]
+    cluster, ours = scope.cluster, scope.name("*")
+    named = [scope.arn("ecs", f"service/{cluster}/{ours}"), scope.arn("ecs", f"task-definition/{ours}:*")]
     return [
         allow("ReadServices", "ecs:Describe* List*", EVERYTHING),
-        allow(
-            "Cluster",
-            "ecs:CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings "
-            "PutClusterCapacityProviders TagResource UntagResource",
-            [scope.arn("ecs", f"cluster/{stack}")],
-        ),
+        *([] if scope.adopted_cluster else [_own_cluster(scope)]),
         allow(
             "Services",
             "ecs:CreateService DeleteService UpdateService TagResource UntagResource",
@@ -63,7 +58,7 @@ def services(scope: Scope) -> list[Statement]:
         allow(
             "ServiceDeployments",
             "ecs:StopServiceDeployment ContinueServiceDeployment",
-            [named[0], scope.arn("ecs", f"service-deployment/{stack}/{ours}/*")],
+            [named[0], scope.arn("ecs", f"service-deployment/{cluster}/{ours}/*")],
         ),
         # Neither takes a resource.
         allow("Revisions", "ecs:RegisterTaskDefinition DeregisterTaskDefinition", EVERYTHING),
@@ -85,6 +80,15 @@ def services(scope: Scope) -> list[Statement]:
         ),
         *watch_scaling(),
     ]
+
+
+def _own_cluster(scope: Scope) -> Statement:
+    return allow(
+        "Cluster",
+        "ecs:CreateCluster DeleteCluster UpdateCluster UpdateClusterSettings "
+        "PutClusterCapacityProviders TagResource UntagResource",
+        [scope.arn("ecs", f"cluster/{scope.cluster}")],
+    )
 
 
 def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Statement]:

@@ -7,12 +7,12 @@ provider manages. docs/aws-assumptions.md has each action with its reason.
 from components.iam.delivery_policies import find_tasks, read_executions
 from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
-from releases.names import TEMPLATES, record_name
+from releases.names import TEMPLATES, cluster_parameter, record_name
 
 
 def preview_statements(scope: Scope) -> list[Statement]:
     """What the program asks AWS before it declares anything, and what its guards look at."""
-    stack, store = scope.stack, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
+    stack, cluster, store = scope.stack, scope.cluster, f"arn:{scope.partition}:s3:::delivery-store-bucket-*"
     ours = scope.name("*")
     pipelines = scope.arn("codepipeline", ours)
     return [
@@ -34,12 +34,21 @@ def preview_statements(scope: Scope) -> list[Statement]:
         allow(
             "ReadServices",
             "ecs:DescribeServices ListServiceDeployments DescribeServiceDeployments",
-            [scope.arn("ecs", f"{kind}/{stack}/{ours}") for kind in ("service", "service-deployment")],
+            [scope.arn("ecs", f"{kind}/{cluster}/{ours}") for kind in ("service", "service-deployment")],
+        ),
+        *(
+            [allow("ReadCluster", "ecs:DescribeClusters", [scope.arn("ecs", f"cluster/{cluster}")])]
+            if scope.adopted_cluster
+            else []
         ),
         # Takes no resource.
         allow("ReadRevisions", "ecs:DescribeTaskDefinition", EVERYTHING),
-        *find_tasks(scope.arn("ecs", f"cluster/{stack}"), scope.arn("ecs", f"task/{stack}/*")),
-        allow("ReadReleases", "ssm:GetParameters", [scope.arn("ssm", f"parameter{record_name(stack, '*')}")]),
+        *find_tasks(scope.arn("ecs", f"cluster/{cluster}"), scope.arn("ecs", f"task/{cluster}/*")),
+        allow(
+            "ReadReleases",
+            "ssm:GetParameters",
+            [scope.arn("ssm", f"parameter{name}") for name in (record_name(stack, "*"), cluster_parameter(stack))],
+        ),
         allow("ReadPipelines", "codepipeline:GetPipeline GetPipelineState", [pipelines]),
         read_executions(pipelines),
         # Whether one was written: S3 tells of a missing object only who may list the bucket (S3, GetObject).

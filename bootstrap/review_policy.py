@@ -26,7 +26,7 @@ def review_statements(scope: Scope) -> Mapping[str, Sequence[Statement]]:
     Args:
         scope: of the stack whose network and load balancer the reviews use.
     """
-    own = replace(scope, stack=REVIEW_STACKS)
+    own = replace(scope, stack=REVIEW_STACKS, adopted_cluster=None)
     return {
         "network": [*_network(own), *_rules(scope), *network_policy.records(own)],
         "services": [

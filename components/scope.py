@@ -16,6 +16,8 @@ class Scope:
         account: 12 digits.
         permissions_boundary: the ARN of the policy beyond which no role that the stack makes may do anything; None
             without one.
+        adopted_cluster: the name of an ECS cluster that exists and that the stack's services are in; None where the
+            stack has its own.
     """
 
     stack: str
@@ -23,6 +25,12 @@ class Scope:
     region: str
     account: str
     permissions_boundary: str | None = None
+    adopted_cluster: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The name of the ECS cluster of the stack's services; one of its own has its name."""
+        return self.adopted_cluster or self.stack
 
     @property
     def dns_suffix(self) -> str:

@@ -113,6 +113,7 @@ ListenerArn = Annotated[
         "must be the ARN of a listener of an Application Load Balancer",
     ),
 ]
+ClusterName = Annotated[str, text(r"^[A-Za-z0-9_-]{1,255}$", "must be the name of an ECS cluster, such as shared")]
 FunctionArn = Annotated[
     str, text(r"^arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:.+$", "must be the ARN of a Lambda function")
 ]

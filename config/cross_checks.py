@@ -146,6 +146,20 @@ def check_load_balancer(config: Stack) -> Iterator[str]:
             )
 
 
+def check_cluster(config: Stack) -> Iterator[str]:
+    """What does not go with a cluster that exists."""
+    if config.cluster.name is None:
+        return
+    if config.review is not None:
+        yield "cluster.name: a review has a cluster of its own; take it away"
+    for name, service in config.services.items():
+        if service.exec:
+            yield (
+                f"services.{name}.exec: not with cluster.name, because a cluster says where sessions are logged, and "
+                "the stack does not make it"
+            )
+
+
 def _check_internal(config: Stack) -> Iterator[str]:
     network, private = config.network, len(config.network.private_subnet_ids)
     if network.public_subnet_ids:

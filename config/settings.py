@@ -20,6 +20,7 @@ from components.service.task_template import STAND_INS, TaskTemplate, TemplateEr
 from components.suggestions import suggestion
 from config import layers
 from config.cross_checks import (
+    check_cluster,
     check_commits,
     check_connections,
     check_load_balancer,
@@ -115,6 +116,7 @@ def load() -> Settings:
             *check_services(stack, config),
             *check_load_balancer(config),
             *check_endpoints(config, templates),
+            *check_cluster(config),
             *check_connections(config),
             *check_service_tags(of_aws.get("defaultTags"), {name: each.tags for name, each in config.services.items()}),
             *check_limits(stack, config, BUILDSPECS, reads),

@@ -120,8 +120,11 @@ class LoadBalancer(Model):
 class Cluster(Model):
     """What the stack's services share."""
 
+    name: types.ClusterName | None = None
+    """An ECS cluster that exists, with the capacity providers FARGATE and, for Spot, FARGATE_SPOT. Without it the stack
+    makes one. The services stay where they are: another cluster is refused while there are any."""
     insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
-    """CloudWatch Container Insights; costs by the metric."""
+    """CloudWatch Container Insights; costs by the metric. With `name`, what the cluster has."""
     spot: bool = False
     """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14

@@ -33,7 +33,7 @@ def running(
     names = _images(stack, state, definition).keys()
     if not names:
         return []
-    return sidecars.running(describe_tasks(session.client("ecs"), stack, serviceName=state.name), names)
+    return sidecars.running(describe_tasks(session.client("ecs"), state.cluster, serviceName=state.name), names)
 
 
 def gone(

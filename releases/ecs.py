@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import boto3
 
 from releases.controllers import CONTROLLERS, service_of
+from releases.names import aws_name, cluster_parameter
 from releases.record import FINGERPRINT_LABEL
 
 MOST_SERVICES = 10
@@ -22,18 +24,29 @@ AT_ONCE = 16
 """How many calls are made at the same time."""
 
 
+@lru_cache
+def cluster_of(session: boto3.Session, stack: str) -> str:
+    """The cluster of a stack's services: the stack's own, which has its name, or one that it was given.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    found = session.client("ssm").get_parameters(Names=[cluster_parameter(stack)])["Parameters"]
+    return str(found[0]["Value"]) if found else stack
+
+
 def describe_services(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Those services that there are, by their names in the stack file; the newer one while a strategy is being changed.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    ecs = session.client("ecs")
+    ecs, cluster = session.client("ecs"), cluster_of(session, stack)
     names = [controller.service_name(stack, service) for controller in CONTROLLERS.values() for service in services]
 
     def describe_some(names: Sequence[str]) -> list[dict[str, Any]]:
         try:
-            answer = ecs.describe_services(cluster=stack, services=names)
+            answer = ecs.describe_services(cluster=cluster, services=names)
         except ecs.exceptions.ClusterNotFoundException:
             return []
         return [service for service in answer["services"] if service["status"] == "ACTIVE"]
@@ -64,10 +77,11 @@ def newest_event(service: Mapping[str, Any]) -> str:
 
 def list_services(session: boto3.Session, stack: str) -> list[str]:
     """The names, in the stack file, of a stack's services, sorted; none when there is no cluster."""
-    ecs = session.client("ecs")
+    ecs, ours = session.client("ecs"), aws_name(stack, "")
     try:
-        pages = ecs.get_paginator("list_services").paginate(cluster=stack, maxResults=100)
-        return sorted({service_of(stack, arn.rpartition("/")[2]) for page in pages for arn in page["serviceArns"]})
+        pages = ecs.get_paginator("list_services").paginate(cluster=cluster_of(session, stack), maxResults=100)
+        names = [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
+        return sorted({service_of(stack, name) for name in names if name.startswith(ours)})
     except ecs.exceptions.ClusterNotFoundException:
         return []
 

@@ -120,6 +120,11 @@ def parameter_path(stack: str, *parts: str) -> str:
     return "/".join(("/fargate-delivery", stack, *parts))
 
 
+def cluster_parameter(stack: str) -> str:
+    """The parameter that says in which ECS cluster a stack's services are, where that is none of its own."""
+    return parameter_path(stack, "cluster")
+
+
 def record_name(stack: str, service: str) -> str:
     """The release record's parameter."""
     return parameter_path(stack, service, "release")

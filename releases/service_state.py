@@ -69,6 +69,7 @@ class ServiceState:
     Attributes:
         service: its name in the stack file.
         name: the ECS service's.
+        cluster: the name of the ECS cluster that it is in.
         controller: who deploys it.
         task_definition: the revision that it should run: its primary deployment's.
         fingerprint: the template that this revision was made of; "" when it says nothing of it.
@@ -87,6 +88,7 @@ class ServiceState:
 
     service: str
     name: str
+    cluster: str
     controller: Controller
     task_definition: str
     fingerprint: str
@@ -157,7 +159,7 @@ class ServiceState:
             )
         if self.shifting is not None:
             return self.shifting.how_to_wait(stack, self.service)
-        return self.controller.how_to_wait(stack, self.service)
+        return self.controller.how_to_wait(stack, self.service, self.cluster)
 
     def refuse_in_flight(self, stack: str) -> None:
         """Stop a command while something changes the service.
@@ -217,7 +219,8 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
     def state(name: str) -> ServiceState:
         service = described[name]
         controller = controller_of(service)
-        shifting = service_deployments.in_progress(ecs, stack, service)
+        cluster = service["clusterArn"].rpartition("/")[2]
+        shifting = service_deployments.in_progress(ecs, cluster, service)
         listed = service_deployments.with_progress(controller.deployments(service), shifting)
         revisions = {arn: describe_revision(ecs, arn) for arn in dict.fromkeys(each.task_definition for each in listed)}
         deployments = tuple(
@@ -227,6 +230,7 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
         return ServiceState(
             service=name,
             name=service["serviceName"],
+            cluster=cluster,
             controller=controller,
             task_definition=deployments[0].task_definition,
             fingerprint=deployments[0].fingerprint,
@@ -257,7 +261,7 @@ def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
     """
     release, repository = state.release, Repository(session, aws_name(stack, state.service))
     live, released = repository.digest(LIVE), release.image_digest if release else None
-    running, named = _running(session.client("ecs"), stack, state, repository.name)
+    running, named = _running(session.client("ecs"), state, repository.name)
     return Images(running and as_deployed(running, (named, live, released), repository.platforms), live, released)
 
 
@@ -333,9 +337,9 @@ def _deploying(codepipeline: Any, pipeline: str) -> str | None:
     return None
 
 
-def _running(ecs: Any, stack: str, state: ServiceState, repository: str) -> tuple[str | None, str | None]:
+def _running(ecs: Any, state: ServiceState, repository: str) -> tuple[str | None, str | None]:
     """The digest that the tasks of the primary deployment's revision run, and the one that this revision names."""
-    tasks = list(describe_tasks(ecs, stack, serviceName=state.name))
+    tasks = list(describe_tasks(ecs, state.cluster, serviceName=state.name))
     if not tasks:
         return None, None
     definition = describe_revision(ecs, state.task_definition)

@@ -14,7 +14,15 @@ from releases import service_deployments
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
 from releases.controllers import controller_of
 from releases.controllers.controller import Deployment
-from releases.ecs import describe_revision, describe_services, describe_tasks, fingerprint_of, log_stream, newest_event
+from releases.ecs import (
+    cluster_of,
+    describe_revision,
+    describe_services,
+    describe_tasks,
+    fingerprint_of,
+    log_stream,
+    newest_event,
+)
 from releases.errors import PROGRAM, DeliveryError
 from releases.failure import last_messages
 from releases.names import aws_name, release_tag
@@ -370,10 +378,10 @@ def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: 
 
 def _stopped_task(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
     """The last failed task's reason, exit codes, and the end of its log."""
-    ecs = session.client("ecs")
+    ecs, cluster = session.client("ecs"), cluster_of(session, stack)
     failed = [
         task
-        for task in describe_tasks(ecs, stack, serviceName=aws_name(stack, service), desiredStatus="STOPPED")
+        for task in describe_tasks(ecs, cluster, serviceName=aws_name(stack, service), desiredStatus="STOPPED")
         if task.get("startedBy") == deployment and not task.get("stoppedReason", "").startswith("Scaling activity")
     ]
     if not failed:

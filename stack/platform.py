@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
-import boto3
 import pulumi
 import pulumi_aws as aws
 
@@ -17,6 +16,8 @@ from components.platform.platform import Platform
 from components.platform.scheme import check_scheme
 from components.scope import Scope
 from components.service.connections import names_of
+from components.service.existing_cluster import check_cluster
+from components.service.update_hooks import Snapshot
 from config.endpoints import endpoint_services
 from config.settings import Settings
 from config.stack_file import Stack, Zone
@@ -80,14 +81,21 @@ def declare(stack: Settings, scope: Scope) -> Platform:
     )
 
 
-def check_replacements(stack: Settings, session: boto3.Session) -> None:
-    """Refuse what would be another load balancer than the one that is up.
+def check_replacements(stack: Settings, scope: Scope, snapshot: Snapshot) -> None:
+    """Refuse what would be another load balancer or cluster than the one that is up, and a cluster that does not do.
 
     Raises:
         pulumi.RunError: what to do instead.
     """
     if stack.shared is None and stack.config.load_balancer.listener_arn is None:
-        check_scheme(session, stack.stack, internal=stack.config.load_balancer.internal)
+        check_scheme(snapshot.session, stack.stack, internal=stack.config.load_balancer.internal)
+    check_cluster(snapshot, scope, spot=_uses_spot(stack))
+
+
+def _uses_spot(stack: Settings) -> bool:
+    """Whether any service has tasks on FARGATE_SPOT."""
+    services = stack.config.services.values()
+    return stack.config.cluster.spot or any(service.capacity and service.capacity.spot for service in services)
 
 
 def dashboard(stack: Settings, platform: Platform, services: Sequence[Charted]) -> None:

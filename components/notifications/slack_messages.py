@@ -22,7 +22,7 @@ MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
 Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm", "image"]
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
-CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{stack}"
+CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{cluster}"
 LOG_PAGE, LOGS_PAGE = (
     f"{CLOUDWATCH}logsV2:log-groups{which}{log_group(name).replace('/', '$252F')}"
     for which, name in (("/log-group/", ""), ("$3FlogGroupNameFilter$3D", aws_name("{stack}", "")))
@@ -302,7 +302,7 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
 
     Args:
         message: what is told.
-        scope: the stack, whose cluster has its name.
+        scope: the stack.
         pipelines: its pipelines' names, which its services' composite alarms and repositories have too.
     """
     detail = dict(message.detail)
@@ -315,12 +315,12 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
         case "image":
             detail["repository-name"] = list(pipelines)
         case "service":
-            events["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
+            events["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.cluster}/{scope.name('')}")}]
         case "hook":  # whose resource is the service deployment (ECS, hook state change events)
-            detail["serviceArn"] = [{"prefix": scope.arn("ecs", f"service/{scope.stack}/")}]
+            detail["serviceArn"] = [{"prefix": scope.arn("ecs", f"service/{scope.cluster}/{scope.name('')}")}]
         case "task":  # a service's; a migration's are told by its build
-            cluster = scope.arn("ecs", f"cluster/{scope.stack}")
-            detail |= {"clusterArn": [cluster], "group": [{"prefix": "service:"}]}
+            cluster = scope.arn("ecs", f"cluster/{scope.cluster}")
+            detail |= {"clusterArn": [cluster], "group": [{"prefix": f"service:{scope.name('')}"}]}
     return json.dumps(events, separators=(",", ":"))
 
 
@@ -333,7 +333,7 @@ def longest_pattern_length(pipelines: Sequence[str]) -> int:
 
 def console_url(scope: Scope, page: str) -> str:
     """The address of a page of the AWS console."""
-    of_stack = page.format(region=scope.region, stack=scope.stack, account=scope.account)
+    of_stack = page.format(region=scope.region, stack=scope.stack, cluster=scope.cluster, account=scope.account)
     return f"https://{scope.region}.console.aws.amazon.com/{of_stack}"
 
 

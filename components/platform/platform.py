@@ -41,12 +41,13 @@ class Platform:
     protect: bool = False
 
 
-def scope_of(stack: str, permissions_boundary: str | None = None) -> Scope:
+def scope_of(stack: str, permissions_boundary: str | None = None, adopted_cluster: str | None = None) -> Scope:
     """Where a stack is, by the credentials that it is deployed with.
 
     Args:
         stack: its name.
         permissions_boundary: the ARN of the policy that bounds its roles.
+        adopted_cluster: the name of an ECS cluster that exists; without it the stack makes one.
     """
     return Scope(
         stack=stack,
@@ -54,4 +55,5 @@ def scope_of(stack: str, permissions_boundary: str | None = None) -> Scope:
         region=aws.get_region().region,
         account=aws.get_caller_identity().account_id,
         permissions_boundary=permissions_boundary,
+        adopted_cluster=adopted_cluster,
     )

@@ -242,7 +242,7 @@ class EcsService(pulumi.ComponentResource):
     def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What the app does, and the agent of ECS Exec beside it."""
         statements = [
-            *(policies.ecs_exec(self._platform.cluster.session_log_arn) if self._opens_sessions else []),
+            *(self._platform.cluster.session_statements() if self._opens_sessions else []),
             *app_statements(self.args.get("permissions", [])),
             *self._reads.task_statements(self._scope),
         ]

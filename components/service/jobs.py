@@ -180,7 +180,7 @@ class Jobs(pulumi.ComponentResource):
             "source": ["aws.ecs"],
             "detail-type": ["ECS Task State Change"],
             "detail": {
-                "clusterArn": [self._scope.arn("ecs", f"cluster/{self._scope.stack}")],
+                "clusterArn": [self._scope.arn("ecs", f"cluster/{self._scope.cluster}")],
                 "group": [{"prefix": f"family:{job_family(self._full_name, '')}"}],
                 "lastStatus": ["STOPPED"],
             },

@@ -313,7 +313,7 @@ def _before(snapshot: Snapshot, stack: str, service: str, follow: int | None) ->
         state, deployment = snapshot.states[service], (args.new_inputs or {}).get("deploymentConfiguration") or {}
         if state.alternates and not deployment.get("lifecycleHooks") and not preview:
             ecs = snapshot.session.client("ecs")
-            await _in_thread(service_deployments.drop_hooks, ecs, stack, state.name)
+            await _in_thread(service_deployments.drop_hooks, ecs, state.cluster, state.name)
 
     return pulumi.ResourceHook(f"{service}-guard", before, pulumi.ResourceHookOptions(on_dry_run=True))
 

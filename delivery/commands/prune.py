@@ -16,7 +16,7 @@ import click
 
 from delivery.command_line import stack_option, with_session
 from delivery.commands.history import service_history
-from releases.ecs import AT_ONCE, describe_revision, describe_tasks, in_parts, list_services
+from releases.ecs import AT_ONCE, cluster_of, describe_revision, describe_tasks, in_parts, list_services
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name, migration_family, parameter_of, parameter_path, runtime_value, service_of_record
 from releases.record import Release
@@ -133,7 +133,7 @@ def _needed(session: boto3.Session, stack: str, service: str, *, deployed: bool)
     released = [_number(release.task_definition) for release in _releases(session, stack, service)]
     last = released[0] if released else 0
     wanted = [arn for number, arn in active.items() if number in released or number > last]
-    wanted += _deployed(ecs, stack, family) if deployed else []
+    wanted += _deployed(ecs, cluster_of(session, stack), family) if deployed else []
     definitions = _described(ecs, wanted)
     definitions += _newest_of_pulumi(ecs, [active[number] for number in sorted(active, reverse=True)], family)
     return {name for definition in definitions for name in _secrets(definition)}
@@ -164,8 +164,8 @@ def _newest_of_pulumi(ecs: Any, newest_first: Sequence[str], family: str) -> lis
     return []
 
 
-def _deployed(ecs: Any, stack: str, name: str) -> list[str]:
-    described = ecs.describe_services(cluster=stack, services=[name])["services"]
+def _deployed(ecs: Any, cluster: str, name: str) -> list[str]:
+    described = ecs.describe_services(cluster=cluster, services=[name])["services"]
     return [deployment["taskDefinition"] for service in described for deployment in service["deployments"]]
 
 
@@ -173,12 +173,12 @@ def _migrations(session: boto3.Session, stack: str, service: str) -> list[str]:
     """All revisions of a service's migrations but the newest and those that run."""
     ecs, family = session.client("ecs"), migration_family(aws_name(stack, service))
     old = sorted(_active(ecs, family), key=_number)[:-1]
-    return [arn for arn in old if arn not in _running(ecs, stack, family)] if old else []
+    return [arn for arn in old if arn not in _running(ecs, cluster_of(session, stack), family)] if old else []
 
 
-def _running(ecs: Any, stack: str, family: str) -> set[str]:
+def _running(ecs: Any, cluster: str, family: str) -> set[str]:
     try:
-        return {task["taskDefinitionArn"] for task in describe_tasks(ecs, stack, family=family)}
+        return {task["taskDefinitionArn"] for task in describe_tasks(ecs, cluster, family=family)}
     except ecs.exceptions.ClusterNotFoundException:
         return set()
 

@@ -89,7 +89,7 @@ def _release_what_runs(
     number = repository.next_release(running, parameter["Version"])
     origin = _origin(session, stack, state.service, running)
     if state.release is None:
-        _resume_scaling(session, stack, state.name, log_progress)
+        _resume_scaling(session, state, log_progress)
     repository.tag(running, release_tag(number))
     log_progress(f"{release_tag(number)} points to {running}.")
     repository.tag(running, LIVE)
@@ -115,10 +115,10 @@ def _origin(session: boto3.Session, stack: str, service: str, digest: str) -> Or
     return Pipeline(session, aws_name(stack, service)).origin(digest)
 
 
-def _resume_scaling(session: boto3.Session, stack: str, name: str, log_progress: Log) -> None:
+def _resume_scaling(session: boto3.Session, state: ServiceState, log_progress: Log) -> None:
     """What the first release does besides: scaling is suspended until then, and no later one resumes it."""
-    if scaling.targets(session, stack, name):
-        scaling.resume(session, stack, name)
+    if scaling.targets(session, state.cluster, state.name):
+        scaling.resume(session, state.cluster, state.name)
         log_progress("Scaling is not suspended.")
 
 

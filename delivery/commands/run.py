@@ -46,7 +46,7 @@ def run(session: boto3.Session, stack: str, service: str, job: str, log_progress
     """
     task = start(session, stack, service, job)
     log_progress(f"Started {job} in {task}. It goes on if this command is interrupted.")
-    ended = _follow(session, stack, task, Progress(log_progress), show)
+    ended = _follow(session, task, Progress(log_progress), show)
     if ended.succeeded:
         return 0
     if ended.code is None:
@@ -78,10 +78,10 @@ def start(session: boto3.Session, stack: str, service: str, job: str) -> str:
     return str(said["task"])
 
 
-def _follow(session: boto3.Session, stack: str, task: str, progress: Progress, show: Log) -> CommandTask:
-    ecs, missing, lines = session.client("ecs"), 0, None
+def _follow(session: boto3.Session, task: str, progress: Progress, show: Log) -> CommandTask:
+    ecs, cluster, missing, lines = session.client("ecs"), task.split("/")[1], 0, None
     while True:
-        shown = ecs.describe_tasks(cluster=stack, tasks=[task])["tasks"]
+        shown = ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"]
         if shown:
             container = _container(describe_revision(ecs, shown[0]["taskDefinitionArn"]))
             now = CommandTask.parse(shown[0], container["name"])

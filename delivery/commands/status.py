@@ -123,7 +123,7 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     state, ecs, name = read_state(session, stack, service), session.client("ecs"), aws_name(stack, service)
-    described = describe_service(ecs, stack, state.name)
+    described = describe_service(ecs, state.cluster, state.name)
     definition = describe_revision(ecs, state.task_definition)
     names = service_containers(definition, name)
     containers = [container for container in definition["containerDefinitions"] if container["name"] in names]

@@ -32,7 +32,7 @@ class CodeDeployController(Controller):
         primary = next((each for each in service.get("taskSets", []) if each["status"] == "PRIMARY"), service)
         return [balancer["targetGroupArn"] for balancer in primary.get("loadBalancers", [])]
 
-    def how_to_wait(self, stack: str, service: str) -> str:
+    def how_to_wait(self, stack: str, service: str, cluster: str) -> str:
         name = aws_name(stack, service)
         return (
             f"wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name {name} "

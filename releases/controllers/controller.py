@@ -76,12 +76,13 @@ class Controller(ABC):
         """The ARNs of the target groups that a service's tasks are in."""
 
     @abstractmethod
-    def how_to_wait(self, stack: str, service: str) -> str:
+    def how_to_wait(self, stack: str, service: str, cluster: str) -> str:
         """Words and a command for waiting until a deployment is over.
 
         Args:
             stack: the stack.
             service: the service's name in the stack file.
+            cluster: the ECS cluster's name.
         """
 
     @abstractmethod

@@ -298,6 +298,29 @@ def test_a_review_touches_nothing_of_the_stack_it_is_on_and_does_not_widen_itsel
 
 
 @pytest.mark.parametrize(
+    ("statements", "action", "resource", "allowed"),
+    [
+        ("deploy", "UpdateService", "service/shared/dev-web", True),
+        ("deploy", "UpdateService", "service/shared/billing", False),
+        ("deploy", "StopServiceDeployment", "service-deployment/shared/dev-web/1", True),
+        ("deploy", "DeleteCluster", "cluster/shared", False),
+        ("deploy", "CreateCluster", "cluster/dev", False),
+        ("preview", "DescribeServices", "service/shared/dev-web", True),
+        ("preview", "DescribeServices", "service/dev/dev-web", False),
+        ("preview", "DescribeClusters", "cluster/shared", True),
+    ],
+)
+def test_in_a_cluster_that_exists_a_stack_has_services_of_its_name(
+    statements: str, action: str, resource: str, *, allowed: bool
+) -> None:
+    scope = replace(SCOPE, adopted_cluster="shared")
+    deploys = [statement for some in deploy_statements(scope).values() for statement in some]
+    granted = deploys if statements == "deploy" else preview_statements(scope)
+    assert may(granted, f"ecs:{action}", f"arn:aws:ecs:{REGION}:{ACCOUNT}:{resource}") is allowed
+    assert review_statements(scope)["services"] == review_statements(SCOPE)["services"]
+
+
+@pytest.mark.parametrize(
     ("action", "resource", "context", "allowed"),
     [
         ("CreateRule", SHARED, {"aws:RequestTag/stack": "dev"}, True),

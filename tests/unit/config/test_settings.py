@@ -437,6 +437,15 @@ def test_hosts_of_any_depth_where_the_certificates_are_somebody_else_s(deploy: D
     load(deploy, existing(domain={"zone": "other.example.com", "records": False}))
 
 
+def test_a_cluster_that_exists_says_itself_where_sessions_are_logged(deploy: Deploy) -> None:
+    config = changed("services.chuoi.exec", True) | {"fargate-delivery:cluster": {"name": "shared"}}
+    assert "services.chuoi.exec: not with cluster.name, because a cluster says where" in refusal(deploy, config)
+    config["fargate-delivery:services"]["chuoi"]["exec"] = False
+    load(deploy, config)
+    config["fargate-delivery:cluster"] = {"name": "sha red"}
+    assert "cluster.name: 'sha red' is not allowed: must be the name of an ECS cluster" in refusal(deploy, config)
+
+
 def test_no_test_port_where_the_load_balancer_is_somebody_else_s(deploy: Deploy) -> None:
     config = existing()
     deploys: dict[str, Any] = {**BLUE_GREEN, "test_port": 8443}

@@ -17,7 +17,7 @@ def state(execution: str | None, *deployments: tuple[str, int]) -> ServiceState:
     """A service with deployments in these states, with so many tasks, the primary one first."""
     arn = "arn:aws:ecs:eu-west-1:1:task-definition/dev-web:1"
     found = [Deployment(f"ecs-svc/{n}", arn, state, "", tasks) for n, (state, tasks) in enumerate(deployments)]
-    return ServiceState("web", "dev-web", CONTROLLERS["ECS"], arn, "", 1, (), tuple(found), "none", execution)
+    return ServiceState("web", "dev-web", "dev", CONTROLLERS["ECS"], arn, "", 1, (), tuple(found), "none", execution)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ REVISION = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{}"
 QUIET = ServiceState(
     service="web",
     name="dev-web",
+    cluster="dev",
     controller=CONTROLLERS["ECS"],
     task_definition=REVISION.format(1),
     fingerprint="f1",

@@ -115,6 +115,7 @@ class FakeAws:
         }
         self.services["dev-web"] = {
             "serviceName": "dev-web",
+            "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/dev",
             "status": "ACTIVE",
             "taskDefinition": revision,
             "desiredCount": desired,
@@ -127,6 +128,7 @@ class FakeAws:
         """The service `web` of CodeDeploy's: a task set of each revision, the primary one first."""
         self.services["dev-web-codedeploy"] = {
             "serviceName": "dev-web-codedeploy",
+            "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/dev",
             "status": "ACTIVE",
             "deploymentController": {"type": "CODE_DEPLOY"},
             "taskDefinition": "the one that it was made with",

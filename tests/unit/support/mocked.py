@@ -221,6 +221,7 @@ def mocked_program(patch: pytest.MonkeyPatch) -> Deploy:
     patch.setattr("components.service.update_hooks.connect", lambda *_: boto3.Session())
     patch.setattr("components.service.protocols.read_protocols", lambda *_: {})
     patch.setattr("components.platform.scheme.read_scheme", lambda *_: None)
+    patch.setattr("components.service.existing_cluster.read_providers", lambda *_: ["FARGATE", "FARGATE_SPOT"])
     # This process outlives the program: what a program freezes is never collected.
     patch.setattr("stack.garbage.collect_rarely", lambda: None)
     # Where in the sources each resource is declared: no test asks, and it takes a third of the time.

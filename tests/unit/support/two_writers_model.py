@@ -198,6 +198,7 @@ def _seen(
     return ServiceState(
         service="web",
         name="dev-web",
+        cluster="dev",
         controller=CONTROLLERS["ECS"],
         task_definition=deployments[0].task_definition,
         fingerprint=deployments[0].fingerprint,

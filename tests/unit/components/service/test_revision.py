@@ -36,6 +36,7 @@ def service(runs: str, made_of: str, released: str | None) -> ServiceState:
     return ServiceState(
         service="web",
         name="dev-web",
+        cluster="dev",
         controller=CONTROLLERS["ECS"],
         task_definition=runs,
         fingerprint=made_of,

@@ -42,6 +42,7 @@ SCOPE = Scope(stack="dev", partition="aws", region=REGION, account=ACCOUNT)
 QUIET = ServiceState(
     service="chuoi",
     name="dev-chuoi",
+    cluster="dev",
     controller=CONTROLLERS["ECS"],
     task_definition=RUNS,
     fingerprint="an earlier template",

@@ -55,6 +55,7 @@ def state(**changes: Any) -> ServiceState:
     running = ServiceState(
         service="hello",
         name="local-hello",
+        cluster="local",
         controller=CONTROLLERS["ECS"],
         task_definition=f"{FAMILY}:7",
         fingerprint="f",

@@ -32,6 +32,7 @@ RECORD = {
 RUNS = ServiceState(
     service="chuoi",
     name="dev-chuoi",
+    cluster="dev",
     controller=CONTROLLERS["ECS"],
     task_definition=REVISION,
     fingerprint="f1",

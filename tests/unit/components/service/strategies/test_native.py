@@ -26,6 +26,7 @@ REVISION = f"{ECS}:task-definition/dev-chuoi:7"
 ROLLS = ServiceState(
     service="chuoi",
     name="dev-chuoi",
+    cluster="dev",
     controller=CONTROLLERS["ECS"],
     task_definition=REVISION,
     fingerprint="f1",
