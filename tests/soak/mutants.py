@@ -113,7 +113,7 @@ SHIFT_MUTANTS: Mapping[str, tuple[Edit, ...]] = {
     "hooks-stay": (
         Edit(
             "components/service/update_hooks.py",
-            "await _in_thread(service_deployments.drop_hooks, ecs, stack, state.name)",
+            "await _in_thread(service_deployments.drop_hooks, ecs, state.cluster, state.name)",
             "await asyncio.sleep(0)",
         ),
     ),
