@@ -149,8 +149,8 @@ class Notifications(Model):
     slack: bool = False
     """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
     page: types.TopicArn | None = None
-    """An SNS topic that is told when a service's alarm goes on and off, and when a message could not be delivered. Its
-    policy must let `cloudwatch.amazonaws.com` publish."""
+    """An SNS topic that is told when a service's alarm goes on and off, when a run of a job has failed or is lost, and
+    when a message could not be delivered. Its policy must let `cloudwatch.amazonaws.com` publish."""
     commits: Commits | None = None
     """Where the commits are that uploads name, which are told how their release goes; none are without it."""
 
