@@ -53,8 +53,15 @@ def _network(scope: Scope) -> list[Statement]:
     return [
         read_network(),
         allow("Network", ec2, EVERYTHING, in_region),
-        # The services' own names lead to endpoints by a zone of AWS's.
-        allow("EndpointNames", "route53:AssociateVPCWithHostedZone", [f"arn:{scope.partition}:route53:::hostedzone/*"]),
+        # A zone has no ARN before it is made.
+        allow("MakePrivateZones", "route53:CreateHostedZone", EVERYTHING),
+        # The services' own names lead to endpoints by a zone of AWS's, too.
+        allow(
+            "PrivateZones",
+            "route53:DeleteHostedZone UpdateHostedZoneComment ChangeTagsForResource AssociateVPCWithHostedZone "
+            "DisassociateVPCFromHostedZone",
+            [f"arn:{scope.partition}:route53:::hostedzone/*"],
+        ),
         allow(
             "Balancer",
             balancer,

@@ -72,6 +72,13 @@ def rules() -> dict[str, list[Schema]]:
             ),
             _when(_items("more_endpoints", 1), _is("endpoints", True)),
         ],
+        **{
+            zone: [
+                {"not": {"allOf": [_is("private", True), _is("records", False)]}},
+                {"not": _given("validated_in", "certificate_arn")},
+            ]
+            for zone in ("Zone", "Domain")
+        },
         "LoadBalancer": [{"not": {"allOf": [_given("listener_arn"), _is("internal", True)]}}],
         "Connection": [
             _when(_given("service"), _none_of("security_group", "port"), _given("security_group", "port")),

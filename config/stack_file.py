@@ -63,6 +63,12 @@ class Zone(Model):
     records: bool = True
     """Whether alias records for the routes' hosts, and the redirects', are made. False: DNS is somebody else's, and the
     output `dns_records` says which are to be made."""
+    private: bool = False
+    """Whether the records are in a private zone, which answers in the stack's VPC alone: made for a VPC that is made,
+    and found by its name in one that exists."""
+    validated_in: types.Host | None = None
+    """The public zone in which the certificate that is made is validated, where that is not `zone` itself but one that
+    `zone` is in."""
 
     @model_validator(mode="after")
     def _fits_a_certificate(self) -> Self:
@@ -71,6 +77,18 @@ class Zone(Model):
                 f"zone has {len(self.zone)} characters, and a certificate is made for {LONGEST_OF_A_CERTIFICATE} at "
                 "most; adopt one by certificate_arn"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if self.private and not self.records:
+            raise ValueError("private: says where the records are made, and records is false; take one of them away")
+        if self.validated_in is None:
+            return self
+        if self.certificate_arn is not None:
+            raise ValueError("validated_in: is for a certificate that is made, and certificate_arn exists")
+        if not self.zone.endswith(f".{self.validated_in}"):
+            raise ValueError(f"validated_in: {self.zone} is not in {self.validated_in}")
         return self
 
 
@@ -195,9 +213,17 @@ class Stack(Model):
     without_services: bool = False
     """Says of empty `services` that they are meant: all that the stack had are deleted."""
 
-    def writes_into(self, zone: Zone) -> bool:
-        """Whether anything is written into a zone."""
-        return zone.records or (self.load_balancer.listener_arn is None and zone.certificate_arn is None)
+    @property
+    def public_zones(self) -> list[str]:
+        """Those that something is written into: records of hosts, or of certificates."""
+        made = self.load_balancer.listener_arn is None
+        names: dict[str, None] = {}
+        for zone in self.domain.zones:
+            if zone.records and not zone.private:
+                names[zone.zone] = None
+            if made and zone.certificate_arn is None:
+                names[zone.validated_in or zone.zone] = None
+        return list(names)
 
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""

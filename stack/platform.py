@@ -13,6 +13,7 @@ from components.platform.delivery_store import DeliveryStore, DeliveryStoreArgs
 from components.platform.load_balancer import AdoptedLoadBalancer, Certified, LoadBalancer, LoadBalancerArgs
 from components.platform.network import AdoptedVpc, Network, NetworkArgs
 from components.platform.platform import Platform
+from components.platform.private_zone import PrivateZone
 from components.platform.scheme import check_scheme
 from components.scope import Scope
 from components.service.connections import names_of
@@ -35,11 +36,7 @@ class Shared(TypedDict):
 def declare(stack: Settings, scope: Scope) -> Platform:
     """Declare all of it, and export what reviews adopt."""
     config = stack.config
-    zone_ids = {
-        each.zone: aws.route53.get_zone(name=each.zone).zone_id
-        for each in config.domain.zones
-        if config.writes_into(each)
-    }
+    public = {name: aws.route53.get_zone(name=name).zone_id for name in config.public_zones}
     shared = shared_by(stack)
     network = Network("network", network_args(stack, scope, shared))
     cluster = Cluster(
@@ -52,7 +49,7 @@ def declare(stack: Settings, scope: Scope) -> Platform:
             "namespace": any(names_of(service.connects_to) for service in config.services.values()),
         },
     )
-    balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, zone_ids, shared))
+    balancer = LoadBalancer("load-balancer", load_balancer_args(stack, network, public, shared))
     store_args: DeliveryStoreArgs = {
         "artifact_prefixes": [artifact_prefix(scope.name(name)) for name in config.services],
         "protect": config.protect,
@@ -166,7 +163,7 @@ def network_args(stack: Settings, scope: Scope, shared: Shared | None) -> Networ
 
 
 def load_balancer_args(
-    stack: Settings, network: Network, zone_ids: Mapping[str, pulumi.Input[str]], shared: Shared | None
+    stack: Settings, network: Network, public: Mapping[str, pulumi.Input[str]], shared: Shared | None
 ) -> LoadBalancerArgs:
     """The load balancer, with certificates to make or to adopt; or another stack's."""
     domain = stack.config.domain
@@ -189,6 +186,8 @@ def load_balancer_args(
         args["redirects"] = domain.redirects
     if shared is None:
         args["reaches"] = _ranges(stack)
+    private = private_zone_ids(stack, network, shared)
+    zone_ids = {**public, **private}
     if domain.records:
         args["records_zone_id"] = zone_ids[domain.zone]
     if any(each.records for each in domain.zones):
@@ -203,17 +202,29 @@ def load_balancer_args(
     elif (listener_arn := stack.config.load_balancer.listener_arn) is not None:
         args["adopt"] = existing_load_balancer(listener_arn, stack.config.network.vpc_id)
     else:
-        args = {**args, **certified(domain, zone_ids)}
+        args = {**args, **certified(domain, public)}
         if domain.more_zones:
-            args["more_certificates"] = [certified(zone, zone_ids) for zone in domain.more_zones]
+            args["more_certificates"] = [certified(zone, public) for zone in domain.more_zones]
     return args
 
 
-def certified(zone: Zone, zone_ids: Mapping[str, pulumi.Input[str]]) -> Certified:
+def private_zone_ids(stack: Settings, network: Network, shared: Shared | None) -> dict[str, pulumi.Input[str]]:
+    """The private zones by name: those of a VPC that exists, or new ones in a VPC that is made."""
+    names = [zone.zone for zone in stack.config.domain.zones if zone.private]
+    if shared is None and stack.config.network.vpc_id is None:
+        return {
+            name: PrivateZone(f"private-{name}", {"zone": name, "vpc_id": network.vpc_id}).zone_id for name in names
+        }
+    return {
+        name: aws.route53.get_zone_output(name=name, private_zone=True, vpc_id=network.vpc_id).zone_id for name in names
+    }
+
+
+def certified(zone: Zone, public: Mapping[str, pulumi.Input[str]]) -> Certified:
     """A zone's certificate: one that exists, or one that is made."""
     if zone.certificate_arn is not None:
         return {"domain": zone.zone, "certificate_arn": zone.certificate_arn}
-    return {"domain": zone.zone, "zone_id": zone_ids[zone.zone]}
+    return {"domain": zone.zone, "zone_id": public[zone.validated_in or zone.zone]}
 
 
 def all_hosts(config: Stack) -> dict[str, list[str]]:

@@ -41,6 +41,7 @@ NAMED = {
     "aws:iam/policy:Policy": "IAM::ManagedPolicy",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "Lambda::EventInvokeConfig",
     "aws:route53/record:Record": "Route53::RecordSet",
+    "aws:route53/zone:Zone": "Route53::HostedZone",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "EC2::SecurityGroupEgress",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "EC2::SecurityGroupIngress",
 }

@@ -76,6 +76,24 @@ def test_missing_zone_is_made_up(account: Account, caplog: pytest.LogCaptureFixt
     assert caplog.messages == ["made up hosted zone example.org"]
 
 
+def test_a_private_zone_is_found_in_its_vpc_and_never_made_up(account: Account) -> None:
+    get_zone = INVOKES["aws:route53/getZone:getZone"]
+    vpc, public = account.vpc(), get_zone(account.aws, {"name": "example.org"})["zoneId"]
+    asked = {"name": "example.org", "privateZone": True, "vpcId": vpc}
+    with pytest.raises(LookupError, match="no matching Route 53 Hosted Zone found"):
+        get_zone(account.aws, asked)
+    made = account.aws.client("route53").create_hosted_zone(
+        Name="example.org",
+        CallerReference="p",
+        HostedZoneConfig={"PrivateZone": True},
+        VPC={"VPCId": vpc, "VPCRegion": REGION},
+    )
+    assert get_zone(account.aws, asked)["zoneId"] == made["HostedZone"]["Id"].rpartition("/")[2]
+    assert get_zone(account.aws, {"name": "example.org"})["zoneId"] == public
+    with pytest.raises(LookupError, match="no matching"):
+        get_zone(account.aws, {**asked, "vpcId": account.vpc()})
+
+
 def test_policy_document(account: Account) -> None:
     statement = {
         "sid": "One",

@@ -1,5 +1,5 @@
 """A stack that the internet does not reach, and that does not reach it: an internal load balancer, endpoints; hosts in
-several zones.
+several zones, and in private ones.
 """
 
 import urllib.request
@@ -169,4 +169,26 @@ def test_hosts_of_other_zones_have_certificates_and_records_or_it_is_said_which(
     assert certificates(local) == {"local.example.com"}
     assert aliases(local, "example.org") == set()
     assert "dns_records" not in local.outputs()
+    assert local.changes() == {}
+
+
+def test_a_private_zone_has_the_records_and_goes_with_them(local: Stack) -> None:
+    inner = DOMAIN.replace("local.example.com}", "local.example.com, private: true, validated_in: example.com}")
+    local.edit("Pulumi.local.yaml", DOMAIN, inner)
+    local.ok("up")
+    route53 = local.client("route53")
+    zones = {
+        (zone["Name"], zone["Config"]["PrivateZone"]): zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]
+    }
+    private = zones["local.example.com.", True]
+    records = route53.list_resource_record_sets(HostedZoneId=private)["ResourceRecordSets"]
+    assert [record["Name"] for record in records if "AliasTarget" in record] == ["hello.local.example.com."]
+    assert [vpc["VPCId"] for vpc in route53.get_hosted_zone(Id=private)["VPCs"]] == [balancer(local)["VpcId"]]
+    public = route53.list_resource_record_sets(HostedZoneId=zones["local.example.com.", False])["ResourceRecordSets"]
+    assert not [record for record in public if "AliasTarget" in record]
+    assert local.changes() == {}
+    local.edit("Pulumi.local.yaml", inner, DOMAIN)
+    local.ok("up")
+    assert not [zone for zone in route53.list_hosted_zones()["HostedZones"] if zone["Config"]["PrivateZone"]]
+    assert aliases(local, "local.example.com") == {"hello.local.example.com"}
     assert local.changes() == {}

@@ -529,6 +529,16 @@ def test_a_deployment_may_have_its_own_listeners_show_more_certificates() -> Non
         assert (may(DEPLOY, action, own), may(DEPLOY, action, other)) == (True, False)
 
 
+def test_a_deployment_may_all_that_cloudformation_needs_for_a_private_zone() -> None:
+    granted = [action for statement in DEPLOY for action in statement["Action"]]
+    unused = ["route53:*QueryLoggingConfig*", "route53:UpdateHostedZoneFeatures"]
+    assert {
+        action
+        for action in needed("Route53::HostedZone")
+        if not any(fnmatchcase(action, pattern) for pattern in [*granted, *unused])
+    } == set()
+
+
 def test_a_deployment_may_give_endpoints_the_names_of_their_services() -> None:
     """Private DNS is a zone that AWS associates with the VPC, as who makes the endpoint."""
     assert may(DEPLOY, "route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/Z1")

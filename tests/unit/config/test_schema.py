@@ -132,7 +132,7 @@ OF_THE_WHOLE = (
     "is no stack for them", "is no name for a service", "0db8::/32' twice", "is empty, which deletes", "is true, and there are services", "has 4097 bytes",
     "there is no such template", "is not used", "uses ${port}", "task_templates/", "10.0.5.7",
     "would lead to itself", "is taken by another route or redirect", "is another redirect's", "is redirected itself",
-    "is no other service of the stack", "is there twice",
+    "is no other service of the stack", "is there twice", "is not in example.",
     "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most", "needs cluster.insights",
     "differ in case only", "times; once is enough", "there is no service", "is the service itself", "so it listens nowhere",
     "two or more public_subnet_ids for the load balancer", "exists, so its VPC does",

@@ -60,8 +60,8 @@ ROUTED = {
     "routes": [{"host": "other.dev.example.com", "priority": 90}],
 }
 MISTAKES = [
-    ("domain", "dev.example.com", "domain: 'dev.example.com' is not allowed: must be keys, each with its value; they are zone, certificate_arn, records, redirects"),
-    ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, redirects, more_zones)"),
+    ("domain", "dev.example.com", "domain: 'dev.example.com' is not allowed: must be keys, each with its value; they are zone, certificate_arn, records, private, validated_in, redirects, more_zones"),
+    ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, private, validated_in, redirects, more_zones)"),
     ("services.chuoi.task.cpu", ..., "services.chuoi.task.cpu: is missing (CPU units; 1024 are one vCPU)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "prod"}, "services.chuoi.parameters.MIX_ENV.for: is missing (Who reads it: the image's build, the running task, or both)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": 4000, "for": ["build"]}, """value: 4000 is not allowed: input should be a valid string; write it in quotes, "4000\""""),
@@ -338,6 +338,10 @@ MISTAKES = [
     ("domain.more_zones", [{"zone": "example.org"}, {"zone": "example.org"}], "domain: zone example.org is there twice"),
     ("domain.more_zones", [{"zone": "example.org", "redirects": []}], "domain.more_zones[0].redirects: there is no such key"),
     ("domain.more_zones", [{"zone": f"{'a' * 60}.example.org"}], "domain.more_zones[0]: zone has 72 characters, and a certificate is made for 64 at most"),
+    ("domain.more_zones", [{"zone": "example.org", "private": True, "records": False}], "domain.more_zones[0]: private: says where the records are made, and records is false"),
+    ("domain.more_zones", [{"zone": "a.example.org", "validated_in": "example.org", "certificate_arn": "arn:aws:acm:r:1:certificate/1"}], "domain.more_zones[0]: validated_in: is for a certificate that is made, and certificate_arn exists"),
+    ("domain.more_zones", [{"zone": "a.example.org", "validated_in": "example.net"}], "domain.more_zones[0]: validated_in: a.example.org is not in example.net"),
+    ("domain.more_zones", [{"zone": "example.org", "validated_in": "example.org"}], "domain.more_zones[0]: validated_in: example.org is not in example.org"),
     ("services.chuoi.routes.0.host", "a.b.example.org", "services.chuoi.routes[0].host: 'a.b.example.org' must be dev.example.com or one label below it"),
     ("protect", "yes", "protect: 'yes' is not allowed"),
     ("secrets.chuoi.SECRET_KEY_BASE", ..., "pulumi config set --secret --path 'fargate-delivery:secrets.chuoi.SECRET_KEY_BASE' <value>"),

@@ -97,6 +97,7 @@ COMPUTED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
         ],
     },
     "aws:route53/record:Record": lambda args: {"fqdn": args.inputs["name"]},
+    "aws:route53/zone:Zone": lambda args: {"zoneId": f"{args.name}-zone"},
     "awsx:ec2:Vpc": lambda args: {
         "vpcId": "vpc-0123",
         "publicSubnetIds": ["subnet-public-1", "subnet-public-2"],

@@ -287,6 +287,15 @@ def _bucket_setting(action: str) -> Callable[[Call], list[Need]]:
 RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     **{("ec2", name): _tags for name in ("CreateTags", "DeleteTags")},
     ("route53", "GetHostedZone"): _hosted_zone("Id"),
+    **{
+        ("route53", operation): _hosted_zone(key)
+        for key, operations in {
+            "Id": ("DeleteHostedZone", "UpdateHostedZoneComment"),
+            "HostedZoneId": ("AssociateVPCWithHostedZone", "DisassociateVPCFromHostedZone"),
+            "ResourceId": ("ChangeTagsForResource",),
+        }.items()
+        for operation in operations
+    },
     ("route53", "ChangeResourceRecordSets"): _hosted_zone("HostedZoneId"),
     ("route53", "ListResourceRecordSets"): _hosted_zone("HostedZoneId"),
     ("route53", "ListTagsForResource"): _hosted_zone("ResourceId"),

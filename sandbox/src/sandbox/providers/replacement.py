@@ -83,6 +83,7 @@ REPLACES: Mapping[str, frozenset[str]] = {
             "name namePrefix port protocol protocolVersion targetType vpcId ipAddressType"
         ),
         "aws:route53/record:Record": "name setIdentifier zoneId",
+        "aws:route53/zone:Zone": "name delegationSetId",
         "aws:s3/bucket:Bucket": "bucket bucketNamespace bucketPrefix objectLockEnabled",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "bucket expectedBucketOwner",
         "aws:s3/bucketNotification:BucketNotification": "bucket",

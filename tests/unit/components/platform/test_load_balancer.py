@@ -179,3 +179,56 @@ def test_where_the_first_zone_is_somebody_else_s_the_others_have_their_records(
 
 def test_with_one_zone_nothing_more_is_shown_or_said(dev: Recorder) -> None:
     assert dev.types()[SHOWN] == 0
+
+
+ZONE = "aws:route53/zone:Zone"
+
+
+def test_a_private_zone_of_a_vpc_that_is_made_is_made_and_has_the_records(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = {"zone": "inner.example.org", "private": True, "validated_in": "example.org"}
+    hosts = ["www.dev.example.com", "api.inner.example.org"]
+    recorder, elsewhere = zoned(deploy, monkeypatch, hosts, private=True, more_zones=[inner])
+    made = {name: recorder.inputs(ZONE, name) for name in recorder.named(ZONE)}
+    assert made == {
+        f"private-{zone}-zone": {
+            "name": zone,
+            "comment": "The names of what is reached within the VPC",
+            "vpcs": [{"vpcId": "vpc-0123"}],
+        }
+        for zone in ("dev.example.com", "inner.example.org")
+    }
+    records = {
+        name: recorder.inputs(RECORD, f"load-balancer-{name}")["zoneId"]
+        for name in ("www.dev.example.com", "api.inner.example.org", "certificate-record")
+    }
+    assert records == {
+        "www.dev.example.com": "private-dev.example.com-zone-zone",
+        "api.inner.example.org": "private-inner.example.org-zone-zone",
+        "certificate-record": "zone of dev.example.com",
+    }
+    validated = recorder.inputs(RECORD, "load-balancer-inner.example.org-certificate-record")
+    assert validated["zoneId"] == "zone of example.org"
+    assert elsewhere == []
+
+
+def test_a_private_zone_of_a_vpc_that_exists_is_found_there(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(args: dict[str, Any]) -> dict[str, str]:
+        asked.append(dict(args))
+        return {"zoneId": f"{'private' if args.get('privateZone') else 'public'} {args['name']}"}
+
+    monkeypatch.setitem(INVOKES, "aws:route53/getZone:getZone", answer)
+    config = stack_config(
+        "dev",
+        domain={"zone": "dev.example.com", "private": True, "certificate_arn": ADOPTED},
+        network={"vpc_id": "vpc-0a", "private_subnet_ids": ["subnet-1", "subnet-2"]},
+        load_balancer={"internal": True},
+    )
+    recorder = deploy(program, config=config, secret_keys=SECRET_KEYS)
+    assert recorder.types()[ZONE] == 0
+    assert asked == [{"name": "dev.example.com", "privateZone": True, "vpcId": "vpc-0a"}]
+    aliases = [name for name in recorder.named(RECORD) if "aliases" in recorder.inputs(RECORD, name)]
+    assert {recorder.inputs(RECORD, name)["zoneId"] for name in aliases} == {"private dev.example.com"}

@@ -2,18 +2,94 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from sandbox.clock import Clock
-from sandbox.providers.resources.base import AwsResource, Properties, Tagging, is_gone, wait_until
+from sandbox.providers.resources.base import AwsResource, Properties, Tagging, is_gone, tag_dictionary, wait_until
 from sandbox.providers.resources.codec import UnsupportedInputError, reported, text
 from sandbox.providers.types import Aws, Resource
 
 VALIDATION_SECONDS = 75 * 60
+ZONE_INPUTS = {"name", "comment", "vpcs", "tags", "tagsAll", "forceDestroy"}
 RECORD_INPUTS = {"name", "type", "zoneId", "ttl", "records", "aliases", "allowOverwrite", "setIdentifier",
                  "healthCheckId", "weightedRoutingPolicies", "multivalueAnswerRoutingPolicy"}  # fmt: skip
+
+
+class Zone:
+    """A hosted zone, private where it names VPCs."""
+
+    def create(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        """Create it, in its VPCs."""
+        if unknown := set(inputs) - ZONE_INPUTS:
+            raise UnsupportedInputError(f"{min(unknown)}: not supported for a zone in the sandbox")
+        client, vpcs = aws.client("route53"), [_vpc(aws, each) for each in inputs.get("vpcs", [])]
+        created = client.create_hosted_zone(
+            Name=inputs["name"],
+            CallerReference=str(uuid.uuid4()),
+            HostedZoneConfig={"Comment": inputs.get("comment", "Managed by Pulumi"), "PrivateZone": bool(vpcs)},
+            **({"VPC": vpcs[0]} if vpcs else {}),
+        )
+        id = str(created["HostedZone"]["Id"]).rpartition("/")[2]
+        for vpc in vpcs[1:]:
+            client.associate_vpc_with_hosted_zone(HostedZoneId=id, VPC=vpc)
+        self._retag(aws, id, inputs.get("tags", {}), {})
+        return id, self._computed(aws, id, inputs)
+
+    def read(self, aws: Aws, id: str, props: Properties) -> Properties | None:
+        """The zone as Route 53 has it."""
+        client = aws.client("route53")
+        try:
+            answer = client.get_hosted_zone(Id=id)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        listed = client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=id)["ResourceTagSet"]["Tags"]
+        vpcs = [{"vpcId": each["VPCId"], "vpcRegion": each["VPCRegion"]} for each in answer.get("VPCs", [])]
+        state = {**self._computed(aws, id, props), "name": answer["HostedZone"]["Name"].rstrip(".")}
+        if "comment" in props:
+            state["comment"] = answer["HostedZone"]["Config"].get("Comment", "")
+        if "vpcs" in props:
+            state["vpcs"] = reported(vpcs, props["vpcs"], {})
+        tags = tag_dictionary(listed)
+        return {**state, **({"tags": tags} if tags or props.get("tags") else {}), "tagsAll": tags}
+
+    def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
+        """Its comment, its tags, and which VPCs it is in."""
+        client = aws.client("route53")
+        if olds.get("comment") != news.get("comment"):
+            client.update_hosted_zone_comment(Id=id, Comment=news.get("comment", "Managed by Pulumi"))
+        had, wanted = ([_vpc(aws, each) for each in inputs.get("vpcs", [])] for inputs in (olds, news))
+        for vpc in [each for each in wanted if each not in had]:
+            client.associate_vpc_with_hosted_zone(HostedZoneId=id, VPC=vpc)
+        for vpc in [each for each in had if each not in wanted]:
+            client.disassociate_vpc_from_hosted_zone(HostedZoneId=id, VPC=vpc)
+        self._retag(aws, id, news.get("tags", {}), olds.get("tags", {}))
+        return self._computed(aws, id, news)
+
+    def delete(self, aws: Aws, id: str, props: Properties) -> None:
+        """Delete it; one that has records of others is AWS's error."""
+        try:
+            aws.client("route53").delete_hosted_zone(Id=id)
+        except ClientError as error:
+            if not is_gone(error):
+                raise
+
+    def _retag(self, aws: Aws, id: str, tags: Properties, had: Properties) -> None:
+        changes: Properties = {}
+        if tags:
+            changes["AddTags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if stale := [key for key in had if key not in tags]:
+            changes["RemoveTagKeys"] = stale
+        if changes:
+            aws.client("route53").change_tags_for_resource(ResourceType="hostedzone", ResourceId=id, **changes)
+
+    def _computed(self, aws: Aws, id: str, inputs: Properties) -> Properties:
+        arn = f"arn:{aws.partition}:route53:::hostedzone/{id}"
+        return {"zoneId": id, "arn": arn, "tagsAll": inputs.get("tags", {})}
 
 
 class Record:
@@ -198,6 +274,10 @@ class CertificateValidation:
         return aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
 
 
+def _vpc(aws: Aws, vpc: Properties) -> Properties:
+    return {"VPCId": vpc["vpcId"], "VPCRegion": vpc.get("vpcRegion", aws.region)}
+
+
 def _zone(props: Properties) -> str:
     return str(props["zoneId"]).removeprefix("/hostedzone/")
 
@@ -213,6 +293,7 @@ def _unquoted(props: Properties, value: str) -> str:
 
 RESOURCES: dict[str, Resource] = {
     "aws:route53/record:Record": Record(),
+    "aws:route53/zone:Zone": Zone(),
     "aws:acm/certificate:Certificate": Certificate(
         service="acm",
         create_call="RequestCertificate",

@@ -201,7 +201,7 @@ def get_subnet(aws: Aws, args: Properties) -> Properties:
 def get_zone(aws: Aws, args: Properties) -> Properties:
     """The hosted zone of a name or id.
 
-    The sandbox's account is empty and a zone is bought outside of any program: a zone that is missing
+    The sandbox's account is empty and a public zone is bought outside of any program: one that is missing
     is made up, with a warning.
     """
     client = aws.client("route53")
@@ -211,9 +211,11 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
         name = str(args["name"]).rstrip(".") + "."
         private = text(args.get("privateZone", False)) == "true"
         zones = (zone for page in client.get_paginator("list_hosted_zones").paginate() for zone in page["HostedZones"])
-        hosted_zone = next(
-            (z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == private), None
-        )
+        of_kind = [z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == private]
+        if private:
+            hosted_zone = _only([z for z in of_kind if _is_in(client, z, args.get("vpcId"))], "Route 53 Hosted Zone")
+        else:
+            hosted_zone = next(iter(of_kind), None)
         if hosted_zone is None:
             _log.warning("made up hosted zone %s", name.rstrip("."))
             hosted_zone = aws.root("route53").create_hosted_zone(Name=name, CallerReference=str(uuid.uuid4()))[
@@ -337,6 +339,11 @@ def _filters(args: Properties, extra: Mapping[str, str] | None = None) -> list[P
     filters = [{"Name": f["name"], "Values": list(f["values"])} for f in args.get("filters") or []]
     filters += [{"Name": f"tag:{k}", "Values": [v]} for k, v in (args.get("tags") or {}).items()]
     return filters + [{"Name": name, "Values": [text(args[arg])]} for name, arg in (extra or {}).items() if arg in args]
+
+
+def _is_in(client: Any, zone: Any, vpc: str | None) -> bool:
+    """Whether a private zone is in a VPC."""
+    return vpc is None or vpc in {each["VPCId"] for each in client.get_hosted_zone(Id=zone["Id"]).get("VPCs", [])}
 
 
 def _only(matches: list[Any], kind: str) -> Any:
