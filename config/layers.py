@@ -20,7 +20,7 @@ OF_ROUTES = ("protocol", "drain", "health_check", "stickiness", "alarms", "task.
 """What of the defaults is nothing for a service without routes."""
 OF_BUILDS = ("build",)
 """What of them is nothing for a service whose image is pushed."""
-KIND = "strategy"
+KIND, ROLLING = "strategy", "rolling"
 """The key that says which other keys there are: of another kind, keys replace the former ones as a whole."""
 MOST_NAMES = 3
 """Services that a problem of the defaults names."""
@@ -95,15 +95,23 @@ def merge(config: Mapping[str, Any]) -> Merged:
 
 
 def _fitting(defaults: list[Layer], own: list[Layer]) -> list[Layer]:
-    """The defaults for a service: those of routes only where it has some, of builds only where it is built."""
+    """The defaults for a service: those of routes, and of how their traffic shifts, only where it has some; those of
+    builds only where it is built.
+    """
     said = [_keys(layer) for _, layer in [*defaults, *own]]
     routes = next((layer["routes"] for layer in reversed(said) if "routes" in layer), None)
     sources = [layer["source"] for layer in reversed(said) if "source" in layer]
     since = itertools.takewhile(lambda source: source is not None, sources)  # null takes away what is said before
     source = next((each["type"] for each in since if "type" in _keys(each)), None)
+    if not routes and not any("deploy" in _keys(layer) for _, layer in own):
+        defaults = [(where, _without(layer, "deploy") if _shifts(layer) else layer) for where, layer in defaults]
     for path in [*(() if routes else OF_ROUTES), *(OF_BUILDS if source in ("ecr", "promote") else ())]:
         defaults = [(where, _without(layer, *path.split("."))) for where, layer in defaults]
     return defaults
+
+
+def _shifts(layer: Any) -> bool:
+    return bool(_keys(_keys(layer).get("deploy")).get(KIND, ROLLING) != ROLLING)
 
 
 def _without(layer: Any, key: str, *below: str) -> Any:

@@ -94,6 +94,15 @@ def _test_address(elbv2: Any, service: dict[str, Any], address: Address) -> str 
     return address(listener["Protocol"].lower(), hosts[0], listener["Port"]) if hosts else None
 
 
+def _way_back(state: ServiceState) -> str:
+    """How the release that was live before is deployed again, after what is in flight."""
+    if state.release is None:
+        return ""
+    return (
+        f"; `{PROGRAM} rollback {state.service} --to {state.release.release}` deploys the last release again after it"
+    )
+
+
 def shifting(state: ServiceState) -> ServiceDeployment:
     """The deployment in which ECS shifts a service's traffic.
 
@@ -101,7 +110,7 @@ def shifting(state: ServiceState) -> ServiceDeployment:
         DeliveryError: there is none; the message says what goes on instead.
     """
     if state.shifting is None:
-        going_on = f"{state.in_flight} is in flight" if state.in_flight else "nothing is in flight"
+        going_on = f"{state.in_flight} is in flight{_way_back(state)}" if state.in_flight else "nothing is in flight"
         raise DeliveryError(f"ECS does not shift the traffic of {state.service}: {going_on}")
     return state.shifting
 

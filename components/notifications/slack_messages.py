@@ -21,6 +21,9 @@ MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
 Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm", "image"]
+STACK = "{stack}"
+OF = f"SERVICE --stack {STACK}"
+"""What a command is told; an event has the names of a stack and of its service in one only."""
 EXECUTION_PAGE = "codesuite/codepipeline/pipelines/<pipeline>/executions/<execution>/visualization?region={region}"
 CLOUDWATCH, CLUSTER = "cloudwatch/home?region={region}#", "ecs/v2/clusters/{cluster}"
 LOG_PAGE, LOGS_PAGE = (
@@ -157,7 +160,7 @@ MESSAGES: Mapping[str, Message] = {
         ACTION_NEEDED,
         ACTION,
         {"state": ["STARTED"], "type": {"category": ["Approval"]}},
-        lines=[f"Approve or reject it in the pipeline, or with `{PROGRAM} approve` or `{PROGRAM} reject`."],
+        lines=[f"Approve or reject it in the pipeline, or with `{PROGRAM} approve {OF}` or `{PROGRAM} reject {OF}`."],
     ),
     "rejected": Message(
         "<pipeline>: the approval has ended without a yes",
@@ -200,7 +203,7 @@ MESSAGES: Mapping[str, Message] = {
         {"eventName": ["HOOK_AWAITING_ACTION"]},
         [
             "Service <service>, at <stage>: its new tasks are on the test port, and have no traffic yet.",
-            f"Let it go on with `{PROGRAM} continue`, or have it go back with `{PROGRAM} abort`.",
+            f"Let it go on with `{PROGRAM} continue {OF}`, or have it go back with `{PROGRAM} abort {OF}`.",
         ],
         source="aws.ecs",
         subject="hook",
@@ -352,7 +355,10 @@ def webhook_transformer(message: Message, scope: Scope, *, production: bool) -> 
         links.append(f"<{message.extra_link}>")
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": title}},
-        *({"type": "section", "text": {"type": "plain_text", "text": line}} for line in message.lines),
+        *(
+            {"type": "section", "text": {"type": "plain_text", "text": line.replace(STACK, scope.stack)}}
+            for line in message.lines
+        ),
         {"type": "context", "elements": [{"type": "mrkdwn", "text": " · ".join(links)}]},
     ]
     body = {"text": title, "attachments": [{"color": message.color, "blocks": blocks}]}

@@ -86,7 +86,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
     if number is None and state.in_flight:
         raise DeliveryError(
             f"{state.in_flight} is in flight, so it is not sure what to go back from; {state.how_to_wait(stack)}, or "
-            "name the release with --to: the pipeline deploys it after what is in flight"
+            f"name the release with --to: the pipeline deploys it after what is in flight{_live(state)}"
         )
     history, current = service_history(session, stack, service), images(session, stack, state)
     target = _target(history, current, service, number)
@@ -120,6 +120,10 @@ def start(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool
         DeliveryError: the execution did not succeed.
     """
     deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, log_progress, wait=wait)
+
+
+def _live(state: ServiceState) -> str:
+    return f"; {state.release.release} is the last that was released" if state.release else ""
 
 
 def _target(history: History, current: Images, service: str, number: int | None) -> Release:

@@ -62,6 +62,19 @@ def test_a_command_of_the_program_is_run_in_the_sandbox(offer: Offer) -> None:
     assert (done.exit_code, done.output) == (0, "chuoi dev True http://sandbox\n")
 
 
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("option", ["--stack", "--onto"])
+def test_a_command_may_have_another_name_for_the_stack(offer: Offer, option: str) -> None:
+    @click.command()
+    @click.option("--onto", "--stack", "target")
+    def move(target: str) -> None:
+        click.echo(target)
+
+    offer("commands", commands(move))
+    assert CliRunner().invoke(main, ["move", option, "dev"]).output == "dev\n"
+    assert CliRunner().invoke(main, ["move"]).output == "local\n"
+
+
 def test_its_help_needs_no_sandbox(offer: Offer) -> None:
     offer("commands", commands(look))
     done = CliRunner().invoke(main, ["look", "--help"])

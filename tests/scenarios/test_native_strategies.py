@@ -199,7 +199,7 @@ def test_a_pause_shows_the_new_version_on_the_test_port_until_somebody_answers(l
     (port,) = [line.split()[-1] for line in shown.splitlines() if line.startswith("test port")]
     assert port.startswith("http://hello.local.example.com.localhost:")
     assert opened(port) == "v3"
-    assert "Let it go on with `sandbox continue`" in str(told(local, slack))
+    assert "Let it go on with `sandbox continue SERVICE --stack local`" in str(told(local, slack))
     local.edit("Pulumi.local.yaml", GREETING, "GREETING: {value: Hello again")
     refused = local.run("up")
     assert refused.code == 1

@@ -122,6 +122,21 @@ MERGES: Mapping[str, tuple[Json, Json]] = {
             "none": {"task": {"cpu": 256}, "routes": []},
         },
     ),
+    "a strategy that shifts traffic is for those that have routes": (
+        {
+            "defaults": {"deploy": {"strategy": "blue_green", "bake": 5}},
+            "services": {"web": {"routes": ROUTES}, "job": {}, "own": {"deploy": {"timeout": 9}}},
+        },
+        {
+            "web": {"deploy": {"strategy": "blue_green", "bake": 5}, "routes": ROUTES},
+            "job": {},
+            "own": {"deploy": {"strategy": "blue_green", "bake": 5, "timeout": 9}},
+        },
+    ),
+    "a timeout of deployments is for all": (
+        {"defaults": {"deploy": {"timeout": 9}}, "services": {"job": {}}},
+        {"job": {"deploy": {"timeout": 9}}},
+    ),
     "what is for builds is for those that are built": (
         {
             "defaults": {"build": {"timeout": 9}, "source": {"tag": "v1"}},

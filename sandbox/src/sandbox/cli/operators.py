@@ -6,7 +6,7 @@ import os
 import click
 
 from sandbox import program_hooks
-from sandbox.cli.options import one_message, stack_option
+from sandbox.cli.options import STACK, named_stack_option, one_message
 from sandbox.cli.server import environment
 from sandbox.identities import credentials
 from sandbox.stacks import StackFolder
@@ -33,15 +33,16 @@ def _enter(stack: str) -> None:
 
 def _command(name: str, group: click.Group) -> click.Command:
     summary = group.commands[name].get_short_help_str(limit=95)
+    names = next((option.opts for option in group.commands[name].params if STACK in option.opts), [STACK])
 
     @click.command(name, context_settings=PASS_ON, short_help=summary, help=summary)
-    @stack_option
+    @named_stack_option(*names)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     @one_message
     def command(stack: str, arguments: tuple[str, ...]) -> None:
         """End as the program's command ends. Its help needs no sandbox."""
         if not HELP & set(arguments):
             _enter(stack)
-        group.main([name, *arguments, "--stack", stack], prog_name="sandbox")
+        group.main([name, *arguments, STACK, stack], prog_name="sandbox")
 
     return command

@@ -9,7 +9,15 @@ import click
 
 from sandbox.stacks import SandboxError
 
-stack_option = click.option("--stack", default="local", show_default=True, help="The stack: local, dev, prd.")
+STACK = "--stack"
+
+
+def named_stack_option(*names: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """The option that says which stack, under these names."""
+    return click.option(*names, "stack", default="local", show_default=True, help="The stack: local, dev, prd.")
+
+
+stack_option = named_stack_option(STACK)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
 
 

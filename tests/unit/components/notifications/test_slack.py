@@ -188,7 +188,8 @@ def test_a_deployment_that_waits_is_told_with_the_commands_that_answer_it() -> N
     assert texts == [
         f"Service {ECS}:service/dev/dev-a, at POST_TEST_TRAFFIC_SHIFT: its new tasks are on the test port, and have no "
         "traffic yet.",
-        "Let it go on with `delivery continue`, or have it go back with `delivery abort`.",
+        "Let it go on with `delivery continue SERVICE --stack dev`, or have it go back with `delivery abort SERVICE --stack "
+        "dev`.",
     ]
 
 

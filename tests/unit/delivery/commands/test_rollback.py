@@ -72,6 +72,11 @@ def deploying(*released: str) -> FakeAws:
         (unreleased(), None, "web has no releases yet"),
         (without_image(), None, f"the image {A} of release-1 is no longer in the repository dev-web"),
         (deploying(A, B), None, "pipeline execution run-1 is in flight, so it is not sure what to go back from"),
+        (
+            deploying(A, B),
+            None,
+            "name the release with --to: the pipeline deploys it after what is in flight; 2 is the last",
+        ),
     ],
 )
 def test_what_is_refused(aws: FakeAws, number: int | None, words: str) -> None:

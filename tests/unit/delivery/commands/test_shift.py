@@ -212,3 +212,10 @@ def test_status_says_how_far_a_shift_is(
 def test_status_says_nothing_of_a_shift_where_there_is_none(aws: FakeAws, run: Any) -> None:
     aws.shift("SUCCESSFUL")
     assert not [line for line in run("status").output.splitlines() if line.startswith(("shift", "test port"))]
+
+
+def test_where_ecs_rolls_the_way_back_is_told(aws: FakeAws, run: Any) -> None:
+    aws.shift("SUCCESSFUL")
+    latest = {"pipelineExecutionId": "run-9", "status": "InProgress"}
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}]
+    assert "is in flight; `delivery rollback web --to 1` deploys the last release again after it" in run("abort").output
