@@ -40,7 +40,8 @@ def slack(failure_mode: str | None, stack: str, as_json: bool) -> None:
         say(f"Slack's answers are those of a Slack that is {failure_mode.replace('_', ' ')}.")
         return
     inbox = _delivered(session, "slack", lambda inbox: inbox["idle"] or inbox["failure_mode"] != "ok")
-    _show(inbox["posted"], channel.as_seen, idle=inbox["idle"], as_json=as_json, nothing="Slack was told nothing yet; a stack tells it where its file has notifications.slack.")
+    nothing = "Slack was told nothing yet; a stack tells it where its file has notifications.slack."
+    _show(inbox["posted"], channel.as_seen, idle=inbox["idle"], as_json=as_json, nothing=nothing)
 
 
 @click.command()
