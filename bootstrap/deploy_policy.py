@@ -91,6 +91,9 @@ def _own_cluster(scope: Scope) -> Statement:
     )
 
 
+CHANGE_TAGS = " TagResource UntagResource"
+
+
 def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Statement]:
     """Namespaces of Cloud Map, whose ARNs end in an id that AWS makes up.
 
@@ -102,9 +105,10 @@ def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Stat
         # An operation and a tag name no resource.
         allow(
             "MakeNamespaces",
-            "servicediscovery:CreateHttpNamespace GetOperation TagResource UntagResource ListTagsForResource",
+            f"servicediscovery:CreateHttpNamespace GetOperation ListTagsForResource{'' if ours else CHANGE_TAGS}",
             EVERYTHING,
         ),
+        *([_tag_ours(ours)] if ours else []),
         allow("FindNamespaces", "servicediscovery:GetNamespace", [scope.arn("servicediscovery", "namespace/*")]),
         allow(
             "DeleteNamespaces",
@@ -113,6 +117,13 @@ def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Stat
             {"StringEquals": ours} if ours else None,
         ),
     ]
+
+
+def _tag_ours(ours: Mapping[str, str]) -> Statement:
+    """Tags as those, of what has no others: else any could be tagged, and deleted then."""
+    asked = {key.replace("Resource", "Request"): value for key, value in ours.items()}
+    conditions = {"StringEquals": asked, "StringEqualsIfExists": ours}
+    return allow("TagNamespaces", f"servicediscovery:{CHANGE_TAGS.split()[0]}", EVERYTHING, conditions)
 
 
 def watching(scope: Scope) -> list[Statement]:

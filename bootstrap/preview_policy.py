@@ -20,7 +20,8 @@ def preview_statements(scope: Scope) -> list[Statement]:
         allow(
             "FindPlace",
             [
-                "ec2:DescribeAvailabilityZones DescribeRouteTables DescribeVpcAttribute DescribeVpcs",
+                "ec2:DescribeAvailabilityZones DescribeRouteTables DescribeVpcAttribute DescribeVpcEndpointServices",
+                "ec2:DescribeVpcs",
                 "route53:ListHostedZones ListHostedZonesByName",
                 "elasticloadbalancing:DescribeLoadBalancers DescribeLoadBalancerAttributes",
                 "elasticloadbalancing:DescribeTags DescribeTargetGroups",
@@ -34,7 +35,12 @@ def preview_statements(scope: Scope) -> list[Statement]:
         allow(
             "ReadServices",
             "ecs:DescribeServices ListServiceDeployments DescribeServiceDeployments",
-            [scope.arn("ecs", f"{kind}/{cluster}/{ours}") for kind in ("service", "service-deployment")],
+            # Before the first `up` nothing says that the cluster is not the stack's own.
+            [
+                scope.arn("ecs", f"{kind}/{name}/{ours}")
+                for name in dict.fromkeys((cluster, stack))
+                for kind in ("service", "service-deployment")
+            ],
         ),
         *(
             [allow("ReadCluster", "ecs:DescribeClusters", [scope.arn("ecs", f"cluster/{cluster}")])]

@@ -106,6 +106,12 @@ def template_of(controller: Controller, service: Json, release: Release) -> str:
     return proven[-1].task_definition if proven else release.task_definition
 
 
+def _may_pass(error: ClientError) -> bool:
+    """Whether AWS may answer otherwise in a minute."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return "Throttl" in error.response["Error"]["Code"] or status >= 500
+
+
 def handle(event: Json, context: object) -> dict[str, str] | None:
     """Run a job (`{"job": NAME, "token": TEXT, "by": …}`), stop a run (`{"stop": TASK, "minutes": NUMBER}`), or look
     how one has ended (an event of ECS's).
@@ -184,6 +190,8 @@ class Jobs:
         try:
             task = self._task(job, run)
         except (StepError, ClientError) as error:
+            if isinstance(error, ClientError) and _may_pass(error):
+                raise  # Lambda tries it twice again
             raise NotRun(f"It was not started: {error}", JOB_FAILED) from error
         try:
             return self._limit(job, task)

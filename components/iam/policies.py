@@ -146,6 +146,12 @@ def decrypt_parameters(whose: str, arns: Arns, key_arn: pulumi.Input[str]) -> li
     return [allow(f"Decrypt{whose}Parameters", "kms:Decrypt", [key_arn], only_these)] if arns else []
 
 
+def decrypt_secrets(whose: str, arns: Sequence[str], key_arn: str) -> Statement:
+    """Decrypts these secrets of Secrets Manager, and nothing else that the key encrypts."""
+    only_these = {"StringEquals": {"kms:EncryptionContext:SecretARN": list(arns)}}
+    return allow(f"Decrypt{whose}", "kms:Decrypt", [key_arn], only_these)
+
+
 def read_secrets(what: str, secrets: Sequence[tuple[str, str | None]]) -> list[Statement]:
     """Reads secrets of Secrets Manager, and decrypts them and nothing else that their keys encrypt.
 
@@ -161,15 +167,7 @@ def read_secrets(what: str, secrets: Sequence[tuple[str, str | None]]) -> list[S
     arns = {key: sorted({arn for arn, of in secrets if of == key}) for _, key in secrets if key is not None}
     return [
         allow(f"Read{what}", "secretsmanager:GetSecretValue", sorted({arn for arn, _ in secrets})),
-        *(
-            allow(
-                f"Decrypt{what}{number}",
-                "kms:Decrypt",
-                [key],
-                {"StringEquals": {"kms:EncryptionContext:SecretARN": arns[key]}},
-            )
-            for number, key in enumerate(sorted(arns), 1)
-        ),
+        *(decrypt_secrets(f"{what}{number}", arns[key], key) for number, key in enumerate(sorted(arns), 1)),
     ]
 
 

@@ -196,11 +196,10 @@ class LoadBalancer(pulumi.ComponentResource):
             port: _https_listener(f"{name}-test-{port}", port, balancer.arn, certificate_arn, child).arn
             for port in test_ports
         }
-        for more in args.get("more_certificates", []):
-            arn = self._certificate(f"{name}-{more['domain']}", more)
+        for certificate, arn in self._more_certificates(name, args).items():
             for port, listener_arn in {443: https.arn, **self.test_listener_arns}.items():
                 aws.lb.ListenerCertificate(
-                    f"{name}-{more['domain']}-{port}", listener_arn=listener_arn, certificate_arn=arn, opts=child
+                    f"{name}-{certificate}-{port}", listener_arn=listener_arn, certificate_arn=arn, opts=child
                 )
         self.arn_suffix = balancer.arn_suffix
         self.security_group_id = group.id
@@ -221,6 +220,17 @@ class LoadBalancer(pulumi.ComponentResource):
                 aliases=[f"{services}$aws:route53/record:Record::{service}-{host}" for service in once_of],
             ),
         )
+
+    def _more_certificates(self, name: str, args: LoadBalancerArgs) -> dict[str, pulumi.Input[str]]:
+        """Those beside the first one, by the domain of one that is made and the id of one that exists, once each."""
+        more: dict[str, pulumi.Input[str]] = {}
+        for each in args.get("more_certificates", []):
+            arn = self._certificate(f"{name}-{each['domain']}", each)
+            if not isinstance(arn, str):
+                more[each["domain"]] = arn
+            elif arn != args.get("certificate_arn"):
+                more[arn.rpartition("/")[2]] = arn
+        return more
 
     def _certificate(self, name: str, args: Certified) -> pulumi.Input[str]:
         """One that exists, or one for the domain and one label below it. Both names have one validation record."""

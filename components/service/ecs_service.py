@@ -1,6 +1,6 @@
 """A service on Fargate: its task definition, its routing, its scaling, and the record of what was released."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
 
@@ -16,7 +16,7 @@ from components.service.autoscaling import Tasks, scaling
 from components.service.capacity import Capacity, provider_strategies, shares
 from components.service.connections import Connection, let_tasks_in, service_connect
 from components.service.environment_files import EnvironmentFile, put_files
-from components.service.execution_role import execution_role
+from components.service.execution_role import execution_role, foreign_keys
 from components.service.file_systems import let_in
 from components.service.parameter_store import ParameterStore
 from components.service.rendered_template import RenderedTemplate, known_values
@@ -162,7 +162,8 @@ class EcsService(pulumi.ComponentResource):
         given = args["template"].with_storage(args["task"].ephemeral_storage).with_volumes(args["task"].volumes)
         given = given.with_environment_files() if self._files.references else given
         given = given.with_port_name() if args.get("connected") else given
-        self._reads = runs.and_declared(name, given.reads({**known, "environment_files": self._files.elsewhere}))
+        declares = given.reads({**known, "environment_files": self._files.elsewhere})
+        self._reads = runs.and_declared(name, declares)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=log_group(self._full_name),
@@ -170,7 +171,7 @@ class EcsService(pulumi.ComponentResource):
             opts=self._child,
         )
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
-        starter, may_start = self._execution_role(logs)
+        starter, may_start = self._execution_role(logs, lambda keys: runs.decrypts(declares, keys))
         app_role, app_policies = self._task_role()
         record = aws.ssm.Parameter(
             f"{name}-release",
@@ -228,7 +229,9 @@ class EcsService(pulumi.ComponentResource):
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def _execution_role(self, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
+    def _execution_role(
+        self, logs: aws.cloudwatch.LogGroup, still: Callable[[Sequence[str]], list[policies.Statement]]
+    ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What ECS does before and beside the app: pull the image, read its parameters, write its log."""
         statements = [
             *policies.pull_image(self.args["images"].arn),
@@ -237,6 +240,7 @@ class EcsService(pulumi.ComponentResource):
             *self._files.statements,
             *self._reads.execution_statements(self._scope, self.args["task"].kms_keys),
         ]
+        statements += still(foreign_keys(statements))
         return execution_role(self.service, statements, self._scope, self._child)
 
     def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import pulumi
 
+from components.iam import policies
 from components.scope import Scope
 from components.service.task_reads import Reads, reads
 from releases.names import environment_files, runtime_value_name
@@ -51,6 +52,24 @@ class RunningReads:
             mounts=named.mounts,
         )
         return cls(elsewhere, len(foreign) < len(named.files))
+
+    def decrypts(self, declared: Reads, keys: Sequence[str]) -> list[policies.Statement]:
+        """What decrypts what is read and not declared any more, with keys that are: one of them may encrypt it.
+
+        Args:
+            declared: what the template names.
+            keys: the keys' ARNs.
+        """
+        secrets = sorted({*self.elsewhere.secrets} - {*declared.secrets})
+        parameters = sorted({*self.elsewhere.parameters} - {*declared.parameters})
+        return [
+            statement
+            for number, key in enumerate(keys, 1)
+            for statement in (
+                *([policies.decrypt_secrets(f"RunningSecrets{number}", secrets, key)] if secrets else []),
+                *policies.decrypt_parameters(f"Running{number}", parameters, key),
+            )
+        ]
 
     def and_declared(self, service: str, declared: Reads) -> Reads:
         """What the roles may read; it is told where nothing declares some of it any more."""

@@ -32,6 +32,8 @@ def _cron(text: str) -> str:
 
 def _is_ever_due(cron: AwsCroniter) -> bool:
     """Whether there is such a day. One of a year that is over counts: a stack file that was right stays right."""
+    if cron.rules[4] != "?":  # each month has each day of the week
+        return True
     # The library gives a search up after ten steps, which for a rare day is some years.
     return any(cron.get_next(datetime(year, 1, 1, tzinfo=UTC) - timedelta(minutes=1))[0] for year in cron.years)
 

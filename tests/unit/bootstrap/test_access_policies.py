@@ -306,7 +306,7 @@ def test_a_review_touches_nothing_of_the_stack_it_is_on_and_does_not_widen_itsel
         ("deploy", "DeleteCluster", "cluster/shared", False),
         ("deploy", "CreateCluster", "cluster/dev", False),
         ("preview", "DescribeServices", "service/shared/dev-web", True),
-        ("preview", "DescribeServices", "service/dev/dev-web", False),
+        ("preview", "DescribeServices", "service/dev/dev-web", True),
         ("preview", "DescribeClusters", "cluster/shared", True),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from pipeline_steps_fakes import FakeSession, error
 
 from pipeline_steps import jobs
@@ -272,12 +273,20 @@ def test_a_run_that_can_have_no_limit_is_stopped() -> None:
 )
 def test_a_run_for_which_aws_cannot_be_asked_is_told(by: str, operation: str, told: list[str]) -> None:
     aws = Aws()
-    aws.aws.answers[operation] = lambda _: error("ThrottlingException", operation)
+    aws.aws.answers[operation] = lambda _: error("AccessDeniedException", operation)
     reason = aws.jobs.run("clean", run(by))["reason"]
     assert reason.startswith("It was not started: ")
-    assert "ThrottlingException" in reason
+    assert "AccessDeniedException" in reason
     assert aws.aws.called("RunTask") == []
     assert [(kind, detail["reason"]) for kind, detail in aws.told] == [(kind, reason) for kind in told]
+
+
+def test_what_may_pass_is_lambda_s_to_try_again() -> None:
+    aws = Aws()
+    aws.aws.answers["GetParameter"] = lambda _: error("ThrottlingException", "GetParameter")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        aws.jobs.run("clean", run(SCHEDULED))
+    assert aws.told == []
 
 
 def test_a_run_that_is_started_already_and_can_have_no_limit_is_stopped() -> None:

@@ -205,7 +205,7 @@ def test_prd_keeps_its_parameters_secrets_outside() -> None:
 
 def test_build_and_runtime_cannot_read_each_other(dev: Recorder) -> None:
     build = statements(dev, ROLE_POLICY, "chuoi-package-policy")
-    runtime = statements(dev, ROLE_POLICY, "chuoi-execution-policy")
+    runtime = of_role(dev, "chuoi-execution")
     prefix = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/dev/chuoi"
     assert build["ReadParameters"]["Resource"] == [f"{prefix}/build/MIX_ENV", f"{prefix}/build/HEX_API_KEY"]
     assert runtime["ReadParameters"]["Resource"] == [f"{prefix}/runtime/*"]

@@ -10,7 +10,17 @@ from typing import Any
 
 from cfnlint.api import ManualArgs, lint
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
-from cloudformation_names import ABSENT, MODULES, PARTS, PROPERTIES, REQUIRED_ELSEWHERE, TYPES, As, Left
+from cloudformation_names import (
+    ABSENT,
+    MODULES,
+    NAMED_BY_THE_PROVIDER,
+    PARTS,
+    PROPERTIES,
+    REQUIRED_ELSEWHERE,
+    TYPES,
+    As,
+    Left,
+)
 
 REGION = "ap-northeast-1"
 IGNORED = ("W", "I")
@@ -35,6 +45,8 @@ def template(resources: Iterable[Declared]) -> Json:
         logical = re.sub("[^A-Za-z0-9]", "", f"{token.rpartition(':')[2]}{name}")
         assert logical not in made, logical
         made[logical] = resource(token, inputs)
+        if made[logical]["Properties"].get("PolicyName") == NAMED_BY_THE_PROVIDER:
+            made[logical]["Properties"]["PolicyName"] = logical  # the provider's names differ as well
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": made}
 
 

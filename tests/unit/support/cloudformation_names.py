@@ -57,13 +57,14 @@ ABSENT = {
 }
 """Types that CloudFormation does not have, and why nothing is lost."""
 
+NAMED_BY_THE_PROVIDER = "named-by-the-provider"
 REQUIRED_ELSEWHERE: dict[str, dict[str, Any]] = {
-    "aws:cloudwatch/eventTarget:EventTarget": {"Id": "named-by-the-provider"},
+    "aws:cloudwatch/eventTarget:EventTarget": {"Id": NAMED_BY_THE_PROVIDER},
     "AWS::Events::Rule": {"EventPattern": {"source": ["aws.ecs"]}},
     "AWS::ECS::ClusterCapacityProviderAssociations": {"DefaultCapacityProviderStrategy": []},
-    "AWS::ApplicationAutoScaling::ScalingPolicy": {"PolicyName": "named-by-the-provider"},
-    "AWS::IAM::RolePolicy": {"PolicyName": "named-by-the-provider"},
-    "AWS::IAM::UserPolicy": {"PolicyName": "named-by-the-provider"},
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {"PolicyName": NAMED_BY_THE_PROVIDER},
+    "AWS::IAM::RolePolicy": {"PolicyName": NAMED_BY_THE_PROVIDER},
+    "AWS::IAM::UserPolicy": {"PolicyName": NAMED_BY_THE_PROVIDER},
 }
 """Required properties, by CloudFormation type or by the provider's, that the provider gives by itself or another of its
 resources has."""

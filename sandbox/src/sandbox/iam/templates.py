@@ -208,6 +208,7 @@ TEMPLATES: Templates = {
             "DescribeSecurityGroups",
             "DescribeSubnets",
             "DescribeVpcEndpoints",
+            "DescribeVpcEndpointServices",
             "DescribeVpcs",
         ),
         ANY,

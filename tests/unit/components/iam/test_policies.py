@@ -175,6 +175,9 @@ SERVICES: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "decrypt_parameters": (lambda: policies.decrypt_parameters("Whose", ["thing"], "key"), [
         ("DecryptWhoseParameters", "kms:Decrypt", ["key"], {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": ["thing"]}}),
     ]),
+    "decrypt_secrets": (lambda: [policies.decrypt_secrets("Them", ["thing"], "key")], [
+        ("DecryptThem", "kms:Decrypt", ["key"], {"StringEquals": {"kms:EncryptionContext:SecretARN": ["thing"]}}),
+    ]),
     "read_secrets": (lambda: policies.read_secrets("Them", [("thing", "key"), ("other", None), ("another", "key"), ("third", "a-key")]), [
         ("ReadThem", "secretsmanager:GetSecretValue", ["another", "other", "thing", "third"]),
         ("DecryptThem1", "kms:Decrypt", ["a-key"], {"StringEquals": {"kms:EncryptionContext:SecretARN": ["third"]}}),

@@ -8,7 +8,7 @@ import pytest
 from mocked import ACCOUNT, REGION, Recorder, of_stack, stack_config
 
 from components.service.managed_secret import ManagedSecret
-from tests.unit.program.test_program import of_role, statements
+from tests.unit.program.test_program import of_role
 
 Deploy = Callable[..., Recorder]
 PROJECT, ROLE_POLICY = "aws:codebuild/project:Project", "aws:iam/rolePolicy:RolePolicy"
@@ -94,6 +94,6 @@ def test_each_reader_may_read_its_own_and_nothing_else(dev: Recorder) -> None:
 
 @pytest.mark.parametrize("role", ["package", "execution"])
 def test_no_parameter_is_read_that_is_a_secret_of_secrets_manager(dev: Recorder, role: str) -> None:
-    found = statements(dev, ROLE_POLICY, f"chuoi-{role}-policy")
+    found = of_role(dev, f"chuoi-{role}")
     read = [*found["ReadParameters"]["Resource"], *found["DecryptParameters"]["Condition"]["StringLike"].values()]
     assert "secretsmanager" not in json.dumps(read)

@@ -144,3 +144,24 @@ def test_what_is_declared_and_runs_is_granted_once(deploy: Deploy, monkeypatch: 
         up(deploy, services=services), "execution"
     )
     assert not [line for line in said if "go on reading" in line]
+
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
+ANOTHER = f"{SECRET[:-6]}GhIjKl"
+
+
+def test_what_runs_is_decrypted_with_the_keys_that_are_declared(deploy: Deploy) -> None:
+    """Another secret with the same key takes the place of the one that runs."""
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["chuoi"]["parameters"] |= {
+        "DATABASE": {"secrets_manager": {"arn": ANOTHER, "key": KEY}, "for": ["runtime"]},
+    }
+    runs = revision(reads=(f"{SECRET}:password::", f"{PARAMETERS}/shared/key"))
+    recorder = up(deploy, runs, services=services)
+    of_key = statements(recorder, ROLE_POLICY, f"chuoi-execution-key-{REGION}-{ACCOUNT}-key-k-policy")
+    secret, parameter = "kms:EncryptionContext:SecretARN", "kms:EncryptionContext:PARAMETER_ARN"
+    assert {sid: each["Condition"] for sid, each in of_key.items()} == {
+        "DecryptManagedSecrets1": {"StringEquals": {secret: [ANOTHER]}},
+        "DecryptRunningSecrets1": {"StringEquals": {secret: [SECRET]}},
+        "DecryptRunning1Parameters": {"StringLike": {parameter: [f"{PARAMETERS}/shared/key"]}},
+    }

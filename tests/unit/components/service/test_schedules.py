@@ -33,6 +33,7 @@ def test_rates_that_eventbridge_refuses(given: str) -> None:
         "0 0 29 2 ? *",
         "0 0 1 1 ? 2030",
         pytest.param("0 0 1 1 ? 2020", id="a year that is over, as each will be"),
+        pytest.param("0 0 ? * L *", id="the last day of each week"),
         pytest.param("0 0 ? 2 2#5 *", id="five Mondays in February, as in 2044"),
     ],
 )
