@@ -14,7 +14,7 @@ seen = read_service_states(stack.provider, scope, list(stack.config.services))
 platform.check_replacements(stack, scope, seen)
 service.check_replacements(stack, seen)
 
-shared = platform.declare(stack, scope)
+shared = platform.declare(stack, scope, seen)
 hooks = rule_hooks(seen.session)
 services = service.declare_all(stack, shared, seen, hooks)
 platform.dashboard(stack, shared, [each.charted for each in services])

@@ -4,20 +4,24 @@ from collections.abc import Iterator, Mapping
 
 from components.platform.endpoints import OF_EVERY_TASK
 from components.service.connections import names_of
-from components.service.task_reads import REPOSITORY
+from components.service.task_reads import REPOSITORY, Reads
 from components.service.task_rules import containers_of
 from components.service.task_template import STAND_INS, TaskTemplate
 from config.stack_file import Stack
 
 
-def endpoint_services(config: Stack, templates: Mapping[str, TaskTemplate]) -> list[str]:
-    """Services by what follows `com.amazonaws.REGION.` in their endpoints' names, sorted.
+def endpoint_services(config: Stack, templates: Mapping[str, TaskTemplate], running: Reads) -> list[str]:
+    """Those that the keys need, and what the tasks read that run: an endpoint goes when no revision needs it any more.
+
+    Services by what follows `com.amazonaws.REGION.` in their endpoints' names, sorted.
 
     Where a secret is, its service is reached (ECS, Create the Secrets Manager and Systems Manager endpoints). Sessions
     of ECS Exec go through `ssmmessages`: a key of KMS's for them would need `kms`, and they have none. The proxies of
     Service Connect are told of others by `ecs-agent` (ECS, Considerations for Amazon ECS VPC endpoints).
     """
     needed = {*OF_EVERY_TASK, *config.network.more_endpoints}
+    needed |= {"ssm"} if running.parameters else set()
+    needed |= {"secretsmanager"} if running.secrets else set()
     for name, service in config.services.items():
         named = templates[name].reads(service.task.placeholders())
         read = [parameter for parameter in service.parameters.values() if "runtime" in parameter.readers]

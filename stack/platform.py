@@ -18,6 +18,7 @@ from components.platform.scheme import check_scheme
 from components.scope import Scope
 from components.service.connections import names_of
 from components.service.existing_cluster import check_cluster
+from components.service.running_reads import all_reads
 from components.service.update_hooks import Snapshot
 from config.endpoints import endpoint_services
 from config.settings import Settings
@@ -33,12 +34,12 @@ class Shared(TypedDict):
     load_balancer: AdoptedLoadBalancer
 
 
-def declare(stack: Settings, scope: Scope) -> Platform:
-    """Declare all of it, and export what reviews adopt."""
+def declare(stack: Settings, scope: Scope, seen: Snapshot) -> Platform:
+    """Declare all of it, with what the services need that are up, and export what reviews adopt."""
     config = stack.config
     public = {name: aws.route53.get_zone(name=name).zone_id for name in config.public_zones}
     shared = shared_by(stack)
-    network = Network("network", network_args(stack, scope, shared))
+    network = Network("network", network_args(stack, scope, shared, seen))
     cluster = Cluster(
         "cluster",
         {
@@ -141,7 +142,7 @@ def shared_by(stack: Settings) -> Shared | None:
     }
 
 
-def network_args(stack: Settings, scope: Scope, shared: Shared | None) -> NetworkArgs:
+def network_args(stack: Settings, scope: Scope, shared: Shared | None, seen: Snapshot) -> NetworkArgs:
     """The VPC to make, or the one to adopt."""
     network = stack.config.network
     if shared is not None:
@@ -157,7 +158,8 @@ def network_args(stack: Settings, scope: Scope, shared: Shared | None) -> Networ
         }
     made: NetworkArgs = {"vpc_name": stack.stack, "cidr": network.cidr, "zones": network.zones, "nat": network.nat}
     if network.endpoints:
-        services = endpoint_services(stack.config, stack.templates)
+        running = all_reads(revision for state in seen.states.values() for revision in state.revisions)
+        services = endpoint_services(stack.config, stack.templates, running)
         made["endpoints"] = {"scope": scope, "services": services, "cidr": network.cidr}
     return made
 

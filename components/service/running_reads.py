@@ -4,7 +4,7 @@ A role's policy changes before the service. A right that went with an edit would
 of the revision before, or rolls the edit back, and where `up` leaves the service alone.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,9 +38,7 @@ class RunningReads:
             service: the service's name.
             granted: ARNs of parameters and secrets that the service's declared parameters are.
         """
-        named = Reads()
-        for revision in revisions:
-            named |= reads(dict(revision), "")
+        named = all_reads(revisions)
         own_value = scope.arn("ssm", f"parameter{runtime_value_name(scope.stack, service, '')}")
         own_repository = (scope.account, scope.region, scope.name(service))
         foreign = [file for file in named.files if not _is_own(file, service)]
@@ -79,6 +77,14 @@ class RunningReads:
                 "up after its last task takes that away"
             )
         return self.elsewhere | declared
+
+
+def all_reads(revisions: Iterable[Mapping[str, Any]]) -> Reads:
+    """What task definitions name, the service's own among it."""
+    named = Reads()
+    for revision in revisions:
+        named |= reads(dict(revision), "")
+    return named
 
 
 def _names(named: Reads) -> set[str]:

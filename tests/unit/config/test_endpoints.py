@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mocked import ROOT
 
+from components.service.task_reads import Reads
 from components.service.task_template import TaskTemplate
 from config.endpoints import check_endpoints, endpoint_services
 from config.stack_file import Stack
@@ -63,19 +64,19 @@ def with_container(folder: Path, **container: Any) -> TaskTemplate:
 )  # fmt: skip
 def test_what_a_service_needs(keys: dict[str, Any], more: list[str]) -> None:
     config = stack(keys, {})
-    assert endpoint_services(config, templates(config)) == sorted([*ALWAYS, *more])
+    assert endpoint_services(config, templates(config), Reads()) == sorted([*ALWAYS, *more])
 
 
 @pytest.mark.parametrize(("value", "more"), [(SECRET, "secretsmanager"), (PARAMETER, "ssm")])
 def test_what_a_template_names_is_needed_too(tmp_path: Path, value: str, more: str) -> None:
     config = stack({})
     template = with_container(tmp_path, secrets=[{"name": "A", "valueFrom": value}])
-    assert endpoint_services(config, templates(config, template)) == sorted([*ALWAYS, more])
+    assert endpoint_services(config, templates(config, template), Reads()) == sorted([*ALWAYS, more])
 
 
 def test_the_apps_may_call_more() -> None:
     config = stack({}, more_endpoints=["sqs", "logs"])
-    assert endpoint_services(config, templates(config)) == sorted([*ALWAYS, "sqs"])
+    assert endpoint_services(config, templates(config), Reads()) == sorted([*ALWAYS, "sqs"])
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,12 @@ def test_an_image_of_another_registry_is_refused_where_there_is_no_nat(
         "registry than ECR; copy it into a repository of ECR's"
     )
     assert list(check_endpoints(config, templates(config, template))) == ([words] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("running", "more"),
+    [(Reads(secrets=[SECRET]), ["secretsmanager"]), (Reads(parameters=[PARAMETER]), ["ssm"]), (Reads(files=["x"]), [])],
+)
+def test_what_runs_still_reaches_what_it_reads(running: Reads, more: list[str]) -> None:
+    config = stack({})
+    assert endpoint_services(config, templates(config), running) == sorted([*ALWAYS, *more])

@@ -165,3 +165,14 @@ def test_what_runs_is_decrypted_with_the_keys_that_are_declared(deploy: Deploy) 
         "DecryptRunningSecrets1": {"StringEquals": {secret: [SECRET]}},
         "DecryptRunning1Parameters": {"StringLike": {parameter: [f"{PARAMETERS}/shared/key"]}},
     }
+
+
+def test_the_endpoint_stays_that_it_is_read_through(deploy: Deploy) -> None:
+    config = stack_config("dev", network={"nat": "none", "endpoints": True})
+    states = {"chuoi": replace(QUIET, revisions=(OLD,))}
+    endpoint = "aws:ec2/vpcEndpoint:VpcEndpoint"
+    now, before = (
+        set(deploy(program, config=config, secret_keys=SECRET_KEYS, states=given).named(endpoint))
+        for given in (states, {})
+    )
+    assert now - before == {"network-endpoints-secretsmanager"}
