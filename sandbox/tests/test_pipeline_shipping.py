@@ -206,6 +206,26 @@ def test_the_first_execution_of_an_upload_is_followed_when_s3_tells_of_it_twice(
     assert upload.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, lambda _: None) == "first"
 
 
+def test_an_execution_of_another_rule_is_not_the_upload_s(quickly: None) -> None:
+    """One that was started for something else a moment later has found the upload too."""
+    account = NewBucket(0)
+    took = {"status": "InProgress", "sourceRevisions": [{"revisionId": "v"}]}
+    rules = {"r": json.dumps({"detail": {"object": {"key": [UPLOADED.key]}}}), "template": "{}"}
+    account.clients["events"].list_rules = lambda: {
+        "Rules": [{"Name": name, "EventPattern": pattern} for name, pattern in rules.items()]
+    }
+    account.clients["events"].list_targets_by_rule = lambda Rule: {"Targets": [{"Arn": ARN}]}
+    newest_first = [
+        {"pipelineExecutionId": name, "trigger": {"triggerDetail": f"arn:aws:events:r:1:rule/{name}"}, **took}
+        for name in ("r", "template")
+    ]
+    account.clients["codepipeline"].list_pipeline_executions = lambda pipelineName: {
+        "pipelineExecutionSummaries": newest_first
+    }
+    known: Any = account
+    assert upload.wait_for_execution(known, pipeline("x", ServiceName="web"), UPLOADED, lambda _: None) == "r"
+
+
 @pytest.mark.parametrize("notifications", [{}, {"QueueConfigurations": []}])
 def test_a_bucket_that_is_not_to_tell_is_not_waited_for(quickly: None, notifications: Json) -> None:
     account, told = NewBucket(5000, **notifications), list[str]()

@@ -36,7 +36,9 @@ def account(*actions: Json) -> Any:
             "pipelineExecutionSummaries": [{"pipelineExecutionId": "e1", "status": "InProgress"}]
         },
     )
-    return SimpleNamespace(client=lambda _: codepipeline)
+    events = SimpleNamespace(list_rules=lambda: {"Rules": []})
+    codepipeline.get_pipeline = lambda **_: {"metadata": {"pipelineArn": "arn"}}
+    return SimpleNamespace(client=lambda name: events if name == "events" else codepipeline)
 
 
 def a_pipeline(*actions: Json) -> Wait:

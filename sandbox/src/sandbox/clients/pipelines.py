@@ -99,13 +99,30 @@ class Started:
     waits: bool
 
 
-def started(session: Session, pipeline: Json, revision: str, earlier: Collection[str]) -> Started:
-    """Look which execution a revision, or a variable of that value, has started; `earlier` were there before."""
+def rules_beside(session: Session, name: str, key: str) -> frozenset[str]:
+    """The names of the rules that start a pipeline and are not for an object, where there is one that is."""
+    rules = {rule["Name"]: key in rule.get("EventPattern", "") for rule in rules_of(session, name)}
+    return frozenset(name for name, of_object in rules.items() if not of_object) if any(rules.values()) else frozenset()
+
+
+def started(
+    session: Session, pipeline: Json, revision: str, earlier: Collection[str], others: Collection[str] = ()
+) -> Started:
+    """Look which execution a revision, or a variable of that value, has started.
+
+    Args:
+        session: the sandbox.
+        pipeline: as GetPipeline has it.
+        revision: the revision, or the value.
+        earlier: executions that were there before.
+        others: rules whose executions are for something else; their source may still have found the revision.
+    """
     waits = False
     for execution in reversed(executions(session, pipeline)):
         identifier = str(execution["pipelineExecutionId"])
         revisions = [each.get("revisionId") for each in execution.get("sourceRevisions", [])]
-        if identifier in earlier:
+        by = execution.get("trigger", {}).get("triggerDetail", "").rpartition("/")[2]
+        if identifier in earlier or by in others:
             continue
         failed_before = not revisions and execution["status"] == "Failed"
         if revision in revisions or failed_before or revision in _values(session, pipeline, identifier):

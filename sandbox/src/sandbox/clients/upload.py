@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sandbox.clients.pipelines import executions, rules_of, started, uploaded_source, wait_for_turn
+from sandbox.clients.pipelines import executions, rules_beside, rules_of, started, uploaded_source, wait_for_turn
 from sandbox.clients.session import Session
 from sandbox.clients.uploader import find_uploader
 from sandbox.progress import Progress, Say
@@ -91,8 +91,9 @@ def wait_for_execution(session: Session, pipeline: Json, uploaded: Uploaded, say
     began = time.monotonic()
     deadline, waits_for_s3 = began + START_SECONDS, False
     patience, progress = began + 2.0, Progress(say)
+    others = rules_beside(session, pipeline["name"], uploaded.key)
     while True:
-        found = started(session, pipeline, uploaded.version, uploaded.earlier)
+        found = started(session, pipeline, uploaded.version, uploaded.earlier, others)
         if found.execution is not None:
             return found.execution
         if found.waits and time.monotonic() > patience:
