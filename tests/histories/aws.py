@@ -202,8 +202,8 @@ class Aws:
         return {"Parameter": {"Name": RECORD, "Value": self.records[-1], "Version": len(self.records)}}
 
     def _GetParameters(self, given: Json) -> Json:
-        assert given["Names"] == [RECORD]
-        return {"Parameters": [{"Name": RECORD, "Value": self.records[-1]}]}
+        there = {RECORD: self.records[-1]}
+        return {"Parameters": [{"Name": name, "Value": there[name]} for name in given["Names"] if name in there]}
 
     def _PutParameter(self, given: Json) -> Json:
         self.records.append(given["Value"])
