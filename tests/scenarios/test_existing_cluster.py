@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.stacks import StackFolder
-from tests.scenarios.conftest import Apps, Stack, new_stack
+from tests.scenarios.conftest import SPEED, Apps, Stack, new_stack
 
 pytestmark = pytest.mark.nightly
 
@@ -16,7 +16,8 @@ OWN, SHARED = "cluster: {log_retention_days: 1}", "cluster: {name: shared, log_r
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Stack `local`, whose file names a cluster that there is not yet."""
-    with new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
+    with pytest.MonkeyPatch.context() as patch, new_stack(tmp_path_factory.mktemp("repository"), "local") as stack:
+        patch.setenv("SANDBOX_SPEED", SPEED)
         stack.keep_services(["hello"])
         stack.edit(FILE, OWN, SHARED)
         StackFolder(stack.name, stack.root).ensure_server(lambda _: None)
