@@ -91,9 +91,6 @@ def _own_cluster(scope: Scope) -> Statement:
     )
 
 
-CHANGE_TAGS = " TagResource UntagResource"
-
-
 def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Statement]:
     """Namespaces of Cloud Map, whose ARNs end in an id that AWS makes up.
 
@@ -103,12 +100,8 @@ def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Stat
     """
     return [
         # An operation and a tag name no resource.
-        allow(
-            "MakeNamespaces",
-            f"servicediscovery:CreateHttpNamespace GetOperation ListTagsForResource{'' if ours else CHANGE_TAGS}",
-            EVERYTHING,
-        ),
-        *([_tag_ours(ours)] if ours else []),
+        allow("MakeNamespaces", "servicediscovery:CreateHttpNamespace GetOperation ListTagsForResource", EVERYTHING),
+        _tag_namespaces(ours),
         allow("FindNamespaces", "servicediscovery:GetNamespace", [scope.arn("servicediscovery", "namespace/*")]),
         allow(
             "DeleteNamespaces",
@@ -119,11 +112,13 @@ def namespaces(scope: Scope, ours: Mapping[str, str] | None = None) -> list[Stat
     ]
 
 
-def _tag_ours(ours: Mapping[str, str]) -> Statement:
-    """Tags as those, of what has no others: else any could be tagged, and deleted then."""
+def _tag_namespaces(ours: Mapping[str, str] | None) -> Statement:
+    """Of those whose tag may be deleted: that tag, on what has no other; else any could be tagged, and deleted then."""
+    if ours is None:
+        return allow("TagNamespaces", "servicediscovery:TagResource UntagResource", EVERYTHING)
     asked = {key.replace("Resource", "Request"): value for key, value in ours.items()}
     conditions = {"StringEquals": asked, "StringEqualsIfExists": ours}
-    return allow("TagNamespaces", f"servicediscovery:{CHANGE_TAGS.split()[0]}", EVERYTHING, conditions)
+    return allow("TagNamespaces", "servicediscovery:TagResource", EVERYTHING, conditions)
 
 
 def watching(scope: Scope) -> list[Statement]:

@@ -6,9 +6,8 @@ groups, each of which is one load balancer's (ELB, CreateRule: TargetGroupAssoci
 
 import boto3
 import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
 
-from releases.errors import explained
+from components.looks import looking_at
 
 
 def check_scheme(session: boto3.Session, load_balancer_name: str, *, internal: bool) -> None:
@@ -22,12 +21,8 @@ def check_scheme(session: boto3.Session, load_balancer_name: str, *, internal: b
     Raises:
         pulumi.RunError: it is not; the message says what to do. Or AWS refuses to tell.
     """
-    try:
+    with looking_at("its load balancer before it changes it"):
         scheme = read_scheme(session, load_balancer_name)
-    except (BotoCoreError, ClientError) as error:
-        raise pulumi.RunError(
-            f"the program looks at its load balancer before it changes it: {explained(error)}"
-        ) from None
     if scheme is not None and (scheme == "internal") != internal:
         raise pulumi.RunError(
             f"load_balancer.internal: the load balancer {load_balancer_name} is {scheme}, and none is made into the "

@@ -1,6 +1,6 @@
 """A service on Fargate: its task definition, its routing, its scaling, and the record of what was released."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
 
@@ -33,6 +33,7 @@ from components.service.routing import (
     route_requests,
     task_security_group,
 )
+from components.service.running_reads import decrypt_with, say_what_stays
 from components.service.strategies import RollingStrategy, Strategy
 from components.service.strategies.strategy import Deployable
 from components.service.task import Task
@@ -162,8 +163,10 @@ class EcsService(pulumi.ComponentResource):
         given = args["template"].with_storage(args["task"].ephemeral_storage).with_volumes(args["task"].volumes)
         given = given.with_environment_files() if self._files.references else given
         given = given.with_port_name() if args.get("connected") else given
-        declares = given.reads({**known, "environment_files": self._files.elsewhere})
-        self._reads = runs.and_declared(name, declares)
+        declared_reads = given.reads({**known, "environment_files": self._files.elsewhere})
+        self._left = runs.elsewhere - declared_reads
+        self._reads = declared_reads | self._left
+        say_what_stays(name, runs.elsewhere, declared_reads)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=log_group(self._full_name),
@@ -171,7 +174,7 @@ class EcsService(pulumi.ComponentResource):
             opts=self._child,
         )
         self.log_group_arn, self.log_group_name = logs.arn, logs.name
-        starter, may_start = self._execution_role(logs, lambda keys: runs.decrypts(declares, keys))
+        starter, may_start = self._execution_role(logs)
         app_role, app_policies = self._task_role()
         record = aws.ssm.Parameter(
             f"{name}-release",
@@ -229,9 +232,7 @@ class EcsService(pulumi.ComponentResource):
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def _execution_role(
-        self, logs: aws.cloudwatch.LogGroup, still: Callable[[Sequence[str]], list[policies.Statement]]
-    ) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
+    def _execution_role(self, logs: aws.cloudwatch.LogGroup) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:
         """What ECS does before and beside the app: pull the image, read its parameters, write its log."""
         statements = [
             *policies.pull_image(self.args["images"].arn),
@@ -240,7 +241,7 @@ class EcsService(pulumi.ComponentResource):
             *self._files.statements,
             *self._reads.execution_statements(self._scope, self.args["task"].kms_keys),
         ]
-        statements += still(foreign_keys(statements))
+        statements += decrypt_with(foreign_keys(statements), self._left)
         return execution_role(self.service, statements, self._scope, self._child)
 
     def _task_role(self) -> tuple[aws.iam.Role, list[aws.iam.RolePolicy]]:

@@ -2,12 +2,11 @@
 
 import boto3
 import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
 
+from components.looks import looking_at
 from components.platform.cluster import PROVIDERS
 from components.scope import Scope
 from components.service.update_hooks import Snapshot
-from releases.errors import explained
 
 
 def check_cluster(snapshot: Snapshot, scope: Scope, *, spot: bool) -> None:
@@ -21,8 +20,9 @@ def check_cluster(snapshot: Snapshot, scope: Scope, *, spot: bool) -> None:
     Raises:
         pulumi.RunError: it is not so; the message says what to do. Or AWS refuses to tell.
     """
-    moved = {name: state.cluster for name, state in snapshot.states.items() if state.cluster != scope.cluster}
-    for name, cluster in sorted(moved.items()):
+    clusters = sorted((name, state.cluster) for name, state in snapshot.states.items())
+    if moved := [(name, cluster) for name, cluster in clusters if cluster != scope.cluster]:
+        name, cluster = moved[0]
         back = "take cluster.name away" if cluster == scope.stack else f"name {cluster} again"
         raise pulumi.RunError(
             f"cluster.name: {name} is in the cluster {cluster}, and no service moves to another; declare another stack "
@@ -30,10 +30,8 @@ def check_cluster(snapshot: Snapshot, scope: Scope, *, spot: bool) -> None:
         )
     if scope.adopted_cluster is None:
         return
-    try:
+    with looking_at("its cluster"):
         providers = read_providers(snapshot.session, scope.cluster)
-    except (BotoCoreError, ClientError) as error:
-        raise pulumi.RunError(f"the program looks at its cluster: {explained(error)}") from None
     if providers is None:
         raise pulumi.RunError(
             f"cluster.name: there is no cluster {scope.cluster} in {scope.region} of account {scope.account}"

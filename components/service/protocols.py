@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
 
+from components.looks import looking_at
 from components.service.routing import Protocol
 from releases.ecs import AT_ONCE
-from releases.errors import explained
 from releases.service_state import ServiceState
 
 
@@ -28,12 +27,8 @@ def check_protocols(session: boto3.Session, states: Mapping[str, ServiceState], 
     Raises:
         pulumi.RunError: another protocol is declared for one; the message says what to do. Or AWS refuses to tell.
     """
-    try:
+    with looking_at("its target groups before it changes them"):
         spoken = read_protocols(session, [state for name, state in states.items() if name in wanted])
-    except (BotoCoreError, ClientError) as error:
-        raise pulumi.RunError(
-            f"the program looks at its target groups before it changes them: {explained(error)}"
-        ) from None
     refusals = [
         f"{name}: {refusal}"
         for name, protocol in wanted.items()

@@ -51,33 +51,6 @@ class RunningReads:
         )
         return cls(elsewhere, len(foreign) < len(named.files))
 
-    def decrypts(self, declared: Reads, keys: Sequence[str]) -> list[policies.Statement]:
-        """What decrypts what is read and not declared any more, with keys that are: one of them may encrypt it.
-
-        Args:
-            declared: what the template names.
-            keys: the keys' ARNs.
-        """
-        secrets = sorted({*self.elsewhere.secrets} - {*declared.secrets})
-        parameters = sorted({*self.elsewhere.parameters} - {*declared.parameters})
-        return [
-            statement
-            for number, key in enumerate(keys, 1)
-            for statement in (
-                *([policies.decrypt_secrets(f"RunningSecrets{number}", secrets, key)] if secrets else []),
-                *policies.decrypt_parameters(f"Running{number}", parameters, key),
-            )
-        ]
-
-    def and_declared(self, service: str, declared: Reads) -> Reads:
-        """What the roles may read; it is told where nothing declares some of it any more."""
-        if left := sorted(_names(self.elsewhere) - _names(declared)):
-            pulumi.log.info(
-                f"{service}: its roles may go on reading {', '.join(left)}, which a revision reads that runs; the next "
-                "up after its last task takes that away"
-            )
-        return self.elsewhere | declared
-
 
 def all_reads(revisions: Iterable[Mapping[str, Any]]) -> Reads:
     """What task definitions name, the service's own among it."""
@@ -87,15 +60,36 @@ def all_reads(revisions: Iterable[Mapping[str, Any]]) -> Reads:
     return named
 
 
+def decrypt_with(keys: Sequence[str], left: Reads) -> list[policies.Statement]:
+    """What decrypts what is read and not declared any more, with keys that are: one of them may encrypt it.
+
+    Args:
+        keys: the keys' ARNs.
+        left: what is read.
+    """
+    return [
+        statement
+        for number, key in enumerate(keys, 1)
+        for statement in (
+            *([policies.decrypt_secrets(f"RunningSecrets{number}", left.secrets, key)] if left.secrets else []),
+            *policies.decrypt_parameters(f"Running{number}", left.parameters, key),
+        )
+    ]
+
+
+def say_what_stays(service: str, running: Reads, declared: Reads) -> None:
+    """Say what nothing declares any more and a service's roles may go on reading."""
+    if left := sorted(_names(running) - _names(declared)):
+        pulumi.log.info(
+            f"{service}: its roles may go on reading {', '.join(left)}, which a revision reads that runs; the next up "
+            "after its last task takes that away"
+        )
+
+
 def _names(named: Reads) -> set[str]:
-    repositories = {name for _, _, name in named.repositories}
-    return {
-        *named.secrets,
-        *named.parameters,
-        *named.files,
-        *repositories,
-        *(each.file_system for each in named.mounts),
-    }
+    repositories = (name for _, _, name in named.repositories)
+    file_systems = (mount.file_system for mount in named.mounts)
+    return {*named.secrets, *named.parameters, *named.files, *repositories, *file_systems}
 
 
 def _is_own(file: str, service: str) -> bool:

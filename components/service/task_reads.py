@@ -62,6 +62,10 @@ class Reads:
         """What either names."""
         return Reads(*(sorted({*getattr(self, each.name), *getattr(other, each.name)}) for each in fields(self)))
 
+    def __sub__(self, other: "Reads") -> "Reads":
+        """What this one names and the other does not."""
+        return Reads(*(sorted({*getattr(self, each.name)} - {*getattr(other, each.name)}) for each in fields(self)))
+
     @property
     def encrypted(self) -> bool:
         """Whether anything may be encrypted by a customer's key."""

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import boto3
 import pulumi
-from botocore.exceptions import BotoCoreError, ClientError
 
+from components.looks import looking_at
 from components.scope import Scope
 from components.service.revision import replacement_refusal
 from components.service.running_reads import RunningReads
@@ -24,7 +24,7 @@ from releases import service_deployments, update_guard, waiting
 from releases.aws_session import Provider, connect
 from releases.controllers.controller import Controller
 from releases.ecs import STARTS_A_DEPLOYMENT
-from releases.errors import DeliveryError, ReleaseError, explained
+from releases.errors import DeliveryError, ReleaseError
 from releases.service_state import ServiceState, read_states
 
 T = TypeVar("T")
@@ -84,8 +84,9 @@ def read_service_states(provider: Provider, scope: Scope, services: Sequence[str
     """
     minutes = waiting.minutes()
     try:
-        session = connect(provider, scope.account)
-        states = read_states(session, scope.stack, services)
+        with looking_at("its services before it changes them"):
+            session = connect(provider, scope.account)
+            states = read_states(session, scope.stack, services)
         for state in states.values():
             if state.blocks_up and not minutes:
                 left = f"{state.blocks_up} is in flight; its task definition is left alone in this run"
@@ -95,8 +96,6 @@ def read_service_states(provider: Provider, scope: Scope, services: Sequence[str
             state.check_record()
     except ReleaseError as error:
         raise pulumi.RunError(str(error)) from None
-    except (BotoCoreError, ClientError) as error:
-        raise pulumi.RunError(f"the program looks at its services before it changes them: {explained(error)}") from None
     return Snapshot(session, states, minutes)
 
 
