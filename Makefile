@@ -87,7 +87,7 @@ test-all: setup ## Run all tests
 test-times: setup ## Write how long the tests took in the last run into tests/README.md
 	$(BIN)/python -m tests.support.times .pytest_cache/report.xml
 
-page-views: setup ## Count the page views that break while each strategy releases, and write docs/assets.md
+page-views: setup ## Count the page views that break while each strategy releases, and write docs/how-to/assets.md
 	$(BIN)/python -m tests.support.page_views
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives

@@ -1,4 +1,4 @@
-"""Writes who can do what, from the policies themselves: `make docs` writes docs/access.md."""
+"""Writes who can do what, from the policies themselves: `make docs` writes docs/reference/access.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from components.iam.policies import Statement
 from components.scope import Scope
 from releases.names import inbox, source_key
 
-TABLE = Path(__file__).parent / "access.md"
+TABLE = Path(__file__).parent / "reference/access.md"
 SCOPE = Scope(stack="STACK", partition="aws", region="REGION", account="ACCOUNT")
 STATE = "arn:aws:s3:::STATE-BUCKET"
 KEY = "arn:aws:kms:REGION:ACCOUNT:key/STACK'S-KEY"
@@ -24,7 +24,7 @@ REVIEW_KEY = "arn:aws:kms:REGION:ACCOUNT:key/REVIEWS'-KEY"
 HEAD = """\
 # Who can do what
 
-Written from the policies by `make docs`; a test keeps it so. [environments.md](environments.md) says what it is for.
+Written from the policies by `make docs`; a test keeps it so. [environments.md](../how-to/environments.md) says what it is for.
 
 ## Who gets in
 

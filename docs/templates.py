@@ -1,4 +1,4 @@
-"""Writes the tables of what a task template may hold from the rules themselves: `make docs`, docs/task-templates.md."""
+"""Writes the tables of what a task template may hold from the rules themselves: `make docs`, docs/reference/task-templates.md."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components.service import task_rules
 
-TABLE = Path(__file__).parent / "task-templates.md"
+TABLE = Path(__file__).parent / "reference/task-templates.md"
 FIRST = "## Sizes\n"
 """Where the tables begin; what is before it is written by hand."""
 

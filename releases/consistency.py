@@ -1,6 +1,6 @@
 """Whether what a service runs, what is live and what its release record says agree.
 
-The table of all cases is in docs/operations.md.
+The table of all cases is in docs/how-to/repair.md.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Observation:
 
 
 def diagnose(observation: Observation) -> Diagnosis:
-    """The diagnosis for every combination; a row of the table in docs/operations.md each."""
+    """The diagnosis for every combination; a row of the table in docs/how-to/repair.md each."""
     images = observation.images
     contradiction = bool(images.released and observation.named and observation.named != images.released)
     if images.agree and not contradiction:

@@ -13,7 +13,7 @@ def task_definition(state: ServiceState | None, fingerprint: str, declared_arn: 
 
 
 def released_or_declared(state: ServiceState | None, fingerprint: str, declared_arn: str) -> str:
-    """The task definition for the service (rule `template fingerprint` of docs/delivery-contract.md).
+    """The task definition for the service (rule `template fingerprint` of docs/explanation/delivery-contract.md).
 
     The released revision when it was made of the program's template: then it differs from Pulumi's own in the
     image only, which is the pipeline's to choose. Else Pulumi's own, whose image is `:live`: so an edit ships

@@ -2,7 +2,7 @@
 
 The Release step writes in one order: the tag `release-<n>`, the tag `live`, the record. `repair` writes in the same
 one, and each step can be done again, so whatever a crash leaves, the next run ends it. What runs wins, because it has
-been judged healthy. The table of all cases is in docs/operations.md.
+been judged healthy. The table of all cases is in docs/how-to/repair.md.
 """
 
 from dataclasses import asdict
@@ -137,7 +137,7 @@ def _next_release(stack: str, service: str, images: Images) -> str:
 def command(session: boto3.Session, service: str, stack: str) -> None:
     """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
 
-    What runs wins. Can be run again after a crash of its own. docs/operations.md has all cases.
+    What runs wins. Can be run again after a crash of its own. docs/how-to/repair.md has all cases.
 
     Example: delivery repair chuoi --stack dev
     """

@@ -12,7 +12,7 @@ from rules import RULES
 
 
 def test_every_rule_is_in_the_documentation_and_nothing_else() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/reference/policy.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE) == [policy.name for policy in RULES]
 
 

@@ -8,7 +8,7 @@ from sandbox.engine import EngineError
 from tests.engine.conftest import REPOSITORY, Program
 
 PACK = REPOSITORY / "policy"
-RULES = set(re.findall(r"^\| `([a-z-]+)` \|", (REPOSITORY / "docs/policy.md").read_text(), re.MULTILINE))
+RULES = set(re.findall(r"^\| `([a-z-]+)` \|", (REPOSITORY / "docs/reference/policy.md").read_text(), re.MULTILINE))
 
 FAULTS = """
 import json

@@ -120,7 +120,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def checkout(root: Path, account: Server) -> Checkout:
-    """`make bootstrap STACK=dev`, twice, and what docs/environments.md says to do then."""
+    """`make bootstrap STACK=dev`, twice, and what docs/how-to/environments.md says to do then."""
     made = Checkout(root, account, "")
     said: list[str] = []
     asked: list[str] = []
@@ -146,14 +146,14 @@ KEY = f"awskms://alias/fargate-delivery-dev{{}}?region={REGION}"
 
 def documented(page: str, begins: str) -> list[str]:
     """A command of a page, as one that follows it types it."""
-    lines = (REPOSITORY / "docs" / page).read_text().splitlines()
+    lines = (REPOSITORY / "docs/how-to" / page).read_text().splitlines()
     (line,) = [each for each in lines if each.startswith(begins)]
     return shlex.split(line.replace("ACCOUNT", ACCOUNT).replace("REGION", REGION))
 
 
 @pytest.fixture(scope="module")
 def dev(checkout: Checkout) -> Checkout:
-    """Stack dev, as docs/environments.md says after the bootstrap, and up by the job of a merge."""
+    """Stack dev, as docs/how-to/environments.md says after the bootstrap, and up by the job of a merge."""
     checkout.edit("one")
     checkout.ok(None, *documented("environments.md", "pulumi login"))
     checkout.ok(None, *documented("environments.md", "pulumi stack init"))
@@ -217,9 +217,9 @@ def test_a_laptop_is_shown_what_would_happen_and_asked(dev: Checkout, monkeypatc
 
 def test_a_pull_request_s_own_stack_comes_and_goes(dev: Checkout) -> None:
     (dev.root / "Pulumi.pr.yaml").write_text(REVIEWED)
-    dev.ok(None, *documented("pull-requests.md", "pulumi stack init pr"))
-    dev.ok(None, *documented("pull-requests.md", "pulumi config set --stack pr"), "a-secret")
-    dev.ok(None, *documented("pull-requests.md", "pulumi stack rm pr"))
+    dev.ok(None, *documented("review-stacks.md", "pulumi stack init pr"))
+    dev.ok(None, *documented("review-stacks.md", "pulumi config set --stack pr"), "a-secret")
+    dev.ok(None, *documented("review-stacks.md", "pulumi stack rm pr"))
     template = (dev.root / "Pulumi.pr.yaml").read_text()
     assert KEY.format("-review") in template
     assert "a-secret" not in template

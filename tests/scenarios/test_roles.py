@@ -45,7 +45,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.edit("Pulumi.dev.yaml", "    mailer:\n", f"{SHOP}    mailer:\n")
         stack.edit("Pulumi.dev.yaml", "  fargate-delivery:services:\n", f"{BOUNDED}  fargate-delivery:services:\n")
         StackFolder(stack.name, stack.root).ensure_server(lambda _: None)
-        document = (REPOSITORY / "docs/environments.md").read_text().partition("```\n{")[2].partition("\n```")[0]
+        document = (REPOSITORY / "docs/how-to/environments.md").read_text().partition("```\n{")[2].partition("\n```")[0]
         stack.client("iam").create_policy(PolicyName="boundary", PolicyDocument=f"{{{document}")
         bootstrapped(stack, BOUNDED.replace("delivery:", "delivery-bootstrap:"))
         yield stack
@@ -79,7 +79,7 @@ def ship(stack: Stack, apps: Apps, service: str, version: str, server: str) -> N
 
 
 def change_strategy(stack: Stack, old: str, new: str) -> None:
-    """As docs/operations.md tells it; what runs is the released image all the time, and one more deployment's after."""
+    """As docs/how-to/operations.md tells it; what runs is the released image all the time, and one more deployment's after."""
     before, allowed = stack.status("shop"), f"{new.removesuffix('}')}, replace: true}}".replace("{, ", "{")
     stack.edit("Pulumi.dev.yaml", old, allowed)
     said = stack.ok("preview", "--as", PREVIEW, "--no-refresh").err

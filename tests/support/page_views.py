@@ -1,6 +1,6 @@
 """What page views come to while a service is released again and again, by strategy, with and without `assets`.
 
-`python -m tests.support.page_views` measures it in the sandbox and writes the table in docs/assets.md.
+`python -m tests.support.page_views` measures it in the sandbox and writes the table in docs/how-to/assets.md.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from tests.soak.beside import Running
 SPEED = "10"
 """Slow enough that two versions serve at once for a while."""
 RELEASES = 10
-PAGE = REPOSITORY / "docs/assets.md"
+PAGE = REPOSITORY / "docs/how-to/assets.md"
 TABLE = re.compile(r"(?<=<!-- page views -->\n).*(?=<!-- end of page views -->)", re.DOTALL)
 STRATEGIES = {
     "rolling": "{strategy: rolling}",

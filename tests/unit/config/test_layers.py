@@ -337,7 +337,7 @@ def leaves(value: Any, *path: str) -> Iterator[tuple[str, ...]]:
 
 
 def test_the_example_of_the_documents_is_one() -> None:
-    text = (ROOT / "docs/stack-files.md").read_text().split("```yaml\n")[1].split("```")[0]
+    text = (ROOT / "docs/how-to/stack-files.md").read_text().split("```yaml\n")[1].split("```")[0]
     of_all, of_prd = (yaml.safe_load(part)["config"] for part in text.split("# Pulumi.prd.yaml\n"))
     config = {"fargate-delivery:common": of_all["fargate-delivery:common"]["value"], **of_prd}
     prd = json.loads(stack_config("prd")["fargate-delivery:services"])["chuoi"]

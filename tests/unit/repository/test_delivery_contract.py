@@ -4,7 +4,7 @@ import re
 
 from mocked import ROOT
 
-PAGE = (ROOT / "docs/delivery-contract.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/explanation/delivery-contract.md").read_text(encoding="utf-8")
 FOLDERS = ("components", "config", "delivery", "pipeline_steps", "releases", "stack")
 RULE = re.compile(r"rule `([^`]+)`")
 

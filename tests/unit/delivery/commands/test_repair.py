@@ -1,4 +1,4 @@
-"""Every row of the table in docs/operations.md, and a crash between any two writes."""
+"""Every row of the table in docs/how-to/repair.md, and a crash between any two writes."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from releases.errors import DeliveryError
 from releases.record import Release
 
 OLD, NEW, OTHER = digest("a"), digest("b"), digest("c")
-DOCUMENT = Path(__file__).parents[4] / "docs/operations.md"
+DOCUMENT = Path(__file__).parents[4] / "docs/how-to/repair.md"
 
 
 @dataclass(frozen=True)
