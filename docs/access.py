@@ -24,7 +24,8 @@ REVIEW_KEY = "arn:aws:kms:REGION:ACCOUNT:key/REVIEWS'-KEY"
 HEAD = """\
 # Who can do what
 
-Written from the policies by `make docs`; a test keeps it so. [environments.md](../how-to/environments.md) says what it is for.
+Written from the policies by `make docs`; a test keeps it so. [environments.md](../how-to/environments.md) says
+what it is for.
 
 ## Who gets in
 

@@ -1,4 +1,4 @@
-"""Writes the tables of what a task template may hold from the rules themselves: `make docs`, docs/reference/task-templates.md."""
+"""Writes the tables of what a task template may hold from the rules themselves, by `make docs`."""
 
 from collections.abc import Iterator
 from itertools import pairwise

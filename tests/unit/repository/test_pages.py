@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from mocked import ROOT
 
 INDEX = ROOT / "docs/README.md"
