@@ -120,10 +120,12 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 	.tools/lint/actionlint examples/ci/github/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab-ci.yml examples/ci/gitlab/*.yml
 
-docs: setup ## Draw the pictures, write the table in docs/ and the stack files' JSON Schema anew
+docs: setup ## Draw the pictures, write docs/reference/ and the stack files' JSON Schema anew
 	$(BIN)/python -m docs.draw
 	$(BIN)/python -m docs.access
 	$(BIN)/python -m docs.templates
+	$(BIN)/python -m docs.stack_file
+	$(BIN)/python -m docs.components
 	$(BIN)/python -m tools.fargate_limits
 	$(BIN)/python -m config.schema
 	$(BIN)/python -m tools.image_tag_script

@@ -157,6 +157,7 @@ class Commits(Model):
     """A host of the app repositories; the secret `commit_token` may set statuses and comment there."""
 
     host: Literal["github", "gitlab"]
+    """github.com, or a GitLab."""
     api: types.HttpsAddress | None = None
     """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
 

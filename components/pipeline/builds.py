@@ -72,6 +72,7 @@ class Build(Model):
     cache: bool = False
     """Whether what the Dockerfile's steps make is kept for the next build, in a repository of the service's own."""
     compute: Compute = "BUILD_GENERAL1_SMALL"
+    """The machine that builds: SMALL has 2 vCPUs, MEDIUM 4, LARGE 8, XLARGE 36, 2XLARGE 72."""
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
     """Minutes."""
     registries: Registries = Registries()

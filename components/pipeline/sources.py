@@ -33,6 +33,7 @@ class PromoteFrom(Model):
     """Another stack's service of the same name, whose image may be taken over as it is."""
 
     stack: types.StackName
+    """Its name."""
     account: types.AccountId | None = None
     """That stack's; without it, this one's."""
     region: types.Region | None = None
@@ -43,7 +44,9 @@ class PromoteTo(Model):
     """Another account's stack that may take over this service's images, and read them for that only."""
 
     stack: types.StackName
+    """Its name."""
     account: types.AccountId
+    """Its account's twelve digits, in quotes."""
 
 
 class Source(Model):

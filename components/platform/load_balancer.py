@@ -17,6 +17,7 @@ class Redirect(Model):
     """A host that sends browsers on to another one, with the path and the query that they asked for."""
 
     host: types.Host
+    """That is asked for, in one of the zones of `domain`."""
     to: types.Host
     """By HTTPS; a host of this stack's, or any other."""
     priority: Annotated[int, Field(ge=1, le=50000)]

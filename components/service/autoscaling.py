@@ -62,6 +62,7 @@ class Tasks(Model):
     """How many tasks run."""
 
     min: Annotated[int, Field(ge=1, le=1000)] = 1
+    """That run always, but for `schedule`."""
     max: Annotated[int, Field(ge=1, le=1000)] | None = None
     """The most that scaling may start; without it, `min`."""
     target_cpu: Annotated[int, Field(ge=10, le=90)] | None = None

@@ -21,12 +21,14 @@ class FileSystem(Model):
     """An EFS file system, which outlives the tasks, and where a task has it."""
 
     file_system: types.FileSystemId
+    """Its id; it exists, and outlives the stack."""
     path: types.ContainerPath
     """The folder of the container; what the image has there is not seen."""
     access_point: types.AccessPointId | None = None
     """A folder of the file system with an owner of its own. Without one a task sees all of it, and its root user is
     nobody there (EFS, IAM: ClientRootAccess is not given)."""
     read_only: bool = False
+    """Whether the tasks may not write into it."""
     security_group: types.SecurityGroupId | None = None
     """That of its mount targets, which then lets in these tasks at port 2049; without it, that is its owner's to do."""
 

@@ -27,6 +27,7 @@ class Route(Model):
     """One way in: a target group and a listener rule."""
 
     host: types.Host
+    """A zone of `domain`, or one label below it."""
     paths: types.UniqueList[types.PathPattern] = Field(default_factory=list)
     """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
     priority: Annotated[int, Field(ge=1, le=50000)]

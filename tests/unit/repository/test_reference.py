@@ -1,0 +1,57 @@
+"""The generated reference is as fresh as what it is written from, and says something of everything."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config.stack_file import StackFile
+from docs import components, stack_file
+
+HAS_NO_WORDS_OF_ITS_OWN = {"strategy"}
+"""A strategy's name is the heading, and its words are below it."""
+
+
+@pytest.mark.parametrize(
+    ("written", "page"),
+    [(components.PAGE, components.page), (stack_file.PAGE, stack_file.page)],
+    ids=["components", "stack file"],
+)
+def test_it_is_fresh(written: Path, page: Callable[[], str]) -> None:
+    assert written.read_text("utf-8") == page(), "write it anew: make docs"
+
+
+def test_every_key_of_a_stack_file_says_what_it_is() -> None:
+    schema = StackFile.model_json_schema(by_alias=True)
+    silent = {
+        f"{place}.{key}"
+        for place, model in stack_file.models(schema)
+        for key, value in model["properties"].items()
+        if not stack_file.meaning(value, schema["$defs"]) and key not in HAS_NO_WORDS_OF_ITS_OWN
+    }
+    assert silent == set()
+
+
+def test_every_model_has_a_section() -> None:
+    schema = StackFile.model_json_schema(by_alias=True)
+    titles = [model["title"] for _, model in stack_file.models(schema)]
+    assert sorted(titles) == sorted([*schema["$defs"], schema["title"]])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 9}, "1 to 9"),
+        ({"type": "integer", "minimum": 1}, "1 or more"),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 100}, "above 0 to 100"),
+        ({"type": "number", "maximum": 5}, "up to 5"),
+        ({"type": "string"}, "a text"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "a text"),
+        ({"anyOf": [{"$ref": "#/$defs/A"}, {"const": False}]}, "keys of its own or `false`"),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, "a list of `a`, `b`"),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, "name: a text"),
+        ({"type": "object", "patternProperties": {"^a": {"$ref": "#/$defs/A"}}}, "name: keys of its own"),
+    ],
+)
+def test_what_a_key_takes_is_said_in_words(value: stack_file.Schema, words: str) -> None:
+    assert stack_file.takes(value) == words
