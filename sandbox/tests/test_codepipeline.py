@@ -563,3 +563,36 @@ def test_a_retry_takes_a_stop_back(account: FakeAccount) -> None:
     answer("Two", "Approved")
     answer("Three", "Approved")
     ends_as("Succeeded")
+
+
+def test_a_stage_that_is_closed_is_entered_once_it_is_opened(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared())
+    eventually(lambda: waiting_token(account))
+    two = {"pipelineName": "pipe", "stageName": "Two", "transitionType": "Inbound"}
+    call(account, "DisableStageTransition", **two, reason="not today")
+    second = call(account, "StartPipelineExecution", name="pipe")["pipelineExecutionId"]
+    answer = {"status": "Approved", "summary": "fine"}
+    place = {"pipelineName": "pipe", "stageName": "Two", "actionName": "Ok"}
+    call(account, "PutApprovalResult", **place, token=waiting_token(account), result=answer)
+
+    def stages() -> Any:
+        return call(account, "GetPipelineState", name="pipe")["stageStates"]
+
+    def waiting() -> list[str]:
+        return [each["pipelineExecutionId"] for each in stages()[1]["inboundExecutions"]]
+
+    eventually(lambda: waiting() == [second] and waiting_token(account) is None)
+    closed = stages()[1]["inboundTransitionState"]
+    assert {**closed, "lastChangedAt": 0} == {
+        "enabled": False, "disabledReason": "not today", "lastChangedBy": ME.arn, "lastChangedAt": 0
+    }  # fmt: skip
+    assert stages()[0]["inboundTransitionState"] == {"enabled": True}
+    call(account, "UpdatePipeline", pipeline=declared())
+    assert stages()[1]["inboundTransitionState"]["enabled"] is False, "no field of the pipeline says it"
+    call(account, "EnableStageTransition", **two)
+    eventually(lambda: waiting_token(account) and not waiting())
+    for stage, code in (("Three", "StageNotFoundException"), ("Two", None)):
+        change = {**two, "stageName": stage, "transitionType": "Inbound" if code else "Outbound"}
+        with pytest.raises(AwsError if code else NotImplementedError) as caught:
+            call(account, "EnableStageTransition", **change)
+        assert getattr(caught.value, "code", None) == code

@@ -153,7 +153,7 @@ def test_entry_conditions_skip_or_fail_a_stage() -> None:
     execution = r.run(image="live")
     assert statuses(execution) == ["One:Succeeded", "Two:Failed", "Three:Waiting"]
     assert execution.status == "Failed"
-    state = stage_state(r.definition["stages"][1], [execution], [])
+    state = stage_state(r.definition["stages"][1], [execution], [], None)
     assert state["beforeEntryConditionState"]["latestExecution"]["status"] == "Failed"
 
 
@@ -195,7 +195,8 @@ def test_queued_executions_enter_a_stage_one_by_one_in_order() -> None:
     executions = [r.start() for _ in range(3)]
     eventually(lambda: inside)
     assert len(inside) == 1
-    assert stage_state(r.definition["stages"][0], executions, r.stage_locks.waiting("One"))["inboundExecutions"] == [
+    waiting = stage_state(r.definition["stages"][0], executions, r.stage_locks.waiting("One"), None)
+    assert waiting["inboundExecutions"] == [
         {"pipelineExecutionId": e.id, "status": "InProgress", "type": "STANDARD"} for e in executions[1:]
     ]
     release.release()
@@ -238,7 +239,7 @@ def test_an_approval_waits_for_its_answer(answer: str, status: str) -> None:
     action = eventually(lambda: next((a for a in execution.stages[0].actions if a.token), None))
     assert not execution.over
     assert (
-        stage_state(r.definition["stages"][0], [execution], [])["actionStates"][0]["latestExecution"]["token"]
+        stage_state(r.definition["stages"][0], [execution], [], None)["actionStates"][0]["latestExecution"]["token"]
         == action.token
     )
     action.decision = (answer, "because")
@@ -282,7 +283,7 @@ def test_shapes_fit_the_api() -> None:
     answers: dict[str, Json] = {
         "GetPipelineExecution": {"pipelineExecution": execution_shape(execution)},
         "ListPipelineExecutions": {"pipelineExecutionSummaries": [summary_shape(execution)]},
-        "GetPipelineState": {"stageStates": [stage_state(s, [execution], []) for s in r.definition["stages"]]},
+        "GetPipelineState": {"stageStates": [stage_state(s, [execution], [], None) for s in r.definition["stages"]]},
         "ListActionExecutions": {"actionExecutionDetails": [action_shape(execution, a) for a in actions]},
     }
     for operation, answer in answers.items():

@@ -348,6 +348,14 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
             [("codepipeline:PutApprovalResult", arn("codepipeline", "p/s/a"))],
         ),
         (
+            ("iam", "SimulatePrincipalPolicy", {"PolicySourceArn": ROLE, "ActionNames": ["s3:GetObject"]}),
+            [("iam:SimulatePrincipalPolicy", ROLE)],
+        ),
+        (
+            ("service-quotas", "ListServiceQuotas", {"ServiceCode": "fargate"}),
+            [("servicequotas:ListServiceQuotas", "*")],
+        ),
+        (
             ("codepipeline", "RetryStageExecution", {"pipelineName": "p", "stageName": "s"}),
             [("codepipeline:RetryStageExecution", arn("codepipeline", "p/s"))],
         ),

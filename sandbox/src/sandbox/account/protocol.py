@@ -31,7 +31,7 @@ Environ = dict[str, Any]
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]*)/([^/]+)/aws4_request")
 _SIGNING_NAMES = {
     **{"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "states": "stepfunctions"},
-    "elasticfilesystem": "efs",
+    **{"elasticfilesystem": "efs", "servicequotas": "service-quotas"},
 }
 """Signing names that are not botocore's service names."""
 

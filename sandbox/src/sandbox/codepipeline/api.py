@@ -14,6 +14,7 @@ from sandbox.codepipeline.definition import validate
 from sandbox.codepipeline.jobs import put_job_failure_result, put_job_success_result
 from sandbox.codepipeline.model import Execution, Json, utc_now
 from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
+from sandbox.codepipeline.stage_lock import Closed, StageLocks
 from sandbox.codepipeline.state import backend, begin, pipeline_record, pipeline_state, states_of
 
 if TYPE_CHECKING:
@@ -104,14 +105,41 @@ def get_pipeline_state(account: Account, principal: Principal, params: Json) -> 
     state = pipeline_state(account, params["name"])
     with state.lock:
         executions = list(state.executions)
-    stages = record.pipeline["stages"]
+    locks = state.stage_locks
     return {
         "pipelineName": params["name"],
         "pipelineVersion": record.pipeline["version"],
-        "stageStates": [stage_state(s, executions, state.stage_locks.waiting(s["name"])) for s in stages],
+        "stageStates": [
+            stage_state(each, executions, locks.waiting(each["name"]), locks.closed.get(each["name"]))
+            for each in record.pipeline["stages"]
+        ],
         "created": record._created.timestamp(),
         "updated": record._updated.timestamp(),
     }
+
+
+def disable_stage_transition(account: Account, principal: Principal, params: Json) -> Json:
+    """Nobody enters a stage until it is enabled; executions wait in front of it."""
+    why = Closed(params["reason"], principal.arn, utc_now())
+    _inbound(account, params).close(params["stageName"], why)
+    return {}
+
+
+def enable_stage_transition(account: Account, principal: Principal, params: Json) -> Json:
+    """The execution that waits enters."""
+    _inbound(account, params).open(params["stageName"])
+    return {}
+
+
+def _inbound(account: Account, params: Json) -> StageLocks:
+    """The stages of the call's pipeline, whose stage it has, and which is asked about those that enter."""
+    name, stage = params["pipelineName"], params["stageName"]
+    stages = [each["name"] for each in pipeline_record(account, name).pipeline["stages"]]
+    if stage not in stages:
+        raise AwsError("StageNotFoundException", f"Pipeline '{name}' does not have a stage with name '{stage}'", 400)
+    if params["transitionType"] != "Inbound":
+        raise NotImplementedError("outbound transitions")
+    return pipeline_state(account, name).stage_locks
 
 
 def list_action_executions(account: Account, principal: Principal, params: Json) -> Json:
@@ -240,6 +268,8 @@ HANDLERS = {
     ("codepipeline", "ListPipelineExecutions"): list_pipeline_executions,
     ("codepipeline", "GetPipelineState"): get_pipeline_state,
     ("codepipeline", "ListActionExecutions"): list_action_executions,
+    ("codepipeline", "DisableStageTransition"): disable_stage_transition,
+    ("codepipeline", "EnableStageTransition"): enable_stage_transition,
     ("codepipeline", "StopPipelineExecution"): stop_pipeline_execution,
     ("codepipeline", "PutApprovalResult"): put_approval_result,
     ("codepipeline", "RetryStageExecution"): retry_stage_execution,

@@ -12,6 +12,7 @@ from sandbox.codepipeline.model import (
     SourceRevision,
     StageExecution,
 )
+from sandbox.codepipeline.stage_lock import Closed
 
 CONDITION_KINDS: tuple[ConditionKind, ...] = ("beforeEntry", "onSuccess", "onFailure")
 
@@ -95,8 +96,21 @@ def action_shape(execution: Execution, action: ActionExecution) -> Json:
     )
 
 
-def stage_state(declaration: Json, executions: list[Execution], waiting: list[Execution]) -> Json:
-    """An entry of GetPipelineState: the newest execution that entered the stage, and who waits."""
+def _transition(closed: Closed | None) -> Json:
+    if closed is None:
+        return {"enabled": True}
+    return {
+        "enabled": False,
+        "disabledReason": closed.reason,
+        "lastChangedBy": closed.by,
+        "lastChangedAt": closed.since.timestamp(),
+    }
+
+
+def stage_state(
+    declaration: Json, executions: list[Execution], waiting: list[Execution], closed: Closed | None
+) -> Json:
+    """An entry of GetPipelineState: the newest execution in the stage, who waits, whether it is closed."""
     name = declaration["name"]
     entered = [
         (execution, stage)
@@ -109,7 +123,7 @@ def stage_state(declaration: Json, executions: list[Execution], waiting: list[Ex
         "stageName": name,
         "inboundExecutions": inbound,
         "inboundExecution": inbound[0] if inbound else None,
-        "inboundTransitionState": {"enabled": True},
+        "inboundTransitionState": _transition(closed),
         "actionStates": [_action_state(declared, entered) for declared in declaration["actions"]],
     }
     if entered:

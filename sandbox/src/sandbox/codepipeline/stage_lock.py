@@ -6,8 +6,23 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from sandbox.codepipeline.model import Execution
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A stage that no execution enters.
+
+    ``by``: the ARN of who closed it.
+    """
+
+    reason: str
+    by: str
+    since: datetime
 
 
 class StageLocks:
@@ -21,6 +36,23 @@ class StageLocks:
         self._changed = threading.Condition()
         self._inside: dict[str, Execution] = {}
         self._waiting: dict[str, list[Execution]] = {}
+        self._closed: dict[str, Closed] = {}
+
+    @property
+    def closed(self) -> Mapping[str, Closed]:
+        """The stages that no execution enters (DisableStageTransition, Inbound)."""
+        return self._closed
+
+    def close(self, stage: str, why: Closed) -> None:
+        """Let nobody enter a stage; who is in it goes on."""
+        with self._changed:
+            self._closed[stage] = why
+
+    def open(self, stage: str) -> None:
+        """Let the next one enter a stage."""
+        with self._changed:
+            self._closed.pop(stage, None)
+            self._changed.notify_all()
 
     def queue(self, stage: str, execution: Execution) -> None:
         """Take a free stage at once, or a place in front of it, where waiting ones may be superseded."""
@@ -28,7 +60,7 @@ class StageLocks:
             return
         with self._changed:
             waiting = self._waiting.setdefault(stage, [])
-            if not waiting and stage not in self._inside:
+            if not waiting and stage not in self._inside and stage not in self._closed:
                 self._inside[stage] = execution
                 return
             if execution.mode == "SUPERSEDED":
@@ -51,7 +83,7 @@ class StageLocks:
                 if execution.stop.is_set():
                     self.leave(stage, execution)
                     return False
-                if waiting[0] is execution and stage not in self._inside:
+                if waiting[0] is execution and stage not in self._inside and stage not in self._closed:
                     waiting.pop(0)
                     self._inside[stage] = execution
                 else:

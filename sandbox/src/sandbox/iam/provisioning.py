@@ -105,6 +105,7 @@ TEMPLATES: Templates = {
         **_each("{ResourceARN}", "ListTagsForResource TagResource UntagResource"),
     },
     "iam": {
+        "SimulatePrincipalPolicy": "{PolicySourceArn}",
         "ListVirtualMFADevices": ANY,
         "DeleteVirtualMFADevice": "{SerialNumber}",
         "RemoveUserFromGroup": "group/{GroupName}",

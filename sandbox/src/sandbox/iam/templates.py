@@ -14,7 +14,7 @@ from sandbox.iam.calls import Call, Need, tag_context
 
 ANY = "*"
 
-PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing"}
+PREFIXES = {"elbv2": "elasticloadbalancing", "elb": "elasticloadbalancing", "service-quotas": "servicequotas"}
 """Services whose action prefix is not botocore's name."""
 
 GLOBAL = {"iam"}
@@ -33,6 +33,7 @@ Templates = dict[str, dict[str, str]]
 """Service → operation → template."""
 
 TEMPLATES: Templates = {
+    "service-quotas": dict.fromkeys(("ListServiceQuotas", "ListAWSDefaultServiceQuotas"), ANY),
     "codepipeline": {
         **dict.fromkeys(("GetPipeline", "GetPipelineState", "StartPipelineExecution", "DeletePipeline"), "{name}"),
         **dict.fromkeys(

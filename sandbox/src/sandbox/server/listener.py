@@ -30,6 +30,8 @@ HANDLER_MODULES = (
     "sandbox.ecr.api",
     "sandbox.functions.api",
     "sandbox.scheduler.api",
+    "sandbox.policy_simulator.api",
+    "sandbox.service_quotas.api",
 )
 """Modules with ``HANDLERS``: the operations that moto does not serve, or not rightly."""
 
