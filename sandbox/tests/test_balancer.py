@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from sandbox.balancer import proxy
 from sandbox.balancer.proxy import Listener
-from sandbox.balancer.rules import NotSimulated, decide, fits, target_group
+from sandbox.balancer.rules import NotSimulated, decide, fits, target_group, whole_host
 from sandbox.ecs.in_flight import InFlight
 
 Json = dict[str, Any]
@@ -68,6 +69,37 @@ def test_a_condition_that_is_not_simulated_is_said() -> None:
     other = {"Priority": "1", "IsDefault": False, "Conditions": [{"Field": "source-ip"}], "Actions": []}
     with pytest.raises(NotSimulated, match="source-ip"):
         decide([other], "h", "/")
+
+
+@pytest.mark.parametrize(
+    ("label", "host"),
+    [
+        ("www", "www.example.com"),
+        ("api", "api.example.com"),
+        ("www.example.com", "www.example.com"),
+        ("other", "other"),
+        ("w", "w"),
+    ],
+)
+def test_a_label_stands_for_the_host_that_begins_with_it(label: str, host: str) -> None:
+    assert whole_host(RULES, label) == host
+
+
+def test_of_two_hosts_with_one_label_the_first_rule_s_counts() -> None:
+    assert (
+        whole_host([rule(9, "b", host=["www.b.com"]), rule(5, "a", host=["x.com", "www.a.com"])], "www") == "www.a.com"
+    )
+
+
+def test_a_listener_s_port_is_the_first_that_is_free() -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    first: int = taken.getsockname()[1]
+    servers = [proxy._serve(first, Target) for _ in range(2)]
+    ports = [server.server_address[1] for server in servers]
+    for server in servers:
+        server.server_close()
+    taken.close()
+    assert first < ports[0] < ports[1] < first + proxy.PORTS
 
 
 @pytest.mark.parametrize(
@@ -195,6 +227,8 @@ def test_a_request_is_passed_on_as_it_is(listener: Listener) -> None:
     [
         ("www.example.com.localhost:1234", 201),
         ("www.example.com.localhost", 201),
+        ("www.localhost:1234", 201),
+        ("www", 404),
         ("localhost", 404),
         ("www.example.com.other", 404),
     ],

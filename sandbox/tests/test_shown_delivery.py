@@ -35,7 +35,7 @@ def test_a_script_of_the_buildspec_is_one_line(polls: list[list[str]], shown: li
     [
         (
             Site("hello.example.com", "127.0.0.1:80"),
-            "; to see it: curl -H 'Host: hello.example.com' http://127.0.0.1:80/",
+            "; it answers at http://hello.example.com.localhost:80/",
         ),
         (SandboxError("no listener's rule leads to it"), ""),
     ],

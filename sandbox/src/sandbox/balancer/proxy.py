@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import random
 import threading
@@ -11,7 +12,7 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.balancer.rules import Json, NotSimulated, decide, target_group
+from sandbox.balancer.rules import Json, NotSimulated, decide, target_group, whole_host
 from sandbox.ecs.in_flight import InFlight, in_flight_of
 from sandbox.ecs.state import targets
 
@@ -23,7 +24,11 @@ SECONDS_TO_ANSWER = 60.0
 SECONDS_OF_RULES = 0.02
 """How long rules are taken for what they were, so that not every request asks for them."""
 HERE = ".localhost"
-"""What may follow a host, so that its name is this machine's to whoever opens it (RFC 6761)."""
+"""What may follow a host, or its first label, so that its name is this machine's to whoever opens it (RFC 6761)."""
+FIRST_PORTS = {443: 8080, 80: 8180}
+"""A listener's port → the first one tried on this machine, so that its address stays; others keep their number."""
+PORTS = 100
+"""How many are tried, should some be somebody else's."""
 COOKIE = "AWSALB"
 """What keeps a browser at a target (ELB, Sticky sessions). AWS encrypts what is in it; here it is the task's id."""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "host"}
@@ -40,7 +45,7 @@ class Listener:
         self._sticky: dict[str, tuple[float, int | None]] = {}
         self._versions: dict[str, str] = {}
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = _serve(FIRST_PORTS.get(described["Port"], described["Port"]), _handler(self))
         self.server.daemon_threads = True
         account.spawn(f"listener {self.port}", lambda: self.server.serve_forever(0.05))
 
@@ -75,6 +80,14 @@ class Listener:
         return self._versions[group]
 
 
+def _serve(first: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """At the first port from this one on that is free, or at any."""
+    for port in range(first, min(first + PORTS, 65536)):
+        with contextlib.suppress(OSError):
+            return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+
 def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -95,7 +108,8 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             host, path = self.headers.get("Host", "").partition(":")[0], self.path.partition("?")[0]
-            host = host.removesuffix(HERE)
+            if host.endswith(HERE):
+                host = whole_host(listener.rules(), host.removesuffix(HERE))
             try:
                 action = decide(listener.rules(), host, path)
             except NotSimulated as error:

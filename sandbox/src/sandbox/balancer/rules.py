@@ -28,6 +28,16 @@ def decide(rules: Sequence[Json], host: str, path: str) -> Json:
     return action
 
 
+def whole_host(rules: Sequence[Json], label: str) -> str:
+    """The host of a rule, of two the first one's, that begins with a label; what is no label of one stays as it is."""
+    for rule in sorted((rule for rule in rules if not rule["IsDefault"]), key=lambda rule: int(rule["Priority"])):
+        conditions = (each for each in rule.get("Conditions", []) if each["Field"] == "host-header")
+        for host in (host for condition in conditions for host in values(condition, "HostHeaderConfig")):
+            if host.partition(".")[0] == label:
+                return host
+    return label
+
+
 def _fits(condition: Json, host: str, path: str) -> bool:
     field = condition["Field"]
     if field == "host-header":

@@ -132,7 +132,7 @@ def _where_it_answers(session: Session, pipeline: dict[str, Any], service: str) 
         site = find_site(session, pipeline, service)
     except SandboxError:
         return ""
-    return f"; to see it: curl -H 'Host: {site.host}' http://{site.address}/"
+    return f"; it answers at {site.url}"
 
 
 @click.command()

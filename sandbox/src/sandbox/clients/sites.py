@@ -6,7 +6,7 @@ import http.client
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.balancer.rules import values
+from sandbox.balancer.rules import values, whole_host
 from sandbox.clients.pipelines import ecs_services
 from sandbox.clients.session import Session
 from sandbox.stacks import SandboxError
@@ -22,10 +22,17 @@ class Site:
     Attributes:
         host: the Host header.
         address: the listener's local address.
+        label: the host's first label, where that alone leads to it; None where another host has it too.
     """
 
     host: str
     address: str
+    label: str | None = None
+
+    @property
+    def url(self) -> str:
+        """What opens it on this machine: names below `localhost` are this machine's (RFC 6761)."""
+        return f"http://{self.label or self.host}.localhost:{self.address.rpartition(':')[2]}/"
 
     def get(self, path: str) -> tuple[int, bytes]:
         """A GET's status and body; 0 without an answer."""
@@ -61,7 +68,8 @@ def find_site(session: Session, pipeline: Json, service: str) -> Site:
     groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}
     of_some_paths: list[Site] = []
     for listener in sorted(session.control("listeners"), key=lambda listener: int(listener["port"])):
-        for rule in elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]:
+        rules = elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]
+        for rule in rules:
             forwards = {
                 group["TargetGroupArn"]
                 for action in rule["Actions"]
@@ -74,7 +82,9 @@ def find_site(session: Session, pipeline: Json, service: str) -> Site:
                 for host in values(c, "HostHeaderConfig")
             ]
             if forwards & groups and hosts:
-                site = Site(hosts[0], listener["address"])
+                label = hosts[0].partition(".")[0]
+                alone = label if whole_host(rules, label) == hosts[0] else None
+                site = Site(hosts[0], listener["address"], alone)
                 if all(c["Field"] != "path-pattern" for c in rule["Conditions"]):
                     return site
                 of_some_paths.append(site)
