@@ -45,7 +45,8 @@ class Listener:
         self._sticky: dict[str, tuple[float, int | None]] = {}
         self._versions: dict[str, str] = {}
         self._lock = threading.Lock()
-        self.server = _serve(FIRST_PORTS.get(described["Port"], described["Port"]), _handler(self))
+        port: int = described["Port"]
+        self.server = _serve(FIRST_PORTS.get(port, port), _handler(self))
         self.server.daemon_threads = True
         account.spawn(f"listener {self.port}", lambda: self.server.serve_forever(0.05))
 
