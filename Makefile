@@ -123,6 +123,7 @@ check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workf
 docs: setup ## Draw the pictures, write docs/reference/ and the stack files' JSON Schema anew
 	$(BIN)/python -m docs.draw
 	$(BIN)/python -m docs.access
+	$(BIN)/python -m docs.json_documents
 	$(BIN)/python -m docs.templates
 	$(BIN)/python -m docs.stack_file
 	$(BIN)/python -m docs.components

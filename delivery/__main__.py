@@ -10,7 +10,10 @@ from delivery.command_line import Commands, Connection
 from releases.errors import PROGRAM
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    name=PROGRAM, cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(package_name="fargate-delivery", message="%(prog)s %(version)s")
 @click.option("--profile", help="A profile of ~/.aws/config; without it, boto3's usual order decides.")
 @click.option("--region", help="The AWS region; without it, AWS_REGION or the profile's.")
 @click.pass_context
@@ -21,6 +24,9 @@ def main(context: click.Context, profile: str | None, region: str | None) -> Non
     delivery status chuoi --stack dev               what runs, and what was released
     delivery rollback chuoi --stack dev             back to the image before
     delivery --profile prd approve chuoi --stack prd
+
+    Without --stack it is DELIVERY_STACK, or the stack that Pulumi has selected here.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
     context.obj = Connection(profile, region)
 

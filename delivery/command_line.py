@@ -1,20 +1,64 @@
-"""What the commands have in common: options, AWS's session, and an error as one line."""
+"""What the commands have in common: options, AWS's session, and an error as one line.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage, or `verify` has findings; 130 interrupted; 141 whoever read the output is
+gone, which a shell has for any command (128 + SIGPIPE).
+"""
 
 import functools
+import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import boto3
 import click
 
-from releases.aws_session import share_clients
+from delivery import completion
+from delivery.selected_stack import selected_stack
+from releases.aws_session import PATIENCE, share_clients
 from releases.errors import EXPECTED, explained
 
-stack_option = click.option("--stack", required=True, help="The stack, such as dev.")
-service_argument = click.argument("service")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
+STACK_VARIABLE = "DELIVERY_STACK"
+DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+
+
+def _known_stack(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """The stack, wherever it is said.
+
+    Raises:
+        click.UsageError: nowhere.
+    """
+    if value is None and not context.resilient_parsing:
+        raise click.UsageError(
+            f"no stack is named: write --stack dev, set {STACK_VARIABLE}=dev, or run `pulumi stack select dev`"
+        )
+    return value
+
+
+stack_option = click.option(
+    "--stack",
+    envvar=STACK_VARIABLE,
+    default=selected_stack,
+    callback=_known_stack,
+    is_eager=True,
+    shell_complete=completion.stacks,
+    help=f"The stack, such as dev; without it {STACK_VARIABLE}, or the one that Pulumi has selected here.",
+)
+"""The stack that a command is about."""
+service_argument = click.argument("service", shell_complete=completion.services)
+optional_service_argument = click.argument("service", required=False, shell_complete=completion.services)
+JSON_OPTION = "--json"
+json_option = click.option(JSON_OPTION, "as_json", is_flag=True, help="Print one JSON document for machines to read.")
+"""The module of a command that has it says in DOCUMENT what is printed: a dataclass, or `list[…]` of one.
+docs/json_documents.py writes its fields into docs/reference/json.md."""
 wait_option = click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
+
+
+def print_json(document: Any) -> None:
+    """Print a document: a dataclass, or a list of such."""
+    click.echo(json.dumps([*map(asdict, document)] if isinstance(document, list) else asdict(document), indent=2))
 
 
 Address = Callable[[str, str, int], str]
@@ -35,7 +79,10 @@ class Connection:
     @functools.cached_property
     def session(self) -> boto3.Session:
         """The session of the chosen profile and region."""
-        return share_clients(boto3.Session(profile_name=self._profile, region_name=self._region))
+        return share_clients(
+            boto3.Session(profile_name=self._profile, region_name=self._region or os.environ.get("AWS_REGION")),
+            config=PATIENCE,
+        )
 
     @property
     def address(self) -> Address:
@@ -44,17 +91,43 @@ class Connection:
 
 
 class Commands(click.Group):
-    """Commands of which one that fails says why in one line, without a traceback, and exits with 1."""
+    """Commands of which one that fails says why in one line, without a traceback."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        """Run, and end the process with one of the exit codes."""
+        color = None if os.environ.get("NO_COLOR", "") == "" else False
+        try:
+            code = super().main(args, *more, **{**extra, "color": color, "standalone_mode": False})
+        except EXPECTED as error:
+            _say_error(explained(error), color)
+            sys.exit(FAILED)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(USAGE)
+        except click.UsageError as error:
+            command = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
+            _say_error(f"{error.format_message().rstrip('.')}{command}", color)
+            sys.exit(USAGE)
+        except click.ClickException as error:
+            _say_error(error.format_message(), color)
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted; what was started at AWS goes on", err=True)
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else DONE)
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except EXPECTED as error:
-            click.echo(f"error: {explained(error)}", err=True)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            click.echo("interrupted; what was started at AWS goes on", err=True)
-            sys.exit(130)
+        except KeyboardInterrupt:  # before click takes it for an answer to a question
+            raise click.Abort from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more
+            sys.exit(UNREAD)
+
+
+def _say_error(text: str, color: bool | None) -> None:
+    click.secho(f"{click.style('error:', fg='red')} {text}", err=True, color=color)
 
 
 def with_session(command: Callable[..., None]) -> Callable[..., None]:

@@ -28,6 +28,9 @@ PROGRAM = os.environ.get("DELIVERY_PROGRAM", "delivery")
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "InvalidSignatureException"})
+THROTTLED = frozenset(
+    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"}
+)
 MISSING = frozenset(
     {"ClusterNotFoundException", "ParameterNotFound", "PipelineNotFoundException", "RepositoryNotFoundException"}
 )
@@ -77,6 +80,10 @@ def _refused(error: exceptions.ClientError) -> str:
         named = re.search(r"perform: ([a-z0-9-]+:\w+)", message)
         action = named[1] if named else error.operation_name
         return f"these credentials may not {action}; use others, or have it allowed: {one_line(message)}"
+    if code in THROTTLED:
+        return (
+            f"AWS takes no more calls of {error.operation_name} now ({code}); wait a minute and run the command again"
+        )
     if code in MISSING:
         return f"{one_line(message)} ({code}); check --stack, the service's name, the account and the region"
     return f"AWS refuses {error.operation_name}: {one_line(message)} ({code})"

@@ -1,18 +1,20 @@
 """What `history` prints of a service's releases."""
 
-import json
 from itertools import zip_longest
 
 import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import json_option, service_command
+from delivery.command_line import json_option, print_json, service_command
 from releases.history import KEPT, History, read_history
 from releases.names import LIVE, aws_name, record_name, release_tag
+from releases.record import Release
 from releases.repository import Repository
 from releases.service_state import read_state, revision_name
 from releases.sidecars import changes
+
+DOCUMENT = list[Release]
 
 
 def service_history(session: boto3.Session, stack: str, service: str) -> History:
@@ -67,6 +69,6 @@ def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> 
     read_state(session, stack, service)
     history = service_history(session, stack, service)
     if as_json:
-        click.echo(json.dumps([release.document() for release in history.releases], indent=2))
+        print_json(list(history.releases))
     else:
         click.echo("\n".join(history_lines(history, Repository(session, aws_name(stack, service)).digest(LIVE))))

@@ -1,12 +1,19 @@
 """What a service runs, and what was released."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import boto3
 import click
 
-from delivery.command_line import Address, Connection, at_aws, json_option, service_argument, stack_option
+from delivery.command_line import (
+    Address,
+    Connection,
+    at_aws,
+    json_option,
+    print_json,
+    service_argument,
+    stack_option,
+)
 from delivery.shift import Shift, shift
 from delivery.sidecars import gone, running
 from releases.consistency import RepairAction, diagnose, observe, repair_command
@@ -21,7 +28,12 @@ from releases.sidecars import changes, written
 
 @dataclass(frozen=True)
 class Secret:
-    """An environment variable whose value ECS reads when a task starts."""
+    """An environment variable whose value ECS reads when a task starts.
+
+    Attributes:
+        name: the variable's.
+        arn: of what is read; never its value.
+    """
 
     name: str
     arn: str
@@ -108,6 +120,9 @@ class Status:
         ]
 
 
+DOCUMENT = Status
+
+
 def status(session: boto3.Session, stack: str, service: str, address: Address = at_aws) -> Status:
     """Look at a service.
 
@@ -172,7 +187,7 @@ def command(connection: Connection, service: str, stack: str, as_json: bool) -> 
     """
     now = status(connection.session, stack, service, connection.address)
     if as_json:
-        click.echo(json.dumps(asdict(now), indent=2))
+        print_json(now)
     else:
         for label, text in now.lines():
             click.echo(f"{label:<16} {text}")

@@ -13,9 +13,9 @@ from typing import Any
 
 import boto3
 import click
-import yaml
 
 from delivery.command_line import stack_option, with_session
+from delivery.stack_config import read_config
 from releases import waiting
 from releases.aws_session import Provider, sign_in
 from releases.errors import NO_CLI, DeliveryError
@@ -59,19 +59,7 @@ class Project:
         Raises:
             DeliveryError: there is no such file, or it is none, or `Pulumi.yaml` is none.
         """
-        if not self.file.is_file():
-            there = ", ".join(sorted(path.name.split(".")[1] for path in self.folder.glob("Pulumi.*.yaml")))
-            raise DeliveryError(f"there is no {self.file.name} in {self.folder}; the stacks are: {there}")
-        document, project = _document(self.file), _document(self.folder / "Pulumi.yaml")
-        config = document.get("config") if isinstance(document, dict) else None
-        if not isinstance(config, dict):
-            raise DeliveryError(
-                f"{self.file.name} has no keys below `config:`; another stack's file shows what it looks like"
-            )
-        of_all = {key: _of_all(declared) for key, declared in (project.get("config") or {}).items()}
-        said = [item for item in of_all.items() if item[1] is not None] + list(config.items())
-        # The project's name may be left out before a key.
-        return {key if ":" in str(key) else f"{project['name']}:{key}": _read(value) for key, value in said}
+        return read_config(self.folder, self.stack)
 
     def pulumi(self, *arguments: str, **environment: str) -> None:
         """Run the CLI, which talks to the person itself; with more variables, if any.
@@ -86,37 +74,6 @@ class Project:
         done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)
         if done.returncode != 0:
             raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
-
-
-def _document(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.MarkedYAMLError as error:
-        raise DeliveryError(f"{file.name} is not YAML: {_where(error)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DeliveryError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
-
-
-def _of_all(declared: Any) -> Any:
-    """The value that `Pulumi.yaml` gives a key; None where it only describes it."""
-    return declared.get("value", declared.get("default")) if isinstance(declared, dict) else declared
-
-
-def _read(value: Any) -> Any:
-    """A value as Pulumi has it: `pulumi config set` without `--path` writes lists and keys as JSON in a text."""
-    if not isinstance(value, str) or value[:1] not in ("[", "{"):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value
-
-
-def _where(error: yaml.MarkedYAMLError) -> str:
-    mark = error.problem_mark
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
-    return f"{place}{error.problem}{hint}"
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ import yaml
 
 from delivery.commands.bootstrap import bootstrap
 from delivery.commands.up import Project, up
+from delivery.selected_stack import selected_stack
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.identities import credentials, providers
 from sandbox.stacks import Server
 from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
-from tests.real_cli import Installed, install
+from tests.real_cli import CLI, Installed, install
 
 PROGRAM = """
 import pulumi
@@ -235,3 +236,22 @@ REVIEWED = f"""config:
   aws:defaultTags: {{tags: {{project: fargate-delivery, stack: pr}}}}
   fargate-delivery:review: {{of: dev, days: 3}}
 """
+
+
+def test_commands_know_the_stack_that_is_selected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: yaml\n")
+    home, backends = tmp_path / "home", [tmp_path / name for name in ("one", "other")]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PULUMI_STACK", raising=False)
+    for name, value in {"PWD": tmp_path, "PULUMI_HOME": home, "PULUMI_CONFIG_PASSPHRASE": ""}.items():
+        monkeypatch.setenv(name, str(value))
+    assert selected_stack() is None
+    for backend, stack in zip(backends, ("dev", "prd"), strict=True):
+        backend.mkdir()
+        monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{backend}")
+        subprocess.run([CLI, "stack", "init", stack], check=True, capture_output=True)
+        assert selected_stack() == stack
+    monkeypatch.delenv("PULUMI_BACKEND_URL")
+    for backend, stack in zip(backends, ("dev", "prd"), strict=True):
+        subprocess.run([CLI, "login", f"file://{backend}"], check=True, capture_output=True)
+        assert selected_stack() == stack

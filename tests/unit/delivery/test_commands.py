@@ -5,15 +5,12 @@ import subprocess
 import sys
 from typing import Any
 
-import boto3
 import pytest
-from botocore import exceptions
 from click.testing import CliRunner, Result
 from delivery_aws import FakeAws, RefusedError, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from releases.errors import explained
 
 A, B = digest("a"), digest("b")
 DECISIONS = ("approve", "reject", "continue", "abort")
@@ -230,61 +227,3 @@ def test_approve_says_what_it_decides_and_only_for_that_execution(run: Any, aws:
     assert aws.writes == []
     done = run("reject", "web", "--reason", "no")
     assert done.output == f"Execution {identifier} waits in Approve.\nB after A\nRejected.\n"
-
-
-CLIENT_ERRORS = [
-    (
-        "AccessDeniedException",
-        "User: u is not authorized to perform: ecs:DescribeServices on resource: *",
-        "may not ecs:",
-    ),
-    ("AccessDeniedException", "no", "may not DescribeServices"),
-    ("ExpiredTokenException", "The security token is expired", "the AWS credentials have expired; log in again"),
-    ("UnrecognizedClientException", "The security token is invalid", "AWS does not know the credentials"),
-    ("PipelineNotFoundException", "no such pipeline", "check --stack"),
-    ("ThrottlingException", "Rate\nexceeded", "AWS refuses DescribeServices: Rate exceeded (ThrottlingException)"),
-]
-
-
-@pytest.mark.parametrize("command", COMMANDS[:4])
-@pytest.mark.parametrize(("code", "message", "words"), CLIENT_ERRORS)
-def test_what_aws_refuses_is_one_line(
-    run: Any, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, command: str, code: str, message: str, words: str
-) -> None:
-    monkeypatch.setattr("botocore.retryhandler.delay_exponential", lambda **_: 0)
-    aws.refuse["DescribeServices"] = RefusedError(code, message)
-    done = run(command, "web")
-    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("error: ")
-    assert words in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (exceptions.NoCredentialsError(), "there are no AWS credentials; log in"),
-        (exceptions.PartialCredentialsError(provider="env", cred_var="x"), "there are no AWS credentials; log in"),
-        (exceptions.ProfileNotFound(profile="p"), "list-profiles"),
-        (exceptions.NoRegionError(), "no AWS region is set"),
-        (exceptions.UnauthorizedSSOTokenError(), "log in again"),
-        (exceptions.EndpointConnectionError(endpoint_url="https://x"), "AWS does not answer"),
-        (exceptions.ParamValidationError(report="r"), "check the credentials and the region"),
-    ],
-)
-def test_what_stops_before_aws_is_one_line(error: exceptions.BotoCoreError, words: str) -> None:
-    assert words in explained(error)
-    assert "\n" not in explained(error)
-
-
-def test_a_profile_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    done = CliRunner().invoke(main, ["--profile", "nope", "status", "web", "--stack", "dev"])
-    assert done.exit_code == 1
-    assert done.stderr.startswith("error: The config profile (nope) could not be found")
-
-
-def test_a_record_that_cannot_be_read_is_one_line(run: Any, aws: FakeAws) -> None:
-    aws.record("junk")
-    done = run("status", "web")
-    assert (done.exit_code, done.stderr) == (1, "error: not a release record: junk\n")

@@ -1,0 +1,69 @@
+"""What a stack file and `Pulumi.yaml` say, read without the engine."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from releases.errors import DeliveryError
+
+
+def read_config(folder: Path, stack: str) -> dict[str, Any]:
+    """The stack file's `config`, and each key that only `Pulumi.yaml`'s has, as Pulumi puts them together.
+
+    Args:
+        folder: the program's, with `Pulumi.yaml`.
+        stack: the stack.
+
+    Raises:
+        DeliveryError: there is no such file, or it is none, or `Pulumi.yaml` is none.
+    """
+    file = folder / f"Pulumi.{stack}.yaml"
+    if not file.is_file():
+        there = ", ".join(stacks_in(folder))
+        raise DeliveryError(f"there is no {file.name} in {folder}; the stacks are: {there}")
+    document, project = _document(file), _document(folder / "Pulumi.yaml")
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise DeliveryError(f"{file.name} has no keys below `config:`; another stack's file shows what it looks like")
+    of_all = {key: _of_all(declared) for key, declared in (project.get("config") or {}).items()}
+    said = [item for item in of_all.items() if item[1] is not None] + list(config.items())
+    # The project's name may be left out before a key.
+    return {key if ":" in str(key) else f"{project['name']}:{key}": _read(value) for key, value in said}
+
+
+def stacks_in(folder: Path) -> list[str]:
+    """The stacks that have a stack file in a folder, sorted."""
+    return sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
+
+
+def _document(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.MarkedYAMLError as error:
+        raise DeliveryError(f"{file.name} is not YAML: {_where(error)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DeliveryError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _of_all(declared: Any) -> Any:
+    """The value that `Pulumi.yaml` gives a key; None where it only describes it."""
+    return declared.get("value", declared.get("default")) if isinstance(declared, dict) else declared
+
+
+def _read(value: Any) -> Any:
+    """A value as Pulumi has it: `pulumi config set` without `--path` writes lists and keys as JSON in a text."""
+    if not isinstance(value, str) or value[:1] not in ("[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
+    return f"{place}{error.problem}{hint}"
