@@ -84,16 +84,30 @@ def report(session: boto3.Session, stacks: Mapping[str, Mapping[str, Any]]) -> I
     values: dict[Quota, tuple[str, float]] = {}
     for service in sorted({quota.service for quota in need}):
         try:
-            values |= _read(session, service)
+            values |= read(session, service)
         except (BotoCoreError, ClientError) as error:
             yield f"The quotas of {service} were not read: {error}"
             need = {quota: wanted for quota, wanted in need.items() if quota.service != service}
+    for what, mend in too_low(need, values, region):
+        yield f"{what}. {mend}"
+
+
+def too_low(
+    need: Mapping[Quota, int], values: Mapping[Quota, tuple[str, float]], region: str
+) -> Iterator[tuple[str, str]]:
+    """Quotas that are too low, or that Service Quotas does not know: what is wrong, and the command to go on with.
+
+    Args:
+        need: how many are needed of each.
+        values: code and value of each, as `read` has them.
+        region: where.
+    """
     for quota, wanted in sorted(need.items(), key=lambda item: (item[0].service, item[0].name)):
         if quota not in values:
             yield (
                 f"Quota {quota.name!r} of {quota.service}: {wanted} are needed, and Service Quotas does not say how "
-                f"many there are: aws service-quotas list-service-quotas --service-code {quota.service} "
-                f"--region {region}"
+                "many there are",
+                f"See it: aws service-quotas list-service-quotas --service-code {quota.service} --region {region}",
             )
             continue
         code, value = values[quota]
@@ -102,12 +116,13 @@ def report(session: boto3.Session, stacks: Mapping[str, Mapping[str, Any]]) -> I
         effect = "the others wait, or fail" if value else "each of them fails"
         yield (
             f"Quota {quota.name!r} is {value:g}, and {wanted} are needed when all services are released at once; "
-            f"{effect}. Raise it, which takes AWS up to some days: aws service-quotas request-service-quota-increase "
-            f"--service-code {quota.service} --quota-code {code} --desired-value {wanted} --region {region}"
+            f"{effect}",
+            "Raise it, which takes AWS up to some days: aws service-quotas request-service-quota-increase "
+            f"--service-code {quota.service} --quota-code {code} --desired-value {wanted} --region {region}",
         )
 
 
-def _read(session: boto3.Session, service: str) -> dict[Quota, tuple[str, float]]:
+def read(session: boto3.Session, service: str) -> dict[Quota, tuple[str, float]]:
     """Quota → its code and its value in this account and Region; AWS's default where nothing else was applied."""
     client = session.client("service-quotas")
     values: dict[Quota, tuple[str, float]] = {}

@@ -70,15 +70,21 @@ def explained(error: Exception) -> str:
     return f"{_line(error)}; check the credentials and the region"
 
 
+def denied(error: exceptions.ClientError) -> str | None:
+    """The action that somebody may not do, by AWS's words; None where that is not what went wrong."""
+    if error.response["Error"].get("Code", "") not in DENIED:
+        return None
+    named = re.search(r"perform: ([a-z0-9-]+:\w+)", error.response["Error"].get("Message", ""))
+    return named[1] if named else error.operation_name
+
+
 def _refused(error: exceptions.ClientError) -> str:
     code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     if code in EXPIRED:
         return f"the AWS credentials have expired; {LOG_IN}"
     if code in UNKNOWN_KEY:
         return f"AWS does not know the credentials ({code}); {LOG_IN}"
-    if code in DENIED:
-        named = re.search(r"perform: ([a-z0-9-]+:\w+)", message)
-        action = named[1] if named else error.operation_name
+    if (action := denied(error)) is not None:
         return f"these credentials may not {action}; use others, or have it allowed: {one_line(message)}"
     if code in THROTTLED:
         return (

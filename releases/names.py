@@ -19,6 +19,8 @@ CACHE = "cache"
 """The one tag of a build cache's repository."""
 CONTENT_DIGITS = 40
 """Of the hash, in the tag."""
+SLACK, COMMITS = "slack", "commits"
+"""How the names end of what tells Slack, and the app team's commits, of a stack's releases."""
 UPLOADED, TEMPLATE_CHANGED, JOB_ENDED = "upload", "template", "job-ended"
 """What starts a pipeline, or has a job looked at, as the names of its EventBridge rules end."""
 

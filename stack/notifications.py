@@ -4,6 +4,7 @@ from components.notifications.commit_status import CommitFeedback
 from components.notifications.slack import Notifications
 from components.platform.platform import Platform
 from config.settings import Settings
+from releases.names import COMMITS, SLACK
 
 
 def declare(stack: Settings, platform: Platform) -> None:
@@ -11,7 +12,7 @@ def declare(stack: Settings, platform: Platform) -> None:
     config, pipelines = stack.config, [platform.scope.name(name) for name in stack.config.services]
     if stack.slack_webhook is not None:
         Notifications(
-            "slack",
+            SLACK,
             {
                 "scope": platform.scope,
                 "pipelines": pipelines,
@@ -23,7 +24,7 @@ def declare(stack: Settings, platform: Platform) -> None:
         )
     if stack.commit_token is not None and config.notifications.commits is not None:
         CommitFeedback(
-            "commits",
+            COMMITS,
             {
                 "scope": platform.scope,
                 "pipelines": pipelines,

@@ -150,7 +150,7 @@ class Images:
         manifest = source.manifest(digest)
         for child in manifest.children:
             self.copy(child, source, until=until)
-        for blob in self._missing(manifest.blobs):
+        for blob in self.missing(manifest.blobs):
             if time.monotonic() > until:
                 raise UnfinishedError("The image is being copied")
             self._copy_blob(blob, source)
@@ -177,7 +177,7 @@ class Images:
             blob: its digest.
             content: a file that can be sought in.
         """
-        if list(self._missing([blob])):
+        if list(self.missing([blob])):
             size = content.seek(0, io.SEEK_END)
             content.seek(0)
             self._upload(blob, content, size)
@@ -186,7 +186,8 @@ class Images:
     def _place(self) -> dict[str, str]:
         return {"repositoryName": self.name, **({"registryId": self.registry} if self.registry else {})}
 
-    def _missing(self, blobs: list[str]) -> Iterator[str]:
+    def missing(self, blobs: list[str]) -> Iterator[str]:
+        """Those of an image's configuration and layers that the repository does not have."""
         for first in range(0, len(blobs), MOST_LAYERS):
             asked = blobs[first : first + MOST_LAYERS]
             answer = self.ecr.batch_check_layer_availability(**self._place, layerDigests=asked)

@@ -397,6 +397,20 @@ def test_a_cluster_is_not_deleted_while_it_has_a_service() -> None:
     assert ecs.delete_cluster(cluster="main")["cluster"]["status"] == "INACTIVE"
 
 
+def test_a_family_means_its_newest_revision_that_is_active() -> None:
+    ecs = client("ecs")
+    for _ in range(2):
+        ecs.register_task_definition(
+            family="web", containerDefinitions=[{"name": "web", "image": "web:1", "memory": 64}]
+        )
+    for left, revision in ((2, "web:2"), (1, "web:1")):
+        assert ecs.describe_task_definition(taskDefinition="web")["taskDefinition"]["revision"] == left
+        ecs.deregister_task_definition(taskDefinition=revision)
+    with pytest.raises(ClientError, match="Unable to describe task definition"):
+        ecs.describe_task_definition(taskDefinition="web")
+    assert ecs.describe_task_definition(taskDefinition="web:2")["taskDefinition"]["status"] == "INACTIVE"
+
+
 # Certificates of listeners
 
 

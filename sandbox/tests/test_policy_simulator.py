@@ -53,7 +53,9 @@ def decisions(account: Account, arn: str, actions: list[str], resources: list[st
         PolicySourceArn=arn, ActionNames=actions, ResourceArns=resources, ContextEntries=entries,
         PaginationConfig={"PageSize": 1},
     )  # fmt: skip
-    return [result["EvalDecision"] for page in pages for result in page["EvaluationResults"]]
+    results = [result for page in pages for result in page["EvaluationResults"]]
+    assert [result["EvalActionName"] for result in results] == actions
+    return [each["EvalResourceDecision"] for result in results for each in result["ResourceSpecificResults"]]
 
 
 def test_what_a_role_may_do(account: Account) -> None:
@@ -78,6 +80,10 @@ def test_a_boundary_counts_and_who_is_not_there_is_no_entity(account: Account) -
     )["Policy"]["Arn"]
     arn = role(account, statement("Allow", "ssm:GetParameters", "*"), PermissionsBoundary=policy)
     assert decisions(account, arn, ["ssm:GetParameters"], [VALUE]) == ["implicitDeny"]
+    (result,) = account.client("iam").simulate_principal_policy(PolicySourceArn=arn, ActionNames=["s3:GetObject"])[
+        "EvaluationResults"
+    ]
+    assert (result["EvalDecision"], result["ResourceSpecificResults"]) == ("implicitDeny", [])
     with pytest.raises(ClientError, match="NoSuchEntity"):
         decisions(account, f"arn:aws:iam::{A}:role/other", ["s3:GetObject"], ["*"])
     with pytest.raises(ClientError, match="NotImplemented"):

@@ -108,9 +108,10 @@ class Stack:
         return dict(found)
 
     def status(self, service: str) -> dict[str, Any]:
-        """What a service runs, whatever is on its way to it, or became of its last delivery."""
+        """What a service runs, whatever became of its last delivery."""
         status: dict[str, Any] = self.ok("status", service, "--json").json
-        return {name: value for name, value in status.items() if name not in ("failure", "going_on", "waits")}
+        del status["failure"]
+        return status
 
     def failure(self, service: str) -> str | None:
         """What `status` says of a last delivery that has failed."""
@@ -215,14 +216,13 @@ def new_stack(folder: Path, name: str, program: Callable[[Path], None] = copy_pr
         stack.ok("stop")
 
 
-def bootstrapped(stack: Stack, keys: str = "", *, of_stack: str = "{reviews: true}") -> Stack:
+def bootstrapped(stack: Stack, keys: str = "") -> Stack:
     """What the bootstrap program makes of the account that a stack's sandbox is, as a stack of its own in it; with more
-    keys in the account's file, if any, and with these of the stack.
+    keys in the account's file, if any.
     """
     folder, server = stack.root / "bootstrap", stack.account.server
     shutil.copytree(REPOSITORY / "bootstrap", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = (folder / f"Pulumi.{stack.name}.yaml").read_text().replace("{reviews: true}", of_stack)
-    (folder / "Pulumi.account.yaml").write_text(file + keys)
+    (folder / "Pulumi.account.yaml").write_text((folder / f"Pulumi.{stack.name}.yaml").read_text() + keys)
     (folder / ".sandbox").symlink_to(stack.root / ".sandbox")
     ensure_state_bucket(stack.client("s3"), server.account, server.region)
     account = Stack(folder, "account")

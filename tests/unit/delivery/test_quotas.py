@@ -139,7 +139,7 @@ def test_what_is_not_known_is_said() -> None:
     without = {quota: value for quota, value in ENOUGH.items() if quota != builds("ARM/Small")}
     (line,) = report_lines(without, {})
     assert line.endswith(
-        "2 are needed, and Service Quotas does not say how many there are: aws service-quotas list-service-quotas "
+        "2 are needed, and Service Quotas does not say how many there are. See it: aws service-quotas list-service-quotas "
         "--service-code codebuild --region eu-west-1"
     )
 

@@ -14,6 +14,7 @@ from sandbox.moto_fixes import (
     schedule_groups,
     security_group_rules,
     target_groups,
+    task_definitions,
 )
 
 
@@ -33,5 +34,6 @@ def apply() -> None:
         schedule_groups,
         security_group_rules,
         target_groups,
+        task_definitions,
     ):
         module.apply()

@@ -39,19 +39,29 @@ def simulate_principal_policy(account: Account, principal: Principal, params: Js
 
 
 def _results(params: Json, grants: identity.Grants, context: dict[str, Any]) -> Iterator[Json]:
+    """One result an action, and in it one for each resource that is named (IAM API, EvaluationResult)."""
+    resources = params.get("ResourceArns") or ["*"]
     for action in params["ActionNames"]:
-        for resource in params.get("ResourceArns") or ["*"]:
-            decision = evaluate(
-                Request(action, resource, context), grants.policies, caller=grants.caller, boundary=grants.boundary
-            )
-            denied = "explicitDeny" if "explicit deny" in decision.reason else "implicitDeny"
-            yield {
-                "EvalActionName": action,
-                "EvalResourceName": resource,
-                "EvalDecision": "allowed" if decision.allowed else denied,
-                "MatchedStatements": [],
-                "MissingContextValues": [],
-            }
+        decisions = [_decision(Request(action, resource, context), grants) for resource in resources]
+        yield {
+            "EvalActionName": action,
+            "EvalResourceName": "*",
+            "EvalDecision": next((each for each in decisions if each != "allowed"), "allowed"),
+            "MatchedStatements": [],
+            "MissingContextValues": [],
+            "ResourceSpecificResults": [
+                {"EvalResourceName": resource, "EvalResourceDecision": decision, "MatchedStatements": []}
+                for resource, decision in zip(resources, decisions, strict=True)
+                if resource != "*"
+            ],
+        }
+
+
+def _decision(request: Request, grants: identity.Grants) -> str:
+    decision = evaluate(request, grants.policies, caller=grants.caller, boundary=grants.boundary)
+    if decision.allowed:
+        return "allowed"
+    return "explicitDeny" if "explicit deny" in decision.reason else "implicitDeny"
 
 
 def _values(entry: Json) -> Any:

@@ -1,0 +1,85 @@
+"""Images: each that a task would run is in ECR, whole and for its platform; and what runs is what was released."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from delivery.sidecars import ECR
+from delivery.verification.subject import Problem, Subject
+from pipeline_steps.package.images import Images
+from releases.consistency import RepairAction, diagnose, observe, repair_command
+from releases.errors import PROGRAM
+from releases.names import LIVE
+from releases.repository import Repository, is_of
+
+ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
+"""ECS's name of a task's architecture → that of images (OCI image index, platform)."""
+
+
+def images(subject: Subject) -> Iterator[Problem]:
+    """Images of ECR that no task could be started with. Those of other registries are not looked at."""
+    released = Repository(subject.session, subject.name).digest(LIVE) is not None
+    looked: set[tuple[str, str]] = set()
+    for definition in subject.definitions:
+        platform = platform_of(definition)
+        for container in definition["containerDefinitions"]:
+            image = str(container["image"])
+            unreleased = image.endswith(f":{LIVE}") and is_of(subject.name, image) and not released
+            if unreleased and subject.state.release is None:
+                continue  # before the first release
+            if (image, platform) not in looked:
+                looked.add((image, platform))
+                yield from _problems(subject, image, platform)
+
+
+def platform_of(definition: Mapping[str, Any]) -> str:
+    """What its tasks run, such as `linux/arm64`; without a word X86_64 (ECS, RuntimePlatform)."""
+    architecture = definition.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
+    return f"linux/{ARCHITECTURES[architecture]}"
+
+
+def _problems(subject: Subject, image: str, platform: str) -> Iterator[Problem]:
+    place = ECR.match(image)
+    if place is None:
+        return
+    ecr = subject.session.client("ecr", region_name=place["region"])
+    repository, own = Images(ecr, place["name"], place["account"]), is_of(subject.name, image)
+    reference = image[place.end() :]
+    name = {"imageDigest": reference[1:]} if reference.startswith("@") else {"imageTag": reference[1:] or "latest"}
+    again = (
+        f"release again: upload, or `{PROGRAM} rollback {subject.service} --stack {subject.stack}` to one that is there"
+        if own
+        else "push it again, or name another one in the task's template"
+    )
+    try:
+        found = ecr.batch_get_image(
+            registryId=place["account"], repositoryName=place["name"], imageIds=[name]
+        )["images"]  # fmt: skip
+    except ecr.exceptions.RepositoryNotFoundException:
+        found = []
+    if not found:
+        yield Problem(f"the image {image} is gone from ECR: no task starts with it", again)
+        return
+    digest = found[0]["imageId"]["imageDigest"]
+    if misfit := repository.misfit(digest, platform):
+        yield Problem(
+            f"the image {image} {misfit}: no task starts with it",
+            "build it for that platform, or set `task.architecture` in the stack file",
+        )
+        return
+    manifest = repository.manifest(digest)
+    if child := manifest.child(platform):
+        manifest = repository.manifest(child)
+    if missing := list(repository.missing(manifest.blobs)):
+        yield Problem(f"of the image {image} ECR lacks {len(missing)} layer(s): no task starts with it", again)
+
+
+def record(subject: Subject) -> Iterator[Problem]:
+    """What runs, what is live and what was recorded disagree, while nothing is in flight that may make them agree."""
+    release = subject.state.release
+    if subject.state.in_flight:
+        return
+    if release is not None and not Repository(subject.session, subject.name).has(release.image_digest):
+        return  # `images` says so
+    diagnosis = diagnose(observe(subject.session, subject.stack, subject.state))
+    if diagnosis.action is not RepairAction.NOTHING:
+        yield Problem(f"they disagree: {diagnosis.summary}", f"`{repair_command(subject.stack, subject.service)}`")

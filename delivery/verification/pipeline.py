@@ -1,0 +1,92 @@
+"""A service's pipeline: it is there, whole and open, what is uploaded starts it, and the upload arrives."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from delivery.verification.subject import Problem, Subject
+from releases.names import TEMPLATE_CHANGED, UPLOADED, starting_rule
+from releases.pipeline import Pipeline
+
+
+def pipeline(subject: Subject) -> Iterator[Problem]:
+    """The pipeline or what its actions use is gone, or one of its stages is closed."""
+    actions = _actions(subject)
+    if actions is None:
+        yield Problem(f"the pipeline {subject.name} is gone", subject.up)
+        return
+    configurations = [each.get("configuration", {}) for each in actions]
+    projects = sorted({each["ProjectName"] for each in configurations if "ProjectName" in each})
+    if projects:
+        codebuild = subject.session.client("codebuild")
+        for project in codebuild.batch_get_projects(names=projects).get("projectsNotFound", []):
+            yield Problem(f"the CodeBuild project {project} is gone, which the pipeline builds with", subject.up)
+    functions = subject.session.client("lambda")
+    for function in sorted({each["FunctionName"] for each in configurations if "FunctionName" in each}):
+        try:
+            functions.get_function(FunctionName=function)
+        except functions.exceptions.ResourceNotFoundException:
+            yield Problem(f"the function {function} is gone, which the pipeline calls", subject.up)
+    yield from _closed(subject)
+
+
+def _closed(subject: Subject) -> Iterator[Problem]:
+    codepipeline = subject.session.client("codepipeline")
+    for stage in codepipeline.get_pipeline_state(name=subject.name)["stageStates"]:
+        state = stage.get("inboundTransitionState", {})
+        if not state.get("enabled", True):
+            yield Problem(
+                f"no release enters the stage {stage['stageName']} of the pipeline: {state['disabledReason']}, says "
+                f"{state['lastChangedBy']}",
+                f"`aws codepipeline enable-stage-transition --pipeline-name {subject.name} --stage-name "
+                f"{stage['stageName']} --transition-type Inbound`",
+            )
+
+
+def triggers(subject: Subject) -> Iterator[Problem]:
+    """What starts the pipeline by itself is gone, switched off, or leads elsewhere."""
+    if _actions(subject) is None:
+        return
+    events, arn = subject.session.client("events"), subject.arn("codepipeline", subject.name)
+    starters = [UPLOADED] if Pipeline(subject.session, subject.name).upload_to() else []
+    starters += [TEMPLATE_CHANGED] if subject.state.controller.deploys_template else []
+    for name in (starting_rule(subject.name, starter) for starter in starters):
+        try:
+            rule = events.describe_rule(Name=name)
+            targets = events.list_targets_by_rule(Rule=name)["Targets"]
+        except events.exceptions.ResourceNotFoundException:
+            yield Problem(f"the rule {name} is gone, so nothing starts the pipeline", subject.up)
+            continue
+        if rule["State"] == "DISABLED":
+            yield Problem(f"the rule {name} is switched off: uploads wait", f"`aws events enable-rule --name {name}`")
+        if arn not in [target["Arn"] for target in targets]:
+            yield Problem(f"the rule {name} does not start the pipeline any more", subject.up)
+
+
+def sources(subjects: Sequence[Subject]) -> Iterator[Problem]:
+    """Buckets of uploads that are gone, that keep no versions, or that tell EventBridge nothing."""
+    first: dict[str, Subject] = {}
+    for subject in subjects:
+        for action in _actions(subject) or []:
+            if bucket := action.get("configuration", {}).get("S3Bucket"):
+                first.setdefault(bucket, subject)
+    for bucket, subject in first.items():
+        s3 = subject.session.client("s3")
+        try:
+            versioning = s3.get_bucket_versioning(Bucket=bucket)
+        except s3.exceptions.NoSuchBucket:
+            yield Problem(f"the bucket {bucket} is gone, which sources are uploaded to", subject.up)
+            continue
+        if versioning.get("Status") != "Enabled":
+            yield Problem(f"the bucket {bucket} of the uploads keeps no versions, so no release starts", subject.up)
+        if "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket=bucket):
+            yield Problem(f"the bucket {bucket} tells EventBridge of no upload, so no release starts", subject.up)
+
+
+def _actions(subject: Subject) -> list[Mapping[str, Any]] | None:
+    """The pipeline's actions; None where there is no pipeline."""
+    codepipeline = subject.session.client("codepipeline")
+    try:
+        declared = codepipeline.get_pipeline(name=subject.name)["pipeline"]
+    except codepipeline.exceptions.PipelineNotFoundException:
+        return None
+    return [action for stage in declared["stages"] for action in stage["actions"]]

@@ -1,0 +1,127 @@
+"""Images that are gone, lack layers or are for another platform; what disagrees."""
+
+import io
+import json
+import urllib.request
+from typing import Any
+
+import pytest
+from delivery_aws import REGISTRY, digest
+from verified import A, Answers, released, subject
+
+from delivery.verification.images import images, platform_of, record
+
+CONFIG, LAYER, CHILD = digest("c"), digest("d"), digest("e")
+MANIFEST = {"config": {"digest": CONFIG}, "layers": [{"digest": LAYER}]}
+INDEX = {"manifests": [{"digest": CHILD, "platform": {"os": "linux", "architecture": "arm64"}}]}
+ARM: dict[str, Any] = {"runtimePlatform": {"cpuArchitecture": "ARM64"}}
+AGAIN = "release again: upload, or `delivery rollback web --stack dev` to one that is there"
+
+
+def stored(
+    manifests: dict[str, Any], *, missing: tuple[str, ...] = (), container: Any = None, **fields: Any
+) -> Answers:
+    """The service, with what its repository holds by digest, and the blobs that it lacks."""
+    aws = released(container, **fields)
+
+    def batch_get_image(given: dict[str, Any]) -> dict[str, Any]:
+        (wanted,) = given["imageIds"]
+        name = wanted.get("imageDigest") or wanted["imageTag"]
+        manifest = manifests.get(name)
+        image = {"imageId": {"imageDigest": name}, "imageManifest": json.dumps(manifest)}
+        return {"images": [image] if manifest else [], "failures": []}
+
+    aws.answers |= {
+        "BatchGetImage": batch_get_image,
+        "GetDownloadUrlForLayer": {"downloadUrl": "https://config"},
+        "BatchCheckLayerAvailability": lambda given: {
+            "layers": [
+                {"layerDigest": each, "layerAvailability": "UNAVAILABLE" if each in missing else "AVAILABLE"}
+                for each in given["layerDigests"]
+            ]
+        },
+    }
+    return aws
+
+
+@pytest.fixture(autouse=True)
+def configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are for linux/amd64."""
+    text = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(text))
+
+
+@pytest.mark.parametrize(
+    ("platform", "found"), [({}, "linux/amd64"), (ARM, "linux/arm64"), ({"runtimePlatform": {}}, "linux/amd64")]
+)
+def test_the_platform_of_a_task(platform: dict[str, Any], found: str) -> None:
+    assert platform_of(platform) == found
+
+
+SIDECAR = {"image": f"{REGISTRY}/proxy:1"}
+WRONG: dict[str, tuple[Answers, list[tuple[str, str]]]] = {
+    "nothing": (stored({A: MANIFEST}), []),
+    "nothing of an index": (stored({A: INDEX, CHILD: MANIFEST}, **ARM), []),
+    "an image of another registry": (stored({}, container={"image": "public.ecr.aws/nginx:1"}), []),
+    "it is gone": (
+        stored({}),
+        [(f"the image {REGISTRY}/dev-web@{A} is gone from ECR: no task starts with it", AGAIN)],
+    ),
+    "a sidecar's is gone": (
+        stored({}, container=SIDECAR),
+        [
+            (
+                f"the image {REGISTRY}/proxy:1 is gone from ECR: no task starts with it",
+                "push it again, or name another one in the task's template",
+            )
+        ],
+    ),
+    "a layer is gone": (
+        stored({A: MANIFEST}, missing=(LAYER,)),
+        [(f"of the image {REGISTRY}/dev-web@{A} ECR lacks 1 layer(s): no task starts with it", AGAIN)],
+    ),
+    "layers of an index's image are gone": (
+        stored({A: INDEX, CHILD: MANIFEST}, missing=(CONFIG, LAYER), **ARM),
+        [(f"of the image {REGISTRY}/dev-web@{A} ECR lacks 2 layer(s): no task starts with it", AGAIN)],
+    ),
+    "another platform": (
+        stored({A: MANIFEST}, **ARM),
+        [
+            (
+                f"the image {REGISTRY}/dev-web@{A} is for linux/amd64, and the service's tasks run linux/arm64: "
+                "no task starts with it",
+                "build it for that platform, or set `task.architecture` in the stack file",
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_with_images(case: str) -> None:
+    aws, found = WRONG[case]
+    assert list(images(subject(aws))) == found
+
+
+def test_before_the_first_release_there_is_no_image() -> None:
+    aws = stored({})
+    aws.images.clear()
+    aws.record("none")
+    revision = aws.revision(1, ":live")
+    aws.service(revision, None)
+    aws.services["dev-web"]["serviceArn"] = "arn:aws:ecs:eu-west-1:111111111111:service/dev/dev-web"
+    assert list(images(subject(aws))) == []
+
+
+def test_what_disagrees_is_repaired_and_what_is_in_flight_may_agree_soon() -> None:
+    aws = released()
+    assert list(record(subject(aws))) == []
+    aws.images[A].discard("live")
+    ((what, mend),) = record(subject(aws))
+    assert what.startswith("they disagree: running sha256:aaaa")
+    assert mend == "`delivery repair web --stack dev`"
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+    assert list(record(subject(aws))) == []
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "COMPLETED"
+    del aws.images[A]
+    assert list(record(subject(aws))) == [], "that its image is gone is told by another check"

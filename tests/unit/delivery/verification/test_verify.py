@@ -1,0 +1,89 @@
+"""What is told of the checks: findings, what may not be looked at, exit codes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
+from delivery_aws import RefusedError
+from verified import Answers, released
+
+from delivery.__main__ import main
+from delivery.command_line import Connection
+from delivery.verification import verify as module
+from delivery.verification.subject import Problem, Subject
+
+
+def quiet(subject: Subject) -> Iterator[Problem]:
+    yield from ()
+
+
+def wrong(subject: Subject) -> Iterator[Problem]:
+    yield Problem(f"{subject.service} is wrong", "mend it")
+
+
+def half(subjects: Sequence[Subject]) -> Iterator[Problem]:
+    yield Problem(f"all {len(subjects)} are wrong", "mend them")
+    subjects[0].session.client("ssm").get_parameter(Name="x")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    monkeypatch.setattr(module, "OF_A_SERVICE", {"quiet": quiet, "wrong": wrong})
+    monkeypatch.setattr(module, "OF_THE_STACK", {"half": half})
+    aws = released()
+    denied = "User: me is not authorized to perform: ssm:GetParameter on resource: x"
+    aws.answers["GetParameter"] = RefusedError("AccessDeniedException", denied)
+    return aws
+
+
+def run(aws: Answers, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    session = aws.session()
+    monkeypatch.setattr(Connection, "session", property(lambda self: session))
+    return CliRunner().invoke(main, ["verify", "--stack", "dev", *arguments])
+
+
+COULD_NOT = "could not look: these credentials may not ssm:GetParameter"
+
+
+def test_what_may_not_be_looked_at_is_told_after_what_was_found(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(aws, monkeypatch)
+    assert done.exit_code == 2
+    assert done.output == (
+        "web, wrong: web is wrong\n"
+        "  mend it: mend it\n"
+        "all services, half: all 1 are wrong\n"
+        "  mend it: mend them\n"
+        f"all services, half: {COULD_NOT}\n"
+        "  mend it: use other credentials, or have it allowed\n"
+        "3 checks of web: 3 finding(s)\n"
+    )
+
+
+def test_the_document(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    document: dict[str, Any] = json.loads(run(aws, monkeypatch, "web", "--json").output)
+    assert (document["services"], document["checks"]) == (["web"], 3)
+    assert document["findings"][0] == {
+        "service": "web", "check": "wrong", "looked": True, "problem": "web is wrong", "mend": "mend it"
+    }  # fmt: skip
+    assert document["findings"][2]["looked"] is False
+
+
+def test_all_is_well(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OF_A_SERVICE", {"quiet": quiet})
+    monkeypatch.setattr(module, "OF_THE_STACK", {})
+    done = run(aws, monkeypatch)
+    assert (done.exit_code, done.output) == (0, "1 checks of web: nothing is wrong\n")
+
+
+def test_what_aws_refuses_otherwise_ends_it(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.answers["GetParameter"] = RefusedError("ThrottlingException", "Rate exceeded")
+    with pytest.raises(ClientError):
+        module.verify(aws.session(), "dev")
+    aws.services.clear()
+    done = run(aws, monkeypatch)
+    assert (done.exit_code, done.output) == (
+        1, "error: stack dev has no services; check the stack, the account and the region\n"
+    )  # fmt: skip
