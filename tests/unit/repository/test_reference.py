@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mocked import ROOT
 
 from config.stack_file import StackFile
-from docs import components, stack_file
+from docs import components, costs, stack_file
+from releases import events
+from releases.record import UNKNOWN
 
 HAS_NO_WORDS_OF_ITS_OWN = {"strategy"}
 """A strategy's name is the heading, and its words are below it."""
@@ -14,8 +17,8 @@ HAS_NO_WORDS_OF_ITS_OWN = {"strategy"}
 
 @pytest.mark.parametrize(
     ("written", "page"),
-    [(components.PAGE, components.page), (stack_file.PAGE, stack_file.page)],
-    ids=["components", "stack file"],
+    [(components.PAGE, components.page), (stack_file.PAGE, stack_file.page), (costs.PAGE, costs.page)],
+    ids=["components", "stack file", "costs"],
 )
 def test_it_is_fresh(written: Path, page: Callable[[], str]) -> None:
     assert written.read_text("utf-8") == page(), "write it anew: make docs"
@@ -55,3 +58,13 @@ def test_every_model_has_a_section() -> None:
 )
 def test_what_a_key_takes_is_said_in_words(value: stack_file.Schema, words: str) -> None:
     assert stack_file.takes(value) == words
+
+
+def test_every_event_of_ours_is_described() -> None:
+    """The constants of `releases/events.py`, but for the source."""
+    page = (ROOT / "docs/reference/events.md").read_text("utf-8")
+    names = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
+    names -= {UNKNOWN, events.SOURCE}
+    assert len(names) > 5
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    assert f"`source: {events.SOURCE}`" in page

@@ -21,7 +21,7 @@ IN_WORDS = re.compile(rf"`(?:[^`\n]*(?:&&|\||;|\$\() ?)?({COMMAND})`")
 IN_A_MESSAGE = re.compile(rf"(?:[Rr]un:|Example:|[Rr]un it again:) ({COMMAND})")
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLES = re.compile(r"\\b\n(.*?)(?:\n\n|\"\"\")", re.DOTALL)
-ON_A_LINE = re.compile(rf"^ *({COMMAND})$", re.MULTILINE)
+ON_A_LINE = re.compile(rf"^ *(?:\$ )?({COMMAND})$", re.MULTILINE)
 OF_A_SCRIPT = re.compile(r"^(?:- )? *(\.venv/bin/(?:sandbox|delivery) [a-z-]+\b.*)$", re.MULTILINE)
 GROUPS = {"sandbox": sandbox, "delivery": delivery}
 
@@ -98,7 +98,7 @@ def test_the_commands_are_found() -> None:
     """Of each kind of place: a page's sentence, table and block, a message, an example, a job."""
     there = written()
     for beginning in (
-        "make bootstrap STACK=dev", ".venv/bin/sandbox ship chuoi", "delivery review up 12", "sandbox stop --stack",
+        "make bootstrap STACK=dev", ".venv/bin/sandbox ship notes", "delivery review up 12", "sandbox stop --stack",
         "sandbox up --stack dev", ".venv/bin/delivery preview-report preview.json", "make soak",
     ):  # fmt: skip
         assert any(command.startswith(beginning) for command in there), beginning

@@ -1,0 +1,104 @@
+"""Sessions that a page shows: what is typed after `$ ` in a block of `console`, and what is printed then.
+
+In what is printed `…` stands for any text, and on a line of its own for any lines. A block of `yaml` that begins with a
+file's name as a comment is an edit: its keys are put into that file.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+BLOCK = re.compile(
+    r"^```(?:console\n(?P<session>.*?)|yaml\n# (?P<file>\S+\.yaml)\n(?P<keys>.*?))^```$", re.MULTILINE | re.DOTALL
+)
+SECONDS = 400
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, as it is typed, and what it prints."""
+
+    command: str
+    printed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Keys that are put into a YAML file, which may be a new one."""
+
+    file: str
+    keys: Mapping[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Into the file of that name in a folder."""
+        path = folder / self.file
+        before = yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
+        path.write_text(yaml.safe_dump(_merged(before, self.keys), sort_keys=False), "utf-8")
+
+
+def _merged(before: Any, keys: Any) -> Any:
+    if not (isinstance(before, Mapping) and isinstance(keys, Mapping)):
+        return keys
+    return {**before, **{key: _merged(before.get(key), value) for key, value in keys.items()}}
+
+
+def steps(page: str) -> list[Step | Edit]:
+    """Those of a page, in order."""
+    found: list[Step | Edit] = []
+    for block in BLOCK.finditer(page):
+        if block["file"]:
+            found.append(Edit(block["file"], yaml.safe_load(block["keys"])))
+        else:
+            found += _of_block(block["session"].splitlines())
+    return found
+
+
+def _of_block(lines: list[str]) -> Iterator[Step]:
+    while lines:
+        command = [lines.pop(0).removeprefix("$ ")]
+        here = re.search(r"<<'?(\w+)'?$", command[0])
+        while here and command[-1] != here[1]:
+            command.append(lines.pop(0))
+        printed = []
+        while lines and not lines[0].startswith("$ "):
+            printed.append(lines.pop(0))
+        yield Step("\n".join(command), tuple(printed))
+
+
+def fits(printed: tuple[str, ...], output: str) -> bool:
+    """Whether an output is what a page shows."""
+    parts = [r"(?:.*\n)*" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n" for line in printed]
+    return re.fullmatch("".join(parts), output if output.endswith("\n") or not output else f"{output}\n") is not None
+
+
+def run(step: Step, folder: Path, variables: Mapping[str, str], typed: Callable[[str], str] = str) -> str:
+    """Type a command; what it prints, on either stream.
+
+    Args:
+        step: the command.
+        folder: where it is typed.
+        variables: the whole environment.
+        typed: what is run instead, of what is written.
+
+    Raises:
+        AssertionError: it fails, or prints something else.
+    """
+    done = subprocess.run(
+        ["bash", "-c", typed(step.command)],
+        cwd=folder,
+        env=dict(variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"$ {step.command}\n{done.stdout}"
+    assert fits(step.printed, done.stdout), f"$ {step.command}\n{done.stdout}"
+    return done.stdout
