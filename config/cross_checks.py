@@ -255,10 +255,11 @@ def check_pull_request_stack(stack: str, config: Stack) -> Iterator[str]:
 
 def check_slack(stack: str, config: Stack, webhook: Any) -> Iterator[str]:
     """Slack's webhook, which goes with `notifications.slack` and is never shown; and how many services there are."""
-    if config.notifications.slack:
+    wanted = config.notifications.slack is not None
+    if wanted:
         yield from _check_pattern_length("slack", longest_pattern_length(_pipeline_names(stack, config)), config)
-    yield from _check_needed("slack", "slack_webhook", "the webhook", webhook, wanted=config.notifications.slack)
-    if config.notifications.slack and webhook is not None and not _matches(WEBHOOK, webhook):
+    yield from _check_needed("slack", "slack_webhook", "the webhook", webhook, wanted=wanted)
+    if wanted and webhook is not None and not _matches(WEBHOOK, webhook):
         yield "slack_webhook: must be the URL of an incoming webhook, as https://hooks.slack.com/services/…"
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from components import types
 from components.model import Model
+from components.notifications.slack_messages import Level
 from components.platform.load_balancer import Redirect
 from config.service import Service
 
@@ -162,11 +163,28 @@ class Commits(Model):
     """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
 
 
+class Slack(Model):
+    """A Slack channel: that of the incoming webhook in the secret `slack_webhook`."""
+
+    level: Level = "all"
+    """`failures`: what has gone wrong, or waits for somebody. `releases`: also that a release has started and is out,
+    two messages for each. `all`: also what happens between."""
+
+
+def _whole(given: Any) -> Any:
+    """`true` is short for a channel that is told all, `false` for none."""
+    if isinstance(given, bool):
+        return {} if given else None
+    if isinstance(given, (dict, Slack)) or given is None:
+        return given
+    raise ValueError("must be true, false, or keys: level")
+
+
 class Notifications(Model):
     """Who is told of what the pipelines and services do."""
 
-    slack: bool = False
-    """Whether a Slack channel is: that of the incoming webhook in the secret `slack_webhook`."""
+    slack: Annotated[Slack | None, BeforeValidator(_whole, json_schema_input_type=bool | Slack | None)] = None
+    """Whether a Slack channel is told, true or false, or how much of it."""
     page: types.TopicArn | None = None
     """An SNS topic that is told when a service's alarm goes on and off, when a run of a job has failed or is lost, and
     when a message could not be delivered. Its policy must let `cloudwatch.amazonaws.com` publish."""

@@ -10,13 +10,14 @@ from releases.names import COMMITS, SLACK
 def declare(stack: Settings, platform: Platform) -> None:
     """Declare what the stack file asks for."""
     config, pipelines = stack.config, [platform.scope.name(name) for name in stack.config.services]
-    if stack.slack_webhook is not None:
+    if stack.slack_webhook is not None and config.notifications.slack is not None:
         Notifications(
             SLACK,
             {
                 "scope": platform.scope,
                 "pipelines": pipelines,
                 "webhook": stack.slack_webhook,
+                "level": config.notifications.slack.level,
                 "jobs": any(service.jobs for service in config.services.values()),
                 "production": config.protect,
                 "page": platform.page,

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.iam.roles import retry_until_role_is_known, service_role
 from components.notifications.dead_letter_queue import dead_letter_queue
-from components.notifications.slack_messages import JOB_MESSAGES, MESSAGES, event_pattern, webhook_transformer
+from components.notifications.slack_messages import Level, event_pattern, messages, webhook_transformer
 from components.scope import Scope
 
 MESSAGES_PER_SECOND = 1
@@ -24,6 +24,8 @@ class NotificationsArgs(TypedDict):
     """The names of the stack's."""
     webhook: pulumi.Input[str]
     """The URL of a Slack app's incoming webhook; a secret."""
+    level: NotRequired[Level]
+    """How much is told; everything without it."""
     jobs: NotRequired[bool]
     """Whether services have jobs."""
     production: NotRequired[bool]
@@ -50,7 +52,7 @@ class Notifications(pulumi.ComponentResource):
         super().__init__("fargate-delivery:index:Notifications", name, None, opts)
         child, scope = pulumi.ResourceOptions(parent=self), args["scope"]
         full_name = scope.name(name)
-        messages = {**MESSAGES, **(JOB_MESSAGES if args.get("jobs") else {})}
+        told = messages(args.get("level", "all"), jobs=args.get("jobs", False))
         rules = {
             kind: aws.cloudwatch.EventRule(
                 f"{name}-{kind}",
@@ -58,7 +60,7 @@ class Notifications(pulumi.ComponentResource):
                 event_pattern=event_pattern(message, scope, args["pipelines"]),
                 opts=child,
             )
-            for kind, message in messages.items()
+            for kind, message in told.items()
         }
         queue = dead_letter_queue(
             name,
@@ -77,7 +79,7 @@ class Notifications(pulumi.ComponentResource):
                 target_id="slack",
                 arn=destination.arn,
                 role_arn=role.arn,
-                input_transformer=webhook_transformer(messages[kind], scope, production=args.get("production", False)),
+                input_transformer=webhook_transformer(told[kind], scope, production=args.get("production", False)),
                 dead_letter_config={"arn": queue.arn},
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[queue.policy, permission], hooks=hooks),
             )

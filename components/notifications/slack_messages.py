@@ -21,6 +21,10 @@ MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
 """Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
 Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm", "image"]
+Level = Literal["failures", "releases", "all"]
+LEVELS: Sequence[Level] = ("failures", "releases", "all")
+"""How much is told, each with what is told by those before: what has gone wrong or waits for somebody; that a release
+has started and is out, which is two messages for each; and its way between."""
 STACK = "{stack}"
 OF = f"SERVICE --stack {STACK}"
 """What a command is told; an event has the names of a stack and of its service in one only."""
@@ -105,6 +109,7 @@ class Message:
         source: the events' `source`.
         subject: what the events are about, which says how the stack's own are known.
         extra_link: a variable that is one more link, or empty.
+        level: the least one that has it.
     """
 
     title: str
@@ -115,6 +120,7 @@ class Message:
     source: str = "aws.codepipeline"
     subject: Subject = "pipeline"
     extra_link: str = ""
+    level: Level = "failures"
 
 
 EXECUTION, STAGE, ACTION = (f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage", "Action"))
@@ -128,6 +134,7 @@ MESSAGES: Mapping[str, Message] = {
         # The one that CodePipeline starts when a pipeline is made finds no source: nobody waits for it.
         {"state": ["STARTED"], "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}]}},
         ["Started by <by> <who>"],
+        level="releases",
     ),
     # The same one fails in Source, with a reason like any other's; it is of the pipeline's first version.
     "no_source": Message(
@@ -145,6 +152,7 @@ MESSAGES: Mapping[str, Message] = {
         {},
         ["Image <summary>"],
         source=SOURCE,
+        level="all",
     ),
     # CodePipeline's own event of the failure follows, whose reason is the command that failed.
     "not_packaged": Message(
@@ -169,7 +177,13 @@ MESSAGES: Mapping[str, Message] = {
         {"state": ["FAILED"], "type": {"category": ["Approval"]}},
         ["Reason: <reason>"],
     ),
-    "deploying": Message("<pipeline> deploys", INFO, STAGE, {"state": ["STARTED"], "stage": ["Deploy"]}),
+    "deploying": Message(
+        "<pipeline> deploys",
+        INFO,
+        STAGE,
+        {"state": ["STARTED"], "stage": ["Deploy"]},
+        level="all",
+    ),
     "failed": Message(
         "<pipeline> has failed in <stage>",
         FAILURE,
@@ -185,6 +199,7 @@ MESSAGES: Mapping[str, Message] = {
         {},
         ["Commit <commit>, <took>", "Image <digest><changed>", "from source <version>, as <definition>"],
         source=SOURCE,
+        level="releases",
     ),
     # Of an edit by `pulumi up` nothing else tells; of a release it comes before the pipeline knows.
     "rolled_back": Message(
@@ -300,6 +315,17 @@ JOB_MESSAGES: Mapping[str, Message] = {
 """For stacks that have jobs."""
 
 
+def messages(level: Level, *, jobs: bool) -> dict[str, Message]:
+    """Those that a stack tells.
+
+    Args:
+        level: how much is told.
+        jobs: whether it has jobs.
+    """
+    known = {**MESSAGES, **(JOB_MESSAGES if jobs else {})}
+    return {kind: each for kind, each in known.items() if LEVELS.index(each.level) <= LEVELS.index(level)}
+
+
 def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
     """Which events a message is for, as a rule's JSON: those of this stack, and of no other.
 
@@ -330,8 +356,8 @@ def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> s
 def longest_pattern_length(pipelines: Sequence[str]) -> int:
     """Characters of the longest pattern, which must not be more than LONGEST_PATTERN: one that names all pipelines."""
     nowhere = Scope(stack="", partition="", region="", account="")
-    messages = {**MESSAGES, **JOB_MESSAGES}.values()
-    return max(len(event_pattern(message, nowhere, pipelines)) for message in messages)
+    known = messages("all", jobs=True).values()
+    return max(len(event_pattern(message, nowhere, pipelines)) for message in known)
 
 
 def console_url(scope: Scope, page: str) -> str:

@@ -12,9 +12,11 @@ from pulumi.runtime import rpc
 
 from components.notifications.slack import Notifications
 from components.notifications.slack_messages import (
+    JOB_MESSAGES,
     LINKS,
     MAX_TEMPLATE_LENGTH,
     MESSAGES,
+    Level,
     event_pattern,
     webhook_transformer,
 )
@@ -49,6 +51,26 @@ def paged(deploy: Callable[..., Recorder]) -> Recorder:
         Notifications("slack", {"scope": SCOPE, "pipelines": PIPELINES, "webhook": WEBHOOK, "page": PAGER})
 
     return deploy(program, stack="dev")
+
+
+@pytest.mark.parametrize(
+    ("level", "silent"),
+    [
+        ("all", set()),
+        ("releases", {"packaged", "deploying"}),
+        ("failures", {"packaged", "deploying", "started", "released"}),
+    ],
+)
+def test_how_much_is_told(deploy: Callable[..., Recorder], level: Level, silent: set[str]) -> None:
+    def program() -> None:
+        Notifications(
+            "slack", {"scope": SCOPE, "pipelines": PIPELINES, "webhook": WEBHOOK, "level": level, "jobs": True}
+        )
+
+    told = deploy(program, stack="dev")
+    kinds = {name.removeprefix("slack-") for name in told.named(RULE)}
+    assert {*MESSAGES, *JOB_MESSAGES} - kinds == silent
+    assert set(told.named(TARGET)) == {f"slack-{kind}-target" for kind in kinds}
 
 
 def test_who_is_paged_is_told_of_what_was_not_delivered(paged: Recorder, slack: Recorder) -> None:
