@@ -1,0 +1,44 @@
+"""What runs, was released and is in flight in a stack, as a page for a wiki or a bucket."""
+
+import boto3
+import click
+
+from delivery.command_line import Connection, stack_option, with_session
+from delivery.page.collect import collect
+
+
+@click.command("page")
+@stack_option
+@click.option(
+    "--output", type=click.Path(dir_okay=False), help="The file; - for standard output.  [default: STACK.html]"
+)
+@click.option("--compare", "other", metavar="STACK", help="Also what differs from this stack.")
+@click.option("--compare-profile", metavar="PROFILE", help="For that stack, where it is in another account.")
+@click.option("--deliveries", type=click.IntRange(1, 100), default=10, show_default=True, help="Of each service.")
+@with_session
+def command(
+    session: boto3.Session,
+    stack: str,
+    output: str | None,
+    other: str | None,
+    compare_profile: str | None,
+    deliveries: int,
+) -> None:
+    """Write one HTML file about a stack: what runs where since when, the last releases, what is in flight, alarms.
+
+    It needs nothing else to be read: no server, no script, no network. It has no value of a variable or a secret.
+
+    Example: delivery page --stack prd --compare dev --output prd.html
+    """
+    from delivery.page.render import render  # which loads Jinja
+
+    if compare_profile and not other:
+        raise click.UsageError("--compare-profile needs --compare")
+    elsewhere = Connection(compare_profile, None).session if compare_profile else session
+    compared = collect(elsewhere, other, 1) if other else None
+    page = render(collect(session, stack, deliveries), compared)
+    file = output or f"{stack}.html"
+    with click.open_file(file, "w", encoding="utf-8") as opened:
+        opened.write(page)
+    if file != "-":
+        click.echo(f"wrote {file}, {len(page.encode()) // 1024} KiB")

@@ -1,0 +1,212 @@
+"""Reads a stack's facts from AWS. It writes nothing, and reads no parameter's value but the release records."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from delivery.commands.history import service_history
+from delivery.page.declared import fields_of
+from delivery.page.deliveries import read_deliveries, who
+from delivery.page.facts import Alarm, Held, Running, Service, StackFacts
+from releases import scaling
+from releases.consistency import RepairAction, diagnose, observe, repair_command
+from releases.ecs import AT_ONCE, cluster_of, describe_revision, describe_services, describe_tasks, list_services
+from releases.errors import DeliveryError
+from releases.names import aws_name
+from releases.pipeline import Pipeline
+from releases.record import UNKNOWN
+from releases.service_state import ServiceState, read_states, revision_name
+
+SPOT = "FARGATE_SPOT"
+
+
+def collect(session: boto3.Session, stack: str, deliveries: int) -> StackFacts:
+    """A stack as it is now.
+
+    Args:
+        session: AWS.
+        stack: the stack's name.
+        deliveries: how many of each service are looked at, the newest ones.
+
+    Raises:
+        DeliveryError: there are no services.
+        RecordError: a release record is none.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    names, account = list_services(session, stack), session.client("sts").get_caller_identity()["Account"]
+    if not names:
+        raise DeliveryError(
+            f"there are no services of stack {stack} in account {account}, {session.region_name}; check the stack, the "
+            "account and the region"
+        )
+    described, states = describe_services(session, stack, names), read_states(session, stack, names)
+    alarms = alarms_by_service(read_alarms(session.client("cloudwatch"), stack), stack, names)
+    hosts = read_hosts(session.client("elbv2"), [group for state in states.values() for group in state.target_groups])
+
+    def service(name: str) -> Service:
+        state = states[name]
+        named = [host for group in state.target_groups for host in hosts.get(group, ())]
+        return _service(session, stack, state, described[name], named, alarms[name], deliveries)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        services = list(pool.map(service, sorted(states)))
+    return StackFacts(
+        stack=stack,
+        account=account,
+        region=str(session.region_name),
+        cluster=cluster_of(session, stack),
+        at=datetime.now(UTC),
+        services=services,
+        alarms=alarms[""],
+    )
+
+
+def _service(
+    session: boto3.Session,
+    stack: str,
+    state: ServiceState,
+    described: Mapping[str, Any],
+    hosts: Sequence[str],
+    alarms: Sequence[Alarm],
+    deliveries: int,
+) -> Service:
+    observation = observe(session, stack, state)
+    diagnosis = diagnose(observation)
+    disagrees = not state.in_flight and diagnosis.action is not RepairAction.NOTHING
+    history, pipeline = (
+        service_history(session, stack, state.service),
+        Pipeline(session, aws_name(stack, state.service)),
+    )
+    last = history.last
+    first_upload = pipeline.first_upload() if last is None else None
+    ecs = session.client("ecs")
+    definition = describe_revision(ecs, state.task_definition)
+    limits = scaling.targets(session, state.cluster, state.name)
+    return Service(
+        name=state.service,
+        ecs_name=state.name,
+        now=Running(
+            digest=observation.images.running or "",
+            revision=revision_name(state.task_definition),
+            since=datetime.fromtimestamp(state.deployments[0].created, UTC),
+            desired=described["desiredCount"],
+            running=described["runningCount"],
+            places=places(describe_tasks(ecs, state.cluster, serviceName=state.name)),
+            hosts=hosts,
+            fields=fields_of(aws_name(stack, state.service), described, definition, limits),
+        ),
+        release=last.release if last else None,
+        released=datetime.fromisoformat(last.time) if last else None,
+        commit=last.commit if last and last.commit != UNKNOWN else "",
+        in_flight=state.in_flight or "",
+        disagreement=diagnosis.summary if disagrees else "",
+        repair=repair_command(stack, state.service) if disagrees else "",
+        waits_for=first_upload or "",
+        failure="" if first_upload else pipeline.failure() or "",
+        held=read_held(session.client("codepipeline"), pipeline.name),
+        alarms=alarms,
+        deliveries=read_deliveries(session, stack, state, history, deliveries),
+        forgotten=history.oldest - 1,
+    )
+
+
+def places(tasks: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many tasks run in which availability zone, those on Spot by themselves."""
+    found = Counter(
+        " ".join([task.get("availabilityZone", ""), *(["Spot"] if task.get("capacityProviderName") == SPOT else [])])
+        for task in tasks
+    )
+    return {place.strip(): count for place, count in sorted(found.items()) if place}
+
+
+def read_held(codepipeline: Any, pipeline: str) -> list[Held]:
+    """The stages of a pipeline that somebody has closed; none where there is no pipeline."""
+    try:
+        stages = codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
+    except codepipeline.exceptions.PipelineNotFoundException:
+        return []
+    return [
+        Held(
+            stage=stage["stageName"],
+            reason=transition.get("disabledReason", ""),
+            by=who(transition.get("lastChangedBy", "")),
+            since=transition.get("lastChangedAt"),
+        )
+        for stage in stages
+        if not (transition := stage.get("inboundTransitionState", {})).get("enabled", True)
+    ]
+
+
+def read_alarms(cloudwatch: Any, stack: str) -> dict[str, Alarm]:
+    """The alarms whose names begin with a stack's, by their names. None of the composite ones where the credentials may
+    not see every alarm (CloudWatch API, DescribeAlarms).
+    """
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=aws_name(stack, ""), AlarmTypes=["CompositeAlarm", "MetricAlarm"]
+    )
+    return {
+        alarm["AlarmName"]: Alarm(
+            name=alarm["AlarmName"],
+            state=alarm["StateValue"],
+            since=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
+            reason=alarm.get("StateReason", ""),
+        )
+        for page in pages
+        for kind in ("CompositeAlarms", "MetricAlarms")
+        for alarm in page.get(kind, [])
+    }
+
+
+def alarms_by_service(alarms: Mapping[str, Alarm], stack: str, services: Sequence[str]) -> dict[str, list[Alarm]]:
+    """Service → its alarms, called without its name, the composite one first; "" → those of no service.
+
+    Args:
+        alarms: by their names; those of a service begin with its name, of which the longest that fits is meant.
+        stack: the stack's name.
+        services: all of the stack.
+    """
+    found: dict[str, list[Alarm]] = {"": [], **{service: [] for service in services}}
+    for name, alarm in sorted(alarms.items()):
+        rest = name.removeprefix(aws_name(stack, ""))
+        owner = max((s for s in services if rest == s or rest.startswith(f"{s}-")), key=len, default="")
+        short = rest.removeprefix(owner).removeprefix("-") or owner
+        found[owner].append(Alarm(short, alarm.state, alarm.since, alarm.reason))
+    return {owner: sorted(listed, key=lambda alarm: alarm.name != owner) for owner, listed in found.items()}
+
+
+def read_hosts(elbv2: Any, target_groups: Sequence[str]) -> dict[str, list[str]]:
+    """Target group → the hosts whose requests the load balancer sends there, as its rules have them.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    balancers = dict.fromkeys(
+        balancer
+        for group in dict.fromkeys(target_groups)
+        for described in elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
+        for balancer in described["LoadBalancerArns"]
+    )
+    found = dict[str, list[str]]()
+    for balancer in balancers:
+        for listener in (
+            elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer).search("Listeners")
+        ):
+            rules = elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"]).search("Rules")
+            for rule in rules:
+                _note_hosts(rule, found)
+    return found
+
+
+def _note_hosts(rule: Mapping[str, Any], found: dict[str, list[str]]) -> None:
+    conditions = rule["Conditions"]
+    hosts = [host for each in conditions for host in each.get("HostHeaderConfig", {}).get("Values", [])]
+    paths = [path for each in conditions for path in each.get("PathPatternConfig", {}).get("Values", [])]
+    named = [f"{host}{path}" for host in hosts for path in paths or [""]]
+    for action in rule["Actions"]:
+        for group in action.get("ForwardConfig", {}).get("TargetGroups", []):
+            listed = found.setdefault(group["TargetGroupArn"], [])
+            listed += [each for each in named if each not in listed]

@@ -1,0 +1,160 @@
+"""The deployments of a service, as ECS or CodeDeploy keeps them: 90 days (ECS, view-service-deployment.html)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from delivery.page import traffic
+from delivery.page.facts import Deployment, Outcome, Share, TaskRun
+from releases.ecs import describe_tasks, in_parts
+from releases.failure import one_line
+from releases.service_state import ServiceState, revision_name
+
+AT_MOST = 20
+"""How many DescribeServiceDeployments and DescribeServiceRevisions take (ECS API)."""
+OUTCOMES = {"SUCCESSFUL": Outcome.SUCCEEDED, "STOPPED": Outcome.STOPPED}
+"""ECS's states that are an end, but for those of a rollback."""
+OF_CODE_DEPLOY = {"Succeeded": Outcome.SUCCEEDED, "Failed": Outcome.FAILED, "Stopped": Outcome.STOPPED}
+
+Task = Mapping[str, Any]
+"""As DescribeTasks has it."""
+
+
+def tasks_of(ecs: Any, state: ServiceState) -> list[Task]:
+    """The tasks of a service, and those that have stopped as long as ECS lists them, an hour or more."""
+    return [
+        task
+        for status in ("RUNNING", "STOPPED")
+        for task in describe_tasks(ecs, state.cluster, serviceName=state.name, desiredStatus=status)
+    ]
+
+
+def by_ecs(ecs: Any, state: ServiceState, tasks: Sequence[Task], since: datetime) -> list[Deployment]:
+    """The deployments of ECS's that began since then, the oldest first; none where CodeDeploy deploys."""
+    if state.controller.deploys_template:
+        return []
+    pages = ecs.list_service_deployments(
+        cluster=state.cluster, service=state.name, createdAt={"after": since}, maxResults=100
+    )
+    arns = [each["serviceDeploymentArn"] for each in pages["serviceDeployments"]]
+    described = [
+        each
+        for part in in_parts(arns, AT_MOST)
+        for each in ecs.describe_service_deployments(serviceDeploymentArns=list(part))["serviceDeployments"]
+    ]
+    revisions = _revisions(ecs, [each["targetServiceRevision"]["arn"] for each in described])
+    found = [_by_ecs(each, revisions, tasks) for each in described]
+    return sorted(found, key=lambda each: each.started)
+
+
+def by_code_deploy(codedeploy: Any, id: str, tasks: Sequence[Task]) -> Deployment:
+    """A deployment of CodeDeploy's."""
+    info = codedeploy.get_deployment(deploymentId=id)["deploymentInfo"]
+    targets = codedeploy.list_deployment_targets(deploymentId=id)["targetIds"]
+    (target,) = codedeploy.batch_get_deployment_targets(deploymentId=id, targetIds=targets)["deploymentTargets"]
+    config = codedeploy.get_deployment_config(deploymentConfigName=info["deploymentConfigName"])
+    back = info.get("rollbackInfo", {}).get("rollbackDeploymentId")
+    back_at = codedeploy.get_deployment(deploymentId=back)["deploymentInfo"]["createTime"] if back else None
+    return _by_code_deploy(
+        info, target["ecsTarget"], config["deploymentConfigInfo"].get("trafficRoutingConfig", {}), tasks, back_at
+    )
+
+
+def _by_code_deploy(
+    info: Mapping[str, Any],
+    target: Mapping[str, Any],
+    routing: Mapping[str, Any],
+    tasks: Sequence[Task],
+    back: datetime | None,
+) -> Deployment:
+    sets = {each.get("taskSetLabel"): each.get("identifer") for each in target.get("taskSetsInfo", [])}
+    started, ended = info["createTime"], info.get("completeTime")
+    runs, revision = _runs(tasks, str(sets.get("Green", "")), started, ended)
+    allowed: Mapping[str, Any] = next(
+        (e for e in target["lifecycleEvents"] if e["lifecycleEventName"] == "AllowTraffic"), {}
+    )
+    shares = list[Share]()
+    if "startTime" in allowed:
+        shares = traffic.of_code_deploy(routing, allowed["startTime"], allowed.get("endTime"))
+        shares += [Share(back, 0.0)] if back else []
+    error = info.get("errorInformation", {})
+    return Deployment(
+        id=info["deploymentId"],
+        outcome=OF_CODE_DEPLOY.get(info["status"], Outcome.RUNNING),
+        status=info["status"],
+        reason=one_line(error.get("message", "")),
+        revision=revision,
+        strategy="CODE_DEPLOY",
+        started=started,
+        ended=ended,
+        shares=shares,
+        told=True,
+        tasks=runs,
+    )
+
+
+def _by_ecs(described: Mapping[str, Any], revisions: Mapping[str, str], tasks: Sequence[Task]) -> Deployment:
+    target, configuration = described["targetServiceRevision"], described.get("deploymentConfiguration", {})
+    strategy, status = str(configuration.get("strategy", "ROLLING")), str(described["status"])
+    started, ended = described.get("startedAt") or described["createdAt"], described.get("finishedAt")
+    outcome = OUTCOMES.get(status, Outcome.FAILED if ended else Outcome.RUNNING)
+    # The id of a deployment ends as its revision's ARN does (docs/aws-assumptions.md).
+    runs, _ = _runs(tasks, f"ecs-svc/{target['arn'].rpartition('/')[2]}", started, ended)
+    rollback = described.get("rollback", {})
+    reasons = (described.get("statusReason"), rollback.get("reason"))
+    shares = _shares(strategy, described, runs)
+    return Deployment(
+        id=described["serviceDeploymentArn"].rpartition("/")[2],
+        outcome=outcome,
+        status=status,
+        reason=one_line(next((str(reason) for reason in reasons if reason), ""))
+        if outcome is not Outcome.SUCCEEDED
+        else "",
+        revision=revisions.get(target["arn"], ""),
+        strategy=strategy,
+        started=started,
+        ended=ended,
+        shares=shares,
+        told=ended is None and strategy != "ROLLING",
+        tasks=runs,
+        alarms=described.get("alarms", {}).get("triggeredAlarmNames", []),
+    )
+
+
+def _shares(strategy: str, described: Mapping[str, Any], runs: Sequence[TaskRun]) -> list[Share]:
+    if strategy == "ROLLING":
+        return traffic.of_tasks(runs)
+    target, plan = described["targetServiceRevision"], traffic.plan_of(described["deploymentConfiguration"])
+    started = described.get("startedAt") or described["createdAt"]
+    new = [run.started for run in runs if run.new]
+    if back := described.get("rollback", {}).get("startedAt"):
+        wanted = target.get("requestedTaskCount", 0) or 1
+        return traffic.of_interrupted(plan, max(new) if len(new) >= wanted else None, back)
+    if described["status"] == "SUCCESSFUL":
+        ready = max(new, default=started)
+        gone = [run.ended for run in runs if not run.new and run.ended is not None and run.ended >= ready]
+        return traffic.of_completed(plan, ready, min(gone, default=described["finishedAt"]))
+    share = float(target.get("requestedProductionTrafficWeight", 0.0))
+    return [Share(described.get("updatedAt", started), share)] if share else []
+
+
+def _revisions(ecs: Any, arns: Sequence[str]) -> dict[str, str]:
+    """Service revision → `family:revision` of its task definition."""
+    found = dict[str, str]()
+    for part in in_parts(list(dict.fromkeys(arns)), AT_MOST):
+        for each in ecs.describe_service_revisions(serviceRevisionArns=list(part))["serviceRevisions"]:
+            found[each["serviceRevisionArn"]] = revision_name(each["taskDefinition"])
+    return found
+
+
+def _runs(tasks: Iterable[Task], by: str, started: datetime, ended: datetime | None) -> tuple[list[TaskRun], str]:
+    """The lives of tasks that ran while a deployment went on, and the revision of those that it has started."""
+    runs, revision = list[TaskRun](), ""
+    for task in tasks:
+        began, stopped = task.get("startedAt"), task.get("stoppingAt") or task.get("stoppedAt")
+        new = task.get("startedBy") == by
+        if began is None or (ended is not None and began > ended) or (stopped is not None and stopped < started):
+            continue
+        revision = revision_name(task["taskDefinitionArn"]) if new else revision
+        runs.append(TaskRun(task["taskArn"].rpartition("/")[2], began, stopped, new))
+    return sorted(runs, key=lambda run: run.started), revision
