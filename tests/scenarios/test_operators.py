@@ -85,6 +85,24 @@ def test_history_has_the_releases(local: Stack, apps: Apps) -> None:
     assert found[0] == agree(local)["release"]
 
 
+def test_logs_are_those_of_stopped_tasks_too(local: Stack) -> None:
+    lines = local.ok("logs", "hello", "--since", "1h", "--json").json
+    assert [line["message"] for line in lines if "migrating" in line["message"]] == [
+        "migrating to v1",
+        "migrating to v2",
+    ]
+    assert {line["container"] for line in lines} == {"web"}
+    running = local.ok("logs", "hello", "--since", "1h", "--release", "2", "--json").json
+    (task,) = {line["task"] for line in running}
+    stopped = {line["task"] for line in local.ok("logs", "hello", "--release", "1", "--json").json}
+    assert stopped
+    assert task not in stopped
+    assert f" {task[:8]} web | listening\n" in local.ok("logs", "hello", "--container", "web").out
+    assert local.ok("logs", "hello", "--container", "proxy").out == ""
+    off = local.run("exec", "hello")
+    assert (off.code, off.err.count("\n")) == (1, 1)
+
+
 def test_a_rollback_changes_the_image_only_and_says_what_else_differs(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", "hello:\n      task: {template: web.json, cpu: 256, memory: 512",
                "hello:\n      task: {template: web.json, cpu: 256, memory: 1024")  # fmt: skip

@@ -14,7 +14,10 @@ from delivery.command_line import Connection
 
 A, B = digest("a"), digest("b")
 DECISIONS = ("approve", "reject", "continue", "abort")
-COMMANDS = ("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune")
+COMMANDS = (
+    *("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune"),
+    *("verify", "logs", "exec", "tunnel"),
+)
 
 
 @pytest.fixture

@@ -79,6 +79,9 @@ def of_click(command: click.Command, words: list[str]) -> str | None:
     given = 0
     while words:
         word = words.pop(0)
+        if word == "--":  # what follows are arguments, whatever they look like
+            given += len(words)
+            break
         if word.startswith("-") and word != "-":
             if (option := options.get(word.partition("=")[0])) is None:
                 return f"there is no option {word}"

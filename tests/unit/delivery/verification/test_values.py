@@ -52,6 +52,12 @@ WRONG: dict[str, tuple[Answers, str, str]] = {
         "dev-web:1 names the parameter /shared/other, which is not there: no task starts with it",
         "make the parameter, or name another one",
     ),
+    "our parameter was changed": (
+        aws_with(VALUE, parameters=[{"Name": NAME, "Type": "String", "Version": 2}]),
+        f"{NAME} was changed by hand, to version 2: tasks that start now have another value than those before",
+        "set the value in the stack file, or by `pulumi config set --secret`, and `up`: another value is another "
+        "parameter",
+    ),
     "a secret is gone": (
         aws_with(SECRET, DescribeSecret=RefusedError("ResourceNotFoundException")),
         "dev-web:1 names the secret db-AbCdEf, which is not there: no task starts with it",

@@ -1,0 +1,83 @@
+"""What a service's containers have logged."""
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import click
+
+from delivery.command_line import json_option, print_json, service_command
+from delivery.commands.history import service_history
+from delivery.commands.rollback import release_number
+from delivery.logs import Line, duration, search, streams_of
+from releases.errors import PROGRAM, DeliveryError
+from releases.record import Release
+from releases.service_state import read_state
+
+DOCUMENT = list[Line]
+
+
+def since(context: click.Context, option: click.Parameter, value: str) -> timedelta:
+    """How long ago.
+
+    Raises:
+        click.BadParameter: it is no duration.
+    """
+    try:
+        return duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def release_of(session: boto3.Session, stack: str, service: str, number: int) -> Release:
+    """A release.
+
+    Raises:
+        DeliveryError: there is no such one.
+    """
+    releases = service_history(session, stack, service).releases
+    found = next((each for each in releases if each.release == number), None)
+    if found is None:
+        raise DeliveryError(
+            f"there is no release {number} of {service}; `{PROGRAM} history {service} --stack {stack}` lists them"
+        )
+    return found
+
+
+@service_command("logs")
+@click.option("--follow", is_flag=True, help="Go on until interrupted.")
+@click.option(
+    "--since", "ago", default="10m", show_default=True, callback=since, help="How long ago: 30s, 10m, 2h, 1d."
+)
+@click.option("--release", "number", type=release_number, metavar="N", help="Of the tasks of this release only.")
+@click.option("--container", metavar="NAME", help="Of this container only.")
+@json_option
+def command(
+    session: boto3.Session,
+    service: str,
+    stack: str,
+    follow: bool,
+    ago: timedelta,
+    number: int | None,
+    container: str | None,
+    as_json: bool,
+) -> None:
+    """What the containers of SERVICE have logged, those of stopped tasks, migrations and jobs too.
+
+    A line has the time in UTC, the beginning of its task's id and its container.
+
+    Example: delivery logs chuoi --stack dev --since 1h --follow
+    """
+    if follow and as_json:
+        raise click.UsageError("--json prints one document, and --follow has no end; take one of them")
+    streams = []
+    if number is not None:
+        release = release_of(session, stack, service, number)
+        streams = streams_of(session, read_state(session, stack, service), release)
+    wanted, moment = search(session, stack, service, container, streams), datetime.now(UTC) - ago
+    if follow:
+        wanted.follow(moment, lambda line: click.echo(line.text()))
+    lines = [line for _, line in wanted.since(moment)]
+    if as_json:
+        print_json(lines)
+    for line in [] if as_json else lines:
+        click.echo(line.text())

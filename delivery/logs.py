@@ -1,0 +1,150 @@
+"""What a service's containers have logged, those of tasks that have stopped too."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+
+from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.errors import DeliveryError
+from releases.names import aws_name, log_group
+from releases.record import Release
+from releases.service_state import ServiceState
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DIGITS_OF_A_TASK = 8
+"""Of a task's id, that tell it from the others."""
+MOST_STREAMS = 100
+"""That one call searches by name (CloudWatch Logs, FilterLogEvents: logStreamNames)."""
+PAUSE = 2.0
+"""Seconds between two looks."""
+LATE = timedelta(seconds=30)
+"""So much later than it was written an event may be found (CloudWatch Logs ingests by its own clock)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a log.
+
+    Attributes:
+        time: when it was written, in UTC.
+        task: the id of the task.
+        container: its name.
+        message: what was written.
+    """
+
+    time: str
+    task: str
+    container: str
+    message: str
+
+    @classmethod
+    def parse(cls, event: dict[str, Any]) -> "Line":
+        """An event of FilterLogEvents; its stream is `prefix/container/task` (ECS, using the awslogs log driver)."""
+        _, container, task = f"//{event['logStreamName']}".rsplit("/", 2)
+        written = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+        return cls(written.isoformat(timespec="milliseconds"), task, container, event["message"].rstrip("\n"))
+
+    def text(self) -> str:
+        """For people: the time, which task and container, and the message."""
+        return f"{self.time[11:19]} {self.task[:DIGITS_OF_A_TASK]} {self.container} | {self.message}"
+
+
+def duration(text: str) -> timedelta:
+    """How long `10m` is, or `30s`, `2h`, `1d`.
+
+    Raises:
+        ValueError: it is no such thing.
+    """
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration; write 30s, 10m, 2h or 1d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def streams_of(session: boto3.Session, state: ServiceState, release: Release) -> list[str]:
+    """The log streams of a release's tasks, as far as ECS knows them: it forgets a stopped one after about an hour.
+
+    Raises:
+        DeliveryError: it knows none.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    ecs, revision = session.client("ecs"), release.task_definition
+    tasks = [
+        str(task["taskArn"])
+        for status in ("RUNNING", "STOPPED")
+        for task in describe_tasks(ecs, state.cluster, serviceName=state.name, desiredStatus=status)
+        if task["taskDefinitionArn"] == revision
+    ]
+    if not tasks:
+        raise DeliveryError(
+            f"ECS knows no task of release {release.release} any more, an hour after it has stopped; --since shows "
+            f"what all tasks have said, from {release.time} on that one's"
+        )
+    containers = describe_revision(ecs, revision)["containerDefinitions"]
+    places = [log_stream(container, task) for task in tasks for container in containers]
+    return [place[1] for place in places if place is not None][:MOST_STREAMS]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What of a service's log is looked for.
+
+    Attributes:
+        logs: a client of CloudWatch Logs.
+        name: the service's name in AWS.
+        container: only this one's; None for all.
+        streams: only these; none for all.
+    """
+
+    logs: Any
+    name: str
+    container: str | None = None
+    streams: Sequence[str] = ()
+
+    def since(self, moment: datetime) -> Iterator[tuple[str, Line]]:
+        """What was written since then, by an id of its own, the oldest first.
+
+        Raises:
+            DeliveryError: the service has no log.
+            botocore.exceptions.ClientError: AWS refuses to tell.
+        """
+        only = {"logStreamNames": list(self.streams)} if self.streams else {}
+        pages = self.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=log_group(self.name), startTime=int(moment.timestamp() * 1000), **only
+        )
+        try:
+            events = [event for page in pages for event in page["events"]]
+        except self.logs.exceptions.ResourceNotFoundException:
+            raise DeliveryError(
+                f"there is no log {log_group(self.name)}; check --stack and the service's name"
+            ) from None
+        for event in sorted(events, key=lambda event: event["timestamp"]):
+            line = Line.parse(event)
+            if self.container in (None, line.container):
+                yield event["eventId"], line
+
+    def follow(self, moment: datetime, show: Callable[[Line], None]) -> None:
+        """Show what is written, from then on, until the process is interrupted."""
+        shown: dict[str, Line] = {}
+        while True:
+            for event, line in self.since(moment):
+                if event not in shown:
+                    shown[event] = line
+                    show(line)
+            if shown:
+                newest = max(datetime.fromisoformat(line.time) for line in shown.values())
+                moment = max(moment, newest - LATE)
+                shown = {event: line for event, line in shown.items() if datetime.fromisoformat(line.time) >= moment}
+            time.sleep(PAUSE)
+
+
+def search(
+    session: boto3.Session, stack: str, service: str, container: str | None = None, streams: Sequence[str] = ()
+) -> Search:
+    """What of a service's log is looked for."""
+    return Search(session.client("logs"), aws_name(stack, service), container, streams)

@@ -1,0 +1,118 @@
+"""What `logs` asks of CloudWatch Logs and shows."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from delivery_aws import RefusedError
+from verified import Answers, released
+
+from delivery import logs
+from delivery.__main__ import main
+from delivery.command_line import Connection
+
+Json = dict[str, Any]
+LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "p"}}
+BEGAN = datetime(2030, 1, 10, 12, 0, tzinfo=UTC)
+
+
+def event(number: int, message: str, container: str = "web", task: str = "0" * 31) -> Json:
+    when = int((BEGAN + timedelta(seconds=number)).timestamp() * 1000)
+    stream = f"p/{container}/{task}{number % 10}"
+    return {"eventId": str(number), "timestamp": when, "message": message, "logStreamName": stream}
+
+
+@pytest.fixture
+def aws() -> Answers:
+    """Two containers that have written."""
+    aws = released({"logConfiguration": LOG})
+    aws.answers["FilterLogEvents"] = {"events": [event(2, "later\n", "proxy"), event(1, "first")]}
+    return aws
+
+
+@pytest.fixture
+def run(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> Any:
+    session = aws.session()
+    monkeypatch.setattr(Connection, "session", property(lambda self: session))
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["logs", "web", "--stack", "dev", *arguments])
+
+    return call
+
+
+def asked(aws: Answers) -> Json:
+    (given,) = [given for _, operation, given in aws.calls if operation == "FilterLogEvents"]
+    return given
+
+
+def test_the_lines(run: Any, aws: Answers) -> None:
+    before = datetime.now(UTC)
+    assert run().output == "12:00:01 00000000 web | first\n12:00:02 00000000 proxy | later\n"
+    given = asked(aws)
+    start = datetime.fromtimestamp(given.pop("startTime") / 1000, UTC)
+    assert given == {"logGroupName": "/ecs/dev-web"}
+    assert before - timedelta(minutes=10, seconds=1) < start <= datetime.now(UTC) - timedelta(minutes=10)
+
+
+def test_the_document_and_one_container(run: Any) -> None:
+    assert json.loads(run("--json", "--container", "proxy").output) == [
+        {"time": "2030-01-10T12:00:02.000+00:00", "task": "0" * 31 + "2", "container": "proxy", "message": "later"}
+    ]
+
+
+def test_the_tasks_of_a_release_that_have_stopped_too(run: Any, aws: Answers) -> None:
+    arn = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:1"
+    tasks = {"RUNNING": ["task/dev/one"], "STOPPED": ["task/dev/two", "task/dev/other"]}
+    aws.answers |= {
+        "ListTasks": lambda given: {"taskArns": tasks[given["desiredStatus"]]},
+        "DescribeTasks": lambda given: {
+            "tasks": [
+                {"taskArn": each, "taskDefinitionArn": "another" if "other" in each else arn} for each in given["tasks"]
+            ]
+        },
+    }
+    assert run("--release", "release-1").exit_code == 0
+    assert asked(aws)["logStreamNames"] == ["p/web/one", "p/web/two"]
+    tasks["RUNNING"], tasks["STOPPED"] = [], []
+    done = run("--release", "1")
+    assert (done.exit_code, "ECS knows no task of release 1 any more" in done.output) == (1, True)
+    done = run("--release", "9")
+    assert (done.exit_code, done.output) == (
+        1, "error: there is no release 9 of web; `delivery history web --stack dev` lists them\n"
+    )  # fmt: skip
+
+
+def test_what_is_asked_wrongly(run: Any, aws: Answers) -> None:
+    for arguments in (("--since", "10"), ("--since", "m"), ("--follow", "--json"), ("--release", "x")):
+        assert run(*arguments).exit_code == 2, arguments
+    aws.answers["FilterLogEvents"] = RefusedError("ResourceNotFoundException")
+    assert run().output == "error: there is no log /ecs/dev-web; check --stack and the service's name\n"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400)])
+def test_durations(text: str, seconds: int) -> None:
+    assert logs.duration(text).total_seconds() == seconds
+
+
+def test_what_is_followed_is_shown_once(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [[event(1, "a")], [event(1, "a"), event(2, "b")], [event(2, "b"), event(99, "c")], [event(99, "c")]]
+    starts: list[datetime] = []
+
+    def answer(given: Json) -> Json:
+        starts.append(datetime.fromtimestamp(given["startTime"] / 1000, UTC))
+        return {"events": looks.pop(0)}
+
+    def rest(seconds: float) -> None:
+        if not looks:
+            raise KeyboardInterrupt
+
+    aws.answers["FilterLogEvents"] = answer
+    monkeypatch.setattr("time.sleep", rest)
+    shown: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        logs.search(aws.session(), "dev", "web").follow(BEGAN, lambda line: shown.append(line.message))
+    assert shown == ["a", "b", "c"]
+    assert starts == [BEGAN, BEGAN, BEGAN, BEGAN + timedelta(seconds=69)], "what comes 30 s late is found"
