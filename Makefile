@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop test test-part test-all test-times page-views soak histories mutants mutation check docs format
+.PHONY: help setup up bootstrap acceptance stop upgrade test test-part test-all test-times page-views soak histories mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -66,8 +66,15 @@ acceptance: setup ## Make, release, break and destroy a small stack in the accou
 	@$(BIN)/python tools/setup.py language-host
 	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/python -m acceptance --stack $(STACK) $(ARGS)
 
-stop: setup ## Stop the offline AWS and forget what it holds
-	$(SANDBOX) stop --stack $(STACK)
+stop: ## Stop the offline AWS and forget what it holds
+	@if [ -x $(SANDBOX) ]; then $(SANDBOX) stop --stack $(STACK); else echo 'Nothing was running: nothing is installed here'; fi
+
+# Files that are yours stay as they are: .gitattributes says which.
+upgrade: ## Merge VERSION of the program, a branch or tag of the remote REMOTE (upstream), into yours
+	@: $(if $(VERSION),,$(error Which one? make upgrade VERSION=main, or a tag))
+	git fetch --tags $(or $(REMOTE),upstream)
+	git -c merge.ours.driver=true merge $$(git rev-parse -q --verify refs/remotes/$(or $(REMOTE),upstream)/$(VERSION) || git rev-parse -q --verify 'refs/tags/$(VERSION)^{commit}' || echo $(VERSION))
+	@echo 'CHANGELOG.md says what it asks for; then: make setup, make bootstrap STACK=dev, make up STACK=dev'
 
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --junitxml=.pytest_cache/report.xml
 

@@ -1,0 +1,85 @@
+"""The targets of the Makefile that need nothing installed."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from mocked import ROOT
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@b.c",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@b.c",
+}
+ALONE = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+
+
+def run(folder: Path, *command: str, code: int = 0) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **IDENTITY, **ALONE},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def commit(folder: Path, **files: str) -> None:
+    """Files by their names, in which `__` is a slash, and their contents."""
+    for name, content in files.items():
+        file = folder / name.replace("__", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "--message", "x")
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Path:
+    """A version of the program, as far as an upgrade is concerned."""
+    folder = tmp_path / "upstream"
+    folder.mkdir()
+    run(folder, "git", "init", "--quiet", "--initial-branch=main")
+    for name in ("Makefile", ".gitattributes"):
+        shutil.copy(ROOT / name, folder / name)
+    commit(
+        folder,
+        program="one\n",
+        **{"Pulumi.yaml": "of one\n", "Pulumi.dev.yaml": "an example\n", "task_templates__web.json": "{}\n"},
+    )
+    return folder
+
+
+@pytest.mark.parametrize("version", ["main", "v2"])
+def test_an_upgrade_merges_the_program_and_keeps_what_is_yours(upstream: Path, tmp_path: Path, version: str) -> None:
+    run(tmp_path, "git", "clone", "--quiet", "--origin", "upstream", str(upstream), "yours")
+    yours = tmp_path / "yours"
+    commit(yours, **{"Pulumi.dev.yaml": "ours\n", "Pulumi.yaml": "ours\n", "task_templates__web.json": '{"ours": 1}\n'})
+    commit(
+        upstream,
+        program="two\n",
+        **{"Pulumi.dev.yaml": "another\n", "Pulumi.yaml": "of two\n", "task_templates__web.json": '{"theirs": 1}\n'},
+    )
+    run(upstream, "git", "tag", "v2")
+    assert "CHANGELOG.md" in run(yours, "make", "upgrade", f"VERSION={version}")
+    kept = ("Pulumi.dev.yaml", "Pulumi.yaml", "task_templates/web.json")
+    assert [(yours / name).read_text() for name in kept] == ["ours\n", "ours\n", '{"ours": 1}\n']
+    assert (yours / "program").read_text() == "two\n"
+    assert run(yours, "git", "status", "--porcelain") == ""
+
+
+def test_an_upgrade_needs_a_version(upstream: Path) -> None:
+    assert "make upgrade VERSION=main" in run(upstream, "make", "upgrade", code=2)
+
+
+def test_stop_installs_nothing(upstream: Path) -> None:
+    assert run(upstream, "make", "stop") == "Nothing was running: nothing is installed here\n"
+    assert not (upstream / ".venv").exists()
