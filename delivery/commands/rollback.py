@@ -1,7 +1,8 @@
 """Back to the image of an earlier release, through the pipeline and without a build.
 
 Only the image goes back. Everything else of the task is Pulumi's, and reverting the commit brings it back; so a
-rollback first says what else differs.
+rollback first says what else differs. While ECS shifts the traffic to a release, that deployment goes back instead: the
+tasks of the release before are there still.
 """
 
 import sys
@@ -14,6 +15,7 @@ from delivery.command_line import service_command, wait_option
 from delivery.commands.history import numbers, service_history
 from delivery.commands.redeploy import deploy
 from delivery.differences import Difference, differences
+from delivery.shift import go_back, shifting
 from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History
@@ -23,6 +25,7 @@ from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
 from releases.service_state import Images, ServiceState, images, read_state, revision_name
+from releases.waiting import MINUTES, wait_while_busy
 
 
 @dataclass(frozen=True)
@@ -175,15 +178,40 @@ def release_number(text: str) -> int:
 def command(session: boto3.Session, service: str, stack: str, number: int | None, yes: bool, wait: bool) -> None:
     """Deploy the image of an earlier release of SERVICE again, without a build.
 
-    Shows first what else differs from that release: only the image goes back, the rest is Pulumi's.
+    Shows first what else differs from that release: only the image goes back, the rest is Pulumi's. While ECS shifts
+    the traffic, that goes back, as by `abort`, unless --to names a release.
 
     Example: delivery rollback chuoi --stack dev --to 12
     """
+    state = read_state(session, stack, service)
+    if number is None and state.shifting is not None and not state.shifting.goes_back:
+        _take_back(session, stack, state, yes=yes, wait=wait)
+        return
     chosen = plan(session, stack, service, number)
     click.echo("\n".join(chosen.lines()))
     if not yes:
         _confirm()
     start(session, chosen, click.echo, wait=wait)
+
+
+def _take_back(session: boto3.Session, stack: str, state: ServiceState, *, yes: bool, wait: bool) -> None:
+    """Have the deployment go back in which ECS shifts the traffic: no build, and no new deployment."""
+    new = revision_name(state.deployments[0].task_definition)
+    last = f"the image of {release_tag(state.release.release)}" if state.release else "what ran before"
+    share = shifting(state).share
+    click.echo(
+        f"{state.service}: back from {new}, which has {share:g} % of the traffic, to {last}, whose tasks still run"
+    )
+    if not yes:
+        _confirm()
+    click.echo(f"The deployment {go_back(session.client('ecs'), state)}.")
+    if not wait:
+        click.echo(f"`{PROGRAM} status {state.service} --stack {stack}` says how far it is.")
+        return
+    after = wait_while_busy(session, stack, state, lambda now: bool(now.in_flight), click.echo, MINUTES)
+    if after is None or after.in_flight:
+        raise DeliveryError(f"{state.service} has not gone back within {MINUTES} minutes; `{PROGRAM} status` says why")
+    click.echo(f"{revision_name(after.task_definition)} serves alone, as before.")
 
 
 def _confirm() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import Apps, Done, Stack, new_stack
+from tests.scenarios.conftest import SERVER, Apps, Done, Stack, new_stack
 from tests.scenarios.test_slack import told
 from tests.soak.beside import Running
 from tests.support.deliveries import scaling
@@ -27,6 +27,8 @@ ROLLING = "{strategy: rolling}"
 GREETING = "GREETING: {value: Hello from the sandbox"
 ANSWERS = "`sandbox continue hello --stack local` or `sandbox abort hello --stack local`"
 ALARM = "local-hello-server-errors"
+SECONDS_OF_A_HEALTH_CHECK = 10
+"""From one to the next, by default."""
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +176,31 @@ def test_an_alarm_brings_a_canary_back(local: Stack, apps: Apps) -> None:
         key: before[key] for key in ("image_digest", "live", "release")
     }
     assert (shares(local), answer(local)) == ([0, 100], "v2")
+    assert local.changes() == {}
+
+
+def test_a_rollback_takes_a_canary_back_at_once(local: Stack, apps: Apps) -> None:
+    """With no build and no other deployment; record, `live` and what runs agree, and no request fails after it."""
+    before, builds = local.status("hello"), local.builds()
+    source = apps.make("bad", server=SERVER.replace("else 404", "else 500"))
+    release = Running(lambda: local.ship("hello", source))
+    until(lambda: shares(local) == [10, 90], release)
+    began = time.monotonic()
+    said = local.ok("rollback", "hello", "--yes").out
+    while shares(local) != [0, 100]:
+        assert time.monotonic() < began + SECONDS_OF_A_HEALTH_CHECK
+        time.sleep(0.1)
+    assert re.search(
+        r"hello: back from local-hello:\d+, which has 10 % of the traffic, to the image of release-\d+,", said
+    )
+    with seen(local, "hello") as views:
+        assert release.result().code == 1
+        after = local.settled("hello")
+    assert (views["hello"]["server_errors"], answer(local)) == (0, "v2")
+    assert {key: after[key] for key in ("image_digest", "live", "release")} == {
+        key: before[key] for key in ("image_digest", "live", "release")
+    }
+    assert local.builds() == builds + 1, "that of the release"
     assert local.changes() == {}
 
 

@@ -219,3 +219,31 @@ def test_where_ecs_rolls_the_way_back_is_told(aws: FakeAws, run: Any) -> None:
     latest = {"pipelineExecutionId": "run-9", "status": "InProgress"}
     aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}]
     assert "is in flight; `delivery rollback web --to 1` deploys the last release again after it" in run("abort").output
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_rollback_while_the_traffic_shifts_is_the_deployment_s_own(
+    aws: FakeAws, run: Any, monkeypatch: pytest.MonkeyPatch, wait: bool
+) -> None:
+    before(aws)
+    monkeypatch.setattr("releases.waiting.time.sleep", lambda _: ended(aws))
+    result = run("rollback", "--yes", *(["--wait"] if wait else []))
+    assert result.exit_code == 0, result.output
+    answer = {"serviceDeploymentArn": ARN, "hookId": "ecs-pause-1", "action": "ROLLBACK"}
+    assert asked(aws, "ContinueServiceDeployment") == [answer]
+    assert asked(aws, "StartPipelineExecution") == []
+    lines = result.output.splitlines()
+    assert lines[:2] == [
+        "web: back from dev-web:1, which has 0 % of the traffic, to the image of release-1, whose tasks still run",
+        "The deployment goes back, as a failed one. dev-web:0 serves as before.",
+    ]
+    end = "dev-web:0 serves alone, as before." if wait else "`delivery status web --stack dev` says how far it is."
+    assert lines[-1] == end
+
+
+def ended(aws: FakeAws) -> None:
+    """It has gone back."""
+    service = aws.services["dev-web"]
+    service["deployments"] = [{**service["deployments"][-1], "status": "PRIMARY"}]
+    service["taskDefinition"] = service["deployments"][0]["taskDefinition"]
+    aws.shifts[0]["status"] = "ROLLBACK_SUCCESSFUL"
