@@ -135,6 +135,7 @@ docs: setup ## Draw the pictures, write docs/reference/ and the stack files' JSO
 	$(BIN)/python -m docs.stack_file
 	$(BIN)/python -m docs.components
 	$(BIN)/python -m docs.costs
+	$(BIN)/python -m docs.commands
 	$(BIN)/python -m tools.fargate_limits
 	$(BIN)/python -m config.schema
 	$(BIN)/python -m tools.image_tag_script

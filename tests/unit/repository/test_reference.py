@@ -7,7 +7,7 @@ import pytest
 from mocked import ROOT
 
 from config.stack_file import StackFile
-from docs import components, costs, stack_file
+from docs import commands, components, costs, stack_file
 from releases import events
 from releases.record import UNKNOWN
 
@@ -17,8 +17,8 @@ HAS_NO_WORDS_OF_ITS_OWN = {"strategy"}
 
 @pytest.mark.parametrize(
     ("written", "page"),
-    [(components.PAGE, components.page), (stack_file.PAGE, stack_file.page), (costs.PAGE, costs.page)],
-    ids=["components", "stack file", "costs"],
+    [(each.PAGE, each.page) for each in (commands, components, costs, stack_file)],
+    ids=["commands", "components", "costs", "stack file"],
 )
 def test_it_is_fresh(written: Path, page: Callable[[], str]) -> None:
     assert written.read_text("utf-8") == page(), "write it anew: make docs"

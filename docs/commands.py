@@ -1,0 +1,61 @@
+"""Writes the reference of the operators' commands from the commands themselves, by `make docs`."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from delivery.__main__ import main as delivery
+
+PAGE = Path(__file__).parent / "reference/commands.md"
+HEAD = """\
+# The commands
+
+Written from their own help by `make docs`; a test keeps it so. In the sandbox they are `sandbox VERB`, beside those of
+[its own](../../sandbox/README.md). What `--json` prints is in [its own page](json.md).
+
+| | |
+|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    context = click.Context(delivery, info_name="delivery")
+    rows = "".join(f"| {_link(name)} | {_first(command)} |\n" for name, command in _commands(delivery, context))
+    return HEAD + rows + "".join(_section(name, command) for name, command in _commands(delivery, context))
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None and not command.hidden:
+            yield name, command
+
+
+def _link(name: str) -> str:
+    return f"[`{name}`](#delivery-{name})"
+
+
+def _first(command: click.Command) -> str:
+    """The first sentence of a command's help."""
+    text = " ".join((command.help or "").split("\n\n")[0].split())
+    return re.split(r"(?<=[.;:]) ", text)[0].rstrip(";:").replace("|", "\\|")
+
+
+def _section(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name, parent=click.Context(delivery, info_name="delivery"))
+    formatter = context.make_formatter()
+    formatter.width = 100
+    command.format_help(context, formatter)
+    return f"\n## `delivery {name}`\n\n```\n{formatter.getvalue().rstrip()}\n```\n"
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
