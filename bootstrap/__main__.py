@@ -53,6 +53,8 @@ for stack in account.stacks:
         "scope": Scope(stack, partition, region, number, account.permissions_boundary, account.stacks[stack].cluster),
         "project": PROJECT,
         "load_balancer": account.stacks[stack].load_balancer,
+        "zone_roles": account.stacks[stack].zone_roles,
+        "previews_assume_zone_roles": account.stacks[stack].previews_assume_zone_roles,
         "trust": account.trust(stack, arn_of),
     }
     if store:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.iam import oidc_trust
 from components.iam.policies import Statement
 from components.model import Model
-from components.types import NAME, ClusterName, PolicyArn, text
+from components.types import NAME, ClusterName, PolicyArn, RoleArn, UniqueList, text
 from config.error_messages import format_error
 
 NAMESPACE = "fargate-delivery-bootstrap"
@@ -72,6 +72,12 @@ class StackKeys(Model):
     cluster: ClusterName | None = None
     """An ECS cluster of the account that the stack's file names as `cluster.name`: the stack's roles may have services
     there."""
+    zone_roles: UniqueList[RoleArn] = Field(default_factory=list)
+    """The roles that the stack's file names as `role` of a zone, such as one of another account: who deploys, looks for
+    drift or puts up reviews may assume them."""
+    previews_assume_zone_roles: bool = False
+    """Whether who previews may, too: the provider assumes a role as soon as it starts, so without it there is no
+    preview. A pull request's code may then do what the policies of these roles allow."""
     deployments_preview: bool = False
     """Whether Pulumi Deployments may preview pull requests, which it does with the deploy role."""
 
@@ -107,6 +113,11 @@ class Account(Model):
                 raise ValueError(
                     f"stacks.{name}.reviews: is for a stack that is alone in its account and not named pr or pr-…, "
                     "because reviews are named pr-<number>, and Pulumi reads every state in a bucket to list them"
+                )
+            if keys.zone_roles and keys.previews != keys.previews_assume_zone_roles:
+                raise ValueError(
+                    f"stacks.{name}.zone_roles: a preview has to assume them, and its code may write by them then; say "
+                    "previews_assume_zone_roles: true, or previews: false"
                 )
             if other := next((each for each in self.stacks if each.startswith(f"{name}-")), None):
                 raise ValueError(f"stacks {name} and {other}: names of {name} would be {other}'s; rename one")

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from bootstrap import state_policy
 from bootstrap.deploy_policy import deploy_statements
 from bootstrap.drift_policy import drift_statements
+from bootstrap.network_policy import assume_zone_roles
 from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
@@ -33,6 +34,10 @@ class StackAccessArgs(TypedDict):
     """The self-managed backend; without it Pulumi Cloud keeps state and secrets."""
     load_balancer: NotRequired[str | None]
     """The name of one that exists, which the stack uses instead of making its own."""
+    zone_roles: NotRequired[Sequence[str]]
+    """The ARNs of the roles by which the stack writes into zones that are not its account's."""
+    previews_assume_zone_roles: NotRequired[bool]
+    """Whether who previews may assume them, too; else only who deploys, looks for drift or puts up reviews."""
     trust: Mapping[str, Sequence[policies.Statement]]
     """Who may assume each role, by its use: `deploy`, `preview`, `drift`, and `review`, which puts up pull requests'
     own stacks on this one's network and load balancer. A role that nobody may assume is not made."""
@@ -63,6 +68,12 @@ class StackAccess(pulumi.ComponentResource):
             "review": dict(review_statements(self._scope)),
         }
         reading = {"preview": preview_statements(self._scope), "drift": drift_statements(self._scope)}
+        zones = assume_zone_roles(args.get("zone_roles", []))
+        for parts in writing.values():
+            parts["network"] = [*parts["network"], *zones]
+        reading["drift"] = [*reading["drift"], *zones]
+        if args.get("previews_assume_zone_roles"):
+            reading["preview"] = [*reading["preview"], *zones]
         self.secrets_provider = self.review_secrets_provider = pulumi.Output.from_input(None)
         if "state_bucket_arn" in args:
             bucket_arn, project, stack = args["state_bucket_arn"], args["project"], self._scope.stack

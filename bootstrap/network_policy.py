@@ -3,6 +3,8 @@
 Functions without resources; `bootstrap/deploy_policy.py` says where the actions are from.
 """
 
+from collections.abc import Sequence
+
 from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
 
@@ -111,6 +113,11 @@ def records(scope: Scope) -> list[Statement]:
         allow("ReadZones", "route53:Get* List*", EVERYTHING),
         allow("Records", "route53:ChangeResourceRecordSets", [f"arn:{scope.partition}:route53:::hostedzone/*"]),
     ]
+
+
+def assume_zone_roles(roles: Sequence[str]) -> list[Statement]:
+    """The roles by which the zones of others are read and written, by their ARNs; nothing where there are none."""
+    return [allow("ZoneRoles", "sts:AssumeRole", list(roles))] if roles else []
 
 
 def _certificates(scope: Scope) -> list[Statement]:

@@ -106,6 +106,13 @@ EndpointService = Annotated[
     text(r"^[a-z0-9][a-z0-9.-]*$", "must be what follows com.amazonaws.REGION. in the endpoint's name, such as sqs"),
 ]
 CertificateArn = Annotated[str, text(r"^arn:aws[a-z-]*:acm:", "must be the ARN of an ACM certificate")]
+RoleArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$",
+        "must be the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME",
+    ),
+]
 ListenerArn = Annotated[
     str,
     text(

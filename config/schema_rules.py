@@ -76,6 +76,9 @@ def rules() -> dict[str, list[Schema]]:
             zone: [
                 {"not": {"allOf": [_is("private", True), _is("records", False)]}},
                 {"not": _given("validated_in", "certificate_arn")},
+                _when(
+                    _given("role", "certificate_arn"), {"not": {"anyOf": [_is("private", True), _is("records", False)]}}
+                ),
             ]
             for zone in ("Zone", "Domain")
         },

@@ -62,6 +62,7 @@ class Settings:
         templates: the task template of each service.
         environment_files: those of each service; an object that somebody else keeps is its ARN.
         provider: how the AWS provider signs in.
+        default_tags: those that it puts on all that it makes.
         shared: the full name of the stack whose network and load balancer this one uses; None when they are its own.
         slack_webhook: where Slack takes messages; None when it is not told.
         commit_token: what may tell commits; None when they are not told.
@@ -73,6 +74,7 @@ class Settings:
     templates: Mapping[str, TaskTemplate]
     environment_files: Mapping[str, Sequence[EnvironmentFile | str]]
     provider: Provider
+    default_tags: Mapping[str, str]
     shared: str | None
     slack_webhook: pulumi.Output[str] | None
     commit_token: pulumi.Output[str] | None
@@ -138,6 +140,7 @@ def load() -> Settings:
         templates=templates,
         environment_files=environment_files,
         provider=Provider.parse(of_provider),
+        default_tags=of_aws.get("defaultTags", {}).get("tags", {}),
         shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{config.review.of}" if config.review else None),
         slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
         commit_token=None if token is None else pulumi.Output.secret(token),

@@ -70,6 +70,8 @@ class Zone(Model):
     validated_in: types.Host | None = None
     """The public zone in which the certificate that is made is validated, where that is not `zone` itself but one that
     `zone` is in."""
+    role: types.RoleArn | None = None
+    """An IAM role by which the public zone is read and written, such as one of the account that has the zone."""
 
     @model_validator(mode="after")
     def _fits_a_certificate(self) -> Self:
@@ -77,6 +79,20 @@ class Zone(Model):
             raise ValueError(
                 f"zone has {len(self.zone)} characters, and a certificate is made for {LONGEST_OF_A_CERTIFICATE} at "
                 "most; adopt one by certificate_arn"
+            )
+        return self
+
+    @property
+    def written(self) -> list[str]:
+        """The public zones that something is written into: records of hosts, or of a certificate that is made."""
+        hosts = [self.zone] if self.records and not self.private else []
+        return hosts if self.certificate_arn else [*hosts, self.validated_in or self.zone]
+
+    @model_validator(mode="after")
+    def _writes_what_a_role_is_for(self) -> Self:
+        if self.role is not None and not self.written:
+            raise ValueError(
+                "role: writes nothing, because the certificate exists, and no record is made in a public zone"
             )
         return self
 
@@ -116,6 +132,15 @@ class Domain(Zone):
         names = [each.zone for each in self.zones]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"zone {twice[0]} is there twice")
+        return self
+
+    @model_validator(mode="after")
+    def _each_by_one_role(self) -> Self:
+        roles: dict[str, str | None] = {}
+        for each in self.zones:
+            for name in each.written:
+                if roles.setdefault(name, each.role) != each.role:
+                    raise ValueError(f"zone {name} is written by two roles, or with and without one; name one role")
         return self
 
 
@@ -233,16 +258,15 @@ class Stack(Model):
     """Says of empty `services` that they are meant: all that the stack had are deleted."""
 
     @property
-    def public_zones(self) -> list[str]:
-        """Those that something is written into: records of hosts, or of certificates."""
+    def public_zones(self) -> dict[str, str | None]:
+        """Those that something is written into, and the role by which it is."""
         made = self.load_balancer.listener_arn is None
-        names: dict[str, None] = {}
-        for zone in self.domain.zones:
-            if zone.records and not zone.private:
-                names[zone.zone] = None
-            if made and zone.certificate_arn is None:
-                names[zone.validated_in or zone.zone] = None
-        return list(names)
+        return {
+            name: zone.role
+            for zone in self.domain.zones
+            for name in zone.written
+            if made or (name == zone.zone and zone.records and not zone.private)
+        }
 
     def approves(self, service: Service) -> bool:
         """Whether a service's releases wait for somebody's approval."""

@@ -8,6 +8,7 @@ from bootstrap import state_policy
 from bootstrap.account_file import PROJECT, Account
 from bootstrap.deploy_policy import deploy_statements
 from bootstrap.drift_policy import drift_statements
+from bootstrap.network_policy import assume_zone_roles
 from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
@@ -59,6 +60,8 @@ def table() -> str:
             *state_policy.reference_state(STATE, PROJECT, SCOPE.stack),
             *state_policy.decrypt_state(KEY),
         ],
+        "All of these, where the account's file has `zone_roles`; `STACK-preview` with `previews_assume_zone_roles` "
+        "only": assume_zone_roles(["ZONE_ROLE"]),
         "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
             f"arn:aws:s3:::STORE/{source_key('SERVICE')}"
         ),

@@ -1,6 +1,6 @@
 """What a stack's services share: network, cluster, load balancer, delivery store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict, cast
 
 import pulumi
@@ -25,6 +25,8 @@ from config.settings import Settings
 from config.stack_file import Stack, Zone
 from pipeline_steps import report
 from releases.names import artifact_prefix
+from stack import zones
+from stack.zones import PublicZone
 
 
 class Shared(TypedDict):
@@ -37,7 +39,7 @@ class Shared(TypedDict):
 def declare(stack: Settings, scope: Scope, seen: Snapshot) -> Platform:
     """Declare all of it, with what the services need that are up, and export what reviews adopt."""
     config = stack.config
-    public = {name: aws.route53.get_zone(name=name).zone_id for name in config.public_zones}
+    public = zones.find(stack, scope.region)
     shared = shared_by(stack)
     network = Network("network", network_args(stack, scope, shared, seen))
     cluster = Cluster(
@@ -165,7 +167,7 @@ def network_args(stack: Settings, scope: Scope, shared: Shared | None, seen: Sna
 
 
 def load_balancer_args(
-    stack: Settings, network: Network, public: Mapping[str, pulumi.Input[str]], shared: Shared | None
+    stack: Settings, network: Network, public: Mapping[str, PublicZone], shared: Shared | None
 ) -> LoadBalancerArgs:
     """The load balancer, with certificates to make or to adopt; or another stack's."""
     domain = stack.config.domain
@@ -189,7 +191,7 @@ def load_balancer_args(
     if shared is None:
         args["reaches"] = _ranges(stack)
     private = private_zone_ids(stack, network, shared)
-    zone_ids = {**public, **private}
+    zone_ids: dict[str, pulumi.Input[str]] = {**{name: zone.zone_id for name, zone in public.items()}, **private}
     if domain.records:
         args["records_zone_id"] = zone_ids[domain.zone]
     if any(each.records for each in domain.zones):
@@ -199,6 +201,8 @@ def load_balancer_args(
     if domain.more_zones:
         of_hosts = {host: domain.zone_of(host) for host in args.get("hosts", {})}
         args["host_zone_ids"] = {host: zone_ids[zone.zone] for host, zone in of_hosts.items() if zone is not None}
+    if providers := host_providers(stack.config, args.get("hosts", {}), public):
+        args["host_providers"] = providers
     if shared is not None:
         args["adopt"] = shared["load_balancer"]
     elif (listener_arn := stack.config.load_balancer.listener_arn) is not None:
@@ -222,11 +226,23 @@ def private_zone_ids(stack: Settings, network: Network, shared: Shared | None) -
     }
 
 
-def certified(zone: Zone, public: Mapping[str, pulumi.Input[str]]) -> Certified:
+def host_providers(config: Stack, hosts: Iterable[str], public: Mapping[str, PublicZone]) -> dict[str, aws.Provider]:
+    """What makes the records of the hosts whose zone is written by a role."""
+    of_hosts = {host: config.domain.zone_of(host) for host in hosts}
+    return {
+        host: provider
+        for host, zone in of_hosts.items()
+        if zone is not None and not zone.private and (provider := public[zone.zone].provider) is not None
+    }
+
+
+def certified(zone: Zone, public: Mapping[str, PublicZone]) -> Certified:
     """A zone's certificate: one that exists, or one that is made."""
     if zone.certificate_arn is not None:
         return {"domain": zone.zone, "certificate_arn": zone.certificate_arn}
-    return {"domain": zone.zone, "zone_id": public[zone.validated_in or zone.zone]}
+    validated = public[zone.validated_in or zone.zone]
+    made: Certified = {"domain": zone.zone, "zone_id": validated.zone_id}
+    return made if validated.provider is None else {**made, "validated_by": validated.provider}
 
 
 def all_hosts(config: Stack) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """The load balancer that a stack's services share, with its certificate."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NotRequired, Self, TypedDict
+from typing import Annotated, Any, NotRequired, Self, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -49,6 +49,8 @@ class Certified(TypedDict):
     """The name of a certificate that is made, which also covers one label below it."""
     zone_id: NotRequired[pulumi.Input[str]]
     """The Route 53 zone of the certificate's validation record; needed unless certificate_arn is given."""
+    validated_by: NotRequired[aws.Provider]
+    """What makes the validation record, where the default provider may not."""
     certificate_arn: NotRequired[pulumi.Input[str]]
     """An issued certificate to use; none is made then."""
 
@@ -85,6 +87,8 @@ class LoadBalancerArgs(Certified):
     """Where the alias records for the hosts are made; none without it."""
     host_zone_ids: NotRequired[Mapping[str, pulumi.Input[str]]]
     """For hosts of other zones, where each one's is made."""
+    host_providers: NotRequired[Mapping[str, aws.Provider]]
+    """For hosts of zones where the default provider may not, what makes each one's."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -111,8 +115,7 @@ class LoadBalancer(pulumi.ComponentResource):
     """The zone of `dns_name`, AWS's own."""
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {key: value for key, value in args.items() if key != "redirects"}
-        super().__init__("fargate-delivery:index:LoadBalancer", name, inputs, opts)
+        super().__init__("fargate-delivery:index:LoadBalancer", name, _inputs(args), opts)
         if "adopt" in args:
             self._adopt(args["adopt"])
         else:
@@ -120,10 +123,10 @@ class LoadBalancer(pulumi.ComponentResource):
         for redirect in args.get("redirects", []):
             opts = pulumi.ResourceOptions(parent=self)
             _redirect(f"{name}-redirect-{redirect.host}", redirect, self.https_listener_arn, opts)
-        zone_ids = args.get("host_zone_ids", {})
+        zone_ids, providers = args.get("host_zone_ids", {}), args.get("host_providers", {})
         for host, once_of in args.get("hosts", {}).items():
             if (zone_id := zone_ids.get(host, args.get("records_zone_id"))) is not None:
-                self._record(f"{name}-{host}", host, zone_id, once_of)
+                self._record(f"{name}-{host}", host, zone_id, once_of, providers.get(host))
         self.register_outputs({"dns_name": self.dns_name})
 
     def _adopt(self, adopted: AdoptedLoadBalancer) -> None:
@@ -207,7 +210,9 @@ class LoadBalancer(pulumi.ComponentResource):
         self.dns_name = balancer.dns_name
         self.zone_id = balancer.zone_id
 
-    def _record(self, name: str, host: str, zone_id: pulumi.Input[str], once_of: Sequence[str]) -> None:
+    def _record(
+        self, name: str, host: str, zone_id: pulumi.Input[str], once_of: Sequence[str], provider: aws.Provider | None
+    ) -> None:
         """A record is nobody's but the host's, so that the host may change its service."""
         services = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::fargate-delivery:index:EcsService"
         aws.route53.Record(
@@ -218,6 +223,7 @@ class LoadBalancer(pulumi.ComponentResource):
             aliases=[{"name": self.dns_name, "zone_id": self.zone_id, "evaluate_target_health": True}],
             opts=pulumi.ResourceOptions(
                 parent=self,
+                provider=provider,
                 aliases=[f"{services}$aws:route53/record:Record::{service}-{host}" for service in once_of],
             ),
         )
@@ -256,7 +262,7 @@ class LoadBalancer(pulumi.ComponentResource):
             records=[option.resource_record_value.apply(lambda value: value or "")],
             ttl=300,
             allow_overwrite=True,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, provider=args.get("validated_by")),
         )
         validation = aws.acm.CertificateValidation(
             f"{name}-certificate-validation",
@@ -265,6 +271,14 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         return validation.certificate_arn
+
+
+def _inputs(args: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine is told of them: no models and no providers."""
+    plain = {key: value for key, value in args.items() if key not in ("redirects", "validated_by", "host_providers")}
+    if "more_certificates" in args:
+        plain["more_certificates"] = [_inputs(each) for each in args["more_certificates"]]
+    return plain
 
 
 def _redirect(

@@ -567,7 +567,7 @@ RESOURCES_OF: dict[str, tuple[Json, Json, set[str]]] = {
 def test_a_resource_is_made_read_changed_and_deleted(token: str) -> None:
     inputs, changes, outputs = RESOURCES_OF[token]
     client, handler = Client(with_application()), RESOURCES[token]
-    aws = Aws("111111111111", "eu-west-1", "aws", lambda _: client, lambda _: client)
+    aws = Aws("111111111111", "eu-west-1", "aws", lambda _: client, lambda _: client, lambda _: lambda _: client)
     id, made = handler.create(aws, inputs)
     assert outputs <= made.keys()
     props = {**inputs, **made}

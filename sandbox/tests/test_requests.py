@@ -177,6 +177,7 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
             ("route53", "ChangeResourceRecordSets", {"HostedZoneId": "/hostedzone/Z"}),
             [("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z")],
         ),
+        (("route53", "GetChange", {"Id": "/change/C"}), [("route53:GetChange", "arn:aws:route53:::change/C")]),
         (
             ("sqs", "DeleteQueue", {"QueueUrl": f"https://sqs.{R}.amazonaws.com/{A}/q"}),
             [("sqs:DeleteQueue", arn("sqs", "q"))],
@@ -442,6 +443,20 @@ def test_context_of_a_cluster() -> None:
     for operation, params in {"ListTasks": {}, "RunTask": {"taskDefinition": "web"}, "StopTask": {"task": "t"}}.items():
         found = of("ecs", operation, cluster="c", **params)
         assert context_of(found, f"ecs:{operation}")["ecs:cluster"] == arn("ecs", "cluster/c")
+
+
+def test_context_of_records() -> None:
+    """Names are compared as Route 53 normalizes them."""
+    changes = [
+        {"Action": "UPSERT", "ResourceRecordSet": {"Name": "*.Dev.example.com.", "Type": "A"}},
+        {"Action": "DELETE", "ResourceRecordSet": {"Name": "_a1.example.com", "Type": "CNAME"}},
+    ]
+    found = of("route53", "ChangeResourceRecordSets", HostedZoneId="Z", ChangeBatch={"Changes": changes})
+    assert context_of(found, "route53:ChangeResourceRecordSets") == {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [r"\052.dev.example.com", "_a1.example.com"],
+        "route53:ChangeResourceRecordSetsRecordTypes": ["A", "CNAME"],
+        "route53:ChangeResourceRecordSetsActions": ["UPSERT", "DELETE"],
+    }
 
 
 def test_context_of_metrics() -> None:

@@ -1,14 +1,16 @@
 """The sandbox's private copy of a stack: made-up secrets, locks, runs that are killed, what its project and providers say."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
-from sandbox.engine import EngineError
-from tests.engine.conftest import PARAMETER, REPOSITORY, Program, changed
+from sandbox.engine import Engine, EngineError
+from tests.engine.conftest import ACCOUNT, PARAMETER, REPOSITORY, Program, changed
 
 pytestmark = pytest.mark.nightly
 
@@ -113,6 +115,44 @@ def test_what_the_provider_makes_up_is_said(program: Program) -> None:
     program.write("aws.route53.get_zone(name='unheard-of.example')")
     program.run("preview")
     assert any("warning" in line and "unheard-of.example" in line for line in program.said)
+
+
+ASSUMING = """
+    role = aws.ProviderAssumeRoleArgs(role_arn="arn:aws:iam::123456789012:role/writer", session_name="tiny")
+    provider = aws.Provider("assuming", region="eu-west-1", assume_roles=[role])
+    aws.ssm.Parameter("own", name="/assuming/own", type="String", value="x")
+    aws.ssm.Parameter("by-role", name="/assuming/by-role", type="String", value="x",
+        opts=pulumi.ResourceOptions(provider=provider))
+"""
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_a_provider_that_assumes_a_role_calls_as_that_role(program: Program) -> None:
+    iam = program.client("iam")
+    trusts = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/deployer"},
+    }
+    writes = policy({"Effect": "Allow", "Action": "ssm:*", "Resource": "*"})
+    iam.create_user(UserName="deployer")
+    iam.put_user_policy(UserName="deployer", PolicyName="all", PolicyDocument=writes)
+    iam.create_role(RoleName="writer", AssumeRolePolicyDocument=policy())
+    program.write(ASSUMING)
+    deployer = Engine(program.folder, program.server, program.said.append, identity="deployer")
+    with pytest.raises(EngineError, match=r"Cannot assume IAM Role. IAM Role \(\S+role/writer\) cannot be assumed"):
+        deployer.run("up")
+    iam.update_assume_role_policy(RoleName="writer", PolicyDocument=policy(trusts))
+    with pytest.raises(EngineError, match=r"assumed-role/writer/tiny is not authorized to perform: ssm:PutParameter"):
+        deployer.run("up")
+    iam.put_role_policy(RoleName="writer", PolicyName="writes", PolicyDocument=writes)
+    deployer.run("up")
+    assert changed(deployer.run("preview", refresh=True)) == {}
+    program.run("destroy")
+    assert any("the account's root assumes no role: " in line for line in program.said)
 
 
 def test_an_explicit_provider_has_its_own_tags(program: Program) -> None:

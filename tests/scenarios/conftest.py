@@ -216,13 +216,14 @@ def new_stack(folder: Path, name: str, program: Callable[[Path], None] = copy_pr
         stack.ok("stop")
 
 
-def bootstrapped(stack: Stack, keys: str = "") -> Stack:
+def bootstrapped(stack: Stack, keys: str = "", *, of_stack: str = "{reviews: true}") -> Stack:
     """What the bootstrap program makes of the account that a stack's sandbox is, as a stack of its own in it; with more
-    keys in the account's file, if any.
+    keys in the account's file, if any, and with these of the stack.
     """
     folder, server = stack.root / "bootstrap", stack.account.server
     shutil.copytree(REPOSITORY / "bootstrap", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "Pulumi.account.yaml").write_text((folder / f"Pulumi.{stack.name}.yaml").read_text() + keys)
+    file = (folder / f"Pulumi.{stack.name}.yaml").read_text().replace("{reviews: true}", of_stack)
+    (folder / "Pulumi.account.yaml").write_text(file + keys)
     (folder / ".sandbox").symlink_to(stack.root / ".sandbox")
     ensure_state_bucket(stack.client("s3"), server.account, server.region)
     account = Stack(folder, "account")

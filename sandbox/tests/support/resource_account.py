@@ -41,7 +41,7 @@ class Account:
     """An account of moto's in which a case makes what its resource stands on."""
 
     def __init__(self) -> None:
-        self.aws = Aws(ACCOUNT, REGION, "aws", client, client)
+        self.aws = Aws(ACCOUNT, REGION, "aws", client, client, lambda _: client)
         self.count = 0
 
     def make(self, token: str, **inputs: Any) -> tuple[str, Props]:

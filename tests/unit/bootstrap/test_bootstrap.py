@@ -251,10 +251,39 @@ def test_several_stacks_of_one_account_share_providers_and_bucket(deploy: Deploy
     assert made.types()["aws:s3/bucketPolicy:BucketPolicy"] == 1
 
 
+ZONE_ROLE = "arn:aws:iam::999988887777:role/zones"
+
+
+def who_assumes(made: Recorder) -> dict[str, Any]:
+    """Each policy that lets its holder assume a role, and which."""
+    found = {}
+    for kind in ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy"):
+        for name in made.named(kind):
+            statements = json.loads(made.inputs(kind, name)["policy"])["Statement"]
+            if assumed := [each["Resource"] for each in statements if each["Action"] == ["sts:AssumeRole"]]:
+                found[name] = assumed
+    return found
+
+
+def test_the_roles_of_zones_may_be_assumed_by_who_was_said(deploy: Deploy) -> None:
+    assert who_assumes(run(deploy)) == {}
+    zones = {"zone_roles": [ZONE_ROLE]}
+    made = run(deploy, stacks={"dev": {"reviews": True, "previews_assume_zone_roles": True, **zones}})
+    everybody = ("dev-deploy-network", "dev-review-network", "dev-drift-policy", "dev-preview-policy")
+    assert who_assumes(made) == {name: [[ZONE_ROLE]] for name in everybody}
+    made = run(deploy, stacks={"dev": {"previews": False, **zones}})
+    assert who_assumes(made) == {name: [[ZONE_ROLE]] for name in ("dev-deploy-network", "dev-drift-policy")}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"github": None}, "nobody would deploy"),
+        (
+            {"stacks": {"dev": {"zone_roles": [RUNNER[:-7]]}}},
+            "stacks.dev.zone_roles[0]: 'arn:aws:iam::123456789012:role' ",
+        ),
+        ({"stacks": {"dev": {"zone_roles": [RUNNER]}}}, "say previews_assume_zone_roles: true, or previews: false"),
         ({"github": {**GITHUB, "owner": 1}}, "github.owner: there is no such key"),
         (
             {"github": {**GITHUB, "repository": "fargate-delivery"}},

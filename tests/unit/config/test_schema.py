@@ -135,7 +135,7 @@ OF_THE_WHOLE = (
     "is no other service of the stack", "is there twice", "is not in example.",
     "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most", "needs cluster.insights",
     "differ in case only", "times; once is enough", "there is no service", "is the service itself", "so it listens nowhere",
-    "two or more public_subnet_ids for the load balancer", "exists, so its VPC does",
+    "is written by two roles", "two or more public_subnet_ids for the load balancer", "exists, so its VPC does",
 )  # fmt: skip
 """What JSON Schema has no words for: numbers that are compared, and services and keys that are."""
 OF_ANOTHER_FILE = (

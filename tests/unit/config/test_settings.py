@@ -54,14 +54,15 @@ LISTENER = f"arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener/a
 BLUE_GREEN = {"strategy": "blue_green"}
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f"
 HOOK = "arn:aws:lambda:ap-northeast-1:123456789012:function:smoke"
+ZONE_ROLE = "arn:aws:iam::999988887777:role/zones"
 WORKER = {"task": {"template": "worker.json", "cpu": 256, "memory": 512}}
 ROUTED = {
     "task": {"template": "web.json", "cpu": 256, "memory": 512, "port": 4000},
     "routes": [{"host": "other.dev.example.com", "priority": 90}],
 }
 MISTAKES = [
-    ("domain", "dev.example.com", "domain: 'dev.example.com' is not allowed: must be keys, each with its value; they are zone, certificate_arn, records, private, validated_in, redirects, more_zones"),
-    ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, private, validated_in, redirects, more_zones)"),
+    ("domain", "dev.example.com", "domain: 'dev.example.com' is not allowed: must be keys, each with its value; they are zone, certificate_arn, records, private, validated_in, role, redirects, more_zones"),
+    ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, private, validated_in, role, redirects, more_zones)"),
     ("services.chuoi.task.cpu", ..., "services.chuoi.task.cpu: is missing (CPU units; 1024 are one vCPU)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "prod"}, "services.chuoi.parameters.MIX_ENV.for: is missing (Who reads it: the image's build, the running task, or both)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": 4000, "for": ["build"]}, """value: 4000 is not allowed: input should be a valid string; write it in quotes, "4000\""""),
@@ -342,6 +343,10 @@ MISTAKES = [
     ("domain.more_zones", [{"zone": "example.org", "private": True, "records": False}], "domain.more_zones[0]: private: says where the records are made, and records is false"),
     ("domain.more_zones", [{"zone": "a.example.org", "validated_in": "example.org", "certificate_arn": "arn:aws:acm:r:1:certificate/1"}], "domain.more_zones[0]: validated_in: is for a certificate that is made, and certificate_arn exists"),
     ("domain.more_zones", [{"zone": "a.example.org", "validated_in": "example.net"}], "domain.more_zones[0]: validated_in: a.example.org is not in example.net"),
+    ("domain.more_zones", [{"zone": "example.org", "role": "arn:aws:iam::123456789012:user/zones"}], "domain.more_zones[0].role: 'arn:aws:iam::123456789012:user/zones' is not allowed: must be the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME"),
+    ("domain.more_zones", [{"zone": "example.org", "role": "zones"}], "domain.more_zones[0].role: 'zones' is not allowed: must be the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME"),
+    ("domain.more_zones", [{"zone": "example.org", "role": ZONE_ROLE, "records": False, "certificate_arn": "arn:aws:acm:r:1:certificate/1"}], "domain.more_zones[0]: role: writes nothing, because the certificate exists, and no record is made in a public zone"),
+    ("domain.more_zones", [{"zone": "example.org", "role": ZONE_ROLE}, {"zone": "a.example.org", "private": True, "validated_in": "example.org"}], "domain: zone example.org is written by two roles, or with and without one; name one role"),
     ("domain.more_zones", [{"zone": "example.org", "validated_in": "example.org"}], "domain.more_zones[0]: validated_in: example.org is not in example.org"),
     ("services.chuoi.routes.0.host", "a.b.example.org", "services.chuoi.routes[0].host: 'a.b.example.org' must be dev.example.com or one label below it"),
     ("protect", "yes", "protect: 'yes' is not allowed"),

@@ -141,6 +141,7 @@ class Engine(mocks.Mocks):
 
     def __init__(self) -> None:
         self.invoked: list[str] = []
+        self.providers: dict[str, str] = {}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         computed = COMPUTED.get(args.typ, lambda _: {})(args)
@@ -149,6 +150,8 @@ class Engine(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
         self.invoked.append(args.token)
+        if args.provider:
+            self.providers[args.args.get("name", "")] = args.provider
         if args.token not in INVOKES:
             raise AssertionError(f"unmocked invoke {args.token}")
         answer = INVOKES[args.token]
@@ -194,6 +197,10 @@ class Recorder:
     def invoked(self, token: str) -> int:
         """How often a function was called."""
         return self._engine.invoked.count(token)
+
+    def invoked_by(self) -> dict[str, str]:
+        """The name that a function was called with → the explicit provider that was asked."""
+        return dict(self._engine.providers)
 
     def named(self, typ: str) -> dict[str, Any]:
         """Resource name → request, of one type."""

@@ -103,6 +103,10 @@ class Account:
                 self._clients.popitem(last=False)
             return self._clients[key]
 
+    def sign_in(self, credentials: Credentials) -> Callable[[str], Any]:
+        """Service → boto3 client that signs with these credentials."""
+        return functools.partial(self.client, credentials=credentials)
+
     def _new_client(self, service: str, credentials: Credentials) -> Any:
         config = Config(
             retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=300, max_pool_connections=32

@@ -297,7 +297,6 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
         }.items()
         for operation in operations
     },
-    ("route53", "ChangeResourceRecordSets"): _hosted_zone("HostedZoneId"),
     ("route53", "ListResourceRecordSets"): _hosted_zone("HostedZoneId"),
     ("route53", "ListTagsForResource"): _hosted_zone("ResourceId"),
     **{

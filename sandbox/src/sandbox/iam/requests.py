@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.iam import provisioning, rules_compute, rules_data, rules_s3, rules_scheduler, templates
+from sandbox.iam import provisioning, rules_compute, rules_data, rules_dns, rules_s3, rules_scheduler, templates
 from sandbox.iam.calls import Call, Need, UnknownOperation
 
 Rule = Callable[[Call], list[Need]]
@@ -17,6 +17,7 @@ Rule = Callable[[Call], list[Need]]
 RULES: dict[tuple[str, str], Rule] = {
     **rules_compute.RULES,
     **rules_data.RULES,
+    **rules_dns.RULES,
     **rules_s3.RULES,
     **rules_scheduler.RULES,
     **provisioning.RULES,

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from sandbox.providers.types import Aws, SignIn
+
 
 class Ports(NamedTuple):
     """Where the providers listen, on 127.0.0.1."""
@@ -15,21 +17,23 @@ class Ports(NamedTuple):
     awsx: int
 
 
-def serve(client: Callable[[str], Any], root: Callable[[str], Any], account: str, region: str) -> Ports:
+def serve(
+    client: Callable[[str], Any], root: Callable[[str], Any], sign_in: SignIn, account: str, region: str
+) -> Ports:
     """Serve both providers in this process until it ends.
 
     Args:
         client: service → boto3 client of whom the provider signs in as.
         root: the same of the account's root.
+        sign_in: the same of who has some credentials.
         account: 12 digits.
         region: the only one there is.
     """
     from sandbox.providers.awsx import AwsxProvider
     from sandbox.providers.resources import INVOKES, RESOURCES
     from sandbox.providers.server import AwsProvider
-    from sandbox.providers.types import Aws
 
-    aws = Aws(account=account, region=region, partition="aws", client=client, root=root)
+    aws = Aws(account=account, region=region, partition="aws", client=client, root=root, sign_in=sign_in)
     return Ports(_listen(AwsProvider(aws, RESOURCES, INVOKES)), _listen(AwsxProvider()))
 
 

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
+from sandbox.providers.assumed_roles import assume
 from sandbox.providers.differences import differences
 from sandbox.providers.enums import check_values
 from sandbox.providers.names import with_name
@@ -27,6 +28,7 @@ PROVIDER_ONLY = frozenset({"skipDestroy", "forceDestroy", "forceDelete", "waitFo
 class Configuration:
     """One provider instance's: the default one's or an explicit one's."""
 
+    aws: Aws
     default_tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,8 +54,11 @@ class AwsProvider(Plugin):
         region = settings.get("region", self._aws.region)
         if region != self._aws.region:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, _elsewhere(region, self._aws.region))
-        tags = settings.get("defaultTags", {})
-        self._configurations[context.peer()] = Configuration(tags.get("tags", {}))
+        tags, aws = settings.get("defaultTags", {}), self._aws
+        with self.telling(context):
+            for role in settings.get("assumeRoles", []):
+                aws = assume(aws, role)
+        self._configurations[context.peer()] = Configuration(aws, tags.get("tags", {}))
         return super().Configure(request, context)
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
@@ -104,14 +109,14 @@ class AwsProvider(Plugin):
             outputs = dict.fromkeys(schema_of(token).outputs, UNKNOWN) | inputs
             return provider_pb2.CreateResponse(id="", properties=encode(outputs))
         with self.telling(context, request.urn):
-            id_, computed = self._handlers[token].create(self._aws, _effective(inputs))
+            id_, computed = self._handlers[token].create(self._configuration(context).aws, _effective(inputs))
         return provider_pb2.CreateResponse(id=id_, properties=encode({**inputs, **computed}))
 
     def Read(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         token = _token(request.urn)
         props, inputs = decode(request.properties), decode(request.inputs)
         with self.telling(context, request.urn):
-            reported = self._handlers[token].read(self._aws, request.id, _effective(props))
+            reported = self._handlers[token].read(self._configuration(context).aws, request.id, _effective(props))
         if reported is None:
             return provider_pb2.ReadResponse(id="")
         if "tags" in reported and "tagsAll" in inputs:
@@ -126,13 +131,15 @@ class AwsProvider(Plugin):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=encode({**computed_before, **news}))
         with self.telling(context, request.urn):
-            computed = self._handlers[token].update(self._aws, request.id, _effective(olds), _effective(news))
+            aws = self._configuration(context).aws
+            computed = self._handlers[token].update(aws, request.id, _effective(olds), _effective(news))
         return provider_pb2.UpdateResponse(properties=encode({**computed_before, **news, **computed}))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
         token = _token(request.urn)
         with self.telling(context, request.urn):
-            self._handlers[token].delete(self._aws, request.id, _effective(decode(request.properties)))
+            aws = self._configuration(context).aws
+            self._handlers[token].delete(aws, request.id, _effective(decode(request.properties)))
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
@@ -141,13 +148,13 @@ class AwsProvider(Plugin):
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the sandbox has no {request.tok} yet")
             raise AssertionError
         with self.telling(context):
-            answer = function(self._aws, decode(request.args))
+            answer = function(self._configuration(context).aws, decode(request.args))
         response = provider_pb2.InvokeResponse()
         getattr(response, "return").CopyFrom(encode(answer))
         return response
 
     def _configuration(self, context: grpc.ServicerContext) -> Configuration:
-        return self._configurations.get(context.peer(), Configuration())
+        return self._configurations.get(context.peer(), Configuration(self._aws))
 
 
 def _token(urn: str) -> str:

@@ -4,6 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sandbox.account.credentials import Credentials
+
+SignIn = Callable[[Credentials], Callable[[str], Any]]
+"""Credentials → service → boto3 client that signs with them."""
+
 
 @dataclass(frozen=True)
 class Aws:
@@ -16,6 +21,8 @@ class Aws:
     """Service → boto3 client of the sandbox's server, as whom the provider signs in."""
     root: Callable[[str], Any]
     """The same as the account's root, for what a person has in a real account and no program makes."""
+    sign_in: SignIn
+    """The clients of who has some credentials, such as a role's session."""
 
 
 class Resource(Protocol):

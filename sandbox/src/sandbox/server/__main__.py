@@ -92,7 +92,7 @@ def _serve(folder: Path, account: str, region: str, description: Path) -> None:
 
     adopt_orphans()
     listener = Listener(folder, account, region)
-    ports = providers.serve(listener.account.client, listener.account.client, account, region)
+    ports = providers.serve(listener.account.client, listener.account.client, listener.account.sign_in, account, region)
     draft = description.with_suffix(".draft")
     draft.write_text(
         json.dumps(

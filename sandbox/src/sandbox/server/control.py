@@ -127,8 +127,8 @@ def _credentials(account: Account, name: str | None, exact_names: Sequence[str])
 
 def _providers(account: Account, name: str, exact_names: Sequence[str]) -> Json:
     credentials = _credentials(account, name, exact_names)
-    signed = Credentials(**credentials)
-    ports = providers.serve(lambda service: account.client(service, signed), account.client, account.id, account.region)
+    client = account.sign_in(Credentials(**credentials))
+    ports = providers.serve(client, account.client, account.sign_in, account.id, account.region)
     return {"credentials": credentials, **ports._asdict()}
 
 

@@ -231,3 +231,76 @@ def test_a_private_zone_of_a_vpc_that_exists_is_found_there(deploy: Deploy, monk
     assert asked == [{"name": "dev.example.com", "privateZone": True, "vpcId": "vpc-0a"}]
     aliases = [name for name in recorder.named(RECORD) if "aliases" in recorder.inputs(RECORD, name)]
     assert {recorder.inputs(RECORD, name)["zoneId"] for name in aliases} == {"private dev.example.com"}
+
+
+PROVIDER = "pulumi:providers:aws"
+ROLE, OTHER = (f"arn:aws:iam::{account}:role/network/zones" for account in ("999988887777", "111122223333"))
+
+
+def written_by(recorder: Recorder) -> dict[str, str]:
+    """Record → the name of the explicit provider that makes it; all else is made by the default one."""
+    by = {request.name: request.provider for request in recorder.requests() if request.provider}
+    assert by.keys() <= recorder.named(RECORD).keys()
+    return {name: provider.split("::")[3] for name, provider in by.items()}
+
+
+def test_what_a_role_is_named_for_is_read_and_written_by_it_and_nothing_else_is(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = [
+        {"zone": "example.org", "role": ROLE},
+        {"zone": "example.net", "role": OTHER, "records": False},
+        {"zone": "in.example.org", "role": ROLE, "private": True, "validated_in": "example.org"},
+    ]
+    hosts = ["www.dev.example.com", "www.example.org", "www.example.net", "a.in.example.org"]
+    recorder, elsewhere = zoned(deploy, monkeypatch, hosts, more_zones=more)
+    assert written_by(recorder) == {
+        "load-balancer-www.example.org": "zones-999988887777-zones",
+        "load-balancer-example.org-certificate-record": "zones-999988887777-zones",
+        "load-balancer-in.example.org-certificate-record": "zones-999988887777-zones",
+        "load-balancer-example.net-certificate-record": "zones-111122223333-zones",
+    }
+    assert {zone: by.split("::")[3] for zone, by in recorder.invoked_by().items()} == {
+        "example.org": "zones-999988887777-zones",
+        "example.net": "zones-111122223333-zones",
+    }
+    assert recorder.inputs(PROVIDER, "zones-999988887777-zones") == {
+        "region": "ap-northeast-1",
+        "assumeRoles": json.dumps([{"roleArn": ROLE, "sessionName": "fargate-delivery"}]),
+        "defaultTags": json.dumps({"tags": {"project": "fargate-delivery", "stack": "dev"}}),
+        "skipCredentialsValidation": "false",
+        "skipRegionValidation": "true",
+    }
+    assert recorder.types()[PROVIDER] == 2
+    assert elsewhere == ["www.example.net"]
+
+
+def test_a_provider_with_a_role_signs_in_as_the_stack_s_own_first(deploy: Deploy) -> None:
+    config = stack_config("dev", domain={"zone": "dev.example.com", "role": ROLE})
+    config |= {"aws:profile": "deploys", "aws:assumeRoles": json.dumps([{"roleArn": OTHER, "externalId": "agreed"}])}
+    recorder = deploy(program, config=config, secret_keys=SECRET_KEYS)
+    made = recorder.inputs(PROVIDER, "zones-999988887777-zones")
+    assert made["profile"] == "deploys"
+    assert json.loads(made["assumeRoles"]) == [
+        {"roleArn": OTHER, "externalId": "agreed"},
+        {"roleArn": ROLE, "sessionName": "fargate-delivery"},
+    ]
+    assert set(written_by(recorder)) == set(recorder.named(RECORD))
+
+
+def test_without_a_role_the_default_provider_makes_everything(dev: Recorder) -> None:
+    assert dev.types()[PROVIDER] == 0
+    assert written_by(dev) == {}
+
+
+def test_where_nothing_is_validated_or_recorded_no_role_is_assumed(deploy: Deploy) -> None:
+    """The certificates of a load balancer that exists are its owner's."""
+    config = stack_config(
+        "dev",
+        network={"vpc_id": "vpc-0123456789abcdef0", "private_subnet_ids": ["subnet-3"]},
+        domain={"zone": "dev.example.com", "records": False, "role": ROLE},
+        load_balancer={
+            "listener_arn": f"arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener/app/shared/{'0' * 16}/{'1' * 16}"
+        },
+    )
+    assert deploy(program, config=config, secret_keys=SECRET_KEYS).types()[PROVIDER] == 0

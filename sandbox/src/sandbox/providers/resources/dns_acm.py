@@ -139,7 +139,7 @@ class Record:
             record_set = self._find(aws, props)
             if record_set is not None:
                 batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record_set}]}
-                aws.client("route53").change_resource_record_sets(HostedZoneId=_zone(props), ChangeBatch=batch)
+                _apply(aws, props, batch)
         except ClientError as error:
             if not is_gone(error):
                 raise
@@ -163,7 +163,7 @@ class Record:
         for name, key in (("setIdentifier", "SetIdentifier"), ("healthCheckId", "HealthCheckId")):
             records |= {key: inputs[name]} if name in inputs else {}
         batch = {"Comment": "Managed by Pulumi", "Changes": [{"Action": action, "ResourceRecordSet": records}]}
-        aws.client("route53").change_resource_record_sets(HostedZoneId=_zone(inputs), ChangeBatch=batch)
+        _apply(aws, inputs, batch)
 
     def _find(self, aws: Aws, props: Properties) -> Any:
         fqdn = self._fqdn(aws, props)
@@ -276,6 +276,15 @@ class CertificateValidation:
 
 def _vpc(aws: Aws, vpc: Properties) -> Properties:
     return {"VPCId": vpc["vpcId"], "VPCRegion": vpc.get("vpcRegion", aws.region)}
+
+
+def _apply(aws: Aws, props: Properties, batch: Properties) -> None:
+    """Change records and wait until Route 53 has them everywhere, as the provider does (its route53/record.go)."""
+    client = aws.client("route53")
+    change = client.change_resource_record_sets(HostedZoneId=_zone(props), ChangeBatch=batch)["ChangeInfo"]["Id"]
+    wait_until(
+        f"{change} is still pending", lambda: client.get_change(Id=change)["ChangeInfo"]["Status"] == "INSYNC", 1800
+    )
 
 
 def _zone(props: Properties) -> str:
