@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from acceptance.evidence import Answer, Check, Evidence, Execution, Finding, Look
-from releases.pipeline import DEPLOY_STAGE
+from releases.pipeline_state import DEPLOY_STAGE
 
 APPROVE_STAGE, MIGRATION = "Approve", "Migrate"
 STATES = {"IN_PROGRESS", "COMPLETED", "FAILED"}

@@ -1,9 +1,8 @@
 """The deployment in which ECS shifts a service's traffic: how far it is, and how to answer or end it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import boto3
@@ -11,14 +10,13 @@ import click
 from botocore.exceptions import ClientError
 
 from delivery.command_line import Address, service_command
+from delivery.going_on import minutes_left, shift_words
 from releases import service_deployments
 from releases.errors import PROGRAM, DeliveryError
 from releases.service_deployments import ServiceDeployment
 from releases.service_state import ServiceState, read_state, revision_name
 
 Verb = Literal["continue", "abort"]
-END = {"pause": "and then it goes back", "bake": "and then the old tasks go", "step": "until more of it shifts"}
-"""What comes after each kind of waiting."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Shift:
         percent: of the traffic, that its tasks have.
         waits_in: `pause`, `bake` or `step` (between two steps of the shift); "" when it waits in none.
         minutes_left: of that; None when it waits in none.
+        words: all of it, for people.
         test_address: where its tasks answer before they have traffic; None without a test port.
     """
 
@@ -41,20 +40,20 @@ class Shift:
     percent: float
     waits_in: str
     minutes_left: int | None
+    words: str
     test_address: str | None
 
     def lines(self) -> list[tuple[str, str]]:
         """For people: label and text."""
-        left = f"; {self.minutes_left} min left of its {self.waits_in}, {END[self.waits_in]}" if self.waits_in else ""
-        where = self.stage or self.status
-        back = ", and it goes back" if self.status in service_deployments.GOING_BACK else ""
         return [
-            ("shift", f"{where}: its new tasks have {self.percent:g} % of the traffic{left}{back}"),
+            ("shift", self.words),
             *([("test port", self.test_address)] if self.test_address else []),
         ]
 
 
-def shift(session: boto3.Session, state: ServiceState, service: dict[str, Any], address: Address) -> Shift | None:
+def shift(
+    session: boto3.Session, state: ServiceState, service: dict[str, Any], address: Address, now: datetime
+) -> Shift | None:
     """How far ECS is with shifting a service's traffic; None when it does not.
 
     Args:
@@ -62,18 +61,19 @@ def shift(session: boto3.Session, state: ServiceState, service: dict[str, Any], 
         state: the service.
         service: as DescribeServices has it.
         address: what opens a port of a host.
+        now: the time, in UTC.
     """
     deployment = state.shifting
     if deployment is None:
         return None
-    left = None if deployment.until is None else (deployment.until - datetime.now(UTC)).total_seconds() / 60
     return Shift(
         deployment=deployment.arn,
         status=deployment.status,
         stage=deployment.stage,
         percent=deployment.share,
         waits_in=deployment.waits_in,
-        minutes_left=None if left is None else max(0, math.ceil(left)),
+        minutes_left=minutes_left(deployment, now),
+        words=shift_words(deployment, now),
         test_address=_test_address(session.client("elbv2"), service, address),
     )
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from policy.image_names import may_change
 from releases import sidecars
+from releases.controllers.controller import Tasks
 from releases.ecs import describe_tasks
 from releases.names import aws_name
 from releases.service_state import ServiceState, service_containers
@@ -23,9 +24,16 @@ def moving(containers: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def running(
-    session: boto3.Session, stack: str, state: ServiceState, definition: Mapping[str, Any]
+    session: boto3.Session, stack: str, state: ServiceState, definition: Mapping[str, Any], tasks: Tasks | None = None
 ) -> list[tuple[str, str]]:
     """(container, digest) of each image that the service's tasks run beside its own; one container may run several.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        state: the service.
+        definition: the task definition that it should run.
+        tasks: those of the service, where they are known already.
 
     Raises:
         botocore.exceptions.ClientError: ECS refuses to tell.
@@ -33,7 +41,9 @@ def running(
     names = _images(stack, state, definition).keys()
     if not names:
         return []
-    return sidecars.running(describe_tasks(session.client("ecs"), state.cluster, serviceName=state.name), names)
+    if tasks is None:
+        tasks = describe_tasks(session.client("ecs"), state.cluster, serviceName=state.name)
+    return sidecars.running(tasks, names)
 
 
 def gone(

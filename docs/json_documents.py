@@ -29,10 +29,8 @@ def page() -> str:
     """The whole page."""
     lines, told = [HEAD], set[type]()
     for verb, document in documents().items():
-        many = typing.get_origin(document) is list
-        (kind,) = typing.get_args(document) if many else (document,)
-        lines.append(f"- `delivery {verb}`: {'a list of ' if many else ''}{_link(kind)}")
-        told.update(_with_parts(kind))
+        lines.append(f"- `delivery {verb}`: {_type(document)}")
+        told.update(part for kind in _parts(document) for part in _with_parts(kind))
     for kind in sorted(told, key=lambda each: each.__name__):
         lines.append(f"\n## {kind.__name__}\n\n{_summary(kind)}\n\n| field | type | |\n|---|---|---|")
         meanings, hints = fields_in(inspect.getdoc(kind) or ""), typing.get_type_hints(kind)
@@ -66,13 +64,13 @@ def fields_in(docstring: str) -> Mapping[str, str]:
     return {name: re.sub(r"\bNone\b", "null", " ".join(text.split())) for name, text in zip(names, texts, strict=True)}
 
 
-def _with_parts(kind: type) -> Iterator[type]:
-    """A dataclass and those that its fields are made of."""
-    yield kind
-    for hint in typing.get_type_hints(kind).values():
-        for part in _parts(hint):
-            if dataclasses.is_dataclass(part):
-                yield from _with_parts(typing.cast(type, part))
+def _with_parts(kind: Any) -> Iterator[type]:
+    """A dataclass and those that its fields are made of; nothing of another type."""
+    if dataclasses.is_dataclass(kind):
+        yield typing.cast(type, kind)
+        for hint in typing.get_type_hints(kind).values():
+            for part in _parts(hint):
+                yield from _with_parts(part)
 
 
 def _parts(hint: Any) -> Iterator[Any]:

@@ -8,10 +8,10 @@ from enum import Enum
 
 import boto3
 
+from releases.controllers.controller import Tasks
 from releases.ecs import describe_revision
 from releases.errors import PROGRAM
 from releases.names import aws_name
-from releases.record import Release
 from releases.service_state import Images, ServiceState, images, named_digest
 
 
@@ -70,12 +70,19 @@ def diagnose(observation: Observation) -> Diagnosis:
     return Diagnosis(RepairAction.MOVE_LIVE, summary)
 
 
-def observe(session: boto3.Session, stack: str, state: ServiceState) -> Observation:
-    """Collect what the diagnosis rests on."""
+def observe(session: boto3.Session, stack: str, state: ServiceState, tasks: Tasks | None = None) -> Observation:
+    """Collect what the diagnosis rests on.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        state: the service.
+        tasks: those of the service, where they are known already.
+    """
     primary = state.deployments[0]
     return Observation(
-        images=images(session, stack, state),
-        named=_named(session, aws_name(stack, state.service), state.release),
+        images=images(session, stack, state, tasks),
+        named=_named(session, aws_name(stack, state.service), state),
         failed=f"{primary.id} {primary.state} {primary.reason}".strip() if primary.state == "FAILED" else None,
     )
 
@@ -85,10 +92,14 @@ def repair_command(stack: str, service: str) -> str:
     return f"{PROGRAM} repair {service} --stack {stack}"
 
 
-def _named(session: boto3.Session, repository: str, release: Release | None) -> str | None:
+def _named(session: boto3.Session, repository: str, state: ServiceState) -> str | None:
     """The digest that the record's task definition runs; None when it names a tag, or cannot be looked at."""
+    release = state.release
     if release is None:
         return None
+    for definition in state.revisions:
+        if definition["taskDefinitionArn"] == release.task_definition:
+            return named_digest(definition, repository)
     ecs = session.client("ecs")
     try:
         return named_digest(describe_revision(ecs, release.task_definition), repository)

@@ -14,10 +14,11 @@ from releases.errors import PROGRAM, DeliveryError
 from releases.executions import IMAGE, was_given
 from releases.failure import NO_REASON, cause_of, one_line
 from releases.names import LIVE, inbox
+from releases.pipeline_state import DEPLOY_STAGE, GOES_ON
 from releases.progress import Log, Progress
 from releases.record import UNKNOWN
 
-RUNNING = frozenset({"InProgress", "Stopping"})
+RUNNING = GOES_ON
 """An execution's states that are not its end."""
 WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
 """An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
@@ -34,8 +35,6 @@ Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedT
 runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
 MINUTES_OF_ANOTHER_ACTION = 60
 """All others, and what comes between two actions (the same page)."""
-DEPLOY_STAGE = "Deploy"
-"""The pipeline's stage that changes what a service runs."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import boto3
 
 from releases import service_deployments
 from releases.controllers import controller_of
-from releases.controllers.controller import Controller, Deployment
+from releases.controllers.controller import Controller, Deployment, Tasks
 from releases.ecs import (
     AT_ONCE,
     describe_revision,
@@ -21,7 +21,7 @@ from releases.ecs import (
 )
 from releases.errors import DeliveryError, RecordError
 from releases.names import LIVE, aws_name, record_name
-from releases.pipeline import DEPLOY_STAGE
+from releases.pipeline_state import IDLE, PipelineState, read_pipeline_state
 from releases.record import UNRELEASED, Release
 from releases.repository import Repository, is_of
 from releases.service_deployments import ServiceDeployment
@@ -84,6 +84,7 @@ class ServiceState:
         alternates: whether ECS knows a second target group of it, which it shifts traffic to or has shifted it to.
         shifting: the service deployment in which ECS shifts its traffic; None when it has none.
         revisions: the task definitions of its deployments, of which ECS may start tasks.
+        pipeline: what its pipeline is at.
     """
 
     service: str
@@ -103,6 +104,7 @@ class ServiceState:
     alternates: bool = False
     shifting: ServiceDeployment | None = None
     revisions: tuple[Mapping[str, Any], ...] = ()
+    pipeline: PipelineState = IDLE
 
     @property
     def shifts(self) -> bool:
@@ -227,6 +229,7 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
             replace(each, fingerprint=fingerprint_in(revisions[each.task_definition])) for each in listed
         )
         record = records.get(name, UNRELEASED)
+        pipeline = read_pipeline_state(pipelines, aws_name(stack, name))
         return ServiceState(
             service=name,
             name=service["serviceName"],
@@ -238,7 +241,8 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
             target_groups=tuple(controller.target_groups(service)),
             deployments=deployments,
             record=record,
-            execution=_deploying(pipelines, aws_name(stack, name)),
+            execution=pipeline.deploying,
+            pipeline=pipeline,
             settings=_settings(service),
             template=stored_template(session, stack, name, record) if controller.deploys_template else None,
             strategy=service_deployments.strategy_of(service),
@@ -251,8 +255,14 @@ def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> 
         return dict(zip(there, pool.map(state, there), strict=True))
 
 
-def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
+def images(session: boto3.Session, stack: str, state: ServiceState, tasks: Tasks | None = None) -> Images:
     """Which image a service runs, which is live and which was released.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        state: the service.
+        tasks: those of the service, where they are known already.
 
     Raises:
         DeliveryError: no container of the revision that runs is the service's own.
@@ -261,7 +271,10 @@ def images(session: boto3.Session, stack: str, state: ServiceState) -> Images:
     """
     release, repository = state.release, Repository(session, aws_name(stack, state.service))
     live, released = repository.digest(LIVE), release.image_digest if release else None
-    running, named = _running(session.client("ecs"), state, repository.name)
+    ecs = session.client("ecs")
+    if tasks is None:
+        tasks = describe_tasks(ecs, state.cluster, serviceName=state.name)
+    running, named = _running(ecs, state, repository.name, list(tasks))
     return Images(running and as_deployed(running, (named, live, released), repository.platforms), live, released)
 
 
@@ -324,25 +337,14 @@ def _settings(service: dict[str, Any]) -> Settings:
     )
 
 
-def _deploying(codepipeline: Any, pipeline: str) -> str | None:
-    """The execution that is in a pipeline's Deploy stage."""
-    try:
-        stages = codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
-    except codepipeline.exceptions.PipelineNotFoundException:
-        return None
-    for stage in stages:
-        latest = stage.get("latestExecution", {})
-        if stage["stageName"] == DEPLOY_STAGE and latest.get("status") in ("InProgress", "Stopping"):
-            return str(latest["pipelineExecutionId"])
-    return None
-
-
-def _running(ecs: Any, state: ServiceState, repository: str) -> tuple[str | None, str | None]:
+def _running(
+    ecs: Any, state: ServiceState, repository: str, tasks: Sequence[Mapping[str, Any]]
+) -> tuple[str | None, str | None]:
     """The digest that the tasks of the primary deployment's revision run, and the one that this revision names."""
-    tasks = list(describe_tasks(ecs, state.cluster, serviceName=state.name))
     if not tasks:
         return None, None
-    definition = describe_revision(ecs, state.task_definition)
+    known = {definition["taskDefinitionArn"]: definition for definition in state.revisions}
+    definition = known.get(state.task_definition) or describe_revision(ecs, state.task_definition)
     containers = service_containers(definition, repository)
     if not containers:
         raise DeliveryError(

@@ -1,23 +1,30 @@
 """What a service runs, and what was released."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import boto3
 import click
 
+from delivery.addresses import addresses
 from delivery.command_line import (
     Address,
     Connection,
     at_aws,
     json_option,
+    optional_service_argument,
     print_json,
-    service_argument,
     stack_option,
 )
+from delivery.going_on import going_on, waits
+from delivery.overview import ASLEEP, Overview, overview, running_jobs, sleeping
+from delivery.overview_table import table
 from delivery.shift import Shift, shift
 from delivery.sidecars import gone, running
+from delivery.terminal import watch, width
+from releases import scaling
 from releases.consistency import RepairAction, diagnose, observe, repair_command
-from releases.ecs import describe_revision, describe_service
+from releases.ecs import describe_revision, describe_service, describe_tasks
 from releases.ecs_exec import closed
 from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
@@ -68,6 +75,12 @@ class Status:
         gone: images of sidecars that run and are no longer in ECR, in words.
         changed: sidecars that run another image than at the last release, in words.
         closed: containers in which ECS Exec opens no session, and why.
+        going_on: what changes it or is about to, with its progress, in words.
+        waits: what waits for whom, with the command that ends it, in words.
+        schedule: when how many tasks may run, by its schedule, in words.
+        asleep: whether that lets no task run now.
+        jobs: those that run now.
+        urls: where it answers.
     """
 
     service: str
@@ -93,6 +106,12 @@ class Status:
     gone: list[str]
     changed: list[str]
     closed: list[str]
+    going_on: list[str]
+    waits: list[str]
+    schedule: list[str]
+    asleep: bool
+    jobs: list[str]
+    urls: list[str]
 
     def lines(self) -> list[tuple[str, str]]:
         """For people: label and text."""
@@ -101,6 +120,7 @@ class Status:
         released = f"nothing yet{waits}" if release is None else f"{release_tag(release.release)} of {release.time}"
         return [
             ("service", self.service),
+            *(("url", url) for url in self.urls),
             ("image", self.image_digest or "no task runs"),
             ("live", self.live or "no image"),
             ("release", released),
@@ -111,6 +131,11 @@ class Status:
             *([("last delivery", self.failure)] if self.failure else []),
             *([("in flight", self.in_flight), ("", f"{self.wait}")] if self.in_flight else []),
             *(self.shift.lines() if self.shift else []),
+            *(("goes on", words) for words in self.going_on if self.shift is None or self.shift.words not in words),
+            *(("waits", words) for words in self.waits),
+            *(("job", f"{job} runs") for job in self.jobs),
+            *(("schedule", words) for words in self.schedule),
+            *([("", ASLEEP)] if self.asleep else []),
             *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
             *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
             *(("sidecar", f"{words} since the last release") for words in self.changed),
@@ -120,7 +145,7 @@ class Status:
         ]
 
 
-DOCUMENT = Status
+DOCUMENT = Status | list[Overview]
 
 
 def status(session: boto3.Session, stack: str, service: str, address: Address = at_aws) -> Status:
@@ -142,12 +167,14 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
     definition = describe_revision(ecs, state.task_definition)
     names = service_containers(definition, name)
     containers = [container for container in definition["containerDefinitions"] if container["name"] in names]
-    observation = observe(session, stack, state)
-    diagnosis = diagnose(observation)
+    now, tasks = datetime.now(UTC), list(describe_tasks(ecs, state.cluster))
+    own = [task for task in tasks if task.get("group") == f"service:{state.name}"]
+    diagnosis = diagnose(observation := observe(session, stack, state, own))
     disagrees = not state.in_flight and diagnosis.action is not RepairAction.NOTHING
     pipeline = Pipeline(session, name)
     first_upload = pipeline.first_upload() if state.release is None else None
-    sidecars = running(session, stack, state, definition)
+    sidecars = running(session, stack, state, definition, own)
+    groups = {service: state.target_groups}
     return Status(
         service=service,
         image_digest=observation.images.running,
@@ -166,28 +193,49 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
         live=observation.images.live,
         in_flight=state.in_flight,
         wait=state.how_to_wait(stack) if state.in_flight else None,
-        shift=shift(session, state, described, address),
+        shift=shift(session, state, described, address, now),
         disagreement=diagnosis.summary if disagrees else None,
         repair=repair_command(stack, service) if disagrees else None,
         gone=gone(session, stack, state, definition, sidecars),
         changed=changes(state.release.sidecars if state.release else "", written(sidecars)),
         closed=closed(described, definition),
+        going_on=going_on(state, now),
+        waits=waits(state, stack, now),
+        schedule=scaling.schedule(session, state.cluster, state.name),
+        asleep=state.release is not None and service in sleeping(session, [state]),
+        jobs=running_jobs(tasks, stack, service),
+        urls=addresses(session.client("elbv2"), groups, address).get(service, []),
     )
 
 
 @click.command("status")
-@service_argument
+@optional_service_argument
 @stack_option
+@click.option("--watch", "watching", is_flag=True, help="Look again and again, until interrupted.")
 @json_option
 @click.pass_obj
-def command(connection: Connection, service: str, stack: str, as_json: bool) -> None:
-    """What SERVICE runs, what was released, what is in flight, and whether it all agrees.
+def command(connection: Connection, service: str | None, stack: str, watching: bool, as_json: bool) -> None:
+    """What SERVICE runs, what was released, what is in flight, and whether it all agrees; without SERVICE, all of them.
+
+    \b
+    delivery status --stack dev --watch      all services, drawn anew until Ctrl-C
 
     Example: delivery status chuoi --stack dev
     """
-    now = status(connection.session, stack, service, connection.address)
-    if as_json:
-        print_json(now)
+
+    def look() -> list[str]:
+        if service is None:
+            return table(overview(connection.session, stack, connection.address), datetime.now(UTC), width())
+        lines = status(connection.session, stack, service, connection.address).lines()
+        return [f"{label:<16} {text}" for label, text in lines]
+
+    if watching and as_json:
+        raise click.UsageError("--watch is for people; run --json again and again")
+    if watching:
+        watch(look)
+    if not as_json:
+        click.echo("\n".join(look()))
+    elif service is None:
+        print_json(overview(connection.session, stack, connection.address))
     else:
-        for label, text in now.lines():
-            click.echo(f"{label:<16} {text}")
+        print_json(status(connection.session, stack, service, connection.address))

@@ -24,6 +24,8 @@ class Deployment:
         fingerprint: the template that the revision was made of; "" when it says nothing of it, or was not asked.
         running: how many of its tasks run.
         created: when, in seconds since 1970.
+        wanted: how many of its tasks are to run.
+        failed: how many of its tasks have failed, one after another; 0 for a task set, of which ECS says nothing.
     """
 
     id: str
@@ -34,6 +36,8 @@ class Deployment:
     fingerprint: str = ""
     running: int = 0
     created: float = 0.0
+    wanted: int = 0
+    failed: int = 0
 
 
 class Controller(ABC):
@@ -146,6 +150,8 @@ def primary_first(
                 tasks=running + entry.get("pendingCount", 0),
                 running=running,
                 created=entry["createdAt"].timestamp(),
+                wanted=entry.get("desiredCount", entry.get("computedDesiredCount", 0)),
+                failed=entry.get("failedTasks", 0),
             )
         )
     return deployments

@@ -108,10 +108,9 @@ class Stack:
         return dict(found)
 
     def status(self, service: str) -> dict[str, Any]:
-        """What a service runs, whatever became of its last delivery."""
+        """What a service runs, whatever is on its way to it, or became of its last delivery."""
         status: dict[str, Any] = self.ok("status", service, "--json").json
-        del status["failure"]
-        return status
+        return {name: value for name, value in status.items() if name not in ("failure", "going_on", "waits")}
 
     def failure(self, service: str) -> str | None:
         """What `status` says of a last delivery that has failed."""

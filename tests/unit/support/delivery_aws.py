@@ -54,7 +54,8 @@ class FakeAws:
     """Tables that a test fills, and what was written to them.
 
     `crash_before` ends the command before its write of that number, counted from 1. `refuse` answers operations with
-    an error code. `source` is the provider of the pipeline's source.
+    an error code. `source` is the provider of the pipeline's source. `scaling` has what is scaled, `most` how many tasks
+    it may have at most, `listeners` the rules by port.
     """
 
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,6 +70,9 @@ class FakeAws:
     source: str = "s3"
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
+    most: int = 1
+    schedule: list[dict[str, Any]] = field(default_factory=list)
+    listeners: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     refuse: dict[str, RefusedError] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     calls: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
@@ -149,7 +153,7 @@ class FakeAws:
             ],
             "createdAt": NOW,
         }
-        self.tasks = [self.task(revisions[0], running)]
+        self.tasks = [self.task(revisions[0], running, "service:dev-web-codedeploy")]
 
     def shift(self, status: str, **fields: Any) -> None:
         """ECS shifts the traffic of the service `web`, and its newest service deployment is so."""
@@ -161,9 +165,10 @@ class FakeAws:
         arn = f"{ARN}:service-deployment/dev/dev-web/d1"
         self.shifts = [{"serviceDeploymentArn": arn, "status": status, "createdAt": NOW, **fields}]
 
-    def task(self, revision: str, image_digest: str) -> dict[str, Any]:
+    def task(self, revision: str, image_digest: str, group: str = "service:dev-web") -> dict[str, Any]:
         return {
             "taskArn": f"{ARN}:task/dev/{len(self.tasks)}",
+            "group": group,
             "taskDefinitionArn": revision,
             "containers": [{"name": "web", "imageDigest": image_digest}],
         }
@@ -268,8 +273,10 @@ class FakeAws:
         return {"taskArns": [task["taskArn"] for task in self._of(given)]}
 
     def _of(self, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        family = given.get("family") or given["serviceName"].removesuffix("-codedeploy")
-        return (t for t in self.tasks if self.definitions[t["taskDefinitionArn"]]["family"] == family)
+        if family := given.get("family"):
+            return (t for t in self.tasks if self.definitions[t["taskDefinitionArn"]]["family"] == family)
+        group = f"service:{given['serviceName']}" if "serviceName" in given else None
+        return (t for t in self.tasks if group in (None, t["group"]))
 
     def _DescribeTasks(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"tasks": [task for task in self.tasks if task["taskArn"] in given["tasks"]]}
@@ -335,7 +342,31 @@ class FakeAws:
             self.parameters.pop(name, None)
 
     def _DescribeScalableTargets(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {"ScalableTargets": [{"ResourceId": r} for r in given["ResourceIds"] if r in self.scaling]}
+        there = [r for r in given["ResourceIds"] if r in self.scaling]
+        return {"ScalableTargets": [{"ResourceId": r, "MaxCapacity": self.most} for r in there]}
+
+    def _DescribeScheduledActions(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"ScheduledActions": self.schedule}
+
+    def _DescribeTargetGroups(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "TargetGroups": [
+                {"TargetGroupArn": arn, "LoadBalancerArns": ["balancer"]} for arn in given["TargetGroupArns"]
+            ]
+        }
+
+    def _DescribeListeners(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert given["LoadBalancerArn"] == "balancer"
+        protocols = {80: "HTTP"}
+        return {
+            "Listeners": [
+                {"ListenerArn": str(port), "Port": port, "Protocol": protocols.get(port, "HTTPS")}
+                for port in self.listeners
+            ]
+        }
+
+    def _DescribeRules(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"Rules": self.listeners[int(given["ListenerArn"])]}
 
     def _RegisterScalableTarget(self, given: dict[str, Any]) -> None:
         self.scaling[given["ResourceId"]] = any(given["SuspendedState"].values())

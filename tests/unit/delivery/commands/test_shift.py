@@ -132,11 +132,15 @@ class WithTestPort(FakeAws):
     """Whose load balancer has a test listener."""
 
     def _DescribeRules(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "ListenerArn" in given:
+            return super()._DescribeRules(given)
         assert given == {"RuleArns": [RULE]}
         hosts = {"Field": "host-header", "HostHeaderConfig": {"Values": ["web.example.com"]}}
         return {"Rules": [{"Conditions": [{"Field": "path-pattern"}, hosts]}]}
 
     def _DescribeListeners(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "LoadBalancerArn" in given:
+            return super()._DescribeListeners(given)
         assert given == {"ListenerArns": [LISTENER]}
         return {"Listeners": [{"Port": 8443, "Protocol": "HTTPS"}]}
 
@@ -197,7 +201,7 @@ def test_status_says_how_far_a_shift_is(
     )
     aws.services["dev-web"]["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"] = RULE
     monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
-    monkeypatch.setattr("delivery.shift.datetime", SimpleNamespace(now=lambda _: NOW))
+    monkeypatch.setattr("delivery.commands.status.datetime", SimpleNamespace(now=lambda _: NOW))
     runner = CliRunner()
     lines = runner.invoke(main, ["status", "web", "--stack", "dev"]).output.splitlines()
     assert f"{'shift':<16} {words}" in lines

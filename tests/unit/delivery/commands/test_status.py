@@ -1,7 +1,13 @@
 """What `status` reads of a service, and the lines that it prints of it."""
 
+import json
+
+import pytest
+from click.testing import CliRunner, Result
 from delivery_aws import REGISTRY, STACK, FakeAws, digest
 
+from delivery.__main__ import main
+from delivery.command_line import Connection
 from delivery.commands.status import Secret, status
 
 A, B = digest("a"), digest("b")
@@ -69,3 +75,62 @@ def test_the_lines_of_a_service_without_a_release() -> None:
         ("live", "no image"),
         ("release", "nothing yet; waits for its first upload, to s3://bucket/sources/web/source.zip"),
     ]
+
+
+def test_what_goes_on_waits_and_is_scheduled_has_lines() -> None:
+    aws = released()
+    latest = {"pipelineExecutionId": "e1", "status": "InProgress"}
+    approval = {"actionName": "Approve", "latestExecution": {"status": "InProgress", "token": "t"}}
+    inbound = [{"pipelineExecutionId": "e2", "status": "InProgress"}]
+    aws.pipeline["stages"] = [
+        {"stageName": "Approve", "latestExecution": latest, "actionStates": [approval], "inboundExecutions": inbound}
+    ]
+    aws.schedule = [
+        {"Schedule": "cron(0 21 * * ? *)", "Timezone": "Asia/Tokyo", "ScalableTargetAction": {"MinCapacity": 0, "MaxCapacity": 0}},
+        {"Schedule": "cron(0 7 * * ? *)", "ScalableTargetAction": {"MinCapacity": 1, "MaxCapacity": 4}},
+    ]  # fmt: skip
+    aws.scaling, aws.most = {"service/dev/dev-web": False}, 0
+    aws.tasks.append(aws.task(aws.revision(1, "@x", family="dev-web_clean"), A, "family:dev-web_clean"))
+    now = status(aws.session(), STACK, "web")
+    assert now.asleep
+    assert now.lines()[8:14] == [
+        ("waits", "execution e1 waits for `delivery approve web --stack dev` or `delivery reject web --stack dev`"),
+        ("waits", "execution e2 waits for e1, which is in Approve"),
+        ("job", "clean runs"),
+        ("schedule", "0 tasks from cron(0 21 * * ? *) Asia/Tokyo on"),
+        ("schedule", "1 to 4 tasks from cron(0 7 * * ? *) UTC on"),
+        ("", "its schedule has it at 0 tasks now"),
+    ]
+
+
+def test_a_deployment_goes_on() -> None:
+    aws = released()
+    aws.services["dev-web"]["deployments"][0] |= {"rolloutState": "IN_PROGRESS", "runningCount": 1, "desiredCount": 2}
+    now = status(aws.session(), STACK, "web")
+    assert ("goes on", "deployment of dev-web:7: 1 of 2 tasks run") in now.lines()
+
+
+def test_a_shift_is_told_once() -> None:
+    aws = released()
+    aws.shift("IN_PROGRESS", lifecycleStage="SCALE_UP")
+    labels = [label for label, _ in status(aws.session(), STACK, "web").lines()]
+    assert (labels.count("shift"), labels.count("goes on")) == (1, 0)
+
+
+def test_without_a_service_it_is_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = released()
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["status", "--stack", "dev", *arguments])
+
+    assert call().output.splitlines()[0].split() == ["SERVICE", "RELEASE", "AGE", "IMAGE", "TASKS", "URL"]
+    assert [each["service"] for each in json.loads(call("--json").output)] == ["web"]
+    assert call("--json", "--watch").exit_code == 2
+    monkeypatch.setattr("time.sleep", interrupt)
+    assert (call("--watch").exit_code, call("web", "--watch").exit_code) == (130, 130)
+    assert call("web", "--watch").stdout.splitlines()[0].split()[1:] == ["service", "web"]
+
+
+def interrupt(_: float) -> None:
+    raise KeyboardInterrupt

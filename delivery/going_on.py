@@ -1,0 +1,84 @@
+"""What goes on with a service, and what waits for whom, in words."""
+
+import math
+from collections.abc import Iterator
+from datetime import datetime
+
+from delivery.durations import since
+from releases.errors import PROGRAM
+from releases.service_deployments import ServiceDeployment, answers
+from releases.service_state import ServiceState, revision_name
+
+END = {"pause": "and then it goes back", "bake": "and then the old tasks go", "step": "until more of it shifts"}
+"""What comes after each kind of waiting."""
+
+
+def going_on(state: ServiceState, now: datetime) -> list[str]:
+    """What changes a service or is about to, with its progress.
+
+    Args:
+        state: the service.
+        now: the time, in UTC.
+    """
+    executions = [
+        f"execution {each.execution} is in {each.place} {since(each.since, now)}".rstrip()
+        for each in state.pipeline.running
+        if not each.approval
+    ]
+    return [*executions, *_deployment(state, now)]
+
+
+def _deployment(state: ServiceState, now: datetime) -> Iterator[str]:
+    primary, *others = state.deployments
+    if state.shifting is not None:
+        yield f"deployment of {revision_name(primary.task_definition)}: {shift_words(state.shifting, now)}"
+    elif primary.state == "IN_PROGRESS" or any(other.tasks for other in others):
+        wanted = max(primary.wanted, state.desired)
+        failed = f", {primary.failed} failed" if primary.failed else ""
+        before = sum(other.tasks for other in others)
+        old = f"; {before} of before" if before else ""
+        revision = revision_name(primary.task_definition)
+        yield f"deployment of {revision}: {primary.running} of {wanted} tasks run{failed}{old}"
+
+
+def shift_words(deployment: ServiceDeployment, now: datetime) -> str:
+    """How far ECS is with shifting the traffic."""
+    left = minutes_left(deployment, now)
+    waits = f"; {left} min left of its {deployment.waits_in}, {END[deployment.waits_in]}" if left is not None else ""
+    back = ", and it goes back" if deployment.goes_back else ""
+    where = deployment.stage or deployment.status
+    return f"{where}: its new tasks have {deployment.share:g} % of the traffic{waits}{back}"
+
+
+def minutes_left(deployment: ServiceDeployment, now: datetime) -> int | None:
+    """How long it waits in its pause, bake or step; None when it waits in none."""
+    if deployment.until is None:
+        return None
+    return max(0, math.ceil((deployment.until - now).total_seconds() / 60))
+
+
+def waits(state: ServiceState, stack: str, now: datetime) -> list[str]:
+    """What waits for whom, with the command that ends it.
+
+    Args:
+        state: the service.
+        stack: the stack.
+        now: the time, in UTC.
+    """
+    return list(_waits(state, stack, now))
+
+
+def _waits(state: ServiceState, stack: str, now: datetime) -> Iterator[str]:
+    target = f"{state.service} --stack {stack}"
+    for each in state.pipeline.running:
+        if each.approval:
+            decide = f"`{PROGRAM} approve {target}` or `{PROGRAM} reject {target}`"
+            yield f"execution {each.execution} waits for {decide} {since(each.since, now)}".rstrip()
+    if state.shifting is not None and state.shifting.pause:
+        yield f"its deployment waits for {answers(stack, state.service)}"
+    for queued in state.pipeline.queued:
+        ahead = f"{queued.ahead}, which is in {queued.stage}" if queued.ahead else f"{queued.stage} to open"
+        yield f"execution {queued.execution} waits for {ahead}"
+    for closed in state.pipeline.closed:
+        by = f" by {closed.by.rpartition('/')[2]}" if closed.by else ""
+        yield f"no release enters {closed.stage} {since(closed.since, now)}".rstrip() + f", closed{by}: {closed.reason}"
