@@ -13,7 +13,8 @@ from delivery.page.facts import Delivery, Deployment, Outcome, Step
 from releases import executions
 from releases.history import History
 from releases.names import LIVE, aws_name, release_tag
-from releases.pipeline import DEPLOY_STAGE, RUNNING, Pipeline
+from releases.pipeline import RUNNING, Pipeline
+from releases.pipeline_state import DEPLOY_STAGE
 from releases.record import UNKNOWN, Release
 from releases.service_state import ServiceState
 
