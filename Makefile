@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop upgrade test test-part test-all test-times page-views soak histories mutants mutation check docs format
+.PHONY: help setup up bootstrap acceptance stop upgrade test test-part test-all test-times page-views recording soak histories mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -93,6 +93,9 @@ test-all: setup ## Run all tests
 
 test-times: setup ## Write how long the tests took in the last run into tests/README.md
 	$(BIN)/python -m tests.support.times .pytest_cache/report.xml
+
+recording: setup ## Record the tutorial in a terminal, and write docs/session.svg
+	$(BIN)/python -m tests.support.recording
 
 page-views: setup ## Count the page views that break while each strategy releases, and write docs/how-to/assets.md
 	$(BIN)/python -m tests.support.page_views
