@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop upgrade test test-part test-all test-times page-views recording soak histories mutants mutation check docs format
+.PHONY: help setup up bootstrap acceptance stop upgrade test test-part test-all test-times page-views recording screenshots soak histories mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -99,6 +99,9 @@ recording: setup ## Record the tutorial in a terminal, and write docs/session.sv
 
 page-views: setup ## Count the page views that break while each strategy releases, and write docs/how-to/assets.md
 	$(BIN)/python -m tests.support.page_views
+
+screenshots: setup ## Release an app ten times in the sandbox, and take the pictures of the page that `delivery page` writes
+	$(BIN)/python -m tests.support.page_screenshots
 
 soak: setup ## Let both writers work for MINUTES, in an order that SEED gives
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)

@@ -14,7 +14,9 @@ from delivery.page.collect import collect
 )
 @click.option("--compare", "other", metavar="STACK", help="Also what differs from this stack.")
 @click.option("--compare-profile", metavar="PROFILE", help="For that stack, where it is in another account.")
-@click.option("--deliveries", type=click.IntRange(1, 100), default=10, show_default=True, help="Of each service.")
+@click.option(
+    "--deliveries", type=click.IntRange(1, 100), default=10, show_default=True, help="The last so many of each service."
+)
 @with_session
 def command(
     session: boto3.Session,

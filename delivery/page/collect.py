@@ -12,6 +12,7 @@ from delivery.commands.history import service_history
 from delivery.page.declared import fields_of
 from delivery.page.deliveries import read_deliveries, who
 from delivery.page.facts import Alarm, Held, Running, Service, StackFacts
+from delivery.page.words import legible
 from releases import scaling
 from releases.consistency import RepairAction, diagnose, observe, repair_command
 from releases.ecs import AT_ONCE, cluster_of, describe_revision, describe_services, describe_tasks, list_services
@@ -106,7 +107,7 @@ def _service(
         disagreement=diagnosis.summary if disagrees else "",
         repair=repair_command(stack, state.service) if disagrees else "",
         waits_for=first_upload or "",
-        failure="" if first_upload else pipeline.failure() or "",
+        failure="" if first_upload else legible(pipeline.failure() or ""),
         held=read_held(session.client("codepipeline"), pipeline.name),
         alarms=alarms,
         deliveries=read_deliveries(session, stack, state, history, deliveries),

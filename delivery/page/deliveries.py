@@ -10,6 +10,7 @@ import boto3
 
 from delivery.page import deployments
 from delivery.page.facts import Delivery, Deployment, Outcome, Step
+from delivery.page.words import legible
 from releases import executions
 from releases.history import History
 from releases.names import LIVE, aws_name, release_tag
@@ -110,13 +111,15 @@ def _delivery(
         id=id,
         outcome=outcome,
         what=what(image, [each for each in history.releases if before(each, summary["startTime"])]),
-        who=who(str(trigger["triggerDetail"])) if trigger.get("triggerType") != EVENT else by_event(image, repository),
+        who=who(str(trigger.get("triggerDetail", "")))
+        if trigger.get("triggerType") != EVENT
+        else by_event(image, repository),
         started=summary["startTime"],
         ended=None if outcome is Outcome.RUNNING else summary["lastUpdateTime"],
         release=release.release if release else None,
         digest=release.image_digest if release else told.get("IMAGE_DIGEST", ""),
         commit="" if commit == UNKNOWN else commit,
-        reason=pipeline.failure_reason(id).partition(": ")[2] if outcome is Outcome.FAILED else "",
+        reason=legible(pipeline.failure_reason(id).partition(": ")[2]) if outcome is Outcome.FAILED else "",
         steps=[_step(action) for action in actions],
         deployments=[
             deployments.by_code_deploy(session.client("codedeploy"), deployment, tasks)
@@ -149,7 +152,7 @@ def what(image: str, earlier: Sequence[Release]) -> str:
         earlier: the releases before, the newest first, which say what a digest was.
     """
     if image == LIVE:
-        return "the live image again"
+        return "the live image"
     if image == executions.REBUILD:
         return "its source, built anew"
     if image == executions.NO_IMAGE:
@@ -162,15 +165,16 @@ def what(image: str, earlier: Sequence[Release]) -> str:
 
 
 def by_event(image: str, repository: str) -> str:
-    """Who is behind an event: a changed template is deployed with the live image, and all else was uploaded.
+    """Who is behind an event: a changed template is deployed with the live image, and all else was uploaded, which a
+    repository stands for, as nothing tells who did it.
 
     Args:
         image: the pipeline's variable.
         repository: where the uploaded commit is, or `unknown`.
     """
     if image == LIVE:
-        return "an edit by up"
-    return "an upload" if repository == UNKNOWN else f"an upload from {repository}"
+        return "up"
+    return "an uploader" if repository == UNKNOWN else repository
 
 
 def who(arn: str) -> str:

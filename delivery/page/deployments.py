@@ -6,6 +6,7 @@ from typing import Any
 
 from delivery.page import traffic
 from delivery.page.facts import Deployment, Outcome, Share, TaskRun
+from delivery.page.words import legible
 from releases.ecs import describe_tasks, in_parts
 from releases.failure import one_line
 from releases.service_state import ServiceState, revision_name
@@ -82,7 +83,7 @@ def _by_code_deploy(
         id=info["deploymentId"],
         outcome=OF_CODE_DEPLOY.get(info["status"], Outcome.RUNNING),
         status=info["status"],
-        reason=one_line(error.get("message", "")),
+        reason=legible(one_line(error.get("message", ""))),
         revision=revision,
         strategy="CODE_DEPLOY",
         started=started,
@@ -102,14 +103,13 @@ def _by_ecs(described: Mapping[str, Any], revisions: Mapping[str, str], tasks: S
     runs, _ = _runs(tasks, f"ecs-svc/{target['arn'].rpartition('/')[2]}", started, ended)
     rollback = described.get("rollback", {})
     reasons = (described.get("statusReason"), rollback.get("reason"))
+    why = legible(one_line(next((str(reason) for reason in reasons if reason), "")))
     shares = _shares(strategy, described, runs)
     return Deployment(
         id=described["serviceDeploymentArn"].rpartition("/")[2],
         outcome=outcome,
         status=status,
-        reason=one_line(next((str(reason) for reason in reasons if reason), ""))
-        if outcome is not Outcome.SUCCEEDED
-        else "",
+        reason="" if outcome is Outcome.SUCCEEDED else why,
         revision=revisions.get(target["arn"], ""),
         strategy=strategy,
         started=started,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from markupsafe import Markup, escape
 
 from delivery.page.facts import Delivery, Deployment, Outcome, Step
-from delivery.page.words import span
+from delivery.page.words import rough, span
 
 LABEL, GAP, AXIS = 16, 10, 20
 """Heights in pixels: of a lane's name, between lanes, of the axis."""
@@ -102,13 +102,13 @@ def durations(deliveries: Sequence[Delivery], now: datetime) -> Markup:
     width, parts = min(WIDEST, 100 / max(len(shown), 1)), list[Markup]()
     for index, each in enumerate(shown):
         height = max(3.0, BARS * each.takes(now).total_seconds() / longest)
-        title = f"{_number(each)}: {each.outcome}, {span(each.takes(now))}"
-        parts.append(
-            _bar(index * width + width * 0.12, BARS - height, width * 0.76, height, CLASSES[each.outcome], title)
-        )
-        parts.append(_tag("text", _number(each), x=_percent((index + 0.5) * width), y=BARS + 14, class_="tick middle"))
+        title, kind = f"{_number(each)}: {each.outcome}, {span(each.takes(now))}", CLASSES[each.outcome]
+        middle, top = _percent((index + 0.5) * width), LABEL + BARS - height
+        parts.append(_bar((index + 0.12) * width, top, width * 0.76, height, kind, title))
+        parts.append(_tag("text", rough(each.takes(now)), x=middle, y=f"{top - 4:.0f}", class_="tick middle"))
+        parts.append(_tag("text", _number(each), x=middle, y=LABEL + BARS + 14, class_="mark middle"))
     words = ", ".join(f"{_number(each)} {each.outcome} in {span(each.takes(now))}" for each in shown)
-    return _picture(BARS + AXIS, f"How long deliveries took, the newest last: {words}.", parts)
+    return _picture(LABEL + BARS + AXIS, f"How long deliveries took, the newest last: {words}.", parts)
 
 
 def _number(delivery: Delivery) -> str:

@@ -55,7 +55,8 @@ def of_service(stack: str, service: Service) -> Iterator[Note]:
     if service.failure and not service.in_flight:
         since = service.deliveries[0].started if service.deliveries else None
         serves = f"; {release_tag(service.release)} still serves" if service.release else ""
-        yield Note("bad", name, f"the newest delivery {service.failure}{serves}", since)
+        why = service.failure.partition(": ")[2] or service.failure
+        yield Note("bad", name, f"the newest delivery has failed: {why}{serves}", since)
     if now.running < now.desired and not service.in_flight:
         yield Note("bad", name, f"{now.running} of {now.desired} tasks run")
     for held in service.held:

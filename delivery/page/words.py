@@ -1,5 +1,6 @@
 """Times, digests and addresses as a page writes them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -7,6 +8,7 @@ from markupsafe import Markup
 
 DOMAINS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 """How a Region's name begins → its partition's console; all others are in `console.aws.amazon.com`."""
+ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:")
 SHORT = 12
 """Characters of a digest or a commit that are shown."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -36,9 +38,19 @@ def span(length: timedelta) -> str:
     return _two(hours // 24, "d", hours % 24, "h")
 
 
+def rough(length: timedelta) -> str:
+    """The same in its larger unit alone: `3 min`."""
+    return " ".join(span(length).split()[:2])
+
+
 def age(at: datetime, now: datetime) -> str:
     """How long ago something was."""
-    return f"{span(now - at)} ago"
+    return f"{rough(now - at)} ago"
+
+
+def legible(text: str) -> str:
+    """A text without what ARNs begin with: partition, service, Region and account."""
+    return ARN.sub("", text)
 
 
 def short(digest: str) -> str:

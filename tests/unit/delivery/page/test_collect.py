@@ -1,10 +1,12 @@
 """What the page reads of a stack, without a write and without a parameter's value."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from delivery_aws import digest
+from delivery_aws import action, digest
+from mocked import ROOT
 from page_facts import GROUP, NOW, PageAws, ago
 
 from delivery.page.collect import alarms_by_service, collect, places, read_alarms, read_held, read_hosts
@@ -80,6 +82,38 @@ def test_nothing_is_written_and_no_value_is_read() -> None:
     assert names <= {"/fargate-delivery/dev/cluster", "/fargate-delivery/dev/web/release"}
     assert "/fargate-delivery/dev/web/release" in names
     assert "a value" not in str(facts)
+
+
+def test_what_it_needs_is_in_its_page() -> None:
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", (ROOT / "docs/how-to/page.md").read_text("utf-8"), re.MULTILINE)
+    listed = {
+        (service, action)
+        for named, text in rows
+        for service in re.findall(r"`(\S+?)`", named)
+        for action in re.findall(r"`(\w+)`", text)
+    }
+    aws = released()
+    aws.shifts = [shift()]
+    aws.executing("Failed", action("Source", "Source", "Source"), action("Build", "Build", "Build", "Failed"))
+    aws.pipeline["executions"][0] |= {"startTime": ago(hours=1), "lastUpdateTime": NOW}
+    facts = looked_at(aws)
+    assert len(facts.services[0].deliveries) == 2
+    called = {
+        ({"elbv2": "elasticloadbalancing"}.get(service, service), operation) for service, operation, _ in aws.calls
+    }
+    assert called - listed == {("sts", "GetCallerIdentity")}
+
+
+def shift() -> dict[str, Any]:
+    """As ListServiceDeployments and DescribeServiceDeployments have it."""
+    revision = {"arn": "arn:aws:ecs:eu-west-1:111111111111:service-revision/dev/dev-web/7"}
+    return {
+        "serviceDeploymentArn": "d/1",
+        "status": "SUCCESSFUL",
+        "createdAt": NOW,
+        "finishedAt": NOW,
+        "targetServiceRevision": revision,
+    }
 
 
 def test_what_disagrees() -> None:

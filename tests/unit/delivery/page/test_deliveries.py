@@ -52,7 +52,7 @@ def test_a_release() -> None:
         id="run-1",
         outcome=Outcome.SUCCEEDED,
         what="an upload",
-        who="an upload from team/web",
+        who="team/web",
         started=began,
         ended=began + timedelta(minutes=1),
         release=1,
@@ -67,16 +67,22 @@ def test_a_release() -> None:
 
 
 def test_one_that_has_failed_says_why_and_what_it_would_have_been() -> None:
-    failed = action("Deploy", "Deploy", "Deploy", "Failed", result={"externalExecutionSummary": "it is ill"})
+    failed = action(
+        "Deploy",
+        "Deploy",
+        "Deploy",
+        "Failed",
+        result={"externalExecutionSummary": "arn:aws:ecs:eu-west-1:111111111111:task/1 is ill"},
+    )
     (found,) = read(aws_of(("Failed", [packaged(COMMIT="c0ffee", COMMIT_REPOSITORY="team/web"), failed], {})))
-    assert (found.outcome, found.reason) == (Outcome.FAILED, "Deploy / Deploy: it is ill")
-    assert (found.release, found.digest, found.commit, found.who) == (None, A, "c0ffee", "an upload from team/web")
+    assert (found.outcome, found.reason) == (Outcome.FAILED, "Deploy / Deploy: task/1 is ill")
+    assert (found.release, found.digest, found.commit, found.who) == (None, A, "c0ffee", "team/web")
 
 
 def test_one_that_goes_on() -> None:
     waits = action("Approve", "Approve", "Approval", "InProgress", updatedBy=ROOT)
     (found,) = read(aws_of(("InProgress", [packaged(COMMIT="unknown"), waits], {})))
-    assert (found.outcome, found.ended, found.commit, found.who) == (Outcome.RUNNING, None, "", "an upload")
+    assert (found.outcome, found.ended, found.commit, found.who) == (Outcome.RUNNING, None, "", "an uploader")
     assert found.waits_for_approval
     assert found.steps[-1].by == ""
 
@@ -95,7 +101,7 @@ def test_one_that_a_person_has_started() -> None:
     aws.release(2, A, aws.revision(8, f"@{A}"), execution="run-2", time="2030-01-11T00:00:00Z")
     assert [(each.release, each.what, each.who) for each in read(aws)] == [
         (2, "the image of release-1 again", "ann"),
-        (1, "an upload", "an upload"),
+        (1, "an upload", "an uploader"),
     ]
 
 
@@ -143,7 +149,7 @@ def release(number: int, image: str) -> Release:
     ("image", "words"),
     [
         ("none", "an upload"),
-        ("live", "the live image again"),
+        ("live", "the live image"),
         ("rebuild", "its source, built anew"),
         (A, "the image of release-3 again"),
         (B, "an image by its digest"),
@@ -157,9 +163,9 @@ def test_what_is_deployed(image: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("image", "repository", "words"),
     [
-        ("live", "unknown", "an edit by up"),
-        ("none", "unknown", "an upload"),
-        ("none", "team/web", "an upload from team/web"),
+        ("live", "unknown", "up"),
+        ("none", "unknown", "an uploader"),
+        ("none", "team/web", "team/web"),
     ],
 )
 def test_who_is_behind_an_event(image: str, repository: str, words: str) -> None:

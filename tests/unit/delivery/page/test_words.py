@@ -65,3 +65,15 @@ def test_names_in_addresses_are_quoted() -> None:
     )
     assert words.dashboard_page("eu-west-1", "dev").endswith("#dashboards/dashboard/dev")
     assert "/pipelines/dev-web/executions/run-1/" in words.execution_page("eu-west-1", "dev-web", "run-1")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(42, "42 s"), (200, "3 min"), (3600, "1 h"), (273600, "3 d")])
+def test_rough_spans(seconds: float, text: str) -> None:
+    assert words.rough(timedelta(seconds=seconds)) == text
+
+
+def test_arns_are_legible() -> None:
+    text = (
+        "the deployment of arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/web:7 and arn:aws:s3:::b/k; arn: none"
+    )
+    assert words.legible(text) == "the deployment of task-definition/web:7 and b/k; arn: none"
