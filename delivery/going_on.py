@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from delivery.durations import since
+from delivery.who import who
 from releases.errors import PROGRAM
 from releases.service_deployments import ServiceDeployment, answers
 from releases.service_state import ServiceState, revision_name
@@ -80,5 +81,5 @@ def _waits(state: ServiceState, stack: str, now: datetime) -> Iterator[str]:
         ahead = f"{queued.ahead}, which is in {queued.stage}" if queued.ahead else f"{queued.stage} to open"
         yield f"execution {queued.execution} waits for {ahead}"
     for closed in state.pipeline.closed:
-        by = f" by {closed.by.rpartition('/')[2]}" if closed.by else ""
+        by = f" by {who(closed.by)}" if closed.by else ""
         yield f"no release enters {closed.stage} {since(closed.since, now)}".rstrip() + f", closed{by}: {closed.reason}"

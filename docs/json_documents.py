@@ -33,7 +33,7 @@ def page() -> str:
         told.update(part for kind in _parts(document) for part in _with_parts(kind))
     for kind in sorted(told, key=lambda each: each.__name__):
         lines.append(f"\n## {kind.__name__}\n\n{_summary(kind)}\n\n| field | type | |\n|---|---|---|")
-        meanings, hints = fields_in(inspect.getdoc(kind) or ""), typing.get_type_hints(kind)
+        meanings, hints = _meanings(kind), typing.get_type_hints(kind)
         for field in dataclasses.fields(kind):
             if field.name not in meanings:
                 raise LookupError(f"the docstring of {kind.__qualname__} does not say what {field.name} is")
@@ -57,9 +57,14 @@ def documents() -> dict[str, Any]:
     return found
 
 
+def _meanings(kind: type) -> Mapping[str, str]:
+    """Field → its meaning, of a class and of those that it is made of."""
+    return {name: text for each in reversed(kind.__mro__) for name, text in fields_in(each.__doc__ or "").items()}
+
+
 def fields_in(docstring: str) -> Mapping[str, str]:
     """Field → its meaning, of the `Attributes:` in a class's docstring."""
-    attributes = docstring.partition("Attributes:\n")[2].partition("\n\n")[0]
+    attributes = inspect.cleandoc(docstring).partition("Attributes:\n")[2].partition("\n\n")[0]
     names, texts = ENTRY.findall(attributes), ENTRY.split(attributes)[2::2]
     return {name: re.sub(r"\bNone\b", "null", " ".join(text.split())) for name, text in zip(names, texts, strict=True)}
 

@@ -1,5 +1,7 @@
 """What `history` prints of a service's releases."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 
 import boto3
@@ -7,14 +9,36 @@ import click
 from botocore.exceptions import ClientError
 
 from delivery.command_line import json_option, print_json, service_command
+from delivery.durations import span
+from delivery.terminal import width
+from delivery.who import who
 from releases.history import KEPT, History, read_history
 from releases.names import LIVE, aws_name, record_name, release_tag
-from releases.record import Release
+from releases.pipeline import Pipeline
+from releases.record import UNKNOWN, Release
 from releases.repository import Repository
 from releases.service_state import read_state, revision_name
 from releases.sidecars import changes
 
-DOCUMENT = list[Release]
+DIGEST = len("sha256:") + 12
+"""Characters of a digest that are shown."""
+
+
+@dataclass(frozen=True)
+class Entry(Release):
+    """A release in the history.
+
+    Attributes:
+        live: whether it is the one that is live; of several of one image the newest is.
+        seconds: from the start of its execution to the end, with what it waited for; None where CodePipeline has
+            forgotten it.
+    """
+
+    live: bool = False
+    seconds: int | None = None
+
+
+DOCUMENT = list[Entry]
 
 
 def service_history(session: boto3.Session, stack: str, service: str) -> History:
@@ -36,39 +60,87 @@ def numbers(history: History) -> str:
     return ", ".join(dict.fromkeys(str(release.release) for release in history.releases)) or "none"
 
 
-def history_lines(history: History, live: str | None) -> list[str]:
+def entries(history: History, live: str | None, took: Mapping[str, int]) -> list[Entry]:
+    """The releases, newest first, with what is known beside the record.
+
+    Args:
+        history: the releases.
+        live: the digest that is live; of its releases the newest is.
+        took: execution → seconds.
+    """
+    newest = history.with_digest(live) if live else None
+    return [
+        Entry(**each.document(), live=each is newest, seconds=took.get(each.execution)) for each in history.releases
+    ]
+
+
+def seconds_of(pipeline: Pipeline, executions: Collection[str]) -> dict[str, int]:
+    """How long executions took, from their start to their end; without those that CodePipeline has forgotten."""
+    left, took = set(executions), dict[str, int]()
+    try:
+        for each in pipeline.executions():
+            if (execution := each["pipelineExecutionId"]) in left:
+                left.remove(execution)
+                took[execution] = round((each["lastUpdateTime"] - each["startTime"]).total_seconds())
+            if not left:
+                break
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PipelineNotFoundException":
+            raise
+    return took
+
+
+def history_lines(history: History, listed: Sequence[Entry], width: int | None) -> list[str]:
     """For people, newest first.
 
     Args:
         history: the releases.
-        live: the digest that is live, to be marked.
+        listed: the same, with what is known beside the record.
+        width: columns of the terminal, for which what matters least is left out; None where the output is none.
     """
     lines = []
-    for release, before in zip_longest(history.releases, history.releases[1:]):
-        lines.append(
-            f"{release_tag(release.release):<13} {release.time}  {release.image_digest[:19]}  "
-            f"{revision_name(release.task_definition)}  commit {release.commit[:12]}  "
-            f"source {release.source_version}  execution {release.execution}"
-            f"{f'  by {release.by}' if release.by else ''}"
-            f"{'  live' if release.image_digest == live else ''}"
-        )
-        lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", release.sidecars)]
+    for entry, before in zip_longest(listed, listed[1:]):
+        lines.append(_line(entry, width))
+        lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", entry.sidecars)]
     lines += [f"version {version} of the record is not a release" for version in history.unreadable]
     if history.oldest > 1:
         lines.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")
     return lines or ["Nothing was released yet."]
 
 
+def _line(entry: Entry, width: int | None) -> str:
+    """A release; each part has the order in which the narrowest terminals have it, and its place in the line."""
+    parts = [
+        (0, f"{release_tag(entry.release):<11}"),
+        (2, entry.time if width is None else entry.time[: len("2030-01-01T00:00")].replace("T", " ")),
+        (5, entry.image_digest[:DIGEST]),
+        (6, revision_name(entry.task_definition)),
+        (3, f"commit {entry.commit[:12]}" if entry.commit != UNKNOWN else ""),
+        (4, f"by {who(entry.by)}" if entry.by else ""),
+        (7, f"in {span(entry.seconds)}" if entry.seconds is not None else ""),
+        (8, f"execution {entry.execution}" if entry.execution != UNKNOWN else ""),
+        (9, f"source {entry.source_version}" if entry.source_version != UNKNOWN else ""),
+        (1, click.style("live", fg="green", bold=True) if entry.live else ""),
+    ]
+    for least in range(len(parts), 0, -1):
+        line = "  ".join(text for place, text in parts if text and place < least)
+        if width is None or len(click.unstyle(line)) <= width:
+            break
+    return line.rstrip()
+
+
 @service_command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
 @json_option
 def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
-    """The releases of SERVICE, the newest first.
+    """The releases of SERVICE, the newest first: when, of which commit, by whom, and how long its pipeline took.
 
     Example: delivery history chuoi --stack dev
     """
     read_state(session, stack, service)
-    history = service_history(session, stack, service)
+    history, name = service_history(session, stack, service), aws_name(stack, service)
+    took = seconds_of(Pipeline(session, name), [release.execution for release in history.releases])
+    listed = entries(history, Repository(session, name).digest(LIVE), took)
     if as_json:
-        print_json(list(history.releases))
+        print_json(listed)
     else:
-        click.echo("\n".join(history_lines(history, Repository(session, aws_name(stack, service)).digest(LIVE))))
+        click.echo("\n".join(history_lines(history, listed, width())))

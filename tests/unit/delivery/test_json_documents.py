@@ -34,7 +34,7 @@ class Part:
 
 
 def test_a_field_without_a_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert json_documents.fields_in(Part.__doc__ or "") == {}
+    assert json_documents.fields_in(Part.__doc__ or "") == {"name": "its name; null when it has none."}
     monkeypatch.setattr(json_documents, "documents", lambda: {"look": list[Part]})
     with pytest.raises(LookupError, match="the docstring of Part does not say what more is"):
         json_documents.page()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from delivery_aws import FakeAws
 
-from delivery.commands.history import history_lines, service_history
+from delivery.commands.history import entries, history_lines, service_history
 from delivery.commands.status import status
 from delivery.pull_request.effects import effect
 from delivery.pull_request.preview import UNKNOWN, Action, Change
@@ -111,7 +111,7 @@ def test_history_tells_which_release_changed_a_sidecar() -> None:
     aws.record("none")
     for number, digest in enumerate((OLDER, OLDER, NEWER, NEWER), start=1):
         aws.release(number, D1, "…:task-definition/dev-web:1", sidecars=f"proxy={digest}")
-    lines = history_lines(service_history(aws.session(), "dev", "web"), None)
+    lines = history_lines(found := service_history(aws.session(), "dev", "web"), entries(found, None, {}), None)
     assert [line.split()[0] for line in lines] == ["release-4", "release-3", "sidecar", "release-2", "release-1"]
     assert lines[2] == f"  sidecar proxy from {OLDER} to {NEWER}"
 

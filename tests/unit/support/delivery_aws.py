@@ -214,7 +214,13 @@ class FakeAws:
         identifier = f"run-{len(self.pipeline['executions']) + 1}"
         shown = [{"name": name, "resolvedValue": value} for name, value in (variables or {}).items()]
         began = NOW + timedelta(minutes=len(self.pipeline["executions"]))
-        execution = {"pipelineExecutionId": identifier, "status": status, "variables": shown, "startTime": began}
+        execution = {
+            "pipelineExecutionId": identifier,
+            "status": status,
+            "variables": shown,
+            "startTime": began,
+            "lastUpdateTime": began + timedelta(seconds=90),
+        }
         self.pipeline["executions"].insert(0, execution)
         self.pipeline["actions"][identifier] = list(actions)
         return identifier

@@ -1,24 +1,30 @@
 """What `history` prints."""
 
 import pytest
+from click import unstyle
+from delivery_aws import FakeAws, RefusedError, digest
 
-from delivery.commands.history import history_lines
+from delivery.commands.history import entries, history_lines, seconds_of
 from releases.history import KEPT, History
+from releases.pipeline import Pipeline
 from releases.record import Release
 
 ARN = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:8"
-A, B = (f"sha256:{letter * 64}" for letter in "ab")
+A, B = digest("a"), digest("b")
+EVE = "arn:aws:sts::111111111111:assumed-role/admin/eve"
 
 
-def release(number: int, digest: str) -> Release:
-    return Release(number, digest, ARN, "f1", "v1", f"exec-{number}", "2026-11-01T00:00:00Z")
+def release(number: int, image: str, **fields: str) -> Release:
+    return Release(number, image, ARN, "f1", "v1", f"exec-{number}", "2026-11-01T00:00:00Z", **fields)
 
 
-def line(number: int, digest: str, live: str = "") -> str:
-    return (
-        f"release-{number:<5} 2026-11-01T00:00:00Z  {digest[:19]}  dev-web:8  commit unknown  source v1  "
-        f"execution exec-{number}{live}"
-    )
+def line(number: int, image: str, live: str = "") -> str:
+    tag = f"release-{number}".ljust(11)
+    return f"{tag}  2026-11-01T00:00:00Z  {image[:19]}  dev-web:8  execution exec-{number}  source v1{live}"
+
+
+def lines(found: History, live: str | None = A, width: int | None = None) -> list[str]:
+    return [unstyle(each) for each in history_lines(found, entries(found, live, {"exec-7": 250}), width)]
 
 
 @pytest.mark.parametrize(
@@ -27,13 +33,50 @@ def line(number: int, digest: str, live: str = "") -> str:
         (History([], [], 1, 1), ["Nothing was released yet."]),
         (History([release(1, A)], [], 1, 2), [line(1, A, "  live")]),
         (History([release(2, A), release(1, B)], [], 1, 3), [line(2, A, "  live"), line(1, B)]),
+        (History([release(2, B), release(1, A)], [], 1, 3), [line(2, B), line(1, A, "  live")]),
+        (
+            History([release(3, A), release(2, B), release(1, A)], [], 1, 3),
+            [line(3, A, "  live"), line(2, B), line(1, A)],
+        ),
         (History([], [2], 1, 2), ["version 2 of the record is not a release"]),
         (
             History([release(9, B)], [], 3, 103),
             [line(9, B), f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record."],
         ),
     ],
-    ids=["none", "one", "two", "one that is none", "older ones"],
+    ids=["none", "one", "two", "the one before", "two of one image", "one that is none", "older ones"],
 )
 def test_the_releases_are_lines(found: History, expected: list[str]) -> None:
-    assert history_lines(found, A) == expected
+    assert lines(found) == expected
+
+
+WHOLE = History([release(7, A, commit="1234567890abcdef", by=EVE)])
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (
+            None,
+            "release-7    2026-11-01T00:00:00Z  sha256:aaaaaaaaaaaa  dev-web:8  commit 1234567890ab  by eve  in 4 min  "
+            "execution exec-7  source v1  live",
+        ),
+        (110, "release-7    2026-11-01 00:00  sha256:aaaaaaaaaaaa  dev-web:8  commit 1234567890ab  by eve  in 4 min  live"),
+        (80, "release-7    2026-11-01 00:00  commit 1234567890ab  by eve  live"),
+        (40, "release-7    2026-11-01 00:00  live"),
+        (20, "release-7    live"),
+        (1, "release-7"),
+    ],
+)  # fmt: skip
+def test_a_narrow_terminal_has_what_matters_most(width: int | None, expected: str) -> None:
+    assert lines(WHOLE, width=width) == [expected]
+
+
+def test_how_long_executions_took() -> None:
+    aws = FakeAws()
+    first, second = aws.executing("Succeeded"), aws.executing("Failed")
+    pipeline = Pipeline(aws.session(), "dev-web")
+    assert seconds_of(pipeline, [first, "forgotten"]) == {first: 90}
+    assert seconds_of(pipeline, [second, first]) == {second: 90, first: 90}
+    aws.refuse["ListPipelineExecutions"] = RefusedError("PipelineNotFoundException")
+    assert seconds_of(pipeline, [first]) == {}
