@@ -5,8 +5,8 @@ value (never a secret one) and what is allowed, before any resource is registere
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,23 @@ class Settings:
     commit_token: pulumi.Output[str] | None
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What is wrong with a stack's configuration, and what could be read of it.
+
+    Attributes:
+        problems: each with the path of its key; none when all is well.
+        config: the plain part; None where too much is wrong with it.
+        templates: the task template of each service.
+        environment_files: those of each service.
+    """
+
+    problems: list[str]
+    config: Stack | None = None
+    templates: Mapping[str, TaskTemplate] = field(default_factory=dict)
+    environment_files: Mapping[str, Sequence[EnvironmentFile | str]] = field(default_factory=dict)
+
+
 def load() -> Settings:
     """Read and check the stack's configuration.
 
@@ -88,8 +105,50 @@ def load() -> Settings:
     """
     written, of_aws, stack = read_keys(NAMESPACE), read_keys("aws"), pulumi.get_stack()
     lines = StackLines.read(ROOT / f"Pulumi.{stack}.yaml", ROOT / "Pulumi.yaml")
+    checked = check(stack, written, of_aws, lines, is_config_secret)
+    if checked.problems or checked.config is None:
+        raise pulumi.RunError(format_stack_problems(stack, checked.problems, lines))
+    secrets, webhook, token = (written.get(key) for key in SECRET_KEYS)
+    review = checked.config.review
+    return Settings(
+        stack=stack,
+        config=checked.config,
+        secrets={
+            service: {key: pulumi.Output.secret(value) for key, value in values.items()}
+            for service, values in (secrets or {}).items()
+        },
+        templates=checked.templates,
+        environment_files=checked.environment_files,
+        provider=Provider.parse(_of_provider(of_aws)),
+        default_tags=of_aws.get("defaultTags", {}).get("tags", {}),
+        shared=f"{pulumi.get_organization()}/{pulumi.get_project()}/{review.of}" if review else None,
+        slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
+        commit_token=None if token is None else pulumi.Output.secret(token),
+    )
+
+
+def _of_provider(of_aws: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"aws:{key}": value for key, value in of_aws.items()}
+
+
+def check(
+    stack: str,
+    written: Mapping[str, Any],
+    of_aws: Mapping[str, Any],
+    lines: StackLines,
+    is_secret: Callable[[str], bool],
+) -> Checked:
+    """Check a stack's configuration as a whole, without the engine.
+
+    Args:
+        stack: the stack's name.
+        written: the program's keys with their values, secrets decrypted or stood in for.
+        of_aws: the provider's.
+        lines: where keys are.
+        is_secret: whether there is an encrypted value in a key, by its full name.
+    """
     if unmergeable := list(layers.problems(written)):
-        raise pulumi.RunError(format_stack_problems(stack, unmergeable, lines))
+        return Checked(unmergeable)
     merged = layers.merge(written)
     raw = {key: value for key in Stack.model_fields if (value := written.get(key)) is not None}
     raw["services"] = merged.services
@@ -97,15 +156,13 @@ def load() -> Settings:
     secrets, webhook, token = locked.get("secrets", {}), locked.get("slack_webhook"), locked.get("commit_token")
     if "review" in raw:
         if (number := pull_request_number(stack)) is None:
-            problem = f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"
-            raise pulumi.RunError(format_stack_problems(stack, [problem], lines))
+            return Checked([f"review: is of a stack named pr-<number>, such as pr-12, and this one is {stack}"])
         raw["services"] = substitute_number(merged.services, number)
     keys = [*StackFile.model_fields, *SECRET_KEYS]
     problems = [f"{key}: there is no such key{suggestion(key, keys)}" for key in written if key not in keys]
     problems += check_unknown_keys(of_aws, inspect.signature(aws.ProviderArgs).parameters)
-    of_provider = {f"aws:{key}": value for key, value in of_aws.items()}
-    problems += check_provider(of_provider)
-    problems += check_plain_text(locked, is_config_secret, lines)
+    problems += check_provider(_of_provider(of_aws))
+    problems += check_plain_text(locked, is_secret, lines)
     validated = validate(raw)
     config, problems = validated.stack, [*problems, *validated.problems]
     templates: dict[str, TaskTemplate] = {}
@@ -128,23 +185,7 @@ def load() -> Settings:
             *check_commits(stack, config, token),
         ]
         problems += filter(validated.sure, between_keys)
-    if problems or config is None:
-        raise pulumi.RunError(format_stack_problems(stack, list(merged.placed(problems)), lines))
-    return Settings(
-        stack=stack,
-        config=config,
-        secrets={
-            service: {key: pulumi.Output.secret(value) for key, value in values.items()}
-            for service, values in secrets.items()
-        },
-        templates=templates,
-        environment_files=environment_files,
-        provider=Provider.parse(of_provider),
-        default_tags=of_aws.get("defaultTags", {}).get("tags", {}),
-        shared=(f"{pulumi.get_organization()}/{pulumi.get_project()}/{config.review.of}" if config.review else None),
-        slack_webhook=None if webhook is None else pulumi.Output.secret(webhook),
-        commit_token=None if token is None else pulumi.Output.secret(token),
-    )
+    return Checked(list(merged.placed(problems)), config, templates, environment_files)
 
 
 def check_templates(stack: str, config: Stack) -> tuple[list[str], dict[str, TaskTemplate], dict[str, Reads]]:

@@ -12,9 +12,9 @@ import click
 
 Address = Callable[[str, str, int], str]
 
-OTHERS = ("bootstrap", "comment", "completion", "preview-report", "review", "up")
+OTHERS = ("bootstrap", "comment", "completion", "preview-report", "review", "up", "validate")
 """Commands that do not look at or act on the services of a stack: those of accounts, of pull requests' jobs, of shells,
-and the deployment itself, which the sandbox has."""
+of files, and the deployment itself, which the sandbox has."""
 
 
 def commands() -> click.Group:

@@ -282,7 +282,7 @@ def test_the_help_of_each_verb_has_examples_that_are_understood(
     own = [words for words in examples if tuple(words[1 : 1 + len(path)]) == path]
     assert own, f"`{' '.join(path)} --help` has no example"
     for words in own:
-        context = click.Context(main, info_name="delivery")
+        context = click.Context(main, info_name="delivery", **main.context_settings)
         made = command.make_context(path[-1], words[1 + len(path) :], parent=context)
         made.close()
 
