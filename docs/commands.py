@@ -22,7 +22,7 @@ Written from their own help by `make docs`; a test keeps it so. In the sandbox t
 
 def page() -> str:
     """The whole page."""
-    context = click.Context(delivery, info_name="delivery")
+    context = click.Context(delivery, info_name="delivery", **delivery.context_settings)
     rows = "".join(f"| {_link(name)} | {_first(command)} |\n" for name, command in _commands(delivery, context))
     return HEAD + rows + "".join(_section(name, command) for name, command in _commands(delivery, context))
 
@@ -45,7 +45,9 @@ def _first(command: click.Command) -> str:
 
 
 def _section(name: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=name, parent=click.Context(delivery, info_name="delivery"))
+    context = click.Context(
+        command, info_name=name, parent=click.Context(delivery, info_name="delivery", **delivery.context_settings)
+    )
     formatter = context.make_formatter()
     formatter.width = 100
     command.format_help(context, formatter)
