@@ -105,8 +105,9 @@ def upload_image(client: Callable[[str], Any], pipeline: str, source: Path) -> M
     """
     from pipeline_steps.build.builder import arguments  # with boto3
     from pipeline_steps.build.settings import Settings
+    from releases.names import build_project
 
-    (project,) = client("codebuild").batch_get_projects(names=[f"{pipeline}-package"])["projects"] or [None]
+    (project,) = client("codebuild").batch_get_projects(names=[build_project(pipeline)])["projects"] or [None]
     if project is None:
         return None
     variables = dict.fromkeys(("IMAGE", "SOURCE_VERSION", "EXECUTION", "CODEBUILD_INITIATOR"), "")

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+
 from delivery import commands
 from delivery.command_line import JSON_OPTION
 
@@ -50,10 +52,14 @@ def documents() -> dict[str, Any]:
     found = {}
     for module in pkgutil.iter_modules(commands.__path__):
         loaded = importlib.import_module(f"{commands.__name__}.{module.name}")
-        if any(JSON_OPTION in parameter.opts for parameter in loaded.command.params):
-            if not hasattr(loaded, "DOCUMENT"):
-                raise LookupError(f"{loaded.__name__} has --json and no DOCUMENT that says what it prints")
-            found[loaded.command.name] = loaded.DOCUMENT
+        name = loaded.command.name
+        parts = loaded.command.commands if isinstance(loaded.command, click.Group) else {"": loaded.command}
+        told = getattr(loaded, "DOCUMENTS", {"": getattr(loaded, "DOCUMENT", None)})
+        for part, command in parts.items():
+            if any(JSON_OPTION in parameter.opts for parameter in command.params):
+                if told.get(part) is None:
+                    raise LookupError(f"{loaded.__name__} has --json and no DOCUMENT that says what it prints")
+                found[f"{name} {part}".strip()] = told[part]
     return found
 
 

@@ -73,6 +73,24 @@ def undelivered(name: str) -> str:
     return f"{name}-undelivered"
 
 
+def build_project(name: str) -> str:
+    """The CodeBuild project that makes a service's images; its name is from when it was Package.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"{name}-package"
+
+
+def function_of_steps(name: str) -> str:
+    """The function that runs the steps of a service's pipeline.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"{name}-steps"
+
+
 JOB_ALARMS = ("jobs", "jobs_lost")
 """A service's alarms of its jobs: of runs that failed, and of those of which nothing is known."""
 

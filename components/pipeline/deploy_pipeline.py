@@ -26,6 +26,7 @@ from releases.names import (
     TEMPLATE_CHANGED,
     UPLOADED,
     artifact_prefix,
+    function_of_steps,
     starting_rule,
     template_folder,
 )
@@ -142,7 +143,7 @@ class DeployPipeline(pulumi.ComponentResource):
         """The function that runs the pipeline's own steps, with its log group and role."""
         return python_function(
             f"{self._name}-steps",
-            f"{self._full_name}-steps",
+            function_of_steps(self._full_name),
             handler=steps_function.HANDLER,
             store=self._store,
             variables={VARIABLE: steps_function.settings(self._args, self._origin)},

@@ -9,7 +9,7 @@ from components.iam import delivery_policies
 from components.iam.policies import Statement
 from components.pipeline.sources import Source
 from components.scope import Scope
-from releases.names import aws_name
+from releases.names import aws_name, function_of_steps
 
 
 def setting(source: Source, scope: Scope, service: str) -> str:
@@ -28,7 +28,7 @@ def permissions(source: Source, scope: Scope, service: str) -> list[Statement]:
 def readers(source: Source, scope: Scope, service: str) -> Sequence[str]:
     """The roles of other accounts that take over a service's images: those of the steps there."""
     return [
-        f"arn:{scope.partition}:iam::{reader.account}:role/{aws_name(reader.stack, service)}-steps"
+        f"arn:{scope.partition}:iam::{reader.account}:role/{function_of_steps(aws_name(reader.stack, service))}"
         for reader in source.promote_to
     ]
 

@@ -19,7 +19,7 @@ from components.pipeline.origin import Origin
 from components.pipeline.sources import Source
 from components.pipeline.stages import Stage
 from releases.executions import NO_PUSH
-from releases.names import artifact_prefix, build_log_group
+from releases.names import artifact_prefix, build_log_group, build_project
 
 BUILDSPEC = Path(__file__).parents[2] / "buildspecs/build.yaml"
 
@@ -81,7 +81,7 @@ class Uploads(Origin):
 
         Its name is from when it was Package, so that no stack that is up loses its logs.
         """
-        name, full_name = f"{self._name}-package", f"{self._full_name}-package"
+        name, full_name = f"{self._name}-package", build_project(self._full_name)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=build_log_group(full_name),

@@ -103,6 +103,20 @@ def test_logs_are_those_of_stopped_tasks_too(local: Stack) -> None:
     assert (off.code, off.err.count("\n")) == (1, 1)
 
 
+def test_parameters_are_listed_without_values_and_pulumi_s_are_not_set(local: Stack) -> None:
+    found = {each["variable"]: each for each in local.ok("parameters", "list", "hello", "--json").json}
+    kinds = {name: (each["reader"], each["type"], each["owner"], each["value"]) for name, each in found.items()}
+    assert kinds == {
+        "APP_ENV": ("build", "String", "program", None),
+        "GREETING": ("runtime", "String", "program", None),
+        "SECRET_KEY_BASE": ("runtime", "SecureString", "program", None),
+    }
+    assert " GREETING = Hello from the sandbox: " in local.ok("parameters", "list", "--values").out
+    refused = local.run("parameters", "set", found["SECRET_KEY_BASE"]["name"])
+    assert (refused.code, "fargate-delivery:secrets.hello.SECRET_KEY_BASE" in refused.err) == (1, True)
+    assert local.ok("parameters", "diff", "local", "local").out == "local and local have the same parameters.\n"
+
+
 def test_a_rollback_changes_the_image_only_and_says_what_else_differs(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", "hello:\n      task: {template: web.json, cpu: 256, memory: 512",
                "hello:\n      task: {template: web.json, cpu: 256, memory: 1024")  # fmt: skip

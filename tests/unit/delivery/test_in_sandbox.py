@@ -30,9 +30,12 @@ def test_the_operators_commands() -> None:
     commands = entry_point("commands")().commands
     assert commands.keys() == main.commands.keys() - set(OTHERS)
     assert set(OTHERS) <= main.commands.keys()
-    assert all(
-        "--stack" in {text for option in command.params for text in option.opts} for command in commands.values()
-    )
+    verbs = [
+        verb
+        for command in commands.values()
+        for verb in (command.commands.values() if isinstance(command, click.Group) else [command])
+    ]
+    assert all("--stack" in {text for option in verb.params for text in option.opts} for verb in verbs)
 
 
 def test_they_ask_aws_as_the_environment_says() -> None:

@@ -41,8 +41,9 @@ def _command(name: str, group: click.Group) -> click.Command:
     @one_message
     def command(stack: str, arguments: tuple[str, ...]) -> None:
         """End as the program's command ends. Its help needs no sandbox."""
-        if not HELP & set(arguments):
-            _enter(stack)
+        if HELP & set(arguments):
+            group.main([name, *arguments], prog_name="sandbox")
+        _enter(stack)
         group.main([name, *arguments, STACK, stack], prog_name="sandbox")
 
     return command
