@@ -14,6 +14,7 @@ from resource_account import CONTAINERS, Account, Props, policy, trust
 from sandbox import moto_fixes
 from sandbox.providers.resources import RESOURCES
 from sandbox.providers.resources.codec import UnsupportedInputError, reported
+from sandbox.providers.types import Importable
 
 SERVICE = "aws:ecs/service:Service"
 TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
@@ -261,3 +262,25 @@ def test_service_deployed_by_somebody_else(account: Account) -> None:
     account.aws.client("ecs").update_service(cluster="main", service="web", taskDefinition=newer, desiredCount=4)
     state = read(account, SERVICE, made)
     assert (state["taskDefinition"], state["desiredCount"]) == (newer, 4)
+
+
+RECORD = "aws:route53/record:Record"
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"name": "_a.example.org", "type": "CNAME", "ttl": 300, "records": ["b.example.net"]},
+        {"name": "example.org", "type": "TXT", "ttl": 60, "records": ["words"]},
+    ],
+)
+def test_a_record_is_imported_by_its_id_as_it_was_declared(account: Account, inputs: Props) -> None:
+    """As the provider builds and takes apart the id (its route53/record.go)."""
+    zone = account.id("aws:route53/zone:Zone", name="example.org")
+    id, made = account.make(RECORD, **inputs, zoneId=zone)
+    assert id == f"{zone}_{inputs['name']}_{inputs['type']}"
+    record = RESOURCES[RECORD]
+    assert isinstance(record, Importable)
+    assert record.imported(account.aws, id) == made
+    assert record.imported(account.aws, f"{zone}_other.example.org_A") is None
+    assert not isinstance(RESOURCES[PARAMETER], Importable)

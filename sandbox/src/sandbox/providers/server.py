@@ -17,7 +17,7 @@ from sandbox.providers.names import with_name
 from sandbox.providers.plugin import Plugin
 from sandbox.providers.replacement import refusal, replacing, top_level
 from sandbox.providers.schema import Problem, UnknownType, check_provider, schema_of
-from sandbox.providers.types import Aws, Handlers, Invoke
+from sandbox.providers.types import Aws, Handlers, Importable, Invoke
 from sandbox.providers.values import UNKNOWN, decode, encode, for_handler
 
 PROVIDER_ONLY = frozenset({"skipDestroy", "forceDestroy", "forceDelete", "waitForSteadyState", "retainOnDelete"})
@@ -115,6 +115,8 @@ class AwsProvider(Plugin):
     def Read(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         token = _token(request.urn)
         props, inputs = decode(request.properties), decode(request.inputs)
+        if not inputs:
+            return self._import(request, context)
         with self.telling(context, request.urn):
             reported = self._handlers[token].read(self._configuration(context).aws, request.id, _effective(props))
         if reported is None:
@@ -123,6 +125,20 @@ class AwsProvider(Plugin):
             reported = _split_tags(reported, self._configuration(context).default_tags, inputs)
         inputs = {key: value if key in PROVIDER_ONLY else reported.get(key, value) for key, value in inputs.items()}
         return provider_pb2.ReadResponse(id=request.id, properties=encode({**props, **reported}), inputs=encode(inputs))
+
+    def _import(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
+        """What `pulumi import` reads, of which nothing is known but the id."""
+        token = _token(request.urn)
+        handler = self._handlers[token]
+        if not isinstance(handler, Importable):
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the sandbox imports no {token} yet")
+            raise AssertionError
+        with self.telling(context, request.urn):
+            found = handler.imported(self._configuration(context).aws, request.id)
+        if found is None:
+            return provider_pb2.ReadResponse(id="")
+        inputs = {key: value for key, value in found.items() if key in schema_of(token).inputs()}
+        return provider_pb2.ReadResponse(id=request.id, properties=encode(found), inputs=encode(inputs))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         token, olds, news = _token(request.urn), decode(request.olds), decode(request.news)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sandbox.account.credentials import Credentials
 
@@ -39,6 +39,14 @@ class Resource(Protocol):
 
     def delete(self, aws: Aws, id: str, props: dict[str, Any]) -> None:
         """Delete it; one that is gone is fine."""
+
+
+@runtime_checkable
+class Importable(Protocol):
+    """A resource type that `pulumi import` finds by nothing but an id."""
+
+    def imported(self, aws: Aws, id: str) -> dict[str, Any] | None:
+        """Its properties, None when there is none of this id."""
 
 
 Invoke = Callable[[Aws, dict[str, Any]], dict[str, Any]]

@@ -128,6 +128,21 @@ class Record:
             state["aliases"] = reported([alias], props["aliases"], {})
         return state
 
+    def imported(self, aws: Aws, id: str) -> Properties | None:
+        """The set of an id `ZONE_NAME_TYPE`; one with a set's identifier is not supported."""
+        zone, _, rest = id.partition("_")
+        name, _, kind = rest.rpartition("_")
+        props = {"zoneId": zone, "name": name, "type": kind}
+        record_set = self._find(aws, props)
+        if record_set is None:
+            return None
+        found = {**props, "fqdn": record_set["Name"].rstrip(".")}
+        if alias := record_set.get("AliasTarget"):
+            to = {"zoneId": alias["HostedZoneId"], "name": alias["DNSName"].rstrip(".")}
+            return {**found, "aliases": [{**to, "evaluateTargetHealth": alias["EvaluateTargetHealth"]}]}
+        values = [_unquoted(props, each["Value"]) for each in record_set["ResourceRecords"]]
+        return {**found, "ttl": int(record_set["TTL"]), "records": values}
+
     def update(self, aws: Aws, id: str, olds: Properties, news: Properties) -> Properties:
         """Overwrite the set."""
         self._change(aws, "UPSERT", news)
