@@ -32,14 +32,14 @@ DOCUMENT = Links
 
 def console(state: ServiceState, stack: str, region: str) -> dict[str, str]:
     """Pages of AWS's console in the partition `aws`, by what they are about."""
-    name, home = aws_name(stack, state.service), f"https://{region}.console.aws.amazon.com"
-    query, cloudwatch = f"?region={region}", f"{home}/cloudwatch/home?region={region}"
+    name, home = aws_name(stack, state.service), f"https://{region}.console.aws.amazon.com/"
+    query, cloudwatch = f"?region={region}", f"{home}cloudwatch/home?region={region}"
     return {
-        "pipeline": f"{home}/codesuite/codepipeline/pipelines/{name}/view{query}",
-        "service": f"{home}/ecs/v2/clusters/{state.cluster}/services/{state.name}/health{query}",
+        "pipeline": f"{home}codesuite/codepipeline/pipelines/{name}/view{query}",
+        "service": f"{home}ecs/v2/clusters/{state.cluster}/services/{state.name}/health{query}",
         "log": f"{cloudwatch}#logsV2:log-groups/log-group/{_encoded(log_group(name))}",
         "dashboard": f"{cloudwatch}#dashboards/dashboard/{stack}",
-        "parameters": f"{home}/systems-manager/parameters{query}",
+        "parameters": f"{home}systems-manager/parameters{query}",
     }
 
 
