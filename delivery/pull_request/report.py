@@ -1,30 +1,25 @@
-"""The comment on a pull request: what `up` would do to a stack, for those who review it."""
+"""What `up` would do to a stack, for those who review it or are about to do it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from delivery.pull_request import raw
 from delivery.pull_request.cost import Item, items, prices
 from delivery.pull_request.effects import effect, interruption, is_revision_alone
 from delivery.pull_request.exposure import exposed
-from delivery.pull_request.markdown import block, code, table
+from delivery.pull_request.markdown import code
 from delivery.pull_request.permissions import NOTHING, Grant, Widened, widened
 from delivery.pull_request.preview import Action, Change, Preview, grouped
-from releases.failure import shortened
 from releases.service_state import ServiceState
 
-LONGEST = 65_536
-"""Characters of a comment on GitHub; GitLab takes more."""
-DETAILS = "Every change"
-CUT = "… {} more lines are left out, a comment is full; `pulumi preview --diff --stack {}` shows them."
-SHORTENED = "\n\n**The rest of this report is left out: a comment is full.**"
 ROLE_OF = "{service}"
 """Stands for a service's name where several services have the same."""
 ACTIONS_IN_ORDER: Sequence[Action] = ("create", "update", "replace", "delete", "import")
 MOST_NAMES = 20
-MOST_LINES = 60
-"""Of an error; its end says most."""
+A_MONTH, IMAGE, OF_SERVICES = "a month", "image", "services"
+"""Columns."""
+BREAK = "<br>"
+"""Between two things that are said in one cell."""
 
 
 @dataclass(frozen=True)
@@ -40,46 +35,76 @@ class Live:
     problem: str = ""
 
 
-def marker(stack: str) -> str:
-    """The hidden first line that the stack's comment is found by."""
-    return f"<!-- fargate-delivery preview {stack} -->"
+@dataclass(frozen=True)
+class Section:
+    """A table of a report, and what is said below it. Texts are Markdown, within a line.
+
+    Attributes:
+        title: the heading; "" for none.
+        head: the columns' names.
+        rows: a text for each column; "" for nothing.
+        note: below the table, or by itself.
+    """
+
+    title: str = ""
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    note: str = ""
 
 
-def _failed(stack: str, preview: Preview, longest: int) -> str:
-    """The comment when there is no preview: why, and folded how far it came."""
-    lines = [line for error in preview.errors for line in error.strip().splitlines()]
-    kept = lines if len(lines) <= MOST_LINES else [f"… {len(lines) - MOST_LINES} lines before", *lines[-MOST_LINES:]]
-    head = [marker(stack), f"## {code(stack)}: the preview failed", "", *block([shortened(line, 500) for line in kept])]
-    return _with_details("\n".join(head), stack, raw.lines(preview.changes), longest)
+@dataclass(frozen=True)
+class Report:
+    """What `up` would do to a stack.
+
+    Attributes:
+        stack: the stack's name.
+        headline: what changes, in numbers.
+        sections: what that means; none is empty.
+        said: what the program and the providers say, plain.
+        unknown: why nothing is known of what is live, plain; "" when something is, or nobody asked.
+        changes: all, for the raw diff.
+        errors: why there is no preview, plain; none when there is one.
+    """
+
+    stack: str
+    headline: str = ""
+    sections: Sequence[Section] = ()
+    said: Sequence[str] = ()
+    unknown: str = ""
+    changes: Sequence[Change] = ()
+    errors: Sequence[str] = ()
 
 
-def report(stack: str, preview: Preview, live: Live | None = None, longest: int = LONGEST) -> str:
-    """The comment, in Markdown.
+def report(stack: str, preview: Preview, live: Live | None = None) -> Report:
+    """Put together what there is to say.
 
     Args:
         stack: the stack's name.
         preview: what Pulumi says.
         live: what AWS says; None when it was not asked.
-        longest: characters that it may have. What does not fit is cut from the folded raw changes.
     """
     if preview.errors:
-        return _failed(stack, preview, longest)
+        return Report(stack, changes=preview.changes, errors=preview.errors)
     states = live.states if live else {}
     changes = [change for change in preview.changes if not is_revision_alone(change, states.get(change.service or ""))]
     cost = _Cost.of(preview)
     sections = [
-        [marker(stack), f"## {code(stack)}: {_headline(changes, cost)}"],
         _services(changes, live, cost),
         _shared(changes),
         _interruptions(changes),
         _exposures(changes),
         _permissions(changes),
         _new_identities(changes),
-        cost.lines(),
-        _warnings(preview, live),
+        cost.section(),
     ]
-    text = "\n\n".join("\n".join(section) for section in sections if section)
-    return _with_details(text, stack, raw.lines(changes), longest)
+    return Report(
+        stack,
+        _headline(changes, cost),
+        [section for section in sections if section.rows or section.note],
+        preview.warnings,
+        live.problem if live else "",
+        changes,
+    )
 
 
 @dataclass(frozen=True)
@@ -115,14 +140,14 @@ class _Cost:
         """Of all."""
         return sum(item.difference for item in self.items)
 
-    def lines(self) -> list[str]:
-        """The section."""
+    def section(self) -> Section:
+        """What it is made of."""
         if self.problem or not self.items:
-            return [self.problem] if self.problem else []
+            return Section(note=self.problem)
         counts = Counter((item.what, round(item.difference, 4)) for item in self.items)
         by_weight = sorted(counts.items(), key=lambda row: -abs(row[1] * row[0][1]))
         rows = [(_times(what, count), _dollars(count * difference)) for (what, difference), count in by_weight]
-        return [*_section(f"Cost: {_dollars(self.total)} a month", ("what", "a month"), rows), "", self.note]
+        return Section(f"Cost: {_dollars(self.total)} a month", ("what", A_MONTH), rows, self.note)
 
 
 def _headline(changes: Sequence[Change], cost: _Cost) -> str:
@@ -138,18 +163,18 @@ def _headline(changes: Sequence[Change], cost: _Cost) -> str:
     return ", ".join(words)
 
 
-def _services(changes: Sequence[Change], live: Live | None, cost: _Cost) -> list[str]:
+def _services(changes: Sequence[Change], live: Live | None, cost: _Cost) -> Section:
     """A row for each service."""
     asked = live is not None and not live.problem
     states = live.states if live else {}
     rows = []
     for service, of_service in sorted(grouped((each.service, each) for each in changes if each.service).items()):
         change = effect(of_service, states.get(service), asked=asked)
-        rows.append((code(service), "<br>".join(change.lines), change.image, cost.of_service(service)))
-    return _section("Services", ("service", "what happens", "image", "a month"), rows)
+        rows.append((code(service), BREAK.join(change.lines), change.image, cost.of_service(service)))
+    return Section("Services", ("service", "what happens", IMAGE, A_MONTH), rows)
 
 
-def _shared(changes: Sequence[Change]) -> list[str]:
+def _shared(changes: Sequence[Change]) -> Section:
     """What all services share."""
     parts = grouped(
         (change.part or "the program", f"{change.kind} {change.action}d") for change in changes if not change.service
@@ -158,25 +183,25 @@ def _shared(changes: Sequence[Change]) -> list[str]:
         (part, ", ".join(_times(what, count) for what, count in Counter(whats).items()))
         for part, whats in sorted(parts.items())
     ]
-    return _section("Shared by all services", ("part", "changes"), rows)
+    return Section("Shared by all services", ("part", "changes"), rows)
 
 
-def _interruptions(changes: Sequence[Change]) -> list[str]:
+def _interruptions(changes: Sequence[Change]) -> Section:
     """What ends, and what that interrupts; the same of several services in one row."""
     names = grouped(
         ((change.action, change.kind, lost), change.name) for change in changes if (lost := interruption(change))
     )
     rows = [(f"**{action}d** {kind}", _names(which), lost) for (action, kind, lost), which in names.items()]
-    return _section("Replaced or deleted", ("what", "which", "what that interrupts"), rows)
+    return Section("Replaced or deleted", ("what", "which", "what that interrupts"), rows)
 
 
-def _exposures(changes: Sequence[Change]) -> list[str]:
+def _exposures(changes: Sequence[Change]) -> Section:
     names = grouped(((change.kind, how), change.name) for change, how in exposed(changes))
     rows = [(kind, how, _names(which)) for (kind, how), which in names.items()]
-    return _section("Public now", ("what", "how", "which"), rows)
+    return Section("Public now", ("what", "how", "which"), rows)
 
 
-def _permissions(changes: Sequence[Change]) -> list[str]:
+def _permissions(changes: Sequence[Change]) -> Section:
     """Who may do more; what the same role of several services may is one row."""
     services = grouped(
         ((_generic(each.who, each.change), _generic(line, each.change)), each.change.service or "")
@@ -187,14 +212,14 @@ def _permissions(changes: Sequence[Change]) -> list[str]:
         (code(who), line, _names(filter(None, whose)) if ROLE_OF in who + line else "")
         for (who, line), whose in services.items()
     ]
-    return _section("Permissions widened", ("who", "may now", "services"), rows)
+    return Section("Permissions widened", ("who", "may now", OF_SERVICES), rows)
 
 
-def _new_identities(changes: Sequence[Change]) -> list[str]:
+def _new_identities(changes: Sequence[Change]) -> Section:
     kinds = {"aws:iam/role:Role": "role", "aws:iam/user:User": "user"}
     counts = Counter(kinds[change.type] for change in changes if change.action == "create" and change.type in kinds)
     counted = [f"{count} new {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
-    return [f"{' and '.join(counted)}: `components/iam/` has what each may do."] if counted else []
+    return Section(note=f"{' and '.join(counted)}: `components/iam/` has what each may do." if counted else "")
 
 
 def _granted(each: Widened) -> list[str]:
@@ -229,16 +254,6 @@ def _generic(text: str, change: Change) -> str:
     return text.replace(change.service, ROLE_OF) if change.service else text
 
 
-def _warnings(preview: Preview, live: Live | None) -> list[str]:
-    warnings = [*preview.warnings, *([f"What is live is not known: {live.problem}"] if live and live.problem else [])]
-    return ["### The program says", "", *(f"- {code(line, 500)}" for line in warnings)] if warnings else []
-
-
-def _section(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A heading and a table; nothing without rows."""
-    return [f"### {title}", "", *table(head, rows)] if rows else []
-
-
 def _times(what: str, count: int) -> str:
     return f"{count} x {what}" if count > 1 else what
 
@@ -251,29 +266,3 @@ def _names(names: Iterable[str]) -> str:
 
 def _dollars(amount: float) -> str:
     return f"{'-' if round(amount, 2) < 0 else '+'}${abs(amount):.2f}"
-
-
-def _with_details(text: str, stack: str, lines: Sequence[str], longest: int) -> str:
-    """The report with the raw changes folded at its end, as far as they fit."""
-    if not lines:
-        return text + "\n"
-    head, foot = f"\n\n<details><summary>{DETAILS}</summary>\n\n", "\n\n</details>\n"
-    fences = len("\n".join(block(lines, "diff"))) - len("\n".join(lines))
-    cut = "\n\n" + CUT.format(len(lines), stack)
-    room = longest - len(text) - len(head) - len(foot) - fences - len(cut)
-    if room < 0:
-        return text[: longest - len(SHORTENED) - 1].rpartition("\n")[0] + SHORTENED + "\n"
-    kept = _fitting(lines, room)
-    rest = "\n\n" + CUT.format(len(lines) - len(kept), stack) if len(kept) < len(lines) else ""
-    return text + head + "\n".join(block(kept, "diff")) + rest + foot
-
-
-def _fitting(lines: Sequence[str], room: int) -> list[str]:
-    """As many of the lines as there is room for."""
-    kept, used = [], 0
-    for line in lines:
-        used += len(line) + 1
-        if used > room:
-            break
-        kept.append(line)
-    return kept

@@ -15,7 +15,7 @@ import yaml
 from code_hosts import TOKEN, CodeHost, serving
 
 from bootstrap.ci_roles import MAX_SESSION_SECONDS
-from delivery.pull_request.report import marker
+from delivery.pull_request.as_markdown import marker
 from releases import waiting
 
 ROOT = Path(__file__).parents[3]

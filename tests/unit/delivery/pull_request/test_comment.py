@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from code_hosts import OTHER, OWN, TOKEN, CodeHost, serving
 
 from delivery.__main__ import main
-from delivery.pull_request.report import marker
+from delivery.pull_request.as_markdown import marker
 
 DEV, PRD = marker("dev"), marker("prd")
 

@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.__main__ import main
+from delivery.pull_request.as_markdown import LONGEST, as_markdown, marker
 from delivery.pull_request.effects import effect, is_revision_alone
 from delivery.pull_request.preview import COMPUTED, SIGNATURE, UNKNOWN, Change, Preview, parse
-from delivery.pull_request.report import LONGEST, Live, marker, report
+from delivery.pull_request.report import Live, report
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.service_state import ServiceState
@@ -40,6 +41,10 @@ def document(name: str) -> dict[str, Any]:
 
 def recorded(name: str) -> Preview:
     return parse(json.dumps(document(name)))
+
+
+def comment(stack: str, preview: Preview, live: Live | None = None, longest: int = LONGEST) -> str:
+    return as_markdown(report(stack, preview, live), longest)
 
 
 def hundredfold(name: str, service: str) -> Preview:
@@ -142,33 +147,33 @@ def row(text: str, first: str) -> str:
     ],
 )  # fmt: skip
 def test_what_is_said(name: str, said: list[str]) -> None:
-    text = report("local", recorded(name))
+    text = comment("local", recorded(name))
     for words in said:
         assert words in text
 
 
 @pytest.mark.parametrize("name", ["memory", "new", "strategy", "permissions"])
 def test_nothing_ends_that_is_not_said(name: str) -> None:
-    assert "### Replaced or deleted" not in report("local", recorded(name))
+    assert "### Replaced or deleted" not in comment("local", recorded(name))
 
 
 @pytest.mark.parametrize("name", ["memory", "new", "removed", "strategy", "permissions"])
 def test_what_is_not_opened_is_not_said_to_be(name: str) -> None:
-    assert "open to" not in report("local", recorded(name))
+    assert "open to" not in comment("local", recorded(name))
 
 
 @pytest.mark.parametrize("name", ["memory", "removed", "opened"])
 def test_what_is_not_widened_is_not_said_to_be(name: str) -> None:
-    assert "### Permissions" not in report("local", recorded(name))
+    assert "### Permissions" not in comment("local", recorded(name))
 
 
 @pytest.mark.parametrize("path", sorted(RECORDED.glob("*.json")), ids=lambda path: path.stem)
 def test_every_report_fits_and_is_whole(path: Path) -> None:
     text = path.read_text()
-    said = report("local", parse(text))
+    said = comment("local", parse(text))
     assert len(said) <= LONGEST
     assert said.startswith(marker("local") + "\n")
-    assert said == report("local", parse(text))
+    assert said == comment("local", parse(text))
     assert said.count("```") % 2 == 0
     assert said.count("<details>") == said.count("</details>")
     assert SIGNATURE not in said
@@ -187,7 +192,7 @@ def test_every_report_fits_and_is_whole(path: Path) -> None:
 def test_a_hundred_services_are_all_in_the_table_and_only_the_folded_part_is_cut(
     name: str, service: str, said: str
 ) -> None:
-    text = report("local", hundredfold(name, service))
+    text = comment("local", hundredfold(name, service))
     assert len(text) <= LONGEST
     head, _, folded = text.partition("<details>")
     assert all(said in row(head, f"`{service}{n:02}`") for n in range(100))
@@ -199,16 +204,16 @@ def test_a_hundred_services_are_all_in_the_table_and_only_the_folded_part_is_cut
 @pytest.mark.parametrize("longest", [400, 1_000, 5_000, 20_000, LONGEST])
 @pytest.mark.parametrize("name", ["removed", "new", "failed"])
 def test_it_fits_whatever_room_there_is(name: str, longest: int) -> None:
-    assert len(report("local", recorded(name), longest=longest)) <= longest
+    assert len(comment("local", recorded(name), longest=longest)) <= longest
 
 
 def test_aws_says_which_release_stays() -> None:
-    text = report("local", recorded("memory"), Live({"hello": state()}))
+    text = comment("local", recorded("memory"), Live({"hello": state()}))
     assert "release 12 stays live (`sha256:aaaaaaaaaaaa`, commit 0123456789ab)" in row(text, "`hello`")
 
 
 def test_without_an_answer_of_aws_it_is_said_that_nobody_knows() -> None:
-    text = report("local", recorded("memory"), Live({}, "these credentials may not ecs:DescribeServices"))
+    text = comment("local", recorded("memory"), Live({}, "these credentials may not ecs:DescribeServices"))
     assert "| the live one stays |" in row(text, "`hello`")
     assert "What is live is not known: these credentials may not ecs:DescribeServices" in text
 
@@ -361,7 +366,7 @@ def test_an_error_that_the_document_does_not_have_is_the_log_s(tmp_path: Path) -
 def test_nothing_in_a_value_is_markdown() -> None:
     urn = "urn:pulumi:dev::p::aws:s3/bucket:Bucket::x"
     evil = "```\n</details> @everyone | <!-- "
-    text = report("dev", Preview((Change(urn, "create", None, {}, {"bucket": evil}),), warnings=(evil,)))
+    text = comment("dev", Preview((Change(urn, "create", None, {}, {"bucket": evil}),), warnings=(evil,)))
     assert "- ````` ``` </details> @everyone" not in text
     assert "- ```` ``` </details> @everyone \\| <!-- ````" in text
     assert "````diff" in text
