@@ -61,6 +61,29 @@ def variables() -> dict[str, str]:
     return {"DELIVERY_PROGRAM": "sandbox"}
 
 
+def preview_words(stack: str, document: Mapping[str, Any], width: int | None) -> str:
+    """What `up` would do, service by service, as the comment on a pull request says it."""
+    from delivery.command_line import Connection  # with boto3
+    from delivery.pull_request.as_text import as_text
+    from delivery.pull_request.live import read_live
+    from delivery.pull_request.preview import parse
+    from delivery.pull_request.report import report
+
+    preview = parse(json.dumps(document))
+    live = read_live(lambda: Connection(profile=None, region=None).session, stack, preview)
+    return as_text(report(stack, preview, live), width)
+
+
+def up_words(stack: str, document: Mapping[str, Any], opens: Mapping[str, str], width: int | None) -> str:
+    """What an `up` has done in numbers, and where its services are."""
+    from delivery.after_up import numbers, places
+    from delivery.pull_request.preview import parse
+
+    done = numbers(parse(json.dumps(document)).changes)
+    where = places(document["outputs"], lambda host: opens.get(host, host), width)
+    return "\n".join([*done, *([""] if done and where else []), *where])
+
+
 def wait_variables() -> dict[str, str]:
     """What tells the program's `up` to wait for what is in flight, as `delivery up --wait` does."""
     from releases.waiting import MINUTES, VARIABLE  # which loads boto3

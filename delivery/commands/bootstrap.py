@@ -68,7 +68,7 @@ def bootstrap(project: Project, ask: Ask, say: Log) -> None:
         backend = {"PULUMI_BACKEND_URL": f"s3://{name}?region={region}", "PULUMI_CONFIG_PASSPHRASE": ""}
         project = replace(project, environment={**project.environment, **backend})
     project.pulumi("stack", "select", "--create", project.stack)
-    up(project, ask, say)
+    up(project, ask, say, words=False)
     project.pulumi("stack", "output", "--stack", project.stack)
     for line in report(session, _stacks(project, config.get(f"{NAMESPACE}:stacks") or {})):
         say(line)

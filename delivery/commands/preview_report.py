@@ -7,10 +7,10 @@ import click
 
 from delivery.command_line import Connection, stack_option
 from delivery.pull_request.as_markdown import as_markdown
+from delivery.pull_request.live import read_live
 from delivery.pull_request.preview import Preview, judged, parse
-from delivery.pull_request.report import Live, report
-from releases.errors import EXPECTED, DeliveryError, explained
-from releases.service_state import read_states
+from delivery.pull_request.report import report
+from releases.errors import DeliveryError
 
 
 @click.command("preview-report")
@@ -53,17 +53,5 @@ def command(
     )
     if failed and not document.errors:
         document = replace(document, errors=(log_text or "Pulumi did not say why",))
-    services = sorted({change.service for change in document.changes if change.service})
-    asked = _live(connection, stack, services) if live and services and not document.errors else None
+    asked = read_live(lambda: connection.session, stack, document) if live else None
     click.echo(as_markdown(report(stack, document, asked)), nl=False)
-
-
-def _live(connection: Connection, stack: str, services: list[str]) -> Live:
-    """What AWS says of services; a preview is worth reading without it too."""
-    try:
-        states = read_states(connection.session, stack, services)
-        for state in states.values():
-            state.check_record()
-    except EXPECTED as error:
-        return Live({}, explained(error))
-    return Live(states)

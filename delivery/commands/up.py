@@ -6,16 +6,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import boto3
 import click
 
+from delivery.after_up import numbers, places
 from delivery.command_line import stack_option, with_session
+from delivery.engine_log import EngineLog
+from delivery.pull_request.as_text import as_text
+from delivery.pull_request.live import read_live
+from delivery.pull_request.preview import parse
+from delivery.pull_request.report import Report, report
 from delivery.stack_config import read_config
+from delivery.terminal import width
 from releases import waiting
 from releases.aws_session import Provider, sign_in
 from releases.errors import NO_CLI, DeliveryError
@@ -28,6 +36,8 @@ EVENTS = {"PULUMI_DEBUG_COMMANDS": "true"}
 """The option `--event-log` is one of Pulumi's debug commands, as which Pulumi's Automation API uses it, too."""
 NO_CHANGE = ("same", "read", "refresh")
 ENDS = ("delete", "delete-replaced")
+SECONDS_BETWEEN_READS = 0.2
+"""Of what the engine says."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +74,63 @@ class Project:
     def pulumi(self, *arguments: str, **environment: str) -> None:
         """Run the CLI, which talks to the person itself; with more variables, if any.
 
+        An interrupt is the CLI's too, which ends what it is about; it is waited for.
+
         Raises:
             DeliveryError: it failed, and has said why; or it is not there.
         """
+        process = self._started(arguments, environment)
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+        if code != 0:
+            raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
+
+    def watch(self, log: EngineLog, *arguments: str) -> str:
+        """Run the CLI, and say what the engine says and how far it is, instead of what the CLI shows.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            DeliveryError: it failed; what the program, AWS and the policies refuse, or else what it printed.
+        """
+        interrupted = False
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            process = self._started([*arguments, "--event-log", str(log.path)], EVENTS, stdout=out, stderr=err)
+            while True:
+                try:
+                    ended = process.poll() is not None
+                    log.read()
+                    if ended:
+                        break
+                    time.sleep(SECONDS_BETWEEN_READS)
+                except KeyboardInterrupt:
+                    interrupted = True
+            log.end()
+            printed, complaints = (_text(file) for file in (out, err))
+        if interrupted:
+            raise KeyboardInterrupt
+        if process.returncode != 0 or log.errors:
+            why = "\n".join(log.errors) or complaints or printed
+            raise DeliveryError(f"pulumi {arguments[0]} failed:\n{why}")
+        return printed
+
+    def _started(
+        self, arguments: Sequence[str], environment: Mapping[str, str], **files: Any
+    ) -> "subprocess.Popen[bytes]":
         if shutil.which("pulumi") is None:
             raise DeliveryError(NO_CLI)
         waits = {waiting.VARIABLE: str(waiting.MINUTES)} if self.waits else {}
         whole = {**os.environ, **self.environment, **environment, **waits}
-        done = subprocess.run(["pulumi", *arguments], cwd=self.folder, env=whole)
-        if done.returncode != 0:
-            raise DeliveryError(f"pulumi {arguments[0]} failed, as it says above")
+        return subprocess.Popen(["pulumi", *arguments], cwd=self.folder, env=whole, **files)
+
+
+def _text(file: TextIO) -> str:
+    file.seek(0)
+    return file.read().strip()
 
 
 @dataclass(frozen=True)
@@ -138,23 +195,48 @@ def right_account(project: Project) -> boto3.Session:
     return session
 
 
-def up(project: Project, ask: Ask, say: Log) -> None:
+def up(project: Project, ask: Ask, say: Log, *, words: bool = True) -> None:
     """Show what would happen in the right account, ask, and do it.
+
+    Args:
+        project: the stack.
+        ask: asks a person.
+        say: takes what there is to say.
+        words: whether that is told in services, and how far `up` is, instead of what Pulumi shows.
 
     Raises:
         DeliveryError: the wrong account, or the answer was no, or a step failed; the message says which.
     """
-    right_account(project)
+    session = right_account(project)
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "events.json"
-        project.pulumi("preview", "--stack", project.stack, "--event-log", str(log), *project.options, **EVENTS)
-        with log.open(encoding="utf-8") as events:
+        first, second = Path(folder) / "preview.json", Path(folder) / "up.json"
+        if words:
+            log = EngineLog(first, "preview", say)
+            shown = as_text(_report(project, session, log), width())
+        else:
+            project.pulumi("preview", "--stack", project.stack, "--event-log", str(first), *project.options, **EVENTS)
+        with first.open(encoding="utf-8") as events:
             planned = changes(events)
-    if not planned.count and not project.waits:  # a preview leaves out what waits
-        say("Nothing would change.")
-        return
-    confirm(project.stack, planned, ask, say)
-    project.pulumi("up", "--stack", project.stack, "--yes", "--skip-preview", *project.options)
+        if not planned.count and not project.waits:  # a preview leaves out what waits
+            say("Nothing would change.")
+            return
+        if words:
+            say(f"{shown}\n")
+        confirm(project.stack, planned, ask, say)
+        command = ["up", "--stack", project.stack, "--yes", "--skip-preview", *project.options]
+        if not words:
+            project.pulumi(*command)
+            return
+        log = EngineLog(second, "up", say, total=log.resources)
+        project.watch(log, *command)
+        for line in [*numbers(log.changes()), "", *places(log.outputs(), "https://{}/".format, width())]:
+            say(line)
+
+
+def _report(project: Project, session: boto3.Session, log: EngineLog) -> Report:
+    """What a preview says, and AWS."""
+    preview = parse(project.watch(log, "preview", "--stack", project.stack, "--json", *project.options))
+    return report(project.stack, preview, read_live(lambda: session, project.stack, preview))
 
 
 def confirm(stack: str, planned: Changes, ask: Ask, say: Log) -> None:
@@ -175,8 +257,9 @@ def confirm(stack: str, planned: Changes, ask: Ask, say: Log) -> None:
 @click.command("up")
 @stack_option
 @click.option("--wait", is_flag=True, help="An edit waits for what is in flight, instead of an error that says so.")
+@click.option("--diff", is_flag=True, help="What Pulumi shows of each resource, instead of services and progress.")
 @with_session
-def command(session: boto3.Session, stack: str, wait: bool) -> None:
+def command(session: boto3.Session, stack: str, wait: bool, diff: bool) -> None:
     """Deploy a stack to the account that its file names: shows what would happen, asks, and does it.
 
     Where something is deleted or replaced, the answer is the stack's name.
@@ -184,7 +267,9 @@ def command(session: boto3.Session, stack: str, wait: bool) -> None:
     Example: delivery up --stack dev
     """
     project = project_of(session, Path.cwd(), stack, "--policy-pack", "policy")
-    up(replace(project, waits=wait), ask_person, click.echo)
+    if diff:
+        project = replace(project, options=[*project.options, "--diff"])
+    up(replace(project, waits=wait), ask_person, click.echo, words=not diff)
 
 
 def project_of(session: boto3.Session, folder: Path, stack: str, *options: str) -> Project:

@@ -21,12 +21,12 @@ ACTIONS: Mapping[str, Action] = {
     "update": "update",
     "replace": "replace",
     "create-replacement": "replace",
-    "delete-replaced": "replace",
     "delete": "delete",
     "import": "import",
     "import-replacement": "replace",
 }
-"""Pulumi's step → what it means for the resource; others change nothing in AWS."""
+"""Pulumi's step → what it means for the resource; others change nothing in AWS, or are a part of one of these:
+`delete-replaced` is, and by itself it ends what an earlier run has replaced and could not delete."""
 SERVICE_PARTS = ("EcsService", "DeployPipeline", "ParameterStore", "ImageRepository", "CodeDeploy")
 """The components that there is one of for each service, with its name."""
 COMPONENT = "fargate-delivery:index:"
@@ -88,6 +88,11 @@ class Change:
         outermost = self.urn.split("::")[2].partition("$")[0]
         return outermost.removeprefix(COMPONENT) if outermost.startswith(COMPONENT) else ""
 
+    @property
+    def owner(self) -> str:
+        """The service, or the component that services share."""
+        return self.service or self.part or "the program"
+
     def input(self, name: str) -> Any:
         """An input, as it will be, or for one that goes as it was."""
         return (self.new or self.old).get(name)
@@ -141,7 +146,7 @@ def parse(text: str) -> Preview:
         document = json.loads(text)
         diagnostics = document.get("diagnostics") or []
         return Preview(
-            changes=tuple(_changes(document.get("steps") or [])),
+            changes=tuple(changes_of(document.get("steps") or [])),
             config=document.get("config") or {},
             warnings=tuple(_messages(diagnostics, "warning")),
             errors=tuple(_messages(diagnostics, "error")),
@@ -171,14 +176,14 @@ def judged(event_log: str) -> Preview:
     return Preview(errors=tuple(messages[True]), warnings=tuple(messages[False]))
 
 
-def _changes(steps: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """One for each resource: a replacement may be told in up to three steps."""
+def changes_of(steps: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """One for each resource: a replacement may be told in up to three steps, of which one has both states."""
     changes: dict[str, Change] = {}
     for step in steps:
         action, urn = ACTIONS.get(step["op"]), step["urn"]
         if action is None or urn.split("::")[2].rpartition("$")[2].startswith(("pulumi:", COMPONENT)):
             continue
-        if action == "replace" and urn in changes and not step.get("newState"):
+        if action == "replace" and urn in changes and not (step.get("newState") and step.get("oldState")):
             continue
         changes[urn] = _change(step, action)
     return list(changes.values())

@@ -176,9 +176,7 @@ def _services(changes: Sequence[Change], live: Live | None, cost: _Cost) -> Sect
 
 def _shared(changes: Sequence[Change]) -> Section:
     """What all services share."""
-    parts = grouped(
-        (change.part or "the program", f"{change.kind} {change.action}d") for change in changes if not change.service
-    )
+    parts = grouped((change.owner, f"{change.kind} {change.action}d") for change in changes if not change.service)
     rows = [
         (part, ", ".join(_times(what, count) for what, count in Counter(whats).items()))
         for part, whats in sorted(parts.items())

@@ -42,7 +42,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Outcome:
     cli.chmod(0o755)
     (folder / "Pulumi.yaml").write_text("name: tiny\nruntime: python\n")
     (folder / "Pulumi.dev.yaml").touch()
-    monkeypatch.setattr(Engine, "_aws", lambda _: {})
+    monkeypatch.setattr(Engine, "variables", lambda _: {})
     monkeypatch.setattr(Engine, "_environment", lambda _: {})
     server = Server(pid=1, port=1, account="1", region="r", aws_port=1, awsx_port=1)
     return Engine(StackFolder("dev", folder), server, lambda _: None).run("up")

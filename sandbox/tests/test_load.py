@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.clients.load import Views, assets_of, load, view
 from sandbox.clients.pipelines import ecs_services
-from sandbox.clients.sites import Site, find_site
+from sandbox.clients.sites import Site, addresses, find_site
 from sandbox.stacks import SandboxError
 
 PAGE = """<link rel="stylesheet" href="/assets/app-1.css"><img src='logo-2.svg'>
@@ -98,9 +98,9 @@ def session(*services: str, paths_only: bool = False) -> Any:
     api = {"Field": "host-header", "HostHeaderConfig": {"Values": ["api.example.com"]}}
     paths = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/v1/*"]}}
     rules = [
-        {"Actions": [{"Type": "fixed-response"}], "Conditions": []},
-        {"Actions": [forward], "Conditions": [api, paths]},
-        *([] if paths_only else [{"Actions": [forward], "Conditions": [host]}]),
+        {"Actions": [{"Type": "fixed-response"}], "Conditions": [], "IsDefault": True, "Priority": "default"},
+        {"Actions": [forward], "Conditions": [api, paths], "IsDefault": False, "Priority": "1"},
+        *([] if paths_only else [{"Actions": [forward], "Conditions": [host], "IsDefault": False, "Priority": "2"}]),
     ]
     clients = {
         "ecs": SimpleNamespace(
@@ -128,6 +128,15 @@ def pipeline(provider: str, **configuration: str) -> Any:
     return {"name": "dev-web", "stages": [{"actions": [action]}]}
 
 
+def test_what_opens_each_host() -> None:
+    with_ports = session()
+    with_ports.control = lambda _: [{**each, "address": f"127.0.0.1:{each['port']}"} for each in LISTENERS]
+    assert addresses(with_ports) == {
+        "api.example.com": "http://api.localhost:443/",
+        "www.example.com": "http://www.localhost:443/",
+    }
+
+
 LISTENERS = [{"arn": "test", "port": 8443, "address": "b"}, {"arn": "prod", "port": 443, "address": "a"}]
 BY_ECS = pipeline("ECS", ClusterName="dev", ServiceName="blue")
 BY_CODEDEPLOY = pipeline("CodeDeployToECS", ApplicationName="dev", DeploymentGroupName="green")
@@ -145,8 +154,8 @@ BY_ITSELF = pipeline("Lambda")
 def test_where_a_service_answers(deployed_by: Any, services: list[tuple[str, str]]) -> None:
     two = session("dev-web", "dev-webs")
     assert ecs_services(two, deployed_by, "web") == services
-    assert find_site(two, deployed_by, "web") == Site("www.example.com", "a")
-    assert find_site(session("dev-web", paths_only=True), deployed_by, "web") == Site("api.example.com", "a")
+    assert find_site(two, deployed_by, "web") == Site("www.example.com", "a", "www")
+    assert find_site(session("dev-web", paths_only=True), deployed_by, "web") == Site("api.example.com", "a", "api")
 
 
 def test_a_service_that_is_not_there_or_has_no_route(monkeypatch: pytest.MonkeyPatch) -> None:

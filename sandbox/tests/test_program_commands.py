@@ -118,6 +118,8 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         "approval_commands": lambda stack, service: [f"tiny yes {stack} {service}"],
         "external_parameters": lambda config: {config["name"]: None},
         "external_secrets": lambda config: {f"arn{config['name']}": "arn:key"},
+        "preview_words": lambda stack, document, width: f"{stack}: {document['x']}, {width}",
+        "up_words": lambda stack, document, opens, width: f"{stack}: {document['x']}, {opens['h']}, {width}",
         "secret_value": lambda path: "https://chat" if path == "tiny:chat" else None,
     }
     entries = {name: [SimpleNamespace(load=lambda function=function: function)] for name, function in functions.items()}
@@ -125,6 +127,8 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert program_hooks.names_in_aws("dev", "web") == ["web", "dev.web"]
     assert program_hooks.approval_commands("dev", "web") == ["tiny yes dev web"]
     assert program_hooks.variables() == {"TINY": "here"}
+    assert program_hooks.preview_words("dev", {"x": 1}, 80) == "dev: 1, 80"
+    assert program_hooks.up_words("dev", {"x": 1}, {"h": "http://h"}, None) == "dev: 1, http://h, None"
     assert program_hooks.external_parameters({"name": "/key"}) == {"/key": None}
     assert program_hooks.external_secrets({"name": "/key"}) == {"arn/key": "arn:key"}
     assert [program_hooks.secret_value(path) for path in ("tiny:chat", "tiny:other")] == ["https://chat", None]
@@ -135,6 +139,8 @@ def test_a_program_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert program_hooks.names_in_aws("dev", "web") == ["web"]
     assert program_hooks.approval_commands("dev", "web") == []
     assert program_hooks.variables() == {}
+    assert program_hooks.preview_words("dev", {}, None) is None
+    assert program_hooks.up_words("dev", {}, {}, None) is None
     assert program_hooks.external_parameters({"name": "/key"}) == {}
     assert program_hooks.external_secrets({"name": "/key"}) == {}
     assert program_hooks.secret_value("tiny:chat") is None

@@ -28,11 +28,13 @@ def test_up_preview_export_and_down(program: Program, run: Any) -> None:
     planned = json.loads(run("preview", "--json").stdout)
     assert [step["urn"].split("::")[-1] for step in planned["steps"] if step["op"] == "create"][-1] == "commanded"
     assert planned["changeSummary"] == {"create": 2}
+    planned = run("preview")
+    assert planned.stdout.startswith("test: 1 to create\n\nShared by all services\n  the program: Bucket created\n\n")
+    assert "Would change: 2 to create" in planned.stdout
+    assert planned.stderr == ""
     up = run("up")
-    assert up.exit_code == 0
-    assert "created: aws:s3/bucket:Bucket commanded" in up.stderr
-    assert up.stdout.splitlines()[0] == "name: x"
-    assert "Stack test is up: 2 created" in up.stdout
+    assert (up.exit_code, up.stderr) == (0, "")
+    assert up.stdout.startswith("             created\nthe program  1\n\nname: x\n\nStack test is up: 2 created (")
     assert "nothing changed" in run("up").stdout
     assert "Nothing would change" in run("preview", "--refresh").stdout
     assert json.loads(run("preview", "--json").stdout)["steps"] == []
@@ -40,6 +42,19 @@ def test_up_preview_export_and_down(program: Program, run: Any) -> None:
     assert [r["type"] for r in exported["deployment"]["resources"]][-1] == "aws:s3/bucket:Bucket"
     assert "deleted (" in run("down").stdout
     assert "nothing to destroy" in run("down").stdout
+
+
+def test_diff_lists_each_resource_as_the_engine_does(program: Program, run: Any) -> None:
+    source = "aws.ssm.Parameter('listed', type='String', value='{}')"
+    program.write(source.format("one"))
+    assert "  created: aws:ssm/parameter:Parameter listed\n" in run("up", "--diff").stderr
+    program.write(source.format("two"))
+    changed = "aws:ssm/parameter:Parameter listed\n      value: "
+    planned = run("preview", "--diff")
+    assert f"  update               {changed}" in planned.stderr
+    assert planned.stdout.startswith("Would change: 1 to update (")
+    assert f"  updated: {changed}" in run("up", "--diff").stderr
+    run("down")
 
 
 def test_what_is_protected_is_not_destroyed(program: Program, run: Any) -> None:

@@ -17,6 +17,7 @@ import yaml
 from delivery.commands.bootstrap import bootstrap
 from delivery.commands.up import Project, up
 from delivery.selected_stack import selected_stack
+from releases.errors import DeliveryError
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.identities import credentials, providers
 from sandbox.stacks import Server
@@ -211,9 +212,38 @@ def test_a_laptop_is_shown_what_would_happen_and_asked(dev: Checkout, monkeypatc
     up(project, ask, said.append)
     up(project, ask, said.append)
     assert asked == ["Go on? Only yes is yes"]
-    assert said == ["Nothing would change."]
+    assert [line for line in said if not line.startswith("warning: using pulumi-analyzer-policy-python")] == [
+        "dev: 1 to update\n\nShared by all services\n  the program: Parameter updated\n\n"
+        "No estimate of the cost: delivery/pull_request/prices.json has no prices of eu-west-1.\n",
+        "             changed",
+        "the program  1",
+        "",
+        "name: /fargate-delivery/dev/web/setting",
+        "Nothing would change.",
+    ]
     encrypted = shlex.split(f"pulumi stack change-secrets-provider --stack dev '{KEY.format('')}'")
     dev.ok(None, *encrypted)
+
+
+OPEN = """aws.vpc.SecurityGroupIngressRule(
+    "open", security_group_id="sg-1", ip_protocol="tcp", from_port=22, to_port=22, cidr_ipv4="0.0.0.0/0"
+)"""
+
+
+def test_what_the_policies_or_the_program_refuse_is_told_whole_before_anybody_is_asked(
+    dev: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in dev.variables(None).items():
+        monkeypatch.setenv(name, value)
+    project = Project(dev.root, "dev", ["--policy-pack", "policy"])
+    for addition, words in (
+        (OPEN, r"failed:\nopen: .*\(policy [\w-]+\)"),
+        ("raise ValueError('services.web: no such template')", r"failed:\n.*services\.web: no such template"),
+    ):
+        (dev.root / "__main__.py").write_text(f"{PROGRAM.replace('VALUE', repr('three'))}\n{addition}\n")
+        with pytest.raises(DeliveryError, match=f"(?s)pulumi preview {words}"):
+            up(project, lambda question: pytest.fail(question), lambda _: None)
+    dev.edit("three")
 
 
 def test_a_pull_request_s_own_stack_comes_and_goes(dev: Checkout) -> None:

@@ -74,7 +74,7 @@ def preview(stack: Stack, *options: str) -> str:
     engine = Engine(folder, folder.running_server(), lambda line: print(line, file=sys.stderr))  # noqa: T201
     workspace = engine._stack().workspace
     size = [("grpc.max_receive_message_length", LARGEST_MESSAGE)]
-    with ThreadPoolExecutor(4) as pool, program.as_if_started(stack.root, engine._aws()):
+    with ThreadPoolExecutor(4) as pool, program.as_if_started(stack.root, engine.variables()):
         server = grpc.server(pool, options=size)
         language = LanguageServer(lambda: program.run(stack.root))
         language_pb2_grpc.add_LanguageRuntimeServicer_to_server(language, server)

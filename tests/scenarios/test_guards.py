@@ -82,13 +82,18 @@ def test_the_edit_is_refused_while_live_disagrees_and_ships_after_the_repair(loc
         f"{tagged['release-1'][:19]}, release record {tagged['release-2'][:19]}; an edit would ship with the wrong image."
     )
     warned = local.ok("preview")
-    assert f"hello: {refusal}" in warned.out + warned.err
+    assert f"hello: {refusal}" in warned.err
+    why = "an edit that was registered and does not run"
+    assert re.search(rf"hello: deployment by ECS: {why}; image: release 2 stays live \(sha256:", warned.out)
     said = failed(local.run("up"))
     assert f"hello is left as it is: {refusal}" in said
     assert "repair hello --stack local`, then run this again" in said
     assert local.status("hello")["task_definition"] == before["task_definition"]
     local.ok("repair", "hello")
-    local.ok("up")
+    up = local.ok("up")
+    assert "created: aws:" not in up.err
+    assert re.search(r"^ +changed\nhello +1$", up.out, re.MULTILINE)
+    assert re.search(r"^hello +http://hello\.localhost:\d+/ +s3://\S+/source\.zip$", up.out, re.MULTILINE)
     after = running(local)
     assert (after["memory"], after["image_digest"], after["live"]) == (1024, tagged["release-2"], tagged["release-2"])
     assert after["release"] == before["release"]

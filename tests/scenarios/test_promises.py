@@ -37,7 +37,7 @@ def slack_titles(stack: Stack, seen: int) -> list[str]:
 
 def test_a_mistake_in_the_stack_file_is_one_message_and_nothing_is_made(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", "cpu: 256, memory: 512, port", "cpu: 300, memory: 512, port")
-    done = local.run("up")
+    done = local.run("up", "--diff")
     local.edit("Pulumi.local.yaml", "cpu: 300, memory: 512, port", "cpu: 256, memory: 512, port")
     assert done.code == 1
     assert "fargate-delivery:services.hello.task.cpu: 300 is not allowed" in done.err
@@ -214,7 +214,8 @@ def test_a_disagreement_is_named_and_repaired(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", FIRST_MEMORY, NEXT_MEMORY)
     warned = local.ok("preview")
     local.edit("Pulumi.local.yaml", NEXT_MEMORY, FIRST_MEMORY)
-    assert "hello: what runs, what is live and what was released disagree: " in warned.out + warned.err
+    assert "hello: what runs, what is live and what was released disagree: " in warned.err
+    assert "hello: deployment by ECS: memory " in warned.out
     local.ok("repair", "hello")
     assert agree(local) == before
 

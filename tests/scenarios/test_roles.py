@@ -107,7 +107,7 @@ def answer(stack: Stack, verb: str, deploying: Running[Done]) -> Done:
 
 def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> None:
     assert preview(dev).keys() == {"create"}
-    refused = dev.run("up", "--as", PREVIEW)
+    refused = dev.run("up", "--diff", "--as", PREVIEW)
     assert refused.code == 1
     assert re.search(r"assumed-role/dev-preview/\S+ is not authorized to perform: \w+:Create", refused.err)
     assert "created: aws:" not in refused.err

@@ -58,7 +58,7 @@ def test_a_mistake_is_one_message_and_nothing_is_created(local: Stack, old: str,
     text = (local.root / "Pulumi.local.yaml").read_text()
     local.edit("Pulumi.local.yaml", old, new)
     try:
-        done = local.run("up")
+        done = local.run("up", "--diff")
     finally:
         (local.root / "Pulumi.local.yaml").write_text(text)
     assert done.code == 1

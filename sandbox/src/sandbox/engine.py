@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -19,6 +20,7 @@ from pulumi.automation._stack import StackInitMode
 from sandbox import program, program_hooks
 from sandbox.event_log import EventLog
 from sandbox.identities import credentials, providers
+from sandbox.live_line import LiveLine
 from sandbox.made_up_secrets import missing_secrets
 from sandbox.progress import Progress, Say
 from sandbox.pulumi_cli import PatientCommand
@@ -52,9 +54,10 @@ class Engine:
     Attributes:
         folder: the stack's folder.
         server: the sandbox's server that the stack is in.
-        say: takes progress, line by line.
-        show_diff: whether progress tells old and new values.
+        say: takes messages, line by line.
+        show_diff: whether each resource that changes is told, with its old and new values.
         identity: the IAM user or role that program and provider call AWS as; the account's root without one.
+        live: shows how far an operation is; nothing does without one.
     """
 
     folder: StackFolder
@@ -62,7 +65,9 @@ class Engine:
     say: Say
     show_diff: bool = False
     identity: str | None = None
+    live: LiveLine | None = None
     _opened: "_Stack | None" = field(default=None, init=False)
+    _declared: Callable[[Any], None] = field(default=lambda _: None, init=False)
 
     def run(
         self,
@@ -135,18 +140,21 @@ class Engine:
         return str(workspace.pulumi_command.run(list(arguments), workspace.work_dir, environment).stdout)
 
     def _once(self, operation: Operation, refresh: bool | None, options: dict[str, Any]) -> Outcome:
-        reporter = Reporter(operation, self.say, self.show_diff)
+        reporter = Reporter(operation, self.say, self.show_diff, self.live.show if self.live else lambda _: None)
+        self._declared = reporter.count.declare
         started = time.monotonic()
         outcome = reporter.outcome
         try:
             stack = self._stack(refresh)
-            with program.as_if_started(self.folder.root, self._aws()):
+            with program.as_if_started(self.folder.root, self.variables()):
                 getattr(stack, operation)(on_event=reporter.take, on_output=lambda _: None, **options)
         except auto.CommandError as error:
             if os.environ.get("SANDBOX_DEBUG"):
                 logging.getLogger(__name__).exception("engine")
             raise EngineError(reporter.reason(error), outcome) from None
         finally:
+            if self.live:
+                self.live.end()
             outcome.seconds = time.monotonic() - started
         return outcome
 
@@ -159,7 +167,7 @@ class Engine:
                 work_dir=str(self.folder.work),
                 pulumi_home=str(self.folder.home),
                 pulumi_command=_command(self.folder.root),
-                program=lambda: program.run(self.folder.root),
+                program=lambda: program.run(self.folder.root, self._declared),
                 env_vars=self._environment(),
             )
             self._opened = _Stack(self.folder.stack, workspace, StackInitMode.CREATE_OR_SELECT)
@@ -212,7 +220,7 @@ class Engine:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
 
-    def _aws(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         """The variables of the person who deploys: AWS's, and the program's own."""
         signed = self._signed_in["credentials"]
         token = {"AWS_SESSION_TOKEN": signed["session_token"]} if signed["session_token"] else {}

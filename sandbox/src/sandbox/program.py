@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pulumi
+
 NOT_THE_PROGRAMS = ("sandbox", "tests")
 """Packages beside a program that it does not use."""
 SECONDS_TO_END = 30.0
@@ -20,10 +22,17 @@ _LOOPS: list[asyncio.AbstractEventLoop] = []
 """Of the programs that have begun. One stops when its program is over; the SDK does not always close it then."""
 
 
-def run(root: Path) -> None:
-    """Run `__main__.py` as it is now."""
+def run(root: Path, declared: Callable[[Any], None] | None = None) -> None:
+    """Run `__main__.py` as it is now.
+
+    Args:
+        root: its folder.
+        declared: is told of each resource that the program makes.
+    """
     with contextlib.suppress(RuntimeError):
         _LOOPS.append(asyncio.get_running_loop())
+    if declared is not None:
+        pulumi.runtime.register_stack_transformation(declared)
     runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
@@ -38,14 +47,10 @@ def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
     """
     modules = _taken_out(root)
     path, arguments, thresholds = list(sys.path), list(sys.argv), gc.get_threshold()
-    environment = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(aws)
     sys.path.insert(0, str(root))
     sys.argv = [str(root / "__main__.py")]
     try:
-        with contextlib.chdir(root), contextlib.redirect_stdout(sys.stderr), _quiet_event_loops():
+        with with_variables(aws), contextlib.chdir(root), contextlib.redirect_stdout(sys.stderr), _quiet_event_loops():
             try:
                 yield
             finally:
@@ -56,6 +61,18 @@ def as_if_started(root: Path, aws: Mapping[str, str]) -> Iterator[None]:
         sys.modules.update(modules)
         gc.unfreeze()
         gc.set_threshold(*thresholds)
+
+
+@contextlib.contextmanager
+def with_variables(aws: Mapping[str, str]) -> Iterator[None]:
+    """This process with these variables of AWS's, and no others of it; then as it was before."""
+    environment = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(aws)
+    try:
+        yield
+    finally:
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)

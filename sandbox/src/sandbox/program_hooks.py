@@ -6,6 +6,8 @@
 | `approval_commands` | stack, service → the commands that approve and reject what the service's pipeline waits for |
 | `variables` | → the environment that the program runs with in the sandbox, as a mapping |
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
+| `preview_words` | stack, what `preview --json` prints, columns or None → what `up` would do, in the program's words |
+| `up_words` | stack, what `up --json` prints, host → what opens it here, columns or None → what was done, and the outputs |
 | `aws_name` | stack, name → what a thing of that name (a pipeline, a user, a role) is called in AWS |
 | `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
 | `external_secrets` | the stack file's config → the secrets of Secrets Manager that the program reads and does not make: `ARN:json-key:version-stage:version-id` → KMS key, None for the one that AWS keeps |
@@ -47,6 +49,16 @@ def wait_variables() -> dict[str, str] | None:
     """What tells a program to wait for what is in flight; None when no program can."""
     functions = offered("wait_variables")
     return {name: value for function in functions for name, value in function().items()} if functions else None
+
+
+def preview_words(stack: str, document: Mapping[str, Any], width: int | None) -> str | None:
+    """What programs say of a preview, in lines of that many columns, if it has any; None when none says anything."""
+    return "\n".join(function(stack, document, width) for function in offered("preview_words")) or None
+
+
+def up_words(stack: str, document: Mapping[str, Any], opens: Mapping[str, str], width: int | None) -> str | None:
+    """What programs say of what an `up` has done, and of its outputs; None when none says anything."""
+    return "\n".join(function(stack, document, opens, width) for function in offered("up_words")) or None
 
 
 def names_in_aws(stack: str, name: str) -> list[str]:

@@ -1,8 +1,10 @@
 """Reports an operation of the engine: lines for people while it runs, and its outcome."""
 
 import builtins
+import json
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from pulumi.automation import EngineEvent
 from pulumi.automation.events import DiagnosticEvent, PolicyEvent, StepEventMetadata
 
 from sandbox.progress import Say
+from sandbox.step_count import StepCount
 
 NO_CHANGE = frozenset({"same", "read", "refresh"})
 """Operations that change nothing."""
+PARTS_OF_A_REPLACEMENT = frozenset({"create-replacement", "delete-replaced"})
 FAILED = "failed"
 CONSEQUENCES = ("update failed", "preview failed", "refresh failed", "destroy failed", "resource monitor shut down")
 """What the engine says after the reason."""
@@ -21,6 +25,8 @@ OF_THE_END = ("Resource monitor has terminated", "Exception calling application"
 """How the program's side words it that the engine has ended meanwhile."""
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """What marks a secret in an event."""
+COMPUTED = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What stands in an event for a value that is not known yet (Pulumi's wire format)."""
 CLOSING = "the client connection is closing"
 """What fails because something else has failed already."""
 FRAMES = ("an unhandled error occurred: ", "Program failed with an unhandled exception: ", "error: ")
@@ -93,13 +99,17 @@ class Outcome:
 class Reporter:
     """Takes the engine's events of one operation, reports them and collects the outcome."""
 
-    def __init__(self, operation: str, say: Say, show_diff: bool) -> None:
-        self.outcome = Outcome()
-        self._operation, self._say, self._show_diff = operation, say, show_diff
+    def __init__(self, operation: str, say: Say, show_diff: bool, show: Say = lambda _: None) -> None:
+        self.outcome, self.count = Outcome(), StepCount(operation)
+        self._operation, self._say, self._show_diff, self._show = operation, say, show_diff, show
         self._refreshing: set[str] = set()
 
     def take(self, event: EngineEvent) -> None:
         """Take one event."""
+        self._report(event)
+        self._show(str(self.count))
+
+    def _report(self, event: EngineEvent) -> None:
         if event.diagnostic_event:
             self._diagnose(event.diagnostic_event)
         elif event.policy_event:
@@ -135,32 +145,38 @@ class Reporter:
     def _begin(self, step: StepEventMetadata) -> None:
         if step.op == "refresh":
             self._refreshing.add(step.urn)
-        elif self._operation == "preview" and step.op != "same":
+            return
+        self.count.begin(step.urn)
+        if self._operation == "preview" and step.op != "same":
             self._keep(step)
-            if _is_reported(step):
-                self._say(f"  {step.op.value:<20} {resource_label(step.urn)}{_changed(step, self._show_diff)}")
+            if self._show_diff and _is_reported(step):
+                self._say(f"  {step.op.value:<20} {resource_label(step.urn)}{_changed(step)}")
 
     def _end(self, step: StepEventMetadata) -> None:
         if step.type == "pulumi:pulumi:Stack" and step.new:
             self.outcome.outputs = {name: _masked(value) for name, value in (step.new.outputs or {}).items()}
         if step.urn in self._refreshing:
             self._refreshing.remove(step.urn)
+            self.count.read()
             if step.op in DRIFTED:
-                self._say(f"  {DRIFTED[step.op]}: {resource_label(step.urn)}{_changed(step, self._show_diff)}")
+                changed = _changed(step) if self._show_diff else _names(step)
+                self._say(f"  {DRIFTED[step.op]}: {resource_label(step.urn)}{changed}")
                 if self._operation == "refresh":
                     self._keep(step)
-        elif self._operation != "preview" and step.op != "same":
+            return
+        self.count.end(step.urn)
+        if self._operation != "preview" and step.op != "same":
             self._keep(step)
-            if _is_reported(step):
-                self._say(
-                    f"  {DONE.get(step.op, step.op.value)}: {resource_label(step.urn)}{_changed(step, self._show_diff)}"
-                )
+            if self._show_diff and _is_reported(step):
+                self._say(f"  {DONE.get(step.op, step.op.value)}: {resource_label(step.urn)}{_changed(step)}")
 
     def _keep(self, step: StepEventMetadata) -> None:
         self.outcome.steps.append(_described(step))
 
     def _diagnose(self, diagnostic: DiagnosticEvent) -> None:
         message = COLOURS.sub("", diagnostic.message).strip()
+        if message and diagnostic.ephemeral:
+            self.count.remark(message)
         if not message or diagnostic.ephemeral:
             return
         urn = diagnostic.urn or ""
@@ -185,7 +201,8 @@ class Reporter:
 
 
 def _is_reported(step: StepEventMetadata) -> bool:
-    return step.op not in NO_CHANGE and not step.type.startswith("pulumi:")
+    """Whether it changes something; a replacement is told once, as that."""
+    return step.op not in NO_CHANGE | PARTS_OF_A_REPLACEMENT and not step.type.startswith("pulumi:")
 
 
 def resource_label(urn: str) -> str:
@@ -263,18 +280,49 @@ def _state(state: Any) -> dict[str, Any] | None:
     return {name: value for name, value in described.items() if value}
 
 
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
+
+
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
-        return "[secret]" if value.get(SIGNATURE) == SECRET else {key: _masked(item) for key, item in value.items()}
+        return "[secret]" if _is_secret(value) else {key: _masked(item) for key, item in value.items()}
     return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
-def _changed(step: StepEventMetadata, show_diff: bool) -> str:
-    """Which properties change; with `show_diff` their old and new values too."""
-    if step.op == "create" or not step.diffs:
+def _changed(step: StepEventMetadata) -> str:
+    """Which fields change, with their old and new values; JSON in a text is looked into. Of a secret nobody knows."""
+    if step.op == "create":
         return ""
-    if not show_diff:
-        return f"  [{', '.join(step.diffs)}]"
-    old = (step.old.inputs if step.old else None) or {}
-    new = (step.new.inputs if step.new else None) or {}
-    return "".join(f"\n      {key}: {_masked(old.get(key))!r} → {_masked(new.get(key))!r}" for key in step.diffs)
+    inputs = ((state.inputs if state else None) or {} for state in (step.old, step.new))
+    old, new = (dict(_fields({key: each.get(key) for key in step.diffs or ()})) for each in inputs)
+    paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path) or _is_secret(old[path]))
+    return "".join(f"\n      {path}: {_shown(old.get(path))} → {_shown(new.get(path))}" for path in paths)
+
+
+def _fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path → value, of what is neither a list nor an object, or a secret."""
+    value = _opened(value)
+    if isinstance(value, dict) and value and not _is_secret(value):
+        for key, item in value.items():
+            yield from _fields(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _fields(item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _opened(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) and value[:1] in ("{", "[") else value
+    except ValueError:
+        return value
+
+
+def _shown(value: Any) -> str:
+    return "(known after up)" if value == COMPUTED else repr(_masked(value))
+
+
+def _names(step: StepEventMetadata) -> str:
+    return f"  [{', '.join(step.diffs)}]" if step.diffs else ""

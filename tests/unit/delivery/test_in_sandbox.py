@@ -17,6 +17,7 @@ from delivery.__main__ import main
 from delivery.command_line import Connection
 from delivery.in_sandbox import OTHERS
 from pipeline_steps.build.content import Content
+from releases.errors import DeliveryError
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,6 +75,42 @@ def test_where_a_port_of_a_load_balancer_is_opened(monkeypatch: pytest.MonkeyPat
         context.invoke(context.command.callback)  # type: ignore[arg-type]
     assert context.obj.address("https", "web.example.com", 8443) == "http://web.example.com.localhost:41002"
     assert asked == ["http://127.0.0.1:4000/_sandbox/listeners"]
+
+
+PREVIEWS = Path(__file__).parents[2] / "previews"
+
+
+def test_what_a_preview_is_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def read_states(session: Any, stack: str, services: list[str]) -> Any:
+        asked.append([stack, *services])
+        raise DeliveryError("nobody knows")
+
+    monkeypatch.setattr("delivery.pull_request.live.read_states", read_states)
+    document = json.loads((PREVIEWS / "memory.json").read_text())
+    words = entry_point("preview_words")("dev", document, None)
+    assert words.startswith(
+        "dev: 3 to update, 2 to replace, 2 services, +$4.04 a month\n\nServices\n  hello: deployment"
+    )
+    assert words.endswith("\n\nWhat is live is not known: nobody knows")
+    assert asked == [["dev", "hello", "shop"]]
+
+
+def test_what_an_up_has_done_in_words() -> None:
+    document = json.loads((PREVIEWS / "memory.json").read_text())
+    outputs = {"hello": {"pipeline": "dev-hello", "hosts": ["hello.example.com"], "upload_to": "s3://b/k"}}
+    words = entry_point("up_words")(
+        "dev", {**document, "outputs": outputs}, {"hello.example.com": "http://here/"}, None
+    )
+    assert words.splitlines() == [
+        "       changed  replaced",
+        "hello  1        1",
+        "shop   2        1",
+        "",
+        "service  at            upload to",
+        "hello    http://here/  s3://b/k",
+    ]
 
 
 def test_the_commands_that_answer_an_approval() -> None:

@@ -1,6 +1,7 @@
 """Options and behaviour that the commands share."""
 
 import functools
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def say(message: str) -> None:
     """Progress, on standard error, so that standard output stays what the command was asked for."""
     click.echo(message, err=True)
+
+
+def columns() -> int | None:
+    """The width of the terminal that standard output is; None when it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def one_message(command: Callable[..., Any]) -> Callable[..., Any]:

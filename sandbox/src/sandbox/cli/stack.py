@@ -8,15 +8,22 @@ from typing import Any
 import click
 
 from sandbox import program_hooks
-from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.cli.options import columns, json_option, one_message, say, stack_option
 from sandbox.clients import external_parameters, external_secrets
 from sandbox.engine import Engine, EngineError
+from sandbox.live_line import LiveLine
+from sandbox.program import with_variables
 from sandbox.reports import DONE, Outcome, resource_label
 from sandbox.stacks import SandboxError, StackFolder
 
 WOULD = "Would change"
 
-diff_option = click.option("--diff", "show_diff", is_flag=True, help="Show each changed property, old and new.")
+diff_option = click.option(
+    "--diff",
+    "show_diff",
+    is_flag=True,
+    help="The engine's own list: each resource, old and new values of what changes.",
+)
 target_option = click.option(
     "--target", "targets", multiple=True, metavar="URN", help="Only this resource; repeatable."
 )
@@ -36,23 +43,31 @@ host_option = click.option(
 
 
 def _engine(stack: str, show_diff: bool = False, host: str | None = None, identity: str | None = None) -> Engine:
-    folder = StackFolder(stack)
+    folder, line = StackFolder(stack), LiveLine()
     if host is not None:
         folder.settle_in(host)
-    return Engine(folder, folder.ensure_server(say), say, show_diff, identity)
+    lists = show_diff or not program_hooks.offered("preview_words")
+    return Engine(folder, folder.ensure_server(say), line.say, lists, identity, line)
 
 
-def _print(outcome: Outcome, as_json: bool, nothing: str, done: str) -> None:
+def _document(outcome: Outcome) -> dict[str, Any]:
+    """What `--json` prints, in the form of `pulumi preview --json`."""
+    return {
+        "config": outcome.config,
+        "steps": outcome.steps,
+        "diagnostics": outcome.diagnostics,
+        "changeSummary": outcome.summary,
+        "outputs": outcome.outputs,
+    }
+
+
+def _print(outcome: Outcome, as_json: bool, nothing: str, done: str, words: str | None = None) -> None:
+    """Print what the program says, and a line of numbers."""
     if as_json:
-        document = {
-            "config": outcome.config,
-            "steps": outcome.steps,
-            "diagnostics": outcome.diagnostics,
-            "changeSummary": outcome.summary,
-            "outputs": outcome.outputs,
-        }
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(_document(outcome), indent=2))
         return
+    if words:
+        click.echo(f"{words}\n")
     changes = outcome.changes()
     counted = ", ".join(f"{count} to {op}" if done == WOULD else f"{count} {DONE[op]}" for op, count in changes.items())
     click.echo(f"{done if changes else nothing}{f': {counted}' if changes else ''} ({outcome.seconds:.1f} s)")
@@ -97,10 +112,20 @@ def up(
         external_parameters.put(session.client("ssm"), parameters, say)
         external_secrets.put(session.client("secretsmanager"), f"{server.region}:{server.account}", secrets, say)
     outcome = engine.run("up", targets=list(targets), policy_packs=list(policy_packs))
-    if not as_json:
-        for name, value in outcome.outputs.items():
-            click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
-    _print(outcome, as_json, f"Stack {stack} is up, nothing changed", f"Stack {stack} is up")
+    words = None if as_json else _up_words(engine, outcome)
+    _print(outcome, as_json, f"Stack {stack} is up, nothing changed", f"Stack {stack} is up", words)
+
+
+def _up_words(engine: Engine, outcome: Outcome) -> str | None:
+    from sandbox.clients.session import Session  # its boto3 takes longer to load than all else here
+    from sandbox.clients.sites import addresses
+
+    if not program_hooks.offered("up_words"):
+        outputs = outcome.outputs.items()
+        return "\n".join(f"{name}: {each if isinstance(each, str) else json.dumps(each)}" for name, each in outputs)
+    opens = addresses(Session(engine.server))
+    with with_variables(engine.variables()):
+        return program_hooks.up_words(engine.folder.stack, _document(outcome), opens, columns())
 
 
 @click.command()
@@ -127,10 +152,13 @@ def preview(
 
     Example: sandbox preview --stack dev --diff
     """
-    outcome = _engine(stack, show_diff, host, identity).run(
-        "preview", refresh=refresh, targets=list(targets), policy_packs=list(policy_packs)
-    )
-    _print(outcome, as_json, "Nothing would change", WOULD)
+    engine = _engine(stack, show_diff, host, identity)
+    outcome = engine.run("preview", refresh=refresh, targets=list(targets), policy_packs=list(policy_packs))
+    words = None
+    if outcome.changes() and not as_json and not show_diff:
+        with with_variables(engine.variables()):
+            words = program_hooks.preview_words(stack, _document(outcome), columns())
+    _print(outcome, as_json, "Nothing would change", WOULD, words)
 
 
 @click.command()
@@ -162,7 +190,8 @@ def export(stack: str, show_secrets: bool) -> None:
 def down(stack: str, as_json: bool, identity: str | None) -> None:
     """Destroy everything that the program made. A protected stack refuses."""
     folder = StackFolder(stack)
-    engine = Engine(folder, folder.running_server(), say, identity=identity)
+    line = LiveLine()
+    engine = Engine(folder, folder.running_server(), line.say, identity=identity, live=line)
     protected = _protected(engine.export())
     if protected:
         names = "\n".join(f"  {resource_label(urn)}" for urn in protected)

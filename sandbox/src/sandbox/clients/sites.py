@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ def find_site(session: Session, pipeline: Json, service: str) -> Site:
     Raises:
         SandboxError: there is no such ECS service, or no rule leads to it.
     """
-    ecs, elbv2 = session.client("ecs"), session.client("elbv2")
+    ecs = session.client("ecs")
     names = ecs_services(session, pipeline, service)
     answers = [ecs.describe_services(cluster=cluster, services=[name]) for cluster, name in names]
     described = [each for answer in answers for each in answer["services"]]
@@ -67,27 +68,37 @@ def find_site(session: Session, pipeline: Json, service: str) -> Site:
     sets = [each for ecs_service in described for each in (ecs_service, *ecs_service.get("taskSets", []))]
     groups = {balancer["targetGroupArn"] for each in sets for balancer in each.get("loadBalancers", [])}
     of_some_paths: list[Site] = []
-    for listener in sorted(session.control("listeners"), key=lambda listener: int(listener["port"])):
-        rules = elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]
-        for rule in rules:
-            forwards = {
-                group["TargetGroupArn"]
-                for action in rule["Actions"]
-                for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
-            }
-            hosts = [
-                host
-                for c in rule["Conditions"]
-                if c["Field"] == "host-header"
-                for host in values(c, "HostHeaderConfig")
-            ]
-            if forwards & groups and hosts:
-                label = hosts[0].partition(".")[0]
-                alone = label if whole_host(rules, label) == hosts[0] else None
-                site = Site(hosts[0], listener["address"], alone)
-                if all(c["Field"] != "path-pattern" for c in rule["Conditions"]):
-                    return site
-                of_some_paths.append(site)
+    for rule, sites in _sites(session):
+        forwards = {
+            group["TargetGroupArn"]
+            for action in rule["Actions"]
+            for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+        }
+        if forwards & groups and sites:
+            if all(c["Field"] != "path-pattern" for c in rule["Conditions"]):
+                return sites[0]
+            of_some_paths.append(sites[0])
     if of_some_paths:
         return of_some_paths[0]
     raise SandboxError(f"no listener's rule leads to the ECS service {described[0]['serviceName']}: it has no route")
+
+
+def addresses(session: Session) -> dict[str, str]:
+    """Host → what opens it on this machine, of all hosts that a rule names."""
+    return {site.host: site.url for _, sites in reversed([*_sites(session)]) for site in sites}
+
+
+def _sites(session: Session) -> Iterator[tuple[Json, list[Site]]]:
+    """The rules of all listeners, by port, each with the hosts that it names."""
+    elbv2 = session.client("elbv2")
+    for listener in sorted(session.control("listeners"), key=lambda listener: int(listener["port"])):
+        rules = elbv2.describe_rules(ListenerArn=listener["arn"])["Rules"]
+        for rule in rules:
+            conditions = [c for c in rule["Conditions"] if c["Field"] == "host-header"]
+            hosts = [host for c in conditions for host in values(c, "HostHeaderConfig")]
+            yield rule, [_site(rules, host, listener["address"]) for host in hosts]
+
+
+def _site(rules: list[Json], host: str, address: str) -> Site:
+    label = host.partition(".")[0]
+    return Site(host, address, label if whole_host(rules, label) == host else None)

@@ -28,6 +28,7 @@ PULUMI = """#!/bin/sh
 echo "$PULUMI_BACKEND_URL|$*" >> "$CALLS"
 while [ $# -gt 0 ]; do
   if [ "$1" = --event-log ]; then cp "$EVENTS" "$2"; fi
+  if [ "$1" = --json ]; then cat "$DOCUMENT"; fi
   shift
 done
 [ -z "$FAILS" ]
@@ -81,6 +82,11 @@ class Laptop:
     def shows(self, *events: dict[str, Any]) -> None:
         (self.folder / "events.json").write_text("".join(f"{json.dumps(event)}\n" for event in events))
 
+    def plans(self, *steps: dict[str, Any]) -> None:
+        """What `pulumi preview --json` prints."""
+        document = {"config": {"aws:region": REGION}, "steps": steps}
+        (self.folder / "document.json").write_text(json.dumps(document))
+
     def answers(self, answer: str) -> Any:
         def ask(question: str) -> str:
             self.asked.append(question)
@@ -107,6 +113,7 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
         "PULUMI_HOME": str(tmp_path / "home"),
         "CALLS": str(tmp_path / "calls"),
         "EVENTS": str(tmp_path / "events.json"),
+        "DOCUMENT": str(tmp_path / "document.json"),
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION,
@@ -117,6 +124,7 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     with mock_aws():
         made = Laptop(tmp_path)
         made.shows(step("update"))
+        made.plans()
         yield made
 
 
@@ -124,9 +132,96 @@ def test_up_shows_asks_and_does(laptop: Laptop) -> None:
     up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
     assert laptop.asked == ["Go on? Only yes is yes"]
     assert laptop.calls() == [
-        "|preview --stack prd",
+        "|preview --stack prd --json --policy-pack policy",
         "|up --stack prd --yes --skip-preview --policy-pack policy",
     ]
+
+
+def test_it_is_told_in_services_what_would_happen_and_what_was_done(laptop: Laptop) -> None:
+    service = "urn:pulumi:prd::p::fargate-delivery:index:EcsService::web"
+    scaling = {"minCapacity": 1, "maxCapacity": 2}
+    laptop.plans(
+        {
+            "op": "update",
+            "urn": f"{service.rpartition('::')[0]}$aws:appautoscaling/target:Target::web-scaling",
+            "oldState": {"parent": service, "inputs": scaling},
+            "newState": {"parent": service, "inputs": {**scaling, "maxCapacity": 4}},
+        }
+    )
+    outputs = {"web": {"pipeline": "prd-web", "hosts": ["web.example.com"], "upload_to": "s3://b/web.zip"}}
+    stack = {"op": "same", "urn": "urn:pulumi:prd::p::pulumi:pulumi:Stack::p-prd", "type": "pulumi:pulumi:Stack"}
+    done = step("update", "web-scaling")["resourcePreEvent"]["metadata"]
+    laptop.shows(
+        step("update", "web-scaling"),
+        {"diagnosticEvent": {"message": "<{%reset%}>web waits\n", "severity": "warning", "urn": stack["urn"]}},
+        {"diagnosticEvent": {"message": "web: 1 of 2 tasks run", "severity": "info", "urn": "", "ephemeral": True}},
+        {
+            "policyEvent": {
+                "message": "No.",
+                "policyName": "tags",
+                "enforcementLevel": "advisory",
+                "resourceUrn": service,
+            }
+        },
+        {"resOutputsEvent": {"metadata": {**done, "new": {"parent": service}}}},
+        {"resOutputsEvent": {"metadata": {**stack, "new": {"outputs": outputs}}}},
+    )
+    up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    warned = ["warning: web waits", "warning: web: No. (policy tags)"]
+    (words,) = laptop.said[2:3]
+    assert words.startswith("prd: 1 to update, 1 service\n\nServices\n  web: at most 2 → 4 tasks; image: ")
+    assert [*laptop.said[:2], *laptop.said[3:]] == [
+        *warned,
+        *warned,
+        "     changed",
+        "web  1",
+        "",
+        "service  at                        upload to",
+        "web      https://web.example.com/  s3://b/web.zip",
+    ]
+
+
+def test_with_diff_pulumi_shows_it_itself(laptop: Laptop) -> None:
+    up(laptop.stack(), laptop.answers("yes"), laptop.said.append, words=False)
+    assert laptop.said == []
+    assert laptop.calls() == ["|preview --stack prd", "|up --stack prd --yes --skip-preview --policy-pack policy"]
+
+
+REFUSED = [
+    {"policyEvent": {"message": "Open to\nall.", "policyName": "closed", "enforcementLevel": "mandatory", "resourceUrn": "a::b::c::rule"}},
+    {"diagnosticEvent": {"message": "the role may not", "severity": "error", "urn": "a::b::c::role"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "fails", "words"),
+    [
+        (REFUSED, "yes", "pulumi preview failed:\nrule: Open to all. (policy closed)\nrole: the role may not"),
+        (REFUSED[:1], "", "pulumi preview failed:\nrule: Open to all. (policy closed)"),
+        ([], "yes", "pulumi preview failed:\nerror: the stack is locked"),
+    ],
+    ids=["policies and AWS", "a policy that lets the CLI end well", "the CLI"],
+)
+def test_what_refuses_a_preview_is_told_whole_and_ends_it(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, events: list[Any], fails: str, words: str
+) -> None:
+    pulumi = laptop.folder / "bin/pulumi"
+    pulumi.write_text(PULUMI.replace("[ -z", 'echo "error: the stack is locked" >&2\n[ -z'))
+    monkeypatch.setenv("FAILS", fails)
+    laptop.shows(*events)
+    with pytest.raises(DeliveryError) as refused:
+        up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    assert str(refused.value) == words
+    assert (len(laptop.calls()), laptop.asked, laptop.said) == (1, [], [])
+
+
+def test_an_interrupt_waits_for_the_cli_and_changes_nothing(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulumi = laptop.folder / "bin/pulumi"
+    pulumi.write_text(PULUMI.replace("[ -z", f"kill -INT {os.getpid()}\nsleep 1\ntouch $CALLS.ended\n[ -z"))
+    with pytest.raises(KeyboardInterrupt):
+        up(laptop.stack(), laptop.answers("yes"), laptop.said.append)
+    assert (laptop.folder / "calls.ended").exists()
+    assert (len(laptop.calls()), laptop.asked) == (1, [])
 
 
 def test_the_wrong_account_is_refused_before_anything_else(laptop: Laptop) -> None:
@@ -235,7 +330,7 @@ def test_what_deletes_asks_for_the_stack_s_name(laptop: Laptop, answer: str, goe
         with pytest.raises(DeliveryError, match="nothing was changed"):
             up(laptop.stack(), laptop.answers(answer), laptop.said.append)
     assert laptop.asked == ["Type the stack's name, prd, to go on"]
-    assert laptop.said == ["This deletes, or replaces by new ones:\n  aws:ecr/repository:Repository chuoi-images"]
+    assert laptop.said[1] == "This deletes, or replaces by new ones:\n  aws:ecr/repository:Repository chuoi-images"
     assert (len(laptop.calls()) == 2) is goes_on
 
 
@@ -243,7 +338,7 @@ def test_what_deletes_asks_for_the_stack_s_name(laptop: Laptop, answer: str, goe
 def test_any_other_answer_changes_nothing(laptop: Laptop, answer: str) -> None:
     with pytest.raises(DeliveryError, match="nothing was changed"):
         up(laptop.stack(), laptop.answers(answer), laptop.said.append)
-    assert laptop.calls() == ["|preview --stack prd"]
+    assert laptop.calls() == ["|preview --stack prd --json --policy-pack policy"]
 
 
 def test_without_a_cli_it_says_where_one_is(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,3 +46,7 @@ def test_a_replacement_is_one_change_in_however_many_steps_it_is_told() -> None:
     new = {"inputs": {"name": "b"}}
     steps = [step("create-replacement", newState=new), step("replace", newState=new), step("delete-replaced")]
     assert [each.new for each in parse(json.dumps({"steps": steps})).changes] == [{"name": "b"}]
+
+
+def test_what_an_earlier_run_has_replaced_and_could_not_delete_is_no_change_of_what_is_there() -> None:
+    assert parse(json.dumps({"steps": [step("delete-replaced", oldState={"inputs": {"name": "a"}})]})).changes == ()
