@@ -7,6 +7,7 @@ from datetime import datetime
 from delivery.durations import since
 from delivery.who import who
 from releases.errors import PROGRAM
+from releases.pipeline_state import DEPLOY_STAGE
 from releases.service_deployments import ServiceDeployment, answers
 from releases.service_state import ServiceState, revision_name
 
@@ -82,4 +83,6 @@ def _waits(state: ServiceState, stack: str, now: datetime) -> Iterator[str]:
         yield f"execution {queued.execution} waits for {ahead}"
     for closed in state.pipeline.closed:
         by = f" by {who(closed.by)}" if closed.by else ""
-        yield f"no release enters {closed.stage} {since(closed.since, now)}".rstrip() + f", closed{by}: {closed.reason}"
+        opens = f"; `{PROGRAM} unfreeze {target}` opens it" if closed.stage == DEPLOY_STAGE else ""
+        how_long = f"no release enters {closed.stage} {since(closed.since, now)}".rstrip()
+        yield f"{how_long}, closed{by}: {closed.reason}{opens}"

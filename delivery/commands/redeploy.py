@@ -4,9 +4,11 @@ import boto3
 import click
 
 from delivery.command_line import service_command, wait_option
+from delivery.freeze import frozen, words
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name
 from releases.pipeline import Pipeline
+from releases.pipeline_state import read_pipeline_state
 from releases.progress import Log
 from releases.repository import Repository
 from releases.service_state import read_state
@@ -42,7 +44,9 @@ def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_pr
     pipeline = Pipeline(session, aws_name(stack, service))
     execution = pipeline.start(digest)
     log_progress(f"Started execution {execution} of {pipeline.name}.")
-    if wait:
+    if closed := frozen(read_pipeline_state(session.client("codepipeline"), pipeline.name)):
+        log_progress(f"It waits: {words(stack, service, closed)}.")
+    elif wait:
         pipeline.follow(execution, log_progress)
         return
     log_progress(

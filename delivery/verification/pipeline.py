@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from delivery.verification.subject import Problem, Subject
+from delivery.who import who
+from releases.errors import PROGRAM
 from releases.names import TEMPLATE_CHANGED, UPLOADED, starting_rule
 from releases.pipeline import Pipeline
+from releases.pipeline_state import DEPLOY_STAGE
 
 
 def pipeline(subject: Subject) -> Iterator[Problem]:
@@ -30,16 +33,15 @@ def pipeline(subject: Subject) -> Iterator[Problem]:
 
 
 def _closed(subject: Subject) -> Iterator[Problem]:
-    codepipeline = subject.session.client("codepipeline")
-    for stage in codepipeline.get_pipeline_state(name=subject.name)["stageStates"]:
-        state = stage.get("inboundTransitionState", {})
-        if not state.get("enabled", True):
-            yield Problem(
-                f"no release enters the stage {stage['stageName']} of the pipeline: {state['disabledReason']}, says "
-                f"{state['lastChangedBy']}",
-                f"`aws codepipeline enable-stage-transition --pipeline-name {subject.name} --stage-name "
-                f"{stage['stageName']} --transition-type Inbound`",
-            )
+    for closed in subject.state.pipeline.closed:
+        mend = (
+            f"`{PROGRAM} unfreeze {subject.service} --stack {subject.stack}`"
+            if closed.stage == DEPLOY_STAGE
+            else f"`aws codepipeline enable-stage-transition --pipeline-name {subject.name} "
+            f"--stage-name {closed.stage} --transition-type Inbound`"
+        )
+        by = f", by {who(closed.by)}" if closed.by else ""
+        yield Problem(f"no release enters the stage {closed.stage} of the pipeline{by}: {closed.reason}", mend)
 
 
 def triggers(subject: Subject) -> Iterator[Problem]:

@@ -360,7 +360,7 @@ FAULTS: dict[str, tuple[Plant, str | None, str, str, str]] = {
     "the certificate ends": (certificate("*.local.example.com", 10), None, "certificates", "hello.local.example.com ends on", "aws acm import-certificate"),
     "the certificate is another's": (certificate("other.example.com", 300), None, "certificates", "no certificate of the listener covers", "domain.more_zones"),
     "the build is gone": (without_project, SERVICE, "pipeline", "the CodeBuild project local-hello-package is gone", UP),
-    "a stage is closed": (closed_stage, SERVICE, "pipeline", "no release enters the stage Deploy of the pipeline: a sale", "aws codepipeline enable-stage-transition"),
+    "a stage is closed": (closed_stage, SERVICE, "pipeline", "no release enters the stage Deploy of the pipeline, by ", "`sandbox unfreeze hello --stack local`"),
     "the rule is switched off": (rule_switched_off(RULE), SERVICE, "triggers", "local-hello-upload is switched off", f"aws events enable-rule --name {RULE}"),
     "the rule starts nothing": (without_target, SERVICE, "triggers", "does not start the pipeline any more", UP),
     "the rule is gone": (without_rule, SERVICE, "triggers", "the rule local-hello-upload is gone", UP),

@@ -85,9 +85,10 @@ def test_what_goes_on(fields: dict[str, Any], lines: list[str]) -> None:
         ({"shifting": SHIFT}, []),
         (
             {"pipeline": PipelineState((), (Queued("e2", "Deploy", None),), (Closed("Deploy", "sale", "arn:aws:iam::1:user/eve", AGO),))},
-            ["execution e2 waits for Deploy to open", "no release enters Deploy for 12 min, closed by eve: sale"],
+            ["execution e2 waits for Deploy to open", "no release enters Deploy for 12 min, closed by eve: sale; `delivery unfreeze web --stack dev` opens it"],
         ),
-        ({"pipeline": replace(IDLE, closed=(Closed("Deploy", "sale", "", None),))}, ["no release enters Deploy, closed: sale"]),
+        ({"pipeline": replace(IDLE, closed=(Closed("Deploy", "sale", "", None),))}, ["no release enters Deploy, closed: sale; `delivery unfreeze web --stack dev` opens it"]),
+        ({"pipeline": replace(IDLE, closed=(Closed("Build", "sale", "", None),))}, ["no release enters Build, closed: sale"]),
     ],
 )  # fmt: skip
 def test_what_waits(fields: dict[str, Any], lines: list[str]) -> None:

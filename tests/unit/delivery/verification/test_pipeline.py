@@ -64,8 +64,15 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
     "a stage is closed": (
         {"GetPipelineState": {"stageStates": [CLOSED]}},
         (
-            "no release enters the stage Deploy of the pipeline: a sale, says arn:aws:iam::1:user/me",
-            "`aws codepipeline enable-stage-transition --pipeline-name dev-web --stage-name Deploy "
+            "no release enters the stage Deploy of the pipeline, by me: a sale",
+            "`delivery unfreeze web --stack dev`",
+        ),
+    ),
+    "another stage is closed": (
+        {"GetPipelineState": {"stageStates": [{**CLOSED, "stageName": "Package"}]}},
+        (
+            "no release enters the stage Package of the pipeline, by me: a sale",
+            "`aws codepipeline enable-stage-transition --pipeline-name dev-web --stage-name Package "
             "--transition-type Inbound`",
         ),
     ),

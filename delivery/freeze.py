@@ -1,0 +1,86 @@
+"""Keeping releases in front of the pipeline's Deploy stage, and letting them go on.
+
+It is CodePipeline that keeps them, by a disabled transition (its user guide, Working with stage transitions). No field
+of a pipeline says so, so that an `up` leaves it as it is.
+"""
+
+import re
+from collections.abc import Sequence
+
+import boto3
+
+from delivery.who import who
+from releases.errors import PROGRAM, DeliveryError
+from releases.names import aws_name
+from releases.pipeline_state import DEPLOY_STAGE, Closed, PipelineState, read_pipeline_state
+
+MOST_CHARACTERS = 300
+"""Of a reason (CodePipeline, DisableStageTransition: reason)."""
+OTHERS = re.compile(r"[^a-zA-Z0-9!@ ().*?-]")
+"""Characters that CodePipeline does not take in a reason (the same)."""
+
+
+def kept_reason(text: str) -> str:
+    """A reason as CodePipeline keeps it: each other character is a hyphen.
+
+    Raises:
+        DeliveryError: nothing readable is left, or it is too long.
+    """
+    kept = OTHERS.sub("-", " ".join(text.split()))
+    if not re.search(r"[a-zA-Z0-9]", kept):
+        raise DeliveryError("--reason needs letters from a to z, or digits: CodePipeline keeps no others")
+    if len(kept) > MOST_CHARACTERS:
+        raise DeliveryError(f"--reason has {len(kept)} characters; CodePipeline takes {MOST_CHARACTERS}")
+    return kept
+
+
+def frozen(state: PipelineState) -> Closed | None:
+    """Why and by whom a pipeline's releases are kept; None when they are not."""
+    return next((each for each in state.closed if each.stage == DEPLOY_STAGE), None)
+
+
+def words(stack: str, service: str, closed: Closed) -> str:
+    """That a service's releases wait, why, for whom, and what lets them go on."""
+    by = f"{who(closed.by)}: " if closed.by else ""
+    opens = f"`{PROGRAM} unfreeze {service} --stack {stack}` lets them go on"
+    return f"releases of {service} wait ({by}{closed.reason}); {opens}"
+
+
+def freeze(session: boto3.Session, stack: str, services: Sequence[str], reason: str) -> None:
+    """Keep the releases of these services. What is in Deploy already goes on.
+
+    Raises:
+        DeliveryError: the reason cannot be kept, or one of them has no pipeline; those before it are frozen.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    kept, codepipeline = kept_reason(reason), session.client("codepipeline")
+    for service in services:
+        try:
+            codepipeline.disable_stage_transition(**_transition(stack, service), reason=kept)
+        except codepipeline.exceptions.PipelineNotFoundException:
+            raise _missing(stack, service) from None
+
+
+def unfreeze(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, PipelineState]:
+    """Let the releases of these services go on; those that were frozen, each with its pipeline as it was.
+
+    Raises:
+        DeliveryError: one of them has no pipeline.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    codepipeline, opened = session.client("codepipeline"), {}
+    for service in services:
+        state = read_pipeline_state(codepipeline, aws_name(stack, service))
+        if frozen(state) is None:
+            continue
+        codepipeline.enable_stage_transition(**_transition(stack, service))
+        opened[service] = state
+    return opened
+
+
+def _transition(stack: str, service: str) -> dict[str, str]:
+    return {"pipelineName": aws_name(stack, service), "stageName": DEPLOY_STAGE, "transitionType": "Inbound"}
+
+
+def _missing(stack: str, service: str) -> DeliveryError:
+    return DeliveryError(f"there is no pipeline {aws_name(stack, service)}; check --stack and the service's name")
