@@ -65,7 +65,8 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
 
     The job's parameters: `execution`, the pipeline's; `digest`, the image that it has deployed; `source`, the version
     of the source; `commit` and `repository`, the source's commit and where it is, or `unknown`; `uploaded`, when, in
-    seconds since 1970, or 0 without an upload; `woken`, whether Wake has started the one task that runs.
+    seconds since 1970, or 0 without an upload; `woken`, whether Wake has started the one task that runs; `by`, who has
+    started it, where no pipeline knows that.
 
     Raises:
         StepError: the service does not run what was deployed, or the deployment has failed.
@@ -193,7 +194,7 @@ class _Step:
             commit=parameters["commit"],
             repository=parameters["repository"],
             sidecars=beside,
-            by=self._started_by(),
+            by=parameters.get("by") or self._started_by(),
         )
         self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())
         announce(self._session, settings.pipeline, released, self._uploaded, changed)

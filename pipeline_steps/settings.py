@@ -73,6 +73,11 @@ class Settings:
     @classmethod
     def from_environment(cls) -> "Settings":
         """Those that this function was made with."""
-        fields = json.loads(os.environ[VARIABLE])
+        return cls.parse(os.environ[VARIABLE])
+
+    @classmethod
+    def parse(cls, text: str) -> "Settings":
+        """Those that a function has in VARIABLE."""
+        fields = json.loads(text)
         migration = fields.pop("migration", None)
         return cls(**fields, migration=Migration(**migration) if migration else None)

@@ -5,7 +5,6 @@ rollback first says what else differs. While ECS shifts the traffic to a release
 tasks of the release before are there still.
 """
 
-import sys
 from dataclasses import dataclass
 
 import boto3
@@ -14,6 +13,7 @@ import click
 from delivery.command_line import service_command, wait_option
 from delivery.commands.history import numbers, service_history
 from delivery.commands.redeploy import deploy
+from delivery.confirmation import confirm
 from delivery.differences import Difference, differences
 from delivery.shift import go_back, shifting
 from releases.ecs import describe_revision
@@ -190,7 +190,7 @@ def command(session: boto3.Session, service: str, stack: str, number: int | None
     chosen = plan(session, stack, service, number)
     click.echo("\n".join(chosen.lines()))
     if not yes:
-        _confirm()
+        confirm("Roll back?")
     start(session, chosen, click.echo, wait=wait)
 
 
@@ -203,7 +203,7 @@ def _take_back(session: boto3.Session, stack: str, state: ServiceState, *, yes: 
         f"{state.service}: back from {new}, which has {share:g} % of the traffic, to {last}, whose tasks still run"
     )
     if not yes:
-        _confirm()
+        confirm("Roll back?")
     click.echo(f"The deployment {go_back(session.client('ecs'), state)}.")
     if not wait:
         click.echo(f"`{PROGRAM} status {state.service} --stack {stack}` says how far it is.")
@@ -212,15 +212,3 @@ def _take_back(session: boto3.Session, stack: str, state: ServiceState, *, yes: 
     if after is None or after.in_flight:
         raise DeliveryError(f"{state.service} has not gone back within {MINUTES} minutes; `{PROGRAM} status` says why")
     click.echo(f"{revision_name(after.task_definition)} serves alone, as before.")
-
-
-def _confirm() -> None:
-    """Ask.
-
-    Raises:
-        DeliveryError: the answer is no, or there is nobody to ask.
-    """
-    if not sys.stdin.isatty():
-        raise DeliveryError("nothing was changed; nobody can be asked here, so run it again with --yes")
-    if not click.confirm("Roll back?"):
-        raise DeliveryError("nothing was changed")

@@ -231,6 +231,27 @@ def test_frozen_releases_wait_and_an_edit_of_the_pipeline_leaves_them_frozen(loc
     assert local.ok("status", "hello", "--json").json["waits"] == []
 
 
+def test_an_image_is_released_without_the_pipeline(local: Stack, apps: Apps) -> None:
+    before, runs, built = agree(local), len(executions(local, "hello")), local.builds()
+    first = local.ok("history", "hello", "--json").json[-1]
+    assert first["image_digest"] != before["image_digest"]
+    refused = local.run("deploy", "hello", "--image", first["image_digest"], "--without-pipeline")
+    assert (refused.code, "run it again with --yes" in refused.err) == (1, True)
+    done = local.ok("deploy", "hello", "--image", first["image_digest"], "--without-pipeline", "--yes")
+    assert "Migrate: Migrated with" in done.out
+    assert f"Release: Released {first['image_digest']} as release-{before['release']['release'] + 1}" in done.out
+    after = agree(local)
+    assert after["image_digest"] == first["image_digest"]
+    assert after["release"]["by"] == f"arn:aws:iam::{local.account.server.account}:root"
+    assert after["release"]["source_version"] == first["source_version"]
+    assert (len(executions(local, "hello")), local.builds()) == (runs, built)
+    told = [e for e in local.control("events") if e["detail"].get("execution-id") == after["release"]["execution"]]
+    assert [e["detail-type"] for e in told] == ["Service Released"]
+    assert local.changes() == {}
+    assert local.ship("hello", apps.make("v7")).code == 0
+    assert agree(local)["release"]["release"] == after["release"]["release"] + 1
+
+
 @pytest.fixture(scope="module")
 def running(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Planter:
     """A service that runs."""
