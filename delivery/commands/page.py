@@ -1,10 +1,14 @@
 """What runs, was released and is in flight in a stack, as a page for a wiki or a bucket."""
 
+from typing import TextIO
+
 import boto3
 import click
 
 from delivery.command_line import Connection, stack_option, with_session
 from delivery.page.collect import collect
+from delivery.page.export import read_export
+from releases.errors import DeliveryError
 
 
 @click.command("page")
@@ -17,6 +21,9 @@ from delivery.page.collect import collect
 @click.option(
     "--deliveries", type=click.IntRange(1, 100), default=10, show_default=True, help="The last so many of each service."
 )
+@click.option(
+    "--export", type=click.File(), help="The stack's export, of which diagrams are drawn; - for standard input."
+)
 @with_session
 def command(
     session: boto3.Session,
@@ -25,6 +32,7 @@ def command(
     other: str | None,
     compare_profile: str | None,
     deliveries: int,
+    export: TextIO | None,
 ) -> None:
     """Write one HTML file about a stack: what runs where since when, the last releases, what is in flight, alarms.
 
@@ -36,9 +44,14 @@ def command(
 
     if compare_profile and not other:
         raise click.UsageError("--compare-profile needs --compare")
+    exported = read_export(export.read()) if export else None
+    if exported and exported.stack != stack:
+        raise DeliveryError(
+            f"the export is of stack {exported.stack}; write that of {stack} with `pulumi stack export`"
+        )
     elsewhere = Connection(compare_profile, None).session if compare_profile else session
     compared = collect(elsewhere, other, 1) if other else None
-    page = render(collect(session, stack, deliveries), compared)
+    page = render(collect(session, stack, deliveries), compared, exported)
     file = output or f"{stack}.html"
     with click.open_file(file, "w", encoding="utf-8") as opened:
         opened.write(page)

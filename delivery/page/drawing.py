@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from delivery.page.facts import Delivery, Deployment, Outcome, Step
+from delivery.page.svg import tag
 from delivery.page.words import rough, span
 
 LABEL, GAP, AXIS = 16, 10, 20
@@ -57,7 +58,7 @@ def timeline(delivery: Delivery, now: datetime) -> Markup:
     axis = Axis(delivery.started, max([*ends, delivery.started + timedelta(seconds=1)]))
     lanes, y, parts = _lanes(delivery, axis, now), 0, list[Markup]()
     for name, height, shapes in lanes:
-        parts.append(_tag("text", name, x=0, y=y + LABEL - 5, class_="lane"))
+        parts.append(tag("text", name, x=0, y=y + LABEL - 5, class_="lane"))
         parts += [_moved(shapes, y + LABEL)]
         y += LABEL + height + GAP
     lines = [_axis_mark(axis, tick, y - GAP) for tick in axis.ticks()]
@@ -105,8 +106,8 @@ def durations(deliveries: Sequence[Delivery], now: datetime) -> Markup:
         title, kind = f"{_number(each)}: {each.outcome}, {span(each.takes(now))}", CLASSES[each.outcome]
         middle, top = _percent((index + 0.5) * width), LABEL + BARS - height
         parts.append(_bar((index + 0.12) * width, top, width * 0.76, height, kind, title))
-        parts.append(_tag("text", rough(each.takes(now)), x=middle, y=f"{top - 4:.0f}", class_="tick middle"))
-        parts.append(_tag("text", _number(each), x=middle, y=LABEL + BARS + 14, class_="mark middle"))
+        parts.append(tag("text", rough(each.takes(now)), x=middle, y=f"{top - 4:.0f}", class_="tick middle"))
+        parts.append(tag("text", _number(each), x=middle, y=LABEL + BARS + 14, class_="mark middle"))
     words = ", ".join(f"{_number(each)} {each.outcome} in {span(each.takes(now))}" for each in shown)
     return _picture(LABEL + BARS + AXIS, f"How long deliveries took, the newest last: {words}.", parts)
 
@@ -123,7 +124,7 @@ def _step(step: Step, axis: Axis, now: datetime) -> Markup:
     title = f"{step.stage}, {step.name}: {step.outcome}, {span((step.ended or now) - step.started)}"
     bar = _bar(left, 0, max(right - left, 0.4), PIPELINE, f"step {kind}", title)
     fits = (right - left) / 100 * NARROWEST >= LETTER * len(step.name) + 8
-    return bar + (_tag("text", step.name, x=_percent(left), y=15, dx=5, class_=f"on {kind}") if fits else Markup())
+    return bar + (tag("text", step.name, x=_percent(left), y=15, dx=5, class_=f"on {kind}") if fits else Markup())
 
 
 def _traffic(deployments: Sequence[Deployment], axis: Axis, now: datetime) -> Iterator[Markup]:
@@ -142,7 +143,7 @@ def _traffic(deployments: Sequence[Deployment], axis: Axis, now: datetime) -> It
             if (right - left) / 100 * NARROWEST >= LETTER * len(words) + 8:
                 inside = height >= LABEL
                 y = TRAFFIC - height + 13 if inside else TRAFFIC - height - 4
-                yield _tag("text", words, x=_percent(left), y=f"{y:.0f}", dx=5, class_="on new" if inside else "on old")
+                yield tag("text", words, x=_percent(left), y=f"{y:.0f}", dx=5, class_="on new" if inside else "on old")
 
 
 def _tasks(deployments: Iterable[Deployment], axis: Axis, now: datetime) -> tuple[int, list[Markup]]:
@@ -172,14 +173,14 @@ def _tasks(deployments: Iterable[Deployment], axis: Axis, now: datetime) -> tupl
 def _axis_mark(axis: Axis, tick: timedelta, bottom: int) -> Markup:
     x = axis.at(axis.start + tick)
     anchor = "" if x < 3 else " end" if x > 95 else " middle"
-    line = _tag("line", x1=_percent(x), x2=_percent(x), y1=LABEL, y2=bottom + 4, class_="grid")
-    return line + _tag("text", span(tick) if tick else "0", x=_percent(x), y=bottom + 16, class_=f"tick{anchor}")
+    line = tag("line", x1=_percent(x), x2=_percent(x), y1=LABEL, y2=bottom + 4, class_="grid")
+    return line + tag("text", span(tick) if tick else "0", x=_percent(x), y=bottom + 16, class_=f"tick{anchor}")
 
 
 def _bar(x: float, y: float, width: float, height: float, kind: str, title: str) -> Markup:
-    return _tag(
+    return tag(
         "rect",
-        _tag("title", title),
+        tag("title", title),
         x=_percent(x),
         y=f"{y:.1f}",
         width=_percent(width),
@@ -189,18 +190,12 @@ def _bar(x: float, y: float, width: float, height: float, kind: str, title: str)
 
 
 def _moved(shapes: Iterable[Markup], y: int) -> Markup:
-    return _tag("g", Markup().join(shapes), transform=f"translate(0 {y})")
+    return tag("g", Markup().join(shapes), transform=f"translate(0 {y})")
 
 
 def _picture(height: int, text: str, parts: Iterable[Markup]) -> Markup:
-    return _tag("svg", Markup().join(parts), role="img", aria_label=text, width="100%", height=height)
+    return tag("svg", Markup().join(parts), role="img", aria_label=text, width="100%", height=height)
 
 
 def _percent(value: float) -> str:
     return f"{value:.2f}%"
-
-
-def _tag(name: str, content: str = "", **attributes: object) -> Markup:
-    """An element; what is not Markup is escaped."""
-    written = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
-    return Markup(f"<{name}{written}>{escape(content)}</{name}>")  # noqa: S704 all of it is escaped

@@ -1,13 +1,13 @@
 """A stack's facts as one HTML file, which needs nothing else: no script, no font, no picture, no server."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from delivery.page import drawing, glance, words
+from delivery.page import diagram, drawing, glance, words
 from delivery.page.declared import Difference, differences
+from delivery.page.export import Export
 from delivery.page.facts import Outcome, StackFacts
 from releases.names import aws_name, release_tag
 
@@ -16,13 +16,13 @@ OPEN = 2
 """How many timelines of a service are open at first, the newest ones; and the newest that failed."""
 
 
-def render(facts: StackFacts, other: StackFacts | None = None, pictures: Sequence[Markup] = ()) -> str:
+def render(facts: StackFacts, other: StackFacts | None = None, export: Export | None = None) -> str:
     """The page.
 
     Args:
         facts: of the stack.
         other: of another one that it is compared with.
-        pictures: diagrams, each a figure.
+        export: the stack's, of which diagrams are drawn.
     """
     deliveries = glance.deliveries_of(facts)
     differing: dict[str, list[Difference]] = differences(facts, other) if other else {}
@@ -39,7 +39,9 @@ def render(facts: StackFacts, other: StackFacts | None = None, pictures: Sequenc
             usual=glance.usual([each for _, each in deliveries], facts.at),
             alarms=[alarm for service in facts.services for alarm in service.alarms] + list(facts.alarms),
             differing=differing,
-            pictures=pictures,
+            export=export,
+            reach=diagram.reach(export) if export else "",
+            pipelines=diagram.pipelines(export) if export else "",
             style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 a file of ours
         )
     )

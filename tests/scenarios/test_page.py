@@ -25,7 +25,10 @@ def page(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert local.ship("hello", apps.make("v2", dockerfile=f"{DOCKERFILE}RUN test -f missing\n")).code == 1
     local.ok("redeploy", "hello", "--wait")
     file = tmp_path_factory.mktemp("page") / "local.html"
+    export = file.with_name("export.json")
+    export.write_text(local.ok("export").out)
     command = [str(REPOSITORY / ".venv/bin/delivery"), "page", "--stack", "local", "--output", str(file)]
+    command += ["--export", str(export)]
     variables = {**os.environ, **local.ok("env", "--json").json}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
@@ -48,6 +51,8 @@ def test_it_says_what_was_delivered(page: Path, local: Stack) -> None:
         "Build / Build: ",
         "Traffic, by its tasks",
         "ROLLING deployment of local-hello:",
+        "the internet 0.0.0.0/0",
+        "hello Source Source: S3 Build Build: CodeBuild Package Package: Lambda Deploy Migrate: Lambda Deploy: ECS",
     ):
         assert words in read.text, words
     revision = local.status("hello")["task_definition"].rpartition("/")[2]

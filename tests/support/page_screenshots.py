@@ -53,6 +53,7 @@ WEB = """\
 MAILER = """\
     mailer:
       task: {template: worker.json, cpu: 256, memory: 512}
+      connects_to: [{service: catalog}]
       parameters:
         SMTP_PASSWORD: {secret: true, for: [runtime]}
 """
@@ -186,7 +187,7 @@ def take(page: Path, pictures: Path) -> None:
     copy = page.parent / "section.html"
     browser.picture(page, pictures / "page.png", WIDTH, TOP)
     browser.picture(page, pictures / "page-phone.png", PHONE, 2 * PHONE, dark=True)
-    for section in ("shop", "differs"):
+    for section in ("shop", "differs", "reach", "pipelines"):
         browser.alone(page, section, copy)
         browser.picture(copy, pictures / f"page-{section}.png", WIDTH)
 
@@ -208,8 +209,10 @@ def main(page: Path | None) -> None:
 def write(stack: Stack, file: Path) -> Path:
     """Write the page, as an operator of an account does."""
     command = [str(REPOSITORY / ".venv/bin/delivery"), "page", "--stack", stack.name, "--compare", "dev"]
+    export = file.with_name("export.json")
+    export.write_text(stack.ok("export").out)
     variables = {**os.environ, **stack.ok("env", "--json").json}
-    subprocess.run([*command, "--output", str(file)], env=variables, check=True)
+    subprocess.run([*command, "--export", str(export), "--output", str(file)], env=variables, check=True)
     return file
 
 

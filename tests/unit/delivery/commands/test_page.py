@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from page_facts import Page, service, stack
+from stack_export import exported
 
 from delivery.__main__ import main
 from delivery.commands import page
@@ -60,6 +61,19 @@ def test_the_profile_of_the_other_stack(asked: Asked) -> None:
     assert run("--stack", "dev", "--compare", "prd", "--compare-profile", "prd").exit_code == 0
     assert asked[0][:2] == ("prd", "prd")
     assert asked[1][1] == "dev"
+
+
+def test_the_export_of_a_stack(asked: Asked) -> None:
+    Path("export.json").write_text(exported())
+    assert run("--stack", "dev", "--export", "export.json").exit_code == 0
+    assert "Who may reach what" in Path("dev.html").read_text(encoding="utf-8")
+
+
+def test_the_export_of_another_stack_is_refused(asked: Asked) -> None:
+    Path("export.json").write_text(exported())
+    done = run("--stack", "prd", "--export", "export.json")
+    assert (done.exit_code, asked) == (1, [])
+    assert "error: the export is of stack dev; write that of prd with `pulumi stack export`" in done.output
 
 
 def test_a_profile_is_of_a_stack(asked: Asked) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from page_facts import Page, delivery, everything, marked, service, stack
 
-from delivery.page.facts import StackFacts
+from delivery.page.facts import Outcome, StackFacts
 from delivery.page.render import FOLDER, render
 
 EVIL = '</script><script>alert(1)</script><img src=x onerror=alert(1)>" onclick="x\' {{ 7 * 7 }} &amp; '
@@ -110,10 +110,21 @@ def test_nothing_is_said_of_what_is_not_there() -> None:
     assert "usual time" not in text
 
 
+def test_a_stack_that_has_released_nothing() -> None:
+    waits = service(release=None, released=None, commit="", waits_for="s3://bucket/key")
+    text = Page(render(stack(waits))).text
+    assert "last release" not in text
+    assert "none yet" in text
+
+
 def test_the_newest_timelines_are_open() -> None:
     deliveries = [delivery(id=str(number)) for number in range(4)]
     opened = ["open" in each for each in Page(render(stack(service(deliveries=deliveries)))).all("details")]
     assert opened == [True, True, False, False]
+    deliveries[2] = delivery(Outcome.FAILED)
+    deliveries[3] = delivery(Outcome.FAILED, id="older")
+    opened = ["open" in each for each in Page(render(stack(service(deliveries=deliveries)))).all("details")]
+    assert opened == [True, True, True, False]
 
 
 def test_two_pages_of_the_same_facts_are_one() -> None:
