@@ -2,10 +2,9 @@
 
 from typing import TextIO
 
-import boto3
 import click
 
-from delivery.command_line import Connection, stack_option, with_session
+from delivery.command_line import Connection, stack_option
 from delivery.page.collect import collect
 from delivery.page.export import read_export
 from releases.errors import DeliveryError
@@ -24,9 +23,9 @@ from releases.errors import DeliveryError
 @click.option(
     "--export", type=click.File(), help="The stack's export, of which diagrams are drawn; - for standard input."
 )
-@with_session
+@click.pass_obj
 def command(
-    session: boto3.Session,
+    connection: Connection,
     stack: str,
     output: str | None,
     other: str | None,
@@ -49,9 +48,10 @@ def command(
         raise DeliveryError(
             f"the export is of stack {exported.stack}; write that of {stack} with `pulumi stack export`"
         )
-    elsewhere = Connection(compare_profile, None).session if compare_profile else session
-    compared = collect(elsewhere, other, 1) if other else None
-    page = render(collect(session, stack, deliveries), compared, exported)
+    elsewhere = Connection(compare_profile, None) if compare_profile else connection
+    compared = collect(elsewhere.session, other, 1) if other else None
+    facts = collect(connection.session, stack, deliveries, connection.address)
+    page = render(facts, compared, exported)
     file = output or f"{stack}.html"
     with click.open_file(file, "w", encoding="utf-8") as opened:
         opened.write(page)

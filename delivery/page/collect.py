@@ -8,10 +8,12 @@ from typing import Any
 
 import boto3
 
+from delivery.addresses import addresses
+from delivery.command_line import Address, at_aws
 from delivery.commands.history import service_history
 from delivery.page.declared import fields_of
-from delivery.page.deliveries import read_deliveries, who
-from delivery.page.facts import Alarm, Held, Running, Service, StackFacts
+from delivery.page.deliveries import read_deliveries
+from delivery.page.facts import Alarm, Running, Service, StackFacts
 from delivery.page.words import legible
 from releases import scaling
 from releases.consistency import RepairAction, diagnose, observe, repair_command
@@ -25,13 +27,14 @@ from releases.service_state import ServiceState, read_states, revision_name
 SPOT = "FARGATE_SPOT"
 
 
-def collect(session: boto3.Session, stack: str, deliveries: int) -> StackFacts:
+def collect(session: boto3.Session, stack: str, deliveries: int, address: Address = at_aws) -> StackFacts:
     """A stack as it is now.
 
     Args:
         session: AWS.
         stack: the stack's name.
         deliveries: how many of each service are looked at, the newest ones.
+        address: what opens a port of a host.
 
     Raises:
         DeliveryError: there are no services.
@@ -46,12 +49,12 @@ def collect(session: boto3.Session, stack: str, deliveries: int) -> StackFacts:
         )
     described, states = describe_services(session, stack, names), read_states(session, stack, names)
     alarms = alarms_by_service(read_alarms(session.client("cloudwatch"), stack), stack, names)
-    hosts = read_hosts(session.client("elbv2"), [group for state in states.values() for group in state.target_groups])
+    groups = {name: state.target_groups for name, state in states.items()}
+    urls = addresses(session.client("elbv2"), groups, address)
 
     def service(name: str) -> Service:
         state = states[name]
-        named = [host for group in state.target_groups for host in hosts.get(group, ())]
-        return _service(session, stack, state, described[name], named, alarms[name], deliveries)
+        return _service(session, stack, state, described[name], urls.get(name, []), alarms[name], deliveries)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         services = list(pool.map(service, sorted(states)))
@@ -71,7 +74,7 @@ def _service(
     stack: str,
     state: ServiceState,
     described: Mapping[str, Any],
-    hosts: Sequence[str],
+    urls: Sequence[str],
     alarms: Sequence[Alarm],
     deliveries: int,
 ) -> Service:
@@ -97,7 +100,7 @@ def _service(
             desired=described["desiredCount"],
             running=described["runningCount"],
             places=places(describe_tasks(ecs, state.cluster, serviceName=state.name)),
-            hosts=hosts,
+            urls=urls,
             fields=fields_of(aws_name(stack, state.service), described, definition, limits),
         ),
         release=last.release if last else None,
@@ -108,7 +111,7 @@ def _service(
         repair=repair_command(stack, state.service) if disagrees else "",
         waits_for=first_upload or "",
         failure="" if first_upload else legible(pipeline.failure() or ""),
-        held=read_held(session.client("codepipeline"), pipeline.name),
+        closed=state.pipeline.closed,
         alarms=alarms,
         deliveries=read_deliveries(session, stack, state, history, deliveries),
         forgotten=history.oldest - 1,
@@ -122,24 +125,6 @@ def places(tasks: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         for task in tasks
     )
     return {place.strip(): count for place, count in sorted(found.items()) if place}
-
-
-def read_held(codepipeline: Any, pipeline: str) -> list[Held]:
-    """The stages of a pipeline that somebody has closed; none where there is no pipeline."""
-    try:
-        stages = codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
-    except codepipeline.exceptions.PipelineNotFoundException:
-        return []
-    return [
-        Held(
-            stage=stage["stageName"],
-            reason=transition.get("disabledReason", ""),
-            by=who(transition.get("lastChangedBy", "")),
-            since=transition.get("lastChangedAt"),
-        )
-        for stage in stages
-        if not (transition := stage.get("inboundTransitionState", {})).get("enabled", True)
-    ]
 
 
 def read_alarms(cloudwatch: Any, stack: str) -> dict[str, Alarm]:
@@ -177,37 +162,3 @@ def alarms_by_service(alarms: Mapping[str, Alarm], stack: str, services: Sequenc
         short = rest.removeprefix(owner).removeprefix("-") or owner
         found[owner].append(Alarm(short, alarm.state, alarm.since, alarm.reason))
     return {owner: sorted(listed, key=lambda alarm: alarm.name != owner) for owner, listed in found.items()}
-
-
-def read_hosts(elbv2: Any, target_groups: Sequence[str]) -> dict[str, list[str]]:
-    """Target group → the hosts whose requests the load balancer sends there, as its rules have them.
-
-    Raises:
-        botocore.exceptions.ClientError: AWS refuses to tell.
-    """
-    balancers = dict.fromkeys(
-        balancer
-        for group in dict.fromkeys(target_groups)
-        for described in elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
-        for balancer in described["LoadBalancerArns"]
-    )
-    found = dict[str, list[str]]()
-    for balancer in balancers:
-        for listener in (
-            elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer).search("Listeners")
-        ):
-            rules = elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"]).search("Rules")
-            for rule in rules:
-                _note_hosts(rule, found)
-    return found
-
-
-def _note_hosts(rule: Mapping[str, Any], found: dict[str, list[str]]) -> None:
-    conditions = rule["Conditions"]
-    hosts = [host for each in conditions for host in each.get("HostHeaderConfig", {}).get("Values", [])]
-    paths = [path for each in conditions for path in each.get("PathPatternConfig", {}).get("Values", [])]
-    named = [f"{host}{path}" for host in hosts for path in paths or [""]]
-    for action in rule["Actions"]:
-        for group in action.get("ForwardConfig", {}).get("TargetGroups", []):
-            listed = found.setdefault(group["TargetGroupArn"], [])
-            listed += [each for each in named if each not in listed]

@@ -1,6 +1,5 @@
 """The deliveries of a service: what went through its pipeline, and what `up` had ECS deploy."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ import boto3
 from delivery.page import deployments
 from delivery.page.facts import Delivery, Deployment, Outcome, Step
 from delivery.page.words import legible
+from delivery.who import who
 from releases import executions
 from releases.history import History
 from releases.names import LIVE, aws_name, release_tag
@@ -25,7 +25,6 @@ EVENT = "CloudWatchEvent"
 """CodePipeline's `triggerType` of what an EventBridge rule has started."""
 LOOKED_AT = 3
 """For each delivery that is wanted so many executions are looked at: one that has nothing to deploy is none."""
-ARN = re.compile(r"arn:[\w-]+:(?:iam|sts)::\d*:(?P<kind>[\w-]+)(?:/(?P<name>.+))?")
 
 
 def read_deliveries(
@@ -175,21 +174,6 @@ def by_event(image: str, repository: str) -> str:
     if image == LIVE:
         return "up"
     return "an uploader" if repository == UNKNOWN else repository
-
-
-def who(arn: str) -> str:
-    """A person's or a role's name.
-
-    Args:
-        arn: of a user, a role's session or an account's root.
-    """
-    match = ARN.fullmatch(arn)
-    if match is None or match["kind"] == "root":
-        return "the account's root user" if match else arn or "not known"
-    if match["kind"] == "assumed-role":
-        role, _, session = match["name"].partition("/")
-        return f"{session} as {role}"
-    return match["name"]
 
 
 def _step(action: Mapping[str, Any]) -> Step:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from releases.pipeline_state import Closed
+
 
 class Outcome(StrEnum):
     """How a delivery or a deployment ended; the value is what the page calls it."""
@@ -166,23 +168,6 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class Held:
-    """Why no release enters a stage of the pipeline.
-
-    Attributes:
-        stage: the stage.
-        reason: of whoever has closed it.
-        by: who.
-        since: when; None when AWS does not say.
-    """
-
-    stage: str
-    reason: str
-    by: str
-    since: datetime | None
-
-
-@dataclass(frozen=True)
 class Running:
     """What a service runs.
 
@@ -193,7 +178,7 @@ class Running:
         desired: tasks that should run.
         running: tasks that run.
         places: how many tasks run where: an availability zone, or `Spot` with it.
-        hosts: whom the load balancer sends to it.
+        urls: where it answers.
         fields: what it is declared to be, to be compared with another stack: label → text.
     """
 
@@ -203,7 +188,7 @@ class Running:
     desired: int
     running: int
     places: Mapping[str, int] = field(default_factory=dict)
-    hosts: Sequence[str] = ()
+    urls: Sequence[str] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -223,7 +208,7 @@ class Service:
         repair: the command that mends that.
         waits_for: where a first release is to be brought; "" when it is not waited for.
         failure: how its newest delivery has failed; "" when it did not.
-        held: stages that are closed.
+        closed: stages that no release enters.
         alarms: the composite one first.
         deliveries: the newest first.
         forgotten: releases that are not in the record any more.
@@ -240,7 +225,7 @@ class Service:
     repair: str
     waits_for: str
     failure: str
-    held: Sequence[Held]
+    closed: Sequence[Closed]
     alarms: Sequence[Alarm]
     deliveries: Sequence[Delivery]
     forgotten: int = 0

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Literal
 
 from delivery.page.facts import Delivery, Outcome, Service, StackFacts
+from delivery.who import who
 from releases.errors import PROGRAM
 from releases.names import release_tag
 
@@ -59,9 +60,9 @@ def of_service(stack: str, service: Service) -> Iterator[Note]:
         yield Note("bad", name, f"the newest delivery has failed: {why}{serves}", since)
     if now.running < now.desired and not service.in_flight:
         yield Note("bad", name, f"{now.running} of {now.desired} tasks run")
-    for held in service.held:
-        by = f" ({held.by})" if held.by else ""
-        yield Note("wait", name, f"no release enters {held.stage}: {held.reason}{by}", held.since)
+    for closed in service.closed:
+        by = f" ({who(closed.by)})" if closed.by else ""
+        yield Note("wait", name, f"no release enters {closed.stage}: {closed.reason}{by}", closed.since)
     if service.waits_for:
         yield Note("wait", name, f"waits for its first upload, to {service.waits_for}")
     for delivery in service.deliveries:

@@ -13,7 +13,6 @@ from delivery.page.facts import (
     Alarm,
     Delivery,
     Deployment,
-    Held,
     Outcome,
     Running,
     Service,
@@ -22,6 +21,7 @@ from delivery.page.facts import (
     Step,
     TaskRun,
 )
+from releases.pipeline_state import Closed
 
 NOW = datetime(2030, 1, 10, 12, 0, tzinfo=UTC)
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:targetgroup/web/1"
@@ -91,7 +91,7 @@ def service(name: str = "web", **fields: Any) -> Service:
         2,
         2,
         {"eu-west-1a": 2},
-        ["web.example.com"],
+        ["https://web.example.com/"],
         {"strategy": "canary"},
     )
     return Service(
@@ -107,7 +107,7 @@ def service(name: str = "web", **fields: Any) -> Service:
             "repair": "",
             "waits_for": "",
             "failure": "",
-            "held": [],
+            "closed": [],
             "alarms": [],
             "deliveries": [],
             **fields,
@@ -148,7 +148,7 @@ def everything() -> StackFacts:
                 off,
                 Alarm("jobs", "INSUFFICIENT_DATA", NOW, ""),
             ],
-            held=[Held("Deploy", "a holiday", "ann", ago(days=1))],
+            closed=[Closed("Deploy", "a holiday", "ann", ago(days=1))],
             disagreement="running a, live b",
             repair="delivery repair web --stack dev",
             failure="ended as Failed",
@@ -221,7 +221,6 @@ class PageAws(FakeAws):
 
     alarms: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     composites: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    rules: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     stopped: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def _GetCallerIdentity(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -234,21 +233,6 @@ class PageAws(FakeAws):
             kind: [a for a in all_ if a["AlarmName"].startswith(given["AlarmNamePrefix"])]
             for kind, all_ in kinds.items()
         }
-
-    def _DescribeTargetGroups(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "TargetGroups": [
-                {"TargetGroupArn": group, "LoadBalancerArns": ["balancer"]} for group in given["TargetGroupArns"]
-            ]
-        }
-
-    def _DescribeListeners(self, given: dict[str, Any]) -> dict[str, Any]:
-        assert given["LoadBalancerArn"] == "balancer"
-        return {"Listeners": [{"ListenerArn": "listener"}]}
-
-    def _DescribeRules(self, given: dict[str, Any]) -> dict[str, Any]:
-        assert given["ListenerArn"] == "listener"
-        return {"Rules": self.rules}
 
     def _ListTasks(self, given: dict[str, Any]) -> dict[str, Any]:
         stopped = given.get("desiredStatus") == "STOPPED"

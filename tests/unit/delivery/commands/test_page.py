@@ -19,7 +19,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asked:
     """What is collected: profile, stack and deliveries; in a folder of its own."""
     found: Asked = []
 
-    def collect(session: object, name: str, deliveries: int) -> StackFacts:
+    def collect(session: object, name: str, deliveries: int, address: object = None) -> StackFacts:
         found.append((str(getattr(session, "profile_name", None)), name, deliveries))
         return stack(service(), stack=name)
 

@@ -9,9 +9,10 @@ from delivery_aws import action, digest
 from mocked import ROOT
 from page_facts import GROUP, NOW, PageAws, ago
 
-from delivery.page.collect import alarms_by_service, collect, places, read_alarms, read_held, read_hosts
-from delivery.page.facts import Alarm, Held, StackFacts
+from delivery.page.collect import alarms_by_service, collect, places, read_alarms
+from delivery.page.facts import Alarm, StackFacts
 from releases.errors import DeliveryError
+from releases.pipeline_state import Closed
 
 A, B = digest("a"), digest("b")
 
@@ -25,19 +26,16 @@ def released() -> PageAws:
     aws.service(revision, A)
     aws.services["dev-web"]["loadBalancers"] = [{"targetGroupArn": GROUP}]
     aws.tasks[0] |= {"availabilityZone": "eu-west-1a", "startedAt": NOW}
-    aws.rules = [rule([GROUP], hosts=["web.example.com"])]
+    aws.listeners = {443: [rule([GROUP], hosts=["web.example.com"])]}
     aws.alarms = [alarm("dev-web-latency"), alarm("dev-slack-undelivered")]
     aws.composites = [alarm("dev-web")]
     return aws
 
 
-def rule(groups: list[str], hosts: list[str] | None = None, paths: list[str] | None = None) -> dict[str, Any]:
-    conditions = [
-        *([{"Field": "host-header", "HostHeaderConfig": {"Values": hosts}}] if hosts else []),
-        *([{"Field": "path-pattern", "PathPatternConfig": {"Values": paths}}] if paths else []),
-    ]
+def rule(groups: list[str], hosts: list[str]) -> dict[str, Any]:
     forward = {"TargetGroups": [{"TargetGroupArn": group} for group in groups]}
-    return {"Conditions": conditions, "Actions": [{"Type": "forward", "ForwardConfig": forward}]}
+    conditions = [{"Field": "host-header", "HostHeaderConfig": {"Values": hosts}}]
+    return {"Priority": "1", "Conditions": conditions, "Actions": [{"Type": "forward", "ForwardConfig": forward}]}
 
 
 def alarm(name: str, state: str = "OK", **fields: Any) -> dict[str, Any]:
@@ -63,12 +61,12 @@ def test_what_is_read_of_a_stack() -> None:
     assert service.released == datetime(2030, 1, 1, tzinfo=UTC)
     now = service.now
     assert (now.digest, now.revision, now.desired, now.running) == (A, "dev-web:7", 1, 1)
-    assert (now.places, now.hosts) == ({"eu-west-1a": 1}, ["web.example.com"])
+    assert (now.places, now.urls) == ({"eu-west-1a": 1}, ["https://web.example.com/"])
     assert now.fields["parameters"] == "KEY"
     assert [each.name for each in service.alarms] == ["web", "latency"]
     assert [each.name for each in facts.alarms] == ["slack-undelivered"]
     assert (service.in_flight, service.disagreement, service.repair, service.waits_for, service.failure) == ("",) * 5
-    assert (service.held, service.deliveries, service.forgotten) == ([], [], 0)
+    assert (service.closed, service.deliveries, service.forgotten) == ((), [], 0)
 
 
 def test_nothing_is_written_and_no_value_is_read() -> None:
@@ -143,7 +141,7 @@ def test_a_service_without_a_release() -> None:
     (service,) = looked_at(aws).services
     assert (service.release, service.released, service.commit) == (None, None, "")
     assert service.waits_for == "s3://bucket/sources/web/source.zip"
-    assert (service.failure, service.now.digest, service.now.hosts) == ("", "", [])
+    assert (service.failure, service.now.digest, service.now.urls) == ("", "", [])
 
 
 def test_a_stack_without_services() -> None:
@@ -165,14 +163,9 @@ def test_stages_that_are_closed() -> None:
         "lastChangedBy": "arn:aws:iam::1:user/ann",
         "lastChangedAt": NOW,
     }
-    aws.pipeline["stages"] = [
-        {"stageName": "Source"},
-        {"stageName": "Build", "inboundTransitionState": {"enabled": True}},
-        {"stageName": "Deploy", "inboundTransitionState": closed},
-    ]
-    client = aws.session().client("codepipeline")
-    assert read_held(client, "dev-web") == [Held("Deploy", "a holiday", "ann", NOW)]
-    assert read_held(client, "dev-other") == []
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "inboundTransitionState": closed}]
+    (service,) = looked_at(aws).services
+    assert service.closed == (Closed("Deploy", "a holiday", "arn:aws:iam::1:user/ann", NOW),)
 
 
 def test_since_when_an_alarm_is_so() -> None:
@@ -201,19 +194,3 @@ def test_an_alarm_is_of_the_service_whose_name_it_begins_with() -> None:
         "web": ["web", "latency"],
         "web-api": ["web-api", "server-errors"],
     }
-
-
-def test_the_hosts_of_target_groups() -> None:
-    other = f"{GROUP}0"
-    aws = PageAws(
-        rules=[
-            rule([GROUP, other], ["a.example.com", "b.example.com"], ["/v1/*"]),
-            rule([GROUP], ["a.example.com"]),
-            rule([GROUP], ["a.example.com"]),
-            {"Conditions": [], "Actions": [{"Type": "fixed-response"}]},
-        ]
-    )
-    paths = ["a.example.com/v1/*", "b.example.com/v1/*"]
-    found = read_hosts(aws.session().client("elbv2"), [GROUP, GROUP])
-    assert found == {GROUP: [*paths, "a.example.com"], other: paths}
-    assert read_hosts(aws.session().client("elbv2"), []) == {}

@@ -7,7 +7,7 @@ import pytest
 from delivery_aws import action, digest
 from page_facts import NOW, PageAws, ago, delivery, deployment, step
 
-from delivery.page.deliveries import by_event, nothing_to_deploy, read_deliveries, what, who, with_deployments
+from delivery.page.deliveries import by_event, nothing_to_deploy, read_deliveries, what, with_deployments
 from delivery.page.facts import Delivery, Deployment, Outcome, Step
 from releases.history import read_history
 from releases.record import Release
@@ -170,20 +170,6 @@ def test_what_is_deployed(image: str, words: str) -> None:
 )
 def test_who_is_behind_an_event(image: str, repository: str, words: str) -> None:
     assert by_event(image, repository) == words
-
-
-@pytest.mark.parametrize(
-    ("arn", "name"),
-    [
-        ("arn:aws:iam::111111111111:user/team/ann", "team/ann"),
-        ("arn:aws-cn:sts::111111111111:assumed-role/dev-deploy/ci-7", "ci-7 as dev-deploy"),
-        (ROOT, "the account's root user"),
-        ("something else", "something else"),
-        ("", "not known"),
-    ],
-)
-def test_who(arn: str, name: str) -> None:
-    assert who(arn) == name
 
 
 def test_a_deployment_belongs_to_the_delivery_that_has_made_it() -> None:

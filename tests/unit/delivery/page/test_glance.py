@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from page_facts import NOW, ago, delivery, deployment, everything, service, stack, step
 
-from delivery.page.facts import Alarm, Held, Outcome, Running
+from delivery.page.facts import Alarm, Outcome, Running
 from delivery.page.glance import Note, deliveries_of, notes, state_of, usual
+from releases.pipeline_state import Closed
 
 WAITS = delivery(Outcome.RUNNING, steps=[step(), step("Approve", Outcome.RUNNING, category="Approval")])
 RUNS = delivery(Outcome.RUNNING, steps=[step("Build"), step(outcome=Outcome.RUNNING)])
@@ -27,12 +28,12 @@ ON = Alarm("latency", "ALARM", ago(minutes=3), "slow")
         ({"failure": "ended as Failed", "in_flight": "deployment 1", "deliveries": [RUNS]}, [Note("busy", "web", "an upload, in Deploy, by an upload from team/web", ago(minutes=12))]),
         ({"now": FEW}, [Note("bad", "web", "1 of 2 tasks run")]),
         ({"now": FEW, "in_flight": "deployment 1"}, [Note("busy", "web", "deployment 1")]),
-        ({"held": [Held("Deploy", "a holiday", "ann", NOW)]}, [Note("wait", "web", "no release enters Deploy: a holiday (ann)", NOW)]),
+        ({"closed": [Closed("Deploy", "a holiday", "arn:aws:iam::1:user/ann", NOW)]}, [Note("wait", "web", "no release enters Deploy: a holiday (ann)", NOW)]),
         ({"waits_for": "s3://b/k"}, [Note("wait", "web", "waits for its first upload, to s3://b/k")]),
         ({"deliveries": [WAITS]}, [Note("wait", "web", "an upload waits for approval", ago(minutes=10), "delivery approve web --stack dev or delivery reject web --stack dev")]),
         ({"in_flight": "x", "deliveries": [delivery(Outcome.RUNNING, what="an edit", who="up")]}, [Note("busy", "web", "an edit, by up", ago(minutes=12))]),
     ],
-    ids=["well", "alarm", "the composite alarm", "disagreement", "failure", "first failure", "failure before", "few tasks", "starting", "held", "first upload", "approval", "edit"],
+    ids=["well", "alarm", "the composite alarm", "disagreement", "failure", "first failure", "failure before", "few tasks", "starting", "closed", "first upload", "approval", "edit"],
 )  # fmt: skip
 def test_notes(fields: dict[str, Any], found: list[Note]) -> None:
     assert notes(stack(service(**fields))) == found
