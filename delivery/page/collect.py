@@ -11,6 +11,7 @@ import boto3
 from delivery.addresses import addresses
 from delivery.command_line import Address, at_aws
 from delivery.commands.history import service_history
+from delivery.going_on import going_on, waits
 from delivery.page.declared import fields_of
 from delivery.page.deliveries import read_deliveries
 from delivery.page.facts import Alarm, Running, Service, StackFacts
@@ -25,6 +26,8 @@ from releases.record import UNKNOWN
 from releases.service_state import ServiceState, read_states, revision_name
 
 SPOT = "FARGATE_SPOT"
+OF_A_DELIVERY = "execution "
+"""How the words of what goes on begin that are told of deliveries already."""
 
 
 def collect(session: boto3.Session, stack: str, deliveries: int, address: Address = at_aws) -> StackFacts:
@@ -87,7 +90,7 @@ def _service(
     )
     last = history.last
     first_upload = pipeline.first_upload() if last is None else None
-    ecs = session.client("ecs")
+    ecs, now = session.client("ecs"), datetime.now(UTC)
     definition = describe_revision(ecs, state.task_definition)
     limits = scaling.targets(session, state.cluster, state.name)
     return Service(
@@ -111,7 +114,8 @@ def _service(
         repair=repair_command(stack, state.service) if disagrees else "",
         waits_for=first_upload or "",
         failure="" if first_upload else legible(pipeline.failure() or ""),
-        closed=state.pipeline.closed,
+        going_on=[line for line in going_on(state, now) if not line.startswith(OF_A_DELIVERY)],
+        waits=waits(state, stack, now),
         alarms=alarms,
         deliveries=read_deliveries(session, stack, state, history, deliveries),
         forgotten=history.oldest - 1,

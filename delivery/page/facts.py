@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from releases.pipeline_state import Closed
-
 
 class Outcome(StrEnum):
     """How a delivery or a deployment ended; the value is what the page calls it."""
@@ -208,7 +206,8 @@ class Service:
         repair: the command that mends that.
         waits_for: where a first release is to be brought; "" when it is not waited for.
         failure: how its newest delivery has failed; "" when it did not.
-        closed: stages that no release enters.
+        going_on: how far its deployment is, in words.
+        waits: what waits for whom, with the command that ends it.
         alarms: the composite one first.
         deliveries: the newest first.
         forgotten: releases that are not in the record any more.
@@ -225,7 +224,8 @@ class Service:
     repair: str
     waits_for: str
     failure: str
-    closed: Sequence[Closed]
+    going_on: Sequence[str]
+    waits: Sequence[str]
     alarms: Sequence[Alarm]
     deliveries: Sequence[Delivery]
     forgotten: int = 0

@@ -7,8 +7,6 @@ from statistics import median
 from typing import Literal
 
 from delivery.page.facts import Delivery, Outcome, Service, StackFacts
-from delivery.who import who
-from releases.errors import PROGRAM
 from releases.names import release_tag
 
 Kind = Literal["bad", "wait", "busy"]
@@ -24,35 +22,32 @@ class Note:
     Attributes:
         kind: `bad` is wrong, `wait` waits for a person, `busy` goes on by itself.
         service: of which; "" of the stack.
-        text: what it is.
+        text: what it is; commands are within backticks.
         since: since when; None when nothing tells.
-        command: what to run; "" when nothing is to be.
     """
 
     kind: Kind
     service: str
     text: str
     since: datetime | None = None
-    command: str = ""
 
 
 def notes(facts: StackFacts) -> list[Note]:
     """What is wrong first, then what waits, then what goes on."""
-    found = [note for service in facts.services for note in of_service(facts.stack, service)]
+    found = [note for service in facts.services for note in of_service(service)]
     found += [Note("bad", "", f"alarm {a.name}: {a.reason}", a.since) for a in facts.alarms if a.on]
     return sorted(found, key=lambda note: list(STATES).index(note.kind))
 
 
-def of_service(stack: str, service: Service) -> Iterator[Note]:
+def of_service(service: Service) -> Iterator[Note]:
     """The notes of one service."""
     name, now = service.name, service.now
     for alarm in service.alarms:
         if alarm.on and alarm.name != name:
             yield Note("bad", name, f"alarm {alarm.name}: {alarm.reason}", alarm.since)
     if service.disagreement:
-        yield Note(
-            "bad", name, f"what runs, is live and was released differ: {service.disagreement}", None, service.repair
-        )
+        text = f"what runs, is live and was released differ: {service.disagreement}"
+        yield Note("bad", name, f"{text}; `{service.repair}` mends it")
     if service.failure and not service.in_flight:
         since = service.deliveries[0].started if service.deliveries else None
         serves = f"; {release_tag(service.release)} still serves" if service.release else ""
@@ -60,26 +55,19 @@ def of_service(stack: str, service: Service) -> Iterator[Note]:
         yield Note("bad", name, f"the newest delivery has failed: {why}{serves}", since)
     if now.running < now.desired and not service.in_flight:
         yield Note("bad", name, f"{now.running} of {now.desired} tasks run")
-    for closed in service.closed:
-        by = f" ({who(closed.by)})" if closed.by else ""
-        yield Note("wait", name, f"no release enters {closed.stage}: {closed.reason}{by}", closed.since)
+    yield from (Note("wait", name, words) for words in service.waits)
     if service.waits_for:
         yield Note("wait", name, f"waits for its first upload, to {service.waits_for}")
     for delivery in service.deliveries:
-        if delivery.waits_for_approval:
-            step = next(step for step in delivery.steps if step.waits_for_approval)
-            commands = " or ".join(f"{PROGRAM} {verb} {name} --stack {stack}" for verb in ("approve", "reject"))
-            yield Note("wait", name, f"{delivery.what} waits for approval", step.started, commands)
-        elif delivery.outcome is Outcome.RUNNING:
+        if delivery.outcome is Outcome.RUNNING and not delivery.waits_for_approval:
             last = f", in {delivery.steps[-1].stage}" if delivery.steps else ""
             yield Note("busy", name, f"{delivery.what}{last}, by {delivery.who}", delivery.started)
-    if service.in_flight and not any(each.outcome is Outcome.RUNNING for each in service.deliveries):
-        yield Note("busy", name, service.in_flight)
+    yield from (Note("busy", name, words) for words in service.going_on)
 
 
-def state_of(stack: str, service: Service) -> tuple[str, str]:
+def state_of(service: Service) -> tuple[str, str]:
     """A service's state, as the kind of its worst note and in words; ("good", "well") without any."""
-    kinds = {note.kind for note in of_service(stack, service)}
+    kinds = {note.kind for note in of_service(service)}
     return next(((kind, words) for kind, words in STATES.items() if kind in kinds), ("good", WELL))
 
 

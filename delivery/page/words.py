@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 DOMAINS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 """How a Region's name begins → its partition's console; all others are in `console.aws.amazon.com`."""
@@ -56,6 +56,19 @@ def legible(text: str) -> str:
 def short(digest: str) -> str:
     """The beginning of a digest or a commit."""
     return digest.removeprefix("sha256:")[:SHORT]
+
+
+def coded(text: str) -> Markup:
+    """A text whose commands are within backticks."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in enumerate(text.split("`"))
+    )
+    return Markup().join(parts)
+
+
+def place(url: str) -> str:
+    """An address without what goes without saying."""
+    return url.removeprefix("https://").removesuffix("/")
 
 
 def counted(count: int, one: str, many: str = "") -> str:

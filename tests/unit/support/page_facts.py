@@ -21,7 +21,6 @@ from delivery.page.facts import (
     Step,
     TaskRun,
 )
-from releases.pipeline_state import Closed
 
 NOW = datetime(2030, 1, 10, 12, 0, tzinfo=UTC)
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:targetgroup/web/1"
@@ -107,7 +106,8 @@ def service(name: str = "web", **fields: Any) -> Service:
             "repair": "",
             "waits_for": "",
             "failure": "",
-            "closed": [],
+            "going_on": [],
+            "waits": [],
             "alarms": [],
             "deliveries": [],
             **fields,
@@ -148,14 +148,14 @@ def everything() -> StackFacts:
                 off,
                 Alarm("jobs", "INSUFFICIENT_DATA", NOW, ""),
             ],
-            closed=[Closed("Deploy", "a holiday", "ann", ago(days=1))],
+            waits=["execution run-5 waits for `delivery approve web --stack dev`"],
             disagreement="running a, live b",
             repair="delivery repair web --stack dev",
             failure="ended as Failed",
             forgotten=3,
         ),
         service(
-            "worker", release=None, released=None, commit="", waits_for="s3://bucket/key", in_flight="deployment 1"
+            "worker", release=None, released=None, commit="", waits_for="s3://bucket/key", going_on=["deployment 1"]
         ),
         alarms=[Alarm("slack-undelivered", "ALARM", ago(minutes=1), "not delivered")],
     )

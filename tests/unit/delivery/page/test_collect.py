@@ -12,7 +12,6 @@ from page_facts import GROUP, NOW, PageAws, ago
 from delivery.page.collect import alarms_by_service, collect, places, read_alarms
 from delivery.page.facts import Alarm, StackFacts
 from releases.errors import DeliveryError
-from releases.pipeline_state import Closed
 
 A, B = digest("a"), digest("b")
 
@@ -66,7 +65,7 @@ def test_what_is_read_of_a_stack() -> None:
     assert [each.name for each in service.alarms] == ["web", "latency"]
     assert [each.name for each in facts.alarms] == ["slack-undelivered"]
     assert (service.in_flight, service.disagreement, service.repair, service.waits_for, service.failure) == ("",) * 5
-    assert (service.closed, service.deliveries, service.forgotten) == ((), [], 0)
+    assert (service.waits, service.going_on, service.deliveries, service.forgotten) == ([], [], [], 0)
 
 
 def test_nothing_is_written_and_no_value_is_read() -> None:
@@ -155,17 +154,20 @@ def test_where_tasks_run() -> None:
     assert places(tasks) == {"eu-west-1b": 2, "eu-west-1b Spot": 1}
 
 
-def test_stages_that_are_closed() -> None:
+def test_what_goes_on_and_what_waits() -> None:
     aws = released()
-    closed = {
-        "enabled": False,
-        "disabledReason": "a holiday",
-        "lastChangedBy": "arn:aws:iam::1:user/ann",
-        "lastChangedAt": NOW,
-    }
-    aws.pipeline["stages"] = [{"stageName": "Deploy", "inboundTransitionState": closed}]
+    aws.executing("InProgress", action("Source", "Source", "Source"))
+    aws.pipeline["stages"] = [
+        {"stageName": "Build", "latestExecution": {"pipelineExecutionId": "run-1", "status": "InProgress"}},
+        {"stageName": "Deploy", "inboundTransitionState": {"enabled": False, "disabledReason": "a holiday"}},
+    ]
+    aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
     (service,) = looked_at(aws).services
-    assert service.closed == (Closed("Deploy", "a holiday", "arn:aws:iam::1:user/ann", NOW),)
+    assert [each[:10] for each in service.going_on] == ["deployment"]
+    assert len(service.waits) == 1
+    assert service.waits[0].startswith(
+        "no release enters Deploy, closed: a holiday; `delivery unfreeze web --stack dev`"
+    )
 
 
 def test_since_when_an_alarm_is_so() -> None:

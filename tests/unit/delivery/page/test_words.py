@@ -77,3 +77,20 @@ def test_arns_are_legible() -> None:
         "the deployment of arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/web:7 and arn:aws:s3:::b/k; arn: none"
     )
     assert words.legible(text) == "the deployment of task-definition/web:7 and b/k; arn: none"
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("https://web.example.com/", "web.example.com"),
+        ("https://web.example.com/v1/x", "web.example.com/v1/x"),
+        ("http://web.localhost:8080/", "http://web.localhost:8080"),
+    ],
+)
+def test_addresses_go_without_what_is_usual(url: str, text: str) -> None:
+    assert words.place(url) == text
+
+
+def test_commands_are_code() -> None:
+    assert words.coded("a <b> `c & d` or `e`") == "a &lt;b&gt; <code>c &amp; d</code> or <code>e</code>"
+    assert words.coded("none") == "none"
