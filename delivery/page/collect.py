@@ -155,14 +155,14 @@ def alarms_by_service(alarms: Mapping[str, Alarm], stack: str, services: Sequenc
     """Service → its alarms, called without its name, the composite one first; "" → those of no service.
 
     Args:
-        alarms: by their names; those of a service begin with its name, of which the longest that fits is meant.
+        alarms: by their names; those of a service begin with its name; of several the longest is meant, the last by the alphabet.
         stack: the stack's name.
         services: all of the stack.
     """
     found: dict[str, list[Alarm]] = {"": [], **{service: [] for service in services}}
     for name, alarm in sorted(alarms.items()):
         rest = name.removeprefix(aws_name(stack, ""))
-        owner = max((s for s in services if rest == s or rest.startswith(f"{s}-")), key=len, default="")
+        owner = max((s for s in services if rest == s or rest.startswith(f"{s}-")), default="")
         short = rest.removeprefix(owner).removeprefix("-") or owner
         found[owner].append(Alarm(short, alarm.state, alarm.since, alarm.reason))
     return {owner: sorted(listed, key=lambda alarm: alarm.name != owner) for owner, listed in found.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -68,12 +68,12 @@ def with_deployments(found: Sequence[Delivery], listed: Iterable[Deployment]) ->
 
 
 def _deployed(delivery: Delivery, deployment: Deployment) -> bool:
-    """Whether a delivery was in its Deploy stage when a deployment began; ECS starts it some seconds late."""
+    """Whether a delivery was in its Deploy stage when a deployment began."""
     spans = [(step.started, step.ended) for step in delivery.steps if step.stage == DEPLOY_STAGE]
     if not spans:
         return False
     last = max((ended or datetime.max.replace(tzinfo=UTC) for _, ended in spans))
-    return min(began for began, _ in spans) - timedelta(seconds=1) <= deployment.started <= last
+    return min(began for began, _ in spans) <= deployment.started <= last
 
 
 def _edit(deployment: Deployment) -> Delivery:

@@ -55,6 +55,8 @@ def test_the_drawing_of_a_stack() -> None:
     }
     column = sorted((y, y + height) for x, y, height in found.values() if x == 608)
     assert [top - bottom for (_, bottom), (top, _) in itertools.pairwise(column)] == [16, 16]
+    middles = {2 * y + height for title, (_, y, height) in found.items() if title in ("the internet", "dev", "sg-db")}
+    assert middles == {column[0][0] + column[-1][1]}
     assert svg.count('class="arrow"') == 5
     (picture,) = Page(svg).all("svg")
     assert picture["aria-label"] == (
