@@ -155,7 +155,7 @@ def alarms_by_service(alarms: Mapping[str, Alarm], stack: str, services: Sequenc
     """Service → its alarms, called without its name, the composite one first; "" → those of no service.
 
     Args:
-        alarms: by their names; those of a service begin with its name; of several the longest is meant, the last by the alphabet.
+        alarms: by their names; those of a service begin with its name, of several the longest, which is the last.
         stack: the stack's name.
         services: all of the stack.
     """

@@ -66,9 +66,10 @@ def coded(text: str) -> Markup:
     return Markup().join(parts)
 
 
-def place(url: str) -> str:
-    """An address without what goes without saying."""
-    return url.removeprefix("https://").removesuffix("/")
+def place(url: str) -> Markup:
+    """An address without what goes without saying, which may be broken at its dots and slashes."""
+    shown = url.removeprefix("https://").removesuffix("/")
+    return Markup("<wbr>").join(re.split(r"(?<=[./])", shown))
 
 
 def counted(count: int, one: str, many: str = "") -> str:

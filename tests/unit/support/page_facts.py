@@ -24,7 +24,7 @@ from delivery.page.facts import (
 
 NOW = datetime(2030, 1, 10, 12, 0, tzinfo=UTC)
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:targetgroup/web/1"
-VOID = frozenset({"meta", "link", "br", "img", "hr"})
+VOID = frozenset({"meta", "link", "br", "wbr", "img", "hr"})
 
 
 def ago(**span: float) -> datetime:

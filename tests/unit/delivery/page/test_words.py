@@ -82,9 +82,9 @@ def test_arns_are_legible() -> None:
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        ("https://web.example.com/", "web.example.com"),
-        ("https://web.example.com/v1/x", "web.example.com/v1/x"),
-        ("http://web.localhost:8080/", "http://web.localhost:8080"),
+        ("https://web.example.com/", "web.<wbr>example.<wbr>com"),
+        ("https://web.test/v1/<", "web.<wbr>test/<wbr>v1/<wbr>&lt;"),
+        ("http://web:8080/", "http:/<wbr>/<wbr>web:8080"),
     ],
 )
 def test_addresses_go_without_what_is_usual(url: str, text: str) -> None:
