@@ -91,6 +91,8 @@ def function_of_steps(name: str) -> str:
     return f"{name}-steps"
 
 
+ROUTE_ALARMS = ("server_errors", "latency", "unhealthy_hosts")
+"""A service's alarms on what its load balancer sees, by their keys in the stack file."""
 JOB_ALARMS = ("jobs", "jobs_lost")
 """A service's alarms of its jobs: of runs that failed, and of those of which nothing is known."""
 

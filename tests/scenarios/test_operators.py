@@ -117,6 +117,18 @@ def test_parameters_are_listed_without_values_and_pulumi_s_are_not_set(local: St
     assert local.ok("parameters", "diff", "local", "local").out == "local and local have the same parameters.\n"
 
 
+def test_what_the_stack_costs_a_month(local: Stack) -> None:
+    found = local.ok("cost", "--json").json
+    assert [(each["service"], each["what"]) for each in found["amounts"]] == [
+        ("hello", "1 task of 0.25 vCPU, 0.5 GB"),
+        ("hello", "4 alarms"),
+        ("hello", "KMS key of its secrets"),
+        (None, "load balancer local"),
+        (None, "dashboard"),
+    ]
+    assert found["month"] == round(sum(each["month"] for each in found["amounts"]), 2)
+
+
 def test_a_rollback_changes_the_image_only_and_says_what_else_differs(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", "hello:\n      task: {template: web.json, cpu: 256, memory: 512",
                "hello:\n      task: {template: web.json, cpu: 256, memory: 1024")  # fmt: skip

@@ -16,7 +16,7 @@ A, B = digest("a"), digest("b")
 DECISIONS = ("approve", "reject", "continue", "abort")
 COMMANDS = (
     *("status", "history", "rollback", "redeploy", "rebuild", "promote", "retry", "repair", *DECISIONS, "prune"),
-    *("verify", "logs", "exec", "tunnel", "parameters", "freeze", "unfreeze", "deploy"),
+    *("verify", "logs", "exec", "tunnel", "parameters", "freeze", "unfreeze", "deploy", "cost"),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 from mocked import Recorder, stack_config
 
 from components.service.alarms import MEASURES, MINUTES, queries
+from releases.names import ROUTE_ALARMS
 from tests.unit.program.test_program import run
 
 Deploy = Callable[..., Recorder]
@@ -157,3 +158,7 @@ def test_from_where_on_it_is_too_much(deploy: Deploy) -> None:
     assert {name: each["threshold"] for name, each in found.items()} == {
         "chuoi-server-errors": 0.5, "chuoi-latency": 0.25, "chuoi-unhealthy-hosts": 3,
     }  # fmt: skip
+
+
+def test_the_names_of_a_route_s_alarms_are_those_that_are_made() -> None:
+    assert tuple(MEASURES) == ROUTE_ALARMS
