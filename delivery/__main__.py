@@ -32,7 +32,12 @@ def main(context: click.Context, profile: str | None, region: str | None) -> Non
 
 
 for module in pkgutil.iter_modules(commands.__path__):
-    main.add_command(importlib.import_module(f"{commands.__name__}.{module.name}").command)
+    command = importlib.import_module(f"{commands.__name__}.{module.name}").command
+    command.context_settings = {
+        **main.context_settings,
+        **command.context_settings,
+    }  # so that its help is the same by itself
+    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name=PROGRAM)

@@ -18,7 +18,7 @@ import click
 from delivery import completion
 from delivery.selected_stack import selected_stack
 from releases.aws_session import PATIENCE, share_clients
-from releases.errors import EXPECTED, explained
+from releases.errors import EXPECTED, DeliveryError, explained
 
 STACK_VARIABLE = "DELIVERY_STACK"
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
@@ -100,6 +100,8 @@ class Commands(click.Group):
             code = super().main(args, *more, **{**extra, "color": color, "standalone_mode": False})
         except EXPECTED as error:
             _say_error(explained(error), color)
+            for line in error.more if isinstance(error, DeliveryError) else ():
+                click.echo(line, err=True)
             sys.exit(FAILED)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()

@@ -27,10 +27,16 @@ def going_on(state: ServiceState, now: datetime) -> list[str]:
         for each in state.pipeline.running
         if not each.approval
     ]
-    return [*executions, *_deployment(state, now)]
+    return [*executions, *deployment_words(state, now)]
 
 
-def _deployment(state: ServiceState, now: datetime) -> Iterator[str]:
+def deployment_words(state: ServiceState, now: datetime) -> Iterator[str]:
+    """How far the deployment of a service is, if one goes on.
+
+    Args:
+        state: the service.
+        now: the time, in UTC.
+    """
     primary, *others = state.deployments
     if state.shifting is not None:
         yield f"deployment of {revision_name(primary.task_definition)}: {shift_words(state.shifting, now)}"

@@ -18,6 +18,31 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+class StatusLine:
+    """A line that says how far something is: written over itself on a terminal, else written when it has changed."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, text: str, more: str = "") -> None:
+        """Show how far it is.
+
+        Args:
+            text: how far.
+            more: what a terminal has besides and changes each time, such as a bar.
+        """
+        if (columns := width()) is not None:
+            click.echo(f"\r\x1b[K{f'{more} {text}'.strip()[: columns - 1]}", nl=False)
+        elif text and text != self._shown:
+            click.echo(text)
+        self._shown = text
+
+    def clear(self) -> None:
+        """Make room for other output."""
+        if self._shown and width() is not None:
+            click.echo("\r\x1b[K", nl=False)
+
+
 def watch(look: Callable[[], Sequence[str]]) -> NoReturn:
     """Show lines until interrupted: a terminal is drawn anew, other output gets each line that is new.
 

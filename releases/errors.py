@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 from botocore import exceptions
 
@@ -38,7 +39,16 @@ LOG_IN = "log in again (`aws sso login`, or new AWS_* variables) and run the com
 
 
 class DeliveryError(ReleaseError):
-    """What a command cannot do; the message says what to do next."""
+    """What a command cannot do; the message says what to do next.
+
+    Args:
+        message: one line.
+        more: lines that belong below it, such as the end of a log.
+    """
+
+    def __init__(self, message: str, more: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.more = more
 
 
 EXPECTED = (ReleaseError, exceptions.BotoCoreError, exceptions.ClientError)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -22,6 +22,8 @@ RUNNING = GOES_ON
 """An execution's states that are not its end."""
 WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
 """An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
+MIGRATE = "Migrate"
+"""The action that runs a service's migration."""
 SECONDS_BETWEEN_LOOKS = 3.0
 LOOKS_FOR_A_RETRY = 20
 MINUTES_OF_AN_ACTION = {
@@ -108,6 +110,11 @@ class Pipeline:
         """Whether images are built of what is uploaded."""
         return "CodeBuild" in (action["actionTypeId"]["provider"] for action in self._declared())
 
+    @property
+    def migrates(self) -> bool:
+        """Whether a release runs a migration before it is deployed."""
+        return MIGRATE in (action["name"] for action in self._declared())
+
     def upload_to(self) -> str | None:
         """Where releases are brought: `s3://bucket/key`, or an image's name, `repository:tag`; None where none are."""
         actions = {action["name"]: action.get("configuration", {}) for action in self._declared()}
@@ -192,8 +199,13 @@ class Pipeline:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def follow(self, execution: str, log_progress: Log) -> None:
+    def follow(self, execution: str, log_progress: Log, while_it_deploys: Callable[[], None] = lambda: None) -> None:
         """Wait for an execution's end, telling each action's states, and once a minute what is waited for.
+
+        Args:
+            execution: its id.
+            log_progress: is told that.
+            while_it_deploys: is called at each look while it is in the Deploy stage.
 
         Raises:
             DeliveryError: it did not succeed; the message has the reasons. Or nothing has changed for longer than what
@@ -211,6 +223,8 @@ class Pipeline:
                     log_progress(f"{_place(action)}: {action['status']}{_waits(action)}")
             if status not in RUNNING:
                 break
+            if (running := _running(actions)) is not None and running["stageName"] == DEPLOY_STAGE:
+                while_it_deploys()
             where, minutes = self._at(execution, actions)
             if progress.waits(where, known=bool(actions)) > minutes * 60:
                 raise DeliveryError(

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from releases import service_deployments
+from releases import service_deployments, stopped_tasks
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
 from releases.controllers import controller_of
 from releases.controllers.controller import Deployment
@@ -18,13 +17,10 @@ from releases.ecs import (
     cluster_of,
     describe_revision,
     describe_services,
-    describe_tasks,
     fingerprint_of,
-    log_stream,
     newest_event,
 )
 from releases.errors import PROGRAM, DeliveryError
-from releases.failure import last_messages
 from releases.names import aws_name, release_tag
 from releases.progress import Log
 from releases.record import Release
@@ -36,7 +32,6 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """In seconds, between looks at a deployment: most services are steady soon or late."""
 LOOKS_FOR_A_NEW_DEPLOYMENT = 5
 """ECS's answers are eventually consistent, so one of them may be of before the change."""
-LOG_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -371,33 +366,11 @@ def check_release_stands(session: boto3.Session, stack: str, read: ServiceState,
 def _last_stopped(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
     """What a deployment's last failed task said, as far as the credentials may see it; "" when nothing is known."""
     try:
-        return _stopped_task(session, stack, service, deployment)
+        tasks = stopped_tasks.failed(session.client("ecs"), cluster_of(session, stack), aws_name(stack, service))
+        mine = [task for task in tasks if task.get("startedBy") == deployment]
+        if not mine:
+            return ""
+        end = "".join(f"\n  {line}" for line in stopped_tasks.log_end(session, mine[-1]))
     except ClientError:
         return ""
-
-
-def _stopped_task(session: boto3.Session, stack: str, service: str, deployment: str) -> str:
-    """The last failed task's reason, exit codes, and the end of its log."""
-    ecs, cluster = session.client("ecs"), cluster_of(session, stack)
-    failed = [
-        task
-        for task in describe_tasks(ecs, cluster, serviceName=aws_name(stack, service), desiredStatus="STOPPED")
-        if task.get("startedBy") == deployment and not task.get("stoppedReason", "").startswith("Scaling activity")
-    ]
-    if not failed:
-        return ""
-    task = max(failed, key=lambda task: str(task.get("stoppedAt", "")))
-    codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
-    stop = f". Its last task stopped: {task['stoppedReason']}" + (f" ({', '.join(codes)})" if codes else "")
-    return stop + "".join(f"\n  {line}" for line in _log_end(session, ecs, task))
-
-
-def _log_end(session: boto3.Session, ecs: Any, task: dict[str, Any]) -> list[str]:
-    """The last lines that a task's containers wrote, where they write to CloudWatch Logs."""
-    logs, lines = session.client("logs"), list[str]()
-    for container in describe_revision(ecs, task["taskDefinitionArn"])["containerDefinitions"]:
-        if place := log_stream(container, task["taskArn"]):
-            with suppress(logs.exceptions.ResourceNotFoundException):  # it stopped before it wrote anything
-                messages = last_messages(logs, *place, LOG_LINES)
-                lines += [f"{container['name']}: {message.rstrip()}" for message in messages]
-    return lines
+    return f". Its last task stopped: {stopped_tasks.why(mine[-1])}{end}"

@@ -4,6 +4,7 @@ import boto3
 import click
 
 from delivery.command_line import service_command, wait_option
+from delivery.following import follow
 from delivery.freeze import frozen, words
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name
@@ -47,7 +48,7 @@ def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_pr
     if closed := frozen(read_pipeline_state(session.client("codepipeline"), pipeline.name)):
         log_progress(f"It waits: {words(stack, service, closed)}.")
     elif wait:
-        pipeline.follow(execution, log_progress)
+        follow(session, stack, service, pipeline, execution, log_progress)
         return
     log_progress(
         f"Watch it: `aws codepipeline list-action-executions --pipeline-name {pipeline.name} --filter "

@@ -40,6 +40,7 @@ class Plan:
         task_definition: the revision that the service runs.
         differences: what else differs; None when the release's revision is no longer there.
         waiting: pipeline executions that end first.
+        migrates: whether the pipeline runs a migration first.
     """
 
     stack: str
@@ -49,6 +50,7 @@ class Plan:
     task_definition: str
     differences: list[Difference] | None
     waiting: list[str]
+    migrates: bool
 
     def lines(self) -> list[str]:
         """What will change and what will not, for people."""
@@ -69,6 +71,11 @@ class Plan:
                 lines.append(f"    to bring it back: {difference.where(self.stack, self.service)}")
             lines.append(
                 f"  the commits since: `git log -p --since={target.time} -- Pulumi.{self.stack}.yaml task_templates/`"
+            )
+        if self.migrates:
+            lines.append(
+                f"The migration of {release_tag(target.release)}'s image runs first, and does not undo what later ones "
+                f"have done. To leave it out, take `migrate` out of services.{self.service} and run `up` before."
             )
         lines += [f"Execution {execution} of the pipeline ends first." for execution in self.waiting]
         return lines
@@ -113,6 +120,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         task_definition=state.task_definition,
         differences=_differences(session, stack, state, target),
         waiting=waiting,
+        migrates=pipeline.migrates,
     )
 
 

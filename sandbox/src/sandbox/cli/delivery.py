@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.clients.deployments import progress
 from sandbox.clients.follow import ExecutionFollower, container_logs, failure, how_to_answer
 from sandbox.clients.pipelines import executions, find_pipeline
 from sandbox.clients.push import build_and_push, find_image
@@ -108,9 +109,20 @@ def _follow(
 ) -> None:
     """Follow an execution; `brought` tells a machine what has started it."""
     report = say if as_json else click.echo
-    follower = ExecutionFollower(session, pipeline, execution, report, logs=verbose)
+    follower = ExecutionFollower(
+        session, pipeline, execution, report, logs=verbose, progress=lambda: progress(session, pipeline, service)
+    )
     started = time.monotonic()
-    approval = follower.follow(past_approvals=False)
+    try:
+        approval = follower.follow(past_approvals=False)
+    except KeyboardInterrupt:
+        say(f"Execution {execution} goes on; `sandbox log {service} --stack {stack} --follow` shows it, and to end it:")
+        say(f'  eval "$(sandbox env --stack {stack})"')
+        say(
+            f"  aws codepipeline stop-pipeline-execution --pipeline-name {pipeline['name']} --abandon "
+            f"--pipeline-execution-id {execution}"
+        )
+        raise
     summary = follower.summary()
     if approval:
         for line in how_to_answer(approval, execution, approval_commands(stack, service)):
@@ -120,6 +132,7 @@ def _follow(
     else:
         for line in failure(session, summary, follower, service):
             say(line)
+        say(f"Mend it and ship again; `sandbox log {service} --stack {stack}` has all of it.")
     if as_json:
         click.echo(json.dumps({**summary, **brought}, indent=2))
     if not approval and summary["status"] != "Succeeded":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sandbox.clients.build_logs import CODEBUILD_LINE, Folding, LogReader, build_log, cause, one_line
+from sandbox.clients.deployments import serving
 from sandbox.clients.pipelines import ecs_services
 from sandbox.clients.session import Session
 from sandbox.progress import Progress, Say
@@ -17,6 +18,9 @@ from sandbox.stacks import SandboxError
 Json = dict[str, Any]
 POLL_SECONDS = 0.4
 TAIL_LINES = 20
+"""Of a build's log."""
+TASK_LINES = 10
+"""Of a failed task's."""
 SCALED = "Scaling activity"
 """How ECS's reason begins for a task that it stopped because fewer are wanted, or others."""
 DAYS_OF_AN_ACTION = 7
@@ -47,6 +51,9 @@ class ExecutionFollower:
     say: Say
     logs: bool = True
     """Whether to tell each line of the builds' logs."""
+    progress: Callable[[], str] = lambda: ""
+    """How far the deployment is, in words, which are told when they change."""
+    _told: str = ""
     _stage: str = ""
     _begun: set[str] = field(default_factory=set)
     _ended: set[str] = field(default_factory=set)
@@ -68,6 +75,9 @@ class ExecutionFollower:
                 return None
             if not past_approvals and (approval := self.approval()):
                 return approval
+            if any(_deploys(action) for action in actions) and (text := self.progress()) not in ("", self._told):
+                self._told = text
+                self.say(f"    {text}")
             where = _where(actions)
             if progress.waits(where, announced=True) > DAYS_OF_AN_ACTION * 24 * 3600:
                 raise SandboxError(
@@ -215,6 +225,11 @@ class ExecutionFollower:
         self.say(f"  {action['actionName']} {MARKS[action['status']]} ({_seconds(action):.1f} s) {text}".rstrip())
 
 
+def _deploys(action: Json) -> bool:
+    """Whether an action goes on that may deploy."""
+    return action["status"] == "InProgress" and action["input"]["actionTypeId"]["category"] in ("Deploy", "Invoke")
+
+
 def _where(actions: list[Json]) -> str:
     """The action that an execution is at."""
     running = next((action for action in actions if action["status"] == "InProgress"), None)
@@ -236,6 +251,8 @@ def failure(session: Session, summary: Json, follower: ExecutionFollower, servic
     causes = [f"{each['stageName']} / {each['actionName']}: {cause(session, each)}" for each in failed]
     ending = "; ".join(causes) or one_line(summary["summary"] or "") or "CodePipeline gives no reason"
     lines = [f"The delivery ended as {summary['status']}: {ending}"]
+    if serves := serving(session, follower.pipeline, service):
+        lines.append(f"  {serves}")
     for action in failed:
         build, kind = _result(action).get("externalExecutionId"), action["input"]["actionTypeId"]
         if kind["provider"] == "CodeBuild" and build:
@@ -278,7 +295,7 @@ def _last_lines(session: Session, stopped: list[Json], since: datetime) -> list[
     for task in sorted(recent, key=lambda task: task["stoppedAt"])[-1:]:
         for title, reader in _logs_of(session, task):
             lines.append(f"  {title}: {task.get('stoppedReason', '')}")
-            last_lines = reader.new_lines()[-TAIL_LINES:]
+            last_lines = reader.new_lines()[-TASK_LINES:]
             lines += [f"  | {line}" for line in last_lines or ["it has said nothing"]]
     return lines
 

@@ -231,3 +231,14 @@ def test_a_pipeline_that_cannot_be_started_started_nothing() -> None:
     chosen = plan(aws.session(), STACK, "web", None)
     with pytest.raises(Exception, match="51"):
         start(aws.session(), chosen, print, wait=False)
+
+
+@pytest.mark.parametrize("migrates", [True, False])
+def test_a_plan_says_that_the_migration_of_the_image_runs(monkeypatch: pytest.MonkeyPatch, migrates: bool) -> None:
+    monkeypatch.setattr("releases.pipeline.Pipeline.migrates", migrates)
+    lines = plan(account(A, B).session(), STACK, "web", None).lines()
+    words = (
+        "The migration of release-1's image runs first, and does not undo what later ones have done. To leave it out, "
+        "take `migrate` out of services.web and run `up` before."
+    )
+    assert (words in lines) is migrates

@@ -1,0 +1,149 @@
+"""Following a release to its end: how far its deployment is, what to do after Ctrl-C, and why it has failed."""
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from delivery.commands.history import seconds_of, service_history
+from delivery.durations import span
+from delivery.going_on import deployment_words
+from delivery.terminal import StatusLine
+from releases import stopped_tasks
+from releases.ecs import describe_tasks
+from releases.errors import EXPECTED, PROGRAM, DeliveryError
+from releases.names import aws_name, migration_family, release_tag
+from releases.pipeline import Pipeline
+from releases.progress import Log
+from releases.service_state import ServiceState, images, read_state
+
+LAST = 5
+"""Of so many releases the time is the usual one."""
+BAR = 20
+"""Characters of the bar."""
+LINES = 10
+"""Of a failed task's log."""
+
+
+def follow(
+    session: boto3.Session, stack: str, service: str, pipeline: Pipeline, execution: str, log_progress: Log
+) -> None:
+    """Follow an execution to its end, with the progress of its deployment.
+
+    Raises:
+        DeliveryError: it did not succeed; below the message is what serves, the end of the failed task's log, and what
+            to do.
+        KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
+    """
+    line, began, clock = StatusLine(), datetime.now(UTC), time.monotonic()
+    usual = usual_seconds(session, stack, service, pipeline)
+
+    def log(text: str) -> None:
+        line.clear()
+        log_progress(text)
+
+    def look() -> None:
+        with suppress(*EXPECTED):  # the release is followed all the same
+            state = read_state(session, stack, service)
+            line.show(progress(session, state, datetime.now(UTC)), bar(time.monotonic() - clock, usual))
+
+    try:
+        pipeline.follow(execution, log, look)
+    except KeyboardInterrupt:
+        line.clear()
+        for text in how_to_go_on(session, stack, service, execution):
+            log_progress(text)
+        raise
+    except DeliveryError as error:
+        line.clear()
+        raise DeliveryError(str(error), list(after_failure(session, stack, service, began))) from None
+    line.clear()
+
+
+def usual_seconds(session: boto3.Session, stack: str, service: str, pipeline: Pipeline) -> float | None:
+    """How long the last releases took; None where it is not known."""
+    with suppress(*EXPECTED):
+        last = [release.execution for release in service_history(session, stack, service).releases[:LAST]]
+        if took := seconds_of(pipeline, last):
+            return statistics.median(took.values())
+    return None
+
+
+def progress(session: boto3.Session, state: ServiceState, now: datetime) -> str:
+    """How far the deployment is, and what the load balancer says of the targets; "" when none goes on."""
+    words = "; ".join(deployment_words(state, now))
+    targets = _targets(session.client("elbv2"), state) if words else ""
+    return f"{words}; {targets}" if targets else words
+
+
+def _targets(elbv2: Any, state: ServiceState) -> str:
+    """`2 targets healthy, 1 initial`, in ELB's words; "" where the credentials may not see it."""
+    counts = Counter[str]()
+    with suppress(ClientError):
+        for group in state.target_groups:
+            described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+            counts.update(target["TargetHealth"]["State"] for target in described)
+    return f"targets: {', '.join(f'{count} {word}' for word, count in sorted(counts.items()))}" if counts else ""
+
+
+def bar(seconds: float, usual: float | None) -> str:
+    """How much of the usual time is over."""
+    if not usual:
+        return span(seconds)
+    full = min(BAR, round(BAR * seconds / usual))
+    return f"[{'#' * full}{'.' * (BAR - full)}] {span(seconds)} of usually {span(usual)}"
+
+
+def how_to_go_on(session: boto3.Session, stack: str, service: str, execution: str) -> Iterator[str]:
+    """What somebody is told who does not follow a release any more: how to watch it, and how to end it."""
+    target = f"{service} --stack {stack}"
+    yield f"Execution {execution} goes on. Watch it: `{PROGRAM} status {target} --watch`"
+    with suppress(*EXPECTED):
+        state = read_state(session, stack, service)
+        if state.shifting is not None:
+            yield f"Have it go back: `{PROGRAM} abort {target}`"
+        elif state.release is not None:
+            number = state.release.release
+            yield f"Have {release_tag(number)} again after it: `{PROGRAM} rollback {target} --to {number}`"
+
+
+def after_failure(session: boto3.Session, stack: str, service: str, began: datetime) -> Iterator[str]:
+    """What serves after a release that has failed, the end of the failed task's log, and what to do."""
+    with suppress(*EXPECTED):
+        state = read_state(session, stack, service)
+        yield _serving(session, stack, state)
+        task = _failed_task(session.client("ecs"), state, aws_name(stack, service), began)
+        if task is not None:
+            yield f"Its last task stopped: {stopped_tasks.why(task)}"
+            yield from (f"  | {line}" for line in stopped_tasks.log_end(session, task)[-LINES:])
+    yield (
+        f"All of its log: `{PROGRAM} logs {service} --stack {stack} --since 1h`. Mend it and release again; "
+        f"`{PROGRAM} status {service} --stack {stack}` says what runs."
+    )
+
+
+def _serving(session: boto3.Session, stack: str, state: ServiceState) -> str:
+    """What has the traffic."""
+    release, found = state.release, images(session, stack, state)
+    if state.in_flight:
+        return f"{state.in_flight} is still in flight, so ECS may be about to bring back what ran before."
+    if found.running is None:
+        return "No task runs, so nothing serves."
+    if release is not None and found.running == release.image_digest:
+        return f"{release_tag(release.release)} still serves."
+    return f"{found.running[:19]} serves."
+
+
+def _failed_task(ecs: Any, state: ServiceState, name: str, began: datetime) -> dict[str, Any] | None:
+    """The last task that has failed since then, of the service or of its migration."""
+    migrations = describe_tasks(ecs, state.cluster, family=migration_family(name), desiredStatus="STOPPED")
+    ended_badly = [task for task in migrations if any(each.get("exitCode") for each in task["containers"])]
+    tasks = [*stopped_tasks.failed(ecs, state.cluster, state.name), *ended_badly]
+    since = [task for task in tasks if task.get("stoppedAt") and task["stoppedAt"] >= began]
+    return max(since, key=lambda task: task["stoppedAt"], default=None)

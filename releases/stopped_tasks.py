@@ -1,0 +1,51 @@
+"""Tasks that have failed: why they stopped, and the end of what they logged."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import boto3
+
+from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.failure import last_messages
+
+LOG_LINES = 10
+"""How many lines of each container are read."""
+SCALED = "Scaling activity"
+"""How ECS's reason begins for a task that it has stopped because fewer are wanted, or others."""
+
+
+def failed(ecs: Any, cluster: str, service: str) -> list[dict[str, Any]]:
+    """The tasks of a service that have stopped, and not because others were to run; the last one at the end.
+
+    ECS forgets a task about an hour after it has stopped.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
+    """
+    stopped = describe_tasks(ecs, cluster, serviceName=service, desiredStatus="STOPPED")
+    found = [task for task in stopped if not task.get("stoppedReason", "").startswith(SCALED)]
+    return sorted(found, key=lambda task: str(task.get("stoppedAt", "")))
+
+
+def why(task: Mapping[str, Any]) -> str:
+    """Why a task has stopped, with the exit codes of its containers."""
+    codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
+    return f"{task['stoppedReason']} ({', '.join(codes)})" if codes else str(task["stoppedReason"])
+
+
+def log_end(session: boto3.Session, task: Mapping[str, Any]) -> list[str]:
+    """The last lines that a task's containers wrote, where they write to CloudWatch Logs.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    ecs, logs, lines = session.client("ecs"), session.client("logs"), list[str]()
+    for container in describe_revision(ecs, task["taskDefinitionArn"])["containerDefinitions"]:
+        if place := log_stream(container, task["taskArn"]):
+            with suppress(logs.exceptions.ResourceNotFoundException):  # it stopped before it wrote anything
+                messages = last_messages(logs, *place, LOG_LINES)
+                lines += [f"{container['name']}: {message.rstrip()}" for message in messages]
+    return lines

@@ -1,0 +1,240 @@
+"""Following a release: how far its deployment is, what Ctrl-C leaves, and what is said after a failure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from delivery_aws import NOW, FakeAws, RefusedError, action, digest
+
+from delivery import following
+from delivery.__main__ import main
+from delivery.command_line import Connection
+from delivery.terminal import StatusLine
+from releases.errors import DeliveryError
+from releases.pipeline import Pipeline
+
+A, B = digest("a"), digest("b")
+LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "web"}}
+LATER = NOW + timedelta(days=1)
+
+
+class Aws(FakeAws):
+    """An AWS whose tasks log, and whose balancer tells of its targets."""
+
+    health: tuple[str, ...] = ()
+
+    def _ListTasks(self, given: dict[str, Any]) -> dict[str, Any]:
+        stopped = given.get("desiredStatus") == "STOPPED"
+        return {"taskArns": [task["taskArn"] for task in self._of(given) if ("stoppedAt" in task) == stopped]}
+
+    def _GetLogEvents(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"events": [{"message": f"{given['logStreamName']} {number}\n"} for number in range(given["limit"])]}
+
+    def _DescribeTargetHealth(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in self.health]}
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """The service `web` runs its release 1."""
+    aws = Aws()
+    aws.record("none")
+    revision = aws.revision(1, f"@{A}", container={"logConfiguration": LOG})
+    aws.image(A, "live", "release-1")
+    aws.service(revision, A)
+    aws.services["dev-web"]["loadBalancers"] = [{"targetGroupArn": "group"}]
+    aws.release(1, A, revision, execution=aws.executing("Succeeded"))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(following, "datetime", Clock)
+    return aws
+
+
+class Clock:
+    @staticmethod
+    def now(_: Any) -> datetime:
+        return NOW
+
+
+def fail_a_task(aws: Aws, stopped: datetime = LATER, reason: str = "Task failed ELB health checks") -> None:
+    task = aws.task(aws.services["dev-web"]["taskDefinition"], B)
+    task["containers"][0]["exitCode"] = 1
+    aws.tasks.append({**task, "stoppedAt": stopped, "stoppedReason": reason, "startedBy": "ecs-svc/2"})
+
+
+def follow(aws: Aws, execution: str) -> list[str]:
+    said: list[str] = []
+    session = aws.session()
+    following.follow(session, "dev", "web", Pipeline(session, "dev-web"), execution, said.append)
+    return said
+
+
+Change = Callable[[str], None]
+"""Something that happens at AWS during an execution."""
+DEPLOYS = action("Deploy", "Deploy", "Deploy", "InProgress")
+
+
+def during(aws: Aws, monkeypatch: pytest.MonkeyPatch, *looks: Change) -> str:
+    """An execution that is in Deploy, with something that happens at each pause of whoever follows it."""
+    execution = aws.executing("InProgress", DEPLOYS)
+    left = iter(looks)
+    monkeypatch.setattr("time.sleep", lambda _: next(left)(execution))
+    return execution
+
+
+def end(aws: Aws, status: str, **fields: Any) -> Change:
+    def over(execution: str) -> None:
+        aws.pipeline["actions"][execution] = [action("Deploy", "Deploy", "Deploy", status, **fields)]
+        next(e for e in aws.pipeline["executions"] if e["pipelineExecutionId"] == execution)["status"] = status
+
+    return over
+
+
+def deploying(aws: Aws, running: int, failed: int = 0) -> Change:
+    def change(_: str) -> None:
+        shown = {"rolloutState": "IN_PROGRESS", "runningCount": running, "desiredCount": 2, "failedTasks": failed}
+        aws.services["dev-web"]["deployments"][0] |= shown
+
+    return change
+
+
+def test_what_ecs_does_is_told_when_it_changes(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.health = ("healthy", "initial", "healthy")
+    deploying(aws, 0)("")
+    execution = during(aws, monkeypatch, deploying(aws, 0), deploying(aws, 1, 1), end(aws, "Succeeded"))
+    assert follow(aws, execution)[-1] == f"Execution {execution}: Succeeded"
+    assert capsys.readouterr().out.splitlines() == [
+        "deployment of dev-web:1: 0 of 2 tasks run; targets: 2 healthy, 1 initial",
+        "deployment of dev-web:1: 1 of 2 tasks run, 1 failed; targets: 2 healthy, 1 initial",
+    ]
+
+
+def test_what_aws_does_not_tell_stops_nothing(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.refuse = {
+        "DescribeServices": RefusedError("AccessDeniedException"),
+        "GetParameterHistory": RefusedError("AccessDenied"),
+    }
+    assert follow(aws, during(aws, monkeypatch, end(aws, "Succeeded")))[-1].endswith("Succeeded")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failure_says_what_serves_what_the_task_said_and_what_to_do(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_a_task(aws, reason="Scaling activity initiated by (deployment x)")
+    fail_a_task(aws, NOW - timedelta(hours=1), "an earlier one")
+    fail_a_task(aws)
+    with pytest.raises(DeliveryError) as failed:
+        follow(aws, during(aws, monkeypatch, end(aws, "Failed", result={"errorDetails": {"message": "not\nstable"}})))
+    assert str(failed.value) == "execution run-2 of dev-web ended as Failed: Deploy / Deploy: not stable"
+    stream = aws.tasks[-1]["taskArn"].rpartition("/")[2]
+    assert failed.value.more == [
+        "release-1 still serves.",
+        "Its last task stopped: Task failed ELB health checks (web exit code 1)",
+        *(f"  | web: web/web/{stream} {number}" for number in range(10)),
+        "All of its log: `delivery logs web --stack dev --since 1h`. Mend it and release again; "
+        "`delivery status web --stack dev` says what runs.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "serves"),
+    [
+        (lambda aws: aws.service(aws.services["dev-web"]["taskDefinition"], None), "No task runs, so nothing serves."),
+        (lambda aws: aws.tasks[0]["containers"][0].update(imageDigest=B), f"{B[:19]} serves."),
+        (lambda aws: deploying(aws, 1)(""), "deployment ecs-svc/1 of dev-web:1 is still in flight, so ECS may be about to bring back what ran before."),
+    ],
+)  # fmt: skip
+def test_what_serves_after_a_failure(aws: Aws, change: Callable[[Aws], None], serves: str) -> None:
+    change(aws)
+    assert next(iter(following.after_failure(aws.session(), "dev", "web", NOW))) == serves
+
+
+def test_a_failed_migration_is_the_task_that_failed(aws: Aws) -> None:
+    task = aws.task(aws.revision(1, "@x", family="dev-web-migrate"), A, "family:dev-web-migrate")
+    task["containers"][0]["exitCode"] = 3
+    aws.tasks.append({**task, "stoppedAt": LATER, "stoppedReason": "Essential container in task exited"})
+    lines = list(following.after_failure(aws.session(), "dev", "web", NOW))
+    assert lines[1] == "Its last task stopped: Essential container in task exited (web exit code 3)"
+
+
+def test_who_may_see_nothing_is_told_what_to_do(aws: Aws) -> None:
+    aws.refuse = {"DescribeServices": RefusedError("AccessDeniedException")}
+    (line,) = following.after_failure(aws.session(), "dev", "web", NOW)
+    assert line.startswith("All of its log: `delivery logs web --stack dev --since 1h`")
+
+
+@pytest.mark.parametrize("shifts", [False, True])
+def test_ctrl_c_leaves_the_release_and_says_how_to_watch_and_end_it(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, shifts: bool
+) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    if shifts:
+        aws.shift("IN_PROGRESS")
+    aws.executing("InProgress", DEPLOYS)
+    monkeypatch.setattr("time.sleep", interrupt)
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    monkeypatch.setattr(Pipeline, "start", lambda *_: "run-2")
+    monkeypatch.setattr("delivery.commands.redeploy.redeploy", lambda session, stack, service, log, wait: following.follow(
+        session, stack, service, Pipeline(session, "dev-web"), "run-2", log))  # fmt: skip
+    done = CliRunner().invoke(main, ["redeploy", "web", "--stack", "dev", "--wait"])
+    end_it = (
+        "Have it go back: `delivery abort web --stack dev`"
+        if shifts
+        else "Have release-1 again after it: `delivery rollback web --stack dev --to 1`"
+    )
+    assert done.exit_code == 130
+    assert done.stdout.splitlines()[-2:] == [
+        "Execution run-2 goes on. Watch it: `delivery status web --stack dev --watch`",
+        end_it,
+    ]
+    assert done.stderr.splitlines()[-1] == "interrupted; what was started at AWS goes on"
+
+
+def test_the_lines_below_an_error_are_printed(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
+    def fail(*_: Any) -> None:
+        raise DeliveryError("it failed", ["one", "two"])
+
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    monkeypatch.setattr("delivery.commands.live.live", fail)
+    done = CliRunner().invoke(main, ["live", "web", "--stack", "dev"])
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", "error: it failed\none\ntwo\n")
+
+
+def test_the_usual_time_is_the_median_of_the_last_releases(aws: Aws) -> None:
+    session = aws.session()
+    assert following.usual_seconds(session, "dev", "web", Pipeline(session, "dev-web")) == 90
+    aws.parameters["/fargate-delivery/dev/web/release"].versions[:] = ["none"]
+    assert following.usual_seconds(session, "dev", "web", Pipeline(session, "dev-web")) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "usual", "words"),
+    [
+        (30, 60.0, "[##########..........] 30 s of usually 1 min"),
+        (90, 60.0, "[####################] 1 min of usually 1 min"),
+        (0, 60.0, "[....................] 0 s of usually 1 min"),
+        (30, None, "30 s"),
+    ],
+)
+def test_the_bar(seconds: float, usual: float | None, words: str) -> None:
+    assert following.bar(seconds, usual) == words
+
+
+def test_a_terminal_has_one_line_written_over_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("delivery.terminal.width", lambda: 12)
+    line = StatusLine()
+    line.clear()
+    line.show("how far it is", "[#]")
+    line.clear()
+    assert click.unstyle(capsys.readouterr().out) == "\r[#] how far\r"
