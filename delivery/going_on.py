@@ -1,18 +1,15 @@
 """What goes on with a service, and what waits for whom, in words."""
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
 
 from delivery.durations import since
 from delivery.who import who
+from releases.deployment_progress import shift_words, task_words
 from releases.errors import PROGRAM
 from releases.pipeline_state import DEPLOY_STAGE
-from releases.service_deployments import ServiceDeployment, answers
+from releases.service_deployments import answers
 from releases.service_state import ServiceState, revision_name
-
-END = {"pause": "and then it goes back", "bake": "and then the old tasks go", "step": "until more of it shifts"}
-"""What comes after each kind of waiting."""
 
 
 def going_on(state: ServiceState, now: datetime) -> list[str]:
@@ -41,28 +38,8 @@ def deployment_words(state: ServiceState, now: datetime) -> Iterator[str]:
     if state.shifting is not None:
         yield f"deployment of {revision_name(primary.task_definition)}: {shift_words(state.shifting, now)}"
     elif primary.state == "IN_PROGRESS" or any(other.tasks for other in others):
-        wanted = max(primary.wanted, state.desired)
-        failed = f", {primary.failed} failed" if primary.failed else ""
-        before = sum(other.tasks for other in others)
-        old = f"; {before} of before" if before else ""
         revision = revision_name(primary.task_definition)
-        yield f"deployment of {revision}: {primary.running} of {wanted} tasks run{failed}{old}"
-
-
-def shift_words(deployment: ServiceDeployment, now: datetime) -> str:
-    """How far ECS is with shifting the traffic."""
-    left = minutes_left(deployment, now)
-    waits = f"; {left} min left of its {deployment.waits_in}, {END[deployment.waits_in]}" if left is not None else ""
-    back = ", and it goes back" if deployment.goes_back else ""
-    where = deployment.stage or deployment.status
-    return f"{where}: its new tasks have {deployment.share:g} % of the traffic{waits}{back}"
-
-
-def minutes_left(deployment: ServiceDeployment, now: datetime) -> int | None:
-    """How long it waits in its pause, bake or step; None when it waits in none."""
-    if deployment.until is None:
-        return None
-    return max(0, math.ceil((deployment.until - now).total_seconds() / 60))
+        yield f"deployment of {revision}: {task_words(state.deployments, state.desired)}"
 
 
 def waits(state: ServiceState, stack: str, now: datetime) -> list[str]:

@@ -10,8 +10,8 @@ import click
 from botocore.exceptions import ClientError
 
 from delivery.command_line import Address, service_command
-from delivery.going_on import minutes_left, shift_words
 from releases import service_deployments
+from releases.deployment_progress import minutes_left, shift_words
 from releases.errors import PROGRAM, DeliveryError
 from releases.service_deployments import ServiceDeployment
 from releases.service_state import ServiceState, read_state, revision_name

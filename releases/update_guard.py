@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from releases import service_deployments, stopped_tasks
+from releases import stopped_tasks
 from releases.consistency import Observation, RepairAction, diagnose, observe, repair_command
 from releases.controllers import controller_of
 from releases.controllers.controller import Deployment
+from releases.deployment_progress import task_words
 from releases.ecs import (
     cluster_of,
     describe_revision,
@@ -21,10 +21,10 @@ from releases.ecs import (
     newest_event,
 )
 from releases.errors import PROGRAM, DeliveryError
+from releases.followed_shift import FollowedShift
 from releases.names import aws_name, release_tag
 from releases.progress import Log
 from releases.record import Release
-from releases.service_deployments import ServiceDeployment
 from releases.service_state import ServiceState, named_digest, read_states, revision_name
 from releases.waiting import wait_while_busy
 
@@ -147,7 +147,7 @@ def follow_deployment(
         DeliveryError: ECS rolled it back, something else took its place or deleted the service, or it took longer
             than that; the message has ECS's reason and the end of the log of the task that stopped last.
     """
-    began, pause, shift = time.monotonic(), SHORTEST_PAUSE, _Shift(session)
+    began, pause, shift = time.monotonic(), SHORTEST_PAUSE, FollowedShift(session)
     end = began + max(timeout, follow or 0) * 60
     for _ in range(LOOKS_FOR_A_NEW_DEPLOYMENT):
         listed = _deployments(session, stack, service, shift)
@@ -181,7 +181,7 @@ def follow_deployment(
             )
         if hopeless := shift.roll_back():
             log_progress(f"{service}: {hopeless}, so ECS is told to go back")
-        progress = shift.how_to_answer(stack, service) or current.reason or current.state
+        progress = shift.progress(stack, service) or task_words(listed)
         log_progress(f"{service}: deployment {current.id} of {revision_name(revision)}: {progress}")
         time.sleep(pause)
         pause = min(LONGEST_PAUSE, pause * 1.5)
@@ -191,83 +191,6 @@ def follow_deployment(
         stopped = _last_stopped(session, stack, service, current.id)
         raise DeliveryError(f"{service}: deployment {current.id} of {revision_name(revision)} is {failed}{stopped}")
     return Followed(taken_over)
-
-
-class _Shift:
-    """What ECS does while it shifts the traffic that a deployment is followed of; nothing where it does not."""
-
-    def __init__(self, session: boto3.Session) -> None:
-        self._ecs = session.client("ecs")
-        self._described: dict[str, Any] = {}
-        self._last: ServiceDeployment | None = None
-        self._followed, self._rolled_back = "", False
-
-    def look(self, stack: str, described: dict[str, Any], listed: list[Deployment]) -> list[Deployment]:
-        """The deployments with what ECS says of the shift."""
-        if not listed or not service_deployments.shifts(described):
-            return listed
-        self._described = described
-        self._last = service_deployments.newest(self._ecs, stack, described["serviceName"])
-        if self._under_way is not None:
-            self._followed = self._under_way.arn
-        return service_deployments.with_progress(listed, self._under_way)
-
-    @property
-    def _under_way(self) -> ServiceDeployment | None:
-        """The newest service deployment, if it is not over."""
-        return self._last if self._last is not None and not self._last.over else None
-
-    @property
-    def _own(self) -> ServiceDeployment | None:
-        """The newest one, if it is the one that is followed."""
-        return self._last if self._last is not None and self._last.arn == self._followed else None
-
-    def reason(self) -> str:
-        """Why it went back."""
-        return self._own.reason if self._own is not None else ""
-
-    def failed(self) -> str:
-        """How it has ended; "" when it runs."""
-        return self._own.words if self._own is not None and self._own.failed else ""
-
-    def how_to_wait(self, stack: str, service: str) -> str:
-        """Words for whoever does not wait any longer."""
-        return f"; {self._under_way.how_to_wait(stack, service)}" if self._under_way is not None else ""
-
-    def how_to_answer(self, stack: str, service: str) -> str:
-        """Words for whoever is waited for; "" when nobody is."""
-        return self._last.how_to_wait(stack, service) if self._last is not None and self._last.pause else ""
-
-    def left_alone(self, stack: str, service: str, seconds: float, follow: float | None) -> str:
-        """Words for whoever is not to wait any longer for what goes on by itself; "" for whoever is.
-
-        Args:
-            stack: the Pulumi stack's name.
-            service: the service's.
-            seconds: for which it was waited.
-            follow: for how many minutes it is waited; None until it pauses.
-        """
-        if self._under_way is None or self._under_way.goes_back:
-            return ""
-        if seconds <= follow * 60 if follow is not None else not self._under_way.pause:
-            return ""
-        status = f"`{PROGRAM} status {service} --stack {stack}`"
-        if not self._under_way.pause:
-            return f"{status} says how far it is, and the next `up` whether it stands"
-        return (
-            f"it waits for {service_deployments.answers(stack, service)}, and goes back without an answer; {status} "
-            "says how far it is, and the next `up` whether it stands"
-        )
-
-    def roll_back(self) -> str:
-        """Have ECS go back, once, when that is the only way out; and why."""
-        if self._under_way is None or self._rolled_back:
-            return ""
-        hopeless = service_deployments.too_many_failed(self._described) or ""
-        if hopeless:
-            service_deployments.roll_back(self._ecs, self._under_way.arn)
-            self._rolled_back = True
-        return hopeless
 
 
 def _took_over(session: boto3.Session, revision: str, instead: str) -> bool:
@@ -309,7 +232,7 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
         pause = min(LONGEST_PAUSE, pause * 1.5)
 
 
-def _deployments(session: boto3.Session, stack: str, service: str, shift: _Shift) -> list[Deployment]:
+def _deployments(session: boto3.Session, stack: str, service: str, shift: FollowedShift) -> list[Deployment]:
     """The deployments of a service that is there, the primary one first."""
     described = describe_services(session, stack, [service]).get(service)
     listed = shift.look(stack, described, controller_of(described).deployments(described)) if described else []
@@ -318,7 +241,7 @@ def _deployments(session: boto3.Session, stack: str, service: str, shift: _Shift
     return listed
 
 
-def _failure(session: boto3.Session, stack: str, service: str, deployment: str, shift: _Shift) -> str | None:
+def _failure(session: boto3.Session, stack: str, service: str, deployment: str, shift: FollowedShift) -> str | None:
     """What ECS says of a deployment's failure in the service's events, which outlive it among the deployments."""
     events = describe_services(session, stack, [service]).get(service, {}).get("events", [])
     said = (e["message"] for e in events if f"(deployment {deployment}) deployment failed" in e["message"])

@@ -30,7 +30,7 @@ from releases.service_state import ServiceState, read_states
 T = TypeVar("T")
 Reason = Callable[[ServiceState | None], str | None]
 """Why an edit of a service waits, by the service's state; None when it need not."""
-SECONDS_BETWEEN_LINES = 60.0
+SECONDS_BETWEEN_LINES, SECONDS_BETWEEN_CHANGES = 60.0, 15.0
 _THREADS = ThreadPoolExecutor(256, "guard")
 """One for each service that is waited for; they are made when they are needed."""
 
@@ -336,14 +336,16 @@ async def _in_thread(work: Callable[..., T], *arguments: Any, **options: Any) ->
 
 
 def _progress_logger() -> Callable[[str], None]:
-    """Logs progress from another thread: at once on a terminal, and once a minute in a log, which keeps each line."""
-    loop, kept = asyncio.get_running_loop(), time.monotonic()
+    """Logs progress from another thread: at once on a terminal; in a log, which keeps each line, what is new four times
+    a minute, and the same once."""
+    loop, kept, last = asyncio.get_running_loop(), time.monotonic(), ""
 
     def log_progress(progress: str) -> None:
-        nonlocal kept
-        ephemeral = time.monotonic() < kept + SECONDS_BETWEEN_LINES
+        nonlocal kept, last
+        pause = SECONDS_BETWEEN_LINES if progress == last else SECONDS_BETWEEN_CHANGES
+        ephemeral = time.monotonic() < kept + pause
         if not ephemeral:
-            kept = time.monotonic()
+            kept, last = time.monotonic(), progress
         loop.call_soon_threadsafe(lambda: pulumi.log.info(progress, ephemeral=ephemeral))
 
     return log_progress

@@ -1,7 +1,7 @@
 """After a change: how a deployment ends, with ECS's words and the log of its last task."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -88,7 +88,9 @@ class Deploying(FakeAws):
         )
 
 
-def deployment(identifier: str, revision: int, state: str = "COMPLETED", reason: str = "") -> dict[str, Any]:
+def deployment(
+    identifier: str, revision: int, state: str = "COMPLETED", reason: str = "", running: int = 2
+) -> dict[str, Any]:
     """As DescribeServices shows it; whichever comes first of an answer is the primary one."""
     arn = REVISION.format(revision)
     return {
@@ -97,6 +99,8 @@ def deployment(identifier: str, revision: int, state: str = "COMPLETED", reason:
         "rolloutState": state,
         "rolloutStateReason": reason,
         "createdAt": NOW,
+        "desiredCount": 2,
+        "runningCount": running,
     }
 
 
@@ -105,7 +109,7 @@ def answer(primary: dict[str, Any], *others: dict[str, Any]) -> list[dict[str, A
     return [*({**other, "status": "ACTIVE"} for other in others), {**primary, "status": "PRIMARY"}]
 
 
-START = deployment(MINE, 2, "IN_PROGRESS", "ECS deployment ecs-svc/mine in progress.")
+START = deployment(MINE, 2, "IN_PROGRESS", "ECS deployment ecs-svc/mine in progress.", running=1)
 DONE, GONE = deployment(MINE, 2), deployment(BEFORE, 1)
 FAILED = deployment(MINE, 2, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
 BACK = deployment(OTHERS, 1, "IN_PROGRESS", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.")
@@ -146,13 +150,19 @@ def failure(aws: Deploying) -> str:
     return str(failed.value)
 
 
-PROGRESS = "web: deployment ecs-svc/mine of dev-web:2: ECS deployment ecs-svc/mine in progress."
+OF_MINE = "web: deployment ecs-svc/mine of dev-web:2:"
+PROGRESS = f"{OF_MINE} 1 of 2 tasks run; 2 of before"
 FOLLOWED = {
     "at once": ([answer(DONE)], [], []),
     "after a while": ([answer(START, GONE), answer(START, GONE), answer(DONE)], [PROGRESS, PROGRESS], [0.5, 0.75]),
+    "after a failed task": (
+        [answer({**START, "failedTasks": 1}), answer(DONE)],
+        [f"{OF_MINE} 1 of 2 tasks run, 1 failed"],
+        [0.5],
+    ),
     "when the old tasks have gone": (
         [answer(DONE, GONE), answer(DONE)],
-        ["web: deployment ecs-svc/mine of dev-web:2: COMPLETED"],
+        [f"{OF_MINE} 2 of 2 tasks run; 2 of before"],
         [0.5],
     ),
     "after answers of before the change": ([answer(GONE)] * 4 + [answer(DONE)], [], [0.5] * 4),
@@ -201,7 +211,7 @@ def test_a_release_that_takes_over_what_is_followed_is_followed() -> None:
     assert follow(cloned("f1")) == [
         PROGRESS,
         "web: a release has taken over dev-web:2, as ecs-svc/other",
-        "web: deployment ecs-svc/other of dev-web:3: by a release.",
+        "web: deployment ecs-svc/other of dev-web:3: 2 of 2 tasks run; 1 of before",
     ]
 
 
@@ -212,7 +222,7 @@ def test_a_release_that_takes_over_has_its_own_time(clock: Clock) -> None:
         *[answer(START, GONE)] * 150, *[answer(clone, START)] * 144, answer({**clone, "rolloutState": "COMPLETED"})
     )
     aws.revision(3, f"@{digest('b')}", fingerprint="f1")
-    assert follow(aws)[-1] == "web: deployment ecs-svc/other of dev-web:3: by a release."
+    assert follow(aws)[-1] == "web: deployment ecs-svc/other of dev-web:3: 2 of 2 tasks run; 1 of before"
     assert clock.now > 24 * 60
 
 
@@ -407,14 +417,28 @@ def stage(name: str, **more: Any) -> dict[str, Any]:
 
 def test_a_shift_is_followed_to_its_end() -> None:
     """Both revisions run in the bake time, and then the new one alone, while ECS still takes the old tasks away."""
-    statuses = [stage("SCALE_UP"), stage("BAKE_TIME"), stage("CLEAN_UP"), {"status": "SUCCESSFUL"}]
-    aws = shifting(statuses, answer(START, GONE), answer(START, GONE), answer(DONE), answer(DONE))
-    assert follow(aws) == [
-        f"web: deployment ecs-svc/mine of dev-web:2: IN_PROGRESS at {name}"
-        for name in ("SCALE_UP", "BAKE_TIME", "CLEAN_UP")
+    ten = {"targetServiceRevision": {"requestedProductionTrafficWeight": 10.0}}
+    statuses = [
+        stage("SCALE_UP"),
+        stage("PRODUCTION_TRAFFIC_SHIFT", **ten, updatedAt=datetime.now(UTC), deploymentConfiguration=CANARY),
+        PAUSES,
+        stage("CLEAN_UP", targetServiceRevision={"requestedProductionTrafficWeight": 100.0}),
+        {"status": "SUCCESSFUL"},
+    ]
+    aws = shifting(statuses, *[answer(START, GONE)] * 3, answer(DONE), answer(DONE))
+    logged: list[str] = []
+    update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), logged.append, 15, 10)
+    tasks = "1 of 2 tasks run; 2 of before"
+    assert [line.removeprefix(f"{OF_MINE} ") for line in logged] == [
+        f"SCALE_UP: its new tasks have 0 % of the traffic; {tasks}",
+        "PRODUCTION_TRAFFIC_SHIFT: its new tasks have 10 % of the traffic; 5 min left of its step, until more of it shifts; "
+        + tasks,
+        "it waits for `delivery continue web --stack dev` or `delivery abort web --stack dev`",
+        "CLEAN_UP: its new tasks have 100 % of the traffic; 2 of 2 tasks run",
     ]
 
 
+CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryBakeTimeInMinutes": 5}}
 PAUSE = {"hookId": "h", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
 PAUSES = stage("POST_TEST_TRAFFIC_SHIFT", lifecycleHookDetails=[PAUSE])
 WAITS = (

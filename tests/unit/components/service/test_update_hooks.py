@@ -425,7 +425,18 @@ def test_all_services_are_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     finish(all_of_them())
 
 
-def test_progress_is_kept_in_a_log_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([(second, str(second)) for second in (0, 14, 15, 29, 30, 31)], [15, 30]),
+        ([(second, "the same") for second in (0, 15, 16, 74, 75, 76, 135)], [15, 75, 135]),
+        ([(15, "one"), (20, "two"), (21, "one"), (31, "two")], [15, 31]),
+    ],
+    ids=["what is new", "the same", "one and the other"],
+)
+def test_progress_is_kept_in_a_log_now_and_then(
+    told: list[tuple[int, str]], kept: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown: list[tuple[str, bool]] = []
     now = [0.0]
     monkeypatch.setattr("components.service.update_hooks.time.monotonic", lambda: now[0])
@@ -433,10 +444,10 @@ def test_progress_is_kept_in_a_log_once_a_minute(monkeypatch: pytest.MonkeyPatch
 
     async def tells() -> None:
         tell = _progress_logger()
-        for now[0] in (0, 59, 60, 61, 119, 120):
-            tell(f"{now[0]}")
+        for now[0], words in told:
+            tell(words)
         for _ in range(9):
             await asyncio.sleep(0)
 
     finish(tells())
-    assert shown == [("0", True), ("59", True), ("60", False), ("61", True), ("119", True), ("120", False)]
+    assert shown == [(words, second not in kept) for second, words in told]
