@@ -1,4 +1,4 @@
-"""The operators' commands against a stack that is up: history, rollback, repair, prune, one after another.
+"""The operators' commands against a stack that is up: history, logs, rollback, repair, freeze, break glass.
 
 Then faults that are planted in it.
 """
