@@ -13,6 +13,7 @@ from tests.support import browser
 pytestmark = pytest.mark.nightly
 
 SERVICES = ("hello",)
+COMMIT = "c0ffee" * 6 + "c0de"
 WIDTHS = (360, 768, 1200, 1600)
 needs_browser = pytest.mark.skipif(browser.browser() is None, reason=browser.MISSING)
 
@@ -21,7 +22,7 @@ needs_browser = pytest.mark.skipif(browser.browser() is None, reason=browser.MIS
 def page(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page after a release, a build that fails, and the first image again; as an account's operator writes it."""
     apps = Apps(tmp_path_factory.mktemp("apps"))
-    assert local.ship("hello", apps.make("v1"), "--commit", "c0ffee" * 6, "--repository", "team/hello").code == 0
+    assert local.ship("hello", apps.make("v1"), "--commit", COMMIT, "--repository", "team/hello").code == 0
     assert local.ship("hello", apps.make("v2", dockerfile=f"{DOCKERFILE}RUN test -f missing\n")).code == 1
     local.ok("redeploy", "hello", "--wait")
     file = tmp_path_factory.mktemp("page") / "local.html"
