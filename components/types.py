@@ -232,7 +232,7 @@ NAME = text(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "must be small letters, digits and
 ServiceName = Annotated[
     str,
     NAME,
-    Field(min_length=2, max_length=18),
+    Field(min_length=2, max_length=40),
 ]
 """What a repository's name may be, with the stack's before it (ECR, CreateRepository: repositoryName)."""
 Action = Annotated[str, text(r"^[a-z0-9-]+:[A-Za-z0-9*?]+$", "must be an action of IAM's, such as s3:GetObject")]

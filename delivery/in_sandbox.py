@@ -41,6 +41,13 @@ def commands() -> click.Group:
     return Commands(callback=connect, commands=offered, context_settings=main.context_settings)
 
 
+def aws_names(stack: str, name: str) -> list[str]:
+    """What a thing of a stack may be called in AWS: one of a service, or a service with a long name itself."""
+    from releases.names import aws_name
+
+    return [f"{stack}-{name}", aws_name(stack, name)]
+
+
 def on_this_machine(protocol: str, host: str, port: int) -> str:
     """What opens a port of a load balancer in the sandbox.
 

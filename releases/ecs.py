@@ -8,7 +8,13 @@ from typing import Any
 import boto3
 
 from releases.controllers import CONTROLLERS, service_of
-from releases.names import aws_name, cluster_parameter
+from releases.names import (
+    aws_name,
+    cluster_parameter,
+    may_be_short,
+    parameter_path,
+    short_name,
+)
 from releases.record import FINGERPRINT_LABEL
 
 MOST_SERVICES = 10
@@ -42,7 +48,8 @@ def describe_services(session: boto3.Session, stack: str, services: Sequence[str
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     ecs, cluster = session.client("ecs"), cluster_of(session, stack)
-    names = [controller.service_name(stack, service) for controller in CONTROLLERS.values() for service in services]
+    whose = {each.service_name(stack, service): service for each in CONTROLLERS.values() for service in services}
+    names = list(whose)
 
     def describe_some(names: Sequence[str]) -> list[dict[str, Any]]:
         try:
@@ -54,7 +61,7 @@ def describe_services(session: boto3.Session, stack: str, services: Sequence[str
     with ThreadPoolExecutor(AT_ONCE) as pool:
         active = [service for some in pool.map(describe_some, in_parts(names, MOST_SERVICES)) for service in some]
     return {
-        service_of(stack, service["serviceName"]): service
+        whose[service["serviceName"]]: service
         for service in sorted(active, key=lambda service: str(service.get("createdAt", "")))
     }
 
@@ -76,14 +83,28 @@ def newest_event(service: Mapping[str, Any]) -> str:
 
 
 def list_services(session: boto3.Session, stack: str) -> list[str]:
-    """The names, in the stack file, of a stack's services, sorted; none when there is no cluster."""
+    """The names, in the stack file, of a stack's services, sorted; none when there is no cluster.
+
+    A long name is not in those of AWS: what may be one is looked for among the parameters, each of which has it.
+    """
     ecs, ours = session.client("ecs"), aws_name(stack, "")
     try:
         pages = ecs.get_paginator("list_services").paginate(cluster=cluster_of(session, stack), maxResults=100)
         names = [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
-        return sorted({service_of(stack, name) for name in names if name.startswith(ours)})
+        services = {service_of(stack, name) for name in names if name.startswith(ours)}
     except ecs.exceptions.ClusterNotFoundException:
         return []
+    in_full = _with_parameters(session, stack) if any(map(may_be_short, services)) else {}
+    return sorted({in_full.get(service, service) for service in services})
+
+
+def _with_parameters(session: boto3.Session, stack: str) -> dict[str, str]:
+    """The services that have parameters, a release record or others, by what they are called in AWS's names."""
+    path = f"{parameter_path(stack)}/"
+    of_stack = {"Key": "Name", "Option": "BeginsWith", "Values": [path]}
+    pages = session.client("ssm").get_paginator("describe_parameters").paginate(ParameterFilters=[of_stack])
+    names = (each["Name"].removeprefix(path) for page in pages for each in page["Parameters"])
+    return {short_name(service): service for service, _, rest in (name.partition("/") for name in names) if rest}
 
 
 def describe_tasks(ecs: Any, cluster: str, **which: str) -> Iterator[dict[str, Any]]:

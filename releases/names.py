@@ -1,9 +1,10 @@
 """What the things of a stack are called in AWS. Each name is made here, for program, steps, commands and policies.
 
-A service's things are called `{stack}-{service}`, and what follows from that; `*` for a service or a stack makes the
-pattern of all their names.
+A service's things are called `{stack}-{service}`, a long service's by a short name, and what follows from that; `*` for
+a service or a stack makes the pattern of all their names.
 """
 
+import hashlib
 import re
 from typing import NamedTuple
 
@@ -25,9 +26,35 @@ UPLOADED, TEMPLATE_CHANGED, JOB_ENDED = "upload", "template", "job-ended"
 """What starts a pipeline, or has a job looked at, as the names of its EventBridge rules end."""
 
 
+LONGEST_IN_FULL, LETTERS_OF_A_LONG_ONE, LETTERS_OF_A_HASH = 18, 9, 5
+"""Of a service's name: the longest one that is in AWS's names in full, how a longer one begins there, and what follows.
+A target group's name has 32 characters, with a route's letters and Pulumi's (ELB, CreateTargetGroup); a role's has 64
+(IAM, CreateRole); and CodePipeline tells artifacts by the first 20 of a pipeline's."""
+
+
+def short_name(service: str) -> str:
+    """A service's name as it is in AWS's names: in full, or of a long one its beginning and some letters."""
+    if len(service) <= LONGEST_IN_FULL:
+        return service
+    return f"{service[:LETTERS_OF_A_LONG_ONE].rstrip('-')}-{letters_for(service)}"
+
+
+def letters_for(text: str) -> str:
+    """Five letters that stand for a text; no digits, so that no route's name is one by priority."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest())
+    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(LETTERS_OF_A_HASH))
+
+
 def aws_name(stack: str, service: str) -> str:
     """What the things of a service are called: its repository, its pipeline, its task definition's family."""
-    return f"{stack}-{service}"
+    return f"{stack}-{short_name(service)}"
+
+
+def may_be_short(name: str) -> bool:
+    """Whether a name may be what `short_name` makes of a long one."""
+    begins, hyphen, letters = name.rpartition("-")
+    long_enough = LETTERS_OF_A_LONG_ONE - 1 <= len(begins) <= LETTERS_OF_A_LONG_ONE
+    return bool(hyphen) and long_enough and len(letters) == LETTERS_OF_A_HASH and letters.isalpha()
 
 
 def migration_family(name: str) -> str:

@@ -5,7 +5,6 @@ service has no other route of that host, changes the rule in place. Another name
 task is yet.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import Field, model_validator
 
 from components import types
 from components.model import Model
+from releases.names import letters_for, short_name
 
 FIRST_GROUP, OTHER_GROUP = "-blue", "-green"
 """What follows a service's name in those of the two target groups that CodeDeploy shifts the traffic between."""
@@ -53,7 +53,8 @@ class RouteName:
     """What a route's target group is called; its rule is called the same and `-rule`.
 
     Attributes:
-        name: at most 24 characters for a service's name of 18: the provider adds eight, and AWS takes 32.
+        name: at most 24 characters, since no service's name is longer than 18 here: the provider adds eight, and AWS
+            takes 32.
         former: what it was called by an earlier program, or with another strategy or number of routes.
         other: what its second target group is called, where it has one.
         other_former: what that one was called.
@@ -77,13 +78,13 @@ def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> l
         routes: its routes.
         blue_green: whether it is CodeDeploy's.
     """
-    hosts = Counter(route.host for route in routes)
+    service, hosts = short_name(service), Counter(route.host for route in routes)
     seen: set[str] = set()
     names = []
     for route in routes:
         host, only = route.host, hosts[route.host] == 1
-        by_host, by_paths = (f"{service}-{_letters(text)}" for text in (host, _with_paths(route)))
-        host_other, paths_other = (f"{service}-{_letters(f'other {text}')}" for text in (host, _with_paths(route)))
+        by_host, by_paths = (f"{service}-{letters_for(text)}" for text in (host, _with_paths(route)))
+        host_other, paths_other = (f"{service}-{letters_for(f'other {text}')}" for text in (host, _with_paths(route)))
         by_priority, first = f"{service}-{route.priority}", f"{service}{FIRST_GROUP}"
         shifted = [first] if len(routes) == 1 else []
         if blue_green:
@@ -101,9 +102,3 @@ def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> l
 
 def _with_paths(route: Route) -> str:
     return " ".join([route.host, *(sorted(route.paths) or ["/*"])])
-
-
-def _letters(text: str) -> str:
-    """Five letters that stand for a text; no digits, so that no name is one by priority."""
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest())
-    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(5))

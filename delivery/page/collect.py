@@ -161,8 +161,9 @@ def alarms_by_service(alarms: Mapping[str, Alarm], stack: str, services: Sequenc
     """
     found: dict[str, list[Alarm]] = {"": [], **{service: [] for service in services}}
     for name, alarm in sorted(alarms.items()):
-        rest = name.removeprefix(aws_name(stack, ""))
-        owner = max((s for s in services if rest == s or rest.startswith(f"{s}-")), default="")
-        short = rest.removeprefix(owner).removeprefix("-") or owner
+        called = {service: aws_name(stack, service) for service in services}
+        fitting = [each for each in services if name == called[each] or name.startswith(f"{called[each]}-")]
+        owner = max(fitting, key=lambda service: len(called[service]), default="")
+        short = name.removeprefix(called.get(owner, aws_name(stack, ""))).removeprefix("-") or owner
         found[owner].append(Alarm(short, alarm.state, alarm.since, alarm.reason))
     return {owner: sorted(listed, key=lambda alarm: alarm.name != owner) for owner, listed in found.items()}

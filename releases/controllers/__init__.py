@@ -27,7 +27,7 @@ def controller_of(service: Mapping[str, Any]) -> Controller:
 
 
 def service_of(stack: str, name: str) -> str:
-    """The name, in the stack file, of the service that an ECS service belongs to."""
+    """The name of the service that an ECS service belongs to, as it is in AWS's names (`short_name`)."""
     service = name.removeprefix(f"{stack}-")
     for controller in CONTROLLERS.values():
         service = service.removesuffix(controller.suffix)

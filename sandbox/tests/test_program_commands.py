@@ -113,7 +113,7 @@ def test_a_program_that_cannot_wait(offer: Offer) -> None:
 
 def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = {
-        "aws_name": lambda stack, name: f"{stack}.{name}",
+        "aws_names": lambda stack, name: [f"{stack}.{name}"],
         "variables": lambda: {"TINY": "here"},
         "approval_commands": lambda stack, service: [f"tiny yes {stack} {service}"],
         "external_parameters": lambda config: {config["name"]: None},

@@ -8,7 +8,7 @@
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
 | `preview_words` | stack, what `preview --json` prints, columns or None → what `up` would do, in the program's words |
 | `up_words` | stack, what `up --json` prints, host → what opens it here, columns or None → what was done, and the outputs |
-| `aws_name` | stack, name → what a thing of that name (a pipeline, a user, a role) is called in AWS |
+| `aws_names` | stack, name → what a thing of that name (a pipeline, a user, a role) may be called in AWS, the most exact first |
 | `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
 | `external_secrets` | the stack file's config → the secrets of Secrets Manager that the program reads and does not make: `ARN:json-key:version-stage:version-id` → KMS key, None for the one that AWS keeps |
 | `upload_image` | a function that makes a client of boto3's, a pipeline's name, a source's folder → where an image of that source is pushed for its upload to find, a mapping: `repository` and `tag`, `arguments` of `docker build` in that folder and its `environment`; None where no image is looked for |
@@ -63,7 +63,7 @@ def up_words(stack: str, document: Mapping[str, Any], opens: Mapping[str, str], 
 
 def names_in_aws(stack: str, name: str) -> list[str]:
     """What a thing of a stack may be called in AWS, the most exact first: its name, and what programs call it."""
-    return [name, *(function(stack, name) for function in offered("aws_name"))]
+    return [name, *(called for function in offered("aws_names") for called in function(stack, name))]
 
 
 def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:

@@ -296,7 +296,7 @@ MISTAKES = [
     ("services.chuoi.permissions", [{"actions": ["s3:GetObject"]}], "services.chuoi.permissions[0].resources: is missing"),
     ("services.chuoi.exec", "yes", "services.chuoi.exec: 'yes' is not allowed"),
     ("services.Chuoi", {}, "services.Chuoi"),
-    ("services.a-service-of-a-very-long-name", {}, "services.a-service-of-a-very-long-name"),
+    (f"services.{'n' * 41}", {}, f"services.{'n' * 41}"),
     ("network", {"vpc_id": "vpc-1"}, "network: vpc_id needs one or more private_subnet_ids"),
     ("network", {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "public_subnet_ids": ["subnet-2"]}, "network: vpc_id needs two or more public_subnet_ids for the load balancer, and there are 1"),
     ("network", {"vpc_id": "vpc-1", "private_subnet_ids": ["subnet-1"], "endpoints": True, "more_endpoints": ["sqs"]}, "network: endpoints, more_endpoints: not with vpc_id, the VPC exists"),

@@ -18,6 +18,7 @@ from delivery.command_line import Connection
 from delivery.in_sandbox import OTHERS
 from pipeline_steps.build.content import Content
 from releases.errors import DeliveryError
+from releases.names import aws_name
 
 ROOT = Path(__file__).parents[3]
 
@@ -172,7 +173,9 @@ def test_a_secret_that_must_have_a_form() -> None:
 
 
 def test_what_a_thing_of_a_stack_is_called() -> None:
-    assert entry_point("aws_name")("dev", "web") == "dev-web"
+    assert entry_point("aws_names")("dev", "web") == ["dev-web", "dev-web"]
+    long = "customer-notifications"
+    assert entry_point("aws_names")("dev", long) == [f"dev-{long}", aws_name("dev", long)]
 
 
 PROJECT = {

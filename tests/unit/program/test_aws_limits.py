@@ -46,7 +46,7 @@ EXTREMES: dict[str, Any] = {
         "gitlab": {"url": "https://gitlab.example.com", "project": "/".join(["g" * 60] * 4)},
     },
     "permissions": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::bucket/key"]}],
-    "parameters": {f"{'V' * 120}_{number}": {"value": "v" * 4096, "for": ["build", "runtime"]} for number in range(20)},
+    "parameters": {f"{'V' * 118}_{number}": {"value": "v" * 4096, "for": ["build", "runtime"]} for number in range(20)},
 }
 BY_CODE_DEPLOY: dict[str, Any] = {
     **EXTREMES,
@@ -63,7 +63,7 @@ BY_CODE_DEPLOY: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     ("stack", "service"),
-    [("s" * 13, "a" * 18), ("s" * 29, "ab")],
+    [("s" * 13, "a" * 18), ("s" * 29, "ab"), ("s" * 16, "a" * 40)],
 )
 @pytest.mark.parametrize("strategy", ["rolling", "codedeploy"])
 def test_what_a_stack_declares_at_the_extremes(deploy: Deploy, stack: str, service: str, strategy: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from releases.ecs import cluster_of, list_services
+from releases.names import aws_name
 
 
 class Aws:
@@ -25,7 +26,10 @@ class Aws:
     def get_paginator(self, _: str) -> "Aws":
         return self
 
-    def paginate(self, cluster: str, **_: int) -> list[dict[str, Any]]:
+    def paginate(self, cluster: str = "", **which: Any) -> list[dict[str, Any]]:
+        if "ParameterFilters" in which:
+            self.asked.append(which["ParameterFilters"])
+            return [{"Parameters": [{"Name": name} for name in self.parameters]}]
         return [{"serviceArns": [f"arn:aws:ecs:r:1:service/{cluster}/{name}" for name in self.services]}]
 
 
@@ -39,3 +43,16 @@ def test_in_a_cluster_that_exists_are_others_services_too() -> None:
     aws: Any = Aws({"/fargate-delivery/dev/cluster": "shared"}, "dev-web", "billing", "devil-web", "dev-api-codedeploy")
     assert cluster_of(aws, "dev") == "shared"
     assert list_services(aws, "dev") == ["api", "web"]
+
+
+def test_a_long_name_is_found_in_full_among_the_parameters() -> None:
+    long = "customer-notifications"
+    names = (aws_name("dev", long), f"{aws_name('dev', long)}-codedeploy", "dev-web")
+    aws: Any = Aws({f"/fargate-delivery/dev/{each}/release": "{}" for each in ("web", long)}, *names)
+    assert list_services(aws, "dev") == [long, "web"]
+    (asked,) = [each for each in aws.asked if isinstance(each[0], dict)]
+    assert asked == [{"Key": "Name", "Option": "BeginsWith", "Values": ["/fargate-delivery/dev/"]}]
+    unrecorded: Any = Aws({f"/fargate-delivery/dev/{long}/runtime/KEY-0a1b2c3": ""}, *names)
+    assert list_services(unrecorded, "dev") == [long, "web"], "whose values are not taken for those of one that is gone"
+    gone: Any = Aws({"/fargate-delivery/dev/cluster": "shared"}, *names)
+    assert list_services(gone, "dev") == [aws_name("dev", long).removeprefix("dev-"), "web"]

@@ -21,6 +21,10 @@ PATH_OF_ROLES = "bootstrap/ci_roles.py"
     ("name", "expected"),
     [
         (names.aws_name("prd", "shop"), "prd-shop"),
+        (names.aws_name("prd", "n" * 18), f"prd-{'n' * 18}"),
+        (names.aws_name("prd", "customer-notifications"), "prd-customer-acqjn"),
+        (names.aws_name("prd", "customers-notifications"), "prd-customers-zlfii"),
+        (names.aws_name("*", "*"), "*-*"),
         (names.migration_family("prd-shop"), "prd-shop-migrate"),
         (names.starting_rule("prd-*", names.UPLOADED), "prd-*-upload"),
         (names.undelivered("prd-starts"), "prd-starts-undelivered"),
@@ -42,6 +46,18 @@ PATH_OF_ROLES = "bootstrap/ci_roles.py"
 )
 def test_what_things_are_called(name: str, expected: str) -> None:
     assert name == expected
+
+
+def test_long_names_stay_apart_and_are_short_ever_after() -> None:
+    services = [f"customer-notifications-{number}" for number in range(2000)]
+    short = {names.short_name(service) for service in services}
+    assert len(short) == len(services)
+    assert {names.short_name(name) for name in short} == short
+    assert all(names.may_be_short(name) for name in short)
+    assert {len(name) for name in short} == {14}
+    assert not any(map(names.may_be_short, ("hello", "customer-workers", "a-front", "customer-front1", "customers")))
+    first = {names.artifact_prefix(names.aws_name("prod", name)) for name in services}
+    assert len(first) == len(services), "CodePipeline tells them apart"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def find_pipeline(codepipeline: Any, service: str, exact_names: Sequence[str] = 
     pages = codepipeline.get_paginator("list_pipelines").paginate()
     names = [entry["name"] for page in pages for entry in page["pipelines"]]
     pipelines = [codepipeline.get_pipeline(name=name)["pipeline"] for name in names]
-    candidates = [pipeline for pipeline in pipelines if deploys(pipeline, service)]
+    candidates = [each for each in pipelines if each["name"] in exact_names or deploys(each, service)]
     exact = [pipeline for pipeline in candidates if pipeline["name"] in (service, *exact_names)]
     if len(exact or candidates) == 1:
         return dict((exact or candidates)[0])
