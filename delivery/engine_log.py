@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from delivery.live_line import LiveLine
 from delivery.pull_request.preview import COLOURS, Change, changes_of, judged, readable
-from releases.progress import Log
+from delivery.terminal import StatusLine, width
+from releases.progress import SECONDS_BETWEEN_LINES, Log
 
 STACK = "pulumi:pulumi:Stack"
 REFRESH = "refresh"
@@ -37,10 +37,10 @@ class EngineLog:
     def __init__(self, path: Path, operation: str, say: Log, *, total: int = 0) -> None:
         self.lines: list[str] = []
         self.errors: list[str] = []
-        self.path, self._operation, self._say, self._line, self._total = path, operation, say, LiveLine(), total
+        self.path, self._operation, self._say, self._line, self._total = path, operation, say, StatusLine(), total
         self._offset, self._partial = 0, b""
         self._refreshing, self._begun, self._done = set[str](), set[str](), set[str]()
-        self._read = 0
+        self._read, self._shown = 0, time.monotonic()
         self._remark, self._since = "", 0.0
 
     @property
@@ -60,11 +60,13 @@ class EngineLog:
         for line in lines:
             self.lines.append(line.decode())
             self._take(self.lines[-1])
-        self._line.show(str(self))
+        if width() is not None or time.monotonic() >= self._shown + SECONDS_BETWEEN_LINES:
+            self._shown = time.monotonic()
+            self._line.show(str(self))
 
     def end(self) -> None:
         """Leave nothing of how far it is on a terminal."""
-        self._line.erase()
+        self._line.clear()
 
     def changes(self) -> Sequence[Change]:
         """What it has done to AWS's resources."""
@@ -133,5 +135,5 @@ class EngineLog:
             self._tell(f"warning: {text}" if diagnostic["severity"] == "warning" else text)
 
     def _tell(self, text: str) -> None:
-        self._line.erase()
+        self._line.clear()
         self._say(text)
