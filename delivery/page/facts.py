@@ -77,7 +77,7 @@ class Deployment:
         outcome: how it ended.
         status: AWS's word for that, such as `ROLLBACK_SUCCESSFUL`.
         reason: AWS's words; "" when it has none.
-        revision: `family:revision`; "" when AWS has forgotten it.
+        revision: `family:revision`; "" when no task that AWS lists tells.
         strategy: `ROLLING`, `BLUE_GREEN`, `CANARY`, `LINEAR` or `CODE_DEPLOY`.
         started: when.
         ended: when; None while it goes on.
