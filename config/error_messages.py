@@ -50,7 +50,7 @@ def format_error(error: Any, model: type[BaseModel]) -> str:
 def _hint(kind: str, value: Any, keys: Sequence[str]) -> str:
     """What to write where a value's type is wrong, as far as it shows in what was written."""
     if kind == "string_type" and isinstance(value, bool | int | float):
-        return f'; write it in quotes, "{json.dumps(value)}"'
+        return "; put what stands there into quotes"
     if kind in ("int_type", "float_type", "literal_error") and isinstance(value, str) and NUMBER_TEXT.fullmatch(value):
         return f"; write it without quotes, {value}"
     if kind == "bool_type":

@@ -147,7 +147,7 @@ def described(ecs: Any, arn: str) -> ServiceDeployment:
         revision=target.get("arn", ""),
         share=share,
         until=pause.get("expiresAt") or _until(configuration, stage, share, found.get("updatedAt")),
-        shift=_shift(configuration),
+        shift=shift_of(configuration),
     )
 
 
@@ -170,7 +170,8 @@ def _until(configuration: Mapping[str, Any], stage: str, share: float, since: da
     return None if since is None or minutes is None else since + timedelta(minutes=minutes)
 
 
-def _shift(configuration: Mapping[str, Any]) -> str:
+def shift_of(configuration: Mapping[str, Any]) -> str:
+    """How the traffic shifts by a deployment configuration, in words."""
     strategy, bake = configuration.get("strategy"), configuration.get("bakeTimeInMinutes")
     if strategy == "CANARY":
         canary = configuration.get("canaryConfiguration", {})

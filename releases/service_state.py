@@ -19,7 +19,7 @@ from releases.ecs import (
     in_parts,
     list_services,
 )
-from releases.errors import DeliveryError, RecordError
+from releases.errors import PROGRAM, DeliveryError, RecordError
 from releases.names import LIVE, aws_name, record_name
 from releases.pipeline_state import IDLE, PipelineState, read_pipeline_state
 from releases.record import UNRELEASED, Release
@@ -155,9 +155,8 @@ class ServiceState:
             return self.shifting.how_to_wait(stack, self.service)
         if self.execution:
             return (
-                f"wait until execution {self.execution} is over: `aws codepipeline get-pipeline-execution "
-                f"--pipeline-name {aws_name(stack, self.service)} --pipeline-execution-id {self.execution} "
-                "--query pipelineExecution.status`"
+                f"wait until execution {self.execution} is over, as `{PROGRAM} status {self.service} --stack {stack} "
+                "--watch` shows"
             )
         if self.shifting is not None:
             return self.shifting.how_to_wait(stack, self.service)

@@ -16,7 +16,7 @@ from delivery.commands.redeploy import deploy
 from delivery.confirmation import confirm
 from delivery.differences import Difference, differences
 from delivery.shift import go_back, shifting
-from releases.ecs import describe_revision
+from releases.ecs import describe_revision, describe_service
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History
 from releases.names import RELEASE, aws_name, release_tag
@@ -24,6 +24,7 @@ from releases.pipeline import Pipeline
 from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
+from releases.service_deployments import shift_of, shifts
 from releases.service_state import Images, ServiceState, images, read_state, revision_name
 from releases.waiting import MINUTES, wait_while_busy
 
@@ -41,6 +42,7 @@ class Plan:
         differences: what else differs; None when the release's revision is no longer there.
         waiting: pipeline executions that end first.
         migrates: whether the pipeline runs a migration first.
+        shift: how its traffic shifts, in words; "" where ECS does not shift it.
     """
 
     stack: str
@@ -51,6 +53,7 @@ class Plan:
     differences: list[Difference] | None
     waiting: list[str]
     migrates: bool
+    shift: str = ""
 
     def lines(self) -> list[str]:
         """What will change and what will not, for people."""
@@ -77,6 +80,8 @@ class Plan:
                 f"The migration of {release_tag(target.release)}'s image runs first, and does not undo what later ones "
                 f"have done. To leave it out, take `migrate` out of services.{self.service} and run `up` before."
             )
+        if self.shift:
+            lines.append(f"It goes out by the service's own strategy: {self.shift}.")
         lines += [f"Execution {execution} of the pipeline ends first." for execution in self.waiting]
         return lines
 
@@ -84,7 +89,7 @@ class Plan:
 def plan(session: boto3.Session, stack: str, service: str, number: int | None) -> Plan:
     """Decide what a rollback would do.
 
-    Without a number it goes to the newest earlier release whose image is not the live one; while something is in
+    Without a number it goes to the newest earlier release that was not rolled back from; while something is in
     flight that is ambiguous, so it is refused. With a number the pipeline, whose executions wait for each other, takes
     it up after what is in flight.
 
@@ -100,6 +105,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         )
     history, current = service_history(session, stack, service), images(session, stack, state)
     target = _target(history, current, service, number)
+    described = describe_service(session.client("ecs"), state.cluster, state.name)
     pipeline = Pipeline(session, aws_name(stack, service))
     waiting = pipeline.running()[::-1]
     if not (state.in_flight or waiting) and target.image_digest == current.live == (current.running or current.live):
@@ -121,6 +127,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         differences=_differences(session, stack, state, target),
         waiting=waiting,
         migrates=pipeline.migrates,
+        shift=shift_of(described["deploymentConfiguration"]) if shifts(described) else "",
     )
 
 
@@ -141,14 +148,30 @@ def _target(history: History, current: Images, service: str, number: int | None)
     if not history.releases:
         raise DeliveryError(f"{service} has no releases yet, so there is nothing to go back to; upload a source first")
     if number is None:
-        other = next((release for release in history.releases if release.image_digest != current.live), None)
+        other = next((each for each in _standing(history) if each.image_digest != current.live), None)
         if other is None:
-            raise DeliveryError(f"every release of {service} that is known has the live image; there is no other one")
+            raise DeliveryError(
+                f"no release of {service} is known that is older than the live image and was not rolled back from; "
+                f"name one with --to; there are: {numbers(history)}"
+            )
         return other
     chosen = next((release for release in history.releases if release.release == number), None)
     if chosen is None:
         raise DeliveryError(f"there is no release {number} of {service}; there are: {numbers(history)}")
     return chosen
+
+
+def _standing(history: History) -> list[Release]:
+    """The releases that no later one has gone back behind, the newest first: what is between two releases of one image
+    was left for the older one, so that a rollback after a rollback goes further back.
+    """
+    standing: list[Release] = []
+    for release in reversed(history.releases):
+        images = [each.image_digest for each in standing]
+        if release.image_digest in images:
+            del standing[images.index(release.image_digest) :]
+        standing.append(release)
+    return standing[::-1]
 
 
 def _differences(session: boto3.Session, stack: str, state: ServiceState, target: Release) -> list[Difference] | None:
@@ -179,7 +202,7 @@ def release_number(text: str) -> int:
     "number",
     type=release_number,
     metavar="N",
-    help="This release, as 3 or release-3; else the newest with another image.",
+    help="This release, as 3 or release-3; else the newest with another image that nobody went back from.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option

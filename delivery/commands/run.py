@@ -17,6 +17,7 @@ from releases.ecs import describe_revision, log_stream
 from releases.errors import DeliveryError
 from releases.names import aws_name, jobs_function
 from releases.progress import Log, Progress
+from releases.service_state import read_state
 
 PAUSE = 2.0
 """Seconds between two looks."""
@@ -67,6 +68,7 @@ def start(session: boto3.Session, stack: str, service: str, job: str) -> str:
     try:
         answer = client.invoke(FunctionName=jobs_function(aws_name(stack, service)), Payload=json.dumps(wanted))
     except client.exceptions.ResourceNotFoundException:
+        read_state(session, stack, service)
         raise DeliveryError(
             f"{service} of stack {stack} has no jobs; declare one in its `jobs` in the stack file"
         ) from None

@@ -141,7 +141,13 @@ class Status:
             *(("sidecar", f"{words} since the last release") for words in self.changed),
             *(("exec", words) for words in self.closed),
             *(("environment", f"{name}={value}") for name, value in sorted(self.environment.items())),
-            *(("secret", f"{secret.name} from {secret.arn.partition(':parameter')[2]}") for secret in self.secrets),
+            *(
+                (
+                    "parameter" if ":parameter/" in secret.arn else "secret",
+                    f"{secret.name} from {secret.arn.partition(':parameter')[2]}",
+                )
+                for secret in self.secrets
+            ),
         ]
 
 

@@ -26,6 +26,7 @@ SCHEDULED_ACTION = "aws:appautoscaling/scheduledAction:ScheduledAction"
 MEASURE = "aws:appautoscaling/policy:Policy"
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
+PARAMETER = "aws:ssm/parameter:Parameter"
 DEPLOYED = STARTS_A_DEPLOYMENT | {"forceNewDeployment"}
 ADDED_BY_PULUMI = frozenset({"region", "skipDestroy", "tagsAll", "trackLatest"})
 """Inputs of a task definition that are not the template's."""
@@ -47,9 +48,10 @@ LOST: Mapping[str, str] = {
     "aws:route53/record:Record": "the name resolves to nothing",
     "aws:s3/bucket:Bucket": "sources, templates and artifacts are gone",
     "aws:servicediscovery/httpNamespace:HttpNamespace": "services reach each other by name no more",
-    "aws:ssm/parameter:Parameter": "its value and history are gone",
+    PARAMETER: "its value and history are gone",
 }
 """Type → what its end interrupts; of other types nothing that runs."""
+LATER = "its task definition, in parts that are known only after `up`"
 KEPT = frozenset({DEFINITION})
 """Types of which the old one stays when there is another."""
 
@@ -83,7 +85,7 @@ def effect(changes: Sequence[Change], state: ServiceState | None, *, asked: bool
     new = ecs is not None and ecs.action in ("create", "import")
     lines = [
         *(["**new**: no tasks until its first release"] if new else []),
-        *_deployment(ecs, definition, state, new=new),
+        *_deployment(ecs, state, _edited(definition, changes), new=new),
         *_moving_tags(definition),
         *_runs(changes, by_type.get(PIPELINE), new=new),
         *_scaling(changes, new=new),
@@ -130,11 +132,8 @@ def interruption(change: Change) -> str | None:
     return LOST.get(change.type)
 
 
-def _deployment(
-    ecs: Change | None, definition: Change | None, state: ServiceState | None, *, new: bool
-) -> Iterator[str]:
-    """What ECS deploys."""
-    what = _edited(definition)
+def _deployment(ecs: Change | None, state: ServiceState | None, what: str, *, new: bool) -> Iterator[str]:
+    """What ECS deploys; `what` is edited in the task's template."""
     if ecs is None or new:
         if what and not new:
             yield f"task definition: {what}"
@@ -183,15 +182,30 @@ def _moving_tags(definition: Change | None) -> Iterator[str]:
         )
 
 
-def _edited(definition: Change | None) -> str:
-    """What is edited in the task's template, in words; "" for nothing."""
+def _edited(definition: Change | None, changes: Sequence[Change]) -> str:
+    """What is edited in the task's template, in words; "" for nothing.
+
+    Another value is another parameter, whose ARN is not known yet; so then nothing of the containers is.
+    """
     if definition is None or not definition.old:
         return ""
     try:
-        edited = edits(definition)
+        edited, values, rest = edits(definition), [], ""
     except ValueError:
-        return "its task definition, in parts that are known only after `up`"
-    return ", ".join(f"{edit.field} {edit.then} → {edit.now}" for edit in edited) or "its task definition"
+        old, new = ({**inputs, "containerDefinitions": "[]"} for inputs in (definition.old, definition.new))
+        edited, values = differences(_document(old), _document(new), ""), list(_values(changes))
+        rest = "what else of its containers is known only after `up`" if values else LATER
+    words = [*(f"{edit.field} {edit.then} → {edit.now}" for edit in edited), *values, *([rest] if rest else [])]
+    return ", ".join(words) or "its task definition"
+
+
+def _values(changes: Sequence[Change]) -> Iterator[str]:
+    """The runtime values that are others, by their variables."""
+    words = {"create": "is new", "delete": "is gone", "replace": "has another value", "update": "has another value"}
+    for change in changes:
+        _, runtime, variable = change.name.partition("/runtime/")
+        if change.type == PARAMETER and runtime and change.action in words:
+            yield f"{variable} {words[change.action]}"
 
 
 def _document(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,9 +41,8 @@ WAIT_FOR_THE_DEPLOYMENT = (
     "`aws ecs wait services-stable --cluster dev --services dev-web`, then run this again"
 )
 WAIT_FOR_THE_PIPELINE = (
-    "pipeline execution run-9 is in flight; wait until execution run-9 is over: `aws codepipeline "
-    "get-pipeline-execution --pipeline-name dev-web --pipeline-execution-id run-9 --query pipelineExecution.status`, "
-    "then run this again"
+    "pipeline execution run-9 is in flight; wait until execution run-9 is over, as `delivery status web --stack dev "
+    "--watch` shows, then run this again"
 )
 REPAIR = "an edit would ship with the wrong image. Run `delivery repair web --stack dev`, then run this again"
 WRONG_IMAGE = (

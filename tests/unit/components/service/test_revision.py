@@ -111,8 +111,7 @@ TO_WAIT = (
 )
 TO_WAIT_FOR_THE_PIPELINE = (
     "web: what is declared is not for good what runs, because pipeline execution 2c3d is in flight; wait until execution "
-    "2c3d is over: `aws codepipeline get-pipeline-execution --pipeline-name dev-web --pipeline-execution-id 2c3d --query "
-    "pipelineExecution.status`, then run this again"
+    "2c3d is over, as `delivery status web --stack dev --watch` shows, then run this again"
 )
 
 QUIET: dict[str, ServiceState | None] = {

@@ -29,7 +29,8 @@ def account(*released: str) -> FakeAws:
     [
         ((A, B), None, 1),
         ((A, B, C), None, 2),
-        ((A, B, A), None, 2),
+        ((A, B, C, B), None, 1),
+        ((A, B, C, A, B), None, 4),
         ((A, B, B), None, 1),
         ((A, B, C), 1, 1),
         ((A, B, A, C), 1, 1),
@@ -68,7 +69,11 @@ def deploying(*released: str) -> FakeAws:
     [
         (account(A, B), 7, "there is no release 7 of web; there are: 2, 1"),
         (account(A, B), 2, "web runs the image of release-2 already"),
-        (account(A, A), None, "every release of web that is known has the live image"),
+        (
+            account(A, A),
+            None,
+            "no release of web is known that is older than the live image and was not rolled back from",
+        ),
         (unreleased(), None, "web has no releases yet"),
         (without_image(), None, f"the image {A} of release-1 is no longer in the repository dev-web"),
         (deploying(A, B), None, "pipeline execution run-1 is in flight, so it is not sure what to go back from"),

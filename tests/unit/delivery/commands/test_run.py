@@ -62,6 +62,7 @@ def task(status: str, code: int | None = None, stop: str = "EssentialContainerEx
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(module, "read_state", lambda *_: None)  # of a service that there is
 
 
 def run(aws: Aws) -> tuple[int, list[str], list[str]]:
@@ -87,6 +88,15 @@ def test_a_run_is_followed_to_its_end() -> None:
         {"job": "clean", "by": "hand"},
     )
     assert aws.aws.called("GetLogEvents")[0]["logStreamName"] == "web/app/abc"
+
+
+def test_a_service_that_there_is_not_is_named_as_by_any_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise DeliveryError("there is no service web in stack dev; there are: api")
+
+    monkeypatch.setattr(module, "read_state", refuse)
+    with pytest.raises(DeliveryError, match="there are: api"):
+        run(Aws(answer=error("ResourceNotFoundException")))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_the_lines_of_a_service() -> None:
         ("deployment", "COMPLETED"),
         ("environment", "LEVEL=info"),
         ("environment", "MODE=fast"),
-        ("secret", "KEY from /dev/web/runtime/KEY"),
+        ("parameter", "KEY from /dev/web/runtime/KEY"),
     ]
 
 
