@@ -6,12 +6,13 @@ from typing import Any
 
 from delivery.page.facts import Service, StackFacts
 from delivery.page.words import moment, short
+from releases.controllers import controller_of
+from releases.controllers.codedeploy import CodeDeployController
 from releases.names import release_tag
 from releases.service_deployments import strategy_of
 from releases.service_state import service_containers
 
 ABSENT = "none"
-CODE_DEPLOY = "CODE_DEPLOY"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _only(ours: str, theirs: str) -> str:
 
 
 def _strategy(service: Mapping[str, Any]) -> str:
-    if service.get("deploymentController", {}).get("type") == CODE_DEPLOY:
+    if controller_of(service).type == CodeDeployController.type:
         return "codedeploy"
     configuration, strategy = service.get("deploymentConfiguration", {}), strategy_of(service).lower()
     numbers = [

@@ -7,6 +7,7 @@ from typing import Any
 from delivery.page import traffic
 from delivery.page.facts import Deployment, Outcome, Share, TaskRun
 from delivery.page.words import legible
+from releases.controllers.codedeploy import CodeDeployController
 from releases.ecs import describe_tasks, in_parts
 from releases.failure import one_line
 from releases.service_state import ServiceState, revision_name
@@ -85,7 +86,7 @@ def _by_code_deploy(
         status=info["status"],
         reason=legible(one_line(error.get("message", ""))),
         revision=revision,
-        strategy="CODE_DEPLOY",
+        strategy=CodeDeployController.type,
         started=started,
         ended=ended,
         shares=shares,
