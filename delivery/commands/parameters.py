@@ -68,7 +68,10 @@ def diff_command(session: boto3.Session, first: str, second: str | None, stack: 
     one, other = (first, second) if second is not None else (stack, first)
     if one is None:
         raise click.UsageError("name two stacks, as `parameters diff dev prd`")
-    ours, theirs = (read(session, each, list_services(session, each), values=values) for each in (one, other))
+    services = {each: list_services(session, each) for each in (one, other)}
+    if nowhere := [each for each, names in services.items() if not names]:
+        raise DeliveryError(f"there is no service in stack {nowhere[0]}; check the name, the account and the region")
+    ours, theirs = (read(session, each, services[each], values=values) for each in (one, other))
     lines = differences(one, ours, other, theirs)
     click.echo("\n".join(lines) if lines else f"{one} and {other} have the same parameters.")
 

@@ -80,6 +80,10 @@ def test_an_upgrade_needs_a_version(upstream: Path) -> None:
     assert "make upgrade VERSION=main" in run(upstream, "make", "upgrade", code=2)
 
 
+def test_an_upgrade_needs_to_know_from_where(upstream: Path) -> None:
+    assert "git remote add upstream URL" in run(upstream, "make", "upgrade", "VERSION=main", code=2)
+
+
 def test_stop_installs_nothing(upstream: Path) -> None:
     assert run(upstream, "make", "stop") == "Nothing was running: nothing is installed here\n"
     assert not (upstream / ".venv").exists()

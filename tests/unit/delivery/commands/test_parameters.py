@@ -132,6 +132,8 @@ def test_what_differs_between_stacks() -> None:
 def test_the_stacks_of_a_diff(run: Any) -> None:
     for arguments in (("dev", "dev"), ("dev", "--stack", "dev")):
         assert run("diff", *arguments).output == "dev and dev have the same parameters.\n"
+    refused = run("diff", "dev", "nope")
+    assert (refused.exit_code, "there is no service in stack nope" in refused.output) == (1, True)
 
 
 def test_a_parameter_of_somebody_else_s_is_set_with_its_type_and_key(run: Any, aws: Answers) -> None:
