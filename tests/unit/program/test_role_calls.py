@@ -65,7 +65,7 @@ class WithStore(FakeAws):
     """Whose pipeline takes a stage again, and keeps its artifacts in the stack's bucket."""
 
     def _GetPipeline(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {"pipeline": {"artifactStore": {"type": "S3", "location": STORE}}}
+        return {"pipeline": {"artifactStore": {"type": "S3", "location": STORE}, "stages": []}}
 
     def _RetryStageExecution(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"pipelineExecutionId": given["pipelineExecutionId"]}

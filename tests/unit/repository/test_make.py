@@ -21,7 +21,7 @@ def run(folder: Path, *command: str, code: int = 0) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **IDENTITY, **ALONE},
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | IDENTITY | ALONE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
