@@ -38,9 +38,22 @@ def stacks_in(folder: Path) -> list[str]:
     return sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that is there twice, as Pulumi does: of two YAML's own rule takes the last one, without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set[str]()
+        for key, _ in node.value:
+            if key.value in seen:
+                mark = key.start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} is there twice", mark)
+            seen.add(key.value)
+        return dict(super().construct_mapping(node, deep))
+
+
 def _document(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        return yaml.load(file.read_text(encoding="utf-8"), _EachKeyOnce) or {}  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         raise DeliveryError(f"{file.name} is not YAML: {_where(error)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

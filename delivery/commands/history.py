@@ -32,10 +32,13 @@ class Entry(Release):
         live: whether it is the one that is live; of several of one image the newest is.
         seconds: from the start of its execution to the end, with what it waited for; None where CodePipeline has
             forgotten it.
+        back_to: an earlier release of the same image, where another image was released between them: a rollback, or an
+            upload of what was there before; None for any other release.
     """
 
     live: bool = False
     seconds: int | None = None
+    back_to: int | None = None
 
 
 DOCUMENT = list[Entry]
@@ -70,8 +73,20 @@ def entries(history: History, live: str | None, took: Mapping[str, int]) -> list
     """
     newest = history.with_digest(live) if live else None
     return [
-        Entry(**each.document(), live=each is newest, seconds=took.get(each.execution)) for each in history.releases
+        Entry(
+            **each.document(),
+            live=each is newest,
+            seconds=took.get(each.execution),
+            back_to=_back_to(each, history.releases[place + 1 :]),
+        )
+        for place, each in enumerate(history.releases)
     ]
+
+
+def _back_to(release: Release, before: Sequence[Release]) -> int | None:
+    """The last release before of the same image, where it is not the one right before."""
+    same = next((each for each in before if each.image_digest == release.image_digest), None)
+    return same.release if same is not None and same is not before[0] else None
 
 
 def seconds_of(pipeline: Pipeline, executions: Collection[str]) -> dict[str, int]:
@@ -110,6 +125,8 @@ def history_lines(history: History, listed: Sequence[Entry], width: int | None) 
 
 def _line(entry: Entry, width: int | None) -> str:
     """A release; each part has the order in which the narrowest terminals have it, and its place in the line."""
+    live = click.style("live", fg="green", bold=True) if entry.live else ""
+    back = f"back to {release_tag(entry.back_to)}" if entry.back_to else ""
     parts = [
         (0, f"{release_tag(entry.release):<11}"),
         (2, entry.time if width is None else entry.time[: len("2030-01-01T00:00")].replace("T", " ")),
@@ -120,7 +137,7 @@ def _line(entry: Entry, width: int | None) -> str:
         (7, f"in {span(entry.seconds)}" if entry.seconds is not None else ""),
         (8, f"execution {entry.execution}" if entry.execution != UNKNOWN else ""),
         (9, f"source {entry.source_version}" if entry.source_version != UNKNOWN else ""),
-        (1, click.style("live", fg="green", bold=True) if entry.live else ""),
+        (1, "  ".join(part for part in (back, live) if part)),
     ]
     for least in range(len(parts), 0, -1):
         line = "  ".join(text for place, text in parts if text and place < least)

@@ -36,15 +36,25 @@ def lines(found: History, live: str | None = A, width: int | None = None) -> lis
         (History([release(2, B), release(1, A)], [], 1, 3), [line(2, B), line(1, A, "  live")]),
         (
             History([release(3, A), release(2, B), release(1, A)], [], 1, 3),
-            [line(3, A, "  live"), line(2, B), line(1, A)],
+            [line(3, A, "  back to release-1  live"), line(2, B), line(1, A)],
         ),
+        (History([release(2, A), release(1, A)], [], 1, 3), [line(2, A, "  live"), line(1, A)]),
         (History([], [2], 1, 2), ["version 2 of the record is not a release"]),
         (
             History([release(9, B)], [], 3, 103),
             [line(9, B), f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record."],
         ),
     ],
-    ids=["none", "one", "two", "the one before", "two of one image", "one that is none", "older ones"],
+    ids=[
+        "none",
+        "one",
+        "two",
+        "the one before",
+        "two of one image",
+        "the same again",
+        "one that is none",
+        "older ones",
+    ],
 )
 def test_the_releases_are_lines(found: History, expected: list[str]) -> None:
     assert lines(found) == expected

@@ -305,6 +305,7 @@ def test_a_pulumi_yaml_that_is_none_is_told_in_a_line(laptop: Laptop) -> None:
     [
         ("config:\n  a: 1\n\tb: 2\n", r"is not YAML: line 3, column 1: .*; indent with spaces"),
         ("config: [\n", "is not YAML: line 2, column 1: "),
+        ("config:\n  a: 1\n  b: {c: 1, c: 2}\n", "is not YAML: line 3, column 13: the key c is there twice"),
         ("hello\n", "has no keys below `config:`"),
         ("config: 3\n", "has no keys below `config:`"),
         ("configs: {}\n", "has no keys below `config:`"),
