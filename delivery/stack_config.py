@@ -38,7 +38,7 @@ def stacks_in(folder: Path) -> list[str]:
     return sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
 
 
-class _EachKeyOnce(yaml.SafeLoader):
+class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML says no types
     """Refuses a key that is there twice, as Pulumi does: of two YAML's own rule takes the last one, without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
