@@ -121,10 +121,11 @@ def _delivery(
         reason=legible(pipeline.failure_reason(id).partition(": ")[2]) if outcome is Outcome.FAILED else "",
         steps=[_step(action) for action in actions],
         deployments=[
-            deployments.by_code_deploy(session.client("codedeploy"), deployment, tasks)
+            deployment
             for action in actions
             if action["input"]["actionTypeId"].get("provider") == "CodeDeployToECS"
-            and (deployment := action.get("output", {}).get("executionResult", {}).get("externalExecutionId"))
+            and (known := action.get("output", {}).get("executionResult", {}).get("externalExecutionId"))
+            and (deployment := deployments.by_code_deploy(session.client("codedeploy"), known, tasks))
         ],
     )
 

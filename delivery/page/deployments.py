@@ -1,8 +1,10 @@
 """The deployments of a service, as ECS or CodeDeploy keeps them: 90 days (ECS, view-service-deployment.html)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from delivery.page import traffic
 from delivery.page.facts import Deployment, Outcome, Share, TaskRun
@@ -17,6 +19,14 @@ AT_MOST = 20
 OUTCOMES = {"SUCCESSFUL": Outcome.SUCCEEDED, "STOPPED": Outcome.STOPPED}
 """ECS's states that are an end, but for those of a rollback."""
 OF_CODE_DEPLOY = {"Succeeded": Outcome.SUCCEEDED, "Failed": Outcome.FAILED, "Stopped": Outcome.STOPPED}
+NOT_THERE = frozenset(
+    {
+        *("ApplicationDoesNotExistException", "DeploymentConfigDoesNotExistException"),
+        *("DeploymentDoesNotExistException", "DeploymentGroupDoesNotExistException"),
+        *("DeploymentNotStartedException", "DeploymentTargetDoesNotExistException"),
+    }
+)
+"""CodeDeploy's errors for what it has no more, or not yet (CodeDeploy API, their operations' errors)."""
 
 Task = Mapping[str, Any]
 """As DescribeTasks has it."""
@@ -49,23 +59,36 @@ def by_ecs(ecs: Any, state: ServiceState, tasks: Sequence[Task], since: datetime
     return sorted(found, key=lambda each: each.started)
 
 
-def by_code_deploy(codedeploy: Any, id: str, tasks: Sequence[Task]) -> Deployment:
-    """A deployment of CodeDeploy's."""
-    info = codedeploy.get_deployment(deploymentId=id)["deploymentInfo"]
-    targets = codedeploy.list_deployment_targets(deploymentId=id)["targetIds"]
-    (target,) = codedeploy.batch_get_deployment_targets(deploymentId=id, targetIds=targets)["deploymentTargets"]
-    config = codedeploy.get_deployment_config(deploymentConfigName=info["deploymentConfigName"])
+def by_code_deploy(codedeploy: Any, id: str, tasks: Sequence[Task]) -> Deployment | None:
+    """A deployment of CodeDeploy's, without traffic where it does not tell of it; None when it has no such any more."""
+    info = _answer(codedeploy.get_deployment, deploymentId=id).get("deploymentInfo")
+    if info is None:
+        return None
+    targets = _answer(codedeploy.list_deployment_targets, deploymentId=id).get("targetIds")
+    described = _answer(codedeploy.batch_get_deployment_targets, deploymentId=id, targetIds=targets) if targets else {}
+    (target, *_) = described.get("deploymentTargets") or [{}]
+    name = info.get("deploymentConfigName")
+    config = _answer(codedeploy.get_deployment_config, deploymentConfigName=name) if name else {}
     back = info.get("rollbackInfo", {}).get("rollbackDeploymentId")
-    back_at = codedeploy.get_deployment(deploymentId=back)["deploymentInfo"]["createTime"] if back else None
-    return _by_code_deploy(
-        info, target["ecsTarget"], config["deploymentConfigInfo"].get("trafficRoutingConfig", {}), tasks, back_at
-    )
+    back_info = _answer(codedeploy.get_deployment, deploymentId=back).get("deploymentInfo", {}) if back else {}
+    routing = config["deploymentConfigInfo"].get("trafficRoutingConfig", {}) if config else None
+    return _by_code_deploy(info, target.get("ecsTarget", {}), routing, tasks, back_info.get("createTime"))
+
+
+def _answer(call: Callable[..., Mapping[str, Any]], **given: Any) -> Mapping[str, Any]:
+    """What CodeDeploy answers; nothing where it has it no more, or not yet."""
+    try:
+        return call(**given)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in NOT_THERE:
+            raise
+        return {}
 
 
 def _by_code_deploy(
     info: Mapping[str, Any],
     target: Mapping[str, Any],
-    routing: Mapping[str, Any],
+    routing: Mapping[str, Any] | None,
     tasks: Sequence[Task],
     back: datetime | None,
 ) -> Deployment:
@@ -73,10 +96,10 @@ def _by_code_deploy(
     started, ended = info["createTime"], info.get("completeTime")
     runs, revision = _runs(tasks, str(sets.get("Green", "")), started, ended)
     allowed: Mapping[str, Any] = next(
-        (e for e in target["lifecycleEvents"] if e["lifecycleEventName"] == "AllowTraffic"), {}
+        (e for e in target.get("lifecycleEvents", []) if e["lifecycleEventName"] == "AllowTraffic"), {}
     )
     shares = list[Share]()
-    if "startTime" in allowed:
+    if routing is not None and "startTime" in allowed:
         shares = traffic.of_code_deploy(routing, allowed["startTime"], allowed.get("endTime"))
         shares += [Share(back, 0.0)] if back else []
     error = info.get("errorInformation", {})

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from page_facts import NOW, PageAws, ago
 
 from delivery.page.deployments import by_code_deploy, by_ecs, tasks_of
@@ -163,6 +164,7 @@ def test_one_of_code_deploy_tells_its_traffic() -> None:
     allowed = {"startTime": ago(minutes=8), "endTime": ago(minutes=6)}
     client = CodeDeploy(allowed, completeTime=ago(minutes=5))
     found = by_code_deploy(client, "d-1", [task(1, 7, 99, 5), task(2, 8, 9)])
+    assert found is not None
     assert (found.strategy, found.outcome, found.revision, found.told) == (
         "CODE_DEPLOY",
         Outcome.SUCCEEDED,
@@ -179,11 +181,60 @@ def test_one_of_code_deploy_that_went_back() -> None:
         {"startTime": ago(minutes=8)}, status="Stopped", errorInformation=error, rollbackInfo={"rollbackDeploymentId": "d-2"}
     )  # fmt: skip
     found = by_code_deploy(client, "d-1", [])
+    assert found is not None
     assert (found.outcome, found.reason) == (Outcome.STOPPED, "one of the alarms")
     assert found.shares == [Share(ago(minutes=8), 10), Share(ago(minutes=5), 0)]
 
 
+def refused(code: str) -> Any:
+    def call(**given: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "x"}}, "X")
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("list_deployment_targets", "DeploymentNotStartedException"),
+        ("list_deployment_targets", "DeploymentDoesNotExistException"),
+        ("batch_get_deployment_targets", "DeploymentTargetDoesNotExistException"),
+        ("get_deployment_config", "DeploymentConfigDoesNotExistException"),
+    ],
+)
+def test_one_of_which_code_deploy_has_not_all_any_more_has_no_traffic(operation: str, code: str) -> None:
+    client = CodeDeploy({"startTime": ago(minutes=8), "endTime": ago(minutes=6)}, completeTime=ago(minutes=5))
+    setattr(client, operation, refused(code))
+    found = by_code_deploy(client, "d-1", [])
+    assert found is not None
+    assert (found.id, found.outcome, found.shares) == ("d-1", Outcome.SUCCEEDED, [])
+    setattr(client, operation, refused("ThrottlingException"))
+    with pytest.raises(ClientError):
+        by_code_deploy(client, "d-1", [])
+
+
+def test_one_that_code_deploy_does_not_know_any_more() -> None:
+    client = CodeDeploy({"startTime": ago(minutes=8)}, rollbackInfo={"rollbackDeploymentId": "d-3"})
+    known = client.get_deployment
+    client.get_deployment = lambda *, deploymentId: (  # type: ignore[method-assign]
+        known(deploymentId="d-1") if deploymentId == "d-1" else refused("DeploymentDoesNotExistException")()
+    )
+    assert by_code_deploy(client, "d-3", []) is None
+    found = by_code_deploy(client, "d-1", [])
+    assert found is not None
+    assert found.shares == [Share(ago(minutes=8), 10)]
+
+
+def test_one_of_code_deploy_that_has_no_targets_yet() -> None:
+    client = CodeDeploy({}, status="Created")
+    client.list_deployment_targets = lambda *, deploymentId: {"targetIds": []}  # type: ignore[method-assign]
+    found = by_code_deploy(client, "d-1", [])
+    assert found is not None
+    assert (found.outcome, found.shares) == (Outcome.RUNNING, [])
+
+
 def test_one_of_code_deploy_that_has_just_begun() -> None:
     found = by_code_deploy(CodeDeploy({}, status="InProgress"), "d-1", [])
+    assert found is not None
     assert (found.outcome, found.shares, found.ended) == (Outcome.RUNNING, [], None)
     assert found.started == NOW - timedelta(minutes=10)
