@@ -125,10 +125,14 @@ def certificates(subjects: Sequence[Subject]) -> Iterator[Problem]:
     uncovered: dict[str, None] = {}
     used: dict[str, list[str]] = {}
     for listener_arn, wanted in of_listeners.items():
-        shown = _certificates(session, listener_arn, known)
+        arns = _certificates(session, listener_arn)
+        shown = [arn for arn in arns if arn.split(":")[2] == "acm"]
+        for arn in shown:
+            if arn not in known:
+                known[arn] = session.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
         for host in sorted(wanted):
             covering = [arn for arn in shown if any(covers(name, host) for name in _names(known[arn]))]
-            if not covering:
+            if not covering and shown == arns:  # one of IAM's, whose names nothing tells, may cover it
                 uncovered[host] = None
             for arn in covering:
                 used.setdefault(arn, []).append(host)
@@ -174,14 +178,10 @@ def _names(certificate: Mapping[str, Any]) -> list[str]:
     return [certificate["DomainName"], *certificate.get("SubjectAlternativeNames", [])]
 
 
-def _certificates(session: Any, listener: str, known: dict[str, Mapping[str, Any]]) -> list[str]:
-    """A listener's certificates; ARN → certificate is kept for the others."""
+def _certificates(session: Any, listener: str) -> list[str]:
+    """A listener's certificates: ACM's, and IAM's server certificates (ELB, Certificate: CertificateArn)."""
     pages = session.client("elbv2").get_paginator("describe_listener_certificates").paginate(ListenerArn=listener)
-    arns = list(dict.fromkeys(each["CertificateArn"] for page in pages for each in page["Certificates"]))
-    for arn in arns:
-        if arn not in known:
-            known[arn] = session.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    return arns
+    return list(dict.fromkeys(each["CertificateArn"] for page in pages for each in page["Certificates"]))
 
 
 def _name(arn: str) -> str:

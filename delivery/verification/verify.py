@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from delivery.verification import capacity, images, notifications, pipeline, roles, routing, values
 from delivery.verification.subject import Problem, Subject, read_subjects
 from releases.ecs import AT_ONCE, list_services
-from releases.errors import DeliveryError, denied
+from releases.errors import EXPECTED, PROGRAM, DeliveryError, denied, explained
 
 OF_A_SERVICE: Mapping[str, Callable[[Subject], Iterator[Problem]]] = {
     "values": values.values,
@@ -38,7 +38,7 @@ class Finding:
     Attributes:
         service: of which service; None where it is all services'.
         check: which check has found it.
-        looked: whether it is known; False where the credentials may not look.
+        looked: whether it is known; False where the credentials may not look, or AWS has not answered.
         problem: what is wrong, in one line.
         mend: what to do, in one line.
     """
@@ -90,7 +90,7 @@ def verify(session: boto3.Session, stack: str, service: str | None = None) -> Re
 
     Raises:
         DeliveryError: there is no such service, or no service at all.
-        botocore.exceptions.ClientError: AWS refuses for another reason than that the credentials may not look.
+        botocore.exceptions.ClientError: AWS refuses to tell of the services themselves.
     """
     services = [service] if service is not None else list_services(session, stack)
     if not services:
@@ -110,10 +110,15 @@ def _findings(service: str | None, name: str, check: Callable[..., Iterator[Prob
     try:
         for problem in check(what):
             findings.append(Finding(service, name, True, *problem))
-    except ClientError as error:
-        action = denied(error)
-        if action is None:
-            raise
-        refusal = f"could not look: these credentials may not {action}"
-        findings.append(Finding(service, name, False, refusal, "use other credentials, or have it allowed"))
+    except EXPECTED as error:
+        findings.append(Finding(service, name, False, *_refusal(error)))
     return findings
+
+
+def _refusal(error: Exception) -> Problem:
+    action = denied(error) if isinstance(error, ClientError) else None
+    if action is not None:
+        return Problem(
+            f"could not look: these credentials may not {action}", "use other credentials, or have it allowed"
+        )
+    return Problem(f"could not look: {explained(error)}", f"`{PROGRAM} verify` again; all other checks have run")

@@ -7,7 +7,7 @@ import pytest
 from delivery_aws import RefusedError
 from verified import Answers, arn, released, subject
 
-from delivery.verification.routing import covers, hosts, shares, target_groups, validity
+from delivery.verification.routing import certificates, covers, hosts, shares, target_groups, validity
 
 NOW = datetime(2030, 1, 10, tzinfo=UTC)
 ONE, OTHER = (arn("elasticloadbalancing", f"targetgroup/{name}/1") for name in ("one", "other"))
@@ -117,3 +117,27 @@ def test_no_target_is_healthy() -> None:
     answer = {"TargetHealthDescriptions": [{"TargetHealth": health}]}
     (found,) = target_groups(subject(shifting((1, 0), DescribeTargetHealth=answer)))
     assert found.what == "none of 2 target(s) of one is healthy: Health checks failed with these codes: [500]"
+
+
+SERVER_CERTIFICATE = "arn:aws:iam::111111111111:server-certificate/x"
+
+
+def test_a_server_certificate_of_iam_is_not_looked_at() -> None:
+    """And may cover the hosts that ACM's do not."""
+    condition = {"Field": "host-header", "HostHeaderConfig": {"Values": ["web.example.com"]}}
+    rule = {"Actions": [{"Type": "forward", "TargetGroupArn": ONE}], "Conditions": [condition]}
+    listed = [{"CertificateArn": arn} for arn in (CERTIFICATE, SERVER_CERTIFICATE)]
+    shown = {"CertificateArn": CERTIFICATE, "DomainName": "other.example.com", "Status": "ISSUED"}
+    aws = shifting(
+        (1, 0),
+        DescribeRules={"Rules": [rule]},
+        DescribeListenerCertificates={"Certificates": listed},
+        DescribeCertificate={"Certificate": shown},
+    )
+    assert list(certificates([subject(aws)])) == []
+    assert [given for _, operation, given in aws.calls if operation == "DescribeCertificate"] == [
+        {"CertificateArn": CERTIFICATE}
+    ]
+    del listed[1]
+    (found,) = certificates([subject(aws)])
+    assert found.what == "no certificate of the listener covers web.example.com: browsers warn of it"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import NoRegionError
 from click.testing import CliRunner, Result
 from delivery_aws import RefusedError
 from verified import Answers, released
@@ -78,10 +78,29 @@ def test_all_is_well(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.exit_code, done.output) == (0, "1 checks of web: nothing is wrong\n")
 
 
-def test_what_aws_refuses_otherwise_ends_it(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    aws.answers["GetParameter"] = RefusedError("ThrottlingException", "Rate exceeded")
-    with pytest.raises(ClientError):
-        module.verify(aws.session(), "dev")
+def broken(subject: Subject) -> Iterator[Problem]:
+    yield from ()
+    raise NoRegionError
+
+
+def test_one_check_that_aws_does_not_answer_does_not_end_the_others(
+    aws: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OF_A_SERVICE", {"broken": broken, "wrong": wrong})
+    aws.answers["GetParameter"] = RefusedError("ValidationException", "no")
+    found = module.verify(aws.session(), "dev").findings
+    again = "`delivery verify` again; all other checks have run"
+    assert [(each.check, each.looked, each.problem, each.mend) for each in found] == [
+        (
+            "broken",
+            False,
+            "could not look: no AWS region is set; set AWS_REGION, or name one with --region",
+            again,
+        ),
+        ("wrong", True, "web is wrong", "mend it"),
+        ("half", True, "all 1 are wrong", "mend them"),
+        ("half", False, "could not look: AWS refuses GetParameter: no (ValidationException)", again),
+    ]
     aws.services.clear()
     done = run(aws, monkeypatch)
     assert (done.exit_code, done.output) == (
