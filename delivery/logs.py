@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,11 +66,13 @@ def duration(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-def streams_of(session: boto3.Session, state: ServiceState, release: Release) -> list[str]:
-    """The log streams of a release's tasks, as far as ECS knows them: it forgets a stopped one after about an hour.
+def streams_of(session: boto3.Session, state: ServiceState, release: Release) -> dict[str, list[str]]:
+    """Log group → the streams of a release's tasks, as far as ECS knows them: it forgets a stopped one after an hour.
+
+    A container that has written nothing has no stream, and FilterLogEvents takes none that is not there.
 
     Raises:
-        DeliveryError: it knows none.
+        DeliveryError: it knows no task, or none of them has written anything.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     ecs, revision = session.client("ecs"), release.task_definition
@@ -87,7 +89,29 @@ def streams_of(session: boto3.Session, state: ServiceState, release: Release) ->
         )
     containers = describe_revision(ecs, revision)["containerDefinitions"]
     places = [log_stream(container, task) for task in tasks for container in containers]
-    return [place[1] for place in places if place is not None][:MOST_STREAMS]
+    found, gone, logs = dict[str, list[str]](), set[str](), session.client("logs")
+    for group, stream in (place for place in places if place is not None):
+        if group in gone or len(found.get(group, [])) == MOST_STREAMS:
+            continue
+        try:
+            listed = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
+        except logs.exceptions.ResourceNotFoundException:
+            gone.add(group)
+            continue
+        if stream in [each["logStreamName"] for each in listed]:
+            found.setdefault(group, []).append(stream)
+    if not found:
+        raise DeliveryError(
+            no_log(min(gone))
+            if gone
+            else f"the tasks of release {release.release} have written nothing to CloudWatch Logs yet"
+        )
+    return found
+
+
+def no_log(group: str) -> str:
+    """What is said of a log group that is not there."""
+    return f"there is no log {group}; check --stack and the service's name"
 
 
 @dataclass(frozen=True)
@@ -98,13 +122,13 @@ class Search:
         logs: a client of CloudWatch Logs.
         name: the service's name in AWS.
         container: only this one's; None for all.
-        streams: only these; none for all.
+        streams: log group → only these streams of it; none for all that the service's own group has.
     """
 
     logs: Any
     name: str
     container: str | None = None
-    streams: Sequence[str] = ()
+    streams: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def since(self, moment: datetime) -> Iterator[tuple[str, Line]]:
         """What was written since then, by an id of its own, the oldest first.
@@ -113,20 +137,23 @@ class Search:
             DeliveryError: the service has no log.
             botocore.exceptions.ClientError: AWS refuses to tell.
         """
-        only = {"logStreamNames": list(self.streams)} if self.streams else {}
-        pages = self.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=log_group(self.name), startTime=int(moment.timestamp() * 1000), **only
-        )
-        try:
-            events = [event for page in pages for event in page["events"]]
-        except self.logs.exceptions.ResourceNotFoundException:
-            raise DeliveryError(
-                f"there is no log {log_group(self.name)}; check --stack and the service's name"
-            ) from None
+        groups = self.streams or {log_group(self.name): []}
+        events = [event for group, streams in groups.items() for event in self._events(group, streams, moment)]
         for event in sorted(events, key=lambda event: event["timestamp"]):
             line = Line.parse(event)
             if self.container in (None, line.container):
                 yield event["eventId"], line
+
+    def _events(self, group: str, streams: Sequence[str], moment: datetime) -> Iterator[dict[str, Any]]:
+        only = {"logStreamNames": list(streams)} if streams else {}
+        pages = self.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=int(moment.timestamp() * 1000), **only
+        )
+        try:
+            for page in pages:
+                yield from page["events"]
+        except self.logs.exceptions.ResourceNotFoundException:
+            raise DeliveryError(no_log(group)) from None
 
     def follow(self, moment: datetime, show: Callable[[Line], None]) -> None:
         """Show what is written, from then on, until the process is interrupted."""
@@ -144,7 +171,11 @@ class Search:
 
 
 def search(
-    session: boto3.Session, stack: str, service: str, container: str | None = None, streams: Sequence[str] = ()
+    session: boto3.Session,
+    stack: str,
+    service: str,
+    container: str | None = None,
+    streams: Mapping[str, Sequence[str]] | None = None,
 ) -> Search:
     """What of a service's log is looked for."""
-    return Search(session.client("logs"), aws_name(stack, service), container, streams)
+    return Search(session.client("logs"), aws_name(stack, service), container, streams or {})

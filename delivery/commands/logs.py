@@ -70,7 +70,7 @@ def command(
     if follow and as_json:
         raise click.UsageError("--json prints one document, and --follow has no end; take one of them")
     read_state(session, stack, service)
-    streams = []
+    streams = None
     if number is not None:
         release = release_of(session, stack, service, number)
         streams = streams_of(session, read_state(session, stack, service), release)

@@ -63,9 +63,21 @@ def test_the_document_and_one_container(run: Any) -> None:
     ]
 
 
-def test_the_tasks_of_a_release_that_have_stopped_too(run: Any, aws: Answers) -> None:
+PROXY_LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/proxy", "awslogs-stream-prefix": "p"}}
+
+
+def with_tasks(aws: Answers, streams: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The service's tasks by what they are to do, which can be changed; log group → the streams that there are."""
     arn = "arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:1"
     tasks = {"RUNNING": ["task/dev/one"], "STOPPED": ["task/dev/two", "task/dev/other"]}
+    aws.definitions[arn]["containerDefinitions"].append({"name": "proxy", "logConfiguration": PROXY_LOG})
+
+    def described(given: Json) -> Json:
+        if given["logGroupName"] not in streams:
+            raise RefusedError("ResourceNotFoundException")
+        names = [each for each in streams[given["logGroupName"]] if each.startswith(given["logStreamNamePrefix"])]
+        return {"logStreams": [{"logStreamName": each} for each in names]}
+
     aws.answers |= {
         "ListTasks": lambda given: {"taskArns": tasks[given["desiredStatus"]]},
         "DescribeTasks": lambda given: {
@@ -73,9 +85,20 @@ def test_the_tasks_of_a_release_that_have_stopped_too(run: Any, aws: Answers) ->
                 {"taskArn": each, "taskDefinitionArn": "another" if "other" in each else arn} for each in given["tasks"]
             ]
         },
+        "DescribeLogStreams": described,
     }
+    return tasks
+
+
+def searched(aws: Answers) -> dict[str, list[str]]:
+    calls = [given for _, operation, given in aws.calls if operation == "FilterLogEvents"]
+    return {given["logGroupName"]: given["logStreamNames"] for given in calls}
+
+
+def test_the_tasks_of_a_release_that_have_stopped_too(run: Any, aws: Answers) -> None:
+    tasks = with_tasks(aws, {"/ecs/dev-web": ["p/web/one", "p/web/two"], "/ecs/proxy": ["p/proxy/two"]})
     assert run("--release", "release-1").exit_code == 0
-    assert asked(aws)["logStreamNames"] == ["p/web/one", "p/web/two"]
+    assert searched(aws) == {"/ecs/dev-web": ["p/web/one", "p/web/two"], "/ecs/proxy": ["p/proxy/two"]}
     tasks["RUNNING"], tasks["STOPPED"] = [], []
     done = run("--release", "1")
     assert (done.exit_code, "ECS knows no task of release 1 any more" in done.output) == (1, True)
@@ -83,6 +106,30 @@ def test_the_tasks_of_a_release_that_have_stopped_too(run: Any, aws: Answers) ->
     assert (done.exit_code, done.output) == (
         1, "error: there is no release 9 of web; `delivery history web --stack dev` lists them\n"
     )  # fmt: skip
+
+
+def test_a_task_that_has_written_nothing_does_not_hide_the_others(run: Any, aws: Answers) -> None:
+    with_tasks(aws, {"/ecs/dev-web": ["p/web/one", "p/web/twofold"]})
+    assert run("--release", "1").output == "12:00:01 00000000 web | first\n12:00:02 00000000 proxy | later\n"
+    assert searched(aws) == {"/ecs/dev-web": ["p/web/one"]}
+
+
+@pytest.mark.parametrize(
+    ("streams", "words"),
+    [
+        (
+            {"/ecs/dev-web": [], "/ecs/proxy": []},
+            "the tasks of release 1 have written nothing to CloudWatch Logs yet",
+        ),
+        ({"/ecs/proxy": []}, "there is no log /ecs/dev-web; check --stack and the service's name"),
+    ],
+    ids=["no stream", "no group"],
+)
+def test_no_stream_is_told_from_no_log(run: Any, aws: Answers, streams: dict[str, list[str]], words: str) -> None:
+    with_tasks(aws, streams)
+    done = run("--release", "1")
+    assert (done.exit_code, done.output) == (1, f"error: {words}\n")
+    assert searched(aws) == {}
 
 
 def test_what_is_asked_wrongly(run: Any, aws: Answers) -> None:
