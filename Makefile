@@ -69,12 +69,11 @@ acceptance: setup ## Make, release, break and destroy a small stack in the accou
 stop: ## Stop the offline AWS and forget what it holds
 	@if [ -x $(SANDBOX) ]; then $(SANDBOX) stop --stack $(STACK); else echo 'Nothing was running: nothing is installed here'; fi
 
-# Files that are yours stay as they are: .gitattributes says which.
-upgrade: ## Merge VERSION of the program, a branch or tag of the remote REMOTE (upstream), into yours
+REMOTE ?= upstream
+
+upgrade: ## Merge VERSION of the program, a branch or a tag of REMOTE (upstream), and keep the files that are yours
 	@: $(if $(VERSION),,$(error Which one? make upgrade VERSION=main, or a tag))
-	@git remote get-url $(or $(REMOTE),upstream) >/dev/null 2>&1 || { echo 'There is no remote $(or $(REMOTE),upstream): git remote add $(or $(REMOTE),upstream) URL'; exit 1; }
-	git fetch --tags $(or $(REMOTE),upstream)
-	git -c merge.ours.driver=true merge $$(git rev-parse -q --verify refs/remotes/$(or $(REMOTE),upstream)/$(VERSION) || git rev-parse -q --verify 'refs/tags/$(VERSION)^{commit}' || echo $(VERSION))
+	@.ci/upgrade $(REMOTE) $(VERSION)
 	@echo 'CHANGELOG.md says what it asks for; then: make setup, make bootstrap STACK=dev, make up STACK=dev'
 
 PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --junitxml=.pytest_cache/report.xml

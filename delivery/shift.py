@@ -133,7 +133,7 @@ def go_back(ecs: Any, state: ServiceState) -> str:
     """Have a deployment go back, whether it waits or not; what goes on now, and what serves.
 
     Raises:
-        DeliveryError: it goes back already.
+        DeliveryError: it goes back already, or has ended meanwhile.
         botocore.exceptions.ClientError: AWS refuses.
     """
     deployment = shifting(state)
@@ -141,8 +141,11 @@ def go_back(ecs: Any, state: ServiceState) -> str:
         raise DeliveryError(f"the deployment of {state.service} goes back already; it is {deployment.words}")
     if deployment.pause:
         ecs.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=deployment.pause, action="ROLLBACK")
-    else:
-        service_deployments.roll_back(ecs, deployment.arn)
+    elif not service_deployments.roll_back(ecs, deployment.arn):
+        raise DeliveryError(
+            f"ECS does not go back: the deployment of {state.service} has ended meanwhile; "
+            f"`{PROGRAM} status` says what runs{_way_back(state)}"
+        )
     back = "goes back, as a failed one"
     if deployment.share:
         return f"{back}, with its {deployment.share:g} % of the traffic. {_serving(state)} all of it then"

@@ -22,12 +22,13 @@ class FollowedShift:
         self._listed: list[Deployment] = []
         self._followed, self._rolled_back = "", False
 
-    def look(self, stack: str, described: dict[str, Any], listed: list[Deployment]) -> list[Deployment]:
+    def look(self, described: dict[str, Any], listed: list[Deployment]) -> list[Deployment]:
         """The deployments with what ECS says of the shift."""
         if not listed or not service_deployments.shifts(described):
             return listed
         self._described, self._listed = described, listed
-        self._last = service_deployments.newest(self._ecs, stack, described["serviceName"])
+        cluster = described["clusterArn"].rpartition("/")[2]
+        self._last = service_deployments.newest(self._ecs, cluster, described["serviceName"])
         if self._under_way is not None:
             self._followed = self._under_way.arn
         return service_deployments.with_progress(listed, self._under_way)

@@ -240,9 +240,10 @@ def drop_hooks(ecs: Any, cluster: str, service: str) -> None:
         ecs.update_service(cluster=cluster, service=service, deploymentConfiguration=without)
 
 
-def roll_back(ecs: Any, arn: str) -> None:
-    """Have ECS go back from a service deployment. One that has ended meanwhile stays as it is."""
+def roll_back(ecs: Any, arn: str) -> bool:
+    """Have ECS go back from a service deployment; whether it does. One that has ended meanwhile stays as it is."""
     try:
         ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
     except (ecs.exceptions.ConflictException, ecs.exceptions.InvalidParameterException):
-        return
+        return False
+    return True

@@ -235,7 +235,7 @@ def wait_until_serving(session: boto3.Session, stack: str, service: str, log_pro
 def _deployments(session: boto3.Session, stack: str, service: str, shift: FollowedShift) -> list[Deployment]:
     """The deployments of a service that is there, the primary one first."""
     described = describe_services(session, stack, [service]).get(service)
-    listed = shift.look(stack, described, controller_of(described).deployments(described)) if described else []
+    listed = shift.look(described, controller_of(described).deployments(described)) if described else []
     if not listed:
         raise DeliveryError(f"{service} is not there any more: something else has deleted it; run this again")
     return listed

@@ -15,6 +15,7 @@ from delivery.commands.history import numbers, service_history
 from delivery.commands.redeploy import deploy
 from delivery.confirmation import confirm
 from delivery.differences import Difference, differences
+from delivery.freeze import frozen, words
 from delivery.shift import go_back, shifting
 from releases.ecs import describe_revision, describe_service
 from releases.errors import PROGRAM, DeliveryError
@@ -43,6 +44,7 @@ class Plan:
         waiting: pipeline executions that end first.
         migrates: whether the pipeline runs a migration first.
         shift: how its traffic shifts, in words; "" where ECS does not shift it.
+        frozen: why no release enters Deploy, who says so and what lets it; "" where one does.
     """
 
     stack: str
@@ -54,6 +56,7 @@ class Plan:
     waiting: list[str]
     migrates: bool
     shift: str = ""
+    frozen: str = ""
 
     def lines(self) -> list[str]:
         """What will change and what will not, for people."""
@@ -80,6 +83,8 @@ class Plan:
                 f"The migration of {release_tag(target.release)}'s image runs first, and does not undo what later ones "
                 f"have done. To leave it out, take `migrate` out of services.{self.service} and run `up` before."
             )
+        if self.frozen:
+            lines.append(f"It will wait: {self.frozen}.")
         if self.shift:
             lines.append(f"It goes out by the service's own strategy: {self.shift}.")
         lines += [f"Execution {execution} of the pipeline ends first." for execution in self.waiting]
@@ -127,6 +132,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         differences=_differences(session, stack, state, target),
         waiting=waiting,
         migrates=pipeline.migrates,
+        frozen=words(stack, service, closed) if (closed := frozen(state.pipeline)) else "",
         shift=shift_of(described["deploymentConfiguration"]) if shifts(described) else "",
     )
 
@@ -226,8 +232,19 @@ def command(session: boto3.Session, service: str, stack: str, number: int | None
 
 
 def _take_back(session: boto3.Session, stack: str, state: ServiceState, *, yes: bool, wait: bool) -> None:
-    """Have the deployment go back in which ECS shifts the traffic: no build, and no new deployment."""
-    new = revision_name(state.deployments[0].task_definition)
+    """Have the deployment go back in which ECS shifts the traffic: no build, and no new deployment.
+
+    Raises:
+        DeliveryError: it is no release, or what was to go back serves in the end.
+    """
+    if state.execution is None:
+        raise DeliveryError(
+            f"ECS shifts the traffic of {state.service} to an edit, and to no release: "
+            f"`{PROGRAM} abort {state.service} --stack {stack}` has it go back, and --to brings another image after "
+            f"it{_live(state)}"
+        )
+    revision = state.deployments[0].task_definition
+    new = revision_name(revision)
     last = f"the image of {release_tag(state.release.release)}" if state.release else "what ran before"
     share = shifting(state).share
     click.echo(
@@ -235,11 +252,13 @@ def _take_back(session: boto3.Session, stack: str, state: ServiceState, *, yes: 
     )
     if not yes:
         confirm("Roll back?")
-    click.echo(f"The deployment {go_back(session.client('ecs'), state)}.")
+    click.echo(f"The deployment {go_back(session.client('ecs'), read_state(session, stack, state.service))}.")
     if not wait:
         click.echo(f"`{PROGRAM} status {state.service} --stack {stack}` says how far it is.")
         return
     after = wait_while_busy(session, stack, state, lambda now: bool(now.in_flight), click.echo, MINUTES)
     if after is None or after.in_flight:
         raise DeliveryError(f"{state.service} has not gone back within {MINUTES} minutes; `{PROGRAM} status` says why")
+    if after.task_definition == revision:
+        raise DeliveryError(f"{new} has not gone back, and serves; run this again to deploy the release before")
     click.echo(f"{revision_name(after.task_definition)} serves alone, as before.")

@@ -48,12 +48,14 @@ def upstream(tmp_path: Path) -> Path:
     folder = tmp_path / "upstream"
     folder.mkdir()
     run(folder, "git", "init", "--quiet", "--initial-branch=main")
-    for name in ("Makefile", ".gitattributes"):
+    (folder / ".ci").mkdir()
+    for name in ("Makefile", ".ci/upgrade"):
         shutil.copy(ROOT / name, folder / name)
     commit(
         folder,
         program="one\n",
         **{"Pulumi.yaml": "of one\n", "Pulumi.dev.yaml": "an example\n", "task_templates__web.json": "{}\n"},
+        **{"Pulumi.prd.yaml": "as it was\n", "bootstrap__Pulumi.dev.yaml": "as it was\n", "gone": "one\n"},
     )
     return folder
 
@@ -68,12 +70,39 @@ def test_an_upgrade_merges_the_program_and_keeps_what_is_yours(upstream: Path, t
         program="two\n",
         **{"Pulumi.dev.yaml": "another\n", "Pulumi.yaml": "of two\n", "task_templates__web.json": '{"theirs": 1}\n'},
     )
+    (upstream / "Pulumi.prd.yaml").unlink()
+    (upstream / "gone").unlink()
+    commit(upstream, **{"bootstrap__Pulumi.dev.yaml": "another\n", "task_templates__new.json": "{}\n"})
     run(upstream, "git", "tag", "v2")
     assert "CHANGELOG.md" in run(yours, "make", "upgrade", f"VERSION={version}")
     kept = ("Pulumi.dev.yaml", "Pulumi.yaml", "task_templates/web.json")
     assert [(yours / name).read_text() for name in kept] == ["ours\n", "ours\n", '{"ours": 1}\n']
+    unedited = ("Pulumi.prd.yaml", "bootstrap/Pulumi.dev.yaml")
+    assert [(yours / name).read_text() for name in unedited] == ["as it was\n"] * 2
+    assert [(yours / name).exists() for name in ("gone", "task_templates/new.json")] == [False, True]
     assert (yours / "program").read_text() == "two\n"
+    assert run(yours, "git", "rev-list", "--count", "--merges", "HEAD") == "1\n"
+    assert "Already up to date" in run(yours, "make", "upgrade", f"VERSION={version}")
     assert run(yours, "git", "status", "--porcelain") == ""
+
+
+def test_an_upgrade_with_a_conflict_in_the_program_is_yours_to_end(upstream: Path, tmp_path: Path) -> None:
+    run(tmp_path, "git", "clone", "--quiet", "--origin", "upstream", str(upstream), "yours")
+    yours = tmp_path / "yours"
+    commit(yours, program="mine\n", **{"Pulumi.dev.yaml": "ours\n"})
+    commit(upstream, program="two\n", **{"Pulumi.dev.yaml": "another\n"})
+    assert "git commit" in run(yours, "make", "upgrade", "VERSION=main", code=2)
+    assert run(yours, "git", "diff", "--name-only", "--diff-filter=U") == "program\n"
+    assert (yours / "Pulumi.dev.yaml").read_text() == "ours\n"
+
+
+def test_an_upgrade_touches_no_edit_that_is_not_committed(upstream: Path, tmp_path: Path) -> None:
+    run(tmp_path, "git", "clone", "--quiet", "--origin", "upstream", str(upstream), "yours")
+    yours = tmp_path / "yours"
+    commit(upstream, program="two\n")
+    (yours / "Pulumi.dev.yaml").write_text("an edit\n")
+    assert "commit" in run(yours, "make", "upgrade", "VERSION=main", code=2)
+    assert (yours / "Pulumi.dev.yaml").read_text() == "an edit\n"
 
 
 def test_an_upgrade_needs_a_version(upstream: Path) -> None:

@@ -244,7 +244,8 @@ class FakeAws:
         return {"services": [self.services[name] for name in given["services"] if name in self.services]}
 
     def _ListServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
-        assert (given["cluster"], given["service"]) == ("dev", "dev-web")
+        cluster = self.services["dev-web"]["clusterArn"].rpartition("/")[2]
+        assert (given["cluster"], given["service"]) == (cluster, "dev-web")
         return {"serviceDeployments": self.shifts}
 
     def _DescribeServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:

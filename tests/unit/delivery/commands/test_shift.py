@@ -230,6 +230,7 @@ def test_a_rollback_while_the_traffic_shifts_is_the_deployment_s_own(
     aws: FakeAws, run: Any, monkeypatch: pytest.MonkeyPatch, wait: bool
 ) -> None:
     before(aws)
+    of_a_release(aws)
     monkeypatch.setattr("releases.waiting.time.sleep", lambda _: ended(aws))
     result = run("rollback", "--yes", *(["--wait"] if wait else []))
     assert result.exit_code == 0, result.output
@@ -245,9 +246,56 @@ def test_a_rollback_while_the_traffic_shifts_is_the_deployment_s_own(
     assert lines[-1] == end
 
 
+def test_a_rollback_while_an_edit_shifts_is_no_release_s(aws: FakeAws, run: Any) -> None:
+    before(aws)
+    result = run("rollback", "--yes")
+    assert result.exit_code == 1
+    assert (
+        "ECS shifts the traffic of web to an edit, and to no release: `delivery abort web --stack dev`" in result.output
+    )
+    assert asked(aws, "ContinueServiceDeployment") == asked(aws, "StopServiceDeployment") == []
+
+
+def test_a_rollback_that_comes_too_late_says_so(aws: FakeAws, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new version serves: nothing has gone back."""
+    before(aws)
+    of_a_release(aws)
+
+    def goes_on(_: float) -> None:
+        aws.services["dev-web"]["deployments"] = aws.services["dev-web"]["deployments"][:1]
+        aws.services["dev-web"]["deployments"][0]["rolloutState"] = "COMPLETED"
+        aws.shifts[0]["status"] = "SUCCESSFUL"
+        aws.pipeline["stages"] = []
+
+    monkeypatch.setattr("releases.waiting.time.sleep", goes_on)
+    result = run("rollback", "--yes", "--wait")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("error: dev-web:1 has not gone back, and serves; run this again")
+
+
+@pytest.mark.parametrize("verb", [("abort",), ("rollback", "--yes")])
+def test_a_deployment_that_ends_before_it_is_stopped_is_an_error(
+    aws: FakeAws, run: Any, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    before(aws)
+    of_a_release(aws)
+    aws.shift("IN_PROGRESS", lifecycleStage="BAKE_TIME", lifecycleHookDetails=[])
+    monkeypatch.setattr("releases.service_deployments.roll_back", lambda *_: False)
+    result = run(*verb)
+    assert result.exit_code == 1
+    assert "ECS does not go back: the deployment of web has ended meanwhile" in result.output
+
+
+def of_a_release(aws: FakeAws) -> None:
+    """The pipeline is in Deploy."""
+    latest = {"status": "InProgress", "pipelineExecutionId": "e1"}
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}]
+
+
 def ended(aws: FakeAws) -> None:
     """It has gone back."""
     service = aws.services["dev-web"]
     service["deployments"] = [{**service["deployments"][-1], "status": "PRIMARY"}]
     service["taskDefinition"] = service["deployments"][0]["taskDefinition"]
     aws.shifts[0]["status"] = "ROLLBACK_SUCCESSFUL"
+    aws.pipeline["stages"] = []
