@@ -9,7 +9,7 @@ import copy
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from delivery import freeze
 from delivery.commands.history import service_history
 from pipeline_steps import deploy, migrate, release
 from pipeline_steps.job import Done, Job, Outcome, StepError
@@ -25,6 +26,7 @@ from pipeline_steps.settings import VARIABLE, Settings
 from releases.errors import DeliveryError
 from releases.names import aws_name, function_of_steps
 from releases.pipeline import Origin
+from releases.pipeline_state import DEPLOY_STAGE, PipelineState
 from releases.progress import Log
 from releases.service_state import ServiceState, read_state
 
@@ -46,6 +48,8 @@ class Plan:
         origin: where the image came from, as an earlier release says it.
         migrates: whether its migration runs first.
         by: the ARN of who does this.
+        frozen: that its releases wait, why and for whom; "" when they do not.
+        pipeline: what its pipeline is at; nothing where CodePipeline does not say it.
     """
 
     service: str
@@ -54,6 +58,8 @@ class Plan:
     origin: Origin
     migrates: bool
     by: str
+    frozen: str
+    pipeline: PipelineState
 
     def lines(self) -> list[str]:
         """What will be done, for people."""
@@ -63,11 +69,31 @@ class Plan:
             *([f"  runs the migration first: {' '.join(migration.command)}"] if migration and self.migrates else []),
             *(["  leaves its migration out"] if migration and not self.migrates else []),
             f"  clones what {self.settings.service} runs, waits until ECS has deployed it, and releases it",
+            "  asks for nobody's approval, also where its pipeline does",
+            *([f"  does so although {self.frozen}"] if self.frozen else []),
+            *(f"  {each}, and deploys its own image when it comes to that" for each in self._executions()),
             f"  its release says that {self.by} has done it",
         ]
 
+    def _executions(self) -> Iterator[str]:
+        """Those of the pipeline that come to Deploy after this."""
+        for running in self.pipeline.running:
+            if running.stage != DEPLOY_STAGE:
+                yield f"execution {running.execution} is in {running.place}"
+        for queued in self.pipeline.queued:
+            yield f"execution {queued.execution} waits in front of {queued.stage}"
 
-def plan(session: boto3.Session, stack: str, service: str, digest: str, log_progress: Log, *, migrates: bool) -> Plan:
+
+def plan(
+    session: boto3.Session,
+    stack: str,
+    service: str,
+    digest: str,
+    log_progress: Log,
+    *,
+    migrates: bool,
+    although_frozen: bool,
+) -> Plan:
     """Look whether an image can be released without the pipeline.
 
     Args:
@@ -77,9 +103,10 @@ def plan(session: boto3.Session, stack: str, service: str, digest: str, log_prog
         digest: the image's.
         log_progress: is told if CodePipeline does not answer.
         migrates: whether the migration runs, if there is one.
+        although_frozen: whether a freeze does not stop it.
 
     Raises:
-        DeliveryError: something is in flight, CodeDeploy deploys it, or the image does not fit.
+        DeliveryError: something is in flight, it is frozen, CodeDeploy deploys it, or the image does not fit.
         MissingImageError: the image is not in the service's repository.
         botocore.exceptions.ClientError: AWS refuses.
     """
@@ -92,13 +119,17 @@ def plan(session: boto3.Session, stack: str, service: str, digest: str, log_prog
             "deployments-create-console-ecs.html"
         )
     state.refuse_in_flight(stack)
+    closed = freeze.frozen(state.pipeline)
+    frozen = freeze.words(stack, service, closed) if closed else ""
+    if frozen and not although_frozen:
+        raise DeliveryError(f"{frozen}; with --although-frozen it is released all the same")
     settings = settings_of(session, stack, service)
     if misfit := Images(session.client("ecr"), settings.repository).misfit(digest, settings.platform):
         raise DeliveryError(f"the image {digest} {misfit}")
     before = service_history(session, stack, service).with_digest(digest)
     origin = Origin(before.source_version, "", before.commit, before.repository) if before else Origin()
     by = str(session.client("sts").get_caller_identity()["Arn"])
-    return Plan(service, settings, digest, origin, migrates, by)
+    return Plan(service, settings, digest, origin, migrates, by, frozen, state.pipeline)
 
 
 def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:

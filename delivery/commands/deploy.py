@@ -43,6 +43,7 @@ def digest_of(repository: Repository, image: str) -> str:
 @click.option("--image", required=True, callback=named, metavar="DIGEST", help="Of its repository; or release-N.")
 @click.option("--without-pipeline", is_flag=True, help="Run the pipeline's steps here: CodePipeline is down.")
 @click.option("--without-migration", is_flag=True, help="Leave the migration out; only with --without-pipeline.")
+@click.option("--although-frozen", is_flag=True, help="Though its releases wait; only with --without-pipeline.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option
 def command(
@@ -52,23 +53,36 @@ def command(
     image: str,
     without_pipeline: bool,
     without_migration: bool,
+    although_frozen: bool,
     yes: bool,
     wait: bool,
 ) -> None:
     """Release an image of SERVICE that is there already, by its digest or as that of an earlier release.
 
     With --without-pipeline the steps of the pipeline run here, with your credentials: migration, deployment, checks,
-    tags, record and announcement are the same. Interrupted, it leaves the deployment to ECS; `repair` ends it then.
+    tags, record and announcement are the same. Nobody's approval is asked for, and an execution that waits deploys its
+    own image after it. While releases are frozen it is refused, but for --although-frozen. Interrupted, it leaves the
+    deployment to ECS; `repair` ends it then.
 
     Example: delivery deploy chuoi --stack prd --without-pipeline --image release-12
     """
     if without_migration and not without_pipeline:
         raise click.UsageError("--without-migration goes with --without-pipeline; a pipeline migrates as declared")
+    if although_frozen and not without_pipeline:
+        raise click.UsageError("--although-frozen goes with --without-pipeline; a pipeline keeps what is frozen")
     digest = digest_of(Repository(session, aws_name(stack, service)), image)
     if not without_pipeline:
         redeploy.deploy(session, stack, service, digest, click.echo, wait=wait)
         return
-    chosen = break_glass.plan(session, stack, service, digest, click.echo, migrates=not without_migration)
+    chosen = break_glass.plan(
+        session,
+        stack,
+        service,
+        digest,
+        click.echo,
+        migrates=not without_migration,
+        although_frozen=although_frozen,
+    )
     click.echo("\n".join(chosen.lines()))
     if not yes:
         confirm("Release it?")

@@ -83,6 +83,7 @@ def test_the_steps_run_here_and_are_given_what_the_pipeline_gives_them(run: Any,
         f"web: deploys {B} without its pipeline\n"
         "  runs the migration first: bin/migrate up\n"
         "  clones what dev-web runs, waits until ECS has deployed it, and releases it\n"
+        "  asks for nobody's approval, also where its pipeline does\n"
         f"  its release says that {ME} has done it\n"
         "Migrate: It waits\nMigrate: migrate is done\n"
         "Deploy: It waits\nDeploy: deploy is done\n"
@@ -146,8 +147,44 @@ def by_codedeploy(aws: Answers) -> None:
     aws.blue_green(revision, running=A)
 
 
+def frozen(aws: Answers) -> None:
+    closed = {"enabled": False, "disabledReason": "a sale", "lastChangedBy": "arn:aws:sts::1:assumed-role/oncall/bob"}
+    aws.pipeline["stages"] = [{"stageName": "Source"}, {"stageName": "Deploy", "inboundTransitionState": closed}]
+
+
+FROZEN = "releases of web wait (bob: a sale); `delivery unfreeze web --stack dev` lets them go on"
+
+
+def test_a_frozen_one_is_released_when_that_is_said(aws: Answers, run: Any, steps: Steps) -> None:
+    frozen(aws)
+    done = run(*GLASS, "--although-frozen")
+    assert done.exit_code == 0, done.output
+    assert f"  does so although {FROZEN}\n" in done.output
+    assert steps.names[-1] == "release"
+    assert run("--image", B, "--although-frozen").exit_code == 2
+
+
+def test_executions_that_deploy_after_it_are_told(aws: Answers, run: Any, steps: Steps) -> None:
+    approval = {"actionName": "Approve", "latestExecution": {"status": "InProgress", "token": "t"}}
+    aws.pipeline["stages"] = [
+        {"stageName": "Source"},
+        {
+            "stageName": "Approve",
+            "latestExecution": {"pipelineExecutionId": "run-9", "status": "InProgress"},
+            "actionStates": [approval],
+        },
+        {"stageName": "Deploy", "inboundExecutions": [{"pipelineExecutionId": "run-8", "status": "InProgress"}]},
+    ]
+    lines = run(*GLASS).output.splitlines()
+    assert [line for line in lines if "run-" in line] == [
+        "  execution run-9 is in Approve / Approve, and deploys its own image when it comes to that",
+        "  execution run-8 waits in front of Deploy, and deploys its own image when it comes to that",
+    ]
+
+
 REFUSED: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "something is in flight": (in_flight, GLASS, "deployment ecs-svc/1 of dev-web:1 is in flight"),
+    "it is frozen": (frozen, GLASS, f"error: {FROZEN}; with --although-frozen it is released all the same\n"),
     "CodeDeploy deploys it": (by_codedeploy, GLASS, "CodeDeploy deploys web, by what the pipeline's steps have put"),
     "the image is for another platform": (
         lambda aws: None,
