@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from delivery.sidecars import ECR
-from delivery.verification.subject import Problem, Subject
+from delivery.verification.subject import Problem, Subject, Unsure
 from delivery.verification.values import stored
 from releases.ecs import log_stream
 from releases.names import UPLOADED, starting_rule
@@ -32,15 +32,17 @@ class Need(NamedTuple):
 def permissions(subject: Subject) -> Iterator[Problem]:
     """What the execution role lacks of pulling, reading and logging, by IAM's policy simulator.
 
-    It knows the role's policies and its boundary, and no policy of a key, a secret or a repository (IAM API,
-    SimulatePrincipalPolicy); for what is another account's it needs those, and so is not asked.
+    It knows the role's policies, its boundary and the organization's service control policies, and no policy of a key,
+    a secret or a repository (IAM API, SimulatePrincipalPolicy); for what is another account's it needs those, and so is
+    not asked. Where a condition has a key that it was not told, or a service control policy refuses, whose keys it does
+    not name (EvaluationResult, MissingContextValues), a refusal is not certain.
     """
     iam = subject.session.client("iam")
     for role in dict.fromkeys(each["executionRoleArn"] for each in subject.definitions if "executionRoleArn" in each):
         of_role = [each for each in subject.definitions if each.get("executionRoleArn") == role]
         for need in needs(subject, of_role):
-            for action, resource in _refused(iam, role, need):
-                yield Problem(f"{_name(role)} may not {action} on {resource}: no task starts with it", subject.up)
+            for some in _by_region(subject, need):
+                yield from _refused(subject, iam, role, some)
 
 
 def needs(subject: Subject, definitions: Sequence[Mapping[str, Any]]) -> Iterator[Need]:
@@ -158,7 +160,21 @@ def _names(principal: Any, service: str) -> bool:
     return principal == "*" or (isinstance(principal, Mapping) and service in _list(principal.get("Service", [])))
 
 
-def _refused(iam: Any, role: str, need: Need) -> Iterator[tuple[str, str]]:
+def _by_region(subject: Subject, need: Need) -> Iterator[Need]:
+    """A need for the things of each region, with what all calls there have (IAM, global condition context keys)."""
+    regions = dict[str, list[str]]()
+    for resource in need.resources:
+        regions.setdefault(subject.region if resource == "*" else resource.split(":")[3], []).append(resource)
+    for region, resources in regions.items():
+        of_all_calls = {
+            "aws:RequestedRegion": region,
+            "aws:PrincipalAccount": subject.account,
+            "aws:ResourceAccount": subject.account,
+        }
+        yield Need(need.actions, resources, {**need.context, **of_all_calls})
+
+
+def _refused(subject: Subject, iam: Any, role: str, need: Need) -> Iterator[Problem]:
     entries = [
         {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
         for key, value in need.context.items()
@@ -172,19 +188,35 @@ def _refused(iam: Any, role: str, need: Need) -> Iterator[tuple[str, str]]:
     try:
         for page in pages:
             for result in page["EvaluationResults"]:
-                for resource, decision in _decisions(result):
-                    if decision != "allowed":
-                        yield result["EvalActionName"], resource
+                yield from _problems(subject, role, result)
     except iam.exceptions.NoSuchEntityException:
         return  # `trust` says so
 
 
-def _decisions(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _problems(subject: Subject, role: str, result: Mapping[str, Any]) -> Iterator[Problem]:
     """Of each resource; of an action that takes none there is one decision (IAM API, EvaluationResult)."""
-    specific = result.get("ResourceSpecificResults", [])
-    if not specific:
-        return [(result["EvalResourceName"], result["EvalDecision"])]
-    return [(each["EvalResourceName"], each["EvalResourceDecision"]) for each in specific]
+    alone = {
+        "EvalResourceName": result.get("EvalResourceName", "*"),
+        "EvalResourceDecision": result["EvalDecision"],
+        "MissingContextValues": result.get("MissingContextValues", []),
+    }
+    by_organization = not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
+    for each in result.get("ResourceSpecificResults") or [alone]:
+        if each["EvalResourceDecision"] == "allowed":
+            continue
+        refused = f"{_name(role)} may not {result['EvalActionName']} on {each['EvalResourceName']}"
+        if by_organization:
+            yield Unsure(
+                f"{refused} by a service control policy, if its conditions hold for ECS's call: then no task starts",
+                "read the organization's service control policies of this account",
+            )
+        elif missing := each.get("MissingContextValues"):
+            yield Unsure(
+                f"{refused}, as far as can be told without {', '.join(sorted(missing))}: then no task starts",
+                f"read the conditions in the policies and in the boundary of {_name(role)}",
+            )
+        else:
+            yield Problem(f"{refused}: no task starts with it", subject.up)
 
 
 def _key_arn(subject: Subject, key: str | None, region: str) -> str | None:

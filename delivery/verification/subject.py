@@ -24,6 +24,10 @@ class Problem(NamedTuple):
     mend: str
 
 
+class Unsure(Problem):
+    """What may be wrong: the check cannot know."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A service that there is.

@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from delivery.verification import capacity, images, notifications, pipeline, roles, routing, values
-from delivery.verification.subject import Problem, Subject, read_subjects
+from delivery.verification.subject import Problem, Subject, Unsure, read_subjects
 from releases.ecs import AT_ONCE, list_services
 from releases.errors import EXPECTED, PROGRAM, DeliveryError, denied, explained
 
@@ -38,7 +38,8 @@ class Finding:
     Attributes:
         service: of which service; None where it is all services'.
         check: which check has found it.
-        looked: whether it is known; False where the credentials may not look, or AWS has not answered.
+        looked: whether it is known; False where the credentials may not look, AWS has not answered, or answers without
+            what a condition asks.
         problem: what is wrong, in one line.
         mend: what to do, in one line.
     """
@@ -109,7 +110,7 @@ def _findings(service: str | None, name: str, check: Callable[..., Iterator[Prob
     findings: list[Finding] = []
     try:
         for problem in check(what):
-            findings.append(Finding(service, name, True, *problem))
+            findings.append(Finding(service, name, not isinstance(problem, Unsure), *problem))
     except EXPECTED as error:
         findings.append(Finding(service, name, False, *_refusal(error)))
     return findings

@@ -74,6 +74,32 @@ def test_what_a_role_may_do(account: Account) -> None:
     assert decisions(account, arn, ["kms:Decrypt"], [KEY]) == ["implicitDeny"]
 
 
+def test_keys_that_conditions_need_and_nobody_has_named(account: Account) -> None:
+    here = {"StringEquals": {"aws:RequestedRegion": R, "aws:PrincipalAccount": A}}
+    other = {"StringEquals": {"kms:ViaService": "x"}}
+    arn = role(
+        account,
+        statement("Allow", "ssm:GetParameters", VALUE, Condition=here),
+        statement("Allow", "kms:Decrypt", KEY, Condition=other),
+    )
+
+    def missing(resources: list[str], **context: str) -> tuple[list[str], list[list[str]]]:
+        entries = [
+            {"ContextKeyName": k, "ContextKeyValues": [v], "ContextKeyType": "string"} for k, v in context.items()
+        ]
+        (result,) = account.client("iam").simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=["ssm:GetParameters"], ResourceArns=resources, ContextEntries=entries
+        )["EvaluationResults"]
+        return result["MissingContextValues"], [
+            each["MissingContextValues"] for each in result["ResourceSpecificResults"]
+        ]
+
+    both = ["aws:PrincipalAccount", "aws:RequestedRegion"]
+    assert missing([VALUE, f"{VALUE}b"]) == (both, [both, []])
+    assert missing([VALUE], **{"AWS:requestedregion": R}) == (both[:1], [both[:1]])
+    assert missing([VALUE], **dict(zip(both, (A, R), strict=True))) == ([], [[]])
+
+
 def test_a_boundary_counts_and_who_is_not_there_is_no_entity(account: Account) -> None:
     policy = account.client("iam").create_policy(
         PolicyName="boundary", PolicyDocument=document(statement("Allow", "s3:*", "*"))

@@ -15,7 +15,7 @@ from typing import Any
 from sandbox.iam.conditions import conditions_hold
 from sandbox.iam.patterns import Context, PolicyError, UnresolvedVariable, Variables, arn_matches, as_list, glob
 
-__all__ = ["Caller", "Decision", "Policy", "PolicyError", "Request", "Trust", "evaluate"]
+__all__ = ["Caller", "Decision", "Policy", "PolicyError", "Request", "Trust", "condition_keys", "evaluate"]
 
 _STATEMENT_KEYS = {
     "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "Condition",
@@ -117,6 +117,24 @@ def evaluate(
         if not matches:
             return Decision(False, f"because no {kind} allows the {request.action} action")
     return _allow(request, by_identity, by_resource, trust)
+
+
+def condition_keys(request: Request, policies: Sequence[Policy]) -> set[str]:
+    """The condition keys of those statements of identity-based policies that are about the action and the resource."""
+    context = {key.lower(): value for key, value in request.context.items()}
+    keys = set[str]()
+    for policy in policies:
+        version, statements = _parse(policy)
+        variables = Variables(context, enabled=version == "2012-10-17")
+        for _, statement in statements:
+            try:
+                without = {name: value for name, value in statement.items() if name != "Condition"}
+                applies = _applies(without, request, context, variables, None) is not _Named.NO
+            except UnresolvedVariable:
+                continue
+            if applies:
+                keys |= {key for of_operator in statement.get("Condition", {}).values() for key in of_operator}
+    return keys
 
 
 def _allow(request: Request, by_identity: list[_Match], by_resource: list[_Match], trust: Trust) -> Decision:

@@ -13,7 +13,7 @@ from moto.iam.models import iam_backends
 from sandbox.account import identity
 from sandbox.account.account import Account, Principal
 from sandbox.account.errors import AwsError
-from sandbox.iam.evaluator import Request, evaluate
+from sandbox.iam.evaluator import Request, condition_keys, evaluate
 
 Json = dict[str, Any]
 SIMULATED = {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}
@@ -42,19 +42,33 @@ def _results(params: Json, grants: identity.Grants, context: dict[str, Any]) -> 
     """One result an action, and in it one for each resource that is named (IAM API, EvaluationResult)."""
     resources = params.get("ResourceArns") or ["*"]
     for action in params["ActionNames"]:
-        decisions = [_decision(Request(action, resource, context), grants) for resource in resources]
+        requests = [Request(action, resource, context) for resource in resources]
+        decisions = [_decision(each, grants) for each in requests]
+        missing = [_missing(each, grants) for each in requests]
         yield {
             "EvalActionName": action,
             "EvalResourceName": "*",
             "EvalDecision": next((each for each in decisions if each != "allowed"), "allowed"),
             "MatchedStatements": [],
-            "MissingContextValues": [],
+            "MissingContextValues": sorted({key for some in missing for key in some}),
             "ResourceSpecificResults": [
-                {"EvalResourceName": resource, "EvalResourceDecision": decision, "MatchedStatements": []}
-                for resource, decision in zip(resources, decisions, strict=True)
+                {
+                    "EvalResourceName": resource,
+                    "EvalResourceDecision": decision,
+                    "MatchedStatements": [],
+                    "MissingContextValues": keys,
+                }
+                for resource, decision, keys in zip(resources, decisions, missing, strict=True)
                 if resource != "*"
             ],
         }
+
+
+def _missing(request: Request, grants: identity.Grants) -> list[str]:
+    """The keys of conditions that the caller has not named (IAM API, ResourceSpecificResult)."""
+    given = {key.lower() for key in request.context}
+    policies = [*grants.policies, *([grants.boundary] if grants.boundary else [])]
+    return sorted(key for key in condition_keys(request, policies) if key.lower() not in given)
 
 
 def _decision(request: Request, grants: identity.Grants) -> str:

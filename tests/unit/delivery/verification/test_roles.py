@@ -7,12 +7,18 @@ from delivery_aws import RefusedError
 from verified import ACCOUNT, Answers, arn, released, role, subject
 
 from delivery.verification.roles import permissions, trust, trusts
+from delivery.verification.subject import Unsure
 
 Json = dict[str, Any]
 EXECUTION = role("dev-web-execution")
 VALUE = arn("ssm", "parameter/fargate-delivery/dev/web/runtime/KEY-1a2b3c4")
 SECRET = arn("secretsmanager", "secret:db-AbCdEf")
 KEY = arn("kms", "key/k")
+HERE = {
+    "aws:RequestedRegion": ["eu-west-1"],
+    "aws:PrincipalAccount": [ACCOUNT],
+    "aws:ResourceAccount": [ACCOUNT],
+}
 
 
 def statement(service: Any = "ecs-tasks.amazonaws.com", effect: str = "Allow", **more: Any) -> Json:
@@ -92,10 +98,10 @@ def test_what_the_execution_role_is_asked_about() -> None:
         )
         for given in asked
     ] == [
-        (["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [arn("ecr", "repository/dev-web")], {}),
-        (["ecr:GetAuthorizationToken"], ["*"], {}),
-        (["logs:CreateLogStream", "logs:PutLogEvents"], [stream], {}),
-        (["ssm:GetParameters"], [VALUE], {}),
+        (["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [arn("ecr", "repository/dev-web")], HERE),
+        (["ecr:GetAuthorizationToken"], ["*"], HERE),
+        (["logs:CreateLogStream", "logs:PutLogEvents"], [stream], HERE),
+        (["ssm:GetParameters"], [VALUE], HERE),
         (
             ["kms:Decrypt"],
             [KEY],
@@ -103,9 +109,10 @@ def test_what_the_execution_role_is_asked_about() -> None:
                 "kms:EncryptionContext:PARAMETER_ARN": [VALUE],
                 "kms:ViaService": ["ssm.eu-west-1.amazonaws.com"],
                 "kms:CallerAccount": [ACCOUNT],
+                **HERE,
             },
         ),
-        (["secretsmanager:GetSecretValue"], [SECRET], {}),
+        (["secretsmanager:GetSecretValue"], [SECRET], HERE),
         (
             ["kms:Decrypt"],
             [KEY],
@@ -113,6 +120,7 @@ def test_what_the_execution_role_is_asked_about() -> None:
                 "kms:EncryptionContext:SecretARN": [SECRET],
                 "kms:ViaService": ["secretsmanager.eu-west-1.amazonaws.com"],
                 "kms:CallerAccount": [ACCOUNT],
+                **HERE,
             },
         ),
     ]
@@ -123,6 +131,60 @@ def test_each_thing_that_is_refused_is_told() -> None:
     assert len(found) == 9
     assert found[2] == "dev-web-execution may not ecr:GetAuthorizationToken on *: no task starts with it"
     assert found[5] == f"dev-web-execution may not ssm:GetParameters on {VALUE}: no task starts with it"
+
+
+@pytest.mark.parametrize(
+    ("specific", "result", "words"),
+    [
+        (
+            {"MissingContextValues": ["aws:SourceVpc"]},
+            {"MissingContextValues": ["aws:SourceVpc"]},
+            ", as far as can be told without aws:SourceVpc: then no task starts",
+        ),
+        (
+            {},
+            {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
+            " by a service control policy, if its conditions hold for ECS's call: then no task starts",
+        ),
+        ({}, {"OrganizationsDecisionDetail": {"AllowedByOrganizations": True}}, ": no task starts with it"),
+    ],
+    ids=["a key is missing", "by the organization", "by its own policies"],
+)
+def test_a_refusal_that_is_not_certain_is_told_as_such(specific: Json, result: Json, words: str) -> None:
+    """The first refused action has one resource, the second none."""
+    aws = with_reads(allowed=False)
+    answer = aws.answers["SimulatePrincipalPolicy"]
+
+    def simulated(given: Json) -> Json:
+        content = answer(given)  # type: ignore[operator]
+        for each in content["EvaluationResults"]:
+            each.update(result)
+            for one in each["ResourceSpecificResults"]:
+                one.update(specific)
+        return content
+
+    aws.answers["SimulatePrincipalPolicy"] = simulated
+    found = list(permissions(subject(aws)))
+    assert found[0].what == f"dev-web-execution may not ecr:BatchGetImage on {arn('ecr', 'repository/dev-web')}{words}"
+    assert found[2].what == f"dev-web-execution may not ecr:GetAuthorizationToken on *{words}"
+    assert {isinstance(each, Unsure) for each in found} == {"no task starts with it" not in words}
+
+
+def test_what_is_in_another_region_is_asked_there() -> None:
+    other = VALUE.replace("eu-west-1", "us-east-1")
+    aws = with_reads(allowed=True)
+    aws.definitions[f"arn:aws:ecs:eu-west-1:{ACCOUNT}:task-definition/dev-web:1"]["containerDefinitions"][0]["secrets"].append(
+        {"name": "O", "valueFrom": other}
+    )  # fmt: skip
+    assert list(permissions(subject(aws))) == []
+    asked = [given for _, operation, given in aws.calls if operation == "SimulatePrincipalPolicy"]
+    regions = {
+        given["ResourceArns"][0]: entry["ContextKeyValues"]
+        for given in asked
+        for entry in given["ContextEntries"]
+        if entry["ContextKeyName"] == "aws:RequestedRegion"
+    }
+    assert (regions[VALUE], regions[other]) == (["eu-west-1"], ["us-east-1"])
 
 
 def test_a_role_that_is_gone_is_told_once() -> None:

@@ -13,7 +13,7 @@ from verified import Answers, released
 from delivery.__main__ import main
 from delivery.command_line import Connection
 from delivery.verification import verify as module
-from delivery.verification.subject import Problem, Subject
+from delivery.verification.subject import Problem, Subject, Unsure
 
 
 def quiet(subject: Subject) -> Iterator[Problem]:
@@ -76,6 +76,17 @@ def test_all_is_well(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "OF_THE_STACK", {})
     done = run(aws, monkeypatch)
     assert (done.exit_code, done.output) == (0, "1 checks of web: nothing is wrong\n")
+
+
+def unsure(subject: Subject) -> Iterator[Problem]:
+    yield Unsure("it may be wrong", "look yourself")
+
+
+def test_what_a_check_is_not_sure_of_was_not_looked_at(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OF_A_SERVICE", {"unsure": unsure})
+    monkeypatch.setattr(module, "OF_THE_STACK", {})
+    (found,) = module.verify(aws.session(), "dev").findings
+    assert (found.looked, found.problem, found.mend) == (False, "it may be wrong", "look yourself")
 
 
 def broken(subject: Subject) -> Iterator[Problem]:
