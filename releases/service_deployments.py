@@ -116,18 +116,30 @@ def newest(ecs: Any, cluster: str, service: str) -> ServiceDeployment | None:
         cluster: the ECS cluster's name.
         service: the ECS service's name.
     """
-    after, more, listed = datetime.now(UTC) - LONGEST, dict[str, str](), list[dict[str, Any]]()
+    listed = listed_since(ecs, cluster, service, datetime.now(UTC) - LONGEST)
+    if not listed:
+        return None
+    return described(ecs, max(listed, key=lambda each: each["createdAt"].timestamp())["serviceDeploymentArn"])
+
+
+def listed_since(ecs: Any, cluster: str, service: str, after: datetime) -> list[dict[str, Any]]:
+    """The service deployments that were made since then, as ListServiceDeployments has them: it has no paginator.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
+        after: the moment.
+    """
+    more, listed = dict[str, str](), list[dict[str, Any]]()
     while True:
         page = ecs.list_service_deployments(
             cluster=cluster, service=service, createdAt={"after": after}, maxResults=100, **more
         )
         listed += page["serviceDeployments"]
         if not page.get("nextToken"):
-            break
+            return listed
         more = {"nextToken": page["nextToken"]}
-    if not listed:
-        return None
-    return described(ecs, max(listed, key=lambda each: each["createdAt"].timestamp())["serviceDeploymentArn"])
 
 
 def described(ecs: Any, arn: str) -> ServiceDeployment:

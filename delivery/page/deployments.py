@@ -12,6 +12,7 @@ from delivery.page.words import legible
 from releases.controllers.codedeploy import CodeDeployController
 from releases.ecs import describe_tasks, in_parts
 from releases.failure import one_line
+from releases.service_deployments import listed_since
 from releases.service_state import ServiceState, revision_name
 
 AT_MOST = 20
@@ -45,10 +46,7 @@ def by_ecs(ecs: Any, state: ServiceState, tasks: Sequence[Task], since: datetime
     """The deployments of ECS's that began since then, the oldest first; none where CodeDeploy deploys."""
     if state.controller.deploys_template:
         return []
-    pages = ecs.list_service_deployments(
-        cluster=state.cluster, service=state.name, createdAt={"after": since}, maxResults=100
-    )
-    arns = [each["serviceDeploymentArn"] for each in pages["serviceDeployments"]]
+    arns = [each["serviceDeploymentArn"] for each in listed_since(ecs, state.cluster, state.name, since)]
     described = [
         each
         for part in in_parts(arns, AT_MOST)

@@ -123,6 +123,28 @@ def test_they_come_in_their_order_and_none_from_before() -> None:
     ]
 
 
+class Pages(PageAws):
+    """Which lists one service deployment a page."""
+
+    def _ListServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
+        place = int(given.get("nextToken", 0))
+        whole = super()._ListServiceDeployments({name: each for name, each in given.items() if name != "nextToken"})
+        listed = whole["serviceDeployments"]
+        more = {"nextToken": str(place + 1)} if place + 1 < len(listed) else {}
+        return {"serviceDeployments": listed[place : place + 1], **more}
+
+
+def test_all_pages_are_read() -> None:
+    listed = [described("SUCCESSFUL", finishedAt=NOW) | {"serviceDeploymentArn": f"x/{n}"} for n in range(3)]
+    aws = Pages(shifts=listed)
+    aws.record("none")
+    aws.service(aws.revision(7, ":live"), None)
+    session = aws.session()
+    state = read_state(session, "dev", "web")
+    found = by_ecs(session.client("ecs"), state, [], ago(minutes=30))
+    assert sorted(each.id for each in found) == ["0", "1", "2"]
+
+
 def test_a_service_of_code_deploy_has_none_of_ecs() -> None:
     aws = PageAws()
     aws.record("none")
