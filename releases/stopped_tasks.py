@@ -31,9 +31,10 @@ def failed(ecs: Any, cluster: str, service: str) -> list[dict[str, Any]]:
 
 
 def why(task: Mapping[str, Any]) -> str:
-    """Why a task has stopped, with the exit codes of its containers."""
+    """Why a task has stopped, with the exit codes of its containers; ECS may have no reason (API, Task)."""
     codes = [f"{c['name']} exit code {c['exitCode']}" for c in task["containers"] if c.get("exitCode") is not None]
-    return f"{task['stoppedReason']} ({', '.join(codes)})" if codes else str(task["stoppedReason"])
+    reason = str(task.get("stoppedReason") or "ECS says no reason")
+    return f"{reason} ({', '.join(codes)})" if codes else reason
 
 
 def log_end(session: boto3.Session, task: Mapping[str, Any]) -> list[str]:
