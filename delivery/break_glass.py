@@ -28,7 +28,7 @@ from releases.names import aws_name, function_of_steps
 from releases.pipeline import Origin
 from releases.pipeline_state import DEPLOY_STAGE, PipelineState
 from releases.progress import Log
-from releases.service_state import ServiceState, read_state
+from releases.service_state import ServiceState, read_state, revision_name
 
 PAUSE = 5.0
 """Seconds between two calls of a step; CodePipeline calls some 30 seconds later."""
@@ -48,6 +48,7 @@ class Plan:
         origin: where the image came from, as an earlier release says it.
         migrates: whether its migration runs first.
         by: the ARN of who does this.
+        revision: the task definition that it runs, and that is cloned.
         frozen: that its releases wait, why and for whom; "" when they do not.
         pipeline: what its pipeline is at; nothing where CodePipeline does not say it.
     """
@@ -58,6 +59,7 @@ class Plan:
     origin: Origin
     migrates: bool
     by: str
+    revision: str
     frozen: str
     pipeline: PipelineState
 
@@ -68,7 +70,7 @@ class Plan:
             f"{self.service}: deploys {self.digest} without its pipeline",
             *([f"  runs the migration first: {' '.join(migration.command)}"] if migration and self.migrates else []),
             *(["  leaves its migration out"] if migration and not self.migrates else []),
-            f"  clones what {self.settings.service} runs, waits until ECS has deployed it, and releases it",
+            f"  clones {self.revision}, which {self.settings.service} runs, waits until ECS has deployed it, and releases it",
             "  asks for nobody's approval, also where its pipeline does",
             *([f"  does so although {self.frozen}"] if self.frozen else []),
             *(f"  {each}, and deploys its own image when it comes to that" for each in self._executions()),
@@ -129,7 +131,8 @@ def plan(
     before = service_history(session, stack, service).with_digest(digest)
     origin = Origin(before.source_version, "", before.commit, before.repository) if before else Origin()
     by = str(session.client("sts").get_caller_identity()["Arn"])
-    return Plan(service, settings, digest, origin, migrates, by, frozen, state.pipeline)
+    revision = revision_name(state.task_definition)
+    return Plan(service, settings, digest, origin, migrates, by, revision, frozen, state.pipeline)
 
 
 def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:

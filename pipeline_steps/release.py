@@ -91,10 +91,26 @@ class _Step:
         last = self._last
         if last is None or last.execution != self._parameters["execution"]:
             return None
-        announce(self._session, self._settings.pipeline, last, self._uploaded, changed=[])
-        if self._parameters.get("woken") == "yes":
-            wake.sleep(self._session, self._settings)
-        return Done(f"Released by this execution already, as {release_tag(last.release)}")
+        return self._end(last, f"Released by this execution already, as {release_tag(last.release)}")
+
+    def _by_another(self, deployment: Deployment) -> Done | None:
+        """How this execution ends where another has released the same deployment, as one without the pipeline may."""
+        last = self._last
+        if last is None or (last.image_digest, last.task_definition) != (self._digest, deployment.task_definition):
+            return None
+        own = {name: self._parameters[name] for name in ("execution", "commit", "repository")}
+        revision, tag = last.task_definition, release_tag(last.release)
+        return self._end(replace(last, **own), f"Execution {last.execution} has released {revision} already, as {tag}")
+
+    def _end(self, released: Release, summary: str) -> Done:
+        """Tell a release that is recorded."""
+        announce(self._session, self._settings.pipeline, released, self._uploaded, changed=[])
+        return Done(" ".join([summary, *self._sleep()]))
+
+    def _sleep(self) -> list[str]:
+        """What comes of a service that Wake has woken, in words."""
+        woken = self._parameters.get("woken") == "yes"
+        return [wake.sleep(self._session, self._settings)] if woken else []
 
     def go_on(self, progress: Progress, version: int) -> Outcome:
         now = self._service_now()
@@ -108,7 +124,7 @@ class _Step:
             others = progress.others + (now.deployment.id != progress.deployment)
             return Waiting(summary, asdict(replace(progress, others=others)))
         self._check_images(now)
-        return self._release(now.deployment, version)
+        return self._by_another(now.deployment) or self._release(now.deployment, version)
 
     def _service_now(self) -> ServiceNow:
         service = describe_service(self._ecs, self._settings.cluster, self._settings.service)
@@ -201,9 +217,7 @@ class _Step:
         measure(self._session, settings.pipeline, self._uploaded, self._now, deployment.created)
         summary = f"Released {self._digest} as {release_tag(number)}, {deployment.task_definition}"
         notes = [f"Sidecar changed: {each}. A tag names what it named when the deployment began." for each in changed]
-        if parameters.get("woken") == "yes":
-            notes.append(wake.sleep(self._session, settings))
-        return Done(" ".join([summary, *notes]))
+        return Done(" ".join([summary, *notes, *self._sleep()]))
 
     def _started_by(self) -> str:
         pipeline = Pipeline(self._session, self._settings.pipeline)

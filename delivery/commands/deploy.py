@@ -1,6 +1,7 @@
 """A release of an image that is there, through the pipeline or, when CodePipeline is down, without it."""
 
 import re
+from functools import partial
 
 import boto3
 import click
@@ -74,7 +75,8 @@ def command(
     if not without_pipeline:
         redeploy.deploy(session, stack, service, digest, click.echo, wait=wait)
         return
-    chosen = break_glass.plan(
+    look = partial(
+        break_glass.plan,
         session,
         stack,
         service,
@@ -83,7 +85,10 @@ def command(
         migrates=not without_migration,
         although_frozen=although_frozen,
     )
+    chosen = look()
     click.echo("\n".join(chosen.lines()))
     if not yes:
         confirm("Release it?")
+        if (now := look().lines()) != chosen.lines():
+            raise DeliveryError("meanwhile this has come instead, so run it again:", now)
     break_glass.run(session, chosen, click.echo)

@@ -201,6 +201,29 @@ def test_what_this_execution_released_already_is_told_again_and_not_written(monk
     assert len(step.aws.called("PutEvents")) == 1
 
 
+OF_ANOTHER = RECORD.replace(EARLIER, DIGEST).replace(OLD, REVISION)
+
+
+@pytest.mark.parametrize("code_deploy", [False, True])
+def test_what_another_execution_has_released_is_not_released_again(
+    monkeypatch: pytest.MonkeyPatch, code_deploy: bool
+) -> None:
+    """A release without the pipeline has come first. The event tells this execution's commit of it."""
+    looks = [task_set(1, "STEADY_STATE")] if code_deploy else [look("IN_PROGRESS"), look()]
+    settings = BLUE_GREEN if code_deploy else {}
+    step = Step(looks, record=OF_ANOTHER, given={"woken": "yes"}, settings=settings).run(monkeypatch)
+    assert step.end == Done(f"Execution exec-0 has released {REVISION} already, as release-1 It is back at 0 tasks")
+    assert step.wrote == []
+    (event,) = step.aws.called("PutEvents")
+    detail = json.loads(event["Entries"][0]["Detail"])
+    assert (detail["release"], detail["execution-id"], detail["commit"]) == (1, "exec-1", "c")
+
+
+@pytest.mark.parametrize("record", [RECORD.replace(EARLIER, DIGEST), RECORD.replace(OLD, REVISION)])
+def test_the_live_image_in_another_revision_is_another_release(monkeypatch: pytest.MonkeyPatch, record: str) -> None:
+    assert Step([look()], record=record).run(monkeypatch).wrote == RELEASED
+
+
 def test_a_release_that_was_cut_off_after_its_tag_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     images = {DIGEST: ["release-2"], EARLIER: ["release-1", "live"]}
     assert Step([look()], images=images).run(monkeypatch).wrote == RELEASED

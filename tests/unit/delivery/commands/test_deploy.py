@@ -82,7 +82,7 @@ def test_the_steps_run_here_and_are_given_what_the_pipeline_gives_them(run: Any,
     assert (done.exit_code, done.output) == (0, (
         f"web: deploys {B} without its pipeline\n"
         "  runs the migration first: bin/migrate up\n"
-        "  clones what dev-web runs, waits until ECS has deployed it, and releases it\n"
+        "  clones dev-web:1, which dev-web runs, waits until ECS has deployed it, and releases it\n"
         "  asks for nobody's approval, also where its pipeline does\n"
         f"  its release says that {ME} has done it\n"
         "Migrate: It waits\nMigrate: migrate is done\n"
@@ -119,6 +119,30 @@ def test_a_step_that_fails_ends_it(run: Any, steps: Steps) -> None:
     assert done.exit_code == 1
     assert done.output.endswith("error: Deploy has failed: it went back\n")
     assert "release" not in steps.names
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_it_looks_again_when_it_was_asked(
+    aws: Answers, run: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    def confirm(question: str) -> None:
+        if changed:
+            aws.services["dev-web"]["deployments"][0]["taskDefinition"] = aws.revision(2, f"@{A}")
+
+    monkeypatch.setattr("delivery.commands.deploy.confirm", confirm)
+    done = run(*GLASS[:-1])
+    assert (done.exit_code, steps.calls == []) == (changed, changed), done.output
+    said = f"error: meanwhile this has come instead, so run it again:\nweb: deploys {B} without its pipeline\n"
+    assert (said in done.output) == changed
+    assert ("clones dev-web:2," in done.output) == changed
+
+
+def test_what_is_in_flight_after_the_question_stops_it(
+    aws: Answers, run: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.commands.deploy.confirm", lambda question: in_flight(aws))
+    assert run(*GLASS[:-1]).output.endswith("then run this again\n")
+    assert steps.calls == []
 
 
 def down(given: Json) -> Json:
