@@ -1,5 +1,6 @@
 """What a service's containers have logged, those of tasks that have stopped too."""
 
+import heapq
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,19 +131,21 @@ class Search:
     container: str | None = None
     streams: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def since(self, moment: datetime) -> Iterator[tuple[str, Line]]:
-        """What was written since then, by an id of its own, the oldest first.
+    def since(self, moment: datetime) -> Iterator[Line]:
+        """What was written since then, the oldest first; as it is found, a page after the other.
 
         Raises:
             DeliveryError: the service has no log.
             botocore.exceptions.ClientError: AWS refuses to tell.
         """
+        return (line for _, line in self._lines(moment) if self.container in (None, line.container))
+
+    def _lines(self, moment: datetime) -> Iterator[tuple[str, Line]]:
+        """What all containers have written, by an id of its own."""
         groups = self.streams or {log_group(self.name): []}
-        events = [event for group, streams in groups.items() for event in self._events(group, streams, moment)]
-        for event in sorted(events, key=lambda event: event["timestamp"]):
-            line = Line.parse(event)
-            if self.container in (None, line.container):
-                yield event["eventId"], line
+        found = [self._events(group, streams, moment) for group, streams in groups.items()]
+        for event in heapq.merge(*found, key=lambda event: event["timestamp"]):
+            yield event["eventId"], Line.parse(event)
 
     def _events(self, group: str, streams: Sequence[str], moment: datetime) -> Iterator[dict[str, Any]]:
         only = {"logStreamNames": list(streams)} if streams else {}
@@ -151,22 +154,23 @@ class Search:
         )
         try:
             for page in pages:
-                yield from page["events"]
+                yield from sorted(page["events"], key=lambda event: event["timestamp"])
         except self.logs.exceptions.ResourceNotFoundException:
             raise DeliveryError(no_log(group)) from None
 
     def follow(self, moment: datetime, show: Callable[[Line], None]) -> None:
         """Show what is written, from then on, until the process is interrupted."""
-        shown: dict[str, Line] = {}
+        seen: dict[str, Line] = {}
         while True:
-            for event, line in self.since(moment):
-                if event not in shown:
-                    shown[event] = line
-                    show(line)
-            if shown:
-                newest = max(datetime.fromisoformat(line.time) for line in shown.values())
+            for event, line in self._lines(moment):
+                if event not in seen:
+                    seen[event] = line
+                    if self.container in (None, line.container):
+                        show(line)
+            if seen:
+                newest = max(datetime.fromisoformat(line.time) for line in seen.values())
                 moment = max(moment, newest - LATE)
-                shown = {event: line for event, line in shown.items() if datetime.fromisoformat(line.time) >= moment}
+                seen = {event: line for event, line in seen.items() if datetime.fromisoformat(line.time) >= moment}
             time.sleep(PAUSE)
 
 

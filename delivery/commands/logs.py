@@ -77,8 +77,8 @@ def command(
     wanted, moment = search(session, stack, service, container, streams), datetime.now(UTC) - ago
     if follow:
         wanted.follow(moment, lambda line: click.echo(line.text()))
-    lines = [line for _, line in wanted.since(moment)]
+    lines = wanted.since(moment)
     if as_json:
-        print_json(lines)
+        print_json(list(lines))
     for line in [] if as_json else lines:
         click.echo(line.text())

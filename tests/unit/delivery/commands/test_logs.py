@@ -163,3 +163,52 @@ def test_what_is_followed_is_shown_once(aws: Answers, monkeypatch: pytest.Monkey
         logs.search(aws.session(), "dev", "web").follow(BEGAN, lambda line: shown.append(line.message))
     assert shown == ["a", "b", "c"]
     assert starts == [BEGAN, BEGAN, BEGAN, BEGAN + timedelta(seconds=69)], "what comes 30 s late is found"
+
+
+def test_the_window_of_what_is_followed_moves_on_by_what_other_containers_write(
+    aws: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [[event(1, "a", "proxy"), event(50, "b", "proxy")], [event(50, "b", "proxy"), event(51, "c")]]
+    starts: list[datetime] = []
+
+    def answer(given: Json) -> Json:
+        starts.append(datetime.fromtimestamp(given["startTime"] / 1000, UTC))
+        return {"events": looks.pop(0)}
+
+    def rest(seconds: float) -> None:
+        if not looks:
+            raise KeyboardInterrupt
+
+    aws.answers["FilterLogEvents"] = answer
+    monkeypatch.setattr("time.sleep", rest)
+    shown: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        logs.search(aws.session(), "dev", "web", "web").follow(BEGAN, lambda line: shown.append(line.message))
+    assert shown == ["c"]
+    assert starts == [BEGAN, BEGAN + timedelta(seconds=20)]
+
+
+def test_a_page_is_shown_before_the_next_one_is_read(run: Any, aws: Answers) -> None:
+    pages = [
+        {"events": [event(2, "b"), event(1, "a")], "nextToken": "x"},
+        {"events": [event(3, "c")], "nextToken": "y"},
+    ]
+
+    def answer(given: Json) -> Json:
+        if not pages:
+            raise RefusedError("ThrottlingException", "Rate exceeded")
+        return pages.pop(0)
+
+    aws.answers["FilterLogEvents"] = answer
+    done = run()
+    assert done.output.startswith(
+        "12:00:01 00000000 web | a\n12:00:02 00000000 web | b\n12:00:03 00000000 web | c\nerror: AWS takes no more calls"
+    )
+    assert done.exit_code == 1
+
+
+def test_what_several_groups_have_is_shown_in_its_order(run: Any, aws: Answers) -> None:
+    with_tasks(aws, {"/ecs/dev-web": ["p/web/one"], "/ecs/proxy": ["p/proxy/one"]})
+    written = {"/ecs/dev-web": [event(1, "a"), event(3, "c")], "/ecs/proxy": [event(2, "b", "proxy")]}
+    aws.answers["FilterLogEvents"] = lambda given: {"events": written[given["logGroupName"]]}
+    assert [line[-1] for line in run("--release", "1").output.splitlines()] == ["a", "b", "c"]
