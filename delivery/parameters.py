@@ -22,6 +22,8 @@ MOST_NAMES = 50
 """That one filter of DescribeParameters takes (SSM, ParameterStringFilter: Values)."""
 MOST_VALUES = 10
 """That GetParameters takes."""
+KEPT = ("Type", "KeyId", "Tier", "DataType")
+"""What a parameter has besides its value, by the same names in DescribeParameters and in PutParameter (SSM)."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +118,18 @@ def owner(stack: str, name: str) -> str:
 
 
 def set_value(session: boto3.Session, name: str, value: str) -> int:
-    """Write a parameter of somebody else's, with the type and the key that it has, or as a SecureString; its version.
+    """Write a parameter of somebody else's as it is kept, or as a SecureString; its version.
+
+    What is left out is not kept: a SecureString would get the account's key, the tier would be the region's default,
+    and no data type would check the value (SSM, PutParameter: KeyId, Tier, DataType).
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
     """
     found = _described(session, [name]).get(name)
-    if found is None:
-        kept: dict[str, Any] = {"Type": "SecureString"}
-    else:  # without its key a SecureString would get the account's (SSM, PutParameter: KeyId)
-        kept = {"Overwrite": True, "Type": found["Type"], **({"KeyId": found["KeyId"]} if "KeyId" in found else {})}
+    kept: dict[str, Any] = {"Type": "SecureString"}
+    if found is not None:
+        kept = {"Overwrite": True, **{key: found[key] for key in KEPT if key in found}}
     return int(session.client("ssm").put_parameter(Name=name, Value=value, **kept)["Version"])
 
 

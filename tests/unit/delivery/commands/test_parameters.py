@@ -21,7 +21,7 @@ KINDS: dict[str, Json] = {
     OURS: {"Type": "SecureString", "KeyId": "k", "Version": 1},
     PLAIN: {"Type": "String", "Version": 1},
     BUILD: {"Type": "String", "Version": 3},
-    SHARED: {"Type": "SecureString", "KeyId": "alias/shared", "Version": 7},
+    SHARED: {"Type": "SecureString", "KeyId": "alias/shared", "Tier": "Advanced", "DataType": "text", "Version": 7},
 }
 
 
@@ -144,7 +144,7 @@ def test_a_parameter_of_somebody_else_s_is_set_with_its_type_and_key(run: Any, a
     )
     (given,) = [given for _, operation, given in aws.calls if operation == "PutParameter"]
     kept = {"Name": SHARED, "Value": "new", "Type": "SecureString", "KeyId": "alias/shared", "Overwrite": True}
-    assert given == kept
+    assert given == {**kept, "Tier": "Advanced", "DataType": "text"}
     run("set", "/shared/gone", "--stack", "dev", given="two\nlines\n\n")
     given = [given for _, operation, given in aws.calls if operation == "PutParameter"][1]
     assert given == {"Name": "/shared/gone", "Value": "two\nlines\n", "Type": "SecureString"}
