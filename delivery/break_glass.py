@@ -1,7 +1,7 @@
 """A release without the pipeline, for when CodePipeline is down: by the pipeline's own steps, run here.
 
-Migrate, Deploy and Release are those of `pipeline_steps`, with the settings that the service's function has, so that
-checks, tags, record and announcement are the same. What differs: this process makes the calls, with the operator's
+Migrate, Wake, Deploy and Release are those of `pipeline_steps`, with the settings that the service's function has, so
+that checks, tags, record and announcement are the same. What differs: this process makes the calls, with the operator's
 credentials, and the execution that the record names is made up.
 """
 
@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery import freeze
 from delivery.commands.history import service_history
-from pipeline_steps import deploy, migrate, release
+from pipeline_steps import deploy, migrate, release, wake
 from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.package.images import Images
 from pipeline_steps.settings import VARIABLE, Settings
@@ -32,6 +32,8 @@ from releases.service_state import ServiceState, read_state, revision_name
 
 PAUSE = 5.0
 """Seconds between two calls of a step; CodePipeline calls some 30 seconds later."""
+WOKEN = "WOKEN"
+"""Wake's variable, of which Release is told."""
 DOWN = 500
 """From this HTTP status on it is AWS that fails."""
 Step = Callable[[boto3.Session, Settings, Job], Outcome]
@@ -48,6 +50,7 @@ class Plan:
         origin: where the image came from, as an earlier release says it.
         migrates: whether its migration runs first.
         by: the ARN of who does this.
+        wakes: whether it wants no task now, so that one is started to prove the release.
         revision: the task definition that it runs, and that is cloned.
         frozen: that its releases wait, why and for whom; "" when they do not.
         pipeline: what its pipeline is at; nothing where CodePipeline does not say it.
@@ -59,6 +62,7 @@ class Plan:
     origin: Origin
     migrates: bool
     by: str
+    wakes: bool
     revision: str
     frozen: str
     pipeline: PipelineState
@@ -70,7 +74,9 @@ class Plan:
             f"{self.service}: deploys {self.digest} without its pipeline",
             *([f"  runs the migration first: {' '.join(migration.command)}"] if migration and self.migrates else []),
             *(["  leaves its migration out"] if migration and not self.migrates else []),
-            f"  clones {self.revision}, which {self.settings.service} runs, waits until ECS has deployed it, and releases it",
+            *(["  starts one task for it, as the service wants none; Release stops that"] if self.wakes else []),
+            f"  clones {self.revision}, which {self.settings.service} runs, waits until ECS has deployed it, "
+            "and releases it",
             "  asks for nobody's approval, also where its pipeline does",
             *([f"  does so although {self.frozen}"] if self.frozen else []),
             *(f"  {each}, and deploys its own image when it comes to that" for each in self._executions()),
@@ -108,6 +114,7 @@ def plan(
         although_frozen: whether a freeze does not stop it.
 
     Raises:
+        RecordError: the release record is none.
         DeliveryError: something is in flight, it is frozen, CodeDeploy deploys it, or the image does not fit.
         MissingImageError: the image is not in the service's repository.
         botocore.exceptions.ClientError: AWS refuses.
@@ -131,12 +138,12 @@ def plan(
     before = service_history(session, stack, service).with_digest(digest)
     origin = Origin(before.source_version, "", before.commit, before.repository) if before else Origin()
     by = str(session.client("sts").get_caller_identity()["Arn"])
-    revision = revision_name(state.task_definition)
-    return Plan(service, settings, digest, origin, migrates, by, revision, frozen, state.pipeline)
+    wakes, revision = not state.desired and state.release is not None, revision_name(state.task_definition)
+    return Plan(service, settings, digest, origin, migrates, by, wakes, revision, frozen, state.pipeline)
 
 
 def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:
-    """Migrate, deploy and release; what Release says.
+    """Migrate, wake, deploy and release; what Release says.
 
     Raises:
         DeliveryError: a step has failed, in its own words.
@@ -153,15 +160,18 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:
     }
     steps: Mapping[str, Step] = {
         **({"Migrate": migrate.run} if chosen.settings.migration and chosen.migrates else {}),
+        **({"Wake": wake.run} if chosen.wakes else {}),
         "Deploy": deploy.run,
         "Release": release.run,
     }
     summary = ""
     for name, step in steps.items():
         try:
-            summary = _follow(session, step, chosen.settings, parameters, partial(_say, log_progress, name))
+            done = _follow(session, step, chosen.settings, parameters, partial(_say, log_progress, name))
         except StepError as error:
             raise DeliveryError(f"{name} has failed: {error}") from None
+        parameters |= {"woken": done.variables[WOKEN]} if WOKEN in done.variables else {}
+        summary = done.summary
     return summary
 
 
@@ -171,7 +181,7 @@ def _say(log_progress: Log, step: str, line: str) -> None:
 
 def _follow(
     session: boto3.Session, step: Step, settings: Settings, parameters: Mapping[str, str], log_progress: Log
-) -> str:
+) -> Done:
     """Call a step until it is done, as CodePipeline does."""
     state: Mapping[str, Any] = {}
     id, told = str(uuid.uuid4()), ""
@@ -181,7 +191,7 @@ def _follow(
             told = outcome.summary
             log_progress(told)
         if isinstance(outcome, Done):
-            return outcome.summary
+            return outcome
         state = json.loads(json.dumps(dict(outcome.state)))
         time.sleep(PAUSE)
 

@@ -98,9 +98,9 @@ class _Step:
         last = self._last
         if last is None or (last.image_digest, last.task_definition) != (self._digest, deployment.task_definition):
             return None
-        own = {name: self._parameters[name] for name in ("execution", "commit", "repository")}
-        revision, tag = last.task_definition, release_tag(last.release)
-        return self._end(replace(last, **own), f"Execution {last.execution} has released {revision} already, as {tag}")
+        given, revision, tag = self._parameters, last.task_definition, release_tag(last.release)
+        own = replace(last, execution=given["execution"], commit=given["commit"], repository=given["repository"])
+        return self._end(own, f"Execution {last.execution} has released {revision} already, as {tag}")
 
     def _end(self, released: Release, summary: str) -> Done:
         """Tell a release that is recorded."""

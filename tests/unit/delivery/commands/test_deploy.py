@@ -40,7 +40,7 @@ class Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[tuple[str, Job]] = []
         self.fails = ""
-        for name in ("migrate", "deploy", "release"):
+        for name in ("migrate", "wake", "deploy", "release"):
             monkeypatch.setattr(getattr(break_glass, name), "run", self._step(name))
         monkeypatch.setattr("time.sleep", lambda seconds: None)
         monkeypatch.setattr(
@@ -53,6 +53,8 @@ class Steps:
             self.calls.append((name, job))
             if name == self.fails:
                 raise StepError("it went back")
+            if name == "wake":
+                return Done("one is started", {"WOKEN": "yes"})
             return Done(f"{name} is done") if job.state else Waiting("It waits", {"since": 1})
 
         return run
@@ -111,6 +113,22 @@ def test_where_the_image_came_from_is_what_its_release_said(aws: Answers, run: A
 def test_the_migration_may_be_left_out(run: Any, steps: Steps) -> None:
     assert "  leaves its migration out\n" in run(*GLASS, "--without-migration").output
     assert steps.names == ["deploy", "deploy", "release", "release"]
+
+
+def test_a_service_that_sleeps_proves_it_with_one_task(aws: Answers, run: Any, steps: Steps) -> None:
+    aws.services["dev-web"]["desiredCount"] = 0
+    done = run(*GLASS)
+    assert "  starts one task for it, as the service wants none; Release stops that\n" in done.output
+    assert "Wake: one is started\nDeploy: " in done.output
+    assert steps.names == ["migrate", "migrate", "wake", "deploy", "deploy", "release", "release"]
+    assert steps.calls[-1][1].parameters["woken"] == "yes"
+
+
+def test_the_first_release_wakes_nothing(aws: Answers, run: Any, steps: Steps) -> None:
+    aws.services["dev-web"]["desiredCount"] = 0
+    aws.record("none")
+    assert run(*GLASS).exit_code == 0
+    assert "wake" not in steps.names
 
 
 def test_a_step_that_fails_ends_it(run: Any, steps: Steps) -> None:
