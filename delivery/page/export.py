@@ -1,6 +1,6 @@
 """What a stack's export says of who may reach what, and of its pipelines.
 
-The export is what `pulumi stack export` prints; secrets in it are not looked at.
+The export is what `pulumi stack export` prints; secrets in it are not looked at, and taken as not there.
 """
 
 import json
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from delivery.pull_request.preview import SIGNATURE
 from releases.errors import DeliveryError
 
 EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
@@ -122,7 +123,21 @@ def read_export(text: str) -> Export:
 
 def _resource(given: Json) -> Resource:
     urn, parent = given["urn"], given.get("parent", "")
-    return Resource(urn.split("::", 3)[3], given["type"], parent.rpartition("::")[2], given.get("outputs", {}))
+    outputs = _without_secrets(given.get("outputs") or {})
+    return Resource(urn.split("::", 3)[3], given["type"], parent.rpartition("::")[2], outputs)
+
+
+def _without_secrets(value: Any) -> Any:
+    """A value of the state; what stands for a secret is an object with a key of its own (Pulumi's wire format)."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items() if not _is_secret(item)}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value if not _is_secret(item)]
+    return value
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and SIGNATURE in value
 
 
 def _of(resources: Sequence[Resource], kind: str) -> Iterator[Resource]:
@@ -141,13 +156,13 @@ def _services(resources: Sequence[Resource]) -> Iterator[Reached]:
         targets = [target for balancer in balancers for target in _target_groups(balancer)]
         connects = dict[str, str]()
         for let_in in (each.outputs for each in _of(resources, INGRESS)):
-            if let_in.get("referencedSecurityGroupId") in own:
+            if let_in.get("referencedSecurityGroupId") in own and "securityGroupId" in let_in:
                 group = str(let_in["securityGroupId"])
                 connects[groups.get(group, group)] = _ports(let_in)
         yield Reached(
             name=service.parent,
             hosts=list(dict.fromkeys(host for target in targets for host in routes.get(target, []))),
-            ports=sorted({int(each["containerPort"]) for each in balancers}),
+            ports=sorted({int(each["containerPort"]) for each in balancers if "containerPort" in each}),
             connects_to=dict(sorted(connects.items())),
             anywhere=any(
                 rule.outputs.get("securityGroupId") in own and rule.outputs.get("cidrIpv4") in EVERYBODY
@@ -161,14 +176,14 @@ def _entrance(resources: Sequence[Resource], services: Sequence[Reached]) -> Ent
     if balancer is None:
         return Entrance("", False, {}, []) if any(each.ports for each in services) else None
     own = set(balancer.outputs.get("securityGroups") or [])
+    listeners = [each.outputs for each in _of(resources, "aws:lb/listener:Listener") if "port" in each.outputs]
     rules = [rule.outputs for rule in _of(resources, INGRESS) if rule.outputs.get("securityGroupId") in own]
     allowed = [str(rule.get("cidrIpv4") or rule.get("cidrIpv6") or rule.get("prefixListId") or "") for rule in rules]
     return Entrance(
         name=str(balancer.outputs.get("name", balancer.name)),
         internal=bool(balancer.outputs.get("internal")),
         listeners={
-            int(each.outputs["port"]): _listening(each.outputs)
-            for each in sorted(_of(resources, "aws:lb/listener:Listener"), key=lambda each: int(each.outputs["port"]))
+            int(each["port"]): _listening(each) for each in sorted(listeners, key=lambda each: int(each["port"]))
         },
         allowed=sorted(dict.fromkeys(each for each in allowed if each)),
     )
@@ -179,7 +194,11 @@ def _pipelines(resources: Sequence[Resource]) -> dict[tuple[Stage, ...], list[st
     for pipeline in sorted(_of(resources, "aws:codepipeline/pipeline:Pipeline"), key=lambda each: each.parent):
         stages = tuple(
             Stage(
-                str(stage["name"]), tuple((str(action["name"]), str(action["provider"])) for action in stage["actions"])
+                str(stage.get("name", "")),
+                tuple(
+                    (str(action.get("name", "")), str(action.get("provider", "")))
+                    for action in stage.get("actions") or []
+                ),
             )
             for stage in pipeline.outputs.get("stages") or []
         )
@@ -199,7 +218,7 @@ def _target_groups(balancer: Json) -> list[str]:
 
 def _targets(rule: Json) -> Iterator[str]:
     for action in rule.get("actions") or []:
-        yield from (each["arn"] for each in (action.get("forward") or {}).get("targetGroups") or [])
+        yield from (each["arn"] for each in (action.get("forward") or {}).get("targetGroups") or [] if "arn" in each)
         if action.get("targetGroupArn"):
             yield action["targetGroupArn"]
 

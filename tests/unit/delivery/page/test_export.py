@@ -1,5 +1,9 @@
 """What a stack's export says of who may reach what, and of its pipelines."""
 
+import copy
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from stack_export import (
     ALB,
@@ -80,10 +84,41 @@ def test_what_a_running_update_is_about_to_delete_is_not_there() -> None:
     assert [each.name for each in read_export(exported(service("new", "sg"), gone)).services] == ["new"]
 
 
+HIDDEN = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"hidden"'}
+
+
 def test_nothing_of_a_secret_is_kept() -> None:
-    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"hidden"'}
-    parameter = resource("aws:ssm/parameter:Parameter", "p", value=secret, name="n")
+    parameter = resource("aws:ssm/parameter:Parameter", "p", value=HIDDEN, name="n")
     assert "hidden" not in str(read_export(exported(*resources(), parameter)))
+
+
+def hidden(value: Any) -> Iterator[Any]:
+    """The value with each of its parts, and the parts of those, a secret in turn."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else list(enumerate(value)):
+            for other in [HIDDEN, *hidden(item)]:
+                changed = copy.copy(value)
+                changed[key] = other
+                yield changed
+
+
+def test_any_output_may_be_a_secret() -> None:
+    tried = 0
+    for number, each in enumerate(whole := resources()):
+        for outputs in hidden(each["outputs"]):
+            others = [*whole[:number], {**each, "outputs": outputs}, *whole[number + 1 :]]
+            assert "hidden" not in str(read_export(exported(*others)))
+            tried += 1
+        whole_hidden = [*whole[:number], {**each, "outputs": HIDDEN}, *whole[number + 1 :]]
+        assert "hidden" not in str(read_export(exported(*whole_hidden)))
+    assert tried > 100
+
+
+def test_what_is_not_secret_stays() -> None:
+    balancer = {**BALANCER, "outputs": {**BALANCER["outputs"], "dnsName": HIDDEN}}
+    found = read_export(exported(balancer)).entrance
+    assert found is not None
+    assert found.name == "dev"
 
 
 @pytest.mark.parametrize(
