@@ -40,13 +40,16 @@ def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_pr
     """Start the pipeline with an image, and follow it when asked.
 
     Raises:
-        DeliveryError: the execution did not succeed.
+        DeliveryError: the execution did not succeed; or it is to be followed, and its releases are frozen.
     """
     pipeline = Pipeline(session, aws_name(stack, service))
     execution = pipeline.start(digest)
     log_progress(f"Started execution {execution} of {pipeline.name}.")
     if closed := frozen(read_pipeline_state(session.client("codepipeline"), pipeline.name)):
-        log_progress(f"It waits: {words(stack, service, closed)}.")
+        why = words(stack, service, closed)
+        if wait:
+            raise DeliveryError(f"execution {execution} of {pipeline.name} waits, and this does not: {why}")
+        log_progress(f"It waits: {why}.")
     elif wait:
         follow(session, stack, service, pipeline, execution, log_progress)
         return

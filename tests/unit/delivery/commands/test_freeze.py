@@ -97,10 +97,22 @@ def test_where_codedeploy_deploys_edits_wait_too(run: Any, aws: Answers) -> None
     assert run("freeze", "--reason", "a sale").output.endswith(" lets them go on. Edits by `up` wait, too.\n")
 
 
-def test_a_redeployment_says_that_it_waits(run: Any, pipelines: Pipelines) -> None:
+@pytest.mark.parametrize("verb", [("redeploy", "web"), ("deploy", "web", "--image", A)])
+def test_a_deployment_of_what_is_frozen_says_that_it_waits_and_nobody_waits_for_it(
+    run: Any, aws: Answers, verb: tuple[str, ...]
+) -> None:
     run("freeze", "--reason", "a sale- ask @ops")
-    shown = run("redeploy", "web", "--wait").output
-    assert "It waits: releases of web wait (me: a sale- ask @ops); `delivery unfreeze web" in shown
+    shown = run(*verb)
+    why = "releases of web wait (me: a sale- ask @ops); `delivery unfreeze web --stack dev` lets them go on"
+    assert (shown.exit_code, shown.output.splitlines()[:2]) == (
+        0, ["Started execution run-1 of dev-web.", f"It waits: {why}."]
+    )  # fmt: skip
+    aws.pipeline["executions"].clear()
+    waited = run(*verb, "--wait")
+    assert (waited.exit_code, waited.output) == (
+        1, f"Started execution run-1 of dev-web.\nerror: execution run-1 of dev-web waits, and this does not: {why}\n"
+    )  # fmt: skip
+    assert asked(aws, "ListActionExecutions") == []
 
 
 def test_without_a_pipeline(run: Any, aws: Answers) -> None:
