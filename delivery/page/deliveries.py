@@ -17,7 +17,7 @@ from releases.names import LIVE, aws_name, release_tag
 from releases.pipeline import RUNNING, Pipeline
 from releases.pipeline_state import DEPLOY_STAGE
 from releases.record import UNKNOWN, Release
-from releases.service_state import ServiceState
+from releases.service_state import ServiceState, revision_name
 
 OUTCOMES = {"Succeeded": Outcome.SUCCEEDED, "Failed": Outcome.FAILED, "InProgress": Outcome.RUNNING}
 """CodePipeline's states of actions and executions; all others end them without success."""
@@ -46,25 +46,49 @@ def read_deliveries(
         found += [delivery] if delivery else []
     if not found:
         return []
-    return with_deployments(found, deployments.by_ecs(ecs, state, tasks, found[-1].started))[:most]
+    listed = deployments.by_ecs(ecs, state, tasks, found[-1].started)
+    return with_deployments(found, listed, history.releases)[:most]
 
 
-def with_deployments(found: Sequence[Delivery], listed: Iterable[Deployment]) -> list[Delivery]:
-    """Give each deployment to the delivery that has made it; what none has made is an edit, or somebody's own.
+def with_deployments(
+    found: Sequence[Delivery], listed: Iterable[Deployment], releases: Sequence[Release]
+) -> list[Delivery]:
+    """Give each deployment to the delivery that has made it; what none has made is a release without the pipeline, an
+    edit, or somebody's own.
 
     Args:
         found: deliveries of the pipeline.
         listed: deployments of ECS's.
+        releases: all that are known, the newest first.
     """
-    of, edits = dict[str, list[Deployment]](), list[Delivery]()
+    of, others = dict[str, list[Deployment]](), list[Delivery]()
     for deployment in listed:
-        made_by = next((each for each in found if _deployed(each, deployment)), None)
-        if made_by:
+        release = released_by(deployment, releases)
+        by_release = [each for each in found if release and each.id == release.execution]
+        by_time = [each for each in found if not release and _deployed(each, deployment)]
+        if made_by := next(iter([*by_release, *by_time]), None):
             of.setdefault(made_by.id, []).append(deployment)
         else:
-            edits.append(_edit(deployment))
+            others.append(_unlisted(deployment, release) if release else _edit(deployment))
     whole = [replace(each, deployments=[*each.deployments, *of.get(each.id, [])]) for each in found]
-    return sorted([*whole, *edits], key=lambda each: each.started, reverse=True)
+    return sorted([*whole, *others], key=lambda each: each.started, reverse=True)
+
+
+def released_by(deployment: Deployment, releases: Sequence[Release]) -> Release | None:
+    """The release that a deployment became: of its task definition, and recorded after it had begun.
+
+    Args:
+        deployment: one of ECS's.
+        releases: the newest first.
+    """
+    return next(
+        (
+            each
+            for each in reversed(releases)
+            if deployment.revision == revision_name(each.task_definition) and not before(each, deployment.started)
+        ),
+        None,
+    )
 
 
 def _deployed(delivery: Delivery, deployment: Deployment) -> bool:
@@ -74,6 +98,18 @@ def _deployed(delivery: Delivery, deployment: Deployment) -> bool:
         return False
     last = max((ended or datetime.max.replace(tzinfo=UTC) for _, ended in spans))
     return min(began for began, _ in spans) <= deployment.started <= last
+
+
+def _unlisted(deployment: Deployment, release: Release) -> Delivery:
+    """A release of no execution that is listed; `delivery deploy --without-pipeline` names one that there is not."""
+    return replace(
+        _edit(deployment),
+        what=f"{release_tag(release.release)}, without the pipeline or by an execution before these",
+        who=who(release.by) if release.by else "somebody by hand",
+        release=release.release,
+        digest=release.image_digest,
+        commit="" if release.commit == UNKNOWN else release.commit,
+    )
 
 
 def _edit(deployment: Deployment) -> Delivery:

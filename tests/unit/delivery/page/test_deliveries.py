@@ -180,7 +180,7 @@ def test_a_deployment_belongs_to_the_delivery_that_has_made_it() -> None:
 
     new, old = deploying("new", 3, None), deploying("old", 20, 15)
     listed = [deployment(id=str(m), started=ago(minutes=m)) for m in (20, 16, 9, 3, 1)]
-    found = with_deployments([new, old], listed)
+    found = with_deployments([new, old], listed, [])
     assert [(each.id, [part.id for part in each.deployments]) for each in found] == [
         ("new", ["3", "1"]),
         ("9", ["9"]),
@@ -190,9 +190,42 @@ def test_a_deployment_belongs_to_the_delivery_that_has_made_it() -> None:
     assert (edit.what, edit.who, edit.started, edit.ended) == ("an edit, with the live image", "up, or somebody by hand", ago(minutes=9), ago(minutes=5))  # fmt: skip
 
 
+def released(number: int, revision: int, minutes: float, execution: str, by: str = "") -> Release:
+    arn = f"arn:aws:ecs:eu-west-1:111111111111:task-definition/dev-web:{revision}"
+    return Release(number, A, arn, "", "", execution, ago(minutes=minutes).isoformat(), commit="c0ffee", by=by)
+
+
+def test_a_release_without_the_pipeline_is_no_edit() -> None:
+    """Even while a delivery of the pipeline's was in its Deploy stage; and a later deployment of its revision is none."""
+    shipped = delivery(id="e-1", steps=[step(started=ago(minutes=20), ended=ago(minutes=10))])
+    listed = [
+        deployment(id="late", revision="dev-web:1", started=ago(minutes=9)),
+        deployment(id="by hand", revision="dev-web:2", started=ago(minutes=15)),
+        deployment(id="again", revision="dev-web:2", started=ago(minutes=3)),
+        deployment(id="in time", revision="dev-web:9", started=ago(minutes=19)),
+    ]
+    bob = "arn:aws:sts::111111111111:assumed-role/admin/bob"
+    releases = [released(8, 2, 12, "made-up", bob), released(7, 1, 8, "e-1")]
+    found = with_deployments([shipped], listed, releases)
+    assert {each.id: [part.id for part in each.deployments] for each in found} == {
+        "e-1": ["late", "in time"],
+        "by hand": ["by hand"],
+        "again": ["again"],
+    }
+    (glass,) = [each for each in found if each.id == "by hand"]
+    assert (glass.what, glass.who) == ("release-8, without the pipeline or by an execution before these", "bob")
+    assert (glass.release, glass.digest, glass.commit, glass.started) == (8, A, "c0ffee", ago(minutes=15))
+    assert [each.what for each in found if each.id == "again"] == ["an edit, with the live image"]
+
+
+def test_who_has_released_without_the_pipeline_may_not_be_known() -> None:
+    listed = [deployment(revision="dev-web:2", started=ago(minutes=15))]
+    assert [each.who for each in with_deployments([], listed, [released(8, 2, 12, "x")])] == ["somebody by hand"]
+
+
 def test_a_delivery_that_has_not_deployed_has_no_deployment() -> None:
     built = delivery(steps=[step("Build", started=ago(minutes=12), ended=NOW)])
-    assert [len(each.deployments) for each in with_deployments([built], [deployment()])] == [1, 0]
+    assert [len(each.deployments) for each in with_deployments([built], [deployment()], [])] == [1, 0]
 
 
 def test_a_deployment_of_code_deploy_is_the_one_of_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
