@@ -94,11 +94,11 @@ def list_services(session: boto3.Session, stack: str) -> list[str]:
         services = {service_of(stack, name) for name in names if name.startswith(ours)}
     except ecs.exceptions.ClusterNotFoundException:
         return []
-    in_full = _with_parameters(session, stack) if any(map(may_be_short, services)) else {}
+    in_full = with_parameters(session, stack) if any(map(may_be_short, services)) else {}
     return sorted({in_full.get(service, service) for service in services})
 
 
-def _with_parameters(session: boto3.Session, stack: str) -> dict[str, str]:
+def with_parameters(session: boto3.Session, stack: str) -> dict[str, str]:
     """The services that have parameters, a release record or others, by what they are called in AWS's names."""
     path = f"{parameter_path(stack)}/"
     of_stack = {"Key": "Name", "Option": "BeginsWith", "Values": [path]}

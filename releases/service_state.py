@@ -18,9 +18,10 @@ from releases.ecs import (
     fingerprint_in,
     in_parts,
     list_services,
+    with_parameters,
 )
 from releases.errors import PROGRAM, DeliveryError, RecordError
-from releases.names import LIVE, aws_name, record_name
+from releases.names import LIVE, aws_name, may_be_short, record_name
 from releases.pipeline_state import IDLE, PipelineState, read_pipeline_state
 from releases.record import UNRELEASED, Release
 from releases.repository import Repository, is_of
@@ -197,9 +198,12 @@ def read_state(session: boto3.Session, stack: str, service: str) -> ServiceState
     """A service as it is now.
 
     Raises:
-        DeliveryError: there is no such service; the message names those there are.
+        DeliveryError: there is no such service; the message names those there are. Or it is a long name's short one.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
+    may_be_another = may_be_short(service) and not _records(session, stack, [service])
+    if may_be_another and (name := with_parameters(session, stack).get(service, service)) != service:
+        raise DeliveryError(f"{service} is what AWS's names have; it is called {name}")
     if state := read_states(session, stack, [service]).get(service):
         return state
     names = ", ".join(list_services(session, stack)) or "none, so check the stack, the account and the region"

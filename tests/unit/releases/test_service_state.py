@@ -8,7 +8,8 @@ from delivery_aws import REGISTRY, FakeAws, RefusedError, digest
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
-from releases.service_state import ProviderShare, ServiceState, Settings, as_deployed, images, read_states
+from releases.names import short_name
+from releases.service_state import ProviderShare, ServiceState, Settings, as_deployed, images, read_state, read_states
 
 PRIMARY = "deployment ecs-svc/0 of dev-web:1"
 
@@ -151,3 +152,31 @@ def test_a_service_that_rolls_shifts_nothing() -> None:
     aws.service(aws.revision(1, ":live"), digest("a"))
     state = read_states(aws.session(), "dev", ["web"])["web"]
     assert (state.strategy, state.alternates, state.shifts, state.shifting) == ("ROLLING", False, False, None)
+
+
+def called(name: str, *recorded: str) -> FakeAws:
+    """A service that is called so in AWS's names, and the release records that there are."""
+    aws = FakeAws()
+    aws.service(aws.revision(1, f"@{digest('a')}"), digest("a"))
+    aws.services[f"dev-{name}"] = {**aws.services.pop("dev-web"), "serviceName": f"dev-{name}"}
+    for service in recorded:
+        aws.record("none", service)
+    return aws
+
+
+def test_a_long_name_s_short_one_is_no_service_s_name() -> None:
+    """Its release record, and all that is called in full, would be another service's."""
+    long = "customer-notifications-worker"
+    aws = called(short_name(long), long)
+    with pytest.raises(DeliveryError, match=rf"^{short_name(long)} is what AWS's names have; it is called {long}$"):
+        read_state(aws.session(), "dev", short_name(long))
+    assert read_state(aws.session(), "dev", long).service == long
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_name_that_may_be_a_short_one_is_a_service_s_own(recorded: bool) -> None:
+    """Of one that has a record nothing else is asked."""
+    name = short_name("customer-notifications-worker")
+    aws = called(name, *([name] if recorded else []))
+    assert read_state(aws.session(), "dev", name).service == name
+    assert ("DescribeParameters" in [operation for _, operation, _ in aws.calls]) == (not recorded)
