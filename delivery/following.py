@@ -69,7 +69,7 @@ def follow(
 def usual_seconds(session: boto3.Session, stack: str, service: str, pipeline: Pipeline) -> float | None:
     """How long the last releases took; None where it is not known."""
     with suppress(*EXPECTED):
-        last = [release.execution for release in service_history(session, stack, service).releases[:LAST]]
+        last = service_history(session, stack, service).releases[:LAST]
         if took := seconds_of(pipeline, last):
             return statistics.median(took.values())
     return None

@@ -1,7 +1,8 @@
 """What `history` prints of a service's releases."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import zip_longest
 
 import boto3
@@ -22,6 +23,11 @@ from releases.sidecars import changes
 
 DIGEST = len("sha256:") + 12
 """Characters of a digest that are shown."""
+
+
+LONGEST = timedelta(days=30)
+"""More than an execution takes until it releases: an approval waits 7 days at most (CodePipeline, quotas), a pause of a
+deployment 14 (ECS, DeploymentLifecycleHookTimeoutConfiguration)."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +95,18 @@ def _back_to(release: Release, before: Sequence[Release]) -> int | None:
     return same.release if same is not None and same is not before[0] else None
 
 
-def seconds_of(pipeline: Pipeline, executions: Collection[str]) -> dict[str, int]:
-    """How long executions took, from their start to their end; without those that CodePipeline has forgotten."""
-    left, took = set(executions), dict[str, int]()
+def seconds_of(pipeline: Pipeline, releases: Iterable[Release]) -> dict[str, int]:
+    """How long the executions of releases took, from their start to their end.
+
+    Those are left out that CodePipeline has forgotten, and those that it never had, of a release without the pipeline:
+    no execution is looked at that began too long before the oldest release that is missing.
+    """
+    left, took = {each.execution: datetime.fromisoformat(each.time) for each in releases}, dict[str, int]()
     try:
         for each in pipeline.executions():
-            if (execution := each["pipelineExecutionId"]) in left:
-                left.remove(execution)
+            if left.pop(execution := each["pipelineExecutionId"], None):
                 took[execution] = round((each["lastUpdateTime"] - each["startTime"]).total_seconds())
-            if not left:
+            if not left or each["startTime"] < min(left.values()) - LONGEST:
                 break
     except ClientError as error:
         if error.response["Error"]["Code"] != "PipelineNotFoundException":
@@ -155,7 +164,7 @@ def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> 
     """
     read_state(session, stack, service)
     history, name = service_history(session, stack, service), aws_name(stack, service)
-    took = seconds_of(Pipeline(session, name), [release.execution for release in history.releases])
+    took = seconds_of(Pipeline(session, name), history.releases)
     listed = entries(history, Repository(session, name).digest(LIVE), took)
     if as_json:
         print_json(listed)

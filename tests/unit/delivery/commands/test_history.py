@@ -1,8 +1,13 @@
 """What `history` prints."""
 
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
 import pytest
 from click import unstyle
-from delivery_aws import FakeAws, RefusedError, digest
+from delivery_aws import NOW, FakeAws, RefusedError, digest
 
 from delivery.commands.history import entries, history_lines, seconds_of
 from releases.history import KEPT, History
@@ -82,11 +87,39 @@ def test_a_narrow_terminal_has_what_matters_most(width: int | None, expected: st
     assert lines(WHOLE, width=width) == [expected]
 
 
+def by(execution: str, days: int = 0) -> Release:
+    """A release of an execution, so many days after the executions began."""
+    return Release(1, A, ARN, "f1", "v1", execution, (NOW + timedelta(days=days)).isoformat())
+
+
 def test_how_long_executions_took() -> None:
     aws = FakeAws()
     first, second = aws.executing("Succeeded"), aws.executing("Failed")
     pipeline = Pipeline(aws.session(), "dev-web")
-    assert seconds_of(pipeline, [first, "forgotten"]) == {first: 90}
-    assert seconds_of(pipeline, [second, first]) == {second: 90, first: 90}
+    assert seconds_of(pipeline, [by(first), by("forgotten")]) == {first: 90}
+    assert seconds_of(pipeline, [by(second), by(first)]) == {second: 90, first: 90}
+    assert seconds_of(pipeline, [by(first, 29)]) == {first: 90}, "it may have waited so long"
     aws.refuse["ListPipelineExecutions"] = RefusedError("PipelineNotFoundException")
-    assert seconds_of(pipeline, [first]) == {}
+    assert seconds_of(pipeline, [by(first)]) == {}
+
+
+class Endless(Pipeline):
+    """Which has had an execution a day, for ever."""
+
+    looked_at = 0
+
+    def executions(self) -> Iterator[dict[str, Any]]:
+        for day in count():
+            self.looked_at += 1
+            began = NOW - timedelta(days=day)
+            ended = began + timedelta(seconds=90)
+            yield {"pipelineExecutionId": f"run-{day}", "startTime": began, "lastUpdateTime": ended}
+
+
+def test_not_all_executions_are_looked_at_for_one_that_is_made_up() -> None:
+    pipeline = Endless(FakeAws().session(), "dev-web")
+    assert seconds_of(pipeline, [by("made-up", 0), by("run-9", -9)]) == {"run-9": 90}
+    assert pipeline.looked_at == 32
+    pipeline.looked_at = 0
+    assert seconds_of(pipeline, [by("run-1", -1)]) == {"run-1": 90}
+    assert pipeline.looked_at == 2
