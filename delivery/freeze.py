@@ -1,7 +1,7 @@
 """Keeping releases in front of the pipeline's Deploy stage, and letting them go on.
 
-It is CodePipeline that keeps them, by a disabled transition (its user guide, Working with stage transitions). No field
-of a pipeline says so, so that an `up` leaves it as it is.
+It is CodePipeline that keeps them, by a disabled transition (its user guide, Working with stage transitions). That an
+`up` leaves it as it is is assumed, because no field of a pipeline says it (docs/aws-assumptions.md).
 """
 
 import re
