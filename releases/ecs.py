@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from releases.controllers import CONTROLLERS, service_of
+from releases.errors import denied
 from releases.names import (
     aws_name,
     cluster_parameter,
@@ -85,7 +87,11 @@ def newest_event(service: Mapping[str, Any]) -> str:
 def list_services(session: boto3.Session, stack: str) -> list[str]:
     """The names, in the stack file, of a stack's services, sorted; none when there is no cluster.
 
-    A long name is not in those of AWS: what may be one is looked for among the parameters, each of which has it.
+    A long name is not in those of AWS: what may be one is looked for among the parameters, each of which has it. Whose
+    credentials may not list those gets the names as AWS has them.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell of the services.
     """
     ecs, ours = session.client("ecs"), aws_name(stack, "")
     try:
@@ -102,8 +108,13 @@ def with_parameters(session: boto3.Session, stack: str) -> dict[str, str]:
     """The services that have parameters, a release record or others, by what they are called in AWS's names."""
     path = f"{parameter_path(stack)}/"
     of_stack = {"Key": "Name", "Option": "BeginsWith", "Values": [path]}
-    pages = session.client("ssm").get_paginator("describe_parameters").paginate(ParameterFilters=[of_stack])
-    names = (each["Name"].removeprefix(path) for page in pages for each in page["Parameters"])
+    try:
+        pages = session.client("ssm").get_paginator("describe_parameters").paginate(ParameterFilters=[of_stack])
+        names = [each["Name"].removeprefix(path) for page in pages for each in page["Parameters"]]
+    except ClientError as error:
+        if denied(error) is None:
+            raise
+        return {}
     return {short_name(service): service for service, _, rest in (name.partition("/") for name in names) if rest}
 
 

@@ -1,6 +1,9 @@
 """In which cluster a stack's services are, and which of a cluster's services are a stack's."""
 
-from typing import Any
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
 
 from releases.ecs import cluster_of, list_services
 from releases.names import aws_name
@@ -33,6 +36,19 @@ class Aws:
         return [{"serviceArns": [f"arn:aws:ecs:r:1:service/{cluster}/{name}" for name in self.services]}]
 
 
+class Refused(Aws):
+    """Of which nobody may list the parameters."""
+
+    def __init__(self, code: str, *services: str) -> None:
+        super().__init__({}, *services)
+        self.code = code
+
+    def paginate(self, cluster: str = "", **which: Any) -> list[dict[str, Any]]:
+        if "ParameterFilters" in which:
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "DescribeParameters")
+        return super().paginate(cluster, **which)
+
+
 def test_a_stack_s_own_cluster_has_its_name() -> None:
     aws: Any = Aws({})
     assert [cluster_of(aws, "dev"), cluster_of(aws, "dev"), cluster_of(aws, "prd")] == ["dev", "dev", "prd"]
@@ -54,5 +70,9 @@ def test_a_long_name_is_found_in_full_among_the_parameters() -> None:
     assert asked == [{"Key": "Name", "Option": "BeginsWith", "Values": ["/fargate-delivery/dev/"]}]
     unrecorded: Any = Aws({f"/fargate-delivery/dev/{long}/runtime/KEY-0a1b2c3": ""}, *names)
     assert list_services(unrecorded, "dev") == [long, "web"], "whose values are not taken for those of one that is gone"
+    with pytest.raises(ClientError):
+        list_services(cast("Any", Refused("ThrottlingException", *names)), "dev")
+    short = aws_name("dev", long).removeprefix("dev-")
+    assert list_services(cast("Any", Refused("AccessDeniedException", *names)), "dev") == [short, "web"]
     gone: Any = Aws({"/fargate-delivery/dev/cluster": "shared"}, *names)
     assert list_services(gone, "dev") == [aws_name("dev", long).removeprefix("dev-"), "web"]
