@@ -55,6 +55,7 @@ for stack in account.stacks:
         "load_balancer": account.stacks[stack].load_balancer,
         "zone_roles": account.stacks[stack].zone_roles,
         "previews_assume_zone_roles": account.stacks[stack].previews_assume_zone_roles,
+        "reviews_assume_zone_roles": account.stacks[stack].reviews_assume_zone_roles,
         "trust": account.trust(stack, arn_of),
     }
     if store:

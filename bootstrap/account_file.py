@@ -73,11 +73,13 @@ class StackKeys(Model):
     """An ECS cluster of the account that the stack's file names as `cluster.name`: the stack's roles may have services
     there."""
     zone_roles: UniqueList[RoleArn] = Field(default_factory=list)
-    """The roles that the stack's file names as `role` of a zone, such as one of another account: who deploys, looks for
-    drift or puts up reviews may assume them."""
+    """The roles that the stack's file names as `role` of a zone, such as one of another account: who deploys or looks
+    for drift may assume them."""
     previews_assume_zone_roles: bool = False
     """Whether who previews may, too: the provider assumes a role as soon as it starts, so without it there is no
     preview. A pull request's code may then do what the policies of these roles allow."""
+    reviews_assume_zone_roles: bool = False
+    """The same of who puts up reviews."""
     deployments_preview: bool = False
     """Whether Pulumi Deployments may preview pull requests, which it does with the deploy role."""
 
@@ -118,6 +120,11 @@ class Account(Model):
                 raise ValueError(
                     f"stacks.{name}.zone_roles: a preview has to assume them, and its code may write by them then; say "
                     "previews_assume_zone_roles: true, or previews: false"
+                )
+            if keys.zone_roles and keys.reviews != keys.reviews_assume_zone_roles:
+                raise ValueError(
+                    f"stacks.{name}.zone_roles: a review has to assume them, and a pull request's code may write by "
+                    "them then; say reviews_assume_zone_roles: true, or reviews: false"
                 )
             if other := next((each for each in self.stacks if each.startswith(f"{name}-")), None):
                 raise ValueError(f"stacks {name} and {other}: names of {name} would be {other}'s; rename one")

@@ -37,7 +37,9 @@ class StackAccessArgs(TypedDict):
     zone_roles: NotRequired[Sequence[str]]
     """The ARNs of the roles by which the stack writes into zones that are not its account's."""
     previews_assume_zone_roles: NotRequired[bool]
-    """Whether who previews may assume them, too; else only who deploys, looks for drift or puts up reviews."""
+    """Whether who previews may assume them, too; else only who deploys or looks for drift."""
+    reviews_assume_zone_roles: NotRequired[bool]
+    """The same of who puts up reviews."""
     trust: Mapping[str, Sequence[policies.Statement]]
     """Who may assume each role, by its use: `deploy`, `preview`, `drift`, and `review`, which puts up pull requests'
     own stacks on this one's network and load balancer. A role that nobody may assume is not made."""
@@ -69,8 +71,9 @@ class StackAccess(pulumi.ComponentResource):
         }
         reading = {"preview": preview_statements(self._scope), "drift": drift_statements(self._scope)}
         zones = assume_zone_roles(args.get("zone_roles", []))
-        for parts in writing.values():
-            parts["network"] = [*parts["network"], *zones]
+        writing["deploy"]["network"] = [*writing["deploy"]["network"], *zones]
+        if args.get("reviews_assume_zone_roles"):
+            writing["review"]["network"] = [*writing["review"]["network"], *zones]
         reading["drift"] = [*reading["drift"], *zones]
         if args.get("previews_assume_zone_roles"):
             reading["preview"] = [*reading["preview"], *zones]

@@ -60,8 +60,8 @@ def table() -> str:
             *state_policy.reference_state(STATE, PROJECT, SCOPE.stack),
             *state_policy.decrypt_state(KEY),
         ],
-        "All of these, where the account's file has `zone_roles`; `STACK-preview` with `previews_assume_zone_roles` "
-        "only": assume_zone_roles(["ZONE_ROLE"]),
+        "All of these, where the account's file has `zone_roles`; `STACK-preview` and `STACK-review` with "
+        "`previews_assume_zone_roles` and `reviews_assume_zone_roles` only": assume_zone_roles(["ZONE_ROLE"]),
         "`STACK-SERVICE-uploader`, a user, and `STACK-SERVICE-upload`, a role": policies.upload(
             f"arn:aws:s3:::STORE/{source_key('SERVICE')}"
         ),

@@ -268,9 +268,14 @@ def who_assumes(made: Recorder) -> dict[str, Any]:
 def test_the_roles_of_zones_may_be_assumed_by_who_was_said(deploy: Deploy) -> None:
     assert who_assumes(run(deploy)) == {}
     zones = {"zone_roles": [ZONE_ROLE]}
-    made = run(deploy, stacks={"dev": {"reviews": True, "previews_assume_zone_roles": True, **zones}})
+    consents = {"previews_assume_zone_roles": True, "reviews_assume_zone_roles": True}
+    made = run(deploy, stacks={"dev": {"reviews": True, **consents, **zones}})
     everybody = ("dev-deploy-network", "dev-review-network", "dev-drift-policy", "dev-preview-policy")
     assert who_assumes(made) == {name: [[ZONE_ROLE]] for name in everybody}
+    made = run(deploy, stacks={"dev": {"previews": False, "reviews": True, "reviews_assume_zone_roles": True, **zones}})
+    assert who_assumes(made) == {
+        name: [[ZONE_ROLE]] for name in ("dev-deploy-network", "dev-drift-policy", "dev-review-network")
+    }
     made = run(deploy, stacks={"dev": {"previews": False, **zones}})
     assert who_assumes(made) == {name: [[ZONE_ROLE]] for name in ("dev-deploy-network", "dev-drift-policy")}
 
@@ -282,6 +287,15 @@ def test_the_roles_of_zones_may_be_assumed_by_who_was_said(deploy: Deploy) -> No
         (
             {"stacks": {"dev": {"zone_roles": [RUNNER[:-7]]}}},
             "stacks.dev.zone_roles[0]: 'arn:aws:iam::123456789012:role' ",
+        ),
+        (
+            {"stacks": {"dev": {"zone_roles": [RUNNER], "reviews": True, "previews_assume_zone_roles": True}}},
+            "stacks.dev.zone_roles: a review has to assume them, and a pull request's code may write by them then; say "
+            "reviews_assume_zone_roles: true, or reviews: false",
+        ),
+        (
+            {"stacks": {"dev": {"zone_roles": [RUNNER], "previews": False, "reviews_assume_zone_roles": True}}},
+            "say reviews_assume_zone_roles: true, or reviews: false",
         ),
         ({"stacks": {"dev": {"zone_roles": [RUNNER]}}}, "say previews_assume_zone_roles: true, or previews: false"),
         ({"github": {**GITHUB, "owner": 1}}, "github.owner: there is no such key"),
