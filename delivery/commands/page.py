@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Write one HTML file about a stack: what runs where since when, the last releases, what is in flight, alarms.
 
-    It needs nothing else to be read: no server, no script, no network. It has no value of a variable or a secret.
+    It needs nothing else to be read: no server, no script, no network. It reads no value of a variable or a secret, but
+    says why deliveries have failed: of a build or a migration in the last line of its log, with what the app wrote.
 
     Example: delivery page --stack prd --compare dev --output prd.html
     """

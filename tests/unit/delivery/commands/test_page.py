@@ -80,3 +80,7 @@ def test_a_profile_is_of_a_stack(asked: Asked) -> None:
     done = run("--stack", "dev", "--compare-profile", "prd")
     assert (done.exit_code, asked) == (2, [])
     assert "--compare-profile needs --compare" in done.output
+
+
+def test_its_help_says_that_lines_of_logs_are_in_it() -> None:
+    assert "the last line of its log" in " ".join(run("--help").output.split())
