@@ -26,17 +26,18 @@ UPLOADED, TEMPLATE_CHANGED, JOB_ENDED = "upload", "template", "job-ended"
 """What starts a pipeline, or has a job looked at, as the names of its EventBridge rules end."""
 
 
-LONGEST_IN_FULL, LETTERS_OF_A_LONG_ONE, LETTERS_OF_A_HASH = 18, 9, 5
-"""Of a service's name: the longest one that is in AWS's names in full, how a longer one begins there, and what follows.
-A target group's name has 32 characters, with a route's letters and Pulumi's (ELB, CreateTargetGroup); a role's has 64
-(IAM, CreateRole); and CodePipeline tells artifacts by the first 20 of a pipeline's."""
+LONGEST_IN_FULL, LETTERS_OF_A_HASH, LETTERS_OF_A_LONG_ONE = 18, 5, 9
+"""Of a service's name: the longest one that is in AWS's names in full, the letters that a longer one has there, and how
+much of its beginning comes after them. A target group's name has 32 characters, with a route's letters and Pulumi's
+(ELB, CreateTargetGroup); a role's has 64 (IAM, CreateRole); and CodePipeline tells artifacts by the first 20 of a
+pipeline's, which have the letters in stacks of up to 14."""
 
 
 def short_name(service: str) -> str:
-    """A service's name as it is in AWS's names: in full, or of a long one its beginning and some letters."""
+    """A service's name as it is in AWS's names: in full, or of a long one some letters and its beginning."""
     if len(service) <= LONGEST_IN_FULL:
         return service
-    return f"{service[:LETTERS_OF_A_LONG_ONE].rstrip('-')}-{letters_for(service)}"
+    return f"{letters_for(service)}-{service[:LETTERS_OF_A_LONG_ONE].rstrip('-')}"
 
 
 def letters_for(text: str) -> str:
@@ -52,7 +53,7 @@ def aws_name(stack: str, service: str) -> str:
 
 def may_be_short(name: str) -> bool:
     """Whether a name may be what `short_name` makes of a long one."""
-    begins, hyphen, letters = name.rpartition("-")
+    letters, hyphen, begins = name.partition("-")
     long_enough = LETTERS_OF_A_LONG_ONE - 1 <= len(begins) <= LETTERS_OF_A_LONG_ONE
     return bool(hyphen) and long_enough and len(letters) == LETTERS_OF_A_HASH and letters.isalpha()
 

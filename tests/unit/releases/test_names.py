@@ -22,8 +22,8 @@ PATH_OF_ROLES = "bootstrap/ci_roles.py"
     [
         (names.aws_name("prd", "shop"), "prd-shop"),
         (names.aws_name("prd", "n" * 18), f"prd-{'n' * 18}"),
-        (names.aws_name("prd", "customer-notifications"), "prd-customer-acqjn"),
-        (names.aws_name("prd", "customers-notifications"), "prd-customers-zlfii"),
+        (names.aws_name("prd", "customer-notifications"), "prd-acqjn-customer"),
+        (names.aws_name("prd", "customers-notifications"), "prd-zlfii-customers"),
         (names.aws_name("*", "*"), "*-*"),
         (names.migration_family("prd-shop"), "prd-shop-migrate"),
         (names.starting_rule("prd-*", names.UPLOADED), "prd-*-upload"),
@@ -55,9 +55,10 @@ def test_long_names_stay_apart_and_are_short_ever_after() -> None:
     assert {names.short_name(name) for name in short} == short
     assert all(names.may_be_short(name) for name in short)
     assert {len(name) for name in short} == {14}
-    assert not any(map(names.may_be_short, ("hello", "customer-workers", "a-front", "customer-front1", "customers")))
-    first = {names.artifact_prefix(names.aws_name("prod", name)) for name in services}
-    assert len(first) == len(services), "CodePipeline tells them apart"
+    assert not any(map(names.may_be_short, ("hello", "workers-customer", "front-a", "fron1-customer", "customers")))
+    for stack in ("prod", "production", "production-eu", "s" * 14):
+        first = {names.artifact_prefix(names.aws_name(stack, name)) for name in services}
+        assert len(first) == len(services), f"CodePipeline tells them apart in {stack}"
 
 
 @pytest.mark.parametrize(
