@@ -201,13 +201,23 @@ def read_state(session: boto3.Session, stack: str, service: str) -> ServiceState
         DeliveryError: there is no such service; the message names those there are. Or it is a long name's short one.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    may_be_another = may_be_short(service) and not _records(session, stack, [service])
-    if may_be_another and (name := with_parameters(session, stack).get(service, service)) != service:
-        raise DeliveryError(f"{service} is what AWS's names have; it is called {name}")
+    refuse_short_name(session, stack, service)
     if state := read_states(session, stack, [service]).get(service):
         return state
     names = ", ".join(list_services(session, stack)) or "none, so check the stack, the account and the region"
     raise DeliveryError(f"there is no service {service} in stack {stack}; there are: {names}")
+
+
+def refuse_short_name(session: boto3.Session, stack: str, service: str) -> None:
+    """Stop a command that was given what AWS's names have of a long name.
+
+    Raises:
+        DeliveryError: the name in full.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    may_be_another = may_be_short(service) and not _records(session, stack, [service])
+    if may_be_another and (name := with_parameters(session, stack).get(service, service)) != service:
+        raise DeliveryError(f"{service} is what AWS's names have; it is called {name}")
 
 
 def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, ServiceState]:

@@ -9,7 +9,7 @@ import boto3
 from releases.ecs import describe_revision, describe_services
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name
-from releases.service_state import ServiceState, named_digest, read_state, read_states
+from releases.service_state import ServiceState, named_digest, read_state, read_states, refuse_short_name
 
 
 class Problem(NamedTuple):
@@ -82,9 +82,11 @@ def read_subjects(session: boto3.Session, stack: str, services: Sequence[str]) -
     """The services of these names.
 
     Raises:
-        DeliveryError: one of them is not there; the message names those there are.
+        DeliveryError: one of them is not there, or is a long name's short one; the message says which there are.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
+    for service in services:
+        refuse_short_name(session, stack, service)
     described, states = describe_services(session, stack, services), read_states(session, stack, services)
     for service in services:
         if service not in states:
