@@ -4,6 +4,7 @@ An SVG that moves by itself, so it needs no player: each line appears when it wa
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ MARGIN = 14
 LONGEST_PAUSE, TYPING, AT_THE_END = 0.8, 1.0, 6.0
 """Seconds: of what was waited for, before a command is run, and until it begins again."""
 PAPER, INK, TYPED, GREY = "#0d1117", "#e6edf3", "#7ee787", "#8b949e"
+PORT = re.compile(r"(?<=localhost:)\d+(?=/)")
+"""Of the sandbox's load balancer, which is 8080 where that is nobody else's; the picture says that one."""
 UNTIL = "status notes"
 """The last command that is recorded."""
 
@@ -132,7 +135,7 @@ def main() -> None:
             lines = []
             for line in record(found[: last + 1], folder):
                 sys.stderr.write(f"{line.text}\n")
-                lines.append(line)
+                lines.append(Line(line.at, PORT.sub("8080", line.text), line.typed))
     PICTURE.write_text(picture(list(shortened(lines))), "utf-8")
 
 
