@@ -6,13 +6,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from delivery.command_line import Address
+from delivery.listener_rules import Json, hosts, listeners, values
 from releases.ecs import in_parts
 
 MOST_GROUPS = 20
 """Target groups of one call: ELB documents no most of ARNs, but of the names of load balancers."""
 DEFAULT_PORTS = {"https": 443, "http": 80}
-
-Json = Mapping[str, Any]
 
 
 def addresses(elbv2: Any, groups: Mapping[str, Sequence[str]], address: Address) -> dict[str, list[str]]:
@@ -27,10 +26,10 @@ def addresses(elbv2: Any, groups: Mapping[str, Sequence[str]], address: Address)
         Empty where the credentials may not see the rules: a status is worth reading without them, too.
     """
     try:
-        listeners = [(listener, rules) for listener, rules in _listeners(elbv2, groups)]
+        found = list(_listeners(elbv2, groups))
     except ClientError:
         return {}
-    return {service: _of(listeners, frozenset(own), address) for service, own in groups.items()}
+    return {service: _of(found, frozenset(own), address) for service, own in groups.items()}
 
 
 def _listeners(elbv2: Any, groups: Mapping[str, Sequence[str]]) -> Iterator[tuple[Json, list[Json]]]:
@@ -41,26 +40,22 @@ def _listeners(elbv2: Any, groups: Mapping[str, Sequence[str]]) -> Iterator[tupl
         for some in in_parts(arns, MOST_GROUPS)
         for group in elbv2.describe_target_groups(TargetGroupArns=list(some))["TargetGroups"]
     ]
-    for balancer in dict.fromkeys(arn for group in described for arn in group["LoadBalancerArns"]):
-        for page in elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer):
-            for listener in page["Listeners"]:
-                rules = elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"])
-                yield listener, [rule for of_page in rules for rule in of_page["Rules"]]
+    return listeners(elbv2, list(dict.fromkeys(arn for group in described for arn in group["LoadBalancerArns"])))
 
 
-def _of(listeners: Sequence[tuple[Json, list[Json]]], groups: frozenset[str], address: Address) -> list[str]:
+def _of(found: Sequence[tuple[Json, list[Json]]], groups: frozenset[str], address: Address) -> list[str]:
     """What opens a service: at its listener for everybody, which has a lower port than one for tests."""
-    for listener, rules in sorted(listeners, key=lambda each: (each[0]["Protocol"] != "HTTPS", each[0]["Port"])):
+    for listener, rules in sorted(found, key=lambda each: (each[0]["Protocol"] != "HTTPS", each[0]["Port"])):
         leading = [rule for rule in rules if groups & _forwards(rule)]
         if leading:
             protocol, port = listener["Protocol"].lower(), listener["Port"]
-            found = [
+            urls = [
                 _url(protocol, host, port, address) + path
                 for rule in sorted(leading, key=_priority)
-                for host in _values(rule, "host-header", "HostHeaderConfig")
+                for host in hosts(rule)
                 for path in _paths(rule)
             ]
-            return list(dict.fromkeys(found))
+            return list(dict.fromkeys(urls))
     return []
 
 
@@ -84,13 +79,5 @@ def _priority(rule: Json) -> int:
 
 def _paths(rule: Json) -> list[str]:
     """The paths that a rule is for, up to a pattern's first wildcard."""
-    patterns = _values(rule, "path-pattern", "PathPatternConfig")
+    patterns = values(rule, "path-pattern", "PathPatternConfig")
     return list(dict.fromkeys(pattern.partition("*")[0].partition("?")[0] for pattern in patterns)) or ["/"]
-
-
-def _values(rule: Json, field: str, config: str) -> list[str]:
-    """The values of a rule's condition, in either of the two forms that it may have (ELB API, RuleCondition)."""
-    for condition in rule.get("Conditions", []):
-        if condition["Field"] == field:
-            return list(condition.get(config, {}).get("Values") or condition.get("Values") or [])
-    return []

@@ -128,8 +128,7 @@ def plan(
             "deployments-create-console-ecs.html"
         )
     state.refuse_in_flight(stack)
-    closed = freeze.frozen(state.pipeline)
-    frozen = freeze.words(stack, service, closed) if closed else ""
+    frozen = freeze.words(stack, service, state.pipeline)
     if frozen and not although_frozen:
         raise DeliveryError(f"{frozen}; with --although-frozen it is released all the same")
     settings = settings_of(session, stack, service)

@@ -39,8 +39,11 @@ def frozen(state: PipelineState) -> Closed | None:
     return next((each for each in state.closed if each.stage == DEPLOY_STAGE), None)
 
 
-def words(stack: str, service: str, closed: Closed) -> str:
-    """That a service's releases wait, why, for whom, and what lets them go on."""
+def words(stack: str, service: str, state: PipelineState) -> str:
+    """That a service's releases wait, why, for whom, and what lets them go on; "" where they do not."""
+    closed = frozen(state)
+    if closed is None:
+        return ""
     by = f"{who(closed.by)}: " if closed.by else ""
     opens = f"`{PROGRAM} unfreeze {service} --stack {stack}` lets them go on"
     return f"releases of {service} wait ({by}{closed.reason}); {opens}"

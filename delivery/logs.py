@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from releases.ecs import describe_revision, describe_tasks, log_stream
+from releases.ecs import describe_revision, log_stream, tasks_of
 from releases.errors import DeliveryError
 from releases.names import aws_name, log_group
 from releases.record import Release
@@ -79,8 +79,7 @@ def streams_of(session: boto3.Session, state: ServiceState, release: Release) ->
     ecs, revision = session.client("ecs"), release.task_definition
     tasks = [
         str(task["taskArn"])
-        for status in ("RUNNING", "STOPPED")
-        for task in describe_tasks(ecs, state.cluster, serviceName=state.name, desiredStatus=status)
+        for task in tasks_of(ecs, state.cluster, state.name)
         if task["taskDefinitionArn"] == revision
     ]
     if not tasks:

@@ -101,7 +101,7 @@ def costs(session: boto3.Session, stack: str, services: Sequence[str]) -> Costs:
 def _of_service(
     session: boto3.Session, stack: str, state: ServiceState, service: Mapping[str, Any], prices: Prices
 ) -> Iterator[Amount]:
-    definition = next(each for each in state.revisions if each["taskDefinitionArn"] == state.task_definition)
+    definition = state.definition
     bounds = scaling.targets(session, state.cluster, state.name)
     least = min([each["MinCapacity"] for each in bounds], default=state.desired)
     most = max([each["MaxCapacity"] for each in bounds], default=state.desired)

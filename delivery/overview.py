@@ -13,7 +13,7 @@ from delivery.command_line import Address
 from delivery.going_on import going_on, waits
 from delivery.sidecars import gone, running
 from releases import scaling
-from releases.consistency import RepairAction, diagnose, observe, repair_command
+from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import AT_ONCE, cluster_of, describe_tasks, list_services
 from releases.errors import DeliveryError
 from releases.names import aws_name, job_family
@@ -105,11 +105,10 @@ def overview(session: boto3.Session, stack: str, address: Address) -> list[Overv
         state = states[name]
         state.check_record()
         own = [task for task in tasks if task.get("group") == f"service:{state.name}"]
-        diagnosis = diagnose(observation := observe(session, stack, state, own))
-        disagrees = not state.in_flight and diagnosis.action is not RepairAction.NOTHING
+        observation = observe(session, stack, state, own)
+        disagrees = disagreement(state, observation)
         release, pipeline = state.release, Pipeline(session, aws_name(stack, name))
         upload = pipeline.first_upload() if release is None else None
-        definition = next(each for each in state.revisions if each["taskDefinitionArn"] == state.task_definition)
         return Overview(
             service=name,
             release=release.release if release else None,
@@ -122,9 +121,9 @@ def overview(session: boto3.Session, stack: str, address: Address) -> list[Overv
             asleep=release is not None and name in asleep,
             jobs=running_jobs(tasks, stack, name),
             failure=None if upload else state.pipeline.failure,
-            disagreement=diagnosis.summary if disagrees else None,
+            disagreement=disagrees.summary if disagrees else None,
             repair=repair_command(stack, name) if disagrees else None,
-            gone=gone(session, stack, state, definition, running(session, stack, state, definition, own)),
+            gone=gone(session, stack, state, state.definition, running(session, stack, state, state.definition, own)),
             urls=urls.get(name, []),
         )
 

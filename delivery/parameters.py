@@ -77,14 +77,14 @@ def read(session: boto3.Session, stack: str, services: Sequence[str], *, values:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     found = [each for service in services for each in _named(session, stack, service)]
-    known = _described(session, [each.name for each in found if each.type != SECRETS_MANAGER])
-    described = [
+    known = described(session.client("ssm"), [each.name for each in found if each.type != SECRETS_MANAGER])
+    whole = [
         each
         if each.type == SECRETS_MANAGER
         else replace(each, type=known.get(each.name, {}).get("Type"), version=known.get(each.name, {}).get("Version"))
         for each in found
     ]
-    return [*_with_values(session, described)] if values else described
+    return [*_with_values(session, whole)] if values else whole
 
 
 def differences(of: str, ours: Sequence[Parameter], other: str, theirs: Sequence[Parameter]) -> list[str]:
@@ -126,11 +126,12 @@ def set_value(session: boto3.Session, name: str, value: str) -> int:
     Raises:
         botocore.exceptions.ClientError: AWS refuses.
     """
-    found = _described(session, [name]).get(name)
+    ssm = session.client("ssm")
+    found = described(ssm, [name]).get(name)
     kept: dict[str, Any] = {"Type": "SecureString"}
     if found is not None:
         kept = {"Overwrite": True, **{key: found[key] for key in KEPT if key in found}}
-    return int(session.client("ssm").put_parameter(Name=name, Value=value, **kept)["Version"])
+    return int(ssm.put_parameter(Name=name, Value=value, **kept)["Version"])
 
 
 def refusal(stack: str, name: str, known: Sequence[Parameter]) -> str | None:
@@ -200,11 +201,17 @@ def _of_build(session: boto3.Session, stack: str, service: str) -> list[tuple[st
     ]
 
 
-def _described(session: boto3.Session, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def described(ssm: Any, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Parameters of these names that there are, as DescribeParameters has them.
+
+    Args:
+        ssm: Systems Manager's client.
+        names: any number.
+    """
     found = {}
     for some in in_parts(list(dict.fromkeys(names)), MOST_NAMES):
         only = {"Key": "Name", "Option": "Equals", "Values": list(some)}
-        for page in session.client("ssm").get_paginator("describe_parameters").paginate(ParameterFilters=[only]):
+        for page in ssm.get_paginator("describe_parameters").paginate(ParameterFilters=[only]):
             found.update({str(each["Name"]): each for each in page["Parameters"]})
     return found
 

@@ -10,6 +10,7 @@ import click
 from botocore.exceptions import ClientError
 
 from delivery.command_line import Address, service_command
+from delivery.listener_rules import hosts
 from releases import service_deployments
 from releases.deployment_progress import minutes_left, shift_words
 from releases.errors import PROGRAM, DeliveryError
@@ -90,8 +91,8 @@ def _test_address(elbv2: Any, service: dict[str, Any], address: Address) -> str 
         (listener,) = elbv2.describe_listeners(ListenerArns=[listener_arn])["Listeners"]
     except ClientError:
         return None
-    hosts = [host for each in rule["Conditions"] for host in each.get("HostHeaderConfig", {}).get("Values", [])]
-    return address(listener["Protocol"].lower(), hosts[0], listener["Port"]) if hosts else None
+    leading = hosts(rule)
+    return address(listener["Protocol"].lower(), leading[0], listener["Port"]) if leading else None
 
 
 def _way_back(state: ServiceState) -> str:

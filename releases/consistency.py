@@ -87,6 +87,12 @@ def observe(session: boto3.Session, stack: str, state: ServiceState, tasks: Task
     )
 
 
+def disagreement(state: ServiceState, observation: Observation) -> Diagnosis | None:
+    """What disagrees of a service; None where all agrees, or while something is in flight, which may make it agree."""
+    diagnosis = diagnose(observation)
+    return None if state.in_flight or diagnosis.action is RepairAction.NOTHING else diagnosis
+
+
 def repair_command(stack: str, service: str) -> str:
     """The command that mends a disagreement."""
     return f"{PROGRAM} repair {service} --stack {stack}"

@@ -75,6 +75,15 @@ def describe_service(ecs: Any, cluster: str, name: str) -> dict[str, Any]:
     return described
 
 
+def tasks_of(ecs: Any, cluster: str, name: str) -> list[dict[str, Any]]:
+    """The tasks of a service that run, and those that have stopped as long as ECS lists them, an hour or more."""
+    return [
+        task
+        for status in ("RUNNING", "STOPPED")
+        for task in describe_tasks(ecs, cluster, serviceName=name, desiredStatus=status)
+    ]
+
+
 def newest_event(service: Mapping[str, Any]) -> str:
     """What ECS said last of a service; "" before the first event.
 

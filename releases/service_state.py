@@ -108,6 +108,11 @@ class ServiceState:
     pipeline: PipelineState = IDLE
 
     @property
+    def definition(self) -> Mapping[str, Any]:
+        """The task definition that it should run, as DescribeTaskDefinition has it."""
+        return next(each for each in self.revisions if each["taskDefinitionArn"] == self.task_definition)
+
+    @property
     def shifts(self) -> bool:
         """Whether it has two target groups, whose weights are those of its deployments."""
         return self.alternates or self.controller.deploys_template

@@ -4,7 +4,7 @@ import boto3
 import click
 
 from delivery.command_line import optional_service_argument, stack_option, with_session
-from delivery.freeze import freeze, frozen, words
+from delivery.freeze import freeze, words
 from releases.ecs import list_services
 from releases.errors import DeliveryError
 from releases.service_state import read_states
@@ -31,8 +31,7 @@ def command(session: boto3.Session, service: str | None, stack: str, reason: str
         raise DeliveryError(f"stack {stack} has no services; check the stack, the account and the region")
     freeze(session, stack, services, reason)
     for name, state in sorted(read_states(session, stack, services).items()):
-        closed = frozen(state.pipeline)
-        if closed is not None:
-            click.echo(f"{words(stack, name, closed)}. {EDITS[state.controller.deploys_template]}")
+        if frozen := words(stack, name, state.pipeline):
+            click.echo(f"{frozen}. {EDITS[state.controller.deploys_template]}")
         if state.pipeline.deploying:
             click.echo(f"{name}: execution {state.pipeline.deploying} is in Deploy, and goes on.")

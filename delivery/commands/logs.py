@@ -69,11 +69,11 @@ def command(
     """
     if follow and as_json:
         raise click.UsageError("--json prints one document, and --follow has no end; take one of them")
-    read_state(session, stack, service)
+    state = read_state(session, stack, service)
     streams = None
     if number is not None:
         release = release_of(session, stack, service, number)
-        streams = streams_of(session, read_state(session, stack, service), release)
+        streams = streams_of(session, state, release)
     wanted, moment = search(session, stack, service, container, streams), datetime.now(UTC) - ago
     if follow:
         wanted.follow(moment, lambda line: click.echo(line.text()))

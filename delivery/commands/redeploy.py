@@ -5,7 +5,7 @@ import click
 
 from delivery.command_line import service_command, wait_option
 from delivery.following import follow
-from delivery.freeze import frozen, words
+from delivery.freeze import words
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name
 from releases.pipeline import Pipeline
@@ -45,8 +45,7 @@ def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_pr
     pipeline = Pipeline(session, aws_name(stack, service))
     execution = pipeline.start(digest)
     log_progress(f"Started execution {execution} of {pipeline.name}.")
-    if closed := frozen(read_pipeline_state(session.client("codepipeline"), pipeline.name)):
-        why = words(stack, service, closed)
+    if why := words(stack, service, read_pipeline_state(session.client("codepipeline"), pipeline.name)):
         if wait:
             raise DeliveryError(f"execution {execution} of {pipeline.name} waits, and this does not: {why}")
         log_progress(f"It waits: {why}.")

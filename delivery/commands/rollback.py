@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import boto3
 import click
 
+from delivery import freeze
 from delivery.command_line import service_command, wait_option
 from delivery.commands.history import numbers, service_history
 from delivery.commands.redeploy import deploy
 from delivery.confirmation import confirm
 from delivery.differences import Difference, differences
-from delivery.freeze import frozen, words
 from delivery.shift import go_back, shifting
 from releases.ecs import describe_revision, describe_service
 from releases.errors import PROGRAM, DeliveryError
@@ -132,7 +132,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         differences=_differences(session, stack, state, target),
         waiting=waiting,
         migrates=pipeline.migrates,
-        frozen=words(stack, service, closed) if (closed := frozen(state.pipeline)) else "",
+        frozen=freeze.words(stack, service, state.pipeline),
         shift=shift_of(described["deploymentConfiguration"]) if shifts(described) else "",
     )
 

@@ -23,7 +23,7 @@ from delivery.shift import Shift, shift
 from delivery.sidecars import gone, running
 from delivery.terminal import watch, width
 from releases import scaling
-from releases.consistency import RepairAction, diagnose, observe, repair_command
+from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import describe_revision, describe_service, describe_tasks
 from releases.ecs_exec import closed
 from releases.names import aws_name, release_tag
@@ -175,8 +175,8 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
     containers = [container for container in definition["containerDefinitions"] if container["name"] in names]
     now, tasks = datetime.now(UTC), list(describe_tasks(ecs, state.cluster))
     own = [task for task in tasks if task.get("group") == f"service:{state.name}"]
-    diagnosis = diagnose(observation := observe(session, stack, state, own))
-    disagrees = not state.in_flight and diagnosis.action is not RepairAction.NOTHING
+    observation = observe(session, stack, state, own)
+    disagrees = disagreement(state, observation)
     pipeline = Pipeline(session, name)
     first_upload = pipeline.first_upload() if state.release is None else None
     sidecars = running(session, stack, state, definition, own)
@@ -200,7 +200,7 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
         in_flight=state.in_flight,
         wait=state.how_to_wait(stack) if state.in_flight else None,
         shift=shift(session, state, described, address, now),
-        disagreement=diagnosis.summary if disagrees else None,
+        disagreement=disagrees.summary if disagrees else None,
         repair=repair_command(stack, service) if disagrees else None,
         gone=gone(session, stack, state, definition, sidecars),
         changed=changes(state.release.sidecars if state.release else "", written(sidecars)),

@@ -17,8 +17,8 @@ from delivery.page.deliveries import read_deliveries
 from delivery.page.facts import Alarm, Running, Service, StackFacts
 from delivery.page.words import legible
 from releases import scaling
-from releases.consistency import RepairAction, diagnose, observe, repair_command
-from releases.ecs import AT_ONCE, cluster_of, describe_revision, describe_services, describe_tasks, list_services
+from releases.consistency import disagreement, observe, repair_command
+from releases.ecs import AT_ONCE, cluster_of, describe_services, describe_tasks, list_services
 from releases.errors import DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
@@ -82,8 +82,7 @@ def _service(
     deliveries: int,
 ) -> Service:
     observation = observe(session, stack, state)
-    diagnosis = diagnose(observation)
-    disagrees = not state.in_flight and diagnosis.action is not RepairAction.NOTHING
+    disagrees = disagreement(state, observation)
     history, pipeline = (
         service_history(session, stack, state.service),
         Pipeline(session, aws_name(stack, state.service)),
@@ -91,7 +90,6 @@ def _service(
     last = history.last
     first_upload = pipeline.first_upload() if last is None else None
     ecs, now = session.client("ecs"), datetime.now(UTC)
-    definition = describe_revision(ecs, state.task_definition)
     limits = scaling.targets(session, state.cluster, state.name)
     return Service(
         name=state.service,
@@ -104,13 +102,13 @@ def _service(
             running=described["runningCount"],
             places=places(describe_tasks(ecs, state.cluster, serviceName=state.name)),
             urls=urls,
-            fields=fields_of(aws_name(stack, state.service), described, definition, limits),
+            fields=fields_of(aws_name(stack, state.service), described, state.definition, limits),
         ),
         release=last.release if last else None,
         released=datetime.fromisoformat(last.time) if last else None,
         commit=last.commit if last and last.commit != UNKNOWN else "",
         in_flight=state.in_flight or "",
-        disagreement=diagnosis.summary if disagrees else "",
+        disagreement=disagrees.summary if disagrees else "",
         repair=repair_command(stack, state.service) if disagrees else "",
         waits_for=first_upload or "",
         failure="" if first_upload else legible(pipeline.failure() or ""),

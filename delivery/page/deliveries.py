@@ -12,6 +12,7 @@ from delivery.page.facts import Delivery, Deployment, Outcome, Step
 from delivery.page.words import legible
 from delivery.who import who
 from releases import executions
+from releases.ecs import tasks_of
 from releases.history import History
 from releases.names import LIVE, aws_name, release_tag
 from releases.pipeline import RUNNING, Pipeline
@@ -38,7 +39,7 @@ def read_deliveries(
     pipeline, ecs = Pipeline(session, aws_name(stack, state.service)), session.client("ecs")
     if not pipeline.exists:
         return []
-    tasks, found = deployments.tasks_of(ecs, state), list[Delivery]()
+    tasks, found = tasks_of(ecs, state.cluster, state.name), list[Delivery]()
     for looked_at, summary in enumerate(pipeline.executions()):
         if len(found) == most or looked_at == LOOKED_AT * most:
             break

@@ -10,7 +10,7 @@ from delivery.page import traffic
 from delivery.page.facts import Deployment, Outcome, Share, TaskRun
 from delivery.page.words import legible
 from releases.controllers.codedeploy import CodeDeployController
-from releases.ecs import describe_tasks, in_parts
+from releases.ecs import in_parts
 from releases.failure import one_line
 from releases.service_deployments import listed_since
 from releases.service_state import ServiceState, revision_name
@@ -31,15 +31,6 @@ NOT_THERE = frozenset(
 
 Task = Mapping[str, Any]
 """As DescribeTasks has it."""
-
-
-def tasks_of(ecs: Any, state: ServiceState) -> list[Task]:
-    """The tasks of a service, and those that have stopped as long as ECS lists them, an hour or more."""
-    return [
-        task
-        for status in ("RUNNING", "STOPPED")
-        for task in describe_tasks(ecs, state.cluster, serviceName=state.name, desiredStatus=status)
-    ]
 
 
 def by_ecs(ecs: Any, state: ServiceState, tasks: Sequence[Task], since: datetime) -> list[Deployment]:

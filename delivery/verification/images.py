@@ -6,7 +6,7 @@ from typing import Any
 from delivery.sidecars import ECR
 from delivery.verification.subject import Problem, Subject
 from pipeline_steps.package.images import Images
-from releases.consistency import RepairAction, diagnose, observe, repair_command
+from releases.consistency import disagreement, observe, repair_command
 from releases.errors import PROGRAM
 from releases.names import LIVE
 from releases.repository import Repository, is_of
@@ -80,6 +80,5 @@ def record(subject: Subject) -> Iterator[Problem]:
         return
     if release is not None and not Repository(subject.session, subject.name).has(release.image_digest):
         return  # `images` says so
-    diagnosis = diagnose(observe(subject.session, subject.stack, subject.state))
-    if diagnosis.action is not RepairAction.NOTHING:
-        yield Problem(f"they disagree: {diagnosis.summary}", f"`{repair_command(subject.stack, subject.service)}`")
+    if found := disagreement(subject.state, observe(subject.session, subject.stack, subject.state)):
+        yield Problem(f"they disagree: {found.summary}", f"`{repair_command(subject.stack, subject.service)}`")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from delivery.listener_rules import hosts, listeners
 from delivery.verification.subject import Problem, Subject
 
 SOON = timedelta(days=30)
@@ -39,18 +40,7 @@ class Rules:
     def of_listeners(self) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         """(listener, rule) of all of them."""
         balancers = {arn: None for group in self.described.values() for arn in group["LoadBalancerArns"]}
-        listeners = [
-            listener
-            for balancer in balancers
-            for page in self.elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
-            for listener in page["Listeners"]
-        ]
-        return [
-            (listener, rule)
-            for listener in listeners
-            for page in self.elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"])
-            for rule in page["Rules"]
-        ]
+        return [(listener, rule) for listener, rules in listeners(self.elbv2, list(balancers)) for rule in rules]
 
 
 def shares(rule: Mapping[str, Any]) -> dict[str, int]:
@@ -60,11 +50,6 @@ def shares(rule: Mapping[str, Any]) -> dict[str, int]:
             groups = action.get("ForwardConfig", {}).get("TargetGroups") or [action]
             return {each["TargetGroupArn"]: int(each.get("Weight", 1)) for each in groups if "TargetGroupArn" in each}
     return {}
-
-
-def hosts(rule: Mapping[str, Any]) -> list[str]:
-    """The hosts that a rule is for."""
-    return [host for each in rule["Conditions"] for host in each.get("HostHeaderConfig", {}).get("Values", [])]
 
 
 def target_groups(subject: Subject) -> Iterator[Problem]:

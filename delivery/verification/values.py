@@ -5,15 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from delivery.parameters import described
 from delivery.verification.subject import Problem, Subject
-from releases.ecs import in_parts
 from releases.names import parameter_of, runtime_value
 
 SECRET = re.compile(r"arn:[a-z0-9-]+:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:[^:]+")
 """A secret's ARN, before its JSON key, version stage and version id (ECS, Pass Secrets Manager secrets)."""
 PARAMETER = re.compile(r"arn:[a-z0-9-]+:ssm:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):parameter.+")
-MOST_NAMES = 50
-"""That one filter of DescribeParameters takes (SSM, ParameterStringFilter: Values)."""
 OF_AWS = re.compile(r"(arn:[^:]+:kms:[^:]+:[^:]+:)?alias/aws/(ssm|secretsmanager)")
 """Keys that everybody in the account may use through their service."""
 
@@ -97,11 +95,8 @@ def _parameters(subject: Subject, arns: Sequence[str]) -> dict[str, Mapping[str,
         by_region.setdefault(arn.split(":")[3], []).append(arn)
     for region, of_region in by_region.items():
         ssm = subject.session.client("ssm", region_name=region)
-        for some in in_parts(of_region, MOST_NAMES):
-            names = {parameter_of(arn): arn for arn in some}
-            only = {"Key": "Name", "Option": "Equals", "Values": list(names)}
-            for page in ssm.get_paginator("describe_parameters").paginate(ParameterFilters=[only]):
-                found.update({names[each["Name"]]: each for each in page["Parameters"]})
+        names = {parameter_of(arn): arn for arn in of_region}
+        found.update({names[name]: each for name, each in described(ssm, list(names)).items()})
     return found
 
 

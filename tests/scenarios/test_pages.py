@@ -13,7 +13,7 @@ import pytest
 from sandbox.clients.session import Session
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, SPEED, Stack, new_stack
-from tests.support.console import Edit, Step, run, steps
+from tests.support.console import Edit, Step, of_make, run, steps
 
 pytestmark = pytest.mark.nightly
 
@@ -23,13 +23,6 @@ BEFORE = [
     Step(".venv/bin/sandbox up --stack local", ("…",)),
     Step(".venv/bin/sandbox ship hello --source examples/hello --stack local", ("…",)),
 ]
-
-
-def of_make(command: str) -> str:
-    """What `make up` runs where all is set up."""
-    words = ["make", "-n", *command.split()[1:]]
-    listed = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    return "set -e\n" + "\n".join(line for line in listed.splitlines() if "/sandbox " in line)
 
 
 def port(folder: Path) -> str:
@@ -44,7 +37,7 @@ def port(folder: Path) -> str:
 def typed(stack: Stack, step: Step) -> None:
     """In a repository whose load balancer may listen at another port than the page says."""
     here = port(stack.root)
-    command = of_make(step.command) if step.command.startswith("make ") else step.command.replace(PORT, here)
+    command = of_make(step.command).replace(PORT, here)
     printed = tuple(line.replace(PORT, here) for line in step.printed)
     run(Step(command, printed), stack.root, {**os.environ, "SANDBOX_SPEED": SPEED})
 

@@ -17,6 +17,7 @@ BLOCK = re.compile(
     r"^```(?:console\n(?P<session>.*?)|yaml\n# (?P<file>\S+\.yaml)\n(?P<keys>.*?))^```$", re.MULTILINE | re.DOTALL
 )
 SECONDS = 400
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ def _of_block(lines: list[str]) -> Iterator[Step]:
         while lines and not lines[0].startswith("$ "):
             printed.append(lines.pop(0))
         yield Step("\n".join(command), tuple(printed))
+
+
+def of_make(command: str) -> str:
+    """What `make up` runs where all is set up; any other command as it is."""
+    program, *words = command.split()
+    if program != "make":
+        return command
+    listed = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return "set -e\n" + "\n".join(line for line in listed.splitlines() if "/sandbox " in line)
 
 
 def fits(printed: tuple[str, ...], output: str) -> bool:

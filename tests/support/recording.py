@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 
 from tests.scenarios.conftest import REPOSITORY, new_stack
-from tests.support.console import Step, steps
+from tests.support.console import Step, of_make, steps
 
 PICTURE = REPOSITORY / "docs/session.svg"
 COLUMNS, ROWS, CHARACTER, LINE = 108, 28, 7.8, 18
@@ -100,7 +100,7 @@ def record(sessions: Sequence[Step], folder: Path) -> Iterator[Line]:
         first, *more = step.command.splitlines()
         yield Line(time.monotonic() - began, f"$ {first}", typed=True)
         yield from (Line(time.monotonic() - began, f"> {line}", typed=True) for line in more)
-        command = _of_make() if step.command.startswith("make") else step.command
+        command = of_make(step.command)
         with subprocess.Popen(
             ["bash", "-c", command],
             cwd=folder,
@@ -113,12 +113,6 @@ def record(sessions: Sequence[Step], folder: Path) -> Iterator[Line]:
                 yield Line(time.monotonic() - began, line.rstrip("\n"))
         if process.returncode:
             raise RuntimeError(f"{step.command} has failed")
-
-
-def _of_make() -> str:
-    """What `make up` runs where all is set up."""
-    listed = subprocess.run(["make", "-n", "up"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    return "set -e\n" + "\n".join(line for line in listed.splitlines() if "/sandbox " in line)
 
 
 def main() -> None:

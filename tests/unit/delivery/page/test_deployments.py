@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 from page_facts import NOW, PageAws, ago
 
-from delivery.page.deployments import by_code_deploy, by_ecs, tasks_of
+from delivery.page.deployments import by_code_deploy, by_ecs
 from delivery.page.facts import Deployment, Outcome, Share, TaskRun
+from releases.ecs import tasks_of
 from releases.service_state import ServiceState, read_state
 
 REVISION = "arn:aws:ecs:eu-west-1:111111111111:service-revision/dev/dev-web/"
@@ -49,7 +50,7 @@ def looked_at(*listed: dict[str, Any], running: list[Any], stopped: list[Any] | 
     aws.tasks = running
     session = aws.session()
     ecs, state = session.client("ecs"), read_state(session, "dev", "web")
-    return by_ecs(ecs, state, tasks_of(ecs, state), ago(minutes=30))
+    return by_ecs(ecs, state, tasks_of(ecs, state.cluster, state.name), ago(minutes=30))
 
 
 def test_one_that_has_succeeded() -> None:

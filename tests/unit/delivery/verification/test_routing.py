@@ -7,7 +7,8 @@ import pytest
 from delivery_aws import RefusedError
 from verified import Answers, arn, released, subject
 
-from delivery.verification.routing import certificates, covers, hosts, shares, target_groups, validity
+from delivery.listener_rules import hosts
+from delivery.verification.routing import certificates, covers, shares, target_groups, validity
 
 NOW = datetime(2030, 1, 10, tzinfo=UTC)
 ONE, OTHER = (arn("elasticloadbalancing", f"targetgroup/{name}/1") for name in ("one", "other"))
@@ -53,7 +54,10 @@ def test_where_a_rule_leads(action: dict[str, Any], found: dict[str, int]) -> No
 
 
 def test_the_hosts_of_a_rule() -> None:
-    conditions = [{"HostHeaderConfig": {"Values": ["a", "b"]}}, {"PathPatternConfig": {"Values": ["/c"]}}]
+    conditions = [
+        {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/c"]}},
+        {"Field": "host-header", "HostHeaderConfig": {"Values": ["a", "b"]}},
+    ]
     assert hosts({"Conditions": conditions}) == ["a", "b"]
 
 
