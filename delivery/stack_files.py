@@ -76,7 +76,10 @@ def _with_secrets(written: Mapping[str, Any]) -> dict[str, Any]:
             if _keys(parameter).get("secret") is True:
                 secrets.setdefault(name, {}).setdefault(variable, "stand-in")
     notifications = _keys(written.get("notifications"))
-    wanted = {"slack_webhook": notifications.get("slack") is True, "commit_token": notifications.get("commits")}
+    wanted = {
+        "slack_webhook": notifications.get("slack") not in (None, False),
+        "commit_token": notifications.get("commits"),
+    }
     more = {key: STAND_INS[key] for key, is_wanted in wanted.items() if is_wanted and key not in written}
     return {**written, **({"secrets": secrets} if secrets else {}), **more}
 

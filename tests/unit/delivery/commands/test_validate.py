@@ -109,6 +109,8 @@ def test_a_file_with_a_mistake_stops_no_other(folder: Path) -> None:
     [
         without("secrets"),
         {**WHOLE, "fargate-delivery:notifications": {"slack": True}},
+        {**WHOLE, "fargate-delivery:notifications": {"slack": {"level": "releases"}}},
+        {**WHOLE, "fargate-delivery:notifications": {"slack": False}},
         {**WHOLE, "fargate-delivery:notifications": {"commits": {"host": "github"}}},
         {**WHOLE, "fargate-delivery:notifications": {"slack": True}, "fargate-delivery:slack_webhook": SECURE},
     ],
