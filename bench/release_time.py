@@ -62,7 +62,7 @@ WORK: Mapping[tuple[str, str], Seconds] = {
     ("Release", "CodeBuild"): Seconds(2, 5),
 }
 """What an action's own work takes, by its name and provider: a build, a Fargate task that migrates, a few calls. Those
-by CodeBuild are of the program of November 2026."""
+by CodeBuild are of version 0.1.0."""
 Stages = Sequence[Mapping[str, Any]]
 """A pipeline's, as the program declares them. Its actions run one after another."""
 

@@ -1,6 +1,6 @@
-"""An upgrade from the program of November 2026, on a stack that it brought up and released to.
+"""An upgrade from version 0.1.0, on a stack that it brought up and released to.
 
-`upgrade/november-2026.tar.xz` is that program, as `git archive dc290f9` packs its folders and stack files. Its steps were
+`upgrade/0.1.0.tar.xz` is that program, as `git archive dc290f9` packs its folders and stack files. Its steps were
 CodeBuild projects. What it says of its stack, the services and the releases that it made are there before the upgrade.
 """
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.nightly
 
 SERVICES = ("hello", "shop")
 """One that ECS deploys, and one that CodeDeploy does."""
-BEFORE = Path(__file__).parent / "upgrade/november-2026.tar.xz"
+BEFORE = Path(__file__).parent / "upgrade/0.1.0.tar.xz"
 
 
 def unpack_before(folder: Path) -> None:
@@ -29,7 +29,7 @@ def unpack_before(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Stack `local` of the program of November, up."""
+    """Stack `local` of 0.1.0, up."""
     with new_stack(tmp_path_factory.mktemp("repository"), "local", unpack_before) as stack:
         stack.keep_services(SERVICES)
         stack.up()

@@ -1,4 +1,4 @@
-"""What an upgrade from the program of November 2026 may change: its steps were CodeBuild projects, these are Lambda."""
+"""What an upgrade from version 0.1.0 may change: its steps were CodeBuild projects, these are Lambda."""
 
 import re
 

@@ -11,7 +11,7 @@ import pytest
 from bench.release_time import PIPELINE, Seconds, exported, of_a_rollback, of_a_source, of_an_edit, table
 
 BEFORE: dict[str, Any] = json.loads(
-    gzip.decompress((Path(__file__).parents[1] / "program/upgrade/november-2026.json.gz").read_bytes())
+    gzip.decompress((Path(__file__).parents[1] / "program/upgrade/0.1.0.json.gz").read_bytes())
 )["local"]["resources"]
 
 Pair = tuple[int, int]
@@ -73,7 +73,7 @@ def test_the_pipelines_of_a_stack_are_read_from_its_state() -> None:
     ]
 
 
-def test_every_provider_of_the_program_of_november_has_a_time() -> None:
+def test_every_provider_of_version_0_1_0_has_a_time() -> None:
     pipelines = [each["inputs"]["stages"] for key, each in BEFORE.items() if key.startswith(f"{PIPELINE}::")]
     assert len(pipelines) == 4
     assert all(of_a_source(each).longest > 190 for each in pipelines)

@@ -1,6 +1,6 @@
 """What a stack that an earlier program brought up is changed by: the pipeline's own steps, and Package's own message.
 
-`upgrade/` has what the program of November 2026 declared, whose steps were CodeBuild projects, with the stack files of
+`upgrade/` has what version 0.1.0 declared, whose steps were CodeBuild projects, with the stack files of
 then. A preview compares the two in the same way, resource by resource.
 """
 
@@ -16,7 +16,7 @@ from mocked import ROOT, SECRET_KEYS, Deploy, Recorder
 from tests.support.upgrades import CHANGED, CHANGED_NAMES, GONE, NEW
 
 BEFORE: dict[str, dict[str, Any]] = json.loads(
-    gzip.decompress((Path(__file__).parent / "upgrade/november-2026.json.gz").read_bytes())
+    gzip.decompress((Path(__file__).parent / "upgrade/0.1.0.json.gz").read_bytes())
 )
 
 
