@@ -17,7 +17,7 @@ from components.service.ecs_service import EcsService
 from components.service.jobs import Jobs
 from components.service.parameter_store import ParameterStore
 from components.service.protocols import check_protocols
-from components.service.route_names import Route
+from components.service.route_names import Route, addresses
 from components.service.update_hooks import Snapshot, current_service
 from components.tags import tagged
 from config.pull_request_stack import priority, pull_request_number
@@ -169,6 +169,7 @@ def declare(
             **({"push_to": pipeline.push_to} if pipeline.push_to and config.source.images else {}),
             **({"push_role": pipeline.push_role_arn} if pipeline.push_role_arn else {}),
             "hosts": sorted({route.host for route in config.routes}),
+            "addresses": addresses(config.routes),
         },
     )
     return Declared(service.waiting, charted(service, pipeline, jobs=bool(config.jobs)), service)

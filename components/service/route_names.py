@@ -66,6 +66,23 @@ class RouteName:
     other_former: Sequence[str] = ()
 
 
+def addresses(routes: Sequence[Route]) -> list[str]:
+    """Where a service answers, the rule that is asked first before the others: each host with its paths up to the first
+    wildcard.
+
+    Args:
+        routes: its routes. The listener of all of them is HTTPS, at port 443 unless it is an adopted one's.
+    """
+    ordered = sorted(routes, key=lambda route: route.priority)
+    urls = [f"https://{route.host}{path}" for route in ordered for path in map(_fixed, route.paths or ["/"])]
+    return list(dict.fromkeys(urls))
+
+
+def _fixed(path: str) -> str:
+    """What all paths of a pattern begin with."""
+    return path.partition("*")[0].partition("?")[0]
+
+
 def route_names(service: str, routes: Sequence[Route], *, blue_green: bool) -> list[RouteName]:
     """The names of a service's routes, in their order.
 

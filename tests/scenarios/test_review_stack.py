@@ -27,6 +27,7 @@ def test_a_review_comes_serves_and_goes_as_its_role(dev: Stack, account: Stack) 
     assert "is not up; run: sandbox up --stack local" in review.run("up", "--in", "local").err
     review.ok("up", "--in", "dev", "--as", ROLE)
     assert review.outputs()["chuoi"]["hosts"] == ["chuoi-7.dev.example.com"]
+    assert review.outputs()["chuoi"]["addresses"] == ["https://chuoi-7.dev.example.com/"]
     assert review.ship("chuoi", REPOSITORY / "examples/hello").code == 0
     status = review.status("chuoi")
     assert (status["running"], status["task_definition"].rpartition("/")[2].partition(":")[0]) == (1, "pr-7-chuoi")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pulumi
 import pytest
 from mocked import ACCOUNT, REGION, SECRET_KEYS, WEBHOOK, Recorder, program, stack_config
 from pulumi.runtime import rpc
@@ -127,6 +128,15 @@ def test_each_route_has_a_target_group_and_a_rule(dev: Recorder) -> None:
     assert rule["actions"] == [
         {"type": "forward", "forward": {"targetGroups": [{"arn": groups[1], "weight": 1}]}},
     ]
+
+
+def test_the_outputs_say_where_each_service_answers(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported: dict[str, Any] = {}
+    monkeypatch.setattr(pulumi, "export", exported.__setitem__)
+    run(deploy, "dev")
+    assert exported["chuoi"]["hosts"] == ["api.dev.example.com", "chuoi.dev.example.com"]
+    assert exported["chuoi"]["addresses"] == ["https://chuoi.dev.example.com/", "https://api.dev.example.com/v1/"]
+    assert (exported["mailer"]["hosts"], exported["mailer"]["addresses"]) == ([], [])
 
 
 def test_a_worker_has_no_way_in(dev: Recorder) -> None:

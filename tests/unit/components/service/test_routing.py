@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from mocked import Recorder, deploy, stack_config
 from moto import mock_aws
 
-from components.service.route_names import Route, route_names
+from components.service.route_names import Route, addresses, route_names
 from components.service.rule_priorities import LAST, make_room, take_back
 from releases.errors import DeliveryError
 from tests.unit.program.test_program import run
@@ -27,6 +27,23 @@ def route(host: str, *paths: str, priority: int = 10) -> Route:
 
 def names(*routes: Route, blue_green: bool = False) -> list[str]:
     return [each.name for each in route_names("shop", routes, blue_green=blue_green)]
+
+
+@pytest.mark.parametrize(
+    ("routes", "urls"),
+    [
+        ([], []),
+        ([route("a")], ["https://a.example.com/"]),
+        ([route("b", priority=20), route("a", priority=10)], ["https://a.example.com/", "https://b.example.com/"]),
+        (
+            [route("a", "/v1/*", "/v?/x", "/exact")],
+            [f"https://a.example.com{path}" for path in ("/v1/", "/v", "/exact")],
+        ),
+        ([route("a", "/*"), route("a", priority=20)], ["https://a.example.com/"]),
+    ],
+)
+def test_where_a_service_answers(routes: list[Route], urls: list[str]) -> None:
+    assert addresses(routes) == urls
 
 
 @pytest.mark.parametrize(
