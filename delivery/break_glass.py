@@ -24,6 +24,7 @@ from pipeline_steps.job import Done, Job, Outcome, StepError
 from pipeline_steps.package.images import Images
 from pipeline_steps.settings import VARIABLE, Settings
 from releases.errors import DeliveryError
+from releases.executions import MIGRATION, SKIP_MIGRATION
 from releases.names import aws_name, function_of_steps
 from releases.pipeline import Origin
 from releases.pipeline_state import DEPLOY_STAGE, PipelineState
@@ -148,6 +149,7 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:
         DeliveryError: a step has failed, in its own words.
         botocore.exceptions.ClientError: AWS refuses.
     """
+    migrates = chosen.settings.migration is not None and chosen.migrates
     parameters = {
         "digest": chosen.digest,
         "execution": str(uuid.uuid4()),  # GetPipelineExecution takes nothing else, and does not know it
@@ -156,9 +158,10 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:
         "repository": chosen.origin.repository,
         "uploaded": "0",
         "by": chosen.by,
+        **({MIGRATION: SKIP_MIGRATION} if chosen.settings.migration and not migrates else {}),
     }
     steps: Mapping[str, Step] = {
-        **({"Migrate": migrate.run} if chosen.settings.migration and chosen.migrates else {}),
+        **({"Migrate": migrate.run} if migrates else {}),
         **({"Wake": wake.run} if chosen.wakes else {}),
         "Deploy": deploy.run,
         "Release": release.run,

@@ -31,8 +31,9 @@ def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: 
         uploaded: when its source was uploaded, in seconds since 1970; 0 without an upload.
         changed: what its sidecars run now instead of before.
     """
+    took = f"{duration(int(time.time()) - uploaded)} after its upload" if uploaded else "without a new source"
     detail: dict[str, Any] = {
-        "took": f"{duration(int(time.time()) - uploaded)} after its upload" if uploaded else "without a new source",
+        "took": f"{took}, its migration left out" if release.without_migration else took,
         "changed": "".join(f". Sidecar changed: {change}" for change in changed),
         "schema": SCHEMA,
         **release.document(),

@@ -1,4 +1,5 @@
-"""Migrate: runs the service's migration with the new image, before anything is deployed.
+"""Migrate: runs the service's migration with the new image, before anything is deployed, unless the execution leaves it
+out.
 
 It runs in a task of its own, of the template that will be deployed, or of what the service runs where the image alone
 is deployed, registered under another family because RunTask cannot override an image.
@@ -25,6 +26,7 @@ from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Migration, Settings
 from releases.command_task import CommandTask
 from releases.ecs import definition_fields, describe_revision, describe_service
+from releases.executions import MIGRATION, RUN_MIGRATION, SKIP_MIGRATION
 from releases.template import TASK_DEFINITION
 
 Json = Mapping[str, Any]
@@ -50,11 +52,16 @@ class Progress:
 def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
     """Start the migration, wait, or tell how it ended.
 
-    The job's parameters: `digest`, the image, and `execution`, the pipeline's.
+    The job's parameters: `digest`, the image; `execution`, the pipeline's; and `migration`, RUN_MIGRATION or
+    SKIP_MIGRATION.
 
     Raises:
         StepError: it was not started, or it failed: the exit code and its cause.
     """
+    if (chosen := job.parameters.get(MIGRATION, RUN_MIGRATION)) == SKIP_MIGRATION:
+        return Done(f"The migration is left out: the execution was started with {MIGRATION}={SKIP_MIGRATION}")
+    if chosen != RUN_MIGRATION:
+        raise StepError(f"The variable {MIGRATION} is {chosen}; it may be {RUN_MIGRATION} or {SKIP_MIGRATION}")
     progress = Progress(**{"token": job.id, **job.remembered(Progress)})
     step = _Step(session, settings, job)
     return step.follow(progress) if progress.task else step.begin(progress)

@@ -21,6 +21,7 @@ from releases import scaling, sidecars
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.ecs import describe_revision, describe_service, describe_tasks, fingerprint_of, newest_event
+from releases.executions import MIGRATION, SKIP_MIGRATION
 from releases.names import LIVE, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
@@ -65,8 +66,8 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
 
     The job's parameters: `execution`, the pipeline's; `digest`, the image that it has deployed; `source`, the version
     of the source; `commit` and `repository`, the source's commit and where it is, or `unknown`; `uploaded`, when, in
-    seconds since 1970, or 0 without an upload; `woken`, whether Wake has started the one task that runs; `by`, who has
-    started it, where no pipeline knows that.
+    seconds since 1970, or 0 without an upload; `woken`, whether Wake has started the one task that runs; `migration`,
+    SKIP_MIGRATION where the image's was left out; `by`, who has started it, where no pipeline knows that.
 
     Raises:
         StepError: the service does not run what was deployed, or the deployment has failed.
@@ -211,6 +212,7 @@ class _Step:
             repository=parameters["repository"],
             sidecars=beside,
             by=parameters.get("by") or self._started_by(),
+            without_migration=parameters.get(MIGRATION) == SKIP_MIGRATION,
         )
         self._session.client("ssm").put_parameter(Name=settings.record, Overwrite=True, Value=released.value())
         announce(self._session, settings.pipeline, released, self._uploaded, changed)

@@ -19,6 +19,11 @@ PUSHED = "pushed"
 """The variable that says when the image was pushed that the execution takes: one tag may come to one image again."""
 NO_PUSH = "none"
 """Its value when no push has started the execution."""
+MIGRATION = "migration"
+"""The variable of a pipeline that migrates: whether the image's migration runs."""
+RUN_MIGRATION, SKIP_MIGRATION = "run", "skip"
+"""Its values. The first is the variable's default, so whoever starts an execution in the console, or an event that says
+nothing, has it (CodePipeline user guide, "Tutorial: Use pipeline-level variables")."""
 
 
 def to_promote(stack: str, digest: str) -> str:

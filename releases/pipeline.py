@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 
 from releases.errors import PROGRAM, DeliveryError
-from releases.executions import IMAGE, was_given
+from releases.executions import IMAGE, MIGRATION, SKIP_MIGRATION, was_given
 from releases.failure import NO_REASON, cause_of, one_line
 from releases.names import LIVE, inbox
 from releases.pipeline_state import DEPLOY_STAGE, GOES_ON
@@ -115,6 +115,12 @@ class Pipeline:
         """Whether a release runs a migration before it is deployed."""
         return MIGRATE in (action["name"] for action in self._declared())
 
+    @property
+    def may_skip_migration(self) -> bool:
+        """Whether an execution may leave its migration out: pipelines of earlier programs cannot."""
+        declared = self._codepipeline.get_pipeline(name=self.name)["pipeline"].get("variables", [])
+        return MIGRATION in (each["name"] for each in declared)
+
     def upload_to(self) -> str | None:
         """Where releases are brought: `s3://bucket/key`, or an image's name, `repository:tag`; None where none are."""
         actions = {action["name"]: action.get("configuration", {}) for action in self._declared()}
@@ -178,9 +184,10 @@ class Pipeline:
                 return Origin(package.get("SOURCE", UNKNOWN), execution, *commit)
         return Origin()
 
-    def start(self, digest: str) -> str:
+    def start(self, digest: str, *, without_migration: bool = False) -> str:
         """Deploy an image without a build; the execution's id."""
-        return self._start(variables=[{"name": IMAGE, "value": digest}])
+        variables = {IMAGE: digest, **({MIGRATION: SKIP_MIGRATION} if without_migration else {})}
+        return self._start(variables=[{"name": name, "value": value} for name, value in variables.items()])
 
     def start_version(self, version: str) -> str:
         """Deliver a version of an uploaded source as its upload does; the execution's id."""

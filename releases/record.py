@@ -34,6 +34,7 @@ class Release:
         sidecars: what the task's other containers ran, `NAME=sha256:…` with blanks between; "" when it is not known, or
             there are none.
         by: the ARN of who or what has started the execution, a person's or an event's rule's; "" when it is not known.
+        without_migration: whether somebody had it leave the image's migration out.
     """
 
     release: int
@@ -47,6 +48,7 @@ class Release:
     repository: str = UNKNOWN
     sidecars: str = ""
     by: str = ""
+    without_migration: bool = False
 
     @classmethod
     def parse(cls, value: str) -> "Release | None":

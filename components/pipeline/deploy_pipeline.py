@@ -20,7 +20,7 @@ from components.pipeline.uploads import Uploads
 from components.service.strategies.strategy import Template
 from pipeline_steps.settings import VARIABLE
 from releases import template
-from releases.executions import IMAGE, NO_IMAGE, REBUILD
+from releases.executions import IMAGE, MIGRATION, NO_IMAGE, REBUILD, RUN_MIGRATION, SKIP_MIGRATION
 from releases.names import (
     LIVE,
     TEMPLATE_CHANGED,
@@ -37,6 +37,8 @@ CHOICE = (
     f"{NO_IMAGE}: take the source; {REBUILD}: build it anew; {LIVE}: the image that runs; or a digest",
 )
 """The variable of every pipeline, as `Origin.variables`."""
+MIGRATES = (MIGRATION, RUN_MIGRATION, f"{RUN_MIGRATION}: that of the image runs first; {SKIP_MIGRATION}: it does not")
+"""That of a pipeline that migrates."""
 ORIGINS: Mapping[str, type[Origin]] = {"s3": Uploads, "ecr": Pushes, "promote": Promotions}
 """By the source's type."""
 Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
@@ -164,9 +166,9 @@ class DeployPipeline(pulumi.ComponentResource):
         permissions: aws.iam.RolePolicy,
     ) -> aws.codepipeline.Pipeline:
         declared = self._origin.stages(steps.name)
-        if self._args.get("approve", False):
-            declared.append(stages.approve())
         actions, migrates = self._deployer.actions(steps.name), self._args.get("migrate") is not None
+        if self._args.get("approve", False):
+            declared.append(stages.approve(migrates=migrates))
         declared.append(
             stages.deploy(actions=actions, migrates=migrates, sleeps=self._service.tasks.sleeps, steps=steps.name)
         )
@@ -179,7 +181,7 @@ class DeployPipeline(pulumi.ComponentResource):
             artifact_stores=[{"type": "S3", "location": self._store.bucket}],
             variables=[
                 {"name": name, "default_value": value, "description": words}
-                for name, value, words in (CHOICE, *self._origin.variables)
+                for name, value, words in (CHOICE, *self._origin.variables, *([MIGRATES] if migrates else []))
             ],
             stages=declared,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permissions]),

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from pipeline_steps.package.built import BUILD
-from releases.executions import IMAGE, NO_IMAGE, REBUILD
+from releases.executions import IMAGE, MIGRATION, NO_IMAGE, REBUILD
 
 Stage = aws.codepipeline.PipelineStageArgsDict
 Action = aws.codepipeline.PipelineStageActionArgsDict
@@ -19,6 +19,8 @@ PACKAGE, DEPLOYMENT = "package", "deployment"
 """The artifacts: of Package, and of Template, which is what CodeDeploy deploys."""
 CHOSEN_IMAGE = f"#{{variables.{IMAGE}}}"
 """What an execution's variable says of the image, in an action's configuration."""
+CHOSEN_MIGRATION = f"#{{variables.{MIGRATION}}}"
+"""What it says of the image's migration, where the service has one."""
 SOURCE_VERSION = "#{Source.VersionId}"
 """The version of the object that Source has fetched."""
 EXECUTION = "#{codepipeline.PipelineExecutionId}"
@@ -77,12 +79,16 @@ def object_created(bucket: pulumi.Input[str], key: str) -> dict[str, Any]:
     }
 
 
-def approve() -> Stage:
+def approve(*, migrates: bool) -> Stage:
     """Approve: somebody reads what would be deployed, and says yes or no within CodePipeline's 7 days.
 
     CodePipeline shows CustomData to whoever approves; a configuration value has at most 1000 characters.
+
+    Args:
+        migrates: whether the service has migrations.
     """
-    action = aws_action("Approve", "Approval", "Manual", {"CustomData": "#{Package.SUMMARY}"}, {})
+    question = "#{Package.SUMMARY}" + (f"; migration: {CHOSEN_MIGRATION}" if migrates else "")
+    action = aws_action("Approve", "Approval", "Manual", {"CustomData": question}, {})
     return {"name": "Approve", "before_entry": {"condition": _something_to_deploy()}, "actions": [action]}
 
 
@@ -107,13 +113,14 @@ def deploy(*, actions: Sequence[Action], migrates: bool, sleeps: bool, steps: pu
     }
     if sleeps:
         deployed_image["woken"] = "#{Wake.WOKEN}"
+    migration = {"migration": CHOSEN_MIGRATION} if migrates else {}
     template: Flow = {"input_artifacts": [DEPLOYMENT]} if before else {}
     in_order = [
         *before,
-        *([step_action("Migrate", steps, image, template)] if migrates else []),
+        *([step_action("Migrate", steps, {**image, **migration}, template)] if migrates else []),
         *([step_action("Wake", steps, {}, {"namespace": "Wake"})] if sleeps else []),
         last,
-        step_action("Release", steps, deployed_image, {}),
+        step_action("Release", steps, {**deployed_image, **migration}, {}),
     ]
     return {
         "name": "Deploy",

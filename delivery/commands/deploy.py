@@ -43,7 +43,7 @@ def digest_of(repository: Repository, image: str) -> str:
 @service_command("deploy")
 @click.option("--image", required=True, callback=named, metavar="DIGEST", help="Of its repository; or release-N.")
 @click.option("--without-pipeline", is_flag=True, help="Run the pipeline's steps here: CodePipeline is down.")
-@click.option("--without-migration", is_flag=True, help="Leave the migration out; only with --without-pipeline.")
+@click.option("--without-migration", is_flag=True, help="Leave the migration of the image out.")
 @click.option("--although-frozen", is_flag=True, help="Though its releases wait; only with --without-pipeline.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option
@@ -67,13 +67,11 @@ def command(
 
     Example: delivery deploy chuoi --stack prd --without-pipeline --image release-12
     """
-    if without_migration and not without_pipeline:
-        raise click.UsageError("--without-migration goes with --without-pipeline; a pipeline migrates as declared")
     if although_frozen and not without_pipeline:
         raise click.UsageError("--although-frozen goes with --without-pipeline; a pipeline keeps what is frozen")
     digest = digest_of(Repository(session, aws_name(stack, service)), image)
     if not without_pipeline:
-        redeploy.deploy(session, stack, service, digest, click.echo, wait=wait)
+        redeploy.deploy(session, stack, service, digest, click.echo, wait=wait, without_migration=without_migration)
         return
     look = partial(
         break_glass.plan,

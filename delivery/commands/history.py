@@ -136,6 +136,7 @@ def _line(entry: Entry, width: int | None) -> str:
     """A release; each part has the order in which the narrowest terminals have it, and its place in the line."""
     live = click.style("live", fg="green", bold=True) if entry.live else ""
     back = f"back to {release_tag(entry.back_to)}" if entry.back_to else ""
+    without = "without its migration" if entry.without_migration else ""
     parts = [
         (0, f"{release_tag(entry.release):<11}"),
         (2, entry.time if width is None else entry.time[: len("2030-01-01T00:00")].replace("T", " ")),
@@ -146,7 +147,7 @@ def _line(entry: Entry, width: int | None) -> str:
         (7, f"in {span(entry.seconds)}" if entry.seconds is not None else ""),
         (8, f"execution {entry.execution}" if entry.execution != UNKNOWN else ""),
         (9, f"source {entry.source_version}" if entry.source_version != UNKNOWN else ""),
-        (1, "  ".join(part for part in (back, live) if part)),
+        (1, "  ".join(part for part in (back, without, live) if part)),
     ]
     for least in range(len(parts), 0, -1):
         line = "  ".join(text for place, text in parts if text and place < least)

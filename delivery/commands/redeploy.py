@@ -36,14 +36,30 @@ def redeploy(session: boto3.Session, stack: str, service: str, log_progress: Log
     deploy(session, stack, service, live, log_progress, wait=wait)
 
 
-def deploy(session: boto3.Session, stack: str, service: str, digest: str, log_progress: Log, *, wait: bool) -> None:
+def deploy(
+    session: boto3.Session,
+    stack: str,
+    service: str,
+    digest: str,
+    log_progress: Log,
+    *,
+    wait: bool,
+    without_migration: bool = False,
+) -> None:
     """Start the pipeline with an image, and follow it when asked.
 
     Raises:
-        DeliveryError: the execution did not succeed; or it is to be followed, and its releases are frozen.
+        DeliveryError: the execution did not succeed; or it is to be followed, and its releases are frozen; or the
+            migration is to be left out, and the pipeline has no variable for that yet.
     """
     pipeline = Pipeline(session, aws_name(stack, service))
-    execution = pipeline.start(digest)
+    skips = without_migration and pipeline.migrates
+    if skips and not pipeline.may_skip_migration:
+        raise DeliveryError(
+            f"the pipeline {pipeline.name} was made by a program that could leave no migration out; `up` gives it the "
+            "variable for that"
+        )
+    execution = pipeline.start(digest, without_migration=skips)
     log_progress(f"Started execution {execution} of {pipeline.name}.")
     if why := words(stack, service, read_pipeline_state(session.client("codepipeline"), pipeline.name)):
         if wait:

@@ -42,7 +42,8 @@ class Plan:
         task_definition: the revision that the service runs.
         differences: what else differs; None when the release's revision is no longer there.
         waiting: pipeline executions that end first.
-        migrates: whether the pipeline runs a migration first.
+        migrates: whether the pipeline has migrations.
+        without_migration: whether that of the image is left out.
         shift: how its traffic shifts, in words; "" where ECS does not shift it.
         frozen: why no release enters Deploy, who says so and what lets it; "" where one does.
     """
@@ -57,6 +58,7 @@ class Plan:
     migrates: bool
     shift: str = ""
     frozen: str = ""
+    without_migration: bool = False
 
     def lines(self) -> list[str]:
         """What will change and what will not, for people."""
@@ -78,10 +80,12 @@ class Plan:
             lines.append(
                 f"  the commits since: `git log -p --since={target.time} -- Pulumi.{self.stack}.yaml task_templates/`"
             )
-        if self.migrates:
+        if self.migrates and self.without_migration:
+            lines.append(f"The migration of {release_tag(target.release)}'s image is left out.")
+        elif self.migrates:
             lines.append(
                 f"The migration of {release_tag(target.release)}'s image runs first, and does not undo what later ones "
-                f"have done. To leave it out, take `migrate` out of services.{self.service} and run `up` before."
+                "have done; --without-migration leaves it out."
             )
         if self.frozen:
             lines.append(f"It will wait: {self.frozen}.")
@@ -91,7 +95,9 @@ class Plan:
         return lines
 
 
-def plan(session: boto3.Session, stack: str, service: str, number: int | None) -> Plan:
+def plan(
+    session: boto3.Session, stack: str, service: str, number: int | None, *, without_migration: bool = False
+) -> Plan:
     """Decide what a rollback would do.
 
     Without a number it goes to the newest earlier release that was not rolled back from; while something is in
@@ -132,6 +138,7 @@ def plan(session: boto3.Session, stack: str, service: str, number: int | None) -
         differences=_differences(session, stack, state, target),
         waiting=waiting,
         migrates=pipeline.migrates,
+        without_migration=without_migration,
         frozen=freeze.words(stack, service, state.pipeline),
         shift=shift_of(described["deploymentConfiguration"]) if shifts(described) else "",
     )
@@ -143,7 +150,8 @@ def start(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool
     Raises:
         DeliveryError: the execution did not succeed.
     """
-    deploy(session, chosen.stack, chosen.service, chosen.target.image_digest, log_progress, wait=wait)
+    image, without = chosen.target.image_digest, chosen.without_migration
+    deploy(session, chosen.stack, chosen.service, image, log_progress, wait=wait, without_migration=without)
 
 
 def _live(state: ServiceState) -> str:
@@ -210,9 +218,18 @@ def release_number(text: str) -> int:
     metavar="N",
     help="This release, as 3 or release-3; else the newest with another image that nobody went back from.",
 )
+@click.option("--without-migration", is_flag=True, help="Leave the migration of that release's image out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_option
-def command(session: boto3.Session, service: str, stack: str, number: int | None, yes: bool, wait: bool) -> None:
+def command(
+    session: boto3.Session,
+    service: str,
+    stack: str,
+    number: int | None,
+    without_migration: bool,
+    yes: bool,
+    wait: bool,
+) -> None:
     """Deploy the image of an earlier release of SERVICE again, without a build.
 
     Shows first what else differs from that release: only the image goes back, the rest is Pulumi's. While ECS shifts
@@ -224,7 +241,7 @@ def command(session: boto3.Session, service: str, stack: str, number: int | None
     if number is None and state.shifting is not None and not state.shifting.goes_back:
         _take_back(session, stack, state, yes=yes, wait=wait)
         return
-    chosen = plan(session, stack, service, number)
+    chosen = plan(session, stack, service, number, without_migration=without_migration)
     click.echo("\n".join(chosen.lines()))
     if not yes:
         confirm("Roll back?")

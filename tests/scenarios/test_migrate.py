@@ -315,6 +315,25 @@ def test_a_rollback_keeps_a_template_whole(local: Stack, declared: dict[str, dic
     assert differing(local, declared) == WHOLE_AGAIN
 
 
+def test_a_rollback_may_leave_the_migration_out(local: Stack, declared: dict[str, dict[str, Any]]) -> None:
+    """Of a service that ECS deploys, and of CodeDeploy's; the execution after it migrates as ever."""
+    ran = {service: len(migrations(local, service)) for service in WHOLE}
+    back = {service: str(json.loads(local.ok("history", service, "--json").out)[1]["release"]) for service in WHOLE}
+    plan = local.run("rollback", "hello", "--to", back["hello"], "--without-migration")
+    assert f"The migration of release-{back['hello']}'s image is left out." in plan.out
+    options = ("--without-migration", "--yes", "--wait")
+    at_once(WHOLE, lambda service: local.run("rollback", service, "--to", back[service], *options))
+    for service in WHOLE:
+        newest, before = json.loads(local.ok("history", service, "--json").out)[:2]
+        assert (newest["without_migration"], before["without_migration"]) == (True, False)
+        assert "without its migration  live" in local.ok("history", service).out.splitlines()[0]
+        assert len(migrations(local, service)) == ran[service]
+    codepipeline, image = local.client("codepipeline"), {"name": "image", "value": "live"}
+    codepipeline.start_pipeline_execution(name="local-hello", variables=[image])
+    assert wait_for_pipeline(local, "hello", 1)[0]["status"] == "Succeeded"
+    assert len(migrations(local, "hello")) == ran["hello"] + 1
+
+
 MIGRATION_NOTES = "#!/bin/sh\necho migrated > /tmp/note\n"
 NOTES = """\
 import sys

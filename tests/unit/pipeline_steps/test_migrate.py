@@ -148,13 +148,16 @@ class Ecs:
 class Step:
     """The step's calls: each gets the state of the one before, and CodePipeline's job an id of its own."""
 
-    def __init__(self, ecs: Ecs, execution: str = "exec-1", settings: Settings = SETTINGS) -> None:
+    def __init__(
+        self, ecs: Ecs, execution: str = "exec-1", settings: Settings = SETTINGS, migration: str | None = None
+    ) -> None:
         self.ecs, self.execution, self.settings = ecs, execution, settings
+        self.given = {} if migration is None else {"migration": migration}
         self.state: Json = {}
         self.jobs = 0
 
     def job(self, state: Json | None = None) -> Job:
-        given = {"digest": "sha256:new", "execution": self.execution}
+        given = {"digest": "sha256:new", "execution": self.execution, **self.given}
         inputs = {"deployment": {"Bucket": "store", "Key": "key"}}
         identifier = f"{self.execution}-job-{self.jobs}"
         return Job(identifier, "migrate", given, inputs, {}, {"aws_access_key_id": "a"}, state or {})
@@ -203,6 +206,25 @@ def test_a_migration_is_started_waited_for_and_done() -> None:
     step.ecs.ends(0)
     assert step.call() == Done(f"Migrated with sha256:new. {LOG}1")
     assert len(step.ecs.tasks) == 1
+
+
+def test_an_execution_may_leave_it_out() -> None:
+    step = Step(Ecs(), migration="skip")
+    assert step.call() == Done("The migration is left out: the execution was started with migration=skip")
+    assert step.ecs.aws.calls == []
+
+
+@pytest.mark.parametrize("migration", [None, "run"])
+def test_it_runs_where_an_execution_does_not_leave_it_out(migration: str | None) -> None:
+    """Also one of a pipeline that an earlier program has made."""
+    step = Step(Ecs(), migration=migration)
+    assert step.call().summary == "Migrating in task/1"
+
+
+def test_a_word_of_somebody_s_own_for_the_migration_is_refused() -> None:
+    step = Step(Ecs(), migration="no")
+    assert step.fails() == "The variable migration is no; it may be run or skip"
+    assert step.ecs.aws.calls == []
 
 
 def test_it_runs_as_the_service_does_with_the_new_image() -> None:

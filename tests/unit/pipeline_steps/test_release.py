@@ -158,9 +158,24 @@ def test_a_deployment_that_has_completed_is_the_release(monkeypatch: pytest.Monk
     assert json.loads(put["Value"]) == {
         "schema": 1, "release": 2, "image_digest": DIGEST, "task_definition": REVISION, "template_fingerprint": "f1",
         "source_version": "v1", "execution": "exec-1", "time": "2023-11-14T22:13:20Z", "commit": "c",
-        "repository": "team/web", "sidecars": "", "by": ALICE,
+        "repository": "team/web", "sidecars": "", "by": ALICE, "without_migration": False,
     }  # fmt: skip
     assert step.aws.called("ListTasks") == []
+
+
+@pytest.mark.parametrize(
+    ("migration", "without", "took"),
+    [("run", False, "without a new source"), ("skip", True, "without a new source, its migration left out")],
+)
+def test_a_release_says_that_the_migration_was_left_out(
+    monkeypatch: pytest.MonkeyPatch, migration: str, without: bool, took: str
+) -> None:
+    step = Step([look()], given={"migration": migration}).run(monkeypatch)
+    (put,) = step.aws.called("PutParameter")
+    assert json.loads(put["Value"])["without_migration"] is without
+    (event,) = step.aws.called("PutEvents")
+    detail = json.loads(event["Entries"][0]["Detail"])
+    assert (detail["without_migration"], detail["took"]) == (without, took)
 
 
 @pytest.mark.parametrize(

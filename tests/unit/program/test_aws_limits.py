@@ -126,6 +126,7 @@ def test_a_role_as_large_as_the_stack_file_may_have_it(last: dict[str, Any]) -> 
 LONGEST_VALUES = {
     "codepipeline.PipelineExecutionId": 36,
     "variables.image": 71,
+    "variables.migration": 4,
     "Source.VersionId": 32,
     "IMAGE_DIGEST": 71,
     "SOURCE": 32,

@@ -300,7 +300,11 @@ def handed(action: dict[str, Any]) -> dict[str, str]:
 def test_the_pipeline(dev: Recorder) -> None:
     pipeline = dev.inputs(PIPELINE, "chuoi-pipeline")
     assert (pipeline["pipelineType"], pipeline["executionMode"]) == ("V2", "QUEUED")
-    assert [variable["defaultValue"] for variable in pipeline["variables"]] == ["none"]
+    assert {each["name"]: each["defaultValue"] for each in pipeline["variables"]} == {
+        "image": "none",
+        "migration": "run",
+    }
+    assert [each["name"] for each in dev.inputs(PIPELINE, "mailer-pipeline")["variables"]] == ["image"]
     assert stages(dev, "mailer") == {
         "Source": ["Source"], "Build": ["Build"], "Package": ["Package"], "Deploy": ["Deploy", "Release"],
     }  # fmt: skip
@@ -338,7 +342,7 @@ def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing
         "category": "Approval",
         "owner": "AWS",
         "provider": "Manual",
-        "configuration": {"CustomData": "#{Package.SUMMARY}"},
+        "configuration": {"CustomData": "#{Package.SUMMARY}; migration: #{variables.migration}"},
     }
     assert {"inputArtifacts", "outputArtifacts", "namespace"}.isdisjoint(action)
     for stage in (approve, release):
@@ -348,6 +352,29 @@ def test_the_approval_shows_the_summary_and_both_stages_are_skipped_with_nothing
         assert rule["configuration"] == {"Variable": "#{Package.DEPLOY}", "Value": "yes", "Operator": "EQ"}
         assert condition["result"] == "SKIP"
     assert "beforeEntry" not in source | package
+
+
+MIGRATING: list[tuple[str, dict[str, Any]]] = [
+    *(("chuoi", {"deploy": {"strategy": each}}) for each in ("rolling", "blue_green", "canary", "codedeploy")),
+    ("mailer", {"source": {"type": "ecr"}, "migrate": {"command": ["bin/migrate"]}}),
+    ("mailer", {"source": {"type": "promote", "promote_from": {"stack": "staging"}}, "migrate": {"command": ["m"]}}),
+]
+
+
+@pytest.mark.parametrize(("service", "changes"), MIGRATING)
+def test_an_execution_may_leave_the_migration_out(deploy: Deploy, service: str, changes: dict[str, Any]) -> None:
+    services = json.loads(stack_config("dev")["fargate-delivery:services"])
+    services["chuoi"]["routes"] = services["chuoi"]["routes"][:1]
+    recorder = run(deploy, "dev", services={**services, service: {**services[service], **changes}})
+    variables = recorder.inputs(PIPELINE, f"{service}-pipeline")["variables"]
+    assert [each["defaultValue"] for each in variables if each["name"] == "migration"] == ["run"]
+    given = {
+        name: json.loads(action["configuration"].get("UserParameters", "{}")).get("migration")
+        for name, action in actions(recorder, service).items()
+    }
+    assert {name: value for name, value in given.items() if value} == dict.fromkeys(
+        ("Migrate", "Release"), "#{variables.migration}"
+    )
 
 
 def test_an_execution_that_is_given_an_image_waits_for_no_build_machine(dev: Recorder) -> None:
@@ -381,6 +408,7 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
         "step": "migrate",
         "digest": "#{Package.IMAGE_DIGEST}",
         "execution": execution,
+        "migration": "#{variables.migration}",
     }
     assert json.loads(found["Release"]["configuration"]["UserParameters"]) == {
         "step": "release",
@@ -390,7 +418,10 @@ def test_what_the_actions_hand_on(dev: Recorder) -> None:
         "repository": "#{Package.COMMIT_REPOSITORY}",
         "uploaded": "#{Package.UPLOADED}",
         "execution": execution,
+        "migration": "#{variables.migration}",
     }
+    of_mailer = actions(dev, "mailer")["Release"]["configuration"]["UserParameters"]
+    assert "migration" not in json.loads(of_mailer), "it has none"
     assert {name: action.get("inputArtifacts") for name, action in found.items()} == {
         "Source": None,
         "Build": ["source"],

@@ -54,7 +54,7 @@ class FakeAws:
     """Tables that a test fills, and what was written to them.
 
     `crash_before` ends the command before its write of that number, counted from 1. `refuse` answers operations with
-    an error code. `source` is the provider of the pipeline's source. `scaling` has what is scaled, `most` how many tasks
+    an error code. `source` is the provider of the pipeline's source, `variables` the names of its variables. `scaling` has what is scaled, `most` how many tasks
     it may have at most, `listeners` the rules by port.
     """
 
@@ -68,6 +68,8 @@ class FakeAws:
     written: datetime = LONG_AGO
     shifts: list[dict[str, Any]] = field(default_factory=list)
     source: str = "s3"
+    migrates: bool = False
+    variables: list[str] = field(default_factory=lambda: ["image", "migration"])
     pipeline: dict[str, Any] = field(default_factory=lambda: {"stages": [], "executions": [], "actions": {}})
     scaling: dict[str, bool] = field(default_factory=dict)
     most: int = 1
@@ -398,8 +400,14 @@ class FakeAws:
             "actionTypeId": {"provider": "CodeBuild" if self.source == "s3" else "Lambda"},
             "configuration": {} if self.source == "s3" else {"UserParameters": json.dumps(given)},
         }
-        stages = [{"name": "Source", "actions": [source]}, {"name": "Package", "actions": [package]}]
-        return {"pipeline": {"artifactStore": {"type": "S3", "location": "bucket"}, "stages": stages}}
+        migrate = {"name": "Migrate", "actionTypeId": {"provider": "Lambda"}, "configuration": {}}
+        stages = [
+            {"name": "Source", "actions": [source]},
+            {"name": "Package", "actions": [package]},
+            *([{"name": "Deploy", "actions": [migrate]}] if self.migrates else []),
+        ]
+        store, variables = {"type": "S3", "location": "bucket"}, [{"name": name} for name in self.variables]
+        return {"pipeline": {"artifactStore": store, "stages": stages, "variables": variables}}
 
     def _GetObject(self, given: dict[str, Any]) -> dict[str, Any]:
         if (given["Bucket"], given["Key"]) not in self.objects:

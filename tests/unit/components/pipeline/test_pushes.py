@@ -103,8 +103,8 @@ def test_the_pipeline_takes_the_image_and_its_own_function_packages_it(pushed: R
     assert [actions for actions, _ in granted.values() if "ecr:" in actions] == []
 
 
-def test_an_upload_s_pipeline_has_one_variable(pushed: Recorder) -> None:
-    assert [each["name"] for each in pushed.inputs(PIPELINE, "chuoi-pipeline")["variables"]] == ["image"]
+def test_an_upload_s_pipeline_has_no_variable_of_a_push(pushed: Recorder) -> None:
+    assert [each["name"] for each in pushed.inputs(PIPELINE, "chuoi-pipeline")["variables"]] == ["image", "migration"]
 
 
 def test_a_push_of_the_tag_starts_it_with_that_image(pushed: Recorder) -> None:

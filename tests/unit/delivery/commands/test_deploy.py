@@ -113,6 +113,7 @@ def test_where_the_image_came_from_is_what_its_release_said(aws: Answers, run: A
 def test_the_migration_may_be_left_out(run: Any, steps: Steps) -> None:
     assert "  leaves its migration out\n" in run(*GLASS, "--without-migration").output
     assert steps.names == ["deploy", "deploy", "release", "release"]
+    assert {job.parameters["migration"] for _, job in steps.calls} == {"skip"}
 
 
 def test_a_service_that_sleeps_proves_it_with_one_task(aws: Answers, run: Any, steps: Steps) -> None:
@@ -265,5 +266,5 @@ def test_with_the_pipeline_it_is_started(aws: Answers, run: Any, steps: Steps) -
     assert run("--image", "release-9").output == "error: the image release-9 is not in the repository dev-web\n"
     done = run("--image", digest("c"))
     assert done.output == f"error: the image {digest('c')} is not in the repository dev-web\n"
-    for wrong in (("--image", "live"), ("--image", B, "--without-migration"), ()):
+    for wrong in (("--image", "live"), ()):
         assert run(*wrong).exit_code == 2, wrong

@@ -19,7 +19,7 @@ A, B = digest("a"), digest("b")
 EVE = "arn:aws:sts::111111111111:assumed-role/admin/eve"
 
 
-def release(number: int, image: str, **fields: str) -> Release:
+def release(number: int, image: str, **fields: Any) -> Release:
     return Release(number, image, ARN, "f1", "v1", f"exec-{number}", "2026-11-01T00:00:00Z", **fields)
 
 
@@ -43,6 +43,10 @@ def lines(found: History, live: str | None = A, width: int | None = None) -> lis
             History([release(3, A), release(2, B), release(1, A)], [], 1, 3),
             [line(3, A, "  back to release-1  live"), line(2, B), line(1, A)],
         ),
+        (
+            History([release(3, A, without_migration=True), release(2, B), release(1, A)], [], 1, 3),
+            [line(3, A, "  back to release-1  without its migration  live"), line(2, B), line(1, A)],
+        ),
         (History([release(2, A), release(1, A)], [], 1, 3), [line(2, A, "  live"), line(1, A)]),
         (History([], [2], 1, 2), ["version 2 of the record is not a release"]),
         (
@@ -56,6 +60,7 @@ def lines(found: History, live: str | None = A, width: int | None = None) -> lis
         "two",
         "the one before",
         "two of one image",
+        "without its migration",
         "the same again",
         "one that is none",
         "older ones",

@@ -238,12 +238,40 @@ def test_a_pipeline_that_cannot_be_started_started_nothing() -> None:
         start(aws.session(), chosen, print, wait=False)
 
 
+OF_MIGRATION = {
+    False: (
+        "The migration of release-1's image runs first, and does not undo what later ones have done; "
+        "--without-migration leaves it out."
+    ),
+    True: "The migration of release-1's image is left out.",
+}
+
+
+@pytest.mark.parametrize("without", [True, False])
 @pytest.mark.parametrize("migrates", [True, False])
-def test_a_plan_says_that_the_migration_of_the_image_runs(monkeypatch: pytest.MonkeyPatch, migrates: bool) -> None:
-    monkeypatch.setattr("releases.pipeline.Pipeline.migrates", migrates)
-    lines = plan(account(A, B).session(), STACK, "web", None).lines()
-    words = (
-        "The migration of release-1's image runs first, and does not undo what later ones have done. To leave it out, "
-        "take `migrate` out of services.web and run `up` before."
-    )
-    assert (words in lines) is migrates
+def test_a_plan_says_what_becomes_of_the_migration_of_the_image(migrates: bool, without: bool) -> None:
+    aws = account(A, B)
+    aws.migrates = migrates
+    lines = plan(aws.session(), STACK, "web", None, without_migration=without).lines()
+    assert [line for line in lines if "migration" in line] == ([OF_MIGRATION[without]] if migrates else [])
+
+
+@pytest.mark.parametrize("without", [True, False])
+@pytest.mark.parametrize("migrates", [True, False])
+def test_the_execution_is_told_to_leave_the_migration_out(migrates: bool, without: bool) -> None:
+    """Where there is none the pipeline has no such variable, and CodePipeline would refuse the start."""
+    aws = account(A, B)
+    aws.migrates = migrates
+    start(aws.session(), plan(aws.session(), STACK, "web", None, without_migration=without), print, wait=False)
+    (given,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
+    left_out = [{"name": "migration", "value": "skip"}] if migrates and without else []
+    assert given["variables"] == [{"name": "image", "value": A}, *left_out]
+
+
+def test_a_pipeline_of_an_earlier_program_leaves_no_migration_out() -> None:
+    aws = account(A, B)
+    aws.migrates, aws.variables = True, ["image"]
+    chosen = plan(aws.session(), STACK, "web", None, without_migration=True)
+    with pytest.raises(DeliveryError, match="`up` gives it the variable for that"):
+        start(aws.session(), chosen, print, wait=False)
+    assert aws.writes == []
