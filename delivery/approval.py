@@ -6,12 +6,13 @@ from typing import Literal
 import boto3
 import click
 
-from delivery.command_line import service_command
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
 
 Decision = Literal["Approved", "Rejected"]
+GOES: dict[Decision, str] = {"Approved": "goes on", "Rejected": "ends as failed; what runs stays"}
+"""Decision → what becomes of what waits."""
 MOST_CHARACTERS = 512
 """Of a decision's summary (CodePipeline, ApprovalResult)."""
 
@@ -71,11 +72,9 @@ def decide(session: boto3.Session, pipeline: str, waiting: Pending, decision: De
         reason: kept with the decision; "" says only which command it was.
 
     Raises:
-        DeliveryError: the reason is too long, or somebody else has decided.
+        DeliveryError: somebody else has decided.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    if len(reason) > MOST_CHARACTERS:
-        raise DeliveryError(f"--reason has {len(reason)} characters; CodePipeline takes {MOST_CHARACTERS}")
     codepipeline = session.client("codepipeline")
     try:
         codepipeline.put_approval_result(
@@ -109,20 +108,42 @@ def _details(pipeline: Pipeline, execution: str, stage: str, action: str) -> str
     return ""
 
 
-def decision_command(name: str, decision: Decision, help_text: str) -> click.Command:
-    """The command that decides so about what a service's pipeline waits for."""
+@dataclass(frozen=True)
+class Choice:
+    """What is about to be decided.
 
-    @service_command(name, help=help_text)
-    @click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
-    @click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")
-    def command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None) -> None:
-        waiting = pending(session, stack, service)
-        click.echo(f"Execution {waiting.execution} waits in {waiting.stage}.")
-        if waiting.details:
-            click.echo(waiting.details)
-        if execution not in (None, waiting.execution):
-            raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
-        decide(session, aws_name(stack, service), waiting, decision, reason)
-        click.echo(f"{decision}.")
+    Attributes:
+        service: the service's name in the stack file.
+        decision: what it is.
+        waiting: what it is about.
+    """
 
-    return command
+    service: str
+    decision: Decision
+    waiting: Pending
+
+    def lines(self) -> list[str]:
+        """What waits, and what becomes of it, for people."""
+        what = f"{self.service}: execution {self.waiting.execution} waits in {self.waiting.stage}"
+        return [f"{what}, and {GOES[self.decision]}", *self.waiting.details.splitlines()]
+
+
+def choice(
+    session: boto3.Session, stack: str, service: str, decision: Decision, reason: str, execution: str | None
+) -> Choice:
+    """What would be decided now.
+
+    Raises:
+        DeliveryError: nothing waits, or another execution, or the reason is too long.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    if len(reason) > MOST_CHARACTERS:
+        raise DeliveryError(f"--reason has {len(reason)} characters; CodePipeline takes {MOST_CHARACTERS}")
+    waiting = pending(session, stack, service)
+    if execution not in (None, waiting.execution):
+        raise DeliveryError(f"execution {waiting.execution} is waiting, not {execution}; nothing was decided")
+    return Choice(service, decision, waiting)
+
+
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept with the decision in CodePipeline.")
+execution_option = click.option("--execution", metavar="ID", help="Decide only if this execution is the one waiting.")

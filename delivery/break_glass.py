@@ -54,7 +54,7 @@ class Plan:
         wakes: whether it wants no task now, so that one is started to prove the release.
         revision: the task definition that it runs, and that is cloned.
         frozen: that its releases wait, why and for whom; "" when they do not.
-        pipeline: what its pipeline is at; nothing where CodePipeline does not say it.
+        others: executions of the pipeline that come to Deploy after it, and where they are.
     """
 
     service: str
@@ -66,7 +66,7 @@ class Plan:
     wakes: bool
     revision: str
     frozen: str
-    pipeline: PipelineState
+    others: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """What will be done, for people."""
@@ -80,17 +80,9 @@ class Plan:
             "and releases it",
             "  asks for nobody's approval, also where its pipeline does",
             *([f"  does so although {self.frozen}"] if self.frozen else []),
-            *(f"  {each}, and deploys its own image when it comes to that" for each in self._executions()),
+            *(f"  {each}, and deploys its own image when it comes to that" for each in self.others),
             f"  its release says that {self.by} has done it",
         ]
-
-    def _executions(self) -> Iterator[str]:
-        """Those of the pipeline that come to Deploy after this."""
-        for running in self.pipeline.running:
-            if running.stage != DEPLOY_STAGE:
-                yield f"execution {running.execution} is in {running.place}"
-        for queued in self.pipeline.queued:
-            yield f"execution {queued.execution} waits in front of {queued.stage}"
 
 
 def plan(
@@ -138,8 +130,18 @@ def plan(
     before = service_history(session, stack, service).with_digest(digest)
     origin = Origin(before.source_version, "", before.commit, before.repository) if before else Origin()
     by = str(session.client("sts").get_caller_identity()["Arn"])
+    others = tuple(_not_in_deploy(state.pipeline))
     wakes, revision = not state.desired and state.release is not None, revision_name(state.task_definition)
-    return Plan(service, settings, digest, origin, migrates, by, wakes, revision, frozen, state.pipeline)
+    return Plan(service, settings, digest, origin, migrates, by, wakes, revision, frozen, others)
+
+
+def _not_in_deploy(pipeline: PipelineState) -> Iterator[str]:
+    """The executions that come to Deploy later, and where they are."""
+    for running in pipeline.running:
+        if running.stage != DEPLOY_STAGE:
+            yield f"execution {running.execution} is in {running.place}"
+    for queued in pipeline.queued:
+        yield f"execution {queued.execution} waits in front of {queued.stage}"
 
 
 def run(session: boto3.Session, chosen: Plan, log_progress: Log) -> str:

@@ -53,7 +53,9 @@ JSON_OPTION = "--json"
 json_option = click.option(JSON_OPTION, "as_json", is_flag=True, help="Print one JSON document for machines to read.")
 """The module of a command that has it says in DOCUMENT what is printed: a dataclass, or `list[…]` of one.
 docs/json_documents.py writes its fields into docs/reference/json.md."""
-wait_option = click.option("--wait", is_flag=True, help="Follow the pipeline to its end; exit with 1 when it fails.")
+wait_option = click.option(
+    "--wait/--no-wait", default=True, help="Follow it to its end, and exit with 1 when it fails; or only start it."
+)
 
 
 def print_json(document: Any) -> None:
@@ -113,8 +115,8 @@ class Commands(click.Group):
         except click.ClickException as error:
             _say_error(error.format_message(), color)
             sys.exit(error.exit_code)
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("interrupted; what was started at AWS goes on", err=True)
+        except (KeyboardInterrupt, click.Abort) as error:
+            click.echo(f"interrupted; {str(error) or 'what was started at AWS goes on'}", err=True)
             sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else DONE)
 

@@ -1,19 +1,60 @@
-"""Asking a person before something is changed."""
+"""What a person is told before something is changed, and the question.
+
+The rule of all commands: what starts, decides, or takes away says first what will happen, and asks; `--yes` answers.
+What changes nothing that runs, and can be taken back by another command, says what it has done and does not ask.
+"""
 
 import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import click
 
 from releases.errors import DeliveryError
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
-def confirm(question: str) -> None:
-    """Ask.
+
+class Plan(Protocol):
+    """What a command is about to do. Two that are equal do the same."""
+
+    def lines(self) -> Sequence[str]:
+        """What will happen, for people."""
+
+
+P = TypeVar("P", bound=Plan)
+
+
+def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False) -> P:
+    """Say what will happen, ask, and look once more, as time has passed.
+
+    Args:
+        look: finds out what the command would do now, without a change.
+        question: what a person is asked.
+        yes: whether nobody is asked.
+        err: whether it is said on standard error, as the output is something else's.
 
     Raises:
-        DeliveryError: the answer is no, or there is nobody to ask.
+        DeliveryError: the answer is no, there is nobody to ask, or something else would happen now.
+        click.Abort: the question was interrupted.
     """
+    chosen = look()
+    confirm(chosen.lines(), question, yes=yes, err=err)
+    if not yes and (now := look()) != chosen:
+        raise DeliveryError("nothing was changed; meanwhile this has come instead, so run it again:", now.lines())
+    return chosen
+
+
+def confirm(will: Sequence[str], question: str, *, yes: bool, err: bool = False) -> None:
+    """Say what will happen, and ask; see `agreed`."""
+    click.echo("\n".join(will), err=err)
+    if yes:
+        return
     if not sys.stdin.isatty():
         raise DeliveryError("nothing was changed; nobody can be asked here, so run it again with --yes")
-    if not click.confirm(question):
-        raise DeliveryError("nothing was changed")
+    try:
+        if click.confirm(question, err=err):
+            return
+    except click.Abort:
+        raise click.Abort("nothing was changed") from None
+    raise DeliveryError("nothing was changed")

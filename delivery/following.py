@@ -3,8 +3,8 @@
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ from releases.pipeline import Pipeline
 from releases.progress import Log
 from releases.service_state import ServiceState, images, read_state
 
+PAUSE = 5.0
+"""Seconds between two looks at a deployment."""
 LAST = 5
 """Of so many releases the time is the usual one."""
 BAR = 20
@@ -31,39 +33,104 @@ LINES = 10
 """Of a failed task's log."""
 
 
+class Following:
+    """How far a service's deployment is, on a line below what is logged.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        service: the service's name in the stack file.
+        log_progress: takes what is logged.
+        usual: for how many seconds it usually goes on; None where that is not known.
+    """
+
+    def __init__(
+        self, session: boto3.Session, stack: str, service: str, log_progress: Log, usual: float | None = None
+    ) -> None:
+        self._session, self._stack, self._service, self._usual = session, stack, service, usual
+        self._log_progress, self._line = log_progress, StatusLine()
+        self.began, self._clock = datetime.now(UTC), time.monotonic()
+
+    def log(self, text: str) -> None:
+        """Log a line."""
+        self._line.clear()
+        self._log_progress(text)
+
+    def look(self) -> None:
+        """Show how far it is, if AWS says it."""
+        with suppress(*EXPECTED):  # the release is followed all the same
+            self.show(read_state(self._session, self._stack, self._service))
+
+    def show(self, state: ServiceState) -> None:
+        """Show how far it is."""
+        words = progress(self._session, state, datetime.now(UTC))
+        self._line.show(words, bar(time.monotonic() - self._clock, self._usual))
+
+    @contextmanager
+    def until_interrupted(self, what: str, more: Sequence[str] = ()) -> Iterator[None]:
+        """Ctrl-C ends the following only, and tells so; a failure has what serves, a log's end and what to do below it.
+
+        Args:
+            what: what goes on then.
+            more: what else to do then.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            leave(self._session, self._stack, self._service, what, self.log)
+            for text in more:
+                self.log(text)
+            raise
+        except DeliveryError as error:
+            below = list(after_failure(self._session, self._stack, self._service, self.began))
+            raise DeliveryError(str(error), below) from None
+        finally:
+            self._line.clear()
+
+
 def follow(
-    session: boto3.Session, stack: str, service: str, pipeline: Pipeline, execution: str, log_progress: Log
+    session: boto3.Session, stack: str, service: str, execution: str, log_progress: Log, *, wait: bool = True
 ) -> None:
-    """Follow an execution to its end, with the progress of its deployment.
+    """Follow an execution to its end, with the progress of its deployment; or say how to, where nobody waits.
 
     Raises:
         DeliveryError: it did not succeed; below the message is what serves, the end of the failed task's log, and what
             to do.
         KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
     """
-    line, began, clock = StatusLine(), datetime.now(UTC), time.monotonic()
-    usual = usual_seconds(session, stack, service, pipeline)
+    what = f"Execution {execution}"
+    if not wait:
+        leave(session, stack, service, what, log_progress)
+        return
+    pipeline = Pipeline(session, aws_name(stack, service))
+    line = Following(session, stack, service, log_progress, usual_seconds(session, stack, service, pipeline))
+    with line.until_interrupted(what):
+        pipeline.follow(execution, line.log, line.look)
 
-    def log(text: str) -> None:
-        line.clear()
-        log_progress(text)
 
-    def look() -> None:
-        with suppress(*EXPECTED):  # the release is followed all the same
-            state = read_state(session, stack, service)
-            line.show(progress(session, state, datetime.now(UTC)), bar(time.monotonic() - clock, usual))
+def follow_deployment(
+    session: boto3.Session, stack: str, state: ServiceState, log_progress: Log, judge: Callable[[ServiceState], str]
+) -> None:
+    """Follow what changes a service until nothing does.
 
-    try:
-        pipeline.follow(execution, log, look)
-    except KeyboardInterrupt:
-        line.clear()
-        for text in how_to_go_on(session, stack, service, execution):
-            log_progress(text)
-        raise
-    except DeliveryError as error:
-        line.clear()
-        raise DeliveryError(str(error), list(after_failure(session, stack, service, began))) from None
-    line.clear()
+    Args:
+        session: AWS.
+        stack: the stack.
+        state: the service.
+        log_progress: is told how far it is.
+        judge: says what has come of it, or raises a DeliveryError.
+
+    Raises:
+        DeliveryError: of `judge`, with the lines that `follow` adds.
+        KeyboardInterrupt: as `follow` does.
+    """
+    line = Following(session, stack, state.service, log_progress)
+    with line.until_interrupted(f"Deployment {state.deployments[0].id}"):
+        while state.in_flight:
+            line.show(state)
+            time.sleep(PAUSE)
+            state = read_state(session, stack, state.service)
+        line.log(judge(state))
 
 
 def usual_seconds(session: boto3.Session, stack: str, service: str, pipeline: Pipeline) -> float | None:
@@ -100,12 +167,27 @@ def bar(seconds: float, usual: float | None) -> str:
     return f"[{'#' * full}{'.' * (BAR - full)}] {span(seconds)} of usually {span(usual)}"
 
 
-def how_to_go_on(session: boto3.Session, stack: str, service: str, execution: str) -> Iterator[str]:
-    """What somebody is told who does not follow a release any more: how to watch it, and how to end it."""
+def leave(session: boto3.Session, stack: str, service: str, what: str, log_progress: Log) -> None:
+    """Say how to watch and how to end what goes on; see `how_to_go_on`."""
+    for line in how_to_go_on(session, stack, service, what):
+        log_progress(line)
+
+
+def how_to_go_on(session: boto3.Session, stack: str, service: str, what: str) -> Iterator[str]:
+    """What somebody is told who does not follow a release any more: how to watch it, and how to end it.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        service: the service's name in the stack file.
+        what: what goes on.
+    """
     target = f"{service} --stack {stack}"
-    yield f"Execution {execution} goes on. Watch it: `{PROGRAM} status {target} --watch`"
+    yield f"{what} goes on. Watch it: `{PROGRAM} status {target} --watch`"
     with suppress(*EXPECTED):
         state = read_state(session, stack, service)
+        if state.shifting is not None and state.shifting.goes_back:
+            return
         if state.shifting is not None:
             yield f"Have it go back: `{PROGRAM} abort {target}`"
         elif state.release is not None:

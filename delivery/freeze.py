@@ -5,7 +5,7 @@ It is CodePipeline that keeps them, by a disabled transition (its user guide, Wo
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import boto3
 
@@ -64,21 +64,30 @@ def freeze(session: boto3.Session, stack: str, services: Sequence[str], reason: 
             raise _missing(stack, service) from None
 
 
-def unfreeze(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, PipelineState]:
-    """Let the releases of these services go on; those that were frozen, each with its pipeline as it was.
+def frozen_pipelines(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, PipelineState]:
+    """Those of these services whose releases are kept, each with its pipeline.
 
     Raises:
-        DeliveryError: one of them has no pipeline.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    codepipeline = session.client("codepipeline")
+    states = {each: read_pipeline_state(codepipeline, aws_name(stack, each)) for each in services}
+    return {service: state for service, state in states.items() if frozen(state) is not None}
+
+
+def held(state: PipelineState) -> list[str]:
+    """The executions that wait in front of Deploy."""
+    return [each.execution for each in state.queued if each.stage == DEPLOY_STAGE]
+
+
+def unfreeze(session: boto3.Session, stack: str, services: Iterable[str]) -> None:
+    """Let the releases of these services go on.
+
+    Raises:
         botocore.exceptions.ClientError: AWS refuses.
     """
-    codepipeline, opened = session.client("codepipeline"), {}
     for service in services:
-        state = read_pipeline_state(codepipeline, aws_name(stack, service))
-        if frozen(state) is None:
-            continue
-        codepipeline.enable_stage_transition(**_transition(stack, service))
-        opened[service] = state
-    return opened
+        session.client("codepipeline").enable_stage_transition(**_transition(stack, service))
 
 
 def _transition(stack: str, service: str) -> dict[str, str]:

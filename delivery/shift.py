@@ -1,19 +1,23 @@
 """The deployment in which ECS shifts a service's traffic: how far it is, and how to answer or end it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import Address, service_command
+from delivery.command_line import Address, service_command, wait_option
+from delivery.confirmation import agreed, yes_option
+from delivery.following import follow, follow_deployment, leave
 from delivery.listener_rules import hosts
 from releases import service_deployments
 from releases.deployment_progress import minutes_left, shift_words
 from releases.errors import PROGRAM, DeliveryError
+from releases.progress import Log
 from releases.service_deployments import ServiceDeployment
 from releases.service_state import ServiceState, read_state, revision_name
 
@@ -116,64 +120,164 @@ def shifting(state: ServiceState) -> ServiceDeployment:
     return state.shifting
 
 
-def go_on(ecs: Any, state: ServiceState) -> str:
-    """Let a deployment go on that waits; what goes on now, and what serves.
-
-    Raises:
-        DeliveryError: it waits for nobody.
-        botocore.exceptions.ClientError: AWS refuses.
-    """
-    deployment = shifting(state)
-    if not deployment.pause:
-        raise DeliveryError(f"the deployment of {state.service} waits for nobody; it is {deployment.words}")
-    ecs.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=deployment.pause, action="CONTINUE")
-    return f"goes on: {deployment.shift}. {_serving(state)} until then"
-
-
-def go_back(ecs: Any, state: ServiceState) -> str:
-    """Have a deployment go back, whether it waits or not; what goes on now, and what serves.
-
-    Raises:
-        DeliveryError: it goes back already, or has ended meanwhile.
-        botocore.exceptions.ClientError: AWS refuses.
-    """
-    deployment = shifting(state)
-    if deployment.goes_back:
-        raise DeliveryError(f"the deployment of {state.service} goes back already; it is {deployment.words}")
-    if deployment.pause:
-        ecs.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=deployment.pause, action="ROLLBACK")
-    elif not service_deployments.roll_back(ecs, deployment.arn):
-        raise DeliveryError(
-            f"ECS does not go back: the deployment of {state.service} has ended meanwhile; "
-            f"`{PROGRAM} status` says what runs{_way_back(state)}"
-        )
-    back = "goes back, as a failed one"
-    if deployment.share:
-        return f"{back}, with its {deployment.share:g} % of the traffic. {_serving(state)} all of it then"
-    return f"{back}. {_serving(state)} as before"
-
-
 def _serving(state: ServiceState) -> str:
     """What has the traffic beside what is deployed."""
     others = [each for each in state.deployments[1:] if each.running]
     return f"{revision_name(others[0].task_definition)} serves" if others else "Nothing serves"
 
 
-ANSWERS: dict[Verb, Callable[[Any, ServiceState], str]] = {"continue": go_on, "abort": go_back}
+def going_on(state: ServiceState) -> str:
+    """What `go_on` makes of a service's deployment, in words.
+
+    Raises:
+        DeliveryError: there is none, or it waits for nobody.
+    """
+    deployment = shifting(state)
+    if not deployment.pause:
+        raise DeliveryError(f"the deployment of {state.service} waits for nobody; it is {deployment.words}")
+    return f"goes on: {deployment.shift}. {_serving(state)} until then"
+
+
+def going_back(state: ServiceState) -> str:
+    """What `go_back` makes of a service's deployment, in words.
+
+    Raises:
+        DeliveryError: there is none, or it goes back already.
+    """
+    deployment = shifting(state)
+    if deployment.goes_back:
+        raise DeliveryError(f"the deployment of {state.service} goes back already; it is {deployment.words}")
+    if deployment.share:
+        share = f"with its {deployment.share:g} % of the traffic"
+        return f"goes back, as a failed one, {share}. {_serving(state)} all of it then"
+    return f"goes back, as a failed one. {_serving(state)} as before"
+
+
+def go_on(ecs: Any, state: ServiceState) -> None:
+    """Let a deployment go on that waits, whether for its answer or not.
+
+    Raises:
+        DeliveryError: it waits for nobody.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    going_on(state)
+    _answer(ecs, shifting(state), "CONTINUE")
+
+
+def go_back(ecs: Any, state: ServiceState) -> None:
+    """Have a deployment go back, whether it waits or not.
+
+    Raises:
+        DeliveryError: it goes back already, or has ended meanwhile.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    going_back(state)
+    deployment = shifting(state)
+    if deployment.pause:
+        _answer(ecs, deployment, "ROLLBACK")
+    elif not service_deployments.roll_back(ecs, deployment.arn):
+        raise DeliveryError(
+            f"ECS does not go back: the deployment of {state.service} has ended meanwhile; "
+            f"`{PROGRAM} status` says what runs{_way_back(state)}"
+        )
+
+
+def _answer(ecs: Any, deployment: ServiceDeployment, action: str) -> None:
+    ecs.continue_service_deployment(serviceDeploymentArn=deployment.arn, hookId=deployment.pause, action=action)
+
+
+ANSWERS: Mapping[Verb, tuple[str, Callable[[ServiceState], str], Callable[[Any, ServiceState], None]]] = {
+    "continue": ("Let it go on?", going_on, go_on),
+    "abort": ("Have it go back?", going_back, go_back),
+}
+"""Verb → the question, what will happen, and what is done."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a deployment is about to be told in which ECS shifts a service's traffic.
+
+    Attributes:
+        verb: what it is told.
+        deployment: its ARN.
+        state: the service.
+        will: what will happen, in a line.
+    """
+
+    verb: Verb
+    deployment: str
+    state: ServiceState = field(compare=False)  # the traffic shifts while somebody thinks
+    will: str = field(compare=False)
+
+    def lines(self) -> list[str]:
+        """What will happen, for people."""
+        return [self.will]
+
+
+def answer(session: boto3.Session, stack: str, service: str, verb: Verb) -> Answer:
+    """What the deployment of a service would be told now.
+
+    Raises:
+        DeliveryError: there is none, or it cannot be told that.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    state = read_state(session, stack, service)
+    will, deployment = ANSWERS[verb][1](state), shifting(state)
+    primary = state.deployments[0]
+    return Answer(
+        verb,
+        deployment.arn,
+        state,
+        f"Deployment {primary.id} of {revision_name(primary.task_definition)}, which is at "
+        f"{deployment.stage or deployment.status}, {will}.",
+    )
+
+
+def tell(session: boto3.Session, stack: str, chosen: Answer, log_progress: Log, *, wait: bool) -> None:
+    """Tell a deployment what was agreed, and follow it when asked.
+
+    Raises:
+        DeliveryError: it has ended meanwhile, or otherwise than it was told.
+        KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
+    """
+    service = chosen.state.service
+    ANSWERS[chosen.verb][2](session.client("ecs"), read_state(session, stack, service))
+    if wait:
+        _follow(session, stack, chosen, log_progress)
+    elif chosen.verb == "abort":
+        log_progress(f"It goes back. Watch it: `{PROGRAM} status {service} --stack {stack} --watch`")
+    else:
+        leave(session, stack, service, f"Deployment {chosen.state.deployments[0].id}", log_progress)
+
+
+def _follow(session: boto3.Session, stack: str, chosen: Answer, log_progress: Log) -> None:
+    """Follow a deployment that was told something to its end, and a release that goes on with its pipeline."""
+    before = chosen.state
+    if chosen.verb == "continue" and before.execution:
+        follow(session, stack, before.service, before.execution, log_progress)
+        return
+
+    def judge(after: ServiceState) -> str:
+        primary, revision = after.deployments[0], revision_name(before.task_definition)
+        same = after.task_definition == before.task_definition and primary.state != "FAILED" and primary.running > 0
+        if same and chosen.verb == "abort":
+            again = f"`{PROGRAM} rollback {before.service} --stack {stack}` deploys the release before"
+            raise DeliveryError(f"{revision} has not gone back, and serves; {again}")
+        if not same and chosen.verb == "continue":
+            raise DeliveryError(f"{revision} does not serve: ECS has brought back what ran before")
+        return f"{revision_name(after.task_definition)} serves alone." if primary.running else "No task runs."
+
+    follow_deployment(session, stack, read_state(session, stack, before.service), log_progress, judge)
 
 
 def shift_command(verb: Verb, help_text: str) -> click.Command:
     """The command that answers or ends what ECS deploys."""
 
     @service_command(verb, help=help_text)
-    def command(session: boto3.Session, service: str, stack: str) -> None:
-        state = read_state(session, stack, service)
-        goes_on = ANSWERS[verb](session.client("ecs"), state)
-        primary = state.deployments[0]
-        click.echo(
-            f"Deployment {primary.id} of {revision_name(primary.task_definition)}, which was at "
-            f"{shifting(state).stage or shifting(state).status}, {goes_on}.\n"
-            f"`{PROGRAM} status {service} --stack {stack}` says how far it is."
-        )
+    @yes_option
+    @wait_option
+    def command(session: boto3.Session, service: str, stack: str, yes: bool, wait: bool) -> None:
+        look = partial(answer, session, stack, service, verb)
+        tell(session, stack, agreed(look, ANSWERS[verb][0], yes=yes), click.echo, wait=wait)
 
     return command

@@ -15,6 +15,22 @@ HEAD = """\
 Written from their own help by `make docs`; a test keeps it so. In the sandbox they are `sandbox VERB`, beside those of
 [its own](../../sandbox/README.md). What `--json` prints is in [its own page](json.md).
 
+## What a command asks
+
+| a command that | such as | |
+|---|---|---|
+| starts, decides or takes away | `rollback`, `promote`, `run`, `approve`, `abort`, `repair`, `prune` | says first what will happen, and asks; `--yes` answers. Where nobody can be asked, nothing is changed, and it ends with 1 |
+| lets go on what waits | `unfreeze` | asks where releases wait, which are deployed then |
+| changes nothing that runs, and can be undone | `freeze`, `parameters set` | says what it has done; Parameter Store keeps the former values |
+| deploys a stack | `up`, `bootstrap` | asks for `yes`, or for the stack's name where something ends; pipelines deploy with `.ci/up` |
+
+What has begun is followed to its end: the pipeline's stages, tasks, health, traffic, and on a terminal how much of the last
+releases' usual time is over. `--no-wait` says how to watch it instead. Ctrl-C leaves it running, and says how to watch it
+and how to end it. A failure is one line with its cause; below it is what still serves, the last ten lines of the failed
+task's log, and what to do.
+
+## All commands
+
 | | |
 |---|---|
 """

@@ -121,6 +121,11 @@ class Pipeline:
         declared = self._codepipeline.get_pipeline(name=self.name)["pipeline"].get("variables", [])
         return MIGRATION in (each["name"] for each in declared)
 
+    @property
+    def asks(self) -> bool:
+        """Whether a release waits for somebody's approval."""
+        return "Approval" in (action["actionTypeId"].get("category") for action in self._declared())
+
     def upload_to(self) -> str | None:
         """Where releases are brought: `s3://bucket/key`, or an image's name, `repository:tag`; None where none are."""
         actions = {action["name"]: action.get("configuration", {}) for action in self._declared()}

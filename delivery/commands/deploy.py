@@ -8,11 +8,13 @@ import click
 
 from delivery import break_glass
 from delivery.command_line import service_command, wait_option
-from delivery.commands import redeploy
-from delivery.confirmation import confirm
-from releases.errors import DeliveryError
+from delivery.confirmation import agreed, yes_option
+from delivery.following import Following
+from delivery.starting import Start, course, start
+from releases.errors import PROGRAM, DeliveryError
 from releases.names import RELEASE, aws_name
 from releases.repository import Repository
+from releases.service_state import read_state
 
 NAMES = re.compile(rf"sha256:[0-9a-f]{{64}}|{RELEASE}\d+")
 
@@ -45,7 +47,7 @@ def digest_of(repository: Repository, image: str) -> str:
 @click.option("--without-pipeline", is_flag=True, help="Run the pipeline's steps here: CodePipeline is down.")
 @click.option("--without-migration", is_flag=True, help="Leave the migration of the image out.")
 @click.option("--although-frozen", is_flag=True, help="Though its releases wait; only with --without-pipeline.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @wait_option
 def command(
     session: boto3.Session,
@@ -69,24 +71,39 @@ def command(
     """
     if although_frozen and not without_pipeline:
         raise click.UsageError("--although-frozen goes with --without-pipeline; a pipeline keeps what is frozen")
-    digest = digest_of(Repository(session, aws_name(stack, service)), image)
+    if without_pipeline and not wait:
+        raise click.UsageError("--no-wait does not go with --without-pipeline, whose steps run here")
     if not without_pipeline:
-        redeploy.deploy(session, stack, service, digest, click.echo, wait=wait, without_migration=without_migration)
+        planned = partial(through_pipeline, session, stack, service, image, without_migration)
+        start(session, planned, click.echo, yes=yes, wait=wait)
         return
     look = partial(
         break_glass.plan,
         session,
         stack,
         service,
-        digest,
+        digest_of(Repository(session, aws_name(stack, service)), image),
         click.echo,
         migrates=not without_migration,
         although_frozen=although_frozen,
     )
-    chosen = look()
-    click.echo("\n".join(chosen.lines()))
-    if not yes:
-        confirm("Release it?")
-        if (now := look().lines()) != chosen.lines():
-            raise DeliveryError("meanwhile this has come instead, so run it again:", now)
-    break_glass.run(session, chosen, click.echo)
+    chosen = agreed(look, "Release it?", yes=yes)
+    here = Following(session, stack, service, click.echo)
+    ends = f"`{PROGRAM} repair {service} --stack {stack}` ends the release then."
+    with here.until_interrupted("What ECS deploys", [ends]):
+        break_glass.run(session, chosen, here.log)
+
+
+def through_pipeline(
+    session: boto3.Session, stack: str, service: str, image: str, without_migration: bool
+) -> Start:
+    """Having the pipeline release an image that is there.
+
+    Raises:
+        DeliveryError: it is not in the service's repository.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    state, digest = read_state(session, stack, service), digest_of(Repository(session, aws_name(stack, service)), image)
+    named = f"{image}, {digest}" if image != digest else digest
+    way = course(session, stack, state)
+    return Start(stack, service, digest, f"{service}: releases the image {named}", way, without_migration)

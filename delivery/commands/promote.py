@@ -8,15 +8,16 @@ import click
 
 from delivery.command_line import service_argument, wait_option, with_session
 from delivery.commands.history import service_history
-from delivery.commands.redeploy import deploy
+from delivery.confirmation import yes_option
+from delivery.starting import Course, Start, course, start
 from releases.aws_session import share_clients
 from releases.errors import DeliveryError
 from releases.executions import to_promote
 from releases.names import LIVE, aws_name, release_tag
 from releases.pipeline import Pipeline
-from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
+from releases.service_state import read_state
 
 DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
@@ -40,6 +41,10 @@ class Plan:
     digest: str
     release: Release | None
     now: Release | None
+
+    def start(self, way: Course) -> Start:
+        """The target's pipeline is given the image."""
+        return Start(self.target, self.service, to_promote(self.source, self.digest), self.line(), way)
 
     def line(self) -> str:
         """For people."""
@@ -80,16 +85,6 @@ def _live_release(session: boto3.Session, stack: str, service: str) -> Release:
     return release
 
 
-def promote(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool) -> None:
-    """Start the target's pipeline with the image, and follow it when asked.
-
-    Raises:
-        DeliveryError: the execution did not succeed.
-    """
-    image = to_promote(chosen.source, chosen.digest)
-    deploy(session, chosen.target, chosen.service, image, log_progress, wait=wait)
-
-
 def _is_digest(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
     if value is not None and DIGEST.fullmatch(value) is None:
         raise click.BadParameter("must be sha256: and 64 digits of a hash")
@@ -110,6 +105,7 @@ def _is_digest(context: click.Context, option: click.Parameter, value: str | Non
     callback=_is_digest,
     help="Of an image of that stack, which is then not read here: what `delivery live` said there.",
 )
+@yes_option
 @wait_option
 @with_session
 def command(
@@ -120,6 +116,7 @@ def command(
     from_profile: str | None,
     from_region: str | None,
     digest: str | None,
+    yes: bool,
     wait: bool,
 ) -> None:
     """Have a stack release SERVICE with the image that another stack runs, by its digest and without a build.
@@ -127,12 +124,15 @@ def command(
     The stack file of the second says so: source: {promote_from: {stack: dev}}. Its pipeline copies the image into its
     own repository, then asks for approval and migrates as for any release.
 
-    Example: delivery promote chuoi --from dev --to prd --wait
+    Example: delivery promote chuoi --from dev --to prd
     """
     other = session
     if from_profile or from_region:
         region = from_region or session.region_name
         other = share_clients(boto3.Session(profile_name=from_profile, region_name=region))
-    chosen = plan(other, session, source, target, service, digest)
-    click.echo(chosen.line())
-    promote(session, chosen, click.echo, wait=wait)
+
+    def look() -> Start:
+        chosen = plan(other, session, source, target, service, digest)
+        return chosen.start(course(session, target, read_state(session, target, service)))
+
+    start(session, look, click.echo, yes=yes, wait=wait)

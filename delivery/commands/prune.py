@@ -16,8 +16,9 @@ import click
 
 from delivery.command_line import stack_option, with_session
 from delivery.commands.history import service_history
+from delivery.confirmation import confirm, yes_option
 from releases.ecs import AT_ONCE, cluster_of, describe_revision, describe_tasks, in_parts, list_services
-from releases.errors import PROGRAM, DeliveryError
+from releases.errors import DeliveryError
 from releases.names import aws_name, migration_family, parameter_of, parameter_path, runtime_value, service_of_record
 from releases.record import Release
 from releases.service_state import revision_name, service_containers
@@ -205,20 +206,20 @@ def _number(arn: str) -> int:
 
 @click.command("prune")
 @stack_option
-@click.option("--yes", is_flag=True, help="Remove what is listed.")
+@yes_option
 @with_session
 def command(session: boto3.Session, stack: str, yes: bool) -> None:
-    """List what no release of the stack needs any more, and with --yes remove it.
+    """List what no release of the stack needs any more, ask, and remove it.
 
     Runtime values in Parameter Store that were replaced, and old revisions of migrations.
 
-    Example: delivery prune --stack dev --yes
+    Example: delivery prune --stack dev
     """
     unused = leftovers(session, stack, datetime.now(UTC))
     lines = unused.lines()
-    click.echo("\n".join(lines) if lines else "Nothing to remove.")
-    if lines and yes:
-        remove(session, unused)
-        click.echo(f"Removed {len(lines)}.")
-    elif lines:
-        click.echo(f"Nothing was removed; `{PROGRAM} prune --stack {stack} --yes` removes these {len(lines)}.")
+    if not lines:
+        click.echo("Nothing to remove.")
+        return
+    confirm(lines, f"Remove these {len(lines)}?", yes=yes)
+    remove(session, unused)
+    click.echo(f"Removed {len(lines)}.")

@@ -1,23 +1,26 @@
 """Building the source that was uploaded last once more, and releasing that."""
 
+from functools import partial
+
 import boto3
 import click
 
 from delivery.command_line import service_command, wait_option
-from delivery.commands.redeploy import deploy
+from delivery.confirmation import yes_option
+from delivery.starting import Start, course, start
 from releases.errors import DeliveryError
 from releases.executions import REBUILD
 from releases.names import aws_name
 from releases.pipeline import Pipeline
-from releases.progress import Log
+from releases.service_state import read_state
 
 
-def rebuild(session: boto3.Session, stack: str, service: str, log_progress: Log, *, wait: bool) -> None:
-    """Build the newest upload though its content has an image, and release what comes of it.
+def plan(session: boto3.Session, stack: str, service: str) -> Start:
+    """Building the newest upload though its content has an image, and releasing what comes of it.
 
     Raises:
-        DeliveryError: nothing is built of this service, nothing was uploaded yet, or the execution did not succeed.
-        botocore.exceptions.ClientError: AWS refuses.
+        DeliveryError: nothing is built of this service, or nothing was uploaded yet.
+        botocore.exceptions.ClientError: AWS refuses to tell.
     """
     pipeline = Pipeline(session, aws_name(stack, service))
     if not pipeline.builds:
@@ -26,14 +29,16 @@ def rebuild(session: boto3.Session, stack: str, service: str, log_progress: Log,
         )
     if place := pipeline.first_upload():
         raise DeliveryError(f"nothing of {service} was uploaded yet, so there is nothing to build; upload to {place}")
-    deploy(session, stack, service, REBUILD, log_progress, wait=wait)
+    what = f"{service}: builds what was uploaded last once more, and releases it"
+    return Start(stack, service, REBUILD, what, course(session, stack, read_state(session, stack, service)))
 
 
 @service_command("rebuild")
+@yes_option
 @wait_option
-def command(session: boto3.Session, service: str, stack: str, wait: bool) -> None:
+def command(session: boto3.Session, service: str, stack: str, yes: bool, wait: bool) -> None:
     """Build what was uploaded last for SERVICE once more, and release it: its base images may have been patched.
 
-    Example: delivery rebuild chuoi --stack dev --wait
+    Example: delivery rebuild chuoi --stack dev
     """
-    rebuild(session, stack, service, click.echo, wait=wait)
+    start(session, partial(plan, session, stack, service), click.echo, yes=yes, wait=wait)

@@ -5,7 +5,7 @@ one, and each step can be done again, so whatever a crash leaves, the next run e
 been judged healthy. The table of all cases is in docs/how-to/repair.md.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import boto3
@@ -13,8 +13,9 @@ import click
 
 from delivery.command_line import service_command
 from delivery.commands.history import service_history
+from delivery.confirmation import confirm, yes_option
 from releases import scaling
-from releases.consistency import Observation, RepairAction, diagnose, observe
+from releases.consistency import Diagnosis, Observation, RepairAction, diagnose, observe
 from releases.errors import DeliveryError
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.pipeline import Origin, Pipeline
@@ -24,31 +25,59 @@ from releases.repository import Repository
 from releases.service_state import Images, ServiceState, read_state, revision_name
 
 
-def repair(session: boto3.Session, stack: str, service: str, log_progress: Log) -> None:
-    """Mend a service, telling each step.
+@dataclass(frozen=True)
+class Examined:
+    """A service, and what `repair` does about it.
+
+    Attributes:
+        state: the service.
+        observation: its images.
+        diagnosis: whether they disagree.
+    """
+
+    state: ServiceState
+    observation: Observation
+    diagnosis: Diagnosis
+
+    def lines(self) -> list[str]:
+        """What will happen, for people."""
+        return [f"{self.state.service}: they disagree: {self.diagnosis.summary}; {self.diagnosis.action.value}."]
+
+
+def examine(session: boto3.Session, stack: str, service: str) -> Examined:
+    """Look whether what runs, what is live and the record agree.
 
     Raises:
-        DeliveryError: something is in flight, nothing proves which image is right, or an image is gone.
-        botocore.exceptions.ClientError: AWS refuses.
+        DeliveryError: something is in flight, or nothing proves which image is right.
+        botocore.exceptions.ClientError: AWS refuses to tell.
     """
     state = read_state(session, stack, service)
     state.refuse_in_flight(stack)
     observation = observe(session, stack, state)
     diagnosis = diagnose(observation)
-    if diagnosis.action is RepairAction.NOTHING:
-        running = observation.images.running
-        log_progress(f"Nothing to repair: {f'running, live and record are {running}' if running else 'no task runs'}.")
-        return
     if diagnosis.action is RepairAction.CANNOT:
         raise DeliveryError(
             f"{diagnosis.summary}; nothing was changed, {_next_release(stack, service, observation.images)}"
         )
-    log_progress(f"They disagree: {diagnosis.summary}.")
-    repository = Repository(session, aws_name(stack, service))
-    if diagnosis.action is RepairAction.MOVE_LIVE:
-        _move_live_back(repository, state, observation.images.released or "", log_progress)
+    return Examined(state, observation, diagnosis)
+
+
+def repair(session: boto3.Session, stack: str, found: Examined, log_progress: Log) -> None:
+    """Mend a service, telling each step.
+
+    Raises:
+        DeliveryError: its record has changed meanwhile, or an image is gone.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    observation, running = found.observation, found.observation.images.running
+    repository = Repository(session, aws_name(stack, found.state.service))
+    if found.diagnosis.action is RepairAction.NOTHING:
+        log_progress(f"Nothing to repair: {f'running, live and record are {running}' if running else 'no task runs'}.")
+        return
+    if found.diagnosis.action is RepairAction.MOVE_LIVE:
+        _move_live_back(repository, found.state, observation.images.released or "", log_progress)
     else:
-        _release_what_runs(session, stack, state, observation, repository, log_progress)
+        _release_what_runs(session, stack, found.state, observation, repository, log_progress)
     log_progress("Repaired.")
 
 
@@ -134,11 +163,16 @@ def _next_release(stack: str, service: str, images: Images) -> str:
 
 
 @service_command("repair")
-def command(session: boto3.Session, service: str, stack: str) -> None:
+@yes_option
+def command(session: boto3.Session, service: str, stack: str, yes: bool) -> None:
     """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
 
     What runs wins. Can be run again after a crash of its own. docs/how-to/repair.md has all cases.
 
     Example: delivery repair chuoi --stack dev
     """
-    repair(session, stack, service, click.echo)
+    found = examine(session, stack, service)
+    if found.diagnosis.action is not RepairAction.NOTHING:
+        confirm(found.lines(), "Repair it?", yes=yes)
+        found = found if yes else examine(session, stack, service)  # as it is after the answer
+    repair(session, stack, found, click.echo)

@@ -6,13 +6,17 @@ automatic retry): that would deploy a version twice that has failed, and come to
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
 import boto3
 import click
 
-from delivery.command_line import service_command
+from delivery.command_line import service_command, wait_option
+from delivery.confirmation import agreed, yes_option
+from delivery.following import follow
 from releases.errors import DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
@@ -24,13 +28,36 @@ PAUSES = (15, 30, 60)
 """Seconds before the second try and those after it; the last one again and again."""
 
 
-def retry(session: boto3.Session, stack: str, service: str, log_progress: Log, *, minutes: int) -> None:
-    """Try the newest execution's stage again until its builds are taken, and follow the execution to its end.
+@dataclass(frozen=True)
+class Plan:
+    """A release that can go on.
+
+    Attributes:
+        stack: the stack.
+        service: the service's name in the stack file.
+        execution: the pipeline's.
+        refused: the stage and the action whose build was refused.
+    """
+
+    stack: str
+    service: str
+    execution: str
+    refused: tuple[str, str]
+
+    def lines(self) -> list[str]:
+        """What will happen, for people."""
+        return [
+            f"{self.service}: execution {self.execution} goes on with {' / '.join(self.refused)}, whose build "
+            "CodeBuild had no room for, and releases what it was started for"
+        ]
+
+
+def plan(session: boto3.Session, stack: str, service: str) -> Plan:
+    """Find the newest execution, whose build was refused.
 
     Raises:
-        DeliveryError: the execution has not failed, or for another reason, or then fails for one; or CodeBuild has
-            not taken one of its builds for so many minutes.
-        botocore.exceptions.ClientError: AWS refuses.
+        DeliveryError: it has not failed, or for another reason.
+        botocore.exceptions.ClientError: AWS refuses to tell.
     """
     pipeline = Pipeline(session, aws_name(stack, service))
     newest = pipeline.newest()
@@ -45,19 +72,32 @@ def retry(session: boto3.Session, stack: str, service: str, log_progress: Log, *
             f"execution {execution} {pipeline.failure_reason(execution)}; no build was refused for a quota, so it "
             "would fail again: mend the reason and upload once more"
         )
+    return Plan(stack, service, execution, refused)
+
+
+def retry(session: boto3.Session, chosen: Plan, log_progress: Log, *, minutes: int, wait: bool) -> None:
+    """Try the stage again until its builds are taken, and follow the execution to its end; or once, when not asked to.
+
+    Raises:
+        DeliveryError: it fails for another reason, or CodeBuild has not taken one of its builds for so many minutes.
+        KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    pipeline, execution = Pipeline(session, aws_name(chosen.stack, chosen.service)), chosen.execution
+    refused = chosen.refused
     deadline, pauses = _patience(minutes)
     while True:
         pipeline.retry(execution, refused[0])
         try:
-            pipeline.follow(execution, log_progress)
-        except DeliveryError:
-            before, refused = refused, refused_build(pipeline.actions(execution))
-            if refused is None:
-                raise
-            if refused != before:  # that one's build was taken
-                deadline, pauses = _patience(minutes)
-        else:
+            follow(session, chosen.stack, chosen.service, execution, log_progress, wait=wait)
             return
+        except DeliveryError:
+            again = refused_build(pipeline.actions(execution))
+            if again is None:
+                raise
+            if again != refused:  # that one's build was taken
+                deadline, pauses = _patience(minutes)
+            refused = again
         pause = next(pauses)
         if time.monotonic() + pause > deadline:
             raise DeliveryError(
@@ -88,9 +128,14 @@ def refused_build(actions: list[dict[str, Any]]) -> tuple[str, str] | None:
 
 @service_command("retry")
 @click.option("--minutes", type=click.IntRange(0, 24 * 60), default=60, show_default=True, help="How long to try.")
-def command(session: boto3.Session, service: str, stack: str, minutes: int) -> None:
+@yes_option
+@wait_option
+def command(session: boto3.Session, service: str, stack: str, minutes: int, yes: bool, wait: bool) -> None:
     """Go on with a release of SERVICE whose build CodeBuild refused, because a quota allowed no other one.
+
+    With --no-wait it is tried once.
 
     Example: delivery retry chuoi --stack dev
     """
-    retry(session, stack, service, click.echo, minutes=minutes)
+    chosen = agreed(partial(plan, session, stack, service), "Try it again?", yes=yes)
+    retry(session, chosen, click.echo, minutes=minutes, wait=wait)

@@ -5,29 +5,25 @@ rollback first says what else differs. While ECS shifts the traffic to a release
 tasks of the release before are there still.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import boto3
 import click
 
-from delivery import freeze
 from delivery.command_line import service_command, wait_option
 from delivery.commands.history import numbers, service_history
-from delivery.commands.redeploy import deploy
-from delivery.confirmation import confirm
+from delivery.confirmation import agreed, yes_option
 from delivery.differences import Difference, differences
-from delivery.shift import go_back, shifting
-from releases.ecs import describe_revision, describe_service
+from delivery.shift import Answer, answer, shifting, tell
+from delivery.starting import Course, course, deploy
+from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History
 from releases.names import RELEASE, aws_name, release_tag
-from releases.pipeline import Pipeline
-from releases.progress import Log
 from releases.record import Release
 from releases.repository import Repository
-from releases.service_deployments import shift_of, shifts
 from releases.service_state import Images, ServiceState, images, read_state, revision_name
-from releases.waiting import MINUTES, wait_while_busy
 
 
 @dataclass(frozen=True)
@@ -41,11 +37,8 @@ class Plan:
         now: the image that runs now, or is live when no task runs.
         task_definition: the revision that the service runs.
         differences: what else differs; None when the release's revision is no longer there.
-        waiting: pipeline executions that end first.
-        migrates: whether the pipeline has migrations.
-        without_migration: whether that of the image is left out.
-        shift: how its traffic shifts, in words; "" where ECS does not shift it.
-        frozen: why no release enters Deploy, who says so and what lets it; "" where one does.
+        course: what is on its way.
+        without_migration: whether the migration of the image is left out.
     """
 
     stack: str
@@ -54,10 +47,7 @@ class Plan:
     now: str | None
     task_definition: str
     differences: list[Difference] | None
-    waiting: list[str]
-    migrates: bool
-    shift: str = ""
-    frozen: str = ""
+    course: Course
     without_migration: bool = False
 
     def lines(self) -> list[str]:
@@ -80,19 +70,14 @@ class Plan:
             lines.append(
                 f"  the commits since: `git log -p --since={target.time} -- Pulumi.{self.stack}.yaml task_templates/`"
             )
-        if self.migrates and self.without_migration:
+        if self.course.migrates and self.without_migration:
             lines.append(f"The migration of {release_tag(target.release)}'s image is left out.")
-        elif self.migrates:
+        elif self.course.migrates:
             lines.append(
                 f"The migration of {release_tag(target.release)}'s image runs first, and does not undo what later ones "
                 "have done; --without-migration leaves it out."
             )
-        if self.frozen:
-            lines.append(f"It will wait: {self.frozen}.")
-        if self.shift:
-            lines.append(f"It goes out by the service's own strategy: {self.shift}.")
-        lines += [f"Execution {execution} of the pipeline ends first." for execution in self.waiting]
-        return lines
+        return [*lines, *self.course.lines()]
 
 
 def plan(
@@ -116,10 +101,9 @@ def plan(
         )
     history, current = service_history(session, stack, service), images(session, stack, state)
     target = _target(history, current, service, number)
-    described = describe_service(session.client("ecs"), state.cluster, state.name)
-    pipeline = Pipeline(session, aws_name(stack, service))
-    waiting = pipeline.running()[::-1]
-    if not (state.in_flight or waiting) and target.image_digest == current.live == (current.running or current.live):
+    way = course(session, stack, state)
+    idle = not (state.in_flight or way.waiting)
+    if idle and target.image_digest == current.live == (current.running or current.live):
         raise DeliveryError(
             f"{service} runs the image of {release_tag(target.release)} already; "
             f"`{PROGRAM} history {service} --stack {stack}` lists the others"
@@ -136,22 +120,9 @@ def plan(
         now=current.running or current.live,
         task_definition=state.task_definition,
         differences=_differences(session, stack, state, target),
-        waiting=waiting,
-        migrates=pipeline.migrates,
+        course=way,
         without_migration=without_migration,
-        frozen=freeze.words(stack, service, state.pipeline),
-        shift=shift_of(described["deploymentConfiguration"]) if shifts(described) else "",
     )
-
-
-def start(session: boto3.Session, chosen: Plan, log_progress: Log, *, wait: bool) -> None:
-    """Start the pipeline with the image, and follow it when asked.
-
-    Raises:
-        DeliveryError: the execution did not succeed.
-    """
-    image, without = chosen.target.image_digest, chosen.without_migration
-    deploy(session, chosen.stack, chosen.service, image, log_progress, wait=wait, without_migration=without)
 
 
 def _live(state: ServiceState) -> str:
@@ -219,7 +190,7 @@ def release_number(text: str) -> int:
     help="This release, as 3 or release-3; else the newest with another image that nobody went back from.",
 )
 @click.option("--without-migration", is_flag=True, help="Leave the migration of that release's image out.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @wait_option
 def command(
     session: boto3.Session,
@@ -239,43 +210,30 @@ def command(
     """
     state = read_state(session, stack, service)
     if number is None and state.shifting is not None and not state.shifting.goes_back:
-        _take_back(session, stack, state, yes=yes, wait=wait)
+        back = agreed(partial(_back, session, stack, service), "Roll back?", yes=yes)
+        tell(session, stack, back, click.echo, wait=wait)
         return
-    chosen = plan(session, stack, service, number, without_migration=without_migration)
-    click.echo("\n".join(chosen.lines()))
-    if not yes:
-        confirm("Roll back?")
-    start(session, chosen, click.echo, wait=wait)
+    look = partial(plan, session, stack, service, number, without_migration=without_migration)
+    digest = agreed(look, "Roll back?", yes=yes).target.image_digest
+    deploy(session, stack, service, digest, click.echo, wait=wait, without_migration=without_migration)
 
 
-def _take_back(session: boto3.Session, stack: str, state: ServiceState, *, yes: bool, wait: bool) -> None:
-    """Have the deployment go back in which ECS shifts the traffic: no build, and no new deployment.
+def _back(session: boto3.Session, stack: str, service: str) -> Answer:
+    """Having the deployment go back in which ECS shifts the traffic: no build, and no new deployment.
 
     Raises:
-        DeliveryError: it is no release, or what was to go back serves in the end.
+        DeliveryError: it is no release.
     """
+    back = answer(session, stack, service, "abort")
+    state = back.state
     if state.execution is None:
         raise DeliveryError(
-            f"ECS shifts the traffic of {state.service} to an edit, and to no release: "
-            f"`{PROGRAM} abort {state.service} --stack {stack}` has it go back, and --to brings another image after "
+            f"ECS shifts the traffic of {service} to an edit, and to no release: "
+            f"`{PROGRAM} abort {service} --stack {stack}` has it go back, and --to brings another image after "
             f"it{_live(state)}"
         )
-    revision = state.deployments[0].task_definition
-    new = revision_name(revision)
+    new = revision_name(state.deployments[0].task_definition)
     last = f"the image of {release_tag(state.release.release)}" if state.release else "what ran before"
-    share = shifting(state).share
-    click.echo(
-        f"{state.service}: back from {new}, which has {share:g} % of the traffic, to {last}, whose tasks still run"
-    )
-    if not yes:
-        confirm("Roll back?")
-    click.echo(f"The deployment {go_back(session.client('ecs'), read_state(session, stack, state.service))}.")
-    if not wait:
-        click.echo(f"`{PROGRAM} status {state.service} --stack {stack}` says how far it is.")
-        return
-    after = wait_while_busy(session, stack, state, lambda now: bool(now.in_flight), click.echo, MINUTES)
-    if after is None or after.in_flight:
-        raise DeliveryError(f"{state.service} has not gone back within {MINUTES} minutes; `{PROGRAM} status` says why")
-    if after.task_definition == revision:
-        raise DeliveryError(f"{new} has not gone back, and serves; run this again to deploy the release before")
-    click.echo(f"{revision_name(after.task_definition)} serves alone, as before.")
+    share = f"{shifting(state).share:g} % of the traffic"
+    will = f"{service}: back from {new}, which has {share}, to {last}, whose tasks still run"
+    return replace(back, will=will)

@@ -5,18 +5,22 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import service_command
+from delivery.command_line import service_command, wait_option
+from delivery.confirmation import agreed, yes_option
 from releases.command_task import JOB_LABEL, CommandTask
 from releases.ecs import describe_revision, log_stream
-from releases.errors import DeliveryError
-from releases.names import aws_name, jobs_function
+from releases.errors import PROGRAM, DeliveryError
+from releases.names import aws_name, jobs_function, release_tag
 from releases.progress import Log, Progress
+from releases.record import Release
 from releases.service_state import read_state
 
 PAUSE = 2.0
@@ -27,34 +31,83 @@ NOT_RUN = 1
 """The exit code of a run whose command has given none, or was stopped."""
 
 
-def run(session: boto3.Session, stack: str, service: str, job: str, log_progress: Log, show: Log) -> int:
-    """Start a run of a job, and follow it to its end.
+@dataclass(frozen=True)
+class Plan:
+    """A run of a job.
 
-    Args:
-        session: AWS.
+    Attributes:
         stack: the stack.
         service: the service's name in the stack file.
         job: the job's name there.
+        release: whose image it is; None before the first.
+    """
+
+    stack: str
+    service: str
+    job: str
+    release: Release | None
+
+    def lines(self) -> list[str]:
+        """What will happen, for people."""
+        what = f"{self.service}: runs its job {self.job} now"
+        if self.release is None:
+            return [f"{what}, before a release"]
+        return [f"{what}, with the image of {release_tag(self.release.release)}, {self.release.image_digest}"]
+
+
+def plan(session: boto3.Session, stack: str, service: str, job: str) -> Plan:
+    """What a run would be.
+
+    Raises:
+        DeliveryError: there is no such service.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    return Plan(stack, service, job, read_state(session, stack, service).release)
+
+
+def run(session: boto3.Session, chosen: Plan, log_progress: Log, show: Log, *, wait: bool) -> int:
+    """Start a run of a job, and follow it to its end when asked.
+
+    Args:
+        session: AWS.
+        chosen: the run.
         log_progress: is told how far it is.
         show: is given each line of its log.
+        wait: whether it is followed.
 
     Returns:
-        The command's exit code.
+        The command's exit code; 0 of one that is not followed.
 
     Raises:
         DeliveryError: it was not started, or did not run.
+        KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    task = start(session, stack, service, job)
-    log_progress(f"Started {job} in {task}. It goes on if this command is interrupted.")
-    ended = _follow(session, task, Progress(log_progress), show)
+    job, task = chosen.job, start(session, chosen.stack, chosen.service, chosen.job)
+    log_progress(f"Started {job} in {task}.")
+    if not wait:
+        _leave(chosen, task, log_progress)
+        return 0
+    try:
+        ended = _follow(session, task, Progress(log_progress), show)
+    except KeyboardInterrupt:
+        _leave(chosen, task, log_progress)
+        raise
     if ended.succeeded:
         return 0
     if ended.code is None:
         raise DeliveryError(f"{job} did not run: {ended.stopped_reason or ended.container_reason}")
     reason = ended.container_reason if ended.ended_by_itself else ended.stopped_reason
-    log_progress(f"{job} ended with exit code {ended.code}{f': {reason}' if reason else ''}")
+    log_progress(f"error: {job} ended with exit code {ended.code}{f': {reason}' if reason else ''}")
+    log_progress("Its log is above. Mend it, release that, and run it again.")
     return ended.code or NOT_RUN
+
+
+def _leave(chosen: Plan, task: str, log_progress: Log) -> None:
+    """Say how to watch a run that goes on, and how to stop it."""
+    watch = f"`{PROGRAM} logs {chosen.service} --stack {chosen.stack} --follow`"
+    log_progress(f"{chosen.job} goes on. Watch it: {watch}")
+    log_progress(f"Stop it: `aws ecs stop-task --cluster {task.split('/')[1]} --task {task.rpartition('/')[2]}`")
 
 
 def start(session: boto3.Session, stack: str, service: str, job: str) -> str:
@@ -68,7 +121,6 @@ def start(session: boto3.Session, stack: str, service: str, job: str) -> str:
     try:
         answer = client.invoke(FunctionName=jobs_function(aws_name(stack, service)), Payload=json.dumps(wanted))
     except client.exceptions.ResourceNotFoundException:
-        read_state(session, stack, service)
         raise DeliveryError(
             f"{service} of stack {stack} has no jobs; declare one in its `jobs` in the stack file"
         ) from None
@@ -130,7 +182,9 @@ def _lines(session: boto3.Session, container: Mapping[str, Any], task: str) -> C
 
 @service_command("run")
 @click.argument("job")
-def command(session: boto3.Session, service: str, job: str, stack: str) -> None:
+@yes_option
+@wait_option
+def command(session: boto3.Session, service: str, job: str, stack: str, yes: bool, wait: bool) -> None:
     """Run JOB of SERVICE now, with the released image: its log is printed, and its exit code is this command's.
 
     Example: delivery run chuoi clean --stack dev
@@ -139,4 +193,5 @@ def command(session: boto3.Session, service: str, job: str, stack: str) -> None:
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    sys.exit(run(session, stack, service, job, progress, click.echo))
+    chosen = agreed(partial(plan, session, stack, service, job), "Run it?", yes=yes, err=True)
+    sys.exit(run(session, chosen, progress, click.echo, wait=wait))

@@ -4,27 +4,36 @@ import boto3
 import click
 
 from delivery.command_line import optional_service_argument, stack_option, with_session
-from delivery.freeze import unfreeze
+from delivery.confirmation import confirm, yes_option
+from delivery.freeze import frozen_pipelines, held, unfreeze
 from releases.ecs import list_services
-from releases.pipeline_state import DEPLOY_STAGE
+from releases.errors import PROGRAM
 
 
 @click.command("unfreeze")
 @optional_service_argument
 @stack_option
+@yes_option
 @with_session
-def command(session: boto3.Session, service: str | None, stack: str) -> None:
+def command(session: boto3.Session, service: str | None, stack: str, yes: bool) -> None:
     """Let releases of SERVICE, or of all services, go on that `freeze` has kept.
 
-    CodePipeline goes on with those that have waited less than 30 days; older ones are to be started anew.
+    Where some wait, they are deployed then, so it asks. CodePipeline goes on with those that have waited less than 30
+    days; older ones are to be started anew.
 
     Example: delivery unfreeze chuoi --stack prd
     """
     services = [service] if service is not None else list_services(session, stack)
-    opened = unfreeze(session, stack, services)
-    for name, state in opened.items():
-        waited = [each.execution for each in state.queued if each.stage == DEPLOY_STAGE]
-        goes_on = f": {', '.join(waited)}" if waited else ", and none waits"
-        click.echo(f"Releases of {name} go on{goes_on}.")
-    if not opened:
+    frozen = frozen_pipelines(session, stack, services)
+    if not frozen:
         click.echo("Nothing is frozen.")
+        return
+    if waiting := [f"{name}: execution {each} is deployed" for name, state in frozen.items() for each in held(state)]:
+        confirm(waiting, "Let them go on?", yes=yes)
+    unfreeze(session, stack, frozen)
+    for name, state in frozen.items():
+        if executions := held(state):
+            click.echo(f"Releases of {name} go on: {', '.join(executions)}.")
+            click.echo(f"Watch it: `{PROGRAM} status {name} --stack {stack} --watch`")
+        else:
+            click.echo(f"Releases of {name} go on, and none waits.")

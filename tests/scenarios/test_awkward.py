@@ -61,7 +61,7 @@ def go_on(stack: Stack, service: str) -> None:
         if wait_for_pipeline(stack, service, 1)[0]["status"] == "Succeeded":
             return
         assert [tag for tag in tags(stack, service) if tag == "live" or tag.startswith("release-")] == []
-        done = stack.run("retry", service, "--minutes", "0")
+        done = stack.run("retry", service, "--minutes", "0", "--yes")
         if done.code == 0:
             return
         assert PATIENCE_IS_OVER in done.err or SAME_UPLOAD_AGAIN in done.err, done.out + done.err
@@ -104,7 +104,7 @@ def test_services_are_released_edited_and_rolled_back(local: Stack, apps: Apps) 
         assert (edited["memory"], edited["image_digest"]) == (1024, second[service])
         assert edited["disagreement"] is None
     assert local.changes() == {}
-    for back in [Running(partial(local.run, "rollback", service, "--yes", "--wait")) for service in BODY]:
+    for back in [Running(partial(local.run, "rollback", service, "--yes")) for service in BODY]:
         done = back.result()
         assert done.code == 0, done.out + done.err
     for service in BODY:

@@ -274,9 +274,9 @@ def test_an_edit_that_fails_is_named_until_it_is_deployed(dev: Stack, apps: Apps
 
 def test_a_redeployment_and_a_rollback_build_nothing(dev: Stack) -> None:
     before, images = dev.status("chuoi"), dev.client("ecr").describe_images(repositoryName="dev-chuoi")["imageDetails"]
-    dev.ok("redeploy", "chuoi", "--wait")
+    dev.ok("redeploy", "chuoi", "--yes")
     assert dev.status("chuoi")["image_digest"] == before["image_digest"]
-    dev.ok("rollback", "chuoi", "--yes", "--wait")
+    dev.ok("rollback", "chuoi", "--yes")
     after = dev.status("chuoi")
     assert after["image_digest"] != before["image_digest"]
     assert after["cpu"] == before["cpu"]
@@ -286,7 +286,7 @@ def test_a_redeployment_and_a_rollback_build_nothing(dev: Stack) -> None:
 
 def test_another_strategy_replaces_the_service_when_that_is_allowed(dev: Stack, apps: Apps) -> None:
     if serves(dev) == "chuoi-green":
-        dev.ok("redeploy", "chuoi", "--wait")
+        dev.ok("redeploy", "chuoi", "--yes")
     before = dev.status("chuoi")
     dev.edit("Pulumi.dev.yaml", STRATEGY, "")
     refused = dev.run("up")

@@ -97,7 +97,7 @@ def test_the_checkout_makes_what_runs(delivered: Stack) -> None:
 
 
 def test_the_release_that_is_live_is_the_one_that_went_out_last(delivered: Stack) -> None:
-    lines = delivered.ok("rollback", "hello", "--to", "1", "--yes", "--wait").out.splitlines()
+    lines = delivered.ok("rollback", "hello", "--to", "1", "--yes").out.splitlines()
     assert lines[-1].endswith(": Succeeded")
     assert [each["live"] for each in delivered.ok("history", "hello", "--json").json] == [True, False, False]
 
@@ -115,7 +115,7 @@ def test_a_delivery_that_fails_says_what_serves_and_what_the_task_said(delivered
 
 
 def test_following_a_failure_says_the_same(delivered: Stack, tmp_path: Path) -> None:
-    done = delivered.run("rebuild", "hello", "--wait")
+    done = delivered.run("rebuild", "hello", "--yes")
     assert done.code == 1
     assert "\ndeployment of local-hello:" in done.out
     error, serves, *rest = done.err.splitlines()

@@ -44,10 +44,10 @@ def test_a_service_is_released_and_looked_after_there(local: Stack, apps: Apps) 
     assert local.ship("hello", apps.make("c2")).code == 0
     assert local.settled("hello")["running"] == 1
     assert local.changes() == {}
-    local.ok("rollback", "hello", "--yes", "--wait")
-    local.ok("redeploy", "hello", "--wait")
+    local.ok("rollback", "hello", "--yes")
+    local.ok("redeploy", "hello", "--yes")
     local.ok("repair", "hello")
-    local.ok("prune")
+    local.ok("prune", "--yes")
     local.edit(FILE, "memory: 512", "memory: 1024")
     local.ok("up")
     assert local.changes() == {}

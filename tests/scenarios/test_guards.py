@@ -88,7 +88,7 @@ def test_the_edit_is_refused_while_live_disagrees_and_ships_after_the_repair(loc
     assert f"hello is left as it is: {refusal}" in said
     assert "repair hello --stack local`, then run this again" in said
     assert local.status("hello")["task_definition"] == before["task_definition"]
-    local.ok("repair", "hello")
+    local.ok("repair", "hello", "--yes")
     up = local.ok("up")
     assert "created: aws:" not in up.err
     assert re.search(r"^ +changed\nhello +1$", up.out, re.MULTILINE)

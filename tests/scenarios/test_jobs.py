@@ -106,8 +106,11 @@ def test_nothing_runs_before_something_was_released(local: Stack) -> None:
     fire(local, "tell")
     soon(lambda: "Nothing was released yet" in function_log(local), "the function's word")
     assert runs(local, "tell") == []
-    done = local.run("run", "hello", "once")
-    assert (done.code, done.err) == (1, "error: once was not started: Nothing was released yet\n")
+    done = local.run("run", "hello", "once", "--yes")
+    assert (done.code, done.err) == (
+        1,
+        "hello: runs its job once now, before a release\nerror: once was not started: Nothing was released yet\n",
+    )
 
 
 def test_a_schedule_runs_the_released_image_with_the_services_settings(local: Stack, apps: Apps) -> None:
@@ -127,14 +130,16 @@ def test_a_schedule_runs_the_released_image_with_the_services_settings(local: St
 
 
 def test_by_hand_the_log_and_the_exit_code_are_the_commands(local: Stack) -> None:
-    done = local.run("run", "hello", "once")
+    released = local.status("hello")["image_digest"]
+    done = local.run("run", "hello", "once", "--yes")
     assert (done.code, done.out) == (0, "one, Hello from the sandbox\n"), done.err
-    done = local.run("run", "hello", "fail")
+    done = local.run("run", "hello", "fail", "--yes")
     assert (done.code, done.out) == (7, "the table is locked\n"), done.err
     assert "fail ended with exit code 7" in done.err
-    done = local.run("run", "hello", "other")
+    done = local.run("run", "hello", "other", "--yes")
     assert (done.code, done.err) == (
         1,
+        f"hello: runs its job other now, with the image of release-1, {released}\n"
         "error: other was not started: There is no job other; there is fail, hang, once, tell\n",
     )
     assert len(runs(local, "fail")) == 1, "what is run by hand is not tried again"
@@ -180,7 +185,7 @@ def test_a_release_and_a_rollback_count_for_the_next_run(local: Stack, apps: App
     assert local.ship("hello", app(apps, "two")).code == 0
     two = local.status("hello")["image_digest"]
     assert tell(local) == ("two, Good day", two)
-    local.ok("rollback", "hello", "--yes", "--wait")
+    local.ok("rollback", "hello", "--yes")
     assert tell(local) == ("one, Good day", one)
     assert local.changes() == {}
 
@@ -211,5 +216,5 @@ def test_without_jobs_nothing_of_them_is_left(local: Stack) -> None:
     local.ok("up")
     groups = local.client("scheduler").list_schedule_groups()["ScheduleGroups"]
     assert [group["Name"] for group in groups] == ["default"]
-    done = local.run("run", "hello", "once")
+    done = local.run("run", "hello", "once", "--yes")
     assert (done.code, "hello of stack local has no jobs" in done.err) == (1, True)

@@ -36,10 +36,10 @@ def test_they_are_released_and_looked_after_by_their_names(local: Stack, apps: A
     assert {each["service"] for each in everything} == {LONG, LIKE_IT}
     assert "release-2" in local.ok("history", LONG).out
     assert "listening" in local.ok("log", LONG).out
-    local.ok("rollback", LONG, "--yes", "--wait")
-    local.ok("redeploy", LONG, "--wait")
+    local.ok("rollback", LONG, "--yes")
+    local.ok("redeploy", LONG, "--yes")
     local.ok("repair", LONG)
-    local.ok("prune")
+    local.ok("prune", "--yes")
     local.ok("verify", LONG)
     assert local.changes() == {}
 

@@ -309,7 +309,7 @@ def test_a_release_keeps_a_template_whole(local: Stack, apps: Apps, declared: di
 
 def test_a_rollback_keeps_a_template_whole(local: Stack, declared: dict[str, dict[str, Any]]) -> None:
     before = {service: local.status(service) for service in WHOLE}
-    at_once(WHOLE, lambda service: local.run("rollback", service, "--yes", "--wait"))
+    at_once(WHOLE, lambda service: local.run("rollback", service, "--yes"))
     for service in WHOLE:
         assert local.status(service)["image_digest"] != before[service]["image_digest"]
     assert differing(local, declared) == WHOLE_AGAIN
@@ -321,7 +321,7 @@ def test_a_rollback_may_leave_the_migration_out(local: Stack, declared: dict[str
     back = {service: str(json.loads(local.ok("history", service, "--json").out)[1]["release"]) for service in WHOLE}
     plan = local.run("rollback", "hello", "--to", back["hello"], "--without-migration")
     assert f"The migration of release-{back['hello']}'s image is left out." in plan.out
-    options = ("--without-migration", "--yes", "--wait")
+    options = ("--without-migration", "--yes")
     at_once(WHOLE, lambda service: local.run("rollback", service, "--to", back[service], *options))
     for service in WHOLE:
         newest, before = json.loads(local.ok("history", service, "--json").out)[:2]

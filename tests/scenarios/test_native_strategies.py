@@ -121,7 +121,7 @@ def test_the_first_release_starts_the_tasks_with_its_deployment(local: Stack, ap
     source = apps.make("v1")
     release = Running(lambda: local.ship("hello", source))
     until(lambda: waits(local) and described(local)["runningCount"] == 1, release)
-    local.ok("continue", "hello")
+    local.ok("continue", "hello", "--yes")
     assert release.result().code == 0, release.result().out
     status = local.status("hello")
     assert (status["running"], status["release"]["release"]) == (1, 1)
@@ -186,7 +186,7 @@ def test_a_rollback_takes_a_canary_back_at_once(local: Stack, apps: Apps) -> Non
     release = Running(lambda: local.ship("hello", source))
     until(lambda: shares(local) == [10, 90], release)
     began = time.monotonic()
-    said = local.ok("rollback", "hello", "--yes").out
+    said = local.ok("rollback", "hello", "--yes", "--no-wait").out
     while shares(local) != [0, 100]:
         assert time.monotonic() < began + SECONDS_OF_A_HEALTH_CHECK
         time.sleep(0.1)
@@ -231,8 +231,8 @@ def test_a_pause_shows_the_new_version_on_the_test_port_until_somebody_answers(l
     refused = local.run("up")
     assert refused.code == 1
     assert f"is in flight; it waits for {ANSWERS}, then run this again" in refused.err
-    said = local.ok("continue", "hello").out
-    assert "which was at POST_TEST_TRAFFIC_SHIFT, goes on: 20 % of the traffic shifts, and the rest 1 minutes" in said
+    said = local.ok("continue", "hello", "--yes").out
+    assert "which is at POST_TEST_TRAFFIC_SHIFT, goes on: 20 % of the traffic shifts, and the rest 1 minutes" in said
     assert re.search(r"local-hello:\d+ serves until then", said)
     done = release.result()
     assert done.code == 0, done.out + done.err
@@ -250,7 +250,7 @@ def test_an_edit_that_pauses_ends_the_up_well_and_goes_on_by_an_answer(local: St
     again = local.ok("up")
     assert "Stack local is up, nothing changed" in again.out
     assert f"its task definition is left alone in this run; it waits for {ANSWERS}" in again.err
-    local.ok("continue", "hello")
+    local.ok("continue", "hello", "--yes")
     assert local.settled("hello")["secrets"] != secrets
     assert answer(local) == "v3"
     assert local.changes() == {}
@@ -261,7 +261,7 @@ def test_a_pause_that_is_aborted_fails_the_release_and_what_ran_goes_on(local: S
     before, source = local.status("hello"), apps.make("v4")
     release = Running(lambda: local.ship("hello", source))
     until(lambda: waits(local), release)
-    assert "goes back, as a failed one. local-hello:" in local.ok("abort", "hello").out
+    assert "goes back, as a failed one. local-hello:" in local.ok("abort", "hello", "--yes").out
     done = release.result()
     assert done.code == 1
     assert "has ended as ROLLBACK_SUCCESSFUL" in done.out + done.err
@@ -276,19 +276,19 @@ def test_a_pause_that_is_aborted_fails_the_release_and_what_ran_goes_on(local: S
 def test_an_edit_that_is_aborted_is_tried_again_and_fails_an_up_that_follows_it(local: Stack, apps: Apps) -> None:
     local.edit("Pulumi.local.yaml", "GREETING: {value: Hello again", "GREETING: {value: Hello no more")
     local.ok("up")
-    local.ok("abort", "hello")
+    local.ok("abort", "hello", "--yes")
     local.settled("hello")
     assert answer(local) == "v3"
     local.edit("Pulumi.local.yaml", "pause: 300", "pause: 300, follow: 60")
     up = Running(lambda: local.run("up"))
     until(lambda: waits(local), up)
-    local.ok("abort", "hello")
+    local.ok("abort", "hello", "--yes")
     assert up.result().code == 1
     assert "ContinueServiceDeployment was called with the action ROLLBACK" in up.result().err
     local.settled("hello")
     up = Running(lambda: local.run("up"))
     until(lambda: waits(local), up)
-    local.ok("continue", "hello")
+    local.ok("continue", "hello", "--yes")
     assert up.result().code == 0, "it is tried again"
     assert local.changes() == {}
     local.edit("Pulumi.local.yaml", ", follow: 60", "")

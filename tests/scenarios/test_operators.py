@@ -138,7 +138,7 @@ def test_a_rollback_changes_the_image_only_and_says_what_else_differs(local: Sta
     assert (asked.code, asked.err.count("\n")) == (1, 1)
     assert "run it again with --yes" in asked.err
     before = images(local)
-    done = local.ok("rollback", "hello", "--yes", "--wait")
+    done = local.ok("rollback", "hello", "--yes")
     assert "memory: then 512, now 1024" in done.out
     assert "services.hello.task.memory in Pulumi.local.yaml" in done.out
     after = agree(local)
@@ -154,7 +154,7 @@ def test_live_moved_by_hand_is_moved_back(local: Stack) -> None:
     move_live(local, local.ok("history", "hello", "--json").json[1]["image_digest"])
     shown = local.status("hello")
     assert shown["repair"] == "sandbox repair hello --stack local"
-    local.ok("repair", "hello")
+    local.ok("repair", "hello", "--yes")
     assert agree(local) == before
     assert local.ok("repair", "hello").out.startswith("Nothing to repair")
 
@@ -163,7 +163,7 @@ def test_a_release_cut_off_before_its_record_is_ended(local: Stack) -> None:
     before, history = agree(local), local.ok("history", "hello", "--json").json
     put_record(local, json.dumps({"schema": 1, **history[1]}))
     assert local.status("hello")["disagreement"] is not None
-    assert "the release record says release-" in local.ok("repair", "hello").out.lower()
+    assert "the release record says release-" in local.ok("repair", "hello", "--yes").out.lower()
     after = agree(local)
     assert after["release"]["task_definition"] == before["task_definition"]
     assert after["release"]["execution"] == history[0]["execution"]
@@ -173,7 +173,7 @@ def test_a_release_cut_off_before_its_record_is_ended(local: Stack) -> None:
 def test_the_first_release_cut_off_before_its_record_is_ended(local: Stack) -> None:
     before, written = agree(local), record(local)
     put_record(local, "none")
-    assert "Scaling is not suspended." in local.ok("repair", "hello").out
+    assert "Scaling is not suspended." in local.ok("repair", "hello", "--yes").out
     assert agree(local)["release"]["source_version"] == before["release"]["source_version"]
     assert json.loads(record(local)).keys() == json.loads(written).keys()
     assert local.changes() == {}
@@ -189,7 +189,9 @@ def test_prune_removes_the_value_that_no_release_needs(
         secrets = {secret["name"]: secret["arn"] for secret in local.status("hello")["secrets"]}
         names.append(secrets["GREETING"].partition(":parameter")[2])
     assert local.ship("hello", apps.make("v3")).code == 0
-    listed = local.ok("prune").out
+    asked = local.run("prune")
+    assert (asked.code, "run it again with --yes" in asked.err) == (1, True)
+    listed = asked.out
     assert "/runtime/" not in listed, "values of this hour may be about to be named"
     assert "local-hello-migrate:1  an old migration" in listed
     local.ok("prune", "--yes")
@@ -209,7 +211,7 @@ def test_a_release_that_waits_is_rejected_or_approved(local: Stack, apps: Apps) 
     local.ok("up")
     before = agree(local)
     assert local.ship("hello", apps.make("v5")).code == 0
-    rejected = local.ok("reject", "hello", "--reason", "not today")
+    rejected = local.ok("reject", "hello", "--reason", "not today", "--yes")
     assert f"it replaces release {before['release']['release']}" in rejected.out
     count = len(executions(local, "hello"))
     assert wait_for_pipeline(local, "hello", count)[0]["status"] == "Failed"
@@ -217,7 +219,7 @@ def test_a_release_that_waits_is_rejected_or_approved(local: Stack, apps: Apps) 
     assert "Rejected: not today" in (local.failure("hello") or "")
     assert local.ship("hello", apps.make("v6")).code == 0
     assert "nothing was decided" in local.run("approve", "hello", "--execution", "another").err
-    local.ok("approve", "hello")
+    local.ok("approve", "hello", "--yes")
     assert wait_for_pipeline(local, "hello", count + 1)[0]["status"] == "Succeeded"
     assert agree(local)["image_digest"] != before["image_digest"]
 
@@ -228,7 +230,7 @@ def test_frozen_releases_wait_and_an_edit_of_the_pipeline_leaves_them_frozen(loc
     assert "a sale- until Monday); `sandbox unfreeze hello --stack local` lets them go on" in frozen.out
     local.edit("Pulumi.local.yaml", "      approve: true\n", "")
     local.ok("up")
-    assert "It waits: releases of hello wait" in local.ok("redeploy", "hello").out
+    assert "It waits: releases of hello wait" in local.ok("redeploy", "hello", "--yes", "--no-wait").out
     waits: list[str] = []
     for _ in range(100):
         waits = local.ok("status", "hello", "--json").json["waits"]
@@ -237,7 +239,7 @@ def test_frozen_releases_wait_and_an_edit_of_the_pipeline_leaves_them_frozen(loc
         time.sleep(0.1)
     assert any(each.startswith("no release enters Deploy") and "a sale- until Monday" in each for each in waits), waits
     (execution,) = [each.split()[1] for each in waits if each.endswith("waits for Deploy to open")]
-    assert local.ok("unfreeze", "hello").out == f"Releases of hello go on: {execution}.\n"
+    assert f"Releases of hello go on: {execution}.\n" in local.ok("unfreeze", "hello", "--yes").out
     assert wait_for_pipeline(local, "hello", count + 1)[0]["status"] == "Succeeded"
     assert local.ok("unfreeze").out == "Nothing is frozen.\n"
     assert local.ok("status", "hello", "--json").json["waits"] == []

@@ -24,7 +24,7 @@ def page(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     apps = Apps(tmp_path_factory.mktemp("apps"))
     assert local.ship("hello", apps.make("v1"), "--commit", COMMIT, "--repository", "team/hello").code == 0
     assert local.ship("hello", apps.make("v2", dockerfile=f"{DOCKERFILE}RUN test -f missing\n")).code == 1
-    local.ok("redeploy", "hello", "--wait")
+    local.ok("redeploy", "hello", "--yes")
     file = tmp_path_factory.mktemp("page") / "local.html"
     export = file.with_name("export.json")
     export.write_text(local.ok("export").out)

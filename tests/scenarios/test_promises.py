@@ -196,7 +196,7 @@ def test_an_event_that_comes_twice_ends_in_package(local: Stack) -> None:
 def test_a_rollback_changes_the_image_only_and_builds_nothing(local: Stack) -> None:
     before, built = agree(local), images(local)
     earlier = local.ok("history", "hello", "--json").json[1]
-    local.ok("rollback", "hello", "--yes", "--wait")
+    local.ok("rollback", "hello", "--yes")
     after = agree(local)
     assert after["image_digest"] == earlier["image_digest"] != before["image_digest"]
     assert {key: after[key] for key in KEPT} == {key: before[key] for key in KEPT}
@@ -216,7 +216,7 @@ def test_a_disagreement_is_named_and_repaired(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", NEXT_MEMORY, FIRST_MEMORY)
     assert "hello: what runs, what is live and what was released disagree: " in warned.err
     assert "hello: deployment by ECS: memory " in warned.out
-    local.ok("repair", "hello")
+    local.ok("repair", "hello", "--yes")
     assert agree(local) == before
 
 
@@ -236,12 +236,12 @@ def test_a_release_waits_for_approval_where_that_is_wanted(local: Stack, apps: A
     ran, slack = len(executions(local, "hello")), len(slack_told(local))
     assert "sandbox approve hello --stack local" in local.ship("hello", source).out
     assert slack_titles(local, slack)[-1] == "waits for approval"
-    local.ok("reject", "hello", "--reason", "not today")
+    local.ok("reject", "hello", "--reason", "not today", "--yes")
     assert wait_for_pipeline(local, "hello", ran + 1)[0]["status"] == "Failed"
     assert "Rejected: not today" in (local.failure("hello") or "")
     assert agree(local) == before
     local.ship("hello", source)
-    local.ok("approve", "hello")
+    local.ok("approve", "hello", "--yes")
     assert wait_for_pipeline(local, "hello", ran + 2)[0]["status"] == "Succeeded"
     assert agree(local)["image_digest"] != before["image_digest"]
 

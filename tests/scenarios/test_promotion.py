@@ -41,7 +41,7 @@ def live(local: Stack) -> Stack:
 def approved(stack: Stack, service: str) -> None:
     """Approve a release as soon as it waits, and wait for its end."""
     for _ in range(200):
-        if stack.run("approve", service).code == 0:
+        if stack.run("approve", service, "--yes", "--no-wait").code == 0:
             wait_for_pipeline(stack, service, len(executions(stack, service)))
             return
         time.sleep(0.1)
@@ -51,7 +51,7 @@ def approved(stack: Stack, service: str) -> None:
 def test_the_image_that_one_stack_runs_is_released_by_the_other(local: Stack, live: Stack, apps: Apps) -> None:
     local.ship("hello", apps.make("v1"), "--commit", "c" * 40, "--repository", "team/hello")
     digest = local.settled("hello")["image_digest"]
-    promoted = live.ok("promote", "hello", "--from", "local")
+    promoted = live.ok("promote", "hello", "--from", "local", "--yes", "--no-wait")
     assert promoted.out.startswith(
         f"live is to release hello as release-1 of local, {digest[:19]}, commit cccccccccccc"
     )
@@ -90,7 +90,7 @@ def test_a_service_that_builds_takes_over_an_image_too(local: Stack, live: Stack
     digest = local.settled("shop")["image_digest"]
     live.ship("shop", apps.make("s2"))
     assert live.settled("shop")["image_digest"] != digest
-    live.ok("promote", "shop", "--from", "local", "--wait")
+    live.ok("promote", "shop", "--from", "local", "--yes")
     status = live.settled("shop")
     assert (status["image_digest"], status["release"]["source_version"]) == (digest, f"local@{digest}")
     assert live.changes() == {}

@@ -183,7 +183,7 @@ def test_an_edit_and_a_rollback_need_no_push(local: Stack) -> None:
     edited = local.settled("hello")
     assert (edited["image_digest"], edited["secrets"] == before["secrets"]) == (before["image_digest"], False)
     target = tags(local, "hello")["release-3"]
-    local.ok("rollback", "hello", "--to", "release-3", "--yes", "--wait")
+    local.ok("rollback", "hello", "--to", "release-3", "--yes")
     after = local.settled("hello")
     assert after["image_digest"] == target
     assert {key: after[key] for key in KEPT} == {key: edited[key] for key in KEPT}
@@ -260,7 +260,7 @@ def test_a_push_for_an_upload_is_found_by_it(local: Stack, apps: Apps) -> None:
 
 def test_a_rebuild_makes_another_image_of_the_same_upload(local: Stack) -> None:
     before = local.settled("chuoi")
-    local.ok("rebuild", "chuoi", "--wait")
+    local.ok("rebuild", "chuoi", "--yes")
     after = local.settled("chuoi")
     assert after["release"]["source_version"] == before["release"]["source_version"]
     assert after["release"]["release"] == before["release"]["release"] + 1
@@ -275,7 +275,7 @@ def test_after_a_change_of_source_a_rollback_needs_no_push(local: Stack) -> None
     local.edit("Pulumi.local.yaml", "        MIX_ENV: {value: prod, for: [build]}\n", "")
     local.edit("Pulumi.local.yaml", "        HEX_API_KEY: {secret: true, for: [build]}\n", "")
     local.ok("up")
-    local.ok("rollback", "chuoi", "--to", "release-1", "--yes", "--wait")
+    local.ok("rollback", "chuoi", "--to", "release-1", "--yes")
     assert local.settled("chuoi")["image_digest"] == before["release-1"]
 
 

@@ -101,7 +101,7 @@ def answer(stack: Stack, verb: str, deploying: Running[Done]) -> Done:
     while "waits for `delivery continue shop" not in delivery(stack, "status", "shop"):
         assert not deploying.over(), deploying.result().out + deploying.result().err
         time.sleep(0.5)
-    delivery(stack, verb, "shop")
+    delivery(stack, verb, "shop", "--yes")
     return deploying.result()
 
 
@@ -150,7 +150,7 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
             assert wait_for_pipeline(dev, "shop", ran + 2)[0]["status"] == "Succeeded"
     assert preview(dev).keys() <= {"update"}
 
-    assert "Succeeded" in delivery(dev, "rollback", "shop", "--yes", "--wait")
+    assert "Succeeded" in delivery(dev, "rollback", "shop", "--yes")
     assert "release-1" in delivery(dev, "history", "shop")
     assert "release-1" in delivery(dev, "history", "mailer")
 
@@ -161,7 +161,7 @@ def test_the_roles_suffice_for_a_stack_s_whole_life(dev: Stack, apps: Apps) -> N
     assert not [op for op in preview(dev) if "replace" in op]
     dev.ok("up", "--as", DEPLOY)
     assert "waits for `delivery continue shop" in delivery(dev, "status", "shop"), "`up` ends where it pauses"
-    delivery(dev, "continue", "shop")
+    delivery(dev, "continue", "shop", "--yes")
     dev.settled("shop")
     assert preview(dev) == {}
     source = apps.make("s4", server=PICKY)

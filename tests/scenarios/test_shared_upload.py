@@ -77,7 +77,7 @@ def test_what_has_not_changed_is_not_released(local: Stack, apps: Apps) -> None:
 
 
 def test_an_upload_for_another_service_takes_no_rollback_back(local: Stack, apps: Apps) -> None:
-    local.ok("rollback", "hello", "--to", "release-1", "--yes", "--wait")
+    local.ok("rollback", "hello", "--to", "release-1", "--yes")
     before = local.settled("hello")
     shipped(local, repository(apps, "fourth", hello="2", shop="3"))
     assert local.settled("hello")["image_digest"] == before["image_digest"]

@@ -72,7 +72,7 @@ def test_a_release_is_measured(local: Stack) -> None:
 
 def test_a_redeployment_is_of_the_same_commit(local: Stack) -> None:
     before = len(told(local))
-    local.ok("redeploy", "hello", "--wait")
+    local.ok("redeploy", "hello", "--yes")
     released = told(local, before)[-1]
     assert released[:2] == ["[local] local-hello has released release-2", f"Commit {COMMIT}, without a new source"]
     assert local.status("hello")["release"]["repository"] == "team/hello"
@@ -160,7 +160,7 @@ def test_an_approval(local: Stack, apps: Apps) -> None:
     local.ok("up")
     before = len(told(local))
     local.ship("hello", apps.make("asked"))
-    local.ok("approve", "hello")
+    local.ok("approve", "hello", "--yes")
     wait_for_pipeline(local, "hello", 1)
     assert titles(told(local, before)) == [
         "[local] local-hello has started", "[local] local-hello has an image to deploy",
@@ -169,7 +169,7 @@ def test_an_approval(local: Stack, apps: Apps) -> None:
     ]  # fmt: skip
     before = len(told(local))
     local.ship("hello", apps.make("unwanted"))
-    local.ok("reject", "hello", "--reason", "not on a Friday")
+    local.ok("reject", "hello", "--reason", "not on a Friday", "--yes")
     wait_for_pipeline(local, "hello", 1)
     messages = told(local, before)
     assert titles(messages)[3:] == ["[local] local-hello: the approval has ended without a yes"]

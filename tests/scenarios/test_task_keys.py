@@ -118,7 +118,7 @@ def test_a_rotated_secret_is_another_value_for_the_tasks_that_start_from_then_on
     local.client("secretsmanager").put_secret_value(SecretId=database, SecretString=rotated)
     assert local.changes() == {}, "rotation is no edit"
     assert environment(local)["DB_LOGIN"] == "first"
-    local.ok("redeploy", "hello", "--wait")
+    local.ok("redeploy", "hello", "--yes")
     assert environment(local)["DB_LOGIN"] == "second"
 
 

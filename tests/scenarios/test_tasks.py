@@ -112,7 +112,7 @@ def test_an_edit_at_night_is_proven_by_a_redeployment(local: Stack) -> None:
     runs(local, 0)
     edited = local.status("hello")["task_definition"]
     assert (edited != before["task_definition"], started(local, edited)) == (True, 0), "no task has proven it"
-    local.ok("redeploy", "hello", "--wait")
+    local.ok("redeploy", "hello", "--yes")
     assert list(actions(local)) == ["Migrate", "Wake", "Deploy", "Release"]
     runs(local, 0)
     after = local.status("hello")

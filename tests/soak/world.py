@@ -6,10 +6,11 @@ never from what the program answers.
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from delivery import shift
+from delivery import shift, starting
 from delivery.commands import redeploy, repair, rollback
 from releases.errors import DeliveryError
 from sandbox.clients.pipelines import find_pipeline
@@ -209,7 +210,8 @@ class World:
         """Try an edit again whose deployment was cut off; it is not what runs."""
         known, built = self.services[service], self.see.built()
         must(known.released_with != self.declared.variants()[service], f"{service} runs what is declared")
-        redeploy.redeploy(self.see.session, STACK, service, lambda _: None, wait=True)
+        look = partial(redeploy.plan, self.see.session, STACK, service)
+        starting.start(self.see.session, look, lambda _: None, yes=True, wait=True)
         must(self.see.built() == built, "a redeployment has built")
         self.released(service, known.released)
         self.settle()
@@ -226,7 +228,7 @@ class World:
                 return False
             raise
         built = self.see.built()
-        rollback.start(self.see.session, chosen, lambda _: None, wait=True)
+        starting.deploy(self.see.session, STACK, service, chosen.target.image_digest, lambda _: None, wait=True)
         must(self.see.built() == built, "a rollback has built")
         self.released(service, chosen.target.image_digest)
         self.settle()
@@ -234,7 +236,8 @@ class World:
 
     def repair(self, service: str) -> None:
         """Make running, live and record agree, as an operator does."""
-        repair.repair(self.see.session, STACK, service, self.said.append)
+        found = repair.examine(self.see.session, STACK, service)
+        repair.repair(self.see.session, STACK, found, self.said.append)
         expected, state = self.services[service], self.see.state(service)
         seen = self.see.images(state)
         must(

@@ -204,7 +204,7 @@ def test_rollback_asks_only_who_can_answer(run: Any, aws: FakeAws) -> None:
     assert "image then" in refused.stdout
     assert refused.stderr == "error: nothing was changed; nobody can be asked here, so run it again with --yes\n"
     assert aws.writes == []
-    assert run("rollback", "web", "--yes").exit_code == 0
+    assert run("rollback", "web", "--yes", "--no-wait").exit_code == 0
     assert aws.writes == ["StartPipelineExecution"]
 
 
@@ -212,7 +212,7 @@ def test_prune_removes_with_yes_only(run: Any, aws: FakeAws) -> None:
     assert run("prune").output == "Nothing to remove.\n"
     for number in (1, 2):
         aws.revision(number, "@x", family="dev-web-migrate")
-    assert "delivery prune --stack dev --yes` removes these 1" in run("prune").output
+    assert run("prune").output.splitlines()[0] == "dev-web-migrate:1  an old migration"
     assert aws.writes == []
     assert run("prune", "--yes").output.endswith("Removed 1.\n")
     assert aws.writes == ["DeregisterTaskDefinition"]
@@ -228,5 +228,6 @@ def test_approve_says_what_it_decides_and_only_for_that_execution(run: Any, aws:
     refused = run("approve", "web", "--execution", "another")
     assert refused.stderr == f"error: execution {identifier} is waiting, not another; nothing was decided\n"
     assert aws.writes == []
-    done = run("reject", "web", "--reason", "no")
-    assert done.output == f"Execution {identifier} waits in Approve.\nB after A\nRejected.\n"
+    done = run("reject", "web", "--reason", "no", "--yes")
+    said = f"web: execution {identifier} waits in Approve, and ends as failed; what runs stays\nB after A\nRejected.\n"
+    assert done.output == said

@@ -12,6 +12,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 from delivery import following
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.starting import Course, Start
 from delivery.terminal import StatusLine
 from releases.errors import DeliveryError
 from releases.pipeline import Pipeline
@@ -67,7 +68,7 @@ def fail_a_task(aws: Aws, stopped: datetime = LATER, reason: str = "Task failed 
 def follow(aws: Aws, execution: str) -> list[str]:
     said: list[str] = []
     session = aws.session()
-    following.follow(session, "dev", "web", Pipeline(session, "dev-web"), execution, said.append)
+    following.follow(session, "dev", "web", execution, said.append)
     return said
 
 
@@ -179,13 +180,12 @@ def test_ctrl_c_leaves_the_release_and_says_how_to_watch_and_end_it(
 
     if shifts:
         aws.shift("IN_PROGRESS")
-    aws.executing("InProgress", DEPLOYS)
     monkeypatch.setattr("time.sleep", interrupt)
     monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
-    monkeypatch.setattr(Pipeline, "start", lambda *_: "run-2")
-    monkeypatch.setattr("delivery.commands.redeploy.redeploy", lambda session, stack, service, log, wait: following.follow(
-        session, stack, service, Pipeline(session, "dev-web"), "run-2", log))  # fmt: skip
-    done = CliRunner().invoke(main, ["redeploy", "web", "--stack", "dev", "--wait"])
+    monkeypatch.setattr(
+        "delivery.commands.redeploy.plan", lambda *_: Start("dev", "web", A, "web: deploys A", Course())
+    )
+    done = CliRunner().invoke(main, ["redeploy", "web", "--stack", "dev", "--yes"])
     end_it = (
         "Have it go back: `delivery abort web --stack dev`"
         if shifts

@@ -6,6 +6,7 @@ Each call is taken from the program itself: of the look at the start, and of the
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 from bootstrap import deploy_policy, drift_policy, preview_policy, review_policy
 from components.iam.policies import Statement, document
 from components.scope import Scope
-from delivery import shift
+from delivery import shift, starting
 from delivery.commands import history, redeploy, repair, retry, rollback, status
 from releases import update_guard
 from releases.errors import DeliveryError
@@ -182,11 +183,13 @@ def rolls_back(aws: WithStore, session: boto3.Session) -> None:
     aws.image(NEW, "release-2")
     aws.release(2, NEW, revision)
     aws.release(3, OLD, revision)
-    rollback.start(session, rollback.plan(session, "dev", "web", 2), lambda _: None, wait=False)
+    chosen = rollback.plan(session, "dev", "web", 2)
+    starting.deploy(session, "dev", "web", chosen.target.image_digest, lambda _: None, wait=False)
 
 
 def deploys_again(aws: WithStore, session: boto3.Session) -> None:
-    redeploy.redeploy(session, "dev", "web", lambda _: None, wait=False)
+    look = partial(redeploy.plan, session, "dev", "web")
+    starting.start(session, look, lambda _: None, yes=True, wait=False)
 
 
 def retries(aws: WithStore, session: boto3.Session) -> None:
@@ -194,7 +197,7 @@ def retries(aws: WithStore, session: boto3.Session) -> None:
     message = {"errorDetails": {"message": "AccountLimitExceededException"}}
     aws.executing("Failed", action("Package", "Package", "Build", "Failed", result=message))
     with pytest.raises(DeliveryError):
-        retry.retry(session, "dev", "web", lambda _: None, minutes=0)
+        retry.retry(session, retry.plan(session, "dev", "web"), lambda _: None, minutes=0, wait=True)
 
 
 def repairs(aws: WithStore, session: boto3.Session) -> None:
@@ -202,11 +205,11 @@ def repairs(aws: WithStore, session: boto3.Session) -> None:
     aws.executing("Succeeded")
     aws.scaling["service/dev/dev-web"] = True
     aws.record("none")
-    repair.repair(session, "dev", "web", lambda _: None)
+    repair.repair(session, "dev", repair.examine(session, "dev", "web"), lambda _: None)
     aws.image(NEW, "live")
     aws.images[OLD].discard("live")
     aws.tasks.clear()
-    repair.repair(session, "dev", "web", lambda _: None)
+    repair.repair(session, "dev", repair.examine(session, "dev", "web"), lambda _: None)
 
 
 def tells(aws: WithStore, session: boto3.Session) -> None:
@@ -242,7 +245,7 @@ def test_who_deploys_may_run_the_commands_that_deploy_without_pulumi(
 
 
 @pytest.mark.parametrize("answer", [shift.go_on, shift.go_back], ids=lambda answer: answer.__name__)
-def test_who_deploys_may_answer_and_end_a_shift(answer: Callable[[Any, ServiceState], str]) -> None:
+def test_who_deploys_may_answer_and_end_a_shift(answer: Callable[[Any, ServiceState], None]) -> None:
     """Asked with the service or its deployment, both of which the actions take."""
     state = read_states(shifting().session(), "dev", ["web"])["web"]
     assert state.shifting

@@ -1,11 +1,13 @@
 """A service that CodeDeploy deploys, as the operators' commands and the program see it."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from delivery_aws import NOW, STACK, FakeAws, action, digest
 
-from delivery.commands.redeploy import redeploy
+from delivery.commands.redeploy import plan
+from delivery.starting import start
 from releases.controllers import CONTROLLERS, service_of
 from releases.ecs import list_services
 from releases.errors import DeliveryError
@@ -129,16 +131,17 @@ def test_nothing_is_deployed_again_while_another_image_is_on_its_way() -> None:
     aws = account("f1")
     upload = aws.executing("InProgress")
     with pytest.raises(DeliveryError, match=f"execution {upload} of the pipeline is not over, and may make another"):
-        redeploy(aws.session(), STACK, "web", print, wait=False)
+        plan(aws.session(), STACK, "web")
     aws = account("f1", "f2")
     with pytest.raises(DeliveryError, match="wait until CodeDeploy has no deployment"):
-        redeploy(aws.session(), STACK, "web", print, wait=False)
+        plan(aws.session(), STACK, "web")
     assert "StartPipelineExecution" not in aws.writes
 
 
 def test_a_redeployment_takes_the_live_image_without_a_build() -> None:
     aws, logged = account("f1"), list[str]()
-    redeploy(aws.session(), STACK, "web", logged.append, wait=False)
+    session = aws.session()
+    start(session, partial(plan, session, STACK, "web"), logged.append, yes=True, wait=False)
     assert [given["variables"] for _, name, given in aws.calls if name == "StartPipelineExecution"] == [
         [{"name": "image", "value": A}]
     ]
@@ -149,4 +152,4 @@ def test_without_a_live_image_there_is_nothing_to_deploy() -> None:
     aws = account("f1")
     aws.images[A].remove("live")
     with pytest.raises(DeliveryError, match="no image of web is live yet"):
-        redeploy(aws.session(), STACK, "web", print, wait=False)
+        plan(aws.session(), STACK, "web")

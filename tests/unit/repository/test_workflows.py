@@ -527,7 +527,7 @@ def test_a_tag_names_the_service_that_is_promoted(delivery: Checkout, tag: str) 
     asked = delivery.run('.ci/live dev "$TAG"; .ci/promote "$TAG" dev prd "$DIGEST"', {"TAG": tag, "DIGEST": DIGEST})
     assert asked.stdout.splitlines() == [
         "live chuoi --stack dev",
-        f"promote chuoi --from dev --to prd --digest {DIGEST}",
+        f"promote chuoi --from dev --to prd --digest {DIGEST} --yes --no-wait",
     ]
 
 

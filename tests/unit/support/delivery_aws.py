@@ -24,7 +24,13 @@ WRITES = frozenset(
         "DeregisterTaskDefinition",
         "RegisterScalableTarget",
         "StartPipelineExecution",
+        "RetryStageExecution",
         "PutApprovalResult",
+        "DisableStageTransition",
+        "EnableStageTransition",
+        "ContinueServiceDeployment",
+        "StopServiceDeployment",
+        "Invoke",
     }
 )
 
@@ -262,6 +268,9 @@ class FakeAws:
 
     def _StopServiceDeployment(self, given: dict[str, Any]) -> None:
         pass
+
+    def _DescribeTargetHealth(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"TargetHealthDescriptions": []}
 
     def _ListServices(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"serviceArns": [f"{ARN}:service/dev/{name}" for name in self.services]}

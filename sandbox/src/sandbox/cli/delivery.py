@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sandbox.cli.options import json_option, one_message, say, stack_option
+from sandbox.cli.options import json_option, one_message, say, stack_option, wait_option
 from sandbox.clients.deployments import progress
 from sandbox.clients.follow import ExecutionFollower, container_logs, failure, how_to_answer
 from sandbox.clients.pipelines import executions, find_pipeline
@@ -29,6 +29,7 @@ from sandbox.stacks import SandboxError, StackFolder
 @click.option("--commit", metavar="SHA", help="Metadata of the upload: the commit that the sources are.")
 @click.option("--repository", metavar="OWNER/NAME", help="Metadata of the upload: where that commit is.")
 @click.option("--verbose", is_flag=True, help="Each line of the builds' logs, too.")
+@wait_option
 @stack_option
 @json_option
 @one_message
@@ -38,6 +39,7 @@ def ship(
     commit: str | None,
     repository: str | None,
     verbose: bool,
+    wait: bool,
     stack: str,
     as_json: bool,
 ) -> None:
@@ -59,7 +61,8 @@ def ship(
     )
     execution = wait_for_execution(session, pipeline, uploaded, report)
     report(f"Execution {execution} of {pipeline['name']}")
-    _follow(session, pipeline, stack, service, execution, {"sourceVersion": uploaded.version}, verbose, as_json)
+    brought = {"sourceVersion": uploaded.version}
+    _follow(session, pipeline, stack, service, execution, brought, verbose, as_json, wait=wait)
 
 
 @click.command()
@@ -67,10 +70,11 @@ def ship(
 @click.option("--image", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Has a Dockerfile.")
 @click.option("--platform", metavar="OS/MACHINE", help="What the image is built for, instead of the service's tasks.")
 @click.option("--verbose", is_flag=True, help="Each line of the build, too.")
+@wait_option
 @stack_option
 @json_option
 @one_message
-def push(service: str, image: Path, platform: str | None, verbose: bool, stack: str, as_json: bool) -> None:
+def push(service: str, image: Path, platform: str | None, verbose: bool, wait: bool, stack: str, as_json: bool) -> None:
     """Build an image here, push it as the service's own uploader, and follow the pipeline that this starts.
 
     Where sources are uploaded, and images of uploads to come may be pushed, it pushes the one of this source.
@@ -94,7 +98,7 @@ def push(service: str, image: Path, platform: str | None, verbose: bool, stack: 
         return
     execution = wait_for_push(session, pipeline, pushed, report)
     report(f"Execution {execution} of {pipeline['name']}")
-    _follow(session, pipeline, stack, service, execution, {"digest": pushed.digest}, verbose, as_json)
+    _follow(session, pipeline, stack, service, execution, {"digest": pushed.digest}, verbose, as_json, wait=wait)
 
 
 def _follow(
@@ -106,9 +110,16 @@ def _follow(
     brought: dict[str, str],
     verbose: bool,
     as_json: bool,
+    *,
+    wait: bool,
 ) -> None:
-    """Follow an execution; `brought` tells a machine what has started it."""
+    """Follow an execution, or say how to; `brought` tells a machine what has started it."""
     report = say if as_json else click.echo
+    if not wait:
+        _leave(pipeline, stack, service, execution)
+        if as_json:
+            click.echo(json.dumps({"execution": execution, **brought}, indent=2))
+        return
     follower = ExecutionFollower(
         session, pipeline, execution, report, logs=verbose, progress=lambda: progress(session, pipeline, service)
     )
@@ -116,12 +127,7 @@ def _follow(
     try:
         approval = follower.follow(past_approvals=False)
     except KeyboardInterrupt:
-        say(f"Execution {execution} goes on; `sandbox log {service} --stack {stack} --follow` shows it, and to end it:")
-        say(f'  eval "$(sandbox env --stack {stack})"')
-        say(
-            f"  aws codepipeline stop-pipeline-execution --pipeline-name {pipeline['name']} --abandon "
-            f"--pipeline-execution-id {execution}"
-        )
+        _leave(pipeline, stack, service, execution)
         raise
     summary = follower.summary()
     if approval:
@@ -137,6 +143,16 @@ def _follow(
         click.echo(json.dumps({**summary, **brought}, indent=2))
     if not approval and summary["status"] != "Succeeded":
         sys.exit(1)
+
+
+def _leave(pipeline: dict[str, Any], stack: str, service: str, execution: str) -> None:
+    """Say how to watch an execution that goes on, and how to end it."""
+    say(f"Execution {execution} goes on; `sandbox log {service} --stack {stack} --follow` shows it, and to end it:")
+    say(f'  eval "$(sandbox env --stack {stack})"')
+    say(
+        f"  aws codepipeline stop-pipeline-execution --pipeline-name {pipeline['name']} --abandon "
+        f"--pipeline-execution-id {execution}"
+    )
 
 
 def _where_it_answers(session: Session, pipeline: dict[str, Any], service: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from delivery_aws import STACK, FakeAws, action
 
-from delivery.approval import decide, pending
+from delivery.approval import choice, decide, pending
 from releases.errors import DeliveryError
 
 
@@ -68,11 +68,8 @@ def test_somebody_else_has_decided() -> None:
 
 
 def test_a_reason_that_is_too_long() -> None:
-    aws = waiting()
-    session = aws.session()
-    found = pending(session, STACK, "web")
     with pytest.raises(DeliveryError, match="--reason has 513 characters; CodePipeline takes 512"):
-        decide(session, "dev-web", found, "Rejected", "x" * 513)
+        choice(waiting().session(), STACK, "web", "Rejected", "x" * 513, None)
 
 
 def never() -> FakeAws:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from answered import somebody
 from botocore.exceptions import EndpointConnectionError
 from click.testing import CliRunner, Result
 from delivery_aws import RefusedError, digest
@@ -136,7 +137,7 @@ def test_a_step_that_fails_ends_it(run: Any, steps: Steps) -> None:
     steps.fails = "deploy"
     done = run(*GLASS)
     assert done.exit_code == 1
-    assert done.output.endswith("error: Deploy has failed: it went back\n")
+    assert done.stderr.splitlines()[:2] == ["error: Deploy has failed: it went back", "release-1 still serves."]
     assert "release" not in steps.names
 
 
@@ -144,14 +145,15 @@ def test_a_step_that_fails_ends_it(run: Any, steps: Steps) -> None:
 def test_it_looks_again_when_it_was_asked(
     aws: Answers, run: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch, changed: bool
 ) -> None:
-    def confirm(question: str) -> None:
+    def confirm(question: str, **_: bool) -> bool:
         if changed:
             aws.services["dev-web"]["deployments"][0]["taskDefinition"] = aws.revision(2, f"@{A}")
+        return True
 
-    monkeypatch.setattr("delivery.commands.deploy.confirm", confirm)
+    somebody(monkeypatch, confirm)
     done = run(*GLASS[:-1])
     assert (done.exit_code, steps.calls == []) == (changed, changed), done.output
-    said = f"error: meanwhile this has come instead, so run it again:\nweb: deploys {B} without its pipeline\n"
+    said = f"error: nothing was changed; meanwhile this has come instead, so run it again:\nweb: deploys {B} without its pipeline\n"
     assert (said in done.output) == changed
     assert ("clones dev-web:2," in done.output) == changed
 
@@ -159,7 +161,11 @@ def test_it_looks_again_when_it_was_asked(
 def test_what_is_in_flight_after_the_question_stops_it(
     aws: Answers, run: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("delivery.commands.deploy.confirm", lambda question: in_flight(aws))
+    def confirm(*_: str, **__: bool) -> bool:
+        in_flight(aws)
+        return True
+
+    somebody(monkeypatch, confirm)
     assert run(*GLASS[:-1]).output.endswith("then run this again\n")
     assert steps.calls == []
 
@@ -259,12 +265,16 @@ def test_what_stops_it(aws: Answers, run: Any, steps: Steps, case: str) -> None:
 
 
 def test_with_the_pipeline_it_is_started(aws: Answers, run: Any, steps: Steps) -> None:
-    assert run("--image", B).output.startswith("Started execution run-1 of dev-web.\n")
-    assert run("--image", "release-1").output.startswith("Started execution run-2 of dev-web.\n")
+    started = run("--image", B, "--yes", "--no-wait").output
+    assert started.startswith(f"web: releases the image {B}\nStarted execution run-1 of dev-web.\n")
+    started = run("--image", "release-1", "--yes", "--no-wait").output
+    assert started.startswith(
+        f"web: releases the image release-1, {A}\nExecution run-1 of the pipeline ends first.\nStarted execution run-2"
+    )
     assert aws.pipeline["executions"][0]["variables"] == [{"name": "image", "resolvedValue": A}]
     assert steps.calls == []
     assert run("--image", "release-9").output == "error: the image release-9 is not in the repository dev-web\n"
     done = run("--image", digest("c"))
     assert done.output == f"error: the image {digest('c')} is not in the repository dev-web\n"
-    for wrong in (("--image", "live"), ()):
+    for wrong in (("--image", "live"), ("--image", B, "--without-pipeline", "--no-wait"), ()):
         assert run(*wrong).exit_code == 2, wrong

@@ -78,7 +78,15 @@ def test_releases_are_kept_and_go_on(run: Any, aws: Answers, pipelines: Pipeline
     assert (done.exit_code, done.output) == (0, WAITS)
     assert asked(aws, "DisableStageTransition") == [{**TRANSITION, "reason": "a sale- ask @ops"}]
     pipelines.waiting = ["e2", "e3"]
-    assert run("unfreeze", *services).output == "Releases of web go on: e2, e3.\n"
+    asked_first = run("unfreeze", *services)
+    assert (asked_first.exit_code, asked_first.stdout) == (
+        1,
+        "web: execution e2 is deployed\nweb: execution e3 is deployed\n",
+    )
+    assert asked(aws, "EnableStageTransition") == []
+    assert run("unfreeze", *services, "--yes").output.endswith(
+        "Releases of web go on: e2, e3.\nWatch it: `delivery status web --stack dev --watch`\n"
+    )
     assert asked(aws, "EnableStageTransition") == [TRANSITION]
     assert run("unfreeze", *services).output == "Nothing is frozen.\n"
     assert asked(aws, "EnableStageTransition") == [TRANSITION]
@@ -102,16 +110,17 @@ def test_a_deployment_of_what_is_frozen_says_that_it_waits_and_nobody_waits_for_
     run: Any, aws: Answers, verb: tuple[str, ...]
 ) -> None:
     run("freeze", "--reason", "a sale- ask @ops")
-    shown = run(*verb)
+    shown = run(*verb, "--yes", "--no-wait")
     why = "releases of web wait (me: a sale- ask @ops); `delivery unfreeze web --stack dev` lets them go on"
-    assert (shown.exit_code, shown.output.splitlines()[:2]) == (
-        0, ["Started execution run-1 of dev-web.", f"It waits: {why}."]
+    assert (shown.exit_code, shown.output.splitlines()[1:4]) == (
+        0, [f"It will wait: {why}.", "Started execution run-1 of dev-web.", f"It waits: {why}."]
     )  # fmt: skip
     aws.pipeline["executions"].clear()
-    waited = run(*verb, "--wait")
-    assert (waited.exit_code, waited.output) == (
-        1, f"Started execution run-1 of dev-web.\nerror: execution run-1 of dev-web waits, and this does not: {why}\n"
-    )  # fmt: skip
+    waited = run(*verb, "--yes")
+    assert (waited.exit_code, waited.stderr) == (
+        1,
+        f"error: execution run-1 of dev-web waits, and this does not: {why}\n",
+    )
     assert asked(aws, "ListActionExecutions") == []
 
 

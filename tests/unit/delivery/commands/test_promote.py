@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from delivery_aws import FakeAws, digest
 
 from delivery.commands.live import live
-from delivery.commands.promote import command, plan, promote
+from delivery.commands.promote import command, plan
+from delivery.starting import Course
 from releases.errors import DeliveryError
 
 A, B = digest("a"), digest("b")
@@ -26,16 +27,16 @@ def stack(*images: str, live: str | None = None) -> FakeAws:
 
 
 def test_the_image_that_the_other_stack_runs_is_named_by_stack_and_digest(monkeypatch: pytest.MonkeyPatch) -> None:
-    aws, said = stack(A, B), list[str]()
+    aws = stack(A, B)
     monkeypatch.setattr("releases.pipeline.Pipeline.exists", True)
     monkeypatch.setattr("delivery.commands.promote.service_history", histories(aws, prd=[A]))
     chosen = plan(aws.session(), aws.session(), "dev", "prd", "web", None)
     assert (
         chosen.line() == f"prd is to release web as release-2 of dev, {B[:19]}, commit unknown, in place of release-1."
     )
-    promote(aws.session(), chosen, said.append, wait=False)
-    (started,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
-    assert (started["name"], started["variables"]) == ("prd-web", [{"name": "image", "value": f"dev@{B}"}])
+    begun = chosen.start(Course(migrates=True))
+    assert (begun.stack, begun.service, begun.image) == ("prd", "web", f"dev@{B}")
+    assert begun.lines() == [chosen.line(), "The migration of its image runs first."]
 
 
 def histories(aws: FakeAws, prd: list[str]) -> Any:
@@ -84,9 +85,7 @@ def test_an_image_that_is_named_needs_no_look_at_the_other_stack(monkeypatch: py
     other, here = FakeAws(), stack()
     chosen = plan(other.session(), here.session(), "dev", "prd", "web", B)
     assert chosen.line() == f"prd is to release web as {B[:19]} of dev, in place of release-1."
-    promote(here.session(), chosen, print, wait=False)
-    (started,) = [given for _, operation, given in here.calls if operation == "StartPipelineExecution"]
-    assert started["variables"] == [{"name": "image", "value": f"dev@{B}"}]
+    assert chosen.start(Course()).image == f"dev@{B}"
     assert other.calls == []
 
 

@@ -1,11 +1,13 @@
 """Building the last upload once more: what is started, and when it is refused."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 from delivery_aws import FakeAws, action
 
-from delivery.commands.rebuild import rebuild
+from delivery.commands.rebuild import plan
+from delivery.starting import start
 from releases.errors import DeliveryError
 
 
@@ -15,8 +17,10 @@ def started(aws: FakeAws) -> list[Any]:
 
 def test_the_pipeline_builds_what_it_has() -> None:
     aws, said = FakeAws(), list[str]()
+    aws.service(aws.revision(1, "@x"), None)
     aws.executing("Succeeded", action("Source", "Source", "Source"))
-    rebuild(aws.session(), "dev", "web", said.append, wait=False)
+    session = aws.session()
+    start(session, partial(plan, session, "dev", "web"), said.append, yes=True, wait=False)
     assert started(aws) == [[{"name": "image", "value": "rebuild"}]]
     assert said[0].endswith(" of dev-web.")
 
@@ -32,5 +36,5 @@ def test_nothing_to_build(source: str, words: str) -> None:
     aws = FakeAws(source=source)
     aws.executing("Failed", action("Source", "Source", "Source", "Failed"))
     with pytest.raises(DeliveryError) as caught:
-        rebuild(aws.session(), "dev", "web", print, wait=False)
+        plan(aws.session(), "dev", "web")
     assert (str(caught.value), started(aws)) == (words, [])

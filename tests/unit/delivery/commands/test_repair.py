@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from delivery_aws import STACK, CrashError, FakeAws, action, digest
 
-from delivery.commands.repair import repair
+from delivery.commands.repair import examine, repair
 from delivery.commands.status import status
 from releases.errors import DeliveryError
 from releases.record import Release
@@ -95,7 +95,8 @@ def account(row: Row) -> FakeAws:
 
 def run(aws: FakeAws) -> list[str]:
     logged: list[str] = []
-    repair(aws.session(), STACK, "web", logged.append)
+    session = aws.session()
+    repair(session, STACK, examine(session, STACK, "web"), logged.append)
     return logged
 
 
@@ -132,7 +133,7 @@ def test_every_row_of_the_table(number: str) -> None:
     logged = run(aws)
     assert tuple(aws.writes) == row.writes
     if row.writes:
-        assert logged[0].startswith("They disagree: ")
+        assert logged[-1] == "Repaired."
         settled(aws, row)
     if row.released is None and row.writes:
         assert aws.scaling == {"service/dev/dev-web": False}
@@ -321,4 +322,4 @@ def test_a_release_meanwhile_is_not_overwritten() -> None:
 
 def test_there_is_no_such_service() -> None:
     with pytest.raises(DeliveryError, match="there is no service nope in stack dev; there are: web"):
-        repair(account(ROWS["1"]).session(), STACK, "nope", print)
+        examine(account(ROWS["1"]).session(), STACK, "nope")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.commands import retry as module
-from delivery.commands.retry import refused_build, retry
+from delivery.commands.retry import plan, refused_build, retry
 from releases import pipeline
 from releases.errors import DeliveryError
 
@@ -80,13 +80,19 @@ class Account:
         self.status = "Succeeded" if self.actions[-1]["status"] == "Succeeded" else "Failed"
 
 
+def only_the_pipeline(session: Any, stack: str, service: str, execution: str, log_progress: Any, *, wait: bool) -> None:
+    """Follow it without its deployment."""
+    pipeline.Pipeline(session, f"{stack}-{service}").follow(execution, log_progress)
+
+
 def run(account: Account, monkeypatch: pytest.MonkeyPatch, minutes: int = 60) -> list[str]:
     clock = SimpleNamespace(monotonic=lambda: sum(account.slept), sleep=account.slept.append)
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(pipeline, "time", clock)
     logged: list[str] = []
     session: Any = account
-    retry(session, "dev", "web", logged.append, minutes=minutes)
+    monkeypatch.setattr(module, "follow", only_the_pipeline)
+    retry(session, plan(session, "dev", "web"), logged.append, minutes=minutes, wait=True)
     return logged
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from delivery_aws import STACK, FakeAws, RefusedError, action, digest
 
-from delivery.commands.rollback import plan, start
+from delivery.commands.rollback import plan
 from delivery.differences import differences
+from delivery.starting import deploy
 from releases.errors import DeliveryError
 
 A, B, C = digest("a"), digest("b"), digest("c")
@@ -102,7 +103,7 @@ def test_an_index_that_runs_is_not_gone_back_to() -> None:
 def test_a_named_release_waits_for_what_is_in_flight() -> None:
     aws = deploying(A, B)
     chosen = plan(aws.session(), STACK, "web", 2)
-    assert (chosen.target.release, chosen.waiting) == (2, ["run-1"])
+    assert (chosen.target.release, chosen.course.waiting) == (2, ("run-1",))
     assert "Execution run-1 of the pipeline ends first." in chosen.lines()
 
 
@@ -194,11 +195,12 @@ def test_a_revision_that_was_deleted_cannot_be_compared() -> None:
 
 def test_it_starts_the_pipeline_with_the_image() -> None:
     aws, logged = account(A, B), list[str]()
-    start(aws.session(), plan(aws.session(), STACK, "web", None), logged.append, wait=False)
+    chosen = plan(aws.session(), STACK, "web", None)
+    deploy(aws.session(), STACK, "web", chosen.target.image_digest, logged.append, wait=False)
     (given,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     assert (given["name"], given["variables"]) == ("dev-web", [{"name": "image", "value": A}])
     assert logged[0] == "Started execution run-1 of dev-web."
-    assert "pipelineExecutionId=run-1" in logged[1]
+    assert logged[1].startswith("Execution run-1 goes on. Watch it: ")
 
 
 @pytest.mark.parametrize(
@@ -222,10 +224,10 @@ def test_it_follows_to_the_end(
 
     monkeypatch.setattr("releases.pipeline.time.sleep", later)
     if words is None:
-        start(aws.session(), chosen, logged.append, wait=True)
+        deploy(aws.session(), STACK, "web", chosen.target.image_digest, logged.append, wait=True)
     else:
         with pytest.raises(DeliveryError, match=words):
-            start(aws.session(), chosen, logged.append, wait=True)
+            deploy(aws.session(), STACK, "web", chosen.target.image_digest, logged.append, wait=True)
     assert logged[-1] == f"Execution run-1: {status}"
     assert any(line.startswith("Deploy / Deploy: ") for line in logged)
 
@@ -235,7 +237,7 @@ def test_a_pipeline_that_cannot_be_started_started_nothing() -> None:
     aws.refuse["StartPipelineExecution"] = RefusedError("ConcurrentPipelineExecutionsLimitExceededException", "51")
     chosen = plan(aws.session(), STACK, "web", None)
     with pytest.raises(Exception, match="51"):
-        start(aws.session(), chosen, print, wait=False)
+        deploy(aws.session(), STACK, "web", chosen.target.image_digest, print, wait=False)
 
 
 OF_MIGRATION = {
@@ -262,7 +264,7 @@ def test_the_execution_is_told_to_leave_the_migration_out(migrates: bool, withou
     """Where there is none the pipeline has no such variable, and CodePipeline would refuse the start."""
     aws = account(A, B)
     aws.migrates = migrates
-    start(aws.session(), plan(aws.session(), STACK, "web", None, without_migration=without), print, wait=False)
+    deploy(aws.session(), STACK, "web", A, print, wait=False, without_migration=without)
     (given,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     left_out = [{"name": "migration", "value": "skip"}] if migrates and without else []
     assert given["variables"] == [{"name": "image", "value": A}, *left_out]
@@ -271,7 +273,6 @@ def test_the_execution_is_told_to_leave_the_migration_out(migrates: bool, withou
 def test_a_pipeline_of_an_earlier_program_leaves_no_migration_out() -> None:
     aws = account(A, B)
     aws.migrates, aws.variables = True, ["image"]
-    chosen = plan(aws.session(), STACK, "web", None, without_migration=True)
     with pytest.raises(DeliveryError, match="`up` gives it the variable for that"):
-        start(aws.session(), chosen, print, wait=False)
+        deploy(aws.session(), STACK, "web", A, print, wait=False, without_migration=True)
     assert aws.writes == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
@@ -62,13 +63,15 @@ def task(status: str, code: int | None = None, stop: str = "EssentialContainerEx
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE", 0.0)
-    monkeypatch.setattr(module, "read_state", lambda *_: None)  # of a service that there is
+    monkeypatch.setattr(module, "read_state", lambda *_: SimpleNamespace(release=None))
 
 
 def run(aws: Aws) -> tuple[int, list[str], list[str]]:
     """The exit code, the progress, and the log."""
     said, shown = list[str](), list[str]()
-    code = module.run(cast(boto3.Session, aws.aws), "dev", "web", "clean", said.append, shown.append)
+    session = cast(boto3.Session, aws.aws)
+    chosen = module.plan(session, "dev", "web", "clean")
+    code = module.run(session, chosen, said.append, shown.append, wait=True)
     return code, said, shown
 
 
@@ -77,7 +80,7 @@ def test_a_run_is_followed_to_its_end() -> None:
     code, said, shown = run(aws)
     assert (code, shown) == (0, ["one", "two"])
     assert said == [
-        f"Started clean in {TASK}. It goes on if this command is interrupted.",
+        f"Started clean in {TASK}.",
         "The task is PROVISIONING", "The task is RUNNING", "The task is STOPPED",
     ]  # fmt: skip
     (asked,) = aws.aws.called("Invoke")
@@ -109,7 +112,10 @@ def test_a_service_that_there_is_not_is_named_as_by_any_command(monkeypatch: pyt
 )  # fmt: skip
 def test_its_exit_code_is_the_commands(ended: Json, code: int, words: str) -> None:
     found, said, _ = run(Aws(ended))
-    assert (found, said[-1]) == (code, words)
+    assert (found, said[-2:]) == (
+        code,
+        [f"error: {words}", "Its log is above. Mend it, release that, and run it again."],
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,6 +139,6 @@ def test_the_command_prints_the_log_on_standard_output_only(monkeypatch: pytest.
 
     aws = Aws(task("STOPPED", 3), lines=("a line",))
     monkeypatch.setattr(Connection, "session", aws.aws)
-    ended = CliRunner().invoke(module.command, ["web", "clean", "--stack", "dev"], obj=Connection(None, None))
+    ended = CliRunner().invoke(module.command, ["web", "clean", "--stack", "dev", "--yes"], obj=Connection(None, None))
     assert (ended.exit_code, ended.stdout) == (3, "a line\n")
     assert "clean ended with exit code 3" in ended.stderr

@@ -67,15 +67,17 @@ def asked(aws: FakeAws, operation: str) -> list[dict[str, Any]]:
 def test_a_pause_is_answered(aws: FakeAws, run: Any, verb: str, action: str, words: str, others: bool) -> None:
     if others:
         before(aws)
-    result = run(verb)
+    result = run(verb, "--yes", "--no-wait")
     assert result.exit_code == 0, result.output
     answer = {"serviceDeploymentArn": ARN, "hookId": "ecs-pause-1", "action": action}
     assert asked(aws, "ContinueServiceDeployment") == [answer]
     assert asked(aws, "StopServiceDeployment") == []
+    watch = "Watch it: `delivery status web --stack dev --watch`\n"
+    back = "Have it go back: `delivery abort web --stack dev`\n"
+    left = f"It goes back. {watch}" if verb == "abort" else f"Deployment ecs-svc/1 goes on. {watch}{back}"
     serves = "dev-web:0 serves" if others else "Nothing serves"
     assert result.output == (
-        f"Deployment ecs-svc/1 of dev-web:1, which was at POST_TEST_TRAFFIC_SHIFT, {words.format(serves)}\n"
-        "`delivery status web --stack dev` says how far it is.\n"
+        f"Deployment ecs-svc/1 of dev-web:1, which is at POST_TEST_TRAFFIC_SHIFT, {words.format(serves)}\n{left}"
     )
 
 
@@ -86,8 +88,8 @@ def test_what_does_not_wait_is_aborted_and_not_continued(aws: FakeAws, run: Any)
     assert "the deployment of web waits for nobody; it is IN_PROGRESS at BAKE_TIME" in refused.output
     before(aws)
     aws.shifts[0]["targetServiceRevision"] = {"requestedProductionTrafficWeight": 100.0}
-    assert run("abort").output.startswith(
-        "Deployment ecs-svc/1 of dev-web:1, which was at BAKE_TIME, goes back, as a failed one, with its 100 % of the "
+    assert run("abort", "--yes", "--no-wait").output.startswith(
+        "Deployment ecs-svc/1 of dev-web:1, which is at BAKE_TIME, goes back, as a failed one, with its 100 % of the "
         "traffic. dev-web:0 serves all of it then.\n"
     )
     assert asked(aws, "StopServiceDeployment") == [{"serviceDeploymentArn": ARN, "stopType": "ROLLBACK"}]
@@ -232,17 +234,17 @@ def test_a_rollback_while_the_traffic_shifts_is_the_deployment_s_own(
     before(aws)
     of_a_release(aws)
     monkeypatch.setattr("releases.waiting.time.sleep", lambda _: ended(aws))
-    result = run("rollback", "--yes", *(["--wait"] if wait else []))
+    result = run("rollback", "--yes", *([] if wait else ["--no-wait"]))
     assert result.exit_code == 0, result.output
     answer = {"serviceDeploymentArn": ARN, "hookId": "ecs-pause-1", "action": "ROLLBACK"}
     assert asked(aws, "ContinueServiceDeployment") == [answer]
     assert asked(aws, "StartPipelineExecution") == []
     lines = result.output.splitlines()
-    assert lines[:2] == [
-        "web: back from dev-web:1, which has 0 % of the traffic, to the image of release-1, whose tasks still run",
-        "The deployment goes back, as a failed one. dev-web:0 serves as before.",
-    ]
-    end = "dev-web:0 serves alone, as before." if wait else "`delivery status web --stack dev` says how far it is."
+    assert (
+        lines[0]
+        == "web: back from dev-web:1, which has 0 % of the traffic, to the image of release-1, whose tasks still run"
+    )
+    end = "dev-web:0 serves alone." if wait else "It goes back. Watch it: `delivery status web --stack dev --watch`"
     assert lines[-1] == end
 
 
@@ -263,17 +265,19 @@ def test_a_rollback_that_comes_too_late_says_so(aws: FakeAws, run: Any, monkeypa
 
     def goes_on(_: float) -> None:
         aws.services["dev-web"]["deployments"] = aws.services["dev-web"]["deployments"][:1]
-        aws.services["dev-web"]["deployments"][0]["rolloutState"] = "COMPLETED"
+        aws.services["dev-web"]["deployments"][0] |= {"rolloutState": "COMPLETED", "runningCount": 1}
         aws.shifts[0]["status"] = "SUCCESSFUL"
         aws.pipeline["stages"] = []
 
     monkeypatch.setattr("releases.waiting.time.sleep", goes_on)
-    result = run("rollback", "--yes", "--wait")
+    result = run("rollback", "--yes")
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith("error: dev-web:1 has not gone back, and serves; run this again")
+    assert result.stderr.startswith(
+        "error: dev-web:1 has not gone back, and serves; `delivery rollback web --stack dev`"
+    )
 
 
-@pytest.mark.parametrize("verb", [("abort",), ("rollback", "--yes")])
+@pytest.mark.parametrize("verb", [("abort", "--yes"), ("rollback", "--yes")])
 def test_a_deployment_that_ends_before_it_is_stopped_is_an_error(
     aws: FakeAws, run: Any, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
 ) -> None:

@@ -1,0 +1,258 @@
+"""All verbs that change something: what each says first, what "no" writes, what `--yes` does, and what Ctrl-C leaves."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import pytest
+from answered import somebody
+from click.testing import CliRunner, Result
+from delivery_aws import ARN, NOW, FakeAws, action, digest
+
+from delivery.__main__ import main
+from delivery.command_line import Connection
+from releases.command_task import JOB_LABEL
+
+A, B = digest("a"), digest("b")
+TASK = f"{ARN}:task/dev/abc"
+REFUSED = {"errorDetails": {"message": "AccountLimitExceededException"}}
+WATCH = "Watch it: `delivery status web --stack dev --watch`"
+AGAIN = "Have release-2 again after it: `delivery rollback web --stack dev --to 2`"
+ABORT = "Have it go back: `delivery abort web --stack dev`"
+NOBODY = "error: nothing was changed; nobody can be asked here, so run it again with --yes\n"
+
+
+class Aws(FakeAws):
+    """A service with two releases; the second runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record("none")
+        for number, image in ((1, A), (2, B)):
+            revision = self.revision(number, f"@{image}")
+            self.release(number, image, revision)
+            self.image(image, f"release-{number}")
+        self.image(B, "live")
+        self.service(revision, B)
+
+    def _RetryStageExecution(self, given: dict[str, Any]) -> None:
+        execution = self.pipeline["executions"][0]
+        execution["status"] = "InProgress"
+        self.pipeline["actions"][execution["pipelineExecutionId"]] *= 2
+
+    def _EnableStageTransition(self, given: dict[str, Any]) -> None:
+        pass
+
+    def _Invoke(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"Payload": io.BytesIO(json.dumps({"task": TASK}).encode())}
+
+
+def nothing(aws: Aws) -> None:
+    """Nothing goes on."""
+
+
+def built(aws: Aws) -> None:
+    aws.executing("Succeeded", action("Source", "Source", "Source"))
+
+
+def refused(aws: Aws) -> None:
+    aws.executing("Failed", action("Package", "Build", "Build", "Failed", result=REFUSED))
+
+
+def shifts(aws: Aws) -> None:
+    """A pause of an edit."""
+    aws.shift(
+        "IN_PROGRESS",
+        lifecycleStage="POST_TEST_TRAFFIC_SHIFT",
+        lifecycleHookDetails=[{"hookId": "h", "targetType": "PAUSE", "status": "AWAITING_ACTION"}],
+        deploymentConfiguration={"strategy": "BLUE_GREEN"},
+    )
+    serving = {"id": "ecs-svc/0", "status": "ACTIVE", "taskDefinition": aws.revision(1, f"@{A}"), "runningCount": 1}
+    aws.services["dev-web"]["deployments"].append({**serving, "createdAt": NOW})
+
+
+def shifts_a_release(aws: Aws) -> None:
+    shifts(aws)
+    latest = {"status": "InProgress", "pipelineExecutionId": aws.executing("InProgress")}
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "latestExecution": latest}]
+
+
+def approval(aws: Aws) -> None:
+    identifier = aws.executing("InProgress", action("Approve", "Approve", "Approval", "InProgress"))
+    latest = {"pipelineExecutionId": identifier, "status": "InProgress"}
+    shown = {"actionName": "Approve", "latestExecution": {"status": "InProgress", "token": "t"}}
+    aws.pipeline |= {
+        "stages": [{"stageName": "Approve", "latestExecution": latest, "actionStates": [shown]}],
+        "token": "t",
+    }
+
+
+def disagrees(aws: Aws) -> None:
+    aws.image(A, "live")
+    aws.images[B].discard("live")
+
+
+def old_migrations(aws: Aws) -> None:
+    for number in (1, 2):
+        aws.revision(number, "@x", family="dev-web-migrate")
+
+
+def job(aws: Aws) -> None:
+    definition = aws.revision(1, f"@{B}", family="dev-web_clean", container={"dockerLabels": {JOB_LABEL: "clean"}})
+    container = {"name": "web", "lastStatus": "RUNNING"}
+    aws.tasks.append({"taskArn": TASK, "taskDefinitionArn": definition, "group": "family:dev-web_clean",
+                      "lastStatus": "RUNNING", "desiredStatus": "RUNNING", "createdAt": NOW, "containers": [container]})  # fmt: skip
+
+
+def frozen(aws: Aws) -> None:
+    closed = {"enabled": False, "disabledReason": "a sale", "lastChangedBy": "me"}
+    waiting = [{"pipelineExecutionId": aws.executing("InProgress"), "status": "InProgress"}]
+    aws.pipeline["stages"] = [{"stageName": "Deploy", "inboundTransitionState": closed, "inboundExecutions": waiting}]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb, and what it says and does.
+
+    Attributes:
+        arguments: of the command.
+        arrange: what there is to change.
+        will: the first lines that it says.
+        writes: what it calls after a yes.
+        left: what Ctrl-C says of what goes on; nothing where nothing is followed.
+    """
+
+    arguments: Sequence[str]
+    arrange: Callable[[Aws], None]
+    will: Sequence[str]
+    writes: Sequence[str]
+    left: Sequence[str] = ()
+
+
+RUN_3 = "Execution run-1 goes on. " + WATCH
+VERBS = {
+    "rollback": Verb(("web",), nothing, ("web: back to the image of release-1 of 2030-01-01T00:00:00Z", f"  image now   {B}"),
+                     ("StartPipelineExecution",), (RUN_3, AGAIN)),
+    "rollback of what shifts": Verb(("web",), shifts_a_release, ("web: back from dev-web:2, which has 0 % of the traffic, to the image of release-2, whose tasks still run",),
+                     ("ContinueServiceDeployment",), ("Deployment ecs-svc/1 goes on. " + WATCH, ABORT)),
+    "redeploy": Verb(("web",), nothing, (f"web: deploys the live image once more, {B}",), ("StartPipelineExecution",), (RUN_3, AGAIN)),
+    "rebuild": Verb(("web",), built, ("web: builds what was uploaded last once more, and releases it",), ("StartPipelineExecution",),
+                    ("Execution run-2 goes on. " + WATCH, AGAIN)),
+    "deploy": Verb(("web", "--image", A), nothing, (f"web: releases the image {A}",), ("StartPipelineExecution",), (RUN_3, AGAIN)),
+    "promote": Verb(("web", "--from", "other", "--digest", A), nothing, (f"dev is to release web as {A[:19]} of other, in place of release-2.",),
+                    ("StartPipelineExecution",), (RUN_3, AGAIN)),
+    "retry": Verb(("web",), refused, ("web: execution run-1 goes on with Package / Build, whose build CodeBuild had no room for, and releases what it was started for",),
+                  ("RetryStageExecution",), (RUN_3, AGAIN)),
+    "run": Verb(("web", "clean"), job, (f"web: runs its job clean now, with the image of release-2, {B}",), ("Invoke",),
+                ("clean goes on. Watch it: `delivery logs web --stack dev --follow`", "Stop it: `aws ecs stop-task --cluster dev --task abc`")),
+    "continue": Verb(("web",), shifts, ("Deployment ecs-svc/1 of dev-web:2, which is at POST_TEST_TRAFFIC_SHIFT, goes on: all of the traffic shifts at once. dev-web:1 serves until then.",),
+                     ("ContinueServiceDeployment",), ("Deployment ecs-svc/1 goes on. " + WATCH, ABORT)),
+    "abort": Verb(("web",), shifts, ("Deployment ecs-svc/1 of dev-web:2, which is at POST_TEST_TRAFFIC_SHIFT, goes back, as a failed one. dev-web:1 serves as before.",),
+                  ("ContinueServiceDeployment",), ("Deployment ecs-svc/1 goes on. " + WATCH, ABORT)),
+    "approve": Verb(("web",), approval, ("web: execution run-1 waits in Approve, and goes on",), ("PutApprovalResult",), (RUN_3, AGAIN)),
+    "reject": Verb(("web",), approval, ("web: execution run-1 waits in Approve, and ends as failed; what runs stays",), ("PutApprovalResult",)),
+    "repair": Verb(("web",), disagrees, (f"web: they disagree: running {B[:19]}, live {A[:19]}, release record {B[:19]}; what runs becomes the release.",), ("PutImage",)),
+    "prune": Verb((), old_migrations, ("dev-web-migrate:1  an old migration",), ("DeregisterTaskDefinition",)),
+    "unfreeze": Verb(("web",), frozen, ("web: execution run-1 is deployed",), ("EnableStageTransition",)),
+}  # fmt: skip
+VERB = pytest.mark.parametrize("name", VERBS)
+
+
+@pytest.fixture
+def aws(name: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    aws = Aws()
+    VERBS[name].arrange(aws)
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    monkeypatch.setattr("releases.pipeline.Pipeline.first_upload", lambda _: None)
+    return aws
+
+
+def run(name: str, *more: str) -> Result:
+    verb = name.partition(" ")[0]
+    result = CliRunner().invoke(main, [verb, *VERBS[name].arguments, "--stack", "dev", *more])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def said_first(name: str, result: Result) -> bool:
+    return result.output.splitlines()[: len(VERBS[name].will)] == [*VERBS[name].will]
+
+
+@VERB
+def test_nobody_to_ask_changes_nothing_and_says_how_to_go_on(name: str, aws: Aws) -> None:
+    done = run(name)
+    assert said_first(name, done), done.output
+    assert (done.exit_code, done.output.endswith(NOBODY), aws.writes) == (1, True, [])
+
+
+@VERB
+def test_no_changes_nothing(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    somebody(monkeypatch, lambda *_, **__: False)
+    done = run(name)
+    assert said_first(name, done), done.output
+    assert (done.exit_code, done.stderr.splitlines()[-1], aws.writes) == (1, "error: nothing was changed", [])
+
+
+@VERB
+def test_an_interrupted_question_changes_nothing(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> bool:
+        raise click.Abort
+
+    somebody(monkeypatch, interrupt)
+    done = run(name)
+    assert (done.exit_code, done.stderr.splitlines()[-1], aws.writes) == (130, "interrupted; nothing was changed", [])
+
+
+@VERB
+def test_yes_does_it_and_ctrl_c_leaves_it(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal is asked nothing then."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    somebody(monkeypatch, lambda *_, **__: pytest.fail("it asks"))
+    monkeypatch.setattr("time.sleep", interrupt)
+    done, verb = run(name, "--yes"), VERBS[name]
+    assert said_first(name, done), done.output
+    assert tuple(aws.writes) == verb.writes
+    lines = done.output.splitlines()
+    if not verb.left:
+        assert (done.exit_code, "interrupted" in done.output) == (0, False)
+        return
+    assert (done.exit_code, lines[-1]) == (130, "interrupted; what was started at AWS goes on")
+    assert lines[-1 - len(verb.left) : -1] == [*verb.left]
+
+
+@VERB
+def test_a_yes_to_the_question_does_it_too(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    somebody(monkeypatch, lambda *_, **__: True)
+    run(name, *(["--no-wait"] if VERBS[name].left else []))
+    assert tuple(aws.writes) == VERBS[name].writes
+
+
+@pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.left])
+def test_without_a_wait_it_says_how_to_watch_it(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it waits"))
+    done = run(name, "--yes", "--no-wait")
+    assert (done.exit_code, tuple(aws.writes)) == (0, VERBS[name].writes), done.output
+    assert "Watch it: `delivery " in done.output
+
+
+ASK_NOTHING = {"freeze", "parameters", "exec", "tunnel", "up", "bootstrap", "review", "comment"}
+"""Verbs that write and do not ask: docs/how-to/operations.md has the rule. `up` and `bootstrap` ask by themselves."""
+READ = {
+    "completion", "cost", "diff", "history", "live", "logs", "open", "page", "preview-report", "render", "status",
+    "validate", "verify",
+}  # fmt: skip
+
+
+def test_these_are_all_verbs() -> None:
+    assert set(main.commands) == {name.partition(" ")[0] for name in VERBS} | ASK_NOTHING | READ
+
+
+@pytest.mark.parametrize("verb", sorted(READ | ASK_NOTHING))
+def test_no_other_verb_takes_yes(verb: str) -> None:
+    assert "--yes" not in [name for option in main.commands[verb].params for name in option.opts]

@@ -1,0 +1,12 @@
+"""Somebody at the terminal, who is asked."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+
+def somebody(monkeypatch: pytest.MonkeyPatch, answers: Callable[..., bool]) -> None:
+    """Standard input is a terminal, and a question is answered so."""
+    monkeypatch.setattr("delivery.confirmation.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr("delivery.confirmation.click.confirm", answers)
