@@ -1,5 +1,7 @@
 """Lambda functions that run this project's own Python."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 import pulumi

@@ -99,9 +99,7 @@ def start(session: boto3.Session, look: Callable[[], Start], log_progress: Log, 
     """
     chosen = agreed(look, "Release it?", yes=yes)
     without = chosen.without_migration
-    deploy(
-        session, chosen.stack, chosen.service, chosen.image, log_progress, wait=wait, without_migration=without
-    )
+    deploy(session, chosen.stack, chosen.service, chosen.image, log_progress, wait=wait, without_migration=without)
 
 
 def deploy(

@@ -33,7 +33,7 @@ task's log, and what to do.
 
 | | |
 |---|---|
-"""
+"""  # noqa: E501 (a table)
 
 
 def page() -> str:

@@ -1,5 +1,7 @@
 """IAM roles that an AWS service assumes, with all that they may do."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 

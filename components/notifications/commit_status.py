@@ -1,5 +1,7 @@
 """Feedback for whoever may only upload: commit statuses and comments that follow the release of a commit."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, NotRequired, TypedDict
 

@@ -1,5 +1,7 @@
 """A dead-letter queue for what EventBridge could not deliver, and the alarm that somebody has to look."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

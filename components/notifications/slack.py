@@ -1,5 +1,7 @@
 """Progress in Slack: what pipelines and services do, as EventBridge tells it, without a function to keep."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 

@@ -5,10 +5,12 @@ incoming webhooks take. What an event says stands in `plain_text` blocks, where 
 has the links, as markup, of nothing but names and addresses that AWS gives.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pulumi_aws as aws
 
@@ -91,7 +93,7 @@ MORE_PATHS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """By the events' `source`: what else a message may have of its event, if it names it."""
-Transformer = aws.cloudwatch.EventTargetInputTransformerArgsDict
+Transformer: TypeAlias = "aws.cloudwatch.EventTargetInputTransformerArgsDict"
 LINK_START, LINK_END = "\ue000", "\ue001"
 """Of a link in Slack's markup. Angle brackets are variables to EventBridge, so they become JSON's escapes."""
 

@@ -1,5 +1,7 @@
 """What the steps of a service's builds have made, for the next build: each has a new machine, which has none of it."""
 
+from __future__ import annotations
+
 import json
 
 import pulumi

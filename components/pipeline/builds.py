@@ -3,6 +3,8 @@
 Functions without resources; `DeployPipeline` makes the CodeBuild project.
 """
 
+from __future__ import annotations
+
 import posixpath
 from collections.abc import Mapping
 from typing import Annotated, Literal, NotRequired, TypedDict

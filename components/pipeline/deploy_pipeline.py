@@ -1,5 +1,7 @@
 """The pipeline that turns an uploaded source into a running release."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,5 +1,7 @@
 """The repository that an app team pushes images to, and that nothing is deployed from."""
 
+from __future__ import annotations
+
 import json
 
 import pulumi

@@ -1,5 +1,7 @@
 """What a pipeline's releases are made of, as the pipeline sees it: one subclass for each `source.type`."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any

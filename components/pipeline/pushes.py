@@ -1,5 +1,7 @@
 """Releases of a pushed image: the inbox that an app team pushes to; the pipeline's own step takes it from there."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,10 @@
 """The deploy pipeline's stages and actions, as CodePipeline takes them: functions without resources."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -10,9 +12,9 @@ import pulumi_aws as aws
 from pipeline_steps.package.built import BUILD
 from releases.executions import IMAGE, MIGRATION, NO_IMAGE, REBUILD
 
-Stage = aws.codepipeline.PipelineStageArgsDict
-Action = aws.codepipeline.PipelineStageActionArgsDict
-Condition = aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict
+Stage: TypeAlias = "aws.codepipeline.PipelineStageArgsDict"
+Action: TypeAlias = "aws.codepipeline.PipelineStageActionArgsDict"
+Condition: TypeAlias = "aws.codepipeline.PipelineStageBeforeEntryConditionArgsDict"
 
 IMAGE_DEFINITIONS = "imagedefinitions.json"
 PACKAGE, DEPLOYMENT = "package", "deployment"

@@ -1,5 +1,7 @@
 """Releases of an uploaded zip: the object in the delivery store, and the build that makes an image of it."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The ECS cluster that a stack's services share, and the log of what is typed into their tasks."""
 
+from __future__ import annotations
+
 import json
 from typing import Literal, NotRequired, TypedDict
 

@@ -4,6 +4,8 @@ The Release step writes the metrics of deliveries (pipeline_steps/announcement.p
 failed, and what runs a service's jobs those of their runs (pipeline_steps/jobs.py).
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict

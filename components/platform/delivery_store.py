@@ -1,5 +1,7 @@
 """The bucket of sources, artifacts and the steps' code."""
 
+from __future__ import annotations
+
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -3,6 +3,8 @@
 Functions that make a component's children; they are `Network`'s.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TypedDict
 

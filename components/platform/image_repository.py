@@ -1,5 +1,7 @@
 """Where a service's released images are."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict

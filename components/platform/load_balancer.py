@@ -1,5 +1,7 @@
 """The load balancer that a stack's services share, with its certificate."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NotRequired, Self, TypedDict
 

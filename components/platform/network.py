@@ -1,5 +1,7 @@
 """The VPC that a stack's services run in."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
@@ -10,11 +12,8 @@ from components.platform.endpoints import EndpointsArgs, make_endpoints
 
 Nat = Literal["none", "single", "per_zone"]
 
-STRATEGIES = {
-    "none": awsx.ec2.NatGatewayStrategy.NONE,
-    "single": awsx.ec2.NatGatewayStrategy.SINGLE,
-    "per_zone": awsx.ec2.NatGatewayStrategy.ONE_PER_AZ,
-}
+STRATEGIES = {"none": "NONE", "single": "SINGLE", "per_zone": "ONE_PER_AZ"}
+"""Nat → the name in `awsx.ec2.NatGatewayStrategy`."""
 
 
 class AdoptedVpc(TypedDict):
@@ -80,7 +79,9 @@ class Network(pulumi.ComponentResource):
                 cidr_block=args.get("cidr", "10.0.0.0/16"),
                 number_of_availability_zones=args.get("zones", 2),
                 enable_dns_hostnames=True,
-                nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(strategy=STRATEGIES[nat]),
+                nat_gateways=awsx.ec2.NatGatewayConfigurationArgs(
+                    strategy=awsx.ec2.NatGatewayStrategy[STRATEGIES[nat]]
+                ),
                 subnet_strategy=awsx.ec2.SubnetAllocationStrategy.AUTO,
                 subnet_specs=[
                     awsx.ec2.SubnetSpecArgs(type=awsx.ec2.SubnetType.PUBLIC),

@@ -1,5 +1,7 @@
 """What the services of a stack share, as one value that each of them is given."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import pulumi_aws as aws

@@ -1,5 +1,7 @@
 """What every bucket has: versions, encryption, no public access, TLS only; a function that makes these children."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_aws as aws
 

@@ -1,5 +1,7 @@
 """A DNS zone that answers within a VPC alone."""
 
+from __future__ import annotations
+
 from typing import TypedDict
 
 import pulumi

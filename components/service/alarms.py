@@ -1,5 +1,7 @@
 """The alarms of a service that has routes: each rolls a deployment back, and one of them all is what to page on."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any

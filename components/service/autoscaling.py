@@ -1,6 +1,8 @@
 """How many tasks a service runs: Application Auto Scaling's target, and a policy for each measure that it aims at."""
 
-from typing import Annotated, Any, Self
+from __future__ import annotations
+
+from typing import Annotated, Any, Self, TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -12,7 +14,7 @@ from components.scope import Scope
 from components.service.schedules import Cron, TimeZone
 
 REQUESTS = "ALBRequestCountPerTarget"
-Tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgsDict
+Tracking: TypeAlias = "aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgsDict"
 
 
 class Backlog(Model):

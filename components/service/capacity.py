@@ -1,5 +1,7 @@
 """Where a service's tasks run: on demand, on Spot, or shared between both."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Annotated
 

@@ -3,6 +3,8 @@
 Functions that make a component's children, and what ECS is told; they are `EcsService`'s.
 """
 
+from __future__ import annotations
+
 import graphlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self

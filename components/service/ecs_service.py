@@ -1,5 +1,7 @@
 """A service on Fargate: its task definition, its routing, its scaling, and the record of what was released."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
@@ -83,7 +85,7 @@ class EcsServiceArgs(TypedDict):
     """Whether ECS Exec opens sessions in its tasks."""
     connects_to: NotRequired[Sequence[Connection]]
     """What its tasks connect to inside of the VPC."""
-    services: NotRequired[Mapping[str, "EcsService"]]
+    services: NotRequired[Mapping[str, EcsService]]
     """The services among that, by name."""
     connected: NotRequired[bool]
     """Whether another service connects to it."""

@@ -3,6 +3,8 @@
 Secrets are refused in them: who may look at a repository or a bucket sees all of a file.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -35,7 +37,7 @@ class EnvironmentFile:
     text: str
 
     @classmethod
-    def load(cls, path: Path) -> "EnvironmentFile":
+    def load(cls, path: Path) -> EnvironmentFile:
         """Read one.
 
         Raises:

@@ -1,5 +1,7 @@
 """The role with which ECS starts a task: it pulls the image, reads what the task is given, and writes its log."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import pulumi

@@ -4,6 +4,8 @@ Each is mounted encrypted and as the task's role, which may mount this one, thro
 (ECS, Using Amazon EFS volumes).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A service's jobs: commands that run in tasks of their own with the released image, by a schedule or by hand."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Annotated, Self, TypedDict
 

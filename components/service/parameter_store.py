@@ -1,5 +1,7 @@
 """A service's Parameter Store values and Secrets Manager's, in two views that cannot read each other."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired, Self, TypedDict

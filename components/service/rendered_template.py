@@ -1,5 +1,7 @@
 """A service's task definition: its template, with a value for each placeholder."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

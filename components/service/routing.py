@@ -3,6 +3,8 @@
 Functions that make a component's children; they are `EcsService`'s.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

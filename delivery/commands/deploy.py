@@ -94,9 +94,7 @@ def command(
         break_glass.run(session, chosen, here.log)
 
 
-def through_pipeline(
-    session: boto3.Session, stack: str, service: str, image: str, without_migration: bool
-) -> Start:
+def through_pipeline(session: boto3.Session, stack: str, service: str, image: str, without_migration: bool) -> Start:
     """Having the pipeline release an image that is there.
 
     Raises:

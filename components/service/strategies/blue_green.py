@@ -1,5 +1,7 @@
 """Blue/green deployments by ECS: all traffic shifts at once, to new tasks that are healthy."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import pulumi_aws as aws

@@ -1,5 +1,7 @@
 """Canary deployments by ECS: a small part of the traffic shifts first, and the rest when that went well."""
 
+from __future__ import annotations
+
 from typing import Annotated, Literal
 
 import pulumi_aws as aws

@@ -1,5 +1,7 @@
 """Blue/green deployments by CodeDeploy: new tasks beside the old ones, a shift of the traffic, and back."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
@@ -36,7 +38,7 @@ class CodeDeployArgs(TypedDict):
     """Inputs of `CodeDeploy`."""
 
     service: Deployable
-    strategy: "CodeDeployStrategy"
+    strategy: CodeDeployStrategy
 
 
 class CodeDeploy(pulumi.ComponentResource):

@@ -1,5 +1,7 @@
 """Linear deployments by ECS: the traffic shifts in equal steps."""
 
+from __future__ import annotations
+
 import math
 from typing import Annotated, Literal
 

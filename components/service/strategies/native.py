@@ -4,6 +4,8 @@ ECS starts the tasks in the target group that has no traffic, shows them to the 
 listener rule, waits, and then takes the old tasks away (ECS developer guide, blue/green, linear, canary deployments).
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self

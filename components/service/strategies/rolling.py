@@ -1,5 +1,7 @@
 """Rolling deployments by ECS: tasks are replaced a few at a time, and back by the circuit breaker or an alarm."""
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 import pulumi

@@ -1,5 +1,7 @@
 """What every deploy strategy is: the keys of a stack file's `deploy`, and all that follows from them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -86,7 +88,7 @@ class Deployable:
 class Deployer:
     """What deploys a service's images, as its pipeline sees it: ECS itself."""
 
-    def __init__(self, service: Deployable, strategy: "Strategy") -> None:
+    def __init__(self, service: Deployable, strategy: Strategy) -> None:
         self.service, self.strategy = service, strategy
 
     def actions(self, steps: pulumi.Input[str]) -> list[stages.Action]:

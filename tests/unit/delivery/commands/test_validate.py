@@ -1,6 +1,8 @@
 """What `validate` finds in stack files, which is what `up` refuses; without the engine and AWS."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +147,20 @@ def test_a_folder_without_stack_files(folder: Path) -> None:
     assert "there are no stack files in this folder, Pulumi.STACK.yaml" in validate().stderr
     assert "there is no Pulumi.dev.yaml" in validate("--stack", "dev").stderr
     assert not list(folder.glob("Pulumi.*.yaml"))
+
+
+LOADED = """
+import sys
+from delivery.__main__ import main
+try:
+    main(["validate", "--stack", "dev", "--without-secrets"])
+finally:
+    print(sorted({name.split(".")[1] for name in sys.modules if name.startswith("pulumi_aws.") and name.count(".") == 2}))
+"""
+
+
+def test_it_loads_no_service_of_the_provider_s_sdk() -> None:
+    """Which would be more than half of its time: components name those in annotations only, which are not evaluated."""
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["Pulumi.dev.yaml: 2 services, no mistake", "[]"]
