@@ -39,8 +39,9 @@ class Task(sizes.Task):
     template: types.TemplateName
     """A file of task_templates/."""
     environment_files: types.UniqueList[types.EnvironmentFile] = Field(default_factory=list, max_length=MOST)
-    """Files of task_templates/, each line VARIABLE=VALUE, and ARNs of S3 objects, for the containers of the service's
-    image. Of a variable that is in two the first file's counts; a task definition pins those of task_templates/."""
+    """Files of task_templates/ with lines VARIABLE=VALUE, and ARNs of S3 objects, for the containers of the
+    service's image. When two files set a variable, the first file wins. A task definition pins the files of
+    task_templates/."""
 
 
 class Service(Model):
@@ -48,42 +49,45 @@ class Service(Model):
 
     task: Task
     protocol: Protocol = "http1"
-    """What the load balancer speaks with the tasks: with `http2` and `grpc` HTTP/2 without TLS, and with whoever asks
-    HTTP/2 only. One that is up keeps it, and another one is refused: its target groups would be made anew."""
+    """The protocol between load balancer and tasks. `http2` and `grpc` are HTTP/2 without TLS, and clients must then
+    use HTTP/2. A running service keeps its protocol, and another one is refused, because it would replace the
+    target groups."""
     health_check: HealthCheck = HealthCheck()
     drain: Annotated[int, Field(ge=0, le=3600)] = SECONDS_TO_FINISH_REQUESTS
-    """Seconds that a task which leaves still has for the requests that it is answering; a deployment waits no longer
-    than its longest one. Of longer ones, uploads and WebSockets, what is left then is cut off."""
+    """Seconds that a stopping task has for its open requests. A deployment waits no longer than the longest open
+    request. After that time longer requests, such as uploads and WebSockets, are cut off."""
     stickiness: Stickiness | None = None
-    """With routes only; without it each request goes to any task."""
+    """Allowed only with routes. Without it each request may go to any task."""
     routes: list[Route] = Field(default_factory=list)
     tasks: Tasks = Tasks()
     capacity: Capacity | None = None
-    """Without it all tasks run on demand, or on Spot where `cluster.spot` says so."""
+    """How tasks are shared between on demand and Spot. Without it all tasks run on demand, or on Spot if
+    `cluster.spot` is true."""
     deploy: Deploy = RollingStrategy()
     """How a new image replaces the old one."""
     alarms: Alarms = Alarms()
-    """With routes only; they watch what the load balancer sees."""
+    """Allowed only with routes; the alarms watch what the load balancer measures."""
     source: Source = Source()
     build: Build = Build()
     assets: Assets | None = None
-    """With routes only. Without it a new image has its own assets only, and an open page of the release before misses
-    some of its own."""
+    """Assets of earlier releases; allowed only with routes. Without it a new image has only its own assets, and an
+    open page of the previous release lacks some of its own."""
     migrate: Migrate | None = None
-    """Without it a release migrates nothing."""
+    """A command that each release runs before its deployment. Without it a release migrates nothing."""
     jobs: dict[JobName, Job] = Field(default_factory=dict)
-    """Commands that run beside the service with its released image, by a schedule or by hand."""
+    """Commands that run with the service's released image, by a schedule or by hand."""
     approve: bool | None = None
-    """Whether somebody approves each release before it is deployed; unset, as the stack's `protect` says."""
+    """Whether somebody must approve each release before it is deployed; the default is the stack's `protect`."""
     parameters: dict[types.ParameterName, Parameter] = Field(default_factory=dict)
     permissions: list[Permission] = Field(default_factory=list)
-    """What the app may do in AWS; without any, nothing."""
+    """What the app may do in AWS; the default is nothing."""
     tags: Annotated[dict[types.TagKey, types.TagValue], Field(max_length=8)] = Field(default_factory=dict)
-    """Of all that the service is made of, its tasks too, beside those of `aws:defaultTags`: S3 takes ten together."""
+    """Tags of all resources of the service and of its tasks, beside those of `aws:defaultTags`: S3 accepts ten
+    together."""
     connects_to: list[Connection] = Field(default_factory=list)
-    """What the tasks connect to inside of the VPC: databases, caches, other services of the stack."""
+    """What the tasks connect to inside the VPC: databases, caches, other services of the stack."""
     exec: bool = False
-    """Whether ECS Exec opens a shell in its tasks, for whoever may call it; each session is logged."""
+    """Whether callers with the permission may open a shell in the tasks with ECS Exec; each session is logged."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

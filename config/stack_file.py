@@ -15,26 +15,26 @@ LONGEST_OF_A_CERTIFICATE = 64
 
 
 class Network(Model):
-    """A VPC of the stack's own, or one that exists."""
+    """A VPC that the stack creates, or an existing one."""
 
     cidr: types.VpcCidr = "10.0.0.0/16"
-    """The address range of a VPC that is made, /16 to /24."""
+    """The address range of a created VPC, /16 to /24."""
     zones: Annotated[int, Field(ge=2, le=4)] = 2
-    """Availability Zones of a VPC that is made; a load balancer needs two."""
+    """The number of Availability Zones of a created VPC; a load balancer needs two."""
     nat: Literal["none", "single", "per_zone"] = "single"
-    """NAT gateways of a VPC that is made. `none` runs the tasks in public subnets with public addresses, unless there
-    are `endpoints`."""
+    """NAT gateways of a created VPC. `none` runs the tasks in public subnets with public addresses, unless there are
+    `endpoints`."""
     endpoints: bool = False
-    """Endpoints in a VPC that is made, of those services of AWS that its tasks need: ECR, S3, CloudWatch Logs, and
-    what else the stack's services have keys for. With `nat: none` the tasks are in private subnets then, and reach
+    """Whether a created VPC has endpoints for the AWS services that its tasks need: ECR, S3, CloudWatch Logs, and
+    others by the keys of the stack's services. With `nat: none` the tasks are then in private subnets, and reach
     nothing else."""
     more_endpoints: types.UniqueList[types.EndpointService] = Field(default_factory=list)
-    """Services of AWS that the apps call besides, by what follows `com.amazonaws.REGION.` in the endpoint's name, such
+    """Further AWS services that the apps call, by what follows `com.amazonaws.REGION.` in the endpoint's name, such
     as sqs or dynamodb."""
     vpc_id: types.VpcId | None = None
-    """An existing VPC to adopt; then both lists of subnets are needed, and no key of a VPC that is made is allowed."""
+    """An existing VPC to adopt. Both lists of subnets are then required, and keys of a created VPC are not allowed."""
     public_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
-    """Subnets of the adopted VPC for the load balancer, in two zones at least; none where that exists too."""
+    """Subnets of the adopted VPC for the load balancer, in at least two zones; none if the load balancer exists too."""
     private_subnet_ids: types.UniqueList[types.SubnetId] = Field(default_factory=list)
     """Subnets of the adopted VPC for the tasks; they must reach ECR, S3, SSM and CloudWatch Logs."""
 
@@ -55,23 +55,24 @@ class Network(Model):
 
 
 class Zone(Model):
-    """A DNS zone that hosts are in, and their certificate."""
+    """A DNS zone for hosts, and its certificate."""
 
     zone: types.Host
-    """The public Route 53 zone. Routes' hosts are the zone itself or one label below it."""
+    """The public Route 53 zone. Hosts of routes are the zone itself or one label below it."""
     certificate_arn: types.CertificateArn | None = None
-    """An issued certificate to adopt; without one, a certificate for the zone and *.zone is made."""
+    """An issued certificate to adopt; without it, the stack creates a certificate for the zone and *.zone."""
     records: bool = True
-    """Whether alias records for the routes' hosts, and the redirects', are made. False: DNS is somebody else's, and the
-    output `dns_records` says which are to be made."""
+    """Whether the stack creates alias records for the hosts of routes and redirects. If false, somebody else manages
+    the DNS, and the output `dns_records` says which records to create."""
     private: bool = False
-    """Whether the records are in a private zone, which answers in the stack's VPC alone: made for a VPC that is made,
-    and found by its name in one that exists."""
+    """Whether the records are in a private zone, which resolves only in the stack's VPC. The stack creates the zone
+    for a created VPC; for an existing VPC it finds the zone by name."""
     validated_in: types.Host | None = None
-    """The public zone in which the certificate that is made is validated, where that is not `zone` itself but one that
-    `zone` is in."""
+    """The public zone in which the created certificate is validated, if that is not `zone` itself but a zone that
+    contains it."""
     role: types.RoleArn | None = None
-    """An IAM role by which the public zone is read and written, such as one of the account that has the zone."""
+    """An IAM role with which the stack reads and writes the public zone, such as a role in the account that has the
+    zone."""
 
     @model_validator(mode="after")
     def _fits_a_certificate(self) -> Self:
@@ -110,12 +111,12 @@ class Zone(Model):
 
 
 class Domain(Zone):
-    """Where the services answer, by DNS zone and certificate."""
+    """The DNS zones and certificates of the services' hosts."""
 
     redirects: list[Redirect] = Field(default_factory=list)
-    """Hosts that lead to others, such as the zone itself to `www` of it."""
+    """Hosts that redirect to other hosts, such as the zone itself to its `www`."""
     more_zones: list[Zone] = Field(default_factory=list)
-    """Others that hosts may be in. The load balancer chooses among their certificates by the host that is asked for."""
+    """More zones for hosts. The load balancer chooses among their certificates by the requested host."""
 
     @property
     def zones(self) -> list[Zone]:
@@ -145,14 +146,15 @@ class Domain(Zone):
 
 
 class LoadBalancer(Model):
-    """What the services are reached by: a load balancer that the stack makes, or one that exists."""
+    """The load balancer in front of the services: one that the stack creates, or an existing one."""
 
     internal: bool = False
-    """Whether the one that is made has private addresses only, in the subnets of the tasks. Who may connect is
-    `cluster.allowed_cidrs`, or the VPC alone where that says nothing. It stays what it was made as."""
+    """Whether the created load balancer has private addresses only, in the subnets of the tasks.
+    `cluster.allowed_cidrs` says who may connect; without it, only the VPC may. This cannot change later."""
     listener_arn: types.ListenerArn | None = None
-    """The HTTPS listener of one that exists in the VPC that `network` adopts, with certificates for the hosts of the
-    services. They add their rules to it, and its security group must let it out to the tasks."""
+    """The HTTPS listener of an existing load balancer in the VPC that `network` adopts, with certificates for the
+    hosts of the services. The services add their rules to it, and its security group must allow traffic to the
+    tasks."""
 
     @model_validator(mode="after")
     def _made_or_adopted(self) -> Self:
@@ -165,18 +167,18 @@ class Cluster(Model):
     """What the stack's services share."""
 
     name: types.ClusterName | None = None
-    """An ECS cluster that exists, with the capacity providers FARGATE and, for Spot, FARGATE_SPOT. Without it the stack
-    makes one. The services stay where they are: another cluster is refused while there are any."""
+    """An existing ECS cluster with the capacity providers FARGATE and, for Spot, FARGATE_SPOT. Without it the stack
+    creates one. Services cannot move: another cluster is refused while there are services."""
     insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
-    """CloudWatch Container Insights; costs by the metric. With `name`, what the cluster has."""
+    """CloudWatch Container Insights, which is billed by metric. With `name`, the setting that the cluster has."""
     spot: bool = False
     """Tasks on FARGATE_SPOT: two minutes' warning before an interruption."""
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653] = 14
-    """Days that CloudWatch keeps logs."""
+    """How many days CloudWatch keeps logs."""
     allowed_cidrs: types.UniqueList[types.Cidr] = Field(default=["0.0.0.0/0"], min_length=1)
-    """Who may open connections to the load balancer. To an internal one the VPC alone, unless this names networks."""
+    """Networks that may connect to the load balancer. For an internal load balancer the default is the VPC only."""
     rules_of_a_security_group: Annotated[int, Field(ge=60, le=1000)] = 60
-    """The account's quota of inbound rules per security group; what it was raised to, if it was."""
+    """The account's quota of inbound rules per security group, if it was raised."""
 
 
 class Commits(Model):
@@ -185,15 +187,16 @@ class Commits(Model):
     host: Literal["github", "gitlab"]
     """github.com, or a GitLab."""
     api: types.HttpsAddress | None = None
-    """The address of its REST API, such as https://gitlab.example.com/api/v4; of the host's own cloud without it."""
+    """The address of its REST API, such as https://gitlab.example.com/api/v4; the default is that of the host's own
+    cloud."""
 
 
 class Slack(Model):
-    """A Slack channel: that of the incoming webhook in the secret `slack_webhook`."""
+    """The Slack channel of the incoming webhook in the secret `slack_webhook`."""
 
     level: Level = "all"
-    """`failures`: what has gone wrong, or waits for somebody. `releases`: also that a release has started and is out,
-    two messages for each. `all`: also what happens between."""
+    """`failures`: what has failed, or waits for somebody. `releases`: also that a release has started and that it is
+    released, two messages for each. `all`: also what happens in between."""
 
 
 def _whole(given: Any) -> Any:
@@ -206,15 +209,16 @@ def _whole(given: Any) -> Any:
 
 
 class Notifications(Model):
-    """Who is told of what the pipelines and services do."""
+    """Who is notified of what the pipelines and services do."""
 
     slack: Annotated[Slack | None, BeforeValidator(_whole, json_schema_input_type=bool | Slack | None)] = None
-    """Whether a Slack channel is told, true or false, or how much of it."""
+    """Whether a Slack channel gets messages (true or false), or which ones."""
     page: types.TopicArn | None = None
-    """An SNS topic that is told when a service's alarm goes on and off, when a run of a job has failed or is lost, and
-    when a message could not be delivered. Its policy must let `cloudwatch.amazonaws.com` publish."""
+    """An SNS topic that is notified when a service's alarm goes on and off, when a run of a job has failed or is
+    lost, and when a message could not be delivered. Its policy must allow `cloudwatch.amazonaws.com` to publish."""
     commits: Commits | None = None
-    """Where the commits are that uploads name, which are told how their release goes; none are without it."""
+    """The host of the commits that uploads name; these commits get the status of their release. Without it no commit
+    gets one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -229,14 +233,12 @@ class Notifications(Model):
 
 class Review(Model):
     """A pull request's own short-lived stack, `pr-<number>`, on the network and the load balancer of another stack.
-
-    `${number}` in its services' hosts and values is the pull request's.
-    """
+    In hosts and values of its services, `${number}` is the pull request's number."""
 
     of: types.StackName
-    """The stack whose network and load balancer it uses."""
+    """The stack whose network and load balancer the review stack uses."""
     days: Annotated[int, Field(ge=1, le=30)]
-    """Since its last update, until `delivery review sweep` takes it down."""
+    """Days after its last update until `delivery review sweep` destroys it."""
 
 
 class Stack(Model):
@@ -248,14 +250,15 @@ class Stack(Model):
     load_balancer: LoadBalancer = LoadBalancer()
     cluster: Cluster = Cluster()
     protect: bool = False
-    """Deletion protection of what cannot be made again: data, keys, images, the load balancer."""
+    """Deletion protection for what cannot be created again: data, keys, images, the load balancer."""
     permissions_boundary: types.PolicyArn | None = None
-    """A managed policy of the account: no role that the stack makes may do what that does not allow, whatever the
-    role's own policy says (IAM, Permissions boundaries). The account's file may demand it of whoever deploys."""
+    """A managed policy of the account. No role that the stack creates may do what this policy does not allow,
+    whatever the role's own policy says (IAM, Permissions boundaries). The account's file may require it of the
+    roles that deploy."""
     notifications: Notifications = Notifications()
     services: dict[types.ServiceName, Service]
     without_services: bool = False
-    """Says of empty `services` that they are meant: all that the stack had are deleted."""
+    """Confirms that empty `services` are intended: `up` then deletes all services of the stack."""
 
     @property
     def public_zones(self) -> dict[str, str | None]:
@@ -274,21 +277,20 @@ class Stack(Model):
 
 
 class Common(Model):
-    """What every stack has, in `Pulumi.yaml`; a stack file that has this key itself has nothing from there."""
+    """What every stack has, in `Pulumi.yaml`. A stack file with this key gets nothing from there."""
 
     defaults: Service
-    """Of every service of every stack."""
+    """Keys of every service of every stack."""
     services: dict[types.ServiceName, Service]
-    """Of every stack; its own `services` say what differs."""
+    """The services of every stack; a stack file's own `services` say what differs."""
 
 
 class StackFile(Stack):
-    """A stack file as it is written, for its JSON Schema: of a service it may say a part, and the rest comes from what
-    holds for all services or all stacks.
-    """
+    """A stack file as it is written, for its JSON Schema. It may give only some keys of a service; the defaults and
+    the shared services of `Pulumi.yaml` give the rest."""
 
     common: Common
     defaults: Service
-    """Keys of a service that each of the stack's has, unless it says otherwise itself."""
+    """Keys that every service of the stack has unless the service sets them itself."""
     services: dict[types.ServiceName, Service | Literal[False]]  # type: ignore[assignment]
-    """By name. `false` leaves out one that `common` has."""
+    """The services by name. `false` leaves out a service of `common`."""

@@ -25,12 +25,12 @@ REVIEW_KEY = "arn:aws:kms:REGION:ACCOUNT:key/REVIEWS'-KEY"
 HEAD = """\
 # Who can do what
 
-Written from the policies by `make docs`; a test keeps it so. [environments.md](../how-to/environments.md) says
-what it is for.
+`make docs` generates this page from the policies. [Accounts and environments](../how-to/environments.md) says
+what the roles are for.
 
-## Who gets in
+## Who may assume a role
 
-| role | by | when the token says |
+| role | through | when the token says |
 |---|---|---|
 """
 

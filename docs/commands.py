@@ -12,8 +12,8 @@ PAGE = Path(__file__).parent / "reference/commands.md"
 HEAD = """\
 # The commands
 
-Written from their own help by `make docs`; a test keeps it so. In the sandbox they are `sandbox VERB`, beside those of
-[its own](../../sandbox/README.md). What `--json` prints is in [its own page](json.md).
+`make docs` generates this page from the commands' own help. In the sandbox they are `sandbox VERB`, beside
+[the sandbox's own commands](../../sandbox/README.md). [Another page](json.md) describes what `--json` prints.
 
 ## What a command asks
 

@@ -10,8 +10,8 @@ PAGE = ROOT / "docs/reference/components.md"
 HEAD = """\
 # The components
 
-Written from their sources by `make docs`; a test keeps it so. Each is made by `Name(name, args, opts)`, and is the
-parent of all that it makes. [A program of your own](../../examples/own-program/README.md) uses three of them.
+`make docs` generates this page from the components' sources. Create each with `Name(name, args, opts)`; it is the
+parent of all its resources. [A program of your own](../../examples/own-program/README.md) uses three of them.
 Values such as `Route` or `Task` are the models of [a stack file's keys](stack-file.md).
 """
 

@@ -21,8 +21,8 @@ PAGE = Path(__file__).parent / "reference/json.md"
 HEAD = """\
 # What `--json` prints
 
-Written from the code by `make docs`; a test keeps it so. Each command prints one document, an object or a list of
-such. Fields are added, and not taken away or renamed without a major version. A field that may be null is always there.
+`make docs` generates this page from the code. Each command prints one document: an object, or a list of objects.
+New versions may add fields. Only a major version removes or renames fields. A field that may be null is always present.
 """
 ENTRY = re.compile(r"^    (\w+): ", re.MULTILINE)
 

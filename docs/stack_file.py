@@ -13,13 +13,16 @@ PAGE = Path(__file__).parent / "reference/stack-file.md"
 HEAD = """\
 # The keys of a stack file
 
-Written from the models in `config/` and `components/` by `make docs`; a test keeps it so.
-[Stack files](../how-to/stack-files.md) says how `Pulumi.yaml` and a stack file make a service together.
+`make docs` generates this page from the models in `config/` and `components/`.
+[Stack files](../how-to/stack-files.md) says how `Pulumi.yaml` and a stack file combine.
 
-Secrets are {secrets}, each encrypted by `pulumi config set --secret --path`.
+The secrets are {secrets}. Set each with `pulumi config set --secret --path`, which encrypts it.
 """
 PIECES = {"services": "services.NAME", "parameters": "parameters.NAME", "jobs": "jobs.NAME", "volumes": "volumes.NAME"}
 """A key whose values have names of one's own, and how it is written with one of them."""
+
+REQUIRED = {"StackFile": ("domain",), "Common": ()}
+"""Models of which `Pulumi.yaml` and a stack file each give a part, to what the stack file itself must give."""
 
 Schema = Mapping[str, Any]
 
@@ -76,7 +79,7 @@ def _section(place: str, model: Schema, definitions: Mapping[str, Schema]) -> st
         for key, value in model["properties"].items()
     )
     about = _line(model.get("description", ""))
-    return f"{title}\n\n{about}\n\n| key | takes | without it | what it says |\n|---|---|---|---|\n{rows}"
+    return f"{title}\n\n{about}\n\n| key | value | default | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def takes(value: Schema) -> str:
@@ -99,7 +102,7 @@ def takes(value: Schema) -> str:
 
 
 def _scalar(value: Schema) -> str:
-    kinds = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text"}
+    kinds = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
     least, most = (value.get(f"{end}imum", value.get(f"exclusive{end.capitalize()}imum")) for end in ("min", "max"))
     if least is None and most is None:
         return kinds.get(str(value.get("type")), "anything")
@@ -110,11 +113,11 @@ def _scalar(value: Schema) -> str:
 
 
 def _default(key: str, value: Schema, model: Schema) -> str:
-    if key in model.get("required", ()):
-        return "needed"
+    if key in REQUIRED.get(model["title"], model.get("required", ())):
+        return "required"
     default = value.get("default")
     if default in (None, [], {}) or isinstance(default, Mapping):
-        return "nothing"
+        return "none"
     return f"`{json.dumps(default).strip(chr(34))}`"
 
 

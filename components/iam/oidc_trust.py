@@ -35,16 +35,16 @@ class GitHubRepository(Model):
     repository: types.GitHubRepository
     """`OWNER/NAME`."""
     owner_id: Annotated[int, Field(ge=1)]
-    """`gh api repos/OWNER/NAME --jq .owner.id` tells it."""
+    """The owner's id: `gh api repos/OWNER/NAME --jq .owner.id` prints it."""
     repository_id: Annotated[int, Field(ge=1)]
-    """`gh api repos/OWNER/NAME --jq .id` tells it."""
+    """The repository's id: `gh api repos/OWNER/NAME --jq .id` prints it."""
 
 
 class GitLabProject(Model):
     """A project on a GitLab that AWS reaches: it reads `/.well-known/openid-configuration` and the keys."""
 
     url: types.GitLabAddress
-    """Of the instance, without a path."""
+    """The address of the instance, without a path."""
     project: types.GitLabProject
     """`GROUP/PROJECT`."""
     audience: str = "sts.amazonaws.com"

@@ -11,16 +11,14 @@ from pipeline_steps.package.assets import Assets as Setting
 
 
 class Assets(Model):
-    """Files with a name for each content, such as `app-1a2b3c4d.css`, which pages of earlier releases still name.
-
-    A new image gets those of the last releases; what has the same name stays the new one's. Hidden files and links are
-    left out.
-    """
+    """Files named by their content, such as `app-1a2b3c4d.css`, which open pages of earlier releases still request.
+    A new image gets those of the last releases; if both have a file of the same name, the new one stays. Hidden
+    files and links are left out."""
 
     path: types.ImagePath
-    """The folder that they are in, in the image."""
+    """The folder of the image that contains the assets."""
     releases: Annotated[int, Field(ge=1, le=10)] = 3
-    """Of how many releases before."""
+    """How many previous releases' assets to keep."""
 
 
 def settings(assets: Assets | None) -> Mapping[str, str]:

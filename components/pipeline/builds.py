@@ -37,16 +37,14 @@ DOCKER_PLATFORMS: Mapping[str, str] = {"x86_64": "linux/amd64", "arm64": "linux/
 
 
 class Migrate(Model):
-    """What runs once per release with the new image, after the build and before the deployment.
-
-    It runs in a task of its own, with the service's network, roles and parameters. An exit code other than 0
-    ends the release, and what runs stays. A release that is tried again runs it again.
-    """
+    """A command that runs once per release with the new image, after the build and before the deployment. It runs in
+    its own task, with the service's network, roles and parameters. If the exit code is not 0, the release fails
+    and the running image stays. A retry of the release runs it again."""
 
     command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-    """Run by the image's entry point, such as `[bin/migrate]`."""
+    """The command for the image's entry point, such as `[bin/migrate]`."""
     timeout: Annotated[int, Field(ge=1, le=120)] = 15
-    """Minutes until it is stopped, and the release with it."""
+    """Minutes after which the command is stopped and the release fails."""
 
 
 Compute = Literal[
@@ -61,22 +59,24 @@ largest of ARM have less, and not every Region has them."""
 
 
 class Build(Model):
-    """What of the source the image is built from, on which machine, and where its base images come from."""
+    """Which part of the source the image is built from, on which machine, and where its base images come from."""
 
     context: types.SourcePath = "."
-    """The folder of the source that Docker builds from: several services may be in one repository."""
+    """The folder of the source that Docker builds from. Several services may be in one repository."""
     dockerfile: types.SourcePath | None = None
-    """Where it is in the source, its top and not the context's; without it, `Dockerfile` in the context."""
+    """The Dockerfile's path from the top of the source, not of the context; the default is `Dockerfile` in the
+    context."""
     target: types.StageName | None = None
-    """The stage that is built; without it, the last one."""
+    """The stage to build; the default is the last one."""
     rebuild: bool = False
-    """Whether each release is built, also of a content that has an image; so it gets the base images of its day."""
+    """Whether each release is built even if its content has an image, so that it gets the current base images."""
     cache: bool = False
-    """Whether what the Dockerfile's steps make is kept for the next build, in a repository of the service's own."""
+    """Whether the results of the Dockerfile's steps are kept for the next build, in a repository of the service's
+    own."""
     compute: Compute = "BUILD_GENERAL1_SMALL"
     """The machine that builds: SMALL has 2 vCPUs, MEDIUM 4, LARGE 8, XLARGE 36, 2XLARGE 72."""
     timeout: Annotated[int, Field(ge=5, le=480)] = 60
-    """Minutes."""
+    """Minutes after which the build fails."""
     registries: Registries = Registries()
 
 
@@ -96,7 +96,7 @@ class DeployPipelineArgs(TypedDict):
     approve: NotRequired[bool]
     """Whether somebody has to approve each release."""
     migrate: NotRequired[Migrate | None]
-    """Without it a release migrates nothing."""
+    """A command that each release runs before its deployment. Without it a release migrates nothing."""
 
 
 def upload_key(args: DeployPipelineArgs) -> str:

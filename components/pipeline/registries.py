@@ -24,21 +24,19 @@ class Login(Model):
     secret: types.SecretArn
     """The ARN of the secret, with its six last characters."""
     key: types.KeyArn | None = None
-    """The KMS key that it is encrypted with, where that is a key of your own."""
+    """The KMS key that encrypts it, if that is a key of your own."""
 
 
 class Registries(Model):
-    """Where base images come from that not everybody may pull, or not as often as a build needs to.
-
-    The image's build may read these, and nothing else may.
-    """
+    """Where base images come from that need a login, a permission or a cache to pull. Only the image's build may
+    read these."""
 
     logins: dict[types.RegistryHost, Login] = Field(default_factory=dict)
-    """By host: `docker.io`, `ghcr.io`. A login of Docker Hub's has a limit of its own, which the addresses of CodeBuild
-    share without one."""
+    """Logins by host: `docker.io`, `ghcr.io`. Docker Hub limits pulls by login; without a login the addresses of
+    CodeBuild share one limit."""
     repositories: list[types.RepositoryArn] = Field(default_factory=list)
-    """ECR repositories of other accounts or Regions, by ARN; `…:repository/base/*` is all below `base`. Their own
-    policies have to let this account pull."""
+    """ECR repositories of other accounts or Regions, by ARN; `…:repository/base/*` means everything below `base`.
+    Their own policies must allow this account to pull."""
     caches: list[types.CachePrefix] = Field(default_factory=list)
     """Prefixes of this account's pull-through cache rules, such as `docker-hub`. A Dockerfile then names
     `ACCOUNT.dkr.ecr.REGION.amazonaws.com/docker-hub/library/node:22`."""

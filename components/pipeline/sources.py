@@ -19,29 +19,29 @@ class GitHubUploader(GitHubRepository):
     """A repository on github.com that uploads."""
 
     branch: str = "main"
-    """Only workflows on it upload."""
+    """Only workflows on this branch may upload."""
 
 
 class GitLabUploader(GitLabProject):
-    """A project that uploads, on a GitLab that AWS reaches."""
+    """A project that uploads, on a GitLab that AWS can reach."""
 
     branch: str = "main"
-    """Only its pipelines upload."""
+    """Only pipelines of this branch may upload."""
 
 
 class PromoteFrom(Model):
-    """Another stack's service of the same name, whose image may be taken over as it is."""
+    """Another stack, whose service of the same name has the image to promote."""
 
     stack: types.StackName
     """Its name."""
     account: types.AccountId | None = None
-    """That stack's; without it, this one's."""
+    """That of the other stack; the default is that of this stack."""
     region: types.Region | None = None
-    """That stack's; without it, this one's."""
+    """That of the other stack; the default is that of this stack."""
 
 
 class PromoteTo(Model):
-    """Another account's stack that may take over this service's images, and read them for that only."""
+    """A stack of another account that may promote this service's images, and may read them only for that."""
 
     stack: types.StackName
     """Its name."""
@@ -53,27 +53,29 @@ class Source(Model):
     """Where a release comes from."""
 
     type: Literal["s3", "ecr", "promote"] = "s3"
-    """`s3`: a zip with a Dockerfile, uploaded by a CI that may do nothing else; its image is built here. `ecr`: an
-    image, pushed to the service's inbox by a CI that may do nothing else; nothing is built.
-    `promote`: images that another stack runs, and no others."""
+    """`s3`: a zip with a Dockerfile that a CI uploads; CodeBuild builds its image here. `ecr`: an image that a CI
+    pushes to the service's inbox; nothing is built. The CI may do nothing else. `promote`: only images that
+    another stack runs."""
     tag: types.ImageTag | None = None
-    """Of a pushed image: each push of it starts a release, and a push of any other tag starts nothing. `latest`, where
-    nothing is said."""
+    """The tag of pushed images: each push of it starts a release, and a push of any other tag starts nothing. The
+    default is `latest`."""
     upload_of: types.ServiceName | None = None
-    """Another service of the stack whose uploads this one is built of, too: both are in one repository, and one upload
-    releases each of them whose content has changed."""
+    """Another service of the stack whose uploads this service is also built from. Both are in one repository, and
+    one upload releases each of them whose content has changed."""
     images: bool = False
-    """Whether a CI may push images of uploads besides, before they are uploaded: one whose tag is that of an upload's
-    content is released instead of a build. Whoever pushes decides what runs, also the jobs of pull requests."""
+    """Whether a CI may also push images before their source is uploaded. If an image has the tag of an upload's
+    content, it is released and nothing is built. Whoever may push decides what runs, including the jobs of pull
+    requests."""
     github: GitHubUploader | None = None
-    """A hosted CI that uploads by a role, without an access key. The account needs GitHub's OIDC provider."""
+    """A repository on GitHub that uploads with a role, without an access key. The account needs GitHub's OIDC
+    provider."""
     gitlab: GitLabUploader | None = None
-    """The same with a GitLab's."""
+    """A project on a GitLab that uploads with a role. The account needs that GitLab's OIDC provider."""
 
     promote_from: PromoteFrom | None = None
-    """With it, `delivery promote` has this stack release the image that the other one runs; nothing is built."""
+    """With it, `delivery promote` releases in this stack the image that the other stack runs; nothing is built."""
     promote_to: list[PromoteTo] = Field(default_factory=list)
-    """Who may take over what this stack runs, where that is in another account; within one, nothing need be said."""
+    """The stacks of other accounts that may promote what this stack runs. Stacks of the same account need no entry."""
 
     @model_validator(mode="after")
     def _of_one_type(self) -> Self:

@@ -16,16 +16,16 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
 class Redirect(Model):
-    """A host that sends browsers on to another one, with the path and the query that they asked for."""
+    """A host that redirects browsers to another host, with the requested path and query."""
 
     host: types.Host
-    """That is asked for, in one of the zones of `domain`."""
+    """The requested host, in one of the zones of `domain`."""
     to: types.Host
-    """By HTTPS; a host of this stack's, or any other."""
+    """The host to redirect to, by HTTPS: a host of this stack, or any other."""
     priority: Annotated[int, Field(ge=1, le=50000)]
-    """Of the listener's rules, as of a route."""
+    """The priority of its listener rule, as for a route."""
     permanent: bool = True
-    """301, which a browser may keep for ever; else 302."""
+    """If true the status is 301, which browsers may keep for ever, otherwise 302."""
 
     @model_validator(mode="after")
     def _leads_away(self) -> Self:

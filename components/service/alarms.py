@@ -38,24 +38,23 @@ OFF = _Off(_off)
 
 
 class Alarms(Model):
-    """From where on a service has an alarm; `false` switches one off.
-
-    Each of them rolls back what is being deployed. All of them together are one more alarm, which has the service's
-    name, for whoever is to be paged. Each target group is judged by itself (`MEASURES`).
-    """
+    """The thresholds of a service's alarms; `false` turns an alarm off. Each alarm rolls back a deployment in
+    flight. One composite alarm over all of them has the service's name and notifies `notifications.page`. Each
+    target group is measured separately (`MEASURES`)."""
 
     server_errors: Annotated[Annotated[float, Field(gt=0, le=100)] | None, OFF] = 5
-    """Per cent of a minute's requests that the tasks answer with 5xx, in two of five minutes. 5 is what one of twenty
-    tasks causes that always fails. Fewer than 5 errors in a minute never count: at night one is many per cent. None
-    with `protocol: grpc`, whose errors are answers 200."""
+    """Per cent of a minute's requests that the tasks answer with 5xx, in two of five minutes. The default of 5 is
+    what one task of twenty causes when it always fails. Minutes with fewer than 5 errors never count, because at
+    night one error is many per cent. With `protocol: grpc` there is no such alarm, because failed calls are
+    answers with status 200."""
     latency: Annotated[Annotated[float, Field(gt=0)] | None, OFF] = 2
-    """Seconds in which 95 % of a minute's requests are answered, in three of five minutes. p95, because p99 of less
-    than a hundred requests is the slowest of them; fewer than 20 requests in a minute never count. A service that is
-    slower by its nature needs its own number: while an alarm is in ALARM, a deployment that ECS begins is not watched,
-    and CodeDeploy's ends at once."""
+    """Seconds in which 95 % of a minute's requests are answered, in three of five minutes. The alarm uses p95,
+    because p99 of less than a hundred requests is the slowest of them. Minutes with fewer than 20 requests never
+    count. A service that is normally slower needs its own number: while an alarm is in ALARM, a deployment that
+    ECS begins is not watched, and CodeDeploy's ends at once."""
     unhealthy_hosts: Annotated[Annotated[int, Field(ge=1)] | None, OFF] = 1
-    """Tasks that do not pass the load balancer's health check, in three of five minutes: longer than a task that starts
-    slowly."""
+    """How many tasks fail the load balancer's health check in three of five minutes, which is longer than a task
+    that starts slowly."""
 
 
 @dataclass(frozen=True)

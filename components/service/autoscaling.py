@@ -18,17 +18,14 @@ Tracking: TypeAlias = "aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfi
 
 
 class Backlog(Model):
-    """A queue whose messages say how many tasks there are to be.
-
-    What a message takes in seconds, and how long one may wait, give `per_task`: a task that needs 0.2 s a message has
-    300 of them behind it for a minute.
-    """
+    """A queue whose messages determine the number of tasks. `per_task` follows from the seconds that a message takes
+    and the time that a message may wait: with 0.2 s a message and a minute of waiting it is 300."""
 
     queue: types.QueueArn
-    """In the stack's own account and Region, where its metrics are."""
+    """The queue's ARN, in the stack's own account and Region, because its metrics are there."""
     per_task: Annotated[int, Field(ge=1)]
-    """How many visible messages each task may have before it (Application Auto Scaling, target tracking with metric
-    math)."""
+    """How many visible messages of the queue there may be for each task (Application Auto Scaling, target tracking
+    with metric math)."""
 
     def problem(self, scope: Scope) -> str | None:
         """Why scaling would see no message of the queue: a metric of its policies has neither account nor Region
@@ -48,39 +45,42 @@ class Backlog(Model):
 
 
 class Bounds(Model):
-    """Other bounds from a time on, until the next ones. Application Auto Scaling starts or stops tasks to fit them."""
+    """Other bounds from a given time until the next entry. Application Auto Scaling starts or stops tasks to fit
+    them."""
 
     at: Cron
-    """`cron(0 22 * * ? *)`, of six fields (Application Auto Scaling, Schedule recurring scaling actions)."""
+    """When the entry begins, as `cron(0 22 * * ? *)` with six fields (Application Auto Scaling, Schedule recurring
+    scaling actions)."""
     timezone: TimeZone = "UTC"
-    """What clock it goes by, such as `Asia/Tokyo`."""
+    """The time zone of `at`, such as `Asia/Tokyo`."""
     min: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Without it, `tasks.min`."""
+    """The default is `tasks.min`."""
     max: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Without it, `tasks.max`, and `min` where that is 0."""
+    """The default is `tasks.max`, or `min` if `tasks.max` is 0."""
 
 
 class Tasks(Model):
     """How many tasks run."""
 
     min: Annotated[int, Field(ge=1, le=1000)] = 1
-    """That run always, but for `schedule`."""
+    """The fewest tasks that run, unless `schedule` sets other bounds."""
     max: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """The most that scaling may start; without it, `min`."""
+    """The most tasks that scaling may start; the default is `min`."""
     target_cpu: Annotated[int, Field(ge=10, le=90)] | None = None
-    """Per cent of CPU that scaling aims at. Of several targets the one that wants most tasks decides; without any,
-    nothing scales (Application Auto Scaling, Target tracking)."""
+    """Per cent of CPU that scaling aims at. When there are several targets, the one that wants the most tasks
+    decides; without any, nothing scales (Application Auto Scaling, Target tracking)."""
     target_memory: Annotated[int, Field(ge=10, le=90)] | None = None
-    """Per cent of memory that it aims at: for an app whose memory grows and shrinks with its load."""
+    """Per cent of memory that scaling aims at: for an app whose memory follows its load."""
     target_requests: Annotated[int, Field(ge=1)] | None = None
-    """Requests a minute that each task answers. With one route only, and not where traffic shifts between two target
-    groups: this measure is one target group's (ECS, Use a target metric to scale)."""
+    """Requests per minute and task that scaling aims at. Allowed only with one route and without shifted traffic,
+    because the metric belongs to one target group (ECS, Use a target metric to scale)."""
 
     scale: Backlog | None = None
-    """By the messages of a queue; needs `cluster.insights`, which counts the tasks that run."""
+    """Scaling by the messages of a queue; needs `cluster.insights`, which counts the running tasks."""
 
     schedule: list[Bounds] = Field(default_factory=list)
-    """Bounds by the clock, such as none at night. With it a change of `min` and `max` counts from the next entry on."""
+    """Bounds by the clock, such as no tasks at night. With it a change of `min` and `max` takes effect from the next
+    entry."""
 
     @property
     def sleeps(self) -> bool:

@@ -15,16 +15,15 @@ ON_DEMAND, ON_SPOT = "FARGATE", "FARGATE_SPOT"
 
 
 class Capacity(Model):
-    """How a service's tasks are shared between Fargate on demand and Spot, which costs less and may be taken back two
-    minutes after a warning.
-    """
+    """How a service's tasks are shared between Fargate on demand and Spot, which costs less and may stop a task two
+    minutes after a warning."""
 
     spot: Annotated[int, Field(ge=0, le=1000)]
-    """Of further tasks, so many on Spot for each one on demand; 0 for none (ECS API, CapacityProviderStrategyItem:
-    weight)."""
+    """How many of the further tasks are on Spot for each one on demand; 0 for none (ECS API,
+    CapacityProviderStrategyItem: weight)."""
     on_demand_base: Annotated[int, Field(ge=0, le=1000)] = 0
     """How many tasks are on demand before any is on Spot (base). A release starts new tasks beside the old ones, and
-    shares those by themselves."""
+    applies the base and the shares to them separately."""
 
 
 def shares(capacity: Capacity | None, *, spot: bool) -> tuple[ProviderShare, ...]:

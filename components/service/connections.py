@@ -25,11 +25,13 @@ class Connection(Model):
     """Something that the tasks connect to: a security group's port, or another service of the stack."""
 
     security_group: types.SecurityGroupId | None = None
-    """Of a database, a cache or anything else in the VPC; it gets a rule that lets the tasks in at `port`."""
+    """The security group of a database, a cache or anything else in the VPC; it gets an inbound rule for the tasks
+    at `port`."""
     port: Port | None = None
-    """With `security_group`."""
+    """The port; required with `security_group`."""
     service: types.ServiceName | None = None
-    """The tasks reach it by its name and its `task.port`, as in `http://api:4000`: by ECS Service Connect."""
+    """Another service of the stack. The tasks reach it by its name and its `task.port`, as in `http://api:4000`,
+    through ECS Service Connect."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

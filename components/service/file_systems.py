@@ -20,19 +20,20 @@ NFS = 2049
 
 
 class FileSystem(Model):
-    """An EFS file system, which outlives the tasks, and where a task has it."""
+    """An EFS file system, which outlives the tasks, and where a task mounts it."""
 
     file_system: types.FileSystemId
-    """Its id; it exists, and outlives the stack."""
+    """The id of an existing file system; it outlives the stack."""
     path: types.ContainerPath
-    """The folder of the container; what the image has there is not seen."""
+    """The folder of the container; it hides what the image has there."""
     access_point: types.AccessPointId | None = None
-    """A folder of the file system with an owner of its own. Without one a task sees all of it, and its root user is
-    nobody there (EFS, IAM: ClientRootAccess is not given)."""
+    """A folder of the file system with its own owner. Without one a task sees the whole file system, and its root
+    user has no root rights there (EFS, IAM: ClientRootAccess is not granted)."""
     read_only: bool = False
-    """Whether the tasks may not write into it."""
+    """Whether the tasks may only read it."""
     security_group: types.SecurityGroupId | None = None
-    """That of its mount targets, which then lets in these tasks at port 2049; without it, that is its owner's to do."""
+    """The security group of its mount targets. The stack opens port 2049 of it to these tasks; without this key its
+    owner must do so."""
 
     def volume(self, name: str) -> dict[str, Any]:
         """The task definition's volume."""

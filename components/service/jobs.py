@@ -40,22 +40,21 @@ EVENT_AGE = 900
 
 
 class Job(Model):
-    """A command that runs in a task of its own with the released image, and the service's network, roles and
-    parameters. One run goes on at a time: what is due meanwhile is left out, and told.
-    """
+    """A command that runs in its own task with the released image, and the service's network, roles and parameters.
+    A job has one run at a time: a run that is due meanwhile is skipped, and Slack is told."""
 
     command: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-    """Run by the image's entry point, such as `[bin/clean, --old]`."""
+    """The command for the image's entry point, such as `[bin/clean, --old]`."""
     schedule: CronOrRate | None = None
-    """When it runs: `cron(0 3 * * ? *)`, of six fields, or `rate(15 minutes)`, which runs it at once, too (EventBridge
-    Scheduler, Schedule types). Without it, only by hand: `delivery run`."""
+    """When it runs: `cron(0 3 * * ? *)` with six fields, or `rate(15 minutes)`, which also runs it once at creation
+    (EventBridge Scheduler, Schedule types). Without it, it runs by hand only: `delivery run`."""
     timezone: TimeZone = "UTC"
-    """What clock `cron` goes by, such as `Asia/Tokyo`. A time that the clock jumps over is left out, and one that it
-    shows twice runs the job once."""
+    """The time zone of `cron`, such as `Asia/Tokyo`. When the clock jumps over a time, the job does not run; when it
+    shows a time twice, the job runs once."""
     timeout: Annotated[int, Field(ge=1, le=1440)] = 60
-    """Minutes until a run is stopped, which is a failure."""
+    """Minutes after which a run is stopped, which counts as a failure."""
     retries: Annotated[int, Field(ge=0, le=5)] = 0
-    """How often a run by schedule that has failed is tried again, at once."""
+    """How often a failed scheduled run is retried, at once."""
 
     @model_validator(mode="after")
     def _by_schedule(self) -> Self:

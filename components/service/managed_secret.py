@@ -14,23 +14,21 @@ from components.model import Model
 
 
 class ManagedSecret(Model):
-    """A secret of Secrets Manager, or one key of its JSON. Its value is not ours; only `version` pins it.
-
-    A task and a build read it when they start. Rotated, it is another value for the tasks that start from then on,
-    while those that run keep the former one (ECS, Pass Secrets Manager secrets): `delivery redeploy` gives it to all.
-    """
+    """A secret of Secrets Manager, or one key of its JSON. Somebody else keeps its value; only `version` pins it. A
+    task and a build read it when they start. After a rotation, tasks that start get the new value, while running
+    tasks keep the old one (ECS, Pass Secrets Manager secrets); `delivery redeploy` gives the new value to all."""
 
     arn: types.SecretArn
     """Its whole ARN, with its six last characters."""
     json_key: types.JsonKey | None = None
-    """The key of the JSON that it is; without one, all of it."""
+    """One key of a JSON secret; the default is the whole secret."""
     stage: types.VersionStage | None = None
-    """A version by its label; AWSCURRENT without it, which rotation moves."""
+    """A version by its label; the default is AWSCURRENT, which rotation moves."""
     version: types.SecretVersion | None = None
-    """A version by its id, which always is the same value."""
+    """A version by its id, which always has the same value."""
     key: types.KeyArn | None = None
-    """The KMS key that it is encrypted with, where that is a key of your own; a secret of another account has one.
-    Without it, the key that AWS keeps for Secrets Manager, which needs no permission."""
+    """The KMS key that encrypts it, if that is a key of your own; a secret of another account has one. The default
+    is AWS's own key for Secrets Manager, which needs no permission."""
 
     @model_validator(mode="after")
     def _one_version(self) -> Self:

@@ -23,16 +23,16 @@ Reader = Literal["build", "runtime"]
 
 
 class External(Model):
-    """A parameter that somebody else keeps; its value is not ours, and not pinned by a release."""
+    """A parameter that somebody else keeps. A release does not pin its value."""
 
     name: types.ExternalName
     """Its name, in this account and Region."""
     key: types.KeyArn | None = None
-    """The KMS key that it is encrypted with, where that is a key of your own. Without it, the key that AWS keeps for
-    Parameter Store, which needs no permission."""
+    """The KMS key that encrypts it, if that is a key of your own. The default is AWS's own key for Parameter Store,
+    which needs no permission."""
     secret: bool = True
-    """Whether the image's build reads it as a secret, which stays out of the image, or as a build argument, which is in
-    its history."""
+    """If true, the image's build reads it as a secret, which is not in the image; otherwise as a build argument,
+    which is in the image's history."""
 
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
@@ -57,7 +57,7 @@ class Parameter(Model):
     value: types.ParameterValue | None = None
     """A plain value."""
     secret: bool = False
-    """The value is in the encrypted config `secrets`, under the service's name and this one."""
+    """If true, the value is in the encrypted config `secrets`, under the names of the service and of this parameter."""
     external: (
         Annotated[External, BeforeValidator(_named, json_schema_input_type=External | types.ExternalName)] | None
     ) = None

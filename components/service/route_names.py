@@ -24,14 +24,15 @@ VALUES_OF_A_RULE, WILDCARDS_OF_A_RULE = 5, 5
 
 
 class Route(Model):
-    """One way in: a target group and a listener rule."""
+    """A host, and paths of it, that lead to the service: a target group and a listener rule."""
 
     host: types.Host
-    """A zone of `domain`, or one label below it."""
+    """The host: a zone of `domain`, or one label below it."""
     paths: types.UniqueList[types.PathPattern] = Field(default_factory=list)
     """Path patterns such as `/api/*`; none means every path. At most four, with at most five wildcards."""
     priority: Annotated[int, Field(ge=1, le=50000)]
-    """Of the listener's rules the lowest that fits decides; no two routes of a stack share one."""
+    """Among the listener's rules that match a request, the one with the lowest number decides. No two routes of a
+    stack share a number."""
 
     @model_validator(mode="after")
     def _fits_a_rule(self) -> Self:

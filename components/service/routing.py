@@ -26,24 +26,25 @@ ANY_PORT = 80
 
 
 class HealthCheck(Model):
-    """How the load balancer asks whether a task is healthy."""
+    """How the load balancer checks whether a task is healthy."""
 
     path: types.Path = "/"
-    """With protocol grpc a method, `/package.Service/Method`."""
+    """The path to request. With protocol grpc it is a method, `/package.Service/Method`."""
     matcher: types.HealthyCodes | None = None
-    """Codes that mean healthy: of HTTP `200`, `200,302`, `200-299`; of gRPC `0`, `0,12`. Without it 200, or 0."""
+    """Codes that mean healthy: for HTTP `200`, `200,302` or `200-299`; for gRPC `0` or `0,12`. The default is 200,
+    or 0."""
     interval: Annotated[int, Field(ge=5, le=300)] = 10
-    """Seconds between two requests. A new task has traffic after `interval` to `interval` times `healthy`: 10 to 20,
-    where AWS's own 30 and 5 make up to 150 of each wave of a deployment."""
+    """Seconds between two requests. A new task gets traffic after `interval` to `interval` times `healthy`, which is
+    10 to 20 seconds. With AWS's defaults of 30 and 5 each wave of a deployment would take up to 150."""
     timeout: Annotated[int, Field(ge=2, le=120)] = 5
     """Seconds to wait for an answer; less than the interval."""
     healthy: Annotated[int, Field(ge=2, le=10)] = 2
-    """Good answers in a row that make a task healthy."""
+    """How many good answers in a row make a task healthy."""
     unhealthy: Annotated[int, Field(ge=2, le=10)] = 3
-    """Bad answers in a row that make it unhealthy."""
+    """How many bad answers in a row make it unhealthy."""
     grace: Annotated[int, Field(ge=0, le=3600)] = 60
-    """Seconds after a task's start in which bad answers do not count. It delays no healthy task; what it costs is how
-    late a task that never answers is given up."""
+    """Seconds after a task's start in which bad answers do not count. It does not delay healthy tasks; it only
+    delays giving up on a task that never answers."""
 
     @model_validator(mode="after")
     def _answers_before_the_next(self) -> Self:
@@ -74,12 +75,11 @@ def protocol_problem(protocol: Protocol, check: HealthCheck) -> str | None:
 
 
 class Stickiness(Model):
-    """A browser's requests go to the task that answered its first one, as long as that is there: by the load balancer's
-    cookie `AWSALB`. A deployment replaces the tasks all the same, so nothing may be lost that only a task knows.
-    """
+    """A browser's requests go to the task that answered its first one, as long as that task runs, by the load
+    balancer's cookie `AWSALB`. A deployment still replaces tasks, so no data may exist in one task only."""
 
     seconds: Annotated[int, Field(ge=1, le=604800)] = 86400
-    """After the last request; a week at most (ELB, Sticky sessions)."""
+    """Seconds after the last request, at most a week (ELB, Sticky sessions)."""
 
 
 class ShiftArgs(TypedDict):

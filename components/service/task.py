@@ -16,20 +16,20 @@ class Task(Model):
     """The size of a service's tasks, and where they listen."""
 
     cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384, 32768]
-    """CPU units; 1024 are one vCPU."""
+    """CPU units; 1024 is one vCPU."""
     memory: int
-    """MiB, as Fargate offers for the cpu."""
+    """MiB; an amount that Fargate offers for this `cpu`."""
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    """Of the tasks, and so of the machine that builds the image."""
+    """The architecture of the tasks, and of the machine that builds the image."""
     port: Port | None = None
-    """Where the container listens. A service with routes needs one."""
+    """The port on which the container listens. A service with routes needs one."""
     ephemeral_storage: Annotated[int, Field(ge=EPHEMERAL_GIB[0], le=EPHEMERAL_GIB[1])] | None = None
-    """GiB of a task's own disk, which ends with it; without it Fargate gives 20. Images count (ECS, Fargate task
-    ephemeral storage)."""
+    """GiB of the task's own disk, which ends with the task; the default is 20. Images use part of it (ECS, Fargate
+    task ephemeral storage)."""
     volumes: dict[types.VolumeName, FileSystem] = Field(default_factory=dict)
-    """EFS file systems by a name of your own, for the containers of the service's image."""
+    """EFS file systems, each under a name of your own, for the containers of the service's image."""
     kms_keys: list[types.KeyArn] = Field(default_factory=list)
-    """Customers' keys that encrypt what the template itself names: secrets, parameters, environment files."""
+    """Your own KMS keys that encrypt what the template itself names: secrets, parameters, environment files."""
 
     def placeholders(self) -> dict[str, int | str | None]:
         """What a task template's placeholders stand for; None for the port where the tasks listen nowhere."""

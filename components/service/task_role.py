@@ -11,14 +11,14 @@ from components.model import Model
 
 
 class Permission(Model):
-    """One thing that the app itself may do in AWS, with its task role."""
+    """AWS actions that the app itself may call, with its task role."""
 
     actions: Annotated[list[types.Action], Field(min_length=1)]
-    """As `s3:GetObject`."""
+    """The actions, such as `s3:GetObject`."""
     resources: Annotated[list[types.Resource], Field(min_length=1)]
     """Their ARNs."""
     reason: Annotated[str, Field(min_length=10)] | None = None
-    """Why there is a `*` or a `?`; needed where there is one."""
+    """Why an ARN or action contains `*` or `?`; required if one does."""
 
     @model_validator(mode="after")
     def _no_wildcard_without_a_reason(self) -> Self:

@@ -11,11 +11,11 @@ from components.service.strategies.native import BAKES, NativeStrategy
 
 
 class CanaryStrategy(NativeStrategy):
-    """`percent` of the traffic shifts, and after `interval` the rest."""
+    """`percent` of the traffic shifts first, and the rest after `interval`."""
 
     strategy: Literal["canary"]
     percent: Annotated[int, Field(ge=1, le=99)] = 10
-    """Of the traffic, that shifts first."""
+    """Per cent of the traffic that shifts first."""
     interval: Annotated[int, Field(**BAKES)] = 10
     """Minutes between the two shifts."""
 

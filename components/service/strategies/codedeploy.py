@@ -138,7 +138,7 @@ class CodeDeployer(Deployer):
 
 
 class CodeDeployStrategy(Strategy):
-    """New tasks beside the old ones, then the traffic shifts, and back when something fails."""
+    """New tasks start beside the old ones, then the traffic shifts; it shifts back when something fails."""
 
     controller: ClassVar[Controller] = CONTROLLERS["CODE_DEPLOY"]
     shifts: ClassVar[bool] = True
@@ -166,19 +166,19 @@ class CodeDeployStrategy(Strategy):
 
     strategy: Literal["codedeploy"]
     shift: Literal["all_at_once", "canary", "linear"] = "all_at_once"
-    """How traffic shifts: at once, `percent` and after `interval` the rest, or `percent` every `interval`."""
+    """How traffic shifts: all at once; `percent` first and the rest after `interval`; or `percent` every `interval`."""
     percent: Annotated[int, Field(ge=1, le=99)] | None = None
-    """Of the traffic, for canary and linear."""
+    """Per cent of the traffic, for canary and linear."""
     interval: Annotated[int, Field(ge=1, le=LONGEST_SHIFT)] | None = None
-    """Minutes, for canary and linear; the whole shift takes two days at most."""
+    """Minutes, for canary and linear; the whole shift may take at most two days."""
     wait: Annotated[int, Field(ge=0, le=2880)] = 5
-    """Minutes that the old tasks stay after the shift; until they are over, going back is a shift of traffic."""
+    """Minutes that the old tasks stay after the shift. During this time a rollback only shifts the traffic."""
     test_port: Port | None = None
-    """Where the load balancer shows the new tasks before the traffic shifts, to whoever may connect to it
-    (`cluster.allowed_cidrs`). Services may share one."""
+    """The port at which the load balancer serves the new tasks before the traffic shifts, to everyone who may
+    connect to it (`cluster.allowed_cidrs`). Services may share a port."""
     hooks: dict[LIFECYCLE_EVENTS, types.FunctionArn] = Field(default_factory=dict)
-    """Lambda functions that CodeDeploy calls and waits for, at most an hour each; not in the first release, whose tasks
-    start when it is over."""
+    """Lambda functions that CodeDeploy calls and waits for, at most an hour each. The first release calls none,
+    because its tasks start only after it."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

@@ -16,7 +16,7 @@ class LinearStrategy(NativeStrategy):
 
     strategy: Literal["linear"]
     percent: Annotated[int, Field(ge=3, le=99)] = 20
-    """Of the traffic, in each step."""
+    """Per cent of the traffic in each step."""
     interval: Annotated[int, Field(**BAKES)] = 3
     """Minutes between two steps."""
 

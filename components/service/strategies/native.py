@@ -75,21 +75,21 @@ class NativeStrategy(Strategy):
     }
 
     bake: Annotated[int, Field(**BAKES)] = 5
-    """Minutes that the old tasks stay when all traffic has shifted; until they are over, going back is a shift of
-    traffic, and an alarm of the service's does it."""
+    """Minutes that the old tasks stay after all traffic has shifted. During this time a rollback only shifts the
+    traffic, and an alarm of the service triggers it."""
     test_port: Port | None = None
-    """Where the load balancer shows the new tasks before the traffic shifts, to whoever may connect to it
-    (`cluster.allowed_cidrs`). Services may share one."""
+    """The port at which the load balancer serves the new tasks before the traffic shifts, to everyone who may
+    connect to it (`cluster.allowed_cidrs`). Services may share a port."""
     pause: Annotated[int, Field(ge=1, le=LONGEST)] | None = None
-    """Minutes that a deployment waits, with the new tasks on the test port and no traffic yet, for `delivery continue`
-    or `delivery abort`; when they are over it goes back. Without it, it does not wait."""
+    """Minutes that a deployment waits for `delivery continue` or `delivery abort`, with the new tasks on the test
+    port and without traffic. After that time ECS rolls it back. Without this key it does not wait."""
     follow: Annotated[int, Field(ge=1, le=LONGEST)] | None = None
-    """Minutes for which `up` follows the deployment of an edit, its pause included; then `up` ends well, says what goes
-    on and how to watch it, and the next `up` tells whether it stands. Without it, `up` follows it to its end, or until
-    it pauses."""
+    """Minutes for which `up` follows the deployment of an edit, its pause included. Then `up` succeeds, prints what
+    still runs and how to watch it, and the next `up` tells whether the edit stands. Without it, `up` follows the
+    deployment to its end, or until it pauses."""
     hooks: dict[LIFECYCLE_STAGES, types.FunctionArn] = Field(default_factory=dict)
-    """Lambda functions that ECS calls, by the stage of a deployment, and waits for: each answers `hookStatus`:
-    `SUCCEEDED`, `FAILED` or `IN_PROGRESS`. What they take counts in `timeout`."""
+    """Lambda functions by stage of the deployment. ECS calls each and waits for its `hookStatus`: `SUCCEEDED`,
+    `FAILED` or `IN_PROGRESS`. Their time counts towards `timeout`."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

@@ -16,9 +16,9 @@ class RollingStrategy(Strategy):
     """ECS replaces tasks a few at a time."""
 
     strategy: Literal["rolling"] = "rolling"
-    """`rolling`: ECS replaces tasks a few at a time. `blue_green`, `canary`, `linear`: new tasks beside the old ones,
-    then ECS shifts the traffic, at once, in two steps or in many, and back when something fails. `codedeploy`: the same
-    by CodeDeploy."""
+    """`rolling`: ECS replaces tasks a few at a time. `blue_green`, `canary`, `linear`: new tasks start beside the
+    old ones, then ECS shifts the traffic at once, in two steps or in many, and shifts it back when something
+    fails. `codedeploy`: the same by CodeDeploy."""
 
     def service_arguments(
         self, alarms: aws.ecs.ServiceAlarmsArgsDict | None, shift_role_arn: pulumi.Input[str] | None

@@ -139,13 +139,14 @@ class Strategy(Model):
 
     strategy: str
     timeout: Annotated[int, Field(ge=5, le=60)] = 15
-    """Minutes until a deployment by ECS counts as failed that has not completed: in the pipeline, in which nothing else
-    is released meanwhile, and in `up`. More than the slowest good one takes, the bake time of its alarms included; 60
-    is the most that CodePipeline's ECS action allows. With `blue_green`, `canary` and `linear` the minutes of the
-    shift, of `bake` and of `pause` come on top of it. With `codedeploy`, that much for the tasks of the first release
-    and of a change of strategy; any other deployment CodeDeploy itself gives up after an hour."""
+    """Minutes after which an uncompleted deployment by ECS counts as failed, both in the pipeline, which releases
+    nothing else meanwhile, and in `up`. Set it above the time of the slowest good deployment, including the bake
+    time of its alarms; CodePipeline's ECS action allows at most 60. With `blue_green`, `canary` and `linear` the
+    minutes of the shift, of `bake` and of `pause` are added. With `codedeploy` it limits only the start of the
+    tasks in the first release and in a change of strategy; CodeDeploy itself gives up any other deployment after
+    an hour."""
     replace: bool = False
-    """Allow a change of `strategy` to replace the ECS service; AWS cannot change the controller of one."""
+    """Whether a change of `strategy` may replace the ECS service; AWS cannot change a service's controller."""
 
     @model_validator(mode="before")
     @classmethod

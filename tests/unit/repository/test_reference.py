@@ -1,5 +1,6 @@
 """The generated reference is as fresh as what it is written from, and says something of everything."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def test_every_key_of_a_stack_file_says_what_it_is() -> None:
     assert silent == set()
 
 
+def test_a_part_of_a_stack_file_is_required_only_where_no_other_file_may_give_it() -> None:
+    sections = stack_file.page().split("\n## ")
+    required = {
+        section.split("\n")[0]: re.findall(r"^\| `(\w+)` \| [^|]* \| required ", section, re.MULTILINE)
+        for section in sections
+        if section.startswith(("`fargate-delivery:`…", "`fargate-delivery:common`"))
+    }
+    assert required == {"`fargate-delivery:`…": ["domain"], "`fargate-delivery:common`": []}
+
+
 def test_every_model_has_a_section() -> None:
     schema = StackFile.model_json_schema(by_alias=True)
     titles = [model["title"] for _, model in stack_file.models(schema)]
@@ -48,11 +59,11 @@ def test_every_model_has_a_section() -> None:
         ({"type": "integer", "minimum": 1}, "1 or more"),
         ({"type": "number", "exclusiveMinimum": 0, "maximum": 100}, "above 0 to 100"),
         ({"type": "number", "maximum": 5}, "up to 5"),
-        ({"type": "string"}, "a text"),
-        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "a text"),
+        ({"type": "string"}, "text"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "text"),
         ({"anyOf": [{"$ref": "#/$defs/A"}, {"const": False}]}, "keys of its own or `false`"),
         ({"type": "array", "items": {"enum": ["a", "b"]}}, "a list of `a`, `b`"),
-        ({"type": "object", "additionalProperties": {"type": "string"}}, "name: a text"),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, "name: text"),
         ({"type": "object", "patternProperties": {"^a": {"$ref": "#/$defs/A"}}}, "name: keys of its own"),
     ],
 )
