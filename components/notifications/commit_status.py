@@ -40,29 +40,30 @@ class CommitFeedbackArgs(TypedDict):
 
     scope: Scope
     pipelines: Sequence[str]
-    """The names of the stack's."""
+    """The names of the stack's pipelines."""
     host: str
     """`github` or `gitlab`."""
     api: str | None
-    """The address of its REST API; None for the host's own."""
+    """The address of the host's REST API; None for the host's own cloud."""
     token: pulumi.Input[str]
-    """What may set statuses and comment; a secret."""
+    """A token that may set statuses and comment; a secret."""
     store: DeliveryStore
-    """Where sources arrive, and the steps' code is."""
+    """The bucket of the sources and of the steps' code."""
     log_retention_days: int
     page: NotRequired[str | None]
-    """The SNS topic that the alarm tells."""
+    """The SNS topic that the alarm notifies."""
 
 
 class CommitFeedback(pulumi.ComponentResource):
-    """A commit's status on GitHub or GitLab follows its release, and a failure is a comment with the build's log.
+    """Sets a commit's status on GitHub or GitLab as its release goes on, and comments on a failure with the build's
+    log.
 
     An upload names its commit by its metadata. EventBridge calls the host's REST API through API destinations. No event
-    of CodePipeline's names a commit, so for an execution that ends without a release it calls a function, which looks
-    why and publishes that.
+    of CodePipeline names a commit. So when an execution ends without a release, EventBridge calls a function, which
+    finds out why and publishes the reason.
 
-    Produces: a connection, two API destinations, a Lambda function with its log group, role and policy, four rules with
-    their targets and role, and a dead-letter queue with its policy and alarm.
+    Produces: a connection, two API destinations, a Lambda function with its log group, role and policy, four rules
+    with their targets and role, and a dead-letter queue with its policy and alarm.
     """
 
     alarm_name: pulumi.Output[str]

@@ -23,28 +23,28 @@ class NotificationsArgs(TypedDict):
 
     scope: Scope
     pipelines: Sequence[str]
-    """The names of the stack's."""
+    """The names of the stack's pipelines."""
     webhook: pulumi.Input[str]
     """The URL of a Slack app's incoming webhook; a secret."""
     level: NotRequired[Level]
-    """How much is told; everything without it."""
+    """Which messages are sent; by default all."""
     jobs: NotRequired[bool]
     """Whether services have jobs."""
     production: NotRequired[bool]
-    """Whether the messages stand out."""
+    """Whether the messages are marked with 🚨, for production."""
     page: NotRequired[str | None]
-    """The SNS topic that the alarm tells."""
+    """The SNS topic that the alarm notifies."""
 
 
 class Notifications(pulumi.ComponentResource):
     """Messages to a Slack channel, through an EventBridge API destination.
 
-    The destination is an incoming webhook and not `chat.postMessage`: that one answers errors with HTTP status 200,
-    which EventBridge takes for success. A webhook's errors have a status of their own, so EventBridge tries again what
-    can succeed (429, 5xx) for a day, and the rest goes to a dead-letter queue, whose alarm goes off.
+    The destination is an incoming webhook, not `chat.postMessage`, which answers errors with HTTP status 200, so
+    EventBridge treats them as success. A webhook's errors have their own status: EventBridge retries what can succeed
+    (429, 5xx) for a day, and puts the rest into a dead-letter queue, whose alarm goes off.
 
-    Produces: a connection, an API destination and the role that EventBridge calls it with; for each message a rule and
-    its target; a dead-letter queue with its policy and alarm.
+    Produces: a connection, an API destination and the role with which EventBridge calls it; for each message a rule
+    and its target; a dead-letter queue with its policy and alarm.
     """
 
     alarm_name: pulumi.Output[str]

@@ -84,17 +84,17 @@ class DeployPipelineArgs(TypedDict):
     """Inputs of `DeployPipeline`."""
 
     service: EcsService
-    """The service whose images it releases."""
+    """The service whose images the pipeline releases."""
     source: NotRequired[Source]
-    """What is uploaded, and who does by a role, besides the user that has a key."""
+    """What is uploaded, and who uploads with a role, besides the IAM user."""
     build: NotRequired[Build]
-    """The machine of the image's build."""
+    """The settings of the image's build."""
     shares_upload: NotRequired[bool]
-    """Whether another service is built of this one's uploads."""
+    """Whether another service is built from this service's uploads."""
     assets: NotRequired[Assets | None]
-    """What of the last releases a new image gets; nothing without it."""
+    """Which assets of the last releases a new image gets; by default none."""
     approve: NotRequired[bool]
-    """Whether somebody has to approve each release."""
+    """Whether somebody must approve each release."""
     migrate: NotRequired[Migrate | None]
     """A command that each release runs before its deployment. Without it a release migrates nothing."""
 

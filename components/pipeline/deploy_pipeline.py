@@ -48,28 +48,29 @@ Starter = tuple[aws.iam.Role, aws.iam.RolePolicy]
 
 
 class DeployPipeline(pulumi.ComponentResource):
-    """Source → Build → Package → Approve → Deploy (Migrate, Deploy, Release), started by an upload or a push only.
+    """Source → Build → Package → Approve → Deploy (Migrate, Deploy, Release), started only by an upload or a push.
 
-    Build is there where images are built, Approve and Migrate for a service that asks for them.
+    Build exists where images are built, Approve and Migrate for a service that configures them.
 
-    Produces: the uploader (an IAM user that may put one object, or push to one repository) and, where asked for, a role
-    that may the same; a CodeBuild project for uploads, or the repository that images are pushed to; a Lambda function;
-    a CodePipeline V2; and the EventBridge rule that starts it with what was uploaded. Each that acts has its role.
+    Produces: the uploader (an IAM user that may put one object, or push to one repository) and, if configured, a
+    role with the same permissions; a CodeBuild project for uploads, or the repository that images are pushed to; a
+    Lambda function; a CodePipeline V2; and the EventBridge rule that starts it with what was uploaded. Each of these
+    has its own role.
     """
 
     name: pulumi.Output[str]
     """The pipeline's name."""
     uploader: pulumi.Output[str] | None
-    """The IAM user of the on-premises CI; None where nobody uploads. Its access key is made outside Pulumi, so no state
-    holds it."""
+    """The IAM user of the on-premises CI; None where nobody uploads. Its access key is created outside Pulumi, so no
+    state contains it."""
     upload_role_arn: pulumi.Output[str] | None
     """The role of a hosted CI; None where only the user uploads."""
     push_role_arn: pulumi.Output[str] | None
-    """The role of pull requests' jobs, which push images of uploads to come; None where they do not."""
+    """The role of pull requests' jobs, which push images of later uploads; None where they do not."""
     push_to: pulumi.Output[str] | None
-    """The inbox of images, without a tag; None where there is none."""
+    """The repository of the inbox, without a tag; None where there is no inbox."""
     upload_to: pulumi.Output[str] | None
-    """Where it uploads to: `s3://…`, or the name of an image with its tag; None where nobody does."""
+    """The destination of uploads: `s3://…`, or the name of an image with its tag; None where nobody uploads."""
 
     def __init__(self, name: str, args: DeployPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeployPipeline", name, {"service": args["service"].service}, opts)

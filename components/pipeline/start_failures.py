@@ -14,13 +14,13 @@ class StartFailuresArgs(TypedDict):
 
     scope: Scope
     jobs: NotRequired[bool]
-    """Whether services have jobs, whose runs and ends are called for by events, too."""
+    """Whether services have jobs, which events start and end too."""
     page: NotRequired[str | None]
-    """The SNS topic that the alarm tells."""
+    """The SNS topic that the alarm notifies."""
 
 
 class StartFailures(pulumi.ComponentResource):
-    """A dead-letter queue for what starts the stack's pipelines and jobs, and an alarm on it.
+    """A dead-letter queue for the events that start the stack's pipelines and jobs, and an alarm on it.
 
     Produces: a queue, its policy and its alarm.
     """

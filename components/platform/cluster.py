@@ -20,23 +20,23 @@ class ClusterArgs(TypedDict):
     """Inputs of `Cluster`."""
 
     scope: Scope
-    """The cluster that is made has the stack's name; none is made where the scope has one that exists."""
+    """A created cluster has the stack's name; if the scope has an existing cluster, none is created."""
     insights: NotRequired[Literal["disabled", "enabled", "enhanced"]]
     """CloudWatch Container Insights."""
     log_retention_days: int
     protect: NotRequired[bool]
     """Deletion protection of the log's key."""
     namespace: NotRequired[bool]
-    """Whether services find each other by their names, by ECS Service Connect."""
+    """Whether services find each other by their names, through ECS Service Connect."""
 
 
 class Cluster(pulumi.ComponentResource):
-    """A Fargate cluster, or one that exists. Each session of ECS Exec in it is logged, encrypted; who may have one, its
-    services say. Of one that exists whoever has made it decides about sessions.
+    """A Fargate cluster, or an existing one. In a created cluster each session of ECS Exec is logged, encrypted; the
+    services say who may open one. In an existing cluster its owner decides about sessions.
 
     Produces: an `aws.ecs.Cluster` and its `aws.ecs.ClusterCapacityProviders` (FARGATE and FARGATE_SPOT), a log group
-    and its `aws.kms.Key`; where services find each other by name, an `aws.servicediscovery.HttpNamespace`.
-    Of a cluster that exists a parameter only, with its name.
+    and its `aws.kms.Key`; if services find each other by name, an `aws.servicediscovery.HttpNamespace`. For an
+    existing cluster only a parameter with its name.
     """
 
     name: pulumi.Output[str]
@@ -44,7 +44,7 @@ class Cluster(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     """The cluster's ARN."""
     namespace_arn: pulumi.Output[str] | None
-    """Where services find each other by their names; None where none connects to another."""
+    """The namespace in which services find each other by name; None where none connects to another."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         scope = args["scope"]

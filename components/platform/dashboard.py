@@ -42,7 +42,7 @@ class Charted(TypedDict):
     """Its name in the stack file."""
     ecs_name: pulumi.Input[str]
     log_group: pulumi.Input[str]
-    """Where its containers log."""
+    """The ARN of its containers' log group."""
     pipeline: pulumi.Input[str]
     """Its pipeline's name."""
     target_groups: Sequence[pulumi.Input[str]]

@@ -24,9 +24,9 @@ class DeliveryStoreArgs(TypedDict):
     """Inputs of `DeliveryStore`."""
 
     artifact_prefixes: Sequence[str]
-    """The folders where pipelines keep their artifacts, which age."""
+    """The folders where pipelines keep their artifacts, which expire."""
     report_prefixes: NotRequired[Sequence[str]]
-    """The folders of what was reported, which ages too."""
+    """The folders of the reports' objects, which expire too."""
     protect: NotRequired[bool]
     """Deletion protection; without it the bucket is emptied and deleted with the stack."""
 
@@ -43,7 +43,7 @@ class DeliveryStore(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     """The bucket's ARN."""
     steps_key: pulumi.Output[str]
-    """The object that is the code of the pipelines' steps."""
+    """The object with the code of the pipelines' steps."""
 
     def __init__(self, name: str, args: DeliveryStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:DeliveryStore", name, dict(args), opts)

@@ -35,15 +35,15 @@ class ImageRepositoryArgs(TypedDict):
     """Inputs of `ImageRepository`."""
 
     platform: Platform
-    """With deletion protection; without it the images are deleted with the stack."""
+    """The platform, with its deletion protection; without protection the images are deleted with the stack."""
     readers: NotRequired[Sequence[str]]
     """The ARNs of roles of other accounts that pull from it."""
 
 
 class ImageRepository(pulumi.ComponentResource):
-    """The release repository of a service, written by the pipeline's Build, Package and Release only.
+    """The release repository of a service, to which only the pipeline's Build, Package and Release write.
 
-    Made before the service that runs its images and the pipeline that pushes them.
+    It is created before the service that runs its images and the pipeline that pushes them.
 
     Produces: an `aws.ecr.Repository` with its lifecycle policy and, for readers, its policy.
     """
@@ -53,7 +53,7 @@ class ImageRepository(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     """The repository's ARN."""
     url: pulumi.Output[str]
-    """What an image's name starts with: `registry/repository`."""
+    """The beginning of its images' names: `registry/repository`."""
 
     def __init__(self, name: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         repository_name, protect = args["platform"].scope.name(name), args["platform"].protect

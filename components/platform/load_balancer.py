@@ -48,69 +48,68 @@ class Certified(TypedDict):
     """A name with a certificate."""
 
     domain: str
-    """The name of a certificate that is made, which also covers one label below it."""
+    """The name of a created certificate, which also covers names one label below it."""
     zone_id: NotRequired[pulumi.Input[str]]
-    """The Route 53 zone of the certificate's validation record; needed unless certificate_arn is given."""
+    """The Route 53 zone of the certificate's validation record; required unless certificate_arn is given."""
     validated_by: NotRequired[aws.Provider]
-    """What makes the validation record, where the default provider may not."""
+    """The provider that creates the validation record, if the default provider may not."""
     certificate_arn: NotRequired[pulumi.Input[str]]
-    """An issued certificate to use; none is made then."""
+    """An issued certificate to use; then none is created."""
 
 
 class LoadBalancerArgs(Certified):
     """Inputs of `LoadBalancer`."""
 
     adopt: NotRequired[AdoptedLoadBalancer]
-    """Use this one and make none; all other inputs but the hosts' and redirects are for one that is made."""
+    """An existing load balancer to use; then none is created, and only the inputs for hosts and redirects apply."""
 
     load_balancer_name: pulumi.Input[str]
     """Its AWS name, at most 32 characters."""
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
-    """In two zones or more; public ones, unless it is internal."""
+    """Subnets in at least two zones; public ones, unless the load balancer is internal."""
     internal: NotRequired[bool]
     """Whether it has private addresses only."""
     more_certificates: NotRequired[Sequence[Certified]]
-    """Of other names, which clients are shown who ask for them (SNI)."""
+    """Certificates of other names, which clients get that ask for those names (SNI)."""
     allowed_cidrs: NotRequired[Sequence[str]]
-    """Who may connect; by default everybody, or what an internal one `reaches`."""
+    """Networks that may connect; by default all, or for an internal load balancer those that it `reaches`."""
     test_ports: NotRequired[Sequence[int]]
-    """Where new tasks are shown before they get traffic, by HTTPS as well."""
+    """Ports that serve new tasks before they get traffic, with HTTPS too."""
     protect: NotRequired[bool]
     """Deletion protection, Pulumi's and the load balancer's own."""
     reaches: NotRequired[Sequence[str]]
     """The address ranges of the tasks; their VPC's."""
     hosts: NotRequired[Mapping[str, Sequence[str]]]
-    """For each name that is to lead here, also of one that is adopted, who made its record once: names of `EcsService`
-    components, whose records they were."""
+    """The names that resolve to the load balancer, also to an adopted one. The value lists the `EcsService`
+    components to which the name's record once belonged."""
     redirects: NotRequired[Sequence[Redirect]]
-    """Hosts that lead to others."""
+    """Hosts that redirect to others."""
     records_zone_id: NotRequired[pulumi.Input[str]]
-    """Where the alias records for the hosts are made; none without it."""
+    """The zone in which the alias records for the hosts are created; without it there are none."""
     host_zone_ids: NotRequired[Mapping[str, pulumi.Input[str]]]
-    """For hosts of other zones, where each one's is made."""
+    """For hosts of other zones, the zone of each."""
     host_providers: NotRequired[Mapping[str, aws.Provider]]
-    """For hosts of zones where the default provider may not, what makes each one's."""
+    """For hosts whose zone the default provider may not write, the provider of each record."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An Application Load Balancer, internet-facing or internal: HTTPS with a 404 for unknown hosts, HTTP that
     redirects.
 
-    Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; for each name a
-    certificate with validation record unless one is adopted; and an alias record for each host, one however many
-    services it has.
-    Nothing but redirects and records for an adopted load balancer.
+    Produces: a load balancer, two listeners, a rule for each redirect, a security group with its rules; for each
+    name a certificate with its validation record, unless one is adopted; and one alias record for each host. For an
+    adopted load balancer only redirects and records.
     """
 
     https_listener_arn: pulumi.Output[str]
-    """Where services add their rules."""
+    """The listener to which services add their rules."""
     test_listener_arns: Mapping[int, pulumi.Output[str]]
-    """By port, where they add those for their new tasks."""
+    """By port, the listeners to which services add the rules for their new tasks."""
     arn_suffix: pulumi.Output[str]
-    """What its metrics are called by."""
+    """The name of the load balancer in its metrics."""
     security_group_id: pulumi.Output[str]
-    """Of the load balancer; services let it in."""
+    """The load balancer's security group, from which services accept traffic."""
     dns_name: pulumi.Output[str]
     """The name that alias records point to."""
     zone_id: pulumi.Output[str]

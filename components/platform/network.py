@@ -30,21 +30,21 @@ class NetworkArgs(TypedDict):
     """Inputs of `Network`."""
 
     vpc_name: str
-    """The Name tag of a VPC that is made."""
+    """The Name tag of a created VPC."""
     adopt: NotRequired[AdoptedVpc]
-    """Use this VPC and make none."""
+    """An existing VPC to use; then none is created."""
     cidr: NotRequired[str]
-    """Address range of the VPC that is made."""
+    """The address range of a created VPC."""
     zones: NotRequired[int]
     """Its Availability Zones."""
     nat: NotRequired[Nat]
     """Its NAT gateways; `none` puts the tasks into public subnets with public addresses, unless there are endpoints."""
     endpoints: NotRequired[EndpointsArgs]
-    """By which its tasks reach AWS's services without them."""
+    """The endpoints through which tasks reach AWS services without NAT gateways."""
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC with public and private subnets, made by `awsx.ec2.Vpc` or adopted.
+    """A VPC with public and private subnets, created by `awsx.ec2.Vpc` or adopted.
 
     Produces: one `awsx:ec2:Vpc` and its endpoints, with their security group, or nothing for an adopted VPC.
     """
@@ -56,9 +56,9 @@ class Network(pulumi.ComponentResource):
     task_subnet_ids: pulumi.Output[Sequence[str]]
     """Subnets of the tasks."""
     assign_public_ip: pulumi.Output[bool]
-    """Whether tasks need a public address to reach anything: there are neither NAT nor endpoints."""
+    """Whether tasks need a public address to reach anything, because there are neither NAT gateways nor endpoints."""
     endpoints: Sequence[pulumi.Resource]
-    """What has to be there before a task is started."""
+    """The resources that must exist before a task starts."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {key: value for key, value in args.items() if key != "endpoints"}

@@ -12,19 +12,19 @@ class PrivateZoneArgs(TypedDict):
     """Inputs of `PrivateZone`."""
 
     zone: str
-    """Its name. In the VPC nothing else answers for that name and what is below it, not even a public zone."""
+    """The zone's name. In the VPC nothing else, not even a public zone, resolves that name and the names below it."""
     vpc_id: pulumi.Input[str]
-    """Where it answers, through the resolver of the VPC."""
+    """The VPC whose resolver uses the zone."""
 
 
 class PrivateZone(pulumi.ComponentResource):
-    """A private zone of Route 53; others may let it answer in more VPCs.
+    """A private zone of Route 53; others may associate it with more VPCs.
 
     Produces: one `aws.route53.Zone`.
     """
 
     zone_id: pulumi.Output[str]
-    """Where records are made."""
+    """The zone in which records are created."""
 
     def __init__(self, name: str, args: PrivateZoneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:PrivateZone", name, dict(args), opts)

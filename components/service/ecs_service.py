@@ -54,57 +54,56 @@ class EcsServiceArgs(TypedDict):
     platform: Platform
     """What the stack's services share."""
     images: ImageRepository
-    """The images that its pipeline releases."""
+    """The repository of the images that its pipeline releases."""
     parameters: ParameterStore
     """The parameters that the task reads, and its image's build."""
     template: TaskTemplate
     environment_files: NotRequired[Sequence[EnvironmentFile | str]]
-    """Of the containers that run the service's image; an object that somebody else keeps is its ARN."""
+    """Those of the containers with the service's image; an object that somebody else keeps is given by its ARN."""
     task: Task
-    """The task's size, and where it listens."""
+    """The task's size and port."""
     routes: NotRequired[Sequence[Route]]
     """None for a worker."""
     health_check: NotRequired[HealthCheck]
     protocol: NotRequired[Protocol]
-    """What the load balancer speaks with the tasks; HTTP/1.1 without it."""
+    """The protocol between load balancer and tasks; the default is HTTP/1.1."""
     drain: NotRequired[int]
-    """Seconds that a task which leaves has for its requests; 30 without it."""
+    """Seconds that a stopping task has for its open requests; the default is 30."""
     stickiness: NotRequired[Stickiness | None]
-    """Without it each request goes to any task."""
+    """Whether a browser keeps its task; without it each request may go to any task."""
     tasks: NotRequired[Tasks]
-    """How many run."""
+    """How many tasks run."""
     capacity: NotRequired[Capacity | None]
-    """Where they run; without it, where the stack's tasks do."""
+    """How tasks are shared between on demand and Spot; the default is the stack's."""
     deploy: NotRequired[Strategy]
     """How a new image replaces the old one; rolling deployments by ECS by default."""
     alarms: NotRequired[Alarms]
-    """A worker has none all the same."""
+    """The alarms' thresholds; a worker never has alarms."""
     permissions: NotRequired[Sequence[Permission]]
     """What the app itself may do."""
     exec: NotRequired[bool]
     """Whether ECS Exec opens sessions in its tasks."""
     connects_to: NotRequired[Sequence[Connection]]
-    """What its tasks connect to inside of the VPC."""
+    """What its tasks connect to inside the VPC."""
     services: NotRequired[Mapping[str, EcsService]]
-    """The services among that, by name."""
+    """The services among `connects_to`, by name."""
     connected: NotRequired[bool]
     """Whether another service connects to it."""
     current: NotRequired[CurrentService]
-    """The service as it is before this run; without it, it is taken for a new one."""
+    """The service as it is before this run; without it, the service counts as new."""
 
 
 class EcsService(pulumi.ComponentResource):
-    """One service: rolling deployments by ECS, with the circuit breaker's rollback, ECS's own shifts, or CodeDeploy's.
+    """One service, deployed by ECS (rolling, or with shifted traffic) or by CodeDeploy.
 
-    A new service has no tasks and suspended scaling until the pipeline's first release. From then on the
-    pipeline owns which image runs, and Pulumi everything else of the task (docs/decisions/0001-two-writers.md).
+    A new service has no tasks and suspended scaling until the pipeline's first release. From then on the pipeline owns
+    which image runs, and Pulumi everything else of the task (docs/decisions/0001-two-writers.md). Its name is the
+    service's name; AWS names combine it with the stack's name.
 
-    Its name is the service's: names in AWS are made of the stack's name and it.
-
-    Produces: a log group, execution role, task role, security group with rules, target group and listener rule for each
-    route, alarms, release record, task definition, service, scalable target and policy; an object for each environment
-    file, a rule in the security group of each file system and connection, a policy of the task role if it may do
-    anything; where traffic shifts, a second target group and a test rule, and the role that ECS shifts it with.
+    Produces: log group, execution role, task role, security group with rules, target group and listener rule for each
+    route, alarms, release record, task definition, service, scalable target, policy; an object for each environment
+    file; a rule for each file system and connection; a policy of the task role if the app has permissions; where
+    traffic shifts, a second target group, a test rule, and ECS's role for it.
     """
 
     service: str
@@ -117,32 +116,32 @@ class EcsService(pulumi.ComponentResource):
     deploy: Strategy
     """How a new image replaces the old one."""
     tasks: Tasks
-    """How many run."""
+    """How many tasks run."""
     role_arns: list[pulumi.Output[str]]
-    """The roles that whoever deploys a revision must be allowed to pass: execution and task, and the one that ECS
-    shifts traffic with."""
+    """The roles that the deployer of a revision must be allowed to pass: execution and task, and the one with which
+    ECS shifts traffic."""
     task_role_arns: list[pulumi.Output[str]]
-    """Those of them that a task has: execution and task."""
+    """The roles of a task: execution and task."""
     record_name: pulumi.Output[str]
     """The release record's Parameter Store name."""
     record_arn: pulumi.Output[str]
     """The release record's ARN."""
     log_group_arn: pulumi.Output[str]
-    """Where its containers log."""
+    """The ARN of its containers' log group."""
     log_group_name: pulumi.Output[str]
     """The name of that log group."""
     waiting: pulumi.Output[str | None]
-    """Why the declared task definition does not run for good yet; None when it does."""
+    """Why the declared task definition does not run yet, or may still be rolled back; None when it runs."""
     routing: Routing
     """How requests reach it; empty for a worker."""
     alarms: ServiceAlarms
-    """Those that roll a deployment back."""
+    """The alarms that roll a deployment back."""
     group: aws.ec2.SecurityGroup
-    """That of its tasks."""
+    """The security group of its tasks."""
     ecs: aws.ecs.Service
-    """The ECS service itself, after which whatever connects to it is deployed."""
+    """The ECS service itself; services that connect to it are deployed after it."""
     deployable: Deployable
-    """The service, as who deploys it needs it."""
+    """What a deployer needs to know about the service."""
 
     def __init__(self, name: str, args: EcsServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:EcsService", name, {"service": name}, opts)

@@ -72,17 +72,17 @@ class JobsArgs(TypedDict):
     """Inputs of `Jobs`."""
 
     service: EcsService
-    """Whose image and settings the jobs have."""
+    """The service whose image and settings the jobs have."""
     jobs: Mapping[str, Job]
-    """By name; one at least."""
+    """The jobs by name; at least one."""
 
 
 class Jobs(pulumi.ComponentResource):
     """Runs a service's jobs.
 
-    Produces: a Lambda function with its log group, role and policy; a group of schedules with a schedule for each job
-    that has one, and the role that they call the function with; the rule by which the function is told of ended tasks,
-    with its target and permission; an alarm of runs that fail, and one of calls that the function fails on.
+    Produces: a Lambda function with its log group, role and policy; a group of schedules with a schedule for each
+    job that has one, and the role with which they call the function; the rule that tells the function of ended
+    tasks, with its target and permission; an alarm for failed runs, and one for failed calls of the function.
     """
 
     function: pulumi.Output[str]

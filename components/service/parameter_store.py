@@ -82,11 +82,11 @@ class ParameterStoreArgs(TypedDict):
     """Inputs of `ParameterStore`."""
 
     platform: Platform
-    """With deletion protection of the key, or without."""
+    """The platform, which says whether the key has deletion protection."""
     parameters: NotRequired[Mapping[str, Parameter]]
     """Environment variable → parameter."""
     secrets: NotRequired[Mapping[str, pulumi.Input[str]]]
-    """Environment variable → value, of those that are secret."""
+    """Environment variable → value, for the secret ones."""
 
 
 @dataclass(frozen=True)
@@ -111,19 +111,19 @@ class View:
 
 
 class ParameterStore(pulumi.ComponentResource):
-    """A KMS key and, for every value and reader, an SSM parameter of its own.
+    """A KMS key and, for every value and reader, a separate SSM parameter.
 
-    A runtime value never changes: another value is another parameter, autonamed, made before the task
-    definition that names it. The old one is retained, because ECS's own rollback and earlier revisions run
-    with it (rule `immutable runtime values`). A build value is read by name at the next build and changes in place.
+    A runtime value never changes: a new value is a new parameter, autonamed, created before the task definition that
+    names it. The old parameter is retained, because ECS's own rollback and earlier revisions need it (rule `immutable
+    runtime values`). A build value is read by name at the next build and changes in place.
 
-    Produces: an `aws.kms.Key` with alias when there is a secret; an `aws.ssm.Parameter` for each value.
+    Produces: an `aws.kms.Key` with alias if there is a secret; an `aws.ssm.Parameter` for each value.
     """
 
     build: View
-    """What the image's build reads, by name."""
+    """The parameters that the image's build reads, by name."""
     runtime: View
-    """What the task reads, by ARN."""
+    """The parameters that the task reads, by ARN."""
 
     def __init__(self, name: str, args: ParameterStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("fargate-delivery:index:ParameterStore", name, {"service": name}, opts)

@@ -42,7 +42,7 @@ class CodeDeployArgs(TypedDict):
 
 
 class CodeDeploy(pulumi.ComponentResource):
-    """New tasks beside the old ones, a shift of the traffic, and back when something fails.
+    """New tasks start beside the old ones, then the traffic shifts; it shifts back when something fails.
 
     Produces: a CodeDeploy application, a deployment group, its service role, and a deployment configuration for
     traffic that shifts in steps.
