@@ -15,17 +15,17 @@ from releases.errors import PROGRAM
 )
 @click.version_option(package_name="fargate-delivery", message="%(prog)s %(version)s")
 @click.option("--profile", help="A profile of ~/.aws/config; without it, boto3's usual order decides.")
-@click.option("--region", help="The AWS region; without it, AWS_REGION or the profile's.")
+@click.option("--region", help="The AWS region; by default AWS_REGION or the profile's.")
 @click.pass_context
 def main(context: click.Context, profile: str | None, region: str | None) -> None:
     """Look at and act on the services of a stack, with the AWS credentials of the environment.
 
     \b
     delivery status chuoi --stack dev               what runs, and what was released
-    delivery rollback chuoi --stack dev             back to the image before
+    delivery rollback chuoi --stack dev             back to the previous image
     delivery --profile prd approve chuoi --stack prd
 
-    Without --stack it is DELIVERY_STACK, or the stack that Pulumi has selected here.
+    The default of --stack is DELIVERY_STACK, or the stack selected in Pulumi here.
     Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
     context.obj = Connection(profile, region)

@@ -44,9 +44,9 @@ stack_option = click.option(
     callback=_known_stack,
     is_eager=True,
     shell_complete=completion.stacks,
-    help=f"The stack, such as dev; without it {STACK_VARIABLE}, or the one that Pulumi has selected here.",
+    help=f"The stack, such as dev; by default {STACK_VARIABLE}, or the stack selected in Pulumi here.",
 )
-"""The stack that a command is about."""
+"""The stack on which a command works."""
 service_argument = click.argument("service", shell_complete=completion.services)
 optional_service_argument = click.argument("service", required=False, shell_complete=completion.services)
 JSON_OPTION = "--json"
@@ -54,7 +54,7 @@ json_option = click.option(JSON_OPTION, "as_json", is_flag=True, help="Print one
 """The module of a command that has it says in DOCUMENT what is printed: a dataclass, or `list[…]` of one.
 docs/json_documents.py writes its fields into docs/reference/json.md."""
 wait_option = click.option(
-    "--wait/--no-wait", default=True, help="Follow it to its end, and exit with 1 when it fails; or only start it."
+    "--wait/--no-wait", default=True, help="Follow it to its end and exit with 1 when it fails, or only start it."
 )
 
 

@@ -114,8 +114,8 @@ class ParameterStore(pulumi.ComponentResource):
     """A KMS key and, for every value and reader, a separate SSM parameter.
 
     A runtime value never changes: a new value is a new parameter, autonamed, created before the task definition that
-    names it. The old parameter is retained, because ECS's own rollback and earlier revisions need it (rule `immutable
-    runtime values`). A build value is read by name at the next build and changes in place.
+    names it. The old parameter is retained, because ECS's own rollback and earlier revisions need it (rule
+    `immutable runtime values`). A build value is read by name at the next build and changes in place.
 
     Produces: an `aws.kms.Key` with alias if there is a secret; an `aws.ssm.Parameter` for each value.
     """

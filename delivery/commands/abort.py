@@ -2,9 +2,9 @@
 
 from delivery.shift import shift_command
 
-HELP = """Have the deployment of SERVICE go back, whether it waits in its pause or shifts the traffic.
+HELP = """Roll back the deployment of SERVICE, whether it pauses or shifts the traffic.
 
-Its release, or the `up` that began it, then fails.
+Its release, or the `up` that started it, then fails.
 
 Example: delivery abort chuoi --stack prd
 """

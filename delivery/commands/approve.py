@@ -20,7 +20,7 @@ from releases.names import aws_name
 def command(
     session: boto3.Session, service: str, stack: str, reason: str, execution: str | None, yes: bool, wait: bool
 ) -> None:
-    """Let the release of SERVICE go on that waits for an approval.
+    """Approve the release of SERVICE that waits for an approval.
 
     Example: delivery approve chuoi --stack prd
     """

@@ -84,7 +84,8 @@ def _stacks(project: Project, names: Iterable[str]) -> dict[str, dict[str, Any]]
 @stack_option
 @with_session
 def command(session: boto3.Session, stack: str) -> None:
-    """Bring an account to what bootstrap/Pulumi.STACK.yaml says: state, OIDC providers, roles. It can be run again.
+    """Create or update in an account what bootstrap/Pulumi.STACK.yaml declares: state bucket, OIDC providers, roles.
+    You can run it again.
 
     Example: delivery bootstrap --stack dev
     """

@@ -9,14 +9,14 @@ from delivery.pull_request import comment
 
 @click.command("comment")
 @click.argument("text", type=click.File("r", encoding="utf-8"), metavar="REPORT", default="-")
-@click.option("--github", "host", flag_value="github", help="By GITHUB_TOKEN and the variables of a workflow.")
-@click.option("--gitlab", "host", flag_value="gitlab", help="By GITLAB_TOKEN and the variables of a job.")
+@click.option("--github", "host", flag_value="github", help="Use GITHUB_TOKEN and the variables of a workflow.")
+@click.option("--gitlab", "host", flag_value="gitlab", help="Use GITLAB_TOKEN and the variables of a job.")
 def command(text: TextIO, host: str | None) -> None:
-    """Post REPORT on the pull request or merge request that this job is for, or edit the one that is there.
+    """Post REPORT as a comment on this job's pull request or merge request, or edit the comment that exists.
 
-    REPORT is what `delivery preview-report` printed, - or nothing is standard input. There is one comment for each
-    stack, which its hidden first line tells. The token needs "Pull requests: write" on GitHub, and on GitLab is a
-    project access token with the scope api.
+    REPORT is a file with the output of `delivery preview-report`; without it, or with -, standard input. Each stack has
+    one comment, which its hidden first line identifies. On GitHub the token needs "Pull requests: write"; on GitLab it
+    is a project access token with the scope api.
 
     Example: delivery comment report.md --github
     """

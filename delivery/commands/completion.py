@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print the script by which SHELL completes verbs, options, stacks and services.
+    """Print the script that makes SHELL complete verbs, options, stacks and services.
 
     \b
     eval "$(delivery completion bash)"     in ~/.bashrc

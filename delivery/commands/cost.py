@@ -18,9 +18,9 @@ DOCUMENT = Costs
 @json_option
 @with_session
 def command(session: boto3.Session, service: str | None, stack: str, as_json: bool) -> None:
-    """About what SERVICE, or all services, cost a month, with the least and the most tasks, and what they share.
+    """Estimate what SERVICE, or all services, cost a month with the fewest and the most tasks, and what they share.
 
-    By list prices, on demand: no Spot, no traffic, builds, logs or storage.
+    It uses on-demand list prices, and leaves out Spot, traffic, builds, logs and storage.
 
     Example: delivery cost --stack dev
     """

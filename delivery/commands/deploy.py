@@ -43,10 +43,20 @@ def digest_of(repository: Repository, image: str) -> str:
 
 
 @service_command("deploy")
-@click.option("--image", required=True, callback=named, metavar="DIGEST", help="Of its repository; or release-N.")
-@click.option("--without-pipeline", is_flag=True, help="Run the pipeline's steps here: CodePipeline is down.")
-@click.option("--without-migration", is_flag=True, help="Leave the migration of the image out.")
-@click.option("--although-frozen", is_flag=True, help="Though its releases wait; only with --without-pipeline.")
+@click.option(
+    "--image",
+    required=True,
+    callback=named,
+    metavar="DIGEST",
+    help="The digest of an image in its repository, or release-N.",
+)
+@click.option(
+    "--without-pipeline", is_flag=True, help="Run the pipeline's steps on this machine, for when CodePipeline is down."
+)
+@click.option("--without-migration", is_flag=True, help="Skip the migration of the image.")
+@click.option(
+    "--although-frozen", is_flag=True, help="Deploy although releases are frozen; only with --without-pipeline."
+)
 @yes_option
 @wait_option
 def command(
@@ -60,12 +70,12 @@ def command(
     yes: bool,
     wait: bool,
 ) -> None:
-    """Release an image of SERVICE that is there already, by its digest or as that of an earlier release.
+    """Release an existing image of SERVICE, by its digest or by an earlier release.
 
-    With --without-pipeline the steps of the pipeline run here, with your credentials: migration, deployment, checks,
-    tags, record and announcement are the same. Nobody's approval is asked for, and an execution that waits deploys its
-    own image after it. While releases are frozen it is refused, but for --although-frozen. Interrupted, it leaves the
-    deployment to ECS; `repair` ends it then.
+    With --without-pipeline the pipeline's steps run on this machine, with your credentials: migration, deployment,
+    checks, tags, record and announcement are the same. Nobody approves it, and a waiting execution deploys its own
+    image afterwards. While releases are frozen it is refused without --although-frozen. If it is interrupted, ECS
+    finishes the deployment; run `repair` then.
 
     Example: delivery deploy chuoi --stack prd --without-pipeline --image release-12
     """

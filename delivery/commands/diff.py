@@ -181,8 +181,8 @@ def _release_or_now(text: str) -> int | None:
 @click.argument("after", required=False, default=NOW, metavar="[B]", type=_release_or_now)
 @stack_option
 @click.option("--to-stack", metavar="STACK", help="Compare with what this stack runs.")
-@click.option("--to-profile", metavar="PROFILE", help="AWS's profile for that stack, where it is another account.")
-@click.option("--to-region", metavar="REGION", help="Its Region, where it is another one.")
+@click.option("--to-profile", metavar="PROFILE", help="The AWS profile for that stack, if it is in another account.")
+@click.option("--to-region", metavar="REGION", help="The Region of that stack, if it is another one.")
 @json_option
 @with_session
 def command(
@@ -196,10 +196,10 @@ def command(
     to_region: str | None,
     as_json: bool,
 ) -> None:
-    """What releases A and B of SERVICE differ in: image, task definition, and which value of each parameter they read.
+    """Show how releases A and B of SERVICE differ: image, task definition, and which value of each parameter they read.
 
-    A and B are releases as `history` shows them, or `live`, which is what runs now; B is that without being named.
-    With --to-stack it is what runs here, or A, and what runs there.
+    A and B are releases as `history` shows them, or `live`, which is what runs now. The default of B is `live`. With
+    --to-stack the command compares what runs here, or A, with what runs there.
 
     \b
     delivery diff chuoi 11 12 --stack dev

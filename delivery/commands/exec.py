@@ -8,14 +8,14 @@ from delivery.command_line import service_command
 
 
 @service_command("exec")
-@click.option("--container", metavar="NAME", help="This container; without it the service's own.")
+@click.option("--container", metavar="NAME", help="The container; by default the service's own.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(
     session: boto3.Session, service: str, stack: str, container: str | None, arguments: tuple[str, ...]
 ) -> None:
     """Open a shell in a task of SERVICE, or run a command there: `-- COMMAND …`.
 
-    The service needs `exec: true`, and this machine `aws` and the Session Manager plugin.
+    The service needs `exec: true`; this machine needs `aws` and the Session Manager plugin.
 
     Example: delivery exec chuoi --stack dev -- bin/console
     """

@@ -16,13 +16,15 @@ EDITS = {True: "Edits by `up` wait, too.", False: "An `up` deploys its edits all
 @click.command("freeze")
 @optional_service_argument
 @stack_option
-@click.option("--reason", required=True, metavar="TEXT", help="Why; `status` says it, and who has frozen them.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="Why; `status` shows the reason and who froze the releases."
+)
 @with_session
 def command(session: boto3.Session, service: str | None, stack: str, reason: str) -> None:
-    """Have releases of SERVICE, or of all services, wait in front of Deploy until `unfreeze`.
+    """Make releases of SERVICE, or of all services, wait before Deploy until `unfreeze`.
 
-    They are built meanwhile, and approved; what is being deployed goes on. A rollback waits, too. An `up` deploys its
-    edits all the same, but for those that CodeDeploy deploys.
+    Builds and approvals go on meanwhile, and so does a deployment in flight. A rollback waits too. An `up` still
+    deploys its edits, except those that CodeDeploy deploys.
 
     Example: delivery freeze chuoi --stack prd --reason "a sale"
     """

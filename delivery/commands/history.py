@@ -159,7 +159,7 @@ def _line(entry: Entry, width: int | None) -> str:
 @service_command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
 @json_option
 def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
-    """The releases of SERVICE, the newest first: when, of which commit, by whom, and how long its pipeline took.
+    """List the releases of SERVICE, newest first: when, from which commit, by whom, and how long the pipeline took.
 
     Example: delivery history chuoi --stack dev
     """

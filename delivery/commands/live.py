@@ -23,7 +23,7 @@ def live(session: boto3.Session, stack: str, service: str) -> str:
 
 @service_command("live")
 def command(session: boto3.Session, service: str, stack: str) -> None:
-    """Print the digest of the image of SERVICE that is live.
+    """Print the digest of the live image of SERVICE.
 
     Example: delivery live chuoi --stack dev
     """

@@ -48,8 +48,8 @@ def release_of(session: boto3.Session, stack: str, service: str, number: int) ->
 @click.option(
     "--since", "ago", default="10m", show_default=True, callback=since, help="How long ago: 30s, 10m, 2h, 1d."
 )
-@click.option("--release", "number", type=release_number, metavar="N", help="Of the tasks of this release only.")
-@click.option("--container", metavar="NAME", help="Of this container only.")
+@click.option("--release", "number", type=release_number, metavar="N", help="Only the tasks of this release.")
+@click.option("--container", metavar="NAME", help="Only this container.")
 @json_option
 def command(
     session: boto3.Session,
@@ -61,9 +61,9 @@ def command(
     container: str | None,
     as_json: bool,
 ) -> None:
-    """What the containers of SERVICE have logged, those of stopped tasks, migrations and jobs too.
+    """Print the logs of SERVICE's containers, including stopped tasks, migrations and jobs.
 
-    A line has the time in UTC, the beginning of its task's id and its container.
+    Each line has the time in UTC, the beginning of the task's id, and the container.
 
     Example: delivery logs chuoi --stack dev --since 1h --follow
     """

@@ -51,11 +51,11 @@ def _encoded(text: str) -> str:
 @click.command("open")
 @service_argument
 @stack_option
-@click.option("--browser", is_flag=True, help="Open where it answers in the browser, too.")
+@click.option("--browser", is_flag=True, help="Also open the URL in the browser.")
 @json_option
 @click.pass_obj
 def command(connection: Connection, service: str, stack: str, browser: bool, as_json: bool) -> None:
-    """Where SERVICE answers, and its pages in AWS's console: pipeline, service, log, dashboard, parameters.
+    """Print the URL of SERVICE and its pages in AWS's console: pipeline, service, log, dashboard, parameters.
 
     Example: delivery open chuoi --stack dev --browser
     """

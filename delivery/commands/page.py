@@ -15,13 +15,19 @@ from releases.errors import DeliveryError
 @click.option(
     "--output", type=click.Path(dir_okay=False), help="The file; - for standard output.  [default: STACK.html]"
 )
-@click.option("--compare", "other", metavar="STACK", help="Also what differs from this stack.")
-@click.option("--compare-profile", metavar="PROFILE", help="For that stack, where it is in another account.")
+@click.option("--compare", "other", metavar="STACK", help="Add what differs from this stack.")
 @click.option(
-    "--deliveries", type=click.IntRange(1, 100), default=10, show_default=True, help="The last so many of each service."
+    "--compare-profile", metavar="PROFILE", help="The AWS profile for that stack, if it is in another account."
 )
 @click.option(
-    "--export", type=click.File(), help="The stack's export, of which diagrams are drawn; - for standard input."
+    "--deliveries",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="How many of the last deliveries of each service to show.",
+)
+@click.option(
+    "--export", type=click.File(), help="The stack's export, from which diagrams are drawn; - for standard input."
 )
 @click.pass_obj
 def command(
@@ -33,10 +39,10 @@ def command(
     deliveries: int,
     export: TextIO | None,
 ) -> None:
-    """Write one HTML file about a stack: what runs where since when, the last releases, what is in flight, alarms.
+    """Write one HTML file about a stack: what runs where and since when, the last releases, what is in flight, alarms.
 
-    It needs nothing else to be read: no server, no script, no network. It reads no value of a variable or a secret, but
-    says why deliveries have failed: of a build or a migration in the last line of its log, with what the app wrote.
+    The file needs no server, script or network. It contains no value of a variable or a secret. It does say why
+    deliveries have failed: for a build or a migration with the last line of its log, as the app wrote it.
 
     Example: delivery page --stack prd --compare dev --output prd.html
     """

@@ -19,15 +19,16 @@ from releases.ecs import list_services
 from releases.errors import PROGRAM, DeliveryError
 
 DOCUMENTS = {"list": list[Parameter]}
-values_option = click.option("--values", is_flag=True, help="Read the values, too, and show them: also secret ones.")
+values_option = click.option("--values", is_flag=True, help="Read the values too and show them, even secret ones.")
 optional_stack_option = click.option(
-    "--stack", envvar=STACK_VARIABLE, default=selected_stack, help="The stack, where one alone is named."
+    "--stack", envvar=STACK_VARIABLE, default=selected_stack, help="The stack, if only one is named."
 )
 
 
 @click.group("parameters")
 def command() -> None:
-    """What services read of Parameter Store and Secrets Manager: names, types and versions, and values if asked.
+    """Show what services read from Parameter Store and Secrets Manager: names, types and versions, and on request
+    values.
 
     Example: delivery parameters list chuoi --stack dev
     """
@@ -40,7 +41,7 @@ def command() -> None:
 @json_option
 @with_session
 def list_command(session: boto3.Session, service: str | None, stack: str, values: bool, as_json: bool) -> None:
-    """What SERVICE, or each service, reads: by its task that runs, and by its image's build.
+    """List what SERVICE, or each service, reads in its running task and in its image's build.
 
     Example: delivery parameters list chuoi --stack dev
     """
@@ -59,9 +60,9 @@ def list_command(session: boto3.Session, service: str | None, stack: str, values
 @values_option
 @with_session
 def diff_command(session: boto3.Session, first: str, second: str | None, stack: str | None, values: bool) -> None:
-    """In what the parameters of two stacks in one account differ: FIRST and SECOND, or `--stack` and FIRST.
+    """Show how the parameters of two stacks in one account differ: FIRST and SECOND, or `--stack` and FIRST.
 
-    What one alone has, other types, and with --values other values.
+    It shows parameters that only one stack has, different types, and with --values different values.
 
     Example: delivery parameters diff dev prd
     """
@@ -81,9 +82,9 @@ def diff_command(session: boto3.Session, first: str, second: str | None, stack: 
 @stack_option
 @with_session
 def set_command(session: boto3.Session, name: str, stack: str) -> None:
-    """Write the parameter NAME, one that is `external` in the stack file; its value comes from standard input.
+    """Write the parameter NAME, which is `external` in the stack file, with the value from standard input.
 
-    Refuses what Pulumi keeps, and says which command sets that.
+    It refuses a parameter that Pulumi keeps, and prints the command that sets it.
 
     Example: delivery parameters set /shared/api_key --stack dev
     """

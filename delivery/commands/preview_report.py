@@ -17,7 +17,9 @@ from releases.errors import DeliveryError
 @click.argument("preview", type=click.File("r", encoding="utf-8"), default="-")
 @stack_option
 @click.option("--log", type=click.File("r", encoding="utf-8"), help="What Pulumi wrote to standard error.")
-@click.option("--events", type=click.File("r", encoding="utf-8"), help="What `--event-log` wrote: the policies' words.")
+@click.option(
+    "--events", type=click.File("r", encoding="utf-8"), help="What `--event-log` wrote; it has the policies' messages."
+)
 @click.option("--failed", is_flag=True, help="Pulumi ended with an error, whatever PREVIEW says.")
 @click.option("--live/--no-live", default=True, show_default=True, help="Ask AWS which release each service has.")
 @click.pass_obj
@@ -30,12 +32,13 @@ def command(
     failed: bool,
     live: bool,
 ) -> None:
-    """Say in Markdown, for a reviewer, what PREVIEW would do to the stack.
+    """Explain in Markdown, for a reviewer, what PREVIEW would do to the stack.
 
-    PREVIEW is what `pulumi preview --json` printed, - or nothing is standard input. Service by service: whether
-    something is deployed or a pipeline starts, which image stays live, what is replaced or deleted and what that
-    interrupts, who may do more, what becomes public, what a month costs more; and every change, folded. It fits a
-    comment on GitHub, and `delivery comment` posts it. Of a preview that failed it has the error.
+    PREVIEW is a file with the output of `pulumi preview --json`; without it, or with -, standard input. For each
+    service the report says whether something is deployed or a pipeline starts, which image stays live, what is replaced
+    or deleted and what that interrupts, who gets more permissions, what becomes public, how the monthly cost changes;
+    and it lists every change, folded. It fits into a GitHub comment, and `delivery comment` posts it. For a failed
+    preview it has the error.
 
     \b
     pulumi preview --stack dev --json --refresh=false > preview.json 2> preview.log

@@ -96,14 +96,14 @@ def _is_digest(context: click.Context, option: click.Parameter, value: str | Non
 @click.option("--from", "source", required=True, metavar="STACK", help="The stack whose live image it is.")
 @click.option("--to", "--stack", "target", required=True, metavar="STACK", help="The stack that releases it.")
 @click.option(
-    "--from-profile", metavar="PROFILE", help="AWS's profile for the first stack, where it is another account."
+    "--from-profile", metavar="PROFILE", help="The AWS profile for the first stack, if it is in another account."
 )
-@click.option("--from-region", metavar="REGION", help="Its Region, where it is another one.")
+@click.option("--from-region", metavar="REGION", help="The Region of that stack, if it is another one.")
 @click.option(
     "--digest",
     metavar="DIGEST",
     callback=_is_digest,
-    help="Of an image of that stack, which is then not read here: what `delivery live` said there.",
+    help="The digest of the image, as `delivery live` printed it there; that stack is then not read here.",
 )
 @yes_option
 @wait_option
@@ -119,10 +119,10 @@ def command(
     yes: bool,
     wait: bool,
 ) -> None:
-    """Have a stack release SERVICE with the image that another stack runs, by its digest and without a build.
+    """Release in one stack the image of SERVICE that another stack runs, by its digest and without a build.
 
-    The stack file of the second says so: source: {promote_from: {stack: dev}}. Its pipeline copies the image into its
-    own repository, then asks for approval and migrates as for any release.
+    The stack file of the releasing stack must say source: {promote_from: {stack: dev}}. Its pipeline copies the image
+    into its own repository, then asks for approval and migrates as for any release.
 
     Example: delivery promote chuoi --from dev --to prd
     """

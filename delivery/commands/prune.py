@@ -211,7 +211,7 @@ def _number(arn: str) -> int:
 def command(session: boto3.Session, stack: str, yes: bool) -> None:
     """List what no release of the stack needs any more, ask, and remove it.
 
-    Runtime values in Parameter Store that were replaced, and old revisions of migrations.
+    These are replaced runtime values in Parameter Store, and old revisions of migrations.
 
     Example: delivery prune --stack dev
     """

@@ -37,7 +37,7 @@ def plan(session: boto3.Session, stack: str, service: str) -> Start:
 @yes_option
 @wait_option
 def command(session: boto3.Session, service: str, stack: str, yes: bool, wait: bool) -> None:
-    """Build what was uploaded last for SERVICE once more, and release it: its base images may have been patched.
+    """Build the last upload of SERVICE again and release it, for example after its base images were patched.
 
     Example: delivery rebuild chuoi --stack dev
     """

@@ -42,9 +42,9 @@ def plan(session: boto3.Session, stack: str, service: str) -> Start:
 @yes_option
 @wait_option
 def command(session: boto3.Session, service: str, stack: str, yes: bool, wait: bool) -> None:
-    """Deploy the live image of SERVICE once more, without a build.
+    """Deploy the live image of SERVICE again, without a build.
 
-    Where CodeDeploy deploys, it takes the newest template: so an edit is tried again that has failed.
+    Where CodeDeploy deploys, it uses the newest template, so it retries a failed edit.
 
     Example: delivery redeploy chuoi --stack dev
     """

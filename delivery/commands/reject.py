@@ -16,7 +16,7 @@ from releases.names import aws_name
 @execution_option
 @yes_option
 def command(session: boto3.Session, service: str, stack: str, reason: str, execution: str | None, yes: bool) -> None:
-    """End the release of SERVICE that waits for an approval; what runs stays.
+    """Reject the release of SERVICE that waits for an approval; what runs stays.
 
     Example: delivery reject chuoi --stack prd --reason "not before the holidays"
     """

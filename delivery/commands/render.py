@@ -15,12 +15,12 @@ from releases.service_state import read_state, revision_name
 
 
 @service_command("render")
-@click.option("--diff", "compare", is_flag=True, help="Print what differs from what runs, instead.")
+@click.option("--diff", "compare", is_flag=True, help="Print the difference from what runs instead.")
 def command(session: boto3.Session, service: str, stack: str, compare: bool) -> None:
-    """Print the task definition of SERVICE as `up` would register it from this checkout, with the image that is live.
+    """Print the task definition of SERVICE as `up` would register it from this checkout, with the live image.
 
-    It is JSON as RegisterTaskDefinition takes it. The engine is not asked: roles, and the values of the service's own
-    parameters, are those that run, so that an edited value is not seen; a new one ends in -NEW.
+    The output is JSON for RegisterTaskDefinition. The command does not run the engine: roles and the values of the
+    service's own parameters are the running ones, so an edited value does not show; the name of a new one ends in -NEW.
 
     \b
     delivery render chuoi --stack dev --diff

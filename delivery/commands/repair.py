@@ -167,7 +167,7 @@ def _next_release(stack: str, service: str, images: Images) -> str:
 def command(session: boto3.Session, service: str, stack: str, yes: bool) -> None:
     """Make what runs, what is live and the release record of SERVICE agree again, after a crash.
 
-    What runs wins. Can be run again after a crash of its own. docs/how-to/repair.md has all cases.
+    What runs wins. If it crashes, run it again. docs/how-to/repair.md has all cases.
 
     Example: delivery repair chuoi --stack dev
     """

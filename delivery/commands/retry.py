@@ -131,9 +131,9 @@ def refused_build(actions: list[dict[str, Any]]) -> tuple[str, str] | None:
 @yes_option
 @wait_option
 def command(session: boto3.Session, service: str, stack: str, minutes: int, yes: bool, wait: bool) -> None:
-    """Go on with a release of SERVICE whose build CodeBuild refused, because a quota allowed no other one.
+    """Continue a release of SERVICE whose build CodeBuild refused for a quota.
 
-    With --no-wait it is tried once.
+    With --no-wait it tries once.
 
     Example: delivery retry chuoi --stack dev
     """

@@ -13,7 +13,8 @@ number_argument = click.argument("number", type=click.IntRange(min=1))
 
 @click.group("review")
 def command() -> None:
-    """Pull requests' own stacks: pr-<number>, on another stack's network and load balancer, from Pulumi.pr.yaml.
+    """Manage the stacks of pull requests: pr-<number>, on another stack's network and load balancer, from
+    Pulumi.pr.yaml.
 
     The Pulumi CLI does the work, with the backend and the credentials of the environment.
     """
@@ -22,7 +23,7 @@ def command() -> None:
 @command.command("up")
 @number_argument
 def up(number: int) -> None:
-    """Put up the stack of pull request NUMBER, or bring it up to date.
+    """Create or update the stack of pull request NUMBER.
 
     Example: delivery review up 12
     """
@@ -32,7 +33,7 @@ def up(number: int) -> None:
 @command.command("down")
 @number_argument
 def down(number: int) -> None:
-    """Take down the stack of pull request NUMBER, with all that is in it.
+    """Destroy the stack of pull request NUMBER, with everything in it.
 
     Example: delivery review down 12
     """
@@ -41,7 +42,7 @@ def down(number: int) -> None:
 
 @command.command("sweep")
 def sweep() -> None:
-    """Take down those whose last update is longer ago than review.days of Pulumi.pr.yaml.
+    """Destroy the stacks whose last update is longer ago than review.days of Pulumi.pr.yaml.
 
     Example: delivery review sweep
     """

@@ -187,9 +187,9 @@ def release_number(text: str) -> int:
     "number",
     type=release_number,
     metavar="N",
-    help="This release, as 3 or release-3; else the newest with another image that nobody went back from.",
+    help="The release, as 3 or release-3; by default the newest with another image that nobody has rolled back from.",
 )
-@click.option("--without-migration", is_flag=True, help="Leave the migration of that release's image out.")
+@click.option("--without-migration", is_flag=True, help="Skip the migration of that release's image.")
 @yes_option
 @wait_option
 def command(
@@ -203,8 +203,8 @@ def command(
 ) -> None:
     """Deploy the image of an earlier release of SERVICE again, without a build.
 
-    Shows first what else differs from that release: only the image goes back, the rest is Pulumi's. While ECS shifts
-    the traffic, that goes back, as by `abort`, unless --to names a release.
+    It first shows what else differs from that release, because only the image goes back. While ECS shifts traffic, a
+    rollback without --to shifts it back, like `abort`.
 
     Example: delivery rollback chuoi --stack dev --to 12
     """

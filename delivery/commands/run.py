@@ -185,7 +185,7 @@ def _lines(session: boto3.Session, container: Mapping[str, Any], task: str) -> C
 @yes_option
 @wait_option
 def command(session: boto3.Session, service: str, job: str, stack: str, yes: bool, wait: bool) -> None:
-    """Run JOB of SERVICE now, with the released image: its log is printed, and its exit code is this command's.
+    """Run JOB of SERVICE now with the released image, print its log, and end with its exit code.
 
     Example: delivery run chuoi clean --stack dev
     """

@@ -217,11 +217,12 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
 @click.command("status")
 @optional_service_argument
 @stack_option
-@click.option("--watch", "watching", is_flag=True, help="Look again and again, until interrupted.")
+@click.option("--watch", "watching", is_flag=True, help="Repeat until interrupted.")
 @json_option
 @click.pass_obj
 def command(connection: Connection, service: str | None, stack: str, watching: bool, as_json: bool) -> None:
-    """What SERVICE runs, what was released, what is in flight, and whether it all agrees; without SERVICE, all of them.
+    """Show what SERVICE runs, what was released, what is in flight, and whether they agree; without SERVICE, for all
+    services.
 
     \b
     delivery status --stack dev --watch      all services, drawn anew until Ctrl-C

@@ -11,9 +11,11 @@ PORT = click.IntRange(1, 65535)
 
 @service_command("tunnel")
 @click.argument("port", type=PORT)
-@click.option("--local-port", type=PORT, metavar="PORT", help="Of this machine; the same as there without it.")
-@click.option("--host", metavar="NAME", help="A host that the task reaches, such as a database; else the task itself.")
-@click.option("--container", metavar="NAME", help="This container; without it the service's own.")
+@click.option("--local-port", type=PORT, metavar="PORT", help="The port of this machine; by default the same number.")
+@click.option(
+    "--host", metavar="NAME", help="A host that the task reaches, such as a database; by default the task itself."
+)
+@click.option("--container", metavar="NAME", help="The container; by default the service's own.")
 def command(
     session: boto3.Session,
     service: str,
@@ -23,9 +25,9 @@ def command(
     host: str | None,
     container: str | None,
 ) -> None:
-    """Lead a port of this machine to PORT of a task of SERVICE, until interrupted.
+    """Forward a port of this machine to PORT of a task of SERVICE, until interrupted.
 
-    The service needs `exec: true`, and this machine `aws` and the Session Manager plugin.
+    The service needs `exec: true`; this machine needs `aws` and the Session Manager plugin.
 
     Example: delivery tunnel chuoi 5432 --stack dev --host db.internal --local-port 15432
     """

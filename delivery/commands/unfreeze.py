@@ -16,10 +16,10 @@ from releases.errors import PROGRAM
 @yes_option
 @with_session
 def command(session: boto3.Session, service: str | None, stack: str, yes: bool) -> None:
-    """Let releases of SERVICE, or of all services, go on that `freeze` has kept.
+    """Continue the releases of SERVICE, or of all services, that `freeze` has stopped.
 
-    Where some wait, they are deployed then, so it asks. CodePipeline goes on with those that have waited less than 30
-    days; older ones are to be started anew.
+    If releases wait, they are deployed, so the command asks first. CodePipeline continues those that have waited less
+    than 30 days; start older ones again.
 
     Example: delivery unfreeze chuoi --stack prd
     """

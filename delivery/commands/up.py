@@ -256,13 +256,15 @@ def confirm(stack: str, planned: Changes, ask: Ask, say: Log) -> None:
 
 @click.command("up")
 @stack_option
-@click.option("--wait", is_flag=True, help="An edit waits for what is in flight, instead of an error that says so.")
-@click.option("--diff", is_flag=True, help="What Pulumi shows of each resource, instead of services and progress.")
+@click.option("--wait", is_flag=True, help="Wait for what is in flight before deploying an edit, instead of failing.")
+@click.option(
+    "--diff", is_flag=True, help="Show what Pulumi prints for each resource, instead of services and progress."
+)
 @with_session
 def command(session: boto3.Session, stack: str, wait: bool, diff: bool) -> None:
     """Deploy a stack to the account that its file names: shows what would happen, asks, and does it.
 
-    Where something is deleted or replaced, the answer is the stack's name.
+    If something is deleted or replaced, you must answer with the stack's name.
 
     Example: delivery up --stack dev
     """

@@ -15,11 +15,11 @@ from releases.errors import DeliveryError
 
 @click.command("validate")
 @click.option("--stack", shell_complete=completion.stacks, help=f"The stack; without it {STACK_VARIABLE}, or all here.")
-@click.option("--without-secrets", is_flag=True, help="Secrets that are not set yet are no mistake.")
+@click.option("--without-secrets", is_flag=True, help="Do not report secrets that are not set yet.")
 def command(stack: str | None, without_secrets: bool) -> None:
-    """Check the stack files of this folder: keys, values, task templates, and what has to fit together.
+    """Check the stack files of this folder: keys, values, task templates, and whether they fit together.
 
-    It finds what `up` would refuse before it makes anything, and asks neither the engine nor AWS.
+    It finds what `up` would refuse before it creates anything, and uses neither the engine nor AWS.
 
     \b
     delivery validate --without-secrets      all stack files, in a fresh clone

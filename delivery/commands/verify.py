@@ -19,10 +19,11 @@ FOUND = 2
 @json_option
 @with_session
 def command(session: boto3.Session, service: str | None, stack: str, as_json: bool) -> None:
-    """Look whether the next deployment of SERVICE, or of all services, could go well; nothing is changed.
+    """Check whether the next deployment of SERVICE, or of all services, can succeed; it changes nothing.
 
-    Values, permissions, roles, images, target groups, certificates, pipelines, quotas, addresses and notifications:
-    each finding with its mend. Exits with 2 when there are any, also where the credentials may not look.
+    It checks values, permissions, roles, images, target groups, certificates, pipelines, quotas, addresses and
+    notifications. Each finding says how to fix it. The exit code is 2 when there are findings, including checks that
+    the credentials do not permit.
 
     Example: delivery verify chuoi --stack dev
     """
