@@ -1,7 +1,7 @@
 """Writes the reference of every key of a stack file from its models, by `make docs`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ The secrets are {secrets}. Set each with `pulumi config set --secret --path`, wh
 PIECES = {"services": "services.NAME", "parameters": "parameters.NAME", "jobs": "jobs.NAME", "volumes": "volumes.NAME"}
 """A key whose values have names of one's own, and how it is written with one of them."""
 
-REQUIRED = {"StackFile": ("domain",), "Common": ()}
+REQUIRED: Mapping[str, Sequence[str]] = {"StackFile": ("domain",), "Common": ()}
 """Models of which `Pulumi.yaml` and a stack file each give a part, to what the stack file itself must give."""
 
 Schema = Mapping[str, Any]
