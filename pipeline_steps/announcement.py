@@ -13,12 +13,14 @@ from releases.record import SCHEMA, Release
 
 def announce_progress(
     session: boto3.Session, detail_type: str, pipeline: str, execution: str, commit: Commit, **more: str
-) -> None:
-    """Publish an event of Build or Package, with `more` in its detail."""
+) -> bool:
+    """Publish an event of Build or Package, with `more` in its detail; whether EventBridge has it."""
     try:
         publish(session, detail_type, pipeline, execution, commit, {"summary": "", **more})
     except (BotoCoreError, ClientError, RuntimeError) as error:
         print(f"{detail_type} was not announced: {error}")
+        return False
+    return True
 
 
 def announce(session: boto3.Session, pipeline: str, release: Release, uploaded: int, changed: Sequence[str]) -> None:

@@ -13,6 +13,9 @@ Action = Mapping[str, Any]
 """An element of ListActionExecutions' `actionExecutionDetails`."""
 
 MARK = "This build has failed: "
+TOLD = 79
+"""The exit status of a build whose cause an event has told: whoever hears of both need not say it again without the
+cause. Below it are those of sysexits.h, above 125 the shell's."""
 LOG_LINES = 40
 """How many lines of a build's log are read."""
 NO_REASON = "CodePipeline gives no reason"

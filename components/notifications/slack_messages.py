@@ -17,6 +17,7 @@ import pulumi_aws as aws
 from components.scope import Scope
 from releases.errors import PROGRAM
 from releases.events import JOB_FAILED, JOB_SKIPPED, NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
+from releases.failure import TOLD
 from releases.names import aws_name, log_group, release_tag
 
 MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
@@ -87,6 +88,7 @@ MORE_PATHS: Mapping[str, Mapping[str, str]] = {
     },
     SOURCE: {
         **{name: f"$.detail.{name}" for name in ("summary", "reason", "release", "commit", "took", "changed")},
+        "details": "$.detail.url",
         "digest": "$.detail.image_digest",
         "version": "$.detail.source_version",
         "definition": "$.detail.task_definition",
@@ -148,22 +150,17 @@ MESSAGES: Mapping[str, Message] = {
         extra_link="details",
     ),
     "packaged": Message(
-        "<pipeline> has an image to deploy",
-        INFO,
-        PACKAGED,
-        {},
-        ["Image <summary>"],
-        source=SOURCE,
-        level="all",
+        "<pipeline> has an image to deploy", INFO, PACKAGED, {}, ["Image <summary>"], source=SOURCE, level="all"
     ),
-    # CodePipeline's own event of the failure follows, whose reason is the command that failed.
+    # A build that was not begun, or ran out of time, says nothing of it: "failed" does.
     "not_packaged": Message(
-        "<pipeline> has no image to deploy",
+        "<pipeline> has failed in Build",
         FAILURE,
         NOT_PACKAGED,
         {},
         ["Build: <reason>"],
         source=SOURCE,
+        extra_link="details",
     ),
     "approval": Message(
         "<pipeline> waits for approval",
@@ -179,18 +176,22 @@ MESSAGES: Mapping[str, Message] = {
         {"state": ["FAILED"], "type": {"category": ["Approval"]}},
         ["Reason: <reason>"],
     ),
-    "deploying": Message(
-        "<pipeline> deploys",
-        INFO,
-        STAGE,
-        {"state": ["STARTED"], "stage": ["Deploy"]},
-        level="all",
-    ),
+    "deploying": Message("<pipeline> deploys", INFO, STAGE, {"state": ["STARTED"], "stage": ["Deploy"]}, level="all"),
     "failed": Message(
         "<pipeline> has failed in <stage>",
         FAILURE,
         ACTION,
-        {"state": ["FAILED"], "type": {"category": [{"anything-but": ["Source", "Approval"]}]}},
+        {
+            "state": ["FAILED"],
+            "type": {"category": [{"anything-but": ["Source", "Approval"]}]},
+            # By its exit status a build has told the cause itself (docs/aws-assumptions.md).
+            "execution-result": {
+                "external-execution-summary": [
+                    {"exists": False},
+                    {"anything-but": {"wildcard": f"*Reason: exit status {TOLD}*"}},
+                ]
+            },
+        },
         ["<action>: <reason>"],
         extra_link="details",
     ),

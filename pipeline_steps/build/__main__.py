@@ -25,14 +25,17 @@ from releases.aws_session import share_clients
 from releases.errors import ReleaseError
 from releases.events import NOT_PACKAGED, STARTED, Commit
 from releases.executions import NO_IMAGE
-from releases.failure import marked, one_line
+from releases.failure import TOLD, marked, one_line
 
+BUILD_URL = "CODEBUILD_BUILD_URL"
+"""The variable with the address of the build's page (CodeBuild user guide, environment variables in build
+environments)."""
 LONGEST_REASON = 1000
 """Characters of it in an event: Slack takes 3,000 of a text (Slack, section block)."""
 
 
 def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) -> int:
-    """The exit code; when it is not 0 the cause is the last line of what was printed, and is announced."""
+    """The exit code; when it is not 0 the cause is the last line of what was printed, and TOLD when it is announced."""
     with tempfile.TemporaryDirectory() as source_folder:
         try:
             settings = Settings.parse(environment, Path(source_folder))
@@ -43,10 +46,10 @@ def main(session: boto3.Session, environment: Mapping[str, str], exports: Path) 
             docker = Docker(client(settings.content.source, environment))
             built = run(session, settings, docker)
         except (StepError, ReleaseError, ClientError) as error:
-            return _fail(session, settings, str(error))
+            return _fail(session, settings, environment, str(error))
         except Exception as error:
             traceback.print_exc(file=sys.stdout)
-            return _fail(session, settings, f"{type(error).__name__}: {error}")
+            return _fail(session, settings, environment, f"{type(error).__name__}: {error}")
     exports.write_text("".join(export(name, value) for name, value in built.variables().items()))
     return 0
 
@@ -72,12 +75,12 @@ def export(name: str, value: str) -> str:
     return f"export {name}={shlex.quote(value)}\n"
 
 
-def _fail(session: boto3.Session, settings: Settings, cause: str) -> int:
-    line = one_line(settings.masked(cause))
+def _fail(session: boto3.Session, settings: Settings, environment: Mapping[str, str], cause: str) -> int:
+    line, url = one_line(settings.masked(cause)), environment.get(BUILD_URL, "")
     of = settings.pipeline, settings.execution
-    announce_progress(session, NOT_PACKAGED, *of, Commit(), reason=line[:LONGEST_REASON])
+    told = announce_progress(session, NOT_PACKAGED, *of, Commit(), reason=line[:LONGEST_REASON], url=url)
     print(marked(line), flush=True)
-    return 1
+    return TOLD if told else 1
 
 
 if __name__ == "__main__":

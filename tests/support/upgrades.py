@@ -25,5 +25,5 @@ CHANGED = {
 """What of a resource may differ, by its type."""
 CHANGED_NAMES = re.compile(
     r"[\w-]+-(pipeline|package)(-policy)?|[\w-]+-execution-policy|commits-(events-policy|ended-report|failed-comment)"
-    r"|[a-z]+-([a-z]{5}|blue|green)|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|rolled_back|impaired|out_of_memory|(approval|hook_(waits|failed))(-target)?)"
+    r"|[a-z]+-([a-z]{5}|blue|green)|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|failed|rolled_back|impaired|out_of_memory|(approval|hook_(waits|failed))(-target)?)"
 )

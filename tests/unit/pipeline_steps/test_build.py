@@ -23,7 +23,7 @@ from pipeline_steps_fakes import FakeSession, error
 from pipeline_steps.build.__main__ import main
 from pipeline_steps.package.built import Built
 from releases.events import Commit
-from releases.failure import MARK
+from releases.failure import MARK, TOLD
 
 Json = dict[str, Any]
 MINE, EARLIER, LATER = "exec-mine", "exec-earlier", "exec-later"
@@ -233,7 +233,7 @@ def test_a_secret_that_is_no_login_is_named_and_not_shown(
     build = Build(tmp_path, REGISTRIES, new=True, secret=secret).run(monkeypatch)
     output = capsys.readouterr().out
     assert cause(output) == "The secret of registry docker.io is not JSON with username, and password or accessToken."
-    assert ("s3cret" in output, build.called("build"), build.code) == (False, [], 1)
+    assert ("s3cret" in output, build.called("build"), build.code) == (False, [], TOLD)
 
 
 @pytest.mark.parametrize(
@@ -310,12 +310,12 @@ def test_a_build_that_fails_says_what_to_do(
     build = Build(tmp_path, new=True, outcomes=[LOGIN, *[(1, refusal)] * 9]).run(monkeypatch)
     line = cause(capsys.readouterr().out)
     assert line.startswith(words) or line.endswith(words)
-    assert (len(build.called("build")), len(pauses), build.code) == (builds, builds - 1, 1)
+    assert (len(build.called("build")), len(pauses), build.code) == (builds, builds - 1, TOLD)
     assert not build.pushed
     assert not (tmp_path / "exports").exists()
     assert build.announced()[-1] == ("Release Not Packaged", {
         "pipeline": "dev-web", "execution-id": MINE, "commit": "unknown", "repository": "unknown", "owner": "unknown",
-        "name": "unknown", "summary": "", "reason": line,
+        "name": "unknown", "summary": "", "reason": line, "url": "",
     })  # fmt: skip
 
 
@@ -378,7 +378,7 @@ def test_a_source_that_cannot_be_built(
     for name, text in files.items():
         (build.source / name).write_text(text)
     build.run(monkeypatch)
-    assert (cause(capsys.readouterr().out), build.code, build.docker) == (words, 1, [])
+    assert (cause(capsys.readouterr().out), build.code, build.docker) == (words, TOLD, [])
 
 
 def test_the_image_is_built_of_what_was_in_the_one_folder_of_the_zip(
@@ -405,7 +405,24 @@ def test_whatever_goes_wrong_is_the_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Json, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build = Build(tmp_path, refused=refused).run(monkeypatch)
-    assert (cause(capsys.readouterr().out), build.code) == (words, 1)
+    assert (cause(capsys.readouterr().out), build.code) == (words, TOLD)
+
+
+def test_a_failure_that_cannot_be_announced_has_another_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By that CodePipeline's event is told of, which has no cause, rather than nothing."""
+    refused = {"DescribeImages": error("AccessDeniedException"), "PutEvents": error("AccessDeniedException")}
+    assert Build(tmp_path, refused=refused).run(monkeypatch).code == 1
+    assert cause(capsys.readouterr().out).startswith("An error occurred (AccessDeniedException)")
+
+
+def test_a_failure_is_announced_with_the_build_s_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables, refused = {"CODEBUILD_BUILD_URL": "https://build"}, {"DescribeImages": error("AccessDeniedException")}
+    build = Build(tmp_path, refused=refused, variables=variables).run(monkeypatch)
+    (told,) = [detail for kind, detail in build.announced() if kind == "Release Not Packaged"]
+    assert (told["url"], told["pipeline"]) == ("https://build", "dev-web")
+    assert told["reason"].startswith("An error occurred (AccessDeniedException)")
 
 
 def test_a_build_without_a_variable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -476,7 +493,7 @@ def test_a_record_that_cannot_be_read(
 ) -> None:
     build = Build(tmp_path, records=(record(1, DIGEST, "v4"), '{"schema":2}')).run(monkeypatch)
     words = "Version 2 of /record is no release record that this program reads."
-    assert (cause(capsys.readouterr().out), build.code) == (words, 1)
+    assert (cause(capsys.readouterr().out), build.code) == (words, TOLD)
 
 
 COMMIT, OTHER = "89abcdef" * 5, "01234567" * 5

@@ -289,6 +289,28 @@ def test_a_task_that_ran_out_of_memory(ended: dict[str, Any], ours: bool) -> Non
 
 
 @pytest.mark.parametrize(
+    ("said", "is_told"),
+    [
+        ({}, True),
+        ({"external-execution-url": "https://build"}, True),
+        ({"external-execution-summary": "ECS deployment circuit breaker: tasks failed to start."}, True),
+        ({"external-execution-summary": "Phase: BUILD, Message: Error while executing command: x. Reason: exit status 1"}, True),
+        ({"external-execution-summary": "Phase: BUILD, Message: Error while executing command: x. Reason: exit status 79"}, False),
+        ({"external-execution-summary": "Phase: BUILD, Message: Error while executing command: x. Reason: exit status 79."}, False),
+    ],
+)  # fmt: skip
+def test_a_failure_is_told_once_and_with_its_cause(said: dict[str, str], is_told: bool) -> None:
+    """A build that ends with exit status 79 has told the cause itself."""
+    assert told("failed", event("failed", "dev-a", **{"execution-result": said})) is is_told
+    built = filled(
+        webhook_transformer(MESSAGES["not_packaged"], SCOPE, production=False), event("not_packaged", "dev-a")
+    )
+    header, line, _ = built["attachments"][0]["blocks"]
+    assert header["text"]["text"] == "[dev] dev-a has failed in Build"
+    assert line["text"]["text"] == "Build: The source has no Dockerfile at its top."
+
+
+@pytest.mark.parametrize(
     ("kind", "detail"),
     [
         ("started", {"execution-trigger": {"trigger-type": "CreatePipeline"}}),
