@@ -16,6 +16,7 @@ from releases import scaling
 from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import AT_ONCE, cluster_of, describe_tasks, list_services
 from releases.errors import DeliveryError
+from releases.failed_edit import failed_edit
 from releases.names import aws_name, job_family
 from releases.pipeline import Pipeline
 from releases.service_state import ServiceState, read_states, revision_name
@@ -43,6 +44,8 @@ class Overview:
         disagreement: in what running, live and release record differ; None when they agree, or while something is in
             flight.
         repair: the command that mends the disagreement.
+        edit: an edit that `up` has registered and that does not run because its deployment has failed: which, when and
+            why, what serves, and what to do; None without one.
         gone: images of sidecars that run and are no longer in ECR, in words.
         urls: where it answers.
     """
@@ -60,6 +63,7 @@ class Overview:
     failure: str | None
     disagreement: str | None
     repair: str | None
+    edit: str | None
     gone: list[str]
     urls: list[str]
 
@@ -74,6 +78,8 @@ class Overview:
             yield f"the last delivery has failed: {self.failure}", "red"
         if self.disagreement:
             yield f"{self.disagreement}; mend it: {self.repair}", "red"
+        if self.edit:
+            yield self.edit, "red"
         yield from ((f"sidecar {words}; `redeploy` asks for its tag anew", "red") for words in self.gone)
 
 
@@ -123,6 +129,7 @@ def overview(session: boto3.Session, stack: str, address: Address) -> list[Overv
             failure=None if upload else state.pipeline.failure,
             disagreement=disagrees.summary if disagrees else None,
             repair=repair_command(stack, name) if disagrees else None,
+            edit=edit.words if (edit := failed_edit(session, stack, state)) else None,
             gone=gone(session, stack, state, state.definition, running(session, stack, state, state.definition, own)),
             urls=urls.get(name, []),
         )

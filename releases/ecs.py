@@ -146,6 +146,13 @@ def describe_revision(ecs: Any, arn: str) -> dict[str, Any]:
     return described
 
 
+def active_revisions(ecs: Any, family: str) -> list[str]:
+    """The ARNs of a family's revisions that are not deregistered."""
+    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
+    arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
+    return [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
+
+
 def definition_fields(ecs: Any) -> Collection[str]:
     """The fields of a task definition that can be registered; DescribeTaskDefinition has more."""
     fields: Collection[str] = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from releases.controllers.controller import Deployment
-from releases.ecs import describe_service
+from releases.ecs import describe_service, in_parts
 from releases.errors import PROGRAM
 
 OVER = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})
@@ -19,6 +19,8 @@ LONGEST = timedelta(days=20)
 OF_STRATEGY = {"CANARY": "canaryConfiguration", "LINEAR": "linearConfiguration"}
 """What UpdateService takes for this strategy only, and may keep of before (ECS API, DeploymentConfiguration)."""
 PRODUCTION_SHIFT, BAKE_TIME = "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"
+MOST_REVISIONS = 20
+"""How many DescribeServiceRevisions takes at once (ECS API)."""
 FAILED_TASKS = 3
 """So many failed tasks end a deployment, as they do for the circuit breaker, which may be of rolling updates only
 (docs/aws-assumptions.md): half of the desired tasks, and three at least (ECS, deployment circuit breaker)."""
@@ -122,7 +124,9 @@ def newest(ecs: Any, cluster: str, service: str) -> ServiceDeployment | None:
     return described(ecs, max(listed, key=lambda each: each["createdAt"].timestamp())["serviceDeploymentArn"])
 
 
-def listed_since(ecs: Any, cluster: str, service: str, after: datetime) -> list[dict[str, Any]]:
+def listed_since(
+    ecs: Any, cluster: str, service: str, after: datetime, statuses: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The service deployments that were made since then, as ListServiceDeployments has them: it has no paginator.
 
     Args:
@@ -130,8 +134,9 @@ def listed_since(ecs: Any, cluster: str, service: str, after: datetime) -> list[
         cluster: the ECS cluster's name.
         service: the ECS service's name.
         after: the moment.
+        statuses: those that are wanted; all without any.
     """
-    more, listed = dict[str, str](), list[dict[str, Any]]()
+    more, listed = dict[str, Any](status=list(statuses)) if statuses else {}, list[dict[str, Any]]()
     while True:
         page = ecs.list_service_deployments(
             cluster=cluster, service=service, createdAt={"after": after}, maxResults=100, **more
@@ -139,7 +144,16 @@ def listed_since(ecs: Any, cluster: str, service: str, after: datetime) -> list[
         listed += page["serviceDeployments"]
         if not page.get("nextToken"):
             return listed
-        more = {"nextToken": page["nextToken"]}
+        more["nextToken"] = page["nextToken"]
+
+
+def task_definitions(ecs: Any, revisions: Sequence[str]) -> dict[str, str]:
+    """Service revision → the ARN of its task definition."""
+    found = dict[str, str]()
+    for part in in_parts(list(dict.fromkeys(revisions)), MOST_REVISIONS):
+        for each in ecs.describe_service_revisions(serviceRevisionArns=list(part))["serviceRevisions"]:
+            found[each["serviceRevisionArn"]] = each["taskDefinition"]
+    return found
 
 
 def described(ecs: Any, arn: str) -> ServiceDeployment:

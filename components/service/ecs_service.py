@@ -202,24 +202,22 @@ class EcsService(pulumi.ComponentResource):
         live = pulumi.Output.concat(args["images"].url, f":{LIVE}")
         after_files = pulumi.ResourceOptions(parent=self, depends_on=self._files.objects)
         definition, fingerprint = template.revision(f"{name}-task", live, after_files)
-        declared: pulumi.Output[Any] = pulumi.Output.all(fingerprint, definition.arn).apply(
-            lambda revision: self._with_state(*revision)
-        )
+        declared: pulumi.Output[tuple[str, ServiceState | None]] = fingerprint.apply(self._with_state)
         self.routing, shifter = self._routing(group), None
-        first: list[pulumi.Resource] = [*may_start, *app_policies, *mounts, *lets_in]
+        first: list[pulumi.Resource] = [definition, *may_start, *app_policies, *mounts, *lets_in]
         first += self._platform.network.endpoints
         if self._shifts_by_ecs:
             shifter, shift_policy = shift_role(name, self._scope, self.routing, self.deploy.hook_arns, self)
             self.routing = with_shift(self.routing, shifter.arn)
             first.append(shift_policy)
         self.alarms = self._alarms()
-        self.ecs = service = self._service(declared, group, first, shifter)
+        self.ecs = service = self._service(declared, definition.arn, group, first, shifter)
         self._scaling(service.name)
         self.name, self.arn = service.name, service.arn
         self.task_role_arns = [starter.arn, app_role.arn]
         self.role_arns = [*self.task_role_arns, *([shifter.arn] if shifter is not None else [])]
         self.record_name, self.record_arn = record.name, record.arn
-        self.waiting = declared.apply(lambda revision: self._why_waiting(revision[0], revision[2]))
+        self.waiting = declared.apply(lambda known: self._why_waiting(*known))
         self.deployable = Deployable(
             platform=self._platform,
             service=name,
@@ -258,7 +256,8 @@ class EcsService(pulumi.ComponentResource):
 
     def _service(
         self,
-        declared: pulumi.Output[Sequence[Any]],
+        declared: pulumi.Output[tuple[str, ServiceState | None]],
+        declared_arn: pulumi.Output[str],
         group: aws.ec2.SecurityGroup,
         first: Sequence[pulumi.Resource],
         shifter: aws.iam.Role | None,
@@ -272,7 +271,7 @@ class EcsService(pulumi.ComponentResource):
             f"{self.service}-service",
             name=deploy.controller.service_name(self._scope.stack, self.service),
             cluster=self._platform.cluster.name,
-            task_definition=declared.apply(lambda revision: task_definition(revision[2], revision[0], revision[1])),
+            task_definition=declared.apply(lambda known: task_definition(known[1], known[0], declared_arn)),
             desired_count=state.desired if state is not None and replaces else 0,
             force_new_deployment=force or None,
             capacity_provider_strategies=provider_strategies(self._capacity),
@@ -331,11 +330,10 @@ class EcsService(pulumi.ComponentResource):
             self,
         )
 
-    async def _with_state(self, fingerprint: str, arn: str) -> tuple[str, str, ServiceState | None]:
-        """Fingerprint and ARN of Pulumi's own revision, and the service when an edit of it need wait no longer."""
-        if (settled := self._current.settled) is None:
-            return fingerprint, arn, self._current.state
-        return fingerprint, arn, await settled(lambda state: self._why_waiting(fingerprint, state))
+    async def _with_state(self, fingerprint: str) -> tuple[str, ServiceState | None]:
+        """Fingerprint of Pulumi's own revision, and the service when an edit of it need wait no longer."""
+        state, settled = self._current.state, self._current.settled
+        return fingerprint, await settled(lambda now: self._why_waiting(fingerprint, now)) if settled else state
 
     def _why_waiting(self, fingerprint: str, state: ServiceState | None) -> str | None:
         return self.deploy.waits(self._scope.stack, state, fingerprint)

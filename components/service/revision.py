@@ -1,18 +1,24 @@
 """Which task definition a service runs: Pulumi's own revision, or the one that the pipeline released."""
 
+from typing import TypeVar
+
+import pulumi
+
 from components.service.route_names import OTHER_GROUP
 from releases.errors import PROGRAM
 from releases.service_state import ServiceState, Settings
 
+Arn = TypeVar("Arn", str, pulumi.Output[str])
 
-def task_definition(state: ServiceState | None, fingerprint: str, declared_arn: str) -> str:
+
+def task_definition(state: ServiceState | None, fingerprint: str, declared_arn: Arn) -> str | Arn:
     """The task definition for the service; the one it has while something is in flight (rule `update guards`)."""
     if state is not None and state.in_flight:
         return state.task_definition
     return released_or_declared(state, fingerprint, declared_arn)
 
 
-def released_or_declared(state: ServiceState | None, fingerprint: str, declared_arn: str) -> str:
+def released_or_declared(state: ServiceState | None, fingerprint: str, declared_arn: Arn) -> str | Arn:
     """The task definition for the service (rule `template fingerprint` of docs/explanation/delivery-contract.md).
 
     The released revision when it was made of the program's template: then it differs from Pulumi's own in the
@@ -24,7 +30,7 @@ def released_or_declared(state: ServiceState | None, fingerprint: str, declared_
     Args:
         state: the service as it is; None when there is none yet.
         fingerprint: the fingerprint of the program's template.
-        declared_arn: the revision that Pulumi registered.
+        declared_arn: the revision that Pulumi registered; a preview does not know that of an edit.
 
     Raises:
         RecordError: the release record is none.

@@ -17,7 +17,15 @@ import click
 from delivery.command_line import stack_option, with_session
 from delivery.commands.history import service_history
 from delivery.confirmation import confirm, yes_option
-from releases.ecs import AT_ONCE, cluster_of, describe_revision, describe_tasks, in_parts, list_services
+from releases.ecs import (
+    AT_ONCE,
+    active_revisions,
+    cluster_of,
+    describe_revision,
+    describe_tasks,
+    in_parts,
+    list_services,
+)
 from releases.errors import DeliveryError
 from releases.names import aws_name, migration_family, parameter_of, parameter_path, runtime_value, service_of_record
 from releases.record import Release
@@ -130,7 +138,7 @@ def _parameters(session: boto3.Session, stack: str) -> tuple[list[Value], set[st
 def _needed(session: boto3.Session, stack: str, service: str, *, deployed: bool) -> set[str]:
     """The names of the parameters that a service may still start a task with."""
     family, ecs = aws_name(stack, service), session.client("ecs")
-    active = {_number(arn): arn for arn in _active(ecs, family)}
+    active = {_number(arn): arn for arn in active_revisions(ecs, family)}
     released = [_number(release.task_definition) for release in _releases(session, stack, service)]
     last = released[0] if released else 0
     wanted = [arn for number, arn in active.items() if number in released or number > last]
@@ -173,7 +181,7 @@ def _deployed(ecs: Any, cluster: str, name: str) -> list[str]:
 def _migrations(session: boto3.Session, stack: str, service: str) -> list[str]:
     """All revisions of a service's migrations but the newest and those that run."""
     ecs, family = session.client("ecs"), migration_family(aws_name(stack, service))
-    old = sorted(_active(ecs, family), key=_number)[:-1]
+    old = sorted(active_revisions(ecs, family), key=_number)[:-1]
     return [arn for arn in old if arn not in _running(ecs, cluster_of(session, stack), family)] if old else []
 
 
@@ -182,12 +190,6 @@ def _running(ecs: Any, cluster: str, family: str) -> set[str]:
         return {task["taskDefinitionArn"] for task in describe_tasks(ecs, cluster, family=family)}
     except ecs.exceptions.ClusterNotFoundException:
         return set()
-
-
-def _active(ecs: Any, family: str) -> list[str]:
-    pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
-    arns = [arn for page in pages for arn in page["taskDefinitionArns"]]
-    return [arn for arn in arns if revision_name(arn).rpartition(":")[0] == family]
 
 
 def _described(ecs: Any, arns: Iterable[str]) -> list[dict[str, Any]]:

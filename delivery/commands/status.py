@@ -26,6 +26,7 @@ from releases import scaling
 from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import describe_revision, describe_service, describe_tasks
 from releases.ecs_exec import closed
+from releases.failed_edit import failed_edit
 from releases.names import aws_name, release_tag
 from releases.pipeline import Pipeline
 from releases.record import Release
@@ -74,6 +75,8 @@ class Status:
         repair: the command that mends the disagreement.
         gone: images of sidecars that run and are no longer in ECR, in words.
         changed: sidecars that run another image than at the last release, in words.
+        edit: an edit that `up` has registered and that does not run because its deployment has failed: which, when and
+            why, what serves, and what to do; None without one.
         closed: containers in which ECS Exec opens no session, and why.
         going_on: what changes it or is about to, with its progress, in words.
         waits: what waits for whom, with the command that ends it, in words.
@@ -105,6 +108,7 @@ class Status:
     repair: str | None
     gone: list[str]
     changed: list[str]
+    edit: str | None
     closed: list[str]
     going_on: list[str]
     waits: list[str]
@@ -139,6 +143,7 @@ class Status:
             *([("disagreement", self.disagreement), ("", f"mend it: {self.repair}")] if self.disagreement else []),
             *(("sidecar", f"{words}; `redeploy` asks for its tag anew") for words in self.gone),
             *(("sidecar", f"{words} since the last release") for words in self.changed),
+            *([("edit", self.edit)] if self.edit else []),
             *(("exec", words) for words in self.closed),
             *(("environment", f"{name}={value}") for name, value in sorted(self.environment.items())),
             *(
@@ -204,6 +209,7 @@ def status(session: boto3.Session, stack: str, service: str, address: Address = 
         repair=repair_command(stack, service) if disagrees else None,
         gone=gone(session, stack, state, definition, sidecars),
         changed=changes(state.release.sidecars if state.release else "", written(sidecars)),
+        edit=edit.words if (edit := failed_edit(session, stack, state)) else None,
         closed=closed(described, definition),
         going_on=going_on(state, now),
         waits=waits(state, stack, now),

@@ -12,11 +12,11 @@ from delivery.page.words import legible
 from releases.controllers.codedeploy import CodeDeployController
 from releases.ecs import in_parts
 from releases.failure import one_line
-from releases.service_deployments import listed_since
+from releases.service_deployments import listed_since, task_definitions
 from releases.service_state import ServiceState, revision_name
 
 AT_MOST = 20
-"""How many DescribeServiceDeployments and DescribeServiceRevisions take (ECS API)."""
+"""How many DescribeServiceDeployments takes (ECS API)."""
 OUTCOMES = {"SUCCESSFUL": Outcome.SUCCEEDED, "STOPPED": Outcome.STOPPED}
 """ECS's states that are an end, but for those of a rollback."""
 OF_CODE_DEPLOY = {"Succeeded": Outcome.SUCCEEDED, "Failed": Outcome.FAILED, "Stopped": Outcome.STOPPED}
@@ -43,7 +43,8 @@ def by_ecs(ecs: Any, state: ServiceState, tasks: Sequence[Task], since: datetime
         for part in in_parts(arns, AT_MOST)
         for each in ecs.describe_service_deployments(serviceDeploymentArns=list(part))["serviceDeployments"]
     ]
-    revisions = _revisions(ecs, [each["targetServiceRevision"]["arn"] for each in described])
+    of = task_definitions(ecs, [each["targetServiceRevision"]["arn"] for each in described])
+    revisions = {arn: revision_name(definition) for arn, definition in of.items()}
     found = [_by_ecs(each, revisions, tasks) for each in described]
     return sorted(found, key=lambda each: each.started)
 
@@ -149,15 +150,6 @@ def _shares(strategy: str, described: Mapping[str, Any], runs: Sequence[TaskRun]
         return traffic.of_completed(plan, ready, min(gone, default=described["finishedAt"]))
     share = float(target.get("requestedProductionTrafficWeight", 0.0))
     return [Share(described.get("updatedAt", started), share)] if share else []
-
-
-def _revisions(ecs: Any, arns: Sequence[str]) -> dict[str, str]:
-    """Service revision → `family:revision` of its task definition."""
-    found = dict[str, str]()
-    for part in in_parts(list(dict.fromkeys(arns)), AT_MOST):
-        for each in ecs.describe_service_revisions(serviceRevisionArns=list(part))["serviceRevisions"]:
-            found[each["serviceRevisionArn"]] = revision_name(each["taskDefinition"])
-    return found
 
 
 def _runs(tasks: Iterable[Task], by: str, started: datetime, ended: datetime | None) -> tuple[list[TaskRun], str]:

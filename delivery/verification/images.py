@@ -8,6 +8,7 @@ from delivery.verification.subject import Problem, Subject
 from pipeline_steps.package.images import Images
 from releases.consistency import disagreement, observe, repair_command
 from releases.errors import PROGRAM
+from releases.failed_edit import failed_edit
 from releases.names import LIVE
 from releases.repository import Repository, is_of
 
@@ -71,6 +72,12 @@ def _problems(subject: Subject, image: str, platform: str) -> Iterator[Problem]:
         manifest = repository.manifest(child)
     if missing := list(repository.missing(manifest.blobs)):
         yield Problem(f"of the image {image} ECR lacks {len(missing)} layer(s): no task starts with it", again)
+
+
+def edit(subject: Subject) -> Iterator[Problem]:
+    """What was declared last and does not run, because its deployment has failed."""
+    if failed := failed_edit(subject.session, subject.stack, subject.state):
+        yield Problem(failed.what, failed.mend)
 
 
 def record(subject: Subject) -> Iterator[Problem]:

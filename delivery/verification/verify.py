@@ -18,6 +18,7 @@ OF_A_SERVICE: Mapping[str, Callable[[Subject], Iterator[Problem]]] = {
     "trust": roles.trust,
     "images": images.images,
     "record": images.record,
+    "edit": images.edit,
     "target groups": routing.target_groups,
     "pipeline": pipeline.pipeline,
     "triggers": pipeline.triggers,

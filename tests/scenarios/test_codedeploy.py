@@ -264,10 +264,13 @@ def test_an_edit_that_fails_is_named_until_it_is_deployed(dev: Stack, apps: Apps
         assert "timed out while waiting for the replacement task set to become healthy" in refused.err
         assert "redeploy chuoi --stack dev`" in refused.err
     assert len(executions(dev, "chuoi")) == ran + 2, "it is not tried again by itself"
+    told = str(dev.status("chuoi")["edit"])
+    assert told.startswith(f"the template that `up` wrote does not run, because execution {edit} ended as Failed: ")
+    assert told.endswith("redeploy chuoi --stack dev`")
     dev.edit("Pulumi.dev.yaml", "PHX_HOST: {value: broken", OTHER_HOST)
     dev.ok("up")
     wait_for_pipeline(dev, "chuoi", ran + 3)
-    assert dev.status("chuoi")["image_digest"] == before["image_digest"]
+    assert (dev.status("chuoi")["image_digest"], dev.status("chuoi")["edit"]) == (before["image_digest"], None)
     assert dev.changes() == {}
     dev.ok("up")
 

@@ -17,10 +17,12 @@ pytestmark = pytest.mark.nightly
 SERVICES = ("hello", "mailer")
 GREETING = "Hello from the sandbox"
 HELLO = "hello:\n      task: {template: web.json, cpu: 256, memory: "
-PICKY = SERVER.replace("STATUS", '(500 if os.environ["GREETING"] == "broken" else 200)').replace(
-    'print("listening"', 'print("greeting with", os.environ["GREETING"]'
-)
-"""An app that is not healthy under one greeting."""
+PICKY = SERVER.replace(
+    "STATUS", '(500 if "broken" in (os.environ["GREETING"], os.environ.get("MODE")) else 200)'
+).replace('print("listening"', 'print("greeting with", os.environ["GREETING"]')
+"""An app that is not healthy under one greeting, and in one mode."""
+TEMPLATE, PLAIN = "task_templates/web.json", '"environment": ['
+BROKEN = f'{PLAIN}{{"name": "MODE", "value": "broken"}}, '
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +111,44 @@ def test_an_edit_that_fails_its_health_check_says_why_and_what_ran_goes_on(local
     assert line.endswith("(web exit code 143)")
     assert f"{line}\n  web: greeting with broken\n" in said
     local.settled("hello")
-    assert running(local) == before
+    now = running(local)
+    assert {**now, "edit": None} == before
+    told = re.fullmatch(
+        r"revision (\d+), which `up` registered, was rolled back at (\S+Z): (.+); revision (\d+) serves; mend it and run "
+        "`up` again, or take it back",
+        str(now["edit"]),
+    )
+    assert told is not None, now["edit"]
+    assert int(told[1]) > int(told[4]) == before["revision"]
+    assert now["edit"] in local.ok("status", "hello").out
+    assert now["edit"] in " ".join(local.ok("status").out.split())
+    found = local.run("verify", "--json")
+    (finding,) = [each for each in found.json["findings"] if each["check"] == "edit"]
+    assert (found.code, f"{finding['problem']}; {finding['mend']}") == (2, now["edit"])
 
 
 def test_when_it_is_taken_back_nothing_is_left_to_do(local: Stack) -> None:
     local.edit("Pulumi.local.yaml", "broken", GREETING)
     local.ok("up")
     before = running(local)
+    assert before["edit"] is None
     assert "Stack local is up, nothing changed" in local.ok("up").out
+    assert running(local) == before
+
+
+def test_an_edit_of_the_template_that_was_rolled_back_is_taken_back_without_a_deployment(local: Stack) -> None:
+    """What runs is what was released: the service keeps it."""
+    local.ok("redeploy", "hello", "--wait")
+    before = running(local)
+    local.edit(TEMPLATE, PLAIN, BROKEN)
+    failed(local.run("up"))
+    local.settled("hello")
+    assert "which `up` registered, was rolled back at" in str(running(local)["edit"])
+    local.edit(TEMPLATE, BROKEN, PLAIN)
+    planned = local.ok("preview").out
+    assert "hello: task definition: " in planned
+    assert "deployment by ECS" not in planned, planned
+    local.ok("up")
     assert running(local) == before
 
 

@@ -58,7 +58,7 @@ def look(aws: FakeAws) -> list[Overview]:
 
 QUIET = Overview(
     service="web", release=1, time="2030-01-01T00:00:00Z", image_digest=A, running=0, desired=1, going_on=[], waits=[],
-    asleep=False, jobs=[], failure=None, disagreement=None, repair=None, gone=[], urls=["https://web.example.com/"],
+    asleep=False, jobs=[], failure=None, disagreement=None, repair=None, gone=[], edit=None, urls=["https://web.example.com/"],
 )  # fmt: skip
 
 
@@ -118,6 +118,14 @@ def test_what_disagrees_and_what_is_gone(aws: FakeAws) -> None:
     assert web.repair == "delivery repair web --stack dev"
     assert str(web.disagreement).startswith("running sha256:aaaa")
     assert web.gone == [f"agent runs {REGISTRY}/agent@{B}, which is gone from ECR: no other task starts with it"]
+
+
+def test_an_edit_that_was_rolled_back_is_noted(aws: FakeAws) -> None:
+    assert list(look(aws)[0].notes()) == []
+    aws.deploy(aws.revision(8, ":live", fingerprint="f2"), "ROLLBACK_SUCCESSFUL")
+    (web,) = look(aws)
+    assert str(web.edit).startswith("revision 8, which `up` registered, was rolled back at 2030-01-10T00:05:00Z: ")
+    assert list(web.notes()) == [(web.edit, "red")]
 
 
 def test_what_is_in_flight_disagrees_with_nothing_yet(aws: FakeAws) -> None:

@@ -73,6 +73,8 @@ class FakeAws:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: datetime = LONG_AGO
     shifts: list[dict[str, Any]] = field(default_factory=list)
+    deployed: dict[str, str] = field(default_factory=dict)
+    """Service revision → the ARN of its task definition."""
     source: str = "s3"
     migrates: bool = False
     variables: list[str] = field(default_factory=lambda: ["image", "migration"])
@@ -173,6 +175,22 @@ class FakeAws:
         arn = f"{ARN}:service-deployment/dev/dev-web/d1"
         self.shifts = [{"serviceDeploymentArn": arn, "status": status, "createdAt": NOW, **fields}]
 
+    def deploy(self, definition: str, status: str) -> None:
+        """Another service deployment of the service `web`, of a task definition; it has ended so after five minutes."""
+        began, revision = NOW + timedelta(minutes=len(self.shifts)), f"{ARN}:service-revision/dev/dev-web/{definition}"
+        self.deployed[revision] = definition
+        self.shifts.insert(
+            0,
+            {
+                "serviceDeploymentArn": f"{ARN}:service-deployment/dev/dev-web/d{len(self.shifts)}",
+                "targetServiceRevisionArn": revision,
+                "status": status,
+                "createdAt": began,
+                "finishedAt": began + timedelta(minutes=5),
+                "rollback": {"reason": "the circuit breaker\n said so."},
+            },
+        )
+
     def task(self, revision: str, image_digest: str, group: str = "service:dev-web") -> dict[str, Any]:
         return {
             "taskArn": f"{ARN}:task/dev/{len(self.tasks)}",
@@ -252,9 +270,18 @@ class FakeAws:
         return {"services": [self.services[name] for name in given["services"] if name in self.services]}
 
     def _ListServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
-        cluster = self.services["dev-web"]["clusterArn"].rpartition("/")[2]
-        assert (given["cluster"], given["service"]) == (cluster, "dev-web")
-        return {"serviceDeployments": self.shifts}
+        cluster = self.services[given["service"]]["clusterArn"].rpartition("/")[2]
+        assert given["cluster"] == cluster
+        found = self.shifts if given["service"] == "dev-web" else []
+        return {"serviceDeployments": [e for e in found if e["status"] in given.get("status", [e["status"]])]}
+
+    def _DescribeServiceRevisions(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "serviceRevisions": [
+                {"serviceRevisionArn": arn, "taskDefinition": self.deployed[arn]}
+                for arn in given["serviceRevisionArns"]
+            ]
+        }
 
     def _DescribeServiceDeployments(self, given: dict[str, Any]) -> dict[str, Any]:
         return {

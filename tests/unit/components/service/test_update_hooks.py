@@ -1,6 +1,7 @@
 """How the program is bound to the guards: the look at its start, the hooks, and the error at its end."""
 
 import asyncio
+import json
 import re
 import runpy
 import threading
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import mocked
 import pulumi
 import pytest
 from aws_fakes import denied
@@ -30,6 +32,7 @@ from releases.aws_session import Provider
 from releases.controllers import CONTROLLERS
 from releases.controllers.controller import Deployment
 from releases.errors import DeliveryError
+from releases.record import FINGERPRINT_LABEL
 from releases.service_state import ServiceState
 from releases.update_guard import Followed
 
@@ -95,6 +98,21 @@ def test_the_hooks_are_on_the_service_that_is_there_and_nowhere_else(deploy: Dep
 def test_a_quiet_service_gets_what_is_declared(deploy: Deploy, warned: list[str]) -> None:
     assert run(deploy, QUIET).inputs(SERVICE, "chuoi-service")["taskDefinition"] == OWN
     assert warned == []
+
+
+def test_a_preview_of_an_edit_that_was_taken_back_names_no_deployment(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pulumi registers its template anew, whose ARN no preview knows; the service keeps the revision that was released."""
+    kind, release = "aws:ecs/taskDefinition:TaskDefinition", {"release": 1, "image_digest": "sha256:a"}
+    (container,) = json.loads(run(deploy, QUIET).inputs(kind, "chuoi-task")["containerDefinitions"])
+    declared = container["dockerLabels"][FINGERPRINT_LABEL]
+    monkeypatch.setitem(mocked.COMPUTED, kind, lambda _: {})
+    for fingerprint, known in ((declared, True), ("an earlier template", False)):
+        own = {"task_definition": RUNS, "template_fingerprint": fingerprint, "source_version": "v", "execution": "e"}
+        record = json.dumps({"schema": 1, **release, **own, "time": "2030-01-01T00:00:00Z"})
+        recorder = run(deploy, replace(QUIET, record=record), preview=True)
+        assert (recorder.inputs(SERVICE, "chuoi-service")["taskDefinition"] == RUNS) is known
 
 
 def test_a_service_in_flight_is_left_alone_and_the_preview_says_what_will_wait(

@@ -64,6 +64,15 @@ def test_the_lines_of_what_disagrees() -> None:
     assert now.repair == "delivery repair web --stack dev"
 
 
+def test_the_line_of_an_edit_that_was_rolled_back() -> None:
+    aws = released()
+    assert status(aws.session(), STACK, "web").edit is None
+    aws.deploy(aws.revision(8, ":live", fingerprint="f2"), "ROLLBACK_SUCCESSFUL")
+    now = status(aws.session(), STACK, "web")
+    assert now.lines()[8] == ("edit", now.edit)
+    assert str(now.edit).startswith("revision 8, which `up` registered, was rolled back at 2030-01-10T00:05:00Z: ")
+
+
 def test_the_lines_of_a_service_without_a_release() -> None:
     aws = FakeAws()
     aws.record("none")

@@ -9,7 +9,7 @@ import pytest
 from delivery_aws import REGISTRY, digest
 from verified import A, Answers, released, subject
 
-from delivery.verification.images import images, platform_of, record
+from delivery.verification.images import edit, images, platform_of, record
 
 CONFIG, LAYER, CHILD = digest("c"), digest("d"), digest("e")
 MANIFEST = {"config": {"digest": CONFIG}, "layers": [{"digest": LAYER}]}
@@ -111,6 +111,21 @@ def test_before_the_first_release_there_is_no_image() -> None:
     aws.service(revision, None)
     aws.services["dev-web"]["serviceArn"] = "arn:aws:ecs:eu-west-1:111111111111:service/dev/dev-web"
     assert list(images(subject(aws))) == []
+
+
+def test_an_edit_that_was_rolled_back_is_found() -> None:
+    aws = released()
+    assert list(edit(subject(aws))) == []
+    declared = aws.revision(3, ":live", fingerprint="f2")
+    del aws.answers["DescribeTaskDefinition"]
+    aws.definitions["dev-web"] = aws.definitions[declared]  # the newest of the family
+    aws.deploy(declared, "ROLLBACK_SUCCESSFUL")
+    ((what, mend),) = edit(subject(aws))
+    assert what == (
+        "revision 3, which `up` registered, was rolled back at 2030-01-10T00:05:00Z: the circuit breaker said so; "
+        "revision 1 serves"
+    )
+    assert mend == "mend it and run `up` again, or take it back"
 
 
 def test_what_disagrees_is_repaired_and_what_is_in_flight_may_agree_soon() -> None:
