@@ -1,10 +1,13 @@
-"""Images: each that a task would run is in ECR, whole and for its platform; and what runs is what was released."""
+"""Images: each that a task would run is there, in ECR whole and for its platform; what runs is what was released."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from delivery.sidecars import ECR
-from delivery.verification.subject import Problem, Subject
+from delivery.verification import registries
+from delivery.verification.registries import NotAskedError
+from delivery.verification.subject import Note, Problem, Subject
+from pipeline_steps.build.base_images import qualified
 from pipeline_steps.package.images import Images
 from releases.consistency import disagreement, observe, repair_command
 from releases.errors import PROGRAM
@@ -17,7 +20,7 @@ ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 
 
 def images(subject: Subject) -> Iterator[Problem]:
-    """Images of ECR that no task could be started with. Those of other registries are not looked at."""
+    """Images that no task could be started with. Of those of other registries it is asked whether they are there."""
     released = Repository(subject.session, subject.name).digest(LIVE) is not None
     looked: set[tuple[str, str]] = set()
     for definition in subject.definitions:
@@ -38,14 +41,19 @@ def platform_of(definition: Mapping[str, Any]) -> str:
     return f"linux/{ARCHITECTURES[architecture]}"
 
 
+def image_id(version: str) -> dict[str, str]:
+    """What ECR knows an image by, of `@DIGEST`, `:TAG` or nothing, which follows its repository."""
+    return {"imageDigest": version[1:]} if version.startswith("@") else {"imageTag": version[1:] or "latest"}
+
+
 def _problems(subject: Subject, image: str, platform: str) -> Iterator[Problem]:
     place = ECR.match(image)
     if place is None:
+        yield from _elsewhere(image)
         return
     ecr = subject.session.client("ecr", region_name=place["region"])
     repository, own = Images(ecr, place["name"], place["account"]), is_of(subject.name, image)
-    reference = image[place.end() :]
-    name = {"imageDigest": reference[1:]} if reference.startswith("@") else {"imageTag": reference[1:] or "latest"}
+    name = image_id(image[place.end() :])
     again = (
         f"release again: upload, or `{PROGRAM} rollback {subject.service} --stack {subject.stack}` to one that is there"
         if own
@@ -72,6 +80,18 @@ def _problems(subject: Subject, image: str, platform: str) -> Iterator[Problem]:
         manifest = repository.manifest(child)
     if missing := list(repository.missing(manifest.blobs)):
         yield Problem(f"of the image {image} ECR lacks {len(missing)} layer(s): no task starts with it", again)
+
+
+def _elsewhere(image: str) -> Iterator[Problem]:
+    """One of a registry that is not ECR."""
+    try:
+        if not registries.has(qualified(image)):
+            yield Problem(
+                f"the image {image} is gone from its registry: no task starts with it",
+                "name another one in the task's template",
+            )
+    except NotAskedError as error:
+        yield Note(f"whether the image {image} is still there is not known: {error}", "")
 
 
 def edit(subject: Subject) -> Iterator[Problem]:

@@ -28,6 +28,10 @@ class Unsure(Problem):
     """What may be wrong: the check cannot know."""
 
 
+class Note(Problem):
+    """What is worth a line and is no finding; it has no mend."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A service that there is.

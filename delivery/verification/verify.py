@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import boto3
 from botocore.exceptions import ClientError
 
-from delivery.verification import capacity, images, notifications, pipeline, roles, routing, values
-from delivery.verification.subject import Problem, Subject, Unsure, read_subjects
+from delivery.verification import bases, capacity, images, notifications, pipeline, roles, routing, values
+from delivery.verification.subject import Note, Problem, Subject, Unsure, read_subjects
 from releases.ecs import AT_ONCE, list_services
 from releases.errors import EXPECTED, PROGRAM, DeliveryError, denied, explained
 
@@ -17,6 +17,7 @@ OF_A_SERVICE: Mapping[str, Callable[[Subject], Iterator[Problem]]] = {
     "permissions": roles.permissions,
     "trust": roles.trust,
     "images": images.images,
+    "base images": bases.bases,
     "record": images.record,
     "edit": images.edit,
     "target groups": routing.target_groups,
@@ -64,14 +65,16 @@ class Report:
         services: the services.
         checks: how many checks have run.
         findings: what they have found; nothing, where all is well.
+        notes: what could not be looked at for somebody else's reason, such as a registry that does not answer.
     """
 
     services: list[str]
     checks: int
     findings: list[Finding]
+    notes: list[str]
 
     def lines(self) -> list[str]:
-        """For people: each finding with its mend, and last how much was looked at."""
+        """For people: each finding with its mend, the notes, and last how much was looked at."""
         whole = f"{self.checks} checks of {', '.join(self.services) or 'no service'}"
         found = "nothing is wrong" if not self.findings else f"{len(self.findings)} finding(s)"
         return [
@@ -83,6 +86,7 @@ class Report:
                     f"  mend it: {each.mend}",
                 )
             ),
+            *(f"note: {words}" for words in self.notes),
             f"{whole}: {found}",
         ]
 
@@ -103,18 +107,28 @@ def verify(session: boto3.Session, stack: str, service: str | None = None) -> Re
         *((None, name, check, subjects) for name, check in OF_THE_STACK.items()),
     ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda each: _findings(*each), checks))
-    return Report(services, len(checks), [finding for some in found for finding in some])
+        found = list(pool.map(lambda each: _look(*each), checks))
+    return Report(
+        services,
+        len(checks),
+        [finding for findings, _ in found for finding in findings],
+        [note for _, notes in found for note in notes],
+    )
 
 
-def _findings(service: str | None, name: str, check: Callable[..., Iterator[Problem]], what: object) -> list[Finding]:
-    findings: list[Finding] = []
+def _look(
+    service: str | None, name: str, check: Callable[..., Iterator[Problem]], what: object
+) -> tuple[list[Finding], list[str]]:
+    findings, notes = list[Finding](), list[str]()
     try:
         for problem in check(what):
-            findings.append(Finding(service, name, not isinstance(problem, Unsure), *problem))
+            if isinstance(problem, Note):
+                notes.append(f"{service or 'all services'}, {name}: {problem.what}")
+            else:
+                findings.append(Finding(service, name, not isinstance(problem, Unsure), *problem))
     except EXPECTED as error:
         findings.append(Finding(service, name, False, *_refusal(error)))
-    return findings
+    return findings, notes
 
 
 def _refusal(error: Exception) -> Problem:

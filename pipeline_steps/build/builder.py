@@ -7,7 +7,7 @@ import tempfile
 
 import boto3
 
-from pipeline_steps.build import source_zip
+from pipeline_steps.build import base_images, source_zip
 from pipeline_steps.build.docker import Docker
 from pipeline_steps.build.settings import PARAMETER, Settings
 from pipeline_steps.job import StepError
@@ -119,7 +119,15 @@ def arguments(settings: Settings) -> list[str]:
         given += ["--build-arg", f"{name}={value}"]
     for name in settings.build_secrets:
         given += ["--secret", f"id={name},env={PARAMETER}{name}"]
+    for name, value in base_images.labels(_base_images(settings)).items():
+        given += ["--label", f"{name}={value}"]
     return given
+
+
+def _base_images(settings: Settings) -> list[str]:
+    content = settings.content
+    dockerfile = (content.source / content.dockerfile).read_text("utf-8", errors="replace")
+    return base_images.base_images(dockerfile, content.target, content.platform, content.build_arguments)
 
 
 def _log_in(session: boto3.Session, settings: Settings, docker: Docker) -> None:

@@ -54,8 +54,7 @@ def from_labels(session: boto3.Session, repository: str, digest: str, platform: 
         commit: what is known of it already.
     """
     try:
-        configuration = Images(session.client("ecr"), repository).configuration(digest, platform)
-        labels = (configuration.get("config") or {}).get("Labels") or {}
+        labels = Images(session.client("ecr"), repository).labels(digest, platform)
     except (
         BotoCoreError,
         ClientError,

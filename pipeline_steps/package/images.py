@@ -114,6 +114,15 @@ class Images:
             configuration: Json = json.load(stream)
         return configuration
 
+    def labels(self, digest: str, platform: str) -> Mapping[str, str]:
+        """An image's labels, of an index those of its image for a platform.
+
+        Raises:
+            MissingImageError: there is no such image.
+        """
+        labels: Mapping[str, str] = (self.configuration(digest, platform).get("config") or {}).get("Labels") or {}
+        return labels
+
     def misfit(self, digest: str, platform: str) -> str:
         """Why tasks on a platform cannot run an image, in words that follow its name; "" when they can.
 

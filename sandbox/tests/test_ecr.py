@@ -319,3 +319,11 @@ def test_the_calls_that_aws_documents_are_enough(account: Account, ecr: Any, tmp
     reference = Reference.parse(f"{REGISTRY}/app:v1")
     push(granted, reference, small_image(tmp_path / "client"), lambda _: None)
     pull(granted, str(reference), tmp_path / "other")
+
+
+def test_there_is_no_pull_through_cache(account: Account, ecr: Any) -> None:
+    assert ecr.describe_pull_through_cache_rules()["pullThroughCacheRules"] == []
+    with pytest.raises(ClientError, match="PullThroughCacheRuleNotFoundException"):
+        ecr.describe_pull_through_cache_rules(ecrRepositoryPrefixes=["hub"])
+    allowed = {"Effect": "Allow", "Action": "ecr:DescribePullThroughCacheRules", "Resource": "*"}
+    assert role(account, allowed).describe_pull_through_cache_rules()["pullThroughCacheRules"] == []

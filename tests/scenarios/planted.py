@@ -35,6 +35,11 @@ class Planter:
     def client(self, service: str) -> Any:
         return self.stack.client(service)
 
+    def repository(self, service: str) -> str:
+        """The name of a service's images, without a version."""
+        name = f"{self.stack.name}-{service}"
+        return str(self.client("ecr").describe_repositories(repositoryNames=[name])["repositories"][0]["repositoryUri"])
+
     def service(self) -> Json:
         found = self.client("ecs").describe_services(cluster=self.stack.name, services=[self.name])["services"]
         return dict(found[0])

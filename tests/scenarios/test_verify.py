@@ -15,11 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from delivery.verification.verify import OF_A_SERVICE, OF_THE_STACK
-from tests.scenarios.conftest import Apps, Stack
+from pipeline_steps.build.base_images import OTHERS
+from tests.scenarios.conftest import DOCKERFILE, Apps, Stack
 from tests.scenarios.planted import REGISTERED, SERVICE, Planter
 
 pytestmark = pytest.mark.nightly
 SERVICES = ("hello", "chuoi")
+BASED = "chuoi"
+"""The service whose image names a base image in ECR."""
 Json = dict[str, Any]
 Plant = Callable[[Planter], Iterator[None]]
 """Plants a fault, and mends it when it is asked to go on."""
@@ -30,10 +33,27 @@ CHECKS = len(SERVICES) * len(OF_A_SERVICE) + len(OF_THE_STACK)
 @pytest.fixture(scope="module")
 def planter(local: Stack, tmp_path_factory: pytest.TempPathFactory) -> Planter:
     """Two services that were released."""
-    apps = Apps(tmp_path_factory.mktemp("apps"))
-    for service in SERVICES:
-        assert local.ship(service, apps.make(service)).code == 0
-    return Planter(local)
+    apps, planter = Apps(tmp_path_factory.mktemp("apps")), Planter(local)
+    labelled = f'{DOCKERFILE}LABEL {OTHERS}="{planter.repository(BASED)}:base"\n'
+    for service, dockerfile in {"hello": DOCKERFILE, BASED: labelled}.items():
+        assert local.ship(service, apps.make(service, dockerfile=dockerfile)).code == 0
+    tag_base(planter, local.status(BASED)["image_digest"])
+    return planter
+
+
+def tag_base(planter: Planter, digest: str) -> None:
+    """Have ECR know what an image names as one of its base images."""
+    ecr, place = planter.client("ecr"), {"repositoryName": f"local-{BASED}"}
+    (image,) = ecr.batch_get_image(**place, imageIds=[{"imageDigest": digest}])["images"]
+    ecr.put_image(**place, imageTag="base", imageManifest=image["imageManifest"])
+
+
+def without_base(planter: Planter) -> Iterator[None]:
+    ecr, place, tag = planter.client("ecr"), {"repositoryName": f"local-{BASED}"}, {"imageTag": "base"}
+    digest = ecr.batch_get_image(**place, imageIds=[tag])["images"][0]["imageId"]["imageDigest"]
+    ecr.batch_delete_image(**place, imageIds=[tag])
+    yield
+    tag_base(planter, digest)
 
 
 def findings(stack: Stack) -> list[Json]:
@@ -350,6 +370,7 @@ FAULTS: dict[str, tuple[Plant, str | None, str, str, str]] = {
     "the pipeline's role refuses": (trust_of("pipeline", refused), SERVICE, "trust", "local-hello-pipeline does not trust codepipeline.amazonaws.com", UP),
     "the starter's role trusts another service": (trust_of("start", of_another_service), SERVICE, "trust", "local-hello-start does not trust events.amazonaws.com", UP),
     "the image is gone": (without_image, SERVICE, "images", "is gone from ECR: no task starts with it", "`sandbox rollback hello --stack local`"),
+    "a base image is gone": (without_base, BASED, "base images", "/local-chuoi:base is gone: what is released runs on", "name one that there is in the Dockerfile"),
     "an edit is for another platform": (registered(for_arm), SERVICE, "images", "is for linux/amd64, and the service's tasks run linux/arm64", "task.architecture"),
     "an edit names an image that is gone": (registered(with_a_sidecar), SERVICE, "images", "/local-hello:gone is gone from ECR", "release again"),
     "live was moved": (live_elsewhere, SERVICE, "record", "they disagree: running", "`sandbox repair hello --stack local`"),
@@ -378,8 +399,12 @@ SEVERAL = {"the certificate is another's": 3, "the role may not read": 2}
 def test_a_healthy_stack_has_no_finding(planter: Planter) -> None:
     assert findings(planter.stack) == []
     for service in SERVICES:
-        done = planter.stack.ok("verify", service)
-        assert done.out == f"{len(OF_A_SERVICE) + len(OF_THE_STACK)} checks of {service}: nothing is wrong\n"
+        *notes, last = planter.stack.ok("verify", service).out.splitlines()
+        assert last == f"{len(OF_A_SERVICE) + len(OF_THE_STACK)} checks of {service}: nothing is wrong"
+        of_docker_hub = f"note: {service}, base images: whether the base image docker.io/library/python:3.12-slim "
+        assert [each.startswith(of_docker_hub) for each in notes] in ([True], []), (
+            "it is reached from here, or it is not"
+        )
 
 
 @pytest.mark.parametrize("fault", FAULTS)

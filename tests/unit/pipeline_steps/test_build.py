@@ -425,6 +425,18 @@ def test_a_failure_is_announced_with_the_build_s_page(tmp_path: Path, monkeypatc
     assert told["reason"].startswith("An error occurred (AccessDeniedException)")
 
 
+def test_an_image_names_its_base_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By labels, which change no tag: that is of the content."""
+    build = Build(tmp_path, new=True)
+    (build.source / "Dockerfile").write_text("FROM node:22 AS assets\nFROM python:3.12\nCOPY --from=assets /a /a\n")
+    (arguments,) = build.run(monkeypatch).called("build")
+    named = [arguments[place + 1] for place, each in enumerate(arguments) if each == "--label"]
+    assert named == [
+        "org.opencontainers.image.base.name=docker.io/library/python:3.12",
+        "fargate-delivery.base-images=docker.io/library/node:22",
+    ]
+
+
 def test_a_build_without_a_variable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(cast(boto3.Session, FakeSession({})), {"IMAGE": "none", "REBUILD": ""}, tmp_path / "exports") == 1
     assert cause(capsys.readouterr().out) == "The build has no variable 'SOURCE_BUCKET'."

@@ -198,6 +198,14 @@ def _is_immutable(repository: Repository, tag: str) -> bool:
     return mode.startswith("IMMUTABLE") != (excluded and mode.endswith("_WITH_EXCLUSION"))
 
 
+def describe_pull_through_cache_rules(account: Account, principal: Principal, params: dict[str, Any]) -> dict[str, Any]:
+    """There is none: nothing here makes one."""
+    if prefixes := params.get("ecrRepositoryPrefixes"):
+        message = f"The pull through cache rule with prefix '{prefixes[0]}' does not exist"  # wording not seen
+        raise AwsError("PullThroughCacheRuleNotFoundException", message)
+    return {"pullThroughCacheRules": []}
+
+
 def _matches(pattern: str, tag: str) -> bool:
     """A WILDCARD filter: `*` is any characters, all else is itself."""
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), tag) is not None
@@ -244,4 +252,5 @@ HANDLERS: dict[tuple[str, str], Callable[[Account, Principal, dict[str, Any]], d
     ("ecr", "GetDownloadUrlForLayer"): get_download_url_for_layer,
     ("ecr", "PutImage"): put_image,
     ("ecr", "BatchGetImage"): batch_get_image,
+    ("ecr", "DescribePullThroughCacheRules"): describe_pull_through_cache_rules,
 }

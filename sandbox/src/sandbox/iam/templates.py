@@ -105,6 +105,7 @@ TEMPLATES: Templates = {
         "ListTagsForResource": "{resourceArn}",
         "GetAuthorizationToken": ANY,
         "DescribeRegistry": ANY,
+        "DescribePullThroughCacheRules": ANY,
     },
     "logs": {
         **dict.fromkeys(

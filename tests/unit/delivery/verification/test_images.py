@@ -9,7 +9,9 @@ import pytest
 from delivery_aws import REGISTRY, digest
 from verified import A, Answers, released, subject
 
+from delivery.verification import registries
 from delivery.verification.images import edit, images, platform_of, record
+from delivery.verification.subject import Note
 
 CONFIG, LAYER, CHILD = digest("c"), digest("d"), digest("e")
 MANIFEST = {"config": {"digest": CONFIG}, "layers": [{"digest": LAYER}]}
@@ -62,7 +64,6 @@ SIDECAR = {"image": f"{REGISTRY}/proxy:1"}
 WRONG: dict[str, tuple[Answers, list[tuple[str, str]]]] = {
     "nothing": (stored({A: MANIFEST}), []),
     "nothing of an index": (stored({A: INDEX, CHILD: MANIFEST}, **ARM), []),
-    "an image of another registry": (stored({}, container={"image": "public.ecr.aws/nginx:1"}), []),
     "it is gone": (
         stored({}),
         [(f"the image {REGISTRY}/dev-web@{A} is gone from ECR: no task starts with it", AGAIN)],
@@ -101,6 +102,37 @@ WRONG: dict[str, tuple[Answers, list[tuple[str, str]]]] = {
 def test_what_is_wrong_with_images(case: str) -> None:
     aws, found = WRONG[case]
     assert list(images(subject(aws))) == found
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (True, []),
+        (
+            False,
+            [
+                (
+                    "the image nginx:1 is gone from its registry: no task starts with it",
+                    "name another one in the task's template",
+                )
+            ],
+        ),
+        (None, [("whether the image nginx:1 is still there is not known: it answers 429", "")]),
+    ],
+)
+def test_an_image_of_another_registry(
+    monkeypatch: pytest.MonkeyPatch, there: bool | None, found: list[tuple[str, str]]
+) -> None:
+    def has(image: str) -> bool:
+        assert image == "docker.io/library/nginx:1"
+        if there is None:
+            raise registries.NotAskedError("it answers 429")
+        return there
+
+    monkeypatch.setattr(registries, "has", has)
+    problems = list(images(subject(stored({}, container={"image": "nginx:1"}))))
+    assert problems == found
+    assert [isinstance(each, Note) for each in problems] == [there is None] * len(found)
 
 
 def test_before_the_first_release_there_is_no_image() -> None:

@@ -13,7 +13,7 @@ from verified import Answers, released
 from delivery.__main__ import main
 from delivery.command_line import Connection
 from delivery.verification import verify as module
-from delivery.verification.subject import Problem, Subject, Unsure
+from delivery.verification.subject import Note, Problem, Subject, Unsure
 
 
 def quiet(subject: Subject) -> Iterator[Problem]:
@@ -60,6 +60,19 @@ def test_what_may_not_be_looked_at_is_told_after_what_was_found(aws: Answers, mo
         "  mend it: use other credentials, or have it allowed\n"
         "3 checks of web: 3 finding(s)\n"
     )
+
+
+def noted(subject: Subject) -> Iterator[Problem]:
+    yield Note("nobody knows", "")
+
+
+def test_a_note_is_no_finding(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OF_A_SERVICE", {"noted": noted})
+    monkeypatch.setattr(module, "OF_THE_STACK", {})
+    done = run(aws, monkeypatch)
+    assert (done.exit_code, done.output) == (0, "note: web, noted: nobody knows\n1 checks of web: nothing is wrong\n")
+    document: dict[str, Any] = json.loads(run(aws, monkeypatch, "--json").output)
+    assert (document["findings"], document["notes"]) == ([], ["web, noted: nobody knows"])
 
 
 def test_the_document(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
