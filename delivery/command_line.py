@@ -91,6 +91,14 @@ class Connection:
         """What opens a port of a load balancer."""
         return at_aws
 
+    def uploader(self, name: str) -> boto3.Session:
+        """Who uploads or pushes for a service: the operator.
+
+        Args:
+            name: the service's name in AWS.
+        """
+        return self.session
+
 
 class Commands(click.Group):
     """Commands of which one that fails says why in one line, without a traceback."""

@@ -18,8 +18,9 @@ from delivery.terminal import StatusLine
 from releases import stopped_tasks
 from releases.ecs import describe_tasks
 from releases.errors import EXPECTED, PROGRAM, DeliveryError
+from releases.failure import CODEBUILD_LINE, MARK, build_log
 from releases.names import aws_name, migration_family, release_tag
-from releases.pipeline import Pipeline
+from releases.pipeline import Pipeline, Until
 from releases.progress import Log
 from releases.service_state import ServiceState, images, read_state
 
@@ -30,7 +31,7 @@ LAST = 5
 BAR = 20
 """Characters of the bar."""
 LINES = 10
-"""Of a failed task's log."""
+"""Of a failed task's log, or a failed build's."""
 
 
 class Following:
@@ -42,13 +43,21 @@ class Following:
         service: the service's name in the stack file.
         log_progress: takes what is logged.
         usual: for how many seconds it usually goes on; None where that is not known.
+        err: whether that line goes to standard error.
     """
 
     def __init__(
-        self, session: boto3.Session, stack: str, service: str, log_progress: Log, usual: float | None = None
+        self,
+        session: boto3.Session,
+        stack: str,
+        service: str,
+        log_progress: Log,
+        usual: float | None = None,
+        *,
+        err: bool = False,
     ) -> None:
         self._session, self._stack, self._service, self._usual = session, stack, service, usual
-        self._log_progress, self._line = log_progress, StatusLine()
+        self._log_progress, self._line = log_progress, StatusLine(err=err)
         self.began, self._clock = datetime.now(UTC), time.monotonic()
 
     def log(self, text: str) -> None:
@@ -67,12 +76,13 @@ class Following:
         self._line.show(words, bar(time.monotonic() - self._clock, self._usual))
 
     @contextmanager
-    def until_interrupted(self, what: str, more: Sequence[str] = ()) -> Iterator[None]:
+    def until_interrupted(self, what: str, more: Sequence[str] = (), execution: str = "") -> Iterator[None]:
         """Ctrl-C ends the following only, and tells so; a failure has what serves, a log's end and what to do below it.
 
         Args:
             what: what goes on then.
             more: what else to do then.
+            execution: of the pipeline; "" where it is none that goes on.
         """
         try:
             yield
@@ -82,16 +92,34 @@ class Following:
                 self.log(text)
             raise
         except DeliveryError as error:
-            below = list(after_failure(self._session, self._stack, self._service, self.began))
+            below = list(after_failure(self._session, self._stack, self._service, self.began, execution))
             raise DeliveryError(str(error), below) from None
         finally:
             self._line.clear()
 
 
 def follow(
-    session: boto3.Session, stack: str, service: str, execution: str, log_progress: Log, *, wait: bool = True
+    session: boto3.Session,
+    stack: str,
+    service: str,
+    execution: str,
+    log_progress: Log,
+    *,
+    wait: bool = True,
+    until: Until = lambda _: False,
+    err: bool = False,
 ) -> None:
     """Follow an execution to its end, with the progress of its deployment; or say how to, where nobody waits.
+
+    Args:
+        session: AWS.
+        stack: the stack.
+        service: the service's name in the stack file.
+        execution: the execution's id.
+        log_progress: takes a line.
+        wait: whether it is followed.
+        until: says whether to leave it before its end.
+        err: whether the deployment's progress goes to standard error, as the output is something else's.
 
     Raises:
         DeliveryError: it did not succeed; below the message is what serves, the end of the failed task's log, and what
@@ -103,9 +131,10 @@ def follow(
         leave(session, stack, service, what, log_progress)
         return
     pipeline = Pipeline(session, aws_name(stack, service))
-    line = Following(session, stack, service, log_progress, usual_seconds(session, stack, service, pipeline))
-    with line.until_interrupted(what):
-        pipeline.follow(execution, line.log, line.look)
+    usual = usual_seconds(session, stack, service, pipeline)
+    line = Following(session, stack, service, log_progress, usual, err=err)
+    with line.until_interrupted(what, execution=execution):
+        pipeline.follow(execution, line.log, line.look, until)
 
 
 def follow_deployment(
@@ -195,11 +224,14 @@ def how_to_go_on(session: boto3.Session, stack: str, service: str, what: str) ->
             yield f"Have {release_tag(number)} again after it: `{PROGRAM} rollback {target} --to {number}`"
 
 
-def after_failure(session: boto3.Session, stack: str, service: str, began: datetime) -> Iterator[str]:
-    """What serves after a release that has failed, the end of the failed task's log, and what to do."""
+def after_failure(
+    session: boto3.Session, stack: str, service: str, began: datetime, execution: str = ""
+) -> Iterator[str]:
+    """What serves after a release that has failed, the end of the failed build's or task's log, and what to do."""
     with suppress(*EXPECTED):
         state = read_state(session, stack, service)
         yield _serving(session, stack, state)
+        yield from (f"  | {line}" for line in _failed_build(session, aws_name(stack, service), execution))
         task = _failed_task(session.client("ecs"), state, aws_name(stack, service), began)
         if task is not None:
             yield f"Its last task stopped: {stopped_tasks.why(task)}"
@@ -220,6 +252,15 @@ def _serving(session: boto3.Session, stack: str, state: ServiceState) -> str:
     if release is not None and found.running == release.image_digest:
         return f"{release_tag(release.release)} still serves."
     return f"{found.running[:19]} serves."
+
+
+def _failed_build(session: boto3.Session, name: str, execution: str) -> list[str]:
+    """The end of what the commands of an execution's failed build have printed; nothing where none has failed."""
+    if not execution:
+        return []
+    failed = [action for action in Pipeline(session, name).actions(execution) if action["status"] == "Failed"]
+    lines = [line for action in failed for line in build_log(session, action)]
+    return [line for line in lines if line.strip() and not line.startswith((CODEBUILD_LINE, MARK))][-LINES:]
 
 
 def _failed_task(ecs: Any, state: ServiceState, name: str, began: datetime) -> dict[str, Any] | None:

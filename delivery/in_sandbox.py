@@ -12,9 +12,9 @@ import click
 
 Address = Callable[[str, str, int], str]
 
-OTHERS = ("bootstrap", "comment", "completion", "preview-report", "review", "up", "validate")
+OTHERS = ("bootstrap", "comment", "completion", "preview-report", "push", "review", "ship", "up", "validate")
 """Commands that do not look at or act on the services of a stack: those of accounts, of pull requests' jobs, of shells,
-of files, and the deployment itself, which the sandbox has."""
+of files, and those that the sandbox has itself."""
 
 
 def commands() -> click.Group:

@@ -13,16 +13,21 @@ PAUSE = 5.0
 """Seconds between two looks."""
 
 
-def width() -> int | None:
-    """The terminal's columns; None where standard output is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def width(*, err: bool = False) -> int | None:
+    """The terminal's columns; None where standard output, or standard error, is none."""
+    stream = sys.stderr if err else sys.stdout
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 class StatusLine:
-    """A line that says how far something is: written over itself on a terminal, else written when it has changed."""
+    """A line that says how far something is: written over itself on a terminal, else written when it has changed.
 
-    def __init__(self) -> None:
-        self._shown = ""
+    Args:
+        err: whether it goes to standard error.
+    """
+
+    def __init__(self, *, err: bool = False) -> None:
+        self._shown, self._err = "", err
 
     def show(self, text: str, more: str = "") -> None:
         """Show how far it is.
@@ -31,16 +36,16 @@ class StatusLine:
             text: how far.
             more: what a terminal has besides and changes each time, such as a bar.
         """
-        if (columns := width()) is not None:
-            click.echo(f"\r\x1b[K{f'{more} {text}'.strip()[: columns - 1]}", nl=False)
+        if (columns := width(err=self._err)) is not None:
+            click.echo(f"\r\x1b[K{f'{more} {text}'.strip()[: columns - 1]}", nl=False, err=self._err)
         elif text and text != self._shown:
-            click.echo(text)
+            click.echo(text, err=self._err)
         self._shown = text
 
     def clear(self) -> None:
         """Make room for other output."""
-        if self._shown and width() is not None:
-            click.echo("\r\x1b[K", nl=False)
+        if self._shown and width(err=self._err) is not None:
+            click.echo("\r\x1b[K", nl=False, err=self._err)
 
 
 def watch(look: Callable[[], Sequence[str]]) -> NoReturn:

@@ -12,9 +12,23 @@ from bootstrap.network_policy import assume_zone_roles
 from bootstrap.preview_policy import preview_statements
 from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import policies
-from components.iam.policies import Statement
+from components.iam.delivery_policies import find_tasks, read_executions, read_release
+from components.iam.policies import EVERYTHING, Statement, allow
 from components.scope import Scope
-from releases.names import inbox, source_key
+from releases.names import (
+    SOURCES,
+    TEMPLATES,
+    UPLOADED,
+    build_log_group,
+    build_project,
+    build_value_name,
+    cluster_parameter,
+    inbox,
+    log_group,
+    record_name,
+    source_key,
+    starting_rule,
+)
 
 TABLE = Path(__file__).parent / "reference/access.md"
 SCOPE = Scope(stack="STACK", partition="aws", region="REGION", account="ACCOUNT")
@@ -68,12 +82,52 @@ def table() -> str:
         "The same two where images are pushed, and `STACK-SERVICE-push`, a role": policies.push_image(
             SCOPE.arn("ecr", f"repository/{inbox(SCOPE.name('SERVICE'))}")
         ),
+        "An operator who runs `delivery ship` and `delivery push`; nobody is made for it": shipping(SCOPE),
     }
     lines = [HEAD + "\n".join(_trusts())]
     for role, statements in roles.items():
         lines.append(f"\n## {role}\n\n| may | on | if |\n|---|---|---|")
         lines += [_row(statement) for statement in statements]
     return "\n".join(lines) + "\n"
+
+
+def shipping(scope: Scope) -> list[Statement]:
+    """What `delivery ship` and `delivery push` ask of AWS, for all services of a stack."""
+    ours, store, stack = scope.name("*"), f"arn:{scope.partition}:s3:::delivery-store-bucket-*", scope.stack
+    pipelines, cluster = scope.arn("codepipeline", ours), scope.arn("ecs", f"cluster/{scope.cluster}")
+    names = record_name(stack, "*"), cluster_parameter(stack), build_value_name(stack, "*", "*")
+    record, found, values = (scope.arn("ssm", f"parameter{name}") for name in names)
+    projects, logs = scope.arn("codebuild", f"project/{build_project(ours)}"), (log_group(ours), build_log_group(ours))
+    return [
+        allow("Upload", "s3:PutObject", [f"{store}/{SOURCES}/*"]),
+        *policies.push_image(scope.arn("ecr", f"repository/{inbox(ours)}")),
+        allow("FindInboxes", "ecr:DescribeRepositories", [scope.arn("ecr", f"repository/{inbox(ours)}")]),
+        allow("StartPipelines", "codepipeline:StartPipelineExecution GetPipeline GetPipelineState", [pipelines]),
+        read_executions(pipelines),
+        allow("ReadEvents", "s3:GetBucketNotification", [store]),
+        allow("ReadRules", "events:DescribeRule", [scope.arn("events", f"rule/{starting_rule(ours, UPLOADED)}")]),
+        allow("ReadBuilds", "codebuild:BatchGetProjects BatchGetBuilds", [projects]),
+        allow("ReadBuildValues", "ssm:GetParameter", [values]),
+        *policies.decrypt_parameters("", [values], scope.arn("kms", "key/*")),
+        allow("ReadLogs", "logs:GetLogEvents", [scope.arn("logs", f"log-group:{group}:*") for group in logs]),
+        allow("ReadReleased", "ssm:GetParameters", [record, found]),
+        *read_release(record),
+        allow(
+            "ReadServices",
+            "ecs:DescribeServices ListServiceDeployments DescribeServiceDeployments",
+            [scope.arn("ecs", f"{kind}/{scope.cluster}/{ours}") for kind in ("service", "service-deployment")],
+        ),
+        allow("FindServices", "ecs:ListServices", EVERYTHING, {"ArnEquals": {"ecs:cluster": cluster}}),
+        allow("ReadRevisions", "ecs:DescribeTaskDefinition", EVERYTHING),
+        *find_tasks(cluster, scope.arn("ecs", f"task/{scope.cluster}/*")),
+        allow("ReadTemplates", "s3:GetObject", [f"{store}/{TEMPLATES}/*"]),
+        allow("ReadImages", "ecr:DescribeImages", [scope.arn("ecr", f"repository/{ours}")]),
+        allow(
+            "ReadBalancers",
+            "elasticloadbalancing:DescribeTargetGroups DescribeTargetHealth DescribeListeners DescribeRules",
+            EVERYTHING,
+        ),
+    ]
 
 
 def _trusts() -> Iterator[str]:

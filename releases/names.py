@@ -101,6 +101,15 @@ def undelivered(name: str) -> str:
     return f"{name}-undelivered"
 
 
+def uploader(name: str) -> str:
+    """The IAM user that brings a service's releases, and may do nothing else.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return f"{name}-uploader"
+
+
 def build_project(name: str) -> str:
     """The CodeBuild project that makes a service's images; its name is from when it was Package.
 
@@ -261,6 +270,11 @@ def content_tag(digest: str) -> str:
 def source_key(service: str) -> str:
     """The object that an upload of a service's source goes to."""
     return f"{SOURCES}/{service}/source.zip"
+
+
+def service_of_source(key: str) -> str:
+    """The service whose uploads go to an object; another one may be built of them, too (`source.upload_of`)."""
+    return key.split("/")[1]
 
 
 def template_folder(service: str) -> str:

@@ -1,6 +1,7 @@
 """A service's pipeline: what runs in it, starting it with an image, and following an execution."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import boto3
 
 from releases.errors import PROGRAM, DeliveryError
-from releases.executions import IMAGE, MIGRATION, SKIP_MIGRATION, was_given
+from releases.executions import DIGEST, IMAGE, MIGRATION, SKIP_MIGRATION, was_given
 from releases.failure import NO_REASON, cause_of, one_line
 from releases.names import LIVE, inbox
 from releases.pipeline_state import DEPLOY_STAGE, GOES_ON
@@ -24,7 +25,8 @@ WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
 """An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
 MIGRATE = "Migrate"
 """The action that runs a service's migration."""
-SECONDS_BETWEEN_LOOKS = 3.0
+SECONDS_BETWEEN_LOOKS = float(os.environ.get("DELIVERY_SECONDS_BETWEEN_LOOKS", "3"))
+"""Fewer only where asking costs nobody anything: AWS throttles an account's calls."""
 LOOKS_FOR_A_RETRY = 20
 MINUTES_OF_AN_ACTION = {
     "Manual": 7 * 24 * 60,
@@ -37,6 +39,9 @@ Quotas); a build is queued for 8 hours at most (CodeBuild API, Project, `queuedT
 runs for 8, which is the most that a stack file gives it (`build.timeout`)."""
 MINUTES_OF_ANOTHER_ACTION = 60
 """All others, and what comes between two actions (the same page)."""
+
+Until = Callable[[list[dict[str, Any]]], bool]
+"""Is given an execution's actions at each look while it goes on; True: it is followed no further."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,11 @@ class Pipeline:
         except self._codepipeline.exceptions.PipelineNotFoundException:
             return False
         return True
+
+    @property
+    def stages(self) -> list[str]:
+        """The names of its stages, in their order."""
+        return [stage["name"] for stage in self._codepipeline.get_pipeline(name=self.name)["pipeline"]["stages"]]
 
     @property
     def builds(self) -> bool:
@@ -200,6 +210,10 @@ class Pipeline:
         revision = {"actionName": source, "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": version}
         return self._start(sourceRevisions=[revision])
 
+    def start_pushed(self, digest: str) -> str:
+        """Deliver an image of the inbox as its push does; the execution's id."""
+        return self._start(variables=[{"name": DIGEST, "value": digest}])
+
     def retry(self, execution: str, stage: str) -> None:
         """Run a stage's failed actions again, and wait until that has begun."""
         before = len(self.actions(execution))
@@ -211,13 +225,20 @@ class Pipeline:
                 return
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
-    def follow(self, execution: str, log_progress: Log, while_it_deploys: Callable[[], None] = lambda: None) -> None:
+    def follow(
+        self,
+        execution: str,
+        log_progress: Log,
+        while_it_deploys: Callable[[], None] = lambda: None,
+        until: Until = lambda _: False,
+    ) -> None:
         """Wait for an execution's end, telling each action's states, and once a minute what is waited for.
 
         Args:
             execution: its id.
             log_progress: is told that.
             while_it_deploys: is called at each look while it is in the Deploy stage.
+            until: is asked at each look whether to leave it there.
 
         Raises:
             DeliveryError: it did not succeed; the message has the reasons. Or nothing has changed for longer than what
@@ -232,11 +253,13 @@ class Pipeline:
                 state = action["actionExecutionId"], action["status"]
                 if state not in logged:
                     logged.add(state)
-                    log_progress(f"{_place(action)}: {action['status']}{_waits(action)}")
+                    log_progress(f"{_place(action)}: {action['status']}{_waits(action)}{_result(action)}")
             if status not in RUNNING:
                 break
             if (running := _running(actions)) is not None and running["stageName"] == DEPLOY_STAGE:
                 while_it_deploys()
+            if until(actions):
+                return
             where, minutes = self._at(execution, actions)
             if progress.waits(where, known=bool(actions)) > minutes * 60:
                 raise DeliveryError(
@@ -308,6 +331,14 @@ def _minutes(action: dict[str, Any] | None) -> int:
     """For how long an action may run at most."""
     provider = action["input"]["actionTypeId"].get("provider", "") if action else ""
     return MINUTES_OF_AN_ACTION.get(provider, MINUTES_OF_ANOTHER_ACTION)
+
+
+def _result(action: dict[str, Any]) -> str:
+    """What a step of the pipeline's own says that it has done."""
+    if action["status"] != "Succeeded" or action["input"]["actionTypeId"]["category"] != "Invoke":
+        return ""
+    summary = one_line(action.get("output", {}).get("executionResult", {}).get("externalExecutionSummary") or "")
+    return f", {summary}" if summary else ""
 
 
 def _waits(action: dict[str, Any]) -> str:

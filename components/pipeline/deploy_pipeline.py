@@ -31,6 +31,7 @@ from releases.names import (
     function_of_steps,
     starting_rule,
     template_folder,
+    uploader,
 )
 
 CHOICE = (
@@ -113,7 +114,7 @@ class DeployPipeline(pulumi.ComponentResource):
         name = f"{self._name}-uploader"
         user = aws.iam.User(
             name,
-            name=f"{self._full_name}-uploader",
+            name=uploader(self._full_name),
             force_destroy=True,  # IAM deletes no user that has an access key, and this one's is made by hand
             opts=self._child,
         )

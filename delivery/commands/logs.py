@@ -8,8 +8,11 @@ import click
 from delivery.command_line import json_option, print_json, service_command
 from delivery.commands.history import service_history
 from delivery.commands.rollback import release_number
+from delivery.delivered import print_last
 from delivery.logs import Line, duration, search, streams_of
 from releases.errors import PROGRAM, DeliveryError
+from releases.names import aws_name
+from releases.pipeline import Pipeline
 from releases.record import Release
 from releases.service_state import read_state
 
@@ -50,6 +53,7 @@ def release_of(session: boto3.Session, stack: str, service: str, number: int) ->
 )
 @click.option("--release", "number", type=release_number, metavar="N", help="Only the tasks of this release.")
 @click.option("--container", metavar="NAME", help="Only this container.")
+@click.option("--delivery", "of_delivery", is_flag=True, help="The last delivery and the log of its build instead.")
 @json_option
 def command(
     session: boto3.Session,
@@ -59,6 +63,7 @@ def command(
     ago: timedelta,
     number: int | None,
     container: str | None,
+    of_delivery: bool,
     as_json: bool,
 ) -> None:
     """Print the logs of SERVICE's containers, including stopped tasks, migrations and jobs.
@@ -70,6 +75,11 @@ def command(
     if follow and as_json:
         raise click.UsageError("--json prints one document, and --follow has no end; take one of them")
     state = read_state(session, stack, service)
+    if of_delivery:
+        if follow or as_json or number is not None or container:
+            raise click.UsageError("--delivery is printed as it is, without any other option")
+        print_last(session, Pipeline(session, aws_name(stack, service)), click.echo)
+        return
     streams = None
     if number is not None:
         release = release_of(session, stack, service, number)

@@ -22,7 +22,7 @@ from bootstrap.review_policy import REVIEW_STACKS, review_statements
 from components.iam import delivery_policies
 from components.iam.policies import Statement, document
 from components.scope import Scope
-from docs.access import TABLE, table
+from docs.access import TABLE, shipping, table
 from sandbox.iam.evaluator import Caller, Policy, Request, Trust, evaluate
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -59,6 +59,8 @@ REVIEW: Sequence[Statement] = [
     *state_policy.reference_state(BUCKET, "fargate-delivery", "dev"),
     *state_policy.decrypt_state(KEY),
 ]
+
+SHIPPING = shipping(SCOPE)
 
 
 def may(statements: Sequence[Statement], action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
@@ -341,7 +343,9 @@ def test_on_a_load_balancer_that_exists_a_stack_has_its_own_rules(
 
 
 def test_every_action_exists_and_every_policy_fits() -> None:
-    actions = {action for statement in (*PREVIEW, *DRIFT, *DEPLOY, *REVIEW) for action in statement["Action"]}
+    actions = {
+        action for statement in (*PREVIEW, *DRIFT, *DEPLOY, *REVIEW, *SHIPPING) for action in statement["Action"]
+    }
     unknown = [
         action
         for action in sorted(actions)
@@ -351,7 +355,7 @@ def test_every_action_exists_and_every_policy_fits() -> None:
     assert unknown == []
     for statements in (*deploy_statements(BOUNDED).values(), *review_statements(BOUNDED).values()):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST
-    for statements in (PREVIEW, DRIFT):
+    for statements in (PREVIEW, DRIFT, SHIPPING):
         assert len("".join(json.dumps(document(statements)).split())) <= LONGEST_OF_A_ROLE
 
 
@@ -360,7 +364,7 @@ def test_what_aws_says_must_be_granted_on_everything_is() -> None:
     shifts = delivery_policies.shift_traffic(
         service_arn="", task_sets_arn="", rule_arns=[], role_arns=[], watches=True, hook_arns=[]
     )
-    statements = [*PREVIEW, *DRIFT, *DEPLOY, *REVIEW, *shifts]
+    statements = [*PREVIEW, *DRIFT, *DEPLOY, *REVIEW, *SHIPPING, *shifts]
     services = {action.partition(":")[0] for statement in statements for action in statement["Action"]}
     wanted = set(all_scoped_to_everything(sorted(services)))
     assert wanted == {f"cloudwatch:{name}" for name in ("DescribeAlarmHistory", "DescribeAlarms", "PutCompositeAlarm")}
@@ -413,7 +417,7 @@ def test_a_log_group_s_key_may_be_another_one() -> None:
 
 def test_what_takes_no_resource_is_granted_on_everything() -> None:
     """An action without resources is never allowed by a statement that names one."""
-    for statement in (*PREVIEW, *DRIFT, *DEPLOY, *REVIEW):
+    for statement in (*PREVIEW, *DRIFT, *DEPLOY, *REVIEW, *SHIPPING):
         for action in (action for action in statement["Action"] if "*" not in action):
             service, name = action.lower().split(":")
             if not PERMISSIONS[service]["Actions"][name].get("Resources"):

@@ -4,19 +4,23 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from answered import somebody
+from brought import PROJECT, Bring
 from click.testing import CliRunner, Result
-from delivery_aws import ARN, NOW, FakeAws, action, digest
+from delivery_aws import ARN, NOW, REGISTRY, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.packing import packed, size
 from releases.command_task import JOB_LABEL
 
 A, B = digest("a"), digest("b")
+APP = Path(__file__).parents[3] / "examples/hello"
 TASK = f"{ARN}:task/dev/abc"
 REFUSED = {"errorDetails": {"message": "AccountLimitExceededException"}}
 WATCH = "Watch it: `delivery status web --stack dev --watch`"
@@ -25,11 +29,12 @@ ABORT = "Have it go back: `delivery abort web --stack dev`"
 NOBODY = "error: nothing was changed; nobody can be asked here, so run it again with --yes\n"
 
 
-class Aws(FakeAws):
+class Aws(Bring):
     """A service with two releases; the second runs."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.ends = "InProgress"
         self.record("none")
         for number, image in ((1, A), (2, B)):
             revision = self.revision(number, f"@{image}")
@@ -107,6 +112,11 @@ def job(aws: Aws) -> None:
                       "lastStatus": "RUNNING", "desiredStatus": "RUNNING", "createdAt": NOW, "containers": [container]})  # fmt: skip
 
 
+def takes_images(aws: Aws) -> None:
+    """An image that was pushed, and not released: it is started by hand."""
+    aws.source, aws.inbox = "ecr", {"latest": A}
+
+
 def frozen(aws: Aws) -> None:
     closed = {"enabled": False, "disabledReason": "a sale", "lastChangedBy": "me"}
     waiting = [{"pipelineExecutionId": aws.executing("InProgress"), "status": "InProgress"}]
@@ -141,6 +151,10 @@ VERBS = {
     "redeploy": Verb(("web",), nothing, (f"web: deploys the live image once more, {B}",), ("StartPipelineExecution",), (RUN_3, AGAIN)),
     "rebuild": Verb(("web",), built, ("web: builds what was uploaded last once more, and releases it",), ("StartPipelineExecution",),
                     ("Execution run-2 goes on. " + WATCH, AGAIN)),
+    "ship": Verb(("web", "--source", str(APP)), nothing, (f"web: uploads {APP}, {size(packed(APP, PROJECT)):,} bytes, to s3://bucket/sources/web/source.zip, and releases it",),
+                 ("PutObject",), (RUN_3, AGAIN)),
+    "push": Verb(("web", "--image", str(APP)), takes_images, (f"web: pushes {APP} to {REGISTRY}/dev-web/inbox:latest, and releases it",),
+                 ("StartPipelineExecution",), (RUN_3, AGAIN)),
     "deploy": Verb(("web", "--image", A), nothing, (f"web: releases the image {A}",), ("StartPipelineExecution",), (RUN_3, AGAIN)),
     "promote": Verb(("web", "--from", "other", "--digest", A), nothing, (f"dev is to release web as {A[:19]} of other, in place of release-2.",),
                     ("StartPipelineExecution",), (RUN_3, AGAIN)),
@@ -167,6 +181,7 @@ def aws(name: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     VERBS[name].arrange(aws)
     monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
     monkeypatch.setattr("releases.pipeline.Pipeline.first_upload", lambda _: None)
+    monkeypatch.setattr("delivery.commands.push.push", lambda *_: None)
     return aws
 
 

@@ -15,6 +15,7 @@ from delivery.command_line import Connection
 from delivery.starting import Course, Start
 from delivery.terminal import StatusLine
 from releases.errors import DeliveryError
+from releases.failure import MARK
 from releases.pipeline import Pipeline
 
 A, B = digest("a"), digest("b")
@@ -232,9 +233,23 @@ def test_the_bar(seconds: float, usual: float | None, words: str) -> None:
 def test_a_terminal_has_one_line_written_over_itself(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("delivery.terminal.width", lambda: 12)
+    monkeypatch.setattr("delivery.terminal.width", lambda **_: 12)
     line = StatusLine()
     line.clear()
     line.show("how far it is", "[#]")
     line.clear()
     assert click.unstyle(capsys.readouterr().out) == "\r[#] how far\r"
+
+
+def test_a_failed_build_shows_the_end_of_its_log(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it marks as the cause is said already, and CodeBuild's own lines say nothing."""
+    said = ["[Container] Running command a", *(f"line {number}" for number in range(11)), f"{MARK}line 11"]
+    kind = {"actionTypeId": {"category": "Build", "provider": "CodeBuild"}}
+    failed = action("Build", "Build", "Build", "Failed", input=kind, result={"externalExecutionId": "p:1"})
+    execution = aws.executing("Failed", failed)
+    place = {"groupName": "g", "streamName": "s"}
+    monkeypatch.setattr(aws, "_BatchGetBuilds", lambda _: {"builds": [{"logs": place}]}, raising=False)
+    monkeypatch.setattr(aws, "_GetLogEvents", lambda _: {"events": [{"message": f"{line}\n"} for line in said]})
+    with pytest.raises(DeliveryError) as error:
+        follow(aws, execution)
+    assert error.value.more[:-1] == ["release-1 still serves.", *(f"  | line {number}" for number in range(1, 11))]

@@ -127,6 +127,25 @@ def test_each_action_has_its_own_time(clock: Clock) -> None:
     assert clock.now > 3 * 60 * 60
 
 
+def test_what_a_step_has_done_is_told(clock: Clock) -> None:
+    """A build's or a source's result says nothing that is not known."""
+    aws, logged = FakeAws(), list[str]()
+    said = {"externalExecutionSummary": "Released A\nas release-2"}
+    aws.executing(
+        "Succeeded",
+        action("Source", "Source", "Source", result=said),
+        action("Deploy", "Migrate", "Invoke", result={}),
+        action("Deploy", "Release", "Invoke", result=said),
+    )
+    Pipeline(aws.session(), "dev-web").follow("run-1", logged.append)
+    assert logged == [
+        "Source / Source: Succeeded",
+        "Deploy / Migrate: Succeeded",
+        "Deploy / Release: Succeeded, Released A as release-2",
+        "Execution run-1: Succeeded",
+    ]
+
+
 def test_progress_says_what_is_new_at_once_and_what_is_not_once_a_minute(clock: Clock) -> None:
     logged: list[str] = []
     progress = Progress(logged.append)

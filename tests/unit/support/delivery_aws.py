@@ -19,6 +19,7 @@ ARN = "arn:aws:ecs:eu-west-1:111111111111"
 WRITES = frozenset(
     {
         "PutImage",
+        "PutObject",
         "PutParameter",
         "DeleteParameters",
         "DeregisterTaskDefinition",

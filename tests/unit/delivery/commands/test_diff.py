@@ -142,9 +142,11 @@ def test_the_other_stack_may_be_in_another_account(aws: FakeAws, monkeypatch: py
     add_prd(aws)
     asked: list[dict[str, Any]] = []
 
+    made = aws.session()  # which needs boto3's own, the first time
+
     def session(**given: Any) -> Any:
         asked.append(given)
-        return aws.session()
+        return made
 
     monkeypatch.setattr("delivery.commands.diff.boto3.Session", session)
     monkeypatch.setattr("delivery.commands.diff.share_clients", lambda session, **_: session)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from delivery_aws import RefusedError
+from delivery_aws import RefusedError, action
 from verified import Answers, released
 
 from delivery import logs
@@ -212,3 +212,32 @@ def test_what_several_groups_have_is_shown_in_its_order(run: Any, aws: Answers) 
     written = {"/ecs/dev-web": [event(1, "a"), event(3, "c")], "/ecs/proxy": [event(2, "b", "proxy")]}
     aws.answers["FilterLogEvents"] = lambda given: {"events": written[given["logGroupName"]]}
     assert [line[-1] for line in run("--release", "1").output.splitlines()] == ["a", "b", "c"]
+
+
+def test_the_last_delivery_with_the_log_of_its_build(run: Any, aws: Answers) -> None:
+    assert run("--delivery").stderr == "error: dev-web never ran, so there is no delivery to show\n"
+    build = {"actionTypeId": {"category": "Build", "provider": "CodeBuild"}}
+    result = {"externalExecutionId": "p:1", "errorDetails": {"message": "no\nroom"}}
+    aws.executing("Succeeded")
+    aws.executing(
+        "Failed",
+        action("Source", "Source", "Source"),
+        action("Build", "Build", "Build", "Failed", input=build, result=result),
+    )
+    aws.answers["BatchGetBuilds"] = {"builds": [{"logs": {"groupName": "g", "streamName": "s"}}]}
+    aws.answers["GetLogEvents"] = lambda given: {
+        "events": [] if "nextToken" in given else [{"message": "one\n"}],
+        "nextForwardToken": "end",
+    }
+    assert run("--delivery").output.splitlines() == [
+        "Execution run-2 of dev-web: Failed",
+        "Source / Source: Succeeded",
+        "Build / Build: Failed, no room",
+        "  | one",
+    ]
+
+
+@pytest.mark.parametrize("other", [("--follow",), ("--json",), ("--release", "1"), ("--container", "web")])
+def test_the_last_delivery_goes_with_nothing_else(run: Any, other: tuple[str, ...]) -> None:
+    done = run("--delivery", *other)
+    assert (done.exit_code, "--delivery is printed as it is, without any other option" in done.stderr) == (2, True)

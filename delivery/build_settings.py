@@ -1,0 +1,59 @@
+"""What a service's build knows of it, read from its CodeBuild project, so that the same image is built here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from pipeline_steps.build.settings import Settings
+from releases.names import build_project
+
+OF_AN_EXECUTION = ("IMAGE", "SOURCE_VERSION", "EXECUTION", "CODEBUILD_INITIATOR")
+"""What only an execution has the build told."""
+
+
+def plain_variables(session: boto3.Session, name: str) -> dict[str, str]:
+    """The build's variables, of those that are kept elsewhere their names there.
+
+    Args:
+        session: AWS.
+        name: the service's name in AWS.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    return {each["name"]: each["value"] for each in _variables(session, name)}
+
+
+def build_settings(session: boto3.Session, name: str, source: Path) -> tuple[Settings, dict[str, str]]:
+    """A build's settings and environment, for a source that is here.
+
+    Args:
+        session: AWS, which may read what the build may.
+        name: the service's name in AWS.
+        source: the top of the source.
+
+    Raises:
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    values = {each["name"]: _value(session, each) for each in _variables(session, name)}
+    return Settings.parse({**dict.fromkeys(OF_AN_EXECUTION, ""), **values}, source), values
+
+
+def _variables(session: boto3.Session, name: str) -> list[dict[str, Any]]:
+    (project,) = session.client("codebuild").batch_get_projects(names=[build_project(name)])["projects"]
+    variables: list[dict[str, Any]] = project["environment"]["environmentVariables"]
+    return variables
+
+
+def _value(session: boto3.Session, variable: dict[str, Any]) -> str:
+    """What a build sees of a variable of its project's (CodeBuild, EnvironmentVariable: value)."""
+    value, kind = str(variable["value"]), variable.get("type")
+    if kind == "PARAMETER_STORE":
+        return str(session.client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"])
+    if kind == "SECRETS_MANAGER":
+        *arn, key = [*value.split(":"), ""][:8]
+        secret = str(session.client("secretsmanager").get_secret_value(SecretId=":".join(arn))["SecretString"])
+        return str(json.loads(secret)[key]) if key else secret
+    return value

@@ -1,0 +1,256 @@
+"""Building an image here, or taking one that is here, pushing it, and following the release that this starts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+import click
+
+from delivery.build_settings import build_settings
+from delivery.command_line import Connection, json_option, print_json, service_argument, stack_option, wait_option
+from delivery.confirmation import agreed, yes_option
+from delivery.delivered import Delivery, delivery_of
+from delivery.delivering import S3, Delivering
+from delivery.docker import Docker
+from delivery.started import check_rule, of_digest, started
+from delivery.starting import Course, course
+from delivery.verification.images import platform_of
+from pipeline_steps.build.builder import arguments
+from pipeline_steps.build.content import DOCKERFILE
+from releases.errors import PROGRAM, DeliveryError
+from releases.names import LIVE, aws_name
+from releases.pipeline import Pipeline
+from releases.progress import Log
+from releases.repository import Repository
+from releases.service_state import read_state
+
+
+@dataclass(frozen=True)
+class PushedImage:
+    """An image that was pushed, and that starts nothing.
+
+    Attributes:
+        image: its name, with its tag.
+        digest: the image's.
+    """
+
+    image: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushed(Delivery):
+    """The execution of a pushed image.
+
+    Attributes:
+        image: the image's name, with its tag.
+        digest: the image's.
+    """
+
+    image: str
+    digest: str
+
+
+DOCUMENT = Pushed | PushedImage
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an image is pushed to, and how it is built.
+
+    Attributes:
+        name: the image's, with its tag.
+        starts: whether the push starts the pipeline; False where an upload is to find the image.
+        arguments: of `docker build`, with the context, in the source's folder.
+        environment: of that.
+    """
+
+    name: str
+    starts: bool
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def registry(self) -> str:
+        """The registry's host."""
+        return self.name.partition("/")[0]
+
+    @property
+    def repository(self) -> str:
+        """The repository's name."""
+        return self.name.partition("/")[2].rpartition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """The image's tag."""
+        return self.name.rpartition(":")[2]
+
+
+def target_of(delivering: Delivering, image: str, platform: str | None) -> Target:
+    """Find where an image of a service is pushed to: where a push starts its pipeline, or where its uploads look.
+
+    Args:
+        delivering: whose image it is.
+        image: a folder with a Dockerfile, or the name of an image that docker has.
+        platform: what it is built for, instead of the service's tasks; None: for these.
+
+    Raises:
+        DeliveryError: there is no such service, nothing is pushed for it, or this cannot be.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    session, stack, service, place = delivering.session, delivering.stack, delivering.service, delivering.place
+    folder = Path(image)
+    if not place.startswith(S3):
+        if folder.is_dir() and not (folder / DOCKERFILE).is_file():
+            raise DeliveryError(f"{image} has no {DOCKERFILE}")
+        tasks = platform_of(read_state(session, stack, service).definition)
+        return Target(_name(session, place), True, ["--platform", platform or tasks, "."])
+    if not folder.is_dir():
+        raise DeliveryError(f"{image} is no folder; of {service} sources are built, so --image is the top of one")
+    if platform:
+        raise DeliveryError("--platform: an image that an upload is to find is built for the service's tasks")
+    try:
+        settings, environment = build_settings(session, aws_name(stack, service), folder)
+        missing = [*settings.content.missing()]
+        tag = "" if missing else settings.content.tag()
+    except ValueError as error:
+        raise DeliveryError(f"{image} cannot be built: {error}") from None
+    if not settings.inbox:
+        ship = f"`{PROGRAM} ship {service} --source {image} --stack {stack}` uploads a source"
+        raise DeliveryError(f"no image is pushed for {service}, without source.images in the stack file: {ship}")
+    if missing:
+        raise DeliveryError(f"{image} has no {missing[0]}")
+    built = [*arguments(settings), settings.content.context]
+    return Target(_name(session, f"{settings.inbox}:{tag}"), False, built, environment)
+
+
+def _name(session: boto3.Session, place: str) -> str:
+    """An image's whole name."""
+    repository, _, tag = place.partition(":")
+    (described,) = session.client("ecr").describe_repositories(repositoryNames=[repository])["repositories"]
+    return f"{described['repositoryUri']}:{tag}"
+
+
+def push(session: boto3.Session, image: str, target: Target, log_progress: Log) -> None:
+    """Build an image of a folder, or take one that docker has, and push it.
+
+    Args:
+        session: who pushes.
+        image: the folder, or the image's name.
+        target: where to.
+        log_progress: takes each line that docker says.
+
+    Raises:
+        DeliveryError: docker has failed.
+        botocore.exceptions.ClientError: ECR refuses the login.
+    """
+    folder = Path(image)
+    docker = Docker(session, log_progress, folder if folder.is_dir() else Path(), target.environment)
+    docker.log_in(target.registry)
+    if folder.is_dir():
+        docker.run("build", "--tag", target.name, *target.arguments)
+    else:
+        docker.run("tag", image, target.name)
+    docker.run("push", target.name)
+
+
+@dataclass(frozen=True)
+class Push:
+    """An image that is about to be pushed.
+
+    Attributes:
+        service: the service's name in the stack file.
+        image: the folder, or the image's name.
+        target: where to.
+        course: what is on its way; None where the push starts nothing.
+    """
+
+    service: str
+    image: str
+    target: Target
+    course: Course | None
+
+    def lines(self) -> list[str]:
+        """What will happen, for people."""
+        pushes = f"{self.service}: pushes {self.image} to {self.target.name}"
+        if self.course is None:
+            return [f"{pushes}, for an upload of that source to find; nothing is released now"]
+        migration = ["The migration of its image runs first."] if self.course.migrates else []
+        return [f"{pushes}, and releases it", *migration, *self.course.lines()]
+
+
+def execution_of(session: boto3.Session, pipeline: Pipeline, digest: str, before: str | None, log: Log) -> str:
+    """The execution of a pushed image; one that ECR has told nobody of is started here.
+
+    Raises:
+        DeliveryError: a push starts nothing, or its execution does not get its turn.
+    """
+    if found := started(pipeline, before, of_digest(digest), log):
+        return found
+    check_rule(session, pipeline)
+    log("ECR has told nobody of it: the pipeline is started with this image by hand.")
+    return pipeline.start_pushed(digest)
+
+
+@click.command("push")
+@service_argument
+@click.option("--image", required=True, metavar="DIR|REFERENCE", help="Has a Dockerfile; or an image that docker has.")
+@click.option("--platform", metavar="OS/MACHINE", help="What it is built for, instead of the service's tasks.")
+@click.option("--verbose", is_flag=True, help="Each line that docker says, too.")
+@yes_option
+@wait_option
+@stack_option
+@json_option
+@click.pass_obj
+def command(
+    connection: Connection,
+    service: str,
+    image: str,
+    platform: str | None,
+    verbose: bool,
+    yes: bool,
+    wait: bool,
+    stack: str,
+    as_json: bool,
+) -> None:
+    """Push an image for SERVICE as its CI does, by this machine's docker, and follow the release that this starts.
+
+    Where sources are built, and images of uploads to come may be pushed, it pushes that of this source, which `ship`
+    then finds. It ends with 1 when the release fails, and with 0 as soon as that waits for somebody's approval.
+
+    Example: delivery push mailer --image ../mailer --stack dev
+    """
+    delivering = Delivering(connection, stack, service, verbose, as_json)
+    session, pipeline, name = delivering.session, delivering.pipeline, aws_name(stack, service)
+
+    def look() -> Push:
+        target = target_of(delivering, image, platform)
+        on_its_way = course(session, stack, read_state(session, stack, service)) if target.starts else None
+        return Push(service, image, target, on_its_way)
+
+    target = agreed(look, "Push it?", yes=yes, err=as_json).target
+    newest, repository = pipeline.newest(), Repository(session, target.repository)
+    before = repository.digest(target.tag)
+    push(connection.uploader(name), image, target, delivering.log if verbose else lambda _: None)
+    digest = str(repository.digest(target.tag))
+    delivering.log(f"Pushed {image} to {target.name}, {digest}")
+    if not target.starts:
+        delivering.log(f"`{PROGRAM} ship {service} --source {image} --stack {stack}` finds it, and builds nothing.")
+    elif digest == before == Repository(session, name).digest(LIVE):
+        delivering.log("It is live, and its tag was on it: ECR tells of no push, and nothing starts.")
+    else:
+        if digest == before:
+            delivering.log("Its tag was on it, so ECR tells of no push: the pipeline is started with it by hand.")
+            execution = pipeline.start_pushed(digest)
+        else:
+            execution = execution_of(session, pipeline, digest, newest and newest[0], delivering.log)
+        try:
+            delivering.follow(execution, wait=wait)
+        finally:
+            if as_json:
+                delivered = delivery_of(session, pipeline, execution)
+                print_json(Pushed(**delivered, image=target.name, digest=digest))
+        return
+    if as_json:
+        print_json(PushedImage(target.name, digest))

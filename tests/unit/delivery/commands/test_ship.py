@@ -1,0 +1,245 @@
+"""What `ship` uploads, which execution it follows, what it says in the end, and what it refuses before an upload."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from brought import BringAws
+from click.testing import CliRunner, Result
+
+from delivery.__main__ import main
+from delivery.command_line import Connection
+from releases.names import aws_name
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PLACE = "s3://bucket/sources/web/source.zip"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> BringAws:
+    aws, clock = BringAws(), [0.0]
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("time.sleep", lambda _: clock.__setitem__(0, clock[0] + 10))
+    return aws
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
+    return tmp_path / "app"
+
+
+def ship(*arguments: Any) -> Result:
+    result = CliRunner().invoke(main, ["ship", "web", "--stack", "dev", *map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_a_folder_is_uploaded_and_its_release_followed(aws: BringAws, app: Path) -> None:
+    done = ship("--source", app, "--commit", COMMIT, "--repository", "team/web", "--yes")
+    ((content, given),) = aws.uploaded
+    assert zipfile.ZipFile(BytesIO(content)).namelist() == ["Dockerfile"]
+    metadata = {"commit": COMMIT, "repository": "team/web"}
+    assert given == {"Bucket": "bucket", "Key": "sources/web/source.zip", "Metadata": metadata}
+    assert done.output.splitlines() == [
+        f"web: uploads {app}, {len(content)} bytes, to {PLACE}, and releases it",
+        f"Uploaded {app} ({len(content)} bytes) to {PLACE}, version v1",
+        "Execution run-1 of dev-web",
+        "Source / Source: Succeeded",
+        "Package / Package: Succeeded",
+        "Execution run-1: Succeeded",
+        "Delivered in 0.0 s; it answers at https://web.example.com/",
+    ]
+    assert (done.exit_code, aws.writes) == (0, ["PutObject"])
+
+
+def test_without_a_commit_none_is_named(aws: BringAws, app: Path) -> None:
+    ship("--source", app, "--yes")
+    assert aws.uploaded[0][1]["Metadata"] == {}
+
+
+def test_nobody_waits_where_nobody_wants_to(aws: BringAws, app: Path) -> None:
+    aws.ends = "InProgress"
+    done = ship("--source", app, "--yes", "--no-wait")
+    assert done.exit_code == 0
+    assert "Execution run-1 goes on. Watch it: `delivery status web --stack dev --watch`" in done.output
+
+
+def test_what_is_the_same_as_before_deploys_nothing(aws: BringAws, app: Path) -> None:
+    aws.packaged = {"DEPLOY": "no", "SUMMARY": "nothing has changed"}
+    assert ship("--source", app, "--yes").output.splitlines()[-1] == "Nothing was deployed: nothing has changed"
+
+
+def test_json_keeps_its_fields_and_stands_alone(aws: BringAws, app: Path) -> None:
+    done = ship("--source", app, "--yes", "--json")
+    shown = json.loads(done.stdout)
+    assert {key: value for key, value in shown.items() if key != "stages"} == {
+        "pipeline": "dev-web",
+        "execution": "run-1",
+        "status": "Succeeded",
+        "summary": None,
+        "variables": {
+            "variables.image": "none", "Source.VersionId": "v1", "Package.DEPLOY": "yes", "Package.SUMMARY": "an image",
+        },
+        "sourceVersion": "v1",
+    }  # fmt: skip
+    source = {"name": "Source", "status": "Succeeded", "summary": None, "error": None, "seconds": 0.0}
+    assert shown["stages"] == [
+        {"name": "Source", "status": "Succeeded", "actions": [source]},
+        {"name": "Package", "status": "Succeeded", "actions": [{**source, "name": "Package"}]},
+    ]
+    assert "Delivered in 0.0 s" in done.stderr
+
+
+def test_a_failure_is_its_cause_in_one_line_and_a_document_all_the_same(aws: BringAws, app: Path) -> None:
+    aws.ends = "Failed"
+    done = ship("--source", app, "--yes", "--json")
+    error = "error: execution run-1 of dev-web ended as Failed: Package / Package: no such column"
+    lines = done.stderr.splitlines()
+    assert (done.exit_code, json.loads(done.stdout)["status"]) == (1, "Failed")
+    assert lines[lines.index(error) + 1] == "release-1 still serves."
+    assert lines[-1].startswith("All of its log: `delivery logs web --stack dev --since 1h`.")
+
+
+def test_a_version_that_s3_tells_nobody_of_is_started_by_hand(aws: BringAws, app: Path) -> None:
+    aws.tells = False
+    done = ship("--source", app, "--yes")
+    (started,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
+    revision = {"actionName": "Source", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v1"}
+    assert (started["name"], started["sourceRevisions"], "variables" in started) == ("dev-web", [revision], False)
+    assert (
+        "S3 has told nobody of it, as in a new stack's first minutes: this version is started by hand." in done.output
+    )
+    assert (done.exit_code, aws.writes) == (0, ["PutObject", "StartPipelineExecution"])
+
+
+def approval(aws: BringAws, execution: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """An execution waits for an answer as soon as something is uploaded, and this one is in it or behind it."""
+    put = aws._PutObject
+
+    def upload(given: dict[str, Any]) -> dict[str, Any]:
+        answer = put(given)
+        for each in aws.pipeline["executions"]:
+            each["status"] = "InProgress"
+        latest = {"status": "InProgress", "pipelineExecutionId": execution}
+        asks = {"actionName": "Approve", "latestExecution": {"status": "InProgress", "token": "t"}}
+        stage = {"stageName": "Approve", "latestExecution": latest, "actionStates": [asks]}
+        aws.pipeline["stages"] = [{**stage, "inboundExecutions": [{"pipelineExecutionId": "run-2"}]}]
+        question = {"actionTypeId": {"category": "Approval"}, "resolvedConfiguration": {"CustomData": "B after A"}}
+        asked = {
+            "stageName": "Approve",
+            "actionName": "Approve",
+            "actionExecutionId": "approve",
+            "status": "InProgress",
+            "input": question,
+        }
+        aws.pipeline["actions"][execution].append({**aws.pipeline["actions"][execution][0], **asked, "output": {}})
+        return answer
+
+    return upload
+
+
+@pytest.mark.parametrize(
+    ("execution", "who"), [("run-2", "The execution"), ("run-1", "Execution run-1, in front of it,")]
+)
+def test_it_ends_where_somebody_has_to_answer(
+    aws: BringAws, app: Path, monkeypatch: pytest.MonkeyPatch, execution: str, who: str
+) -> None:
+    aws.starts("before")
+    monkeypatch.setattr(aws, "_PutObject", approval(aws, execution))
+    done = ship("--source", app, "--yes")
+    assert (done.exit_code, done.output.splitlines()[-3:]) == (
+        0,
+        [
+            f"{who} waits for approval: B after A",
+            "  delivery approve web --stack dev",
+            "  delivery reject web --stack dev",
+        ],
+    )
+
+
+def test_frozen_releases_are_not_waited_for(aws: BringAws, app: Path) -> None:
+    aws.pipeline["stages"] = [
+        {"stageName": "Deploy", "inboundTransitionState": {"enabled": False, "disabledReason": "a sale"}}
+    ]
+    done = ship("--source", app, "--yes")
+    assert (done.exit_code, aws.writes) == (1, ["PutObject"])
+    assert "error: execution run-1 of dev-web waits, and this does not: releases of web wait (a sale)" in done.stderr
+
+
+def test_who_else_is_built_of_an_upload_is_said_first(aws: BringAws, app: Path) -> None:
+    aws.project["SHARED"] = "yes"
+    first, second = ship("--source", app).output.splitlines()[:2]
+    assert (first.startswith("web: uploads"), aws.writes) == (True, [])
+    assert second == "Other services are built of this upload, too; those that it changes are released."
+
+
+def test_who_uploads_may_be_another_one(aws: BringAws, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def uploader(connection: Connection, name: str) -> boto3.Session:
+        asked.append(name)
+        return connection.session
+
+    monkeypatch.setattr(Connection, "uploader", uploader)
+    aws.key = "sources/customer-notifications/source.zip"
+    assert ship("--source", app, "--yes").exit_code == 0
+    assert asked == [aws_name("dev", "customer-notifications")]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("ecr", "images of web are pushed, and nothing is built here: `delivery push web --image DIR --stack dev`"),
+        ("promote", "web of dev takes the images of another stack only: `delivery promote web --from STACK --to dev`"),
+    ],
+)  # fmt: skip
+def test_where_nothing_is_uploaded(aws: BringAws, app: Path, source: str, words: str) -> None:
+    aws.source = source
+    done = ship("--source", app, "--yes")
+    assert (done.exit_code, done.stderr, aws.writes) == (1, f"error: {words}\n", [])
+
+
+def test_what_cannot_be_built_is_not_uploaded(aws: BringAws, app: Path) -> None:
+    (app / "Dockerfile").rename(app / "other")
+    done = ship("--source", app, "--yes")
+    assert (done.exit_code, done.stderr, aws.writes) == (
+        1,
+        f"error: {app} has no Dockerfile; at its top it has: other\n",
+        [],
+    )
+
+
+def test_a_bucket_without_versions_is_told(aws: BringAws, app: Path) -> None:
+    aws.versions = {}
+    assert ship("--source", app, "--yes").stderr.startswith("error: the bucket bucket keeps no versions")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "write either --source DIR, or --rebuild"),
+        (("--source", ".", "--rebuild"), "write either --source DIR, or --rebuild"),
+        (("--rebuild", "--json"), "--rebuild uploads nothing"),
+        (("--source", ".", "--commit", "main"), "must be a whole hash"),
+        (("--source", ".", "--repository", "../team"), "must be OWNER/NAME"),
+        (("--source", ".", "--repository", "a" * 257), "must be OWNER/NAME"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_wrongly(aws: BringAws, arguments: tuple[str, ...], words: str) -> None:
+    done = ship(*arguments)
+    assert (done.exit_code, words in done.stderr, aws.calls) == (2, True, [])
+
+
+def test_rebuild_builds_what_was_uploaded_last(aws: BringAws) -> None:
+    aws.starts("v0")
+    done = ship("--rebuild", "--yes")
+    (started,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
+    assert (started["variables"], done.exit_code, aws.uploaded) == ([{"name": "image", "value": "rebuild"}], 0, [])
