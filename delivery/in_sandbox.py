@@ -12,19 +12,16 @@ import click
 
 Address = Callable[[str, str, int], str]
 
-OTHERS = ("bootstrap", "comment", "completion", "preview-report", "push", "review", "ship", "up", "validate")
-"""Commands that do not look at or act on the services of a stack: those of accounts, of pull requests' jobs, of shells,
-of files, and those that the sandbox has itself."""
+LOCAL = ("completion", "validate")
+"""Commands that ask no AWS: those of shells and of files."""
+OTHERS = ("bootstrap", "comment", "preview-report", "push", "review", "ship", "up")
+"""Commands that the sandbox has no use for: those of accounts, of pull requests' jobs, and those that it has itself."""
 
 
 def commands() -> click.Group:
     """The operators' commands. Their messages name them `sandbox …`, since that is how they are called."""
-    os.environ.update(variables())
-    try:
-        from delivery.__main__ import main  # which reads that variable when it is first imported
-        from delivery.command_line import Address, Commands, Connection
-    finally:
-        del os.environ["DELIVERY_PROGRAM"]
+    main = _main()
+    from delivery.command_line import Address, Commands, Connection
 
     class InSandbox(Connection):
         """The sandbox, whose load balancers listen at ports of this machine."""
@@ -37,8 +34,28 @@ def commands() -> click.Group:
     def connect(context: click.Context) -> None:
         context.obj = InSandbox(profile=None, region=None)
 
-    offered = {name: command for name, command in main.commands.items() if name not in OTHERS}
+    offered = {name: command for name, command in main.commands.items() if name not in (*LOCAL, *OTHERS)}
     return Commands(callback=connect, commands=offered, context_settings=main.context_settings)
+
+
+def local_commands() -> click.Group:
+    """The operators' commands that ask no AWS. The secrets of a stack are the sandbox's to make up."""
+    main = _main()
+    from delivery.command_line import Commands
+
+    offered = {name: main.commands[name] for name in LOCAL}
+    made_up = {"validate": {"without_secrets": True}}
+    return Commands(commands=offered, context_settings={**main.context_settings, "default_map": made_up})
+
+
+def _main() -> click.Group:
+    """The operators' command line, which reads what it is called when it is first imported."""
+    os.environ.update(variables())
+    try:
+        from delivery.__main__ import main
+    finally:
+        del os.environ["DELIVERY_PROGRAM"]
+    return main
 
 
 def aws_names(stack: str, name: str) -> list[str]:

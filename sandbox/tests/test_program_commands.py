@@ -82,6 +82,12 @@ def test_its_help_needs_no_sandbox(offer: Offer) -> None:
     assert "--deep" in done.output
 
 
+def test_a_command_that_asks_no_aws_needs_no_sandbox(offer: Offer) -> None:
+    offer("local_commands", commands(look))
+    done = CliRunner().invoke(main, ["look", "chuoi", "--deep"])
+    assert (done.exit_code, done.output) == (0, "chuoi None True None\n")
+
+
 def test_it_is_listed_beside_the_sandboxs_own(offer: Offer) -> None:
     offer("commands", commands(look))
     listed = CliRunner().invoke(main, ["--help"]).output

@@ -3,6 +3,7 @@
 | entry point | arguments → answer |
 |---|---|
 | `commands` | → a `click.Group` whose commands take `--stack`; they run with the sandbox's `AWS_*` variables |
+| `local_commands` | → a `click.Group` whose commands ask no AWS; they run as they are, and without a sandbox |
 | `approval_commands` | stack, service → the commands that approve and reject what the service's pipeline waits for |
 | `variables` | → the environment that the program runs with in the sandbox, as a mapping |
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
@@ -33,6 +34,11 @@ def offered(name: str) -> list[Callable[..., Any]]:
 def commands() -> list[click.Group]:
     """The commands that programs offer."""
     return [function() for function in offered("commands")]
+
+
+def local_commands() -> list[click.Group]:
+    """The commands that programs offer which ask no AWS."""
+    return [function() for function in offered("local_commands")]
 
 
 def approval_commands(stack: str, service: str) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline_steps_fakes import FakeSession
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.in_sandbox import OTHERS
+from delivery.in_sandbox import LOCAL, OTHERS
 from pipeline_steps.build.content import Content
 from releases.errors import DeliveryError
 from releases.names import aws_name
@@ -30,8 +30,9 @@ def entry_point(name: str) -> Any:
 
 def test_the_operators_commands() -> None:
     commands = entry_point("commands")().commands
-    assert commands.keys() == main.commands.keys() - set(OTHERS)
-    assert set(OTHERS) <= main.commands.keys()
+    assert commands.keys() == main.commands.keys() - {*LOCAL, *OTHERS}
+    assert {*LOCAL, *OTHERS} <= main.commands.keys()
+    assert entry_point("local_commands")().commands.keys() == set(LOCAL)
     verbs = [
         verb
         for command in commands.values()
@@ -46,6 +47,44 @@ def test_they_ask_aws_as_the_environment_says() -> None:
     with context:
         context.invoke(group.callback)  # type: ignore[arg-type]
     assert isinstance(context.obj, Connection)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The sandbox's command line in this repository, whose sandbox is not up."""
+    program = [sys.executable, "-c", "from sandbox.cli import main; main(prog_name='sandbox')", *arguments]
+    variables = {**os.environ, **environment}
+    return subprocess.run(program, capture_output=True, text=True, check=False, cwd=ROOT, env=variables)
+
+
+def test_stack_files_are_checked_without_a_sandbox_whose_secrets_are_made_up() -> None:
+    done = run("validate", "--stack", "dev")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Pulumi.dev.yaml: 2 services, no mistake\n", "")
+    missing = run("validate", "--stack", "nope")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("sandbox status he", "hello"), ("sandbox rollback --wit", "--without-migration"), ("sandbox val", "validate")],
+)
+def test_a_shell_completes_verbs_options_and_services_of_the_sandbox(typed: str, completed: str) -> None:
+    assert "_SANDBOX_COMPLETE=bash_complete" in run("completion", "bash").stdout
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_SANDBOX_COMPLETE": "bash_complete"}
+    assert run(**words).stdout == f"plain,{completed}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("up", "--nope"), "No such option '--nope'. Did you mean '--in'?; see `sandbox up --help`"),
+        (("statu",), "No such command 'statu'; see `sandbox --help`"),
+        (("ship", "hello"), "Missing option '--source'; see `sandbox ship --help`"),
+        (("status", "--stack"), "Option '--stack' requires an argument"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_line_as_everywhere(arguments: tuple[str, ...], message: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
 
 
 def test_their_messages_name_them_as_they_are_called() -> None:
@@ -117,7 +156,7 @@ def test_what_an_up_has_done_in_words() -> None:
 def test_the_commands_that_answer_an_approval() -> None:
     lines = entry_point("approval_commands")("dev", "web")
     assert lines == ["sandbox approve web --stack dev", "sandbox reject web --stack dev"]
-    assert {line.split()[1] for line in lines} <= main.commands.keys() - set(OTHERS)
+    assert {line.split()[1] for line in lines} <= main.commands.keys() - {*LOCAL, *OTHERS}
 
 
 def test_what_tells_an_up_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:

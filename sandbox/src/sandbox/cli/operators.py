@@ -18,7 +18,15 @@ HELP = {"-h", "--help"}
 @functools.cache
 def of_programs() -> dict[str, click.Command]:
     """The commands that programs offer, by name."""
-    return {name: _command(name, group) for group in program_hooks.commands() for name in group.commands}
+    asking = {name: _command(name, group) for group in program_hooks.commands() for name in group.commands}
+    local = {name: _local_command(name, group) for group in program_hooks.local_commands() for name in group.commands}
+    return dict(sorted({**asking, **local}.items()))
+
+
+def as_they_are() -> dict[str, click.Command]:
+    """The same, with their own options, which a shell completes."""
+    groups = [*program_hooks.commands(), *program_hooks.local_commands()]
+    return {name: command for group in groups for name, command in group.commands.items()}
 
 
 def _enter(stack: str) -> None:
@@ -45,5 +53,17 @@ def _command(name: str, group: click.Group) -> click.Command:
             group.main([name, *arguments], prog_name="sandbox")
         _enter(stack)
         group.main([name, *arguments, STACK, stack], prog_name="sandbox")
+
+    return command
+
+
+def _local_command(name: str, group: click.Group) -> click.Command:
+    summary = group.commands[name].get_short_help_str(limit=95)
+
+    @click.command(name, context_settings=PASS_ON, short_help=summary, help=summary)
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        """End as the program's command ends."""
+        group.main([name, *arguments], prog_name="sandbox")
 
     return command

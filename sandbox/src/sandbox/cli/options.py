@@ -11,11 +11,12 @@ import click
 from sandbox.stacks import SandboxError
 
 STACK = "--stack"
+DEFAULT_STACK = "local"
 
 
 def named_stack_option(*names: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
     """The option that says which stack, under these names."""
-    return click.option(*names, "stack", default="local", show_default=True, help="The stack: local, dev, prd.")
+    return click.option(*names, "stack", default=DEFAULT_STACK, show_default=True, help="The stack: local, dev, prd.")
 
 
 stack_option = named_stack_option(STACK)
