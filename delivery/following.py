@@ -16,7 +16,6 @@ from delivery.durations import span
 from delivery.going_on import deployment_words
 from delivery.terminal import StatusLine
 from releases import stopped_tasks
-from releases.ecs import describe_tasks
 from releases.errors import EXPECTED, PROGRAM, DeliveryError
 from releases.failure import CODEBUILD_LINE, MARK, build_log
 from releases.names import aws_name, migration_family, release_tag
@@ -231,8 +230,10 @@ def after_failure(
     with suppress(*EXPECTED):
         state = read_state(session, stack, service)
         yield _serving(session, stack, state)
-        yield from (f"  | {line}" for line in _failed_build(session, aws_name(stack, service), execution))
-        task = _failed_task(session.client("ecs"), state, aws_name(stack, service), began)
+        name = aws_name(stack, service)
+        yield from (f"  | {line}" for line in _failed_build(session, name, execution))
+        ecs = session.client("ecs")
+        task = stopped_tasks.last_failed(ecs, state.cluster, state.name, migration_family(name), began)
         if task is not None:
             yield f"Its last task stopped: {stopped_tasks.why(task)}"
             yield from (f"  | {line}" for line in stopped_tasks.log_end(session, task)[-LINES:])
@@ -261,12 +262,3 @@ def _failed_build(session: boto3.Session, name: str, execution: str) -> list[str
     failed = [action for action in Pipeline(session, name).actions(execution) if action["status"] == "Failed"]
     lines = [line for action in failed for line in build_log(session, action)]
     return [line for line in lines if line.strip() and not line.startswith((CODEBUILD_LINE, MARK))][-LINES:]
-
-
-def _failed_task(ecs: Any, state: ServiceState, name: str, began: datetime) -> dict[str, Any] | None:
-    """The last task that has failed since then, of the service or of its migration."""
-    migrations = describe_tasks(ecs, state.cluster, family=migration_family(name), desiredStatus="STOPPED")
-    ended_badly = [task for task in migrations if any(each.get("exitCode") for each in task["containers"])]
-    tasks = [*stopped_tasks.failed(ecs, state.cluster, state.name), *ended_badly]
-    since = [task for task in tasks if task.get("stoppedAt") and task["stoppedAt"] >= began]
-    return max(since, key=lambda task: task["stoppedAt"], default=None)

@@ -4,7 +4,8 @@ import heapq
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,8 @@ MOST_STREAMS = 100
 """That one call searches by name (CloudWatch Logs, FilterLogEvents: logStreamNames)."""
 PAUSE = 2.0
 """Seconds between two looks."""
+LOOKS = 10
+"""Before the last of so many looks the streams of tasks that have started meanwhile are found."""
 LATE = timedelta(seconds=30)
 """So much later than it was written an event may be found (CloudWatch Logs ingests by its own clock)."""
 
@@ -67,10 +70,12 @@ def duration(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
-def streams_of(session: boto3.Session, state: ServiceState, release: Release) -> dict[str, list[str]]:
-    """Log group → the streams of a release's tasks, as far as ECS knows them: it forgets a stopped one after an hour.
+Streams = Mapping[str, Sequence[str]]
+"""Log group → streams of it."""
 
-    A container that has written nothing has no stream, and FilterLogEvents takes none that is not there.
+
+def streams_of(session: boto3.Session, state: ServiceState, release: Release) -> Streams:
+    """The streams of a release's tasks, as far as ECS knows them: it forgets a stopped one after an hour.
 
     Raises:
         DeliveryError: it knows no task, or none of them has written anything.
@@ -87,25 +92,46 @@ def streams_of(session: boto3.Session, state: ServiceState, release: Release) ->
             f"ECS knows no task of release {release.release} any more, an hour after it has stopped; --since shows "
             f"what all tasks have said, from {release.time} on that one's"
         )
-    containers = describe_revision(ecs, revision)["containerDefinitions"]
-    places = [log_stream(container, task) for task in tasks for container in containers]
+    whose = f"the tasks of release {release.release} have"
+    return _streams(session, describe_revision(ecs, revision), tasks, whose)
+
+
+def streams_of_task(session: boto3.Session, definition: Mapping[str, Any], task: str) -> Streams:
+    """The streams of a task, whether ECS knows it still or not.
+
+    Args:
+        session: AWS.
+        definition: its task definition, or another one with the same containers.
+        task: its id, or the beginning of it.
+
+    Raises:
+        DeliveryError: it has written nothing, or there is no such task.
+        botocore.exceptions.ClientError: AWS refuses to tell.
+    """
+    return _streams(session, definition, [task], f"task {task} has", beginnings=True)
+
+
+def _streams(
+    session: boto3.Session, definition: Mapping[str, Any], tasks: Sequence[str], whose: str, *, beginnings: bool = False
+) -> Streams:
+    """Those of tasks, by their ARNs, or by beginnings of their ids, that are there: a container that has written
+    nothing has none, and FilterLogEvents takes none that is not there.
+    """
+    places = [log_stream(container, task) for task in tasks for container in definition["containerDefinitions"]]
     found, gone, logs = dict[str, list[str]](), set[str](), session.client("logs")
     for group, stream in (place for place in places if place is not None):
-        if group in gone or len(found.get(group, [])) == MOST_STREAMS:
+        if group in gone or len(found.get(group, [])) >= MOST_STREAMS:
             continue
         try:
             listed = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
         except logs.exceptions.ResourceNotFoundException:
             gone.add(group)
             continue
-        if stream in [each["logStreamName"] for each in listed]:
-            found.setdefault(group, []).append(stream)
+        names = [str(each["logStreamName"]) for each in listed]
+        if wanted := [name for name in names if beginnings or name == stream]:
+            found.setdefault(group, []).extend(wanted)
     if not found:
-        raise DeliveryError(
-            no_log(min(gone))
-            if gone
-            else f"the tasks of release {release.release} have written nothing to CloudWatch Logs yet"
-        )
+        raise DeliveryError(no_log(min(gone)) if gone else f"{whose} written nothing to CloudWatch Logs yet")
     return found
 
 
@@ -128,7 +154,7 @@ class Search:
     logs: Any
     name: str
     container: str | None = None
-    streams: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    streams: Streams = field(default_factory=dict)
 
     def since(self, moment: datetime) -> Iterator[Line]:
         """What was written since then, the oldest first; as it is found, a page after the other.
@@ -157,11 +183,23 @@ class Search:
         except self.logs.exceptions.ResourceNotFoundException:
             raise DeliveryError(no_log(group)) from None
 
-    def follow(self, moment: datetime, show: Callable[[Line], None]) -> None:
-        """Show what is written, from then on, until the process is interrupted."""
+    def follow(
+        self, moment: datetime, show: Callable[[Line], None], streams: Callable[[], Streams] | None = None
+    ) -> None:
+        """Show what is written, from then on, until the process is interrupted.
+
+        Args:
+            moment: the first.
+            show: takes a line.
+            streams: finds the streams anew, as tasks start; None where there are no others to come.
+        """
         seen: dict[str, Line] = {}
+        search, looks = self, 0
         while True:
-            for event, line in self._lines(moment):
+            if streams is not None and looks % LOOKS == LOOKS - 1:
+                with suppress(DeliveryError):  # those that are known go on
+                    search = replace(self, streams=streams())
+            for event, line in search._lines(moment):
                 if event not in seen:
                     seen[event] = line
                     if self.container in (None, line.container):
@@ -170,6 +208,7 @@ class Search:
                 newest = max(datetime.fromisoformat(line.time) for line in seen.values())
                 moment = max(moment, newest - LATE)
                 seen = {event: line for event, line in seen.items() if datetime.fromisoformat(line.time) >= moment}
+            looks += 1
             time.sleep(PAUSE)
 
 
@@ -178,7 +217,7 @@ def search(
     stack: str,
     service: str,
     container: str | None = None,
-    streams: Mapping[str, Sequence[str]] | None = None,
+    streams: Streams | None = None,
 ) -> Search:
     """What of a service's log is looked for."""
     return Search(session.client("logs"), aws_name(stack, service), container, streams or {})

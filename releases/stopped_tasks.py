@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -9,6 +10,8 @@ import boto3
 from releases.ecs import describe_revision, describe_tasks, log_stream
 from releases.failure import last_messages
 
+Task = dict[str, Any]
+"""A task as DescribeTasks has it."""
 LOG_LINES = 10
 """How many lines of each container are read."""
 SCALED = "Scaling activity"
@@ -28,6 +31,23 @@ def failed(ecs: Any, cluster: str, service: str) -> list[dict[str, Any]]:
     stopped = describe_tasks(ecs, cluster, serviceName=service, desiredStatus="STOPPED")
     found = [task for task in stopped if not task.get("stoppedReason", "").startswith(SCALED)]
     return sorted(found, key=lambda task: str(task.get("stoppedAt", "")))
+
+
+def last_failed(ecs: Any, cluster: str, service: str, migration: str, since: datetime | None = None) -> Task | None:
+    """The last task that has failed, of a service or of its migration; None where ECS knows none.
+
+    Args:
+        ecs: ECS's client.
+        cluster: the ECS cluster's name.
+        service: the ECS service's name.
+        migration: the family of its migrations.
+        since: only one that has stopped since then; None: as long as ECS knows it.
+    """
+    migrations = describe_tasks(ecs, cluster, family=migration, desiredStatus="STOPPED")
+    ended_badly = [task for task in migrations if any(each.get("exitCode") for each in task["containers"])]
+    tasks = [task for task in [*failed(ecs, cluster, service), *ended_badly] if task.get("stoppedAt")]
+    found = [task for task in tasks if since is None or task["stoppedAt"] >= since]
+    return max(found, key=lambda task: task["stoppedAt"], default=None)
 
 
 def why(task: Mapping[str, Any]) -> str:

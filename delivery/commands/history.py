@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from delivery.command_line import json_option, print_json, service_command
 from delivery.durations import span
+from delivery.failed_deliveries import MOST, FailedDelivery, failed_deliveries
 from delivery.terminal import width
 from delivery.who import who
 from releases.history import KEPT, History, read_history
@@ -47,7 +48,7 @@ class Entry(Release):
     back_to: int | None = None
 
 
-DOCUMENT = list[Entry]
+DOCUMENT = list[Entry | FailedDelivery]
 
 
 def service_history(session: boto3.Session, stack: str, service: str) -> History:
@@ -114,18 +115,24 @@ def seconds_of(pipeline: Pipeline, releases: Iterable[Release]) -> dict[str, int
     return took
 
 
-def history_lines(history: History, listed: Sequence[Entry], width: int | None) -> list[str]:
+def history_lines(
+    history: History, listed: Sequence[Entry], width: int | None, failed: Sequence[FailedDelivery] = ()
+) -> list[str]:
     """For people, newest first.
 
     Args:
         history: the releases.
         listed: the same, with what is known beside the record.
+        failed: deliveries that were not released, which are put between those by their time.
         width: columns of the terminal, for which what matters least is left out; None where the output is none.
     """
-    lines = []
+    lines, left = [], list(failed)
     for entry, before in zip_longest(listed, listed[1:]):
+        while left and left[0].time > entry.time:
+            lines.append(left.pop(0).line(width))
         lines.append(_line(entry, width))
         lines += [f"  sidecar {words}" for words in changes(before.sidecars if before else "", entry.sidecars)]
+    lines += [each.line(width) for each in left]
     lines += [f"version {version} of the record is not a release" for version in history.unreadable]
     if history.oldest > 1:
         lines.append(f"Older releases are forgotten: Parameter Store keeps {KEPT} versions of the record.")
@@ -157,17 +164,22 @@ def _line(entry: Entry, width: int | None) -> str:
 
 
 @service_command("history", epilog=f"Parameter Store keeps the last {KEPT} releases.")
+@click.option("--all", "with_failed", is_flag=True, help=f"Also the last {MOST} failed deliveries, with the cause.")
 @json_option
-def command(session: boto3.Session, service: str, stack: str, as_json: bool) -> None:
+def command(session: boto3.Session, service: str, stack: str, with_failed: bool, as_json: bool) -> None:
     """List the releases of SERVICE, newest first: when, from which commit, by whom, and how long the pipeline took.
+
+    Failed releases without the pipeline are not listed.
 
     Example: delivery history chuoi --stack dev
     """
     read_state(session, stack, service)
     history, name = service_history(session, stack, service), aws_name(stack, service)
-    took = seconds_of(Pipeline(session, name), history.releases)
+    pipeline = Pipeline(session, name)
+    took = seconds_of(pipeline, history.releases)
     listed = entries(history, Repository(session, name).digest(LIVE), took)
+    failed = failed_deliveries(pipeline) if with_failed else []
     if as_json:
-        print_json(listed)
+        print_json(sorted([*listed, *failed], key=lambda each: each.time, reverse=True) if failed else listed)
     else:
-        click.echo("\n".join(history_lines(history, listed, width())))
+        click.echo("\n".join(history_lines(history, listed, width(), failed)))

@@ -1,6 +1,9 @@
 """What a service's containers have logged."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import boto3
 import click
@@ -9,24 +12,28 @@ from delivery.command_line import json_option, print_json, service_command
 from delivery.commands.history import service_history
 from delivery.commands.rollback import release_number
 from delivery.delivered import print_last
-from delivery.logs import Line, duration, search, streams_of
+from delivery.logs import Line, duration, search, streams_of, streams_of_task
+from releases import stopped_tasks
+from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError
-from releases.names import aws_name
+from releases.names import aws_name, migration_family
 from releases.pipeline import Pipeline
 from releases.record import Release
-from releases.service_state import read_state
+from releases.service_state import ServiceState, read_state
 
 DOCUMENT = list[Line]
+RECENT, EVER = timedelta(minutes=10), timedelta(days=3650)
+"""How long ago it begins, where that is not said: the second where one task alone is shown."""
 
 
-def since(context: click.Context, option: click.Parameter, value: str) -> timedelta:
-    """How long ago.
+def since(context: click.Context, option: click.Parameter, value: str | None) -> timedelta | None:
+    """How long ago; None where that is not said.
 
     Raises:
         click.BadParameter: it is no duration.
     """
     try:
-        return duration(value)
+        return None if value is None else duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -46,12 +53,30 @@ def release_of(session: boto3.Session, stack: str, service: str, number: int) ->
     return found
 
 
+def last_failed(session: boto3.Session, stack: str, state: ServiceState) -> tuple[str, Mapping[str, Any]]:
+    """The id of the last task that has failed, and its definition; standard error is told why.
+
+    Raises:
+        DeliveryError: ECS knows none.
+    """
+    ecs, migration = session.client("ecs"), migration_family(aws_name(stack, state.service))
+    task = stopped_tasks.last_failed(ecs, state.cluster, state.name, migration)
+    if task is None:
+        raise DeliveryError(
+            f"ECS knows no task of {state.service} that has failed within the last hour; "
+            f"`{PROGRAM} history {state.service} --stack {stack} --all` has the causes of deliveries that failed"
+        )
+    id = task["taskArn"].rpartition("/")[2]
+    click.echo(f"Task {id} has stopped at {task['stoppedAt']:%H:%M:%S}: {stopped_tasks.why(task)}", err=True)
+    return id, describe_revision(ecs, task["taskDefinitionArn"])
+
+
 @service_command("logs")
 @click.option("--follow", is_flag=True, help="Go on until interrupted.")
-@click.option(
-    "--since", "ago", default="10m", show_default=True, callback=since, help="How long ago: 30s, 10m, 2h, 1d."
-)
+@click.option("--since", "ago", callback=since, help="How long ago: 30s, 10m, 2h, 1d; 10m by default, all of one task.")
 @click.option("--release", "number", type=release_number, metavar="N", help="Only the tasks of this release.")
+@click.option("--task", metavar="ID", help="Only this task, by its id or the beginning of it, as each line has it.")
+@click.option("--failed", is_flag=True, help="Only the last task that failed, and why it stopped.")
 @click.option("--container", metavar="NAME", help="Only this container.")
 @click.option("--delivery", "of_delivery", is_flag=True, help="The last delivery and the log of its build instead.")
 @json_option
@@ -60,8 +85,10 @@ def command(
     service: str,
     stack: str,
     follow: bool,
-    ago: timedelta,
+    ago: timedelta | None,
     number: int | None,
+    task: str | None,
+    failed: bool,
     container: str | None,
     of_delivery: bool,
     as_json: bool,
@@ -70,23 +97,35 @@ def command(
 
     Each line has the time in UTC, the beginning of the task's id, and the container.
 
-    Example: delivery logs chuoi --stack dev --since 1h --follow
+    \b
+    delivery logs chuoi --stack dev --since 1h --follow
+    delivery logs chuoi --stack dev --failed
+
+    Example: delivery logs chuoi --stack dev --since 1h
     """
     if follow and as_json:
         raise click.UsageError("--json prints one document, and --follow has no end; take one of them")
+    if sum((number is not None, task is not None, failed)) > 1:
+        raise click.UsageError("take one of --release, --task and --failed")
     state = read_state(session, stack, service)
     if of_delivery:
-        if follow or as_json or number is not None or container:
+        if follow or as_json or failed or number is not None or task or container:
             raise click.UsageError("--delivery is printed as it is, without any other option")
         print_last(session, Pipeline(session, aws_name(stack, service)), click.echo)
         return
-    streams = None
+    find = None
     if number is not None:
-        release = release_of(session, stack, service, number)
-        streams = streams_of(session, state, release)
-    wanted, moment = search(session, stack, service, container, streams), datetime.now(UTC) - ago
+        find = partial(streams_of, session, state, release_of(session, stack, service, number))
+    elif task is not None:
+        find = partial(streams_of_task, session, state.definition, task)
+    elif failed:
+        id, definition = last_failed(session, stack, state)
+        find = partial(streams_of_task, session, definition, id)
+    streams = find() if find else None
+    moment = datetime.now(UTC) - (ago or (EVER if task or failed else RECENT))
+    wanted = search(session, stack, service, container, streams)
     if follow:
-        wanted.follow(moment, lambda line: click.echo(line.text()))
+        wanted.follow(moment, lambda line: click.echo(line.text()), find)
     lines = wanted.since(moment)
     if as_json:
         print_json(list(lines))

@@ -1,5 +1,6 @@
 """What `history` prints."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
@@ -7,9 +8,13 @@ from typing import Any
 
 import pytest
 from click import unstyle
-from delivery_aws import NOW, FakeAws, RefusedError, digest
+from click.testing import CliRunner
+from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 
+from delivery.__main__ import main
+from delivery.command_line import Connection
 from delivery.commands.history import entries, history_lines, seconds_of
+from delivery.failed_deliveries import MOST, FailedDelivery, failed_deliveries
 from releases.history import KEPT, History
 from releases.pipeline import Pipeline
 from releases.record import Release
@@ -128,3 +133,67 @@ def test_not_all_executions_are_looked_at_for_one_that_is_made_up() -> None:
     pipeline.looked_at = 0
     assert seconds_of(pipeline, [by("run-1", -1)]) == {"run-1": 90}
     assert pipeline.looked_at == 2
+
+
+CAUSE = {"errorDetails": {"message": "arn:1 is\nill"}}
+PACKAGED = action("Package", "Package", "Invoke", variables={"COMMIT": "c0ffee"})
+
+
+def with_failures() -> FakeAws:
+    """A release between two deliveries that failed, of which one was stopped; and the first, of nothing."""
+    aws = FakeAws()
+    aws.record("none")
+    aws.service(aws.revision(1, f"@{A}"), A)
+    aws.executing("Failed", action("Source", "Source", "Source", "Failed"))
+    aws.executing("Stopped", PACKAGED, action("Deploy", "Migrate", "Invoke", "Abandoned"))
+    released = aws.executing("Succeeded", PACKAGED)
+    aws.release(1, A, ARN, execution=released, time=(NOW + timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    aws.executing("Failed", PACKAGED, action("Deploy", "Deploy", "Deploy", "Failed", result=CAUSE))
+    aws.executing("InProgress")
+    return aws
+
+
+def history(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, *options: str) -> str:
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    done = CliRunner().invoke(main, ["history", "web", "--stack", "dev", *options])
+    assert done.exit_code == 0, done.output
+    assert aws.writes == []
+    return done.output
+
+
+def test_deliveries_that_failed_are_between_the_releases_with_their_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = with_failures()
+    lines = history(monkeypatch, aws, "--all").splitlines()
+    assert lines[0] == (
+        "failed       2030-01-10T00:04:30Z  Deploy / Deploy: arn:1 is ill  commit c0ffee  in 1 min  execution run-4"
+    )
+    assert lines[1].startswith("release-1 ")
+    assert lines[2].startswith("stopped      2030-01-10T00:02:30Z  Deploy / Migrate: ")
+    assert len(lines) == 3
+    assert [line.split()[0] for line in history(monkeypatch, aws).splitlines()] == ["release-1"]
+
+
+def test_the_document_has_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = with_failures()
+    first, release, second = json.loads(history(monkeypatch, aws, "--all", "--json"))
+    assert first == {
+        "time": "2030-01-10T00:04:30Z", "status": "Failed", "cause": "Deploy / Deploy: arn:1 is ill",
+        "execution": "run-4", "commit": "c0ffee", "seconds": 90,
+    }  # fmt: skip
+    assert (release["release"], second["status"]) == (1, "Stopped")
+    assert len(json.loads(history(monkeypatch, aws, "--json"))) == 1
+
+
+def test_a_narrow_terminal_has_the_beginning_of_a_cause() -> None:
+    each = FailedDelivery("2030-01-10T00:04:30Z", "Failed", "x" * 40, "run-4", "unknown", 90)
+    assert each.line(40) == f"failed       2030-01-10 00:04  {'x' * 8}…"
+    assert each.line(120) == f"failed       2030-01-10 00:04  {'x' * 40}  in 1 min"
+
+
+def test_not_more_than_so_many_are_looked_at() -> None:
+    aws = FakeAws()
+    for _ in range(MOST + 5):
+        aws.executing("Failed", PACKAGED, action("Deploy", "Deploy", "Deploy", "Failed"))
+    assert len(failed_deliveries(Pipeline(aws.session(), "dev-web"))) == MOST
+    aws.refuse["ListPipelineExecutions"] = RefusedError("PipelineNotFoundException")
+    assert failed_deliveries(Pipeline(aws.session(), "dev-web")) == []

@@ -114,6 +114,59 @@ def test_a_task_that_has_written_nothing_does_not_hide_the_others(run: Any, aws:
     assert searched(aws) == {"/ecs/dev-web": ["p/web/one"]}
 
 
+def test_a_task_by_the_beginning_of_its_id(run: Any, aws: Answers) -> None:
+    """Also of one that ECS has forgotten; all of it, without --since."""
+    with_tasks(aws, {"/ecs/dev-web": ["p/web/one", "p/web/twofold"], "/ecs/proxy": ["p/proxy/twofold"]})
+    assert run("--task", "two").exit_code == 0
+    assert searched(aws) == {"/ecs/dev-web": ["p/web/twofold"], "/ecs/proxy": ["p/proxy/twofold"]}
+    started = datetime.fromtimestamp(asked_last(aws)["startTime"] / 1000, UTC)
+    assert started < datetime.now(UTC) - timedelta(days=3000)
+    done = run("--task", "three")
+    assert done.output == "error: task three has written nothing to CloudWatch Logs yet\n"
+
+
+def asked_last(aws: Answers) -> Json:
+    return [given for _, operation, given in aws.calls if operation == "FilterLogEvents"][-1]
+
+
+def test_the_last_task_that_has_failed(run: Any, aws: Answers) -> None:
+    tasks = with_tasks(aws, {"/ecs/dev-web": ["p/web/two", "p/web/other"]})
+    stopped = {"stoppedAt": BEGAN, "stoppedReason": "Essential container in task exited"}
+    listed = aws.answers["DescribeTasks"]
+    assert callable(listed)
+
+    def with_reason(given: Json) -> Json:
+        found = [{**each, **stopped, "containers": [{"name": "web", "exitCode": 3}]} for each in listed(given)["tasks"]]
+        return {"tasks": [{**each, "stoppedAt": BEGAN + timedelta(seconds="two" in each["taskArn"])} for each in found]}
+
+    aws.answers["DescribeTasks"] = with_reason
+    done = run("--failed")
+    assert done.stderr == "Task two has stopped at 12:00:01: Essential container in task exited (web exit code 3)\n"
+    assert done.stdout == "12:00:01 00000000 web | first\n12:00:02 00000000 proxy | later\n"
+    assert searched(aws) == {"/ecs/dev-web": ["p/web/two"]}
+    tasks["STOPPED"] = []
+    assert run("--failed").stderr == (
+        "error: ECS knows no task of web that has failed within the last hour; `delivery history web --stack dev --all` "
+        "has the causes of deliveries that failed\n"
+    )
+
+
+def test_tasks_that_start_later_are_followed_too(run: Any, aws: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = {"/ecs/dev-web": ["p/web/one"]}
+    with_tasks(aws, streams)
+
+    def rest(_: float) -> None:
+        streams["/ecs/dev-web"] = ["p/web/one", "p/web/two"]
+        if len([1 for _, operation, _ in aws.calls if operation == "FilterLogEvents"]) == logs.LOOKS + 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", rest)
+    assert run("--release", "1", "--follow").exit_code == 130
+    asked = [given["logStreamNames"] for _, operation, given in aws.calls if operation == "FilterLogEvents"]
+    assert asked[:-2] == [["p/web/one"]] * (logs.LOOKS - 1)
+    assert asked[-2:] == [["p/web/one", "p/web/two"]] * 2
+
+
 @pytest.mark.parametrize(
     ("streams", "words"),
     [
@@ -133,7 +186,13 @@ def test_no_stream_is_told_from_no_log(run: Any, aws: Answers, streams: dict[str
 
 
 def test_what_is_asked_wrongly(run: Any, aws: Answers) -> None:
-    for arguments in (("--since", "10"), ("--since", "m"), ("--follow", "--json"), ("--release", "x")):
+    for arguments in (
+        ("--since", "10"),
+        ("--since", "m"),
+        ("--follow", "--json"),
+        ("--release", "x"),
+        ("--task", "a", "--failed"),
+    ):
         assert run(*arguments).exit_code == 2, arguments
     aws.answers["FilterLogEvents"] = RefusedError("ResourceNotFoundException")
     assert run().output == "error: there is no log /ecs/dev-web; check --stack and the service's name\n"
