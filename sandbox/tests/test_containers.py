@@ -303,10 +303,11 @@ mount -o remount,rw /usr/bin 2>/dev/null && echo remounts
 mknod /dev/disk b 8 0 2>/dev/null && echo makes devices
 [ "$(ps -e | wc -l)" -lt 9 ] || echo sees processes
 grep -q root:x:0 /etc/passwd && ! grep -q '[$]' /etc/shadow || echo has the passwords
-ls /dev
+ls /dev /dev/pts
 """
     _, text = run_in(tmp_path / "root", script)
     assert set(text.split()) == {
+        *("/dev:", "/dev/pts:", "pts"),
         *("fd", "full", "null", "ptmx", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"),
     }
 

@@ -3,9 +3,10 @@
 Started by :mod:`sandbox.containers.namespace` under ``unshare`` with the plan's file descriptor as its only
 argument. It composes the root folder by bind mounts, enters it, gives up the privileges that a container
 does not have, runs the command, and answers requests on a unix socket: ``{"connect": PORT}`` becomes a
-relay into the container's network, ``{"exec": {...}}`` runs another process in the container. What connects to
-the plan's addresses and ports in a network beside the container's is handed to the owner. It ends with
-the command's exit code, or when its owner closes the control pipe; the kernel then kills what is left.
+relay into the container's network, ``{"exec": {...}}`` runs another process in the container, ``{"terminal": {...}}``
+one at a terminal, whose other end is handed over. What connects to the plan's addresses and ports in a network
+beside the container's is handed to the owner. It ends with the command's exit code, or when its owner closes the
+control pipe; the kernel then kills what is left.
 
 Standard library only, and nothing is imported after the root has changed.
 """
@@ -33,6 +34,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x1
 MNT_DETACH = 2
 SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1
 PR_CAPBSET_DROP, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 24, 22, 2
+TIOCSCTTY = 0x540E
 SIOCSIFADDR, SIOCSIFNETMASK, SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8916, 0x891C, 0x8913, 0x8914, 0x1
 
 # Docker's default capabilities without MKNOD and NET_RAW, by their numbers in linux/capability.h.
@@ -75,7 +77,7 @@ def make_read_only(target: str, flags: int = 0) -> None:
 
 
 def make_devices(folder: str) -> None:
-    """A minimal /dev: no disk and no terminal of the machine."""
+    """A minimal /dev: no disk and no terminal of the machine, but terminals of its own."""
     mount("tmpfs", folder, "tmpfs", MS_NOSUID, "mode=755,size=64k")
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         target = f"{folder}/{name}"
@@ -84,6 +86,8 @@ def make_devices(folder: str) -> None:
     links = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1"}
     for name, target in {**links, "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"}.items():
         os.symlink(target, f"{folder}/{name}")  # noqa: PTH211
+    os.mkdir(f"{folder}/pts")  # noqa: PTH102
+    mount("devpts", f"{folder}/pts", "devpts", MS_NOSUID | MS_NOEXEC, "mode=620,ptmxmode=666")
     os.mkdir(f"{folder}/shm")  # noqa: PTH102
     mount("tmpfs", f"{folder}/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m")
 
@@ -159,22 +163,24 @@ class Container:
         self.lock = threading.Lock()
         self.waiting: dict[int, tuple[threading.Event, list[int]]] = {}
 
-    def start(self, process: dict[str, Any]) -> tuple[int, threading.Event, list[int]]:
+    def start(self, process: dict[str, Any], terminal: int | None = None) -> tuple[int, threading.Event, list[int]]:
         """Start a process; its exit code arrives in the list when the event is set."""
         user, group, groups = process["user"]
+        output = self.output if terminal is None else terminal
         with self.lock:
             child = subprocess.Popen(
                 process["argv"],
                 env=process["env"],
                 cwd=process["cwd"],
-                stdin=subprocess.DEVNULL,
-                stdout=self.output,
-                stderr=self.output,
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=output,
+                stderr=output,
                 user=user,
                 group=group,
                 extra_groups=groups,
                 umask=0o022,
                 start_new_session=True,
+                preexec_fn=None if terminal is None else control_terminal,
             )
             child.returncode = 0  # reaped by reap(), not by Popen
             done: tuple[threading.Event, list[int]] = (threading.Event(), [])
@@ -201,8 +207,10 @@ class Container:
             request = json.loads(read_line(client))
             if "exec" in request:
                 self.execute(client, request["exec"])
+            elif "terminal" in request:
+                self.open_terminal(client, request["terminal"])
             else:
-                self.relay(client, int(request["connect"]))
+                self.relay(client, int(request["connect"]), request.get("host"))
 
     def execute(self, client: socket.socket, process: dict[str, Any]) -> None:
         """Run a process to its end; it is killed when the caller hangs up."""
@@ -215,11 +223,27 @@ class Container:
         ended.wait()
         answer(client, {"exit": codes[0]})
 
-    def relay(self, client: socket.socket, port: int) -> None:
+    def open_terminal(self, client: socket.socket, process: dict[str, Any]) -> None:
+        """Run a process at a terminal of its own, whose other end the caller gets; it is killed when they hang up."""
+        ours, theirs = os.openpty()
+        try:
+            pid, ended, _ = self.start(process, theirs)
+        except OSError as error:
+            os.close(ours)
+            answer(client, {"error": start_error(process["argv"][0], error)})
+            return
+        finally:
+            os.close(theirs)
+        descriptor = struct.pack("i", ours)
+        client.sendmsg([b'{"terminal": true}\n'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
+        os.close(ours)
+        kill_on_hang_up(client, pid, ended)
+
+    def relay(self, client: socket.socket, port: int, host: str | None) -> None:
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         server.settimeout(5)
         try:
-            server.connect((self.plan["relay"] or "127.0.0.1", port))
+            server.connect((host or self.plan["relay"] or "127.0.0.1", port))
         except OSError as error:
             server.close()
             answer(client, {"error": str(error)})
@@ -231,6 +255,11 @@ class Container:
             back.start()
             pump(client, server)
             back.join()
+
+
+def control_terminal() -> None:
+    """Make standard input the terminal that Ctrl-C of a new session comes from."""
+    fcntl.ioctl(0, TIOCSCTTY, 0)
 
 
 def kill_on_hang_up(client: socket.socket, pid: int, ended: threading.Event) -> None:

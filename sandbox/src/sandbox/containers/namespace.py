@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.containers.rootfs import FILES, Layout, inside
+from sandbox.containers.terminal import Terminal
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 ADDRESS = "172.17.0.2"
@@ -148,9 +149,11 @@ class Container:
         self._process.kill()
         self._ended.join()
 
-    def connect(self, port: int, timeout: float | None = None) -> socket.socket:
-        """A connection to a TCP port of the container; raises ConnectionRefusedError."""
-        client, answer = self._ask({"connect": port}, timeout)
+    def connect(self, port: int, timeout: float | None = None, host: str | None = None) -> socket.socket:
+        """A connection to a TCP port of the container, of its own address or of `host`, another one that it reaches;
+        raises ConnectionRefusedError.
+        """
+        client, answer = self._ask({"connect": port, "host": host}, timeout)
         if "ok" in answer:
             return client
         client.close()
@@ -170,7 +173,21 @@ class Container:
             raise ConnectionResetError("the container has ended")
         return int(answer["exit"])
 
-    def _ask(self, request: dict[str, Any], timeout: float | None) -> tuple[socket.socket, dict[str, Any]]:
+    def open_terminal(self, command: Command) -> Terminal:
+        """Run a further process in the container, at a terminal; raises as `run`."""
+        descriptors: list[int] = []
+        client, answer = self._ask({"terminal": command.wire()}, None, descriptors)
+        if descriptors:
+            return Terminal(descriptors[0], client)
+        client.close()
+        if "error" in answer:
+            raise StartError(answer["error"])
+        raise ConnectionResetError("the container has ended")
+
+    def _ask(
+        self, request: dict[str, Any], timeout: float | None, descriptors: list[int] | None = None
+    ) -> tuple[socket.socket, dict[str, Any]]:
+        """What is answered; the file descriptors that come with it are appended."""
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             client.settimeout(timeout)
@@ -178,10 +195,12 @@ class Container:
             client.sendall(json.dumps(request).encode() + b"\n")
             line = b""
             while not line.endswith(b"\n"):
-                byte = client.recv(1)
+                byte, received, _, _ = socket.recv_fds(client, 1, 1)
                 if not byte:
                     break
                 line += byte
+                if descriptors is not None:
+                    descriptors += received
         except FileNotFoundError:
             client.close()
             raise ConnectionRefusedError("the container has ended") from None

@@ -23,6 +23,7 @@ from sandbox.containers.namespace import (
 )
 from sandbox.containers.rootfs import FILES, Bind, Layout, inside
 from sandbox.containers.runtimes import SYSTEM_PATH, runtime
+from sandbox.containers.terminal import Terminal
 
 __all__ = ["ContainerSpec", "NamespaceError", "RunningContainer", "StartError"]
 
@@ -97,6 +98,7 @@ class RunningContainer:
         cwd = spec.working_directory or config.get("WorkingDir") or "/"
         inside(root, cwd).mkdir(parents=True, exist_ok=True)
         self._command = Command(spec.argv, environment, cwd, user)
+        self._hosts = spec.hosts
         self._stop_signal = signal_number(config.get("StopSignal") or "SIGTERM")
         layout = Layout(root)
         layout.prepare(runtime(spec.image.runtime), [*spec.mounts, *_hosts(folder, spec.hosts)])
@@ -119,6 +121,11 @@ class RunningContainer:
             os.close(output)
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """The names that it knows besides its own, with their addresses."""
+        return self._hosts
+
+    @property
     def exit_code(self) -> int | None:
         """The exit code, 128 + signal for a killed command; None while it runs."""
         return self._container.exit_code
@@ -127,9 +134,11 @@ class RunningContainer:
         """Wait for the end for at most `timeout` seconds; the exit code, None while it runs."""
         return self._container.wait(timeout)
 
-    def connect(self, port: int, timeout: float | None = None) -> socket.socket:
-        """A connection to a TCP port on the container's own address; raises ConnectionRefusedError."""
-        return self._container.connect(port, timeout)
+    def connect(self, port: int, timeout: float | None = None, host: str | None = None) -> socket.socket:
+        """A connection to a TCP port on the container's own address, or on `host`, another one that it reaches; raises
+        ConnectionRefusedError.
+        """
+        return self._container.connect(port, timeout, self._hosts.get(host or "", host))
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
         """The status code of a GET with the given Host header; raises OSError or HTTPException."""
@@ -153,6 +162,14 @@ class RunningContainer:
         """
         command = Command(argv, self._command.env, self._command.cwd, self._command.user)
         return self._container.run(command, timeout)
+
+    def open_terminal(self, argv: list[str], environment: Mapping[str, str]) -> Terminal:
+        """Run a further command in the container as root, at a terminal, with more variables than the container has.
+
+        Raises StartError, or ConnectionError when the container ended.
+        """
+        command = Command(argv, {**self._command.env, **environment}, self._command.cwd)
+        return self._container.open_terminal(command)
 
     def memory(self, *, exact: bool = False) -> int:
         """The bytes that its processes use; what they share is counted for each of them, unless `exact`."""
