@@ -75,6 +75,19 @@ def test_a_command_may_have_another_name_for_the_stack(offer: Offer, option: str
     assert CliRunner().invoke(main, ["move"]).output == "local\n"
 
 
+@pytest.mark.usefixtures("running")
+def test_what_stands_after_two_dashes_is_left_alone(offer: Offer) -> None:
+    @click.command()
+    @click.option("--stack")
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def say(stack: str, words: tuple[str, ...]) -> None:
+        click.echo(f"{stack} {words}")
+
+    offer("commands", commands(say))
+    done = CliRunner().invoke(main, ["say", "--stack", "dev", "--", "ls", "-c", "--stack", "--help", "--", "x"])
+    assert done.output == "dev ('ls', '-c', '--stack', '--help', '--', 'x')\n"
+
+
 def test_its_help_needs_no_sandbox(offer: Offer) -> None:
     offer("commands", commands(look))
     done = CliRunner().invoke(main, ["look", "--help"])

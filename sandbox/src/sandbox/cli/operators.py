@@ -15,6 +15,15 @@ PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 HELP = {"-h", "--help"}
 
 
+class PassedOn(click.Command):
+    """A command whose arguments are another one's: what stands after `--` is left as it is, with the `--`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = args[: args.index("--")] if "--" in args else args
+        ctx.obj = tuple(args[len(own) :])
+        return super().parse_args(ctx, own)
+
+
 @functools.cache
 def of_programs() -> dict[str, click.Command]:
     """The commands that programs offer, by name."""
@@ -43,16 +52,17 @@ def _command(name: str, group: click.Group) -> click.Command:
     summary = group.commands[name].get_short_help_str(limit=95)
     names = next((option.opts for option in group.commands[name].params if STACK in option.opts), [STACK])
 
-    @click.command(name, context_settings=PASS_ON, short_help=summary, help=summary)
+    @click.command(name, cls=PassedOn, context_settings=PASS_ON, short_help=summary, help=summary)
     @named_stack_option(*names)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    @click.pass_obj
     @one_message
-    def command(stack: str, arguments: tuple[str, ...]) -> None:
+    def command(rest: tuple[str, ...], stack: str, arguments: tuple[str, ...]) -> None:
         """End as the program's command ends. Its help needs no sandbox."""
         if HELP & set(arguments):
             group.main([name, *arguments], prog_name="sandbox")
         _enter(stack)
-        group.main([name, *arguments, STACK, stack], prog_name="sandbox")
+        group.main([name, *arguments, STACK, stack, *rest], prog_name="sandbox")
 
     return command
 
