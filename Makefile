@@ -13,7 +13,7 @@ SANDBOX := $(BIN)/sandbox
 export PULUMI_SKIP_UPDATE_CHECK := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up bootstrap acceptance stop upgrade test test-part test-all test-times page-views recording screenshots soak histories mutants mutation check docs format
+.PHONY: help setup session-manager-plugin up bootstrap acceptance stop upgrade test test-part test-all test-times page-views recording screenshots soak histories mutants mutation check docs format
 
 help: ## This list
 	@echo 'Web services on ECS Fargate and their deploy pipelines, as a Pulumi program.'
@@ -46,6 +46,9 @@ deployments/.venv/ready: deployments/pyproject.toml deployments/uv.lock .venv/re
 .tools/ready: tools/go.mod tools/go.sum tools/setup.py .venv/ready
 	@$(BIN)/python tools/setup.py cli
 	@touch $@
+
+session-manager-plugin: setup ## Build AWS's plugin for `sandbox exec` and `sandbox tunnel` with Go, where none is on PATH
+	@$(BIN)/python tools/setup.py plugin
 
 ifeq ($(STACK),local)
 up: .tools/ready ## Deploy to an offline AWS on this machine, then deliver examples/hello through its pipeline

@@ -8,8 +8,10 @@ import json
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -27,6 +29,8 @@ PROGRAMS = {
     "session-manager-working-with-install-plugin.html",
 }
 """What a session needs on PATH → how to install it."""
+OWN_FOLDERS = (Path(sys.executable).parent, Path(__file__).parents[1] / ".tools/bin")
+"""Where this repository has them, if it does: they do where PATH has none."""
 SHELL = ("/bin/sh",)
 
 
@@ -143,15 +147,27 @@ def _aws(session: boto3.Session) -> list[str]:
     return ["aws", *profile, *(["--region", session.region_name] if session.region_name else [])]
 
 
-def check_programs() -> None:
-    """Look for what a session needs.
+def find_programs() -> None:
+    """Put what a session needs on this process's PATH: `aws` calls the plugin by its name.
 
     Raises:
-        DeliveryError: it is not on PATH; the message says how to install it.
+        DeliveryError: it is not there; the message says how to install it.
     """
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, OWN_FOLDERS)])
     for program, page in PROGRAMS.items():
         if shutil.which(program) is None:
-            raise DeliveryError(f"there is no {program} on PATH; install it: {page}")
+            built = " (for the sandbox, `make session-manager-plugin` builds it with Go)" * (program != "aws")
+            raise DeliveryError(f"there is no {program} on PATH; install it: {page}{built}")
+
+
+def check_terminal() -> None:
+    """Look whether there is something to type at: the plugin ends with its standard input, and with exit code 0.
+
+    Raises:
+        DeliveryError: there is none.
+    """
+    if not sys.stdin.isatty():
+        raise DeliveryError('exec needs a terminal; where there is none, `script -qec "…" /dev/null` makes one')
 
 
 def become(command: Sequence[str]) -> None:

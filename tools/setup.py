@@ -1,4 +1,4 @@
-"""Installs what the project needs: packages into each `.venv`, and `.tools` (uv, Pulumi CLI, actionlint).
+"""Installs what the project needs: packages into each `.venv`, and `.tools` (uv, Pulumi CLI, actionlint, plugin).
 
 `make setup` runs it. Standard library only, because it runs before anything is installed.
 """
@@ -30,6 +30,12 @@ CLI = TOOLS / "bin" / "pulumi"
 
 ACTIONLINT = TOOLS / "lint" / "actionlint"
 ACTIONLINT_MODULE = MODULE / "actionlint"
+
+PLUGIN = CLI.parent / "session-manager-plugin"
+PLUGIN_MODULE = MODULE / "session_manager_plugin"
+PLUGIN_DOCUMENTATION = (
+    "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
+)
 
 CLI_MODULE = "github.com/pulumi/pulumi/pkg/v3"
 CLI_PACKAGE = f"{CLI_MODULE}/cmd/pulumi"
@@ -388,6 +394,24 @@ def install_actionlint() -> None:
         ) from None
 
 
+def install_plugin() -> None:
+    """AWS's Session Manager plugin: the one on PATH, else .tools/bin/session-manager-plugin, which Go builds."""
+    if found := shutil.which("session-manager-plugin"):
+        say(f"Session Manager plugin: {found}")
+        return
+    say("Session Manager plugin → .tools/bin: building from Go modules, 2 minutes the first time, seconds after that")
+    try:
+        if refusal := go_refusal(printed(shutil.which("go"), "version")):
+            raise Unavailable(refusal)
+        package = "github.com/aws/session-manager-plugin/src/sessionmanagerplugin-main"
+        run_go(["build", "-v", "-ldflags", "-s -w", "-o", str(PLUGIN), package], fetched, PLUGIN_MODULE)
+    except Unavailable as reason:
+        raise SetupError(
+            f"The Session Manager plugin, which `exec` and `tunnel` need, cannot be built with Go: {reason}.\n"
+            f"Install it ({PLUGIN_DOCUMENTATION}), or Go (https://go.dev/dl/)."
+        ) from None
+
+
 def require_language_host() -> None:
     """Fails unless the CLI can run a Python program by itself. A real account needs that, the sandbox not."""
     folders = os.pathsep.join([str(CLI.resolve().parent), os.environ.get("PATH", "")])
@@ -406,6 +430,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "mutation": lambda: install_packages(ROOT, "--group", "mutation"),
     "cli": install_cli,
     "actionlint": install_actionlint,
+    "plugin": install_plugin,
     "language-host": require_language_host,
     "probe": probe_in_this_process,
     "download": download_in_this_process,

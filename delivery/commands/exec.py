@@ -19,7 +19,8 @@ def command(
 
     Example: delivery exec chuoi --stack dev -- bin/console
     """
-    sessions.check_programs()
+    sessions.find_programs()
+    sessions.check_terminal()
     place = sessions.find(session, stack, service, container)
     click.echo(f"Task {place.task}, container {place.container}.", err=True)
     sessions.become(sessions.shell(session, place, arguments))

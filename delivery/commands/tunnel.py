@@ -31,7 +31,7 @@ def command(
 
     Example: delivery tunnel chuoi 5432 --stack dev --host db.internal --local-port 15432
     """
-    sessions.check_programs()
+    sessions.find_programs()
     place = sessions.find(session, stack, service, container)
     click.echo(f"Task {place.task}: localhost:{local_port or port} leads to {host or 'it'}:{port}.", err=True)
     sessions.become(sessions.tunnel(session, place, port, local_port or port, host))

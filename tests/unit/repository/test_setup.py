@@ -251,6 +251,32 @@ def test_without_go_there_is_no_actionlint(machine: Path) -> None:
         setup.install_actionlint()
 
 
+def test_the_plugin_is_built_of_its_own_module(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "PLUGIN", machine / "session-manager-plugin")
+    script = f"""case "$1" in
+        version) echo go version go1.26.0 linux/amd64;;
+        build) while [ "$1" != -o ]; do shift; done; {sys.executable} -c 'import os; open("'$2'", "w").write(os.getcwd())';;
+    esac"""
+    program(machine / "bin" / "go", script)
+    setup.install_plugin()
+    assert Path(setup.PLUGIN.read_text()) == setup.MODULE / "session_manager_plugin"
+
+
+def test_a_plugin_on_path_is_left_alone(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "PLUGIN", machine / "session-manager-plugin")
+    program(machine / "bin" / "session-manager-plugin", "exit 0")
+    setup.install_plugin()
+    assert capsys.readouterr().out == f"Session Manager plugin: {machine / 'bin' / 'session-manager-plugin'}\n"
+    assert not setup.PLUGIN.exists()
+
+
+def test_without_go_there_is_no_plugin(machine: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot be built with Go: not on PATH\.\nInstall it \(https://docs.aws"):
+        setup.install_plugin()
+
+
 def test_progress_counts_what_go_prints() -> None:
     lines = ["go: downloading a v1.0.0", "go: downloading b v2.0.0", "fmt", "a/b/c", "", "# a/b", "x.go:1:2: no"]
     assert setup.fetched(lines) == "2 modules fetched"

@@ -1,6 +1,9 @@
 """What `exec` and `tunnel` run, and what they say when no session opens."""
 
 import json
+import os
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +16,7 @@ from delivery.__main__ import main
 from delivery.command_line import Connection
 
 Json = dict[str, Any]
+CHECK_TERMINAL = sessions.check_terminal
 AGENT = {"name": "ExecuteCommandAgent", "lastStatus": "RUNNING"}
 
 
@@ -38,11 +42,13 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     found: list[list[str]] = []
     monkeypatch.setattr(sessions, "become", found.append)
     monkeypatch.setattr("shutil.which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(sessions, "check_terminal", lambda: None)
     return found
 
 
 @pytest.fixture
 def run(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("PATH", "/usr/bin")
     session = aws.session()
     monkeypatch.setattr(Connection, "session", property(lambda self: session))
     return lambda *arguments: CliRunner().invoke(main, [*arguments])
@@ -145,12 +151,37 @@ def test_a_task_of_the_newest_revision_comes_first(aws: Answers, run: Any, ran: 
     assert ran[1][8] == "old", "where an agent runs"
 
 
+def test_what_is_not_on_path_is_taken_from_the_repository(
+    run: Any, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sessions, "OWN_FOLDERS", (tmp_path / "a", tmp_path / "b"))
+    run("exec", "web", "--stack", "dev")
+    assert os.environ["PATH"] == f"/usr/bin:{tmp_path / 'a'}:{tmp_path / 'b'}"
+
+
+def test_where_the_repository_has_them() -> None:
+    root = Path(sessions.__file__).parents[1]
+    assert (Path(sys.executable).parent, root / ".tools/bin") == sessions.OWN_FOLDERS
+
+
 @pytest.mark.parametrize("program", ["aws", "session-manager-plugin"])
 def test_what_is_not_installed(run: Any, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr("shutil.which", lambda wanted: None if wanted == program else wanted)
     done = run("exec", "web", "--stack", "dev")
     assert done.exit_code == 1
     assert done.output.startswith(f"error: there is no {program} on PATH; install it: https://docs.aws.amazon.com/")
+    assert ("`make session-manager-plugin` builds it" in done.output) == (program != "aws")
+
+
+def test_a_shell_needs_a_terminal_and_a_tunnel_does_not(
+    run: Any, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "check_terminal", CHECK_TERMINAL)
+    done = run("exec", "web", "--stack", "dev")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert done.output.startswith("error: exec needs a terminal; where there is none, `script -qec")
+    assert ran == []
+    assert run("tunnel", "web", "4000", "--stack", "dev").exit_code == 0
 
 
 def test_the_profile_is_passed_on() -> None:
