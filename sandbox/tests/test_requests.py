@@ -331,6 +331,23 @@ IN_ENCRYPTED = {"Bucket": "encrypted", "Key": "k"}
         (("ecs", "ListTasks", {"cluster": "c"}), [("ecs:ListTasks", "*")]),
         (("ecs", "StopTask", {"cluster": "c", "task": "t"}), [("ecs:StopTask", arn("ecs", "task/c/t"))]),
         (("ecs", "DescribeTasks", {"cluster": "c", "tasks": ["t"]}), [("ecs:DescribeTasks", arn("ecs", "task/c/t"))]),
+        (
+            ("ecs", "ExecuteCommand", {"cluster": arn("ecs", "cluster/c"), "task": "t", "container": "web"}),
+            [("ecs:ExecuteCommand", arn("ecs", "cluster/c")), ("ecs:ExecuteCommand", arn("ecs", "task/c/t"))],
+        ),
+        (
+            ("ssm", "StartSession", {"Target": "ecs:my_c_t_t-1", "DocumentName": "AWS-StartPortForwardingSession"}),
+            [
+                ("ssm:StartSession", arn("ecs", "task/my_c/t")),
+                ("ssm:StartSession", f"arn:aws:ssm:{R}::document/AWS-StartPortForwardingSession"),
+            ],
+        ),
+        (
+            ("ssm", "StartSession", {"Target": "i-1", "DocumentName": "Mine"}),
+            [("ssm:StartSession", arn("ec2", "instance/i-1")), ("ssm:StartSession", arn("ssm", "document/Mine"))],
+        ),
+        (("ssm", "StartSession", {"Target": "ecs:c"}), [("ssm:StartSession", arn("ecs", "task/c/*"))]),
+        (("ssm", "TerminateSession", {"SessionId": "me-1"}), [("ssm:TerminateSession", arn("ssm", "session/me-1"))]),
         # CodeBuild, CodePipeline, CodeDeploy
         (("codebuild", "StartBuild", {"projectName": "p"}), [("codebuild:StartBuild", arn("codebuild", "project/p"))]),
         (
@@ -443,6 +460,15 @@ def test_context_of_a_cluster() -> None:
     for operation, params in {"ListTasks": {}, "RunTask": {"taskDefinition": "web"}, "StopTask": {"task": "t"}}.items():
         found = of("ecs", operation, cluster="c", **params)
         assert context_of(found, f"ecs:{operation}")["ecs:cluster"] == arn("ecs", "cluster/c")
+
+
+def test_context_of_a_session() -> None:
+    """Of both resources; the name of a container only where the request has it."""
+    for given, named in (({"container": "web"}, {"ecs:container-name": "web"}), ({}, {})):
+        for need in of("ecs", "ExecuteCommand", cluster="c", task="t", **given):
+            assert need.context == {
+                "ecs:cluster": arn("ecs", "cluster/c"), "ecs:task": arn("ecs", "task/c/t"), **named
+            }  # fmt: skip
 
 
 def test_context_of_records() -> None:

@@ -1,6 +1,8 @@
 """An account for the tests of ECS, whose containers the test controls."""
 
-from collections.abc import Iterator
+import queue
+import socket
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -15,6 +17,8 @@ from moto import mock_aws
 
 from sandbox.account.account import Principal
 from sandbox.clock import Clock
+from sandbox.containers.namespace import StartError
+from sandbox.containers.terminal import Terminal
 from sandbox.ecs import health, tasks
 from sandbox.ecs.api import HANDLERS
 from sandbox.ecs.model import Task
@@ -29,6 +33,39 @@ REPO = "111111111111.dkr.ecr.eu-west-1.amazonaws.com/web"
 Json = dict[str, Any]
 
 
+class FakeTerminal(Terminal):
+    """A terminal that the test writes at: what `finish` has ended is over."""
+
+    def __init__(self, argv: list[str], environment: Mapping[str, str]) -> None:
+        self.argv, self.environment = argv, environment
+        self.typed = b""
+        self.sizes: list[tuple[int, int]] = []
+        self.state = "open"
+        self._output: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def write(self, data: bytes) -> None:
+        self._output.put(data)
+
+    def finish(self) -> None:
+        self._output.put(b"")
+
+    def written(self) -> Iterator[bytes]:
+        yield from iter(self._output.get, b"")
+
+    def type(self, data: bytes) -> None:
+        self.typed += data
+
+    def resize(self, rows: int, columns: int) -> None:
+        self.sizes.append((rows, columns))
+
+    def hang_up(self) -> None:
+        self.state = "hung up"
+        self.finish()
+
+    def close(self) -> None:
+        self.state = "closed"
+
+
 @dataclass
 class FakeContainer:
     exit_code: int | None = None
@@ -36,6 +73,22 @@ class FakeContainer:
     health: int = 0
     used: int = 0
     probes: int = 0
+    terminals: list[FakeTerminal] = field(default_factory=list)
+    listens: Mapping[int, int] = field(default_factory=dict)
+    """Its ports → those of this machine that stand for them."""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def open_terminal(self, argv: list[str], environment: Mapping[str, str]) -> FakeTerminal:
+        if argv[0] == "missing":
+            raise StartError('exec: "missing": executable file not found in $PATH')
+        self.terminals.append(FakeTerminal(argv, environment))
+        return self.terminals[-1]
+
+    def connect(self, port: int, timeout: float | None = None, host: str | None = None) -> socket.socket:
+        assert host == "127.0.0.1" or host in self.names
+        if port not in self.listens:
+            raise ConnectionRefusedError(f"port {port}")
+        return socket.create_connection(("127.0.0.1", self.listens[port]))
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
         if isinstance(self.status, Exception):
@@ -84,7 +137,7 @@ class FakeEngine:
     ) -> FakeContainer:
         self.started.append((definition["name"], environment))
         name = definition["name"]
-        self.running[name] = replace(self.prepared.get(name) or FakeContainer())
+        self.running[name] = replace(self.prepared.get(name) or FakeContainer(), terminals=[])
         return self.running[name]
 
 

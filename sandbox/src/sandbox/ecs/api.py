@@ -1,6 +1,6 @@
 """The ECS API: the operations that moto does not serve, or not rightly. Clusters and tags stay moto's."""
 
-from sandbox.ecs import definitions, history, services, task_sets, tasks
+from sandbox.ecs import definitions, execute_command, history, services, task_sets, tasks
 
 HANDLERS = {
     ("ecs", "CreateService"): services.create_service,
@@ -17,6 +17,7 @@ HANDLERS = {
     ("ecs", "StopTask"): tasks.stop_task,
     ("ecs", "DescribeTasks"): tasks.describe_tasks,
     ("ecs", "ListTasks"): tasks.list_tasks,
+    ("ecs", "ExecuteCommand"): execute_command.execute_command,
     ("ecs", "CreateTaskSet"): task_sets.create_task_set,
     ("ecs", "UpdateTaskSet"): task_sets.update_task_set,
     ("ecs", "DescribeTaskSets"): task_sets.describe_task_sets,

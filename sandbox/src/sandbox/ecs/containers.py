@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from sandbox.containers.image import Image
 from sandbox.containers.registry import pull
 from sandbox.containers.rootfs import Bind
 from sandbox.containers.task import ContainerSpec, RunningContainer
+from sandbox.containers.terminal import Terminal
 from sandbox.ecs.model import Json
 
 
@@ -25,6 +27,13 @@ class Container(Protocol):
     def http2_ask(self, port: int, path: str, host: str, timeout: float, *, grpc: bool) -> int: ...
 
     def run(self, argv: list[str], timeout: float | None = None) -> int: ...
+
+    def open_terminal(self, argv: list[str], environment: Mapping[str, str]) -> Terminal: ...
+
+    def connect(self, port: int, timeout: float | None = None, host: str | None = None) -> socket.socket: ...
+
+    @property
+    def names(self) -> Mapping[str, str]: ...
 
     def stop(self, timeout: float) -> None: ...
 
@@ -67,6 +76,7 @@ class ForeignContainer:
     """
 
     exit_code: int | None = 1
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def http_get(self, port: int, path: str, host: str, timeout: float) -> int:
         raise ConnectionRefusedError(f"port {port}")
@@ -75,6 +85,12 @@ class ForeignContainer:
         raise ConnectionRefusedError(f"port {port}")
 
     def run(self, argv: list[str], timeout: float | None = None) -> int:
+        raise ConnectionRefusedError("the container has ended")
+
+    def open_terminal(self, argv: list[str], environment: Mapping[str, str]) -> Terminal:
+        raise ConnectionRefusedError("the container has ended")
+
+    def connect(self, port: int, timeout: float | None = None, host: str | None = None) -> socket.socket:
         raise ConnectionRefusedError("the container has ended")
 
     def stop(self, timeout: float) -> None:

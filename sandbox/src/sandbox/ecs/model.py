@@ -20,11 +20,12 @@ MAX_EVENTS = 100
 
 @dataclass
 class ContainerState:
-    """One container of a task."""
+    """One container of a task; `runtime_id` is what Fargate calls it once it runs."""
 
     name: str
     image: str
     arn: str
+    runtime_id: str
     last_status: str = "PENDING"
     digest: str | None = None
     exit_code: int | None = None
@@ -87,6 +88,7 @@ class Task:
                     definition["name"],
                     definition["image"],
                     f"{self._arn('container')}/{self.cluster_name}/{self.id}/{uuid.uuid4()}",
+                    f"{self.id}-{secrets.randbelow(9 * 10**9) + 10**9}",
                 )
                 for definition in self.task_definition["containerDefinitions"]
             ]

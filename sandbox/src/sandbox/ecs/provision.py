@@ -13,26 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.account.authorization import role_may
 from sandbox.account.errors import AwsError
 from sandbox.containers.registry import PlatformError
 from sandbox.ecs import volumes
-from sandbox.ecs.connections import SECRETS_AND_AUTH, interface, unreachable
+from sandbox.ecs.connections import SECRETS_AND_AUTH, unreachable
 from sandbox.ecs.containers import ContainerEngine
 from sandbox.ecs.environment_files import environment_files
+from sandbox.ecs.exec_agent import TASKS, opens_channels
 from sandbox.ecs.logs import LogStream, open_stream
 from sandbox.ecs.model import Json, Task
 from sandbox.ecs.start_error import TaskStartError, describe
-from sandbox.iam.calls import Need
-from sandbox.network.vpc import vpc_of
 
 if TYPE_CHECKING:
     from sandbox.account.account import Account
     from sandbox.account.credentials import Credentials
 
-TASKS = "ecs-tasks.amazonaws.com"
-CHANNELS = tuple(f"ssmmessages:{act}{kind}Channel" for act in ("Create", "Open") for kind in ("Control", "Data"))
-"""What the agent of ECS Exec asks for; none takes a resource (Service Authorization Reference, ssmmessages)."""
 REGISTRY = re.compile(r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
 
 
@@ -51,7 +46,7 @@ def provision(account: Account, engine: ContainerEngine, task: Task) -> Provisio
     overrides = {entry["name"]: entry for entry in task.overrides.get("containerOverrides", [])}
     execution, role = roles(account, definition, task.overrides, task.id)
     if task.launch.get("enableExecuteCommand"):
-        task.agent_status = "RUNNING" if role and _opens_sessions(account, task, role) else "STOPPED"
+        task.agent_status = "RUNNING" if role and opens_channels(account, task, role) else "STOPPED"
     if reason := volumes.unreachable(account, task) or volumes.denied(account, task, role):
         raise TaskStartError(reason)
     result = Provisions()
@@ -74,13 +69,6 @@ def provision(account: Account, engine: ContainerEngine, task: Task) -> Provisio
         if stream:
             result.streams[container["name"]] = stream
     return result
-
-
-def _opens_sessions(account: Account, task: Task, role: Credentials) -> bool:
-    """Whether the agent of ECS Exec, which has the task's role, may open its channels, and reaches who does it."""
-    source = interface(account, task)
-    reached = source is None or vpc_of(account).to_service(source, "ssmmessages") is None
-    return reached and all(role_may(account, role, Need(action, "*")) for action in CHANNELS)
 
 
 def roles(

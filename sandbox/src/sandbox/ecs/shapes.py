@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.account.protocol import present
+from sandbox.ecs import exec_agent
 from sandbox.ecs.deployment import Deployment
 from sandbox.ecs.model import Json, Service, Task
 from sandbox.ecs.service_deployment import revision_arn
@@ -206,16 +207,17 @@ def _container_shape(task: Task, index: int) -> Json:
             "reason": state.reason,
             "healthStatus": state.health_status,
             "networkBindings": [],
-            "managedAgents": _agents(task),
+            "managedAgents": _agents(task, state.name),
+            "runtimeId": None if state.last_status == "PENDING" else state.runtime_id,
             "networkInterfaces": [{"privateIpv4Address": task.private_ip}] if task.private_ip else [],
         }
     )
 
 
-def _agents(task: Task) -> list[Json] | None:
+def _agents(task: Task, container: str) -> list[Json] | None:
     if not task.launch.get("enableExecuteCommand"):
         return None
-    return [{"name": "ExecuteCommandAgent", "lastStatus": "STOPPED" if task.stopped else task.agent_status}]
+    return [{"name": "ExecuteCommandAgent", "lastStatus": exec_agent.status(task, container)}]
 
 
 def _attachments(task: Task) -> list[Json]:

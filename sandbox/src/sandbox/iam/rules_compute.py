@@ -34,6 +34,16 @@ def _ecs_resources(kind: str, path: str) -> Callable[[Call], list[Need]]:
     return rule
 
 
+def _execute_command(call: Call) -> list[Need]:
+    """Of the cluster and of the task (aws/containers-roadmap#1050, too)."""
+    cluster = call.arn("ecs", f"cluster/{_cluster_name(call)}")
+    task = _in_cluster(call, "task", str(call.params["task"]))
+    context = {**_cluster(call), "ecs:task": task}
+    if container := call.params.get("container"):
+        context["ecs:container-name"] = str(container)
+    return [Need("ecs:ExecuteCommand", resource, context) for resource in (cluster, task)]
+
+
 def _task_set_arn(call: Call, name: str) -> str:
     if name.startswith("arn:"):
         return name
@@ -242,6 +252,7 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("ecs", "DescribeTasks"): _ecs_resources("task", "tasks"),
     ("ecs", "StopTask"): _ecs_resources("task", "task"),
     ("ecs", "RunTask"): _run_task,
+    ("ecs", "ExecuteCommand"): _execute_command,
     ("ecs", "RegisterTaskDefinition"): _register_task_definition,
     ("ecs", "TagResource"): _tag_resource,
     **{

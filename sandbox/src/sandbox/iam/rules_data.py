@@ -78,6 +78,26 @@ def _parameter_tags(call: Call) -> list[Need]:
     return [Need(f"ssm:{call.operation}", parameter_arn(call, str(call.params["ResourceId"])), tags)]
 
 
+def _start_session(call: Call) -> list[Need]:
+    """Of the target, and of the document where one is named; those that are AWS's are in no account.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-specify-session-document.html
+    """
+    target, document = str(call.params["Target"]), call.params.get("DocumentName")
+    kind, _, name = target.partition(":")
+    if kind == "ecs":
+        cluster, task, _ = name.rsplit("_", 2) if name.count("_") > 1 else (name, "*", "")
+        resource = call.arn("ecs", f"task/{cluster}/{task}")
+    else:
+        resource = call.arn("ec2", f"instance/{target}")
+    needs = [Need("ssm:StartSession", resource)]
+    if document:
+        named = call.arn("ssm", f"document/{document}")
+        of_aws = f"arn:aws:ssm:{call.region}::document/{document}"
+        needs.append(Need("ssm:StartSession", of_aws if document.startswith("AWS-") else named))
+    return needs
+
+
 def _kms(call: Call) -> list[Need]:
     encryption = call.params.get("EncryptionContext") or {}
     key: str | None
@@ -162,6 +182,10 @@ RULES: dict[tuple[str, str], Callable[[Call], list[Need]]] = {
     ("ssm", "DeleteParameters"): _parameters("Names"),
     ("ssm", "GetParametersByPath"): _by_path,
     ("ssm", "PutParameter"): _put_parameter,
+    ("ssm", "StartSession"): _start_session,
+    ("ssm", "TerminateSession"): lambda call: [
+        Need("ssm:TerminateSession", call.arn("ssm", f"session/{call.params['SessionId']}"))
+    ],
     ("ssm", "DescribeParameters"): lambda call: [Need("ssm:DescribeParameters", "*")],
     **{
         ("ssm", name): _parameter_tags
