@@ -20,7 +20,7 @@ def command(
     Example: delivery exec chuoi --stack dev -- bin/console
     """
     sessions.find_programs()
-    sessions.check_terminal()
     place = sessions.find(session, stack, service, container)
+    sessions.check_terminal()
     click.echo(f"Task {place.task}, container {place.container}.", err=True)
     sessions.become(sessions.shell(session, place, arguments))

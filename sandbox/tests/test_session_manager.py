@@ -16,9 +16,9 @@ from session_client import Connections, Plugin
 
 from sandbox.account.account import Principal
 from sandbox.account.errors import AwsError
-from sandbox.session_manager import api
 from sandbox.session_manager.messages import Flag, Payload
 from sandbox.session_manager.multiplex import Command
+from sandbox.ssm import api
 
 Json = dict[str, Any]
 TO_HOST = {"host": ["127.0.0.1"]}

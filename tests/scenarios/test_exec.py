@@ -6,8 +6,6 @@ import http.server
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import REPOSITORY, Apps, Stack, new_stack
+from tests.support.plugin import session_manager_plugin
 from tests.support.terminal import CTRL_C, Terminal, at_terminal
 
 pytestmark = pytest.mark.nightly
@@ -43,10 +42,7 @@ http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).s
 
 @pytest.fixture(scope="module", autouse=True)
 def plugin() -> None:
-    """The plugin that is installed, or the one that Go builds."""
-    built = subprocess.run([sys.executable, "tools/setup.py", "plugin"], cwd=REPOSITORY, check=False)
-    if built.returncode:
-        pytest.skip("there is no Session Manager plugin, and no Go to build it")
+    session_manager_plugin()
 
 
 @pytest.fixture(scope="module")

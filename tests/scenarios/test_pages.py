@@ -13,7 +13,8 @@ import pytest
 from sandbox.clients.session import Session
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, SPEED, Stack, new_stack
-from tests.support.console import Edit, Step, of_make, run, steps
+from tests.support.console import EXEC, Edit, Step, of_make, run, steps
+from tests.support.plugin import session_manager_plugin
 
 pytestmark = pytest.mark.nightly
 
@@ -50,6 +51,9 @@ WITH_SESSIONS = [
 
 @pytest.mark.parametrize("page", WITH_SESSIONS)
 def test_the_sessions_of_a_page(page: str, tmp_path: Path) -> None:
+    sessions = steps((REPOSITORY / page).read_text("utf-8"))
+    if any(isinstance(step, Step) and EXEC.search(step.command) for step in sessions):
+        session_manager_plugin()
     folder = tmp_path / "repository"
     folder.mkdir()
     with new_stack(folder, "local") as stack:
@@ -58,7 +62,6 @@ def test_the_sessions_of_a_page(page: str, tmp_path: Path) -> None:
         shutil.copytree(REPOSITORY / "examples", folder / "examples")
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
         subprocess.run(["git", "add", "Pulumi.local.yaml", "task_templates"], cwd=folder, check=True)
-        sessions = steps((REPOSITORY / page).read_text("utf-8"))
         begins = isinstance(sessions[0], Step) and sessions[0].command.startswith("make up")
         for step in [*([] if begins else BEFORE), *sessions]:
             if isinstance(step, Edit):

@@ -4,9 +4,11 @@ In what is printed `…` stands for any text, and on a line of its own for any l
 file's name as a comment is an edit: its keys are put into that file.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import yaml
 BLOCK = re.compile(
     r"^```(?:console\n(?P<session>.*?)|yaml\n# (?P<file>\S+\.yaml)\n(?P<keys>.*?))^```$", re.MULTILINE | re.DOTALL
 )
+EXEC = re.compile(r"\b(?:sandbox|delivery) exec\b")
 SECONDS = 400
 ROOT = Path(__file__).parents[2]
 
@@ -86,6 +89,20 @@ def fits(printed: tuple[str, ...], output: str) -> bool:
     return re.fullmatch("".join(parts), output if output.endswith("\n") or not output else f"{output}\n") is not None
 
 
+@contextmanager
+def _keys(step: Step) -> Iterator[int]:
+    """Standard input: nothing, but for a command that needs a terminal one at which nothing is typed."""
+    if not EXEC.search(step.command):
+        yield subprocess.DEVNULL
+        return
+    ours, theirs = os.openpty()
+    try:
+        yield theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def run(step: Step, folder: Path, variables: Mapping[str, str], typed: Callable[[str], str] = str) -> str:
     """Type a command; what it prints, on either stream.
 
@@ -98,17 +115,18 @@ def run(step: Step, folder: Path, variables: Mapping[str, str], typed: Callable[
     Raises:
         AssertionError: it fails, or prints something else.
     """
-    done = subprocess.run(
-        ["bash", "-c", typed(step.command)],
-        cwd=folder,
-        env=dict(variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
+    with _keys(step) as keys:
+        done = subprocess.run(
+            ["bash", "-c", typed(step.command)],
+            cwd=folder,
+            env=dict(variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+            stdin=keys,
+        )
     assert done.returncode == 0, f"$ {step.command}\n{done.stdout}"
     assert fits(step.printed, done.stdout), f"$ {step.command}\n{done.stdout}"
     return done.stdout

@@ -88,3 +88,9 @@ def test_the_steps_are_typed(tmp_path: Path) -> None:
         run(Step("echo four", ("five",)), tmp_path, os.environ)
     with pytest.raises(AssertionError, match="oops"):
         run(Step("echo oops >&2; exit 3"), tmp_path, os.environ)
+
+
+@pytest.mark.parametrize(("command", "terminal"), [("sandbox exec", True), ("delivery exec", True), ("exec", False)])
+def test_a_shell_is_typed_at_a_terminal(tmp_path: Path, command: str, terminal: bool) -> None:
+    shown = run(Step(f"test -t 0; echo $? # {command}", ("…",)), tmp_path, os.environ)
+    assert shown == ("0\n" if terminal else "1\n")

@@ -30,7 +30,7 @@ HANDLER_MODULES = (
     "sandbox.ecr.api",
     "sandbox.functions.api",
     "sandbox.scheduler.api",
-    "sandbox.session_manager.api",
+    "sandbox.ssm.api",
     "sandbox.policy_simulator.api",
     "sandbox.service_quotas.api",
 )

@@ -1,0 +1,1 @@
+"""Systems Manager: the sessions that its own operations open and end."""
