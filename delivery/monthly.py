@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from delivery.pull_request.cost import THINGS, Prices, Tasks, prices
+from delivery.pull_request.cost import THINGS, Prices, Tasks, balancer_addresses, prices
 from releases import scaling
 from releases.ecs import describe_services
 from releases.errors import DeliveryError
@@ -156,7 +156,9 @@ def _shared(
         vpcs.add(balancer["VpcId"])
         inputs = {"subnets": balancer["AvailabilityZones"], "internal": balancer["Scheme"] == "internal"}
         month = _priced("aws:lb/loadBalancer:LoadBalancer", inputs, prices)
-        yield _amount(None, f"load balancer {balancer['LoadBalancerName']}", month)
+        count = balancer_addresses(inputs)
+        addresses = f" and its {count} public addresses" if count else ""
+        yield _amount(None, f"load balancer {balancer['LoadBalancerName']}{addresses}", month)
     own = [{"Name": "tag:stack", "Values": [stack]}]
     for gateway in ec2.describe_nat_gateways(Filter=[*own, {"Name": "state", "Values": ["available"]}])["NatGateways"]:
         month = _priced("aws:ec2/natGateway:NatGateway", {}, prices) + prices.month["public_ipv4"]

@@ -58,6 +58,8 @@ def of_service(service: Service) -> Iterator[Note]:
     yield from (Note("wait", name, words) for words in service.waits)
     if service.waits_for:
         yield Note("wait", name, f"waits for its first upload, to {service.waits_for}")
+    elif service.release is None and not (service.deliveries or service.failure):
+        yield Note("wait", name, "nothing of it was released yet")
     for delivery in service.deliveries:
         if delivery.outcome is Outcome.RUNNING and not delivery.waits_for_approval:
             last = f", in {delivery.steps[-1].stage}" if delivery.steps else ""
@@ -69,6 +71,11 @@ def state_of(service: Service) -> tuple[str, str]:
     """A service's state, as the kind of its worst note and in words; ("good", "well") without any."""
     kinds = {note.kind for note in of_service(service)}
     return next(((kind, words) for kind, words in STATES.items() if kind in kinds), ("good", WELL))
+
+
+def unreleased(facts: StackFacts) -> list[str]:
+    """The services of which nothing was released yet: what does not run is not well."""
+    return [service.name for service in facts.services if service.release is None]
 
 
 def deliveries_of(facts: StackFacts) -> list[tuple[Service, Delivery]]:

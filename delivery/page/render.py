@@ -33,6 +33,7 @@ def render(facts: StackFacts, other: StackFacts | None = None, export: Export | 
             facts=facts,
             other=other,
             notes=glance.notes(facts),
+            unreleased=glance.unreleased(facts),
             states={service.name: glance.state_of(service) for service in facts.services},
             deliveries=deliveries,
             ended=[each for _, each in deliveries if each.outcome is not Outcome.RUNNING],

@@ -72,7 +72,8 @@ class Tasks:
 
     def __str__(self) -> str:
         size = f"{self.cpu / 1024:g} vCPU, {self.memory / 1024:g} GB"
-        return f"{self.count} task{'' if self.count == 1 else 's'} of {size}"
+        address = ", a public address" if self.public else ""
+        return f"{self.count} task{'' if self.count == 1 else 's'} of {size}{address}"
 
 
 def prices(region: str) -> Prices | None:
@@ -141,12 +142,15 @@ def _public(network: Mapping[str, Any]) -> bool:
     return network.get("nat") == "none" and not network.get("endpoints")
 
 
+def balancer_addresses(inputs: Mapping[str, Any]) -> int:
+    """How many public addresses a load balancer has: one in each zone, if the internet reaches it."""
+    return 0 if inputs.get("internal") else len(inputs.get("subnets") or inputs.get("subnetMappings") or [])
+
+
 def _balancer(inputs: Mapping[str, Any], prices: Prices) -> float:
     if inputs.get("loadBalancerType", "application") != "application":
         return 0
-    zones = len(inputs.get("subnets") or inputs.get("subnetMappings") or [])
-    addresses = 0 if inputs.get("internal") else zones
-    return prices.month["load_balancer"] + addresses * prices.month["public_ipv4"]
+    return prices.month["load_balancer"] + balancer_addresses(inputs) * prices.month["public_ipv4"]
 
 
 def _alarm(inputs: Mapping[str, Any], prices: Prices) -> float:

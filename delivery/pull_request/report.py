@@ -14,6 +14,8 @@ from releases.service_state import ServiceState
 
 ROLE_OF = "{service}"
 """Stands for a service's name where several services have the same."""
+ANY_SERVICE = "SERVICE"
+"""What a person reads there."""
 ACTIONS_IN_ORDER: Sequence[Action] = ("create", "update", "replace", "delete", "import")
 MOST_NAMES = 20
 A_MONTH, IMAGE, OF_SERVICES = "a month", "image", "services"
@@ -206,11 +208,16 @@ def _permissions(changes: Sequence[Change]) -> Section:
         for each in widened(changes)
         for line in _granted(each)
     )
-    rows = [
-        (code(who), line, _names(filter(None, whose)) if ROLE_OF in who + line else "")
-        for (who, line), whose in services.items()
-    ]
+    rows = [_of_roles(who, line, list(dict.fromkeys(filter(None, whose)))) for (who, line), whose in services.items()]
     return Section("Permissions widened", ("who", "may now", OF_SERVICES), rows)
+
+
+def _of_roles(who: str, line: str, services: Sequence[str]) -> tuple[str, str, str]:
+    """A row: one service's by its name, several services' with those beside it."""
+    if ROLE_OF not in who + line:
+        return code(who), line, ""
+    name = services[0] if len(services) == 1 else ANY_SERVICE
+    return code(who.replace(ROLE_OF, name)), line.replace(ROLE_OF, name), _names(services)
 
 
 def _new_identities(changes: Sequence[Change]) -> Section:

@@ -120,10 +120,10 @@ def test_parameters_are_listed_without_values_and_pulumi_s_are_not_set(local: St
 def test_what_the_stack_costs_a_month(local: Stack) -> None:
     found = local.ok("cost", "--json").json
     assert [(each["service"], each["what"]) for each in found["amounts"]] == [
-        ("hello", "1 task of 0.25 vCPU, 0.5 GB"),
+        ("hello", "1 task of 0.25 vCPU, 0.5 GB, a public address"),
         ("hello", "4 alarms"),
         ("hello", "KMS key of its secrets"),
-        (None, "load balancer local"),
+        (None, "load balancer local and its 2 public addresses"),
         (None, "dashboard"),
     ]
     assert found["month"] == round(sum(each["month"] for each in found["amounts"]), 2)

@@ -69,10 +69,10 @@ def run(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_amounts(run: Any, aws: Answers) -> None:
     done: Result = run()
     assert done.output.splitlines() == [
-        "web: 1 task of 0.25 vCPU, 0.5 GB: $15.50, up to $62.00",
+        "web: 1 task of 0.25 vCPU, 0.5 GB, a public address: $15.50, up to $62.00",
         "web: 3 alarms: $0.80",
         "web: KMS key of its secrets: $1.00",
-        "all services: load balancer dev: $23.00",
+        "all services: load balancer dev and its 2 public addresses: $23.00",
         "all services: NAT gateway nat-1 and its address: $36.50",
         "all services: endpoint of ecr: $14.00",
         "all services: dashboard: $3.00",
@@ -90,7 +90,7 @@ def test_the_document(run: Any) -> None:
     document = json.loads(run("web", "--json").output)
     assert (document["region"], document["month"], document["most"]) == ("eu-west-1", 93.8, 140.3)
     assert document["amounts"][0] == {
-        "service": "web", "what": "1 task of 0.25 vCPU, 0.5 GB", "month": 15.5, "most": 62.0
+        "service": "web", "what": "1 task of 0.25 vCPU, 0.5 GB, a public address", "month": 15.5, "most": 62.0
     }  # fmt: skip
 
 

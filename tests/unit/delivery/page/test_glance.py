@@ -29,10 +29,11 @@ ON = Alarm("latency", "ALARM", ago(minutes=3), "slow")
         ({"now": FEW, "in_flight": "x", "going_on": ["deployment 1"]}, [Note("busy", "web", "deployment 1")]),
         ({"waits": ["waits for `a` or `b`"]}, [Note("wait", "web", "waits for `a` or `b`")]),
         ({"waits_for": "s3://b/k"}, [Note("wait", "web", "waits for its first upload, to s3://b/k")]),
+        ({"release": None}, [Note("wait", "web", "nothing of it was released yet")]),
         ({"deliveries": [WAITS]}, []),
         ({"in_flight": "x", "deliveries": [delivery(Outcome.RUNNING, what="an edit", who="up")]}, [Note("busy", "web", "an edit, by up", ago(minutes=12))]),
     ],
-    ids=["well", "alarm", "the composite alarm", "disagreement", "failure", "first failure", "failure before", "few tasks", "starting", "waits", "first upload", "approval", "edit"],
+    ids=["well", "alarm", "the composite alarm", "disagreement", "failure", "first failure", "failure before", "few tasks", "starting", "waits", "first upload", "never released", "approval", "edit"],
 )  # fmt: skip
 def test_notes(fields: dict[str, Any], found: list[Note]) -> None:
     assert notes(stack(service(**fields))) == found

@@ -101,6 +101,18 @@ def test_what_it_says() -> None:
         assert words in text, words
 
 
+@pytest.mark.parametrize(
+    ("released", "words"),
+    [
+        ([7, 7], "All well 2 services"),
+        ([7, None], "All well 2 services, 1 without a release"),
+        ([None, None], "Nothing released 2 services, 2 without a release"),
+    ],
+)
+def test_what_was_never_released_is_not_well(released: list[int | None], words: str) -> None:
+    assert words in Page(render(stack(*(service(release=each) for each in released)))).text
+
+
 def test_nothing_is_said_of_what_is_not_there() -> None:
     text = Page(render(stack(service()))).text
     assert "All well 1 service" in text

@@ -35,7 +35,7 @@ Services
     image: the live one stays; +$2.02 a month
 
 Cost: +$4.04 a month
-  2 x 1 task of 0.25 vCPU, 0.5 GB → 1 task of 0.25 vCPU, 1 GB: +$4.04 a month
+  2 x 1 task of 0.25 vCPU, 0.5 GB, a public address → 1 task of 0.25 vCPU, 1 GB, a public address: +$4.04 a month
   Prices of ap-northeast-1, 2026-10, on demand; tasks at their minimum, a new service's from its first release on. Without traffic, builds, logs and storage.""",
         ),
         (
@@ -49,7 +49,7 @@ Services
     image: the live one stays
 
 Permissions widened
-  local-{service}-execution: ssm:GetParameters on arn:aws:ssm:ap-northeast-1:123456789012:parameter/shared/key; of mailer""",
+  local-mailer-execution: ssm:GetParameters on arn:aws:ssm:ap-northeast-1:123456789012:parameter/shared/key; of mailer""",
         ),
         (
             "opened",

@@ -110,7 +110,7 @@ def row(text: str, first: str) -> str:
                 "**deleted** User | `shop-uploader`",
                 "**deleted** ListenerRule | `shop-blue-rule` | its host answers 404",
                 "| Notifications | 10 x EventRule updated |",
-                "| 1 task of 0.25 vCPU, 0.5 GB | -$14.90 |",
+                "| 1 task of 0.25 vCPU, 0.5 GB, a public address | -$14.90 |",
             ],
         ),
         (
@@ -118,8 +118,8 @@ def row(text: str, first: str) -> str:
             [
                 "**another ECS service** (ECS → CodeDeploy): it takes over the image and the tasks, and serves before",
                 "the pipeline itself is changed; that starts nothing",
-                "| `local-{service}-package` | `s3:GetObject` on `arn:aws:s3:::",
-                "| `local-{service}-pipeline` | a changed policy that is known only after `up` | `hello` |",
+                "| `local-hello-package` | `s3:GetObject` on `arn:aws:s3:::",
+                "| `local-hello-pipeline` | a changed policy that is known only after `up` | `hello` |",
                 "The program says",
                 "hello: the ECS service local-hello is replaced",
             ],
@@ -135,7 +135,7 @@ def row(text: str, first: str) -> str:
         (
             "permissions",
             [
-                "| `local-{service}-execution` | `ssm:GetParameters` on "
+                "| `local-mailer-execution` | `ssm:GetParameters` on "
                 "`arn:aws:ssm:ap-northeast-1:123456789012:parameter/shared/key` | `mailer` |",
                 "**deployment by ECS**: worker.secrets.SHARED - → /shared/key",
             ],
