@@ -68,11 +68,12 @@ def aws_names(stack: str, name: str) -> list[str]:
 def on_this_machine(protocol: str, host: str, port: int) -> str:
     """What opens a port of a load balancer in the sandbox.
 
-    `HOST.localhost` is this machine to browsers and to curl (RFC 6761, 6.3), and HOST to the sandbox's load balancer.
+    `HOST.localhost` is this machine to browsers and to curl (RFC 6761, 6.3), and HOST to the balancer, as
+    its first label is, where no other host has it.
     """
     with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_sandbox/listeners") as answer:  # noqa: S310
-        ports = {each["port"]: each["address"].rpartition(":")[2] for each in json.load(answer)}
-    return f"http://{host}.localhost:{ports[port]}"
+        listener = next(each for each in json.load(answer) if each["port"] == port)
+    return f"http://{listener['labels'].get(host, host)}.localhost:{listener['address'].rpartition(':')[2]}"
 
 
 def approval_commands(stack: str, service: str) -> list[str]:

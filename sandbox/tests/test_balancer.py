@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.balancer import proxy
 from sandbox.balancer.proxy import Listener
-from sandbox.balancer.rules import NotSimulated, decide, fits, target_group, whole_host
+from sandbox.balancer.rules import NotSimulated, decide, fits, labels, target_group, whole_host
 from sandbox.ecs.in_flight import InFlight
 
 Json = dict[str, Any]
@@ -89,6 +89,11 @@ def test_of_two_hosts_with_one_label_the_first_rule_s_counts() -> None:
     assert (
         whole_host([rule(9, "b", host=["www.b.com"]), rule(5, "a", host=["x.com", "www.a.com"])], "www") == "www.a.com"
     )
+
+
+def test_labels_that_alone_lead_to_a_host() -> None:
+    rules = [rule(9, "b", host=["www.b.com", "*.c.com"]), rule(5, "a", host=["x.com", "www.a.com"])]
+    assert labels(rules) == {"x.com": "x", "www.a.com": "www"}
 
 
 def test_a_listener_s_port_is_the_first_that_is_free() -> None:

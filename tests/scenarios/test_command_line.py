@@ -42,7 +42,7 @@ def test_all_services_in_a_table(delivered: Stack) -> None:
     assert head == ["SERVICE", "RELEASE", "AGE", "IMAGE", "TASKS", "URL"]
     assert (chuoi[:3], hello[:2]) == (["chuoi", "none", "yet"], ["hello", "release-2"])
     assert "  it waits for its first upload, to s3://" in shown
-    assert hello[-1].startswith("http://hello.local.example.com.localhost:")
+    assert hello[-1].startswith("http://hello.localhost:")
     found = delivered.ok("status", "--json").json
     assert_document("status", found)
     assert [(each["service"], each["running"], each["desired"], each["disagreement"]) for each in found] == [

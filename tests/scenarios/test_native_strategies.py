@@ -224,7 +224,7 @@ def test_a_pause_shows_the_new_version_on_the_test_port_until_somebody_answers(l
     assert f"it waits for {ANSWERS}" in shown
     assert re.search(r"POST_TEST_TRAFFIC_SHIFT: its new tasks have 0 % of the traffic; \d min left of its pause", shown)
     (port,) = [line.split()[-1] for line in shown.splitlines() if line.startswith("test port")]
-    assert port.startswith("http://hello.local.example.com.localhost:")
+    assert port.startswith("http://hello.localhost:")
     assert opened(port) == "v3"
     assert "Let it go on with `sandbox continue SERVICE --stack local`" in str(told(local, slack))
     local.edit("Pulumi.local.yaml", GREETING, "GREETING: {value: Hello again")

@@ -309,7 +309,7 @@ def test_no_secret_is_logged_or_told_to_anybody(local: Stack) -> None:
     told = {
         "log": log,
         "state": local.ok("export").out,
-        "slack": local.ok("slack").out,
+        "slack": local.ok("slack", "--verbose").out,
         "commits": local.ok("commits").out,
     }
     assert "greeting with Another greeting" in log, "the apps' output is there"

@@ -62,7 +62,7 @@ def test_the_image_that_one_stack_runs_is_released_by_the_other(local: Stack, li
     assert release["source_version"] == f"local@{digest}"
     assert release["by"].endswith(":root")
     assert tags(live, "hello")["live"] == digest
-    assert "of stack local" in live.ok("slack").out
+    assert "of stack local" in live.ok("slack", "--verbose").out
     assert local.builds() == 1, "the first stack's release"
 
 

@@ -20,7 +20,7 @@ ROUTE = "routes: [{host: hello.local.example.com, priority: 10}]"
 
 def told(stack: Stack, seen: int = 0) -> list[list[str]]:
     """The messages but for the first ones, each as its lines without the link."""
-    shown = stack.ok("slack").out
+    shown = stack.ok("slack", "--verbose").out
     messages: list[list[str]] = []
     for line in shown.splitlines():
         if line[0] == " ":

@@ -101,7 +101,11 @@ def test_what_the_program_finds_in_its_environment() -> None:
 
 
 def test_where_a_port_of_a_load_balancer_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    listeners = [{"port": 443, "address": "127.0.0.1:41001"}, {"port": 8443, "address": "127.0.0.1:41002"}]
+    labels = {"shop.example.com": "shop"}
+    listeners = [
+        {"port": 443, "address": "127.0.0.1:41001", "labels": {}},
+        {"port": 8443, "address": "127.0.0.1:41002", "labels": labels},
+    ]
     asked: list[str] = []
 
     def urlopen(url: str) -> io.BytesIO:
@@ -114,7 +118,8 @@ def test_where_a_port_of_a_load_balancer_is_opened(monkeypatch: pytest.MonkeyPat
     with context:
         context.invoke(context.command.callback)  # type: ignore[arg-type]
     assert context.obj.address("https", "web.example.com", 8443) == "http://web.example.com.localhost:41002"
-    assert asked == ["http://127.0.0.1:4000/_sandbox/listeners"]
+    assert context.obj.address("https", "shop.example.com", 8443) == "http://shop.localhost:41002"
+    assert asked == ["http://127.0.0.1:4000/_sandbox/listeners"] * 2
 
 
 PREVIEWS = Path(__file__).parents[2] / "previews"

@@ -12,7 +12,7 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.balancer.rules import Json, NotSimulated, decide, target_group, whole_host
+from sandbox.balancer.rules import Json, NotSimulated, decide, labels, target_group, whole_host
 from sandbox.ecs.in_flight import InFlight, in_flight_of
 from sandbox.ecs.state import targets
 
@@ -221,6 +221,7 @@ class Balancers:
                         "protocol": listener.protocol,
                         "port": listener.port,
                         "address": listener.address,
+                        "labels": labels(elbv2.describe_rules(ListenerArn=listener.arn)["Rules"]),
                     }
                 )
         return listeners

@@ -38,6 +38,14 @@ def whole_host(rules: Sequence[Json], label: str) -> str:
     return label
 
 
+def labels(rules: Sequence[Json]) -> dict[str, str]:
+    """Host → its first label, of those hosts of rules to which that alone leads."""
+    conditions = [each for rule in rules for each in rule.get("Conditions", []) if each["Field"] == "host-header"]
+    hosts = [host for condition in conditions for host in values(condition, "HostHeaderConfig")]
+    first = {host: host.partition(".")[0] for host in hosts}
+    return {host: label for host, label in first.items() if "*" not in host and whole_host(rules, label) == host}
+
+
 def _fits(condition: Json, host: str, path: str) -> bool:
     field = condition["Field"]
     if field == "host-header":

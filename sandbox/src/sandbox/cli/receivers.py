@@ -11,6 +11,7 @@ import click
 
 from sandbox.cli.options import json_option, one_message, say, stack_option
 from sandbox.clients.session import Session
+from sandbox.program_hooks import names_in_aws
 from sandbox.receivers import commits as hosts
 from sandbox.receivers import slack as channel
 from sandbox.stacks import StackFolder
@@ -20,14 +21,16 @@ Entry = Mapping[str, Any]
 
 
 @click.command()
+@click.argument("service", required=False)
+@click.option("--verbose", is_flag=True, help="All of each message, with its links.")
 @click.option(
     "--failure-mode", type=click.Choice(channel.FAILURE_MODES), help="How Slack answers from now on; shows nothing."
 )
 @stack_option
 @json_option
 @one_message
-def slack(failure_mode: str | None, stack: str, as_json: bool) -> None:
-    """What the stack's Slack channel has been told, as a person sees it.
+def slack(service: str | None, verbose: bool, failure_mode: str | None, stack: str, as_json: bool) -> None:
+    """What the stack's Slack channel has been told, or of SERVICE only: a line for each message.
 
     Let Slack be down with --failure-mode down, and see the messages arrive after --failure-mode ok, or in the
     dead-letter queue.
@@ -41,7 +44,11 @@ def slack(failure_mode: str | None, stack: str, as_json: bool) -> None:
         return
     inbox = _delivered(session, "slack", lambda inbox: inbox["idle"] or inbox["failure_mode"] != "ok")
     nothing = "Slack was told nothing yet; a stack tells it where its file has notifications.slack."
-    _show(inbox["posted"], channel.as_seen, idle=inbox["idle"], as_json=as_json, nothing=nothing)
+    things = names_in_aws(stack, service) if service else []
+    posted = [each for each in inbox["posted"] if not things or channel.names(each, things)]
+    _show(
+        posted, channel.as_seen if verbose else channel.in_short, idle=inbox["idle"], as_json=as_json, nothing=nothing
+    )
 
 
 @click.command()

@@ -62,7 +62,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
 
 
 def _print(outcome: Outcome, as_json: bool, nothing: str, done: str, words: str | None = None) -> None:
-    """Print what the program says, and a line of numbers."""
+    """Print what the program says, or else how many of the engine's steps were what: programs count by themselves."""
     if as_json:
         click.echo(json.dumps(_document(outcome), indent=2))
         return
@@ -70,7 +70,8 @@ def _print(outcome: Outcome, as_json: bool, nothing: str, done: str, words: str 
         click.echo(f"{words}\n")
     changes = outcome.changes()
     counted = ", ".join(f"{count} to {op}" if done == WOULD else f"{count} {DONE[op]}" for op, count in changes.items())
-    click.echo(f"{done if changes else nothing}{f': {counted}' if changes else ''} ({outcome.seconds:.1f} s)")
+    numbers = f": {counted}" if changes and not words else ""
+    click.echo(f"{done if changes else nothing}{numbers} ({outcome.seconds:.1f} s)")
 
 
 @click.command()

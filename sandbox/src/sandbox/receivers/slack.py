@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -86,6 +86,21 @@ def texts(block: Mapping[str, Any], *, shown: bool = False) -> list[str]:
         LINK.sub(r"\2 (\1)", element["text"]) if shown and element["type"] == "mrkdwn" else element["text"]
         for element in elements
     ]
+
+
+def in_short(message: Mapping[str, Any]) -> list[str]:
+    """A message in one line: its header and what follows, without context, which is where links are."""
+    blocks = [block for attachment in message.get("attachments", []) for block in attachment.get("blocks", [])]
+    if not blocks:
+        return [" ".join(str(message["text"]).split())]
+    told = [" ".join(text.split()) for block in blocks if block["type"] != "context" for text in texts(block)]
+    return ["  ".join(LINK.sub(r"\2", text) for text in told)]
+
+
+def names(message: Mapping[str, Any], things: Sequence[str]) -> bool:
+    """Whether a message names one of these things, as a word of its own."""
+    pattern = rf"(?<![\w-])({'|'.join(map(re.escape, things))})(?![\w-])"
+    return any(re.search(pattern, line) for line in [str(message.get("text", "")), *as_seen(message)])
 
 
 def as_seen(message: Mapping[str, Any]) -> list[str]:

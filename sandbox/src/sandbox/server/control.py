@@ -4,7 +4,7 @@
 GET  /health              the process and its account
 GET  /decisions           every authorisation decision so far
 GET  /events              the published events, oldest first
-GET  /listeners           the load balancers' listeners, each with its local address
+GET  /listeners           the load balancers' listeners, each with its local address, and hosts' first labels that do
 GET  /undelivered         events that matched a rule and did not reach its target, once all were tried
 GET  /slack               what was posted to Slack, and whether anything is on its way; both once all were tried
 GET  /commits             what GitHub or GitLab was told, and whether anything is on its way
