@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from sandbox.cli import main
 from sandbox.made_up_secrets import missing_secrets
 from sandbox.stacks import SandboxError, Server, StackFolder, repository
 
@@ -66,6 +68,22 @@ def test_made_up_values_stay_and_differ(root: Path) -> None:
     assert not folder.secrets.make_up(["a"], lambda _: None)
     assert folder.secrets.make_up(["a", "c"], lambda _: None)
     assert {key: folder.secrets.values()[key] for key in ("a", "b")} == values
+
+
+def test_a_value_of_one_s_own_takes_the_place_of_a_made_up_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    folder, key = stack(root), "app:secrets.web.KEY"
+    done = CliRunner().invoke(main, ["secret", key, "--stack", "dev"], input="mine\n")
+    assert (done.exit_code, done.output) == (0, f"{key} has your value from the next up on: sandbox up --stack dev\n")
+    assert folder.secrets.values() == {key: "mine"}
+    assert not folder.secrets.make_up([key], lambda _: None)
+    assert [file.stat().st_mode & 0o777 for file in folder.work.glob("made-up.json")] == [0o600]
+    assert CliRunner().invoke(main, ["secret", key, "--stack", "dev"], input="other\nline\n").exit_code == 0
+    assert folder.secrets.values() == {key: "other\nline"}
+    for arguments, given in (([key], "\n"), (["KEY"], "x")):
+        refused = CliRunner().invoke(main, ["secret", *arguments, "--stack", "dev"], input=given)
+        assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert folder.secrets.values() == {key: "other\nline"}
 
 
 def test_made_up_values_that_a_program_refuses_are_forgotten(root: Path) -> None:

@@ -32,6 +32,15 @@ def test_a_missing_secret_is_made_up_once_said_and_secret_in_the_state(program: 
     assert not any(value in text for text in stored)
 
 
+def test_a_secret_of_one_s_own_is_the_next_up_s(program: Program) -> None:
+    program.write(PARAMETER)
+    program.run("up")
+    program.folder.secrets.keep("tiny:password", "mine")
+    program.run("up")
+    name = program.state()["login"]["outputs"]["name"]
+    assert program.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "mine"
+
+
 def test_a_made_up_secret_that_the_program_refuses_is_forgotten(program: Program) -> None:
     program.write(PARAMETER)
     program.run("up")

@@ -37,6 +37,15 @@ class MadeUpSecrets:
             return dict(self._preview)
         return {key: value for key, value in self._stored().items() if key not in self._forgotten}
 
+    def keep(self, key: str, value: str) -> None:
+        """Have somebody's own value for a secret, instead of a made-up one.
+
+        Args:
+            key: the config path.
+            value: of the secret.
+        """
+        self._set({**self._stored(), key: value})
+
     def make_up(self, keys: Iterable[str], say: Say) -> bool:
         """Make up values for these secrets, and say which; the same ones for ever after. False: nothing new."""
         values, stored = self.values(), self._stored()
@@ -87,5 +96,7 @@ class MadeUpSecrets:
         if self._preview is not None:
             self._preview = values
             return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.touch(mode=0o600)
         self._file.write_text(json.dumps(values, indent=1))
         self._file.chmod(0o600)
