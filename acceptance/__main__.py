@@ -66,7 +66,7 @@ def _begin(root: Path, stack: str, yes: bool, every: float) -> Life:
     say(PLAN.format(account=session.client("sts").get_caller_identity()["Account"], region=session.region_name))
     if not yes:
         if not sys.stdin.isatty():
-            raise DeliveryError("nothing was made; nobody can be asked here, so run it again with --yes")
+            raise DeliveryError("nothing was made; there is no terminal on which to ask, so run it again with --yes")
         if not click.confirm("Go on?", err=True):
             raise DeliveryError("nothing was made")
     document = yaml.safe_load(of.file.read_text(encoding="utf-8"))

@@ -115,15 +115,15 @@ def plan(
     state = read_without_pipeline(session, stack, service, log_progress)
     if state.controller.deploys_template:
         raise DeliveryError(
-            f"{state.controller.title} deploys {service}, by what the pipeline's steps have put together: its template "
-            "with the image in it, and where the load balancer is; that is not done by hand here. The console's "
+            f"{state.controller.title} deploys {service}, and only the pipeline's steps can assemble its deployment "
+            "from the template, the image and the load balancer's state; use the pipeline. The console's "
             "Create deployment takes an AppSpec: https://docs.aws.amazon.com/codedeploy/latest/userguide/"
             "deployments-create-console-ecs.html"
         )
     state.refuse_in_flight(stack)
     frozen = freeze.words(stack, service, state.pipeline)
     if frozen and not although_frozen:
-        raise DeliveryError(f"{frozen}; with --although-frozen it is released all the same")
+        raise DeliveryError(f"{frozen}; with --although-frozen it is released anyway")
     settings = settings_of(session, stack, service)
     if misfit := Images(session.client("ecr"), settings.repository).misfit(digest, settings.platform):
         raise DeliveryError(f"the image {digest} {misfit}")

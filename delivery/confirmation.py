@@ -41,7 +41,7 @@ def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False
     chosen = look()
     confirm(chosen.lines(), question, yes=yes, err=err)
     if not yes and (now := look()) != chosen:
-        raise DeliveryError("nothing was changed; meanwhile this has come instead, so run it again:", now.lines())
+        raise DeliveryError("nothing was changed, because this would happen now instead; run it again:", now.lines())
     return chosen
 
 
@@ -51,7 +51,7 @@ def confirm(will: Sequence[str], question: str, *, yes: bool, err: bool = False)
     if yes:
         return
     if not sys.stdin.isatty():
-        raise DeliveryError("nothing was changed; nobody can be asked here, so run it again with --yes")
+        raise DeliveryError("nothing was changed; there is no terminal on which to ask, so run it again with --yes")
     try:
         if click.confirm(question, err=err):
             return

@@ -28,7 +28,7 @@ def kept_reason(text: str) -> str:
     """
     kept = OTHERS.sub("-", " ".join(text.split()))
     if not re.search(r"[a-zA-Z0-9]", kept):
-        raise DeliveryError("--reason needs letters from a to z, or digits: CodePipeline keeps no others")
+        raise DeliveryError("--reason needs letters from a to z, or digits: CodePipeline keeps no other characters")
     if len(kept) > MOST_CHARACTERS:
         raise DeliveryError(f"--reason has {len(kept)} characters; CodePipeline takes {MOST_CHARACTERS}")
     return kept

@@ -66,7 +66,7 @@ def duration(text: str) -> timedelta:
     """
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if match is None:
-        raise ValueError(f"{text!r} is no duration; write 30s, 10m, 2h or 1d")
+        raise ValueError(f"{text!r} is not a duration; write 30s, 10m, 2h or 1d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
@@ -89,8 +89,8 @@ def streams_of(session: boto3.Session, state: ServiceState, release: Release) ->
     ]
     if not tasks:
         raise DeliveryError(
-            f"ECS knows no task of release {release.release} any more, an hour after it has stopped; --since shows "
-            f"what all tasks have said, from {release.time} on that one's"
+            f"ECS no longer knows a task of release {release.release}, because it forgets tasks an hour after they "
+            f"have stopped; use --since for the logs of all tasks: this release's begin at {release.time}"
         )
     whose = f"the tasks of release {release.release} have"
     return _streams(session, describe_revision(ecs, revision), tasks, whose)

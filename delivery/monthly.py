@@ -79,7 +79,7 @@ def costs(session: boto3.Session, stack: str, services: Sequence[str]) -> Costs:
     of_region = prices(session.region_name)
     if of_region is None:
         raise DeliveryError(
-            f"there are no prices of {session.region_name} here; add them to delivery/pull_request/prices.json"
+            f"there are no prices for {session.region_name}; add them to delivery/pull_request/prices.json"
         )
     described, states = describe_services(session, stack, services), read_states(session, stack, services)
     amounts = [

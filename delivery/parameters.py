@@ -236,4 +236,4 @@ def _secret(session: boto3.Session, reference: str) -> str:
     try:
         return str(client.get_secret_value(SecretId=secret_of(reference))["SecretString"])
     except (client.exceptions.ResourceNotFoundException, KeyError):
-        raise DeliveryError(f"the secret {secret_of(reference)} has no value that is a text") from None
+        raise DeliveryError(f"the secret {secret_of(reference)} has no text value") from None

@@ -130,11 +130,11 @@ def going_on(state: ServiceState) -> str:
     """What `go_on` makes of a service's deployment, in words.
 
     Raises:
-        DeliveryError: there is none, or it waits for nobody.
+        DeliveryError: there is none, or it does not wait for an answer.
     """
     deployment = shifting(state)
     if not deployment.pause:
-        raise DeliveryError(f"the deployment of {state.service} waits for nobody; it is {deployment.words}")
+        raise DeliveryError(f"the deployment of {state.service} does not wait for an answer; it is {deployment.words}")
     return f"goes on: {deployment.shift}. {_serving(state)} until then"
 
 
@@ -146,7 +146,7 @@ def going_back(state: ServiceState) -> str:
     """
     deployment = shifting(state)
     if deployment.goes_back:
-        raise DeliveryError(f"the deployment of {state.service} goes back already; it is {deployment.words}")
+        raise DeliveryError(f"the deployment of {state.service} already rolls back; it is {deployment.words}")
     if deployment.share:
         share = f"with its {deployment.share:g} % of the traffic"
         return f"goes back, as a failed one, {share}. {_serving(state)} all of it then"
@@ -157,7 +157,7 @@ def go_on(ecs: Any, state: ServiceState) -> None:
     """Let a deployment go on that waits, whether for its answer or not.
 
     Raises:
-        DeliveryError: it waits for nobody.
+        DeliveryError: it does not wait for an answer.
         botocore.exceptions.ClientError: AWS refuses.
     """
     going_on(state)
@@ -177,7 +177,7 @@ def go_back(ecs: Any, state: ServiceState) -> None:
         _answer(ecs, deployment, "ROLLBACK")
     elif not service_deployments.roll_back(ecs, deployment.arn):
         raise DeliveryError(
-            f"ECS does not go back: the deployment of {state.service} has ended meanwhile; "
+            f"ECS does not roll back, because the deployment of {state.service} has ended meanwhile; "
             f"`{PROGRAM} status` says what runs{_way_back(state)}"
         )
 
@@ -261,10 +261,10 @@ def _follow(session: boto3.Session, stack: str, chosen: Answer, log_progress: Lo
         primary, revision = after.deployments[0], revision_name(before.task_definition)
         same = after.task_definition == before.task_definition and primary.state != "FAILED" and primary.running > 0
         if same and chosen.verb == "abort":
-            again = f"`{PROGRAM} rollback {before.service} --stack {stack}` deploys the release before"
-            raise DeliveryError(f"{revision} has not gone back, and serves; {again}")
+            again = f"`{PROGRAM} rollback {before.service} --stack {stack}` deploys the previous release"
+            raise DeliveryError(f"{revision} was not rolled back, and serves; {again}")
         if not same and chosen.verb == "continue":
-            raise DeliveryError(f"{revision} does not serve: ECS has brought back what ran before")
+            raise DeliveryError(f"{revision} does not serve: ECS has rolled back to what ran before")
         return f"{revision_name(after.task_definition)} serves alone." if primary.running else "No task runs."
 
     follow_deployment(session, stack, read_state(session, stack, before.service), log_progress, judge)

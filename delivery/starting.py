@@ -122,13 +122,13 @@ def deploy(
     skips = without_migration and pipeline.migrates
     if skips and not pipeline.may_skip_migration:
         raise DeliveryError(
-            f"the pipeline {pipeline.name} was made by a program that could leave no migration out; `up` gives it the "
-            "variable for that"
+            f"the pipeline {pipeline.name} was created by a program that could not skip a migration; `up` adds the "
+            "variable for it"
         )
     execution = pipeline.start(image, without_migration=skips)
     log_progress(f"Started execution {execution} of {pipeline.name}.")
     if why := words(stack, service, read_pipeline_state(session.client("codepipeline"), pipeline.name)):
         if wait:
-            raise DeliveryError(f"execution {execution} of {pipeline.name} waits, and this does not: {why}")
+            raise DeliveryError(f"execution {execution} of {pipeline.name} waits, and is not followed: {why}")
         log_progress(f"It waits: {why}.")
     follow(session, stack, service, execution, log_progress, wait=wait)

@@ -204,7 +204,7 @@ class Jobs:
         if earlier := self._under_way(job):
             if earlier["startedBy"] == run.started_by:
                 return str(earlier["taskArn"])
-            raise NotRun(f"The run before goes on in {earlier['taskArn']}", JOB_SKIPPED, earlier["taskArn"])
+            raise NotRun(f"The previous run goes on in {earlier['taskArn']}", JOB_SKIPPED, earlier["taskArn"])
         record = self._session.client("ssm").get_parameter(Name=self._settings.record)["Parameter"]
         if (release := Release.parse(record["Value"])) is None:
             raise NotRun("Nothing was released yet")

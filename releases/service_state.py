@@ -222,7 +222,7 @@ def refuse_short_name(session: boto3.Session, stack: str, service: str) -> None:
     """
     may_be_another = may_be_short(service) and not _records(session, stack, [service])
     if may_be_another and (name := with_parameters(session, stack).get(service, service)) != service:
-        raise DeliveryError(f"{service} is what AWS's names have; it is called {name}")
+        raise DeliveryError(f"{service} is the short form in AWS names; use the full name {name}")
 
 
 def read_states(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, ServiceState]:
@@ -367,7 +367,7 @@ def _running(
     if not containers:
         raise DeliveryError(
             f"{state.service}: {revision_name(state.task_definition)} has no container with an image of the repository "
-            f"{repository}, so nothing tells which image runs"
+            f"{repository}, so it is unknown which image runs"
         )
     digests = [
         container.get("imageDigest")

@@ -277,8 +277,8 @@ def check_release_stands(session: boto3.Session, stack: str, read: ServiceState,
         return
     if now.record == read.record:
         raise DeliveryError(
-            f"{read.service}: a release that has taken over the edit was cut off: {diagnosis.summary}. The edit runs; "
-            f"mend the release with `{repair_command(stack, read.service)}`"
+            f"{read.service}: a release that includes the edit was cut off: {diagnosis.summary}. The edit runs; "
+            f"repair the release with `{repair_command(stack, read.service)}`"
         )
     raise DeliveryError(
         f"{read.service}: {release_tag(now.release.release)} was recorded while this was running, and its image does "

@@ -21,6 +21,6 @@ def command(text: TextIO, host: str | None) -> None:
     Example: delivery comment report.md --github
     """
     if host is None:
-        raise click.UsageError("say where: --github or --gitlab")
+        raise click.UsageError("name the host: --github or --gitlab")
     edited = comment.post({"github": comment.github, "gitlab": comment.gitlab}[host](), text.read())
     click.echo("The comment is edited." if edited else "The comment is posted.")

@@ -26,7 +26,7 @@ def named(context: click.Context, option: click.Parameter, value: str) -> str:
         click.BadParameter: it is neither.
     """
     if NAMES.fullmatch(value) is None:
-        raise click.BadParameter(f"{value!r} is no image; write sha256: and 64 digits, or {RELEASE}12")
+        raise click.BadParameter(f"{value!r} is not an image; write sha256: and 64 digits, or {RELEASE}12")
     return value
 
 
@@ -80,9 +80,9 @@ def command(
     Example: delivery deploy chuoi --stack prd --without-pipeline --image release-12
     """
     if although_frozen and not without_pipeline:
-        raise click.UsageError("--although-frozen goes with --without-pipeline; a pipeline keeps what is frozen")
+        raise click.UsageError("--although-frozen needs --without-pipeline; a pipeline does not deploy what is frozen")
     if without_pipeline and not wait:
-        raise click.UsageError("--no-wait does not go with --without-pipeline, whose steps run here")
+        raise click.UsageError("--no-wait cannot be used with --without-pipeline, because its steps run here")
     if not without_pipeline:
         planned = partial(through_pipeline, session, stack, service, image, without_migration)
         start(session, planned, click.echo, yes=yes, wait=wait)

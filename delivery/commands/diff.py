@@ -213,7 +213,7 @@ def command(
         found = diff(session, stack, service, before, after)
     else:
         if after is not None:
-            raise click.UsageError("with --to-stack there is no B: it is what that stack runs")
+            raise click.UsageError("--to-stack takes the place of B, with what that stack runs")
         other = session
         if to_profile or to_region:
             region = to_region or session.region_name

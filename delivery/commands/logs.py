@@ -104,9 +104,9 @@ def command(
     Example: delivery logs chuoi --stack dev --since 1h
     """
     if follow and as_json:
-        raise click.UsageError("--json prints one document, and --follow has no end; take one of them")
+        raise click.UsageError("--json prints one document, and --follow does not end; use one of them")
     if sum((number is not None, task is not None, failed)) > 1:
-        raise click.UsageError("take one of --release, --task and --failed")
+        raise click.UsageError("use only one of --release, --task and --failed")
     state = read_state(session, stack, service)
     if of_delivery:
         if follow or as_json or failed or number is not None or task or container:

@@ -81,7 +81,7 @@ def _live_release(session: boto3.Session, stack: str, service: str) -> Release:
     live = Repository(session, aws_name(stack, service)).digest(LIVE)
     release = service_history(session, stack, service).with_digest(live) if live else None
     if release is None:
-        raise DeliveryError(f"{service} has no release in stack {stack} that is live, so there is nothing to promote")
+        raise DeliveryError(f"{service} has no live release in stack {stack}, so there is nothing to promote")
     return release
 
 

@@ -25,10 +25,10 @@ def plan(session: boto3.Session, stack: str, service: str) -> Start:
     pipeline = Pipeline(session, aws_name(stack, service))
     if not pipeline.builds:
         raise DeliveryError(
-            f"nothing of {service} is built here: its images are pushed, or promoted; bring another one"
+            f"{service} is not built here: its images are pushed or promoted; push or promote another one"
         )
     if place := pipeline.first_upload():
-        raise DeliveryError(f"nothing of {service} was uploaded yet, so there is nothing to build; upload to {place}")
+        raise DeliveryError(f"{service} has no upload yet, so there is nothing to build; upload to {place}")
     what = f"{service}: builds what was uploaded last once more, and releases it"
     return Start(stack, service, REBUILD, what, course(session, stack, read_state(session, stack, service)))
 

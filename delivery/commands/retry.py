@@ -65,12 +65,12 @@ def plan(session: boto3.Session, stack: str, service: str) -> Plan:
         raise DeliveryError(f"the pipeline {pipeline.name} never ran; upload a source first")
     execution, status = newest
     if status != "Failed":
-        raise DeliveryError(f"the newest execution, {execution}, is {status}; only a failed one is tried again")
+        raise DeliveryError(f"the newest execution, {execution}, is {status}; only a failed one can be retried")
     refused = refused_build(pipeline.actions(execution))
     if refused is None:
         raise DeliveryError(
             f"execution {execution} {pipeline.failure_reason(execution)}; no build was refused for a quota, so it "
-            "would fail again: mend the reason and upload once more"
+            "would fail again: fix the cause and upload again"
         )
     return Plan(stack, service, execution, refused)
 
@@ -101,7 +101,7 @@ def retry(session: boto3.Session, chosen: Plan, log_progress: Log, *, minutes: i
         pause = next(pauses)
         if time.monotonic() + pause > deadline:
             raise DeliveryError(
-                f"CodeBuild has taken no build for {minutes} minutes; `make bootstrap` says which quota to raise"
+                f"CodeBuild has accepted no build for {minutes} minutes; `make bootstrap` says which quota to raise"
             )
         log_progress(f"CodeBuild has no room for another build; trying again in {pause} s.")
         time.sleep(pause)

@@ -96,8 +96,9 @@ def plan(
     state = read_state(session, stack, service)
     if number is None and state.in_flight:
         raise DeliveryError(
-            f"{state.in_flight} is in flight, so it is not sure what to go back from; {state.how_to_wait(stack)}, or "
-            f"name the release with --to: the pipeline deploys it after what is in flight{_live(state)}"
+            f"{state.in_flight} is in flight, so it is not certain which release to roll back; "
+            f"{state.how_to_wait(stack)}, or name the release with --to: the pipeline deploys it after what is in "
+            f"flight{_live(state)}"
         )
     history, current = service_history(session, stack, service), images(session, stack, state)
     target = _target(history, current, service, number)
@@ -136,7 +137,7 @@ def _target(history: History, current: Images, service: str, number: int | None)
         other = next((each for each in _standing(history) if each.image_digest != current.live), None)
         if other is None:
             raise DeliveryError(
-                f"no release of {service} is known that is older than the live image and was not rolled back from; "
+                f"no release of {service} older than the live image is known that nobody has rolled back from; "
                 f"name one with --to; there are: {numbers(history)}"
             )
         return other
@@ -177,7 +178,7 @@ def release_number(text: str) -> int:
     """
     number = text.removeprefix(RELEASE)
     if not number.isdecimal():
-        raise click.BadParameter(f"{text!r} is no release; write its number, as `{PROGRAM} history` shows it")
+        raise click.BadParameter(f"{text!r} is not a release; write its number, as `{PROGRAM} history` shows it")
     return int(number)
 
 
@@ -228,8 +229,8 @@ def _back(session: boto3.Session, stack: str, service: str) -> Answer:
     state = back.state
     if state.execution is None:
         raise DeliveryError(
-            f"ECS shifts the traffic of {service} to an edit, and to no release: "
-            f"`{PROGRAM} abort {service} --stack {stack}` has it go back, and --to brings another image after "
+            f"ECS shifts the traffic of {service} to an edit, not to a release: "
+            f"`{PROGRAM} abort {service} --stack {stack}` rolls it back, and --to deploys another image after "
             f"it{_live(state)}"
         )
     new = revision_name(state.deployments[0].task_definition)

@@ -243,7 +243,7 @@ def command(connection: Connection, service: str | None, stack: str, watching: b
         return [f"{label:<16} {text}" for label, text in lines]
 
     if watching and as_json:
-        raise click.UsageError("--watch is for people; run --json again and again")
+        raise click.UsageError("--watch cannot be used with --json; run --json repeatedly")
     if watching:
         watch(look)
     if not as_json:

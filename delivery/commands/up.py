@@ -288,5 +288,5 @@ def ask_person(question: str) -> str:
         DeliveryError: there is nobody to ask.
     """
     if not sys.stdin.isatty():
-        raise DeliveryError("nothing was changed; nobody can be asked here. Pipelines deploy with .ci/up")
+        raise DeliveryError("nothing was changed; there is no terminal on which to ask. In CI, deploy with .ci/up")
     return str(click.prompt(question, default="", show_default=False))

@@ -29,7 +29,7 @@ def command(stack: str | None, without_secrets: bool) -> None:
     chosen = stack or os.environ.get(STACK_VARIABLE)
     stacks = [chosen] if chosen else stacks_in(Path.cwd())
     if not stacks:
-        raise DeliveryError("there are no stack files in this folder, Pulumi.STACK.yaml; go to that of the program")
+        raise DeliveryError("this folder has no stack files, Pulumi.STACK.yaml; run this in the program's folder")
     wrong = False
     for name in stacks:
         try:

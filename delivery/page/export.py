@@ -116,7 +116,7 @@ def read_export(text: str) -> Export:
         stack = listed[0]["urn"].split("::")[0].rpartition(":")[2]
         resources = [_resource(each) for each in listed if not each.get("delete")]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise DeliveryError("this is no export; write one with `pulumi stack export --file export.json`") from None
+        raise DeliveryError("this is not an export; write one with `pulumi stack export --file export.json`") from None
     services = list(_services(resources))
     return Export(stack, _entrance(resources, services), services, _pipelines(resources))
 

@@ -52,7 +52,7 @@ def github(environment: Mapping[str, str] = os.environ) -> Host:
     repository = _variable(environment, "GITHUB_REPOSITORY")
     event = json.loads(Path(_variable(environment, "GITHUB_EVENT_PATH")).read_text("utf-8"))
     if "pull_request" not in event:
-        raise DeliveryError("this workflow runs for no pull request, so there is nothing to comment on")
+        raise DeliveryError("this workflow does not run for a pull request, so there is nothing to comment on")
     comments = f"/repos/{repository}/issues"
     return Host(
         api=_variable(environment, "GITHUB_API_URL"),

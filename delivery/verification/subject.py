@@ -95,7 +95,7 @@ def read_subjects(session: boto3.Session, stack: str, services: Sequence[str]) -
     for service in services:
         if service not in states:
             read_state(session, stack, service)
-            raise DeliveryError(f"{service} has come up this moment; run this again")
+            raise DeliveryError(f"{service} was created just now; run this again")
     return [
         Subject(session, stack, name, states[name], described[name], _definitions(session, stack, states[name]))
         for name in services

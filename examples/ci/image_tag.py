@@ -64,7 +64,7 @@ class Pattern:
                 raise ValueError
             return cls(keeps, re.compile(_expression(cleaned)))
         except (ValueError, re.error):
-            raise ValueError(f"{line!r} is no pattern of {IGNORE_FILE}") from None
+            raise ValueError(f"{line!r} is not a pattern for {IGNORE_FILE}") from None
 
 
 def ignore_patterns(context: Path, dockerfile: Path) -> list[Pattern]:

@@ -139,7 +139,7 @@ def _log_in(session: boto3.Session, settings: Settings, docker: Docker) -> None:
         secret = manager.get_secret_value(SecretId=login.secret).get("SecretString", "")
         user, password = login_in(secret, login.host)
         if not docker.login(login.host, user, password):
-            raise StepError(f"Registry {login.host} refused the login that its secret keeps.")
+            raise StepError(f"Registry {login.host} refused the login in its secret.")
 
 
 def region_of(host: str) -> str:

@@ -74,7 +74,7 @@ def unpack(archive: IO[bytes], folder: Path, named: Sequence[str]) -> None:
             for entry in entries:
                 _write(opened, entry, folder / entry.path, have_modes)
     except zipfile.BadZipFile as error:
-        raise StepError(f"The source is no whole zip: {error}. Zip it again, and upload that.") from None
+        raise StepError(f"The source is not a complete zip: {error}. Zip it again and upload it.") from None
 
 
 def _entries(infos: Iterable[zipfile.ZipInfo]) -> list[_Entry]:
@@ -88,7 +88,7 @@ def _entries(infos: Iterable[zipfile.ZipInfo]) -> list[_Entry]:
     for entry in kept:
         for parent in entry.path.parents:
             if parent in kinds and not kinds[parent].is_folder:
-                raise _refused(entry.path, f"is in {parent}, which is no folder", "zip the files themselves")
+                raise _refused(entry.path, f"is in {parent}, which is not a folder", "zip the files themselves")
     return sorted(kept, key=lambda entry: entry.path)
 
 
@@ -116,7 +116,7 @@ def _name(info: zipfile.ZipInfo) -> str:
     except UnicodeDecodeError:
         raise _refused(
             info.filename,
-            "has a name in an encoding that the zip does not tell",
+            "has a name in an encoding that the zip does not declare",
             "zip with UTF-8 names, as git archive does",
         ) from None
 

@@ -72,7 +72,7 @@ def test_a_whole_life_prints_what_held_and_one_wrong_belief(
         asked = accept(root, server, "--stack", "dev")
         assert (asked.returncode, asked.stderr.splitlines()[-1]) == (
             1,
-            "error: nothing was made; nobody can be asked here, so run it again with --yes",
+            "error: nothing was made; there is no terminal on which to ask, so run it again with --yes",
         )
         done = accept(root, server, "--stack", "dev", "--yes", "--every", "0.3")
         rows = {found["text"]: found["verdict"] for found in ROW.finditer(done.stdout)}

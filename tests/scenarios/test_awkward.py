@@ -50,8 +50,8 @@ def deploy_an_index(stack: Stack, service: str, platform: str) -> str:
 
 
 MOST_TRIES = 8
-PATIENCE_IS_OVER = "CodeBuild has taken no build for 0 minutes"
-SAME_UPLOAD_AGAIN = "is InProgress; only a failed one is tried again"
+PATIENCE_IS_OVER = "CodeBuild has accepted no build for 0 minutes"
+SAME_UPLOAD_AGAIN = "is InProgress; only a failed one can be retried"
 """S3's second event of the upload has begun an execution of its own."""
 
 

@@ -198,7 +198,7 @@ def test_a_run_that_takes_too_long_is_stopped_and_what_is_due_meanwhile_is_left_
     (message,) = soon(lambda: told(local)[before:], "the message")
     assert message[:2] == [
         "[local] Job hang of local-hello was left out",
-        f"The run before goes on in {task['taskArn']}",
+        f"The previous run goes on in {task['taskArn']}",
     ]
     scheduler, name = local.client("scheduler"), f"stop-{task['taskArn'].rpartition('/')[2]}"
     assert scheduler.get_schedule(GroupName="local-hello", Name=name)["ActionAfterCompletion"] == "DELETE"

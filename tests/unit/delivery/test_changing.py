@@ -26,7 +26,7 @@ REFUSED = {"errorDetails": {"message": "AccountLimitExceededException"}}
 WATCH = "Watch it: `delivery status web --stack dev --watch`"
 AGAIN = "Have release-2 again after it: `delivery rollback web --stack dev --to 2`"
 ABORT = "Have it go back: `delivery abort web --stack dev`"
-NOBODY = "error: nothing was changed; nobody can be asked here, so run it again with --yes\n"
+NOBODY = "error: nothing was changed; there is no terminal on which to ask, so run it again with --yes\n"
 
 
 class Aws(Bring):

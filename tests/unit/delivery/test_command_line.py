@@ -139,7 +139,7 @@ def test_more_of_botocores_own_errors(error: exceptions.BotoCoreError, words: st
         (["status", "web", "--stak", "dev"], 2, "No such option '--stak'"),
         (["rollback"], 2, "no stack is named"),
         (["rollback", "--stack", "dev"], 2, "Missing argument 'SERVICE'; see `delivery rollback --help`"),
-        (["rollback", "web", "--to", "first", "--stack", "dev"], 2, "'first' is no release; write its number"),
+        (["rollback", "web", "--to", "first", "--stack", "dev"], 2, "'first' is not a release; write its number"),
         (["comment", "nothing.md", "--github"], 2, "'nothing.md': No such file or directory"),
     ],
 )

@@ -193,7 +193,7 @@ def test_history_goes_on_past_what_is_no_release(run: Any, aws: FakeAws) -> None
     assert "there are: 2\n" in run("rollback", "web", "--to", "1").stderr
     assert "there are: 2\n" in run("rollback", "web", "--to", "release-1").stderr
     assert (
-        "'first' is no release; write its number, as `delivery history` shows it"
+        "'first' is not a release; write its number, as `delivery history` shows it"
         in run("rollback", "web", "--to", "first").stderr
     )
 
@@ -202,7 +202,10 @@ def test_rollback_asks_only_who_can_answer(run: Any, aws: FakeAws) -> None:
     refused = run("rollback", "web")
     assert refused.exit_code == 1
     assert "image then" in refused.stdout
-    assert refused.stderr == "error: nothing was changed; nobody can be asked here, so run it again with --yes\n"
+    assert (
+        refused.stderr
+        == "error: nothing was changed; there is no terminal on which to ask, so run it again with --yes\n"
+    )
     assert aws.writes == []
     assert run("rollback", "web", "--yes", "--no-wait").exit_code == 0
     assert aws.writes == ["StartPipelineExecution"]

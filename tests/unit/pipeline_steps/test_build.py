@@ -240,7 +240,7 @@ def test_a_secret_that_is_no_login_is_named_and_not_shown(
     ("logins", "words"),
     [
         (0, "ECR refused the login to registry."),
-        (3, "Registry ghcr.io refused the login that its secret keeps."),
+        (3, "Registry ghcr.io refused the login in its secret."),
     ],
 )
 def test_a_login_that_is_refused(
@@ -362,8 +362,8 @@ def test_what_of_the_source_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("files", "upload", "words"),
     [
-        ({}, b"\x1f\x8b", "The source is no whole zip: File is not a zip file. Zip it again, and upload that."),
-        ({".dockerignore": "["}, b"", "The source cannot be built: '[' is no pattern of .dockerignore."),
+        ({}, b"\x1f\x8b", "The source is not a complete zip: File is not a zip file. Zip it again and upload it."),
+        ({".dockerignore": "["}, b"", "The source cannot be built: '[' is not a pattern for .dockerignore."),
     ],
 )
 def test_a_source_that_cannot_be_built(

@@ -103,7 +103,7 @@ def test_the_last_pattern_decides(patterns: list[str], path: str, ignored: bool)
 
 @pytest.mark.parametrize("line", ["[", "!", "a[b-"])
 def test_what_is_no_pattern(line: str) -> None:
-    with pytest.raises(ValueError, match=r"is no pattern of \.dockerignore"):
+    with pytest.raises(ValueError, match=r"is not a pattern for \.dockerignore"):
         Pattern.parse(line)
 
 

@@ -232,7 +232,7 @@ def test_a_token_of_another_revision_is_the_run_that_there_is() -> None:
 def test_while_a_run_goes_on_another_one_is_left_out(by: str, told: list[str]) -> None:
     aws = Aws()
     aws.jobs.run("clean", run())
-    assert aws.jobs.run("clean", run(by, "t2")) == {"reason": "The run before goes on in task/dev/t1"}
+    assert aws.jobs.run("clean", run(by, "t2")) == {"reason": "The previous run goes on in task/dev/t1"}
     assert len(aws.aws.called("RunTask")) == 1
     assert [kind for kind, _ in aws.told] == told
     assert all(
@@ -240,7 +240,7 @@ def test_while_a_run_goes_on_another_one_is_left_out(by: str, told: list[str]) -
         == {
             "pipeline": "dev-web",
             "job": "clean",
-            "reason": "The run before goes on in task/dev/t1",
+            "reason": "The previous run goes on in task/dev/t1",
             "task": "task/dev/t1",
         }
         for _, d in aws.told
@@ -350,7 +350,7 @@ def test_what_cannot_be_tried_again_is_told_with_its_first_cause() -> None:
     assert kind == JOB_FAILED
     assert detail["reason"] == (
         "It ended with exit code 7: the table is locked. Its log: /ecs/dev-web, stream web/web/1. It was not tried "
-        "again: The run before goes on in task/dev/9"
+        "again: The previous run goes on in task/dev/9"
     )
 
 

@@ -192,19 +192,19 @@ def test_a_script_whose_line_ends_are_mended_is_named(tmp_path: Path, capsys: py
 REFUSED: dict[str, tuple[Callable[[], io.BytesIO], str]] = {
     "no zip": (
         lambda: io.BytesIO(b"\x1f\x8b\x08"),
-        "The source is no whole zip: File is not a zip file. Zip it again, and upload that.",
+        "The source is not a complete zip: File is not a zip file. Zip it again and upload it.",
     ),
     "a zip that is cut off": (
         lambda: io.BytesIO(zipped(DOCKERFILE).getvalue()[:-30]),
-        "The source is no whole zip: File is not a zip file. Zip it again, and upload that.",
+        "The source is not a complete zip: File is not a zip file. Zip it again and upload it.",
     ),
     "a file that is broken": (
         lambda: patched(zipped(DOCKERFILE), CRC, lambda value: value ^ 1),
-        "The source is no whole zip: Bad CRC-32 for file 'Dockerfile'. Zip it again, and upload that.",
+        "The source is not a complete zip: Bad CRC-32 for file 'Dockerfile'. Zip it again and upload it.",
     ),
     "another encoding": (
         lambda: renamed(zipped(DOCKERFILE, (entry("xxxxxx"), b"x")), b"xxxxxx", "データ".encode("shift_jis")),
-        "The source's entry âfü[â^ has a name in an encoding that the zip does not tell: zip with UTF-8 names, as git "
+        "The source's entry âfü[â^ has a name in an encoding that the zip does not declare: zip with UTF-8 names, as git "
         f"archive does{UPLOAD}",
     ),
     "a parent": (
@@ -225,11 +225,11 @@ REFUSED: dict[str, tuple[Callable[[], io.BytesIO], str]] = {
     ),
     "what is behind a link": (
         lambda: zipped((entry("now", stat.S_IFLNK), b"/etc"), ("now/passwd", b"x")),
-        f"The source's entry now/passwd is in now, which is no folder: zip the files themselves{UPLOAD}",
+        f"The source's entry now/passwd is in now, which is not a folder: zip the files themselves{UPLOAD}",
     ),
     "what is behind a file": (
         lambda: zipped(("a", b"x"), ("a/b", b"x")),
-        f"The source's entry a/b is in a, which is no folder: zip the files themselves{UPLOAD}",
+        f"The source's entry a/b is in a, which is not a folder: zip the files themselves{UPLOAD}",
     ),
     "a pipe": (
         lambda: zipped((entry("pipe", stat.S_IFIFO), b"")),

@@ -55,7 +55,7 @@ def test_tasks_that_run_no_image_of_the_service_s_are_told_and_not_taken_for_non
     with pytest.raises(DeliveryError) as error:
         images(aws.session(), "dev", state)
     assert str(error.value) == (
-        "web: dev-web:1 has no container with an image of the repository dev-web, so nothing tells which image runs"
+        "web: dev-web:1 has no container with an image of the repository dev-web, so it is unknown which image runs"
     )
 
 
@@ -168,7 +168,9 @@ def test_a_long_name_s_short_one_is_no_service_s_name() -> None:
     """Its release record, and all that is called in full, would be another service's."""
     long = "customer-notifications-worker"
     aws = called(short_name(long), long)
-    with pytest.raises(DeliveryError, match=rf"^{short_name(long)} is what AWS's names have; it is called {long}$"):
+    with pytest.raises(
+        DeliveryError, match=rf"^{short_name(long)} is the short form in AWS names; use the full name {long}$"
+    ):
         read_state(aws.session(), "dev", short_name(long))
     assert read_state(aws.session(), "dev", long).service == long
 

@@ -282,8 +282,8 @@ def test_a_release_that_took_over_an_edit_and_was_cut_off_is_said() -> None:
     with pytest.raises(DeliveryError) as failed:
         update_guard.check_release_stands(aws.session(), STACK, before, taken_over=True)
     assert str(failed.value) == (
-        "web: a release that has taken over the edit was cut off: running sha256:bbbbbbbbbbbb, live "
-        "sha256:aaaaaaaaaaaa, release record sha256:aaaaaaaaaaaa. The edit runs; mend the release with "
+        "web: a release that includes the edit was cut off: running sha256:bbbbbbbbbbbb, live "
+        "sha256:aaaaaaaaaaaa, release record sha256:aaaaaaaaaaaa. The edit runs; repair the release with "
         "`delivery repair web --stack dev`"
     )
     aws.service(aws.revision(3, f"@{NEW}"), NEW, state="IN_PROGRESS")

@@ -97,7 +97,7 @@ def test_the_document(run: Any) -> None:
 def test_a_region_without_prices_and_a_service_that_there_is_not(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("wbe").output == "error: there is no service wbe in stack dev; there are: web\n"
     monkeypatch.setattr("delivery.monthly.prices", lambda region: None)
-    message = "error: there are no prices of eu-west-1 here; add them to delivery/pull_request/prices.json\n"
+    message = "error: there are no prices for eu-west-1; add them to delivery/pull_request/prices.json\n"
     assert run().output == message
 
 

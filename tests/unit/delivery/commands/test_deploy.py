@@ -153,7 +153,7 @@ def test_it_looks_again_when_it_was_asked(
     somebody(monkeypatch, confirm)
     done = run(*GLASS[:-1])
     assert (done.exit_code, steps.calls == []) == (changed, changed), done.output
-    said = f"error: nothing was changed; meanwhile this has come instead, so run it again:\nweb: deploys {B} without its pipeline\n"
+    said = f"error: nothing was changed, because this would happen now instead; run it again:\nweb: deploys {B} without its pipeline\n"
     assert (said in done.output) == changed
     assert ("clones dev-web:2," in done.output) == changed
 
@@ -233,8 +233,12 @@ def test_executions_that_deploy_after_it_are_told(aws: Answers, run: Any, steps:
 
 REFUSED: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "something is in flight": (in_flight, GLASS, "deployment ecs-svc/1 of dev-web:1 is in flight"),
-    "it is frozen": (frozen, GLASS, f"error: {FROZEN}; with --although-frozen it is released all the same\n"),
-    "CodeDeploy deploys it": (by_codedeploy, GLASS, "CodeDeploy deploys web, by what the pipeline's steps have put"),
+    "it is frozen": (frozen, GLASS, f"error: {FROZEN}; with --although-frozen it is released anyway\n"),
+    "CodeDeploy deploys it": (
+        by_codedeploy,
+        GLASS,
+        "CodeDeploy deploys web, and only the pipeline's steps can assemble",
+    ),
     "the image is for another platform": (
         lambda aws: None,
         ("--image", A, "--without-pipeline", "--yes"),
@@ -251,7 +255,11 @@ REFUSED: dict[str, tuple[Any, tuple[str, ...], str]] = {
         GLASS,
         "these credentials may not GetPipelineState",
     ),
-    "nobody is there to ask": (lambda aws: None, GLASS[:-1], "nobody can be asked here, so run it again with --yes"),
+    "nobody is there to ask": (
+        lambda aws: None,
+        GLASS[:-1],
+        "there is no terminal on which to ask, so run it again with --yes",
+    ),
 }
 
 

@@ -67,8 +67,8 @@ def test_what_differs(arguments: list[str], lines: list[str]) -> None:
     [
         ([], 2, "name a release to compare with what runs now, two releases, or --to-stack"),
         (["9"], 1, "there is no release 9 of web in stack dev; there are: 2, 1"),
-        (["first"], 2, "'first' is no release"),
-        (["1", "2", "--to-stack", "prd"], 2, "with --to-stack there is no B"),
+        (["first"], 2, "'first' is not a release"),
+        (["1", "2", "--to-stack", "prd"], 2, "--to-stack takes the place of B"),
     ],
 )
 def test_what_cannot_be_compared(arguments: list[str], code: int, words: str) -> None:

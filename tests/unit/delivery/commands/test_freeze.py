@@ -119,7 +119,7 @@ def test_a_deployment_of_what_is_frozen_says_that_it_waits_and_nobody_waits_for_
     waited = run(*verb, "--yes")
     assert (waited.exit_code, waited.stderr) == (
         1,
-        f"error: execution run-1 of dev-web waits, and this does not: {why}\n",
+        f"error: execution run-1 of dev-web waits, and is not followed: {why}\n",
     )
     assert asked(aws, "ListActionExecutions") == []
 

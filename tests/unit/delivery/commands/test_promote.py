@@ -57,7 +57,7 @@ def histories(aws: FakeAws, prd: list[str]) -> Any:
     ("images", "target", "prd", "words"),
     [
         ([A], "dev", [], "--from and --to are both dev; an image is promoted from one stack to another"),
-        ([], "prd", [], "web has no release in stack dev that is live, so there is nothing to promote"),
+        ([], "prd", [], "web has no live release in stack dev, so there is nothing to promote"),
         ([A, B], "prd", [A, B], "prd has released this image of web already, as release-2"),
     ],
 )

@@ -28,8 +28,8 @@ def test_the_pipeline_builds_what_it_has() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("s3", "nothing of web was uploaded yet, so there is nothing to build; upload to s3://bucket/sources/web/source.zip"),
-        ("ecr", "nothing of web is built here: its images are pushed, or promoted; bring another one"),
+        ("s3", "web has no upload yet, so there is nothing to build; upload to s3://bucket/sources/web/source.zip"),
+        ("ecr", "web is not built here: its images are pushed or promoted; push or promote another one"),
     ],
 )  # fmt: skip
 def test_nothing_to_build(source: str, words: str) -> None:

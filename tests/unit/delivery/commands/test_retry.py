@@ -113,14 +113,16 @@ def test_it_is_tried_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     account = Account(refusals=1000)
-    with pytest.raises(DeliveryError, match="CodeBuild has taken no build for 3 minutes; `make bootstrap` says which"):
+    with pytest.raises(
+        DeliveryError, match="CodeBuild has accepted no build for 3 minutes; `make bootstrap` says which"
+    ):
         run(account, monkeypatch, minutes=3)
     assert account.slept == [15, 30, 60, 60]
 
 
 def test_a_build_that_was_taken_starts_the_time_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     account = Account(refusals=3, end=action("Deploy", "Failed", LIMIT))
-    with pytest.raises(DeliveryError, match="CodeBuild has taken no build for 1 minutes"):
+    with pytest.raises(DeliveryError, match="CodeBuild has accepted no build for 1 minutes"):
         run(account, monkeypatch, minutes=1)
     assert [given["stageName"] for given in account.retried] == ["Package"] * 3 + ["Deploy"] * 2
     assert account.slept == [15, 30, 15, 30]
@@ -137,7 +139,7 @@ def test_what_then_fails_for_another_reason_ends_it(monkeypatch: pytest.MonkeyPa
     ("account", "words"),
     [
         (Account(0, status=""), "the pipeline dev-web never ran; upload a source first"),
-        (Account(1, status="InProgress"), "the newest execution, e1, is InProgress; only a failed one is tried again"),
+        (Account(1, status="InProgress"), "the newest execution, e1, is InProgress; only a failed one can be retried"),
         (Account(1, status="Succeeded"), "is Succeeded; only a failed one"),
         (Account(0), r"Build terminated; no build was refused for a quota, so it would fail again"),
     ],

@@ -73,11 +73,15 @@ def deploying(*released: str) -> FakeAws:
         (
             account(A, A),
             None,
-            "no release of web is known that is older than the live image and was not rolled back from",
+            "no release of web older than the live image is known that nobody has rolled back from",
         ),
         (unreleased(), None, "web has no releases yet"),
         (without_image(), None, f"the image {A} of release-1 is no longer in the repository dev-web"),
-        (deploying(A, B), None, "pipeline execution run-1 is in flight, so it is not sure what to go back from"),
+        (
+            deploying(A, B),
+            None,
+            "pipeline execution run-1 is in flight, so it is not certain which release to roll back",
+        ),
         (
             deploying(A, B),
             None,
@@ -273,6 +277,6 @@ def test_the_execution_is_told_to_leave_the_migration_out(migrates: bool, withou
 def test_a_pipeline_of_an_earlier_program_leaves_no_migration_out() -> None:
     aws = account(A, B)
     aws.migrates, aws.variables = True, ["image"]
-    with pytest.raises(DeliveryError, match="`up` gives it the variable for that"):
+    with pytest.raises(DeliveryError, match="`up` adds the variable for it"):
         deploy(aws.session(), STACK, "web", A, print, wait=False, without_migration=True)
     assert aws.writes == []

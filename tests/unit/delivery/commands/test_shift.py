@@ -85,7 +85,7 @@ def test_what_does_not_wait_is_aborted_and_not_continued(aws: FakeAws, run: Any)
     aws.shift("IN_PROGRESS", lifecycleStage="BAKE_TIME", lifecycleHookDetails=[{**PAUSE, "status": "SUCCEEDED"}])
     refused = run("continue")
     assert refused.exit_code == 1
-    assert "the deployment of web waits for nobody; it is IN_PROGRESS at BAKE_TIME" in refused.output
+    assert "the deployment of web does not wait for an answer; it is IN_PROGRESS at BAKE_TIME" in refused.output
     before(aws)
     aws.shifts[0]["targetServiceRevision"] = {"requestedProductionTrafficWeight": 100.0}
     assert run("abort", "--yes", "--no-wait").output.startswith(
@@ -98,13 +98,13 @@ def test_what_does_not_wait_is_aborted_and_not_continued(aws: FakeAws, run: Any)
 
 def test_a_hook_that_calls_a_function_is_nobody_s_to_answer(aws: FakeAws, run: Any) -> None:
     aws.shift("IN_PROGRESS", lifecycleHookDetails=[{**PAUSE, "targetType": "AWS_LAMBDA"}])
-    assert "waits for nobody" in run("continue").output
+    assert "does not wait for an answer" in run("continue").output
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "ROLLBACK_REQUESTED", "STOP_REQUESTED"])
 def test_what_goes_back_is_not_told_to(aws: FakeAws, run: Any, status: str) -> None:
     aws.shift(status)
-    assert f"goes back already; it is {status}" in run("abort").output
+    assert f"already rolls back; it is {status}" in run("abort").output
     assert asked(aws, "StopServiceDeployment") == []
 
 
@@ -253,7 +253,7 @@ def test_a_rollback_while_an_edit_shifts_is_no_release_s(aws: FakeAws, run: Any)
     result = run("rollback", "--yes")
     assert result.exit_code == 1
     assert (
-        "ECS shifts the traffic of web to an edit, and to no release: `delivery abort web --stack dev`" in result.output
+        "ECS shifts the traffic of web to an edit, not to a release: `delivery abort web --stack dev`" in result.output
     )
     assert asked(aws, "ContinueServiceDeployment") == asked(aws, "StopServiceDeployment") == []
 
@@ -273,7 +273,7 @@ def test_a_rollback_that_comes_too_late_says_so(aws: FakeAws, run: Any, monkeypa
     result = run("rollback", "--yes")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "error: dev-web:1 has not gone back, and serves; `delivery rollback web --stack dev`"
+        "error: dev-web:1 was not rolled back, and serves; `delivery rollback web --stack dev`"
     )
 
 
@@ -287,7 +287,7 @@ def test_a_deployment_that_ends_before_it_is_stopped_is_an_error(
     monkeypatch.setattr("releases.service_deployments.roll_back", lambda *_: False)
     result = run(*verb)
     assert result.exit_code == 1
-    assert "ECS does not go back: the deployment of web has ended meanwhile" in result.output
+    assert "ECS does not roll back, because the deployment of web has ended meanwhile" in result.output
 
 
 def of_a_release(aws: FakeAws) -> None:

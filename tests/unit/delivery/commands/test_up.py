@@ -445,7 +445,7 @@ def test_where_nobody_can_be_asked_nothing_changes(laptop: Laptop, monkeypatch: 
     done = CliRunner().invoke(main, ["up", "--stack", "prd"])
     assert (done.exit_code, done.stderr) == (
         1,
-        "error: nothing was changed; nobody can be asked here. Pipelines deploy with .ci/up\n",
+        "error: nothing was changed; there is no terminal on which to ask. In CI, deploy with .ci/up\n",
     )
     missing = CliRunner().invoke(main, ["up", "--stack", "qa"])
     assert "there is no Pulumi.qa.yaml" in missing.stderr

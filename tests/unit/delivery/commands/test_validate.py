@@ -144,7 +144,7 @@ def test_a_file_that_is_none(folder: Path, text: str, words: str) -> None:
 
 
 def test_a_folder_without_stack_files(folder: Path) -> None:
-    assert "there are no stack files in this folder, Pulumi.STACK.yaml" in validate().stderr
+    assert "this folder has no stack files, Pulumi.STACK.yaml" in validate().stderr
     assert "there is no Pulumi.dev.yaml" in validate("--stack", "dev").stderr
     assert not list(folder.glob("Pulumi.*.yaml"))
 

@@ -126,7 +126,7 @@ def test_what_is_not_secret_stays() -> None:
 )
 def test_what_is_no_export(text: str) -> None:
     with pytest.raises(
-        DeliveryError, match=r"this is no export; write one with `pulumi stack export --file export\.json`"
+        DeliveryError, match=r"this is not an export; write one with `pulumi stack export --file export\.json`"
     ):
         read_export(text)
 

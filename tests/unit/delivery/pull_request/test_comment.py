@@ -99,7 +99,7 @@ def test_a_push_has_nothing_to_comment_on(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
     monkeypatch.setenv("GITHUB_REPOSITORY", "team/infra")
     done = CliRunner().invoke(main, ["comment", "--github"], input=f"{DEV}\n")
-    assert done.stderr == "error: this workflow runs for no pull request, so there is nothing to comment on\n"
+    assert done.stderr == "error: this workflow does not run for a pull request, so there is nothing to comment on\n"
 
 
 def test_it_is_said_where(tmp_path: Path) -> None:

@@ -15,5 +15,5 @@ def test_a_long_name_s_short_one_is_refused() -> None:
         **aws.services.pop("dev-web"), "serviceName": f"dev-{short_name(long)}"
     }  # fmt: skip
     aws.record("none", long)
-    with pytest.raises(DeliveryError, match=f"it is called {long}$"):
+    with pytest.raises(DeliveryError, match=f"use the full name {long}$"):
         read_subjects(aws.session(), "dev", [short_name(long)])
