@@ -87,7 +87,7 @@ class Delivering:
             leave(session, self.stack, self.service, f"Execution {execution}", self.log)
             return
         if why := words(self.stack, self.service, read_pipeline_state(session.client("codepipeline"), pipeline.name)):
-            raise DeliveryError(f"execution {execution} of {pipeline.name} waits, and this does not: {why}")
+            raise DeliveryError(f"execution {execution} of {pipeline.name} waits, and is not followed: {why}")
         approvals, began = list[Pending](), time.monotonic()
         builds = BuildLogs(session, self.log)
 

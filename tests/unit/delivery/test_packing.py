@@ -77,7 +77,7 @@ def zipped(folder: Path, entries: dict[str, str]) -> Path:
 @pytest.mark.parametrize(
     ("entries", "build", "words"),
     [
-        (None, BUILD, " cannot be built: The source is no whole zip: File is not a zip file. Zip it again, and upload that"),
+        (None, BUILD, " cannot be built: The source is not a complete zip: File is not a zip file. Zip it again and upload it"),
         ({}, BUILD, " has no Dockerfile; at its top it has: nothing"),
         ({"server.py": "", "bin/run": ""}, BUILD, " has no Dockerfile; at its top it has: bin server.py"),
         ({"../x": "", "Dockerfile": ""}, BUILD, " cannot be built: The source's entry ../x is outside of the source: zip the folder's content with relative names, and upload that"),

@@ -182,5 +182,5 @@ def test_what_is_refused_before_anything_is_built(docker: Docker, aws: BringAws,
     )
     (app / "other").rename(app / "Dockerfile")
     (app / ".dockerignore").write_text("[\n")
-    assert refused("--image", app) == f"{app} cannot be built: '[' is no pattern of .dockerignore"
+    assert refused("--image", app) == f"{app} cannot be built: '[' is not a pattern for .dockerignore"
     assert docker.said == []
