@@ -171,7 +171,7 @@ def test_frozen_releases_are_not_waited_for(aws: BringAws, app: Path) -> None:
     ]
     done = ship("--source", app, "--yes")
     assert (done.exit_code, aws.writes) == (1, ["PutObject"])
-    assert "error: execution run-1 of dev-web waits, and this does not: releases of web wait (a sale)" in done.stderr
+    assert "error: execution run-1 of dev-web waits, and is not followed: releases of web wait (a sale)" in done.stderr
 
 
 def test_who_else_is_built_of_an_upload_is_said_first(aws: BringAws, app: Path) -> None:
