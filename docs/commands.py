@@ -19,15 +19,15 @@ HEAD = """\
 
 | a command that | such as | |
 |---|---|---|
-| starts, decides or takes away | `rollback`, `promote`, `run`, `approve`, `abort`, `repair`, `prune` | says first what will happen, and asks; `--yes` answers. Where nobody can be asked, nothing is changed, and it ends with 1 |
-| lets go on what waits | `unfreeze` | asks where releases wait, which are deployed then |
-| changes nothing that runs, and can be undone | `freeze`, `parameters set` | says what it has done; Parameter Store keeps the former values |
-| deploys a stack | `up`, `bootstrap` | asks for `yes`, or for the stack's name where something ends; pipelines deploy with `.ci/up` |
+| starts, decides or removes something | `rollback`, `promote`, `run`, `approve`, `abort`, `repair`, `prune` | first says what will happen, and asks; `--yes` answers yes. Without a terminal it changes nothing and ends with 1 |
+| continues what waits | `unfreeze` | asks if releases wait, because they are then deployed |
+| changes nothing that runs, and can be undone | `freeze`, `parameters set` | says what it has done; Parameter Store keeps the old values |
+| deploys a stack | `up`, `bootstrap` | asks for `yes`, or for the stack's name if something is deleted or replaced; CI deploys with `.ci/up` |
 
-What has begun is followed to its end: the pipeline's stages, tasks, health, traffic, and on a terminal how much of the last
-releases' usual time is over. `--no-wait` says how to watch it instead. Ctrl-C leaves it running, and says how to watch it
-and how to end it. A failure is one line with its cause; below it is what still serves, the last ten lines of the failed
-task's log, and what to do.
+The command then follows what it has started to its end: the pipeline's stages, tasks, health, traffic, and on a terminal how
+much of the usual time of the last releases has passed. With `--no-wait` it prints how to watch it instead. After Ctrl-C the
+work continues, and the command prints how to watch it and how to end it. A failure is one line with its cause. Below it are what
+still serves, the last ten lines of the failed task's log, and what to do.
 
 ## All commands
 

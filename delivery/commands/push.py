@@ -189,15 +189,19 @@ def execution_of(session: boto3.Session, pipeline: Pipeline, digest: str, before
     if found := started(pipeline, before, of_digest(digest), log):
         return found
     check_rule(session, pipeline)
-    log("ECR has told nobody of it: the pipeline is started with this image by hand.")
+    log("ECR has sent no event: this command starts the pipeline with this image.")
     return pipeline.start_pushed(digest)
 
 
 @click.command("push")
 @service_argument
-@click.option("--image", required=True, metavar="DIR|REFERENCE", help="Has a Dockerfile; or an image that docker has.")
-@click.option("--platform", metavar="OS/MACHINE", help="What it is built for, instead of the service's tasks.")
-@click.option("--verbose", is_flag=True, help="Each line that docker says, too.")
+@click.option(
+    "--image", required=True, metavar="DIR|REFERENCE", help="A folder with a Dockerfile, or an image that docker has."
+)
+@click.option(
+    "--platform", metavar="OS/MACHINE", help="The platform to build for, instead of that of the service's tasks."
+)
+@click.option("--verbose", is_flag=True, help="Also print each line of docker's output.")
 @yes_option
 @wait_option
 @stack_option
@@ -214,10 +218,11 @@ def command(
     stack: str,
     as_json: bool,
 ) -> None:
-    """Push an image for SERVICE as its CI does, by this machine's docker, and follow the release that this starts.
+    """Push an image for SERVICE as its CI does, with this machine's docker, and follow the release that it starts.
 
-    Where sources are built, and images of uploads to come may be pushed, it pushes that of this source, which `ship`
-    then finds. It ends with 1 when the release fails, and with 0 as soon as that waits for somebody's approval.
+    For a service whose sources are built and that accepts pushed images (`source.images`), it pushes the image of this
+    source, which `ship` then finds. The exit code is 1 when the release fails, and 0 when it succeeds or waits for an
+    approval.
 
     Example: delivery push mailer --image ../mailer --stack dev
     """
@@ -238,10 +243,10 @@ def command(
     if not target.starts:
         delivering.log(f"`{PROGRAM} ship {service} --source {image} --stack {stack}` finds it, and builds nothing.")
     elif digest == before == Repository(session, name).digest(LIVE):
-        delivering.log("It is live, and its tag was on it: ECR tells of no push, and nothing starts.")
+        delivering.log("It is live and already had its tag: ECR sends no event, and nothing starts.")
     else:
         if digest == before:
-            delivering.log("Its tag was on it, so ECR tells of no push: the pipeline is started with it by hand.")
+            delivering.log("It already had its tag, so ECR sends no event: this command starts the pipeline.")
             execution = pipeline.start_pushed(digest)
         else:
             execution = execution_of(session, pipeline, digest, newest and newest[0], delivering.log)

@@ -100,7 +100,7 @@ def execution_of(
         return found
     check_bucket(session, place.bucket)
     check_rule(session, pipeline)
-    log_progress("S3 has told nobody of it, as in a new stack's first minutes: this version is started by hand.")
+    log_progress("S3 has sent no event, as in a new stack's first minutes: this command starts this version.")
     return pipeline.start_version(version)
 
 
@@ -150,16 +150,16 @@ def _metadata(
 @service_argument
 @click.option("--source", type=click.Path(path_type=Path), metavar="DIR|ZIP", help="The app's sources.")
 @click.option(
-    "--commit", metavar="SHA", callback=_metadata(COMMIT, "must be a whole hash"), help="The commit that they are."
+    "--commit", metavar="SHA", callback=_metadata(COMMIT, "must be a whole hash"), help="The commit of the sources."
 )
 @click.option(
     "--repository",
     metavar="OWNER/NAME",
     callback=_metadata(REPOSITORY, "must be OWNER/NAME"),
-    help="Where that commit is.",
+    help="The repository of that commit.",
 )
-@click.option("--rebuild", "anew", is_flag=True, help="Build what was uploaded last once more, instead of an upload.")
-@click.option("--verbose", is_flag=True, help="Each line of the build's log, too.")
+@click.option("--rebuild", "anew", is_flag=True, help="Build the last upload again instead of uploading.")
+@click.option("--verbose", is_flag=True, help="Also print each line of the build's log.")
 @yes_option
 @wait_option
 @stack_option
@@ -178,10 +178,10 @@ def command(
     stack: str,
     as_json: bool,
 ) -> None:
-    """Upload a source of SERVICE as its CI does, and follow the release that this starts.
+    """Upload a source of SERVICE as its CI does, and follow the release that it starts.
 
-    A folder is zipped without .git, in the same way each time. It ends with 1 when the release fails, and with 0 as
-    soon as that waits for somebody's approval.
+    It zips a folder without .git, in the same way each time. The exit code is 1 when the release fails, and 0 when it
+    succeeds or waits for an approval.
 
     Example: delivery ship chuoi --source ../chuoi --stack dev
     """

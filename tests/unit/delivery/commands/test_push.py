@@ -106,7 +106,7 @@ def test_another_platform_is_built_where_it_is_named(docker: Docker, app: Path) 
 def test_a_push_of_what_is_live_starts_nothing(docker: Docker, aws: BringAws, app: Path) -> None:
     aws.inbox["latest"] = docker.digest = A
     done = push("--image", app, "--yes", "--json")
-    assert "It is live, and its tag was on it: ECR tells of no push, and nothing starts." in done.stderr
+    assert "It is live and already had its tag: ECR sends no event, and nothing starts." in done.stderr
     assert (json.loads(done.stdout), aws.writes) == ({"image": NAME, "digest": A}, [])
 
 
@@ -115,14 +115,14 @@ def test_what_has_the_tag_and_is_not_live_is_started_by_hand(docker: Docker, aws
     done = push("--image", app, "--yes")
     (started,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     assert started["variables"] == [{"name": "digest", "value": B}]
-    assert "Its tag was on it, so ECR tells of no push: the pipeline is started with it by hand." in done.output
+    assert "It already had its tag, so ECR sends no event: this command starts the pipeline." in done.output
     assert done.output.splitlines()[-5:] == WATCHED
 
 
 def test_an_image_that_ecr_tells_nobody_of_is_started_by_hand(docker: Docker, aws: BringAws, app: Path) -> None:
     aws.tells = False
     done = push("--image", app, "--yes")
-    assert "ECR has told nobody of it: the pipeline is started with this image by hand." in done.output
+    assert "ECR has sent no event: this command starts the pipeline with this image." in done.output
     assert (done.exit_code, aws.writes) == (0, ["StartPipelineExecution"])
 
 

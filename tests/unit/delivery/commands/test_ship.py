@@ -114,9 +114,7 @@ def test_a_version_that_s3_tells_nobody_of_is_started_by_hand(aws: BringAws, app
     (started,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     revision = {"actionName": "Source", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": "v1"}
     assert (started["name"], started["sourceRevisions"], "variables" in started) == ("dev-web", [revision], False)
-    assert (
-        "S3 has told nobody of it, as in a new stack's first minutes: this version is started by hand." in done.output
-    )
+    assert "S3 has sent no event, as in a new stack's first minutes: this command starts this version." in done.output
     assert (done.exit_code, aws.writes) == (0, ["PutObject", "StartPipelineExecution"])
 
 
