@@ -127,5 +127,6 @@ def rules() -> dict[str, list[Schema]]:
             ),
             _when(_is("protocol", "grpc"), {"properties": {"alarms": {"properties": {"server_errors": NO}}}}),
             *(_when(_deploys(name), dict(each.rules_of_service)) for name, each in STRATEGIES.items()),
+            *(_when(_deploys(name), _none_of("stickiness")) for name, each in STRATEGIES.items() if each.shifts),
         ],
     }

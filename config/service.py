@@ -19,6 +19,7 @@ from components.service.jobs import Job, JobName
 from components.service.parameter_store import Parameter
 from components.service.route_names import Route
 from components.service.routing import (
+    NOT_STICKY,
     SECONDS_TO_FINISH_REQUESTS,
     HealthCheck,
     Protocol,
@@ -107,6 +108,11 @@ class Service(Model):
             raise ValueError(problem)
         if self.stickiness is not None and not self.routes:
             raise ValueError("stickiness is the load balancer's, and there are no routes")
+        if self.stickiness is not None and self.deploy.shifts:
+            raise ValueError(
+                f"stickiness: not with deploy.strategy {self.deploy.strategy}, {NOT_STICKY}; take it away (null, where "
+                "the defaults have it), or take strategy rolling"
+            )
         if self.assets is not None and not self.routes:
             raise ValueError("assets are asked for through the load balancer, and there are no routes")
         if "alarms" in self.model_fields_set and not self.routes:

@@ -44,12 +44,15 @@ def check_replacements(stack: Settings, snapshot: Snapshot) -> None:
     another way without that.
 
     Raises:
-        pulumi.RunError: one is replaced that may not be, or gets another protocol while it is up.
+        pulumi.RunError: one is replaced that may not be, gets another protocol while it is up, or is to be sticky in
+            one of two target groups.
     """
     for name, service in stack.config.services.items():
         deploy, state = service.deploy, snapshot.states.get(name)
         update_hooks.check_controller_change(stack.stack, state, name, deploy.controller, allowed=deploy.replace)
         update_hooks.say_strategy_change(state, name, deploy)
+        if service.stickiness is not None:
+            update_hooks.check_stickiness(state, name, deploy)
     routed = {name: service.protocol for name, service in stack.config.services.items() if service.routes}
     check_protocols(snapshot.session, snapshot.states, routed)
 

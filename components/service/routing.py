@@ -76,10 +76,22 @@ def protocol_problem(protocol: Protocol, check: HealthCheck) -> str | None:
 
 class Stickiness(Model):
     """A browser's requests go to the task that answered its first one, as long as that task runs, by the load
-    balancer's cookie `AWSALB`. A deployment still replaces tasks, so no data may exist in one task only."""
+    balancer's cookie `AWSALB`. A deployment still replaces tasks, so no data may exist in one task only.
+
+    Not with a strategy that shifts the traffic between two target groups.
+    """
 
     seconds: Annotated[int, Field(ge=1, le=604800)] = 86400
     """Seconds after the last request, at most a week (ELB, Sticky sessions)."""
+
+
+NOT_STICKY = (
+    "whose rule has two target groups: ELB takes a sticky one there only where the rule is sticky itself, and that one "
+    "would lead browsers to the tasks of before when they are gone"
+)
+"""`InvalidConfigurationRequest: … You must enable group stickiness before enabling target stickiness`
+(kubernetes-sigs/aws-load-balancer-controller#2734); with it 503s until the cookie ends
+(https://repost.aws/questions/QUugYm4uzWSI2af5mnmMjlZQ)."""
 
 
 class ShiftArgs(TypedDict):
@@ -186,7 +198,13 @@ def task_security_group(name: str, vpc_id: pulumi.Input[str], parent: pulumi.Res
 
 
 def route_requests(target: ContainerTarget, args: RoutingArgs, parent: pulumi.Resource) -> Routing:
-    """A target group and a listener rule for each route; where traffic shifts, a second group and a test rule."""
+    """A target group and a listener rule for each route; where traffic shifts, a second group and a test rule.
+
+    Raises:
+        ValueError: it is to be sticky, and shifts.
+    """
+    if "shift" in args and args.get("stickiness") is not None:
+        raise ValueError(f"{target.name}: stickiness is not for a service {NOT_STICKY}")
     # On every port: when `task.port` is edited, the tasks of before serve on theirs until the new ones do.
     aws.vpc.SecurityGroupIngressRule(
         f"{target.name}-in",

@@ -18,6 +18,7 @@ import pulumi
 from components.looks import looking_at
 from components.scope import Scope
 from components.service.revision import replacement_refusal
+from components.service.routing import NOT_STICKY
 from components.service.running_reads import RunningReads
 from components.service.strategies.strategy import Strategy
 from releases import service_deployments, update_guard, waiting
@@ -164,6 +165,19 @@ def say_strategy_change(state: ServiceState | None, service: str, wanted: Strate
         f"{service}: {wanted.strategy} deployments by ECS instead of {before}: an update of the ECS service "
         f"{state.name} that replaces nothing; {beside}"
     )
+
+
+def check_stickiness(state: ServiceState | None, service: str, wanted: Strategy) -> None:
+    """Stop where a service is to be sticky that rolls now, and keeps the second target group of another strategy.
+
+    Raises:
+        pulumi.RunError: it has one; the message says what to do.
+    """
+    if state is not None and state.alternates and state.controller == wanted.controller:
+        raise pulumi.RunError(
+            f"{service}: stickiness is refused for a service that has had a strategy which shifts traffic, "
+            f"{NOT_STICKY}; declare another service with it, and give that one the routes when it is released"
+        )
 
 
 @dataclass(frozen=True)

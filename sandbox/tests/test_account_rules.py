@@ -117,10 +117,49 @@ def endpoint(account: Account, made: dict[str, str], service: str, *subnets: str
 
 
 NOT_THEIRS = f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{R}:{A}:log-group:/secret'"
+def groups(account: Account, made: dict[str, str], *names: str) -> list[str]:
+    """Target groups of the VPC, of which those whose names begin with `sticky` are that."""
+    elb, arns = account.client("elbv2"), []
+    for name in names:
+        made_group = elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=made["vpc"], TargetType="ip")
+        arns.append(made_group["TargetGroups"][0]["TargetGroupArn"])
+        if name.startswith("sticky"):
+            stick(account, arns[-1])
+    return arns
+
+
+def stick(account: Account, arn: str) -> Any:
+    attributes = [{"Key": "stickiness.enabled", "Value": "true"}, {"Key": "stickiness.type", "Value": "lb_cookie"}]
+    return account.client("elbv2").modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
+
+
+def forward(account: Account, made: dict[str, str], port: int, arns: list[str], *, sticky: bool = False) -> Any:
+    elb = account.client("elbv2")
+    answered = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    listener = elb.create_listener(LoadBalancerArn=made["lb"], Port=port, Protocol="HTTP", DefaultActions=[answered])
+    config: dict[str, Any] = {"TargetGroups": [{"TargetGroupArn": arn, "Weight": 1} for arn in arns]}
+    if sticky:
+        config["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
+    return elb.create_rule(
+        ListenerArn=listener["Listeners"][0]["ListenerArn"],
+        Priority=1,
+        Conditions=[{"Field": "path-pattern", "Values": ["/"]}],
+        Actions=[{"Type": "forward", "ForwardConfig": config}],
+    )
+
+
+def stick_behind_a_rule(account: Account, made: dict[str, str]) -> Any:
+    arns = groups(account, made, "c", "d")
+    forward(account, made, 91, arns)
+    return stick(account, arns[1])
+
+
 REFUSED: list[tuple[Callable[[Account, dict[str, str]], Any], str, str]] = [
     (lambda w, m: w.client("elbv2").create_load_balancer(Name="x", Subnets=[m["a"], m["a2"]]), "ValidationError", "At least two subnets in two different Availability Zones must be specified"),
     (lambda w, m: certificates(w, m, 26), "TooManyCertificates", "You've reached the limit on the number of certificates per load balancer"),
     (lambda w, m: alias(w, m, "lb-9.eu-west-1.elb.amazonaws.com", m["zone of lb"]), "InvalidChangeBatch", "but that target was not found]"),
+    (lambda w, m: forward(w, m, 90, groups(w, m, "a", "sticky-b")), "InvalidConfigurationRequest", "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups"),
+    (lambda w, m: stick_behind_a_rule(w, m), "InvalidConfigurationRequest", "This target group appears behind a rule with group stickiness disabled"),
     (lambda w, m: alias(w, m, m["dns"], "Z00000000000"), "InvalidChangeBatch", "but the alias target name does not lie within the target zone]"),
     (lambda w, m: endpoint(w, m, "sqs", "a", "a2"), "DuplicateSubnetsInSameZone", "Found another VPC endpoint subnet in the availability zone of"),
     (lambda w, m: endpoint(w, m, "sqs", "a", vpc="vpc without names"), "InvalidParameter", "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for vpc-"),
@@ -147,6 +186,8 @@ def test_taken(account: Account, made: dict[str, str]) -> None:
     endpoint(account, made, "ssm", "a")
     certificates(account, made, 2)
     group(account, f"logs.{R}.amazonaws.com", "/secret")
+    forward(account, made, 92, groups(account, made, "sticky-e"))
+    forward(account, made, 93, groups(account, made, "sticky-f", "g"), sticky=True)
     account.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
 
 

@@ -168,6 +168,8 @@ MISTAKES = [
     ("services.mailer.source", {"type": "ecr", "upload_of": "chuoi"}, "upload_of: only with type s3, where a source is uploaded"),
     ("services.mailer.source", {"images": True, "upload_of": "chuoi"}, "images, github and gitlab: not with upload_of; whoever uploads is the other service's"),
     ("services.mailer.stickiness", {}, "services.mailer: stickiness is the load balancer's, and there are no routes"),
+    ("services.chuoi", {**ROUTED, "stickiness": {}, "deploy": CODE_DEPLOY}, "services.chuoi: stickiness: not with deploy.strategy codedeploy, whose rule has two target groups"),
+    ("services.chuoi", {**ROUTED, "stickiness": {}, "deploy": BLUE_GREEN}, "services.chuoi: stickiness: not with deploy.strategy blue_green, whose rule has two target groups"),
     ("services.chuoi.stickiness", {"seconds": 0}, "services.chuoi.stickiness.seconds: 0 is not allowed: input should be greater than or equal to 1"),
     ("services.chuoi.stickiness", {"seconds": 604801}, "services.chuoi.stickiness.seconds: 604801 is not allowed"),
     ("services.chuoi.deploy", {"strategy": "blue"}, "services.chuoi.deploy.strategy: 'blue' is not allowed"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -56,6 +56,48 @@ def _certificates(account: Account, params: Json) -> None:
     if count > CERTIFICATES_OF_A_BALANCER:
         message = "You've reached the limit on the number of certificates per load balancer"
         raise AwsError("TooManyCertificates", message, 400)
+
+
+def _sticky_rule(account: Account, params: Json) -> None:
+    """Of several target groups that a rule forwards to none is sticky, unless the rule is, too.
+
+    https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/2734 has the words of the other order, in
+    which a group becomes sticky behind the rule; those of this one were not found.
+    """
+    elbv2 = account.client("elbv2")
+    for group in _of_several(params.get("Actions") or params.get("DefaultActions") or []):
+        attributes = elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+        if {"Key": "stickiness.enabled", "Value": "true"} in attributes:
+            message = "You must enable group stickiness on a rule if you enabled target stickiness on one of its target"
+            raise AwsError("InvalidConfigurationRequest", f"{message} groups", 400)
+
+
+def _sticky_group(account: Account, params: Json) -> None:
+    """The same, of a target group that is behind such a rule (the same issue)."""
+    attributes = {each["Key"]: each.get("Value") for each in params["Attributes"]}
+    if attributes.get("stickiness.enabled") != "true":
+        return
+    elbv2, group = account.client("elbv2"), params["TargetGroupArn"]
+    (described,) = elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
+    for balancer in described["LoadBalancerArns"]:
+        for listener in elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
+            for rule in elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+                if group in _of_several(rule["Actions"]):
+                    message = "This target group appears behind a rule with group stickiness disabled"
+                    more = "You must enable group stickiness before enabling target stickiness"
+                    raise AwsError("InvalidConfigurationRequest", f"{message} ({rule['RuleArn']}). {more}", 400)
+
+
+def _of_several(actions: Sequence[Json]) -> list[str]:
+    """The target groups among which actions choose by weight, without the rule's own stickiness."""
+    configs = [action.get("ForwardConfig") or {} for action in actions]
+    chosen = [
+        config["TargetGroups"]
+        for config in configs
+        if len(config.get("TargetGroups") or []) > 1
+        and str((config.get("TargetGroupStickinessConfig") or {}).get("Enabled", False)).lower() != "true"
+    ]
+    return [group["TargetGroupArn"] for groups in chosen for group in groups]
 
 
 def _private_dns(account: Account, params: Json) -> None:
@@ -161,6 +203,9 @@ def _cluster_providers(account: Account, params: Json) -> None:
 def _rules() -> Iterator[tuple[tuple[str, str], Callable[[Account, Json], None]]]:
     yield ("elbv2", "CreateLoadBalancer"), _two_zones
     yield ("elbv2", "AddListenerCertificates"), _certificates
+    for operation in ("CreateRule", "ModifyRule", "CreateListener", "ModifyListener"):
+        yield ("elbv2", operation), _sticky_rule
+    yield ("elbv2", "ModifyTargetGroupAttributes"), _sticky_group
     yield ("ec2", "CreateVpcEndpoint"), _private_dns
     yield ("route53", "ChangeResourceRecordSets"), _alias_targets
     yield ("logs", "CreateLogGroup"), _key_of_a_log_group

@@ -175,6 +175,17 @@ def test_a_service_that_rolls_again_keeps_what_its_tasks_may_be_in(deploy: Deplo
     assert "deploymentConfiguration" in run(deploy, ROLLS_AGAIN, strategy="rolling").inputs(SERVICE, "chuoi-service")
 
 
+def test_a_service_that_rolls_again_cannot_be_sticky(deploy: Deploy) -> None:
+    """It keeps the second target group, behind which ELB takes no sticky one; a service that always rolled may."""
+    sticky = services(strategy="rolling")
+    sticky["chuoi"]["stickiness"] = {}
+    config, keys = stack_config("dev", services=sticky), SECRET_KEYS
+    with pytest.raises(pulumi.RunError, match="chuoi: stickiness is refused for a service that has had a strategy"):
+        deploy(program, config=config, secret_keys=keys, states={"chuoi": ROLLS_AGAIN})
+    recorder = deploy(program, config=config, secret_keys=keys, states={"chuoi": ROLLS})
+    assert recorder.inputs(GROUP, FIRST)["stickiness"]["enabled"] is True
+
+
 def test_a_service_that_always_rolled_has_none_of_it(deploy: Deploy) -> None:
     recorder = run(deploy, ROLLS, strategy="rolling")
     service = recorder.inputs(SERVICE, "chuoi-service")
