@@ -18,6 +18,8 @@ TOLD = 79
 cause. Below it are those of sysexits.h, above 125 the shell's."""
 LOG_LINES = 40
 """How many lines of a build's log are read."""
+MOST_PAGES = 20
+"""Of a log that are asked for, the newest first; a stream that says nothing for longer is given up."""
 NO_REASON = "CodePipeline gives no reason"
 COMMAND_FAILED = "COMMAND_EXECUTION_ERROR"
 """CodeBuild's status code of a phase whose command has failed: its message has the command, and not the cause."""
@@ -93,11 +95,21 @@ def build_log(session: Any, action: Action) -> list[str]:
 def last_messages(logs: Any, group: str, stream: str, most: int) -> list[str]:
     """The end of a log stream in CloudWatch Logs, the oldest message first.
 
+    A page is of a time, in which few or none may have been written while there are others before (CloudWatch Logs,
+    GetLogEvents: nextBackwardToken; boto3#3718). The same token again is the stream's beginning.
+
     Raises:
         botocore.exceptions.ClientError: AWS refuses, or there is no such stream.
     """
-    events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=most)["events"]
-    return [event["message"] for event in events]
+    messages, token = list[str](), dict[str, str]()
+    for _ in range(MOST_PAGES):
+        page = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=most, **token)
+        messages = [*(event["message"] for event in page["events"]), *messages]
+        before = page.get("nextBackwardToken")
+        if len(messages) >= most or before in (None, token.get("nextToken")):
+            break
+        token = {"nextToken": before}
+    return messages[-most:]
 
 
 def shortened(text: str, most: int) -> str:

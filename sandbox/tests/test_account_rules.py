@@ -1,6 +1,7 @@
 """What AWS refuses because of what else the account holds: a row for each, with the service's own error."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,6 @@ def endpoint(account: Account, made: dict[str, str], service: str, *subnets: str
     )
 
 
-NOT_THEIRS = f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{R}:{A}:log-group:/secret'"
 def groups(account: Account, made: dict[str, str], *names: str) -> list[str]:
     """Target groups of the VPC, of which those whose names begin with `sticky` are that."""
     elb, arns = account.client("elbv2"), []
@@ -154,12 +154,13 @@ def stick_behind_a_rule(account: Account, made: dict[str, str]) -> Any:
     return stick(account, arns[1])
 
 
+NOT_THEIRS = f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{R}:{A}:log-group:/secret'"
 REFUSED: list[tuple[Callable[[Account, dict[str, str]], Any], str, str]] = [
     (lambda w, m: w.client("elbv2").create_load_balancer(Name="x", Subnets=[m["a"], m["a2"]]), "ValidationError", "At least two subnets in two different Availability Zones must be specified"),
     (lambda w, m: certificates(w, m, 26), "TooManyCertificates", "You've reached the limit on the number of certificates per load balancer"),
-    (lambda w, m: alias(w, m, "lb-9.eu-west-1.elb.amazonaws.com", m["zone of lb"]), "InvalidChangeBatch", "but that target was not found]"),
     (lambda w, m: forward(w, m, 90, groups(w, m, "a", "sticky-b")), "InvalidConfigurationRequest", "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups"),
     (lambda w, m: stick_behind_a_rule(w, m), "InvalidConfigurationRequest", "This target group appears behind a rule with group stickiness disabled"),
+    (lambda w, m: alias(w, m, "lb-9.eu-west-1.elb.amazonaws.com", m["zone of lb"]), "InvalidChangeBatch", "but that target was not found]"),
     (lambda w, m: alias(w, m, m["dns"], "Z00000000000"), "InvalidChangeBatch", "but the alias target name does not lie within the target zone]"),
     (lambda w, m: endpoint(w, m, "sqs", "a", "a2"), "DuplicateSubnetsInSameZone", "Found another VPC endpoint subnet in the availability zone of"),
     (lambda w, m: endpoint(w, m, "sqs", "a", vpc="vpc without names"), "InvalidParameter", "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for vpc-"),
@@ -185,9 +186,9 @@ def test_taken(account: Account, made: dict[str, str]) -> None:
     alias(account, made, f"dualstack.{made['dns']}.", made["zone of lb"])
     endpoint(account, made, "ssm", "a")
     certificates(account, made, 2)
-    group(account, f"logs.{R}.amazonaws.com", "/secret")
     forward(account, made, 92, groups(account, made, "sticky-e"))
     forward(account, made, 93, groups(account, made, "sticky-f", "g"), sticky=True)
+    group(account, f"logs.{R}.amazonaws.com", "/secret")
     account.client("logs").create_log_stream(logGroupName="/secret", logStreamName="one")
 
 
@@ -210,3 +211,24 @@ def test_a_log_stream_is_called_a_stream(account: Account) -> None:
     logs.create_log_stream(logGroupName="/g", logStreamName="s")
     with pytest.raises(ClientError, match="The specified log stream already exists"):
         logs.create_log_stream(logGroupName="/g", logStreamName="s")
+
+
+def test_the_end_of_a_log_may_be_on_a_second_page(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs, where = account.client("logs"), {"logGroupName": "/sparse", "logStreamName": "s"}
+    logs.create_log_group(logGroupName="/sparse")
+    logs.create_log_stream(**where)
+    events = [{"timestamp": int(time.time() * 1000) + place, "message": text} for place, text in enumerate("abc")]
+    logs.put_log_events(**where, logEvents=events)
+
+    def page(**how: Any) -> tuple[list[str], str]:
+        answer = logs.get_log_events(**where, **how)
+        return [event["message"] for event in answer["events"]], answer["nextBackwardToken"]
+
+    assert page(limit=2)[0] == ["b", "c"]
+    monkeypatch.setenv("SANDBOX_AWS", "sparse_logs")
+    assert page(limit=2, startFromHead=True)[0] == ["a", "b"]
+    found, before = page(limit=2)
+    assert found == []
+    found, before = page(limit=2, nextToken=before)
+    assert found == ["b", "c"]
+    assert page(limit=2, nextToken=before)[0] == ["a"]

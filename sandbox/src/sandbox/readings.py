@@ -28,6 +28,7 @@ class Readings:
         rolling_breaker: the circuit breaker does nothing to deployments that shift traffic.
         unstated_rollouts: DescribeServices gives no rolloutState of deployments that shift traffic.
         aborted_deployments: StopServiceDeployment takes ABORT, which leaves traffic and tasks as they are.
+        sparse_logs: a log's end is on the second page that GetLogEvents answers with, and the first one is empty.
         refused_builds: a project's first two builds are refused for a quota. Not one of `awkward`: nobody but `delivery
             retry` goes on with a release then.
     """
@@ -43,6 +44,7 @@ class Readings:
     rolling_breaker: bool = False
     unstated_rollouts: bool = False
     aborted_deployments: bool = False
+    sparse_logs: bool = False
     refused_builds: bool = False
 
 
