@@ -14,9 +14,11 @@ from pipeline_steps.package import step as package
 from pipeline_steps.settings import Settings
 from releases.aws_session import share_clients
 from releases.errors import DENIED
+from releases.failure import shortened
 
-MOST_OF_MESSAGE, MOST_OF_SUMMARY = 5000, 2048
-"""Characters of a failure's message and of a summary (CodePipeline's API reference)."""
+MOST_OF_MESSAGE, MOST_OF_SUMMARY = 2900, 2048
+"""Characters of a failure's message and of a summary. CodePipeline takes 5,000 and so many (its API reference), and
+Slack 3,000 of a text, with the action's name before it (Block Kit, section): a longer one it refuses whole."""
 
 Step = Callable[[boto3.Session, Settings, Job], Outcome]
 """Can be called again at any time, with or without the state of the call before."""
@@ -64,7 +66,7 @@ def _succeed(session: boto3.Session, job: Job, outcome: Outcome) -> None:
 
 def _fail(session: boto3.Session, job: Job, kind: str, message: str) -> None:
     print(message)
-    details = {"type": kind, "message": message[:MOST_OF_MESSAGE]}
+    details = {"type": kind, "message": shortened(message, MOST_OF_MESSAGE)}
     _answer(session, "put_job_failure_result", jobId=job.id, failureDetails=details)
 
 

@@ -71,7 +71,7 @@ def test_what_a_step_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
          {"executionDetails": {"summary": "waits"}, "continuationToken": '{"n":1}'}),
         (StepError("why"), "PutJobFailureResult", {"failureDetails": {"type": "JobFailed", "message": "why"}}),
         (StepError("w" * 9000), "PutJobFailureResult",
-         {"failureDetails": {"type": "JobFailed", "message": "w" * 5000}}),
+         {"failureDetails": {"type": "JobFailed", "message": "w" * 2899 + "…"}}),
         (error("AccessDeniedException", "DescribeServices", "may not"), "PutJobFailureResult",
          {"failureDetails": {"type": "PermissionError",
           "message": "An error occurred (AccessDeniedException) when calling the DescribeServices operation: may not"}}),
