@@ -11,9 +11,11 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.scope import Scope
 
-EVENTS_REFUSE = "cannot be assumed by principal"
-PAUSE, TRIES = 5.0, 24
-"""Seconds between two tries, and how many: two minutes, as the provider takes for other kinds."""
+PAUSE = 5.0
+"""Seconds between two tries."""
+REFUSALS = {"cannot be assumed by principal": 24, "is not authorized to perform: iam:PassRole": 6}
+"""What AWS says of a role that it does not know yet → how many tries. EventBridge's has two minutes, as the provider
+takes for other kinds; that a role may not be passed is most often true, so it is given half a minute."""
 
 
 def service_role(
@@ -64,10 +66,12 @@ def attach_policy(
 
 
 def retry_until_role_is_known(name: str) -> pulumi.ResourceHookBinding:
-    """The hook of EventBridge's targets: their role may be so new that EventBridge does not know it yet.
+    """The hook of EventBridge's targets and of task definitions: their roles may be so new that AWS does not know them.
 
     The provider tries that again for a rule (`PutRule`), and not for a target; whether `PutTargets` looks at the role,
-    nothing says. For CodeBuild, CodePipeline, CodeDeploy, ECS and Application Auto Scaling it does try again.
+    nothing says. Nor does it for `RegisterTaskDefinition`, which IAM may refuse the first seconds, as if its caller
+    might not pass the role (terraform-aws-modules/terraform-aws-ecs#414; `task_definition.go` of the provider). For
+    CodeBuild, CodePipeline, CodeDeploy, ECS and Application Auto Scaling it does try again.
 
     Args:
         name: the hook's own, once in a program.
@@ -83,9 +87,9 @@ def retry_until_role_is_known(name: str) -> pulumi.ResourceHookBinding:
 
 
 def worth_another_try(errors: Sequence[str]) -> bool:
-    """Whether EventBridge refused the role of a target, and has not done so too often.
+    """Whether AWS refused a role as one that it does not know, and has not done so too often.
 
     Args:
         errors: of all tries, the newest first.
     """
-    return EVENTS_REFUSE in errors[0] and len(errors) <= TRIES
+    return any(words in errors[0] and len(errors) <= tries for words, tries in REFUSALS.items())

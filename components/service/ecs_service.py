@@ -200,8 +200,8 @@ class EcsService(pulumi.ComponentResource):
         app_spec = self._app_spec(group) if self.deploy.controller.deploys_template else None
         template = RenderedTemplate(given, known, outputs, app_spec)
         live = pulumi.Output.concat(args["images"].url, f":{LIVE}")
-        after_files = pulumi.ResourceOptions(parent=self, depends_on=self._files.objects)
-        definition, fingerprint = template.revision(f"{name}-task", live, after_files)
+        granted = pulumi.ResourceOptions(parent=self, depends_on=[*self._files.objects, *may_start, *app_policies])
+        definition, fingerprint = template.revision(f"{name}-task", live, granted)
         declared: pulumi.Output[tuple[str, ServiceState | None]] = fingerprint.apply(self._with_state)
         self.routing, shifter = self._routing(group), None
         first: list[pulumi.Resource] = [definition, *may_start, *app_policies, *mounts, *lets_in]

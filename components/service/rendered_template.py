@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 from botocore import xform_name
 
+from components.iam.roles import retry_until_role_is_known
 from components.scope import Scope
 from components.service.strategies.strategy import Template
 from components.service.task import Task
@@ -58,6 +59,7 @@ class RenderedTemplate:
     ) -> tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]:
         """A revision of the task definition, and the fingerprint of the template."""
         rendered = self.with_image(image)
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=retry_until_role_is_known(name)))
         definition = aws.ecs.TaskDefinition(name, **self._inputs(rendered), skip_destroy=True, opts=opts)
         fingerprint = rendered.apply(
             lambda document: str(document["containerDefinitions"][0]["dockerLabels"][FINGERPRINT_LABEL])

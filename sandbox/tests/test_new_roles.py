@@ -85,17 +85,33 @@ def function(account: Account, role_arn: str) -> Json:
     return dict(account.client("lambda").create_function(**given, Role=role_arn, Code=code))
 
 
+def definition(account: Account, role_arn: str) -> Json:
+    """With another new role besides: both are known at the second time."""
+    other = f"{role_arn}-task"
+    if other not in [each["Arn"] for each in account.client("iam").list_roles()["Roles"]]:
+        role(account, other.rpartition("/")[2], "ecs-tasks.amazonaws.com")
+    return dict(
+        account.client("ecs").register_task_definition(
+            family="web",
+            containerDefinitions=[{"name": "web", "image": "web", "memory": 512}],
+            executionRoleArn=role_arn,
+            taskRoleArn=other,
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "code", "words"),
     [
         (cluster, "InvalidParameterException", "Unable to assume the service linked role. Please verify that the ECS"),
         (scale_as_ever, "ValidationException", f"Unable to assume IAM role: {LINKED}"),
         (scale, "ValidationException", "Unable to assume IAM role: ROLE"),
+        (definition, "AccessDeniedException", f"User: arn:aws:iam::{A}:root is not authorized to perform: iam:PassRole on resource: ROLE"),
         (target, "ValidationException", "Provided role 'ROLE' cannot be assumed by principal 'events.amazonaws.com'."),
         (function, "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."),
     ],
-    ids=["cluster", "scaling, its own role", "scaling", "target", "function"],
-)
+    ids=["cluster", "scaling, its own role", "scaling", "definition", "target", "function"],
+)  # fmt: skip
 def test_something_is_made_with_a_new_role(
     account: Account, request: pytest.FixtureRequest, make: Callable[[Account, str], Json], code: str, words: str
 ) -> None:

@@ -55,9 +55,13 @@ def first_time(account: Account, service: str, role_arn: str) -> bool:
 
 def check_new_roles(account: Account, operation: Operation) -> None:
     """Raise the AwsError by which a service refuses to make something with a role that it does not know yet."""
-    for service, role, code, message in _assumed_roles(account, operation.service, operation.name, operation.params):
-        if first_time(account, service, role):
-            raise AwsError(code, message, 400)
+    refusals = [
+        AwsError(code, message, 400)
+        for service, role, code, message in _assumed_roles(account, operation.service, operation.name, operation.params)
+        if first_time(account, service, role)
+    ]
+    if refusals:
+        raise refusals[0]
 
 
 def _assumed_roles(
@@ -66,13 +70,19 @@ def _assumed_roles(
     """Who assumes which role that a request gives, and with which error it is refused.
 
     terraform-provider-aws tries again at each of these words but EventBridge's (`internal/service/ecs/cluster.go` and
-    `service.go`, `appautoscaling/target.go`, `lambda/function.go`). EventBridge's are those of PutRule, at which it
-    does try again (`events/rule.go`); whether PutTargets looks at a role at all, nothing says.
+    `service.go`, `appautoscaling/target.go`, `lambda/function.go`) and those of a role that is passed to a task
+    definition (terraform-aws-modules/terraform-aws-ecs#414). EventBridge's are those of PutRule, at which it does try
+    again (`events/rule.go`); whether PutTargets looks at a role at all, nothing says.
     """
     linked = f"arn:aws:iam::{account.id}:role/"
     if service == "ecs" and name in ("CreateCluster", "CreateService"):
         message = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
         yield "ecs", linked + ECS_ROLE, "InvalidParameterException", message
+    if service == "ecs" and name == "RegisterTaskDefinition":
+        for role in [params[key] for key in ("executionRoleArn", "taskRoleArn") if params.get(key)]:
+            caller = f"User: arn:aws:iam::{account.id}:root"
+            message = f"{caller} is not authorized to perform: iam:PassRole on resource: {role}"
+            yield "ecs", role, "AccessDeniedException", message
     if (
         service == "application-autoscaling"
         and name == "RegisterScalableTarget"

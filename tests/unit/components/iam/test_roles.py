@@ -17,6 +17,12 @@ REFUSED = (
     " principal 'events.amazonaws.com'."
 )
 OTHER = "api error AccessDeniedException: User: u is not authorized to perform: events:PutTargets"
+NOT_PASSED = (
+    "creating ECS Task Definition (dev-web): operation error ECS: RegisterTaskDefinition, https response error StatusCode:"
+    " 400, AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/dev-deploy/up is not authorized to perform:"
+    " iam:PassRole on resource: arn:aws:iam::123456789012:role/dev-web-execution"
+)
+DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 
 
@@ -29,6 +35,9 @@ TARGET = "aws:cloudwatch/eventTarget:EventTarget"
         ([OTHER], False),
         ([OTHER, REFUSED], False),
         ([REFUSED, OTHER], True),
+        ([NOT_PASSED], True),
+        ([NOT_PASSED] * 6, True),
+        ([NOT_PASSED] * 7, False),
     ],
 )
 def test_what_is_tried_again_and_how_often(monkeypatch: pytest.MonkeyPatch, errors: list[str], again: bool) -> None:
@@ -61,6 +70,15 @@ def test_each_target_that_has_a_role_waits_for_it(deploy: Deploy) -> None:
     ]
     assert len(targets) > 10
     assert [request.name for request in targets if len(request.hooks.on_error) != 1] == []
+
+
+def test_each_task_definition_waits_for_its_roles(committed: Mapping[str, Recorder]) -> None:
+    """And it comes after their policies, which take IAM a moment: `mailer` reads secrets, and its app may do nothing."""
+    definitions = committed["dev"].named(DEFINITION)
+    assert set(definitions) == {"chuoi-task", "mailer-task"}
+    assert [name for name, request in definitions.items() if len(request.hooks.on_error) != 1] == []
+    after = {urn.rpartition("::")[2] for urn in definitions["mailer-task"].dependencies}
+    assert {"mailer-execution-policy", "mailer-execution-key-own-policy"} <= after
 
 
 ROLE = "aws:iam/role:Role"
