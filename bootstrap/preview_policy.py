@@ -28,9 +28,11 @@ def preview_statements(scope: Scope) -> list[Statement]:
             ],
             EVERYTHING,
         ),
-        # A zone has an id, not a name.
+        # A zone has an id, not a name. Which name servers a private one has is in its records only.
         allow(
-            "ReadZone", "route53:GetHostedZone ListTagsForResource", [f"arn:{scope.partition}:route53:::hostedzone/*"]
+            "ReadZone",
+            "route53:GetHostedZone ListTagsForResource ListResourceRecordSets",
+            [f"arn:{scope.partition}:route53:::hostedzone/*"],
         ),
         allow(
             "ReadServices",

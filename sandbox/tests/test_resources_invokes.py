@@ -88,7 +88,13 @@ def test_a_private_zone_is_found_in_its_vpc_and_never_made_up(account: Account) 
         HostedZoneConfig={"PrivateZone": True},
         VPC={"VPCId": vpc, "VPCRegion": REGION},
     )
-    assert get_zone(account.aws, asked)["zoneId"] == made["HostedZone"]["Id"].rpartition("/")[2]
+    found, id = get_zone(account.aws, asked), made["HostedZone"]["Id"].rpartition("/")[2]
+    records = account.aws.client("route53").list_resource_record_sets(HostedZoneId=id)["ResourceRecordSets"]
+    servers = sorted(
+        each["Value"] for record in records if record["Type"] == "NS" for each in record["ResourceRecords"]
+    )
+    assert servers
+    assert (found["zoneId"], found["nameServers"], found["primaryNameServer"]) == (id, servers, servers[0])
     assert get_zone(account.aws, {"name": "example.org"})["zoneId"] == public
     with pytest.raises(LookupError, match="no matching"):
         get_zone(account.aws, {**asked, "vpcId": account.vpc()})

@@ -120,6 +120,15 @@ def test_a_preview_reads_no_secret_and_nothing_of_another_stack(action: str, res
     assert not may(PREVIEW, action, resource)
 
 
+@pytest.mark.parametrize("looks", [PREVIEW, DRIFT], ids=["preview", "drift"])
+@pytest.mark.parametrize("action", ["GetHostedZone", "ListTagsForResource", "ListResourceRecordSets"])
+def test_who_looks_finds_a_private_zone(looks: Sequence[Statement], action: str) -> None:
+    """Whose name servers the provider takes from its NS record (`findHostedZoneNameServers` of its
+    `zone_data_source.go`); a public zone's come with the zone.
+    """
+    assert may(looks, f"route53:{action}", "arn:aws:route53:::hostedzone/Z1")
+
+
 SECRET = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/fargate-delivery/{{}}/chuoi/runtime/SECRET"
 STORE = "arn:aws:s3:::delivery-store-bucket-1234567"
 

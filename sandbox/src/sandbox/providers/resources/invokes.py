@@ -209,10 +209,10 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
         id = str(args["zoneId"]).removeprefix("/hostedzone/")
     else:
         name = str(args["name"]).rstrip(".") + "."
-        private = text(args.get("privateZone", False)) == "true"
+        wanted = text(args.get("privateZone", False)) == "true"
         zones = (zone for page in client.get_paginator("list_hosted_zones").paginate() for zone in page["HostedZones"])
-        of_kind = [z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == private]
-        if private:
+        of_kind = [z for z in zones if z["Name"] == name and z["Config"].get("PrivateZone", False) == wanted]
+        if wanted:
             hosted_zone = _only([z for z in of_kind if _is_in(client, z, args.get("vpcId"))], "Route 53 Hosted Zone")
         else:
             hosted_zone = next(iter(of_kind), None)
@@ -224,7 +224,8 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
         id = hosted_zone["Id"].rsplit("/", 1)[1]
     answer = client.get_hosted_zone(Id=id)
     zone = answer["HostedZone"]
-    servers = dig(answer, "DelegationSet.NameServers") or []
+    private = zone["Config"].get("PrivateZone", False)
+    servers = _name_servers(client, zone) if private else dig(answer, "DelegationSet.NameServers") or []
     tags = client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=id)["ResourceTagSet"]["Tags"]
     return {
         "arn": f"arn:{aws.partition}:route53:::hostedzone/{id}",
@@ -237,12 +238,21 @@ def get_zone(aws: Aws, args: Properties) -> Properties:
         "name": zone["Name"].rstrip("."),
         "nameServers": servers,
         "primaryNameServer": servers[0] if servers else "",
-        "privateZone": zone["Config"].get("PrivateZone", False),
+        "privateZone": private,
         "resourceRecordSetCount": zone.get("ResourceRecordSetCount", 2),
         "tags": tag_dictionary(tags),
         "vpcId": args.get("vpcId", ""),
         "zoneId": id,
     }
+
+
+def _name_servers(client: Any, zone: Mapping[str, Any]) -> list[str]:
+    """Those of a private zone, by its NS record (`findNameServersByZone` of terraform-provider-aws)."""
+    found = client.list_resource_record_sets(
+        HostedZoneId=zone["Id"], StartRecordName=zone["Name"], StartRecordType="NS"
+    )["ResourceRecordSets"]
+    of_zone = [each for each in found if (each["Name"], each["Type"]) == (zone["Name"], "NS")]
+    return sorted(record["Value"] for each in of_zone for record in each["ResourceRecords"])
 
 
 def get_load_balancer(aws: Aws, args: Properties) -> Properties:
