@@ -318,7 +318,7 @@ def test_the_roles_of_zones_may_be_assumed_by_who_was_said(deploy: Deploy) -> No
         ),
         (
             {"github": {"repository": "a/b", "owner_id": 1}},
-            "github.repository_id: is missing (`gh api repos/OWNER/NAME --jq .id` tells it)",
+            "github.repository_id: is missing (The repository's id: `gh api repos/OWNER/NAME --jq .id` prints it)",
         ),
         ({"backnd": "pulumi"}, "fargate-delivery-bootstrap:backnd: there is no such key; did you mean backend?"),
         ({"github": {**GITHUB, "owner": 1}}, "line 6: fargate-delivery-bootstrap:github.owner: there is no such key"),

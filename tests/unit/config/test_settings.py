@@ -63,7 +63,7 @@ ROUTED = {
 MISTAKES = [
     ("domain", "dev.example.com", "domain: 'dev.example.com' is not allowed: must be keys, each with its value; they are zone, certificate_arn, records, private, validated_in, role, redirects, more_zones"),
     ("domain", ..., "domain: is missing (its keys are zone, certificate_arn, records, private, validated_in, role, redirects, more_zones)"),
-    ("services.chuoi.task.cpu", ..., "services.chuoi.task.cpu: is missing (CPU units; 1024 are one vCPU)"),
+    ("services.chuoi.task.cpu", ..., "services.chuoi.task.cpu: is missing (CPU units; 1024 is one vCPU)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": "prod"}, "services.chuoi.parameters.MIX_ENV.for: is missing (Who reads it: the image's build, the running task, or both)"),
     ("services.chuoi.parameters.MIX_ENV", {"value": 4000, "for": ["build"]}, """value: 4000 is not allowed: input should be a valid string; put what stands there into quotes"""),
     ("services.chuoi.parameters.MIX_ENV", {"value": True, "for": ["build"]}, """value: true is not allowed: input should be a valid string; put what stands there into quotes"""),
